@@ -1,0 +1,43 @@
+# `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export OMP_WAIT_POLICY := PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help quickstart test test-slow check format bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (about a minute; torch is the largest part)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+quickstart: $(STAMP)  ## crawl, clean, train, transfer, value: the whole line on real pages
+	@$(BIN)/tilth run quickstart
+
+test: $(STAMP)  ## the tests (under 10 minutes)
+	@$(BIN)/python -m pytest
+
+test-slow: $(STAMP)  ## the tests that take long: repeated kills, whole starters
+	@$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## lint, format, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP)  ## format and fix what can be fixed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP)  ## speed and memory; writes benchmarks/results.json and results.md
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove the environment, runs and caches
+	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,74 @@
+"""The books of a step: in = kept + dropped + quarantined, and nothing lost between steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tilth.errors import StepError
+
+
+@dataclass
+class Books:
+    """Totals of a step over its shards, summed from the ledger."""
+
+    num_in: int = 0
+    kept: int = 0
+    dropped: int = 0
+    quarantined: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Add one shard's ledger entry."""
+        self.num_in += entry["in"]
+        self.kept += entry["kept"]
+        self.dropped += entry["dropped"]
+        self.quarantined += entry["quarantine"]
+        self.by_rule.update(entry.get("by_rule", {}))
+        self.sources.update(entry.get("sources", {}))
+
+    @classmethod
+    def of(cls, entries: Iterable[Mapping[str, Any]]) -> Books:
+        """The books of a step with these shards."""
+        books = cls()
+        for entry in entries:
+            books.add(entry)
+        return books
+
+    def check(self, step: str, expected_in: int | None) -> None:
+        """Raise unless everything that came in is accounted for.
+
+        Args:
+            step: Named in the error.
+            expected_in: What the inputs kept; None for a source.
+
+        Raises:
+            StepError: The books do not balance: a defect of Tilth or of an operation, never
+                something to go on with.
+        """
+        if self.num_in != self.kept + self.dropped + self.quarantined:
+            raise StepError(
+                f"the books do not balance: {self.num_in} in, but {self.kept} kept + "
+                f"{self.dropped} dropped + {self.quarantined} quarantined",
+                where=step,
+                code="books",
+            )
+        if expected_in is not None and expected_in != self.num_in:
+            raise StepError(
+                f"the books do not balance: the inputs kept {expected_in}, "
+                f"but {self.num_in} came in",
+                where=step,
+                code="books",
+            )
+
+    def counts(self) -> dict[str, int]:
+        """The four totals, as the manifest has them."""
+        return {
+            "in": self.num_in,
+            "kept": self.kept,
+            "dropped": self.dropped,
+            "quarantined": self.quarantined,
+        }

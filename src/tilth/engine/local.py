@@ -1,0 +1,181 @@
+"""The default engine: worker processes on this machine, started when first needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import IO, Any
+
+from tilth import errors
+from tilth.errors import StepError, StorageError, TilthError
+
+Task = dict[str, Any]
+Listen = Callable[[int, float, float | None, str], None]
+
+
+class _Worker:
+    """One worker process; serves one task at a time."""
+
+    def __init__(self, log: Path, lock: int) -> None:
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+        # A task has the threads that its context says, whatever a library would take by default.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            environment.setdefault(name, str(os.cpu_count() or 1))
+        with open(log, "ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tilth.engine.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+                pass_fds=(lock,),
+                # Ctrl-C stops the engine, which then closes the workers' input.
+                start_new_session=True,
+            )
+
+    def run(self, task: Task, listen: Callable[[float, float | None, str], None]) -> Any:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(json.dumps(task).encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError:
+            raise _WorkerDiedError from None
+        for line in stdout:
+            message = json.loads(line)
+            if "progress" in message:
+                listen(*message["progress"])
+                continue
+            return _result(message, task)
+        raise _WorkerDiedError
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            _close(pipe)
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe is not None:
+        try:
+            pipe.close()
+        except BrokenPipeError:
+            return
+
+
+class _WorkerDiedError(Exception):
+    """The process is gone in the middle of a task: killed, out of memory, or crashed in C."""
+
+
+def _result(message: dict[str, Any], task: Task) -> Any:
+    if "done" in message:
+        return message["done"]
+    where = str(task["step"]) + (f", {task['task']} {task['index']}" if "index" in task else "")
+    if "error" in message:
+        fields = dict(message["error"])
+        found = getattr(errors, fields.pop("class"), StepError)
+        cls: type[TilthError] = found if found is not errors.RecipeError else StepError
+        raise cls(
+            fields["what"],
+            where=fields["where"] or where,
+            hint=fields["hint"],
+            code=fields["code"],
+        )
+    if "os_error" in message:
+        raise StorageError(message["os_error"][1], where=where, hint="run the same command again")
+    error = StepError(
+        f"the step failed: {message['crash']}",
+        where=where,
+        hint="what was committed is kept; --debug shows the traceback",
+    )
+    error.add_note(message["trace"])
+    raise error
+
+
+class LocalEngine:
+    """Runs tasks in `num_workers` processes, in no fixed order.
+
+    Args:
+        num_workers: Processes side by side.
+        log: File that takes what workers print.
+        lock: Descriptor of the run folder's lock, which workers hold too.
+    """
+
+    def __init__(self, num_workers: int, log: Path, lock: int) -> None:
+        self.num_workers = num_workers
+        self._log = log
+        self._lock = lock
+        self._idle: list[_Worker] = []
+        self._all: list[_Worker] = []
+        self._threads = ThreadPoolExecutor(num_workers, thread_name_prefix="tilth-engine")
+
+    def run(self, tasks: Iterable[Task], listen: Listen) -> Iterator[tuple[int, Any]]:
+        """Run tasks; yields (position in `tasks`, result) as they finish.
+
+        Raises:
+            TilthError: The first failure; tasks that have not begun are not run.
+        """
+        futures: dict[Future[Any], int] = {}
+        waiting = enumerate(tasks)
+        try:
+            while True:
+                while len(futures) < self.num_workers and (following := next(waiting, None)):
+                    index, task = following
+                    futures[self._threads.submit(self._run_one, index, task, listen)] = index
+                if not futures:
+                    return
+                done, _ = wait(futures, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    index = futures.pop(future)
+                    yield index, future.result()
+        except BaseException:
+            # Workers in the middle of a task are stopped: their shards are simply not committed.
+            self.close()
+            raise
+
+    def _run_one(self, index: int, task: Task, listen: Listen) -> Any:
+        def tell(done: float, total: float | None, note: str) -> None:
+            listen(index, done, total, note)
+
+        for attempt in (1, 2):
+            worker = self._idle.pop() if self._idle else self._start()
+            try:
+                result = worker.run(task, tell)
+            except _WorkerDiedError:
+                worker.close()
+                self._all.remove(worker)
+                if attempt == 2:
+                    raise StepError(
+                        "the worker process died twice on the same task",
+                        where=f"{task['step']}, {task['task']} {task.get('index', '')}".strip(),
+                        hint="out of memory? try --workers 1; the worker's last words are in "
+                        f"{self._log}",
+                        code="worker-died",
+                    ) from None
+            except TilthError:
+                self._idle.append(worker)
+                raise
+            else:
+                self._idle.append(worker)
+                return result
+        raise AssertionError("unreachable")
+
+    def _start(self) -> _Worker:
+        worker = _Worker(self._log, self._lock)
+        self._all.append(worker)
+        return worker
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for worker in self._all:
+            worker.close()
+        self._all.clear()
+        self._idle.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)

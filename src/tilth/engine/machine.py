@@ -1,0 +1,36 @@
+"""What machine this is: cores, memory, processor; no name of host or user."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+
+def describe_machine() -> dict[str, Any]:
+    """Cores, memory in GiB, processor, system, Python."""
+    return {
+        "cores": os.cpu_count() or 1,
+        "memory_gib": round(memory_bytes() / 2**30, 1),
+        "processor": _processor(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def memory_bytes() -> int:
+    """Physical memory."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,318 @@
+"""Run the steps of a plan in order: resume, books, error budget, and the run's record."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tilth.engine.events import Event, Listener, StepFinished, StepProgress, StepStarted, as_json
+from tilth.engine.local import LocalEngine
+from tilth.engine.machine import describe_machine
+from tilth.engine.steps import StepRunner
+from tilth.errors import DataError, TilthError
+from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
+from tilth.store.dataset import MANIFEST
+from tilth.store.files import (
+    folder_lock,
+    read_json,
+    storage_errors,
+    write_bytes,
+    write_json,
+)
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class StepState:
+    """What a plan says of one step: is it there, how much is left, and why it will run."""
+
+    step: PlannedStep
+    cached: bool
+    why: str
+    committed_shards: int = 0
+
+
+def step_states(plan: Plan, folder: Path) -> list[StepState]:
+    """Compare a plan with what the run's folder holds; reads no data."""
+    last = last_record(folder)
+    before = {s["name"]: s["parts"] for s in last["steps"]} if last else {}
+    states = []
+    for step in plan.steps:
+        where = data_folder(folder, step)
+        if (where / MANIFEST).is_file():
+            states.append(StepState(step, True, "unchanged"))
+            continue
+        committed = len(list((where / "shards").glob("*.json")))
+        committed += len(list((where / "cells").glob("*.json")))
+        why = why_it_runs(step, before.get(step.name))
+        if before.get(step.name) == json.loads(json.dumps(step.parts)):
+            why = "its output is not there" if not where.exists() else ""
+        if where.exists():
+            part = f", {committed} parts are there" if committed else ""
+            why = "; ".join(filter(None, (why, f"was not finished{part}")))
+        states.append(StepState(step, False, why, committed))
+    return states
+
+
+def last_record(folder: Path) -> dict[str, Any] | None:
+    """The record of the last invocation in a run's folder, if there is one."""
+    path = folder / RECORD
+    return read_json(path) if path.is_file() else None
+
+
+@dataclass
+class RunOptions:
+    """How to run, which changes no output.
+
+    Attributes:
+        num_workers: Processes side by side; 0: one a processor core.
+        shard_rows: Rows a shard at most.
+        shard_bytes: Payload bytes a shard, about.
+        only: Run this step and what it stands on, no more.
+        ray_address: Run on a Ray cluster instead ("auto" or host:port; "local": start one).
+    """
+
+    num_workers: int = 0
+    shard_rows: int = 500
+    shard_bytes: int = 32 << 20
+    only: str | None = None
+    ray_address: str | None = None
+    listeners: list[Listener] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended."""
+
+    folder: Path
+    quarantined: int
+
+
+def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
+    """Run what is not there yet. Safe to kill at any moment and to call again.
+
+    Raises:
+        TilthError: A step failed, the error budget was exceeded, the disk is full, ...; what was
+            committed is kept, and the run's record says where it stopped.
+    """
+    with folder_lock(folder) as lock, _event_log(folder, options.listeners) as emit:
+        record = _Record(plan, folder)
+        with _engine(options, folder, lock) as engine:
+            runner = StepRunner(plan, folder, engine, emit, options)
+            quarantined = 0
+            steps = plan.needed_for(options.only) if options.only else plan.steps
+            states = {state.step.name: state for state in step_states(plan, folder)}
+            try:
+                for step in steps:
+                    manifest = _one_step(runner, step, states[step.name], record, emit)
+                    quarantined += manifest.get("counts", {}).get("quarantined", 0)
+                    _check_budget(plan, step, manifest)
+            except TilthError as error:
+                record.finish("failed", error)
+                raise
+            except KeyboardInterrupt:
+                record.finish("stopped", None)
+                raise
+        record.finish("done" if not options.only else f"done up to {options.only}", None)
+    return RunOutcome(folder, quarantined)
+
+
+@contextlib.contextmanager
+def _engine(options: RunOptions, folder: Path, lock: int) -> Iterator[Any]:
+    engine: Any
+    if options.ray_address:
+        from tilth.engine.ray import RayEngine
+
+        engine = RayEngine(options.ray_address)
+    else:
+        import os
+
+        engine = LocalEngine(
+            options.num_workers or os.cpu_count() or 1, folder / "workers.log", lock
+        )
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextlib.contextmanager
+def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
+    """Every event goes to `events.jsonl` (progress, which is many, aside) and to the listeners."""
+    with storage_errors(folder), open(folder / "events.jsonl", "a", encoding="utf-8") as log:
+
+        def emit(event: Event) -> None:
+            if not isinstance(event, StepProgress):
+                line = {"at": _now(), **as_json(event)}
+                log.write(json.dumps(line, ensure_ascii=True) + "\n")
+                log.flush()
+            for listener in listeners:
+                listener(event)
+
+        yield emit
+
+
+def _one_step(
+    runner: StepRunner, step: PlannedStep, state: StepState, record: _Record, emit: Listener
+) -> dict[str, Any]:
+    start = time.monotonic()
+    path = data_folder(runner.folder, step) / MANIFEST
+    if not state.cached:
+        emit(StepStarted(step.name, state.why, None, None))
+        runner.run(step)
+    manifest: dict[str, Any] = read_json(path)
+    seconds = time.monotonic() - start
+    counts = manifest.get("counts", {})
+    record.add(step, state, manifest, seconds)
+    emit(
+        StepFinished(
+            step.name,
+            state.cached,
+            seconds,
+            counts.get("in", 0),
+            counts.get("kept", 0),
+            counts.get("dropped", 0),
+            counts.get("quarantined", 0),
+            "result" in manifest,
+        )
+    )
+    return manifest
+
+
+def _check_budget(plan: Plan, step: PlannedStep, manifest: dict[str, Any]) -> None:
+    counts = manifest.get("counts")
+    if not counts or not counts["in"]:
+        return
+    share = counts["quarantined"] / counts["in"]
+    budget = plan.recipe.header.error_budget
+    if share > budget:
+        raise DataError(
+            f"{counts['quarantined']} of {counts['in']} records failed ({share:.1%}), more than "
+            f"the error budget of {budget:.1%}",
+            where=step.name,
+            hint=f"tilth show {plan.recipe.name} {step.name} --quarantined; or raise "
+            "`error_budget` in the recipe",
+            code="error-budget",
+        )
+    if not counts["kept"]:
+        raise DataError(
+            f"no sample is left: {counts['dropped']} of {counts['in']} were dropped",
+            where=step.name,
+            hint=f"tilth show {plan.recipe.name} {step.name} --dropped",
+            code="nothing-left",
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class _Record:
+    """The run's record, `run.json`: plan, books, versions; the one before goes to `history/`."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._folder = folder
+        self._times = _times_before(folder)
+        self._last_parts = {s["name"]: s for s in (last_record(folder) or {"steps": []})["steps"]}
+        self._plan = plan
+        history = folder / "history"
+        if (folder / RECORD).is_file():
+            number = len(list(history.glob("*.json"))) + 1
+            write_bytes(history / f"{number:04d}.json", (folder / RECORD).read_bytes())
+        text = plan.recipe.to_yaml()
+        write_bytes(folder / "recipe.yaml", text.encode("utf-8"))
+        self._record: dict[str, Any] = {
+            "name": plan.recipe.name,
+            "about": plan.recipe.header.about,
+            "seed": plan.recipe.header.seed,
+            "limit": plan.limit,
+            "status": "running",
+            "started": _now(),
+            "finished": None,
+            "seconds": None,
+            "error": None,
+            "recipe_yaml": text,
+            "machine": describe_machine(),
+            "versions": _versions(),
+            "steps": [],
+        }
+        self._start = time.monotonic()
+        self._write()
+
+    def add(
+        self, step: PlannedStep, state: StepState, manifest: dict[str, Any], seconds: float
+    ) -> None:
+        """Add a finished step. The time of a cached step is that of the run that made it."""
+        if state.cached:
+            seconds = self._times.get(step.identity, 0.0)
+        self._record["steps"].append(
+            {
+                "name": step.name,
+                "stage": step.operation.stage,
+                "op": step.operation.name,
+                "kind": step.operation.kind,
+                "identity": step.identity,
+                "folder": step.folder_name,
+                "inputs": [name for _, name in step.inputs],
+                "parts": dict(step.parts),
+                "cached": state.cached,
+                "why": state.why,
+                "seconds": round(seconds, 3),
+                "counts": manifest.get("counts"),
+            }
+        )
+        self._write()
+
+    def finish(self, status: str, error: TilthError | None) -> None:
+        """Write how the run ended. Steps that were not reached keep their last record's parts."""
+        reached = {s["name"] for s in self._record["steps"]}
+        planned = {s.name for s in self._plan.steps}
+        self._record["unreached"] = [
+            before
+            for name, before in self._last_parts.items()
+            if name in planned and name not in reached
+        ]
+        self._record["status"] = status
+        self._record["error"] = str(error) if error else None
+        self._record["finished"] = _now()
+        self._record["seconds"] = round(time.monotonic() - self._start, 3)
+        with contextlib.suppress(TilthError):
+            self._write()
+
+    def _write(self) -> None:
+        write_json(self._folder / RECORD, self._record)
+
+
+def _times_before(folder: Path) -> dict[str, float]:
+    """Seconds that each identity took when it was made."""
+    times: dict[str, float] = {}
+    for path in [*sorted((folder / "history").glob("*.json")), folder / RECORD]:
+        if path.is_file():
+            for step in read_json(path)["steps"]:
+                if not step["cached"]:
+                    times[step["identity"]] = step["seconds"]
+                else:
+                    times.setdefault(step["identity"], step["seconds"])
+    return times
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what decides outputs."""
+    names = (
+        *("tilth", "numpy", "numba", "pyarrow", "pydantic", "aiohttp", "trafilatura"),
+        *("resiliparse", "pillow", "torch", "tokenizers", "safetensors", "scikit-learn"),
+    )
+    versions = {"python": platform.python_version()}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions

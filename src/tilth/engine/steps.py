@@ -1,0 +1,230 @@
+"""Run one step: cut it into tasks, run those that are not committed, check the books, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow.parquet as pq
+
+from tilth.engine.books import Books
+from tilth.engine.events import Listener, StepProgress
+from tilth.engine.tasks import NUM_PARTITIONS
+from tilth.errors import DataError
+from tilth.recipe.plan import Plan, PlannedStep, data_folder
+from tilth.store import Dataset
+from tilth.store.dataset import MANIFEST
+from tilth.store.files import read_json, remove_folder, storage_errors, write_json
+from tilth.store.shard import ledger
+
+Task = dict[str, Any]
+
+
+class Engine(Protocol):
+    """Runs tasks somewhere."""
+
+    def run(self, tasks: Iterable[Task], listen: Any) -> Any:
+        """Run tasks; yields (position, result) as they finish."""
+
+    def close(self) -> None:
+        """Let go of the workers."""
+
+
+class Options(Protocol):
+    """The settings of a run that steps look at."""
+
+    shard_rows: int
+    shard_bytes: int
+
+
+class StepRunner:
+    """Runs the steps of one plan in one run's folder."""
+
+    def __init__(
+        self, plan: Plan, folder: Path, engine: Engine, emit: Listener, options: Options
+    ) -> None:
+        self.plan = plan
+        self.folder = folder
+        self._engine = engine
+        self._emit = emit
+        self._options = options
+
+    def run(self, step: PlannedStep) -> None:
+        """Run the step to its manifest.
+
+        Raises:
+            TilthError: It failed; what it had committed stays.
+        """
+        folder = data_folder(self.folder, step)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        manifest = {
+            "format": 1,
+            "step": step.name,
+            "op": step.operation.name,
+            "identity": step.identity,
+            "parts": dict(step.parts),
+        }
+        kind = step.operation.kind
+        if kind in ("source", "map", "shuffle"):
+            manifest |= self._records(step, folder)
+        elif kind == "fit":
+            (result,) = self._all(step, [self._train_task(step, folder, "fit")])
+            manifest["result"] = result
+        else:
+            manifest["result"] = self._grid(step, folder)
+        write_json(folder / MANIFEST, manifest)
+        remove_folder(folder / "shards")
+        if kind != "source":  # A source's own state (archive of what was fetched) is worth keeping.
+            remove_folder(folder / "work")
+
+    def _records(self, step: PlannedStep, folder: Path) -> dict[str, Any]:
+        kind = step.operation.kind
+        expected: int | None = None
+        if kind == "source":
+            self._all(step, [self._source_task(step, folder)])
+        else:
+            shards = self._input_shards(step)
+            expected = sum(rows for _, rows in shards)
+            if kind == "shuffle":
+                self._shuffle(step, folder, shards)
+            self._map(step, folder, shards, expected)
+        entries = ledger(folder)
+        books = Books.of(entries.values())
+        books.check(step.name, expected)
+        if not books.num_in:
+            raise DataError(
+                "the source is empty",
+                where=step.name,
+                hint="check its path or address; nothing was read",
+                code="empty-source",
+            )
+        figures: dict[str, Any] = {}
+        if hasattr(step.operation.module, "describe") and books.kept:
+            task = self._task(step, folder, "describe", 0) | {"shards": sorted(entries)}
+            (figures,) = self._all(step, [task])
+        return {
+            "counts": books.counts(),
+            "by_rule": dict(books.by_rule.most_common()),
+            "sources": dict(sorted(books.sources.items())),
+            "inputs": [name for _, name in step.inputs],
+            "shards": [
+                {k: v for k, v in entry.items() if k != "by_rule"} for entry in entries.values()
+            ],
+            "figures": figures,
+        }
+
+    def _input_shards(self, step: PlannedStep) -> list[tuple[Path, int]]:
+        """(kept shard, rows) of all inputs in order."""
+        found = []
+        for _, name in step.inputs:
+            dataset = Dataset(data_folder(self.folder, self.plan.step(name)))
+            for path in dataset.shards():
+                found.append((path, pq.read_metadata(path).num_rows))
+        return found
+
+    def _task(self, step: PlannedStep, folder: Path, kind: str, index: int) -> Task:
+        return {
+            "task": kind,
+            "step": step.name,
+            "op": step.operation.name,
+            "settings": step.settings.model_dump(mode="json"),
+            "folder": str(folder),
+            "index": index,
+        }
+
+    def _source_task(self, step: PlannedStep, folder: Path) -> Task:
+        return self._task(step, folder, "read_source", 0) | {
+            "source": step.parts["source"],
+            "work": str(folder / "work"),
+            "seed": self.plan.recipe.header.seed,
+            "threads": 1,
+            "limit": self.plan.limit,
+            "shard_rows": self._options.shard_rows,
+            "shard_bytes": self._options.shard_bytes,
+        }
+
+    def _train_task(self, step: PlannedStep, folder: Path, kind: str, index: int = 0) -> Task:
+        inputs = {role: str(self._artifact(name)) for role, name in step.inputs}
+        return self._task(step, folder, kind, index) | {
+            "inputs": inputs,
+            "work": str(folder / "work"),
+            "seed": self.plan.recipe.header.seed,
+            "threads": self.plan.recipe.header.threads if kind == "fit" else 1,
+        }
+
+    def _artifact(self, name: str) -> Path:
+        """A data set's folder, or the folder of a trained model."""
+        step = self.plan.step(name)
+        folder = data_folder(self.folder, step)
+        return folder / "model" if step.operation.kind == "fit" else folder
+
+    def _map(
+        self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]], total: int
+    ) -> None:
+        done = ledger(folder)
+        tasks = [
+            self._task(step, folder, "map_shard", index) | {"input": str(path)}
+            for index, (path, _) in enumerate(shards)
+            if f"{index:05d}" not in done
+        ]
+        books = Books.of(done.values())
+        for _, entry in self._engine.run(tasks, _ignore):
+            books.add(entry)
+            self._emit(StepProgress(step.name, books.num_in, total, books.num_in, books.kept, ""))
+
+    def _shuffle(self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]]) -> None:
+        work = folder / "work"
+        if (work / "decisions.parquet").is_file():
+            return
+        keys = [
+            self._task(step, folder, "shuffle_keys", index) | {"input": str(path)}
+            for index, (path, _) in enumerate(shards)
+            if not (work / "keys" / f"{index:05d}.parquet").is_file()
+        ]
+        self._all(step, keys, "keys")
+        reduce = [
+            self._task(step, folder, "shuffle_reduce", index)
+            for index in range(NUM_PARTITIONS)
+            if not (work / "reduced" / f"{index:05d}.json").is_file()
+        ]
+        self._all(step, reduce, "partitions")
+        self._all(step, [self._task(step, folder, "shuffle_resolve", 0)], "resolve")
+
+    def _grid(self, step: PlannedStep, folder: Path) -> dict[str, Any]:
+        (found,) = self._all(step, [self._task(step, folder, "cells", 0)])
+        cells = found["cells"]
+        paths = [folder / "cells" / f"{index:05d}.json" for index in range(len(cells))]
+        tasks = [
+            self._train_task(step, folder, "run_cell", index) | {"cell": cell}
+            for index, cell in enumerate(cells)
+            if not (paths[index].is_file() and read_json(paths[index])["cell"] == cell)
+        ]
+        self._all(step, tasks, "cells", already=len(cells) - len(tasks))
+        task = self._task(step, folder, "summarize", 0) | {"num_cells": len(cells)}
+        (summary,) = self._all(step, [task])
+        return dict(summary)
+
+    def _all(
+        self, step: PlannedStep, tasks: list[Task], unit: str = "", already: int = 0
+    ) -> list[Any]:
+        """Run tasks to the end; results in order of the tasks."""
+        results: dict[int, Any] = {}
+        total = len(tasks) + already
+
+        def listen(_: int, done: float, of: float | None, note: str) -> None:
+            # One task speaks for itself; of many, finished ones are counted.
+            if len(tasks) == 1 and not unit:
+                self._emit(StepProgress(step.name, done, of, 0, 0, note))
+
+        for index, result in self._engine.run(tasks, listen):
+            results[index] = result
+            if unit:
+                done = len(results) + already
+                self._emit(StepProgress(step.name, done, total, 0, 0, unit))
+        return [results[index] for index in range(len(tasks))]
+
+
+def _ignore(index: int, done: float, total: float | None, note: str) -> None:
+    """Progress within a shard is not shown: shards are small."""

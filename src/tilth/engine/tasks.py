@@ -1,0 +1,285 @@
+"""What a worker does. A task is a JSON object; each kind is a function from it to a JSON object.
+
+Tasks name files, so the same task runs in a local process or on a Ray node that sees the same
+folder. Each commits its output by rename and is safe to run again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tilth.context import Context, Progress
+from tilth.engine.apply import apply_safely
+from tilth.errors import DataError
+from tilth.recipe.operations import Operation, operation
+from tilth.schema import SCHEMA
+from tilth.settings import BaseSettings
+from tilth.store.dataset import read_shard
+from tilth.store.files import atomic_file, commit_folder, read_json, remove_folder, write_json
+from tilth.store.shard import ShardWriter, cut_shards
+
+# An operation sees batches of this many rows: large enough to amortise a kernel call, small
+# enough that a worker holds a few MB.
+BATCH_ROWS = 256
+NUM_PARTITIONS = 64
+
+Task = Mapping[str, Any]
+
+
+def run_task(task: Task, progress: Progress) -> dict[str, Any]:
+    """Run one task; see the functions of `_TASKS` for the kinds."""
+    return _TASKS[task["task"]](task, progress)
+
+
+def _load(task: Task) -> tuple[Operation, BaseSettings]:
+    found = operation(task["op"])
+    return found, found.settings.model_validate(task["settings"])
+
+
+def _context(task: Task, progress: Progress) -> Context:
+    work = Path(task["work"])
+    work.mkdir(parents=True, exist_ok=True)
+    return Context(work, task["seed"], task["threads"], progress, task.get("limit"))
+
+
+def read_source(task: Task, progress: Progress) -> dict[str, Any]:
+    """Read a source into shards; shards that an earlier run committed are not written again."""
+    op, settings = _load(task)
+    folder = Path(task["folder"])
+    before = op.module.fingerprint(settings)
+    seen = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal seen
+        limit = task.get("limit")
+        for batch in op.module.read(settings, task["source"], _context(task, progress)):
+            part = _typed(batch if limit is None else batch.slice(0, limit - seen))
+            seen += part.num_rows
+            yield part
+            if limit is not None and seen >= limit:
+                return
+
+    shards = cut_shards(batches(), max_rows=task["shard_rows"], max_bytes=task["shard_bytes"])
+    for index, group in enumerate(shards):
+        writer = ShardWriter(folder, index)
+        if (folder / "shards" / f"{writer.name}.json").exists():
+            continue
+        for batch in group:
+            writer.add(batch)
+        writer.commit()
+    if op.module.fingerprint(settings) != before:
+        for name in ("shards", "kept", "dropped", "quarantine"):
+            remove_folder(folder / name)
+        raise DataError(
+            "the source changed while it was read",
+            where=task["step"],
+            hint="run again when nothing writes to it; nothing of the half-read copy was kept",
+            code="source-changed",
+        )
+    return {}
+
+
+def _typed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its standard columns in their standard types."""
+    arrays = [
+        array.cast(SCHEMA[name]) if name in SCHEMA and array.type != SCHEMA[name] else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _input_batches(task: Task) -> Iterator[pa.RecordBatch]:
+    path = Path(task["input"])
+    schema = pq.read_schema(path).remove_metadata()
+    return read_shard(path, schema, BATCH_ROWS)
+
+
+def map_shard(task: Task, progress: Progress) -> dict[str, Any]:
+    """Apply a map, or the last phase of a shuffle, to one shard and commit it."""
+    op, settings = _load(task)
+    folder, index = Path(task["folder"]), task["index"]
+    apply: Callable[[pa.RecordBatch], pa.RecordBatch]
+    if op.kind == "shuffle":
+        decisions = _decisions(folder / "work" / "decisions.parquet", index)
+
+        def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return op.module.apply(batch, decisions, settings)
+    else:
+
+        def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return op.module.apply(batch, settings)
+
+    writer = ShardWriter(folder, index)
+    for batch in _input_batches(task):
+        for part in apply_safely(apply, batch, f"{task['step']}, shard {index}"):
+            writer.add(part)
+    entry = writer.commit()
+    progress(1, 1, "")
+    return entry
+
+
+def shuffle_keys(task: Task, progress: Progress) -> dict[str, Any]:
+    """First phase of a shuffle: the keys of one shard, a row group a partition."""
+    op, settings = _load(task)
+    index = task["index"]
+    tables: list[pa.Table] = []
+    row = 0
+    for batch in _input_batches(task):
+        ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
+        keys: pa.Table = op.module.keys(batch, settings)
+        if keys.num_rows:
+            # The position orders records over the whole data set, whatever worker saw them.
+            positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
+            keys = keys.append_column("shard", pa.array([index] * keys.num_rows, pa.int32()))
+            keys = keys.append_column("position", pa.array(positions, pa.int64()))
+            tables.append(keys)
+        row += batch.num_rows
+    path = Path(task["folder"]) / "work" / "keys" / f"{index:05d}.parquet"
+    table = pa.concat_tables(tables).sort_by("partition") if tables else pa.table({})
+    _write_groups(table, "partition", path)
+    progress(1, 1, "")
+    return {}
+
+
+def _write_groups(table: pa.Table, by: str, path: Path) -> None:
+    """Write a table sorted by an integer column, one row group a value."""
+    with atomic_file(path) as file, pq.ParquetWriter(file, table.schema) as writer:
+        if not table.num_rows:
+            return
+        values = table.column(by).to_numpy()
+        edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), table.num_rows]
+        for start, stop in itertools.pairwise(edges):
+            part = table.slice(start, stop - start)
+            writer.write_table(part, row_group_size=part.num_rows)
+
+
+def _read_groups(path: Path, by: str, values: set[int]) -> pa.Table | None:
+    """The row groups of a file whose value of `by` is among `values`."""
+    with pq.ParquetFile(path) as file:
+        if by not in file.schema_arrow.names:
+            return None
+        place = file.schema_arrow.get_field_index(by)
+        groups = [
+            g
+            for g in range(file.num_row_groups)
+            if file.metadata.row_group(g).column(place).statistics.min in values
+        ]
+        return file.read_row_groups(groups) if groups else file.schema_arrow.empty_table()
+
+
+def shuffle_reduce(task: Task, progress: Progress) -> dict[str, Any]:
+    """Second phase: all keys of one partition, over all shards."""
+    op, settings = _load(task)
+    work = Path(task["folder"]) / "work"
+    partition = task["index"]
+    tables = [
+        table
+        for path in sorted((work / "keys").glob("*.parquet"))
+        if (table := _read_groups(path, "partition", {partition})) is not None
+    ]
+    table = pa.concat_tables(tables) if tables else pa.table({})
+    if table.num_rows:
+        reduced: pa.Table = op.module.reduce(table, settings)
+        with atomic_file(work / "reduced" / f"{partition:05d}.parquet") as file:
+            pq.write_table(reduced, file)
+    write_json(work / "reduced" / f"{partition:05d}.json", {"rows": table.num_rows})
+    progress(1, 1, "")
+    return {}
+
+
+def shuffle_resolve(task: Task, progress: Progress) -> dict[str, Any]:
+    """Third phase: the partial results of all partitions become decisions, a row group a shard."""
+    op, settings = _load(task)
+    work = Path(task["folder"]) / "work"
+    tables = [pq.read_table(path) for path in sorted((work / "reduced").glob("*.parquet"))]
+    decisions = pa.table({})
+    if tables:
+        decisions = op.module.resolve(pa.concat_tables(tables), settings)
+    if decisions.num_rows:
+        decisions = decisions.sort_by("shard")
+    _write_groups(decisions, "shard", work / "decisions.parquet")
+    progress(1, 1, "")
+    return {"decisions": decisions.num_rows}
+
+
+def _decisions(path: Path, shard: int) -> pa.Table:
+    table = _read_groups(path, "shard", {shard, -1})
+    return pa.table({}) if table is None else table
+
+
+def describe(task: Task, _: Progress) -> dict[str, Any]:
+    """The operation's own figures of what it kept."""
+    op, settings = _load(task)
+    folder = Path(task["folder"])
+    paths = [folder / "kept" / f"{name}.parquet" for name in task["shards"]]
+    schema = pa.unify_schemas(
+        [pq.read_schema(path).remove_metadata() for path in paths], promote_options="permissive"
+    )
+    batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
+    figures: dict[str, Any] = op.module.describe(batches, settings)
+    return figures
+
+
+def fit(task: Task, progress: Progress) -> dict[str, Any]:
+    """One long task that resumes by itself; its artifacts appear in one rename."""
+    op, settings = _load(task)
+    folder = Path(task["folder"])
+    aside = folder / "work" / "out"
+    remove_folder(aside)
+    aside.mkdir(parents=True)
+    inputs = {role: Path(path) for role, path in task["inputs"].items()}
+    result: dict[str, Any] = op.module.fit(inputs, settings, aside, _context(task, progress))
+    write_json(aside / "result.json", result)
+    remove_folder(folder / "model")
+    commit_folder(aside, folder / "model")
+    return result
+
+
+def run_cell(task: Task, progress: Progress) -> dict[str, Any]:
+    """One cell of a grid."""
+    op, settings = _load(task)
+    path = Path(task["folder"]) / "cells" / f"{task['index']:05d}.json"
+    # Cells share a folder (prepared arrays), and get the recipe's seed beside their own.
+    inputs = {role: Path(where) for role, where in task["inputs"].items()}
+    result: dict[str, Any] = op.module.run_cell(
+        task["cell"], inputs, settings, _context(task, progress)
+    )
+    write_json(path, {"cell": task["cell"], "result": result})
+    progress(1, 1, "")
+    return {}
+
+
+def summarize(task: Task, _: Progress) -> dict[str, Any]:
+    """What the cells of a grid add up to."""
+    op, settings = _load(task)
+    folder = Path(task["folder"]) / "cells"
+    results = [read_json(folder / f"{index:05d}.json") for index in range(task["num_cells"])]
+    summary: dict[str, Any] = op.module.summarize(results, settings)
+    return summary
+
+
+def cells(task: Task, _: Progress) -> dict[str, Any]:
+    """The cells of a grid."""
+    op, settings = _load(task)
+    return {"cells": op.module.cells(settings)}
+
+
+_TASKS: dict[str, Callable[[Task, Progress], dict[str, Any]]] = {
+    "read_source": read_source,
+    "map_shard": map_shard,
+    "shuffle_keys": shuffle_keys,
+    "shuffle_reduce": shuffle_reduce,
+    "shuffle_resolve": shuffle_resolve,
+    "describe": describe,
+    "fit": fit,
+    "cells": cells,
+    "run_cell": run_cell,
+    "summarize": summarize,
+}

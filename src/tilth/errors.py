@@ -1,0 +1,109 @@
+"""The one tree of errors that a user may see.
+
+Each carries what went wrong, where, and a hint with the next thing to do. The command line turns
+the class into an exit code; a traceback is shown only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class TilthError(Exception):
+    """A failure with its place and its remedy.
+
+    Args:
+        what: One sentence, no trailing period.
+        where: Recipe line, step, shard, file or record.
+        hint: The exact next command or edit.
+        code: Kebab-case name, stable over releases.
+    """
+
+    exit_code = 1
+    code = "failed"
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", code: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+        self.code = code or type(self).code
+
+    def __str__(self) -> str:
+        lines = [f"error[{self.code}]: {self.what}"]
+        if self.where:
+            lines.append(f"  where  {self.where}")
+        if self.hint:
+            lines.append(f"  hint   {self.hint}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a recipe; `RecipeError` carries all of them."""
+
+    code: str
+    what: str
+    where: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return str(TilthError(self.what, where=self.where, hint=self.hint, code=self.code))
+
+
+class RecipeError(TilthError):
+    """A recipe or a command is wrong and nothing ran."""
+
+    exit_code = 2
+    code = "recipe"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(
+            f"{len(problems)} problem{'s' if len(problems) != 1 else ''} in the recipe"
+        )
+        self.problems = problems
+
+    def __str__(self) -> str:
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        return "\n".join([*map(str, self.problems), f"{count}; nothing was run."])
+
+
+class UsageError(TilthError):
+    """The command was called wrongly; nothing ran."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class MissingError(TilthError):
+    """Something the run needs is not here: a file, a site, a package."""
+
+    exit_code = 3
+    code = "missing"
+
+
+class DataError(TilthError):
+    """The data cannot be used as it is: empty, malformed, changed, above the error budget."""
+
+    code = "data"
+
+
+class StorageError(TilthError):
+    """A folder cannot be written, or the disk is full. What was committed is safe."""
+
+    code = "storage"
+
+
+class StepError(TilthError):
+    """A step failed as a whole. What was committed is safe; run again to go on."""
+
+    code = "step"
+
+
+def missing_extra(package: str, extra: str) -> MissingError:
+    """The error for an optional package that is not installed."""
+    return MissingError(
+        f"this needs the package `{package}`, which is not installed",
+        hint=f"pip install 'tilth[{extra}]'",
+        code="missing-extra",
+    )

@@ -1,0 +1,330 @@
+"""Read a recipe: YAML with line numbers, checked as a whole, all mistakes reported at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from tilth.errors import MissingError, Problem, RecipeError, TilthError
+from tilth.recipe.model import Header, Recipe, RecipeStep
+from tilth.recipe.operations import (
+    RECORD_STAGES,
+    STAGES,
+    Operation,
+    did_you_mean,
+    operations,
+)
+from tilth.recipe.references import check_references
+from tilth.settings import BaseSettings
+
+_MAX_BYTES = 1 << 20
+_MAX_NODES = 20_000
+_MAX_DEPTH = 32
+
+Path_ = tuple[str | int, ...]
+Positions = dict[Path_, tuple[int, int]]
+
+
+def starters() -> dict[str, str]:
+    """The shipped recipes: name to YAML text."""
+    folder = resources.files("tilth.recipes")
+    return {
+        entry.name.removesuffix(".yaml"): entry.read_text("utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name)
+        if entry.name.endswith(".yaml")
+    }
+
+
+def load_recipe(where: str | Path) -> Recipe:
+    """Load a recipe from a file, or a starter by its name.
+
+    Args:
+        where: Path of a YAML file, or the name of a shipped starter.
+
+    Raises:
+        MissingError: There is no such file or starter.
+        RecipeError: The recipe has mistakes; all of them are listed.
+    """
+    path = Path(where)
+    if path.is_file():
+        data = path.read_bytes()
+        if len(data) > _MAX_BYTES:
+            raise _one("too-large", f"a recipe has at most {_MAX_BYTES} bytes", str(path))
+        try:
+            return parse_recipe(data.decode("utf-8"), str(path))
+        except UnicodeDecodeError as error:
+            raise _one("not-text", f"the recipe is not UTF-8: {error}", str(path)) from None
+    shipped = starters()
+    if str(where) in shipped:
+        return parse_recipe(shipped[str(where)], f"{where} (starter)")
+    raise MissingError(
+        f"there is no recipe `{where}`: neither a file nor a starter",
+        hint=did_you_mean(str(where), list(shipped)),
+        code="no-recipe",
+    )
+
+
+def _one(code: str, what: str, where: str, hint: str = "") -> RecipeError:
+    return RecipeError([Problem(code, what, where, hint)])
+
+
+def parse_recipe(text: str, name: str = "recipe") -> Recipe:
+    """Check a recipe's text; see `load_recipe`."""
+    tree, positions = _parse_yaml(text, name)
+    check = _Check(name, positions)
+    recipe = check.recipe(tree)
+    if check.problems or recipe is None:
+        raise RecipeError(check.problems)
+    problems = check_references(recipe, check.where)
+    if problems:
+        raise RecipeError(problems)
+    return recipe
+
+
+def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
+    """Plain values, and the (line, column) of every key and item, both counted from 1."""
+    problems: list[Problem] = []
+    positions: Positions = {}
+    loader = yaml.SafeLoader(text)
+    num_nodes = 0
+
+    def place(node: yaml.Node) -> tuple[int, int]:
+        return node.start_mark.line + 1, node.start_mark.column + 1
+
+    def build(node: yaml.Node, path: Path_) -> Any:
+        nonlocal num_nodes
+        num_nodes += 1
+        # Aliases are walked again at each use, so that a bomb of them meets this bound.
+        if num_nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
+            raise _one("too-large", "the recipe is too large or nested too deeply", name)
+        positions.setdefault(path, place(node))
+        if isinstance(node, yaml.MappingNode):
+            out: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = str(loader.construct_object(key_node))
+                line, column = place(key_node)
+                if key in out:
+                    problems.append(
+                        Problem(
+                            "twice",
+                            f"`{key}` stands twice",
+                            f"{name}:{line}:{column}",
+                            "keep one of them",
+                        )
+                    )
+                positions[(*path, key)] = (line, column)
+                out[key] = build(value_node, (*path, key))
+            return out
+        if isinstance(node, yaml.SequenceNode):
+            return [build(item, (*path, i)) for i, item in enumerate(node.value)]
+        return loader.construct_object(node)
+
+    try:
+        node = loader.get_single_node()
+        tree = build(node, ()) if node is not None else {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        what = getattr(error, "problem", None) or str(error)
+        raise _one("yaml", f"not valid YAML: {what}", where) from None
+    finally:
+        loader.dispose()
+    if problems:
+        raise RecipeError(problems)
+    if not isinstance(tree, dict):
+        raise _one("not-a-mapping", "a recipe is a mapping of stages", f"{name}:1")
+    return tree, positions
+
+
+class _Check:
+    """Walks the plain values and collects every problem with its place."""
+
+    def __init__(self, name: str, positions: Positions) -> None:
+        self._name = name
+        self._positions = positions
+        self.problems: list[Problem] = []
+
+    def where(self, path: Path_) -> str:
+        """`file:line:column  dotted.path` of the closest known place."""
+        known = path
+        while known not in self._positions and known:
+            known = known[:-1]
+        line, column = self._positions.get(known, (1, 1))
+        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+        return f"{self._name}:{line}:{column}" + (f"  {dotted}" if dotted else "")
+
+    def _add(self, code: str, what: str, path: Path_, hint: str = "") -> None:
+        self.problems.append(Problem(code, what, self.where(path), hint))
+
+    def recipe(self, tree: dict[str, Any]) -> Recipe | None:
+        known = [*Header.model_fields, *STAGES]
+        for key in tree:
+            if key not in known:
+                self._add(
+                    "unknown-key",
+                    f"`{key}` is neither a stage nor a setting of a recipe",
+                    (key,),
+                    did_you_mean(key, known),
+                )
+        header = self._settings(
+            Header, {k: v for k, v in tree.items() if k in Header.model_fields}, (), "recipe"
+        )
+        sources = self._sources(tree.get("collect"))
+        steps = [s for stage in (*RECORD_STAGES, "augment") for s in self._stage(tree, stage)]
+        single = {
+            stage: self._single(stage, tree[stage])
+            for stage in ("pretrain", "transfer", "value")
+            if tree.get(stage) is not None
+        }
+        if self.problems or not isinstance(header, Header):
+            return None
+        return Recipe(
+            header,
+            tuple(sources),
+            tuple(s for s in steps if s.stage != "augment"),
+            tuple(s for s in steps if s.stage == "augment"),
+            single.get("pretrain"),
+            single.get("transfer"),
+            single.get("value"),
+        )
+
+    def _sources(self, block: Any) -> list[RecipeStep]:
+        if not isinstance(block, dict) or not block:
+            self._add(
+                "no-source",
+                "`collect` names no source",
+                ("collect",) if block is not None else (),
+                "collect: {my-source: {jsonl: {path: data.jsonl}}}",
+            )
+            return []
+        found = []
+        for name, body in block.items():
+            path: Path_ = ("collect", name)
+            if not name.replace("-", "").replace("_", "").isalnum():
+                self._add("bad-name", f"`{name}` is not a name (letters, digits, - and _)", path)
+                continue
+            if step := self._step(f"collect.{name}", "collect", body, path):
+                found.append(step)
+        return found
+
+    def _stage(self, tree: dict[str, Any], stage: str) -> list[RecipeStep]:
+        block = tree.get(stage)
+        if block is None:
+            return []
+        if not isinstance(block, list):
+            self._add("not-a-list", f"`{stage}` is a list of steps", (stage,), f"{stage}:\n    - …")
+            return []
+        seen: Counter[str] = Counter()
+        steps = []
+        for index, body in enumerate(block):
+            path: Path_ = (stage, index)
+            op = body if isinstance(body, str) else next(iter(body), "") if body else ""
+            seen[str(op)] += 1
+            count = seen[str(op)]
+            name = f"{stage}.{op}" + (f"-{count}" if count > 1 else "")
+            if step := self._step(name, stage, body, path):
+                steps.append(step)
+        return steps
+
+    def _step(self, name: str, stage: str, body: Any, path: Path_) -> RecipeStep | None:
+        if isinstance(body, str):
+            body = {body: {}}
+        if not isinstance(body, dict) or len(body) != 1:
+            self._add(
+                "not-a-step", "a step is one operation with its settings", path, "- minhash: {}"
+            )
+            return None
+        op_name, given = next(iter(body.items()))
+        fitting = [op.name for op in operations().values() if op.stage == stage]
+        if op_name not in fitting:
+            elsewhere = operations().get(op_name)
+            hint = (
+                f"`{op_name}` belongs under `{elsewhere.stage}`"
+                if elsewhere
+                else did_you_mean(op_name, fitting)
+            )
+            self._add(
+                "unknown-operation",
+                f"there is no operation `{op_name}` for `{stage}`",
+                (*path, op_name),
+                hint,
+            )
+            return None
+        return self._typed(name, operations()[op_name], given, (*path, op_name))
+
+    def _single(self, stage: str, given: Any) -> RecipeStep | None:
+        return self._typed(stage, operations()[stage], given, (stage,))
+
+    def _typed(self, name: str, op: Operation, given: Any, path: Path_) -> RecipeStep | None:
+        if given is None:
+            given = {}
+        if not isinstance(given, dict):
+            self._add("not-settings", f"the settings of `{op.name}` are a mapping", path)
+            return None
+        settings = self._settings(op.settings, given, path, op.name)
+        return RecipeStep(name, op, settings) if settings is not None else None
+
+    def _settings(
+        self, cls: type[BaseSettings], given: Mapping[str, Any], path: Path_, owner: str
+    ) -> BaseSettings | None:
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            for details in error.errors():
+                self._explain(details, cls, path, owner)
+        except TilthError as error:
+            self._add(error.code, error.what, path, error.hint)
+        return None
+
+    def _explain(
+        self, details: ErrorDetails, cls: type[BaseSettings], path: Path_, owner: str
+    ) -> None:
+        # A tagged union puts its tag into the location; what the file has not is skipped.
+        inside: Path_ = ()
+        for part in details["loc"]:
+            if (*path, *inside, part) in self._positions or part == details["loc"][-1]:
+                inside = (*inside, part)
+        place = (*path, *inside)
+        key = str(inside[-1]) if inside else owner
+        if details["type"] == "extra_forbidden":
+            names = _field_names(cls, inside[:-1])
+            hint = did_you_mean(key, names)
+            if "did you" not in hint:
+                hint = f"`tilth explain {owner}` lists them" if owner in operations() else hint
+            self._add("unknown-setting", f"`{key}` is not a setting of `{owner}`", place, hint)
+        elif details["type"] == "missing":
+            self._add("missing-setting", f"`{owner}` needs `{key}`", place)
+        else:
+            message = details["msg"].removeprefix("Value error, ")
+            given = repr(details["input"])
+            what = f"`{key}`: {message[:1].lower()}{message[1:]}"
+            if inside and len(given) <= 60:
+                what += f", not {given}" if not message.endswith(given) else ""
+            self._add("bad-value", what, place)
+
+
+def _field_names(cls: type[BaseSettings], inside: Path_) -> list[str]:
+    """The settings that may stand at a place inside a settings class."""
+    classes = [cls]
+    for part in inside:
+        if isinstance(part, int):
+            continue
+        annotations = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
+        classes = [found for a in annotations for found in _settings_classes(a)]
+    return [name for c in classes for name in c.model_fields]
+
+
+def _settings_classes(annotation: Any) -> list[type[BaseSettings]]:
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseSettings) else []
+    return [c for part in getattr(annotation, "__args__", ()) for c in _settings_classes(part)]
+
+
+Where = Callable[[Path_], str]

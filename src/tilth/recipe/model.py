@@ -1,0 +1,102 @@
+"""The typed recipe: a header, named sources, a list of steps a stage, and the training stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from tilth.recipe.operations import RECORD_STAGES, Operation
+from tilth.settings import BaseSettings
+
+
+class Header(BaseSettings):
+    """The keys of a recipe that are not a stage of the line."""
+
+    tilth: Literal[1] = Field(1, description="version of the recipe format")
+    name: str = Field(
+        ..., pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the run's folder"
+    )
+    about: str = Field("", max_length=500, description="one line that the report opens with")
+    seed: int = Field(0, ge=0, lt=2**32, description="fixes everything that is drawn at random")
+    error_budget: float = Field(
+        0.01, ge=0, le=1, description="share of quarantined records above which a run stops"
+    )
+    threads: int = Field(
+        2, ge=1, description="threads of a training step; part of what the weights depend on"
+    )
+
+
+@dataclass(frozen=True)
+class RecipeStep:
+    """One operation with its settings, under the name that results are found by."""
+
+    name: str
+    operation: Operation
+    settings: BaseSettings
+
+    @property
+    def stage(self) -> str:
+        """The word of the line."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe that has been checked.
+
+    Attributes:
+        header: Name, seed, budget.
+        sources: `collect.<name>` steps.
+        records: clean, deduplicate, label and mix steps, in the order of the line.
+        transforms: augment steps: applied on the fly in training.
+        pretrain, transfer, value: The training stages, where the recipe has them.
+    """
+
+    header: Header
+    sources: tuple[RecipeStep, ...]
+    records: tuple[RecipeStep, ...]
+    transforms: tuple[RecipeStep, ...] = ()
+    pretrain: RecipeStep | None = None
+    transfer: RecipeStep | None = None
+    value: RecipeStep | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder."""
+        return self.header.name
+
+    def steps(self) -> Iterator[RecipeStep]:
+        """All steps in the order of the line."""
+        yield from self.sources
+        yield from (s for s in self.records if s.stage != "mix")
+        yield from self.transforms
+        yield from (s for s in self.records if s.stage == "mix")
+        yield from (s for s in (self.pretrain, self.transfer, self.value) if s is not None)
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as plain values, every default written out."""
+        out: dict[str, Any] = self.header.model_dump(mode="json")
+        out["collect"] = {
+            s.name.partition(".")[2]: {s.operation.name: _plain(s)} for s in self.sources
+        }
+        for stage in (*RECORD_STAGES[:3], "augment", RECORD_STAGES[3]):
+            steps = [s for s in (*self.records, *self.transforms) if s.stage == stage]
+            if steps:
+                out[stage] = [{s.operation.name: _plain(s)} for s in steps]
+        for step in (self.pretrain, self.transfer, self.value):
+            if step is not None:
+                out[step.name] = _plain(step)
+        return out
+
+    def to_yaml(self) -> str:
+        """The resolved recipe as YAML that `tilth run` accepts."""
+        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=96)
+
+
+def _plain(step: RecipeStep) -> dict[str, Any]:
+    plain: dict[str, Any] = step.settings.model_dump(mode="json")
+    return plain

@@ -1,0 +1,200 @@
+"""The table of operations. A line here and one module make an operation that recipes can name."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from tilth.errors import UsageError
+from tilth.settings import BaseSettings
+
+Kind = Literal["source", "map", "shuffle", "fit", "grid", "transform"]
+
+STAGES = (
+    "collect",
+    "clean",
+    "deduplicate",
+    "label",
+    "augment",
+    "mix",
+    "pretrain",
+    "transfer",
+    "value",
+)
+
+# Stages whose steps are listed in a recipe and run over records, in this order.
+RECORD_STAGES = ("clean", "deduplicate", "label", "mix")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that a recipe can name.
+
+    Attributes:
+        name: As written in a recipe.
+        stage: The word of the line it belongs to.
+        kind: Which functions its module has (see docs/concepts/operations.md).
+    """
+
+    name: str
+    stage: str
+    kind: Kind
+    module_name: str
+
+    @property
+    def module(self) -> ModuleType:
+        """The module, imported when first asked for."""
+        return importlib.import_module(self.module_name)
+
+    @property
+    def settings(self) -> type[BaseSettings]:
+        """The module's settings class."""
+        settings: type[BaseSettings] = self.module.Settings
+        return settings
+
+    @property
+    def code_version(self) -> str:
+        """A digest of the code that decides the operation's output."""
+        return _code_digest(self.module_name)
+
+
+_TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "source": {
+        "collect": ("crawl", "jsonl", "csv", "parquet", "idx", "label_studio", "demo_digits")
+    },
+    "map": {
+        "clean": (
+            "extract",
+            "normalize",
+            "language",
+            "signals",
+            "rules",
+            "redact",
+            "check_image",
+        ),
+        "deduplicate": ("hold_out",),
+        "mix": ("weights",),
+    },
+    "shuffle": {
+        "deduplicate": ("exact", "minhash", "decontaminate"),
+        "label": ("vote", "consensus"),
+    },
+    "transform": {"augment": ("shift", "erase")},
+}
+
+# The stages that are one step have one operation, named after them.
+_SINGLE: dict[str, tuple[Kind, str]] = {
+    "pretrain": ("fit", "tilth.pretrain.fit"),
+    "transfer": ("grid", "tilth.transfer.compare"),
+    "value": ("grid", "tilth.value.arms"),
+}
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    """All operations by name."""
+    found = {
+        name: Operation(name, stage, kind, f"tilth.{stage}.{name}")
+        for kind, stages in _TABLE.items()
+        for stage, names in stages.items()
+        for name in names
+    }
+    for stage, (kind, module) in _SINGLE.items():
+        found[stage] = Operation(stage, stage, kind, module)
+    return found
+
+
+def operation(name: str) -> Operation:
+    """The operation of that name.
+
+    Raises:
+        UsageError: There is none; the hint names the closest.
+    """
+    found = operations().get(name)
+    if found is None:
+        raise UsageError(
+            f"there is no operation `{name}`", hint=did_you_mean(name, list(operations()))
+        )
+    return found
+
+
+def did_you_mean(word: str, choices: list[str]) -> str:
+    """A hint that names the closest choice, and the others where there are few."""
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    if len(choices) <= 12:
+        return "choose from " + ", ".join(f"`{choice}`" for choice in sorted(choices))
+    return "`tilth list operations` lists all"
+
+
+@cache
+def _code_digest(module_name: str) -> str:
+    """SHA-256 over the module and all of Tilth that it imports, comments and docstrings aside.
+
+    Automatic, so that a change of code cannot be forgotten in a version number; blind to
+    comments, so that prose re-runs nothing.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_reachable(module_name)):
+        digest.update(name.encode())
+        digest.update(_normal_source(name))
+    return digest.hexdigest()[:16]
+
+
+def _reachable(module_name: str) -> set[str]:
+    seen: set[str] = set()
+    queue = [module_name]
+    while queue:
+        name = queue.pop()
+        if name in seen or _path(name) is None:
+            continue
+        seen.add(name)
+        queue.extend(_imports(name))
+    return seen
+
+
+@cache
+def _path(name: str) -> Path | None:
+    root = Path(__file__).parents[2]
+    base = root.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def _imports(name: str) -> tuple[str, ...]:
+    path = _path(name)
+    assert path is not None
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tilth"):
+            found.append(str(node.module))
+            found.extend(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            found.extend(a.name for a in node.names if a.name.startswith("tilth"))
+    return tuple(found)
+
+
+def _normal_source(name: str) -> bytes:
+    """The module's syntax tree as text, less docstrings; data files of its folder come along."""
+    path = _path(name)
+    assert path is not None
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                body.pop(0)
+    return ast.dump(tree).encode()

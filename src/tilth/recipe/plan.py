@@ -1,0 +1,237 @@
+"""What will run, and why: steps in order, each with a content address.
+
+A step's identity is a digest of its settings, the version of its code, and the identities of its
+inputs (for a source: the fingerprint of what lies outside). Equal identity, equal output: what is
+unchanged is not run again, and arms of an experiment share what they have in common.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tilth.recipe.arms import arm_recipe
+from tilth.recipe.model import Recipe, RecipeStep
+from tilth.recipe.operations import Operation
+from tilth.settings import BaseSettings
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step with its content address.
+
+    Attributes:
+        name: As in the recipe; a step that only an arm needs is `value.<arm>/<step>`.
+        operation: What it does.
+        settings: How.
+        inputs: (role, name of the step that makes it), in order.
+        parts: What the identity is made of, by name: why a step runs is a difference of these.
+        identity: 24 hex digits.
+    """
+
+    name: str
+    operation: Operation
+    settings: BaseSettings
+    inputs: tuple[tuple[str, str], ...]
+    parts: Mapping[str, Any] = field(repr=False)
+    identity: str
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its folder under `data/`."""
+        return f"{self.name.rpartition('/')[2]}-{self.identity}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps in an order in which they can run."""
+
+    recipe: Recipe
+    steps: tuple[PlannedStep, ...]
+    limit: int | None = None
+
+    def step(self, name: str) -> PlannedStep:
+        """The step of that name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return next(step for step in self.steps if step.name == name)
+
+    def needed_for(self, name: str) -> list[PlannedStep]:
+        """The step and all that it stands on, in order."""
+        wanted = {name}
+        for step in reversed(self.steps):
+            if step.name in wanted:
+                wanted.update(source for _, source in step.inputs)
+        return [step for step in self.steps if step.name in wanted]
+
+
+def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
+    """Work out every step's identity; reads no data beyond the names and sizes of sources.
+
+    Args:
+        recipe: The recipe.
+        limit: Samples to read of each source at most.
+
+    Raises:
+        MissingError: A source's file is not there.
+    """
+    builder = _Builder(recipe, limit)
+    control = builder.data_line(recipe, "")
+    transforms = [{s.operation.name: s.settings.model_dump(mode="json")} for s in recipe.transforms]
+    code = [s.operation.code_version for s in recipe.transforms]
+    if recipe.pretrain is not None:
+        builder.train(recipe.pretrain, (("data", control),), {}, transforms, code)
+    if recipe.transfer is not None:
+        inputs = (("data", control), ("model", "pretrain"))
+        builder.train(recipe.transfer, inputs, {"pretrain": recipe.pretrain}, transforms, code)
+    if recipe.value is not None:
+        arms = [("control", control)]
+        for name, arm in dict(recipe.value.settings.arms).items():  # type: ignore[attr-defined]
+            derived = arm_recipe(recipe, name, arm)
+            if derived is not None:
+                arms.append((name, builder.data_line(derived, f"value.{name}/")))
+        stages = {"pretrain": recipe.pretrain, "transfer": recipe.transfer}
+        builder.train(recipe.value, tuple(arms), stages, transforms, code)
+    return Plan(recipe, tuple(builder.steps), limit)
+
+
+class _Builder:
+    """Adds steps; one that stands already under another name is shared."""
+
+    def __init__(self, recipe: Recipe, limit: int | None) -> None:
+        self._recipe = recipe
+        self._limit = limit
+        self.steps: list[PlannedStep] = []
+        self._by_identity: dict[str, str] = {}
+
+    def data_line(self, recipe: Recipe, prefix: str) -> str:
+        """Add collect to mix; returns the name of the step at the end of the line."""
+        ends = [self._add(step, prefix, (), self._source_parts(step)) for step in recipe.sources]
+        for step in recipe.records:
+            inputs = tuple((str(i), name) for i, name in enumerate(ends))
+            ends = [self._add(step, prefix, inputs, _fingerprint(step))]
+        if len(ends) > 1 or not recipe.records:
+            # With no record step the training stages read the sources themselves.
+            return ends[0] if len(ends) == 1 else self._concat(ends, prefix)
+        return ends[0]
+
+    def _concat(self, ends: list[str], prefix: str) -> str:
+        from tilth.recipe.operations import operations
+
+        op = operations()["weights"]
+        step = RecipeStep("mix.weights", op, op.settings())
+        inputs = tuple((str(i), name) for i, name in enumerate(ends))
+        return self._add(step, prefix, inputs, {})
+
+    def _source_parts(self, step: RecipeStep) -> dict[str, Any]:
+        return {
+            "source": step.name.partition(".")[2],
+            "outside": step.operation.module.fingerprint(step.settings),
+            "limit": self._limit,
+            "seed": self._recipe.header.seed,
+        }
+
+    def train(
+        self,
+        step: RecipeStep,
+        inputs: tuple[tuple[str, str], ...],
+        stages: Mapping[str, RecipeStep | None],
+        transforms: list[dict[str, Any]],
+        code: list[str],
+    ) -> None:
+        """Add a training stage; it gets the recipe's transforms and the stages before it."""
+        update: dict[str, Any] = {}
+        fields = type(step.settings).model_fields
+        if transforms and "augment" in fields:
+            update["augment"] = tuple(transforms)
+        for stage, before in stages.items():
+            if before is not None and stage in fields:
+                update[stage] = before.settings.model_dump(mode="json")
+        given = {**step.settings.model_dump(mode="json"), **update}
+        settings = type(step.settings).model_validate(given)
+        parts = {"seed": self._recipe.header.seed, "transforms": code}
+        if step.operation.kind == "fit":
+            parts["threads"] = self._recipe.header.threads
+        self._add(RecipeStep(step.name, step.operation, settings), "", inputs, parts)
+
+    def _add(
+        self,
+        step: RecipeStep,
+        prefix: str,
+        inputs: tuple[tuple[str, str], ...],
+        extra: Mapping[str, Any],
+    ) -> str:
+        identities = {s.name: s.identity for s in self.steps}
+        parts = {
+            "operation": step.operation.name,
+            "settings": step.settings.model_dump(mode="json"),
+            "code": step.operation.code_version,
+            "inputs": {role: identities[name] for role, name in inputs},
+            **extra,
+        }
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+        if digest in self._by_identity:
+            return self._by_identity[digest]
+        name = prefix + step.name
+        self._by_identity[digest] = name
+        self.steps.append(PlannedStep(name, step.operation, step.settings, inputs, parts, digest))
+        return name
+
+
+def _fingerprint(step: RecipeStep) -> dict[str, Any]:
+    """Files outside that a record step's settings name (rule sets, a user's functions)."""
+    fingerprint = getattr(step.operation.module, "fingerprint", None)
+    return {"outside": fingerprint(step.settings)} if fingerprint else {}
+
+
+def why_it_runs(step: PlannedStep, before: Mapping[str, Any] | None) -> str:
+    """One line: what differs from the last run's record of the same step.
+
+    Args:
+        step: The step as planned now.
+        before: `parts` of the step of that name in the last run; None if there was none.
+    """
+    if before is None:
+        return "never run"
+    reasons = []
+    settings, old = step.parts["settings"], before.get("settings", {})
+    for key in sorted({*settings, *old}):
+        if settings.get(key) != old.get(key):
+            reasons.append(f"{key}: {_short(old.get(key))} -> {_short(settings.get(key))}")
+    if step.parts["code"] != before.get("code"):
+        reasons.append("its code changed")
+    for key, label in (
+        ("outside", "what it reads changed"),
+        ("limit", "--limit changed"),
+        ("seed", "the seed changed"),
+        ("threads", "the thread count changed"),
+        ("source", "the source was renamed"),
+        ("transforms", "augmentation changed"),
+    ):
+        if step.parts.get(key) != before.get(key):
+            reasons.append(label)
+    changed = [
+        role
+        for role, ident in step.parts["inputs"].items()
+        if before.get("inputs", {}).get(role) != ident
+    ]
+    if changed and not reasons:
+        names = [name for role, name in step.inputs if role in changed]
+        reasons.append("its input changed: " + ", ".join(names))
+    return "; ".join(reasons) or "its inputs are in another order"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def data_folder(run_folder: Path, step: PlannedStep) -> Path:
+    """Where the step's data set stands, or will stand."""
+    return run_folder / "data" / step.folder_name

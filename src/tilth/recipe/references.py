@@ -1,0 +1,93 @@
+"""Check what a recipe's parts say of each other: sources, steps and arms that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from tilth.errors import Problem
+from tilth.recipe.model import Recipe
+from tilth.recipe.operations import did_you_mean
+
+Where = Callable[[tuple[str | int, ...]], str]
+
+
+def check_references(recipe: Recipe, where: Where) -> list[Problem]:
+    """Every name that a recipe refers to and does not have, as problems with their place."""
+    problems: list[Problem] = []
+    sources = [step.name.partition(".")[2] for step in recipe.sources]
+    places = _places(recipe)
+    for step in recipe.steps():
+        if step.stage == "collect":
+            continue
+        for path, name in _named_sources(step.settings):
+            if name not in sources:
+                problems.append(
+                    Problem(
+                        "unknown-source",
+                        f"`{step.name}` names the source `{name}`, which `collect` has not",
+                        where((*places[step.name], *path)),
+                        did_you_mean(name, sources),
+                    )
+                )
+    if recipe.transfer is not None and recipe.pretrain is None:
+        problems.append(
+            Problem(
+                "no-pretrain",
+                "`transfer` needs a model, and the recipe has no `pretrain`",
+                where(("transfer",)),
+                "add a `pretrain` stage",
+            )
+        )
+    if recipe.value is not None:
+        problems += _check_arms(recipe, where)
+    return problems
+
+
+def _places(recipe: Recipe) -> dict[str, tuple[str | int, ...]]:
+    """Where in the file each step's settings stand."""
+    places: dict[str, tuple[str | int, ...]] = {}
+    counts: dict[str, int] = {}
+    for step in recipe.steps():
+        if step.operation.name == step.name:
+            places[step.name] = (step.name,)
+        elif step.stage == "collect":
+            places[step.name] = ("collect", step.name.partition(".")[2], step.operation.name)
+        else:
+            index = counts.get(step.stage, 0)
+            counts[step.stage] = index + 1
+            places[step.name] = (step.stage, index, step.operation.name)
+    return places
+
+
+def _named_sources(settings: BaseModel) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path, name) of every source that settings name: any field called `sources`."""
+    for field, value in settings:
+        if field == "sources":
+            names = [pair[0] if isinstance(pair, tuple) else pair for pair in value or ()]
+            yield from (((field,), str(name)) for name in names)
+        elif isinstance(value, BaseModel):
+            yield from (((field, *path), name) for path, name in _named_sources(value))
+
+
+def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
+    assert recipe.value is not None
+    names = [step.name for step in recipe.steps()]
+    problems: list[Problem] = []
+    arms: dict[str, Any] = dict(getattr(recipe.value.settings, "arms", {}))
+    for name, arm in arms.items():
+        referred = [arm.without] if arm.without else []
+        referred += [step for step, _ in (arm.set or {}).items()]
+        for step in referred:
+            if step not in names:
+                problems.append(
+                    Problem(
+                        "unknown-step",
+                        f"arm `{name}` names the step `{step}`, which the recipe has not",
+                        where(("value", "arms", name)),
+                        did_you_mean(step, names),
+                    )
+                )
+    return problems

@@ -1,0 +1,131 @@
+"""One sample schema for every modality: Arrow columns, their types, and the verdict columns.
+
+An operation is a function from an Arrow `RecordBatch` to a `RecordBatch`. It never removes, adds
+or reorders rows: it adds or replaces columns, and it *marks* rows through the verdict columns.
+The engine sorts the marked rows into kept, dropped and quarantined, which is why the books of a
+step cannot fail to balance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Payload columns that a modality lacks are absent.
+SCHEMA: Mapping[str, pa.DataType] = {
+    "id": pa.string(),
+    "source": pa.string(),
+    "uri": pa.string(),
+    "html": pa.large_binary(),
+    "content_type": pa.string(),
+    "text": pa.large_string(),
+    "image": pa.large_binary(),
+    "audio": pa.large_binary(),
+    "target": pa.string(),
+    "label": pa.string(),
+    "label_confidence": pa.float64(),
+    "label_origin": pa.string(),
+    "annotations": pa.list_(
+        pa.struct([pa.field("annotator", pa.string()), pa.field("label", pa.string())])
+    ),
+    "split": pa.string(),
+    "license": pa.string(),
+    "consent": pa.string(),
+    "fetched_at": pa.string(),
+    "subject": pa.string(),
+}
+
+SIGNAL_PREFIX = "signal."
+
+# How an operation marks a row. `drop.rule` set: dropped, by that rule, because `drop.value` (the
+# deciding number or word), as a copy of the sample `drop.of`. `error` set: quarantined.
+DROP_RULE, DROP_VALUE, DROP_OF, ERROR = "drop.rule", "drop.value", "drop.of", "error"
+VERDICT: Mapping[str, pa.DataType] = {
+    DROP_RULE: pa.string(),
+    DROP_VALUE: pa.string(),
+    DROP_OF: pa.string(),
+    ERROR: pa.string(),
+}
+
+
+def sample_id(*parts: str | bytes) -> str:
+    """The content digest that names a sample: 128 bits of BLAKE2b in hex, stable over runs.
+
+    Args:
+        parts: What makes the sample this sample: source name, address, payload. Each part is
+            length-prefixed, so that ("ab", "c") and ("a", "bc") differ.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def column(batch: pa.RecordBatch, name: str, default: Any = None) -> pa.Array:
+    """The column, or one filled with `default` (null) where the batch lacks it."""
+    index = batch.schema.get_field_index(name)
+    if index >= 0:
+        return batch.column(index)
+    kind = SCHEMA.get(name) or VERDICT.get(name) or pa.string()
+    if default is None:
+        return pa.nulls(batch.num_rows, kind)
+    return pa.repeat(pa.scalar(default, kind), batch.num_rows)
+
+
+def with_columns(batch: pa.RecordBatch, columns: Mapping[str, Any]) -> pa.RecordBatch:
+    """The batch with columns added or replaced, in place where they already stand."""
+    names = list(batch.schema.names)
+    arrays = list(batch.columns)
+    for name, values in columns.items():
+        array = values if isinstance(values, pa.Array) else pa.array(values, SCHEMA.get(name))
+        if name in names:
+            arrays[names.index(name)] = array
+        else:
+            names.append(name)
+            arrays.append(array)
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def without_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """The batch less the named columns; absent ones are ignored."""
+    return batch.select([name for name in batch.schema.names if name not in names])
+
+
+def mark_dropped(
+    batch: pa.RecordBatch,
+    where: npt.NDArray[np.bool_],
+    rule: str | Sequence[str | None],
+    value: Sequence[str | None] | None = None,
+    of: Sequence[str | None] | None = None,
+) -> pa.RecordBatch:
+    """Mark rows as dropped; a row that is marked already keeps its first mark.
+
+    Args:
+        batch: The batch.
+        where: Boolean mask [num_rows].
+        rule: The deciding rule, one for all or one a row.
+        value: The deciding number or word a row, as text.
+        of: For duplicates: the id of the sample that is kept instead.
+    """
+    free = pc.and_(pa.array(where), pc.is_null(column(batch, DROP_RULE)))
+    rules: Any = rule if isinstance(rule, str) else pa.array(rule, pa.string())
+    columns = {DROP_RULE: pc.if_else(free, rules, column(batch, DROP_RULE))}
+    for name, given in ((DROP_VALUE, value), (DROP_OF, of)):
+        if given is not None:
+            values = pa.array(given, pa.string())
+            columns[name] = pc.if_else(free, values, column(batch, name))
+    return with_columns(batch, columns)
+
+
+def mark_error(batch: pa.RecordBatch, errors: Sequence[str | None]) -> pa.RecordBatch:
+    """Mark rows as quarantined: one message a row, None where the row is sound."""
+    given = pa.array(errors, pa.string())
+    return with_columns(batch, {ERROR: pc.coalesce(column(batch, ERROR), given)})

@@ -1,0 +1,211 @@
+"""Read a finished data set: Arrow batches and tables, and views for Polars, torch and tf.data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tilth.errors import DataError, MissingError, missing_extra
+from tilth.store.files import read_json, sha256_file
+
+if TYPE_CHECKING:
+    import polars
+    import tensorflow as tf
+    import torch
+
+MANIFEST = "manifest.json"
+
+
+class Dataset:
+    """One step's data set on disk.
+
+    Args:
+        path: Its folder, which holds `manifest.json`.
+
+    Raises:
+        MissingError: There is no finished data set.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not (self.path / MANIFEST).is_file():
+            raise MissingError(
+                "there is no finished data set here",
+                where=str(self.path),
+                hint="run the recipe again; it goes on where it stopped",
+            )
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Schema, counts, digests, parents and recipe step."""
+        manifest: dict[str, Any] = read_json(self.path / MANIFEST)
+        return manifest
+
+    @property
+    def num_rows(self) -> int:
+        """Kept samples."""
+        return int(self.manifest["counts"]["kept"])
+
+    @cached_property
+    def digest(self) -> str:
+        """One digest over the bytes of all kept shards: equal data sets have equal digests."""
+        import hashlib
+
+        digest = hashlib.sha256()
+        for shard in self.manifest["shards"]:
+            digest.update(bytes.fromhex(shard["files"]["kept"]["sha256"]))
+        return digest.hexdigest()
+
+    def shards(self, kind: str = "kept") -> list[Path]:
+        """The Parquet files of a kind (kept, dropped, quarantine), in order."""
+        return [
+            self.path / kind / f"{shard['name']}.parquet"
+            for shard in self.manifest["shards"]
+            if kind in shard["files"]
+        ]
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The kept columns, unified over shards."""
+        return self._schema("kept")
+
+    def _schema(self, kind: str) -> pa.Schema:
+        schemas = [pq.read_schema(path).remove_metadata() for path in self.shards(kind)]
+        if not schemas:
+            return pa.schema([])
+        return pa.unify_schemas(schemas, promote_options="permissive")
+
+    def batches(
+        self, columns: Sequence[str] | None = None, kind: str = "kept", batch_rows: int = 1024
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream the samples in order, with memory flat in the size of the data.
+
+        Args:
+            columns: Those to read, all if None; one that a shard lacks is null there.
+            kind: kept, dropped or quarantine.
+            batch_rows: Rows a batch at most.
+        """
+        schema = self._schema(kind)
+        if columns is not None:
+            schema = pa.schema([schema.field(n) for n in columns if n in schema.names])
+        for path in self.shards(kind):
+            yield from read_shard(path, schema, batch_rows)
+
+    def to_arrow(self, columns: Sequence[str] | None = None, kind: str = "kept") -> pa.Table:
+        """The whole data set as an Arrow table, in memory."""
+        batches = list(self.batches(columns, kind))
+        if not batches:
+            schema = self._schema(kind)
+            names = [n for n in (columns or schema.names) if n in schema.names]
+            return pa.schema([schema.field(n) for n in names]).empty_table()
+        return pa.Table.from_batches(batches)
+
+    def to_polars(self, columns: Sequence[str] | None = None) -> polars.DataFrame:
+        """The whole data set as a Polars data frame (extra `polars`)."""
+        try:
+            import polars as pl
+        except ImportError:
+            raise missing_extra("polars", "polars") from None
+        frame = pl.from_arrow(self.to_arrow(columns))
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def to_torch(
+        self, columns: Sequence[str] | None = None
+    ) -> torch.utils.data.IterableDataset[dict[str, Any]]:
+        """A torch iterable data set of one dict a sample, streamed (extra `train`).
+
+        Each `DataLoader` worker reads its own shards, so no sample comes twice.
+        """
+        try:
+            import torch.utils.data as data
+        except ImportError:
+            raise missing_extra("torch", "train") from None
+        dataset = self
+
+        class _Samples(data.IterableDataset[dict[str, Any]]):
+            def __iter__(self) -> Iterator[dict[str, Any]]:
+                worker = data.get_worker_info()
+                start, step = (worker.id, worker.num_workers) if worker else (0, 1)
+                schema = dataset.schema
+                if columns is not None:
+                    schema = pa.schema([schema.field(n) for n in columns])
+                for path in dataset.shards()[start::step]:
+                    for batch in read_shard(path, schema):
+                        yield from batch.to_pylist()
+
+        return _Samples()
+
+    def to_tf(self, columns: Sequence[str] | None = None) -> tf.data.Dataset:
+        """A `tf.data.Dataset` of one dict a sample, streamed (extra `tf`).
+
+        Numbers, strings and bytes are carried; nested columns are left out.
+        """
+        try:
+            import tensorflow as tf
+        except ImportError:
+            raise missing_extra("tensorflow", "tf") from None
+        fields = [
+            self.schema.field(n)
+            for n in (columns or self.schema.names)
+            if not pa.types.is_nested(self.schema.field(n).type)
+        ]
+        names = [field.name for field in fields]
+
+        def tf_type(kind: pa.DataType) -> Any:
+            if pa.types.is_floating(kind):
+                return tf.float64
+            if pa.types.is_integer(kind):
+                return tf.int64
+            return tf.bool if pa.types.is_boolean(kind) else tf.string
+
+        def blank(kind: pa.DataType) -> Any:
+            if pa.types.is_floating(kind):
+                return float("nan")
+            return 0 if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else ""
+
+        def samples() -> Iterator[dict[str, Any]]:
+            for batch in self.batches(names):
+                for row in batch.to_pylist():
+                    yield {
+                        f.name: blank(f.type) if row[f.name] is None else row[f.name]
+                        for f in fields
+                    }
+
+        signature = {f.name: tf.TensorSpec((), tf_type(f.type)) for f in fields}
+        return tf.data.Dataset.from_generator(samples, output_signature=signature)
+
+    def verify(self) -> None:
+        """Re-read every shard and compare its SHA-256 with the manifest.
+
+        Raises:
+            DataError: A shard is missing or differs.
+        """
+        for shard in self.manifest["shards"]:
+            for kind, file in shard["files"].items():
+                path = self.path / kind / f"{shard['name']}.parquet"
+                if not path.is_file() or sha256_file(path) != file["sha256"]:
+                    raise DataError(
+                        "a shard is not what was committed",
+                        where=str(path),
+                        hint=f"remove {self.path} and run again",
+                    )
+
+
+def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
+    """Stream one Parquet shard in the columns and types of `schema`."""
+    with pq.ParquetFile(path) as file:
+        present = [n for n in schema.names if n in file.schema_arrow.names]
+        for batch in file.iter_batches(batch_rows, columns=present):
+            arrays = [
+                batch.column(batch.schema.get_field_index(f.name)).cast(f.type)
+                if f.name in present
+                else pa.nulls(batch.num_rows, f.type)
+                for f in schema
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -1,0 +1,141 @@
+"""Atomic writes: a file is there whole or not at all, after a kill or a full disk too."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from tilth.errors import StorageError
+
+_HINTS = {
+    errno.ENOSPC: "free some space and run the same command again; what was committed is kept",
+    errno.EDQUOT: "free some of your quota and run the same command again",
+    errno.EACCES: "choose a folder you can write to with --runs DIR",
+    errno.EPERM: "choose a folder you can write to with --runs DIR",
+    errno.EROFS: "choose a folder you can write to with --runs DIR",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another with --runs DIR",
+    errno.EEXIST: "a file stands where a folder is needed; choose another with --runs DIR",
+}
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the file system into a `StorageError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        # pyarrow raises OSError without errno set but with the text of strerror.
+        number = error.errno or next((n for n in _HINTS if os.strerror(n) in str(error)), None)
+        reason = os.strerror(number) if number else str(error)
+        raise StorageError(
+            f"cannot write: {reason.lower()}",
+            where=str(path),
+            hint=_HINTS.get(number or 0, "run the same command again"),
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable (POSIX: the entry lives in the folder's own data)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a binary file that appears under `path` only when the block ends without an error."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+        try:
+            with open(aside, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+            sync_folder(path.parent)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a small file atomically."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically: sorted keys, two-space indent, UTF-8, no NaN."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode("utf-8", "surrogatepass"))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that Tilth wrote."""
+    return json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+
+
+def commit_folder(aside: Path, path: Path) -> None:
+    """Sync every file of `aside` and make the folder appear under `path` in one rename."""
+    with storage_errors(path):
+        for file in sorted(aside.rglob("*")):
+            if file.is_file():
+                with open(file, "rb+") as handle:
+                    os.fsync(handle.fileno())
+        os.replace(aside, path)
+        sync_folder(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that Tilth made; absent is fine."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, *, timeout_s: float = 10.0) -> Iterator[int]:
+    """Hold the one writer's lock of a folder; yields its descriptor, which children may inherit.
+
+    A killed run's workers hold the inherited lock until they are gone, so a restart never writes
+    beside them. The kernel frees the lock with the last holder: nothing stale is left behind.
+
+    Raises:
+        StorageError: Another live process holds it for longer than `timeout_s`.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        end = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise StorageError(
+                        "another run is writing here",
+                        where=str(folder),
+                        hint="wait for it, stop it, or give this run a name of its own (--name)",
+                    ) from None
+                time.sleep(0.05)
+        os.set_inheritable(descriptor, True)
+        yield descriptor
+    finally:
+        os.close(descriptor)

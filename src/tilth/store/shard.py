@@ -1,0 +1,169 @@
+"""Write one shard: kept, dropped and quarantined rows, then the ledger entry that commits it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, VERDICT, column, without_columns
+from tilth.store.files import atomic_file, read_json, write_json
+
+KINDS = ("kept", "dropped", "quarantine")
+_PAYLOADS = {"text", "html", "image", "audio", "target", "id", "uri"}
+
+
+def split_by_verdict(batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
+    """Sort a marked batch into its kept, dropped and quarantined rows.
+
+    An error outranks a drop: a row that both rules and failures claim is quarantined.
+    """
+    failed = pc.is_valid(column(batch, ERROR))
+    dropped = pc.and_(pc.is_valid(column(batch, DROP_RULE)), pc.invert(failed))
+    kept = pc.invert(pc.or_(failed, dropped))
+    plain = without_columns(batch, list(VERDICT))
+    reasons = [DROP_RULE, DROP_VALUE, DROP_OF]
+    return {
+        "kept": plain.filter(kept),
+        "dropped": _extend(plain, batch, reasons).filter(dropped),
+        "quarantine": _extend(plain, batch, [ERROR]).filter(failed),
+    }
+
+
+def _extend(plain: pa.RecordBatch, batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    arrays = [*plain.columns, *(column(batch, name) for name in names)]
+    return pa.RecordBatch.from_arrays(arrays, names=[*plain.schema.names, *names])
+
+
+class ShardWriter:
+    """Collects marked batches and commits them as one shard.
+
+    The rows of the three kinds go to `<kind>/<name>.parquet`, each written aside, synced and
+    renamed; `shards/<name>.json`, written last, makes them count. Memory: one shard.
+
+    Args:
+        folder: The data set's folder.
+        index: Position of the shard in the data set; its name is this number, five digits.
+    """
+
+    def __init__(self, folder: Path, index: int) -> None:
+        self.folder = folder
+        self.name = f"{index:05d}"
+        self._parts: dict[str, list[pa.RecordBatch]] = {kind: [] for kind in KINDS}
+        self.num_in = 0
+        self.num_bytes = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add a marked batch."""
+        self.num_in += batch.num_rows
+        self.num_bytes += batch.nbytes
+        for kind, part in split_by_verdict(batch).items():
+            if part.num_rows or kind == "kept":
+                self._parts[kind].append(part)
+
+    def commit(self) -> dict[str, Any]:
+        """Write the files and the ledger entry; returns the entry.
+
+        Raises:
+            StorageError: The disk is full or the folder cannot be written.
+        """
+        entry: dict[str, Any] = {"name": self.name, "in": self.num_in, "files": {}}
+        for kind in KINDS:
+            table = _concat(self._parts[kind])
+            entry[kind] = table.num_rows if table is not None else 0
+            if table is None or (not table.num_rows and kind != "kept"):
+                continue
+            path = self.folder / kind / f"{self.name}.parquet"
+            entry["files"][kind] = write_parquet(table, path)
+            if kind == "kept":
+                entry["schema"] = {f.name: str(f.type) for f in table.schema}
+                entry["sources"] = _counts(table, "source")
+            elif kind == "dropped":
+                entry["by_rule"] = _counts(table, DROP_RULE)
+        write_json(self.folder / "shards" / f"{self.name}.json", entry)
+        return entry
+
+
+def _counts(table: pa.Table, name: str) -> dict[str, int]:
+    if name not in table.schema.names:
+        return {}
+    counts = Counter(str(value) for value in table.column(name).to_pylist())
+    return dict(sorted(counts.items()))
+
+
+def _concat(parts: list[pa.RecordBatch]) -> pa.Table | None:
+    """One table of parts whose columns may differ: an absent column is null."""
+    if not parts:
+        return None
+    tables = [pa.Table.from_batches([part]) for part in parts]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def write_parquet(table: pa.Table, path: Path) -> dict[str, Any]:
+    """Write a Parquet file atomically; the same table gives the same bytes.
+
+    Returns:
+        Its size in bytes and SHA-256.
+    """
+    names = table.schema.names
+    with atomic_file(path) as file:
+        pq.write_table(
+            table,
+            file,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[n for n in names if n not in _PAYLOADS and not n.startswith("signal.")],
+            row_group_size=1024,
+            store_schema=True,
+        )
+    data = path.read_bytes()
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def ledger(folder: Path) -> dict[str, dict[str, Any]]:
+    """The committed shards of an unfinished data set, by name."""
+    return {path.stem: read_json(path) for path in sorted((folder / "shards").glob("*.json"))}
+
+
+def cut_shards(
+    batches: Iterable[pa.RecordBatch], *, max_rows: int, max_bytes: int
+) -> Iterator[list[pa.RecordBatch]]:
+    """Group batches into shards of at most `max_rows` rows and about `max_bytes` bytes.
+
+    The cut depends on the records alone, never on how the source happened to batch them: batches
+    are cut at the row where a bound is reached.
+    """
+    group: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        start = 0
+        for row, row_bytes in enumerate(_payload_bytes(batch)):
+            rows += 1
+            size += row_bytes
+            if rows >= max_rows or size >= max_bytes:
+                group.append(batch.slice(start, row + 1 - start))
+                yield group
+                group, rows, size, start = [], 0, 0, row + 1
+        if start < batch.num_rows:
+            group.append(batch.slice(start))
+    if group:
+        yield group
+
+
+def _payload_bytes(batch: pa.RecordBatch) -> list[int]:
+    """Payload bytes of each row."""
+    total = np.zeros(batch.num_rows, np.int64)
+    for name in ("html", "text", "image", "audio"):
+        index = batch.schema.get_field_index(name)
+        if index >= 0:
+            lengths = pc.fill_null(pc.binary_length(batch.column(index)), 0)
+            total += lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    sizes: list[int] = total.tolist()
+    return sizes

@@ -1,0 +1,25 @@
+"""Where the shared test data lies, and temporary recipes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_DATA = Path(
+    os.environ.get("TILTH_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
+).resolve()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public test data; tests that need it skip where it is absent.
+
+    With TILTH_REQUIRE_DATA set (CI), its absence is a failure instead.
+    """
+    if not _DATA.is_dir():
+        if os.environ.get("TILTH_REQUIRE_DATA"):
+            pytest.fail(f"no test data in {_DATA}; set TILTH_TEST_DATA")
+        pytest.skip(f"no test data in {_DATA}; set TILTH_TEST_DATA to its folder")
+    return _DATA

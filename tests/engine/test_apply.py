@@ -1,0 +1,60 @@
+"""One bad record costs one record, and an operation may not change the rows it is given."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tilth.engine.apply import apply_safely
+from tilth.errors import MissingError, StepError
+from tilth.schema import ERROR, column, with_columns
+
+
+def _batch(count: int) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"id": [str(i) for i in range(count)]})
+
+
+@given(st.sets(st.integers(0, 99), max_size=20), st.integers(1, 100))
+def test_exactly_the_rows_that_raise_are_quarantined(bad: set[int], count: int) -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        if any(int(name) in bad for name in batch.column("id").to_pylist()):
+            raise ValueError("no\ngood")
+        return with_columns(batch, {"signal.fine": [1.0] * batch.num_rows})
+
+    parts = apply_safely(operation, _batch(count), "step")
+    rows = [row for part in parts for row in part.to_pylist()]
+    assert [row["id"] for row in rows] == [str(i) for i in range(count)]
+    failed = {int(row["id"]) for row in rows if row.get(ERROR)}
+    assert failed == {i for i in bad if i < count}
+    assert all(row.get(ERROR) in (None, "ValueError: no good") for row in rows)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda b: b.slice(1),
+        lambda b: pa.RecordBatch.from_pydict({"id": list(reversed(b.column("id").to_pylist()))}),
+        lambda b: pa.RecordBatch.from_pydict({"other": [0] * b.num_rows}),
+    ],
+)
+def test_rows_that_vanish_are_refused(operation) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(StepError, match="may only mark"):
+        apply_safely(operation, _batch(4), "step")
+
+
+def test_an_operation_that_cannot_run_at_all_is_not_quarantined() -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        raise MissingError("no package")
+
+    with pytest.raises(MissingError):
+        apply_safely(operation, _batch(4), "step")
+
+
+def test_a_long_message_is_cut() -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        raise ValueError("x" * 10_000)
+
+    (part,) = apply_safely(operation, _batch(1), "step")
+    assert len(column(part, ERROR)[0].as_py()) == 300

@@ -1,0 +1,48 @@
+"""Worker processes: errors keep their class, a dead worker is replaced once, then named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import recipe_text, run_text, write_documents
+from tilth.errors import StepError
+
+
+def test_a_worker_that_dies_twice_on_a_shard_is_named(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 100)
+    functions = tmp_path / "mine.py"
+    functions.write_text("import os\ndef die(text: str) -> float:\n    os._exit(9)\n")
+    with pytest.raises(StepError, match="died twice") as caught:
+        run_text(recipe_text(documents, functions=f"['{functions}:die']"), tmp_path / "run")
+    assert "clean.signals" in caught.value.where
+
+
+def test_a_worker_that_dies_once_is_replaced(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 100)
+    functions, flag = tmp_path / "mine.py", tmp_path / "flag"
+    functions.write_text(
+        "import os\nfrom pathlib import Path\n"
+        "def die(text: str) -> float:\n"
+        f"    flag = Path({str(flag)!r})\n"
+        "    if not flag.exists():\n        flag.touch()\n        os._exit(9)\n"
+        "    return 1.0\n"
+    )
+    outcome = run_text(
+        recipe_text(documents, functions=f"['{functions}:die']"), tmp_path / "run"
+    )
+    assert outcome.quarantined == 0
+    assert flag.exists()
+
+
+def test_what_an_operation_prints_goes_to_the_log(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 20)
+    functions = tmp_path / "mine.py"
+    functions.write_text("def loud(text: str) -> float:\n    print('{noise}')\n    return 1.0\n")
+    run_text(recipe_text(documents, functions=f"['{functions}:loud']"), tmp_path / "run")
+    assert os.linesep.join(["{noise}"]) in (tmp_path / "run" / "workers.log").read_text()

@@ -1,0 +1,174 @@
+"""A run as a whole: books, resume, thresholds, budgets, bad records, sources that change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import dataset, digests, recipe_text, run_text, write_documents
+from tilth.engine.events import Event, StepFinished
+from tilth.engine.run import last_record, step_states
+from tilth.errors import DataError, MissingError, StorageError
+from tilth.recipe.load import parse_recipe
+from tilth.recipe.plan import build_plan
+
+
+def _states(text: str, folder: Path) -> dict[str, tuple[bool, str]]:
+    plan = build_plan(parse_recipe(text))
+    return {s.step.name: (s.cached, s.why) for s in step_states(plan, folder)}
+
+
+def test_books_balance_and_follow_on(documents: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run_text(recipe_text(documents), folder)
+    record = last_record(folder)
+    assert record is not None
+    counts = [step["counts"] for step in record["steps"]]
+    assert counts[0]["in"] == 3000
+    for before, after in zip(counts, counts[1:], strict=False):
+        assert after["in"] == before["kept"]
+        assert after["in"] == after["kept"] + after["dropped"] + after["quarantined"]
+    rules = dataset(folder, "clean.rules")
+    dropped = rules.to_arrow(kind="dropped").to_pylist()
+    assert len(dropped) == counts[3]["dropped"] > 0
+    assert {row["drop.rule"] for row in dropped} == {"word_count >= 20"}
+    assert all(row["drop.value"].startswith("word_count=") for row in dropped)
+    copies = dataset(folder, "deduplicate.exact").to_arrow(kind="dropped").to_pylist()
+    kept = set(dataset(folder, "deduplicate.exact").to_arrow(["id"]).column("id").to_pylist())
+    assert copies
+    assert all(row["drop.of"] in kept for row in copies)
+    assert dataset(folder, "deduplicate.minhash").manifest["counts"]["dropped"] > 0
+
+
+def test_a_changed_threshold_measures_nothing_again(documents: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run_text(recipe_text(documents, words=20), folder)
+    measured = dataset(folder, "clean.signals").path.stat().st_mtime_ns
+    states = _states(recipe_text(documents, words=30), folder)
+    assert states["clean.signals"] == (True, "unchanged")
+    assert states["clean.rules"] == (
+        False,
+        'where: ["word_count >= 20"] -> ["word_count >= 30"]',
+    )
+    assert "its input changed: clean.rules" in states["deduplicate.exact"][1]
+    events: list[Event] = []
+    run_text(recipe_text(documents, words=30), folder, listeners=[events.append])
+    cached = {e.step for e in events if isinstance(e, StepFinished) and e.cached}
+    assert cached == {"collect.a", "clean.normalize", "clean.signals"}
+    assert dataset(folder, "clean.signals").path.stat().st_mtime_ns == measured
+
+
+def test_the_same_recipe_again_runs_nothing(documents: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run_text(recipe_text(documents), folder)
+    before = digests(folder)
+    assert all(cached for cached, _ in _states(recipe_text(documents), folder).values())
+    run_text(recipe_text(documents), folder)
+    assert digests(folder) == before
+
+
+def test_output_does_not_depend_on_the_number_of_workers(documents: Path, tmp_path: Path) -> None:
+    for workers in (1, 3):
+        run_text(recipe_text(documents), tmp_path / str(workers), num_workers=workers)
+    assert digests(tmp_path / "1") == digests(tmp_path / "3")
+
+
+def test_one_bad_record_costs_one_record(documents: Path, tmp_path: Path) -> None:
+    functions = tmp_path / "mine.py"
+    functions.write_text(
+        "def shouting(text: str) -> float:\n"
+        "    if 'cursed' in text:\n"
+        "        raise ValueError('this one')\n"
+        "    return sum(c.isupper() for c in text) / (len(text) or 1)\n"
+    )
+    lines = documents.read_bytes().splitlines(keepends=True)
+    lines[1000] = json.dumps({"text": "cursed " * 30}).encode() + b"\n"
+    lines[2000] = b'{"text": "cut in ha\n'
+    lines[2500] = b'{"text": "\xff\xfe not UTF-8"}\n'
+    documents.write_bytes(b"".join(lines))
+    folder = tmp_path / "run"
+    outcome = run_text(recipe_text(documents, functions=f"['{functions}:shouting']"), folder)
+    assert outcome.quarantined == 3
+    collected = dataset(folder, "collect.a")
+    assert collected.manifest["counts"] == {
+        "in": 3000,
+        "kept": 2998,
+        "dropped": 0,
+        "quarantined": 2,
+    }
+    errors = collected.to_arrow(kind="quarantine").to_pylist()
+    assert ["2001" in row["uri"] for row in errors] == [True, False]
+    assert ["2501" in row["uri"] for row in errors] == [False, True]
+    (row,) = dataset(folder, "clean.signals").to_arrow(kind="quarantine").to_pylist()
+    assert "1001" in row["uri"]
+    assert "this one" in row["error"]
+
+
+def test_an_error_budget_that_is_exceeded_stops_the_run(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 100)
+    with documents.open("a") as file:
+        file.write("{broken\n" * 5)
+    folder = tmp_path / "run"
+    with pytest.raises(DataError, match=r"5 of 105 records failed \(4.8%\)") as caught:
+        run_text(recipe_text(documents), folder)
+    assert "collect.a" in caught.value.where
+    record = last_record(folder)
+    assert record is not None
+    assert record["status"] == "failed"
+    # Raising the budget goes on from there and reads nothing again.
+    assert _states(recipe_text(documents, budget=0.1), folder)["collect.a"][0]
+    assert run_text(recipe_text(documents, budget=0.1), folder).quarantined == 5
+
+
+def test_nothing_left_is_an_error_that_says_why(documents: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no sample is left: 3000 of 3000 were dropped"):
+        run_text(recipe_text(documents, words=10_000), tmp_path / "run")
+
+
+def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_bytes(b"")
+    with pytest.raises(DataError):
+        run_text(recipe_text(empty), tmp_path / "run")
+
+
+def test_a_missing_source_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MissingError):
+        run_text(recipe_text(tmp_path / "absent.jsonl"), tmp_path / "run")
+
+
+def test_a_source_that_changed_is_read_anew_and_plan_says_so(
+    documents: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    run_text(recipe_text(documents), folder)
+    write_documents(documents, 100, seed=1)
+    cached, why = _states(recipe_text(documents), folder)["collect.a"]
+    assert not cached
+    assert "what it reads changed" in why
+    run_text(recipe_text(documents), folder)
+    record = last_record(folder)
+    assert record is not None
+    assert record["steps"][0]["counts"]["in"] == 100
+
+
+def test_a_folder_that_is_a_file_is_an_error(documents: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "run"
+    blocked.write_text("here first")
+    with pytest.raises(StorageError, match="cannot write"):
+        run_text(recipe_text(documents), blocked)
+    assert blocked.read_text() == "here first"
+
+
+def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None:
+    from tilth.engine.run import RunOptions, run_plan
+
+    plan = build_plan(parse_recipe(recipe_text(documents)), limit=50)
+    run_plan(plan, tmp_path / "run", RunOptions(only="clean.signals"))
+    record = last_record(tmp_path / "run")
+    assert record is not None
+    assert [s["name"] for s in record["steps"]] == ["collect.a", "clean.normalize", "clean.signals"]
+    assert record["steps"][-1]["counts"]["in"] == 50

@@ -1,0 +1,150 @@
+"""The walls of the house: layers, circles, file length, and what the command line loads."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+
+# From bottom to top. A module imports from its own room and from lower layers only; rooms of one
+# layer do not know each other.
+LAYERS: list[set[str]] = [
+    {"errors", "settings", "schema", "context"},
+    {"kernels"},
+    {"store"},
+    {"collect", "clean", "deduplicate", "label", "augment", "mix"},
+    {"pretrain"},
+    {"transfer"},
+    {"value"},
+    {"recipe"},
+    {"engine"},
+    {"query"},
+    {"report"},
+    {"api"},
+    {"cli"},
+]
+# `tilth/__init__.py` re-exports the api lazily.
+FACADE = "__init__"
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted((SRC / "tilth").rglob("*.py")):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _imports(path: Path) -> set[str]:
+    """The project's modules that a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [f"{node.module}.{a.name}" for a in node.names]
+            found.update(n if n in MODULES else node.module for n in names)
+        elif isinstance(node, ast.ImportFrom):
+            pytest.fail(f"{path}: relative import")
+        elif isinstance(node, ast.Import):
+            found.update(a.name for a in node.names)
+    return {name for name in found if name in MODULES and name != "tilth"}
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else FACADE
+
+
+def _level(room: str) -> int:
+    return next(i for i, layer in enumerate(LAYERS) if room in layer)
+
+
+def test_no_import_climbs_and_rooms_do_not_know_each_other() -> None:
+    bad = []
+    for module, path in MODULES.items():
+        room = _room(module)
+        if room == FACADE:
+            continue
+        for imported in _imports(path):
+            other = _room(imported)
+            if other != room and _level(other) >= _level(room):
+                bad.append(f"{module} imports {imported}")
+    assert not bad, "\n".join(bad)
+
+
+def test_no_import_circle() -> None:
+    graph = {module: _imports(path) - {module} for module, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        if module in path:
+            circle = " -> ".join((*path[path.index(module) :], module))
+            pytest.fail(f"import circle: {circle}")
+        if module not in done:
+            for other in sorted(graph[module]):
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_no_file_is_over_600_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in ("src", "tests", "benchmarks", "examples")
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text("utf-8").splitlines())) > 600
+    }
+    assert not long
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        module
+        for module, path in MODULES.items()
+        if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert not silent
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, tilth.cli, tilth.cli.main;"
+        "print([m for m in ('torch','numba','ray','pyarrow','aiohttp','trafilatura','tensorflow')"
+        " if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_no_pickle_and_no_unsafe_loading() -> None:
+    forbidden = ("import pickle", "torch.load(", "torch.save(", "yaml.load(", "allow_pickle=True")
+    bad = [
+        f"{path}: {word}"
+        for path in MODULES.values()
+        for word in forbidden
+        if word in path.read_text("utf-8")
+    ]
+    assert not bad
+
+
+def test_nothing_of_a_machine_is_in_the_project() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    needles = [str(ROOT.parent) + "/", str(Path.home()) + "/"]
+    bad = []
+    for name in tracked:
+        path = ROOT / name
+        if path.is_file() and path.suffix in {".py", ".md", ".yaml", ".toml", ".txt", ".json"}:
+            text = path.read_text("utf-8")
+            bad += [f"{name}: {needle}" for needle in needles if needle in text]
+    assert not bad
