@@ -32,9 +32,7 @@ def test_a_worker_that_dies_once_is_replaced(tmp_path: Path) -> None:
         "    if not flag.exists():\n        flag.touch()\n        os._exit(9)\n"
         "    return 1.0\n"
     )
-    outcome = run_text(
-        recipe_text(documents, functions=f"['{functions}:die']"), tmp_path / "run"
-    )
+    outcome = run_text(recipe_text(documents, functions=f"['{functions}:die']"), tmp_path / "run")
     assert outcome.quarantined == 0
     assert flag.exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def test_books_balance_and_follow_on(documents: Path, tmp_path: Path) -> None:
     assert record is not None
     counts = [step["counts"] for step in record["steps"]]
     assert counts[0]["in"] == 3000
-    for before, after in zip(counts, counts[1:], strict=False):
+    for before, after in itertools.pairwise(counts):
         assert after["in"] == before["kept"]
         assert after["in"] == after["kept"] + after["dropped"] + after["quarantined"]
     rules = dataset(folder, "clean.rules")

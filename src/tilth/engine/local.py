@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -114,6 +115,8 @@ class LocalEngine:
         self._lock = lock
         self._idle: list[_Worker] = []
         self._all: list[_Worker] = []
+        self._closed = False
+        self._starting = threading.Lock()
         self._threads = ThreadPoolExecutor(num_workers, thread_name_prefix="tilth-engine")
 
     def run(self, tasks: Iterable[Task], listen: Listen) -> Iterator[tuple[int, Any]]:
@@ -150,6 +153,9 @@ class LocalEngine:
                 result = worker.run(task, tell)
             except _WorkerDiedError:
                 worker.close()
+                # A worker that `close` ended is not to be replaced: nobody waits for its task.
+                if self._closed:
+                    raise
                 self._all.remove(worker)
                 if attempt == 2:
                     raise StepError(
@@ -168,13 +174,18 @@ class LocalEngine:
         raise AssertionError("unreachable")
 
     def _start(self) -> _Worker:
-        worker = _Worker(self._log, self._lock)
-        self._all.append(worker)
-        return worker
+        with self._starting:
+            if self._closed:
+                raise _WorkerDiedError
+            worker = _Worker(self._log, self._lock)
+            self._all.append(worker)
+            return worker
 
     def close(self) -> None:
         """End the worker processes."""
-        for worker in self._all:
+        with self._starting:
+            self._closed = True
+        for worker in list(self._all):
             worker.close()
         self._all.clear()
         self._idle.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tilth.settings import BaseSettings
 _MAX_BYTES = 1 << 20
 _MAX_NODES = 20_000
 _MAX_DEPTH = 32
+_TAGS = {f"tag:yaml.org,2002:{t}" for t in ("map", "seq", "str", "int", "float", "bool", "null")}
 
 Path_ = tuple[str | int, ...]
 Positions = dict[Path_, tuple[int, int]]
@@ -105,6 +106,8 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
         if num_nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
             raise _one("too-large", "the recipe is too large or nested too deeply", name)
         positions.setdefault(path, place(node))
+        if node.tag not in _TAGS:
+            raise yaml.MarkedYAMLError(problem=f"tag {node.tag}", problem_mark=node.start_mark)
         if isinstance(node, yaml.MappingNode):
             out: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -225,7 +228,7 @@ class _Check:
         steps = []
         for index, body in enumerate(block):
             path: Path_ = (stage, index)
-            op = body if isinstance(body, str) else next(iter(body), "") if body else ""
+            op = next(iter(body), "") if isinstance(body, dict) else body
             seen[str(op)] += 1
             count = seen[str(op)]
             name = f"{stage}.{op}" + (f"-{count}" if count > 1 else "")
@@ -325,6 +328,3 @@ def _settings_classes(annotation: Any) -> list[type[BaseSettings]]:
     if isinstance(annotation, type):
         return [annotation] if issubclass(annotation, BaseSettings) else []
     return [c for part in getattr(annotation, "__args__", ()) for c in _settings_classes(part)]
-
-
-Where = Callable[[Path_], str]

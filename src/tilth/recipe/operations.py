@@ -87,7 +87,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
         "deduplicate": ("exact", "minhash", "decontaminate"),
         "label": ("vote", "consensus"),
     },
-    "transform": {"augment": ("shift", "erase")},
+    "transform": {"augment": ("shift", "erase", "flip", "crop", "noise")},
 }
 
 # The stages that are one step have one operation, named after them.
@@ -187,7 +187,7 @@ def _imports(name: str) -> tuple[str, ...]:
 
 
 def _normal_source(name: str) -> bytes:
-    """The module's syntax tree as text, less docstrings; data files of its folder come along."""
+    """The module's syntax tree as text, less docstrings."""
     path = _path(name)
     assert path is not None
     tree = ast.parse(path.read_text("utf-8"))

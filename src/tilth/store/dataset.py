@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, missing_extra
@@ -26,13 +27,16 @@ class Dataset:
 
     Args:
         path: Its folder, which holds `manifest.json`.
+        split: Give only samples of this split (train, validation, test); a sample without one
+            is a training sample.
 
     Raises:
         MissingError: There is no finished data set.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, split: str | None = None) -> None:
         self.path = Path(path)
+        self.split = split
         if not (self.path / MANIFEST).is_file():
             raise MissingError(
                 "there is no finished data set here",
@@ -48,7 +52,9 @@ class Dataset:
 
     @property
     def num_rows(self) -> int:
-        """Kept samples."""
+        """Kept samples, of the split if one was named."""
+        if self.split is not None:
+            return sum(batch.num_rows for batch in self.batches(["id"]))
         return int(self.manifest["counts"]["kept"])
 
     @cached_property
@@ -94,7 +100,21 @@ class Dataset:
         if columns is not None:
             schema = pa.schema([schema.field(n) for n in columns if n in schema.names])
         for path in self.shards(kind):
+            yield from self._read(path, schema, batch_rows)
+
+    def _read(
+        self, path: Path, schema: pa.Schema, batch_rows: int = 1024
+    ) -> Iterator[pa.RecordBatch]:
+        """One shard, less the samples of other splits."""
+        if self.split is None:
             yield from read_shard(path, schema, batch_rows)
+            return
+        wanted = schema
+        if "split" not in schema.names:
+            wanted = schema.append(pa.field("split", pa.string()))
+        for batch in read_shard(path, wanted, batch_rows):
+            splits = pc.fill_null(batch.column("split").cast(pa.string()), "train")
+            yield batch.filter(pc.equal(splits, self.split)).select(schema.names)
 
     def to_arrow(self, columns: Sequence[str] | None = None, kind: str = "kept") -> pa.Table:
         """The whole data set as an Arrow table, in memory."""
@@ -136,7 +156,7 @@ class Dataset:
                 if columns is not None:
                     schema = pa.schema([schema.field(n) for n in columns])
                 for path in dataset.shards()[start::step]:
-                    for batch in read_shard(path, schema):
+                    for batch in dataset._read(path, schema):
                         yield from batch.to_pylist()
 
         return _Samples()

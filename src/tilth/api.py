@@ -1,0 +1,216 @@
+"""The line from Python: load a recipe, see the plan, run it, and use what came out.
+
+recipe = tilth.load_recipe("quickstart")
+print(tilth.plan(recipe))
+run = tilth.run(recipe)
+run.dataset("train").to_polars()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tilth.engine.events import Event
+from tilth.engine.run import RunOptions, run_plan
+from tilth.errors import MissingError
+from tilth.query import runs as run_queries
+from tilth.query.document import report_document
+from tilth.query.lines import PlainLines
+from tilth.query.plans import PlanView, plan_recipe, renamed
+from tilth.query.runs import RunStatus, RunView, run_status
+from tilth.query.samples import Kind, Shown, show_samples
+from tilth.query.trace import Trace, trace_sample
+from tilth.recipe.load import load_recipe
+from tilth.recipe.model import Recipe
+from tilth.report.write import write_report
+from tilth.store import Dataset
+
+__all__ = ["Run", "load_recipe", "open_run", "plan", "run"]
+
+SPLITS = ("train", "validation", "test")
+Progress = bool | Callable[[Event], None]
+
+
+class Run:
+    """A run on disk: its data sets, samples, results and report.
+
+    Args:
+        view: Where it is and what its record says.
+    """
+
+    def __init__(self, view: RunView) -> None:
+        self.view = view
+
+    def __repr__(self) -> str:
+        return f"Run({self.view.name!r}, {self.view.record['status']})"
+
+    @property
+    def name(self) -> str:
+        """Its name, as `open_run` takes it."""
+        return self.view.name
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return self.view.folder
+
+    @property
+    def status(self) -> RunStatus:
+        """How it stands: steps, books, what is left, what went wrong."""
+        return run_status(self.view)
+
+    @property
+    def quarantined(self) -> int:
+        """Records that failed, over all steps."""
+        return sum(step.quarantined or 0 for step in self.view.steps)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What pretrain, transfer and value found, by stage."""
+        return {
+            step.name: step.manifest.get("result") for step in self.view.steps if not step.sorts
+        }
+
+    @property
+    def report_path(self) -> Path:
+        """Where its report is, or will be."""
+        return report_folder(self.view) / run_queries.REPORT
+
+    def dataset(self, which: str = "train") -> Dataset:
+        """A data set: of a step, or the train, validation or test split at the end of the line.
+
+        Raises:
+            UsageError: There is no such step.
+            MissingError: It has no samples of that split, or its output was removed.
+        """
+        if which not in SPLITS:
+            return Dataset(self.view.step(which).folder)
+        end = self.view.end_of_line()
+        dataset = Dataset(end.folder, split=which)
+        if not dataset.num_rows:
+            raise MissingError(
+                f"no sample at the end of the line is in the split `{which}`",
+                where=f"{self.name}, {end.name}",
+                hint="`deduplicate: [{hold_out: {test: 0.1}}]` holds some out",
+                code="no-split",
+            )
+        return dataset
+
+    def show(
+        self,
+        step: str,
+        kind: Kind = "kept",
+        *,
+        rule: str | None = None,
+        n: int = 20,
+        offset: int = 0,
+    ) -> Shown:
+        """Samples of a step; see `tilth show`."""
+        return show_samples(self.view, step, kind, rule=rule, n=n, offset=offset)
+
+    def trace(self, sample: str) -> Trace:
+        """The life of one sample, by id, prefix of it, or address; see `tilth trace`."""
+        return trace_sample(self.view, sample)
+
+    def write_report(self) -> Path:
+        """Write report.html, report.json and card.md anew; returns the page's path.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        return write_report(report_document(self.view), report_folder(self.view))
+
+
+def report_folder(view: RunView) -> Path:
+    """Where a run's report goes; an entry of the history has a folder of its own."""
+    if view.entry is None:
+        return view.folder
+    return view.folder / "history" / f"{view.entry:04d}"
+
+
+def _recipe(recipe: Recipe | str | Path) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+
+
+def plan(
+    recipe: Recipe | str | Path,
+    *,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    limit: int | None = None,
+    only: str | None = None,
+) -> PlanView:
+    """What will run, what is done already, and why; reads no data. Print it to see it.
+
+    Args:
+        recipe: A recipe, its file, or a starter's name.
+        runs: The folder that holds runs.
+        name: Another name for the run than the recipe's.
+        limit: Samples to read of each source at most.
+        only: A step to end with.
+
+    Raises:
+        RecipeError: The recipe has mistakes.
+        MissingError: A source is not there.
+    """
+    return plan_recipe(renamed(_recipe(recipe), name), runs=runs, limit=limit, only=only)
+
+
+def run(
+    recipe: Recipe | str | Path,
+    *,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    limit: int | None = None,
+    only: str | None = None,
+    workers: int = 0,
+    progress: Progress = True,
+) -> Run:
+    """Run what is not done yet, then write the report. Safe to kill and to call again.
+
+    Args:
+        recipe: A recipe, its file, or a starter's name.
+        runs: The folder that holds runs; the run's folder in it has the recipe's name.
+        name: Another name for the run.
+        limit: Samples to read of each source at most.
+        only: Run this step and what it stands on, no more.
+        workers: Processes side by side; 0: one a processor core. Changes no output.
+        progress: Lines on standard error, nothing, or a function called with each event.
+
+    Raises:
+        TilthError: A step failed; what was committed is kept, and running again goes on there.
+    """
+    view = plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    folder = Path(view.folder)
+    with _listening(progress) as listeners:
+        options = RunOptions(num_workers=workers, only=view.only, listeners=listeners)
+        run_plan(view.plan, folder, options)
+    found = Run(run_queries.open_run(folder))
+    found.write_report()
+    return found
+
+
+@contextlib.contextmanager
+def _listening(progress: Progress) -> Iterator[list[Callable[[Event], None]]]:
+    if progress is True:
+        with PlainLines(lambda line: print(line, file=sys.stderr, flush=True)) as lines:
+            yield [lines]
+    else:
+        yield [progress] if callable(progress) else []
+
+
+def open_run(name: str | Path, runs: str | Path = "runs") -> Run:
+    """A run that is on disk.
+
+    Args:
+        name: Its name, the path of its folder, or either with `@N` for entry N of its history.
+        runs: The folder that holds runs.
+
+    Raises:
+        MissingError: There is none.
+    """
+    return Run(run_queries.open_run(name, runs))

@@ -1,0 +1,48 @@
+"""Move each image by a few whole pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from tilth.augment.keys import Keys, integers
+from tilth.settings import BaseSettings
+
+Images = npt.NDArray[np.float32]
+
+
+class Settings(BaseSettings):
+    """Move each image by a few whole pixels, as far as drawn for it."""
+
+    max_x: int = Field(2, description="pixels to the left or right at most", ge=0)
+    max_y: int = Field(2, description="pixels up or down at most", ge=0)
+    fill: float = Field(0.0, description="value of pixels that move in from outside")
+
+
+def transform(images: Images, keys: Keys, settings: Settings) -> Images:
+    """The images, each moved by its own offset.
+
+    Args:
+        images: float32 [n, channels, height, width].
+        keys: uint64 [n].
+        settings: How far.
+
+    Returns:
+        float32 [n, channels, height, width].
+    """
+    num, channels, height, width = images.shape
+    right = integers(keys, "shift.x", -settings.max_x, settings.max_x)
+    down = integers(keys, "shift.y", -settings.max_y, settings.max_y)
+    rows = np.arange(height) - down[:, None]
+    columns = np.arange(width) - right[:, None]
+    inside = _inside(rows, height)[:, :, None] & _inside(columns, width)[:, None, :]
+    source = np.clip(rows, 0, height - 1)[:, :, None] * width
+    source = (source + np.clip(columns, 0, width - 1)[:, None, :]).reshape(num, 1, height * width)
+    flat = images.reshape(num, channels, height * width)
+    moved = np.take_along_axis(flat, source, axis=2).reshape(images.shape)
+    return np.where(inside[:, None], moved, np.float32(settings.fill))
+
+
+def _inside(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
+    return (index >= 0) & (index < size)

@@ -1,0 +1,132 @@
+"""Look at images: does the file decode, how large is it, how much is in it, is it sharp?"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image, UnidentifiedImageError
+from pydantic import Field
+
+from tilth.schema import SIGNAL_PREFIX, column, mark_dropped, mark_error, with_columns
+from tilth.settings import BaseSettings
+
+IMAGE_SIGNALS: Final = {
+    "width": ("pixels", pa.int64()),
+    "height": ("pixels", pa.int64()),
+    "channels": ("colour channels, alpha included", pa.int64()),
+    "entropy": ("bits a pixel, of the histogram of 256 grey levels (Shannon)", pa.float64()),
+    "blur": (
+        "variance of the Laplacian of the grey image, 0 to 255: the smaller, the more blurred "
+        "(Pech-Pacheco et al. 2000)",
+        pa.float64(),
+    ),
+}
+
+
+class Settings(BaseSettings):
+    """Decode every image and measure it; a broken file is quarantined with its cause."""
+
+    max_pixels: int = Field(
+        50_000_000, ge=1, description="Larger images are dropped before they are decoded (pixels)"
+    )
+    formats: tuple[str, ...] = Field(
+        ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"),
+        description="Formats that are read (Pillow's names); others are quarantined",
+    )
+
+
+class TooManyPixelsError(ValueError):
+    """The header announces more pixels than may be decoded."""
+
+
+def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
+    """Add `signal.width`, `height`, `channels`, `entropy`, `blur`; null without an image."""
+    measured: list[dict[str, Any]] = [{} for _ in range(batch.num_rows)]
+    errors: list[str | None] = [None] * batch.num_rows
+    sizes: list[str | None] = [None] * batch.num_rows
+    for row, data in enumerate(column(batch, "image").to_pylist()):
+        if data is None:
+            continue
+        try:
+            measured[row] = measure(data, settings)
+        except TooManyPixelsError as error:
+            sizes[row] = str(error)
+        except Exception as error:
+            # Whatever a file does to a decoder costs that file alone.
+            errors[row] = f"the image cannot be decoded: {type(error).__name__}: {error}"[:300]
+    batch = with_columns(
+        batch,
+        {
+            SIGNAL_PREFIX + name: pa.array([row.get(name) for row in measured], kind)
+            for name, (_, kind) in IMAGE_SIGNALS.items()
+        },
+    )
+    if any(errors):
+        batch = mark_error(batch, errors)
+    too_large = np.array([size is not None for size in sizes], bool)
+    return mark_dropped(batch, too_large, f"pixels <= {settings.max_pixels}", sizes)
+
+
+def measure(data: bytes, settings: Settings) -> dict[str, Any]:
+    """Width, height, channels, entropy (bits) and blur of one encoded image; its first frame.
+
+    Raises:
+        TooManyPixelsError: The header announces more than `max_pixels`; nothing was decoded.
+        OSError: Not an image of the formats to read, or a truncated one.
+    """
+    with warnings.catch_warnings():
+        # Pillow's own limit is a global; ours is checked below, before anything is decoded.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(io.BytesIO(data), formats=settings.formats)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise TooManyPixelsError(str(error)) from error
+        except UnidentifiedImageError as error:
+            # Its message prints an object's address, which differs from run to run.
+            raise OSError(f"no image in one of {', '.join(settings.formats)}") from error
+        with image:
+            width, height = image.size
+            if width * height > settings.max_pixels:
+                raise TooManyPixelsError(f"pixels={width * height}")
+            image.load()
+            grey = _grey(image)
+            return {
+                "width": width,
+                "height": height,
+                "channels": len(image.getbands()),
+                "entropy": entropy(grey),
+                "blur": blur(grey),
+            }
+
+
+def _grey(image: Image.Image) -> npt.NDArray[np.uint8]:
+    if image.mode.startswith("I"):
+        return (np.asarray(image).astype(np.int64).clip(0, 0xFFFF) >> 8).astype(np.uint8)
+    return np.asarray(image.convert("L"))
+
+
+def entropy(grey: npt.NDArray[np.uint8]) -> float:
+    """Shannon entropy of the histogram of grey levels, bits; uint8 [height, width]."""
+    shares = np.bincount(grey.reshape(-1), minlength=256) / max(grey.size, 1)
+    shares = shares[shares > 0]
+    return float(abs(np.sum(shares * np.log2(shares))))
+
+
+def blur(grey: npt.NDArray[np.uint8]) -> float | None:
+    """Variance of the 4-neighbour Laplacian, uint8 [height, width]; None below 3 x 3 pixels."""
+    if min(grey.shape) < 3:
+        return None
+    levels = grey.astype(np.int16)
+    laplacian = (
+        levels[:-2, 1:-1]
+        + levels[2:, 1:-1]
+        + levels[1:-1, :-2]
+        + levels[1:-1, 2:]
+        - 4 * levels[1:-1, 1:-1]
+    )
+    return float(laplacian.var(dtype=np.float64))

@@ -1,0 +1,267 @@
+"""Rules as text: a closed language of comparisons, evaluated over whole columns, without `eval`.
+
+The grammar is a part of Python's: names, numbers, strings, `and or not`, comparisons (chained too),
+`in (...)`, `+ - * / %`, and the functions `abs`, `min`, `max`, `log`, `known`.
+
+Nulls follow three-valued logic (Kleene): a comparison with a null is *unknown*, so are division by
+zero and not-a-number, `unknown or true` is true. `known(x)` says whether x is there.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tilth.errors import UsageError
+
+MAX_CHARS = 2000
+
+_COMPARE: Mapping[type[ast.cmpop], tuple[str, Callable[..., Any]]] = {
+    ast.Lt: ("<", pc.less),
+    ast.LtE: ("<=", pc.less_equal),
+    ast.Gt: (">", pc.greater),
+    ast.GtE: (">=", pc.greater_equal),
+    ast.Eq: ("==", pc.equal),
+    ast.NotEq: ("!=", pc.not_equal),
+}
+_ARITHMETIC: Mapping[type[ast.operator], Callable[..., Any]] = {
+    ast.Add: pc.add,
+    ast.Sub: pc.subtract,
+    ast.Mult: pc.multiply,
+    ast.Div: pc.divide,
+    ast.Mod: lambda x, y: pc.subtract(x, pc.multiply(y, pc.floor(pc.divide(x, y)))),
+}
+_FUNCTIONS = ("abs", "min", "max", "log", "known")
+_GRAMMAR = "such as `word_count >= 50` or `0.2 <= digit_ratio and language == 'en'`"
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> ast.expr:
+    """The checked syntax tree of an expression.
+
+    Raises:
+        UsageError: It is not in the language, with the part that is not.
+    """
+    if len(text) > MAX_CHARS:
+        raise UsageError(f"the rule is longer than {MAX_CHARS} characters", where=text[:60] + "…")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        place = f" at character {error.offset}" if isinstance(error, SyntaxError) else ""
+        raise UsageError(
+            f"the rule cannot be read{place}", where=text, hint=f"write an expression {_GRAMMAR}"
+        ) from error
+    _check(tree, text)
+    if isinstance(tree, ast.Constant | ast.BinOp) or not names(text):
+        raise UsageError(
+            "the rule compares no signal", where=text, hint=f"write an expression {_GRAMMAR}"
+        )
+    return tree
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The signals that an expression reads, in order of appearance."""
+    tree = ast.parse(text.strip(), mode="eval")
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = [
+        (node.lineno, node.col_offset, node.id)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and id(node) not in called
+    ]
+    return tuple(dict.fromkeys(name for _, _, name in sorted(found)))
+
+
+def _check(node: ast.expr, text: str) -> None:
+    """Raise where a node is outside the language."""
+    match node:
+        case ast.BoolOp(values=values):
+            parts = list(values)
+        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd(), operand=operand):
+            parts = [operand]
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            parts = [left]
+            for op, right in zip(ops, comparators, strict=True):
+                if isinstance(op, ast.In | ast.NotIn):
+                    _check_choices(right, text)
+                elif type(op) in _COMPARE:
+                    parts.append(right)
+                else:
+                    _refuse(node, text)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+            parts = [left, right]
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
+            if (len(args) != 1) if name in ("abs", "log", "known") else (len(args) < 2):
+                _refuse(node, text)
+            parts = list(args)
+        case ast.Name():
+            parts = []
+        case ast.Constant(value=bool() | int() | float() | str()):
+            parts = []
+        case _:
+            _refuse(node, text)
+    for part in parts:
+        _check(part, text)
+
+
+def _check_choices(node: ast.expr, text: str) -> None:
+    items = node.elts if isinstance(node, ast.Tuple | ast.List) else []
+    kinds = {
+        isinstance(item.value, str) if isinstance(item, ast.Constant) else None for item in items
+    }
+    if len(kinds) != 1 or None in kinds:
+        _refuse(node, text)
+
+
+def _refuse(node: ast.expr, text: str) -> Any:
+    part = ast.get_source_segment(text.strip(), node) or text
+    raise UsageError(
+        f"`{part}` is not allowed in a rule",
+        where=text,
+        hint="names, numbers, strings, comparisons, and/or/not, + - * / %, "
+        "abs, min, max, log, known",
+    )
+
+
+def evaluate(
+    text: str, lookup: Callable[[str], pa.Array], num_rows: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Decide an expression for every row.
+
+    Args:
+        text: The expression.
+        lookup: Gives the column of a name, [num_rows].
+        num_rows: Rows of the batch.
+
+    Returns:
+        true: bool [num_rows], where it is true.
+        unknown: bool [num_rows], where a null leaves it open.
+
+    Raises:
+        UsageError: A type that does not fit: text compared with a number, or no yes-or-no result.
+    """
+    result = _Evaluation(text, lookup).boolean(parse(text))
+    if isinstance(result, pa.Scalar):
+        result = pa.repeat(result, num_rows)
+    unknown = np.asarray(pc.is_null(result))
+    return np.asarray(pc.fill_null(result, False)), unknown
+
+
+class _Evaluation:
+    """One expression over one batch: numbers are float64, words are large strings."""
+
+    def __init__(self, text: str, lookup: Callable[[str], pa.Array]) -> None:
+        self.text = text
+        self.lookup = lookup
+
+    def fail(self, node: ast.expr, what: str) -> Any:
+        part = ast.get_source_segment(self.text.strip(), node) or self.text
+        raise UsageError(f"`{part}` {what}", where=self.text)
+
+    def boolean(self, node: ast.expr) -> Any:
+        value = self.value(node)
+        if not pa.types.is_boolean(value.type):
+            self.fail(node, "is neither true nor false; compare it with something")
+        return value
+
+    def number(self, node: ast.expr) -> Any:
+        value = self.value(node)
+        if not pa.types.is_float64(value.type):
+            self.fail(node, "is not a number")
+        return value
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Name(id=name):
+                return _typed(self.lookup(name))
+            case ast.Constant(value=bool() as value):
+                return pa.scalar(value)
+            case ast.Constant(value=str() as value):
+                return pa.scalar(value, pa.large_string())
+            case ast.Constant(value=value):
+                return pa.scalar(float(value), pa.float64())  # type: ignore[arg-type]
+            case ast.BoolOp(op=op, values=values):
+                join = pc.and_kleene if isinstance(op, ast.And) else pc.or_kleene
+                result = self.boolean(values[0])
+                for part in values[1:]:
+                    result = join(result, self.boolean(part))
+                return result
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return pc.invert(self.boolean(operand))
+            case ast.UnaryOp(op=op, operand=operand):
+                number = self.number(operand)
+                return pc.negate(number) if isinstance(op, ast.USub) else number
+            case ast.BinOp(left=left, op=op, right=right):
+                return _finite(_ARITHMETIC[type(op)](self.number(left), self.number(right)))
+            case ast.Call(func=ast.Name(id=name), args=args):
+                return self.call(name, args)
+            case ast.Compare():
+                return self.compare(node)
+        return self.fail(node, "is not allowed in a rule")
+
+    def call(self, name: str, args: list[ast.expr]) -> Any:
+        if name == "known":
+            return pc.is_valid(self.value(args[0]))
+        numbers = [self.number(arg) for arg in args]
+        if name == "abs":
+            return pc.abs(numbers[0])
+        if name == "log":
+            return _finite(pc.ln(numbers[0]))
+        pick = pc.min_element_wise if name == "min" else pc.max_element_wise
+        return pick(*numbers, skip_nulls=False)
+
+    def compare(self, node: ast.Compare) -> Any:
+        result = None
+        left_node, left = node.left, self.value(node.left)
+        for op, right_node in zip(node.ops, node.comparators, strict=True):
+            if isinstance(op, ast.In | ast.NotIn):
+                part = self.contains(left_node, left, right_node)
+                part = pc.invert(part) if isinstance(op, ast.NotIn) else part
+            else:
+                symbol, function = _COMPARE[type(op)]
+                right = self.value(right_node)
+                if left.type != right.type:
+                    self.fail(node, f"compares {_kind(left.type)} with {_kind(right.type)}")
+                if pa.types.is_boolean(left.type) and symbol not in ("==", "!="):
+                    self.fail(node, "orders true and false")
+                part = function(left, right)
+                left_node, left = right_node, right
+            result = part if result is None else pc.and_kleene(result, part)
+        return result
+
+    def contains(self, node: ast.expr, value: Any, choices: ast.expr) -> Any:
+        items: list[Any] = ast.literal_eval(choices)
+        kind = pa.large_string() if isinstance(items[0], str) else pa.float64()
+        if value.type != kind:
+            self.fail(node, f"is {_kind(value.type)} and cannot be among {_kind(kind)}s")
+        found = pc.is_in(value, value_set=pa.array(list(items), kind))
+        return pc.if_else(pc.is_valid(value), found, pa.scalar(None, pa.bool_()))
+
+
+def _typed(array: pa.Array) -> Any:
+    """The column as float64, boolean or large string."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return _typed(array.dictionary_decode())
+    if pa.types.is_boolean(kind) or pa.types.is_large_string(kind):
+        return array
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return _finite(array.cast(pa.float64(), safe=False))
+    return array.cast(pa.large_string())
+
+
+def _finite(values: Any) -> Any:
+    """Not-a-number and infinity are no values."""
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_boolean(kind):
+        return "a yes-or-no"
+    return "a number" if pa.types.is_float64(kind) else "a word"

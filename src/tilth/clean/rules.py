@@ -1,0 +1,214 @@
+"""Decide over signals: a rule is an expression that says *keep*, such as `word_count >= 50`.
+
+The first rule that fails gives the verdict (`drop.rule` is the expression itself, `drop.value` the
+numbers that decided); `signal.failed_rules` keeps all that fail, so that "why?" has a full answer.
+
+A null decides nothing: where a signal is missing (an image has no `word_count`) the rule is unknown
+and the row passes it. Write `known(language) and language == 'en'` to insist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from tilth.clean.expression import evaluate, names, parse
+from tilth.clean.signals import SIGNALS
+from tilth.errors import MissingError, TilthError, UsageError
+from tilth.schema import SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
+from tilth.settings import BaseSettings
+
+FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
+# How near an unknown name must be to a shipped signal to be taken for a slip of the pen.
+_SLIP = 0.85
+
+
+class Rule(BaseSettings):
+    """One rule of a file."""
+
+    keep: str = Field(description="Expression over signals that is true of what is kept")
+    because: str = Field("", description="Why, for whoever reads the file")
+
+
+class RuleSet(BaseSettings):
+    """A file of rules with its origin."""
+
+    about: str = Field(description="What the rules are for")
+    source: str = Field("", description="Paper, table, repository")
+    rules: tuple[Rule, ...] = Field(min_length=1, description="The rules, in order")
+
+
+class Settings(BaseSettings):
+    """Drop what breaks a rule over signals; changing a threshold re-measures nothing."""
+
+    files: tuple[str, ...] = Field(
+        (),
+        description="Rule sets: gopher-quality, gopher-repetition, c4, fineweb, or the path of "
+        "your own YAML file",
+    )
+    where: tuple[str, ...] = Field(
+        (), description="Expressions that say what is kept, such as `word_count >= 50`"
+    )
+
+    @field_validator("files")
+    @classmethod
+    def _can_be_read(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        for name in files:
+            try:
+                load_rule_set(name)
+            except TilthError as error:
+                raise ValueError(_sentence(error)) from error
+        return files
+
+    @field_validator("where")
+    @classmethod
+    def _can_be_parsed(cls, where: tuple[str, ...]) -> tuple[str, ...]:
+        for text in where:
+            try:
+                parse(text)
+            except TilthError as error:
+                raise ValueError(_sentence(error)) from error
+            for name in names(text):
+                near = get_close_matches(name, SIGNALS, 1, _SLIP)
+                if name not in SIGNALS and name not in SCHEMA and near:
+                    raise ValueError(f"no signal `{name}` in `{text}`; did you mean `{near[0]}`?")
+        return where
+
+
+def shipped_rule_sets() -> tuple[str, ...]:
+    """Names of the rule sets in the package."""
+    folder = package_files("tilth.clean") / "rule_sets"
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
+
+
+def load_rule_set(name: str) -> RuleSet:
+    """A shipped rule set by name, or a user's by path.
+
+    Raises:
+        MissingError: Neither a shipped name nor a file.
+        UsageError: The file is no rule set; names the first mistake.
+    """
+    return _parse_rule_set(name, _rule_set_text(name))
+
+
+def _rule_set_text(name: str) -> str:
+    if name in shipped_rule_sets():
+        return (package_files("tilth.clean") / "rule_sets" / f"{name}.yaml").read_text("utf-8")
+    path = Path(name)
+    if not path.is_file():
+        near = get_close_matches(name, shipped_rule_sets(), 1)
+        shipped = ", ".join(shipped_rule_sets())
+        hint = f"did you mean `{near[0]}`?" if near else f"shipped are {shipped}"
+        raise MissingError(f"no rule set or file `{name}`", hint=hint)
+    return path.read_text("utf-8")
+
+
+@lru_cache(maxsize=64)
+def _parse_rule_set(name: str, text: str) -> RuleSet:
+    try:
+        rule_set = RuleSet.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UsageError("the rule set is not YAML", where=name + line) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"the rule set is wrong: {first['msg']}",
+            where=f"{name} {place}".strip(),
+            hint="a rule set has about, source and rules: [{keep: EXPRESSION, because: TEXT}]",
+        ) from error
+    for rule in rule_set.rules:
+        parse(rule.keep)
+    return rule_set
+
+
+def expressions(settings: Settings) -> tuple[str, ...]:
+    """All rules of a step in order: files first, then `where`; each once."""
+    texts = [rule.keep for name in settings.files for rule in load_rule_set(name).rules]
+    return tuple(dict.fromkeys(text.strip() for text in [*texts, *settings.where]))
+
+
+def fingerprint(settings: Settings) -> str:
+    """A digest of the rule sets' text: the step runs anew when a file was edited."""
+    text = "\0".join(_rule_set_text(name) for name in settings.files)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if text else ""
+
+
+def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
+    """Mark the rows that break a rule.
+
+    Raises:
+        UsageError: A rule reads a signal that no earlier step has measured.
+    """
+    num_rows = batch.num_rows
+    first: list[str | None] = [None] * num_rows
+    value: list[str | None] = [None] * num_rows
+    failed: list[list[str]] = [[] for _ in range(num_rows)]
+    for text in expressions(settings):
+        true, unknown = evaluate(text, lambda name: find_column(batch, name), num_rows)
+        rows = np.flatnonzero(~true & ~unknown)
+        for row, deciding in zip(rows.tolist(), _values(batch, names(text), rows), strict=True):
+            if first[row] is None:
+                first[row], value[row] = text, deciding
+            failed[row].append(f"{text} [{deciding}]")
+    drops = np.array([rule is not None for rule in first], bool)
+    earlier = column(batch, FAILED_RULES).to_pylist()
+    reasons = [
+        "; ".join(([old] if old else []) + new) or None
+        for old, new in zip(earlier, failed, strict=True)
+    ]
+    batch = with_columns(batch, {FAILED_RULES: pa.array(reasons, pa.string())})
+    return mark_dropped(batch, drops, first, value)
+
+
+def find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
+    """The signal of that name, else the sample's own column.
+
+    Raises:
+        UsageError: There is neither.
+    """
+    if SIGNAL_PREFIX + name in batch.schema.names:
+        return batch.column(SIGNAL_PREFIX + name)
+    if name in SCHEMA and not pa.types.is_nested(SCHEMA[name]):
+        return column(batch, name)
+    measured = [n.removeprefix(SIGNAL_PREFIX) for n in batch.schema.names if "signal." in n]
+    near = get_close_matches(name, [*measured, *SIGNALS], 1)
+    if name in SIGNALS:
+        hint = "put the step `signals` before `rules`"
+    elif near:
+        hint = f"did you mean `{near[0]}`?"
+    else:
+        hint = f"measured are {', '.join(measured) or 'none: put the step `signals` before this'}"
+    raise UsageError(f"no signal `{name}`", hint=hint, code="unknown-signal")
+
+
+def _values(batch: pa.RecordBatch, used: Iterable[str], rows: Any) -> list[str]:
+    """For each of the rows, what the rule read: `word_count=12, digit_ratio=0.31`."""
+    taken = pa.array(rows, pa.int64())
+    columns = [(name, find_column(batch, name).take(taken).to_pylist()) for name in used]
+    return [
+        ", ".join(f"{name}={_shown(values[i])}" for name, values in columns)
+        for i in range(len(rows))
+    ]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:80]
+
+
+def _sentence(error: TilthError) -> str:
+    return "; ".join(part for part in (error.what, error.where, error.hint) if part)

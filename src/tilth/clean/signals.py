@@ -1,0 +1,203 @@
+"""Measure signals: a number a document, stored as the column `signal.<name>`; nothing is dropped.
+
+To add a shipped signal, write one entry in `SIGNALS`: a formula over the counts of
+`tilth.kernels.signals` and `tilth.kernels.repetition` where it can be one, else `of_text=` a plain
+function of one text. A user's own signal needs no change here: name its function in `functions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator
+
+from tilth.clean.functions import UserFunction, digest_of_sources, load_function
+from tilth.kernels.characters import Bytes, Integers
+from tilth.kernels.repetition import count_repetitions
+from tilth.kernels.signals import COUNTS, count_text
+from tilth.kernels.words import split_words, text_buffers
+from tilth.schema import SIGNAL_PREFIX, column, with_columns
+from tilth.settings import BaseSettings
+
+Floats = npt.NDArray[np.float64]
+
+
+class Counts(dict[str, Integers]):
+    """Counts by name, int64 [d]; each family is counted when first asked for."""
+
+    def __init__(self, data: Bytes, offsets: Integers) -> None:
+        super().__init__()
+        self._source = (data, offsets, split_words(data, offsets))
+
+    def __missing__(self, name: str) -> Integers:
+        self.update((count_text if name in COUNTS else count_repetitions)(*self._source))
+        return self[name]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One measurable property of a text.
+
+    Attributes:
+        about: One line: what is measured, in what unit.
+        of_counts: Formula over the counts of all documents of a batch; gives [d].
+        of_text: Instead: a plain function of one text.
+        type: Arrow type of the column.
+    """
+
+    about: str
+    of_counts: Callable[[Counts], npt.NDArray[Any]] | None = None
+    of_text: Callable[[str], Any] | None = None
+    type: pa.DataType = pa.float64()  # noqa: RUF009  (Arrow types are immutable)
+
+
+def ratio(part: Integers, whole: Integers) -> Floats:
+    """`part / whole`, at most 1; 0 where there is nothing to divide by."""
+    return np.minimum(part / np.maximum(whole, 1), 1.0)
+
+
+def per_word(part: Integers, words: Integers) -> Floats:
+    """`part / words`, without a bound; 0 where there are no words."""
+    return np.where(words > 0, part / np.maximum(words, 1), 0.0)
+
+
+def _count(about: str, name: str) -> Signal:
+    return Signal(about, lambda counts: counts[name], type=pa.int64())
+
+
+def _ratio(about: str, part: str, whole: str) -> Signal:
+    return Signal(about, lambda counts: ratio(counts[part], counts[whole]))
+
+
+SIGNALS: Mapping[str, Signal] = {
+    "char_count": _count("characters (code points)", "chars"),
+    "word_count": _count("words; punctuation marks are none", "words"),
+    "token_count": _count("words and punctuation marks", "tokens"),
+    "line_count": _count("lines that are not blank", "lines"),
+    "sentence_count": _count("sentence ends: a mark before white space", "sentences"),
+    "paragraph_count": _count("blocks between blank lines", "paragraphs"),
+    "stop_word_count": _count(
+        "how many of the, be, to, of, and, that, have, with occur", "stop_words"
+    ),
+    "curly_bracket_count": _count("curly brackets", "curly_brackets"),
+    "lorem_ipsum_count": _count("occurrences of `lorem ipsum`", "lorem_ipsums"),
+    "javascript_line_count": _count("lines that mention JavaScript", "javascript_lines"),
+    "mean_word_length": Signal(
+        "characters a word", lambda counts: per_word(counts["word_chars"], counts["words"])
+    ),
+    "symbol_ratio": Signal(
+        "# or ellipses a token, whichever is more",
+        lambda counts: per_word(np.maximum(counts["hashes"], counts["ellipses"]), counts["tokens"]),
+    ),
+    "new_line_ratio": Signal(
+        "line feeds a token", lambda counts: per_word(counts["newlines"], counts["tokens"])
+    ),
+    "alpha_word_ratio": _ratio("tokens with a letter, of all tokens", "alpha_tokens", "tokens"),
+    "alpha_ratio": _ratio("letters, of all characters", "alphas", "chars"),
+    "digit_ratio": _ratio("digits, of all characters", "digits", "chars"),
+    "uppercase_ratio": _ratio("capitals, of all letters", "uppers", "alphas"),
+    "whitespace_ratio": _ratio("white space, of all characters", "spaces", "chars"),
+    "bullet_line_ratio": _ratio("lines that open with a bullet", "bullet_lines", "lines"),
+    "ellipsis_line_ratio": _ratio("lines that end with an ellipsis", "ellipsis_lines", "lines"),
+    "line_punct_ratio": _ratio(
+        "lines that end with a mark or closing quote", "terminal_lines", "lines"
+    ),
+    "short_line_ratio": _ratio("lines of at most 30 characters", "short_lines", "lines"),
+    "duplicate_line_ratio": _ratio("lines that stood before", "duplicate_lines", "lines"),
+    "duplicate_line_char_ratio": _ratio(
+        "characters in lines that stood before", "duplicate_line_chars", "chars"
+    ),
+    "duplicate_paragraph_ratio": _ratio(
+        "paragraphs that stood before", "duplicate_paragraphs", "paragraphs"
+    ),
+    "duplicate_paragraph_char_ratio": _ratio(
+        "characters in paragraphs that stood before", "duplicate_paragraph_chars", "chars"
+    ),
+    **{
+        f"top_{n}_gram_char_ratio": _ratio(
+            f"characters in the most common run of {n} words", f"top_{n}_gram_chars", "chars"
+        )
+        for n in range(2, 5)
+    },
+    **{
+        f"duplicate_{n}_gram_char_ratio": _ratio(
+            f"characters in runs of {n} words that stood before",
+            f"duplicate_{n}_gram_chars",
+            "chars",
+        )
+        for n in range(5, 11)
+    },
+}
+
+
+class Settings(BaseSettings):
+    """Measure properties of each text and store them as columns; drops nothing."""
+
+    names: tuple[str, ...] = Field((), description="Shipped signals to measure; none named: all")
+    functions: tuple[str, ...] = Field(
+        (),
+        description="Your own signals: `file.py:function` (relative to where the run starts) or "
+        "`package.module:function`; a function of `text` that returns a float, int, bool or str",
+    )
+
+    @field_validator("names")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in SIGNALS:
+                near = get_close_matches(name, SIGNALS, 1)
+                hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(SIGNALS)}"
+                raise ValueError(f"no signal `{name}`; {hint}")
+        return names
+
+    @field_validator("functions")
+    @classmethod
+    def _are_named(cls, functions: tuple[str, ...]) -> tuple[str, ...]:
+        names = [spec.rpartition(":")[2] for spec in functions]
+        for spec, name in zip(functions, names, strict=True):
+            if not spec.rpartition(":")[0] or not name.isidentifier():
+                raise ValueError(
+                    f"`{spec}` names no function; write `my_signals.py:shouting` or "
+                    "`package.module:shouting`"
+                )
+            if name in SIGNALS or names.count(name) > 1:
+                raise ValueError(f"there is a signal `{name}` already; rename the function")
+        return functions
+
+
+def fingerprint(settings: Settings) -> str:
+    """A digest of the user's source files: the step runs anew when a function was edited."""
+    return digest_of_sources(settings.functions) if settings.functions else ""
+
+
+def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
+    """Add `signal.<name>` for each signal; a row without text has nulls."""
+    text = column(batch, "text")
+    counts = Counts(*text_buffers(text))
+    mask = np.asarray(pc.is_null(text))
+    columns: dict[str, pa.Array] = {}
+    for name in settings.names or SIGNALS:
+        signal = SIGNALS[name]
+        if signal.of_counts is not None:
+            values = pa.array(signal.of_counts(counts), signal.type, mask=mask)
+            columns[SIGNAL_PREFIX + name] = values
+        elif signal.of_text is not None:
+            function = UserFunction(name, ("text",), signal.type, signal.of_text)
+            columns[SIGNAL_PREFIX + name] = _call(function, batch)
+    for spec in settings.functions:
+        function = load_function(spec)
+        columns[SIGNAL_PREFIX + function.name] = _call(function, batch)
+    return with_columns(batch, columns)
+
+
+def _call(function: UserFunction, batch: pa.RecordBatch) -> pa.Array:
+    columns = [column(batch, name).to_pylist() for name in function.columns]
+    values = [None if row[0] is None else function.call(*row) for row in zip(*columns, strict=True)]
+    return pa.array(values, function.type)

@@ -1,0 +1,233 @@
+"""Verbs about recipes: init, list, explain, check, plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tilth.cli.output import line, paragraph, plural, print_json, table
+from tilth.cli.verb import Json, Runs, add_verb
+from tilth.errors import RecipeError, UsageError
+
+if TYPE_CHECKING:
+    from tilth.query.explain import Explanation
+    from tilth.query.plans import PlanView
+
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A recipe's file, or the name of a starter.")
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, metavar="N", help="Read at most N samples of each source."),
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="STEP", help="This step and what it stands on, no more."),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name of the run; the recipe's by default.")
+]
+
+
+def init(
+    starter: Annotated[str, typer.Argument(metavar="STARTER", help="`tilth list starters`")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; STARTER.yaml by default.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    json: Json = False,
+) -> None:
+    """Copy a starter recipe out, to edit."""
+    from tilth.errors import MissingError
+    from tilth.recipe.load import starters
+    from tilth.recipe.operations import did_you_mean
+    from tilth.store.files import write_bytes
+
+    shipped = starters()
+    if starter not in shipped:
+        raise MissingError(
+            f"there is no starter `{starter}`", hint=did_you_mean(starter, list(shipped))
+        )
+    target = file or Path(f"{starter}.yaml")
+    if target.is_dir():
+        target = target / f"{starter}.yaml"
+    if target.exists() and not force:
+        raise UsageError(
+            "the file is there already, and nothing is overwritten",
+            where=str(target),
+            hint="name another file, or give --force",
+            code="exists",
+        )
+    write_bytes(target, shipped[starter].encode())
+    if json:
+        print_json({"starter": starter, "file": target})
+    else:
+        line(f"wrote {target}; run it with `tilth run {target}`")
+
+
+def list_(
+    category: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CATEGORY]", help="operations, starters, signals, rules or runs; all if none."
+        ),
+    ] = None,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """List operations, starters, signals, rule sets or runs."""
+    from tilth.query.explain import CATEGORIES, list_entries
+    from tilth.recipe.operations import did_you_mean
+
+    wanted = [c for c in CATEGORIES if category in (None, c)]
+    if not wanted:
+        raise UsageError(
+            f"there is no category `{category}`", hint=did_you_mean(str(category), list(CATEGORIES))
+        )
+    found = {name: list_entries(name, runs) for name in wanted}
+    if json:
+        print_json(found)
+        return
+    for name, entries in found.items():
+        if len(wanted) > 1:
+            line(f"{name} ({len(entries)})")
+        elif not entries:
+            line(f"no {name}")
+        if entries:
+            table(["name", "", "about"], [[e.name, e.group, e.about] for e in entries])
+        if len(wanted) > 1:
+            line()
+
+
+def explain(
+    word: Annotated[
+        str, typer.Argument(metavar="WORD", help="An operation, stage, signal, rule set, starter.")
+    ],
+    json: Json = False,
+) -> None:
+    """Say what a word of a recipe means, with all its settings."""
+    from tilth.query.explain import explain as ask
+
+    found = ask(word)
+    if json:
+        print_json(found)
+        return
+    for explanation in found:
+        _print_explanation(explanation)
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    line(f"{explanation.name}: {explanation.what}")
+    line()
+    for part in explanation.about.split("\n\n"):
+        paragraph(" ".join(part.split()), indent="  ")
+    line()
+    for label, text in explanation.facts:
+        paragraph(text, indent="      ", first=f"  {label}: " if text else f"  {label}")
+    if explanation.settings:
+        line()
+        rows = [
+            [
+                s.name,
+                " ".join(filter(None, (s.type, s.bounds))),
+                "required" if s.default is None else s.default,
+                s.description,
+            ]
+            for s in explanation.settings
+        ]
+        table(["setting", "type", "default", "what"], rows)
+    if explanation.text:
+        line()
+        line(explanation.text.rstrip())
+    line()
+
+
+def check(recipe: RecipeArgument, json: Json = False) -> int:
+    """Check a recipe; prints all its mistakes at once, each with its line."""
+    from tilth.cli.output import say
+    from tilth.recipe.load import load_recipe
+
+    try:
+        found = load_recipe(recipe)
+    except RecipeError as error:
+        if not json:
+            raise
+        say(str(error))
+        print_json({"recipe": recipe, "ok": False, "problems": error.problems})
+        return error.exit_code
+    steps = [step.name for step in found.steps()]
+    if json:
+        print_json({"recipe": recipe, "ok": True, "problems": [], "steps": steps})
+    else:
+        line(f"{found.name}: {plural(len(steps), 'step')}, no mistake")
+    return 0
+
+
+def plan(
+    recipe: RecipeArgument,
+    limit: Limit = None,
+    only: Only = None,
+    name: Name = None,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Print the steps of a recipe, which are done already, which will run, and why."""
+    from tilth import api
+
+    print_plan(api.plan(recipe, runs=runs, name=name, limit=limit, only=only), json)
+
+
+def print_plan(view: PlanView, json: bool) -> None:
+    """The plan as a table or a document."""
+    if json:
+        print_json(view)
+        return
+    cached = len(view.steps) - len(view.to_run)
+    steps = plural(len(view.steps), "step")
+    line(f"{view.name}: {steps}, {cached} cached, {len(view.to_run)} to run")
+    line(f"in {view.folder}")
+    line()
+    rows = [
+        [s.name, "cached" if s.cached else "run", "" if s.cached else s.why] for s in view.steps
+    ]
+    table(["step", "", "why"], rows)
+
+
+def add_starting_verbs(app: typer.Typer) -> None:
+    """Put the verbs on the command."""
+    add_verb(
+        app,
+        init,
+        """tilth init quickstart
+        tilth init digits my-digits.yaml""",
+    )
+    add_verb(
+        app,
+        list_,
+        """tilth list
+        tilth list operations
+        tilth list runs --json""",
+        "list",
+    )
+    add_verb(
+        app,
+        explain,
+        """tilth explain minhash
+        tilth explain word_count
+        tilth explain gopher-quality
+        tilth explain recipe""",
+    )
+    add_verb(
+        app,
+        check,
+        """tilth check my.yaml
+        tilth check my.yaml --json""",
+    )
+    add_verb(
+        app,
+        plan,
+        """tilth plan quickstart
+        tilth plan my.yaml --only clean.rules""",
+    )

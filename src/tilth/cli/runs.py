@@ -1,0 +1,269 @@
+"""Verbs that make and look after runs: run, status, report, export."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tilth.cli.output import count, line, paragraph, plural, print_json, say, table
+from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan
+from tilth.cli.verb import STOPPED, Json, Runs, add_verb, debugging, error_document
+from tilth.errors import TilthError
+
+if TYPE_CHECKING:
+    from tilth.engine.events import Event
+    from tilth.query.runs import RunStatus, RunStep
+
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's name or folder; NAME@N: entry N of its history."),
+]
+
+
+def run(
+    recipe: RecipeArgument,
+    limit: Limit = None,
+    only: Only = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=0, metavar="N", help="Processes side by side; 0: one a core."
+        ),
+    ] = 0,
+    name: Name = None,
+    runs: Runs = "runs",
+    mirror: Annotated[
+        Path | None,
+        typer.Option("--mirror", metavar="DIR", help="Folder to look in before a file is fetched."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan, run nothing.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Run a recipe. What is done already is not run again; safe to stop at any moment."""
+    if mirror is not None:
+        if not mirror.is_dir():
+            from tilth.errors import MissingError
+
+            raise MissingError("the mirror is not a folder", where=str(mirror))
+        os.environ["TILTH_MIRROR"] = str(mirror.absolute())
+    from tilth import api
+    from tilth.cli.progress import progress
+
+    view = api.plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    if dry_run:
+        print_plan(view, json)
+        return 0
+    todo = plural(len(view.to_run), "step")
+    say(f"{view.name}: {todo} to run of {len(view.steps)}, in {view.folder}")
+    failure: TilthError | None = None
+    began = False
+    code = 0
+    try:
+        with progress(len(view.steps)) as show_event:
+
+            def listen(event: Event) -> None:
+                nonlocal began
+                began = True
+                show_event(event)
+
+            api.run(
+                recipe,
+                runs=runs,
+                name=name,
+                limit=limit,
+                only=only,
+                workers=workers,
+                progress=listen,
+            )
+    except TilthError as error:
+        if not began:
+            raise
+        # 2 promises that nothing ran.
+        failure, code = error, 1 if error.exit_code == 2 else error.exit_code
+    except KeyboardInterrupt:
+        if json:
+            print_json(_run_document(view.folder, STOPPED, None))
+        raise
+    status = _status(view.folder)
+    if code == 0 and status.quarantined:
+        code = 1
+    if json:
+        print_json(_run_document(view.folder, code, failure))
+    else:
+        print_funnel(status.steps)
+    if failure is not None:
+        _say_failure(failure)
+    elif not json:
+        line()
+        _print_ending(status)
+    return code
+
+
+def _say_failure(error: TilthError) -> None:
+    """The error; with --debug the traceback that a worker left with it."""
+    say("\n".join([str(error), *(getattr(error, "__notes__", []) if debugging() else [])]))
+
+
+def _status(folder: str) -> RunStatus:
+    from tilth.query.runs import open_run, run_status
+
+    return run_status(open_run(folder))
+
+
+def _run_document(folder: str, code: int, error: TilthError | None) -> dict[str, Any]:
+    from tilth.cli.output import as_plain
+
+    document: dict[str, Any] = {"exit": code}
+    if (Path(folder) / "run.json").is_file():
+        document |= as_plain(_status(folder))
+    return document | {"error": error_document(error) if error else None}
+
+
+def _print_ending(status: RunStatus) -> None:
+    if status.quarantined:
+        bad = [step for step in status.steps if step.quarantined]
+        line(f"set aside as unusable: {plural(status.quarantined, 'record')}")
+        for step in bad:
+            line(f"  tilth show {_shown_name(status)} {step.name} --quarantined")
+    if status.report:
+        line(f"report  {status.report}")
+
+
+def _shown_name(status: RunStatus) -> str:
+    """The name where it is enough to find the run, else its path."""
+    folder = Path(status.folder)
+    return status.name if folder.parent == Path("runs") else status.folder
+
+
+def print_funnel(steps: tuple[RunStep, ...]) -> None:
+    """The books of every step."""
+    rows = [
+        [
+            step.name,
+            *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
+            "cached" if step.cached else f"{step.seconds:.1f}",
+        ]
+        for step in steps
+    ]
+    table(["step", "in", "kept", "dropped", "quar.", "s"], rows, right=(1, 2, 3, 4, 5))
+
+
+def status(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run; all runs, a line each, if none.")
+    ] = None,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Say how a run stands: its steps, its books, what is left, what went wrong."""
+    from tilth.query.runs import list_runs, open_run, run_status
+
+    if run is None:
+        found = [run_status(view) for view in list_runs(runs)]
+        if json:
+            print_json(found)
+        elif found:
+            rows = [[s.name, s.status, s.started, s.about] for s in found]
+            table(["run", "status", "started", "about"], rows)
+        else:
+            line(f"no run in {runs}")
+        return
+    state = run_status(open_run(run, runs))
+    if json:
+        print_json(state)
+        return
+    line(f"{state.name}: {state.status}, started {state.started}")
+    if state.about:
+        paragraph(state.about, indent="  ")
+    line()
+    print_funnel(state.steps)
+    if state.left:
+        line()
+        line(f"left: {plural(len(state.left), 'step')}")
+        for left in state.left:
+            paragraph(left.why, indent="      ", first=f"  {left.name}: ")
+    elif state.left is None:
+        line(f"\nwhat is left cannot be said: {state.left_unknown}")
+    if state.error:
+        line()
+        line(state.error)
+    if state.report:
+        line(f"\nreport  {state.report}")
+    if state.history:
+        line(f"history {state.name}@1 to {state.name}@{state.history}")
+
+
+def report(run: RunArgument, runs: Runs = "runs", json: Json = False) -> None:
+    """Write a run's report anew and print where it is."""
+    from tilth import api
+
+    found = api.open_run(run, runs)
+    path = found.write_report()
+    if json:
+        print_json({"run": found.name, "report": path, "data": path.with_name("report.json")})
+    else:
+        line(str(path))
+
+
+def export(
+    run: RunArgument,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="A step, or the end of its name.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is not there.")],
+    format: Annotated[
+        Literal["parquet", "jsonl", "csv"], typer.Option("--format", help="Of the files.")
+    ] = "parquet",
+    kind: Annotated[
+        Literal["kept", "dropped", "quarantine"], typer.Option("--kind", help="Which samples.")
+    ] = "kept",
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option("--split", help="Only samples of this split."),
+    ] = None,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Write a step's samples as files; the folder appears when all is written."""
+    from tilth.query.export import export_step
+    from tilth.query.runs import open_run
+
+    done = export_step(open_run(run, runs), step, to, format=format, kind=kind, split=split)
+    if json:
+        print_json(done)
+    else:
+        line(f"{plural(done.rows, 'sample')} in {plural(len(done.files), 'file')} in {done.folder}")
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Put the verbs on the command."""
+    add_verb(
+        app,
+        run,
+        """tilth run quickstart
+        tilth run my.yaml --limit 200
+        tilth run my.yaml --only clean.rules --workers 4
+        tilth run mnist --mirror ~/downloads""",
+    )
+    add_verb(
+        app,
+        status,
+        """tilth status
+        tilth status quickstart
+        tilth status quickstart@1 --json""",
+    )
+    add_verb(
+        app,
+        report,
+        """tilth report quickstart
+        tilth report quickstart@2""",
+    )
+    add_verb(
+        app,
+        export,
+        """tilth export quickstart clean.rules --to rules
+        tilth export quickstart weights --to train --split train --format jsonl""",
+    )

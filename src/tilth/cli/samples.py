@@ -1,0 +1,208 @@
+"""Verbs that look at samples: show, trace, diff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tilth.cli.output import count, line, paragraph, plural, print_json, table
+from tilth.cli.runs import RunArgument
+from tilth.cli.verb import Json, Runs, add_verb
+from tilth.errors import UsageError
+
+if TYPE_CHECKING:
+    from tilth.query.diff import RunDifference
+    from tilth.query.samples import Original, SampleRow
+    from tilth.query.trace import Trace, TraceStep
+
+
+def show(
+    run: RunArgument,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="A step, or the end of its name.")],
+    dropped: Annotated[
+        bool, typer.Option("--dropped", help="What it dropped, with rule and number.")
+    ] = False,
+    quarantined: Annotated[
+        bool, typer.Option("--quarantined", help="What failed, with its error.")
+    ] = False,
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="R", help="Only what this rule dropped.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Samples at most.")] = 20,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Samples to pass over.")] = 0,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Show samples that a step kept, dropped or quarantined."""
+    from tilth.query.runs import open_run
+    from tilth.query.samples import show_samples
+
+    if quarantined and (dropped or rule is not None):
+        raise UsageError("--quarantined excludes --dropped and --rule")
+    kind: Literal["kept", "dropped", "quarantine"] = "kept"
+    if quarantined:
+        kind = "quarantine"
+    elif dropped or rule is not None:
+        kind = "dropped"
+    shown = show_samples(open_run(run, runs), step, kind, rule=rule, n=n, offset=offset)
+    if json:
+        print_json(shown)
+        return
+    what = f"{shown.kind}{f' by {shown.rule}' if shown.rule else ''}"
+    for row in shown.rows:
+        _print_row(row)
+    line(f"{shown.run} {shown.step}, {what}: {shown.of_how_many}")
+
+
+def _print_row(row: SampleRow) -> None:
+    words = filter(None, (row.source, row.split, row.label))
+    line(f"{row.id}  {', '.join(words)}")
+    line(f"    {row.uri}")
+    if row.error:
+        paragraph(f"error: {row.error}")
+    if row.rule:
+        paragraph(f"dropped by {row.rule}" + (f"  [{row.value}]" if row.value else ""))
+    if row.of:
+        _print_original("kept instead:", row.of)
+    if row.excerpt:
+        paragraph(row.excerpt)
+    line()
+
+
+def _print_original(label: str, original: Original, indent: str = "    ") -> None:
+    paragraph(f"{label} {original.id}  {original.uri}".strip(), indent=indent)
+    if original.excerpt:
+        paragraph(original.excerpt, indent=indent + "  ")
+
+
+def trace(
+    run: RunArgument,
+    sample: Annotated[
+        str, typer.Argument(metavar="ID", help="Its id, the beginning of it, or its address.")
+    ],
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Tell the life of one sample: every signal, decision, edit and duplicate."""
+    from tilth.query.runs import open_run
+    from tilth.query.trace import trace_sample
+
+    found = trace_sample(open_run(run, runs), sample)
+    if json:
+        print_json(found)
+    else:
+        _print_trace(found)
+
+
+def _print_trace(trace: Trace) -> None:
+    line(f"{trace.id}  {trace.source}")
+    line(f"    {trace.uri}")
+    paragraph(trace.excerpt)
+    for step in trace.steps:
+        line()
+        _print_step(step)
+    line()
+    line(f"{trace.verdict} after {plural(len(trace.steps), 'step')} of {trace.run}")
+
+
+def _print_step(step: TraceStep) -> None:
+    line(f"{step.step}: {step.verdict}")
+    if step.rule:
+        paragraph(f"rule {step.rule}" + (f"  [{step.value}]" if step.value else ""))
+    if step.failed_rules:
+        paragraph(f"all rules it breaks: {step.failed_rules}")
+    if step.error:
+        paragraph(f"error: {step.error}")
+    if step.of:
+        _print_original("kept instead:", step.of)
+    if step.measured:
+        paragraph("measured " + ", ".join(f"{name}={value}" for name, value in step.measured))
+    for change in step.changes:
+        before = f"{change.before} -> " if change.before is not None else ""
+        paragraph(f"{change.column}: {before}{change.after or 'taken out'}")
+    for edit in step.edits:
+        line(f"    {edit}")
+    if step.num_copies:
+        line(f"    dropped in its favour: {len(step.copies)} of {step.num_copies} shown")
+        for copy in step.copies:
+            _print_original("", copy, indent="      ")
+
+
+def diff(
+    run_a: Annotated[str, typer.Argument(metavar="A", help="A run.")],
+    run_b: Annotated[str, typer.Argument(metavar="B", help="Another, or A@N.")],
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Say what differs between two runs: settings, counts, samples and results."""
+    from tilth.query.diff import diff_runs
+    from tilth.query.runs import open_run
+
+    found = diff_runs(open_run(run_a, runs), open_run(run_b, runs))
+    if json:
+        print_json(found)
+    else:
+        _print_diff(found)
+
+
+def _print_diff(found: RunDifference) -> None:
+    if found.same:
+        line(f"{found.a} and {found.b} do not differ")
+        return
+    if found.settings:
+        rows = [
+            [f"{s.step} {s.setting}".strip(), s.a or "not there", s.b or "not there"]
+            for s in found.settings
+        ]
+        table(["setting", found.a, found.b], rows)
+    if found.counts:
+        line()
+        pairs = [
+            [c.step] + [_pair(c.a, c.b, key) for key in ("in", "kept", "dropped", "quarantined")]
+            for c in found.counts
+        ]
+        table(["step", "in", "kept", "dropped", "quar."], pairs, right=(1, 2, 3, 4))
+    if found.samples:
+        line()
+        line(f"samples at the end: {found.in_common:,} in both")
+        for part in found.samples:
+            where = found.b if part.change == "lost" else found.a
+            line(f"  {part.count:,} {part.change}; in {where}: {part.step}, {part.rule}")
+            paragraph(f"{len(part.ids)} of {part.count:,}: " + " ".join(part.ids), indent="      ")
+    if found.results:
+        line()
+        numbers = [[r.name, _number(r.a), _number(r.b)] for r in found.results]
+        table(["result", found.a, found.b], numbers, right=(1, 2))
+
+
+def _pair(a: object, b: object, key: str) -> str:
+    left, right = (side.get(key) if isinstance(side, dict) else None for side in (a, b))
+    return count(left) if left == right else f"{count(left)} > {count(right)}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Put the verbs on the command."""
+    add_verb(
+        app,
+        show,
+        """tilth show quickstart clean.rules --dropped
+        tilth show quickstart rules --rule word_count -n 5
+        tilth show quickstart collect.packages --quarantined""",
+    )
+    add_verb(
+        app,
+        trace,
+        """tilth trace quickstart 3f9a01
+        tilth trace quickstart packages.jsonl:17""",
+    )
+    add_verb(
+        app,
+        diff,
+        """tilth diff quickstart@1 quickstart
+        tilth diff mine yours --json""",
+    )

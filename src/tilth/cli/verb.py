@@ -1,0 +1,143 @@
+"""What every verb does alike: errors become messages and exit codes, Ctrl-C is no accident.
+
+Exit codes: 0 done; 1 done with quarantined records, or a step failed; 2 the recipe or the command
+is wrong and nothing ran; 3 something is missing; 130 stopped, and safe to run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from types import FrameType
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from tilth.cli.output import print_json, say
+from tilth.errors import TilthError
+
+STOPPED = 130
+Verb = Callable[..., int | None]
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+]
+Runs = Annotated[
+    str, typer.Option("--runs", metavar="DIR", envvar="TILTH_RUNS", help="The folder of runs.")
+]
+
+
+def add_verb(app: typer.Typer, verb: Verb, examples: str, name: str | None = None) -> None:
+    """Make a function a verb of the command.
+
+    Args:
+        app: The command.
+        verb: Its docstring is the help; it returns an exit code, or None for 0.
+        examples: Lines that the help ends with.
+        name: Where it differs from the function's.
+    """
+
+    @functools.wraps(verb)
+    def run(*, debug: bool, **arguments: Any) -> None:
+        with guarded(debug, bool(arguments.get("json"))):
+            code = verb(**arguments) or 0
+        raise typer.Exit(code)
+
+    # The annotations are text until resolved where the verb stands.
+    hints = {**get_type_hints(verb, include_extras=True), "debug": Debug, "return": None}
+    parameters = [
+        *inspect.signature(verb).parameters.values(),
+        inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False),
+    ]
+    run.__annotations__ = hints
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(annotation=hints[parameter.name]) for parameter in parameters]
+    )
+    # A reader of hints looks at what is wrapped otherwise.
+    del run.__wrapped__
+    lines = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
+    # \b keeps the lines of a block as they are.
+    app.command(name, epilog=f"\b\nExamples:\n{lines}")(run)
+
+
+_debugging: ContextVar[bool] = ContextVar("debugging", default=False)
+
+
+def debugging() -> bool:
+    """Whether the verb was called with --debug."""
+    return _debugging.get()
+
+
+@contextlib.contextmanager
+def guarded(debug: bool, json: bool) -> Iterator[None]:
+    """Turn what a verb raises into a message on standard error and an exit code."""
+    _debugging.set(debug)
+    try:
+        with _terminated_like_ctrl_c():
+            yield
+    except TilthError as error:
+        if debug:
+            traceback.print_exc()
+        say(str(error))
+        if json:
+            print_json({"error": error_document(error)})
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        say("stopped; what was committed is kept, and the same command goes on from there")
+        raise typer.Exit(STOPPED) from None
+    except (typer.Exit, SystemExit):
+        raise
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = "this is a defect of Tilth; run it with --debug for the traceback and report it"
+        internal = TilthError(what, hint=hint, code="internal")
+        say(str(internal))
+        if json:
+            print_json({"error": error_document(internal)})
+        raise typer.Exit(1) from None
+
+
+def error_document(error: TilthError) -> dict[str, Any]:
+    """An error as a JSON object; all problems of a recipe with it."""
+    document: dict[str, Any] = {
+        "code": error.code,
+        "what": error.what,
+        "where": error.where,
+        "hint": error.hint,
+    }
+    problems = getattr(error, "problems", None)
+    return document | ({"problems": problems} if problems else {})
+
+
+@contextlib.contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which a scheduler sends before SIGKILL, stops a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def prepare_streams() -> None:
+    """Print what a stream's encoding lacks as escapes, rather than fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,0 +1,274 @@
+"""HTTP for the crawler: one request, one bounded answer.
+
+Redirects are not followed here, so that each hop passes the frontier with its scope, its
+robots.txt and its address check. Bodies are decompressed here and not by the HTTP library, so that
+a compressed page of a few kilobytes cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from tilth.collect.address import AddressRefusedError, Served, check_address, check_url
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+HTML_TYPES = ("text/html", "application/xhtml+xml")
+# The body of an answer that is no page is read this far, so that its connection can be used again.
+_MAX_IDLE_BODY = 64 << 10
+
+
+class FetchError(Exception):
+    """No usable answer.
+
+    Attributes:
+        transient: Another try may help.
+    """
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class TooLargeError(Exception):
+    """A body above the bound, as sent or once decompressed."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer of a server.
+
+    Attributes:
+        status: HTTP status.
+        reason: Its phrase.
+        headers: Names and values, as received.
+        body: The decompressed body; empty where it was not asked for.
+    """
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The first header of a name (lower case), or an empty string."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+    @property
+    def charset(self) -> str | None:
+        """The character set of the Content-Type header, or None."""
+        _, found, value = self.header("content-type").lower().partition("charset=")
+        return value.split(";")[0].strip(" \"'") or None if found else None
+
+
+class CheckedResolver(AbstractResolver):
+    """Names to addresses, each one checked; served hosts to their server."""
+
+    def __init__(self, allow_hosts: Collection[str], served: Served) -> None:
+        self._allow_hosts = allow_hosts
+        self._served = served
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if host in self._served:
+            address, served_port = self._served[host]
+            return [_result(host, address, served_port, socket.AF_INET)]
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        results = {}
+        for kind, _, _, _, place in found:
+            address = str(place[0])
+            check_address(host, address, self._allow_hosts)
+            results[address] = _result(host, address, port, kind)
+        return list(results.values())
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _result(host: str, address: str, port: int, family: int) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=address,
+        port=port,
+        family=family,
+        proto=0,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
+
+
+class Client:
+    """A pool of connections under one set of bounds; an async context manager.
+
+    Args:
+        user_agent: The User-Agent header.
+        timeout_s: Seconds for one request with its answer.
+        allow_hosts: Hosts that may be at addresses that are not public.
+        served: Hosts that a server of this run answers for.
+        connections: Connections open at a time.
+    """
+
+    def __init__(
+        self,
+        user_agent: str,
+        timeout_s: float,
+        allow_hosts: Collection[str] = (),
+        served: Served | None = None,
+        connections: int = 16,
+    ) -> None:
+        self._allow_hosts = frozenset(allow_hosts)
+        self._served = served or {}
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
+            "Accept-Encoding": "gzip, deflate",
+        }
+
+    async def __aenter__(self) -> Client:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=CheckedResolver(self._allow_hosts, self._served),
+                limit=self._connections,
+                ttl_dns_cache=300,
+            ),
+            headers=self._headers,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def get(self, url: str, max_bytes: int, *, html_only: bool = False) -> Answer:
+        """Fetch one address; redirects are answers like any other.
+
+        Args:
+            url: A normalised address.
+            max_bytes: Bound on the body, compressed and decompressed.
+            html_only: Leave out the body of what is not an HTML page with status 200.
+
+        Raises:
+            AddressRefusedError: The address is not public and its host is not allowed.
+            FetchError: No answer, or an unreadable one.
+            TooLargeError: The body is above the bound.
+        """
+        try:
+            check_url(url, self._allow_hosts)
+            async with self._session.get(URL(url, encoded=True), allow_redirects=False) as got:
+                headers = tuple(
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in got.raw_headers
+                )
+                answer = Answer(got.status, got.reason or "", headers, b"")
+                wanted = got.status == 200 and (not html_only or answer.content_type in HTML_TYPES)
+                if not wanted:
+                    await _drain(got)
+                    return answer
+                raw = await _read(got, max_bytes)
+                body = decompress(raw, answer.header("content-encoding"), max_bytes)
+                return Answer(answer.status, answer.reason, headers, body)
+        except AddressRefusedError:
+            raise
+        except TimeoutError as error:
+            raise FetchError(
+                f"no complete answer within {self._timeout.total:g} s", transient=True
+            ) from error
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, AddressRefusedError):
+                raise error.os_error from error
+            raise FetchError(_message(error.os_error), transient=True) from error
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise FetchError(f"not an address to fetch: {error}", transient=False) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise FetchError(_message(error), transient=True) from error
+
+
+def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Undo a Content-Encoding, never holding more than the bound.
+
+    Brotli is not asked for: not every release of its Python package can bound what it puts out.
+
+    Raises:
+        FetchError: Another encoding than was asked for, or damaged data.
+        TooLargeError: More than `max_bytes`.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return data
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise FetchError(f"content encoding {encoding[:40]!r} was not asked for", transient=False)
+    # 32 + 15: zlib tells gzip from zlib by itself. Some servers send raw deflate, which has no
+    # header at all.
+    wbits = 47
+    if encoding == "deflate" and data[:1] and (data[0] & 0x0F) != 8:
+        wbits = -15
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while data:
+            inflater = zlib.decompressobj(wbits)
+            pieces.append(inflater.decompress(data, max_bytes + 1 - size))
+            size += len(pieces[-1])
+            if size > max_bytes:
+                raise TooLargeError(f"over {max_bytes:,} bytes once decompressed")
+            if not inflater.eof:
+                raise FetchError("the compressed body is cut short", transient=True)
+            # A gzip body may be several members one after the other (RFC 1952 section 2.2).
+            data = inflater.unused_data if wbits == 47 and encoding != "deflate" else b""
+            if not data.startswith(b"\x1f\x8b"):
+                break
+    except zlib.error as error:
+        raise FetchError(f"the compressed body is damaged: {error}", transient=True) from error
+    return b"".join(pieces)
+
+
+async def _read(got: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    """The body as sent, up to the bound."""
+    if (got.content_length or 0) > max_bytes:
+        raise TooLargeError(f"{got.content_length:,} bytes, bound {max_bytes:,}")
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in got.content.iter_any():
+        size += len(piece)
+        if size > max_bytes:
+            raise TooLargeError(f"over {max_bytes:,} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _drain(got: aiohttp.ClientResponse) -> None:
+    """Read a body that nobody wants, or drop the connection where it is long."""
+    size = 0
+    async for piece in got.content.iter_any():
+        size += len(piece)
+        if size > _MAX_IDLE_BODY:
+            got.close()
+            return
+
+
+def _message(error: Any) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,298 @@
+"""Source operation `crawl`: the pages of web sites.
+
+The crawl's state is in the work folder: ``frontier.sqlite`` (every address, see `frontier`) and
+``warc/`` (every page, see `warc_store`). Killed at any moment and run again, it goes on; a crawl
+that is complete is only read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field, field_validator
+
+from tilth.collect.address import Served, canonical_host, served_hosts
+from tilth.collect.frontier import Frontier, Outcome
+from tilth.collect.urls import Scope, normalize
+from tilth.collect.warc_store import WarcStore, read_page
+from tilth.context import Context
+from tilth.errors import DataError, StorageError, TilthError
+from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, sample_id
+from tilth.settings import BaseSettings
+
+_BATCH_ROWS = 256
+_BATCH_BYTES = 32 << 20
+_COLUMNS = ("id", "source", "uri", "html", "content_type", "license", "consent", "fetched_at")
+_VERDICTS = (DROP_RULE, DROP_VALUE, ERROR)
+
+
+class Settings(BaseSettings):
+    """Crawl web sites politely, page by page, and keep every page with its provenance."""
+
+    start: tuple[str, ...] = Field(
+        min_length=1, description="addresses of the pages to start from (http or https)"
+    )
+    scope: tuple[str, ...] = Field(
+        (),
+        description="only addresses that begin with one of these are followed; "
+        "default: the folders of the start pages",
+    )
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="hosts that may be at private or loopback addresses"
+    )
+    serve: Literal["demo-site"] | None = Field(
+        None,
+        description="let the demo site answer for the allow_hosts under .localhost while crawling",
+    )
+    max_pages: int = Field(10_000, ge=1, description="fetch at most this many addresses")
+    max_depth: int = Field(20, ge=0, description="follow links at most this far from the start")
+    max_bytes: int = Field(10 << 20, ge=1, description="drop pages larger than this, in bytes")
+    max_url_length: int = Field(
+        2000, ge=32, description="drop addresses longer than this, in characters"
+    )
+    timeout_s: float = Field(30.0, gt=0, description="seconds for one request with its answer")
+    concurrency: int = Field(16, ge=1, le=256, description="requests under way at a time")
+    delay_s: float = Field(
+        0.5,
+        ge=0,
+        description="seconds between two requests to a host; a longer crawl-delay of its "
+        "robots.txt is honoured",
+    )
+    retries: int = Field(3, ge=0, le=10, description="further tries of a page that fails")
+    retry_s: float = Field(
+        1.0, ge=0, description="pause before the first further try; doubled for each one"
+    )
+    user_agent: str = Field(
+        "tilth/0.1 (pretraining data crawler)",
+        min_length=1,
+        pattern=r"^[\x20-\x7e]+$",
+        description="User-Agent header; its first word, up to a slash, is the name that a "
+        "robots.txt may address; say whom to write to",
+    )
+    sitemaps: bool = Field(True, description="take addresses from the sites' sitemaps too")
+    opt_outs: Literal["drop", "record"] = Field(
+        "drop",
+        description="pages that ask not to be collected (noindex, noai, tdm-reservation): drop "
+        "them, or keep them with the wish in `consent`",
+    )
+    canonical: Literal["drop", "keep"] = Field(
+        "drop", description="pages that name another page of the crawl as the canonical one"
+    )
+
+    @field_validator("start", "scope")
+    @classmethod
+    def _normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(normalize(url) for url in urls))
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _canonical(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(canonical_host(host) for host in hosts))
+
+
+def fingerprint(settings: Settings) -> str:  # noqa: ARG001 (the contract of a source)
+    """Nothing beyond the settings: what a site holds is known only by crawling it."""
+    return ""
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """Crawl, where that is not complete, then yield a row for every address, in their order.
+
+    Args:
+        settings: What to crawl.
+        source: The source's name in the recipe.
+        context: Its work folder holds the crawl; its limit bounds the pages.
+
+    Yields:
+        Batches with id, source, uri, html (bytes as sent, decompressed), content_type, license
+        (null), consent, fetched_at (UTC date), and the verdict columns: addresses that are no page
+        or may not be taken are marked dropped, those that failed have an error.
+
+    Raises:
+        MissingError: A site is down; run again to go on.
+        UsageError: The start is at an address that is not allowed.
+        DataError: There is no page at all, or the archive is damaged.
+        StorageError: The work folder cannot be written.
+    """
+    budget = settings.max_pages if context.limit is None else min(settings.max_pages, context.limit)
+    identity = f"{budget} {settings.model_dump_json()}"
+    folder = context.work / "crawl"
+    try:
+        with closing(_open(folder, identity)) as frontier:
+            if frontier.fact("complete") is None:
+                _crawl(settings, budget, frontier, folder / "warc", context)
+                frontier.set_fact("complete", "yes")
+            if frontier.count_pages() == 0:
+                raise _no_page(settings, frontier, folder)
+            rows = _rows(frontier, source, folder / "warc", context.limit)
+            yield from _batches(rows)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            f"the crawl's folder cannot be used: {error}",
+            where=str(folder),
+            hint="free space or give rights, then run again: what was fetched is kept",
+        ) from error
+
+
+def _open(folder: Path, identity: str) -> Frontier:
+    """The frontier of this crawl; that of a crawl with other settings is done away with."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frontier = Frontier(folder / "frontier.sqlite")
+    known = frontier.fact("identity")
+    if known is not None and known != identity:
+        frontier.close()
+        shutil.rmtree(folder)
+        return _open(folder, identity)
+    frontier.set_fact("identity", identity)
+    return frontier
+
+
+def _crawl(
+    settings: Settings, budget: int, frontier: Frontier, archive: Path, context: Context
+) -> None:
+    # Here, since checking a recipe reads the settings and need not load an HTTP client.
+    from tilth.collect.client import Client
+    from tilth.collect.crawler import Bounds, Crawler
+
+    bounds = Bounds(
+        max_pages=budget,
+        max_depth=settings.max_depth,
+        max_bytes=settings.max_bytes,
+        max_url_length=settings.max_url_length,
+        concurrency=settings.concurrency,
+        delay_s=settings.delay_s,
+        retries=settings.retries,
+        retry_s=settings.retry_s,
+        agent=settings.user_agent.partition("/")[0].split()[0],
+        drop_opt_outs=settings.opt_outs == "drop",
+        follow_canonical=settings.canonical == "drop",
+    )
+    scope = Scope(settings.scope) if settings.scope else Scope.of(settings.start)
+
+    async def crawl(served: Served, store: WarcStore) -> None:
+        async with Client(
+            settings.user_agent,
+            settings.timeout_s,
+            settings.allow_hosts,
+            served,
+            settings.concurrency,
+        ) as client:
+            crawler = Crawler(
+                settings.start, scope, bounds, client, frontier, store, context.progress
+            )
+            await crawler.run(sitemaps=settings.sitemaps)
+
+    with (
+        closing(WarcStore(archive, frontier.fact("archive") or "")) as store,
+        _serving(settings) as served,
+    ):
+        try:
+            _run(crawl(served, store))
+        except BaseExceptionGroup as group:
+            # A task group wraps what a task raised; the first is the cause.
+            raise _first(group) from group
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[Served]:
+    if settings.serve is None:
+        yield {}
+        return
+    from tilth.collect.demo_site import serve
+
+    with serve() as address:
+        yield served_hosts(settings.allow_hosts, address)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, also under an event loop that runs already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError:
+    """The error of a crawl without a page; its state goes, so that the next run tries anew."""
+    ends = {outcome.url: outcome for outcome in frontier.outcomes()}
+    reasons = []
+    for url in settings.start:
+        end = ends.get(url)
+        reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
+        reasons.append(f"{url}: {reason or 'not reached'}")
+    shutil.rmtree(folder)
+    return DataError(
+        "the crawl found no page",
+        where="; ".join(reasons),
+        hint="is `start` right? a redirect is followed only inside `scope`",
+        code="empty-crawl",
+    )
+
+
+def _rows(
+    frontier: Frontier, source: str, archive: Path, limit: int | None
+) -> Iterator[dict[str, Any]]:
+    count = 0
+    for end in frontier.outcomes():
+        if limit is not None and (count >= limit or end.rule == "max-pages"):
+            # A limit is for trying things out; what lies behind it is not reported.
+            continue
+        count += 1
+        yield _row(end, source, archive)
+
+
+def _row(end: Outcome, source: str, archive: Path) -> dict[str, Any]:
+    body, failed = None, end.error
+    if end.place is not None:
+        try:
+            body = read_page(archive, end.place)
+        except DataError as error:
+            failed = error.what
+    return {
+        "id": sample_id(source, end.url, body or b""),
+        "source": source,
+        "uri": end.url,
+        "html": body,
+        "content_type": end.content_type,
+        "license": None,
+        "consent": end.consent,
+        # The day only: the same site crawled twice on one day is the same data, byte for byte.
+        # The second stands in the archive.
+        "fetched_at": end.fetched_at and end.fetched_at[:10],
+        DROP_RULE: end.rule,
+        DROP_VALUE: end.value,
+        ERROR: failed,
+    }
+
+
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
+    schema = pa.schema(
+        [(name, SCHEMA[name]) for name in _COLUMNS] + [(name, VERDICT[name]) for name in _VERDICTS]
+    )
+    held: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        length = len(row["html"] or b"")
+        if held and (len(held) >= _BATCH_ROWS or size + length > _BATCH_BYTES):
+            yield pa.RecordBatch.from_pylist(held, schema)
+            held, size = [], 0
+        held.append(row)
+        size += length
+    if held:
+        yield pa.RecordBatch.from_pylist(held, schema)

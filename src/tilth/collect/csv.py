@@ -1,0 +1,252 @@
+"""Read delimited text: CSV (RFC 4180) and TSV, plain or gzip.
+
+The parser is Tilth's own because one bad record must cost one record: the standard library's reads
+on to the next quotation mark, however many rows away, and has one global limit on field size.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import BinaryIO, Literal
+
+import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
+
+from tilth.collect import files, records
+from tilth.context import Context
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+
+
+class Settings(files.FileSettings):
+    """Read delimited text (CSV, TSV), with a header line or named columns, plain or gzip.
+
+    A record with another number of columns than the header, not UTF-8, or too long is quarantined
+    with its file and row. Where a quotation mark is never closed, only its own line is lost.
+    """
+
+    fields: records.Fields = Field(
+        records.Fields(), description="which column is the text, label, id, ..."
+    )
+    delimiter: str | None = Field(
+        None, description="one character between columns; default: tab for .tsv, else comma"
+    )
+    quote: str = Field(
+        '"', description="character around fields that hold a delimiter; '' for none", max_length=1
+    )
+    header: bool = Field(True, description="whether the first line names the columns")
+    columns: tuple[str, ...] = Field((), description="column names, where there is no header")
+    encoding: Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"] = (
+        Field("utf-8", description="character encoding of the files")
+    )
+    split: Literal["train", "validation", "test"] | None = Field(
+        None, description="split of all rows that do not state their own"
+    )
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or value in '"\r\n'):
+            raise ValueError("one character, neither a quotation mark nor a line break")
+        return value
+
+    @model_validator(mode="after")
+    def _has_names(self) -> Settings:
+        if self.header == bool(self.columns):
+            raise ValueError("either `header: true`, or `header: false` with `columns: [...]`")
+        return self
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names, sizes and times of the files; for a `url`, the address and digest."""
+    return files.fingerprint_files(settings, SUFFIXES)
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """The records as rows, in the order of file name and line.
+
+    Raises:
+        MissingError: no such file.
+        DataError: no record at all, a damaged gzip stream, or a file that changed meanwhile.
+    """
+    batcher = records.Batcher(
+        source,
+        records.columns_of(settings.fields),
+        {"license": settings.license, "split": settings.split},
+        context.limit,
+    )
+    with files.opened(settings, SUFFIXES, context) as found:
+        meter = files.Meter(found, context.progress)
+        for file in found:
+            yield from _read_file(file, settings, batcher)
+            meter.finish(file, batcher.num_rows)
+        yield from batcher.flush()
+    if batcher.num_rows == 0:
+        raise files.empty_source(settings.path or settings.url or "")
+
+
+class Splitter:
+    """Splits one record into fields, line by line, for a field may hold line breaks.
+
+    Args:
+        delimiter: One character.
+        quote: One character, or empty.
+    """
+
+    def __init__(self, delimiter: str, quote: str) -> None:
+        self.delimiter = delimiter
+        self.quote = quote
+        self.fields: list[str] = []
+        self._open: list[str] | None = None
+
+    def feed(self, line: str) -> bool:
+        """Take the next line (less its line break); whether the record is complete.
+
+        Raises:
+            RecordError: text stands between a closing quotation mark and the delimiter.
+        """
+        if self._open is None and (not self.quote or self.quote not in line):
+            self.fields = line.split(self.delimiter)
+            return True
+        start = 0
+        if self._open is not None:
+            self._open.append("\n")
+        while True:
+            if self._open is None:
+                if not line.startswith(self.quote, start):
+                    end = line.find(self.delimiter, start)
+                    self.fields.append(line[start:] if end < 0 else line[start:end])
+                    if end < 0:
+                        return True
+                    start = end + 1
+                    continue
+                self._open, start = [], start + 1
+            end = line.find(self.quote, start)
+            if end < 0:
+                self._open.append(line[start:])
+                return False
+            self._open.append(line[start:end])
+            start = end + 1
+            if line.startswith(self.quote, start):
+                self._open.append(self.quote)
+                start += 1
+                continue
+            self.fields.append("".join(self._open))
+            self._open = None
+            if start == len(line):
+                return True
+            if line[start] != self.delimiter:
+                raise records.RecordError(
+                    f"text after a closing quotation mark, at character {start + 1}"
+                )
+            start += 1
+
+
+class _Lines:
+    """The lines of a file with their numbers, and the means to give some back."""
+
+    def __init__(self, stream: BinaryIO, max_bytes: int) -> None:
+        self._lines = enumerate(files.read_lines(stream, max_bytes), start=1)
+        self._returned: deque[tuple[int, bytes, int]] = deque()
+
+    def next(self) -> tuple[int, bytes, int] | None:
+        """Number, bytes and full length of the next line; None at the end."""
+        if self._returned:
+            return self._returned.popleft()
+        found = next(self._lines, None)
+        if found is None:
+            return None
+        number, (line, num_bytes) = found
+        return number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, num_bytes
+
+    def give_back(self, lines: list[tuple[int, bytes, int]]) -> None:
+        """Read these again, in this order."""
+        self._returned.extendleft(reversed(lines))
+
+
+def _read_file(
+    file: files.SourceFile, settings: Settings, batcher: records.Batcher
+) -> Iterator[pa.RecordBatch]:
+    tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
+    delimiter = settings.delimiter or ("\t" if tab else ",")
+    names: list[str] | None = list(settings.columns) or None
+    with files.open_bytes(file) as stream:
+        lines = _Lines(stream, settings.max_record_bytes)
+        while not batcher.is_full and (first := lines.next()) is not None:
+            number, line, num_bytes = first
+            # A blank line is a record only where there is one column, which may be empty.
+            if not line.strip() and (names is None or len(names) > 1):
+                continue
+            place = f"{file.uri}:{number}"
+            try:
+                values, num_bytes = _next_record(first, lines, settings, delimiter, names)
+                if names is None:
+                    _check_header(values, settings.fields)
+                    names = values
+                    continue
+                record = dict(zip(names, values, strict=True))
+                row = records.make_row(record, settings.fields)
+            except records.RecordError as error:
+                if names is None:
+                    raise files.bad_header(str(error), place) from None
+                yield from batcher.add_error(str(error), place)
+                continue
+            row.setdefault("id", f"{file.name}:{number}")
+            yield from batcher.add(row, place, num_bytes)
+
+
+def _next_record(
+    first: tuple[int, bytes, int],
+    lines: _Lines,
+    settings: Settings,
+    delimiter: str,
+    names: list[str] | None,
+) -> tuple[list[str], int]:
+    """The fields of the record that starts with the line `first`, and its length in bytes.
+
+    A record that spans lines and is malformed gives all lines but its first back: more likely a
+    quotation mark was left open there than that the following lines are bad.
+
+    Raises:
+        RecordError: the record is malformed.
+    """
+    splitter = Splitter(delimiter, settings.quote)
+    taken: list[tuple[int, bytes, int]] = []
+    current: tuple[int, bytes, int] | None = first
+    total = 0
+    try:
+        while True:
+            if current is None:
+                raise records.RecordError("a quotation mark is never closed")
+            taken.append(current)
+            total += current[2] + 1
+            if total > settings.max_record_bytes + 1:
+                raise records.RecordError(files.too_long(total - 1, settings.max_record_bytes))
+            try:
+                text = current[1].decode(settings.encoding)
+            except UnicodeDecodeError as error:
+                raise records.RecordError(records.describe_unicode(error)) from None
+            if splitter.feed(text):
+                break
+            current = lines.next()
+        if names is not None and len(splitter.fields) != len(names):
+            raise records.RecordError(f"{len(splitter.fields)} columns instead of {len(names)}")
+    except records.RecordError:
+        lines.give_back(taken[1:])
+        raise
+    return splitter.fields, total - 1
+
+
+def _check_header(names: list[str], fields: records.Fields) -> None:
+    """Say early, once, that a wanted column is not there.
+
+    Raises:
+        RecordError: a column is missing or named twice.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise records.RecordError(f"column `{twice[0]}` is there twice")
+    for name in records.names_of(fields):
+        if name not in names:
+            raise records.RecordError(f"no column `{name}`; there are {', '.join(names)[:200]}")

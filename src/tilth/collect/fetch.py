@@ -1,0 +1,367 @@
+"""Download a public data file: from a mirror folder, or by HTTP with resume and digest.
+
+A file is written aside, synced and renamed, so a file at its final name is complete. A partial
+file is taken up again where that is safe: its digest is known, or the server vouches for the same
+version (a strong ETag with ``If-Range``, RFC 9110 section 13.1.5).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import time
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from tilth.collect.address import (
+    AddressRefusedError,
+    Served,
+    canonical_host,
+    check_url,
+    resolve,
+    served_hosts,
+)
+from tilth.context import Progress, silent
+from tilth.errors import DataError, MissingError, StorageError, UsageError
+
+MIRROR_VARIABLE = "TILTH_MIRROR"
+
+_CHUNK = 1 << 20
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 10
+# Everything that may stand in a path or a query, and what is percent-encoded already.
+_SAFE = "/?:@!$&'()*+,;=-._~%[]"
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What the file must be, as far as the recipe says."""
+
+    sha256: str | None
+    size: int | None
+    max_bytes: int
+
+    def mismatch(self, path: Path) -> str:
+        """Why a file is not the expected one; empty if it is."""
+        size = path.stat().st_size
+        if self.size is not None and size != self.size:
+            return f"{size:,} bytes instead of {self.size:,}"
+        if self.sha256 is not None and (digest := _digest(path)) != self.sha256.lower():
+            return f"sha256 {digest} instead of {self.sha256.lower()}"
+        return ""
+
+    @property
+    def limit(self) -> int:
+        return self.size if self.size is not None else self.max_bytes
+
+
+class _TransferError(Exception):
+    """A failed exchange; `again` where another try may cure it."""
+
+    def __init__(self, message: str, *, again: bool = True) -> None:
+        super().__init__(message)
+        self.again = again
+
+
+def download(
+    url: str,
+    *,
+    dest: Path,
+    sha256: str | None = None,
+    size: int | None = None,
+    mirror: Path | None = None,
+    allow_hosts: Collection[str] = (),
+    serve: str | None = None,
+    max_bytes: int = 1 << 40,
+    timeout_s: float = 60.0,
+    retry_s: float = 1.0,
+    progress: Progress = silent,
+) -> Path:
+    """The file behind a URL, as a local path.
+
+    Looked for in this order: `dest` itself (taken as it is where neither digest nor size is
+    known, since a file at its final name is complete), the mirror folder, the network. In a mirror
+    folder the file is looked up as ``HOST/PATH``, as ``NAME``, and as ``*/NAME``; it is used in
+    place, not copied.
+
+    Args:
+        url: An http or https address.
+        dest: Where the file goes; its folder is made.
+        sha256: Hex digest that the file must have.
+        size: Bytes that the file must have.
+        mirror: Folder of files fetched before; default: environment variable TILTH_MIRROR.
+        allow_hosts: Hosts that may be at addresses that are not public.
+        serve: None, or "demo-site": the demo site answers, for the time of the download, for the
+            `allow_hosts` under ``.localhost``.
+        max_bytes: Refuse more than this where the size is not known.
+        timeout_s: Seconds without a byte after which a try is given up.
+        retry_s: Pause before the second try; doubled for each further one.
+        progress: Called with (bytes, total bytes or None, "4.2 MB/s").
+
+    Raises:
+        MissingError: Nowhere to be had; names every place that was tried.
+        DataError: The file is there but is not the expected one.
+        UsageError: The URL or its address is not allowed.
+        StorageError: `dest` cannot be written.
+    """
+    expected = _Expected(sha256, size, max_bytes)
+    if dest.is_file() and not expected.mismatch(dest):
+        return dest
+    tried: list[str] = []
+    folder = mirror or (Path(value) if (value := os.environ.get(MIRROR_VARIABLE)) else None)
+    if folder is not None and (found := _in_mirror(url, folder, expected, tried)) is not None:
+        return found
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        with _serving(serve, allow_hosts) as served:
+            return _over_network(
+                url, dest, expected, allow_hosts, served, timeout_s, retry_s, progress, tried
+            )
+    except (AddressRefusedError, ValueError) as error:
+        raise UsageError(
+            f"{url} may not be fetched: {error}",
+            hint="list the host in `allow_hosts` if the address is meant",
+            code="address",
+        ) from error
+    except OSError as error:
+        raise StorageError(f"cannot write {dest}: {error}", hint="free space or rights") from error
+
+
+def _in_mirror(url: str, folder: Path, expected: _Expected, tried: list[str]) -> Path | None:
+    """The file in the mirror folder, if one of the places has the expected one."""
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path).lstrip("/"))
+    if ".." in path.parts or not path.name:
+        return None
+    places = [folder / (parts.hostname or "") / path, folder / path.name]
+    if folder.is_dir():
+        places += sorted(child / path.name for child in folder.iterdir() if child.is_dir())
+    for place in places:
+        if place.is_file():
+            reason = expected.mismatch(place)
+            if not reason:
+                return place
+            tried.append(f"{place} ({reason})")
+    tried.append(f"{folder} (no {path.name})")
+    return None
+
+
+@contextmanager
+def _serving(serve: str | None, allow_hosts: Collection[str]) -> Iterator[Served]:
+    if serve is None:
+        yield {}
+        return
+    from tilth.collect.demo_site import serve as serve_demo
+
+    with serve_demo() as address:
+        yield served_hosts(allow_hosts, address)
+
+
+def _over_network(
+    url: str,
+    dest: Path,
+    expected: _Expected,
+    allow_hosts: Collection[str],
+    served: Served,
+    timeout_s: float,
+    retry_s: float,
+    progress: Progress,
+    tried: list[str],
+) -> Path:
+    partial = dest.with_name(dest.name + ".partial")
+    last = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(retry_s * 2 ** (attempt - 1))
+        resumed = partial.is_file() and partial.stat().st_size > 0
+        try:
+            with closing(_Transfer(url, allow_hosts, served, timeout_s)) as transfer:
+                transfer.into(partial, expected, progress)
+        except _TransferError as error:
+            last = str(error)
+            if not error.again:
+                break
+            continue
+        reason = expected.mismatch(partial)
+        if not reason:
+            _commit(partial, dest)
+            return dest
+        partial.unlink()
+        if not resumed:
+            raise DataError(
+                f"{url} is not the expected file: {reason}",
+                where=str(dest),
+                hint="correct `sha256` and `size` in the recipe if the file was renewed",
+                code="digest",
+            )
+        last = reason
+    tried.append(f"{url} ({last})")
+    name = Path(urlsplit(url).path).name
+    raise MissingError(
+        f"{name or url} could not be had",
+        where="; ".join(tried),
+        hint=f"try again later, or put {name} into a folder and name it with --mirror DIR "
+        f"or {MIRROR_VARIABLE}",
+    )
+
+
+class _Transfer:
+    """One HTTP exchange, redirects followed, each hop's address checked."""
+
+    def __init__(
+        self, url: str, allow_hosts: Collection[str], served: Served, timeout_s: float
+    ) -> None:
+        self.url = url
+        self.allow_hosts = allow_hosts
+        self.served = served
+        self.timeout_s = timeout_s
+        self.connection: http.client.HTTPConnection | None = None
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+    def into(self, partial: Path, expected: _Expected, progress: Progress) -> None:
+        """Write the body to `partial`, from where it ends if the server plays along."""
+        validator = partial.with_name(partial.name + ".etag")
+        start = partial.stat().st_size if partial.is_file() else 0
+        etag = json.loads(validator.read_text()) if validator.is_file() else ""
+        if start and not (expected.sha256 or etag):
+            start = 0
+        headers = {"User-Agent": "tilth", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+            if etag:
+                headers["If-Range"] = etag
+        response = self._follow(headers)
+        if response.status == 416:
+            # The partial file is longer than the file: it is of another version.
+            partial.unlink()
+            raise _TransferError("the partial file does not fit; started over")
+        total = _total(response)
+        if response.status != 206:
+            start = 0
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            partial.unlink()
+            raise _TransferError("the server sent another range than was asked for")
+        if total is not None and total > expected.limit:
+            raise DataError(
+                f"{self.url} has {total:,} bytes, expected at most {expected.limit:,}",
+                code="size",
+            )
+        tag = response.headers.get("ETag", "")
+        validator.write_text(json.dumps("" if tag.startswith("W/") else tag))
+        with open(partial, "ab" if start else "wb") as file:
+            self._copy(response, file, start, total, expected, progress)
+        validator.unlink(missing_ok=True)
+
+    def _copy(
+        self,
+        response: http.client.HTTPResponse,
+        file: BinaryIO,
+        done: int,
+        total: int | None,
+        expected: _Expected,
+        progress: Progress,
+    ) -> None:
+        began, first = time.monotonic(), done
+        while True:
+            try:
+                chunk = response.read(_CHUNK)
+            except (OSError, http.client.HTTPException) as error:
+                raise _TransferError(f"broke off after {done:,} bytes: {error}") from error
+            if not chunk:
+                break
+            done += len(chunk)
+            if done > expected.limit:
+                raise DataError(f"{self.url} has more than {expected.limit:,} bytes", code="size")
+            file.write(chunk)
+            rate = (done - first) / max(time.monotonic() - began, 1e-3)
+            progress(done, total, f"{rate / 1e6:.1f} MB/s")
+        file.flush()
+        os.fsync(file.fileno())
+        if total is not None and done < total:
+            raise _TransferError(f"broke off after {done:,} of {total:,} bytes")
+
+    def _follow(self, headers: dict[str, str]) -> http.client.HTTPResponse:
+        url = self.url
+        for _ in range(_MAX_REDIRECTS):
+            response = self._get(url, headers)
+            if response.status in (200, 206, 416):
+                return response
+            if response.status in _REDIRECTS and (target := response.headers.get("Location")):
+                url = urljoin(url, target)
+                continue
+            if response.status in (408, 425, 429) or response.status >= 500:
+                raise _TransferError(f"HTTP status {response.status}")
+            raise _TransferError(f"HTTP status {response.status}", again=False)
+        raise _TransferError(f"redirects more than {_MAX_REDIRECTS} times", again=False)
+
+    def _get(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        check_url(url, self.allow_hosts)
+        self.close()
+        parts = urlsplit(url)
+        host = canonical_host(parts.hostname or "")
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        try:
+            sock = self._dial(host, port, secure)
+            self.connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
+            self.connection.sock = sock
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            self.connection.request("GET", quote(path, safe=_SAFE), headers=headers)
+            return self.connection.getresponse()
+        except AddressRefusedError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            raise _TransferError(str(error) or type(error).__name__) from error
+
+    def _dial(self, host: str, port: int, secure: bool) -> socket.socket:
+        """A connection to the first checked address that answers."""
+        failure: OSError = OSError(f"{host} has no address")
+        for address in resolve(host, port, self.allow_hosts, self.served):
+            try:
+                sock = socket.create_connection(address, timeout=self.timeout_s)
+            except OSError as error:
+                failure = error
+                continue
+            if not secure:
+                return sock
+            try:
+                return ssl.create_default_context().wrap_socket(sock, server_hostname=host)
+            except OSError:
+                sock.close()
+                raise
+        raise failure
+
+
+def _total(response: http.client.HTTPResponse) -> int | None:
+    """Bytes of the whole file, as far as the server says."""
+    if response.status == 206:
+        total = response.headers.get("Content-Range", "").rpartition("/")[2]
+        return int(total) if total.isdigit() else None
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _commit(partial: Path, dest: Path) -> None:
+    os.replace(partial, dest)
+    folder = os.open(dest.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

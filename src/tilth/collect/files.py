@@ -1,0 +1,305 @@
+"""What the file sources share: finding files, bounded reading, and noticing a change underneath.
+
+Nothing here trusts a file: a line is never longer in memory than the setting allows, a compressed
+file is never unpacked as a whole, and a file that changes while it is read is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from tilth.collect import fetch
+from tilth.context import Context, Progress
+from tilth.errors import DataError, MissingError
+from tilth.settings import BaseSettings
+
+_CHUNK = 1 << 18
+
+
+class FileSettings(BaseSettings):
+    """Where the files are: a path, or an address with the digest of what it should give."""
+
+    path: str | None = Field(
+        None, description="file, folder or glob, relative to the working directory"
+    )
+    url: str | None = Field(None, description="address to fetch the file from, instead of `path`")
+    sha256: str | None = Field(
+        None, description="SHA-256 of the file at `url`, in hex", pattern="^[0-9a-f]{64}$"
+    )
+    size: int | None = Field(None, description="bytes of the file at `url`", ge=0)
+    mirror: str | None = Field(None, description="folder to look in before fetching")
+    serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="hosts allowed although their address is private"
+    )
+    max_record_bytes: int = Field(
+        8 << 20, description="bytes that one record may have; a longer one is quarantined", ge=64
+    )
+    license: str | None = Field(None, description="licence of rows that do not state their own")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> FileSettings:
+        if self.path is not None and self.url is not None:
+            raise ValueError("`path` and `url` exclude each other")
+        if self.url is None and (self.sha256 is not None or self.size is not None):
+            raise ValueError("`sha256` and `size` belong to `url`")
+        return self
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        path: Where it is on this machine.
+        name: Its name inside the source; part of the identity of its records.
+        uri: How the user would name it; the place in messages is `uri:row`.
+    """
+
+    path: Path
+    name: str
+    uri: str
+
+
+def find_files(settings: FileSettings, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    """The files behind `path`, sorted by name.
+
+    Args:
+        settings: With `path` set.
+        suffixes: Which files of a folder belong, such as ``(".jsonl", ".jsonl.gz")``.
+
+    Raises:
+        MissingError: there is nothing at that path.
+        DataError: the folder has no file of the kind.
+    """
+    if settings.path is None:
+        raise DataError(
+            "the source has neither `path` nor `url`", hint="add `path: FILE, FOLDER or GLOB`"
+        )
+    given = os.path.expanduser(settings.path)
+    if os.path.isfile(given):
+        return [SourceFile(Path(given), os.path.basename(given), settings.path)]
+    if os.path.isdir(given):
+        return _files_of_folder(given, settings.path, suffixes)
+    if glob.has_magic(given):
+        found = sorted(name for name in glob.glob(given, recursive=True) if os.path.isfile(name))
+        if found:
+            base = os.path.commonpath([os.path.dirname(name) for name in found])
+            return [
+                SourceFile(Path(name), os.path.relpath(name, base or "."), name) for name in found
+            ]
+    raise _not_found(given)
+
+
+def fingerprint_files(settings: FileSettings, suffixes: tuple[str, ...]) -> str:
+    """A cheap identity of the outside data: names, sizes and times of the files, or the address.
+
+    Raises:
+        MissingError: the files are not there.
+    """
+    if settings.url is not None:
+        return f"{settings.url} {settings.sha256 or ''} {settings.size or ''}".strip()
+    return fingerprint_paths(find_files(settings, suffixes))
+
+
+def fingerprint_paths(files: list[SourceFile]) -> str:
+    """Names, sizes (bytes) and modification times (ns), one file a line."""
+    lines = []
+    for file in files:
+        try:
+            state = file.path.stat()
+        except FileNotFoundError:
+            raise _not_found(str(file.path)) from None
+        lines.append(f"{file.name} {state.st_size} {state.st_mtime_ns}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def opened(
+    settings: FileSettings, suffixes: tuple[str, ...], context: Context
+) -> Iterator[list[SourceFile]]:
+    """The source's files, fetched if need be; watches that they stay as they are.
+
+    Raises:
+        MissingError: they are not there.
+        DataError: they changed while they were read.
+    """
+    if settings.url is not None:
+        yield [fetch_file(settings, settings.url, context)]
+        return
+    files = find_files(settings, suffixes)
+    before = fingerprint_paths(files)
+    yield files
+    check_unchanged(before, find_files(settings, suffixes))
+
+
+def check_unchanged(before: str, files: list[SourceFile]) -> None:
+    """Compare the files with what they were.
+
+    Raises:
+        DataError: one was added, removed, or has another size or modification time.
+    """
+    old, new = before.splitlines(), fingerprint_paths(files).splitlines()
+    if old != new:
+        changed = sorted({line.rsplit(" ", 2)[0] for line in set(old) ^ set(new)})
+        raise DataError(
+            f"the source changed while it was read: {', '.join(changed[:5])}",
+            hint="wait until nothing writes there, then run again",
+            code="source-changed",
+        )
+
+
+def fetch_file(settings: FileSettings, url: str, context: Context) -> SourceFile:
+    """The file at an address, in the source's own folder."""
+    name = os.path.basename(urlsplit(url).path) or "download"
+    path = fetch.download(
+        url,
+        sha256=settings.sha256,
+        size=settings.size,
+        mirror=Path(settings.mirror) if settings.mirror else None,
+        allow_hosts=settings.allow_hosts,
+        serve=settings.serve,
+        dest=context.work / "download" / name,
+        progress=context.progress,
+    )
+    return SourceFile(path, name, url)
+
+
+@contextmanager
+def open_bytes(file: SourceFile) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked on the way if it is gzip (by its first bytes, not its name).
+
+    Raises:
+        MissingError: it is not there or may not be read.
+        DataError: the gzip stream is cut off or damaged.
+    """
+    try:
+        raw = io.BufferedReader(file.path.open("rb", buffering=0), _CHUNK)
+    except FileNotFoundError:
+        raise _not_found(str(file.path)) from None
+    except PermissionError:
+        raise MissingError(
+            f"no permission to read {file.path}", hint=f"ls -l {file.path}", code="unreadable"
+        ) from None
+    with raw:
+        try:
+            if raw.peek(2)[:2] != b"\x1f\x8b":
+                yield raw
+                return
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield io.BufferedReader(unpacked, _CHUNK)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(
+                f"the gzip stream is cut off or damaged ({error})",
+                where=file.uri,
+                hint="fetch the file again; `gzip -t FILE` shows whether it is whole",
+                code="damaged-file",
+            ) from error
+
+
+def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """The lines of a stream, each at most `max_bytes` long in memory.
+
+    Yields:
+        The line less its line break, cut at `max_bytes`; and its full length in bytes, which is
+        the larger number where the line was cut.
+    """
+    while line := stream.readline(max_bytes + 2):
+        if line.endswith(b"\n") or len(line) < max_bytes + 2:
+            line = line.removesuffix(b"\n").removesuffix(b"\r")
+            yield line[:max_bytes], len(line)
+            continue
+        length = len(line)
+        while rest := stream.readline(_CHUNK):
+            length += len(rest.removesuffix(b"\n"))
+            if rest.endswith(b"\n"):
+                break
+        yield line[:max_bytes], length
+
+
+def too_long(num_bytes: int, max_record_bytes: int) -> str:
+    """The cause for a record above the limit."""
+    return f"{num_bytes:,} bytes, above `max_record_bytes` of {max_record_bytes:,}"
+
+
+def empty_source(uri: str) -> DataError:
+    """The error for a source without a single record."""
+    return DataError(
+        "the source is empty: not one record",
+        where=uri,
+        hint="check that this is the file you mean",
+        code="empty-source",
+    )
+
+
+def bad_header(cause: str, place: str) -> DataError:
+    """The error for a file whose columns are not those that the recipe names."""
+    return DataError(
+        f"the columns of the file do not fit the recipe: {cause}",
+        where=place,
+        hint="name the columns under `fields:`, such as `fields: {text: body, label: class}`",
+        code="columns",
+    )
+
+
+class Meter:
+    """Tells how far through its files a source is, in bytes on disk."""
+
+    def __init__(self, files: list[SourceFile], progress: Progress) -> None:
+        self._total = float(sum(file.path.stat().st_size for file in files))
+        self._done = 0.0
+        self._progress = progress
+
+    def finish(self, file: SourceFile, num_rows: int) -> None:
+        """One file is read."""
+        self._done += file.path.stat().st_size
+        self._progress(self._done, self._total, f"{num_rows:,} rows")
+
+
+def _files_of_folder(given: str, shown: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    found = []
+    for folder, folders, names in os.walk(given):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and name.lower().endswith(suffixes):
+                relative = os.path.relpath(os.path.join(folder, name), given)
+                found.append(
+                    SourceFile(Path(folder) / name, relative, os.path.join(shown, relative))
+                )
+    if not found:
+        raise DataError(
+            f"the folder has no file ending in {', '.join(suffixes)}",
+            where=shown,
+            hint="name the file, or a glob such as `folder/*.txt`",
+            code="empty-source",
+        )
+    return sorted(found, key=lambda file: file.name)
+
+
+def _not_found(given: str) -> MissingError:
+    """Names what was tried, and what stands there under a similar name."""
+    parent = os.path.dirname(os.path.abspath(given))
+    hint = f"tried {os.path.abspath(given)}"
+    while not os.path.isdir(parent):
+        given, parent = parent, os.path.dirname(parent)
+    here = sorted(os.listdir(parent))
+    close = difflib.get_close_matches(os.path.basename(given), here, n=3, cutoff=0.6)
+    if close:
+        hint += f"; did you mean {' or '.join(f'`{name}`' for name in close)} in {parent}?"
+    else:
+        hint += f"; {parent} has {', '.join(here[:5]) or 'nothing'}"
+        hint += f" and {len(here) - 5} more" if len(here) > 5 else ""
+    return MissingError("no such file, folder or glob", where=given, hint=hint)

@@ -1,0 +1,124 @@
+"""The sites of a crawl: their rules, their pace, and whether they still answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tilth.collect.address import AddressRefusedError
+from tilth.collect.client import FetchError, TooLargeError
+from tilth.collect.frontier import Frontier, Outcome
+from tilth.collect.retry import PatientClient
+from tilth.collect.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
+
+_AT_A_TIME = 16
+
+
+@dataclass
+class Host:
+    """One origin (scheme, host and port).
+
+    Attributes:
+        robots: Its robots.txt.
+        unreachable: Why its robots.txt could not be read; empty if it could.
+        refused: The address at which the host is, where that is not allowed.
+        pace_s: Seconds between two requests.
+        failing: Failed pages that are not written down yet: the site may be down.
+        down: The site has stopped answering.
+    """
+
+    robots: RobotsFile
+    unreachable: str = ""
+    refused: str = ""
+    pace_s: float = 0.0
+    failing: list[Outcome] = field(default_factory=list)
+    down: bool = False
+
+    def verdict(self, url: str) -> Outcome | None:
+        """The outcome of an address that this host forbids or cannot give, or None."""
+        if self.refused:
+            return Outcome(url, "address", self.refused)
+        if self.unreachable:
+            # RFC 9309 section 2.3.1.4: an unreachable robots.txt forbids everything.
+            return Outcome(url, error=f"the site does not answer: {self.unreachable}")
+        if not self.robots.allows(url):
+            return Outcome(url, "robots", "disallowed", consent="robots.txt: disallowed")
+        return None
+
+
+class Hosts:
+    """The hosts met so far, by origin.
+
+    Args:
+        client: Asks them.
+        frontier: Keeps their robots.txt, so that a crawl taken up again decides as it did.
+        agent: The crawler's name in a robots.txt.
+        delay_s: The least number of seconds between two requests to a host.
+    """
+
+    def __init__(
+        self, client: PatientClient, frontier: Frontier, agent: str, delay_s: float
+    ) -> None:
+        self._client = client
+        self._frontier = frontier
+        self._agent = agent
+        self._delay_s = delay_s
+        self._met: dict[str, Host] = {}
+
+    def __getitem__(self, origin: str) -> Host:
+        return self._met[origin]
+
+    @property
+    def down(self) -> list[str]:
+        """The origins that have stopped answering."""
+        return sorted(origin for origin, host in self._met.items() if host.down)
+
+    async def meet(self, origins: Iterable[str]) -> None:
+        """Read the robots.txt of each origin that was not met yet."""
+        kept = self._frontier.robots()
+        gate = asyncio.Semaphore(_AT_A_TIME)
+
+        async def meet(origin: str) -> None:
+            async with gate:
+                self._met[origin] = await self._meet(origin, kept)
+
+        await asyncio.gather(*(meet(origin) for origin in sorted(set(origins) - set(self._met))))
+
+    async def answers(self, origin: str) -> bool:
+        """Whether a site is there at all: whether its robots.txt is answered."""
+        try:
+            await self._robots_text(origin)
+        except (AddressRefusedError, FetchError):
+            return False
+        return True
+
+    async def _meet(self, origin: str, kept: dict[str, str | None]) -> Host:
+        if origin in kept:
+            robots = RobotsFile(kept[origin], self._agent)
+        else:
+            nothing = RobotsFile(None, self._agent)
+            try:
+                text = await self._robots_text(origin)
+            except AddressRefusedError as error:
+                return Host(nothing, refused=error.address)
+            except FetchError as error:
+                return Host(nothing, unreachable=str(error))
+            self._frontier.set_robots(origin, text)
+            robots = RobotsFile(text, self._agent)
+        return Host(robots, pace_s=max(self._delay_s, robots.delay_s))
+
+    async def _robots_text(self, origin: str) -> str | None:
+        """An origin's robots.txt; None where it says that there is none (RFC 9309, 2.3.1.3).
+
+        Raises:
+            AddressRefusedError: The host is at an address that is not allowed.
+            FetchError: The site does not answer, or only with server errors.
+        """
+        try:
+            answer = await self._client.get_through(f"{origin}/robots.txt", MAX_ROBOTS_BYTES * 8)
+        except TooLargeError:
+            return None
+        if answer.status >= 500 or answer.status == 429:
+            raise FetchError(f"robots.txt: HTTP status {answer.status}", transient=True)
+        return decode_robots(answer.body) if answer.status == 200 else None

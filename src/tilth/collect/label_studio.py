@@ -1,0 +1,454 @@
+"""Read a Label Studio JSON export: tasks with the answers of several annotators.
+
+The export is one JSON array, often larger than memory because images are in it as data URIs. It is
+cut into tasks by its brackets, and only one task is parsed at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
+
+import PIL.Image
+import pyarrow as pa
+from pydantic import Field
+
+from tilth.collect import files, jsonl, records
+from tilth.context import Context
+from tilth.errors import DataError
+
+SUFFIXES = (".json", ".json.gz")
+
+EXPERT = "expert"
+
+_CHUNK = 1 << 18
+_OUTSIDE = re.compile(rb'["\[\]{},]')
+_INSIDE = re.compile(rb'["\\]')
+# The scanner only counts brackets; a single task is held to `jsonl.MAX_DEPTH` when parsed.
+_MAX_OPEN = 100_000
+_SPACE = b" \t\r\n"
+_COLUMNS = ("label", "label_confidence", "label_origin", "annotations", "split")
+
+
+class Settings(files.FileSettings):
+    """Read a Label Studio JSON export with the answers of several annotators an item.
+
+    Choices become `annotations`; an answer that is marked as ground truth becomes the label.
+    Skipped answers are left out. A malformed task is quarantined with its file and number.
+    """
+
+    image: str | None = Field(
+        None, description="key of a task's data with the image; default: `image` if it is there"
+    )
+    text: str | None = Field(
+        None, description="key of a task's data with the text; default: `text` if it is there"
+    )
+    control: str | None = Field(
+        None, description="name of the control tag (`from_name`) to read, where there are several"
+    )
+    images: str | None = Field(
+        None, description="folder of the images; default: that of the export"
+    )
+    max_pixels: int = Field(
+        64_000_000, description="pixels that an image may have; a larger one is quarantined", ge=1
+    )
+    split: Literal["train", "validation", "test"] | None = Field(
+        None, description="split of all tasks whose data has no `split`"
+    )
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names, sizes and times of the exports; for a `url`, the address and digest."""
+    return files.fingerprint_files(settings, SUFFIXES)
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """The tasks as rows, in the order of file name and task.
+
+    Raises:
+        MissingError: no such file.
+        DataError: not a JSON array, cut off, no task at all, or changed meanwhile.
+    """
+    with files.opened(settings, SUFFIXES, context) as found:
+        settings = _with_payload(settings, found)
+        payload = {"image": settings.image, "text": settings.text}
+        batcher = records.Batcher(
+            source,
+            (*(name for name, key in payload.items() if key is not None), *_COLUMNS),
+            {"license": settings.license, "split": settings.split},
+            context.limit,
+        )
+        meter = files.Meter(found, context.progress)
+        for file in found:
+            yield from _read_file(file, settings, batcher)
+            meter.finish(file, batcher.num_rows)
+        yield from batcher.flush()
+    if batcher.num_rows == 0:
+        raise files.empty_source(settings.path or settings.url or "")
+
+
+def split_array(
+    stream: BinaryIO, max_bytes: int, chunk_bytes: int = _CHUNK
+) -> Iterator[tuple[bytes, int]]:
+    """Cut a JSON array into its elements without parsing them.
+
+    Args:
+        stream: UTF-8 bytes of one JSON array.
+        max_bytes: What is kept of an element at most.
+        chunk_bytes: Bytes read at a time.
+
+    Yields:
+        The element's bytes, cut at `max_bytes`, and its full length.
+
+    Raises:
+        RecordError: the stream is not one array, or ends before the array does.
+    """
+    scanner = _Scanner(max_bytes)
+    yield from scanner.feed(stream.read(3).removeprefix(b"\xef\xbb\xbf"))
+    while chunk := stream.read(chunk_bytes):
+        yield from scanner.feed(chunk)
+    scanner.finish()
+
+
+class _Scanner:
+    """Where in the array the reading is: the open brackets, in a string or not."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._open = bytearray()
+        self._in_string = False
+        self._escaped = False
+        self._ended = False
+        self._first = True
+        self._element = bytearray()
+        self._num_bytes = 0
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, int]]:
+        """Take the next bytes; gives the elements that end in them."""
+        at = self._begin(chunk) if not self._open else 0
+        start = at
+        while at < len(chunk) and not self._ended:
+            if self._escaped:
+                self._escaped = False
+                at += 1
+                continue
+            match = (_INSIDE if self._in_string else _OUTSIDE).search(chunk, at)
+            if match is None:
+                break
+            at = match.end()
+            token = match.group()
+            if self._in_string:
+                self._in_string = token != b'"'
+                self._escaped = token == b"\\"
+            elif token == b'"':
+                self._in_string = True
+            elif token in b"[{":
+                self._open += token
+                if len(self._open) > _MAX_OPEN:
+                    raise records.RecordError(f"nested more than {_MAX_OPEN:,} levels deep")
+            elif token == b",":
+                if len(self._open) == 1:
+                    self._keep(chunk[start : at - 1])
+                    yield self._take()
+                    start = at
+            else:
+                self._close(token)
+                if not self._open:
+                    self._keep(chunk[start : at - 1])
+                    self._ended = True
+                    if self._element.strip(_SPACE) or not self._first:
+                        yield self._take()
+        if not self._ended:
+            self._keep(chunk[start:])
+        elif chunk[at:].strip(_SPACE):
+            raise records.RecordError("text after the end of the array")
+
+    def finish(self) -> None:
+        """The stream is at its end.
+
+        Raises:
+            RecordError: the array is not.
+        """
+        if not self._ended:
+            raise records.RecordError("it is cut off: the array never ends")
+
+    def _begin(self, chunk: bytes) -> int:
+        if self._ended:
+            return 0
+        text = chunk.lstrip(_SPACE)
+        if text and not text.startswith(b"["):
+            raise records.RecordError("not a JSON array of tasks")
+        if text:
+            self._open += b"["
+        return len(chunk) - len(text) + 1
+
+    def _close(self, token: bytes) -> None:
+        if self._open[-1:] != {b"]": b"[", b"}": b"{"}[token]:
+            raise records.RecordError(f"`{token.decode()}` closes nothing")
+        del self._open[-1]
+
+    def _keep(self, data: bytes) -> None:
+        self._num_bytes += len(data)
+        self._element += data[: max(self._max_bytes - len(self._element), 0)]
+
+    def _take(self) -> tuple[bytes, int]:
+        element, num_bytes = bytes(self._element), self._num_bytes
+        self._element, self._num_bytes, self._first = bytearray(), 0, False
+        return element.strip(_SPACE), num_bytes
+
+
+def _with_payload(settings: Settings, found: list[files.SourceFile]) -> Settings:
+    """The settings with the keys of image and text that the first sound task has.
+
+    All rows of a source have the same columns, so the first task speaks for all.
+    """
+    if settings.image is not None or settings.text is not None:
+        return settings
+    for file in found:
+        for task in _sound_tasks(file, settings.max_record_bytes):
+            keys = {name: name for name in ("image", "text") if name in task["data"]}
+            if keys:
+                return settings.model_copy(update=keys)
+    return settings.model_copy(update={"text": "text"})
+
+
+def _sound_tasks(file: files.SourceFile, max_bytes: int) -> Iterator[dict[str, Any]]:
+    """The tasks with data, as far as the file can be read; `_read_file` says where it cannot."""
+    with suppress(records.RecordError), files.open_bytes(file) as stream:
+        for element, num_bytes in split_array(stream, max_bytes):
+            if num_bytes <= max_bytes:
+                with suppress(records.RecordError):
+                    task = jsonl.parse_line(element)
+                    if isinstance(task.get("data"), Mapping):
+                        yield task
+
+
+def _read_file(
+    file: files.SourceFile, settings: Settings, batcher: records.Batcher
+) -> Iterator[pa.RecordBatch]:
+    root = Path(settings.images) if settings.images else file.path.parent
+    number = 0
+    try:
+        with files.open_bytes(file) as stream:
+            for element, num_bytes in split_array(stream, settings.max_record_bytes):
+                if batcher.is_full:
+                    return
+                number += 1
+                yield from _add(element, num_bytes, number, root, file, settings, batcher)
+    except records.RecordError as error:
+        raise DataError(
+            f"not a Label Studio JSON export: {error}",
+            where=f"{file.uri}, after task {number}",
+            hint="export again as `JSON` (not JSON-MIN or CSV) and check that the file is whole",
+            code="damaged-file",
+        ) from error
+
+
+def _add(
+    element: bytes,
+    num_bytes: int,
+    number: int,
+    root: Path,
+    file: files.SourceFile,
+    settings: Settings,
+    batcher: records.Batcher,
+) -> Iterator[pa.RecordBatch]:
+    place = f"{file.uri}:{number}"
+    try:
+        if num_bytes > settings.max_record_bytes:
+            raise records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
+        row = task_row(jsonl.parse_line(element), root, settings)
+    except records.RecordError as error:
+        yield from batcher.add_error(str(error), place)
+        return
+    task = row.pop("task", None)
+    row["id"] = f"{file.name}:{number if task is None else task}"
+    yield from batcher.add(row, place, num_bytes + len(row.get("image", b"")))
+
+
+def task_row(task: Mapping[str, Any], root: Path, settings: Settings) -> records.Row:
+    """One task as the columns of a row; `task` is its own id, if it has one.
+
+    Args:
+        task: As in the export: `data`, and `annotations` (`completions` before 2021).
+        root: Folder that relative image paths start from.
+        settings: Which keys to read; `image`, `text` or both are set.
+
+    Raises:
+        RecordError: the task has no payload, no list of annotations, or an image that cannot be
+            read.
+    """
+    data = task.get("data")
+    if not isinstance(data, Mapping):
+        raise records.RecordError("the task has no `data`; was it exported as JSON-MIN?")
+    row: records.Row = {}
+    if settings.image is not None:
+        row["image"] = load_image(records.lookup(data, settings.image), root, settings)
+    if settings.text is not None:
+        row["text"] = records.as_text(records.lookup(data, settings.text), settings.text)
+    if data.get("split") is not None:
+        row["split"] = records.as_split(records.as_text(data["split"], "split"))
+    if "id" in task:
+        row["task"] = records.as_text(task["id"], "id")
+    answers = task.get("annotations", task.get("completions"))
+    if not isinstance(answers, list):
+        raise records.RecordError("the task has no list of `annotations`")
+    row["annotations"] = []
+    for answer in answers:
+        _add_answer(answer, row, settings)
+    return row
+
+
+def _add_answer(answer: Any, row: records.Row, settings: Settings) -> None:
+    """One annotator's answer: into `annotations`, or the label if it is the ground truth."""
+    if not isinstance(answer, Mapping):
+        raise records.RecordError("an annotation is not an object")
+    if answer.get("was_cancelled") or answer.get("skipped"):
+        return
+    label = _choice(answer, settings)
+    if label is None:
+        return
+    if answer.get("ground_truth"):
+        if row.get("label", label) != label:
+            raise records.RecordError(f"two ground truths: {row['label']} and {label}")
+        row.update(label=label, label_confidence=1.0, label_origin=EXPERT)
+        return
+    row["annotations"].append({"annotator": _annotator(answer), "label": label})
+
+
+def _choice(answer: Mapping[str, Any], settings: Settings) -> str | None:
+    """The class that was chosen; None where the annotator chose none."""
+    results = answer.get("result")
+    if not isinstance(results, list):
+        raise records.RecordError("an annotation has no list of `result`")
+    chosen: set[str] = set()
+    controls: set[str] = set()
+    for result in results:
+        if not isinstance(result, Mapping):
+            raise records.RecordError("a result is not an object")
+        value = result.get("value")
+        if not isinstance(value, Mapping) or "choices" not in value:
+            continue
+        control = str(result.get("from_name", ""))
+        if settings.control is not None and control != settings.control:
+            continue
+        choices = value["choices"]
+        if not isinstance(choices, list) or not all(isinstance(item, str) for item in choices):
+            raise records.RecordError("`choices` is not a list of texts")
+        chosen.update(records.as_text(item, "choices") for item in choices)
+        controls.add(control)
+    if len(controls) > 1:
+        raise records.RecordError(
+            f"answers to several controls ({', '.join(sorted(controls))}); set `control`"
+        )
+    if len(chosen) > 1:
+        raise records.RecordError(f"one annotator chose {len(chosen)} classes for one item")
+    return next(iter(chosen), None)
+
+
+def _annotator(answer: Mapping[str, Any]) -> str:
+    """The annotator's name: e-mail or user name where the export has one, else the number."""
+    who = answer.get("completed_by")
+    if isinstance(who, Mapping):
+        for key in ("email", "username"):
+            if isinstance(who.get(key), str) and who[key]:
+                return records.as_text(who[key], key)
+        who = who.get("id")
+    if who is None:
+        raise records.RecordError("an annotation does not say who `completed_by`")
+    return records.as_text(who, "completed_by")
+
+
+def load_image(reference: Any, root: Path, settings: Settings) -> bytes:
+    """The bytes of the image behind a reference, after decoding it once as a check.
+
+    Args:
+        reference: A data URI, a path relative to `root`, or one of Label Studio's own addresses
+            (``/data/local-files/?d=...``, ``/data/upload/...``), which mean a path below `root`.
+        root: Folder that no path may lead out of.
+        settings: Bounds.
+
+    Raises:
+        RecordError: it is not there, is outside `root`, is remote, or is no whole image.
+    """
+    if not isinstance(reference, str):
+        raise records.RecordError("the image is not given as text")
+    if reference.startswith("data:"):
+        data = _data_uri(reference)
+    else:
+        data = _image_file(reference, root, settings.max_record_bytes)
+    check_image(data, settings.max_pixels)
+    return data
+
+
+def check_image(data: bytes, max_pixels: int) -> None:
+    """Decode an image and throw the pixels away.
+
+    Raises:
+        RecordError: it is cut off, damaged, of unknown format, or larger than `max_pixels`.
+    """
+    try:
+        with warnings.catch_warnings(), PIL.Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")
+            if image.width * image.height > max_pixels:
+                raise records.RecordError(
+                    f"image of {image.width} x {image.height} pixels, above `max_pixels`"
+                )
+            image.load()
+    # Pillow's decoders raise whatever their format's parsing runs into.
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+        if isinstance(error, records.RecordError):
+            raise
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise records.RecordError(f"the image cannot be decoded: {cause[:120]}") from None
+    except PIL.Image.DecompressionBombError:
+        raise records.RecordError("the image is far above `max_pixels`") from None
+
+
+def _data_uri(reference: str) -> bytes:
+    """The bytes of a data URI (RFC 2397)."""
+    head, comma, body = reference.partition(",")
+    if not comma:
+        raise records.RecordError("a data URI without a comma")
+    if not head.endswith(";base64"):
+        return unquote_to_bytes(body)
+    try:
+        return base64.b64decode(unquote(body), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise records.RecordError(f"the data URI is not base64: {error}") from None
+
+
+def _image_file(reference: str, root: Path, max_bytes: int) -> bytes:
+    try:
+        parts = urlsplit(reference)
+    except ValueError as error:
+        raise records.RecordError(f"image address {reference[:80]}: {error}") from None
+    if parts.scheme in ("http", "https", "s3", "gs"):
+        raise records.RecordError(f"the image is remote: {reference[:80]}")
+    relative = reference
+    if parts.path.startswith("/data/local-files"):
+        relative = parse_qs(parts.query).get("d", [""])[0]
+    elif parts.path.startswith("/data/upload/"):
+        relative = unquote(parts.path.removeprefix("/data/upload/"))
+    base = os.path.realpath(root)
+    path = os.path.realpath(os.path.join(base, relative.replace("\0", "")))
+    # Followed through links: an export may not read files that are not part of the delivery.
+    if os.path.commonpath([base, path]) != base:
+        raise records.RecordError(f"image {reference[:80]} is outside the delivery's folder")
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise records.RecordError(f"image {reference[:80]}: {error.strerror}") from None
+    if len(data) > max_bytes:
+        raise records.RecordError(files.too_long(os.path.getsize(path), max_bytes))
+    return data

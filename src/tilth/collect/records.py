@@ -1,0 +1,298 @@
+"""From outside records to rows of the sample schema: which field is which column, and checks.
+
+A record that cannot become a sample becomes a row with `error` set, so that it is counted.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from tilth import schema
+from tilth.settings import BaseSettings
+
+ROWS_PER_BATCH = 1024
+BYTES_PER_BATCH = 8 << 20
+
+# What data sets call their parts, and what the schema calls them.
+SPLITS: Mapping[str, str] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+
+Row = dict[str, Any]
+
+
+class RecordError(ValueError):
+    """Why one record cannot become a sample; becomes the row's `error`."""
+
+
+class Fields(BaseSettings):
+    """Which field of the source is which column; `a.b` reaches into a nested object."""
+
+    text: str | tuple[str, ...] = Field(
+        "text", description="field with the text; several are joined by a line break"
+    )
+    id: str | None = Field(None, description="field that names the record; default: file and row")
+    label: str | None = Field(None, description="field with the label")
+    target: str | None = Field(None, description="field with the translation or transcript")
+    uri: str | None = Field(None, description="field with the address; default: file and row")
+    split: str | None = Field(None, description="field with train, validation or test")
+    license: str | None = Field(None, description="field with the licence")
+    subject: str | None = Field(None, description="field saying whose data it is, for erasure")
+    annotations: str | None = Field(
+        None, description="field with people's answers: a list of {annotator, label}"
+    )
+
+
+def lookup(record: Mapping[str, Any], name: str) -> Any:
+    """The value of a field, by its plain name first, by its dotted path second.
+
+    Raises:
+        RecordError: the record has no such field.
+    """
+    if name in record:
+        return record[name]
+    value: Any = record
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise RecordError(f"no field `{name}`")
+        value = value[part]
+    return value
+
+
+def as_text(value: Any, name: str) -> str:
+    """The value as text that Arrow can store.
+
+    Raises:
+        RecordError: it is null, nested, or not valid UTF-8.
+    """
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise RecordError(f"field `{name}`: {describe_unicode(error)}") from None
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise RecordError(
+                f"field `{name}` holds half of a surrogate pair at character {error.start}"
+            ) from None
+        return value
+    if value is None:
+        raise RecordError(f"field `{name}` is null")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    if isinstance(value, datetime.date | datetime.datetime):
+        return value.isoformat()
+    raise RecordError(f"field `{name}` is {_kind(value)}, not text")
+
+
+def describe_unicode(error: UnicodeDecodeError) -> str:
+    """Where and with which byte the decoding failed."""
+    byte = error.object[error.start]
+    return f"invalid {error.encoding.upper()} at byte {error.start} (0x{byte:02x})"
+
+
+def make_row(record: Mapping[str, Any], fields: Fields, *, with_text: bool = True) -> Row:
+    """The columns of one record; `id` holds the record's own name if it has one.
+
+    Args:
+        record: Field names to values.
+        fields: Which field is which column.
+        with_text: Whether the text is demanded; false where the payload is an image.
+
+    Raises:
+        RecordError: a field is missing or of a wrong type.
+    """
+    row: Row = {}
+    if with_text:
+        names = (fields.text,) if isinstance(fields.text, str) else fields.text
+        parts = []
+        for name in names:
+            value = lookup(record, name)
+            if not isinstance(value, str | bytes | None):
+                raise RecordError(f"field `{name}` is {_kind(value)}, not text")
+            parts.append(as_text(value, name))
+        row["text"] = "\n".join(parts)
+    for column in ("id", "target", "uri", "license", "subject"):
+        field = getattr(fields, column)
+        if field is not None:
+            row[column] = as_text(lookup(record, field), field)
+    if fields.label is not None:
+        label = lookup(record, fields.label)
+        # A missing label is a state of the sample, not a fault of the record.
+        if label is not None:
+            row["label"] = as_text(label, fields.label)
+            row["label_origin"] = "given"
+    if fields.split is not None:
+        row["split"] = as_split(as_text(lookup(record, fields.split), fields.split))
+    if fields.annotations is not None:
+        row["annotations"] = as_annotations(lookup(record, fields.annotations), fields.annotations)
+    return row
+
+
+def as_split(value: str) -> str:
+    """The schema's name of a split.
+
+    Raises:
+        RecordError: it is none of train, validation, test or their usual other names.
+    """
+    known = SPLITS.get(value.strip().lower())
+    if known is None:
+        raise RecordError(f"split `{value[:40]}` is none of train, validation, test")
+    return known
+
+
+def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
+    """People's answers as the schema has them.
+
+    Raises:
+        RecordError: it is not a list of objects with `annotator` and `label`.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise RecordError(f"field `{name}` is {_kind(value)}, not a list")
+    answers = []
+    for item in value:
+        if not isinstance(item, Mapping):
+            raise RecordError(f"field `{name}` holds {_kind(item)}, not {{annotator, label}}")
+        answers.append(
+            {
+                "annotator": as_text(lookup(item, "annotator"), f"{name}.annotator"),
+                "label": as_text(lookup(item, "label"), f"{name}.label"),
+            }
+        )
+    return answers
+
+
+def names_of(fields: Fields) -> tuple[str, ...]:
+    """The source's fields that are wanted, the text's first."""
+    texts = (fields.text,) if isinstance(fields.text, str) else fields.text
+    others = (getattr(fields, name) for name in Fields.model_fields if name != "text")
+    return (*texts, *(name for name in others if name is not None))
+
+
+def columns_of(fields: Fields) -> tuple[str, ...]:
+    """The payload columns that `make_row` may fill, in the schema's order."""
+    names = {"text"}
+    names |= {
+        name
+        for name in ("target", "split", "license", "subject", "annotations")
+        if getattr(fields, name) is not None
+    }
+    if fields.label is not None:
+        names |= {"label", "label_origin"}
+    return tuple(name for name in schema.SCHEMA if name in names)
+
+
+class Batcher:
+    """Gathers rows into record batches of bounded size and one schema.
+
+    Args:
+        source: The source's name in the recipe.
+        columns: Payload columns of every batch.
+        defaults: Values of rows that do not say (licence, split).
+        limit: Rows to take at most.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        columns: tuple[str, ...],
+        defaults: Mapping[str, str | None],
+        limit: int | None,
+    ) -> None:
+        self.source = source
+        self.defaults = {name: value for name, value in defaults.items() if value is not None}
+        wanted = {"id", "source", "uri", *columns, *self.defaults}
+        self.fields = [(name, kind) for name, kind in schema.SCHEMA.items() if name in wanted]
+        self.fields.append((schema.ERROR, schema.VERDICT[schema.ERROR]))
+        self.limit = limit
+        self.num_rows = 0
+        self._rows: list[Row] = []
+        self._num_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached."""
+        return self.limit is not None and self.num_rows >= self.limit
+
+    def add(self, row: Row, place: str, num_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Take one sound row; gives a batch when one is full.
+
+        Args:
+            row: Its columns; `id` is the record's own name, absent for file and row.
+            place: File and row, as `file:row`.
+            num_bytes: The record's size, for bounding the batch.
+        """
+        name: str = row.get("id", place)
+        payload: str | bytes = row["image"] if "image" in row else row.get("text", "")
+        sample = {
+            **self.defaults,
+            **row,
+            "id": schema.sample_id(self.source, name, payload),
+            "source": self.source,
+        }
+        sample.setdefault("uri", place)
+        yield from self._put(sample, num_bytes)
+
+    def add_error(self, cause: str, place: str) -> Iterator[pa.RecordBatch]:
+        """Take one record that cannot become a sample."""
+        row = {
+            "id": schema.sample_id(self.source, place, "error"),
+            "source": self.source,
+            "uri": place,
+            schema.ERROR: f"{place}: {cause}",
+        }
+        yield from self._put(row, 256)
+
+    def _put(self, row: Row, num_bytes: int) -> Iterator[pa.RecordBatch]:
+        if self.is_full:
+            return
+        self._rows.append(row)
+        self._num_bytes += num_bytes
+        self.num_rows += 1
+        if len(self._rows) >= ROWS_PER_BATCH or self._num_bytes >= BYTES_PER_BATCH:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[pa.RecordBatch]:
+        """The rows gathered so far, if any."""
+        if not self._rows:
+            return
+        arrays = [
+            pa.array([row.get(name) for row in self._rows], kind) for name, kind in self.fields
+        ]
+        self._rows, self._num_bytes = [], 0
+        yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in self.fields])
+
+
+def _kind(value: Any) -> str:
+    """What JSON calls the value."""
+    if value is None:
+        return "null"
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return names.get(type(value), f"of type {type(value).__name__}")

@@ -1,0 +1,64 @@
+"""Requests that are tried again, with growing pauses, where another try may help."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from tilth.collect.client import REDIRECTS, Answer, Client, FetchError
+from tilth.collect.urls import join
+
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+_MAX_PAUSE_S = 120.0
+# RFC 9309 section 2.3.1.2: five hops and more are followed for a robots.txt.
+_MAX_HOPS = 6
+
+
+@dataclass(frozen=True)
+class PatientClient:
+    """A client with retries.
+
+    Attributes:
+        client: The HTTP client.
+        retries: Further tries after the first.
+        retry_s: Pause before the second try; doubled for each further one. A server that names a
+            longer one (Retry-After, in seconds) is obeyed, up to two minutes.
+    """
+
+    client: Client
+    retries: int
+    retry_s: float
+
+    async def get(self, url: str, max_bytes: int, *, html_only: bool = False) -> Answer:
+        """As `Client.get`; the last failure is raised, the last bad status returned."""
+        attempt = 0
+        while True:
+            pause = min(self.retry_s * 2**attempt, _MAX_PAUSE_S)
+            try:
+                answer = await self.client.get(url, max_bytes, html_only=html_only)
+            except FetchError as error:
+                if not error.transient or attempt == self.retries:
+                    raise
+            else:
+                if answer.status not in TRANSIENT_STATUSES or attempt == self.retries:
+                    return answer
+                wish = answer.header("retry-after")
+                if wish.isdigit():
+                    pause = min(max(pause, float(wish)), _MAX_PAUSE_S)
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def get_through(self, url: str, max_bytes: int) -> Answer:
+        """As `get`, with redirects followed; for a site's own files, which no frontier holds.
+
+        Returns:
+            The first answer that is no redirect, or the last redirect of a chain without end.
+        """
+        answer = await self.get(url, max_bytes)
+        for _ in range(_MAX_HOPS):
+            target = join(url, answer.header("location"))
+            if answer.status not in REDIRECTS or target is None:
+                break
+            url = target
+            answer = await self.get(url, max_bytes)
+        return answer

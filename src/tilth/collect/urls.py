@@ -1,0 +1,114 @@
+"""One spelling for each page's address, and which addresses belong to a crawl.
+
+Normalisation is what RFC 3986 section 6.2 calls safe: case, default port, percent-encoding, dot
+segments. The order and content of a query are kept, since only the site knows what they mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import urljoin, urlsplit
+
+from tilth.collect.address import canonical_host
+
+_PORTS = {"http": 80, "https": 443}
+_CLEAN = re.compile(
+    r"https?://[a-z][a-z0-9-]*(\.[a-z0-9-]*[a-z][a-z0-9-]*)*/[A-Za-z0-9_~/-]*"
+    r"(\.[A-Za-z0-9_~-]+)*"
+)
+_ESCAPES = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]]|%")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_IGNORED = str.maketrans("", "", "\t\r\n")
+
+
+@lru_cache(maxsize=1 << 16)
+def normalize(url: str) -> str:
+    """The one spelling of an http or https address, without its fragment.
+
+    Raises:
+        ValueError: Not such an address, or one that carries a user name.
+    """
+    if _CLEAN.fullmatch(url):
+        return url
+    parts = urlsplit(url.strip().translate(_IGNORED))
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS:
+        raise ValueError(f"not an http or https address: {url[:100]!r}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an address with a user name in it is not followed")
+    host = canonical_host(parts.hostname or "")
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    if port is not None and port != _PORTS[scheme]:
+        host = f"{host}:{port}"
+    path = _without_dots(_ESCAPES.sub(_escape, parts.path)) or "/"
+    query = f"?{_ESCAPES.sub(_escape, parts.query)}" if parts.query else ""
+    return f"{scheme}://{host}{path}{query}"
+
+
+def join(base: str, href: str) -> str | None:
+    """The normalised target of a link, or None where it leads to no web page."""
+    href = href.strip()
+    head, _, _ = href.partition("#")
+    if not head:
+        return None
+    try:
+        return normalize(urljoin(base, head))
+    except ValueError:
+        return None
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a normalised address: what a robots.txt holds for."""
+    return url[: url.index("/", 8)]
+
+
+class Scope:
+    """The addresses of a crawl: those under one of its prefixes, by http or https.
+
+    Args:
+        prefixes: Addresses; everything that begins with one belongs to the crawl.
+    """
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        self.prefixes = tuple(_schemeless(normalize(prefix)) for prefix in prefixes)
+
+    @classmethod
+    def of(cls, start: Iterable[str]) -> Scope:
+        """The folders in which the start pages lie."""
+        return cls(url[: url.partition("?")[0].rindex("/") + 1] for url in map(normalize, start))
+
+    def contains(self, url: str) -> bool:
+        """Whether a normalised address belongs to the crawl."""
+        return _schemeless(url).startswith(self.prefixes)
+
+
+def _schemeless(url: str) -> str:
+    return url.partition("://")[2]
+
+
+def _escape(match: re.Match[str]) -> str:
+    found = match.group()
+    if len(found) == 3:
+        char = chr(int(found[1:], 16))
+        return char if char in _UNRESERVED else found.upper()
+    return "".join(f"%{byte:02X}" for byte in found.encode("utf-8", "replace"))
+
+
+def _without_dots(path: str) -> str:
+    """The path without ``.`` and ``..`` segments (RFC 3986 section 5.2.4)."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)

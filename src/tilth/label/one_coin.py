@@ -1,0 +1,97 @@
+"""A label model for voters that may abstain: one accuracy each, found by EM.
+
+The one-coin form of Dawid and Skene (1979), as used for labelling functions by Ratner et al., "Data
+programming" (2016). A function that only ever votes for one class has no confusion matrix to learn,
+so each has a single number: how often its vote is right. Abstaining says nothing. The combination
+is then a vote weighted by log(a (K - 1) / (1 - a)).
+
+The classes are taken to be equally likely beforehand. Estimating their shares too lets the largest
+class win nearly every document (measured on 1,494 pages of documentation: 95 % for one of four
+classes, with every function of the others driven to chance). Functions are taken to err
+independently; they do not, so a posterior ranks documents better than it states a probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+# What a function is taken to be before the data speak: right seven times in ten, with the weight
+# of this many votes. Without it, EM may turn a rarely used function into an oracle or a liar.
+_PRIOR_ACCURACY = 0.7
+_PRIOR_VOTES = 10.0
+
+# The user wrote a rule to vote for its class, so it is never believed the other way round, and a
+# lone vote still decides: at least this part of the way from chance to certainty (an accuracy of
+# 0.5 with four classes). Nor is any rule believed without limit.
+_MIN_SKILL = 1 / 3
+_MAX_ACCURACY = 0.95
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What EM found.
+
+    Attributes:
+        posterior: float64 [patterns, classes]; uniform where nobody votes.
+        accuracy: float64 [voters], how often a vote is right.
+        iterations: Rounds of EM.
+    """
+
+    posterior: Floats
+    accuracy: Floats
+    iterations: int
+
+
+def fit(
+    votes: Integers,
+    counts: Floats,
+    num_classes: int,
+    *,
+    max_iterations: int = 200,
+    tolerance: float = 1e-9,
+) -> Fit:
+    """Estimate the class of each vote pattern and the accuracy of each voter.
+
+    Args:
+        votes: int64 [patterns, voters], the class that each voter votes for; -1: abstains.
+        counts: float64 [patterns], how many documents have the pattern.
+        num_classes: Number of classes.
+        max_iterations: Rounds of EM at most.
+        tolerance: Stop when no posterior changes by more.
+    """
+    num_patterns, num_voters = votes.shape
+    cast = votes >= 0
+    # [patterns, voters, classes]: whether the voter votes for the class.
+    is_for = votes[:, :, None] == np.arange(num_classes)
+    voted = cast.any(1)
+    tally = is_for.sum(1).astype(np.float64)
+    total = tally.sum(1, keepdims=True)
+    uniform = np.full((num_patterns, num_classes), 1 / num_classes)
+    posterior = np.divide(tally, total, out=uniform, where=total > 0)
+    weights = counts * voted
+    accuracy = np.full(num_voters, _PRIOR_ACCURACY)
+    least = min(1 / num_classes + (1 - 1 / num_classes) * _MIN_SKILL, _MAX_ACCURACY)
+    iterations = 0
+    for _ in range(max_iterations):
+        iterations += 1
+        right = (weights[:, None] * (is_for * posterior[:, None, :]).sum(2)).sum(0)
+        num_cast = (weights[:, None] * cast).sum(0)
+        accuracy = (right + _PRIOR_ACCURACY * _PRIOR_VOTES) / (num_cast + _PRIOR_VOTES)
+        accuracy = np.clip(accuracy, least, _MAX_ACCURACY)
+        log_right = np.log(accuracy)
+        log_wrong = np.log((1 - accuracy) / max(num_classes - 1, 1))
+        score = np.where(is_for, log_right[:, None], log_wrong[:, None]) * cast[:, :, None]
+        log_joint = score.sum(1)
+        after = np.exp(log_joint - log_joint.max(1, keepdims=True))
+        after /= after.sum(1, keepdims=True)
+        change = float(np.abs(after - posterior).max(initial=0.0))
+        posterior = after
+        if change < tolerance:
+            break
+    return Fit(posterior, accuracy, iterations)

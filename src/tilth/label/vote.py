@@ -1,0 +1,353 @@
+"""Labelling functions vote on what a document is; a label model weighs them.
+
+A function is a rule of thumb with one label: it votes where its measure lies within bounds and
+abstains otherwise. How often each is right is estimated from how they agree (`one_coin`), without a
+single true label. A shuffle whose keys are vote patterns: what comes together is a few hundred
+patterns with counts, however many documents there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files as package_files
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from tilth import schema
+from tilth.errors import UsageError
+from tilth.label import one_coin
+from tilth.settings import BaseSettings
+
+VOTES = schema.SIGNAL_PREFIX + "votes"
+ORIGIN = "vote"
+
+_PARTITIONS = 64
+_MAX_LISTED_PATTERNS = 20
+_WORD = re.compile(r"\w+")
+
+
+class Function(BaseSettings):
+    """A rule of thumb that votes for one label, or abstains."""
+
+    name: str = Field(description="what it looks at", pattern=r"^[a-z][a-z0-9_-]*$")
+    label: str = Field(description="what it votes for", pattern=r"^[^\s=]+$")
+    lines: str | None = Field(
+        None, description="pattern; measures the share of non-blank lines in which it is found"
+    )
+    matches: str | None = Field(
+        None, description="pattern; measures how often it is found in 100 words"
+    )
+    signal: str | None = Field(None, description="name of a signal that an earlier step measured")
+    at_least: float | None = Field(None, description="votes where the measure is not below this")
+    at_most: float | None = Field(None, description="votes where the measure is not above this")
+    because: str = Field("", description="why, for whoever reads it")
+
+    @field_validator("lines", "matches")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"not a pattern: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Function:
+        if sum(given is not None for given in (self.lines, self.matches, self.signal)) != 1:
+            raise ValueError(f"`{self.name}` needs one of `lines`, `matches`, `signal`")
+        if self.at_least is None and self.at_most is None:
+            raise ValueError(f"`{self.name}` needs `at_least` or `at_most`")
+        return self
+
+
+class Settings(BaseSettings):
+    """Labelling functions vote on what a document is; their estimated accuracies weigh the votes.
+
+    Writes label, label_confidence, label_origin and `signal.votes`. Rows that have a label already
+    keep it.
+    """
+
+    sets: tuple[str, ...] = Field(
+        ("documents",), description="shipped sets of functions: documents"
+    )
+    functions: tuple[Function, ...] = Field((), description="your own functions")
+    otherwise: str = Field(
+        "other", description="label where every function abstains", pattern=r"^[^\s=]+$"
+    )
+    max_chars: int = Field(
+        50_000, description="characters of a document that are looked at", ge=100
+    )
+
+    @model_validator(mode="after")
+    def _has_functions(self) -> Settings:
+        for name in self.sets:
+            if name not in shipped_sets():
+                raise ValueError(f"no set `{name}`; shipped are {', '.join(shipped_sets())}")
+        names = [function.name for function in voters(self)]
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
+        if twice:
+            raise ValueError(f"two functions are called `{twice[0]}`")
+        if not names:
+            raise ValueError("no function votes; give `sets` or `functions`")
+        return self
+
+
+class _FunctionSet(BaseSettings):
+    """A file of functions."""
+
+    about: str
+    functions: tuple[Function, ...]
+
+
+def shipped_sets() -> tuple[str, ...]:
+    """Names of the sets of functions in the package."""
+    folder = package_files("tilth.label") / "function_sets"
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir()))
+
+
+def voters(settings: Settings) -> tuple[Function, ...]:
+    """All functions of a step: the sets' first, in order."""
+    shipped = (function for name in settings.sets for function in _load(name).functions)
+    return (*shipped, *settings.functions)
+
+
+def fingerprint(settings: Settings) -> str:
+    """A digest of the shipped functions that are used: the step runs anew when one was edited."""
+    text = "\0".join(_text(name) for name in settings.sets)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if text else ""
+
+
+def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
+    """The vote pattern of each row: partition, id, votes."""
+    patterns = cast_votes(batch, settings)
+    partitions = [zlib.crc32(pattern.encode()) % _PARTITIONS for pattern in patterns]
+    return pa.table(
+        {
+            "partition": pa.array(partitions, pa.int32()),
+            "id": batch.column("id"),
+            "votes": pa.array(patterns, pa.string()),
+        }
+    )
+
+
+def reduce(table: pa.Table, settings: Settings) -> pa.Table:
+    """How many rows have each pattern: votes, count."""
+    del settings
+    counts = Counter(table.column("votes").to_pylist())
+    patterns = sorted(counts)
+    return pa.table(
+        {
+            "votes": pa.array(patterns, pa.string()),
+            "count": pa.array([counts[pattern] for pattern in patterns], pa.int64()),
+        }
+    )
+
+
+def resolve(table: pa.Table, settings: Settings) -> pa.Table:
+    """The label of each pattern, for every shard: shard, votes, label, confidence."""
+    counts = dict(
+        zip(table.column("votes").to_pylist(), table.column("count").to_pylist(), strict=True)
+    )
+    patterns, labels, fit = _weigh(counts, settings)
+    chosen = fit.posterior.argmax(1)
+    names = [
+        labels[k] if pattern else settings.otherwise
+        for pattern, k in zip(patterns, chosen.tolist(), strict=True)
+    ]
+    confidence = [
+        float(row.max()) if pattern else None
+        for pattern, row in zip(patterns, fit.posterior, strict=True)
+    ]
+    return pa.table(
+        {
+            "shard": pa.array([-1] * len(patterns), pa.int32()),
+            "votes": pa.array(patterns, pa.string()),
+            "label": pa.array(names, pa.string()),
+            "confidence": pa.array(confidence, pa.float64()),
+        }
+    )
+
+
+def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:
+    """Write the label of each row's vote pattern, and the votes themselves."""
+    columns = (decisions.column(name).to_pylist() for name in ("votes", "label", "confidence"))
+    found = {pattern: (label, sure) for pattern, label, sure in zip(*columns, strict=True)}
+    patterns = cast_votes(batch, settings)
+    labels = schema.column(batch, "label").to_pylist()
+    confidences = schema.column(batch, "label_confidence").to_pylist()
+    origins = schema.column(batch, "label_origin").to_pylist()
+    for row, pattern in enumerate(patterns):
+        if labels[row] is None:
+            labels[row], confidences[row] = found[pattern]
+            origins[row] = ORIGIN
+    return schema.with_columns(
+        batch,
+        {
+            "label": labels,
+            "label_confidence": confidences,
+            "label_origin": origins,
+            VOTES: pa.array(patterns, pa.string()),
+        },
+    )
+
+
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, Any]:
+    """What each function did, the labels, and the conflicts.
+
+    A function's `coverage`, `overlap` and `conflict` are shares of all documents; `won` is the
+    share of its votes that became the label; `estimated_accuracy` is the label model's, kept within
+    the bounds of `one_coin`.
+    """
+    counts: Counter[str] = Counter()
+    given: Counter[str] = Counter()
+    sum_sure, num_sure = 0.0, 0
+    for batch in batches:
+        counts.update(value or "" for value in schema.column(batch, VOTES).to_pylist())
+        given.update(value or "" for value in schema.column(batch, "label").to_pylist())
+        values = schema.column(batch, "label_confidence").to_pylist()
+        sure = [value for value in values if value is not None]
+        sum_sure, num_sure = sum_sure + math.fsum(sure), num_sure + len(sure)
+    total = counts.total()
+    if total == 0:
+        return {"documents": 0}
+    patterns, labels, fit = _weigh(counts, settings)
+    winners = fit.posterior.argmax(1).tolist()
+    decided = {pattern: labels[k] for pattern, k in zip(patterns, winners, strict=True)}
+    functions = []
+    for voter, function in enumerate(voters(settings)):
+        functions.append(
+            {
+                "function": function.name,
+                "label": function.label,
+                **_shares(function, counts, decided),
+                "estimated_accuracy": float(fit.accuracy[voter]),
+                "because": function.because,
+            }
+        )
+    conflicts = {
+        pattern: count
+        for pattern, count in counts.items()
+        if len({vote.rpartition("=")[2] for vote in pattern.split()}) > 1
+    }
+    listed = sorted(conflicts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {
+        "documents": total,
+        "labels": dict(sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "coverage": 1 - counts[""] / total,
+        "conflict": sum(conflicts.values()) / total,
+        "mean_confidence": round(sum_sure / num_sure, 6) if num_sure else None,
+        "functions": functions,
+        "num_conflicts": len(conflicts),
+        "conflicts": [
+            {"votes": pattern, "documents": count}
+            for pattern, count in listed[:_MAX_LISTED_PATTERNS]
+        ],
+    }
+
+
+def cast_votes(batch: pa.RecordBatch, settings: Settings) -> list[str]:
+    """The votes on each row, such as ``signatures=reference sentences=prose``; empty: none.
+
+    Raises:
+        UsageError: a function reads a signal that no earlier step has measured.
+    """
+    functions = voters(settings)
+    columns: dict[str, list[Any]] = {}
+    for function in functions:
+        if function.signal is not None:
+            name = schema.SIGNAL_PREFIX + function.signal
+            if name not in batch.schema.names:
+                raise UsageError(
+                    f"no signal `{function.signal}`, which the function `{function.name}` reads",
+                    hint="put the step `signals` into `clean`",
+                    code="unknown-signal",
+                )
+            columns[function.signal] = batch.column(name).to_pylist()
+    patterns = []
+    for row, text in enumerate(schema.column(batch, "text").to_pylist()):
+        text = (text or "")[: settings.max_chars]
+        lines = [line for line in text.splitlines() if line and not line.isspace()]
+        num_words = len(_WORD.findall(text))
+        votes = []
+        for function in functions:
+            if function.signal is not None:
+                measure = columns[function.signal][row]
+            else:
+                measure = _measure(function, text, lines, num_words)
+            if _is_within(measure, function):
+                votes.append(f"{function.name}={function.label}")
+        patterns.append(" ".join(votes))
+    return patterns
+
+
+def _measure(function: Function, text: str, lines: list[str], num_words: int) -> float | None:
+    """The function's measure of a text; None where there is nothing to measure."""
+    if function.lines is not None:
+        search = re.compile(function.lines).search
+        return sum(search(line) is not None for line in lines) / len(lines) if lines else None
+    if function.matches is not None and num_words:
+        found = sum(1 for _ in re.compile(function.matches).finditer(text))
+        return 100 * found / num_words
+    return None
+
+
+def _is_within(measure: Any, function: Function) -> bool:
+    if not isinstance(measure, int | float):
+        return False
+    above = function.at_least is None or measure >= function.at_least
+    return above and (function.at_most is None or measure <= function.at_most)
+
+
+def _weigh(counts: dict[str, int], settings: Settings) -> tuple[list[str], list[str], one_coin.Fit]:
+    """Patterns in order, labels in order, and the label model over them."""
+    functions = voters(settings)
+    labels = sorted({function.label for function in functions} | {settings.otherwise})
+    patterns = sorted(counts)
+    place = {f"{function.name}={function.label}": j for j, function in enumerate(functions)}
+    votes = np.full((len(patterns), len(functions)), -1, np.int64)
+    for row, pattern in enumerate(patterns):
+        for vote in pattern.split():
+            votes[row, place[vote]] = labels.index(vote.rpartition("=")[2])
+    weights = np.array([counts[pattern] for pattern in patterns], np.float64)
+    return patterns, labels, one_coin.fit(votes, weights, len(labels))
+
+
+def _shares(
+    function: Function, counts: Counter[str], decided: dict[str, str]
+) -> dict[str, float | None]:
+    """Of all documents, those it voted on, with another, against another; and how often it won."""
+    voted = overlap = conflict = won = 0
+    for pattern, count in counts.items():
+        votes = dict(vote.rsplit("=", 1) for vote in pattern.split())
+        if function.name in votes:
+            voted += count
+            overlap += count if len(votes) > 1 else 0
+            conflict += count if len(set(votes.values())) > 1 else 0
+            won += count if decided[pattern] == function.label else 0
+    total = counts.total()
+    return {
+        "coverage": voted / total,
+        "overlap": overlap / total,
+        "conflict": conflict / total,
+        "won": won / voted if voted else None,
+    }
+
+
+def _text(name: str) -> str:
+    return (package_files("tilth.label") / "function_sets" / f"{name}.yaml").read_text("utf-8")
+
+
+@lru_cache(maxsize=16)
+def _load(name: str) -> _FunctionSet:
+    return _FunctionSet.model_validate(yaml.safe_load(_text(name)))

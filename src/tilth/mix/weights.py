@@ -1,0 +1,170 @@
+"""Weights per source and label: how often a sample is seen, and how varied the mixture is.
+
+A weight is the expected number of times that the sample is seen in an epoch: 1 once, 2 twice, 0.5
+in every other epoch on average. Nothing is copied or thinned here; training draws for each (seed,
+epoch, id), so that another weight is another mixture of the same stored samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BeforeValidator, Field, field_validator
+
+from tilth import schema
+from tilth.mix import diversity
+from tilth.settings import BaseSettings
+
+WEIGHT = schema.SIGNAL_PREFIX + "weight"
+RULE = "weight > 0"
+
+# Sizes of the samples that the figures are taken from; the report states them.
+_SAMPLED_TEXTS = 1000
+_SAMPLED_CHARS = 20_000
+_SAMPLED_WORDS = 200_000
+_COMPARED_TEXTS = 500
+_NEAR = 0.8
+
+
+def _as_pairs(value: Any) -> Any:
+    """A mapping as sorted pairs, which can be hashed."""
+    return tuple(sorted(value.items())) if isinstance(value, Mapping) else value
+
+
+Weights = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_as_pairs)]
+
+
+class Settings(BaseSettings):
+    """Weigh samples by source and label: how often each is seen in an epoch.
+
+    The weight of a sample is that of its source times that of its label; 0 drops it.
+    """
+
+    sources: Weights = Field(
+        (), description="weight of each source by name, such as `{stdlib: 1.0, packages: 0.5}`"
+    )
+    labels: Weights = Field((), description="weight of each label, such as `{code: 0.5}`")
+    otherwise: float = Field(1.0, description="weight of sources that are not named", ge=0, le=1000)
+
+    @field_validator("sources", "labels")
+    @classmethod
+    def _are_weights(cls, pairs: Weights) -> Weights:
+        for name, weight in pairs:
+            if not (math.isfinite(weight) and 0 <= weight <= 1000):
+                raise ValueError(f"the weight of `{name}` is not between 0 and 1000")
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a name stands there twice")
+        return pairs
+
+
+def referenced_sources(settings: Settings) -> tuple[str, ...]:
+    """The sources that the settings name, for checking that the recipe has them."""
+    return tuple(name for name, _ in settings.sources)
+
+
+def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
+    """Write `signal.weight`; drop samples of weight 0."""
+    by_source, by_label = dict(settings.sources), dict(settings.labels)
+    sources = schema.column(batch, "source").to_pylist()
+    labels = schema.column(batch, "label").to_pylist()
+    weights = np.array(
+        [
+            by_source.get(source, settings.otherwise) * by_label.get(label, 1.0)
+            for source, label in zip(sources, labels, strict=True)
+        ],
+        np.float64,
+    )
+    batch = schema.with_columns(batch, {WEIGHT: pa.array(weights)})
+    values = [
+        f"weight=0 (source={source}, label={label})"
+        for source, label in zip(sources, labels, strict=True)
+    ]
+    return schema.mark_dropped(batch, weights == 0, RULE, values)
+
+
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, Any]:
+    """Make-up and diversity of the mixture, with the sizes of the samples they are taken from."""
+    del settings
+    tallies: dict[str, _Tally] = {name: _Tally() for name in ("source", "label", "split")}
+    sample = diversity.Sample(_SAMPLED_TEXTS, _SAMPLED_CHARS)
+    samples, characters, texts = 0, 0, 0
+    for batch in batches:
+        weights = batch.column(WEIGHT).to_numpy(zero_copy_only=False)
+        lengths = pc.fill_null(pc.utf8_length(schema.column(batch, "text")), 0).to_numpy()
+        samples += batch.num_rows
+        characters += int(lengths.sum())
+        for name, tally in tallies.items():
+            tally.add(schema.column(batch, name).to_pylist(), weights, lengths)
+        ids = batch.column("id").to_pylist()
+        column = schema.column(batch, "text")
+        texts += len(column) - column.null_count
+        for row, sample_id in enumerate(ids):
+            if sample.wants(sample_id) and column[row].is_valid:
+                sample.add(sample_id, column[row].as_py())
+    figures: dict[str, Any] = {
+        "samples": samples,
+        "expected_samples_per_epoch": math.fsum(tallies["source"].weight.values()),
+        "characters": characters,
+    }
+    for name, tally in tallies.items():
+        if tally.is_useful:
+            figures[f"{name}s"] = tally.rows()
+            figures[f"effective_{name}s"] = diversity.effective_numbers(tally.weight.values())
+    if texts:
+        figures["text"] = _text_figures(sample.texts(), texts)
+    return figures
+
+
+def _text_figures(sampled: list[str], num_texts: int) -> dict[str, Any]:
+    compared = sampled[:_COMPARED_TEXTS]
+    near = diversity.near_duplicate_share(compared, _NEAR)
+    return {
+        "sampled_texts": len(sampled),
+        "of_texts": num_texts,
+        **diversity.word_figures(sampled, _SAMPLED_WORDS),
+        "compared_texts": len(compared),
+        "vendi_score": diversity.vendi_score(compared),
+        "near_duplicate_free_share": None if near is None else 1 - near,
+        "near_duplicate_threshold": _NEAR,
+    }
+
+
+class _Tally:
+    """Samples, weight and characters by the values of one column."""
+
+    def __init__(self) -> None:
+        self.count: dict[str, int] = defaultdict(int)
+        self.weight: dict[str, float] = defaultdict(float)
+        self.characters: dict[str, float] = defaultdict(float)
+
+    def add(self, names: list[str | None], weights: Any, lengths: Any) -> None:
+        """Count one batch."""
+        for name, weight, length in zip(names, weights.tolist(), lengths.tolist(), strict=True):
+            key = "(none)" if name is None else name
+            self.count[key] += 1
+            self.weight[key] += weight
+            self.characters[key] += weight * length
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether any sample has a value in this column."""
+        return any(name != "(none)" for name in self.count)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a value, the most samples first; shares are of what an epoch is expected to see."""
+        seen, read = diversity.shares_of(self.weight), diversity.shares_of(self.characters)
+        return [
+            {
+                "name": name,
+                "samples": count,
+                "share_of_epoch": seen[name],
+                "share_of_characters": read[name],
+            }
+            for name, count in sorted(self.count.items(), key=lambda pair: (-pair[1], pair[0]))
+        ]

@@ -1,0 +1,77 @@
+"""Measure a model on held-out data, unit by unit, so that an interval can be put on the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from tilth.pretrain.examples import Examples
+from tilth.pretrain.order import Ids, Index
+from tilth.pretrain.tasks import Measured, Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Losses and scores a unit: an image, or a document of text.
+
+    Attributes:
+        ids: uint64 [n]; equal data give equal ids in equal order, so two models can be paired.
+        losses: float64 [n], nats, summed over a unit's targets.
+        counts: int64 [n], targets a unit.
+        numerators, denominators: float64 [n]; the metric is scale x sum / sum: bits / bytes of a
+            document, or 1 if correct / 1.
+        metric, unit, scale, lower_is_better: What the primary metric is.
+    """
+
+    ids: Ids
+    losses: npt.NDArray[np.float64]
+    counts: Index
+    numerators: npt.NDArray[np.float64]
+    denominators: npt.NDArray[np.float64]
+    metric: str
+    unit: str
+    scale: float
+    lower_is_better: bool
+
+    @property
+    def loss(self) -> float:
+        """Mean loss a target, in nats."""
+        return float(self.losses.sum() / self.counts.sum())
+
+    @property
+    def value(self) -> float:
+        """The primary metric."""
+        return float(self.scale * self.numerators.sum() / self.denominators.sum())
+
+    def metrics(self) -> dict[str, float]:
+        """Loss and primary metric by name."""
+        return {"loss": self.loss, self.metric: self.value}
+
+
+def evaluate(model: nn.Module, task: Task, data: Examples, *, batch_size: int = 256) -> Evaluation:
+    """Measure a model, in fp32, without changing it.
+
+    Raises:
+        DataError: The data is empty or does not fit the model.
+    """
+    task.check(model, data)
+    ids, total = task.units(data)
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(data), batch_size):
+            index = np.arange(start, min(start + batch_size, len(data)), dtype=np.int64)
+            task.measure(model, data, index, total)
+    model.train(was_training)
+    return Evaluation(
+        ids,
+        *Measured(*total),
+        metric=task.metric,
+        unit=task.unit,
+        scale=task.scale,
+        lower_is_better=task.lower_is_better,
+    )

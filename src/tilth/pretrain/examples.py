@@ -1,0 +1,200 @@
+"""What training reads: documents as tokens, and examples as rows of one array.
+
+Text is packed: documents follow each other, parted by an end token, and are cut into windows of
+context + 1 tokens, so no computation goes into padding. The cut starts anew at documents chosen by
+a hash of their own id. Leaving a document out therefore moves only the windows up to the next
+such place, and two arms of an experiment keep nearly all their windows in common; a plain
+concatenation would shift every window behind the first difference.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tilth.pretrain.order import Ids, Index, hashed, mix
+from tilth.store.files import storage_errors
+
+END = 0  # the token that begins every document and ends the last; text never encodes to it
+
+# One document in this many starts a new run of windows. The last window of a run is filled only
+# in part: half a window is lost in this many documents.
+_RESTART = 16
+
+_LARGE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Tokenized documents, one after another.
+
+    Attributes:
+        tokens: uint16 [num_tokens], without end tokens.
+        starts: int64 [n + 1], where each document starts in `tokens`.
+        bytes: int64 [n], UTF-8 length: the denominator of bits per byte.
+        ids: uint64 [n].
+        weights: float32 [n], times seen an epoch.
+    """
+
+    tokens: npt.NDArray[np.uint16]
+    starts: Index
+    bytes: Index
+    ids: Ids
+    weights: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Documents:
+        """The chosen documents (indices or mask), in the given order, in memory."""
+        index: Index = np.arange(len(self), dtype=np.int64)[chosen]
+        pieces = [self.tokens[self.starts[i] : self.starts[i + 1]] for i in index]
+        return Documents(
+            np.concatenate(pieces) if pieces else np.zeros(0, np.uint16),
+            np.concatenate([[0], np.cumsum(np.diff(self.starts)[index])]).astype(np.int64),
+            self.bytes[index],
+            self.ids[index],
+            self.weights[index],
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Documents]) -> Documents:
+        """Several sets of documents (of one tokenizer) as one."""
+        lengths = np.concatenate([np.diff(part.starts) for part in parts])
+        return Documents(
+            np.concatenate([part.tokens for part in parts]),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.concatenate([part.bytes for part in parts]),
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.weights for part in parts]),
+        )
+
+    def pack(self, context: int, folder: Path | None = None) -> Examples:
+        """Windows of `context` + 1 tokens in which every token is predicted exactly once.
+
+        Documents of equal weight are packed together, so that the weight of a window is that of
+        each of its documents. A document that is never seen (weight 0) is left out.
+
+        Args:
+            context: Tokens that the model sees at once.
+            folder: Where the windows of a large data set are laid down, in a file without a name
+                that goes away with the array; None: in memory.
+        """
+        order = np.argsort(-self.weights, kind="stable")
+        order = order[self.weights[order] > 0]
+        lengths = np.diff(self.starts)[order] + 1  # each with its end token in front
+        weights = self.weights[order]
+        restart = hashed(self.ids[order], 3) % np.uint64(_RESTART) == 0
+        restart[1:] |= weights[1:] != weights[:-1]
+        firsts = np.flatnonzero(restart)
+        bounds = np.unique(np.r_[0, firsts, len(order)])
+        # A run of L tokens (end tokens included) and a closing end token has L targets.
+        run_lengths = np.add.reduceat(lengths, bounds[:-1]) if len(order) else np.zeros(0, int)
+        num_windows = -(-run_lengths // context)
+        total = int(num_windows.sum())
+        inputs = _array_for((total, context + 1), folder)
+        targets = np.full(total, context, np.int64)
+        ids = np.zeros(total, np.uint64)
+        first_document = np.zeros(total, np.int64)
+        row = 0
+        for run in range(len(bounds) - 1):
+            members = order[bounds[run] : bounds[run + 1]]
+            rows = int(num_windows[run])
+            stream = np.full(rows * context + 1, END, np.uint16)
+            at = np.concatenate([[0], np.cumsum(lengths[bounds[run] : bounds[run + 1]])])
+            for place, document in zip(at, members, strict=False):
+                text = self.tokens[self.starts[document] : self.starts[document + 1]]
+                stream[place + 1 : place + 1 + len(text)] = text
+            view = np.lib.stride_tricks.sliding_window_view(stream, context + 1)[::context]
+            inputs[row : row + rows] = view
+            targets[row + rows - 1] = run_lengths[run] - (rows - 1) * context
+            window_starts = np.arange(rows) * context
+            owner = np.searchsorted(at, window_starts, side="right") - 1
+            first_document[row : row + rows] = bounds[run] + owner
+            offsets = (window_starts - at[owner]).astype(np.uint64)
+            ids[row : row + rows] = mix(self.ids[members[owner]]) ^ offsets
+            row += rows
+        packed_weights = weights[first_document] if total else np.zeros(0, np.float32)
+        packed = Packing(self.ids[order], self.bytes[order], first_document)
+        return Examples(inputs, targets, ids, packed_weights, packed)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Which documents lie in which windows.
+
+    Attributes:
+        ids: uint64 [documents], in packed order.
+        bytes: int64 [documents].
+        first: int64 [windows], the document of each window's first token.
+    """
+
+    ids: Ids
+    bytes: Index
+    first: Index
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows that a model is trained on or measured on.
+
+    Attributes:
+        inputs: uint8 [n, channels, height, width] of images, or uint16 [n, context + 1] of tokens.
+        targets: int64 [n]: the class of an image, or how many of a window's tokens are targets.
+        ids: uint64 [n]: decide order and augmentation, and pair the examples of two data sets.
+        weights: float32 [n], times seen an epoch.
+        packing: For text, the documents in the windows.
+    """
+
+    inputs: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    targets: Index
+    ids: Ids
+    weights: npt.NDArray[np.float32]
+    packing: Packing | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Examples:
+        """The chosen rows (indices or mask) of images; of text, select `Documents` and pack."""
+        if self.packing is not None:
+            raise ValueError("select documents, then pack: a window is no unit of text data")
+        return Examples(
+            self.inputs[chosen], self.targets[chosen], self.ids[chosen], self.weights[chosen]
+        )
+
+    def names(self, index: Index) -> list[str]:
+        """The first 16 hex digits of the sample ids behind some rows, for messages."""
+        if self.packing is None:
+            return [f"{int(i):016x}" for i in self.ids[index]]
+        documents = np.unique(self.packing.first[index])
+        return [f"{int(i):016x}" for i in self.packing.ids[documents]]
+
+
+def _array_for(shape: tuple[int, int], folder: Path | None) -> npt.NDArray[np.uint16]:
+    """An array to fill with windows: in memory, or in an unnamed file if it is large."""
+    if folder is None or 2 * math.prod(shape) < _LARGE_BYTES:
+        return np.zeros(shape, np.uint16)
+    with storage_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            # Not sparse: a full disk is an error here and not a crash at the first touch.
+            os.posix_fallocate(file.fileno(), 0, 2 * math.prod(shape))
+        else:
+            file.truncate(2 * math.prod(shape))
+        return np.memmap(file, np.uint16, "r+", shape=shape)
+
+
+def id_numbers(ids: Sequence[str]) -> Ids:
+    """Sample ids as numbers, uint64 [n]: the first 16 hex digits, so that messages can show them.
+
+    Raises:
+        ValueError: An id is not a hexadecimal digest.
+    """
+    return np.array([int(name[:16], 16) for name in ids], np.uint64)

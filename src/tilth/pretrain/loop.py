@@ -1,0 +1,253 @@
+"""The training loop, whose steps can be read off the page in `train`:
+
+initialise, forward, loss, backward, update, repeat until it has converged.
+
+Everything that varies is a pure function of (seed, step): the order of the data, augmentation,
+dropout, the learning rate. A checkpoint is therefore the weights, the optimizer's tensors and one
+integer, and a run that is killed and started again ends with the same weights, bit for bit. The
+model that training leaves behind is the last one, not the best one: with a model chosen by the
+validation data, two arms of an experiment would differ in length as well as in data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tilth.context import Progress, silent
+from tilth.pretrain.evaluate import evaluate
+from tilth.pretrain.examples import Examples
+from tilth.pretrain.optimizer import build_optimizer, learning_rate
+from tilth.pretrain.order import Index, Order, key
+from tilth.pretrain.precision import choose_precision, precision_context
+from tilth.pretrain.settings import LoopSettings, OptimizerSettings
+from tilth.pretrain.state import (
+    Clock,
+    RunState,
+    TrainResult,
+    append_point,
+    new_state,
+    not_a_number,
+    restore_state,
+    save_state,
+    torch_state,
+)
+from tilth.pretrain.stopping import Plan, plan_steps
+from tilth.pretrain.tasks import Batch, Task
+
+__all__ = ["TrainResult", "train"]
+
+# Rows are gathered for several steps at once: one copy and one conversion instead of many small.
+_GATHERED_BYTES = 2 << 20
+
+
+def train(
+    model: nn.Module,
+    task: Task,
+    train_data: Examples,
+    validation_data: Examples | None,
+    optimizer: OptimizerSettings,
+    loop: LoopSettings,
+    *,
+    seed: int,
+    threads: int = 1,
+    work: Path | None = None,
+    progress: Progress = silent,
+    frozen: Sequence[str] = (),
+) -> TrainResult:
+    """Train an initialised model in place until it has converged or the budget is spent.
+
+    Args:
+        model: Its weights are the start, unless `work` holds a checkpoint.
+        task: Gives batches and their loss.
+        train_data: Rows to learn from.
+        validation_data: Rows that decide when it has converged; may be None.
+        optimizer: The update rule and its schedule.
+        loop: Budget, batch, precision.
+        seed: Fixes order, dropout and augmentation.
+        threads: Torch's threads; part of the run's identity, for sums depend on it.
+        work: Folder of the checkpoint and of metrics.jsonl; None: nothing is written.
+        progress: Told of steps, of how many (None if not known), and of the loss.
+        frozen: Prefixes of parameter names that are not trained.
+
+    Raises:
+        DataError: The data does not fit the model, or there is none.
+        StepError: The loss is not a number, or the checkpoint in `work` is of another run.
+        StorageError: A checkpoint cannot be written; the previous one is kept.
+    """
+    task.check(model, train_data)
+    order = Order(train_data.ids, train_data.weights, seed)
+    plan = plan_steps(loop, optimizer, order, train_data)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(tuple(frozen)))
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    update = build_optimizer(model, optimizer)
+    state = new_state(optimizer, loop, train_data, seed, threads)
+    if work is not None:
+        state = restore_state(work, model, update, state)
+    run = state.result
+    clock = Clock(run.seconds, loop.checkpoint_every)
+    with torch_state(threads):
+        model.train()
+        for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
+            if run.stopped:
+                break
+            if not run.precision:
+                run.precision = _choose_precision(loop.precision, model, task, batch)
+            rate = learning_rate(optimizer, run.steps, plan.total_steps)
+            for group in update.param_groups:
+                group["lr"] = rate
+
+            loss, count = _forward_loss_backward(
+                model, parameters, task, batch, state, key(seed, run.steps, 2)
+            )
+            if not math.isfinite(loss):
+                raise not_a_number("the loss is", state, _first(train_data.names(rows)))
+            if optimizer.grad_clip:
+                norm = nn.utils.clip_grad_norm_(parameters, optimizer.grad_clip)
+                if not math.isfinite(norm.item()):
+                    raise not_a_number("the gradient is", state, _first(train_data.names(rows)))
+            update.step()
+
+            state.loss_sum += loss * count
+            state.loss_count += count
+            run.steps += 1
+            run.examples += len(rows)
+            run.tokens += count
+            run.stopped = plan.limit_reached(run.steps, clock.seconds())
+            if run.stopped or run.steps % plan.eval_every == 0:
+                _measure(model, task, validation_data, loop, state, rate, clock, work)
+            if clock.report_is_due() or run.stopped:
+                progress(run.steps, plan.total_steps, f"loss {loss:.3f}")
+            if work is not None and (run.stopped or clock.checkpoint_is_due(run.steps)):
+                run.seconds = clock.seconds()
+                save_state(work, model, update, state)
+        model.eval()
+    if work is None:
+        run.seconds = clock.seconds()
+    return run
+
+
+def _batches(
+    task: Task,
+    data: Examples,
+    order: Order,
+    plan: Plan,
+    loop: LoopSettings,
+    position: int,
+    seed: int,
+) -> Iterator[tuple[Index, Batch]]:
+    """The batches from a position in the data on, with the rows each is made of."""
+    row_bytes = data.inputs[:1].size * 8
+    gathered = max(_GATHERED_BYTES // row_bytes // loop.batch_size, 1) * loop.batch_size
+    end = plan.total_examples
+    while end is None or position < end:
+        count = gathered if end is None else min(gathered, end - position)
+        rows, epochs = order.take(position, count)
+        batch = task.collate(data, rows, epochs, seed)
+        for start in range(0, count, loop.batch_size):
+            stop = min(start + loop.batch_size, count)
+            yield rows[start:stop], batch.rows(start, stop)
+        position += count
+
+
+def _forward_loss_backward(
+    model: nn.Module,
+    parameters: list[nn.Parameter],
+    task: Task,
+    batch: Batch,
+    state: RunState,
+    dropout_seed: int,
+) -> tuple[float, int]:
+    """Leave the gradient of the mean loss in the parameters.
+
+    Each micro-batch's summed loss is divided by the targets of the *whole* batch, so that cutting
+    a batch changes nothing but the memory. Where memory runs out all the same, the micro-batch is
+    halved, and so on down to one row.
+
+    Returns:
+        The mean loss a target, in nats, and the number of targets.
+    """
+    total = int(batch.counts.sum())
+    num_rows = len(batch.counts)
+    while True:
+        try:
+            torch.default_generator.manual_seed(dropout_seed)
+            for parameter in parameters:
+                parameter.grad = None
+            size = -(-num_rows // state.accumulate)
+            mean_loss = 0.0
+            for start in range(0, num_rows, size):
+                part = batch.rows(start, start + size)
+                with precision_context(state.result.precision):
+                    loss = task.loss(model, part) / total
+                loss.backward()  # type: ignore[no-untyped-call]
+                mean_loss += loss.item()
+            return mean_loss, total
+        except RuntimeError as error:
+            if not _is_out_of_memory(error) or state.accumulate >= num_rows:
+                raise
+            state.accumulate *= 2
+            state.result.notes.append(
+                f"out of memory at step {state.result.steps + 1}: batches are now cut into "
+                f"{state.accumulate} micro-batches; the sum over a batch is the same"
+            )
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    # The allocator of the CPU raises a plain RuntimeError.
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def _measure(
+    model: nn.Module,
+    task: Task,
+    validation_data: Examples | None,
+    loop: LoopSettings,
+    state: RunState,
+    rate: float,
+    clock: Clock,
+    work: Path | None,
+) -> None:
+    """Add a point to the curve, and say whether training has converged."""
+    run = state.result
+    point = {
+        "step": run.steps,
+        "examples": run.examples,
+        "loss": state.loss_sum / max(state.loss_count, 1),
+        "learning_rate": rate,
+    }
+    state.loss_sum, state.loss_count = 0.0, 0
+    if validation_data is not None:
+        evaluation = evaluate(model, task, validation_data, batch_size=loop.evaluation_batch_size)
+        point |= {"validation_loss": evaluation.loss, task.metric: evaluation.value}
+        if evaluation.loss < state.best - loop.min_improvement:
+            state.best, state.without_improvement = evaluation.loss, 0
+        else:
+            state.without_improvement += 1
+            if loop.patience and state.without_improvement >= loop.patience:
+                run.stopped = "converged"
+    point["seconds"] = round(clock.seconds(), 3)
+    run.curve.append(point)
+    if work is not None:
+        append_point(work, point)
+
+
+def _choose_precision(wanted: str, model: nn.Module, task: Task, batch: Batch) -> str:
+    def trial(precision: str) -> None:
+        with precision_context(precision):
+            loss = task.loss(model, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        model.zero_grad(set_to_none=True)
+
+    return choose_precision(wanted, trial)
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

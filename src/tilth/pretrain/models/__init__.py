@@ -1,0 +1,54 @@
+"""Small reference models, one file each, and `build_model`, which makes one from its settings.
+
+gpt     decoder-only Transformer over tokens
+mlp     multi-layer perceptron over pixels
+cnn     small convolutional network over pixels
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tilth.errors import missing_extra
+from tilth.pretrain.settings import GPTSettings, MLPSettings, ModelSettings
+from tilth.settings import BaseSettings
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    raise missing_extra("torch", "train") from None
+
+from tilth.pretrain.models.cnn import CNN
+from tilth.pretrain.models.gpt import GPT
+from tilth.pretrain.models.mlp import MLP
+
+
+class Sizes(BaseSettings):
+    """What the data demands of a model: sizes of its first and last layer."""
+
+    vocabulary: int = Field(default=0, ge=0, description="text: number of tokens")
+    image: tuple[int, int, int] = Field(default=(0, 0, 0), description="channels, height, width")
+    classes: int = Field(default=0, ge=0, description="classification: number of classes")
+
+
+def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Module:
+    """A freshly initialised model; the same seed gives the same weights.
+
+    Torch's global generator is left as it was.
+    """
+    state = torch.random.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        if isinstance(settings, GPTSettings):
+            return GPT(settings, sizes.vocabulary)
+        if isinstance(settings, MLPSettings):
+            return MLP(settings, sizes.image, sizes.classes)
+        return CNN(settings, sizes.image, sizes.classes)
+    finally:
+        torch.random.set_rng_state(state)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers that training can change."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

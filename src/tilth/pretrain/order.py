@@ -1,0 +1,137 @@
+"""Data order as a pure function of (seed, epoch, example id).
+
+Every example gets the sort key hash(seed, epoch, id), so a position in training is an integer and
+nothing else: no sampler state exists that a checkpoint could forget. Two data sets that share
+examples keep those in the same relative order (common random numbers), which is what makes the
+difference between two trainings quiet enough to measure.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tilth.errors import DataError
+
+Ids = npt.NDArray[np.uint64]
+Index = npt.NDArray[np.int64]
+
+_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+def mix(values: Ids) -> Ids:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014), elementwise on uint64 [n]."""
+    mixed = values + np.uint64(_GOLDEN)
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(_FIRST)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(_SECOND)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def key(*parts: int) -> int:
+    """One 64-bit number that depends on all the integers and on their order: `mix`, on ints."""
+    state = 0
+    for part in parts:
+        state = (state ^ part) + _GOLDEN & _MASK
+        state = (state ^ state >> 30) * _FIRST & _MASK
+        state = (state ^ state >> 27) * _SECOND & _MASK
+        state ^= state >> 31
+    return state
+
+
+def hashed(ids: Ids, *parts: int) -> Ids:
+    """hash(parts, id) for each id, uint64 [n]."""
+    return mix(ids ^ np.uint64(key(*parts)))
+
+
+def uniform(ids: Ids, *parts: int) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) for each id, float64 [n]: the top 53 bits of `hashed`."""
+    numbers: npt.NDArray[np.float64] = (hashed(ids, *parts) >> np.uint64(11)).astype(np.float64)
+    return numbers * 2.0**-53
+
+
+class Order:
+    """The endless sequence of examples that a training run sees: epoch after epoch.
+
+    Args:
+        ids: uint64 [n].
+        weights: float32 [n], the expected number of times that an example is seen an epoch: its
+            whole part always, and once more where a hash falls below the fraction.
+        seed: Orders with the same seed are paired.
+
+    Raises:
+        DataError: There is no example, or none is ever seen.
+    """
+
+    def __init__(self, ids: Ids, weights: npt.NDArray[np.float32], seed: int) -> None:
+        if not float(weights.sum(dtype=np.float64)) > 0:
+            raise DataError(
+                "there is nothing to train on: no example is left, or all weights are 0",
+                hint="`tilth show RUN STEP --dropped` says which rules took the samples",
+                code="no-samples",
+            )
+        self._ids = ids
+        self._seed = seed
+        self._weights = None if bool((weights == 1).all()) else weights.astype(np.float64)
+        self._cached: tuple[int, Index] = (-1, np.zeros(0, np.int64))
+        self._starts = [0]
+
+    def epoch(self, epoch: int) -> Index:
+        """The examples of one epoch in order, int64 [length of the epoch]."""
+        if self._cached[0] == epoch:
+            return self._cached[1]
+        index = np.arange(len(self._ids), dtype=np.int64)
+        copy = np.zeros(len(index), np.uint64)
+        if self._weights is not None:
+            index = np.repeat(index, self._times(epoch))
+            first = np.r_[True, index[1:] != index[:-1]] if len(index) else np.zeros(0, bool)
+            run_start = np.maximum.accumulate(np.where(first, np.arange(len(index)), 0))
+            copy = (np.arange(len(index)) - run_start).astype(np.uint64)
+        keys = hashed(mix(self._ids[index]) ^ copy, self._seed, epoch)
+        index = index[np.argsort(keys, kind="stable")]
+        self._cached = (epoch, index)
+        return index
+
+    def length(self, epoch: int) -> int:
+        """Examples in one epoch."""
+        return len(self._ids) if self._weights is None else int(self._times(epoch).sum())
+
+    def start(self, epoch: int) -> int:
+        """Position of the first example of an epoch."""
+        while len(self._starts) <= epoch:
+            self._starts.append(self._starts[-1] + self.length(len(self._starts) - 1))
+        return self._starts[epoch]
+
+    def take(self, position: int, count: int) -> tuple[Index, Index]:
+        """The examples at `position`, `position` + 1, ...
+
+        Returns:
+            index: int64 [count] into the examples.
+            epochs: int64 [count], the epoch that each position lies in.
+        """
+        # Positions only grow within a run, so the search starts at the epoch that was last read.
+        epoch = max(self._cached[0], 0)
+        while epoch > 0 and self.start(epoch) > position:
+            epoch -= 1
+        parts: list[Index] = []
+        epochs: list[Index] = []
+        while count > 0:
+            start, length = self.start(epoch), self.start(epoch + 1) - self.start(epoch)
+            if position < start + length:
+                chosen = self.epoch(epoch)[position - start : position - start + count]
+                parts.append(chosen)
+                epochs.append(np.full(len(chosen), epoch, np.int64))
+                position += len(chosen)
+                count -= len(chosen)
+            epoch += 1
+        return np.concatenate(parts), np.concatenate(epochs)
+
+    def _times(self, epoch: int) -> Index:
+        """How often each example is seen in an epoch, int64 [n]."""
+        assert self._weights is not None
+        whole = np.floor(self._weights)
+        again = uniform(self._ids, self._seed, epoch, 1) < self._weights - whole
+        return whole.astype(np.int64) + again

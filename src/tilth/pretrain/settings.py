@@ -1,0 +1,209 @@
+"""Every setting of training. This module loads no torch: recipes are checked without it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tilth.settings import BaseSettings
+
+TaskName = Literal["text-generation", "image-classification"]
+
+
+class DataSettings(BaseSettings):
+    """Which samples are trained on and measured on, and how they become numbers."""
+
+    sources: tuple[str, ...] = Field(default=(), description="keep only these sources; empty: all")
+    labels: tuple[str, ...] = Field(
+        default=(), description="keep only samples with these labels; empty: all"
+    )
+    train: str = Field(default="train", description="value of `split` that is trained on")
+    validation: str = Field(
+        default="validation", description="value of `split` that decides when to stop"
+    )
+    test: str = Field(
+        default="test", description="value of `split` that is measured once, at the end"
+    )
+    validation_share: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="share of the training samples, chosen by a hash of their id, that is held "
+        "out for validation where the data has no validation split",
+    )
+    vocabulary: int = Field(
+        default=2048, ge=258, le=65_535, description="text: size of the byte-level BPE vocabulary"
+    )
+    image_size: tuple[int, int] | None = Field(
+        default=None,
+        description="images: height and width to resize to; empty: all must agree already",
+    )
+    channels: Literal[1, 3] | None = Field(
+        default=None,
+        description="images: 1 for grey, 3 for colour; empty: what the first image has",
+    )
+
+
+class GPTSettings(BaseSettings):
+    """A decoder-only Transformer over text tokens."""
+
+    kind: Literal["gpt"] = "gpt"
+    layers: int = Field(default=4, ge=1, description="Transformer blocks")
+    width: int = Field(
+        default=128, ge=8, description="size of a token's vector; a multiple of `heads`"
+    )
+    heads: int = Field(default=4, ge=1, description="attention heads a block")
+    context: int = Field(default=128, ge=2, description="tokens that the model sees at once")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of activations dropped in training"
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> GPTSettings:
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} must be a multiple of twice heads ({self.heads}): "
+                "rotary positions turn pairs of numbers within a head"
+            )
+        return self
+
+
+class MLPSettings(BaseSettings):
+    """A multi-layer perceptron over the pixels of an image."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[int, ...] = Field(default=(128,), description="units of each hidden layer")
+    dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="share of activations dropped in training"
+    )
+
+
+class CNNSettings(BaseSettings):
+    """A convolutional network: 3x3 convolutions and 2x2 max pooling, then one hidden layer."""
+
+    kind: Literal["cnn"] = "cnn"
+    channels: tuple[int, ...] = Field(
+        default=(16, 32), min_length=1, description="channels after each convolution"
+    )
+    hidden: int = Field(
+        default=64, ge=1, description="units of the hidden layer before the classes"
+    )
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of activations dropped in training"
+    )
+
+
+ModelSettings = Annotated[GPTSettings | MLPSettings | CNNSettings, Field(discriminator="kind")]
+
+
+class OptimizerSettings(BaseSettings):
+    """How a gradient becomes a change of the weights."""
+
+    kind: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="the update rule")
+    learning_rate: float = Field(default=1e-3, gt=0, description="the peak of the schedule")
+    betas: tuple[float, float] = Field(default=(0.9, 0.99), description="adam, adamw: decay rates")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="sgd: Nesterov momentum; 0: none")
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="decay of matrices and kernels; biases and gains are left alone",
+    )
+    schedule: Literal["constant", "cosine", "cooldown"] = Field(
+        default="constant",
+        description="after the warm-up: constant; cosine to a tenth at the last step; or constant, "
+        "then linear to 0 over the last `cooldown_share` of the steps",
+    )
+    warmup_steps: int = Field(
+        default=0, ge=0, description="steps of linear growth from 0 to the peak"
+    )
+    cooldown_share: float = Field(
+        default=0.2, gt=0, le=1, description="schedule `cooldown`: share of all steps that it takes"
+    )
+    grad_clip: float = Field(
+        default=0.0, ge=0, description="largest L2 norm of the whole gradient; 0: not clipped"
+    )
+
+
+class LoopSettings(BaseSettings):
+    """How long, in what portions, and with what care training goes on."""
+
+    batch_size: int = Field(default=32, ge=1, description="examples an optimizer step")
+    accumulate: int = Field(
+        default=1, ge=1, description="micro-batches that a batch is cut into, to save memory"
+    )
+    max_steps: int | None = Field(default=None, ge=1, description="optimizer steps at most")
+    epochs: float | None = Field(default=None, gt=0, description="passes over the data at most")
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="text: tokens trained on at most"
+    )
+    max_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="stop at the first step after this many seconds; the only limit that makes "
+        "the weights depend on the machine's speed",
+    )
+    eval_every: int = Field(
+        default=0,
+        ge=0,
+        description="steps between validations; 0: a tenth of the run, or of an epoch",
+    )
+    patience: int = Field(
+        default=0, ge=0, description="validations without improvement until converged; 0: never"
+    )
+    min_improvement: float = Field(
+        default=0.0, ge=0, description="fall of the validation loss that counts as an improvement"
+    )
+    checkpoint_every: int = Field(
+        default=0, ge=0, description="steps between checkpoints; 0: about every 20 seconds"
+    )
+    precision: Literal["fp32", "bf16", "auto"] = Field(
+        default="fp32",
+        description="of matrix products; auto: bf16 if the processor has it and three steps of "
+        "this model, timed at the start, say that it is faster",
+    )
+    evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
+
+    @model_validator(mode="after")
+    def _ends(self) -> LoopSettings:
+        limits = (self.max_steps, self.epochs, self.max_tokens, self.max_seconds)
+        if all(limit is None for limit in limits) and not self.patience:
+            raise ValueError(
+                "nothing ends this run: set one of max_steps, epochs, max_tokens, max_seconds, "
+                "patience"
+            )
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})"
+            )
+        return self
+
+
+class Settings(BaseSettings):
+    """Train a model on the data until it has converged or the budget is spent."""
+
+    task: TaskName = Field(default="text-generation", description="what the model learns to do")
+    model: ModelSettings = Field(default=GPTSettings(), description="the network")
+    data: DataSettings = Field(default=DataSettings(), description="what it learns from")
+    optimizer: OptimizerSettings = Field(default=OptimizerSettings(), description="how it learns")
+    loop: LoopSettings = Field(default=LoopSettings(epochs=1), description="how long it learns")
+    initialise: str = Field(
+        default="random", description="`random`, or the folder of a trained model to start from"
+    )
+    seeds: tuple[int, ...] = Field(
+        default=(), description="train once for each, and report the mean; empty: the recipe's seed"
+    )
+    augment: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
+    )
+
+    @model_validator(mode="after")
+    def _model_fits_task(self) -> Settings:
+        text = self.task == "text-generation"
+        if text != (self.model.kind == "gpt"):
+            fitting = "gpt" if text else "mlp or cnn"
+            raise ValueError(f"task {self.task} needs model.kind {fitting}, not {self.model.kind}")
+        if text and self.augment:
+            raise ValueError("text-generation takes no on-the-fly transforms")
+        return self

@@ -1,0 +1,163 @@
+"""A trained model on disk: safetensors weights, with everything readable in JSON beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from tilth.errors import DataError, MissingError
+from tilth.pretrain.checkpoint import write_tensors
+from tilth.pretrain.models import Sizes, build_model
+from tilth.pretrain.settings import ModelSettings
+from tilth.pretrain.tasks import Task, build_task
+from tilth.pretrain.tokenize import Tokenizer, load_tokenizer
+from tilth.store.files import read_json, write_bytes, write_json
+
+WEIGHTS, CONFIG, TOKENIZER, CLASSES = (
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "classes.json",
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model read from its folder.
+
+    Attributes:
+        model: In evaluation mode.
+        task: The task it was trained for, with its normalisation of images.
+        config: task, model (settings), sizes, mean, std.
+        tokenizer: Of text.
+        classes: Of images.
+    """
+
+    model: nn.Module
+    task: Task
+    config: dict[str, Any]
+    tokenizer: Tokenizer | None
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a model took from another: names of its tensors.
+
+    Attributes:
+        taken: Copied.
+        skipped: Present in both, of another shape: left as they were, as `name [2, 3] != [2, 4]`.
+        missing: Of the model, not in the file: left as they were.
+    """
+
+    taken: tuple[str, ...]
+    skipped: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def save_model(
+    folder: Path,
+    model: nn.Module,
+    task: Task,
+    settings: ModelSettings,
+    sizes: Sizes,
+    *,
+    tokenizer: Tokenizer | None = None,
+    classes: Sequence[str] = (),
+) -> None:
+    """Write weights, configuration, and tokenizer or classes. Equal weights give equal bytes.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    config = {
+        "task": task.name,
+        "model": settings.model_dump(mode="json"),
+        "sizes": sizes.model_dump(mode="json"),
+        "mean": list(getattr(task, "mean", ())),
+        "std": list(getattr(task, "std", ())),
+    }
+    write_json(folder / CONFIG, config)
+    if tokenizer is not None:
+        write_bytes(folder / TOKENIZER, tokenizer.to_str().encode())
+    if classes:
+        write_json(folder / CLASSES, list(classes))
+    write_tensors(folder / WEIGHTS, dict(model.state_dict()), {"format": "pt"})
+
+
+def load_model(folder: Path) -> Loaded:
+    """Read a model that `save_model` wrote.
+
+    Raises:
+        MissingError: There is none.
+        DataError: Its files are damaged or do not fit each other.
+    """
+    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
+        raise MissingError(
+            f"there is no trained model here ({CONFIG} and {WEIGHTS})",
+            where=str(folder),
+            hint="name the folder of a finished pretrain step",
+        )
+    try:
+        config: dict[str, Any] = read_json(folder / CONFIG)
+        settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(config["model"])
+        model = build_model(settings, Sizes.model_validate(config["sizes"]), seed=0)
+        model.load_state_dict(_tensors(folder))
+    except (KeyError, ValueError, ValidationError, RuntimeError) as error:
+        raise DataError(f"this model cannot be read: {error}", where=str(folder)) from error
+    model.eval()
+    tokenizer = load_tokenizer(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else None
+    classes = read_json(folder / CLASSES) if (folder / CLASSES).is_file() else []
+    task = build_task(config["task"], mean=config["mean"], std=config["std"])
+    return Loaded(model, task, config, tokenizer, tuple(classes))
+
+
+def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> Taken:
+    """Copy every tensor of equal name and shape from a trained model, and say which.
+
+    Args:
+        model: Keeps its own values for the rest.
+        folder: Of the trained model.
+        skip: Prefixes of names that are not taken, such as `head.`.
+
+    Raises:
+        MissingError: There is no trained model.
+        DataError: It is damaged, or has nothing in common with this one.
+    """
+    if not (folder / WEIGHTS).is_file():
+        raise MissingError(f"there is no {WEIGHTS} to start from", where=str(folder))
+    given = _tensors(folder)
+    taken, skipped, missing = [], [], []
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            source = given.get(name)
+            if source is None or name.startswith(tuple(skip)):
+                missing.append(name)
+            elif source.shape != tensor.shape:
+                skipped.append(f"{name} {list(source.shape)} != {list(tensor.shape)}")
+            else:
+                tensor.copy_(source)
+                taken.append(name)
+    if not taken:
+        raise DataError(
+            "the model to start from has no tensor of a name and shape that this one has",
+            where=str(folder),
+            hint="give both the same `model` settings",
+            code="checkpoint-shape",
+        )
+    return Taken(tuple(taken), tuple(skipped), tuple(missing))
+
+
+def _tensors(folder: Path) -> dict[str, Tensor]:
+    try:
+        return dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{WEIGHTS} cannot be read: {error}", where=str(folder)) from error

@@ -1,0 +1,175 @@
+"""A run as one dictionary: what `report.json` holds and the page is drawn from."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tilth.query.rows import Row, read_columns
+from tilth.query.runs import RunStep, RunView, is_running
+from tilth.query.samples import (
+    PAYLOADS,
+    PLAIN,
+    REASONS,
+    draw_examples,
+    image_uri,
+    payload_excerpt,
+    rows_by_id,
+)
+from tilth.query.text import excerpt
+from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
+from tilth.store import Dataset
+
+_PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
+_STAGES = ("pretrain", "transfer", "value")
+
+
+def report_document(run: RunView) -> dict[str, Any]:
+    """Everything that the report shows, read from the run's folder.
+
+    Examples are at most 5 a rule and 20 a step, errors at most 20 a step; `by_rule` and the
+    counts say of how many.
+
+    Raises:
+        MissingError: The output of a step was removed.
+    """
+    record = run.record
+    status = record["status"]
+    if status == "running" and not is_running(run.folder):
+        status = "interrupted"
+    own = [step for step in run.steps if not step.is_arm]
+    results = {step.stage: step.manifest.get("result") for step in own if step.stage in _STAGES}
+    warnings = _warnings(run)
+    return {
+        "tilth": record["versions"].get("tilth"),
+        "name": record["name"],
+        "about": record["about"],
+        "seed": record["seed"],
+        "limit": record.get("limit"),
+        "started": record["started"],
+        "finished": record["finished"],
+        "seconds": record["seconds"],
+        "status": status,
+        "error": record["error"],
+        "machine": record["machine"],
+        "versions": record["versions"],
+        "recipe_yaml": record["recipe_yaml"],
+        "totals": _totals(run),
+        "steps": [_step(step, warnings.get(step.name, [])) for step in own],
+        "arm_steps": [_counts(step) for step in run.steps if step.is_arm],
+        **{stage: results.get(stage) for stage in _STAGES},
+        "generated": None,
+    }
+
+
+def _totals(run: RunView) -> dict[str, int]:
+    """The books over the whole line: what came in at its start, what is left at its end."""
+    line = run.line()
+    return {
+        "in": sum(step.num_in or 0 for step in line if step.kind == "source"),
+        "kept": (line[-1].kept or 0) if line else 0,
+        "dropped": sum(step.dropped or 0 for step in line),
+        "quarantined": sum(step.quarantined or 0 for step in line),
+    }
+
+
+def _counts(step: RunStep) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "stage": step.stage,
+        "op": step.op,
+        "kind": step.kind,
+        "identity": step.identity,
+        "cached": step.cached,
+        "seconds": step.seconds,
+        "in": step.num_in,
+        "kept": step.kept,
+        "dropped": step.dropped,
+        "quarantined": step.quarantined,
+    }
+
+
+def _step(step: RunStep, warnings: list[str]) -> dict[str, Any]:
+    document = _counts(step) | {
+        "by_rule": [],
+        "sources": {},
+        "examples": [],
+        "errors": [],
+        "figures": {},
+        "warnings": warnings,
+    }
+    if step.sorts:
+        manifest = step.manifest
+        by_rule: dict[str, int] = manifest["by_rule"]
+        dataset = Dataset(step.folder)
+        document |= {
+            "by_rule": [{"rule": rule, "count": count} for rule, count in by_rule.items()],
+            "sources": manifest["sources"],
+            "figures": manifest["figures"],
+            "examples": list(_examples(dataset, by_rule)),
+            "errors": list(_errors(dataset)),
+        }
+        if step.kind == "source":
+            document["license"] = _licenses(dataset)
+    return document
+
+
+def _licenses(dataset: Dataset) -> dict[str, int]:
+    """Kept samples by the licence that they state."""
+    counts: Counter[str] = Counter()
+    for table in read_columns(dataset, "kept", ["license"]):
+        counts.update(name or "not stated" for name in table.column(0).to_pylist())
+    return dict(counts.most_common())
+
+
+def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[dict[str, Any]]:
+    ids = draw_examples(dataset, by_rule, _PER_RULE, _PER_STEP)
+    for row in rows_by_id(dataset, "dropped", ids, [*PLAIN, *PAYLOADS, *REASONS]):
+        yield {
+            "id": row["id"],
+            "uri": row.get("uri"),
+            "rule": row.get(DROP_RULE),
+            "value": row.get(DROP_VALUE),
+            "of": row.get(DROP_OF),
+            **_payload(row),
+        }
+
+
+def _payload(row: Row) -> dict[str, str]:
+    image = row.get("image")
+    if image is not None and row.get("text") is None and (uri := image_uri(image)):
+        return {"image": uri}
+    return {"text": payload_excerpt(row, _EXCERPT)}
+
+
+def _errors(dataset: Dataset) -> Iterator[dict[str, Any]]:
+    left = _MAX_ERRORS
+    for batch in dataset.batches(["uri", ERROR], kind="quarantine", batch_rows=_MAX_ERRORS):
+        for row in batch.to_pylist()[:left]:
+            yield {"uri": row.get("uri"), "error": excerpt(str(row[ERROR]), 300)}
+        left -= batch.num_rows
+        if left <= 0:
+            return
+
+
+def _warnings(run: RunView) -> dict[str, list[str]]:
+    """What each step warned of when it last ran, from the event log."""
+    path = run.folder / "events.jsonl"
+    found: dict[str, list[str]] = {}
+    if not path.is_file():
+        return found
+    with open(path, encoding="utf-8", errors="replace") as log:
+        for line in log:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # a line cut in half by a kill
+            if event.get("event") == "StepStarted":
+                found[event["step"]] = []
+            elif event.get("event") == "Warned":
+                messages = found.setdefault(event["step"], [])
+                if event["message"] not in messages:
+                    messages.append(event["message"])
+    return found

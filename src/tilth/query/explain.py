@@ -1,0 +1,320 @@
+"""What a word of a recipe means: operations, stages, signals, rule sets, starters."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
+
+from tilth.errors import UsageError
+from tilth.recipe.load import parse_recipe, starters
+from tilth.recipe.model import Header
+from tilth.recipe.operations import STAGES, Operation, did_you_mean, operations
+from tilth.settings import BaseSettings
+
+Category = Literal["operations", "starters", "signals", "rules", "runs"]
+CATEGORIES: tuple[Category, ...] = typing.get_args(Category)
+
+_STAGE_WORDS = {
+    "collect": "Bring data in: crawl the web, read public data sets, import annotation batches.",
+    "clean": "Extract, normalize, measure signals, decide rules, redact personal data.",
+    "deduplicate": "Hold out evaluation samples; drop exact and near copies; decontaminate.",
+    "label": "Votes of labelling functions and people, combined with their disagreement.",
+    "augment": "Transforms applied on the fly in training.",
+    "mix": "Weights per source, and how diverse the result is.",
+    "pretrain": "Train a model on the data line's end.",
+    "transfer": "Carry the weights to another task, against training from scratch.",
+    "value": "What each data decision was worth, with an interval.",
+}
+_TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    bytes: "bytes",
+    type(None): "nothing",
+    Any: "any",
+}
+_BOUNDS = {
+    "ge": ">=",
+    "gt": ">",
+    "le": "<=",
+    "lt": "<",
+    "min_length": "at least",
+    "max_length": "at most",
+}
+
+
+@dataclass(frozen=True)
+class SettingInfo:
+    """One setting: name, type, default (None where it must be given), bounds, description."""
+
+    name: str
+    type: str
+    default: str | None
+    bounds: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one word means.
+
+    Attributes:
+        name: The word.
+        what: operation, stage, signal, rule set, starter or recipe.
+        about: One or a few sentences.
+        facts: (label, text), such as stage and kind, or a rule and its reason.
+        settings: Of operations and stages.
+        text: A starter's YAML.
+    """
+
+    name: str
+    what: str
+    about: str
+    facts: tuple[tuple[str, str], ...] = ()
+    settings: tuple[SettingInfo, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a list."""
+
+    name: str
+    group: str
+    about: str
+
+
+def explain(word: str) -> list[Explanation]:
+    """Everything that the word names.
+
+    Raises:
+        UsageError: Nothing; with the closest word.
+    """
+    found = [
+        *_explain_recipe(word),
+        *_explain_operation(word),
+        *_explain_stage(word),
+        *_explain_signal(word),
+        *_explain_rule_set(word),
+        *_explain_starter(word),
+    ]
+    if not found:
+        raise UsageError(
+            f"nothing is called `{word}`",
+            hint=did_you_mean(word, _words()).replace("list operations", "list"),
+            code="unknown-word",
+        )
+    return found
+
+
+def _words() -> list[str]:
+    from tilth.clean.rules import shipped_rule_sets
+    from tilth.clean.signals import SIGNALS
+
+    return list(
+        dict.fromkeys(
+            ["recipe", *STAGES, *operations(), *SIGNALS, *shipped_rule_sets(), *starters()]
+        )
+    )
+
+
+def _explain_recipe(word: str) -> Iterator[Explanation]:
+    if word == "recipe":
+        line = " -> ".join(STAGES)
+        yield Explanation(
+            word, "recipe", _document(Header), (("the line", line),), settings_of(Header)
+        )
+
+
+def _explain_operation(word: str) -> Iterator[Explanation]:
+    op = operations().get(word)
+    if op is not None:
+        settings = op.settings
+        facts = (("stage", op.stage), ("kind", op.kind), ("written as", _written(op)))
+        yield Explanation(word, "operation", _document(settings), facts, settings_of(settings))
+
+
+def _written(op: Operation) -> str:
+    if op.stage == "collect":
+        return f"collect: {{my-source: {{{op.name}: {{…}}}}}}"
+    return f"{op.stage}: {{…}}" if op.name == op.stage else f"{op.stage}: [{{{op.name}: {{…}}}}]"
+
+
+def _explain_stage(word: str) -> Iterator[Explanation]:
+    if word in STAGES and word not in operations():
+        ops = [op for op in operations().values() if op.stage == word]
+        facts = tuple((op.name, about_operation(op)) for op in ops)
+        yield Explanation(word, "stage", _STAGE_WORDS[word], facts)
+
+
+def _explain_signal(word: str) -> Iterator[Explanation]:
+    from tilth.clean.signals import SIGNALS
+
+    if word in SIGNALS:
+        signal = SIGNALS[word]
+        facts = (("type", _arrow_name(signal.type)), ("column", f"signal.{word}"))
+        yield Explanation(word, "signal", signal.about, facts)
+
+
+def _arrow_name(kind: Any) -> str:
+    """An Arrow type in the words of settings."""
+    names = {"int64": "whole number", "double": "number", "string": "text", "bool": "true or false"}
+    return names.get(str(kind), str(kind))
+
+
+def _explain_rule_set(word: str) -> Iterator[Explanation]:
+    from tilth.clean.rules import load_rule_set, shipped_rule_sets
+
+    if word in shipped_rule_sets():
+        rules = load_rule_set(word)
+        facts = tuple((rule.keep, rule.because) for rule in rules.rules)
+        yield Explanation(word, "rule set", rules.about, (("source", rules.source), *facts))
+
+
+def _explain_starter(word: str) -> Iterator[Explanation]:
+    text = starters().get(word)
+    if text is not None:
+        recipe = parse_recipe(text, f"{word} (starter)")
+        facts = (("copy it out", f"tilth init {word}"), ("run it", f"tilth run {word}"))
+        yield Explanation(word, "starter", recipe.header.about, facts, (), text)
+
+
+def about_operation(op: Operation) -> str:
+    """The first line of what an operation says of itself, or what it lacks to say it."""
+    try:
+        return _document(op.settings).partition("\n")[0]
+    except ImportError as error:
+        return f"(cannot be loaded: {error})"
+
+
+def _document(cls: type[BaseSettings]) -> str:
+    return inspect.cleandoc(cls.__doc__ or "")
+
+
+def settings_of(cls: type[BaseSettings], prefix: str = "") -> tuple[SettingInfo, ...]:
+    """The settings of a class, those of nested blocks under dotted names."""
+    found: list[SettingInfo] = []
+    for name, field in cls.model_fields.items():
+        found.append(
+            SettingInfo(
+                prefix + name,
+                type_name(field.annotation),
+                None if field.is_required() else _default(field),
+                _bounds(field),
+                field.description or "",
+            )
+        )
+        blocks = _blocks(field.annotation)
+        inner = [settings_of(block, f"{prefix}{name}.") for block in blocks]
+        found += inner[0] if len(inner) == 1 else _alternatives(blocks, inner, f"{prefix}{name}.")
+    return tuple(found)
+
+
+def _alternatives(
+    blocks: Sequence[type[BaseSettings]], inner: Sequence[tuple[SettingInfo, ...]], prefix: str
+) -> list[SettingInfo]:
+    """The settings of blocks of which one is written, each said of its `kind`."""
+    kinds = [str(block.model_fields["kind"].default) for block in blocks]
+    found: list[SettingInfo] = []
+    if kinds:
+        found.append(SettingInfo(f"{prefix}kind", " | ".join(kinds), None, "", "which of these"))
+    for kind, settings in zip(kinds, inner, strict=True):
+        found += [
+            replace(info, description=f"{kind}: {info.description}")
+            for info in settings
+            if info.name != f"{prefix}kind"
+        ]
+    return found
+
+
+def _blocks(annotation: Any) -> Sequence[type[BaseSettings]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseSettings):
+        return [annotation]
+    parts = [part for part in typing.get_args(annotation) if part is not Ellipsis]
+    return [block for part in parts for block in _blocks(part)]
+
+
+def type_name(annotation: Any) -> str:
+    """A type as a newcomer reads it: `list of text`, `a | b`, `number or nothing`."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return type_name(parts[0])
+    if origin is Literal:
+        return " | ".join(str(part) for part in parts)
+    if origin in (typing.Union, types.UnionType):
+        named = [type_name(part) for part in parts if part is not type(None)]
+        return " or ".join(dict.fromkeys(named)) + (" or nothing" if type(None) in parts else "")
+    if origin in (tuple, list, set, frozenset):
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            return f"list of {type_name(parts[0])}"
+        return f"[{', '.join(type_name(part) for part in parts)}]"
+    if origin is not None and parts:
+        return f"mapping of {type_name(parts[0])} to {type_name(parts[-1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseSettings):
+        return "block"
+    return _TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseSettings):
+        return "see below"
+    if value is None:
+        return "nothing"
+    if isinstance(value, tuple | list | dict):
+        return _plain(value)
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_plain(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_plain(item) for item in value) + "]"
+    return str(value)
+
+
+def _bounds(field: FieldInfo) -> str:
+    parts = [
+        f"{sign} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, sign in _BOUNDS.items()
+        if getattr(bound, name, None) is not None
+    ]
+    return ", ".join(parts)
+
+
+def list_entries(category: Category, runs: str = "runs") -> list[Entry]:
+    """What there is of a category, a line each."""
+    if category == "operations":
+        return [
+            Entry(op.name, op.stage, about_operation(op))
+            for op in sorted(operations().values(), key=lambda op: STAGES.index(op.stage))
+        ]
+    if category == "starters":
+        return [
+            Entry(name, "starter", parse_recipe(text, name).header.about)
+            for name, text in starters().items()
+        ]
+    if category == "signals":
+        from tilth.clean.signals import SIGNALS
+
+        return [
+            Entry(name, _arrow_name(signal.type), signal.about) for name, signal in SIGNALS.items()
+        ]
+    if category == "rules":
+        from tilth.clean.rules import load_rule_set, shipped_rule_sets
+
+        sets = [(name, load_rule_set(name)) for name in shipped_rule_sets()]
+        return [Entry(name, f"{len(found.rules)} rules", found.about) for name, found in sets]
+    from tilth.query.runs import list_runs, run_status
+
+    statuses = [run_status(run) for run in list_runs(runs)]
+    return [Entry(s.name, s.status, f"{s.started}  {s.about}".rstrip()) for s in statuses]

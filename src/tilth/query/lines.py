@@ -1,0 +1,153 @@
+"""The events of a run as plain lines: at a step's start and end, and every 30 s between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from tilth.engine.events import Event, StepFinished, StepProgress, StepStarted, Warned
+
+EVERY_S = 30.0
+
+
+@dataclass
+class Pace:
+    """How far the step that runs is, and how fast it goes.
+
+    Attributes:
+        done, total: Units of the step; total None where unknown.
+        first: `done` at the first report, which an earlier run may have left there.
+        num_in, num_kept: Records so far.
+        note: What the step says of itself.
+    """
+
+    step: str
+    start: float
+    done: float = 0.0
+    total: float | None = None
+    first: float | None = None
+    first_at: float = 0.0
+    num_in: int = 0
+    num_kept: int = 0
+    note: str = ""
+
+    def update(self, event: StepProgress, now: float) -> None:
+        """Take in a progress event. Phases of one step count anew."""
+        if self.first is None or event.done < self.done or event.total != self.total:
+            self.first, self.first_at = event.done, now
+        self.done, self.total, self.note = event.done, event.total, event.note
+        self.num_in, self.num_kept = event.num_in, event.num_kept
+
+    def rate(self, now: float) -> float | None:
+        """Units a second since this process began on the step."""
+        if self.first is None or now - self.first_at < 0.5 or self.done <= self.first:
+            return None
+        return (self.done - self.first) / (now - self.first_at)
+
+    def left_s(self, now: float) -> float | None:
+        """Seconds left at this rate."""
+        rate = self.rate(now)
+        if rate is None or self.total is None:
+            return None
+        return max(0.0, self.total - self.done) / rate
+
+    def facts(self, now: float) -> list[str]:
+        """What there is to say, the most telling first."""
+        facts = []
+        if self.total:
+            facts.append(f"{self.done:,.0f} of {self.total:,.0f} ({self.done / self.total:.0%})")
+        elif self.done:
+            facts.append(f"{self.done:,.0f}")
+        if (left := self.left_s(now)) is not None:
+            facts.append(f"{spell_seconds(left)} left")
+        if (rate := self.rate(now)) is not None:
+            facts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s")
+        if self.num_in:
+            facts.append(f"{self.num_kept / self.num_in:.0%} kept")
+        if self.note:
+            facts.append(self.note)
+        return facts
+
+
+def spell_seconds(seconds: float) -> str:
+    """0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def finished_line(event: StepFinished) -> str:
+    """How a step ended, with its books."""
+    if event.result or not event.num_in:
+        books = "done"
+    else:
+        books = (
+            f"{event.num_in:,} in = {event.num_kept:,} kept + {event.num_dropped:,} dropped"
+            f" + {event.num_quarantined:,} quarantined"
+        )
+    time_taken = "cached" if event.cached else spell_seconds(event.seconds)
+    return f"{event.step}: {books}, {time_taken}"
+
+
+class PlainLines:
+    """A listener that writes lines; use it as a context manager.
+
+    Args:
+        write: Takes one line without its end.
+        every_s: Seconds between lines of a step that runs.
+    """
+
+    def __init__(self, write: Callable[[str], None], every_s: float = EVERY_S) -> None:
+        self._write = write
+        self._every_s = every_s
+        self._pace: Pace | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> PlainLines:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event; called from any thread."""
+        with self._lock:
+            match event:
+                case StepStarted():
+                    self._pace = Pace(event.step, time.monotonic())
+                    self._write(f"{event.step}: started ({event.why or 'goes on'})")
+                case StepProgress() if self._pace and self._pace.step == event.step:
+                    self._pace.update(event, time.monotonic())
+                case StepFinished():
+                    self._pace = None
+                    self._write(finished_line(event))
+                case Warned():
+                    self._write(f"{event.step}: warning: {event.message}")
+                case _:
+                    pass
+
+    def _tick(self) -> None:
+        while not self._stop.wait(self._every_s):
+            with self._lock:
+                if self._pace is not None:
+                    now = time.monotonic()
+                    facts = self._pace.facts(now) or ["running"]
+                    elapsed = spell_seconds(now - self._pace.start)
+                    self._write(f"{self._pace.step}: {', '.join(facts)} (after {elapsed})")

@@ -1,0 +1,139 @@
+"""What a recipe will run, what is done already, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tilth.engine.run import StepState, step_states
+from tilth.query.runs import match_step
+from tilth.recipe.model import Recipe
+from tilth.recipe.plan import Plan, build_plan
+
+
+@dataclass(frozen=True)
+class PlannedView:
+    """One step of a plan.
+
+    Attributes:
+        cached: Whether its output is there.
+        why: Why it will run; "unchanged" where it is cached.
+        committed: Parts of it (shards, cells) that are there from a run that was stopped.
+    """
+
+    name: str
+    stage: str
+    op: str
+    kind: str
+    identity: str
+    inputs: tuple[str, ...]
+    cached: bool
+    why: str
+    committed: int
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan against what its run's folder holds.
+
+    Attributes:
+        name: Name of the run.
+        folder: Its folder, there or not.
+        limit: Samples read of each source at most.
+        only: The step that the plan ends with, if not all.
+        steps: In the order in which they run.
+        plan: The plan itself.
+    """
+
+    name: str
+    folder: str
+    limit: int | None
+    only: str | None
+    steps: tuple[PlannedView, ...]
+    plan: Plan = field(repr=False)
+
+    @property
+    def to_run(self) -> list[PlannedView]:
+        """The steps that will run."""
+        return [step for step in self.steps if not step.cached]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name}: {len(self.steps)} steps, {len(self.steps) - len(self.to_run)} cached, "
+            f"{len(self.to_run)} to run"
+        ]
+        width = max((len(step.name) for step in self.steps), default=0)
+        lines += [
+            f"  {step.name:<{width}}  {'cached' if step.cached else 'run   '}  {step.why}".rstrip()
+            for step in self.steps
+        ]
+        return "\n".join(lines)
+
+
+def renamed(recipe: Recipe, name: str | None) -> Recipe:
+    """The recipe under another run name; no output depends on it.
+
+    Raises:
+        UsageError: It is not a name that a folder can have.
+    """
+    if name is None or name == recipe.name:
+        return recipe
+    from pydantic import ValidationError
+
+    from tilth.errors import UsageError
+
+    try:
+        header = type(recipe.header).model_validate({**recipe.header.model_dump(), "name": name})
+    except ValidationError:
+        raise UsageError(
+            f"`{name}` cannot name a run",
+            hint="letters, digits, `.`, `_` and `-`, at most 64, a letter or digit first",
+        ) from None
+    return replace(recipe, header=header)
+
+
+def plan_recipe(
+    recipe: Recipe,
+    *,
+    runs: str | Path = "runs",
+    limit: int | None = None,
+    only: str | None = None,
+) -> PlanView:
+    """Work out what a recipe will run; reads no data.
+
+    Args:
+        recipe: The recipe.
+        runs: The folder that holds runs.
+        limit: Samples to read of each source at most.
+        only: A step to end with, or an unambiguous end of its name.
+
+    Raises:
+        MissingError: A source is not there.
+        UsageError: There is no step `only`.
+    """
+    plan = build_plan(recipe, limit=limit)
+    folder = Path(runs) / recipe.name
+    states: Sequence[StepState] = step_states(plan, folder)
+    if only is not None:
+        only = match_step(only, [step.name for step in plan.steps])
+        needed = {step.name for step in plan.needed_for(only)}
+        states = [state for state in states if state.step.name in needed]
+    return PlanView(
+        recipe.name, str(folder), limit, only, tuple(_view(state) for state in states), plan
+    )
+
+
+def _view(state: StepState) -> PlannedView:
+    step = state.step
+    return PlannedView(
+        step.name,
+        step.operation.stage,
+        step.operation.name,
+        step.operation.kind,
+        step.identity,
+        tuple(name for _, name in step.inputs),
+        state.cached,
+        state.why,
+        state.committed_shards,
+    )

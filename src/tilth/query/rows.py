@@ -1,0 +1,138 @@
+"""Find rows in Parquet shards: read the key column, then only the row groups that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tilth.store import Dataset
+
+KINDS = ("kept", "dropped", "quarantine")
+Row = dict[str, Any]
+Match = Callable[[pa.ChunkedArray], pa.ChunkedArray]
+
+# Opening a shard is mostly waiting for the disk; Arrow lets go of the interpreter meanwhile.
+_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row and where it stands."""
+
+    kind: str
+    shard: str
+    index: int
+    row: Row
+
+
+def equals(value: str) -> Match:
+    """Matches one value."""
+    return lambda column: pc.equal(column, value)
+
+
+def among(values: Iterable[str]) -> Match:
+    """Matches any of the values."""
+    wanted = pa.array(sorted(set(values)), pa.string())
+    return lambda column: pc.is_in(column, value_set=wanted)
+
+
+def starts_with(prefix: str) -> Match:
+    """Matches what begins so."""
+    return lambda column: pc.starts_with(column, prefix)
+
+
+def contains(text: str) -> Match:
+    """Matches what holds the text."""
+    return lambda column: pc.match_substring(column, text)
+
+
+def find_rows(
+    dataset: Dataset,
+    column: str,
+    match: Match,
+    *,
+    kinds: Sequence[str] = KINDS,
+    columns: Sequence[str] | None = None,
+    shards: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> list[Found]:
+    """Rows whose column matches, in the order of the data.
+
+    Args:
+        dataset: Where to look.
+        column: The key column; shards without it have no match.
+        match: Which values.
+        kinds: kept, dropped, quarantine.
+        columns: What to read of the rows that match; all if None.
+        shards: Names of the shards to look into; all if None.
+        limit: Rows at most.
+    """
+    paths = [
+        (kind, path)
+        for kind in kinds
+        for path in dataset.shards(kind)
+        if shards is None or path.stem in shards
+    ]
+    found: list[Found] = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for (kind, path), indices in zip(
+            paths, pool.map(lambda item: _matches(item[1], column, match), paths), strict=True
+        ):
+            wanted = indices if limit is None else indices[: limit - len(found)]
+            rows = take_rows(path, wanted, columns)
+            found += [Found(kind, path.stem, i, row) for i, row in zip(wanted, rows, strict=True)]
+            if limit is not None and len(found) >= limit:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
+    return found
+
+
+def _matches(path: Path, column: str, match: Match) -> list[int]:
+    with pq.ParquetFile(path) as file:
+        if column not in file.schema_arrow.names:
+            return []
+        hits = match(file.read([column]).column(0))
+        indices: list[int] = np.flatnonzero(np.asarray(pc.fill_null(hits, False))).tolist()
+        return indices
+
+
+def take_rows(
+    path: Path, indices: Sequence[int], columns: Sequence[str] | None = None
+) -> list[Row]:
+    """The rows at these positions of a shard; columns that it lacks are left out."""
+    if not indices:
+        return []
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        read = [n for n in columns if n in names] if columns is not None else names
+        sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        groups = np.searchsorted(starts, np.asarray(indices), side="right") - 1
+        rows: list[Row] = []
+        for group in dict.fromkeys(groups.tolist()):
+            table = file.read_row_group(group, columns=read)
+            inside = [
+                i - int(starts[group]) for i, g in zip(indices, groups, strict=True) if g == group
+            ]
+            rows += table.take(pa.array(inside, pa.int64())).to_pylist()
+        return rows
+
+
+def read_columns(dataset: Dataset, kind: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of every shard of a kind, one table a shard; absent columns are null."""
+    for path in dataset.shards(kind):
+        with pq.ParquetFile(path) as file:
+            present = [n for n in columns if n in file.schema_arrow.names]
+            table = file.read(present)
+        for name in columns:
+            if name not in present:
+                table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+        yield table.select(list(columns))

@@ -1,0 +1,357 @@
+"""Find a run and say how it stands: its steps, its books, what is left, what went wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tilth.errors import DataError, MissingError, TilthError, UsageError
+from tilth.recipe.operations import did_you_mean
+
+RECORD = "run.json"
+REPORT = "report.html"
+SORTING_KINDS = ("source", "map", "shuffle")
+_ARM_PREFIX = "value."
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """One step of a run as its record has it.
+
+    Attributes:
+        name, stage, op, kind: As in the recipe.
+        identity: Content address of its output.
+        folder: Where its data set stands.
+        inputs: Names of the steps before it.
+        cached: Whether the run found it done.
+        why: Why it ran.
+        seconds: What it took when it was made.
+        num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
+        settings: Its settings as plain values.
+    """
+
+    name: str
+    stage: str
+    op: str
+    kind: str
+    identity: str
+    folder: Path
+    inputs: tuple[str, ...]
+    cached: bool
+    why: str
+    seconds: float
+    num_in: int | None
+    kept: int | None
+    dropped: int | None
+    quarantined: int | None
+    settings: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def sorts(self) -> bool:
+        """Whether it is a step of the data line, with samples and books."""
+        return self.kind in SORTING_KINDS
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether only an arm of the value stage needs it."""
+        return self.name.startswith(_ARM_PREFIX) and "/" in self.name
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of its output.
+
+        Raises:
+            MissingError: Its output was removed.
+        """
+        path = self.folder / "manifest.json"
+        if not path.is_file():
+            raise MissingError(
+                f"the output of `{self.name}` is not there any more",
+                where=str(self.folder),
+                hint="run the recipe again",
+            )
+        manifest: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+        return manifest
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One invocation of a run: the last one, or an entry of its history.
+
+    Attributes:
+        folder: The run's folder.
+        record: `run.json`, or the entry of `history/`.
+        entry: Number of the history entry; None for the last invocation.
+    """
+
+    folder: Path
+    record: Mapping[str, Any] = field(repr=False)
+    entry: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As `tilth show` and the like take it."""
+        return self.folder.name + (f"@{self.entry}" if self.entry is not None else "")
+
+    @cached_property
+    def steps(self) -> tuple[RunStep, ...]:
+        """The finished steps, in order."""
+        return tuple(_step(self.folder, raw) for raw in self.record["steps"])
+
+    def line(self) -> list[RunStep]:
+        """The steps of the data line that sort samples, those of arms aside."""
+        return [step for step in self.steps if step.sorts and not step.is_arm]
+
+    def end_of_line(self) -> RunStep:
+        """The step whose samples are trained on.
+
+        Raises:
+            MissingError: No step is finished.
+        """
+        line = self.line()
+        if not line:
+            raise MissingError(
+                "the run has no finished step",
+                where=str(self.folder),
+                hint="run the recipe again; it goes on where it stopped",
+            )
+        return line[-1]
+
+    def step(self, name: str) -> RunStep:
+        """The step of that name; `rules` stands for `clean.rules` where that is clear.
+
+        Raises:
+            UsageError: There is no such step, or several.
+        """
+        names = [step.name for step in self.steps]
+        return self.steps[names.index(match_step(name, names, self._unreached()))]
+
+    def _unreached(self) -> list[str]:
+        return [step["name"] for step in self.record.get("unreached", [])]
+
+
+def match_step(name: str, names: Sequence[str], unreached: Sequence[str] = ()) -> str:
+    """The one of `names` that a user means by `name`: it, or the only one that ends so.
+
+    Raises:
+        UsageError: None, or several, of the names fit.
+    """
+    if name in names:
+        return name
+    own = [n for n in names if not n.startswith(_ARM_PREFIX)]
+    for choices in (own, list(names)):
+        fitting = [n for n in choices if n.endswith((f".{name}", f"/{name}"))]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise UsageError(
+                f"`{name}` is the end of several steps",
+                hint="name one of " + ", ".join(f"`{n}`" for n in fitting),
+                code="ambiguous-step",
+            )
+    if any(n == name or n.endswith(f".{name}") for n in unreached):
+        raise MissingError(
+            f"`{name}` was not reached in this run",
+            hint="run the recipe again; `tilth status` says where it stopped",
+            code="not-reached",
+        )
+    raise UsageError(
+        f"there is no step `{name}` in this run",
+        hint=did_you_mean(name, own) if own else "no step is finished yet",
+        code="unknown-step",
+    )
+
+
+def _step(folder: Path, raw: Mapping[str, Any]) -> RunStep:
+    counts = raw.get("counts") or {}
+    return RunStep(
+        raw["name"],
+        raw["stage"],
+        raw["op"],
+        raw["kind"],
+        raw["identity"],
+        folder / "data" / raw["folder"],
+        tuple(raw["inputs"]),
+        raw["cached"],
+        raw["why"],
+        raw["seconds"],
+        counts.get("in"),
+        counts.get("kept"),
+        counts.get("dropped"),
+        counts.get("quarantined"),
+        raw["parts"].get("settings", {}),
+    )
+
+
+def open_run(which: str | Path, runs: str | Path = "runs") -> RunView:
+    """Find a run.
+
+    Args:
+        which: Its name, the path of its folder, or either with `@N` for entry N of its history.
+        runs: The folder that holds runs.
+
+    Raises:
+        MissingError: There is none, with the closest name.
+        DataError: Its record cannot be read.
+    """
+    text = str(which).rstrip("/")
+    folder, entry = _folder(text, Path(runs)), None
+    if folder is None and "@" in text:
+        base, _, number = text.rpartition("@")
+        if number.isdigit():
+            folder, entry = _folder(base, Path(runs)), int(number)
+    if folder is None:
+        raise _not_found(text, Path(runs))
+    path = folder / RECORD
+    if entry is not None:
+        path = folder / "history" / f"{entry:04d}.json"
+        if not path.is_file():
+            count = len(list((folder / "history").glob("*.json")))
+            known = f"it has {folder.name}@1 to {folder.name}@{count}" if count else "it has none"
+            raise MissingError(f"the history of `{folder.name}` has no entry {entry}", hint=known)
+    return RunView(folder, _read_record(path), entry)
+
+
+def _folder(text: str, runs: Path) -> Path | None:
+    places = [runs / text, Path(text)] if text else []
+    return next((place for place in places if (place / RECORD).is_file()), None)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+        if not isinstance(record["steps"], list):
+            raise TypeError("steps is not a list")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"the run's record cannot be read: {error}",
+            where=str(path),
+            hint="run the recipe again; finished steps are kept",
+            code="bad-record",
+        ) from None
+    return record
+
+
+def _not_found(text: str, runs: Path) -> MissingError:
+    names = [run.folder.name for run in list_runs(runs)]
+    hint = (
+        did_you_mean(text, names) if names else f"there is no run in {runs}; `tilth run` makes one"
+    )
+    if "list operations" in hint:
+        hint = "`tilth list runs` lists all"
+    return MissingError(f"there is no run `{text}`", where=str(runs), hint=hint, code="no-run")
+
+
+def list_runs(runs: str | Path = "runs") -> list[RunView]:
+    """All runs of a folder, by name; those whose record cannot be read are left out."""
+    found = []
+    folder = Path(runs)
+    for path in sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []:
+        try:
+            found.append(RunView(path.parent, _read_record(path)))
+        except DataError:
+            continue
+    return found
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a live process holds the run's lock."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@dataclass(frozen=True)
+class Left:
+    """A step that is not done yet."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How a run stands.
+
+    Attributes:
+        status: done, failed, stopped, running, or "interrupted": it was killed.
+        left: Steps that are not done; None where that cannot be said (`left_unknown` says why).
+        history: Number of earlier invocations.
+    """
+
+    name: str
+    folder: str
+    about: str
+    status: str
+    started: str
+    finished: str | None
+    seconds: float | None
+    limit: int | None
+    error: str | None
+    quarantined: int
+    steps: tuple[RunStep, ...]
+    left: tuple[Left, ...] | None
+    left_unknown: str
+    history: int
+    report: str | None
+
+
+def run_status(run: RunView) -> RunStatus:
+    """How the run stands now."""
+    status = str(run.record["status"])
+    if status == "running" and run.entry is None and not is_running(run.folder):
+        status = "interrupted"
+    left: tuple[Left, ...] | None = ()
+    unknown = ""
+    if status != "done" and run.entry is None:
+        try:
+            left = _left(run)
+        except TilthError as error:
+            left, unknown = None, error.what
+    report = run.folder / REPORT
+    return RunStatus(
+        run.name,
+        str(run.folder),
+        str(run.record.get("about", "")),
+        status,
+        str(run.record["started"]),
+        run.record["finished"],
+        run.record["seconds"],
+        run.record.get("limit"),
+        run.record["error"],
+        sum(step.quarantined or 0 for step in run.steps),
+        run.steps,
+        left,
+        unknown,
+        len(list((run.folder / "history").glob("*.json"))),
+        str(report) if report.is_file() and run.entry is None else None,
+    )
+
+
+def _left(run: RunView) -> tuple[Left, ...]:
+    """The steps that the recorded recipe would still run."""
+    from tilth.engine.run import step_states
+    from tilth.recipe.load import parse_recipe
+    from tilth.recipe.plan import build_plan
+
+    recipe = parse_recipe(run.record["recipe_yaml"], f"{run.folder.name}/recipe.yaml")
+    plan = build_plan(recipe, limit=run.record.get("limit"))
+    return tuple(
+        Left(state.step.name, state.why)
+        for state in step_states(plan, run.folder)
+        if not state.cached
+    )

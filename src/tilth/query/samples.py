@@ -1,0 +1,283 @@
+"""Show samples of a step: what it kept, what it dropped and by which number, what failed."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow.compute as pc
+
+from tilth.errors import UsageError
+from tilth.query.rows import Row, among, find_rows, read_columns, take_rows
+from tilth.query.runs import RunStep, RunView
+from tilth.query.text import excerpt, markup_excerpt
+from tilth.recipe.operations import did_you_mean
+from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
+from tilth.store import Dataset
+
+Kind = Literal["kept", "dropped", "quarantine"]
+
+# What a row shows of itself; a page's bytes only where it has no text yet.
+PLAIN = ["id", "uri", "source", "split", "label", "target"]
+PAYLOADS = ["text", "html", "image", "audio"]
+REASONS = [DROP_RULE, DROP_VALUE, DROP_OF, ERROR]
+_THUMBNAIL_PX = 96
+_MAX_IMAGE_CHARS = 60_000
+
+
+@dataclass(frozen=True)
+class Original:
+    """The sample that stayed in place of a duplicate."""
+
+    id: str
+    uri: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One sample, short enough to look at.
+
+    Attributes:
+        excerpt: Opening of the text, or what the payload is.
+        rule, value: Of a dropped sample: the rule and the number that decided.
+        of: Of a dropped duplicate: the sample kept instead.
+        error: Of a quarantined sample.
+    """
+
+    id: str
+    uri: str
+    source: str
+    split: str | None
+    label: str | None
+    excerpt: str
+    rule: str | None
+    value: str | None
+    of: Original | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Some samples of a step; `total` says of how many."""
+
+    run: str
+    step: str
+    kind: Kind
+    rule: str | None
+    total: int
+    offset: int
+    rows: tuple[SampleRow, ...]
+
+    @property
+    def of_how_many(self) -> str:
+        """`20 of 1,204 shown`."""
+        return f"{len(self.rows):,} of {self.total:,} shown"
+
+
+def show_samples(
+    run: RunView,
+    step: str,
+    kind: Kind = "kept",
+    *,
+    rule: str | None = None,
+    n: int = 20,
+    offset: int = 0,
+) -> Shown:
+    """Samples of a step in the order of the data.
+
+    Args:
+        run: The run.
+        step: The step, or an unambiguous end of its name.
+        kind: kept, dropped or quarantine.
+        rule: Only what this rule dropped; a part of it is enough where it is clear.
+        n: Rows at most.
+        offset: Rows to pass over first.
+
+    Raises:
+        UsageError: There is no such step or rule, or the step has no samples.
+        MissingError: Its output is not there.
+    """
+    where = sorting_step(run, step)
+    if n < 0 or offset < 0:
+        raise UsageError("a number of rows is not below 0")
+    dataset = Dataset(where.folder)
+    if rule is not None:
+        kind = "dropped"
+        rule = match_rule(rule, dataset.manifest["by_rule"], where.name)
+    names = [*PLAIN, *PAYLOADS, *REASONS]
+    if rule is None:
+        total = sum(shard[kind] for shard in dataset.manifest["shards"])
+        rows = list(_slice(dataset, kind, names, offset, n))
+    else:
+        total = int(dataset.manifest["by_rule"][rule])
+        found = find_rows(
+            dataset,
+            DROP_RULE,
+            among([rule]),
+            kinds=["dropped"],
+            columns=names,
+            limit=offset + n,
+        )
+        rows = [item.row for item in found[offset:]]
+    originals = find_originals(run, where, [row.get(DROP_OF) for row in rows])
+    return Shown(
+        run.name,
+        where.name,
+        kind,
+        rule,
+        total,
+        offset,
+        tuple(sample_row(row, originals) for row in rows),
+    )
+
+
+def sorting_step(run: RunView, name: str) -> RunStep:
+    """The step of that name, which must hold samples.
+
+    Raises:
+        UsageError: It is a training step, or there is none.
+    """
+    step = run.step(name)
+    if not step.sorts:
+        raise UsageError(
+            f"`{step.name}` holds results, not samples",
+            hint=f"tilth report {run.name}",
+            code="no-samples",
+        )
+    return step
+
+
+def match_rule(rule: str, rules: Mapping[str, int], step: str) -> str:
+    """The one rule of a step that a user means.
+
+    Raises:
+        UsageError: None or several fit.
+    """
+    if rule in rules:
+        return rule
+    fitting = [name for name in rules if rule in name]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        hint = "name one of " + ", ".join(f"`{name}`" for name in fitting[:8])
+        raise UsageError(f"`{rule}` is part of several rules", where=step, hint=hint)
+    hint = did_you_mean(rule, list(rules)) if rules else "it dropped nothing"
+    if "list operations" in hint:
+        hint = f"`tilth status` lists what it dropped; its rules begin with `{next(iter(rules))}`"
+    raise UsageError(f"no rule `{rule}` dropped a sample", where=step, hint=hint)
+
+
+def _slice(dataset: Dataset, kind: str, names: Sequence[str], offset: int, n: int) -> Iterable[Row]:
+    """Rows [offset, offset + n), opening only the shards that hold them."""
+    for shard in dataset.manifest["shards"]:
+        if n <= 0:
+            return
+        size = shard[kind]
+        if offset >= size:
+            offset -= size
+            continue
+        stop = min(size, offset + n)
+        path = dataset.path / kind / f"{shard['name']}.parquet"
+        yield from take_rows(path, range(offset, stop), names)
+        n -= stop - offset
+        offset = 0
+
+
+def find_originals(run: RunView, step: RunStep, ids: Iterable[str | None]) -> dict[str, Original]:
+    """The samples that stayed instead of duplicates, by id; sought in the step, then before it."""
+    left = {name for name in ids if name}
+    found: dict[str, Original] = {}
+    line = run.line()
+    position = next((i for i, s in enumerate(line) if s.name == step.name), len(line))
+    for where in [step, *reversed(line[:position])]:
+        if not left:
+            break
+        if not (where.folder / "manifest.json").is_file():
+            continue
+        columns = ["id", "uri", *PAYLOADS]
+        for item in find_rows(Dataset(where.folder), "id", among(left), columns=columns):
+            row = item.row
+            found[row["id"]] = Original(row["id"], str(row.get("uri")), payload_excerpt(row, 200))
+        left -= set(found)
+    return found
+
+
+def sample_row(row: Row, originals: Mapping[str, Original], limit: int = 600) -> SampleRow:
+    """A row of a shard as it is shown."""
+    of = row.get(DROP_OF)
+    return SampleRow(
+        id=row["id"],
+        uri=excerpt(str(row.get("uri")), 300),
+        source=str(row.get("source")),
+        split=row.get("split"),
+        label=row.get("label"),
+        excerpt=payload_excerpt(row, limit),
+        rule=row.get(DROP_RULE),
+        value=row.get(DROP_VALUE),
+        of=originals.get(of, Original(of, "", "")) if of else None,
+        error=row.get(ERROR),
+    )
+
+
+def payload_excerpt(row: Row, limit: int) -> str:
+    """What the sample says, or what it is where it says nothing."""
+    if row.get("text") is not None:
+        return excerpt(row["text"], limit)
+    if row.get("html") is not None:
+        return markup_excerpt(row["html"], limit)
+    for name in ("image", "audio"):
+        if row.get(name) is not None:
+            return f"({name}, {len(row[name]):,} bytes)"
+    return excerpt(row["target"], limit) if row.get("target") else ""
+
+
+def image_uri(data: bytes) -> str | None:
+    """A thumbnail of an encoded image as a PNG data URI; None where it cannot be made small."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+            out = io.BytesIO()
+            image.convert("RGB" if image.mode not in ("L", "1") else "L").save(out, "PNG")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    return uri if len(uri) <= _MAX_IMAGE_CHARS else None
+
+
+def draw_examples(
+    dataset: Dataset, by_rule: Mapping[str, int], per_rule: int, per_step: int
+) -> list[str]:
+    """Ids of dropped samples to show: for each rule the smallest ids.
+
+    An id is a digest, so the smallest are a uniform draw, the same on every machine. Where there
+    are many rules, each gets one before any gets two.
+    """
+    drawn: dict[str, list[str]] = {rule: [] for rule in by_rule}
+    for table in read_columns(dataset, "dropped", ["id", DROP_RULE]):
+        for rule in pc.unique(table.column(DROP_RULE)).to_pylist():
+            ids = table.filter(pc.equal(table.column(DROP_RULE), rule)).column("id")
+            order = pc.sort_indices(ids)[:per_rule]
+            best = drawn.setdefault(rule, []) + ids.take(order).to_pylist()
+            drawn[rule] = sorted(best)[:per_rule]
+    rules = sorted(drawn, key=lambda rule: -by_rule.get(rule, 0))
+    rounds = [drawn[rule][i] for i in range(per_rule) for rule in rules if i < len(drawn[rule])]
+    return rounds[:per_step]
+
+
+def rows_by_id(
+    dataset: Dataset, kind: str, ids: Sequence[str], columns: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The rows of these ids, in the order of `ids`."""
+    if not ids:
+        return []
+    found = {
+        item.row["id"]: item.row
+        for item in find_rows(dataset, "id", among(ids), kinds=[kind], columns=columns)
+    }
+    return [found[name] for name in ids if name in found]

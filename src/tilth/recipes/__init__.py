@@ -1,0 +1,1 @@
+"""Starter recipes: `tilth init NAME` copies one out for editing."""

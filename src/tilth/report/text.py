@@ -1,0 +1,134 @@
+"""Numbers and foreign text as the page prints them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+# What would reorder, hide or corrupt the line it stands in: C0 and C1 controls (tab and newline
+# are text), the explicit bidirectional controls of UAX #9, line and paragraph separators, the
+# byte-order mark, surrogates without their partner, and the non-characters.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
+)
+MINUS = "\u2212"
+ABSENT = "\u2013"
+# Narrow and without a line break: the number stays with its percent sign.
+NARROW_SPACE = "\u202f"
+
+
+def visible(text: str) -> str:
+    """The text with every invisible or reordering character written out, as `[U+202E]`."""
+    return _UNSAFE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text.replace("\r\n", "\n"))
+
+
+def shorten(text: str, limit: int) -> str:
+    """The first `limit` characters, with an ellipsis where something was cut."""
+    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "\u2026"
+
+
+def finite(value: Any) -> float | None:
+    """The value as a finite float, or None for whatever is not one (text, None, NaN, inf, bool)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond 1.8e308
+        return None
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands separated: 12,345."""
+    number = finite(value)
+    return ABSENT if number is None else f"{round(number):,}".replace("-", MINUS)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A measured number to `digits` significant digits, without exponent between 1e-5 and 1e9."""
+    given = finite(value)
+    if given is None:
+        return ABSENT
+    if given == 0 or (float(given).is_integer() and abs(given) < 1e9):
+        return count(given)
+    size = math.floor(math.log10(abs(given)))
+    if not -5 <= size < 9:
+        return f"{given:.{digits - 1}e}".replace("-", MINUS)
+    return fixed(given, max(digits - 1 - size, 0))
+
+
+def fixed(value: Any, decimals: int) -> str:
+    """A number with so many decimals, with a true minus sign and thousands separated."""
+    given = finite(value)
+    if given is None:
+        return ABSENT
+    text = f"{given:,.{decimals}f}"
+    # A rounded -0.00 has no sign to speak of.
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def signed(value: Any, decimals: int) -> str:
+    """As `fixed`, with a plus sign before what is above zero."""
+    text = fixed(value, decimals)
+    return text if text.startswith(MINUS) or text == ABSENT or not text.strip("0.,") else f"+{text}"
+
+
+def decimals_for(*values: Any, digits: int = 2) -> int:
+    """Decimals that give the widest `digits` significant digits and the narrowest one.
+
+    Args:
+        values: Widths that are shown together (half intervals); None and 0 are ignored.
+        digits: Significant digits of the widest.
+    """
+    sizes = [abs(given) for value in values if (given := finite(value))]
+    if not sizes:
+        return 2
+    needed = (digits - 1 - math.floor(math.log10(max(sizes))), -math.floor(math.log10(min(sizes))))
+    return min(max(*needed, 0), 6)
+
+
+def percent(part: Any, whole: Any = 1) -> str:
+    """A share in percent, never rounded to 0 or 100 when it is not."""
+    above, below = finite(part), finite(whole)
+    if above is None or not below:
+        return ABSENT
+    share = finite(100 * (above / below))
+    if share is None:
+        return ABSENT
+    if 0 < share < 0.1:
+        return f"<0.1{NARROW_SPACE}%"
+    if 99.9 < share < 100:
+        return f">99.9{NARROW_SPACE}%"
+    whole_number = share >= 99.95 or share == 0
+    return f"{share:.{0 if whole_number else 1}f}{NARROW_SPACE}%".replace("-", MINUS)
+
+
+def duration(seconds: Any) -> str:
+    """Seconds as people say them: 0.4 s, 1 min 12 s, 2 h 5 min."""
+    given = finite(seconds)
+    if given is None:
+        return ABSENT
+    if given < 10:
+        return f"{given:.1f} s" if given >= 0.05 or given == 0 else "<0.1 s"
+    whole = round(given)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def plural(amount: Any, noun: str) -> str:
+    """`1 seed`, `8 seeds`, `2 batches`, `3 copies`."""
+    if amount == 1:
+        return f"1 {noun}"
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{count(amount)} {noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{count(amount)} {noun[:-1]}ies"
+    return f"{count(amount)} {noun}s"

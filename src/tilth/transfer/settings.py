@@ -1,0 +1,77 @@
+"""Every setting of the stage `transfer`. This module loads no torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tilth.pretrain.settings import DataSettings, LoopSettings, OptimizerSettings, TaskName
+from tilth.settings import BaseSettings
+
+Method = Literal["scratch", "probe", "finetune"]
+
+
+class MethodSettings(BaseSettings):
+    """What one method does otherwise than the others."""
+
+    optimizer: OptimizerSettings | None = Field(default=None, description="its own optimizer")
+    loop: LoopSettings | None = Field(default=None, description="its own budget")
+
+
+class Settings(BaseSettings):
+    """Carry the pretrained model to the target task; compare with from-scratch, size by size."""
+
+    task: TaskName | None = Field(
+        default=None, description="what the target is; empty: the pretrained model's own task"
+    )
+    data: DataSettings = Field(
+        default_factory=DataSettings, description="the target's samples: sources or labels, splits"
+    )
+    sizes: tuple[int, ...] = Field(
+        default=(16, 32, 64, 128),
+        min_length=1,
+        description="target samples to train on (documents, "
+        "images), ascending; four or more, a constant factor apart, give the data multiplier",
+    )
+    methods: tuple[Method, ...] = Field(
+        default=("scratch", "probe", "finetune"),
+        min_length=1,
+        description="which methods to compare",
+    )
+    seeds: int = Field(default=4, ge=2, le=200, description="repetitions, paired over methods")
+    smallest_effect: float = Field(
+        default=0.01,
+        ge=0,
+        description="smallest gain that matters, in the metric's unit (% of accuracy, bits a byte)",
+    )
+    optimizer: OptimizerSettings = Field(
+        default_factory=OptimizerSettings, description="how every method learns"
+    )
+    loop: LoopSettings = Field(
+        default_factory=lambda: LoopSettings(epochs=10, max_steps=200),
+        description="how long every method learns",
+    )
+    overrides: dict[Method, MethodSettings] = Field(
+        default_factory=dict, description="method -> optimizer or loop of its own"
+    )
+    test_size: int | None = Field(
+        default=None, ge=2, description="test samples to measure on, always the same; empty: all"
+    )
+    augment: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
+    )
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Settings:
+        if list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
+            raise ValueError("sizes must be positive and ascending")
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError("a method is named twice")
+        return self
+
+    def recipe_of(self, method: Method) -> tuple[OptimizerSettings, LoopSettings]:
+        """How one method learns, and how long."""
+        own = self.overrides.get(method, MethodSettings())
+        return own.optimizer or self.optimizer, own.loop or self.loop

@@ -1,0 +1,273 @@
+"""Run one cell of an experiment: train one arm with one seed, carry it over, measure it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tilth.context import Context
+from tilth.errors import DataError
+from tilth.pretrain.evaluate import Evaluation
+from tilth.pretrain.examples import Documents, Examples
+from tilth.pretrain.models import build_model
+from tilth.pretrain.prepare import Prepared
+from tilth.transfer.target import (
+    Carried,
+    choose,
+    learn,
+    paired_loop,
+    prepare_once,
+    rows_of,
+    split_of,
+    start,
+    task_for,
+)
+from tilth.value.clusters import by_cluster
+from tilth.value.gate import leaking_ids
+from tilth.value.settings import AUGMENT, CONTROL, PRETRAIN, Experiment, Settings, resolve
+
+# The test subset is the same for all seeds.
+_TEST_SEED = 0
+
+
+@dataclass(frozen=True)
+class _Data:
+    """All that a cell reads.
+
+    Attributes:
+        control: The control's training data as numbers; its tokenizer and classes are everyone's.
+        training: The arm's training samples: without leaks, subsampled where the match asks.
+        target: The target as numbers; None where the arm's own task is measured.
+        tuning: The target's training samples, without leaks.
+        held_out: What is measured: the control's, for every arm.
+        held_out_path: The data set folder that it lies in.
+        removed: Leaking samples that were left out.
+    """
+
+    control: Prepared
+    training: Documents | Examples
+    target: Prepared | None
+    tuning: Documents | Examples | None
+    held_out: Documents | Examples
+    held_out_path: Path
+    removed: int
+
+
+def run_arm(
+    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
+) -> dict[str, Any]:
+    """See `tilth.value.arms.run_cell`."""
+    begun = time.perf_counter()
+    experiment = resolve(settings)
+    name, share = str(cell["arm"]), float(cell.get("share", 1.0))
+    seed = context.seed * 1_000 + int(cell["seed"])
+    data = _read(name, share, seed, inputs, settings, experiment, context)
+    skips_pretraining = name != CONTROL and settings.arms[name].without == PRETRAIN
+    augment = _augment(name, settings)
+    tokenizer, classes = data.control.tokenizer, data.control.classes
+    mean, std = data.control.mean, data.control.std
+    loop = paired_loop(experiment.loop)
+    if share < 1 and settings.curve_of == "steps" and loop.max_steps is not None:
+        loop = loop.model_copy(update={"max_steps": max(round(loop.max_steps * share), 1)})
+
+    task = task_for(experiment.task, mean, std, augment)
+    rows = rows_of(data.training, experiment.model)
+    model = build_model(experiment.model, data.control.sizes, seed=seed)
+    notes: list[str] = []
+    steps, epochs, evaluation = 0, 0.0, None
+    if not skips_pretraining:
+        learnt = learn(
+            model,
+            task,
+            rows,
+            rows_of(data.held_out, experiment.model) if data.target is None else None,
+            experiment.optimizer,
+            loop,
+            seed=seed,
+            threads=context.threads,
+        )
+        steps, epochs, evaluation = learnt.result.steps, learnt.epochs, learnt.evaluation
+        notes += learnt.result.notes
+    if data.target is not None and data.tuning is not None and experiment.target is not None:
+        weights = None if skips_pretraining else model.state_dict()
+        carried = Carried(experiment.model, weights, tokenizer, classes, mean, std)
+        learnt = learn(
+            start(carried, data.target.sizes, data.target.classes, seed),
+            task,
+            rows_of(choose(data.tuning, experiment.target.size, seed), experiment.model),
+            rows_of(data.held_out, experiment.model),
+            experiment.target.optimizer,
+            paired_loop(experiment.target.loop),
+            seed=seed,
+            threads=context.threads,
+        )
+        evaluation = learnt.evaluation
+        notes += learnt.result.notes
+    if evaluation is None:
+        raise DataError("an arm without pretraining needs a target", where=f"value.arms.{name}")
+    if data.removed:
+        notes.append(f"copies of held-out samples left out of its training: {data.removed}")
+    unique = 0 if skips_pretraining else len(data.training)
+    return {
+        **_measured(evaluation, settings, data.held_out_path),
+        "seconds": round(time.perf_counter() - begun, 4),
+        "steps": steps,
+        "unique_examples": unique,
+        "epochs": round(epochs, 4),
+        "data_digest": "" if skips_pretraining else _digest(rows),
+        "recipe_digest": hashlib.sha256(
+            json.dumps([augment, skips_pretraining], sort_keys=True).encode()
+        ).hexdigest()[:16],
+        "notes": notes,
+    }
+
+
+def _read(
+    name: str,
+    share: float,
+    seed: int,
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    experiment: Experiment,
+    context: Context,
+) -> _Data:
+    """Arrays of control, arm and target. The tokenizer is the control's: one yardstick for all."""
+    control_path = inputs[CONTROL]
+    arm_path = inputs.get(name, control_path)
+    control = prepare_once(control_path, experiment.task, experiment.data, context.work)
+
+    def of_arm(path: Path) -> Prepared:
+        if path == control_path:
+            return control
+        return prepare_once(
+            path,
+            experiment.task,
+            experiment.data,
+            context.work,
+            tokenizer=control.tokenizer,
+            classes=control.classes or None,
+        )
+
+    arm = of_arm(arm_path)
+    target, measured_on, test_size = None, control, None
+    if experiment.target is not None:
+        target = prepare_once(
+            control_path,
+            experiment.task,
+            experiment.target.data,
+            context.work,
+            tokenizer=control.tokenizer,
+        )
+        measured_on, test_size = target, experiment.target.test_size
+    held_out = split_of(measured_on, "test", "the control")
+    if test_size is not None:
+        held_out = choose(held_out, min(test_size, len(held_out)), _TEST_SEED)
+    gate = _Gate(held_out, control_path, settings.leakage, context.work)
+    tuning, removed = None, 0
+    if target is not None:
+        tuning, removed = gate.passed(
+            split_of(target, "train", "the target"), control_path, "the target's training split"
+        )
+    whole = split_of(arm, "train", f"arm {name}")
+    if name == CONTROL or settings.arms[name].without != PRETRAIN:
+        whole, more = gate.passed(whole, arm_path, f"arm {name}")
+        removed += more
+    if settings.match == "data":
+        fewest = min(len(split_of(of_arm(p), "train", "an arm")) for p in inputs.values())
+        whole = choose(whole, min(fewest, len(whole)), seed)
+    if share < 1 and settings.curve_of == "data":
+        whole = choose(whole, max(round(share * len(whole)), 1), seed)
+    return _Data(control, whole, target, tuning, held_out, control_path, removed)
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Lets training samples pass that are no copies of the held-out ones.
+
+    Attributes:
+        held_out: The held-out samples.
+        path: The data set that they lie in.
+        policy: What happens to copies: refuse or remove.
+        work: Where the answers are kept.
+    """
+
+    held_out: Documents | Examples
+    path: Path
+    policy: str
+    work: Path
+
+    def passed(
+        self, training: Documents | Examples, path: Path, what: str
+    ) -> tuple[Documents | Examples, int]:
+        """The training samples that are no copies, and how many were left out.
+
+        Raises:
+            DataError: There are copies and the policy is to refuse.
+        """
+        leaks, example = leaking_ids(self.held_out, self.path, training, path, self.work)
+        if not len(leaks):
+            return training, 0
+        if self.policy == "refuse":
+            raise DataError(
+                f"training samples of {what} are copies of held-out samples ({len(leaks)} of "
+                f"{len(training)}); measured on those it would look better than it is",
+                where=example,
+                hint="add `deduplicate.decontaminate` to the recipe, or set value.leakage: remove",
+                code="leakage",
+            )
+        kept = ~np.isin(training.ids, leaks)
+        return training.select(kept), int((~kept).sum())
+
+
+def _augment(name: str, settings: Settings) -> list[dict[str, Any]]:
+    """The arm's transforms: an arm may leave one out, or change its settings."""
+    specs = [dict(spec) for spec in settings.augment]
+    change = settings.arms.get(name)
+    if change is None or not change.step.startswith(AUGMENT):
+        return specs
+    op = change.step.removeprefix(AUGMENT)
+    if change.without:
+        return [spec for spec in specs if op not in spec]
+    given = change.set[change.step]
+    return [{op: {**spec[op], **given}} if op in spec else spec for spec in specs]
+
+
+def _measured(evaluation: Evaluation, settings: Settings, path: Path) -> dict[str, Any]:
+    """The declared metric, and its parts by cluster of the test set."""
+    numerators, denominators = evaluation.numerators, evaluation.denominators
+    measured: dict[str, Any] = {
+        "value": evaluation.value,
+        "metric": evaluation.metric,
+        "unit": evaluation.unit,
+        "scale": evaluation.scale,
+        "lower_is_better": evaluation.lower_is_better,
+    }
+    if settings.metric == "loss":
+        numerators, denominators = evaluation.losses, evaluation.counts.astype(np.float64)
+        measured |= {
+            "value": evaluation.loss,
+            "metric": "loss",
+            "unit": "nats",
+            "scale": 1.0,
+            "lower_is_better": True,
+        }
+    upper, lower = by_cluster(evaluation.ids, numerators, denominators, path, settings.group)
+    return measured | {
+        "numerators": [float(f"{v:.7g}") for v in upper],
+        "denominators": [float(f"{v:.7g}") for v in lower],
+    }
+
+
+def _digest(rows: Examples) -> str:
+    """A digest of everything that training reads."""
+    digest = hashlib.sha256()
+    for array in (rows.inputs, rows.targets, rows.ids, rows.weights):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]

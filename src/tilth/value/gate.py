@@ -1,0 +1,71 @@
+"""The leakage gate on data sets: which training samples of an arm are copies of held-out ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tilth.pretrain.examples import Documents, Examples, id_numbers
+from tilth.pretrain.order import Ids
+from tilth.store import Dataset
+from tilth.store.files import read_json, write_json
+from tilth.value.leakage import Leak, row_leaks, text_leaks
+
+
+def leaking_ids(
+    held_out: Documents | Examples,
+    held_out_path: Path,
+    training: Documents | Examples,
+    training_path: Path,
+    work: Path,
+) -> tuple[Ids, str]:
+    """Ids of the training samples that are copies of held-out ones, uint64 [n], and an example.
+
+    The answer for a pair of data sets is kept in `work`, so that of all cells of an arm the first
+    one looks.
+
+    Args:
+        held_out: The held-out samples as numbers.
+        held_out_path: Their data set, for the text.
+        training: The training samples as numbers.
+        training_path: Their data set.
+        work: Folder that the cells share.
+    """
+    digest = hashlib.sha256()
+    for part in (held_out.ids, training.ids):
+        digest.update(np.ascontiguousarray(part).tobytes() + b"|")
+    digest.update((Dataset(held_out_path).digest + Dataset(training_path).digest).encode())
+    kept = work / f"leaks-{digest.hexdigest()[:16]}.json"
+    if kept.is_file():
+        leaks = [Leak(*row) for row in read_json(kept)]
+    else:
+        leaks = _find(held_out, held_out_path, training, training_path)
+        write_json(kept, [[leak.train_id, leak.test_id, leak.share] for leak in leaks])
+    if not leaks:
+        return np.zeros(0, np.uint64), ""
+    example = f"sample {leaks[0].train_id} holds {leaks[0].share:.0%} of sample {leaks[0].test_id}"
+    return id_numbers([leak.train_id for leak in leaks]), example
+
+
+def _find(
+    held_out: Documents | Examples,
+    held_out_path: Path,
+    training: Documents | Examples,
+    training_path: Path,
+) -> list[Leak]:
+    if isinstance(held_out, Examples) and isinstance(training, Examples):
+        return row_leaks(held_out.inputs, held_out.ids, training.inputs, training.ids)
+    return text_leaks(_texts(held_out_path, held_out.ids), _texts(training_path, training.ids))
+
+
+def _texts(path: Path, ids: Ids) -> Iterator[tuple[str, str]]:
+    """(id, text) of the wanted samples, streamed."""
+    for batch in Dataset(path).batches(["id", "text"]):
+        names = batch.column(0).to_pylist()
+        wanted = np.isin(id_numbers(names), ids)
+        texts = batch.column(1)
+        for row in np.flatnonzero(wanted):
+            yield names[row], texts[int(row)].as_py() or ""

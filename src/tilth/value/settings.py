@@ -1,0 +1,251 @@
+"""Every setting of the stage `value`, and what the recipe fills in. This module loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from tilth.errors import UsageError
+from tilth.pretrain.settings import (
+    DataSettings,
+    LoopSettings,
+    ModelSettings,
+    OptimizerSettings,
+    TaskName,
+)
+from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.settings import BaseSettings
+from tilth.transfer.settings import Settings as TransferSettings
+
+CONTROL = "control"
+# What `without` may name beside the steps of the data line.
+PRETRAIN, AUGMENT = "pretrain", "augment."
+
+
+class Change(BaseSettings):
+    """One arm: the control with one decision left out, or made otherwise, or left as it is."""
+
+    without: str = Field(
+        default="",
+        description="leave this out: a step (`deduplicate.minhash`), a transform "
+        "(`augment.shift`), or `pretrain`; reported is what having it is worth",
+    )
+    set: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="other settings of one step, {step: {setting: value}}; reported is what the "
+        "change is worth",
+    )
+    same: bool = Field(
+        default=False,
+        description="change nothing (A/A): the check that the experiment sees no ghosts",
+    )
+    seeds: int | None = Field(
+        default=None,
+        ge=2,
+        description="seeds of this arm, where fewer than the experiment's will do",
+    )
+
+    @model_validator(mode="after")
+    def _one_change(self) -> Change:
+        if (bool(self.without) + bool(self.set) + self.same) != 1:
+            raise ValueError("an arm is one change: give one of `without`, `set`, `same`")
+        if len(self.set) > 1:
+            raise ValueError("an arm is one change: `set` names one step")
+        return self
+
+    @property
+    def step(self) -> str:
+        """The step it changes; empty for an A/A arm."""
+        return self.without or next(iter(self.set), "")
+
+    @property
+    def decision(self) -> str:
+        """The decision that the verdict is about."""
+        if self.same:
+            return "nothing (A/A)"
+        if self.without:
+            return self.without
+        given = ", ".join(f"{k}={v}" for k, v in self.set[self.step].items())
+        return f"{self.step} with {given}"
+
+    @property
+    def sign(self) -> int:
+        """1 if the arm has the decision and the control has not, -1 the other way round."""
+        return -1 if self.without else 1
+
+
+class TargetSettings(BaseSettings):
+    """The user's own task, to which each arm's model is carried over before it is measured."""
+
+    data: DataSettings = Field(default=DataSettings(), description="the target's samples")
+    size: int | None = Field(
+        default=None,
+        ge=1,
+        description="target samples to fine-tune on, another subset a seed; empty: all",
+    )
+    test_size: int | None = Field(
+        default=None, ge=2, description="test samples to measure on, always the same; empty: all"
+    )
+    optimizer: OptimizerSettings = Field(
+        default=OptimizerSettings(), description="how the fine-tuning learns"
+    )
+    loop: LoopSettings = Field(default=LoopSettings(epochs=3), description="how long it learns")
+
+
+class Settings(BaseSettings):
+    """Say with an interval what each data decision was worth, by paired small trainings."""
+
+    arms: dict[str, Change] = Field(
+        default_factory=dict, min_length=1, description="name -> one change to the recipe's data"
+    )
+    seeds: int = Field(
+        default=8,
+        ge=2,
+        le=200,
+        description="paired repetitions; with fewer than 6 the exact sign-flip p cannot fall "
+        "below 0.05",
+    )
+    smallest_effect: float = Field(
+        default=0.01,
+        ge=0,
+        description="smallest difference that matters, in the metric's unit (% of accuracy, bits "
+        "a byte, nats of loss)",
+    )
+    metric: Literal["primary", "loss"] = Field(
+        default="primary",
+        description="declared before the run: the task's metric, or its loss, which is quieter "
+        "than an accuracy",
+    )
+    match: Literal["compute", "data", "epochs"] = Field(
+        default="compute",
+        description="what all arms share: optimizer steps (`budget`); steps and the number of "
+        "unique examples; or passes over their own data (`loop.epochs`)",
+    )
+    budget: int | None = Field(
+        default=None, ge=1, description="optimizer steps of each model; empty: loop.max_steps"
+    )
+    task: TaskName | None = Field(
+        default=None, description="what the models learn to do; empty: as `pretrain`"
+    )
+    model: ModelSettings | None = Field(default=None, description="empty: as `pretrain`")
+    data: DataSettings | None = Field(
+        default=None, description="the samples an arm trains on; empty: as `pretrain`"
+    )
+    optimizer: OptimizerSettings | None = Field(default=None, description="empty: as `pretrain`")
+    loop: LoopSettings | None = Field(default=None, description="empty: as `pretrain`")
+    target: TargetSettings | None = Field(
+        default=None,
+        description="fine-tune on this before measuring; empty: as `transfer`, its largest size, "
+        "and without `transfer` an arm's model is measured on the control's test split",
+    )
+    curve: tuple[float, ...] = Field(
+        default=(),
+        description="shares of the control's data (or steps), below 1, at which it is trained "
+        "too, three or more a constant factor apart: gives the effective multipliers",
+    )
+    curve_of: Literal["data", "steps"] = Field(
+        default="data", description="what `curve` takes a share of"
+    )
+    group: str = Field(
+        default="",
+        description="column that groups the test samples (speaker, site); empty: each its own",
+    )
+    leakage: Literal["refuse", "remove"] = Field(
+        default="refuse",
+        description="held-out samples found in an arm's training data: stop, or leave the copies "
+        "out of that arm and say how many",
+    )
+    augment: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
+    )
+    pretrain: PretrainSettings | None = Field(
+        default=None, description="the recipe's `pretrain`; set by the plan"
+    )
+    transfer: TransferSettings | None = Field(
+        default=None, description="the recipe's `transfer`; set by the plan"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if CONTROL in self.arms:
+            raise ValueError(f"`{CONTROL}` is the recipe itself; give the arm another name")
+        if self.curve and (len(self.curve) < 3 or not all(0 < s < 1 for s in self.curve)):
+            raise ValueError("`curve` needs three shares or more, each between 0 and 1")
+        if self.curve_of == "steps" and self.match == "epochs":
+            raise ValueError("curve_of steps needs match compute or data")
+        return self
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The settings with what `pretrain` and `transfer` give filled in."""
+
+    task: TaskName
+    model: ModelSettings
+    data: DataSettings
+    optimizer: OptimizerSettings
+    loop: LoopSettings
+    target: TargetSettings | None
+
+
+def resolve(settings: Settings) -> Experiment:
+    """Fill what is left empty from the recipe's `pretrain` and `transfer`.
+
+    Limits of time and patience are taken out: under them two arms would differ in length.
+
+    Raises:
+        UsageError: Something is neither given nor there to be taken over, or does not fit.
+    """
+    before = settings.pretrain or PretrainSettings(loop=LoopSettings(max_steps=200))
+    loop = settings.loop or before.loop
+    steps = settings.budget or loop.max_steps
+    if settings.match == "epochs":
+        if loop.epochs is None:
+            raise UsageError("match epochs needs value.loop.epochs", where="value")
+        limits: dict[str, Any] = {"max_steps": None}
+    elif steps is None:
+        raise UsageError(
+            f"match {settings.match} needs a number of steps",
+            where="value",
+            hint="set value.budget, the optimizer steps of each small model",
+        )
+    else:
+        limits = {"max_steps": steps, "epochs": None}
+    limits |= {"max_tokens": None, "max_seconds": None, "patience": 0}
+    # `auto` times a few steps to decide: two cells might decide differently.
+    limits["precision"] = "fp32" if loop.precision == "auto" else loop.precision
+    task = settings.task or before.task
+    model = settings.model or before.model
+    if (task == "text-generation") != (model.kind == "gpt"):
+        raise UsageError(f"task {task} cannot be learnt by model.kind {model.kind}", where="value")
+    target = settings.target or _target_of(settings.transfer)
+    if target is None and any(arm.without == PRETRAIN for arm in settings.arms.values()):
+        raise UsageError(
+            "an arm `without: pretrain` needs a target to be trained on instead",
+            where="value.arms",
+            hint="add a `transfer` stage, or value.target",
+        )
+    return Experiment(
+        task,
+        model,
+        settings.data or before.data,
+        settings.optimizer or before.optimizer,
+        loop.model_copy(update=limits),
+        target,
+    )
+
+
+def _target_of(transfer: TransferSettings | None) -> TargetSettings | None:
+    if transfer is None:
+        return None
+    optimizer, loop = transfer.recipe_of("finetune")
+    return TargetSettings(
+        data=transfer.data,
+        size=transfer.sizes[-1],
+        test_size=transfer.test_size,
+        optimizer=optimizer,
+        loop=loop,
+    )

@@ -1,0 +1,29 @@
+"""Shift against a plain twin."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.augment.images import keys, make
+from tilth.augment.keys import integers
+from tilth.augment.shift import Settings, transform
+
+
+@given(st.integers(0, 6), st.integers(1, 3), st.integers(0, 10), st.integers(0, 10))
+def test_it_equals_its_plain_twin(num: int, channels: int, max_x: int, max_y: int) -> None:
+    images, key = make(num, channels), keys(num)
+    found = transform(images, key, Settings(max_x=max_x, max_y=max_y, fill=0.5))
+    right = integers(key, "shift.x", -max_x, max_x)
+    down = integers(key, "shift.y", -max_y, max_y)
+    assert found.dtype == np.float32
+    for n, c, y, x in np.ndindex(images.shape):
+        from_y, from_x = y - down[n], x - right[n]
+        inside = 0 <= from_y < images.shape[2] and 0 <= from_x < images.shape[3]
+        assert found[n, c, y, x] == (images[n, c, from_y, from_x] if inside else 0.5)
+
+
+def test_no_shift_is_no_change() -> None:
+    images = make(5)
+    assert (transform(images, keys(5), Settings(max_x=0, max_y=0)) == images).all()

@@ -1,0 +1,118 @@
+"""The language of rules: what it says, what it refuses, and its three-valued logic."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilth.clean.expression import evaluate, names, parse
+from tilth.errors import UsageError
+
+COLUMNS = {
+    "a": pa.array([1, 5, None, 0], pa.int64()),
+    "b": pa.array([2.0, float("nan"), 3.0, 0.0]),
+    "word": pa.array(["en", "de", None, ""], pa.string()),
+    "flag": pa.array([True, False, None, True]),
+    "source": pa.array(["x", "y", "x", None]).dictionary_encode(),
+}
+
+
+def decide(text: str) -> list[bool | None]:
+    true, unknown = evaluate(text, COLUMNS.__getitem__, 4)
+    return [None if u else bool(t) for t, u in zip(true, unknown, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a >= 1", [True, True, None, False]),
+        ("0 < a <= 1", [True, False, None, False]),
+        ("1 <= a < b", [True, None, None, False]),
+        ("a / b < 1", [True, None, None, None]),
+        ("word == 'en'", [True, False, None, False]),
+        ('word in ("en", "fr")', [True, False, None, False]),
+        ("word not in ['en']", [False, True, None, True]),
+        ("a in (1, 5)", [True, True, None, False]),
+        ("known(word) and word == 'en'", [True, False, False, False]),
+        ("a > 0 or b > 0", [True, True, True, False]),
+        ("not flag", [False, True, None, False]),
+        ("flag == True and a != 3", [True, False, None, True]),
+        ("source == 'x'", [True, False, True, None]),
+        ("min(a, b) >= 1", [True, None, None, False]),
+        ("max(a, 3) == 3", [True, False, None, True]),
+        ("abs(-a) + 2 * a - a % 2 == 2", [True, False, None, False]),
+        ("log(a) >= 0", [True, True, None, None]),
+        ("+a == a", [True, True, None, True]),
+    ],
+)
+def test_decisions(text: str, expected: list[bool | None]) -> None:
+    assert decide(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a >=",
+        "a",
+        "1 < 2",
+        "a + 1",
+        "__import__('os').system('true')",
+        "a.b > 1",
+        "a[0] > 1",
+        "(lambda: 1)() > a",
+        "[x for x in a]",
+        "a ** 9 > 1",
+        "f'{a}' == 'x'",
+        "a is None",
+        "a in b",
+        "a in (1, 'x')",
+        "a in ()",
+        "a in (1, *b)",
+        "abs(a, 1) > 1",
+        "min(a) > 1",
+        "min(a, key=b) > 1",
+        "(a := 1) > 0",
+        "a if b else a",
+        "a == None",
+        "a == b'x'",
+        "a > 1 " * 1000,
+        "(" * 500 + "a" + ")" * 500 + " > 1",
+        "a > 1\nb > 2",
+    ],
+)
+def test_refusals(text: str) -> None:
+    with pytest.raises(UsageError):
+        decide(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("word > 1", "compares a word with a number"),
+        ("a == 'x'", "compares a number with a word"),
+        ("not a", "neither true nor false"),
+        ("a and a > 1", "neither true nor false"),
+        ("word + 1 > 2", "not a number"),
+        ("flag > False", "orders"),
+        ("a in ('x', 'y')", "cannot be among"),
+    ],
+)
+def test_types_that_do_not_fit(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        decide(text)
+
+
+def test_names_in_order() -> None:
+    assert names("0 < digits / chars and known(word) or chars > 1") == ("digits", "chars", "word")
+
+
+@given(st.text("ab<>=!()+-*/%.,'\" 01notandr", max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        parse(text)

@@ -1,0 +1,53 @@
+"""Normal form, line ends, control characters, white space."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilth.clean import normalize
+from tilth.clean.normalize import Settings
+
+
+def run(texts: list[str | None], given: Settings | None = None) -> pa.RecordBatch:
+    batch = pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string())})
+    return normalize.apply(batch, given or Settings())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("e\u0301", "é"),
+        ("a\r\nb\rc\x85d\u2028e\x0cf", "a\nb\nc\nd\ne\nf"),
+        ("a\x00\x07\x1b\x7f\x9f\ufeffb\u00adc", "abc"),
+        ("a\u00a0b\u2003c\u3000d", "a b c d"),
+        ("a  \t\n\n \n\n\nb", "a\n\nb"),
+        ("\n \n  def f():\n    return 1  \n\n", "  def f():\n    return 1"),
+        ("ﬁ", "ﬁ"),
+        ("👩\u200d👧", "👩\u200d👧"),
+    ],
+)
+def test_one_way_to_write_it(text: str, expected: str) -> None:
+    assert run([text])["text"].to_pylist() == [expected]
+
+
+def test_settings() -> None:
+    assert run(["ﬁ"], Settings(form="NFKC"))["text"].to_pylist() == ["fi"]
+    assert run(["e\u0301"], Settings(form="none"))["text"].to_pylist() == ["e\u0301"]
+    assert run(["a\n\n\nb"], Settings(max_blank_lines=0))["text"].to_pylist() == ["a\nb"]
+    assert run(["  a  \t b"], Settings(collapse_spaces=True))["text"].to_pylist() == [" a b"]
+
+
+def test_nothing_left_is_dropped_and_null_is_not() -> None:
+    result = run(["", "\x00 \n", None, "a"])
+    assert result["drop.rule"].to_pylist() == ["no-text", "no-text", None, None]
+    assert result["text"].to_pylist() == ["", "", None, "a"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_normal_text_stays(text: str) -> None:
+    once = run([text])["text"]
+    assert run(once.to_pylist())["text"] == once

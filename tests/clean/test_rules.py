@@ -1,0 +1,152 @@
+"""Rules: the first that fails decides, all that fail are kept, nulls decide nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from tilth.clean import rules, signals
+from tilth.clean.expression import names
+from tilth.clean.rules import Settings, load_rule_set, shipped_rule_sets
+from tilth.clean.signals import SIGNALS
+from tilth.errors import MissingError, UsageError
+
+
+def batch() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": ["a", "b", "c", "d"],
+            "signal.word_count": pa.array([12, 80, None, 100], pa.int64()),
+            "signal.digit_ratio": [0.5, 0.123456789, 0.1, 0.9],
+            "signal.language": ["en", "de", None, "en"],
+        }
+    )
+
+
+def test_first_failing_rule_decides_and_all_are_kept() -> None:
+    where = ("word_count >= 50", "digit_ratio < 0.3", "language == 'en'")
+    rows = rules.apply(batch(), Settings(where=where)).to_pylist()
+    assert [row["drop.rule"] for row in rows] == [
+        "word_count >= 50",
+        "language == 'en'",
+        None,
+        "digit_ratio < 0.3",
+    ]
+    assert [row["drop.value"] for row in rows] == [
+        "word_count=12",
+        "language=de",
+        None,
+        "digit_ratio=0.9",
+    ]
+    assert rows[0]["signal.failed_rules"] == (
+        "word_count >= 50 [word_count=12]; digit_ratio < 0.3 [digit_ratio=0.5]"
+    )
+    assert rows[2]["signal.failed_rules"] is None
+
+
+def test_all_numbers_that_a_rule_reads_are_shown() -> None:
+    rows = rules.apply(batch(), Settings(where=("word_count * digit_ratio > 7",))).to_pylist()
+    assert rows[0]["drop.value"] == "word_count=12, digit_ratio=0.5"
+
+
+def test_a_second_step_adds_to_the_reasons() -> None:
+    once = rules.apply(batch(), Settings(where=("word_count >= 50",)))
+    rows = rules.apply(once, Settings(where=("digit_ratio < 0.3",))).to_pylist()
+    assert rows[0]["drop.rule"] == "word_count >= 50"
+    assert rows[0]["signal.failed_rules"].count("; ") == 1
+
+
+def test_columns_of_a_sample_can_be_read_but_not_lists() -> None:
+    rows = rules.apply(batch(), Settings(where=("id != 'a'",))).to_pylist()
+    assert rows[0]["drop.rule"] == "id != 'a'"
+    assert rules.apply(batch(), Settings(where=("license != 'x'",)))["drop.rule"].null_count == 4
+    with pytest.raises(UsageError, match="no signal `annotations`"):
+        rules.apply(batch(), Settings(where=("annotations > 1",)))
+
+
+def test_unmeasured_signal_says_what_to_do() -> None:
+    with pytest.raises(UsageError, match="no signal `sentence_count`") as caught:
+        rules.apply(batch(), Settings(where=("sentence_count > 1",)))
+    assert "`signals` before `rules`" in caught.value.hint
+    with pytest.raises(UsageError) as caught:
+        rules.apply(batch(), Settings(where=("languag == 'en'",)))
+    assert "did you mean `language`?" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"where": ("word_cuont >= 50",)}, "did you mean `word_count`"),
+        ({"where": ("word_count >=",)}, "cannot be read"),
+        ({"files": ("gopher-qualitty",)}, "did you mean `gopher-quality`"),
+        ({"files": ("/nowhere.yaml",)}, "no rule set or file"),
+    ],
+)
+def test_mistakes_are_found_with_the_settings(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate(given)
+
+
+def test_shipped_rule_sets_read_shipped_signals_and_cite() -> None:
+    assert shipped_rule_sets() == ("c4", "fineweb", "gopher-quality", "gopher-repetition")
+    for name in shipped_rule_sets():
+        rule_set = load_rule_set(name)
+        assert "et al." in rule_set.source
+        for rule in rule_set.rules:
+            assert set(names(rule.keep)) <= set(SIGNALS), rule
+
+
+def test_shipped_rules_keep_prose_and_drop_junk() -> None:
+    prose = (
+        "The committee met in the morning and talked about the budget of the coming year. "
+        "Most of its members have doubts that the figures can be right. "
+        "They asked the treasurer to check each of them with care.\n"
+        "A new meeting was set for Friday afternoon. Nobody spoke against it. "
+        "After a short break, work went on with the second item on the list.\n"
+    )
+    menu = "Home\nAbout us\nContact\nLog in\n" * 20
+    texts = pa.array([prose, menu, "{ lorem ipsum }"], pa.large_string())
+    measured = signals.apply(
+        pa.RecordBatch.from_pydict({"id": ["a", "b", "c"], "text": texts}), signals.Settings()
+    )
+    rows = rules.apply(measured, Settings(files=shipped_rule_sets())).to_pylist()
+    assert rows[0]["drop.rule"] is None
+    failed = rows[1]["signal.failed_rules"]
+    for signal in ("stop_word_count", "duplicate_line_ratio", "top_4_gram", "short_line_ratio"):
+        assert signal in failed
+    for signal in ("lorem_ipsum_count", "curly_bracket_count", "word_count", "sentence_count"):
+        assert signal in rows[2]["signal.failed_rules"]
+
+
+def test_own_rule_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("about: mine\nrules:\n  - keep: word_count >= 50\n")
+    settings = Settings(files=(str(file),))
+    before = rules.fingerprint(settings)
+    assert rules.apply(batch(), settings)["drop.rule"][0].as_py() == "word_count >= 50"
+    file.write_text("about: mine\nrules:\n  - keep: word_count >= 10\n")
+    assert rules.apply(batch(), settings)["drop.rule"][0].as_py() is None
+    assert rules.fingerprint(settings) != before
+    file.unlink()
+    with pytest.raises(MissingError):
+        rules.fingerprint(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("rules: [", "not YAML"),
+        ("about: x\nrules: []\n", "wrong"),
+        ("about: x\nrules:\n  - drop: a > 1\n", "wrong"),
+        ("about: x\nrules:\n  - keep: import os\n", "cannot be read"),
+        ("just words", "wrong"),
+    ],
+)
+def test_broken_rule_files(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        load_rule_set(str(file))

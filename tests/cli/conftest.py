@@ -1,0 +1,44 @@
+"""The command in this process or in one of its own, over the small run of the query tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.query.conftest import recipe_file, workplace, write_documents
+from tilth.cli.main import app
+
+__all__ = ["recipe_file", "workplace", "write_documents"]
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def tilth(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Call a verb in this process, where the small run is: gives exit_code, stdout, stderr."""
+    monkeypatch.chdir(workplace)
+    runner = CliRunner()
+
+    def call(*arguments: str) -> Any:
+        return runner.invoke(app, list(arguments), catch_exceptions=False)
+
+    return call
+
+
+def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, with pipes for its streams."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from tilth.cli.main import main; main()", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )

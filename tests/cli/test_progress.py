@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tilth.cli.progress import step_line
+from tilth.engine.events import StepProgress
+from tilth.query.lines import Pace
+
+
+def _pace(step: str = "clean.rules") -> Pace:
+    pace = Pace(step, 0.0)
+    pace.update(StepProgress(step, 0, 1000, 0, 0, ""), 0.0)
+    pace.update(StepProgress(step, 500, 1000, 500, 400, "loss 2.31"), 10.0)
+    return pace
+
+
+def test_the_line_says_what_there_is_room_for() -> None:
+    wide = step_line(_pace(), 10.0, 100, "4/7")
+    assert wide == "4/7 clean.rules  [#####     ]  50%  10 s left  50/s  80% kept  loss 2.31"
+    narrow = step_line(_pace(), 10.0, 60, "4/7")
+    assert narrow == "4/7 clean.rules  [#####     ]  50%  10 s left  50/s"
+
+
+@given(st.integers(20, 200), st.text("abc.-", min_size=1, max_size=60))
+def test_the_line_never_wraps(columns: int, step: str) -> None:
+    assert len(step_line(_pace(step), 12.0, columns, "12/17")) < columns
+
+
+def test_a_step_without_a_total_shows_what_it_did() -> None:
+    pace = Pace("collect.site", 0.0)
+    assert step_line(pace, 4.0, 80, "1/7") == "1/7 collect.site  4.0 s"
+    pace.update(StepProgress("collect.site", 120, None, 0, 0, "pages"), 4.0)
+    assert step_line(pace, 5.0, 80, "1/7") == "1/7 collect.site  120  pages"

@@ -1,0 +1,209 @@
+"""`tilth run` in a process of its own: exit codes, streams, and what a stop leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import recipe_file, start, write_documents
+
+SLOW = """
+import time
+
+def slow(text: str) -> float:
+    time.sleep(0.05)
+    return 1.0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_documents(tmp_path / "docs.jsonl")
+    recipe_file(tmp_path)
+    return tmp_path
+
+
+def test_a_run_with_a_bad_record_ends_with_one_and_a_document(folder: Path) -> None:
+    process = start("run", "small-12.yaml", "--json", cwd=folder)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    document = json.loads(out)
+    assert (document["exit"], document["status"], document["quarantined"]) == (1, "done", 1)
+    assert Path(folder, document["report"]).is_file()
+    assert "clean.rules: started (never run)" in err
+    assert "\x1b" not in out + err
+    for step in document["steps"]:
+        assert step["num_in"] == step["kept"] + step["dropped"] + step["quarantined"]
+
+
+def test_a_run_that_is_done_is_not_run_again(workplace: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(workplace, copy)
+    process = start("run", "small-12.yaml", cwd=copy)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "0 steps to run of 7" in err
+    assert "report  runs/small/report.html" in out
+    assert "tilth show small collect.docs --quarantined" in out
+
+
+def test_a_clean_run_ends_with_zero(folder: Path) -> None:
+    docs = folder / "docs.jsonl"
+    docs.write_text(docs.read_text("utf-8").rpartition('{"text": "cut')[0], "utf-8")
+    process = start("run", "small-12.yaml", "--only", "rules", "--name", "sound", cwd=folder)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "clean.rules" in out
+    assert "exact" not in out
+    assert (folder / "runs" / "sound" / "run.json").is_file()
+
+
+def test_a_step_that_fails_ends_with_one_and_the_books_so_far(folder: Path) -> None:
+    path = folder / "small-12.yaml"
+    path.write_text(path.read_text("utf-8").replace("0.01", "0.0001"), "utf-8")
+    process = start("run", "small-12.yaml", "--json", cwd=folder)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    document = json.loads(out)
+    assert document["error"]["code"] == "error-budget"
+    assert document["status"] == "failed"
+    assert [step["name"] for step in document["steps"]] == ["collect.docs"]
+    assert "error[error-budget]" in err
+    assert "--quarantined" in err
+
+
+def test_a_rule_over_a_signal_that_nothing_measured(folder: Path) -> None:
+    path = folder / "small-12.yaml"
+    path.write_text(
+        path.read_text("utf-8").replace("alpha_ratio >= 0.5", "digit_ratio < 1"), "utf-8"
+    )
+    process = start("run", "small-12.yaml", cwd=folder)
+    _, err = process.communicate(timeout=120)
+    # 2 would promise that nothing ran.
+    assert process.returncode == 1
+    assert "no signal `digit_ratio`" in err
+    assert "Traceback" not in err
+
+
+def test_a_place_that_cannot_hold_runs(folder: Path) -> None:
+    (folder / "runs").write_text("a file", "utf-8")
+    process = start("run", "small-12.yaml", cwd=folder)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out == ""
+    assert "--runs DIR" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_is_no_accident(folder: Path, number: int) -> None:
+    (folder / "slow.py").write_text(SLOW, "utf-8")
+    path = folder / "small-12.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("ratio]}", 'ratio], functions: ["slow.py:slow"]}'), "utf-8")
+    process = start("run", "small-12.yaml", "--json", cwd=folder)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("clean.signals: started"):
+            break
+    time.sleep(0.5)
+    begin = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    # The shard would take 20 s: its worker is ended, not waited for.
+    assert time.monotonic() - begin < 8
+    assert "stopped; what was committed is kept" in err
+    assert "Traceback" not in err
+    document = json.loads(out)
+    assert document["status"] == "stopped"
+    assert document["left"][0]["name"] == "clean.signals"
+    if number == signal.SIGTERM:
+        return
+    path.write_text(text, "utf-8")
+    again = start("run", "small-12.yaml", "--only", "rules", "--json", cwd=folder)
+    out, _ = again.communicate(timeout=120)
+    steps = {step["name"]: step["cached"] for step in json.loads(out)["steps"]}
+    assert steps["clean.normalize"]
+    assert not steps["clean.signals"]
+
+
+def _on_a_terminal(folder: Path, columns: int, **environment: str) -> str:
+    """What `tilth run` writes to a terminal of so many columns."""
+    arguments = ["run", "small-12.yaml", "--only", "rules"]
+    control, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from tilth.cli.main import main; main()", *arguments],
+        cwd=folder,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), **environment},
+    )
+    os.close(terminal)
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(control, 65536)
+        except OSError:
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(control)
+    assert process.wait(60) == 1
+    return b"".join(chunks).decode()
+
+
+def test_a_terminal_has_a_live_line_and_the_funnel(folder: Path) -> None:
+    text = _on_a_terminal(folder, 60)
+    assert "\x1b[?25l" in text
+    assert "/4 clean.normalize" in text
+    assert "400 in = 400 kept" in text
+    assert "quar." in text
+    funnel = text[text.rindex("quar.") :].replace("\x1b[0m", "")
+    assert all(len(line.rstrip("\r")) <= 60 for line in funnel.split("\n"))
+    plain = _on_a_terminal(folder, 60, NO_COLOR="1")
+    assert "\x1b[32m" not in plain
+    assert "\x1b[1m" not in plain
+    assert "cached" in plain
+
+
+def test_a_reader_that_leaves_early_is_no_error(workplace: Path) -> None:
+    process = start("show", "small", "docs", "-n", "400", cwd=workplace)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_output_in_a_narrow_encoding(folder: Path) -> None:
+    docs = folder / "docs.jsonl"
+    docs.write_text('{"text": "Grüße, 世界"}\n' * 2, "utf-8")
+    arguments = ("run", "small-12.yaml", "--only", "docs", "--name", "narrow")
+    start(*arguments, cwd=folder).communicate(timeout=60)
+    process = start("show", "narrow", "docs", cwd=folder, PYTHONIOENCODING="ascii")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "\\u4e16" in out
+
+
+def test_help_is_quick(folder: Path) -> None:
+    seconds = []
+    for _ in range(3):
+        begin = time.monotonic()
+        process = start("--help", cwd=folder)
+        process.communicate(timeout=30)
+        seconds.append(time.monotonic() - begin)
+    assert min(seconds) < 0.3

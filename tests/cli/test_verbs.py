@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command, recipe_file
+from tilth.cli.main import app
+
+VERBS = [
+    "init",
+    "doctor",
+    "list",
+    "explain",
+    "check",
+    "plan",
+    "run",
+    "status",
+    "show",
+    "trace",
+    "diff",
+    "report",
+    "export",
+    "demo-site",
+]
+QUESTIONS = [
+    "list",
+    "list operations",
+    "explain minhash",
+    "check small-12.yaml",
+    "plan small-12.yaml",
+    "run small-12.yaml --dry-run",
+    "status",
+    "status small",
+    "status small@1",
+    "show small rules --dropped",
+    "trace small docs.jsonl:7",
+    "diff small@1 small",
+    "report small",
+    "doctor",
+]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_examples(tilth: Command, verb: str) -> None:
+    found = tilth(verb, "--help")
+    assert found.exit_code == 0
+    assert "Examples:" in found.stdout
+    assert f"  tilth {verb}" in found.stdout
+    assert "--debug" in found.stdout
+
+
+def test_the_table_of_verbs_is_whole(tilth: Command) -> None:
+    found = tilth("--help")
+    assert all(f"  {verb} " in found.stdout for verb in VERBS)
+    assert len(app.registered_commands) == len(VERBS)
+    assert tilth("--version").stdout.startswith("tilth 0.")
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_json_is_one_document_and_text_has_no_escape_codes(tilth: Command, question: str) -> None:
+    found = tilth(*question.split(), "--json")
+    assert found.exit_code == 0, found.stderr
+    json.loads(found.stdout)
+    text = tilth(*question.split())
+    assert text.exit_code == 0
+    assert text.stdout.strip()
+    assert "\x1b" not in text.stdout + text.stderr
+    assert not any(line != line.rstrip() for line in text.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("shwo small rules", 2),
+        ("show small", 2),
+        ("show small rulez", 2),
+        ("show small rules --quarantined --dropped", 2),
+        ("show small rules -n 0", 2),
+        ("show smal rules", 3),
+        ("trace small nothing", 2),
+        ("diff small small@9", 3),
+        ("check nothing.yaml", 3),
+        ("run nothing.yaml", 3),
+        ("run small-12.yaml --only nothing", 2),
+        ("run small-12.yaml --name ../up", 2),
+        ("run small-12.yaml --mirror no-such-folder", 3),
+        ("explain nothing-like-it", 2),
+        ("list nothing", 2),
+        ("init nothing", 3),
+    ],
+)
+def test_what_is_wrong_or_missing(tilth: Command, command: str, code: int) -> None:
+    found = tilth(*command.split())
+    assert found.exit_code == code
+    assert found.stdout == ""
+    assert "rror" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_an_error_is_a_document_too(tilth: Command) -> None:
+    found = tilth("show", "small", "rulez", "--json")
+    error = json.loads(found.stdout)["error"]
+    assert error["code"] == "unknown-step"
+    assert "clean.rules" in error["hint"]
+    assert "error[unknown-step]" in found.stderr
+
+
+def test_all_mistakes_of_a_recipe_at_once(tilth: Command, workplace: Path) -> None:
+    text = recipe_file(workplace).read_text("utf-8")
+    bad = text.replace("error_budget: 0.01", "error_budget: 7").replace("- exact", "- exat")
+    (workplace / "bad.yaml").write_text(bad, "utf-8")
+    found = tilth("check", "bad.yaml")
+    assert found.exit_code == 2
+    assert "2 problems; nothing was run." in found.stderr
+    assert "did you mean `exact`?" in found.stderr
+    as_json = tilth("check", "bad.yaml", "--json")
+    assert as_json.exit_code == 2
+    assert [p["code"] for p in json.loads(as_json.stdout)["problems"]] == [
+        "bad-value",
+        "unknown-operation",
+    ]
+    assert tilth("run", "bad.yaml").exit_code == 2
+
+
+def test_debug_shows_where_an_error_came_from(tilth: Command) -> None:
+    assert "Traceback" in tilth("show", "smal", "rules", "--debug").stderr
+
+
+def test_a_defect_is_one_line_and_a_hint(tilth: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oh\nno")
+
+    monkeypatch.setattr("tilth.query.runs.open_run", broken)
+    found = tilth("show", "small", "rules")
+    assert found.exit_code == 1
+    assert "error[internal]: ZeroDivisionError: oh no" in found.stderr
+    assert "--debug" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert "Traceback" in tilth("show", "small", "rules", "--debug").stderr
+
+
+def test_show_prints_how_many_of_how_many(tilth: Command) -> None:
+    found = tilth("show", "small", "rules", "--rule", "word_count", "-n", "3")
+    assert "dropped by word_count >= 12  [word_count=" in found.stdout
+    assert "3 of " in found.stdout.splitlines()[-1]
+    assert "401" in tilth("show", "small", "docs", "--quarantined").stdout
+
+
+def test_trace_prints_the_life_of_a_sample(tilth: Command) -> None:
+    text = tilth("trace", "small", "docs.jsonl:7").stdout
+    for word in ("collect.docs: kept", "measured word_count=", "split: ", "after 7 steps"):
+        assert word in text
+
+
+def test_diff_prints_what_a_threshold_did(tilth: Command) -> None:
+    text = tilth("diff", "small@1", "small").stdout
+    assert "clean.rules where" in text
+    assert "gained; in small@1: clean.rules, word_count >= 20" in text
+    assert "do not differ" in tilth("diff", "small", "small").stdout
+
+
+def test_init_copies_a_starter_and_overwrites_nothing(tilth: Command, workplace: Path) -> None:
+    target = workplace / "mine.yaml"
+    assert tilth("init", "quickstart", "mine.yaml").exit_code == 0
+    assert tilth("check", "mine.yaml").exit_code == 0
+    target.write_text("precious", "utf-8")
+    assert tilth("init", "quickstart", "mine.yaml").exit_code == 2
+    assert target.read_text("utf-8") == "precious"
+    assert tilth("init", "quickstart", "mine.yaml", "--force", "--json").exit_code == 0
+    assert target.read_text("utf-8") != "precious"
+
+
+def test_export_writes_files_and_overwrites_nothing(tilth: Command, tmp_path: Path) -> None:
+    to = str(tmp_path / "out")
+    found = tilth("export", "small", "minhash", "--to", to, "--format", "jsonl", "--json")
+    assert json.loads(found.stdout)["files"] == ["deduplicate.minhash.jsonl"]
+    assert tilth("export", "small", "minhash", "--to", to).exit_code == 2
+    assert tilth("export", "small", "minhash", "--to", to, "--format", "xls").exit_code == 2
+
+
+def test_report_of_the_history_leaves_the_last_one_alone(tilth: Command, workplace: Path) -> None:
+    before = (workplace / "runs" / "small" / "report.json").read_bytes()
+    found = tilth("report", "small@1")
+    assert found.stdout.strip() == "runs/small/history/0001/report.html"
+    assert (workplace / "runs" / "small" / "report.json").read_bytes() == before
+
+
+def test_doctor_says_what_is_missing(tilth: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    (Path("runs-file")).write_text("x", "utf-8")
+    found = tilth("doctor", "--runs", "runs-file")
+    assert found.exit_code == 3
+    assert "MISSING" in found.stdout
+    assert "needed: runs folder: choose another with --runs DIR" in found.stdout
+
+
+def test_runs_folder_from_the_environment(
+    tilth: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TILTH_RUNS", str(workplace / "nothing"))
+    assert tilth("status", "small").exit_code == 3

@@ -1,0 +1,100 @@
+"""No spelling of a private address passes, and every public one does."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+import pytest
+
+from tilth.collect.address import (
+    AddressRefusedError,
+    canonical_host,
+    check_address,
+    check_url,
+    is_public,
+    resolve,
+    served_hosts,
+)
+
+_PRIVATE = [
+    *("127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.5.4", "192.168.1.1", "169.254.169.254"),
+    *("100.64.0.1", "100.127.255.254", "0.0.0.0", "224.0.0.1", "239.1.1.1", "240.0.0.1"),
+    *("255.255.255.255", "192.0.2.1", "198.18.0.1", "203.0.113.9"),
+    *("::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "fec0::1", "2001:db8::1"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:100.64.0.1", "::127.0.0.1"),
+    *("2002:7f00:1::1", "2002:a00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+]
+_PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+
+
+@pytest.mark.parametrize("address", _PRIVATE)
+def test_private_addresses_are_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+    with pytest.raises(AddressRefusedError, match="not a public address"):
+        check_address("example.org", address, ())
+
+
+@pytest.mark.parametrize("address", _PUBLIC)
+def test_public_addresses_are_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.0.0.1."),
+        *("[::1]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:ffff:7f00:1]", "１２７.0.0.1", "127。0。0。1"),
+        "017700000001",
+    ],
+)
+def test_every_spelling_of_loopback_is_refused_in_a_url(host: str) -> None:
+    with pytest.raises(AddressRefusedError):
+        check_url(f"http://{host}/x", ())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://example.org/", "/etc/passwd", "gopher://x/", "http://1.2.3.4.5/"],
+)
+def test_other_schemes_and_bad_hosts_are_refused(url: str) -> None:
+    with pytest.raises(ValueError):
+        check_url(url, ())
+
+
+def test_an_allowed_host_is_exempt_by_its_name_only() -> None:
+    check_url("http://127.0.0.1/x", ("127.0.0.1",))
+    check_address("intranet.example", "10.1.2.3", ("intranet.example",))
+    with pytest.raises(AddressRefusedError):
+        check_address("other.example", "10.1.2.3", ("intranet.example",))
+    with pytest.raises(AddressRefusedError):
+        check_url("http://127.0.0.2/x", ("127.0.0.1",))
+
+
+def test_hosts_have_one_spelling() -> None:
+    assert canonical_host("EXAMPLE.org.") == "example.org"
+    assert canonical_host("bücher.example") == "xn--bcher-kva.example"
+    assert canonical_host("2001:DB8:0:0::1") == "2001:db8::1"
+    assert canonical_host("1.2.3.4") == "1.2.3.4"
+    for bad in ("", "a b", "a/b", "user@host", "1.2.3.999"):
+        with pytest.raises(ValueError):
+            canonical_host(bad)
+
+
+def test_what_a_name_resolves_to_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(host: str, port: int, **_: Any) -> list[Any]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("8.8.8.8", port)), (*kind, ("10.0.0.7", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    with pytest.raises(AddressRefusedError, match=r"10\.0\.0\.7"):
+        resolve("example.org", 80)
+    assert resolve("example.org", 80, ("example.org",)) == [("8.8.8.8", 80), ("10.0.0.7", 80)]
+
+
+def test_only_localhost_names_are_served() -> None:
+    served = served_hosts(("docs.localhost", "example.org"), ("127.0.0.1", 4711))
+    assert served == {"docs.localhost": ("127.0.0.1", 4711)}
+    assert resolve("docs.localhost", 80, (), served) == [("127.0.0.1", 4711)]

@@ -1,0 +1,141 @@
+"""Delimited text: agrees with the standard library on good files, loses one record on bad ones."""
+
+from __future__ import annotations
+
+import csv as standard
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tilth.collect import csv
+from tilth.context import Context
+from tilth.errors import DataError
+
+
+def read(path: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:
+    found = csv.read(csv.Settings(path=str(path), **given), "s", Context(path.parent, limit=limit))
+    rows: list[dict[str, Any]] = pa.Table.from_batches(list(found)).to_pylist()
+    return rows
+
+
+def texts(path: Path, **given: Any) -> list[str | None]:
+    return [row["text"] for row in read(path, **given)]
+
+
+def write(path: Path, data: str | bytes) -> Path:
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+CELL = st.text(st.sampled_from('ab ",\n'), max_size=6)
+
+
+@given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8))
+def test_fields_are_those_of_the_standard_library(rows: list[tuple[str, str]]) -> None:
+    stream = io.StringIO()
+    standard.writer(stream, lineterminator="\n").writerows(rows)
+    splitter, found = csv.Splitter(",", '"'), []
+    for line in stream.getvalue().removesuffix("\n").split("\n"):
+        if splitter.feed(line):
+            found.append(tuple(splitter.fields))
+            splitter = csv.Splitter(",", '"')
+    assert found == rows
+
+
+def test_columns_by_name_quotes_and_line_breaks(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'y,text\r\n1,"a ""b"", c\r\nd"\r\n2,plain\r\n')
+    rows = read(path, fields={"label": "y"}, split="test")
+    assert [(row["text"], row["label"], row["split"]) for row in rows] == [
+        ('a "b", c\nd', "1", "test"),
+        ("plain", "2", "test"),
+    ]
+    assert rows[1]["uri"] == f"{path}:4"
+
+
+def test_tsv_without_header_and_quotes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", 'ham\t"so he said\nspam\tWIN "now"\n')
+    found = read(path, header=False, columns=("y", "text"), quote="", fields={"label": "y"})
+    assert [(row["label"], row["text"]) for row in found] == [
+        ("ham", '"so he said'),
+        ("spam", 'WIN "now"'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (b"1,2,3", "3 columns instead of 2"),
+        (b"1", "1 columns instead of 2"),
+        (b"1,\xff", "invalid UTF-8"),
+        (b'1,"never closed', "text after a closing quotation mark"),
+        (b'1,"a"b', "text after a closing quotation mark, at character 6"),
+        (b"1," + b"x" * 300, "302 bytes, above `max_record_bytes` of 100"),
+    ],
+)
+def test_a_bad_record_costs_one_record(tmp_path: Path, line: bytes, cause: str) -> None:
+    lines = [b"y,text", b"1,one", line, b'1,"t\nwo"', b'1,"three"']
+    path = write(tmp_path / "a.csv", b"\n".join(lines) + b"\n")
+    rows = read(path, max_record_bytes=100)
+    assert [row["text"] for row in rows if not row["error"]] == ["one", "t\nwo", "three"]
+    (bad,) = [row for row in rows if row["error"]]
+    assert bad["error"].startswith(f"{path}:3: ")
+    assert cause in bad["error"]
+
+
+def test_an_open_quotation_mark_at_the_end_costs_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'text\n"open\nb\nc\n')
+    rows = read(path)
+    assert [row["text"] for row in rows] == [None, "b", "c"]
+    assert "never closed" in rows[0]["error"]
+
+
+def test_another_encoding(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text\nnaïve\n".encode("latin-1"))
+    assert texts(path, encoding="latin-1") == ["naïve"]
+    path = write(tmp_path / "b.csv", "text|n\n数据|1\n".encode("gb18030"))
+    assert texts(path, encoding="gb18030", delimiter="|") == ["数据"]
+
+
+def test_columns_that_are_not_there_are_said_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "body,y\n" * 10)
+    with pytest.raises(DataError, match="no column `text`; there are body, y"):
+        read(path)
+    write(path, "text,text\na,b\n")
+    with pytest.raises(DataError, match="column `text` is there twice"):
+        read(path)
+
+
+def test_a_header_alone_is_an_empty_source(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the source is empty"):
+        read(write(tmp_path / "a.csv", "text\n"))
+
+
+def test_blank_lines_are_no_records(tmp_path: Path) -> None:
+    assert texts(write(tmp_path / "a.csv", "y,text\n\n1,a\n\n")) == ["a"]
+
+
+def test_settings_must_name_the_columns() -> None:
+    with pytest.raises(ValidationError, match="either `header: true`"):
+        csv.Settings(path="a", header=False)
+    with pytest.raises(ValidationError, match="one character"):
+        csv.Settings(path="a", delimiter="ab")
+
+
+def test_ag_news(shared_data: Path) -> None:
+    path = shared_data / "ag-news-test" / "test.csv.gz"
+    rows = read(
+        path,
+        header=False,
+        columns=("class", "title", "description"),
+        fields={"text": ("title", "description"), "label": "class"},
+    )
+    assert len(rows) == 7600
+    assert not any(row["error"] for row in rows)
+    labels = [row["label"] for row in rows]
+    assert [labels.count(name) for name in "1234"] == [1900] * 4

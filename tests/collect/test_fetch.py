@@ -1,0 +1,199 @@
+"""A data file comes whole or not at all, and is resumed where that is safe."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.collect.sites import Reply, Site, redirect, running
+from tilth.collect.fetch import MIRROR_VARIABLE, download
+from tilth.errors import DataError, MissingError, StorageError, UsageError
+
+_BODY = bytes(range(256)) * 400
+_SHA256 = hashlib.sha256(_BODY).hexdigest()
+_BINARY = ("Content-Type", "application/octet-stream")
+
+
+@pytest.fixture(autouse=True)
+def _no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+
+
+def _download(url: str, dest: Path, **changes: Any) -> Path:
+    given: dict[str, Any] = {"allow_hosts": ("127.0.0.1",), "retry_s": 0.01, "timeout_s": 5.0}
+    return download(url, dest=dest, **{**given, **changes})
+
+
+def test_a_file_is_fetched_once(tmp_path: Path) -> None:
+    dest = tmp_path / "new" / "data.bin"
+    told: list[tuple[float, float | None, str]] = []
+    with running(Site(pages={"/d/data.bin": Reply(_BODY, headers=(_BINARY,))})) as site:
+        url = f"{site.root}/d/data.bin"
+        for _ in range(2):
+            path = _download(
+                url,
+                dest,
+                sha256=_SHA256.upper(),
+                size=len(_BODY),
+                progress=lambda *given: told.append(given),
+            )
+            assert path == dest
+    assert dest.read_bytes() == _BODY
+    assert site.asked["/d/data.bin"] == 1
+    assert told[-1][:2] == (len(_BODY), len(_BODY))
+    assert [path.name for path in dest.parent.iterdir()] == ["data.bin"]
+
+
+@pytest.mark.parametrize("place", ["data.bin", "sub/data.bin", "127.0.0.1/d/data.bin"])
+@pytest.mark.parametrize("way", ["argument", "variable"])
+def test_a_mirror_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, way: str
+) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / place).parent.mkdir(parents=True)
+    (mirror / place).write_bytes(_BODY)
+    if way == "variable":
+        monkeypatch.setenv(MIRROR_VARIABLE, str(mirror))
+    path = _download(
+        "http://127.0.0.1:1/d/data.bin",
+        tmp_path / "dest",
+        sha256=_SHA256,
+        mirror=mirror if way == "argument" else None,
+    )
+    assert path == mirror / place
+
+
+def test_a_wrong_file_in_a_mirror_is_passed_over_and_told(tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "data.bin").write_bytes(b"another")
+    with pytest.raises(MissingError, match=r"data\.bin could not be had") as caught:
+        _download(
+            "http://127.0.0.1:1/data.bin",
+            tmp_path / "dest",
+            sha256=_SHA256,
+            mirror=tmp_path / "mirror",
+        )
+    assert "sha256" in caught.value.where
+    assert "http://127.0.0.1:1/data.bin" in caught.value.where
+    assert MIRROR_VARIABLE in caught.value.hint
+
+
+def test_a_path_does_not_leave_the_mirror(tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "secret").write_bytes(b"x")
+    with pytest.raises(MissingError):
+        _download(
+            "http://127.0.0.1:1/%2e%2e/%2e%2e/secret",
+            tmp_path / "dest",
+            mirror=tmp_path / "mirror",
+        )
+
+
+class _Ranged:
+    """A file that honours ranges and drops the first connection half way."""
+
+    def __init__(self, body: bytes, etag: str = "") -> None:
+        self.site = Site()
+        self.body = body
+        self.etag = etag
+        self.site.pages = {"/data.bin": self.answer}
+
+    def answer(self, count: int) -> Reply:
+        headers: tuple[tuple[str, str], ...] = (_BINARY,)
+        if self.etag:
+            headers += (("ETag", self.etag),)
+        asked = self.site.headers[-1]
+        wanted = asked.get("range")
+        if wanted is None or asked.get("if-range", self.etag) != self.etag:
+            return Reply(self.body, headers=headers, cut=50_000 if count == 1 else None)
+        first = int(wanted.removeprefix("bytes=").rstrip("-"))
+        whole = f"bytes {first}-{len(self.body) - 1}/{len(self.body)}"
+        return Reply(self.body[first:], 206, (*headers, ("Content-Range", whole)))
+
+
+@pytest.mark.parametrize(
+    ("sha256", "etag", "resumed"),
+    [(_SHA256, "", True), (None, '"v1"', True), (None, 'W/"v1"', False), (None, "", False)],
+)
+def test_a_broken_transfer_is_resumed_where_safe(
+    tmp_path: Path, sha256: str | None, etag: str, resumed: bool
+) -> None:
+    ranged = _Ranged(_BODY, etag)
+    with running(ranged.site) as site:
+        path = _download(f"{site.root}/data.bin", tmp_path / "data.bin", sha256=sha256)
+    assert path.read_bytes() == _BODY
+    assert ("range" in site.headers[-1]) == resumed
+    assert site.asked["/data.bin"] == 2
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(tmp_path: Path) -> None:
+    ranged = _Ranged(_BODY, '"v2"')
+    (tmp_path / "data.bin.partial").write_bytes(b"of version one")
+    (tmp_path / "data.bin.partial.etag").write_text('"\\"v1\\""')
+    with running(ranged.site) as site:
+        path = _download(f"{site.root}/data.bin", tmp_path / "data.bin")
+    assert path.read_bytes() == _BODY
+    assert site.headers[0]["if-range"] == '"v1"'
+
+
+def test_a_partial_file_of_something_else_is_done_away_with(tmp_path: Path) -> None:
+    (tmp_path / "data.bin.partial").write_bytes(b"of another file")
+    with running(_Ranged(_BODY).site) as site:
+        path = _download(f"{site.root}/data.bin", tmp_path / "data.bin", sha256=_SHA256)
+    assert path.read_bytes() == _BODY
+
+
+def test_another_file_than_expected_is_refused(tmp_path: Path) -> None:
+    with running(Site(pages={"/data.bin": Reply(_BODY)})) as site:
+        with pytest.raises(DataError, match="sha256"):
+            _download(f"{site.root}/data.bin", tmp_path / "a", sha256="0" * 64)
+        with pytest.raises(DataError, match="bytes"):
+            _download(f"{site.root}/data.bin", tmp_path / "b", size=5)
+        with pytest.raises(DataError, match="bytes"):
+            _download(f"{site.root}/data.bin", tmp_path / "c", max_bytes=5)
+    assert not any((tmp_path / name).exists() for name in "abc")
+
+
+def test_server_errors_are_tried_again_and_others_not(tmp_path: Path) -> None:
+    good = Reply(_BODY)
+    pages = {"/flaky": lambda count: good if count == 2 else Reply(status=503)}
+    with running(Site(pages=dict(pages))) as site:
+        assert _download(f"{site.root}/flaky", tmp_path / "a").read_bytes() == _BODY
+        with pytest.raises(MissingError) as caught:
+            _download(f"{site.root}/gone", tmp_path / "b")
+    assert "HTTP status 404" in caught.value.where
+    assert site.asked["/gone"] == 1
+
+
+def test_redirects_are_followed_and_checked(tmp_path: Path) -> None:
+    pages = {
+        "/a": redirect("/b"),
+        "/b": Reply(_BODY),
+        "/private": redirect("http://localhost/secret"),
+        "/file": redirect("file:///etc/passwd"),
+        "/loop": redirect("/loop"),
+    }
+    with running(Site(pages=dict(pages))) as site:
+        assert _download(f"{site.root}/a", tmp_path / "a").read_bytes() == _BODY
+        for path in ("/private", "/file"):
+            with pytest.raises(UsageError, match="may not be fetched"):
+                _download(site.root + path, tmp_path / "b")
+        with pytest.raises(MissingError) as caught:
+            _download(f"{site.root}/loop", tmp_path / "c")
+    assert "redirects more than" in caught.value.where
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/x", "http://localhost/x", "ftp://a.b/x", "x"])
+def test_private_addresses_and_other_schemes_are_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError, match="may not be fetched") as caught:
+        _download(url, tmp_path / "x", allow_hosts=())
+    assert "allow_hosts" in caught.value.hint
+
+
+def test_an_unwritable_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StorageError):
+        _download("http://127.0.0.1:1/x", tmp_path / "file" / "x")

@@ -1,0 +1,132 @@
+"""Finding files, bounded reading, noticing changes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tilth.collect import files
+from tilth.errors import DataError, MissingError
+
+
+def test_a_folder_gives_its_files_by_name(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl.gz", ".hidden.jsonl", "notes.txt", "sub/c.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    found = files.find_files(files.FileSettings(path=str(tmp_path)), (".jsonl", ".jsonl.gz"))
+    assert [file.name for file in found] == ["a.jsonl.gz", "b.jsonl", "sub/c.jsonl"]
+
+
+def test_a_glob_gives_names_that_do_not_depend_on_where_it_lies(tmp_path: Path) -> None:
+    names = []
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        for name in ("2.x", "1.x"):
+            (tmp_path / folder / name).write_text("")
+        found = files.find_files(files.FileSettings(path=str(tmp_path / folder / "*.x")), ())
+        names.append([file.name for file in found])
+    assert names == [["1.x", "2.x"]] * 2
+
+
+def test_a_missing_file_names_what_was_tried_and_what_is_close(tmp_path: Path) -> None:
+    (tmp_path / "reviews.jsonl").write_text("{}")
+    with pytest.raises(MissingError) as raised:
+        files.find_files(files.FileSettings(path=str(tmp_path / "review.jsonl")), ())
+    assert str(tmp_path / "review.jsonl") in raised.value.hint
+    assert "did you mean `reviews.jsonl`" in raised.value.hint
+
+
+def test_a_missing_folder_names_the_nearest_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingError) as raised:
+        files.find_files(files.FileSettings(path=str(tmp_path / "no" / "x" / "*.csv")), ())
+    assert f"{tmp_path} has nothing" in raised.value.hint
+
+
+def test_an_empty_folder_is_an_empty_source(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no file ending in \.csv"):
+        files.find_files(files.FileSettings(path=str(tmp_path)), (".csv",))
+
+
+def test_path_and_url_exclude_each_other() -> None:
+    with pytest.raises(ValidationError, match="exclude each other"):
+        files.FileSettings(path="a", url="http://b")
+    with pytest.raises(ValidationError, match="belong to `url`"):
+        files.FileSettings(path="a", size=3)
+
+
+def test_the_fingerprint_changes_with_name_size_and_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.x"
+    path.write_text("1")
+    settings = files.FileSettings(path=str(tmp_path))
+    seen = [files.fingerprint_files(settings, (".x",))]
+    path.write_text("12")
+    seen.append(files.fingerprint_files(settings, (".x",)))
+    os.utime(path, ns=(1, 1))
+    seen.append(files.fingerprint_files(settings, (".x",)))
+    path.rename(tmp_path / "b.x")
+    seen.append(files.fingerprint_files(settings, (".x",)))
+    assert len(set(seen)) == 4
+    assert seen[-1] == files.fingerprint_files(settings, (".x",))
+
+
+def test_a_change_while_reading_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.x"
+    path.write_text("1")
+    found = files.find_files(files.FileSettings(path=str(path)), ())
+    before = files.fingerprint_paths(found)
+    files.check_unchanged(before, found)
+    path.write_text("12")
+    with pytest.raises(DataError, match=r"changed while it was read: a\.x"):
+        files.check_unchanged(before, found)
+
+
+def test_gzip_is_known_by_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "no-suffix"
+    path.write_bytes(gzip.compress(b"text"))
+    with files.open_bytes(files.SourceFile(path, "n", "u")) as stream:
+        assert stream.read() == b"text"
+
+
+def test_a_gzip_stream_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(os.urandom(5000))[:-100])
+    file = files.SourceFile(path, "n", "where/it/is.gz")
+    with pytest.raises(DataError, match=r"cut off") as raised, files.open_bytes(file) as stream:
+        stream.read()
+    assert raised.value.where == "where/it/is.gz"
+
+
+@given(st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"."))))
+def test_lines_are_those_of_python_cut_at_the_limit(lines: list[bytes]) -> None:
+    data = b"\n".join(lines)
+    found = list(files.read_lines(io.BytesIO(data), 8))
+    wanted = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    if wanted and not data.split(b"\n")[-1]:
+        wanted.pop()
+    for (line, length), want in zip(found, wanted, strict=True):
+        assert line == want[:8]
+        assert (length > 8) == (len(want) > 8)
+
+
+def test_a_line_is_never_longer_in_memory_than_the_limit() -> None:
+    class Stream(io.BytesIO):
+        largest = 0
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert size > 0
+            line = super().readline(size)
+            self.largest = max(self.largest, len(line))
+            return line
+
+    stream = Stream(b"x" * 3_000_000 + b"\nshort\n")
+    found = list(files.read_lines(stream, 100))
+    assert found == [(b"x" * 100, 3_000_000), (b"short", 5)]
+    assert stream.largest <= 1 << 18

@@ -1,0 +1,236 @@
+"""Label Studio exports: cut into tasks in bounded memory; a bad task costs one task."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tilth.collect import label_studio, records
+from tilth.context import Context
+from tilth.errors import DataError
+
+
+def png(value: int = 0) -> bytes:
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.full((4, 4), value, np.uint8)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def answer(who: Any, *choices: str, control: str = "kind", **given: Any) -> dict[str, Any]:
+    result = {"from_name": control, "type": "choices", "value": {"choices": list(choices)}}
+    return {"completed_by": who, "result": [result], **given}
+
+
+def task(number: int, data: dict[str, Any], *answers: Any) -> dict[str, Any]:
+    return {"id": number, "data": data, "annotations": list(answers)}
+
+
+def export(folder: Path, *tasks: Any) -> Path:
+    path = folder / "export.json"
+    path.write_text(json.dumps(tasks, indent=1))
+    return path
+
+
+def read(path: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:
+    found = label_studio.read(
+        label_studio.Settings(path=str(path), **given), "s", Context(path.parent, limit=limit)
+    )
+    rows: list[dict[str, Any]] = pa.Table.from_batches(list(found)).to_pylist()
+    return rows
+
+
+def test_text_tasks_with_several_annotators(tmp_path: Path) -> None:
+    path = export(
+        tmp_path,
+        task(
+            7,
+            {"text": "hello", "split": "dev"},
+            answer({"id": 1, "email": "a@example.org"}, "greeting"),
+            answer({"id": 2}, "question"),
+            answer(3, "greeting"),
+            answer(4, "question", was_cancelled=True),
+            {"completed_by": 5, "result": []},
+            {"completed_by": 6, "result": [{"type": "rating", "value": {"rating": 3}}]},
+        ),
+        task(8, {"text": "why"}, answer("x", "question", ground_truth=True), answer(1, "other")),
+        task(9, {"text": "unseen"}),
+    )
+    rows = read(path, license="CC0")
+    assert rows[0].pop("id")
+    assert rows[0] == {
+        "source": "s",
+        "uri": f"{path}:1",
+        "text": "hello",
+        "label": None,
+        "label_confidence": None,
+        "label_origin": None,
+        "annotations": [
+            {"annotator": "a@example.org", "label": "greeting"},
+            {"annotator": "2", "label": "question"},
+            {"annotator": "3", "label": "greeting"},
+        ],
+        "split": "validation",
+        "license": "CC0",
+        "error": None,
+    }
+    assert (rows[1]["label"], rows[1]["label_origin"]) == ("question", "expert")
+    assert rows[1]["annotations"] == [{"annotator": "1", "label": "other"}]
+    assert rows[2]["annotations"] == []
+
+
+def test_the_images_of_a_delivery(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b c.png"):
+        (tmp_path / "images" / name).write_bytes(png())
+    inline = "data:image/png;base64," + base64.b64encode(png(9)).decode()
+    path = export(
+        tmp_path,
+        task(1, {"image": "images/a.png"}),
+        task(2, {"image": inline}),
+        task(3, {"image": "/data/local-files/?d=images/b%20c.png"}),
+        task(4, {"image": "/data/upload/images/a.png"}),
+    )
+    rows = read(path)
+    assert [row["error"] for row in rows] == [None] * 4
+    assert [row["image"] for row in rows] == [png(), png(9), png(), png()]
+    assert "text" not in rows[0]
+
+
+BAD_TASKS: list[tuple[Any, str]] = [
+    ("text", "not a JSON object"),
+    ({"image": "x", "choice": "y"}, "no `data`; was it exported as JSON-MIN?"),
+    (task(1, {"audio": "x"}), "no field `image`"),
+    ({"data": {"image": "a.png"}}, "no list of `annotations`"),
+    (task(1, {"image": "a.png"}, "yes"), "an annotation is not an object"),
+    (task(1, {"image": "a.png"}, answer(1, "a", "b")), "one annotator chose 2 classes"),
+    (task(1, {"image": "a.png"}, answer(None, "a")), "does not say who `completed_by`"),
+    (
+        task(
+            1,
+            {"image": "a.png"},
+            {
+                "completed_by": 1,
+                "result": answer(1, "a")["result"] + answer(1, "b", control="mood")["result"],
+            },
+        ),
+        "answers to several controls (kind, mood); set `control`",
+    ),
+    (
+        task(
+            1,
+            {"image": "a.png"},
+            answer(1, "a", ground_truth=True),
+            answer(2, "b", ground_truth=True),
+        ),
+        "two ground truths: a and b",
+    ),
+    (task(1, {"image": "missing.png"}), "No such file"),
+    (task(1, {"image": "../secret.png"}), "outside the delivery's folder"),
+    (task(1, {"image": "/etc/passwd"}), "outside the delivery's folder"),
+    (task(1, {"image": "link.png"}), "outside the delivery's folder"),
+    (task(1, {"image": "https://example.org/a.png"}), "the image is remote"),
+    (task(1, {"image": "data:image/png;base64,###"}), "not base64"),
+    (task(1, {"image": "data:image/png;base64,AAAA"}), "cannot be decoded"),
+    (task(1, {"image": "cut.png"}), "cannot be decoded"),
+    (task(1, {"image": "large.png"}), "above `max_pixels`"),
+    (task(1, {"image": "a.png", "text": "x" * 3000}), "above `max_record_bytes` of 2,000"),
+]
+
+
+@pytest.mark.parametrize(("bad", "cause"), BAD_TASKS)
+def test_a_bad_task_costs_one_task(tmp_path: Path, bad: Any, cause: str) -> None:
+    folder = tmp_path / "delivery"
+    folder.mkdir()
+    (tmp_path / "secret.png").write_bytes(png())
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "a.png").write_bytes(png())
+    (folder / "cut.png").write_bytes(png()[: len(png()) // 2])
+    PIL.Image.fromarray(np.zeros((200, 200), np.uint8)).save(folder / "large.png")
+    good = task(5, {"image": "a.png"}, answer(1, "yes"))
+    path = export(folder, good, bad, good)
+    rows = read(path, max_pixels=10_000, max_record_bytes=2000)
+    assert [row["error"] is None for row in rows] == [True, False, True]
+    assert rows[1]["error"].startswith(f"{path}:2: ")
+    assert cause in rows[1]["error"]
+
+
+def test_a_control_may_be_chosen(tmp_path: Path) -> None:
+    both = answer(1, "a")["result"] + answer(1, "b", control="mood")["result"]
+    path = export(tmp_path, task(1, {"text": "t"}, {"completed_by": 1, "result": both}))
+    (row,) = read(path, control="mood")
+    assert row["annotations"] == [{"annotator": "1", "label": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("damage", "cause"),
+    [
+        (lambda data: data[:-3], "cut off"),
+        (lambda data: b"{}", "not a JSON array"),
+        (lambda data: data.replace(b"]", b"}", 1), "`}` closes nothing"),
+        (lambda data: data + b"]", "text after the end"),
+        (lambda data: b"", "cut off"),
+    ],
+)
+def test_a_damaged_export_is_an_error(tmp_path: Path, damage: Any, cause: str) -> None:
+    path = export(tmp_path, task(1, {"text": "t"}), task(2, {"text": "t"}))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match="not a Label Studio JSON export") as raised:
+        read(path)
+    assert cause in raised.value.what
+    assert str(path) in raised.value.where
+
+
+def test_an_export_without_tasks_is_an_empty_source(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the source is empty"):
+        read(export(tmp_path))
+
+
+def test_limit(tmp_path: Path) -> None:
+    path = export(tmp_path, *(task(n, {"text": str(n)}) for n in range(30)))
+    assert [row["text"] for row in read(path, limit=5)] == ["0", "1", "2", "3", "4"]
+
+
+VALUE = st.recursive(
+    st.none() | st.integers() | st.text(st.sampled_from('a"\\[]{},é '), max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(VALUE, max_size=6), st.integers(1, 9), st.booleans(), st.booleans())
+def test_an_array_is_cut_into_its_elements(
+    values: list[Any], chunk_bytes: int, indented: bool, plain: bool
+) -> None:
+    data = json.dumps(values, indent=1 if indented else None, ensure_ascii=plain).encode()
+    found = label_studio.split_array(io.BytesIO(data + b"\n"), 10_000, chunk_bytes)
+    assert [json.loads(element) for element, _ in found] == values
+
+
+@given(st.binary(max_size=40), st.integers(1, 5))
+def test_any_bytes_are_elements_or_a_stated_cause(data: bytes, chunk_bytes: int) -> None:
+    def run(size: int) -> Iterator[object]:
+        try:
+            yield from label_studio.split_array(io.BytesIO(data), 10, size)
+        except records.RecordError as error:
+            yield str(error)
+
+    assert list(run(chunk_bytes)) == list(run(1000))
+
+
+def test_a_long_element_is_not_kept_whole() -> None:
+    data = b'["' + b"x" * 1_000_000 + b'", 1]'
+    found = list(label_studio.split_array(io.BytesIO(data), 50))
+    assert [(len(element), length) for element, length in found] == [(50, 1_000_002), (1, 2)]

@@ -1,0 +1,106 @@
+"""Parquet: streamed, and a damaged row group costs its own rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tilth.collect import parquet
+from tilth.context import Context
+from tilth.errors import DataError
+
+
+def read(path: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:
+    found = parquet.read(
+        parquet.Settings(path=str(path), **given), "s", Context(path.parent, limit=limit)
+    )
+    rows: list[dict[str, Any]] = pa.Table.from_batches(list(found)).to_pylist()
+    return rows
+
+
+def test_columns_of_many_types(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "text": pa.array(["a", "b"]).dictionary_encode(),
+            "y": pa.array([1, None], pa.int8()),
+            "meta": pa.array([{"url": "u1"}, {"url": "u2"}]),
+            "people": [[{"annotator": "p", "label": "l"}], []],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read(
+        tmp_path,
+        fields={"label": "y", "uri": "meta.url", "annotations": "people"},
+    )
+    assert [(r["text"], r["label"], r["uri"], r["annotations"]) for r in rows] == [
+        ("a", "1", "u1", [{"annotator": "p", "label": "l"}]),
+        ("b", None, "u2", []),
+    ]
+
+
+def test_images_as_bytes_or_structs(tmp_path: Path) -> None:
+    table = pa.table({"image": [{"bytes": b"png", "path": "p"}, {"bytes": None, "path": "p"}]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read(tmp_path / "a.parquet", image="image")
+    assert rows[0]["image"] == b"png"
+    assert "text" not in rows[0]
+    assert rows[1]["error"].endswith(":2: field `image` holds no image bytes")
+
+
+def test_bad_rows_cost_one_row_each(tmp_path: Path) -> None:
+    broken = pa.array([b"fine", b"\xff\xfe", None, b"x" * 200], pa.binary())
+    text = pa.StringArray.from_buffers(
+        4, broken.buffers()[1], broken.buffers()[2], broken.buffers()[0]
+    )
+    pq.write_table(pa.table({"text": text}), tmp_path / "a.parquet")
+    rows = read(tmp_path / "a.parquet", max_record_bytes=100)
+    assert rows[0]["text"] == "fine"
+    causes = [row["error"].split(": ", 1)[1] for row in rows[1:]]
+    assert causes == [
+        "field `text`: invalid UTF-8 at byte 0 (0xff)",
+        "field `text` is null",
+        "200 bytes, above `max_record_bytes` of 100",
+    ]
+
+
+def test_a_damaged_row_group_costs_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": [f"row {number} " * 20 for number in range(300)]})
+    pq.write_table(table, path, row_group_size=100, compression="zstd", use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 40] = b"\0" * 40
+    path.write_bytes(data)
+    rows = read(path)
+    assert len(rows) == 300
+    bad = [number for number, row in enumerate(rows) if row["error"]]
+    assert bad == list(range(100, 200))
+    assert f"{path}:101: row group 1 cannot be read: " in rows[100]["error"]
+    assert rows[200]["text"].startswith("row 200 ")
+
+
+def test_not_parquet_and_missing_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 is how it starts, but this is no Parquet file")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read(path)
+    pq.write_table(pa.table({"body": ["a"]}), path)
+    with pytest.raises(DataError, match="no column `text`; there are body"):
+        read(path)
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
+    with pytest.raises(DataError, match="the source is empty"):
+        read(path)
+
+
+def test_limit_and_stable_ids(tmp_path: Path) -> None:
+    table = pa.table({"text": [str(number) for number in range(5000)]})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=700)
+    few = read(tmp_path / "a.parquet", limit=1300)
+    assert len(few) == 1300
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=5000)
+    assert [row["id"] for row in read(tmp_path / "a.parquet")][:1300] == [r["id"] for r in few]

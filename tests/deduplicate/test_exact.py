@@ -1,0 +1,82 @@
+"""Exact copies: who stays, who goes, whatever the cut into shards."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tilth.deduplicate import exact
+from tilth.deduplicate.exact import Settings
+from tilth.errors import DataError
+
+from .conftest import sample_batch, shuffle
+
+
+def test_earliest_copy_stays() -> None:
+    batch = sample_batch([{"id": i, "text": t} for i, t in zip("abcd", "xyxx", strict=True)])
+    assert shuffle(exact, Settings(), batch, (1, 1)) == {
+        "c": ("exact-duplicate", "3", "a"),
+        "d": ("exact-duplicate", "3", "a"),
+    }
+
+
+def test_held_out_copy_stays() -> None:
+    rows = [("a", "train"), ("b", None), ("c", "validation"), ("d", "test"), ("e", "test")]
+    batch = sample_batch([{"id": i, "text": "x", "split": s} for i, s in rows])
+    dropped = shuffle(exact, Settings(), batch, (2,))
+    assert sorted(dropped) == ["a", "b", "c", "e"]
+    assert {of for _, _, of in dropped.values()} == {"d"}
+
+
+def test_normalization_is_as_asked() -> None:
+    batch = sample_batch([{"id": "a", "text": "One  two\n"}, {"id": "b", "text": "one two"}])
+    assert list(shuffle(exact, Settings(ignore_case=True), batch)) == ["b"]
+    assert shuffle(exact, Settings(), batch) == {}
+    assert shuffle(exact, Settings(ignore_case=True, ignore_whitespace=False), batch) == {}
+
+
+def test_images_and_missing_payloads() -> None:
+    rows = [("a", b"\x89P"), ("b", None), ("c", b"\x89P"), ("d", None)]
+    batch = sample_batch([{"id": i, "image": image} for i, image in rows])
+    assert list(shuffle(exact, Settings(of="image"), batch, (1, 1))) == ["c"]
+
+
+def test_a_payload_that_no_sample_has_is_an_error_and_not_silence() -> None:
+    batch = sample_batch([{"id": "a", "text": "x"}])
+    with pytest.raises(DataError, match="no sample has `audio`"):
+        shuffle(exact, Settings(of="audio"), batch)
+    assert shuffle(exact, Settings(), batch.slice(0, 0)) == {}
+
+
+def test_two_records_with_one_id_are_not_both_dropped() -> None:
+    batch = sample_batch([{"id": "a", "text": "x"}, {"id": "a", "text": "x"}])
+    assert shuffle(exact, Settings(), batch, (1,)) == {}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("xyz"), st.sampled_from(["train", "test", None])), max_size=12
+    ),
+    st.lists(st.integers(0, 5), max_size=4),
+    st.randoms(use_true_random=False),
+)
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_one_copy_of_each_stays_for_any_cut(
+    samples: list[tuple[str, str | None]], cut: list[int], rng: random.Random
+) -> None:
+    batch = sample_batch(
+        [{"id": f"i{n}", "text": text, "split": s} for n, (text, s) in enumerate(samples)]
+        or [{"id": "only", "text": "x"}]
+    )
+
+    def arrive(items: list[int]) -> list[int]:
+        return rng.sample(items, len(items))
+
+    dropped = shuffle(exact, Settings(), batch, cut, arrive)
+    assert dropped == shuffle(exact, Settings(), batch)
+    stay = [text for n, (text, _) in enumerate(samples) if f"i{n}" not in dropped]
+    assert sorted(stay) == sorted({text for text, _ in samples})

@@ -1,0 +1,87 @@
+"""Agreement against published values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tests.label.crowd import load
+from tilth.label import agreement
+
+
+def test_alpha_of_krippendorffs_example() -> None:
+    # Krippendorff (2011), section C: four observers, twelve units, missing values; alpha 0.743.
+    observers = [
+        "1 2 3 3 2 1 4 1 2 . . .",
+        "1 2 3 3 2 2 4 1 2 5 . 3",
+        ". 3 3 3 2 3 4 2 2 5 1 .",
+        "1 2 3 3 2 4 4 1 2 5 1 .",
+    ]
+    cells = [
+        (unit, int(value) - 1)
+        for values in map(str.split, observers)
+        for unit, value in enumerate(values)
+        if value != "."
+    ]
+    items, labels = (np.array(column) for column in zip(*cells, strict=True))
+    counts = agreement.count_answers(items, labels, 12, 5)
+    assert agreement.krippendorff_alpha(counts) == pytest.approx(0.743, abs=0.0005)
+    assert agreement.fleiss_kappa(counts) is None
+
+
+def test_kappa_of_fleiss_example() -> None:
+    # The worked example of ten subjects, fourteen raters and five categories; kappa 0.210.
+    counts = np.array(
+        [
+            [0, 0, 0, 0, 14],
+            [0, 2, 6, 4, 2],
+            [0, 0, 3, 5, 6],
+            [0, 3, 9, 2, 0],
+            [2, 2, 8, 1, 1],
+            [7, 7, 0, 0, 0],
+            [3, 2, 6, 3, 0],
+            [2, 5, 3, 2, 2],
+            [6, 5, 2, 1, 0],
+            [0, 2, 2, 3, 7],
+        ]
+    )
+    assert agreement.fleiss_kappa(counts) == pytest.approx(0.210, abs=0.0005)
+
+
+@pytest.mark.parametrize(("name", "kappa"), [("crowd-rte", 0.241), ("crowd-bluebird", 0.125)])
+def test_kappa_of_real_people(shared_data: Path, name: str, kappa: float) -> None:
+    crowd = load(shared_data / name)
+    counts = agreement.count_answers(crowd.items, crowd.labels, crowd.num_items, 2)
+    assert agreement.fleiss_kappa(counts) == pytest.approx(kappa, abs=0.0005)
+
+
+def test_where_agreement_is_not_defined() -> None:
+    for counts in (np.zeros((0, 2)), np.eye(3), np.array([[3, 0], [2, 0]])):
+        assert agreement.krippendorff_alpha(counts.astype(np.int64)) is None
+        assert agreement.fleiss_kappa(counts.astype(np.int64)) is None
+
+
+COUNTS = hnp.arrays(
+    np.int64, st.tuples(st.integers(1, 8), st.integers(2, 4)), elements=st.integers(0, 4)
+)
+
+
+@given(COUNTS)
+def test_alpha_is_that_of_all_pairs(counts: np.ndarray) -> None:
+    """The definition, pair by pair: one less observed over expected disagreement."""
+    units = [np.repeat(np.arange(len(row)), row) for row in counts if row.sum() >= 2]
+    values = np.concatenate(units) if units else np.zeros(0)
+    found = agreement.krippendorff_alpha(counts)
+    if len(set(values)) < 2:
+        assert found is None
+        return
+    observed = sum(
+        (unit[:, None] != unit[None, :]).sum() / (len(unit) - 1) for unit in units
+    ) / len(values)
+    expected = (values[:, None] != values[None, :]).sum() / (len(values) * (len(values) - 1))
+    assert found == pytest.approx(1 - observed / expected)

@@ -1,0 +1,161 @@
+"""One label from many answers, through the phases of the shuffle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.label.crowd import load
+from tilth import schema
+from tilth.label import consensus
+from tilth.label.consensus import Settings
+
+
+def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    names = ("id", "label", "label_confidence", "label_origin", "annotations")
+    return pa.RecordBatch.from_arrays(
+        [pa.array([row.get(name) for row in rows], schema.SCHEMA[name]) for name in names],
+        names=list(names),
+    )
+
+
+def run(shards: list[list[dict[str, Any]]], settings: Settings) -> list[pa.RecordBatch]:
+    """What the engine does, in memory."""
+    batches = [batch_of(rows) for rows in shards]
+    tables = []
+    for shard, batch in enumerate(batches):
+        keys = consensus.keys(batch, settings)
+        assert set(keys.column("partition").to_pylist()) <= set(range(64))
+        keys = keys.append_column("shard", pa.array([shard] * len(keys), pa.int32()))
+        tables.append(keys.append_column("position", pa.array(range(len(keys)), pa.int64())))
+    keys = pa.concat_tables(tables)
+    parts = [
+        consensus.reduce(keys.filter(pa.compute.equal(keys["partition"], part)), settings)
+        for part in range(64)
+    ]
+    reduced = pa.concat_tables(parts)
+    decisions = consensus.resolve(reduced, settings) if len(reduced) else pa.table({})
+    return [
+        consensus.apply(
+            batch,
+            decisions.filter(pa.compute.is_in(decisions["shard"], pa.array([shard, -1])))
+            if len(decisions)
+            else decisions,
+            settings,
+        )
+        for shard, batch in enumerate(batches)
+    ]
+
+
+def rows_of(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def item(number: int, *answers: str, **given: Any) -> dict[str, Any]:
+    people = [{"annotator": f"p{who}", "label": label} for who, label in enumerate(answers)]
+    return {"id": schema.sample_id(str(number)), "annotations": people, **given}
+
+
+def crowd_rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    crowd = load(folder)
+    rows: list[dict[str, Any]] = [
+        {"id": schema.sample_id(str(n)), "annotations": []} for n in range(crowd.num_items)
+    ]
+    for n, who, label in zip(crowd.items, crowd.workers, crowd.labels, strict=True):
+        rows[n]["annotations"].append({"annotator": f"w{who}", "label": f"c{label}"})
+    return rows, [f"c{label}" for label in crowd.gold]
+
+
+@pytest.mark.parametrize(("name", "least"), [("crowd-rte", 0.925), ("crowd-bluebird", 0.888)])
+def test_real_people_however_they_are_cut(shared_data: Path, name: str, least: float) -> None:
+    rows, gold = crowd_rows(shared_data / name)
+    one = rows_of(run([rows], Settings()))
+    right = [row["label"] == label for row, label in zip(one, gold, strict=True)]
+    assert sum(right) / len(right) >= least
+    assert {row["label_origin"] for row in one} == {"consensus:dawid-skene"}
+    third = len(rows) // 3
+    assert rows_of(run([rows[:7], rows[7:third], [], rows[third:]], Settings())) == one
+
+
+def test_labels_stay_and_what_has_neither_is_dropped() -> None:
+    given = item(1, "a", "a", label="b", label_confidence=1.0, label_origin="expert")
+    rows = rows_of(run([[given, item(2), item(3, "a", "a")], [item(4, "b", "b")]], Settings()))
+    assert (rows[0]["label"], rows[0]["label_origin"]) == ("b", "expert")
+    assert (rows[1]["drop.rule"], rows[1]["drop.value"]) == ("num_annotations >= 1", "0")
+    assert [row["drop.rule"] for row in rows].count(None) == 3
+    assert [row["label"] for row in rows[2:]] == ["a", "b"]
+
+
+def test_nothing_to_decide() -> None:
+    (row,) = rows_of(run([[item(1, label="b")]], Settings()))
+    assert row["label"] == "b"
+    assert row["drop.rule"] is None
+
+
+def test_majority_breaks_ties_without_favour() -> None:
+    rows = rows_of(run([[item(n, "a", "b") for n in range(400)]], Settings(method="majority")))
+    labels = [row["label"] for row in rows]
+    assert 150 < labels.count("a") < 250
+    assert {row["label_confidence"] for row in rows} == {0.5}
+    again = run([[item(n, "a", "b") for n in range(400)]], Settings(method="majority", seed=1))
+    assert [row["label"] for row in rows_of(again)] != labels
+
+
+def test_single_takes_every_annotator_about_equally_often() -> None:
+    rows = rows_of(run([[item(n, "a", "b", "c") for n in range(600)]], Settings(method="single")))
+    labels = [row["label"] for row in rows]
+    assert all(150 < labels.count(name) < 250 for name in "abc")
+    assert {row["label_confidence"] for row in rows} == {None}
+    assert {row["label_origin"] for row in rows} == {"consensus:single"}
+
+
+def test_items_that_are_unsure_may_be_dropped() -> None:
+    settings = Settings(method="majority", min_confidence=0.9)
+    rows = rows_of(run([[item(1, "a", "a", "b"), item(2, "a", "a", "a")]], settings))
+    assert rows[0]["drop.rule"] == "label_confidence >= 0.9"
+    assert rows[0]["drop.value"] == "0.6667"
+    assert rows[1]["drop.rule"] is None
+
+
+def test_answers_without_name_or_class_do_not_count() -> None:
+    row = item(1, "a")
+    row["annotations"] += [{"annotator": None, "label": "b"}, {"annotator": "p", "label": None}]
+    assert rows_of(run([[row]], Settings()))[0]["label"] == "a"
+
+
+def test_what_is_told_of_the_annotators(shared_data: Path) -> None:
+    rows, _ = crowd_rows(shared_data / "crowd-bluebird")
+    expert = item(1, "a", "b", label="a", label_origin="expert")
+    batches = run([rows[:50], [*rows[50:], expert]], Settings())
+    figures = consensus.describe(iter(batches), Settings())
+    assert figures["items"] == 108
+    assert figures["answers"] == 4212
+    assert figures["num_annotators"] == len(figures["annotators"]) == 39
+    assert figures["fleiss_kappa"] == pytest.approx(0.125, abs=0.001)
+    assert 0.1 < figures["changed_from_majority_share"] < 0.4
+    assert figures["answers_equal_to_given_labels"] == {"share": 0.5, "answers": 2}
+    first = figures["annotators"][0]
+    assert 0.5 < first["estimated_accuracy"] < 1
+    matrices = figures["confusion_true_by_answered"]
+    assert len(matrices) == 10
+    assert sum(matrices[first["annotator"]]["c0"].values()) == pytest.approx(1, abs=0.002)
+    assert "simulated" not in figures
+    recut = consensus.describe(
+        iter([batch.slice(n, 1) for batch in batches for n in range(batch.num_rows)]), Settings()
+    )
+    assert recut == figures
+
+
+def test_simulated_annotators_are_said_to_be() -> None:
+    row = item(1, "a", "a")
+    row["annotations"][0]["annotator"] = "simulated-1 (5% wrong)"
+    figures = consensus.describe(iter(run([[row]], Settings())), Settings())
+    assert figures["simulated"] is True
+    assert figures["krippendorff_alpha"] is None
+
+
+def test_nothing_to_tell() -> None:
+    assert consensus.describe(iter([]), Settings()) == {"method": "dawid-skene", "items": 0}

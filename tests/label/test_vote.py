@@ -1,0 +1,169 @@
+"""Labelling functions: what they measure, how votes combine, what is told of them."""
+
+from __future__ import annotations
+
+import argparse
+import graphlib
+import pydoc
+import textwrap
+from collections.abc import Sequence
+from pydoc_data.topics import topics as topics_of_the_language
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from tilth.errors import UsageError
+from tilth.label import vote
+from tilth.label.vote import Function, Settings
+
+
+def batch_of(texts: Sequence[str | None], **columns: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": [str(number) for number in range(len(texts))],
+            "text": pa.array(texts, pa.large_string()),
+            **columns,
+        }
+    )
+
+
+def run(batches: list[pa.RecordBatch], settings: Settings) -> list[pa.RecordBatch]:
+    keys = pa.concat_tables([vote.keys(batch, settings) for batch in batches])
+    parts = [
+        vote.reduce(keys.filter(pa.compute.equal(keys["partition"], part)), settings)
+        for part in range(64)
+    ]
+    decisions = vote.resolve(pa.concat_tables(parts), settings)
+    return [vote.apply(batch, decisions, settings) for batch in batches]
+
+
+def labels(batches: list[pa.RecordBatch]) -> list[str]:
+    return [label for batch in batches for label in batch.column("label").to_pylist()]
+
+
+OWN = Settings(
+    sets=(),
+    functions=(
+        Function(name="question", label="q", lines=r"\?$", at_least=0.5),
+        Function(name="shouts", label="loud", matches="[A-Z]{2,}", at_least=50),
+        Function(name="short", label="q", signal="length", at_most=3),
+    ),
+)
+
+
+def test_functions_measure_lines_matches_and_signals() -> None:
+    texts = ["who?\nme\n\n", "WHAT now", "a b c?", None, "plain text"]
+    batch = batch_of(texts, **{"signal.length": [9, 9, 3, None, 4]})
+    assert vote.cast_votes(batch, OWN) == [
+        "question=q",
+        "shouts=loud",
+        "question=q short=q",
+        "",
+        "",
+    ]
+    (out,) = run([batch], OWN)
+    assert labels([out]) == ["q", "loud", "q", "other", "other"]
+    confidence = out.column("label_confidence").to_pylist()
+    assert confidence[3:] == [None, None]
+    assert confidence[2] > confidence[0] > 0.5
+    assert set(out.column("label_origin").to_pylist()) == {"vote"}
+
+
+def test_a_signal_that_nobody_measured() -> None:
+    with pytest.raises(UsageError, match="no signal `length`"):
+        vote.keys(batch_of(["a"]), OWN)
+
+
+def test_labels_that_are_there_stay() -> None:
+    given = {
+        "label": pa.array(["mine", None]),
+        "label_origin": pa.array(["expert", None]),
+        "signal.length": [1, 1],
+    }
+    (out,) = run([batch_of(["who?", "who?"], **given)], OWN)
+    assert out.column("label").to_pylist() == ["mine", "q"]
+    assert out.column("label_origin").to_pylist() == ["expert", "vote"]
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[str]:
+    """Real pages: reference (modules), prose (topics of the language), code (source files)."""
+    modules = [pydoc.plain(pydoc.render_doc(module)) for module in (textwrap, graphlib, argparse)]
+    topics = [topics_of_the_language[name] for name in ("objects", "naming", "exceptions")]
+    sources = []
+    for module in (textwrap, graphlib, argparse):
+        with open(str(module.__file__), encoding="utf-8") as file:
+            sources.append(file.read())
+    return [*modules, *topics, *sources]
+
+
+def test_shipped_functions_on_real_documents(documents: list[str]) -> None:
+    (out,) = run([batch_of(documents)], Settings())
+    assert labels([out])[3:] == ["prose"] * 3 + ["code"] * 3
+
+
+def test_shipped_functions_on_a_numpy_page() -> None:
+    text = (
+        "numpy.argmin\nargmin(a, axis=None, out=None, *, keepdims=<no value>)\n"
+        "Returns the indices of the minimum values along an axis.\nParameters\n"
+        "a : array_like\n    Input array.\naxis : int, optional\n    Along the axis.\nReturns\n"
+        "index_array : ndarray of ints\n    Array of indices into the array.\n"
+    )
+    (out,) = run([batch_of([text])], Settings())
+    assert labels([out]) == ["reference"]
+
+
+def test_the_cut_into_batches_does_not_matter(documents: list[str]) -> None:
+    whole = run([batch_of(documents)], Settings())
+    cut = run([batch_of(documents[:2]), batch_of(documents[2:])], Settings())
+    assert labels(cut) == labels(whole)
+    one = vote.describe(iter(whole), Settings())
+    two = vote.describe(iter(cut), Settings())
+    assert one == two
+
+
+def test_what_is_told_of_the_functions() -> None:
+    settings = Settings(
+        sets=(),
+        functions=(
+            Function(name="a", label="x", matches="a", at_least=1),
+            Function(name="b", label="y", matches="b", at_least=1, because="it says b"),
+        ),
+    )
+    batches = run([batch_of(["a", "a", "b", "a b", "c"])], settings)
+    figures = vote.describe(iter(batches), settings)
+    assert figures["documents"] == 5
+    assert figures["coverage"] == pytest.approx(0.8)
+    assert figures["conflict"] == pytest.approx(0.2)
+    assert figures["conflicts"] == [{"votes": "a=x b=y", "documents": 1}]
+    first, second = figures["functions"]
+    assert (first["coverage"], first["overlap"], first["conflict"]) == (0.6, 0.2, 0.2)
+    assert second["because"] == "it says b"
+    assert first["won"] + second["won"] == pytest.approx(1.5, abs=0.5)
+    assert vote.describe(iter([]), settings) == {"documents": 0}
+
+
+def test_settings_are_checked() -> None:
+    for given, message in (
+        ({"sets": ("none",)}, "no set `none`; shipped are documents"),
+        ({"sets": ()}, "no function votes"),
+        ({"functions": ({"name": "f", "label": "l", "at_least": 1},)}, "needs one of"),
+        ({"functions": ({"name": "f", "label": "l", "lines": "x"},)}, "needs `at_least`"),
+        (
+            {"functions": ({"name": "f", "label": "l", "lines": "(", "at_least": 1},)},
+            "not a pattern",
+        ),
+        (
+            {"functions": ({"name": "signatures", "label": "l", "lines": "x", "at_least": 1},)},
+            "two functions are called `signatures`",
+        ),
+    ):
+        with pytest.raises(ValidationError, match=message.replace("(", r"\(")):
+            Settings.model_validate(given)
+
+
+def test_the_fingerprint_is_of_the_shipped_functions() -> None:
+    assert vote.fingerprint(OWN) == ""
+    assert len(vote.fingerprint(Settings())) == 32

@@ -1,0 +1,102 @@
+"""Weights: product of source and label, 0 drops, and the figures of the mixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from tilth import schema
+from tilth.mix import weights
+from tilth.mix.weights import Settings
+
+
+def batch_of(rows: list[tuple[str, str | None, str | None]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": [schema.sample_id(str(number)) for number in range(len(rows))],
+            "source": [source for source, _, _ in rows],
+            "label": pa.array([label for _, label, _ in rows], pa.string()),
+            "text": pa.array([text for _, _, text in rows], pa.large_string()),
+        }
+    )
+
+
+ROWS: list[tuple[str, str | None, str | None]] = [
+    ("web", "code", "x = 1"),
+    ("web", None, "a text of six words here"),
+    ("books", "prose", "another text"),
+    ("other", "prose", None),
+]
+
+
+def run(**given: Any) -> pa.RecordBatch:
+    return weights.apply(batch_of(ROWS), Settings.model_validate(given))
+
+
+def test_the_weight_is_the_product() -> None:
+    out = run(sources={"web": 0.5, "books": 3}, labels={"code": 0.5, "prose": 2}, otherwise=0.25)
+    assert out.column("signal.weight").to_pylist() == [0.25, 0.5, 6.0, 0.5]
+    assert schema.column(out, "drop.rule").to_pylist() == [None] * 4
+
+
+def test_weight_zero_drops_and_says_why() -> None:
+    out = run(sources={"web": 0})
+    assert out.column("drop.rule").to_pylist() == ["weight > 0", "weight > 0", None, None]
+    assert out.column("drop.value").to_pylist()[0] == "weight=0 (source=web, label=code)"
+
+
+def test_settings_from_a_recipe_can_key_a_cache() -> None:
+    settings = Settings.model_validate({"sources": {"b": 1, "a": 2.5}})
+    assert settings.sources == (("a", 2.5), ("b", 1.0))
+    assert weights.referenced_sources(settings) == ("a", "b")
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    assert hash(settings) == hash(Settings.model_validate({"sources": {"a": 2.5, "b": 1}}))
+
+
+@pytest.mark.parametrize("bad", [-1, float("nan"), float("inf"), "much"])
+def test_a_weight_is_a_number_that_is_not_negative(bad: Any) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"sources": {"a": bad}})
+
+
+def test_the_make_up_of_the_mixture() -> None:
+    settings = Settings.model_validate({"sources": {"web": 0.5, "books": 2}})
+    out = weights.apply(batch_of(ROWS), settings)
+    figures = weights.describe(iter([out]), settings)
+    assert figures["samples"] == 4
+    assert figures["expected_samples_per_epoch"] == 4.0
+    assert figures["characters"] == 5 + 24 + 12
+    assert figures["sources"][0] == {
+        "name": "web",
+        "samples": 2,
+        "share_of_epoch": 0.25,
+        "share_of_characters": pytest.approx(14.5 / 38.5),
+    }
+    assert [row["name"] for row in figures["labels"]] == ["prose", "(none)", "code"]
+    assert "splits" not in figures
+    assert figures["effective_sources"]["simpson"] == pytest.approx(1 / (1 / 16 + 1 / 4 + 1 / 16))
+    assert figures["text"]["sampled_texts"] == figures["text"]["of_texts"] == 3
+    assert figures["text"]["words"] == 2 + 6 + 2
+
+
+def test_figures_do_not_depend_on_the_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_SAMPLED_TEXTS", 20)
+    rows = [("abc"[n % 3], None, f"text number {n} of many " * (n % 5 + 1)) for n in range(90)]
+    settings = Settings.model_validate({"sources": {"a": 0.1, "b": 0.7}})
+    out = weights.apply(batch_of(list(rows)), settings)
+    whole = weights.describe(iter([out]), settings)
+    cut = weights.describe(iter([out.slice(0, 13), out.slice(13, 50), out.slice(63)]), settings)
+    assert cut == whole
+    assert whole["text"]["sampled_texts"] == 20
+
+
+def test_images_have_no_text_figures() -> None:
+    batch = schema.without_columns(batch_of(ROWS), ["text"])
+    out = weights.apply(batch, Settings())
+    figures = weights.describe(iter([out]), Settings())
+    assert "text" not in figures
+    assert figures["characters"] == 0
+    assert weights.describe(iter([]), Settings())["samples"] == 0

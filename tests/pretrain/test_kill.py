@@ -1,0 +1,74 @@
+"""Kill -9 at random moments, run again: the same final weights, bit for bit."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = """
+import sys, time
+from pathlib import Path
+from tests.pretrain.samples import documents, tiny_gpt
+from tilth.pretrain import state
+from tilth.pretrain.loop import train
+from tilth.pretrain.settings import LoopSettings, OptimizerSettings
+from tilth.pretrain.tasks import TextGeneration
+from tilth.pretrain.checkpoint import write_tensors
+
+class Slow(TextGeneration):
+    def loss(self, model, batch):
+        time.sleep(float(sys.argv[2]))
+        return super().loss(model, batch)
+
+work = Path(sys.argv[1])
+data = documents([20] * 30).pack(8)  # 10 steps an epoch, 5 epochs
+model = tiny_gpt()
+loop = LoopSettings(epochs=5, batch_size=8, checkpoint_every=2, eval_every=4)
+print("ready", flush=True)
+train(model, Slow(), data, data, OptimizerSettings(warmup_steps=5, schedule="cosine",
+      grad_clip=1.0), loop, seed=3, work=work)
+write_tensors(work / "final.safetensors", dict(model.state_dict()), {})
+"""
+
+
+def _start(work: Path, pause: float) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", _SCRIPT, str(work), str(pause)]
+    return subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+
+
+def _check(tmp_path: Path, kills: int) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    assert _start(whole, 0.0).wait(timeout=120) == 0
+    chance = random.Random(0)
+    killed = 0
+    for _ in range(kills):
+        process = _start(cut, 0.02)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.uniform(0.05, 2.2 / kills + 0.5))
+        killed += process.poll() is None
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert _start(cut, 0.0).wait(timeout=120) == 0
+    assert killed >= kills // 2
+    assert (cut / "final.safetensors").read_bytes() == (whole / "final.safetensors").read_bytes()
+    assert not list(cut.glob(".*.aside"))
+
+
+def test_killed_four_times(tmp_path: Path) -> None:
+    _check(tmp_path, 4)
+
+
+@pytest.mark.slow
+def test_killed_twenty_times(tmp_path: Path) -> None:
+    _check(tmp_path, 20)

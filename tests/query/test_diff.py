@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tilth.query.diff import diff_runs
+from tilth.query.runs import RunView, open_run
+
+
+def test_a_changed_threshold_and_what_it_did(small: RunView, earlier: RunView) -> None:
+    found = diff_runs(earlier, small)
+    assert [(s.step, s.setting) for s in found.settings] == [("clean.rules", "where")]
+    assert found.counts[0].step == "clean.rules"
+    gained = [s for s in found.samples if s.change == "gained"]
+    assert gained[0].step == "clean.rules"
+    assert gained[0].rule == "word_count >= 20"
+    assert gained[0].ids
+    kept = {run.name: run.end_of_line().kept or 0 for run in (small, earlier)}
+    lost = sum(s.count for s in found.samples if s.change == "lost")
+    assert found.in_common + sum(s.count for s in gained) == kept["small"]
+    assert found.in_common + lost == kept["small@1"]
+
+
+def test_the_other_way_round_is_the_mirror_image(small: RunView, earlier: RunView) -> None:
+    ahead, back = diff_runs(earlier, small), diff_runs(small, earlier)
+    swapped = {"gained": "lost", "lost": "gained"}
+    assert {(s.change, s.step, s.rule, s.count) for s in ahead.samples} == {
+        (swapped[s.change], s.step, s.rule, s.count) for s in back.samples
+    }
+
+
+def test_a_run_does_not_differ_from_itself(small: RunView) -> None:
+    found = diff_runs(small, small)
+    assert found.same
+    assert found.in_common == small.end_of_line().kept
+
+
+def _with_result(run: RunView, folder: Path, result: dict[str, Any]) -> RunView:
+    """A copy of a run with a training step whose result is given."""
+    shutil.copytree(run.folder, folder)
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    step = {**record["steps"][-1], "name": "pretrain", "op": "pretrain", "stage": "pretrain"}
+    step |= {"kind": "fit", "folder": "pretrain-1", "counts": None}
+    record["steps"].append(step)
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    (folder / "data" / "pretrain-1").mkdir()
+    manifest = {"step": "pretrain", "result": result}
+    (folder / "data" / "pretrain-1" / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return open_run(folder)
+
+
+def test_results_differ_number_by_number(small: RunView, tmp_path: Path) -> None:
+    arms = [{"name": "no-dedup", "mean": 0.1, "differences": [1, 2]}]
+    a = _with_result(small, tmp_path / "a", {"test": {"loss": 2.0, "acc": 0.5}, "seconds": 3.0})
+    b = _with_result(small, tmp_path / "b", {"test": {"loss": 1.5, "acc": 0.5}, "arms": arms})
+    assert {(r.name, r.a, r.b) for r in diff_runs(a, b).results} == {
+        ("pretrain.test.loss", 2.0, 1.5),
+        ("pretrain.arms[no-dedup].mean", None, 0.1),
+    }

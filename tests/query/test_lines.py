@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import time
+
+from tilth.engine.events import StepFinished, StepProgress, StepStarted, Warned
+from tilth.query.lines import Pace, PlainLines, spell_seconds
+
+
+def _finished(cached: bool = False) -> StepFinished:
+    return StepFinished("clean.rules", cached, 12.3, 1000, 800, 150, 50, False)
+
+
+def test_a_line_at_the_start_between_and_at_the_end() -> None:
+    lines: list[str] = []
+    with PlainLines(lines.append, every_s=0.05) as listen:
+        listen(StepStarted("clean.rules", "never run", None, None))
+        listen(StepProgress("clean.rules", 500, 1000, 500, 400, ""))
+        listen(Warned("clean.rules", "odd"))
+        time.sleep(0.3)
+        listen(_finished())
+    assert lines[0] == "clean.rules: started (never run)"
+    assert lines[1] == "clean.rules: warning: odd"
+    assert "500 of 1,000 (50%)" in lines[2]
+    assert "80% kept" in lines[2]
+    books = "1,000 in = 800 kept + 150 dropped + 50 quarantined"
+    assert lines[-1] == f"clean.rules: {books}, 12 s"
+
+
+def test_a_step_that_says_nothing_is_still_reported() -> None:
+    lines: list[str] = []
+    with PlainLines(lines.append, every_s=0.05) as listen:
+        listen(StepStarted("pretrain", "", None, None))
+        time.sleep(0.2)
+    assert lines[0] == "pretrain: started (goes on)"
+    assert lines[1].startswith("pretrain: running (after")
+
+
+def test_nothing_is_written_between_steps() -> None:
+    lines: list[str] = []
+    with PlainLines(lines.append, every_s=0.02) as listen:
+        listen(_finished(cached=True))
+        time.sleep(0.1)
+    assert len(lines) == 1
+    assert lines[0].endswith("cached")
+
+
+def test_rate_counts_only_what_this_run_did() -> None:
+    pace = Pace("x", 0.0)
+    pace.update(StepProgress("x", 900, 1000, 900, 900, ""), 10.0)
+    assert pace.rate(20.0) is None
+    pace.update(StepProgress("x", 950, 1000, 950, 900, ""), 20.0)
+    assert pace.rate(20.0) == 5.0
+    assert pace.left_s(20.0) == 10.0
+
+
+def test_a_new_phase_counts_anew() -> None:
+    pace = Pace("x", 0.0)
+    pace.update(StepProgress("x", 60, 64, 0, 0, "keys"), 10.0)
+    pace.update(StepProgress("x", 1, 1000, 1, 1, ""), 11.0)
+    pace.update(StepProgress("x", 101, 1000, 101, 50, ""), 21.0)
+    assert pace.rate(21.0) == 10.0
+
+
+def test_seconds_are_spelled() -> None:
+    assert [spell_seconds(s) for s in (0.44, 12, 200, 7500)] == [
+        "0.4 s",
+        "12 s",
+        "3 min 20 s",
+        "2 h 5 min",
+    ]

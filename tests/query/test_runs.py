@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tilth.errors import DataError, MissingError, UsageError
+from tilth.query.runs import RunView, is_running, list_runs, match_step, open_run, run_status
+from tilth.store.files import folder_lock
+
+
+def test_a_run_is_found_by_name_path_and_history(workplace: Path) -> None:
+    runs = workplace / "runs"
+    by_name, by_path = open_run("small", runs), open_run(runs / "small")
+    assert by_name.folder == by_path.folder
+    assert open_run("small@1", runs).entry == 1
+    assert open_run(f"{runs}/small@1").name == "small@1"
+    assert [run.name for run in list_runs(runs)] == ["small"]
+    assert list_runs(workplace / "none") == []
+
+
+def test_a_missing_run_is_answered_with_the_closest(workplace: Path) -> None:
+    with pytest.raises(MissingError) as caught:
+        open_run("smal", workplace / "runs")
+    assert "`small`" in caught.value.hint
+    with pytest.raises(MissingError, match="no entry 7") as caught:
+        open_run("small@7", workplace / "runs")
+    assert "small@1" in caught.value.hint
+    with pytest.raises(MissingError, match="no run"):
+        open_run("", workplace / "runs")
+
+
+def test_steps_have_their_books(small: RunView) -> None:
+    assert [step.name for step in small.steps] == [
+        "collect.docs",
+        "clean.normalize",
+        "clean.signals",
+        "clean.rules",
+        "deduplicate.hold_out",
+        "deduplicate.exact",
+        "deduplicate.minhash",
+    ]
+    for step in small.steps:
+        assert step.num_in == (step.kept or 0) + (step.dropped or 0) + (step.quarantined or 0)
+    assert [step.cached for step in small.steps[:4]] == [True, True, True, False]
+    assert small.end_of_line().name == "deduplicate.minhash"
+
+
+def test_a_step_is_named_by_its_end(small: RunView) -> None:
+    assert small.step("rules").name == "clean.rules"
+    assert small.step("docs").name == "collect.docs"
+    with pytest.raises(UsageError) as caught:
+        small.step("rulez")
+    assert "clean.rules" in caught.value.hint
+
+
+def test_the_end_of_several_steps_is_refused() -> None:
+    names = ["clean.rules", "label.rules", "value.no-dedup/clean.rules", "value.x/mix.weights"]
+    with pytest.raises(UsageError, match="several"):
+        match_step("rules", names)
+    assert match_step("weights", names) == "value.x/mix.weights"
+    assert match_step("clean.rules", names) == "clean.rules"
+    with pytest.raises(MissingError, match="not reached"):
+        match_step("vote", names, ["label.vote"])
+
+
+def test_status_of_a_done_run(small: RunView) -> None:
+    status = run_status(small)
+    assert (status.status, status.left, status.quarantined) == ("done", (), 1)
+    assert status.report is not None
+    assert Path(status.report).is_file()
+    assert status.history == 1
+
+
+def test_status_says_what_is_left_after_a_kill(small: RunView, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(small.folder, folder)
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    lost = record["steps"].pop()
+    record["status"] = "running"
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    shutil.rmtree(folder / "data" / lost["folder"])
+    status = run_status(open_run(folder))
+    assert status.status == "interrupted"
+    assert status.left is not None
+    assert [left.name for left in status.left] == ["deduplicate.minhash"]
+    with folder_lock(folder):
+        assert is_running(folder)
+        assert run_status(open_run(folder)).status == "running"
+    assert not is_running(folder)
+
+
+def test_status_without_the_source_does_not_fail(small: RunView, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(small.folder, folder)
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    record["status"] = "failed"
+    record["recipe_yaml"] = record["recipe_yaml"].replace("docs.jsonl", "gone.jsonl")
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    status = run_status(open_run(folder))
+    assert status.left is None
+    assert status.left_unknown
+
+
+def test_a_record_that_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text('{"steps": 3', "utf-8")
+    with pytest.raises(DataError, match="cannot be read"):
+        open_run("broken", tmp_path)
+    assert list_runs(tmp_path) == []

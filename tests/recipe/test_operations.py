@@ -1,0 +1,53 @@
+"""The table of operations agrees with the modules, and code versions see code, not prose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tilth.recipe import operations as table
+from tilth.recipe.operations import did_you_mean, operation, operations
+
+FUNCTIONS = {
+    "source": ("fingerprint", "read"),
+    "map": ("apply",),
+    "shuffle": ("keys", "reduce", "resolve", "apply"),
+    "fit": ("fit",),
+    "grid": ("cells", "run_cell", "summarize"),
+    "transform": ("transform",),
+}
+
+
+@pytest.mark.parametrize("name", sorted(operations()))
+def test_module_has_what_its_kind_needs(name: str) -> None:
+    op = operation(name)
+    for function in FUNCTIONS[op.kind]:
+        assert callable(getattr(op.module, function))
+    assert op.settings.__doc__
+    for field, info in op.settings.model_fields.items():
+        assert info.description, f"{name}.{field} has no description"
+
+
+def test_code_version_ignores_comments_and_docstrings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "module.py"
+    monkeypatch.setattr(table, "_path", lambda _: source)
+    versions = []
+    for text in ('"""A."""\nx = 1\n', '"""B."""\n# why\nx  =  1\n', '"""A."""\nx = 2\n'):
+        source.write_text(text)
+        versions.append(table._normal_source("anything"))
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_code_version_covers_what_the_module_imports() -> None:
+    reached = table._reachable("tilth.clean.signals")
+    assert "tilth.kernels.signals" in reached
+    assert "tilth.schema" in reached
+    assert not any(name.startswith("tilth.cli") for name in reached)
+
+
+def test_hints() -> None:
+    assert did_you_mean("min_word", ["min_words", "max_words"]) == "did you mean `min_words`?"
+    assert "choose from" in did_you_mean("zzz", ["a", "b"])

@@ -1,0 +1,55 @@
+"""The data card: sources, losses and limits in plain Markdown."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.planted import planted_report
+from tilth.report.card import data_card
+from tilth.report.tidy import tidy
+
+
+def test_the_card_holds_what_a_user_of_the_data_asks() -> None:
+    card = data_card(tidy(planted_report())).replace("\u202f", " ")
+    assert card.startswith("# quickstart\n")
+    assert "3,222 samples came in: 2,599 kept (80.7 %), 619 dropped, 4 quarantined." in card
+    assert "The books balance." in card
+    assert "| stdlib | PSF-2.0 (2,031) | 2,034 |" in card
+    assert "| packages | not stated | 1,188 |" in card
+    assert "find it out before you pass the data on" in card
+    assert "| clean.rules | word\\_count \\>= 50 | 312 |" in card
+    assert "packages.jsonl:204: ValueError: not a document" in card
+    assert "over 8 seeds with Student-t 95 % intervals" in card
+    assert "```yaml\ntilth: 1\n" in card
+
+
+def test_the_final_number_of_each_source_is_told_where_known() -> None:
+    report = planted_report()
+    last = next(step for step in report["steps"] if step["name"] == "mix.weights")
+    last["sources"] = {"stdlib": 1800, "packages": 799}
+    assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 1,800 |" in data_card(report)
+
+
+def test_an_empty_report_has_a_card() -> None:
+    card = data_card({})
+    for said in ("No source was read", "Nothing was dropped", "No model was trained"):
+        assert said in card
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "a | b\n# head", "```\n<b>"],
+)
+def test_foreign_text_is_not_markup(text: str) -> None:
+    report = planted_report()
+    report |= {"name": text, "about": text, "recipe_yaml": text}
+    report["steps"][3]["by_rule"] = [{"rule": text, "count": 1}]
+    report["steps"][0]["errors"] = [{"uri": text, "error": text}]
+    card = data_card(report)
+    prose = card[: card.rindex("\n\n`")]
+    assert "\n# head" not in prose
+    assert "<" not in prose.replace("\\<", "")
+    assert "](" not in prose.replace("\\](", "").replace("\\]\\(", "")
+    for line in prose.splitlines():
+        if line.startswith("| clean.rules |"):
+            assert line.replace("\\|", "").count("|") in (4, 6)

@@ -1,0 +1,82 @@
+"""An operation's own figures, whatever their shape, become small tables that say what they omit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tilth.report.figures import Block, figure_blocks
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=30,
+)
+
+
+def only(figures: Any) -> Block:
+    blocks = figure_blocks(figures, "k")
+    assert len(blocks) == 1
+    return blocks[0]
+
+
+@given(VALUES)
+def test_any_shape_can_be_shown(figures: Any) -> None:
+    figure_blocks(figures, "k")
+
+
+def test_scalars_are_pairs_with_fitting_formats() -> None:
+    block = only({"num_words": 12345, "conflict_share": 0.0341, "took_s": 75.2, "vendi": 41.82})
+    assert dict(block.pairs) == {
+        "num words": "12,345",
+        "conflict share": "3.4\u202f%",
+        "took s": "1 min 15 s",
+        "vendi": "41.8",
+    }
+
+
+def test_an_estimate_shows_its_interval() -> None:
+    block = only({"alpha": {"value": 0.7134, "low": 0.688, "high": 0.739}})
+    assert dict(block.pairs)["alpha"] == "0.713 [0.688, 0.739]"
+
+
+def test_records_are_a_table_and_nested_fields_are_named() -> None:
+    rows = [
+        {"annotator": f"a{i}", "accuracy": 0.9, "confusion": [[1, 0], [0, 1]]} for i in range(60)
+    ]
+    block = only({"annotators": rows})
+    assert block.table is not None
+    assert block.table.columns == ("annotator", "accuracy")
+    assert (len(block.table.rows), block.table.total) == (50, 60)
+    assert block.table.numeric == (False, True)
+    assert block.note == "in report.json: confusion"
+
+
+def test_named_records_are_a_table_too() -> None:
+    block = only({"sources": {"stdlib": {"count": 3}, "numpy": {"count": 4}}})
+    assert block.table is not None
+    assert [cell.text for cell in block.table.rows[1]] == ["numpy", "4"]
+
+
+def test_a_matrix_is_a_table() -> None:
+    block = only({"confusion": [[0.9, 0.1], [0.2, 0.8]]})
+    assert block.table is not None
+    assert len(block.table.rows) == 2
+
+
+def test_simulated_is_a_badge_not_a_row() -> None:
+    block = only({"annotators": {"simulated": True, "votes": 3}})
+    assert block.simulated
+    assert block.pairs == (("votes", "3"),)
+
+
+def test_bins_are_a_histogram_only_where_they_are_sound() -> None:
+    assert only({"words": {"edges": [0, 10, 20], "counts": [3, 4]}}).chart is not None
+    for edges, counts in (([0, 10], [3, 4]), ([0, 5, 5], [1, 2]), ([0, 1, 2], [1, -2]), ([], [])):
+        assert only({"words": {"edges": edges, "counts": counts}}).chart is None
+
+
+def test_long_lists_say_how_many() -> None:
+    assert only({"ids": list(range(100))}).note == "24 of 100 values shown"

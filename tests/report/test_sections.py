@@ -1,0 +1,121 @@
+"""Steps, training, transfer and value: what is read out of the report's document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.report.planted import planted_report
+from tilth.report.pretraining import pretraining
+from tilth.report.steps import build_line, build_steps, cost_table
+from tilth.report.transferring import transfer
+from tilth.report.valuing import value, verdicts
+
+
+def test_the_books_of_the_line_are_those_of_its_steps() -> None:
+    line = build_line(build_steps(planted_report()))
+    assert line is not None
+    assert line.balances
+    assert (line.num_in, line.kept, line.dropped, line.quarantined) == (3222, 2599, 619, 4)
+
+
+def test_examples_are_spread_over_the_rules() -> None:
+    rules = {f"rule {i}": 100 - i for i in range(20)}
+    raw = {
+        "name": "clean.rules",
+        "dropped": sum(rules.values()),
+        "by_rule": [{"rule": rule, "count": n} for rule, n in rules.items()],
+        "examples": [{"rule": rule, "value": str(k)} for rule in rules for k in range(9)],
+    }
+    (step,) = build_steps({"steps": [raw]})
+    assert [len(rule.examples) for rule in step.rules] == [5] * 8 + [0] * 12
+    assert step.rules[0].shown == "5 of 100 shown"
+
+
+def test_a_cached_step_takes_no_share_of_the_time() -> None:
+    rows = cost_table(build_steps(planted_report()))
+    shares = {row["step"].name: row["share"] for row in rows}
+    assert shares["deduplicate.minhash"] == 0
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def _value(**arm: Any) -> dict[str, Any]:
+    base = {"name": "arm", "mean": 0.2, "low": 0.1, "high": 0.3, "verdict": "helps"}
+    return {
+        "metric": "bits_per_byte",
+        "lower_is_better": True,
+        "control": {"values": [2.0, 2.1], "mean": 2.05},
+        "arms": [base | arm],
+    }
+
+
+def _slope_rows(part: dict[str, Any]) -> list[list[str]]:
+    charts = [chart for chart in value(part).charts if chart.title == "Seed by seed"]
+    if not charts:
+        return []
+    made = charts[0].table
+    assert made is not None
+    return [[cell.text for cell in row[2:]] for row in made.rows]
+
+
+def test_without_is_left_and_with_is_right_whichever_the_control_has() -> None:
+    gains = {"differences": [0.2, 0.1]}
+    added = _value(contrast="arm - control", values=[1.8, 2.0], **gains)
+    assert _slope_rows(added) == [["2", "1.800"], ["2.100", "2"]]
+    removed = _value(contrast="control - arm", values=[2.2, 2.2], **gains)
+    assert _slope_rows(removed) == [["2.200", "2"], ["2.200", "2.100"]]
+
+
+def test_numbers_that_contradict_each_other_are_not_drawn() -> None:
+    assert not _slope_rows(_value(differences=[0.2, 0.1], values=[2.2, 2.2]))
+
+
+def test_the_verdict_is_about_the_decision() -> None:
+    part = _value(decision="deduplicate")
+    part["arms"].append(dict(part["arms"][0], name="other"))
+    assert [v.name for v in verdicts(part)] == ["deduplicate (arm)", "deduplicate (other)"]
+    assert [v.name for v in verdicts(_value())] == ["arm"]
+
+
+def test_an_undecided_arm_says_what_would_decide_it() -> None:
+    def settle(**arm: Any) -> str:
+        tables = dict(value(_value(verdict="undecided", **arm)).tables)
+        return tables["What each arm was, and what would settle it"].rows[0][-1].text
+
+    assert settle(more_seeds=12, more_cost_s=90) == "12 seeds, 1 min 30 s"
+    assert settle(more_seeds=None) == "no number of seeds in reach"
+
+
+def test_repeating_data_too_often_is_marked() -> None:
+    tables = dict(value(_value(epochs=4.8)).tables)
+    assert tables["What each arm was, and what would settle it"].rows[0][3].text == "4.80 (above 4)"
+
+
+def test_a_multiplier_that_cannot_be_read_has_no_arrow() -> None:
+    part = planted_report()["transfer"]
+    assert "arrow-head" in transfer(part).charts[0].wide
+    part["multiplier"] = {"value": None, "text": "> 8x"}
+    found = transfer(part)
+    assert "arrow-head" not in found.charts[0].wide
+    assert ("data multiplier", "> 8x") in found.facts
+
+
+def test_means_are_taken_from_the_points_where_no_summary_is_given() -> None:
+    part = planted_report()["transfer"]
+    del part["summary"]
+    chart = transfer(part).charts[0]
+    assert "Student-t" not in chart.caption
+    assert "single fits of 8 seeds" in chart.caption
+
+
+def test_a_long_curve_is_thinned_and_says_so() -> None:
+    curve = [{"step": i, "loss": 1 / (i + 1)} for i in range(1000)]
+    (chart,) = pretraining({"curve": curve}).charts
+    assert "251 of 1000 points drawn" in chart.caption
+
+
+def test_the_test_result_is_the_headline() -> None:
+    part = {"metric": "accuracy", "unit": "%", "test": {"accuracy": 97.85}}
+    assert pretraining(part).headline == "97.85 % accuracy on the test set"
+    assert pretraining(planted_report()["pretrain"]).headline == "1.934 bits/byte on the test set"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tilth
+from tests.query.conftest import recipe_file, write_documents
+from tilth.engine.events import Event, StepFinished
+from tilth.errors import MissingError, RecipeError, UsageError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("api")
+    write_documents(made / "docs.jsonl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path) -> tilth.Run:
+    return tilth.run(recipe_file(folder), runs=folder / "runs", progress=False, workers=2)
+
+
+def test_importing_tilth_is_light() -> None:
+    code = (
+        "import sys, tilth; tilth.__version__;"
+        "print([m for m in ('pyarrow', 'numba', 'torch', 'pydantic') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_name_is_there() -> None:
+    for name in tilth.__all__:
+        assert getattr(tilth, name) is not None
+    assert set(tilth.__all__) <= set(dir(tilth))
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        tilth.runn  # noqa: B018
+
+
+def test_a_run_ends_with_its_report(done: tilth.Run, folder: Path) -> None:
+    assert done.report_path == folder / "runs" / "small" / "report.html"
+    assert done.report_path.is_file()
+    assert done.report_path.with_name("report.json").is_file()
+    assert done.status.status == "done"
+    assert done.quarantined == 1
+    assert done.results == {}
+    assert repr(done) == "Run('small', done)"
+
+
+def test_the_plan_says_what_is_cached(done: tilth.Run, folder: Path) -> None:
+    view = tilth.plan(recipe_file(folder), runs=folder / "runs")
+    assert view.to_run == []
+    assert "7 cached, 0 to run" in str(view)
+
+
+def test_splits_and_steps_are_data_sets(done: tilth.Run) -> None:
+    sizes = {split: done.dataset(split).num_rows for split in ("train", "validation", "test")}
+    whole = done.dataset("minhash")
+    assert sum(sizes.values()) == whole.num_rows
+    assert done.dataset("test").to_arrow(["id", "split"]).column("split").unique().to_pylist() == [
+        "test"
+    ]
+    assert done.dataset("test").to_arrow(["text"]).schema.names == ["text"]
+    assert len(done.dataset("validation").to_polars()) == sizes["validation"]
+    with pytest.raises(UsageError):
+        done.dataset("nothing")
+
+
+def test_a_split_as_a_torch_data_set(done: tilth.Run) -> None:
+    pytest.importorskip("torch")
+    rows = list(done.dataset("test").to_torch(["id", "text"]))
+    assert len(rows) == done.dataset("test").num_rows
+    assert rows[0].keys() == {"id", "text"}
+
+
+def test_show_and_trace(done: tilth.Run) -> None:
+    shown = done.show("rules", "dropped", n=1)
+    assert done.trace(shown.rows[0].id).verdict == "dropped"
+
+
+def test_a_run_is_opened_again(done: tilth.Run, folder: Path) -> None:
+    again = tilth.open_run("small", runs=folder / "runs")
+    assert again.folder == done.folder
+    with pytest.raises(MissingError):
+        tilth.open_run("other", runs=folder / "runs")
+
+
+def test_name_limit_only_and_events(folder: Path) -> None:
+    events: list[Event] = []
+    run = tilth.run(
+        tilth.load_recipe(recipe_file(folder)),
+        runs=folder / "runs",
+        name="part",
+        limit=50,
+        only="normalize",
+        progress=events.append,
+        workers=1,
+    )
+    assert run.name == "part"
+    assert run.dataset("docs").num_rows == 50
+    assert [e.step for e in events if isinstance(e, StepFinished)] == [
+        "collect.docs",
+        "clean.normalize",
+    ]
+    left = run.status.left
+    assert left is not None
+    assert left[0].name == "clean.signals"
+    with pytest.raises(MissingError, match="split `test`"):
+        run.dataset("test")
+    # Without a split column all samples are training samples.
+    assert run.dataset("train").num_rows == 50
+
+
+def test_lines_go_to_standard_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tilth.run(recipe_file(folder), runs=folder / "runs", name="part", limit=50, only="normalize")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "clean.normalize: 50 in = 50 kept" in captured.err
+
+
+def test_mistakes_are_errors_before_anything_runs(folder: Path) -> None:
+    bad = folder / "bad.yaml"
+    bad.write_text("name: bad\ncollect: {a: {jsonl: {pth: x}}}\nclaen: []\n", "utf-8")
+    with pytest.raises(RecipeError) as caught:
+        tilth.run(bad, runs=folder / "runs")
+    assert len(caught.value.problems) == 2
+    assert not (folder / "runs" / "bad").exists()

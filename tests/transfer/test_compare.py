@@ -1,0 +1,31 @@
+"""Settings and cells of the stage."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from tilth.pretrain.settings import LoopSettings
+from tilth.transfer.compare import cells
+from tilth.transfer.settings import MethodSettings, Settings
+
+
+def test_cells_are_methods_by_sizes_by_seeds() -> None:
+    settings = Settings(sizes=(4, 8), methods=("scratch", "finetune"), seeds=2)
+    found = cells(settings)
+    assert len(found) == 8
+    assert found[0] == {"method": "scratch", "size": 4, "seed": 0}
+    assert [cell["seed"] for cell in found] == [0] * 4 + [1] * 4
+
+
+@pytest.mark.parametrize("sizes", [(8, 4), (4, 4), (0, 4), ()])
+def test_sizes_ascend(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(sizes=sizes)
+
+
+def test_a_method_may_have_its_own_loop() -> None:
+    own = MethodSettings(loop=LoopSettings(max_steps=5))
+    settings = Settings(overrides={"probe": own})
+    assert settings.recipe_of("probe") == (settings.optimizer, own.loop)
+    assert settings.recipe_of("scratch") == (settings.optimizer, settings.loop)

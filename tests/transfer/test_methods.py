@@ -1,0 +1,103 @@
+"""The three methods, on text and on images, from a trained model on disk."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tilth.context import Context
+from tilth.errors import UsageError
+from tilth.pretrain.settings import (
+    DataSettings,
+    LoopSettings,
+    OptimizerSettings,
+)
+from tilth.transfer import compare
+
+
+def run(settings: compare.Settings, inputs: dict[str, Path], work: Path) -> dict[str, Any]:
+    context = Context(work=work)
+    results = [
+        {"cell": cell, "result": compare.run_cell(cell, inputs, settings, context)}
+        for cell in compare.cells(settings)
+    ]
+    summary = compare.summarize(results, settings)
+    json.dumps([results, summary], allow_nan=False)
+    return summary
+
+
+def effect(summary: dict[str, Any], method: str, size: int) -> dict[str, Any]:
+    return next(e for e in summary["effects"] if (e["method"], e["size"]) == (method, size))
+
+
+def test_text_gains_from_pretraining(text: dict[str, Path], tmp_path: Path) -> None:
+    settings = compare.Settings(
+        data=DataSettings(sources=("second",)),
+        sizes=(6, 12, 24, 48),
+        seeds=3,
+        loop=LoopSettings(max_steps=10, batch_size=8),
+        optimizer=OptimizerSettings(learning_rate=2e-3),
+        test_size=10,
+    )
+    summary = run(settings, text, tmp_path)
+    assert (summary["metric"], summary["lower_is_better"]) == ("bits_per_byte", True)
+    assert summary["sizes"] == [6, 12, 24, 48]
+    assert len(summary["points"]) == 36
+    assert effect(summary, "finetune", 6)["verdict"] == "helps"
+    assert effect(summary, "finetune", 6)["low"] > 0
+    assert summary["multiplier"]["text"]
+    assert "fine-tuning the pretrained model helps" in summary["headline"]
+    assert "last of 2 blocks" in summary["what"]["probe"]
+
+
+def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:
+    """From five digits to the other five."""
+    settings = compare.Settings(
+        data=DataSettings(labels=("5", "6", "7", "8", "9")),
+        sizes=(20, 100),
+        seeds=4,
+        loop=LoopSettings(max_steps=40),
+        optimizer=OptimizerSettings(learning_rate=3e-3),
+        augment=({"shift": {"max_x": 1, "max_y": 1}},),
+    )
+    summary = run(settings, digits, tmp_path)
+    assert (summary["metric"], summary["unit"]) == ("accuracy", "%")
+    means = {(r["method"], r["size"]): r["mean"] for r in summary["summary"]}
+    assert means["finetune", 100] > 70
+    assert means["finetune", 20] > 40
+    assert summary["multiplier"] is None  # two sizes make no curve
+
+
+def test_the_task_must_be_the_models(text: dict[str, Path], tmp_path: Path) -> None:
+    settings = compare.Settings(task="image-classification", sizes=(4,))
+    with pytest.raises(UsageError, match="of task text-generation"):
+        compare.run_cell(compare.cells(settings)[0], text, settings, Context(tmp_path))
+
+
+def _one(
+    cell: dict[str, Any], inputs: dict[str, Path], settings: compare.Settings, work: Path
+) -> float:
+    value: float = compare.run_cell(cell, inputs, settings, Context(work))["value"]
+    return value
+
+
+def test_cells_side_by_side_prepare_once(text: dict[str, Path], tmp_path: Path) -> None:
+    """Processes that start together on an empty folder give what one process gives."""
+    settings = compare.Settings(
+        data=DataSettings(sources=("second",)),
+        sizes=(6, 12),
+        seeds=2,
+        methods=("scratch",),
+        loop=LoopSettings(max_steps=3, batch_size=8),
+    )
+    jobs = [(cell, text, settings, tmp_path / "together") for cell in compare.cells(settings)]
+    (tmp_path / "together").mkdir()
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        together = pool.starmap(_one, jobs)
+    (tmp_path / "alone").mkdir()
+    assert together == [_one(cell, i, s, tmp_path / "alone") for cell, i, s, _ in jobs]
+    assert len(list((tmp_path / "together").glob("prepared-*"))) == 1

@@ -1,0 +1,124 @@
+"""Settings of the stage: one change an arm, filled in from the recipe, paired by construction."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tilth.errors import UsageError
+from tilth.pretrain.settings import DataSettings, GPTSettings, LoopSettings, MLPSettings
+from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.transfer.settings import MethodSettings
+from tilth.transfer.settings import Settings as TransferSettings
+from tilth.value.arms import cells
+from tilth.value.settings import Change, Settings, resolve
+
+A_A = {"same": Change(same=True)}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"without": "a.b", "same": True},
+        {"without": "a.b", "set": {"c.d": {"e": 1}}},
+        {"set": {"a.b": {"c": 1}, "d.e": {"f": 1}}},
+    ],
+)
+def test_an_arm_is_one_change(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="an arm is one change"):
+        Change(**given)
+
+
+def test_the_decision_is_named() -> None:
+    out = Change(without="deduplicate.minhash")
+    assert (out.decision, out.sign, out.step) == (
+        "deduplicate.minhash",
+        -1,
+        "deduplicate.minhash",
+    )
+    changed = Change(set={"label.consensus": {"method": "single"}})
+    assert (changed.decision, changed.sign) == ("label.consensus with method=single", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"arms": {}}, "at least 1"),
+        ({"arms": {"control": A_A["same"]}}, "the recipe itself"),
+        ({"arms": A_A, "curve": (0.5, 0.25)}, "three shares"),
+        ({"arms": A_A, "curve": (0.5, 0.25, 1.0)}, "between 0 and 1"),
+        ({"arms": A_A, "match": "epochs", "curve_of": "steps"}, "curve_of steps"),
+        ({"arms": A_A, "seeds": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_settings_are_checked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings(**given)
+
+
+def test_cells_are_arms_by_seeds() -> None:
+    settings = Settings(
+        arms={"a": Change(without="clean.rules"), "b": Change(same=True, seeds=2)},
+        seeds=3,
+        curve=(0.5, 0.125, 0.25),
+    )
+    found = cells(settings)
+    full = [(c["seed"], c["arm"]) for c in found if c["share"] == 1.0]
+    assert full == [
+        *((0, name) for name in ("control", "a", "b")),
+        *((1, name) for name in ("control", "a", "b")),
+        *((2, name) for name in ("control", "a")),
+    ]
+    assert [c["share"] for c in found if c["seed"] == 2] == [1.0, 1.0, 0.125, 0.25, 0.5]
+
+
+def test_the_recipe_fills_what_is_left_empty() -> None:
+    pretrain = PretrainSettings(
+        model=GPTSettings(layers=3),
+        data=DataSettings(sources=("a",)),
+        loop=LoopSettings(epochs=2, max_seconds=60, patience=3, precision="auto"),
+    )
+    transfer = TransferSettings(
+        sizes=(4, 8),
+        data=DataSettings(sources=("b",)),
+        overrides={"finetune": MethodSettings(loop=LoopSettings(epochs=7))},
+    )
+    found = resolve(Settings(arms=A_A, budget=50, pretrain=pretrain, transfer=transfer))
+    assert found.model == GPTSettings(layers=3)
+    assert found.data.sources == ("a",)
+    assert found.loop.max_steps == 50
+    # Nothing by which two arms could differ in length or arithmetic.
+    assert (found.loop.epochs, found.loop.max_seconds, found.loop.patience) == (None, None, 0)
+    assert found.loop.precision == "fp32"
+    assert found.target is not None
+    assert found.target.size == 8
+    assert found.target.data.sources == ("b",)
+    assert found.target.loop.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"pretrain": PretrainSettings()}, "needs a number of steps"),
+        ({"match": "epochs"}, "match epochs needs"),
+        ({"model": MLPSettings()}, "cannot be learnt"),
+        ({"arms": {"p": Change(without="pretrain")}}, "needs a target"),
+    ],
+)
+def test_what_cannot_be_an_experiment_is_said_at_once(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        cells(Settings(**{"arms": A_A, **given}))
+
+
+def test_settings_load_neither_torch_nor_scipy() -> None:
+    code = (
+        "import sys, tilth.value.arms, tilth.transfer.compare;"
+        "print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

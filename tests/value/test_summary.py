@@ -1,0 +1,168 @@
+"""From cells to verdicts: signs, corrections, clusters, power, warnings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tilth.value.summary import Design, summarize_experiment
+
+Results = list[dict[str, Any]]
+
+
+def simulate(
+    effects: Mapping[str, float],
+    *,
+    seeds: int = 8,
+    noise: float = 0.01,
+    lower_is_better: bool = False,
+    generator: np.random.Generator,
+    shares: tuple[float, ...] = (),
+    epochs: float = 1.0,
+    clusters: int = 40,
+) -> Results:
+    """Cells of an experiment whose truth is known: each arm is the control plus its effect."""
+    results: Results = []
+    shared = 0.2 * generator.normal(size=clusters)
+
+    def add(name: str, seed: int, share: float, value: float) -> None:
+        parts = value + shared
+        parts += value - parts.mean()
+        result = {
+            "value": value,
+            "metric": "loss" if lower_is_better else "score",
+            "unit": "nats",
+            "scale": 1.0,
+            "lower_is_better": lower_is_better,
+            "numerators": parts.tolist(),
+            "denominators": [1.0] * clusters,
+            "seconds": 2.0,
+            "steps": 100,
+            "unique_examples": 1000,
+            "epochs": epochs,
+            "data_digest": name,
+            "recipe_digest": "",
+            "notes": [],
+        }
+        results.append({"cell": {"arm": name, "seed": seed, "share": share}, "result": result})
+
+    for seed in range(seeds):
+        base = 2.0 + 0.1 * generator.normal()
+        add("control", seed, 1.0, base)
+        for name, effect in effects.items():
+            add(name, seed, 1.0, base + effect + noise * generator.normal())
+        for share in shares:
+            add("control", seed, share, base + 0.2 * (share**-0.5 - 1))
+    return results
+
+
+def designs(**signs: int) -> dict[str, Design]:
+    return {name: Design(name, name, sign) for name, sign in signs.items()}
+
+
+def by_name(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    json.dumps(summary, allow_nan=False)
+    return {arm["name"]: arm for arm in summary["arms"]}
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_positive_is_better(lower: bool, sign: int) -> None:
+    """Whatever the metric's direction and whichever side has the decision."""
+    worth = 0.1
+    raw = worth * sign * (-1 if lower else 1)
+    results = simulate({"a": raw}, lower_is_better=lower, generator=np.random.default_rng(0))
+    arm = by_name(summarize_experiment(results, designs(a=sign), smallest_effect=0.01))["a"]
+    assert arm["verdict"] == "helps"
+    assert arm["effect"] == pytest.approx(worth, abs=0.02)
+    assert arm["sentence"] == "a: helps"
+    assert arm["contrast"] == ("arm - control" if sign > 0 else "control - arm")
+    assert arm["test_set_interval"][0] <= arm["effect"] <= arm["test_set_interval"][1]
+    assert arm["combined_interval"][0] <= arm["low"]
+
+
+def test_four_verdicts_side_by_side() -> None:
+    effects = {"good": 0.1, "bad": -0.1, "idle": 0.0}
+    results = simulate(effects, generator=np.random.default_rng(1))
+    arms = by_name(
+        summarize_experiment(results, designs(good=1, bad=1, idle=1), smallest_effect=0.02)
+    )
+    assert arms["good"]["verdict"] == "helps"
+    assert arms["bad"]["verdict"] == "hurts"
+    assert arms["idle"]["verdict"] == "no material effect"
+    assert arms["good"]["more_seeds"] is None
+    for arm in arms.values():
+        assert arm["adjusted_low"] <= arm["low"] <= arm["mean"] <= arm["high"]
+        assert arm["adjusted_p"] >= arm["p"]
+
+
+def test_undecided_says_what_would_decide() -> None:
+    results = simulate({"a": 0.005}, seeds=4, generator=np.random.default_rng(1))
+    arm = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.001))["a"]
+    assert arm["verdict"] == "undecided"
+    assert arm["more_seeds"] >= 1
+    # Each seed is one run of the arm and one of the control, two seconds each.
+    assert arm["more_cost_s"] == arm["more_seeds"] * 4.0
+
+
+def test_equal_results_of_a_coarse_metric_are_not_certainty() -> None:
+    """Two seeds, no test image decided otherwise: that is not `no material effect`."""
+    results = simulate({"a": 0.0}, seeds=2, noise=0.0, generator=np.random.default_rng(0))
+    for one in results:
+        one["result"] |= {"metric": "accuracy", "scale": 100.0}
+    arm = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
+    assert arm["verdict"] == "undecided"
+    for one in results:
+        one["result"]["data_digest"] = "same"
+    same = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
+    assert same["verdict"] == "no material effect"
+
+
+def test_a_broken_a_a_arm_is_shouted() -> None:
+    results = simulate({"same": 0.1}, generator=np.random.default_rng(0))
+    for one in results:
+        one["result"]["data_digest"] = "x"
+    summary = summarize_experiment(
+        results, {"same": Design("nothing", "", 1, is_check=True)}, smallest_effect=0.01
+    )
+    assert any("do not trust the others" in warning for warning in summary["warnings"])
+
+
+def test_warnings() -> None:
+    results = simulate(
+        {"a": 0.0}, seeds=4, epochs=6.0, clusters=5, generator=np.random.default_rng(0)
+    )
+    results[1]["result"] |= {"steps": 50, "notes": ["said so"]}
+    summary = summarize_experiment(results, designs(a=1), smallest_effect=0.01, match="epochs")
+    text = "\n".join(summary["warnings"])
+    for part in ("fewer than 6", "repeated 6 times", "50 steps against", "a: said so", "5 indep"):
+        assert part in text
+
+
+def test_multipliers_are_read_off_the_controls_curve() -> None:
+    results = simulate(
+        {"half": 0.2 * (0.5**-0.5 - 1), "best": -0.5},
+        noise=0.002,
+        lower_is_better=True,
+        shares=(0.125, 0.25, 0.5),
+        generator=np.random.default_rng(0),
+    )
+    arms = by_name(summarize_experiment(results, designs(half=-1, best=-1), smallest_effect=0.01))
+    half = arms["half"]["data_multiplier"]
+    assert half["state"] == "read"
+    assert half["value"] == pytest.approx(0.5, rel=0.1)
+    assert arms["best"]["data_multiplier"]["text"] == "> 1x"
+
+
+def test_1000_a_a_experiments() -> None:
+    """Three arms without effect: at most 5 % of the experiments claim one (99 % binomial)."""
+    generator, false = np.random.default_rng(20), 0
+    for _ in range(1_000):
+        results = simulate({"a": 0, "b": 0, "c": 0}, seeds=5, generator=generator, clusters=2)
+        summary = summarize_experiment(results, designs(a=1, b=-1, c=1), smallest_effect=0.004)
+        false += any(arm["verdict"] in ("helps", "hurts") for arm in summary["arms"])
+    assert 15 <= false <= 68
