@@ -10,6 +10,7 @@ import tilth
 from tests.query.conftest import recipe_file, write_documents
 from tilth.engine.events import Event, StepFinished
 from tilth.errors import MissingError, RecipeError, UsageError
+from tilth.recipe.operations import _reachable, operations
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,9 @@ def test_mistakes_are_errors_before_anything_runs(folder: Path) -> None:
         tilth.run(bad, runs=folder / "runs")
     assert len(caught.value.problems) == 2
     assert not (folder / "runs" / "bad").exists()
+
+
+@pytest.mark.parametrize("name", sorted(operations()))
+def test_the_identity_of_a_step_does_not_depend_on_who_shows_it(name: str) -> None:
+    rooms = {module.split(".")[1] for module in _reachable(operations()[name].module_name)}
+    assert not rooms & {"api", "cli", "engine", "query", "recipe", "report"}

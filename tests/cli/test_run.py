@@ -166,7 +166,7 @@ def _on_a_terminal(folder: Path, columns: int, **environment: str) -> str:
 def test_a_terminal_has_a_live_line_and_the_funnel(folder: Path) -> None:
     text = _on_a_terminal(folder, 60)
     assert "\x1b[?25l" in text
-    assert "/4 clean.normalize" in text
+    assert "1/4 collect.docs" in text
     assert "400 in = 400 kept" in text
     assert "quar." in text
     funnel = text[text.rindex("quar.") :].replace("\x1b[0m", "")
@@ -207,3 +207,22 @@ def test_help_is_quick(folder: Path) -> None:
         process.communicate(timeout=30)
         seconds.append(time.monotonic() - begin)
     assert min(seconds) < 0.3
+
+
+def test_a_changed_threshold_is_why_a_step_runs(workplace: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(workplace, copy)
+    path = copy / "small-12.yaml"
+    path.write_text(
+        path.read_text("utf-8").replace("word_count >= 12", "word_count >= 11"), "utf-8"
+    )
+    process = start("run", "small-12.yaml", "--only", "hold_out", cwd=copy)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "clean.signals: 400 in = 400 kept + 0 dropped + 0 quarantined, cached" in err
+    assert "clean.rules: started (where: " in err
+    assert "hold_out: started (its input changed: clean.rules)" in err
+    # What this run did not reach is still known to the next plan.
+    plan = start("plan", "small-12.yaml", cwd=copy)
+    out, _ = plan.communicate(timeout=60)
+    assert "its input changed: deduplicate.hold_out" in out

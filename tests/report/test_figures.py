@@ -80,3 +80,10 @@ def test_bins_are_a_histogram_only_where_they_are_sound() -> None:
 
 def test_long_lists_say_how_many() -> None:
     assert only({"ids": list(range(100))}).note == "24 of 100 values shown"
+
+
+def test_columns_stand_in_the_order_of_reading() -> None:
+    row = {"because": "a sentence that is longer than a word", "coverage": 0.5, "function": "f"}
+    block = only({"functions": [dict(sorted(row.items()))]})
+    assert block.table is not None
+    assert block.table.columns == ("function", "coverage", "because")

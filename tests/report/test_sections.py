@@ -119,3 +119,12 @@ def test_the_test_result_is_the_headline() -> None:
     part = {"metric": "accuracy", "unit": "%", "test": {"accuracy": 97.85}}
     assert pretraining(part).headline == "97.85 % accuracy on the test set"
     assert pretraining(planted_report()["pretrain"]).headline == "1.934 bits/byte on the test set"
+
+
+def test_seeds_that_differ_between_arms_are_told() -> None:
+    part = planted_report()["value"]
+    part["arms"][-1]["n"] = 2
+    found = value(part)
+    assert ("seeds an arm", "2 to 8") in found.facts
+    assert "Mean difference of 2 to 8 paired seeds" in found.charts[0].caption
+    assert dict(value(_value() | {"seeds": [0, 1, 2]}).facts)["seeds an arm"] == "3"

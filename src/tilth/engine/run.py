@@ -43,8 +43,7 @@ class StepState:
 
 def step_states(plan: Plan, folder: Path) -> list[StepState]:
     """Compare a plan with what the run's folder holds; reads no data."""
-    last = last_record(folder)
-    before = {s["name"]: s["parts"] for s in last["steps"]} if last else {}
+    before = {name: step["parts"] for name, step in _steps_before(folder).items()}
     states = []
     for step in plan.steps:
         where = data_folder(folder, step)
@@ -67,6 +66,12 @@ def last_record(folder: Path) -> dict[str, Any] | None:
     """The record of the last invocation in a run's folder, if there is one."""
     path = folder / RECORD
     return read_json(path) if path.is_file() else None
+
+
+def _steps_before(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the last record has of each step, reached in its invocation or in an earlier one."""
+    last = last_record(folder) or {"steps": []}
+    return {step["name"]: step for step in [*last.get("unreached", []), *last["steps"]]}
 
 
 @dataclass
@@ -105,12 +110,13 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             committed is kept, and the run's record says where it stopped.
     """
     with folder_lock(folder) as lock, _event_log(folder, options.listeners) as emit:
+        # Before the record of this invocation takes the place of the last one's.
+        states = {state.step.name: state for state in step_states(plan, folder)}
         record = _Record(plan, folder)
         with _engine(options, folder, lock) as engine:
             runner = StepRunner(plan, folder, engine, emit, options)
             quarantined = 0
             steps = plan.needed_for(options.only) if options.only else plan.steps
-            states = {state.step.name: state for state in step_states(plan, folder)}
             try:
                 for step in steps:
                     manifest = _one_step(runner, step, states[step.name], record, emit)
@@ -222,7 +228,7 @@ class _Record:
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._folder = folder
         self._times = _times_before(folder)
-        self._last_parts = {s["name"]: s for s in (last_record(folder) or {"steps": []})["steps"]}
+        self._steps_before = _steps_before(folder)
         self._plan = plan
         history = folder / "history"
         if (folder / RECORD).is_file():
@@ -273,14 +279,7 @@ class _Record:
         self._write()
 
     def finish(self, status: str, error: TilthError | None) -> None:
-        """Write how the run ended. Steps that were not reached keep their last record's parts."""
-        reached = {s["name"] for s in self._record["steps"]}
-        planned = {s.name for s in self._plan.steps}
-        self._record["unreached"] = [
-            before
-            for name, before in self._last_parts.items()
-            if name in planned and name not in reached
-        ]
+        """Write how the run ended."""
         self._record["status"] = status
         self._record["error"] = str(error) if error else None
         self._record["finished"] = _now()
@@ -289,6 +288,14 @@ class _Record:
             self._write()
 
     def _write(self) -> None:
+        """Write the record. Steps that were not reached keep what the last record has of them."""
+        reached = {s["name"] for s in self._record["steps"]}
+        planned = {s.name for s in self._plan.steps}
+        self._record["unreached"] = [
+            before
+            for name, before in self._steps_before.items()
+            if name in planned and name not in reached
+        ]
         write_json(self._folder / RECORD, self._record)
 
 

@@ -10,10 +10,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tilth.context import Context
 from tilth.pretrain.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tilth.pretrain.prepare import Prepared
+    from tilth.pretrain.tasks import Task
 
 __all__ = ["Settings", "fit"]
 
@@ -67,14 +73,14 @@ def fit(
 
 
 def _train_one(
-    prepared: Any,
+    prepared: Prepared,
     settings: Settings,
     seed: int,
     folder: Path,
     context: Context,
     number: int,
     total: int,
-) -> tuple[Any, Any, dict[str, Any]]:
+) -> tuple[nn.Module, Task, dict[str, Any]]:
     """Train with one seed and write the model; returns (model, task, figures)."""
     from tilth.augment.chain import from_recipe
     from tilth.pretrain.evaluate import evaluate
@@ -106,7 +112,7 @@ def _train_one(
         context.progress(done, of, label)
 
     rows = prepared.examples("train", settings.model)
-    assert rows is not None
+    assert rows is not None  # `prepare` refuses a data set without training samples
     result = train(
         model,
         task,

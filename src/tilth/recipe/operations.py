@@ -155,7 +155,8 @@ def _reachable(module_name: str) -> set[str]:
     queue = [module_name]
     while queue:
         name = queue.pop()
-        if name in seen or _path(name) is None:
+        # The package itself (`from tilth import schema`) only says where its names are found.
+        if name in seen or name == "tilth" or _path(name) is None:
             continue
         seen.add(name)
         queue.extend(_imports(name))

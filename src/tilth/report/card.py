@@ -69,7 +69,7 @@ def _sources(report: Mapping[str, Any], steps: Sequence[Step]) -> str:
         licences = _licences(as_dict(raw.get(step.name)))
         rows.append([_plain(name), licences, count(step.num_in), left.get(name, ABSENT)])
     made = _table(("source", "licence", "read", "in the final data set"), rows, 2)
-    if any(row[1] == "not stated" for row in rows):
+    if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
 

@@ -31,6 +31,9 @@ from tilth.report.text import (
 
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS, MAX_DEPTH = 50, 14, 24, 5
 
+# What tells the rows of a table apart stands first.
+_NAMES = ("", "name", "function", "annotator", "source", "rule", "label", "class")
+
 # A float between 0 and 1 under such a name is a share.
 _SHARES = ("share", "rate", "coverage", "conflict", "overlap", "fraction", "percent")
 
@@ -242,13 +245,25 @@ def _records(rows: Sequence[Mapping[str, Any]]) -> tuple[Table, str] | None:
     }
     if not flat or (len(flat) == 1 and len(names) > 1):
         return None
-    columns = list(flat)[:MAX_COLUMNS]
+    columns = sorted(flat, key=lambda name: _place(name, flat[name]))[:MAX_COLUMNS]
     nested = [humane(name) for name in names if name not in flat]
     note = f"in report.json: {', '.join(nested[:MAX_ITEMS])}" if nested else ""
     cells = [[flat[name][at] for name in columns] for at in range(len(rows[:MAX_ROWS]))]
     titles = [humane(name) if name else "" for name in columns]
     left = _left_out(len(flat), MAX_COLUMNS, "column")
     return table(titles, cells, len(rows)), "; ".join(filter(None, (left, note)))
+
+
+def _place(name: str, cells: Sequence[Cell]) -> int:
+    """Where a column belongs: names, short words, numbers, sentences.
+
+    Figures come out of a file whose keys are sorted, so their own order says nothing.
+    """
+    if name in _NAMES:
+        return 0
+    if any(cell.numeric for cell in cells):
+        return 2
+    return 1 if all(len(cell.text) <= 24 for cell in cells) else 3
 
 
 def _histogram(heading: str, value: Mapping[str, Any], key: str) -> Chart | None:

@@ -74,21 +74,20 @@ def value(part: Mapping[str, Any]) -> Evidence:
     given = _arms(part)
     arms = given[:MAX_ARMS]
     control = as_dict(part.get("control"))
-    seeds, smallest = part.get("seeds"), finite(part.get("smallest_effect"))
-    num_seeds = len(seeds) if isinstance(seeds, list | tuple) else finite(seeds)
+    smallest, seeds = finite(part.get("smallest_effect")), _seeds(part, arms)
     unit = as_text(part.get("unit"))
     decimals = decimals_for(*half_widths(arms), smallest)
     facts = [
         ("metric", unit_of(part)),
         ("control", measured(control.get("mean"), unit, decimals) if control else ""),
-        ("seeds an arm", count(num_seeds)),
+        ("seeds an arm", seeds),
         ("smallest effect that matters", f"±{smallest:g} {unit}".strip() if smallest else ""),
         ("cost", duration(part.get("cost_s"))),
     ]
     warnings = list(warnings_of(part))
     if len(given) > len(arms):
         warnings.append(f"{len(arms)} of {len(given)} arms shown; all are in report.json")
-    charts = [_forest(part, arms, smallest, num_seeds), _slopes(part, arms, control)]
+    charts = [_forest(part, arms, smallest, seeds), _slopes(part, arms, control)]
     return Evidence(
         "",
         tuple((key, text) for key, text in facts if text not in ("", ABSENT)),
@@ -98,11 +97,21 @@ def value(part: Mapping[str, Any]) -> Evidence:
     )
 
 
+def _seeds(part: Mapping[str, Any], arms: Sequence[Mapping[str, Any]]) -> str:
+    """How many seeds an arm has: `8`, or `2 to 8` where they differ."""
+    known = sorted({n for arm in arms if (n := finite(arm.get("n")))})
+    if not known:
+        given = part.get("seeds")
+        total = len(given) if isinstance(given, list | tuple) else finite(given)
+        return count(total) if total else ""
+    return " to ".join(dict.fromkeys((count(known[0]), count(known[-1]))))
+
+
 def _forest(
     part: Mapping[str, Any],
     arms: Sequence[Mapping[str, Any]],
     smallest: float | None,
-    num_seeds: float | None,
+    seeds: str,
 ) -> Chart | None:
     effects = []
     for arm in arms:
@@ -115,7 +124,7 @@ def _forest(
         effects.append(Effect(arm["title"], mean, low, high, word, pair))
     if not effects:
         return None
-    over = f" of {count(num_seeds)} paired seeds" if num_seeds else ""
+    over = f" of {seeds} paired seeds" if seeds else ""
     caption = f"Mean difference{over}, with the decision less without it: positive = helps. "
     caption += "Thick: Student-t 95\u202f% interval"
     if any(effect.adjusted for effect in effects):

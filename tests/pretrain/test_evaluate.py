@@ -1,0 +1,87 @@
+"""What is measured a unit, against a plain computation unit by unit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tests.pretrain.samples import documents, images, tiny_gpt, tiny_mlp
+from tilth.augment.chain import from_recipe
+from tilth.errors import DataError
+from tilth.pretrain.evaluate import evaluate
+from tilth.pretrain.tasks import build_task
+
+IMAGE = build_task("image-classification", mean=(0.3,), std=(0.2,))
+TEXT = build_task("text-generation")
+
+
+def test_images_one_by_one() -> None:
+    model, data = tiny_mlp(), images(23)
+    found = evaluate(model, IMAGE, data, batch_size=5)
+    model.eval()
+    with torch.no_grad():
+        logits = model((torch.from_numpy(data.inputs).float() / 255 - 0.3) / 0.2)
+    targets = torch.from_numpy(data.targets)
+    expected = F.cross_entropy(logits, targets, reduction="none").numpy()
+    assert np.allclose(found.losses, expected, atol=1e-5)
+    assert np.array_equal(found.numerators, (logits.argmax(1) == targets).numpy())
+    assert found.value == pytest.approx(100 * found.numerators.mean())
+    assert found.loss == pytest.approx(expected.mean(), abs=1e-5)
+    assert found.metrics() == {"loss": found.loss, "accuracy": found.value}
+    assert np.array_equal(found.ids, data.ids)
+    assert not found.lower_is_better
+
+
+def test_text_a_document() -> None:
+    """Each token's loss goes to its own document, whatever windows it was packed into."""
+    docs = documents([5, 1, 30, 0, 12, 7, 3, 9] * 4)
+    model = tiny_gpt().eval()
+    rows = docs.pack(8)
+    found = evaluate(model, TEXT, rows, batch_size=3)
+    assert found.counts.tolist() == (np.diff(docs.starts) + 1).tolist()
+    assert np.array_equal(found.ids, docs.ids)
+    expected = []
+    with torch.no_grad():
+        for window, count in zip(rows.inputs.astype(np.int64), rows.targets, strict=True):
+            logits = model(torch.from_numpy(window[None, :-1]))[0]
+            losses = F.cross_entropy(logits, torch.from_numpy(window[1:]), reduction="none")
+            expected += losses[:count].tolist()
+    ends = np.cumsum(found.counts)
+    by_hand = [sum(expected[end - n : end]) for end, n in zip(ends, found.counts, strict=True)]
+    assert np.allclose(found.losses, by_hand, atol=1e-4)
+    assert found.value == pytest.approx(sum(expected) / math.log(2) / docs.bytes.sum(), rel=1e-5)
+    assert found.lower_is_better
+
+
+def test_evaluation_leaves_the_mode_and_refuses_nothing_to_measure() -> None:
+    model = tiny_mlp().train()
+    evaluate(model, IMAGE, images(4))
+    assert model.training
+    with pytest.raises(DataError, match="no sample is left"):
+        evaluate(model, IMAGE, images(4).select(np.zeros(0, np.int64)))
+
+
+def test_augmentation_depends_on_seed_epoch_and_id_only() -> None:
+    task = build_task(
+        "image-classification",
+        mean=(0.3,),
+        std=(0.2,),
+        augment=from_recipe([{"shift": {"max_x": 1}}, {"noise": {}}]),
+    )
+    data = images(12)
+    index, epochs = np.arange(12), np.zeros(12, np.int64)
+    whole = task.collate(data, index, epochs, seed=1).inputs
+    part = task.collate(data, index[3:5], epochs[3:5], seed=1).inputs
+    assert torch.equal(whole[3:5], part)
+    assert not torch.equal(whole, task.collate(data, index, epochs + 1, seed=1).inputs)
+    assert not torch.equal(whole, task.collate(data, index, epochs, seed=2).inputs)
+    assert torch.equal(task.collate(data, index).inputs, IMAGE.collate(data, index).inputs)
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(DataError, match="no task `speech`"):
+        build_task("speech")

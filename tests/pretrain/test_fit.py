@@ -1,0 +1,92 @@
+"""The stage: data set in, model and figures out; killed, run again, the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pretrain.samples import image_rows, text_rows, write_dataset
+from tilth.context import Context
+from tilth.errors import DataError
+from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.weights import load_model
+
+TEXT: dict[str, Any] = {
+    "model": {"kind": "gpt", "layers": 1, "width": 16, "heads": 2, "context": 16},
+    "data": {"vocabulary": 300, "validation_share": 0.2},
+    "optimizer": {"learning_rate": 0.01},
+    "loop": {"max_steps": 40, "batch_size": 8, "eval_every": 10},
+}
+IMAGE: dict[str, Any] = {
+    "task": "image-classification",
+    "model": {"kind": "mlp", "hidden": [16], "dropout": 0.0},
+    "data": {"validation_share": 0.1},
+    "optimizer": {"learning_rate": 0.01},
+    "loop": {"epochs": 10, "batch_size": 8},
+}
+
+
+def run(folder: Path, dataset: Path, settings: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+    out, work = folder / "out", folder / "work"
+    out.mkdir(parents=True, exist_ok=True)
+    work.mkdir(exist_ok=True)
+    context = Context(work=work, seed=seed)
+    result = fit({"data": dataset}, Settings.model_validate(settings), out, context)
+    json.dumps(result, allow_nan=False)
+    return result
+
+
+def test_text(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(60))
+    result = run(tmp_path / "1", dataset, TEXT)
+    assert result["metric"] == "bits_per_byte"
+    assert result["lower_is_better"]
+    assert result["curve"][-1]["validation_loss"] < result["curve"][0]["validation_loss"]
+    assert result["test"]["bits_per_byte"] < 8
+    assert result["model"]["parameters"] > 0
+    assert result["stopped"] == "max_steps"
+    assert result["samples"]["test"] == 12
+    out = tmp_path / "1" / "out"
+    names = ["config.json", "metrics.jsonl", "model.safetensors", "tokenizer.json"]
+    assert sorted(file.name for file in out.iterdir()) == names
+    assert load_model(out).tokenizer is not None
+    # Elsewhere, and again in a folder that has its checkpoint: the same bytes.
+    run(tmp_path / "2", dataset, TEXT)
+    run(tmp_path / "1", dataset, TEXT)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        assert (out / name).read_bytes() == (tmp_path / "2" / "out" / name).read_bytes()
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 4
+
+
+def test_images_over_three_seeds(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", image_rows(150))
+    result = run(tmp_path / "1", dataset, {**IMAGE, "seeds": [0, 1, 2]})
+    assert [one["seed"] for one in result["seeds"]] == [0, 1, 2]
+    accuracies = [one["test"]["accuracy"] for one in result["seeds"]]
+    assert result["mean"]["accuracy"] == pytest.approx(sum(accuracies) / 3)
+    assert result["mean"]["split"] == "test"
+    assert result["mean"]["accuracy"] > 90
+    assert result["test"]["accuracy"] == accuracies[0]
+    assert json.loads((tmp_path / "1" / "out" / "classes.json").read_text()) == ["0", "1", "2"]
+    assert (tmp_path / "1" / "out" / "seed-2" / "model.safetensors").is_file()
+
+
+def test_augmented_and_started_from_a_model(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", image_rows(100))
+    run(tmp_path / "1", dataset, {**IMAGE, "augment": [{"shift": {"max_x": 1, "max_y": 0}}]})
+    short = {**IMAGE, "loop": {"max_steps": 1}, "optimizer": {"learning_rate": 1e-6}}
+    start = str(tmp_path / "1" / "out")
+    cold = run(tmp_path / "2", dataset, short)
+    warm = run(tmp_path / "3", dataset, {**short, "initialise": start})
+    assert warm["test"]["loss"] < cold["test"]["loss"]
+    assert "4 tensors taken" in warm["notes"][0]
+
+
+def test_no_samples_is_an_error_and_writes_no_model(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(10))
+    with pytest.raises(DataError, match="no sample is left"):
+        run(tmp_path / "1", dataset, {**TEXT, "data": {"sources": ["nobody"]}})
+    assert not list((tmp_path / "1" / "out").iterdir())

@@ -1,0 +1,47 @@
+"""Settings refuse what cannot work, and load no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from tilth.pretrain.settings import GPTSettings, LoopSettings, MLPSettings, Settings
+
+
+def test_settings_and_the_stage_load_no_torch() -> None:
+    code = (
+        "import sys, tilth.pretrain.fit; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_is_chosen_by_its_kind() -> None:
+    settings = Settings.model_validate(
+        {"task": "image-classification", "model": {"kind": "mlp", "hidden": [32]}}
+    )
+    assert settings.model == MLPSettings(hidden=(32,))
+    assert isinstance(Settings().model, GPTSettings)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"task": "image-classification"}, "needs model.kind mlp or cnn"),
+        ({"model": {"kind": "mlp"}}, "needs model.kind gpt"),
+        ({"augment": [{"shift": {}}]}, "takes no on-the-fly transforms"),
+        ({"model": {"kind": "gpt", "width": 30}}, "multiple of twice heads"),
+        ({"loop": {"epochs": 1, "batch_size": 10, "accumulate": 3}}, "must divide batch_size"),
+        ({"loop": {}}, "nothing ends this run"),
+        ({"lop": {}}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_work_is_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate(given)
+
+
+def test_patience_alone_ends_a_run() -> None:
+    assert LoopSettings(patience=2).max_steps is None

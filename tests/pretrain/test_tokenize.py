@@ -1,0 +1,50 @@
+"""The tokenizer is deterministic, loses no byte, and keeps its end token to itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilth.errors import DataError
+from tilth.pretrain.examples import END
+from tilth.pretrain.tokenize import decode, encode, load_tokenizer, train_tokenizer
+
+TEXTS = [f"the {word} sat on the {word} mat, {n}" for n, word in enumerate(["cat", "dog"] * 40)]
+TOKENIZER = train_tokenizer(TEXTS, 300)
+
+
+def test_the_same_texts_give_the_same_tokenizer() -> None:
+    assert train_tokenizer(iter(TEXTS), 300).to_str() == TOKENIZER.to_str()
+    assert 258 < TOKENIZER.get_vocab_size() <= 300
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60))
+def test_every_text_survives(text: str) -> None:
+    (tokens,) = encode(TOKENIZER, [text])
+    assert tokens.dtype == np.uint16
+    assert END not in tokens
+    assert decode(TOKENIZER, [END, *tokens.tolist()]) == text
+
+
+def test_a_text_that_spells_out_the_end_token_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(TOKENIZER.to_str())
+    for tokenizer in (TOKENIZER, load_tokenizer(path)):
+        (tokens,) = encode(tokenizer, ["a <|end|> b"])
+        assert END not in tokens
+        assert decode(tokenizer, tokens.tolist()) == "a <|end|> b"
+
+
+def test_a_file_that_is_no_tokenizer_of_ours_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text("{}")
+    with pytest.raises(DataError, match="not a tokenizer"):
+        load_tokenizer(path)
+    path.write_text(TOKENIZER.to_str().replace("<|end|>", "<|other|>"))
+    with pytest.raises(DataError, match="token 0"):
+        load_tokenizer(path)

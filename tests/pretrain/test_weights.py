@@ -1,0 +1,129 @@
+"""Models and checkpoints on disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.pretrain.samples import TINY_GPT, TINY_MLP, same_bits, tiny_gpt, tiny_mlp, weights_of
+from tilth.errors import DataError, MissingError, StepError, StorageError
+from tilth.pretrain.checkpoint import load_checkpoint, save_checkpoint
+from tilth.pretrain.models import Sizes, build_model
+from tilth.pretrain.optimizer import build_optimizer
+from tilth.pretrain.settings import MLPSettings, OptimizerSettings
+from tilth.pretrain.tasks import build_task
+from tilth.pretrain.tokenize import train_tokenizer
+from tilth.pretrain.weights import initialise, load_model, save_model
+
+SIZES = Sizes(image=(1, 4, 4), classes=3)
+IMAGE = build_task("image-classification", mean=(0.3,), std=(0.2,))
+
+
+def save_mlp(folder: Path, seed: int = 0) -> Path:
+    save_model(folder, tiny_mlp(seed), IMAGE, TINY_MLP, SIZES, classes=("a", "b", "c"))
+    return folder
+
+
+def test_a_saved_model_comes_back(tmp_path: Path) -> None:
+    loaded = load_model(save_mlp(tmp_path))
+    assert same_bits(weights_of(loaded.model), weights_of(tiny_mlp()))
+    assert loaded.classes == ("a", "b", "c")
+    assert loaded.tokenizer is None
+    assert not loaded.model.training
+    assert loaded.config["mean"] == [0.3]
+    tokenizer = train_tokenizer(["some text"], 260)
+    task = build_task("text-generation")
+    save_model(
+        tmp_path / "t", tiny_gpt(), task, TINY_GPT, Sizes(vocabulary=20), tokenizer=tokenizer
+    )
+    text = load_model(tmp_path / "t")
+    assert text.tokenizer is not None
+    assert text.tokenizer.to_str() == tokenizer.to_str()
+    assert text.task.metric == "bits_per_byte"
+
+
+def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
+    one, two = save_mlp(tmp_path / "1"), save_mlp(tmp_path / "2")
+    for file in one.iterdir():
+        assert file.read_bytes() == (two / file.name).read_bytes()
+
+
+def test_a_missing_or_damaged_model_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="no trained model"):
+        load_model(tmp_path)
+    save_mlp(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="cannot be read"):
+        load_model(tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        initialise(tiny_mlp(), tmp_path)
+
+
+def test_initialise_says_what_was_taken(tmp_path: Path) -> None:
+    save_mlp(tmp_path, seed=5)
+    other = build_model(TINY_MLP, Sizes(image=(1, 4, 4), classes=7), seed=0)
+    fresh = weights_of(other)
+    taken = initialise(other, tmp_path)
+    assert taken.taken == ("body.1.weight", "body.1.bias")
+    assert taken.skipped == ("head.weight [3, 8] != [7, 8]", "head.bias [3] != [7]")
+    assert taken.missing == ()
+    assert torch.equal(weights_of(other)["body.1.weight"], weights_of(tiny_mlp(5))["body.1.weight"])
+    assert torch.equal(weights_of(other)["head.weight"], fresh["head.weight"])
+    assert initialise(tiny_mlp(), tmp_path, skip=("head.",)).missing == ("head.weight", "head.bias")
+    with pytest.raises(DataError, match="no tensor of a name and shape"):
+        initialise(tiny_gpt(), tmp_path)
+
+
+def test_a_checkpoint_brings_back_model_optimizer_and_state(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    model = tiny_mlp()
+    optimizer = build_optimizer(model, OptimizerSettings(kind="adam"))
+    assert load_checkpoint(path, model, optimizer) is None
+    model(torch.rand(2, 1, 4, 4)).sum().backward()
+    optimizer.step()
+    save_checkpoint(path, model, optimizer, {"examples": 8, "best": float("inf")})
+    other = tiny_mlp(9)
+    fresh = build_optimizer(other, OptimizerSettings(kind="adam"))
+    assert load_checkpoint(path, other, fresh) == {"examples": 8, "best": float("inf")}
+    assert same_bits(weights_of(other), weights_of(model))
+    one, two = optimizer.state_dict()["state"], fresh.state_dict()["state"]
+    assert all(torch.equal(one[i][n], two[i][n]) for i in one for n in one[i])
+
+
+def test_a_damaged_checkpoint_and_one_of_another_shape(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    model = tiny_mlp()
+    optimizer = build_optimizer(model, OptimizerSettings())
+    save_checkpoint(path, model, optimizer, {})
+    wide = build_model(MLPSettings(hidden=(9,)), SIZES, seed=0)
+    with pytest.raises(StepError, match="another shape") as caught:
+        load_checkpoint(path, wide, build_optimizer(wide, OptimizerSettings()))
+    assert "size mismatch" in caught.value.where
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(StepError, match="cannot be read") as caught:
+        load_checkpoint(path, model, optimizer)
+    assert str(tmp_path) in caught.value.hint
+
+
+def test_a_full_disk_keeps_the_previous_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.safetensors"
+    model = tiny_mlp()
+    optimizer = build_optimizer(model, OptimizerSettings())
+    save_checkpoint(path, model, optimizer, {"step": 1})
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="no space left"):
+        save_checkpoint(path, model, optimizer, {"step": 2})
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
