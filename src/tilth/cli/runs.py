@@ -130,8 +130,17 @@ def _print_ending(status: RunStatus) -> None:
         line(f"set aside as unusable: {plural(status.quarantined, 'record')}")
         for step in bad:
             line(f"  tilth show {_shown_name(status)} {step.name} --quarantined")
+    print_findings(status)
     if status.report:
         line(f"report  {status.report}")
+
+
+def print_findings(status: RunStatus) -> None:
+    """What the training stages found, a sentence each."""
+    for sentence in status.findings:
+        paragraph(sentence, indent="  ", first="")
+    if status.findings:
+        line()
 
 
 def _shown_name(status: RunStatus) -> str:
@@ -182,6 +191,9 @@ def status(
         paragraph(state.about, indent="  ")
     line()
     print_funnel(state.steps)
+    if state.findings:
+        line()
+        print_findings(state)
     if state.left:
         line()
         line(f"left: {plural(len(state.left), 'step')}")

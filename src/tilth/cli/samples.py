@@ -64,10 +64,15 @@ def _print_row(row: SampleRow) -> None:
     if row.rule:
         paragraph(f"dropped by {row.rule}" + (f"  [{row.value}]" if row.value else ""))
     if row.of:
-        _print_original("kept instead:", row.of)
+        _print_original(_of_label(row.rule), row.of)
     if row.excerpt:
         paragraph(row.excerpt)
     line()
+
+
+def _of_label(rule: str | None) -> str:
+    """A duplicate has a copy that stayed; a contaminated sample has one that it overlaps."""
+    return "kept instead:" if rule and "duplicate" in rule else "because of:"
 
 
 def _print_original(label: str, original: Original, indent: str = "    ") -> None:
@@ -115,7 +120,7 @@ def _print_step(step: TraceStep) -> None:
     if step.error:
         paragraph(f"error: {step.error}")
     if step.of:
-        _print_original("kept instead:", step.of)
+        _print_original(_of_label(step.rule), step.of)
     if step.measured:
         paragraph("measured " + ", ".join(f"{name}={value}" for name, value in step.measured))
     for change in step.changes:
@@ -124,7 +129,7 @@ def _print_step(step: TraceStep) -> None:
     for edit in step.edits:
         line(f"    {edit}")
     if step.num_copies:
-        line(f"    dropped in its favour: {len(step.copies)} of {step.num_copies} shown")
+        line(f"    dropped because of it: {len(step.copies)} of {step.num_copies} shown")
         for copy in step.copies:
             _print_original("", copy, indent="      ")
 

@@ -290,6 +290,7 @@ class RunStatus:
     Attributes:
         status: done, failed, stopped, running, or "interrupted": it was killed.
         left: Steps that are not done; None where that cannot be said (`left_unknown` says why).
+        findings: What the training stages found, a sentence each.
         history: Number of earlier invocations.
     """
 
@@ -306,6 +307,7 @@ class RunStatus:
     steps: tuple[RunStep, ...]
     left: tuple[Left, ...] | None
     left_unknown: str
+    findings: tuple[str, ...]
     history: int
     report: str | None
 

@@ -1,0 +1,185 @@
+"""MNIST, 784-128-10, dropout 0.2, Adam, batch 32, 5 epochs: Tilth, a bare PyTorch loop, Keras.
+
+Run `python benchmarks/bench_mnist.py [--rounds 3] [--data DIR] [--keras-python PATH] [--json]`.
+The contestants take turns, each in a process of its own; measured is the fit alone, from the first
+batch to the last, the costs of a first call included. Keras runs on TensorFlow where the
+interpreter (this one, or the one named) has it. The goal is a third of Keras' seconds.
+
+`--data` is a folder with the four idx files of MNIST, gzipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+EPOCHS, BATCH = 5, 32
+GOAL = "Keras / 3"
+DATA = Path(os.environ.get("TILTH_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def read_idx(path: Path) -> npt.NDArray[np.uint8]:
+    """An idx file: two zero bytes, type, number of axes, sizes (big-endian), the numbers."""
+    data = gzip.decompress(path.read_bytes())
+    shape = np.frombuffer(data, ">u4", data[3], 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+
+
+def load(folder: Path, part: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Images uint8 [n, 28, 28] and labels int64 [n] of `train` or `t10k`."""
+    images = read_idx(folder / f"{part}-images-idx3-ubyte.gz")
+    labels = read_idx(folder / f"{part}-labels-idx1-ubyte.gz")
+    return images, labels.astype(np.int64)
+
+
+def tilth(folder: Path, seed: int) -> tuple[float, float]:
+    """This library's loop, on one thread."""
+    from tilth.pretrain.evaluate import evaluate
+    from tilth.pretrain.examples import Examples
+    from tilth.pretrain.loop import train
+    from tilth.pretrain.models import Sizes, build_model
+    from tilth.pretrain.order import mix
+    from tilth.pretrain.settings import LoopSettings, MLPSettings, OptimizerSettings
+    from tilth.pretrain.tasks import build_task
+
+    def examples(part: str) -> Examples:
+        images, labels = load(folder, part)
+        ids = mix(np.arange(len(labels), dtype=np.uint64))
+        return Examples(images[:, None].copy(), labels, ids, np.ones(len(labels), np.float32))
+
+    rows, test = examples("train"), examples("t10k")
+    pixels = rows.inputs / 255
+    task = build_task(
+        "image-classification", mean=(float(pixels.mean()),), std=(float(pixels.std()),)
+    )
+    del pixels
+    settings = MLPSettings(hidden=(128,), dropout=0.2)
+    model = build_model(settings, Sizes(image=(1, 28, 28), classes=10), seed=seed)
+    optimizer = OptimizerSettings(kind="adam", betas=(0.9, 0.999), schedule="cooldown")
+    loop = LoopSettings(batch_size=BATCH, epochs=EPOCHS)
+    start = time.perf_counter()
+    train(model, task, rows, None, optimizer, loop, seed=seed, threads=1)
+    seconds = time.perf_counter() - start
+    return seconds, evaluate(model, task, test).value
+
+
+def bare(folder: Path, seed: int) -> tuple[float, float]:
+    """The loop of a PyTorch tutorial, with the data in memory, on one thread."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    sets = [load(folder, part) for part in ("train", "t10k")]
+    (x, y), (test_x, test_y) = (
+        (torch.from_numpy(images.reshape(-1, 784) / np.float32(255)), torch.from_numpy(labels))
+        for images, labels in sets
+    )
+    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10))
+    optimizer = torch.optim.Adam(model.parameters())
+    start = time.perf_counter()
+    for _ in range(EPOCHS):
+        for index in torch.randperm(len(x)).split(BATCH):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[index]), y[index]).backward()
+            optimizer.step()
+    seconds = time.perf_counter() - start
+    with torch.inference_mode():
+        accuracy = (model.eval()(test_x).argmax(1) == test_y).float().mean().item()
+    return seconds, 100 * accuracy
+
+
+def keras(folder: Path, seed: int) -> tuple[float, float]:
+    """Keras' own `fit`, on TensorFlow with its defaults."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras as k
+
+    k.utils.set_random_seed(seed)
+    (x, y), (test_x, test_y) = (load(folder, part) for part in ("train", "t10k"))
+    layers = k.layers
+    model = k.Sequential(
+        [
+            layers.Input((28, 28)),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(0.2),
+            layers.Dense(10),
+        ]
+    )
+    loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    x, test_x = x / np.float32(255), test_x / np.float32(255)
+    start = time.perf_counter()
+    model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    seconds = time.perf_counter() - start
+    return seconds, 100 * float(model.evaluate(test_x, test_y, verbose=0)[1])
+
+
+CONTESTANTS = {"tilth": tilth, "bare_torch": bare, "keras": keras}
+
+
+def measure(folder: Path, rounds: int, keras_python: str) -> dict[str, Any]:
+    """Seconds of the fit and accuracy of each contestant, a seed a round, taking turns."""
+    pythons = dict.fromkeys(CONTESTANTS, sys.executable) | {"keras": keras_python}
+    results: dict[str, Any] = {"name": "mnist", "goal": GOAL, "rounds": rounds}
+    found = subprocess.run(
+        [keras_python, "-c", "import importlib.util as u, sys; "
+         "sys.exit(not (u.find_spec('tensorflow') and u.find_spec('keras')))"],
+        check=False,
+    )  # fmt: skip
+    names = [name for name in CONTESTANTS if name != "keras" or found.returncode == 0]
+    if "keras" not in names:
+        results["keras"] = f"skipped: {keras_python} has no tensorflow and keras"
+    runs: dict[str, list[list[float]]] = {name: [] for name in names}
+    for seed in range(rounds):
+        for name in names:
+            command = [pythons[name], __file__, "--one", name, "--seed", str(seed)]
+            command += ["--data", str(folder)]
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            runs[name].append(json.loads(output.splitlines()[-1]))
+            print(f"{name} seed {seed}: {runs[name][-1]}", file=sys.stderr)
+    for name, pairs in runs.items():
+        seconds, accuracies = zip(*pairs, strict=True)
+        results[name] = {
+            "fit_seconds": round(statistics.median(seconds), 2),
+            "fit_seconds_all": [round(s, 2) for s in seconds],
+            "accuracy_mean": round(statistics.fmean(accuracies), 2),
+        }
+    if "keras" in runs:
+        speedup = results["keras"]["fit_seconds"] / results["tilth"]["fit_seconds"]
+        results["times_as_fast_as_keras"] = round(speedup, 2)
+        results["ok"] = speedup >= 3
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, default=DATA / "mnist")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keras-python", default=sys.executable)
+    parser.add_argument("--json", action="store_true", help="only the JSON line")
+    parser.add_argument("--one", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(CONTESTANTS[given.one](given.data, given.seed)))
+        return
+    if not (given.data / "train-images-idx3-ubyte.gz").is_file():
+        sys.exit(f"no MNIST idx files in {given.data}; name their folder with --data")
+    print(json.dumps(measure(given.data, given.rounds, given.keras_python)))
+
+
+if __name__ == "__main__":
+    main()
