@@ -21,8 +21,9 @@ from tilth.query import runs as run_queries
 from tilth.query.document import report_document
 from tilth.query.lines import PlainLines
 from tilth.query.plans import PlanView, plan_recipe, renamed
-from tilth.query.runs import RunStatus, RunView, run_status
+from tilth.query.runs import RunView
 from tilth.query.samples import Kind, Shown, show_samples
+from tilth.query.status import RunStatus, run_status
 from tilth.query.trace import Trace, trace_sample
 from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tilth.errors import DataError, MissingError, UsageError
-from tilth.query.runs import RunView, is_running, list_runs, match_step, open_run, run_status
+from tilth.query.runs import RunView, list_runs, match_step, open_run
+from tilth.query.status import is_running, run_status
 from tilth.store.files import folder_lock
 
 

@@ -15,7 +15,8 @@ from tilth.errors import TilthError
 
 if TYPE_CHECKING:
     from tilth.engine.events import Event
-    from tilth.query.runs import RunStatus, RunStep
+    from tilth.query.runs import RunStep
+    from tilth.query.status import RunStatus
 
 RunArgument = Annotated[
     str,
@@ -110,7 +111,8 @@ def _say_failure(error: TilthError) -> None:
 
 
 def _status(folder: str) -> RunStatus:
-    from tilth.query.runs import open_run, run_status
+    from tilth.query.runs import open_run
+    from tilth.query.status import run_status
 
     return run_status(open_run(folder))
 
@@ -132,15 +134,13 @@ def _print_ending(status: RunStatus) -> None:
             line(f"  tilth show {_shown_name(status)} {step.name} --quarantined")
     print_findings(status)
     if status.report:
-        line(f"report  {status.report}")
+        line(("\n" if status.findings else "") + f"report  {status.report}")
 
 
 def print_findings(status: RunStatus) -> None:
     """What the training stages found, a sentence each."""
     for sentence in status.findings:
         paragraph(sentence, indent="  ", first="")
-    if status.findings:
-        line()
 
 
 def _shown_name(status: RunStatus) -> str:
@@ -170,10 +170,11 @@ def status(
     json: Json = False,
 ) -> None:
     """Say how a run stands: its steps, its books, what is left, what went wrong."""
-    from tilth.query.runs import list_runs, open_run, run_status
+    from tilth.query.runs import list_runs, open_run
+    from tilth.query.status import run_status
 
     if run is None:
-        found = [run_status(view) for view in list_runs(runs)]
+        found = [run_status(view, plan=False) for view in list_runs(runs)]
         if json:
             print_json(found)
         elif found:

@@ -17,34 +17,30 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from tilth.errors import StepError
+from tilth.pretrain.optimizer import UpdateRule
 from tilth.store.files import atomic_file
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]
+    path: Path, model: nn.Module, optimizer: UpdateRule, state: dict[str, Any]
 ) -> None:
     """Write aside, sync, rename: the previous checkpoint stays until the new one is complete.
 
     Args:
         path: The checkpoint file.
         model: Its parameters and buffers are written as `model.<name>`.
-        optimizer: Its tensors are written as `optimizer.<parameter number>.<name>`.
+        optimizer: Its tensors are written as `optimizer.<name>`.
         state: JSON-able; everything else.
 
     Raises:
         StorageError: The disk is full or the folder cannot be written.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for number, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{number}.{name}"] = value
+    tensors |= {f"optimizer.{name}": value for name, value in optimizer.tensors().items()}
     write_tensors(path, tensors, {"state": json.dumps(state, sort_keys=True)})
 
 
-def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> dict[str, Any] | None:
+def load_checkpoint(path: Path, model: nn.Module, optimizer: UpdateRule) -> dict[str, Any] | None:
     """Restore model and optimizer in place.
 
     Returns:
@@ -64,24 +60,23 @@ def load_checkpoint(
         raise StepError(
             f"the checkpoint cannot be read: {error}", where=str(path), hint=hint
         ) from error
-    weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
+    kept = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    kept |= {f"optimizer.{name}": tensor for name, tensor in optimizer.tensors().items()}
+    differing = [
+        f"{name} {list(tensor.shape)}"
+        for name, tensor in kept.items()
+        if name not in tensors or tensors[name].shape != tensor.shape
+    ]
+    if differing or kept.keys() != tensors.keys():
         raise StepError(
-            "the checkpoint is of a model of another shape",
-            where=f"{path}: {str(error).splitlines()[-1].strip()}",
+            "the checkpoint is of another model or optimizer",
+            where=f"{path}: {', '.join(differing[:3]) or 'more tensors than this one'}",
             hint=hint,
             code="checkpoint-shape",
-        ) from error
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, slot = name.split(".", 2)
-            slots.setdefault(int(number), {})[slot] = tensor
-    optimizer.load_state_dict(
-        {"state": slots, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
+        )
+    with torch.no_grad():
+        for name, tensor in kept.items():
+            tensor.copy_(tensors[name])
     return state
 
 

@@ -99,8 +99,6 @@ def train(
             if not run.precision:
                 run.precision = _choose_precision(loop.precision, model, task, batch)
             rate = learning_rate(optimizer, run.steps, plan.total_steps)
-            for group in update.param_groups:
-                group["lr"] = rate
 
             loss, count = _forward_loss_backward(
                 model, parameters, task, batch, state, key(seed, run.steps, 2)
@@ -111,7 +109,7 @@ def train(
                 norm = nn.utils.clip_grad_norm_(parameters, optimizer.grad_clip)
                 if not math.isfinite(norm.item()):
                     raise not_a_number("the gradient is", state, _first(train_data.names(rows)))
-            update.step()
+            update.step(rate)
 
             state.loss_sum += loss * count
             state.loss_count += count

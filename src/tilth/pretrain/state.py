@@ -18,6 +18,7 @@ from torch import nn
 from tilth.errors import StepError
 from tilth.pretrain.checkpoint import load_checkpoint, save_checkpoint
 from tilth.pretrain.examples import Examples
+from tilth.pretrain.optimizer import UpdateRule
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
 from tilth.store.files import storage_errors, write_bytes
 
@@ -90,9 +91,7 @@ def new_state(
     return RunState(identity, TrainResult(threads=threads), loop.accumulate)
 
 
-def save_state(
-    work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: RunState
-) -> None:
+def save_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: RunState) -> None:
     """Write the checkpoint.
 
     Raises:
@@ -105,9 +104,7 @@ def save_state(
     save_checkpoint(work / CHECKPOINT, model, optimizer, asdict(state))
 
 
-def restore_state(
-    work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: RunState
-) -> RunState:
+def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: RunState) -> RunState:
     """The state of the checkpoint in `work`, with model and optimizer restored; else `state`.
 
     Raises:
@@ -184,16 +181,17 @@ def torch_state(threads: int) -> Iterator[None]:
     """Torch with so many threads and deterministic kernels; then as it was before."""
     before_threads = torch.get_num_threads()
     generator = torch.random.get_rng_state()
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # As `use_deterministic_algorithms(True)`, which also loads the compiler (0.8 s).
+    torch.set_deterministic_debug_mode("error")
     # Filling fresh memory guards against kernels that read it; it costs time at every step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
     finally:
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(deterministic)
         torch.random.set_rng_state(generator)
         torch.set_num_threads(before_threads)

@@ -1,6 +1,7 @@
 """The one layer of typed questions about recipes and runs; the command and the report ask it.
 
-runs.py      find a run, its steps, its status
+runs.py      find a run and its steps
+status.py    how a run stands, and what is left
 findings.py  what a run found, in a sentence a stage
 plans.py     what a recipe will run, and why
 samples.py   show what a step kept, dropped or quarantined

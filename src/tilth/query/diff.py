@@ -20,9 +20,38 @@ from tilth.store import Dataset
 _STEP_LISTS = ("clean", "deduplicate", "label", "augment", "mix")
 # What is no finding (costs, sizes), or stands beside the number that is one.
 _NOT_A_RESULT = frozenset(
-    "seconds seconds_per_seed cost_s more_cost_s more_seeds epochs curve points differences values "
-    "summary multipliers samples what model threads steps level n p p_sign_flip sd low high "
-    "adjusted_low adjusted_high adjusted_p smallest_effect relative unreadable".split()
+    [
+        "seconds",
+        "seconds_per_seed",
+        "cost_s",
+        "more_cost_s",
+        "more_seeds",
+        "epochs",
+        "curve",
+        "points",
+        "differences",
+        "values",
+        "summary",
+        "multipliers",
+        "samples",
+        "what",
+        "model",
+        "threads",
+        "steps",
+        "level",
+        "n",
+        "p",
+        "p_sign_flip",
+        "sd",
+        "low",
+        "high",
+        "adjusted_low",
+        "adjusted_high",
+        "adjusted_p",
+        "smallest_effect",
+        "relative",
+        "unreadable",
+    ]
 )
 _EXAMPLES = 5
 

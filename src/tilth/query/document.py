@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tilth.query.rows import Row, read_columns
-from tilth.query.runs import RunStep, RunView, is_running
+from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import (
     PAYLOADS,
     PLAIN,
@@ -18,6 +18,7 @@ from tilth.query.samples import (
     payload_excerpt,
     rows_by_id,
 )
+from tilth.query.status import status_word
 from tilth.query.text import excerpt
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
@@ -36,9 +37,6 @@ def report_document(run: RunView) -> dict[str, Any]:
         MissingError: The output of a step was removed.
     """
     record = run.record
-    status = record["status"]
-    if status == "running" and not is_running(run.folder):
-        status = "interrupted"
     own = [step for step in run.steps if not step.is_arm]
     results = {step.stage: step.manifest.get("result") for step in own if step.stage in _STAGES}
     warnings = _warnings(run)
@@ -51,7 +49,7 @@ def report_document(run: RunView) -> dict[str, Any]:
         "started": record["started"],
         "finished": record["finished"],
         "seconds": record["seconds"],
-        "status": status,
+        "status": status_word(run),
         "error": record["error"],
         "machine": record["machine"],
         "versions": record["versions"],

@@ -314,7 +314,12 @@ def list_entries(category: Category, runs: str = "runs") -> list[Entry]:
 
         sets = [(name, load_rule_set(name)) for name in shipped_rule_sets()]
         return [Entry(name, f"{len(found.rules)} rules", found.about) for name, found in sets]
-    from tilth.query.runs import list_runs, run_status
+    from tilth.query.runs import list_runs
+    from tilth.query.status import status_word
 
-    statuses = [run_status(run) for run in list_runs(runs)]
-    return [Entry(s.name, s.status, f"{s.started}  {s.about}".rstrip()) for s in statuses]
+    return [
+        Entry(
+            run.name, status_word(run), f"{run.record['started']}  {run.record['about']}".rstrip()
+        )
+        for run in list_runs(runs)
+    ]

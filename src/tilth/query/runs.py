@@ -1,17 +1,15 @@
-"""Find a run and say how it stands: its steps, its books, what is left, what went wrong."""
+"""Find a run, and its steps as its record has them."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tilth.errors import DataError, MissingError, TilthError, UsageError
+from tilth.errors import DataError, MissingError, UsageError
 from tilth.recipe.operations import did_you_mean
 
 RECORD = "run.json"
@@ -258,102 +256,3 @@ def list_runs(runs: str | Path = "runs") -> list[RunView]:
         except DataError:
             continue
     return found
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a live process holds the run's lock."""
-    try:
-        descriptor = os.open(folder / ".lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-@dataclass(frozen=True)
-class Left:
-    """A step that is not done yet."""
-
-    name: str
-    why: str
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """How a run stands.
-
-    Attributes:
-        status: done, failed, stopped, running, or "interrupted": it was killed.
-        left: Steps that are not done; None where that cannot be said (`left_unknown` says why).
-        findings: What the training stages found, a sentence each.
-        history: Number of earlier invocations.
-    """
-
-    name: str
-    folder: str
-    about: str
-    status: str
-    started: str
-    finished: str | None
-    seconds: float | None
-    limit: int | None
-    error: str | None
-    quarantined: int
-    steps: tuple[RunStep, ...]
-    left: tuple[Left, ...] | None
-    left_unknown: str
-    findings: tuple[str, ...]
-    history: int
-    report: str | None
-
-
-def run_status(run: RunView) -> RunStatus:
-    """How the run stands now."""
-    status = str(run.record["status"])
-    if status == "running" and run.entry is None and not is_running(run.folder):
-        status = "interrupted"
-    left: tuple[Left, ...] | None = ()
-    unknown = ""
-    if status != "done" and run.entry is None:
-        try:
-            left = _left(run)
-        except TilthError as error:
-            left, unknown = None, error.what
-    report = run.folder / REPORT
-    return RunStatus(
-        run.name,
-        str(run.folder),
-        str(run.record.get("about", "")),
-        status,
-        str(run.record["started"]),
-        run.record["finished"],
-        run.record["seconds"],
-        run.record.get("limit"),
-        run.record["error"],
-        sum(step.quarantined or 0 for step in run.steps),
-        run.steps,
-        left,
-        unknown,
-        len(list((run.folder / "history").glob("*.json"))),
-        str(report) if report.is_file() and run.entry is None else None,
-    )
-
-
-def _left(run: RunView) -> tuple[Left, ...]:
-    """The steps that the recorded recipe would still run."""
-    from tilth.engine.run import step_states
-    from tilth.recipe.load import parse_recipe
-    from tilth.recipe.plan import build_plan
-
-    recipe = parse_recipe(run.record["recipe_yaml"], f"{run.folder.name}/recipe.yaml")
-    plan = build_plan(recipe, limit=run.record.get("limit"))
-    return tuple(
-        Left(state.step.name, state.why)
-        for state in step_states(plan, run.folder)
-        if not state.cached
-    )

@@ -1,0 +1,124 @@
+"""How a run stands: its steps, its books, what is left, what went wrong."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tilth.errors import TilthError
+from tilth.query.findings import findings
+from tilth.query.runs import REPORT, RunStep, RunView
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a live process holds the run's lock."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@dataclass(frozen=True)
+class Left:
+    """A step that is not done yet."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How a run stands.
+
+    Attributes:
+        status: done, failed, stopped, running, or "interrupted": it was killed.
+        left: Steps that are not done; None where that cannot be said (`left_unknown` says why).
+        findings: What the training stages found, a sentence each.
+        history: Number of earlier invocations.
+    """
+
+    name: str
+    folder: str
+    about: str
+    status: str
+    started: str
+    finished: str | None
+    seconds: float | None
+    limit: int | None
+    error: str | None
+    quarantined: int
+    steps: tuple[RunStep, ...]
+    left: tuple[Left, ...] | None
+    left_unknown: str
+    findings: tuple[str, ...]
+    history: int
+    report: str | None
+
+
+def status_word(run: RunView) -> str:
+    """done, failed, stopped or running as recorded; "interrupted" where it was killed."""
+    status = str(run.record["status"])
+    killed = status == "running" and (run.entry is not None or not is_running(run.folder))
+    return "interrupted" if killed else status
+
+
+def run_status(run: RunView, *, plan: bool = True) -> RunStatus:
+    """How the run stands now.
+
+    Args:
+        run: The run.
+        plan: Work out what is left of a run that is not done, which takes a second.
+    """
+    status = status_word(run)
+    left: tuple[Left, ...] | None = ()
+    unknown = ""
+    if not plan and status != "done":
+        left, unknown = None, "not asked for"
+    elif status != "done" and run.entry is None:
+        try:
+            left = _left(run)
+        except TilthError as error:
+            left, unknown = None, error.what
+    report = run.folder / REPORT
+    return RunStatus(
+        run.name,
+        str(run.folder),
+        str(run.record.get("about", "")),
+        status,
+        str(run.record["started"]),
+        run.record["finished"],
+        run.record["seconds"],
+        run.record.get("limit"),
+        run.record["error"],
+        sum(step.quarantined or 0 for step in run.steps),
+        run.steps,
+        left,
+        unknown,
+        findings(run),
+        len(list((run.folder / "history").glob("*.json"))),
+        str(report) if report.is_file() and run.entry is None else None,
+    )
+
+
+def _left(run: RunView) -> tuple[Left, ...]:
+    """The steps that the recorded recipe would still run."""
+    from tilth.engine.run import step_states
+    from tilth.recipe.load import parse_recipe
+    from tilth.recipe.plan import build_plan
+
+    recipe = parse_recipe(run.record["recipe_yaml"], f"{run.folder.name}/recipe.yaml")
+    plan = build_plan(recipe, limit=run.record.get("limit"))
+    return tuple(
+        Left(state.step.name, state.why)
+        for state in step_states(plan, run.folder)
+        if not state.cached
+    )
