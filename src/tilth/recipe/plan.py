@@ -203,7 +203,7 @@ def why_it_runs(step: PlannedStep, before: Mapping[str, Any] | None) -> str:
     settings, old = step.parts["settings"], before.get("settings", {})
     for key in sorted({*settings, *old}):
         if settings.get(key) != old.get(key):
-            reasons.append(f"{key}: {_short(old.get(key))} -> {_short(settings.get(key))}")
+            reasons.append(f"{key}: {_difference(old.get(key), settings.get(key))}")
     if step.parts["code"] != before.get("code"):
         reasons.append("its code changed")
     for key, label in (
@@ -225,6 +225,16 @@ def why_it_runs(step: PlannedStep, before: Mapping[str, Any] | None) -> str:
         names = [name for role, name in step.inputs if role in changed]
         reasons.append("its input changed: " + ", ".join(names))
     return "; ".join(reasons) or "its inputs are in another order"
+
+
+def _difference(old: Any, new: Any) -> str:
+    """Old and new value, of mappings and lists only the parts that differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+        return ", ".join(f"{k}: {_difference(old.get(k), new.get(k))}" for k in keys)
+    if isinstance(old, list) and isinstance(new, list):
+        old, new = [x for x in old if x not in new], [x for x in new if x not in old]
+    return f"{_short(old)} -> {_short(new)}"
 
 
 def _short(value: Any) -> str:

@@ -135,10 +135,10 @@ class Settings(BaseSettings):
     )
     optimizer: OptimizerSettings | None = Field(default=None, description="empty: as `pretrain`")
     loop: LoopSettings | None = Field(default=None, description="empty: as `pretrain`")
-    target: TargetSettings | None = Field(
+    target: TargetSettings | Literal["none"] | None = Field(
         default=None,
-        description="fine-tune on this before measuring; empty: as `transfer`, its largest size, "
-        "and without `transfer` an arm's model is measured on the control's test split",
+        description="fine-tune on this before measuring; empty: as `transfer`, its largest size; "
+        "`none`, or no `transfer`: an arm's model is measured on the control's test split",
     )
     curve: tuple[float, ...] = Field(
         default=(),
@@ -222,6 +222,8 @@ def resolve(settings: Settings) -> Experiment:
     if (task == "text-generation") != (model.kind == "gpt"):
         raise UsageError(f"task {task} cannot be learnt by model.kind {model.kind}", where="value")
     target = settings.target or _target_of(settings.transfer)
+    if target == "none":
+        target = None
     if target is None and any(arm.without == PRETRAIN for arm in settings.arms.values()):
         raise UsageError(
             "an arm `without: pretrain` needs a target to be trained on instead",

@@ -1,0 +1,1 @@
+"""Speed and memory of the hot parts; `make bench` runs all of them."""
