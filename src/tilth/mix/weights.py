@@ -63,11 +63,6 @@ class Settings(BaseSettings):
         return pairs
 
 
-def referenced_sources(settings: Settings) -> tuple[str, ...]:
-    """The sources that the settings name, for checking that the recipe has them."""
-    return tuple(name for name, _ in settings.sources)
-
-
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     """Write `signal.weight`; drop samples of weight 0."""
     by_source, by_label = dict(settings.sources), dict(settings.labels)

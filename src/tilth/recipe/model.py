@@ -21,6 +21,9 @@ class Header(BaseSettings):
         ..., pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the run's folder"
     )
     about: str = Field("", max_length=500, description="one line that the report opens with")
+    takes: str = Field(
+        "", max_length=200, description="how long it takes and where; said before it runs"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="fixes everything that is drawn at random")
     error_budget: float = Field(
         0.01, ge=0, le=1, description="share of quarantined records above which a run stops"
