@@ -169,6 +169,7 @@ def run(
     limit: int | None = None,
     only: str | None = None,
     workers: int = 0,
+    ray: str | None = None,
     progress: Progress = True,
 ) -> Run:
     """Run what is not done yet, then write the report. Safe to kill and to call again.
@@ -180,6 +181,8 @@ def run(
         limit: Samples to read of each source at most.
         only: Run this step and what it stands on, no more.
         workers: Processes side by side; 0: one a processor core. Changes no output.
+        ray: Run on the Ray cluster at this address instead (`auto`, `host:port`; `local` starts
+            one here); extra `ray`. Changes no output.
         progress: Lines on standard error, nothing, or a function called with each event.
 
     Raises:
@@ -188,7 +191,9 @@ def run(
     view = plan(recipe, runs=runs, name=name, limit=limit, only=only)
     folder = Path(view.folder)
     with _listening(progress) as listeners:
-        options = RunOptions(num_workers=workers, only=view.only, listeners=listeners)
+        options = RunOptions(
+            num_workers=workers, only=view.only, ray_address=ray, listeners=listeners
+        )
         run_plan(view.plan, folder, options)
     found = Run(run_queries.open_run(folder))
     found.write_report()

@@ -34,6 +34,12 @@ def run(
             "--workers", min=0, metavar="N", help="Processes side by side; 0: one a core."
         ),
     ] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="On a Ray cluster: auto, host:port, or local."
+        ),
+    ] = None,
     name: Name = None,
     runs: Runs = "runs",
     mirror: Annotated[
@@ -82,6 +88,7 @@ def run(
                 limit=limit,
                 only=only,
                 workers=workers,
+                ray=ray,
                 progress=listen,
             )
     except TilthError as error:
