@@ -23,7 +23,7 @@ from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
 from tilth.pretrain.order import Index, Order, key
-from tilth.pretrain.precision import choose_precision, precision_context
+from tilth.pretrain.precision import autocast, choose_precision, set_precision
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
 from tilth.pretrain.state import (
     Clock,
@@ -98,6 +98,7 @@ def train(
                 break
             if not run.precision:
                 run.precision = _choose_precision(loop.precision, model, task, batch)
+            set_precision(run.precision)
             rate = learning_rate(optimizer, run.steps, plan.total_steps)
 
             loss, count = _forward_loss_backward(
@@ -172,20 +173,21 @@ def _forward_loss_backward(
     """
     total = int(batch.counts.sum())
     num_rows = len(batch.counts)
+    scale = torch.tensor(1 / total)
     while True:
         try:
             torch.default_generator.manual_seed(dropout_seed)
             for parameter in parameters:
                 parameter.grad = None
             size = -(-num_rows // state.accumulate)
-            mean_loss = 0.0
+            summed_loss = 0.0
             for start in range(0, num_rows, size):
-                part = batch.rows(start, start + size)
-                with precision_context(state.result.precision):
-                    loss = task.loss(model, part) / total
-                loss.backward()  # type: ignore[no-untyped-call]
-                mean_loss += loss.item()
-            return mean_loss, total
+                part = batch.rows(start, start + size) if size < num_rows else batch
+                with autocast(state.result.precision):
+                    loss = task.loss(model, part)
+                loss.backward(scale)  # type: ignore[no-untyped-call]
+                summed_loss += loss.item()
+            return summed_loss / total, total
         except RuntimeError as error:
             if not _is_out_of_memory(error) or state.accumulate >= num_rows:
                 raise
@@ -239,7 +241,7 @@ def _measure(
 
 def _choose_precision(wanted: str, model: nn.Module, task: Task, batch: Batch) -> str:
     def trial(precision: str) -> None:
-        with precision_context(precision):
+        with autocast(precision):
             loss = task.loss(model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         model.zero_grad(set_to_none=True)

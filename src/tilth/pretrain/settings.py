@@ -157,10 +157,11 @@ class LoopSettings(BaseSettings):
     checkpoint_every: int = Field(
         default=0, ge=0, description="steps between checkpoints; 0: about every 20 seconds"
     )
-    precision: Literal["fp32", "bf16", "auto"] = Field(
-        default="fp32",
-        description="of matrix products; auto: bf16 if the processor has it and three steps of "
-        "this model, timed at the start, say that it is faster",
+    precision: Literal["fp32", "fp32-fast", "bf16", "auto"] = Field(
+        default="fp32-fast",
+        description="of matrix products: fp32; fp32-fast, the same numbers by the faster library; "
+        "bf16, for processors that have it; auto, the fastest of these in a trial at the start, "
+        "which two runs may decide differently",
     )
     evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
 

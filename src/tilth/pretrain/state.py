@@ -39,7 +39,7 @@ class TrainResult:
         examples: Rows trained on, repetitions included: the place in the data.
         tokens: Targets trained on: the tokens of text, the images.
         seconds: Of training and validation, over all starts of the run.
-        precision: fp32 or bf16.
+        precision: fp32, fp32-fast or bf16.
         threads: Torch's threads.
         notes: What the user should be told: a batch that was cut to fit the memory, say.
     """
@@ -178,11 +178,12 @@ class Clock:
 
 @contextlib.contextmanager
 def torch_state(threads: int) -> Iterator[None]:
-    """Torch with so many threads and deterministic kernels; then as it was before."""
+    """Torch with so many threads and deterministic kernels; all settings come back afterwards."""
     before_threads = torch.get_num_threads()
     generator = torch.random.get_rng_state()
     deterministic = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    matmul = torch.get_float32_matmul_precision()
     torch.set_num_threads(threads)
     # As `use_deterministic_algorithms(True)`, which also loads the compiler (0.8 s).
     torch.set_deterministic_debug_mode("error")
@@ -191,6 +192,7 @@ def torch_state(threads: int) -> Iterator[None]:
     try:
         yield
     finally:
+        torch.set_float32_matmul_precision(matmul)
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
         torch.set_deterministic_debug_mode(deterministic)
         torch.random.set_rng_state(generator)

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from tilth.pretrain.settings import GPTSettings
 
-
 # Longer windows go to the fused attention kernel, whose memory does not grow with their square.
 _SHORT = 256
 
