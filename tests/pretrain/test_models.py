@@ -6,10 +6,11 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from tests.pretrain.samples import TINY_GPT, same_bits, tiny_gpt, tiny_mlp, weights_of
-from tilth.pretrain.models import Sizes, build_model, count_parameters
-from tilth.pretrain.models.gpt import rotate, rotations
+from tilth.pretrain.models import Sizes, build_model, count_parameters, gpt
+from tilth.pretrain.models.gpt import attend, rotate, rotations
 from tilth.pretrain.settings import CNNSettings, GPTSettings, MLPSettings
 
 
@@ -71,6 +72,29 @@ def test_rotary_attention_depends_on_the_distance_only() -> None:
 
     assert product(3, 1) == pytest.approx(product(20, 18), abs=1e-5)
     assert product(3, 1) != pytest.approx(product(3, 2), abs=1e-3)
+
+
+def test_short_attention_is_the_fused_kernel_s() -> None:
+    """Value and gradient, against torch's fused attention."""
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 3, 10, 4, generator=generator, requires_grad=True) for _ in range(3)]
+    mine = attend(parts[0], parts[1], parts[2], 0.0)
+    theirs = F.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=True)
+    assert torch.allclose(mine, theirs, atol=1e-6)
+    weights = torch.randn(mine.shape, generator=generator)
+    for one, other in zip(
+        torch.autograd.grad(mine, parts, weights),
+        torch.autograd.grad(theirs, parts, weights),
+        strict=True,
+    ):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_long_windows_use_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tokens = tiny_gpt().eval(), torch.arange(8)[None] + 1
+    short = model(tokens)
+    monkeypatch.setattr(gpt, "_SHORT", 4)
+    assert torch.allclose(model(tokens), short, atol=1e-5)
 
 
 def test_dropout_acts_in_training_only() -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.order import Ids, Index
+from tilth.pretrain.precision import precision_of_evaluation
 from tilth.pretrain.tasks import Measured, Task
 
 
@@ -53,7 +54,7 @@ class Evaluation:
 
 
 def evaluate(model: nn.Module, task: Task, data: Examples, *, batch_size: int = 256) -> Evaluation:
-    """Measure a model, in fp32, without changing it.
+    """Measure a model in precision fp32-fast, without changing it.
 
     Raises:
         DataError: The data is empty or does not fit the model.
@@ -62,7 +63,7 @@ def evaluate(model: nn.Module, task: Task, data: Examples, *, batch_size: int = 
     ids, total = task.units(data)
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), precision_of_evaluation():
         for start in range(0, len(data), batch_size):
             index = np.arange(start, min(start + batch_size, len(data)), dtype=np.int64)
             task.measure(model, data, index, total)

@@ -86,7 +86,7 @@ def _train_one(
     from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.loop import train
     from tilth.pretrain.models import build_model
-    from tilth.pretrain.state import METRICS
+    from tilth.pretrain.state import METRICS, torch_state
     from tilth.pretrain.tasks import build_task
     from tilth.pretrain.weights import initialise, save_model
 
@@ -148,7 +148,8 @@ def _train_one(
     }
     for split in ("validation", "test"):
         held_out = prepared.examples(split, settings.model)
-        figures[split] = evaluate(model, task, held_out).metrics() if held_out is not None else {}
+        with torch_state(context.threads):
+            figures[split] = {} if held_out is None else evaluate(model, task, held_out).metrics()
     return model, task, figures
 
 

@@ -93,12 +93,14 @@ def train(
     clock = Clock(run.seconds, loop.checkpoint_every)
     with torch_state(threads):
         model.train()
+        if run.precision:
+            set_precision(run.precision)
         for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
             if run.stopped:
                 break
             if not run.precision:
                 run.precision = _choose_precision(loop.precision, model, task, batch)
-            set_precision(run.precision)
+                set_precision(run.precision)
             rate = learning_rate(optimizer, run.steps, plan.total_steps)
 
             loss, count = _forward_loss_backward(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -22,6 +22,17 @@ _TRIES = 3
 def set_precision(precision: str) -> None:
     """Set torch's process-wide choice of matrix products; `autocast` does the rest of bf16."""
     torch.set_float32_matmul_precision(_MATMUL[precision])
+
+
+@contextlib.contextmanager
+def precision_of_evaluation() -> Iterator[None]:
+    """fp32-fast, whatever the training uses; then as it was before."""
+    before = torch.get_float32_matmul_precision()
+    set_precision("fp32-fast")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:
