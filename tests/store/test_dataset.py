@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,19 @@ def test_an_unfinished_data_set_says_what_to_do(tmp_path: Path) -> None:
 def test_digest_is_of_the_kept_samples(finished: Dataset) -> None:
     assert len(finished.digest) == 64
     assert np.unique([Dataset(finished.path).digest, finished.digest]).size == 1
+
+
+def test_tf_data_streams_the_same_samples(finished: Dataset) -> None:
+    pytest.importorskip("tensorflow", reason="the extra `tf` is not installed")
+    texts = finished.to_arrow(["text"]).column("text").to_pylist()
+    found = [sample["text"].numpy().decode() for sample in finished.to_tf(["text"])]
+    assert found == texts
+
+
+def test_without_tensorflow_the_error_names_the_extra(
+    finished: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingError, match="tensorflow") as caught:
+        finished.to_tf()
+    assert "tilth[tf]" in caught.value.hint
