@@ -78,7 +78,7 @@ def tilth(folder: Path, seed: int) -> Result:
     settings = MLPSettings(hidden=(128,), dropout=0.2)
     model = build_model(settings, Sizes(image=(1, 28, 28), classes=10), seed=seed)
     optimizer = OptimizerSettings(kind="adam", betas=(0.9, 0.999), schedule="cooldown")
-    loop = LoopSettings(batch_size=BATCH, epochs=EPOCHS)
+    loop = LoopSettings(batch_size=BATCH, epochs=EPOCHS, precision="fp32")
     start = time.perf_counter(), time.process_time()
     train(model, task, rows, None, optimizer, loop, seed=seed, threads=1)
     seconds = elapsed(start)

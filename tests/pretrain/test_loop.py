@@ -161,10 +161,8 @@ def test_out_of_memory_cuts_the_batch_and_says_so() -> None:
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
             return super().loss(model, batch)
 
-    data, model, plain = images(40), tiny_mlp(), tiny_mlp()
-    for one in (model, plain):
-        for dropout in (m for m in one.modules() if isinstance(m, nn.Dropout)):
-            dropout.p = 0.0
+    still = MLPSettings(hidden=(8,), dropout=0)
+    data, model, plain = images(40), tiny_mlp(settings=still), tiny_mlp(settings=still)
     settings = LoopSettings(max_steps=5, batch_size=8)
     result = train(model, Small((0.3,), (0.2,)), data, None, FAST, settings, seed=0)
     fit(plain, data, steps=5)

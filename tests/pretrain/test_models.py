@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from tests.pretrain.samples import TINY_GPT, same_bits, tiny_gpt, tiny_mlp, weights_of
 from tilth.pretrain.models import Sizes, build_model, count_parameters, gpt
+from tilth.pretrain.models.dropout import drop
 from tilth.pretrain.models.gpt import attend, rotate, rotations
 from tilth.pretrain.settings import CNNSettings, GPTSettings, MLPSettings
 
@@ -104,3 +105,27 @@ def test_dropout_acts_in_training_only() -> None:
     assert torch.equal(model(tokens), model(tokens))
     model.train()
     assert not torch.equal(model(tokens), model(tokens))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(333, 601, requires_grad=True)
+    dropped = drop(x, share)
+    zeros = (dropped == 0).float().mean().item()
+    assert zeros == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / x.numel()))
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+    rows = (dropped == 0).float().mean(1)
+    assert rows.std().item() == pytest.approx(math.sqrt(share * (1 - share) / 601), rel=0.2)
+    torch.autograd.backward(dropped.sum())
+    assert x.grad is not None
+    assert torch.equal(x.grad, dropped.detach())
+    torch.manual_seed(0)
+    assert torch.equal(drop(x, share), dropped)
+
+
+def test_no_dropout_draws_nothing() -> None:
+    before = torch.random.get_rng_state()
+    x = torch.ones(5)
+    assert drop(x, 0.0) is x
+    assert torch.equal(before, torch.random.get_rng_state())

@@ -150,9 +150,9 @@ def _batches(
         count = gathered if end is None else min(gathered, end - position)
         rows, epochs = order.take(position, count)
         batch = task.collate(data, rows, epochs, seed)
-        for start in range(0, count, loop.batch_size):
-            stop = min(start + loop.batch_size, count)
-            yield rows[start:stop], batch.rows(start, stop)
+        for number, part in enumerate(batch.split(loop.batch_size)):
+            start = number * loop.batch_size
+            yield rows[start : start + loop.batch_size], part
         position += count
 
 
@@ -183,8 +183,7 @@ def _forward_loss_backward(
                 parameter.grad = None
             size = -(-num_rows // state.accumulate)
             summed_loss = 0.0
-            for start in range(0, num_rows, size):
-                part = batch.rows(start, start + size) if size < num_rows else batch
+            for part in batch.split(size) if size < num_rows else [batch]:
                 with autocast(state.result.precision):
                     loss = task.loss(model, part)
                 loss.backward(scale)  # type: ignore[no-untyped-call]

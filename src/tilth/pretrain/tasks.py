@@ -39,9 +39,11 @@ class Batch(NamedTuple):
     targets: Tensor
     counts: Index
 
-    def rows(self, start: int, stop: int) -> Batch:
-        """Rows start to stop, without a copy."""
-        return Batch(self.inputs[start:stop], self.targets[start:stop], self.counts[start:stop])
+    def split(self, size: int) -> list[Batch]:
+        """Parts of `size` rows each, the last one smaller perhaps, without a copy."""
+        counts = [self.counts[start : start + size] for start in range(0, len(self.counts), size)]
+        inputs, targets = torch.split(self.inputs, size), torch.split(self.targets, size)
+        return [Batch(*part) for part in zip(inputs, targets, counts, strict=True)]
 
 
 class Measured(NamedTuple):

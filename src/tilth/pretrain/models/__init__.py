@@ -3,6 +3,7 @@
 gpt     decoder-only Transformer over tokens
 mlp     multi-layer perceptron over pixels
 cnn     small convolutional network over pixels
+dropout the dropout that all of them use
 """
 
 from __future__ import annotations

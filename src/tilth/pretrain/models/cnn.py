@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tilth.pretrain.models.dropout import Dropout
 from tilth.pretrain.settings import CNNSettings
 
 
@@ -34,7 +35,7 @@ class CNN(nn.Module):
             nn.Flatten(),
             nn.Linear(channels * height * width, settings.hidden),
             nn.ReLU(),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
         ]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(settings.hidden, classes)

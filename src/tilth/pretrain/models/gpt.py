@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tilth.pretrain.models.dropout import Dropout, drop
 from tilth.pretrain.settings import GPTSettings
 
 # Longer windows go to the fused attention kernel, whose memory does not grow with their square.
@@ -50,7 +51,7 @@ class Block(nn.Module):
         self.mlp_norm = nn.LayerNorm(width, bias=False)
         self.expand = nn.Linear(width, 4 * width, bias=False)
         self.contract = nn.Linear(4 * width, width, bias=False)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """x float [n, length, width] to the same shape."""
@@ -75,7 +76,7 @@ class GPT(nn.Module):
         super().__init__()
         self.context = settings.context
         self.tokens = nn.Embedding(vocabulary, settings.width)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(settings.width, bias=False)
         cosine, sine = rotations(settings.context, settings.width // settings.heads)
@@ -112,7 +113,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: float) -> Ten
     q, k, v = (part.reshape(n * heads, length, head_width) for part in (queries, keys, values))
     future = torch.full((length, length), -torch.inf, device=q.device, dtype=q.dtype).triu(1)
     scores = torch.baddbmm(future, q, k.transpose(1, 2), alpha=head_width**-0.5)
-    shares = F.dropout(scores.softmax(-1), dropout) if dropout else scores.softmax(-1)
+    shares = drop(scores.softmax(-1), dropout)
     return torch.bmm(shares.to(v.dtype), v).view(n, heads, length, head_width)
 
 

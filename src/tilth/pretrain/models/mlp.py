@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor, nn
 
+from tilth.pretrain.models.dropout import Dropout
 from tilth.pretrain.settings import MLPSettings
 
 
@@ -23,7 +24,7 @@ class MLP(nn.Module):
         layers: list[nn.Module] = [nn.Flatten()]
         width = math.prod(image)
         for units in settings.hidden:
-            layers += [nn.Linear(width, units), nn.ReLU(), nn.Dropout(settings.dropout)]
+            layers += [nn.Linear(width, units), nn.ReLU(), Dropout(settings.dropout)]
             width = units
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(width, classes)
