@@ -59,6 +59,9 @@ class StepRunner:
         folder = data_folder(self.folder, step)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            # What a killed worker was writing; the lock says that none is left to write it.
+            for aside in folder.rglob(".*.aside"):
+                aside.unlink()
         manifest = {
             "format": 1,
             "step": step.name,
