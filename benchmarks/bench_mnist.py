@@ -58,10 +58,16 @@ def tilth(folder: Path, seed: int) -> Result:
     """This library's loop, on one thread."""
     from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.examples import Examples
+    from tilth.pretrain.facts import Facts, Sizes
     from tilth.pretrain.loop import train
-    from tilth.pretrain.models import Sizes, build_model
+    from tilth.pretrain.models import build_model
     from tilth.pretrain.order import mix
-    from tilth.pretrain.settings import LoopSettings, MLPSettings, OptimizerSettings
+    from tilth.pretrain.settings import (
+        LoopSettings,
+        MLPSettings,
+        ObjectiveSettings,
+        OptimizerSettings,
+    )
     from tilth.pretrain.tasks import build_task
 
     def examples(part: str) -> Examples:
@@ -70,13 +76,17 @@ def tilth(folder: Path, seed: int) -> Result:
         return Examples(images[:, None].copy(), labels, ids, np.ones(len(labels), np.float32))
 
     rows, test = examples("train"), examples("t10k")
-    pixels = rows.inputs / 255
-    task = build_task(
-        "image-classification", mean=(float(pixels.mean()),), std=(float(pixels.std()),)
+    pixels = rows.rows / 255
+    facts = Facts(
+        sizes=Sizes(image=(1, 28, 28), classes=10),
+        classes=tuple("0123456789"),
+        mean=(float(pixels.mean()),),
+        std=(float(pixels.std()),),
     )
+    task = build_task("image-classification", facts, ObjectiveSettings())
     del pixels
     settings = MLPSettings(hidden=(128,), dropout=0.2)
-    model = build_model(settings, Sizes(image=(1, 28, 28), classes=10), seed=seed)
+    model = build_model(settings, facts.sizes, seed=seed)
     optimizer = OptimizerSettings(kind="adam", betas=(0.9, 0.999), schedule="cooldown")
     loop = LoopSettings(batch_size=BATCH, epochs=EPOCHS, precision="fp32")
     start = time.perf_counter(), time.process_time()

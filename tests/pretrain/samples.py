@@ -14,15 +14,23 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tilth.pretrain.examples import Documents, Examples
-from tilth.pretrain.models import Sizes, build_model
+from tilth.pretrain.facts import Facts, Sizes
+from tilth.pretrain.models import build_model
 from tilth.pretrain.order import mix
-from tilth.pretrain.settings import GPTSettings, MLPSettings
+from tilth.pretrain.settings import GPTSettings, MLPSettings, ObjectiveSettings
+from tilth.pretrain.tasks import build_task
 from tilth.schema import SCHEMA, sample_id
 from tilth.store.files import write_json
 from tilth.store.shard import ShardWriter
 
 TINY_GPT = GPTSettings(layers=1, width=16, heads=2, context=8, dropout=0.1)
 TINY_MLP = MLPSettings(hidden=(8,), dropout=0.1)
+IMAGE_FACTS = Facts(
+    sizes=Sizes(image=(1, 4, 4), classes=3), classes=("a", "b", "c"), mean=(0.3,), std=(0.2,)
+)
+TEXT_FACTS = Facts(sizes=Sizes(vocabulary=20))
+IMAGE = build_task("image-classification", IMAGE_FACTS, ObjectiveSettings())
+TEXT = build_task("text-generation", TEXT_FACTS, ObjectiveSettings())
 
 
 def write_dataset(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:

@@ -9,14 +9,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.pretrain.samples import documents, images, tiny_gpt, tiny_mlp
+from tests.pretrain.samples import IMAGE, IMAGE_FACTS, TEXT, documents, images, tiny_gpt, tiny_mlp
 from tilth.augment.chain import from_recipe
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
 from tilth.pretrain.evaluate import evaluate
+from tilth.pretrain.settings import ObjectiveSettings
 from tilth.pretrain.tasks import build_task
-
-IMAGE = build_task("image-classification", mean=(0.3,), std=(0.2,))
-TEXT = build_task("text-generation")
 
 
 def test_images_one_by_one() -> None:
@@ -24,8 +22,8 @@ def test_images_one_by_one() -> None:
     found = evaluate(model, IMAGE, data, batch_size=5)
     model.eval()
     with torch.no_grad():
-        logits = model((torch.from_numpy(data.inputs).float() / 255 - 0.3) / 0.2)
-    targets = torch.from_numpy(data.targets)
+        logits = model((torch.from_numpy(data.rows).float() / 255 - 0.3) / 0.2)
+    targets = torch.from_numpy(data.labels)
     expected = F.cross_entropy(logits, targets, reduction="none").numpy()
     assert np.allclose(found.losses, expected, atol=1e-5)
     assert np.array_equal(found.numerators, (logits.argmax(1) == targets).numpy())
@@ -46,7 +44,7 @@ def test_text_a_document() -> None:
     assert np.array_equal(found.ids, docs.ids)
     expected = []
     with torch.no_grad():
-        for window, count in zip(rows.inputs.astype(np.int64), rows.targets, strict=True):
+        for window, count in zip(rows.rows.astype(np.int64), rows.labels, strict=True):
             logits = model(torch.from_numpy(window[None, :-1]))[0]
             losses = F.cross_entropy(logits, torch.from_numpy(window[1:]), reduction="none")
             expected += losses[:count].tolist()
@@ -68,20 +66,20 @@ def test_evaluation_leaves_the_mode_and_refuses_nothing_to_measure() -> None:
 def test_augmentation_depends_on_seed_epoch_and_id_only() -> None:
     task = build_task(
         "image-classification",
-        mean=(0.3,),
-        std=(0.2,),
+        IMAGE_FACTS,
+        ObjectiveSettings(),
         augment=from_recipe([{"shift": {"max_x": 1}}, {"noise": {}}]),
     )
     data = images(12)
     index, epochs = np.arange(12), np.zeros(12, np.int64)
-    whole = task.collate(data, index, epochs, seed=1).inputs
-    part = task.collate(data, index[3:5], epochs[3:5], seed=1).inputs
+    whole = task.collate(data, index, epochs, seed=1).inputs[0]
+    part = task.collate(data, index[3:5], epochs[3:5], seed=1).inputs[0]
     assert torch.equal(whole[3:5], part)
-    assert not torch.equal(whole, task.collate(data, index, epochs + 1, seed=1).inputs)
-    assert not torch.equal(whole, task.collate(data, index, epochs, seed=2).inputs)
-    assert torch.equal(task.collate(data, index).inputs, IMAGE.collate(data, index).inputs)
+    assert not torch.equal(whole, task.collate(data, index, epochs + 1, seed=1).inputs[0])
+    assert not torch.equal(whole, task.collate(data, index, epochs, seed=2).inputs[0])
+    assert torch.equal(task.collate(data, index).inputs[0], IMAGE.collate(data, index).inputs[0])
 
 
 def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(DataError, match="no task `speech`"):
-        build_task("speech")
+    with pytest.raises(UsageError, match="no task `juggling`"):
+        build_task("juggling", IMAGE_FACTS, ObjectiveSettings())  # type: ignore[arg-type]

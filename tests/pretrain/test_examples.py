@@ -18,7 +18,7 @@ def targets_of(rows: Examples) -> list[int]:
     """All tokens that are predicted, in order."""
     return [
         int(token)
-        for window, count in zip(rows.inputs, rows.targets, strict=True)
+        for window, count in zip(rows.rows, rows.labels, strict=True)
         for token in window[1 : 1 + count]
     ]
 
@@ -31,15 +31,15 @@ def test_every_token_is_predicted_exactly_once(lengths: list[int], context: int)
     predicted = targets_of(rows)
     assert [t for t in predicted if t != END] == docs.tokens.tolist()
     assert predicted.count(END) == len(docs)  # each document's end is predicted too
-    assert int(rows.targets.sum()) == len(docs.tokens) + len(docs)
-    assert (rows.inputs[:, 1:][np.arange(context) >= rows.targets[:, None]] == END).all()
+    assert int(rows.labels.sum()) == len(docs.tokens) + len(docs)
+    assert (rows.rows[:, 1:][np.arange(context) >= rows.labels[:, None]] == END).all()
 
 
 def test_windows_follow_each_other_within_a_run() -> None:
     rows = documents([30]).pack(7)
-    for one, following in zip(rows.inputs[:-1], rows.inputs[1:], strict=True):
+    for one, following in zip(rows.rows[:-1], rows.rows[1:], strict=True):
         assert one[-1] == following[0]
-    assert rows.inputs[0, 0] == END
+    assert rows.rows[0, 0] == END
 
 
 def test_leaving_a_document_out_moves_few_windows() -> None:
@@ -49,10 +49,10 @@ def test_leaving_a_document_out_moves_few_windows() -> None:
     kept = np.isin(less.ids, whole.ids).mean()
     assert kept > 0.95
     shared = set(less.ids.tolist()) & set(whole.ids.tolist())
-    of = {int(i): row for i, row in zip(whole.ids, whole.inputs, strict=True)}
+    of = {int(i): row for i, row in zip(whole.ids, whole.rows, strict=True)}
     same = [
         np.array_equal(of[int(i)], r)
-        for i, r in zip(less.ids, less.inputs, strict=True)
+        for i, r in zip(less.ids, less.rows, strict=True)
         if int(i) in shared
     ]
     assert np.mean(same) > 0.97
@@ -73,7 +73,7 @@ def test_a_window_holds_documents_of_one_weight() -> None:
     assert packing is not None
     assert set(packing.ids.tolist()) == set(docs.ids[weights > 0].tolist())
     # 30 documents of 10 tokens and an end each, for both of the weights.
-    assert [int(rows.targets[rows.weights == w].sum()) for w in (1.0, 2.5)] == [330, 330]
+    assert [int(rows.labels[rows.weights == w].sum()) for w in (1.0, 2.5)] == [330, 330]
 
 
 def test_names_are_those_of_the_documents_in_the_window() -> None:
@@ -107,8 +107,8 @@ def test_a_large_pack_lies_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "_LARGE_BYTES", 1)
     docs = documents([30] * 20)
     on_disk, in_memory = docs.pack(8, tmp_path), docs.pack(8)
-    assert isinstance(on_disk.inputs, np.memmap)
-    assert np.array_equal(on_disk.inputs, in_memory.inputs)
+    assert isinstance(on_disk.rows, np.memmap)
+    assert np.array_equal(on_disk.rows, in_memory.rows)
     assert list(tmp_path.iterdir()) == []
 
 

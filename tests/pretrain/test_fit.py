@@ -70,7 +70,7 @@ def test_images_over_three_seeds(tmp_path: Path) -> None:
     assert result["mean"]["split"] == "test"
     assert result["mean"]["accuracy"] > 90
     assert result["test"]["accuracy"] == accuracies[0]
-    assert json.loads((tmp_path / "1" / "out" / "classes.json").read_text()) == ["0", "1", "2"]
+    assert load_model(tmp_path / "1" / "out").facts.classes == ("0", "1", "2")
     assert (tmp_path / "1" / "out" / "seed-2" / "model.safetensors").is_file()
 
 

@@ -17,7 +17,7 @@ from tests.pretrain.samples import documents, tiny_gpt
 from tilth.pretrain import state
 from tilth.pretrain.loop import train
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
-from tilth.pretrain.tasks import TextGeneration
+from tilth.pretrain.tasks.language import TextGeneration
 from tilth.pretrain.checkpoint import write_tensors
 
 class Slow(TextGeneration):
@@ -34,7 +34,7 @@ work = Path(sys.argv[1])
 data = documents([20] * 30).pack(8)  # 10 steps an epoch, 5 epochs
 model = tiny_gpt()
 loop = LoopSettings(epochs=5, batch_size=8, checkpoint_every=2, eval_every=4)
-train(model, Slow(), data, data, OptimizerSettings(warmup_steps=5, schedule="cosine",
+train(model, Slow(None), data, data, OptimizerSettings(warmup_steps=5, schedule="cosine",
       grad_clip=1.0), loop, seed=3, work=work)
 write_tensors(work / "final.safetensors", dict(model.state_dict()), {})
 """

@@ -15,23 +15,34 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from tests.pretrain.samples import documents, images, same_bits, tiny_gpt, tiny_mlp, weights_of
+from tests.pretrain.samples import (
+    IMAGE,
+    IMAGE_FACTS,
+    TEXT,
+    documents,
+    images,
+    same_bits,
+    tiny_gpt,
+    tiny_mlp,
+    weights_of,
+)
 from tilth.errors import DataError, StepError, UsageError
 from tilth.pretrain import loop as module
 from tilth.pretrain.examples import Examples
+from tilth.pretrain.facts import Sizes
 from tilth.pretrain.loop import TrainResult, train
-from tilth.pretrain.models import Sizes, build_model
+from tilth.pretrain.models import build_model
 from tilth.pretrain.settings import (
     CNNSettings,
     GPTSettings,
     LoopSettings,
     MLPSettings,
+    ObjectiveSettings,
     OptimizerSettings,
 )
-from tilth.pretrain.tasks import Batch, ImageClassification, TextGeneration, build_task
+from tilth.pretrain.tasks.base import Batch
+from tilth.pretrain.tasks.images import ImageClassification
 
-IMAGE = build_task("image-classification", mean=(0.3,), std=(0.2,))
-TEXT = build_task("text-generation")
 FAST = OptimizerSettings(learning_rate=0.01)
 
 
@@ -85,7 +96,7 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was() -> None:
 def test_micro_batches_give_the_same_gradient() -> None:
     """1 x 8 against 8 x 1, on windows of unequal numbers of targets: normalised by all of them."""
     data = documents([3, 11, 5, 2, 9, 30, 1, 6, 4]).pack(8)
-    assert len(set(data.targets.tolist())) > 1
+    assert len(set(data.labels.tolist())) > 1
     still = GPTSettings(layers=1, width=16, heads=2, context=8)
     plain, cut = (tiny_gpt(settings=still).double() for _ in range(2))
     for model, accumulate in ((plain, 1), (cut, 8)):
@@ -105,7 +116,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     whole = make()
     expected = fit(whole, data, steps=25, work=tmp_path / "whole", checkpoint_every=1)
 
-    task = TextGeneration() if kind == "gpt" else ImageClassification((0.3,), (0.2,))
+    task = TEXT if kind == "gpt" else IMAGE
     compute, left = task.loss, 0
 
     def interrupted(model: nn.Module, batch: Batch) -> Tensor:
@@ -164,7 +175,9 @@ def test_out_of_memory_cuts_the_batch_and_says_so() -> None:
     still = MLPSettings(hidden=(8,), dropout=0)
     data, model, plain = images(40), tiny_mlp(settings=still), tiny_mlp(settings=still)
     settings = LoopSettings(max_steps=5, batch_size=8)
-    result = train(model, Small((0.3,), (0.2,)), data, None, FAST, settings, seed=0)
+    result = train(
+        model, Small(IMAGE_FACTS, ObjectiveSettings()), data, None, FAST, settings, seed=0
+    )
     fit(plain, data, steps=5)
     assert len(result.notes) == 2
     assert "4 micro-batches" in result.notes[-1]
@@ -179,7 +192,7 @@ def test_other_errors_and_a_single_row_that_does_not_fit_are_not_hidden() -> Non
         def loss(self, model: nn.Module, batch: Batch) -> Tensor:
             raise RuntimeError(self.message)
 
-    task = Broken((0.3,), (0.2,))
+    task = Broken(IMAGE_FACTS, ObjectiveSettings())
     for message in ("not enough memory: you tried ...", "shapes differ"):
         task.message = message
         with pytest.raises(RuntimeError, match=message[:5]):
@@ -197,7 +210,16 @@ def test_nan_stops_before_the_update_and_names_the_batch(tmp_path: Path) -> None
     data, model, good = images(40), tiny_mlp(), tiny_mlp()
     settings = LoopSettings(max_steps=9, batch_size=4, checkpoint_every=5)
     with pytest.raises(StepError) as caught:
-        train(model, Failing((0.3,), (0.2,)), data, None, FAST, settings, seed=0, work=tmp_path)
+        train(
+            model,
+            Failing(IMAGE_FACTS, ObjectiveSettings()),
+            data,
+            None,
+            FAST,
+            settings,
+            seed=0,
+            work=tmp_path,
+        )
     assert caught.value.code == "not-a-number"
     assert "step 6" in caught.value.what
     ids = {f"{int(i):016x}" for i in data.ids}
@@ -219,7 +241,7 @@ def test_an_infinite_gradient_is_caught_too(tmp_path: Path) -> None:
     with pytest.raises(StepError, match="not a number"):
         train(
             model,
-            Sharp((0.3,), (0.2,)),
+            Sharp(IMAGE_FACTS, ObjectiveSettings()),
             images(9),
             None,
             OptimizerSettings(grad_clip=1.0),
@@ -356,8 +378,8 @@ import sys
 from tests.pretrain.samples import documents, tiny_gpt
 from tilth.pretrain.loop import train
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
-from tilth.pretrain.tasks import TextGeneration
-train(tiny_gpt(), TextGeneration(), documents([40]).pack(8), None,
+from tilth.pretrain.tasks.language import TextGeneration
+train(tiny_gpt(), TextGeneration(None), documents([40]).pack(8), None,
       OptimizerSettings(grad_clip=1.0), LoopSettings(max_steps=2), seed=0)
 sys.exit("torch._dynamo" in sys.modules)
 """

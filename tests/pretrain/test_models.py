@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from tests.pretrain.samples import TINY_GPT, same_bits, tiny_gpt, tiny_mlp, weights_of
-from tilth.pretrain.models import Sizes, build_model, count_parameters, gpt
+from tilth.pretrain.facts import Sizes
+from tilth.pretrain.models import build_model, count_parameters, gpt
 from tilth.pretrain.models.dropout import drop
 from tilth.pretrain.models.gpt import attend, rotate, rotations
 from tilth.pretrain.settings import CNNSettings, GPTSettings, MLPSettings

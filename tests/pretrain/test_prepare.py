@@ -14,14 +14,15 @@ from tests.pretrain.samples import image_rows, text_rows, write_dataset
 from tilth.errors import DataError
 from tilth.pretrain.examples import Documents, Examples, id_numbers
 from tilth.pretrain.prepare import Prepared, prepare
-from tilth.pretrain.settings import DataSettings, GPTSettings, MLPSettings
+from tilth.pretrain.settings import DataSettings, TaskName, GPTSettings, MLPSettings
 from tilth.pretrain.tokenize import decode, train_tokenizer
 
-TEXT, IMAGE = "text-generation", "image-classification"
+TEXT: TaskName = "text-generation"
+IMAGE: TaskName = "image-classification"
 ALL = DataSettings(validation_share=0, vocabulary=300)
 
 
-def of(tmp_path: Path, rows: list[dict[str, Any]], task: str, data: DataSettings) -> Prepared:
+def of(tmp_path: Path, rows: list[dict[str, Any]], task: TaskName, data: DataSettings) -> Prepared:
     return prepare(write_dataset(tmp_path / "data", rows), task, data, tmp_path)
 
 
@@ -52,7 +53,7 @@ def test_text_becomes_tokens_and_back(tmp_path: Path) -> None:
     assert train.ids.tolist() == id_numbers([r["id"] for r in rows[:24]]).tolist()
     packed = prepared.examples("train", GPTSettings(context=16))
     assert packed is not None
-    assert packed.inputs.shape[1] == 17
+    assert packed.rows.shape[1] == 17
     assert prepared.examples("validation", GPTSettings()) is None
     with pytest.raises(DataError, match="cannot be trained on text"):
         prepared.examples("train", MLPSettings())
@@ -62,15 +63,15 @@ def test_images_become_pixels_and_labels_numbers(tmp_path: Path) -> None:
     rows = image_rows(40)
     prepared = of(tmp_path, rows, IMAGE, ALL)
     train = images_of(prepared, "train")
-    assert train.inputs.shape == (32, 1, 6, 6)
-    assert train.inputs.dtype == np.uint8
+    assert train.rows.shape == (32, 1, 6, 6)
+    assert train.rows.dtype == np.uint8
     expected = np.asarray(Image.open(io.BytesIO(rows[7]["image"])))
-    assert np.array_equal(train.inputs[7, 0], expected)
-    assert train.targets.tolist() == [int(r["label"]) for r in rows[:32]]
-    assert prepared.classes == ("0", "1", "2")
-    assert prepared.sizes.image == (1, 6, 6)
-    assert prepared.mean[0] == pytest.approx(train.inputs.mean() / 255)
-    assert prepared.std[0] == pytest.approx(train.inputs.std() / 255)
+    assert np.array_equal(train.rows[7, 0], expected)
+    assert train.labels.tolist() == [int(r["label"]) for r in rows[:32]]
+    assert prepared.facts.classes == ("0", "1", "2")
+    assert prepared.facts.sizes.image == (1, 6, 6)
+    assert prepared.facts.mean[0] == pytest.approx(train.rows.mean() / 255)
+    assert prepared.facts.std[0] == pytest.approx(train.rows.std() / 255)
 
 
 def test_it_is_found_again_and_a_half_written_one_is_not(
@@ -100,7 +101,7 @@ def test_sources_labels_and_limit_choose_samples(tmp_path: Path) -> None:
     prepared = prepare(dataset, IMAGE, chosen, tmp_path)
     kept = [r for r in image_rows(40) if r["source"] == "a" and r["label"] != "1"]
     assert len(images_of(prepared, "train")) == sum(r["split"] == "train" for r in kept)
-    assert prepared.classes == ("0", "2")
+    assert prepared.facts.classes == ("0", "2")
     assert len(images_of(prepare(dataset, IMAGE, ALL, tmp_path, limit=9), "train")) == 9
 
 
@@ -128,16 +129,16 @@ def test_a_given_tokenizer_and_given_classes_are_used(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", text_rows(20))
     tokenizer = train_tokenizer(["quite other words"], 270)
     prepared = prepare(dataset, TEXT, ALL, tmp_path, tokenizer=tokenizer)
-    assert prepared.sizes.vocabulary == tokenizer.get_vocab_size()
+    assert prepared.facts.sizes.vocabulary == tokenizer.get_vocab_size()
     images = write_dataset(tmp_path / "images", image_rows(20))
     given = prepare(images, IMAGE, ALL, tmp_path, classes=("2", "1", "0", "9"))
-    assert images_of(given, "train").targets[:3].tolist() == [2, 1, 0]
-    assert given.sizes.classes == 4
+    assert images_of(given, "train").labels[:3].tolist() == [2, 1, 0]
+    assert given.facts.sizes.classes == 4
 
 
 def test_classes_that_are_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
     rows = [{**row, "label": str(i % 11)} for i, row in enumerate(image_rows(44))]
-    assert of(tmp_path, rows, IMAGE, ALL).classes == tuple(str(i) for i in range(11))
+    assert of(tmp_path, rows, IMAGE, ALL).facts.classes == tuple(str(i) for i in range(11))
 
 
 def test_no_sample_left_is_said_with_the_selection(tmp_path: Path) -> None:
@@ -163,8 +164,8 @@ def test_one_unreadable_image_in_150_costs_one_image(tmp_path: Path) -> None:
     prepared = of(tmp_path, rows, IMAGE, ALL)
     assert prepared.unreadable == (rows[7]["id"],)
     train = images_of(prepared, "train")
-    assert len(train) == len(train.targets) == len(train.weights) == 119
-    assert train.targets.tolist() == [int(r["label"]) for i, r in enumerate(rows[:120]) if i != 7]
+    assert len(train) == len(train.labels) == len(train.weights) == 119
+    assert train.labels.tolist() == [int(r["label"]) for i, r in enumerate(rows[:120]) if i != 7]
     for row in rows:
         row["image"] = b"nothing"
     with pytest.raises(DataError, match="150 of 150 images cannot be decoded"):
@@ -180,7 +181,7 @@ def test_images_of_several_sizes_are_refused_or_resized(tmp_path: Path) -> None:
         of(tmp_path, rows, IMAGE, ALL)
     assert caught.value.hint == "set data.image_size: [6, 6]"
     resized = ALL.model_copy(update={"image_size": (4, 8), "channels": 3})
-    assert images_of(of(tmp_path / "2", rows, IMAGE, resized), "train").inputs.shape[1:] == (
+    assert images_of(of(tmp_path / "2", rows, IMAGE, resized), "train").rows.shape[1:] == (
         3,
         4,
         8,

@@ -29,7 +29,7 @@ def test_a_model_is_chosen_by_its_kind() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"task": "image-classification"}, "needs model.kind mlp or cnn"),
+        ({"task": "image-classification"}, "needs model.kind mlp or cnn or resnet"),
         ({"model": {"kind": "mlp"}}, "needs model.kind gpt"),
         ({"augment": [{"shift": {}}]}, "takes no on-the-fly transforms"),
         ({"model": {"kind": "gpt", "width": 30}}, "multiple of twice heads"),

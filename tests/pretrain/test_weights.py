@@ -9,36 +9,49 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.pretrain.samples import TINY_GPT, TINY_MLP, same_bits, tiny_gpt, tiny_mlp, weights_of
+from tests.pretrain.samples import (
+    IMAGE_FACTS,
+    TEXT_FACTS,
+    TINY_GPT,
+    TINY_MLP,
+    same_bits,
+    tiny_gpt,
+    tiny_mlp,
+    weights_of,
+)
 from tilth.errors import DataError, MissingError, StepError, StorageError
 from tilth.pretrain.checkpoint import load_checkpoint, save_checkpoint
-from tilth.pretrain.models import Sizes, build_model
+from tilth.pretrain.facts import Sizes
+from tilth.pretrain.models import build_model
 from tilth.pretrain.optimizer import build_optimizer
-from tilth.pretrain.settings import MLPSettings, OptimizerSettings
-from tilth.pretrain.tasks import build_task
+from tilth.pretrain.settings import MLPSettings, ObjectiveSettings, OptimizerSettings
 from tilth.pretrain.tokenize import train_tokenizer
 from tilth.pretrain.weights import initialise, load_model, save_model
 
-SIZES = Sizes(image=(1, 4, 4), classes=3)
-IMAGE = build_task("image-classification", mean=(0.3,), std=(0.2,))
-
 
 def save_mlp(folder: Path, seed: int = 0) -> Path:
-    save_model(folder, tiny_mlp(seed), IMAGE, TINY_MLP, SIZES, classes=("a", "b", "c"))
+    save_model(
+        folder, tiny_mlp(seed), "image-classification", TINY_MLP, IMAGE_FACTS, ObjectiveSettings()
+    )
     return folder
 
 
 def test_a_saved_model_comes_back(tmp_path: Path) -> None:
     loaded = load_model(save_mlp(tmp_path))
     assert same_bits(weights_of(loaded.model), weights_of(tiny_mlp()))
-    assert loaded.classes == ("a", "b", "c")
+    assert loaded.facts.classes == ("a", "b", "c")
     assert loaded.tokenizer is None
     assert not loaded.model.training
-    assert loaded.config["mean"] == [0.3]
+    assert loaded.facts == IMAGE_FACTS
     tokenizer = train_tokenizer(["some text"], 260)
-    task = build_task("text-generation")
     save_model(
-        tmp_path / "t", tiny_gpt(), task, TINY_GPT, Sizes(vocabulary=20), tokenizer=tokenizer
+        tmp_path / "t",
+        tiny_gpt(),
+        "text-generation",
+        TINY_GPT,
+        TEXT_FACTS,
+        ObjectiveSettings(),
+        tokenizer=tokenizer,
     )
     text = load_model(tmp_path / "t")
     assert text.tokenizer is not None
@@ -100,7 +113,7 @@ def test_a_damaged_checkpoint_and_one_of_another_shape(tmp_path: Path) -> None:
     model = tiny_mlp()
     optimizer = build_optimizer(model, OptimizerSettings())
     save_checkpoint(path, model, optimizer, {})
-    wide = build_model(MLPSettings(hidden=(9,)), SIZES, seed=0)
+    wide = build_model(MLPSettings(hidden=(9,)), IMAGE_FACTS.sizes, seed=0)
     with pytest.raises(StepError, match="another model") as caught:
         load_checkpoint(path, wide, build_optimizer(wide, OptimizerSettings()))
     assert "model.body.1.weight [9, 16]" in caught.value.where

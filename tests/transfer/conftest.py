@@ -38,19 +38,19 @@ DIGITS = Settings(
 
 def pretrain(settings: Settings, data: Path, folder: Path) -> Path:
     prepared = prepare(data, settings.task, settings.data, folder)
-    model = build_model(settings.model, prepared.sizes, seed=0)
-    task = build_task(settings.task, mean=prepared.mean or (0.0,), std=prepared.std or (1.0,))
+    model = build_model(settings.model, prepared.facts.sizes, seed=0)
+    task = build_task(settings.task, prepared.facts, settings.objective)
     rows = prepared.examples("train", settings.model)
     assert rows is not None
     train(model, task, rows, None, settings.optimizer, settings.loop, seed=0)
     save_model(
         folder / "model",
         model,
-        task,
+        settings.task,
         settings.model,
-        prepared.sizes,
+        prepared.facts,
+        settings.objective,
         tokenizer=prepared.tokenizer,
-        classes=prepared.classes,
     )
     return folder / "model"
 

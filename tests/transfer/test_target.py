@@ -5,27 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from tests.transfer.conftest import DIGITS, TEXT
+from tests.transfer.conftest import DIGITS
 from tilth.errors import DataError
+from tilth.pretrain.examples import Examples
+from tilth.pretrain.facts import Facts, Sizes
+from tilth.pretrain.models import build_model
 from tilth.pretrain.prepare import prepare
 from tilth.pretrain.settings import (
     DataSettings,
 )
-from tilth.pretrain.weights import load_model
+from tilth.pretrain.weights import Loaded, load_model
 from tilth.transfer.target import Carried, choose, frozen_for_probe, start
 
 
 def test_a_probe_changes_only_the_last_layers(text: dict[str, Path]) -> None:
-    frozen, _ = frozen_for_probe(TEXT.model)
     model = load_model(text["model"]).model
+    frozen, _ = frozen_for_probe(model, "text-generation")
     free = {name for name, _ in model.named_parameters() if not name.startswith(frozen)}
     assert free
     assert all(name.startswith(("blocks.1.", "norm.")) for name in free)
-    assert not any(name.startswith("body.") for name in ("head.weight", "head.bias"))
-    assert frozen_for_probe(DIGITS.model)[0] == ("body.",)
+    other = build_model(DIGITS.model, Sizes(image=(1, 8, 8), classes=3), seed=0)
+    kept, _ = frozen_for_probe(other, "image-classification")
+    assert set(dict(other.named_parameters())) - set(kept) == {"head.weight", "head.bias"}
 
 
 def test_subsets_are_nested_and_differ_by_seed(text: dict[str, Path], tmp_path: Path) -> None:
@@ -40,11 +45,11 @@ def test_subsets_are_nested_and_differ_by_seed(text: dict[str, Path], tmp_path: 
 
 def test_methods_share_the_fresh_head(digits: dict[str, Path]) -> None:
     loaded = load_model(digits["model"])
-    sizes = build_sizes(loaded.config, classes=3)
+    target = facts_of(loaded, ("7", "8", "9"))
 
     def begin(weights: Any) -> dict[str, torch.Tensor]:
-        carried = Carried(DIGITS.model, weights, None, loaded.classes, (0.0,), (1.0,))
-        return dict(start(carried, sizes, ("7", "8", "9"), seed=3).state_dict())
+        carried = Carried(DIGITS.model, weights, None, loaded.facts)
+        return dict(start(carried, target, seed=3).state_dict())
 
     fresh, carried = begin(None), begin(loaded.model.state_dict())
     assert torch.equal(fresh["head.weight"], carried["head.weight"])
@@ -53,15 +58,27 @@ def test_methods_share_the_fresh_head(digits: dict[str, Path]) -> None:
     assert torch.equal(carried[body], loaded.model.state_dict()[body])
 
 
-def build_sizes(config: dict[str, Any], classes: int) -> Any:
-    from tilth.pretrain.models import Sizes
-
-    return Sizes.model_validate({**config["sizes"], "classes": classes})
+def facts_of(loaded: Loaded, classes: tuple[str, ...]) -> Facts:
+    sizes = loaded.facts.sizes.model_copy(update={"classes": len(classes)})
+    return loaded.facts.model_copy(update={"classes": classes, "sizes": sizes})
 
 
 def test_an_image_model_of_another_shape_is_refused(digits: dict[str, Path]) -> None:
     loaded = load_model(digits["model"])
-    carried = Carried(DIGITS.model, loaded.model.state_dict(), None, loaded.classes, (0.0,), (1.0,))
-    sizes = build_sizes({"sizes": {"image": (1, 9, 9)}}, classes=5)
+    carried = Carried(DIGITS.model, loaded.model.state_dict(), None, loaded.facts)
+    other = Facts(sizes=Sizes(image=(1, 9, 9), classes=5), classes=loaded.facts.classes)
     with pytest.raises(DataError, match="does not fit the target"):
-        start(carried, sizes, loaded.classes, seed=0)
+        start(carried, other, seed=0)
+
+
+def test_so_many_samples_of_every_class(digits: dict[str, Path], tmp_path: Path) -> None:
+    prepared = prepare(digits["data"], "image-classification", DataSettings(), tmp_path)
+    data = prepared.splits["train"]
+    assert isinstance(data, Examples)
+    few = choose(data, 2, 1, per_class=True)
+    assert isinstance(few, Examples)
+    assert np.bincount(few.labels).tolist() == [2] * len(np.unique(data.labels))
+    more = choose(data, 3, 1, per_class=True)
+    assert set(few.ids.tolist()) < set(more.ids.tolist())
+    with pytest.raises(DataError, match="samples of a class"):
+        choose(data, 100_000, 1, per_class=True)

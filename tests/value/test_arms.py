@@ -94,7 +94,7 @@ def test_the_recipe_fills_what_is_left_empty() -> None:
     assert found.loop.max_steps == 50
     # Nothing by which two arms could differ in length or arithmetic.
     assert (found.loop.epochs, found.loop.max_seconds, found.loop.patience) == (None, None, 0)
-    assert found.loop.precision == "fp32"
+    assert found.loop.precision == "fp32-fast"
     assert found.target is not None
     assert found.target.size == 8
     assert found.target.data.sources == ("b",)
@@ -106,7 +106,7 @@ def test_the_recipe_fills_what_is_left_empty() -> None:
     [
         ({"pretrain": PretrainSettings()}, "needs a number of steps"),
         ({"match": "epochs"}, "match epochs needs"),
-        ({"model": MLPSettings()}, "cannot be learnt"),
+        ({"model": MLPSettings()}, "needs model.kind gpt, not mlp"),
         ({"arms": {"p": Change(without="pretrain")}}, "needs a target"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ class Evaluation:
         numerators, denominators: float64 [n]; the metric is scale x sum / sum: bits / bytes of a
             document, or 1 if correct / 1.
         metric, unit, scale, lower_is_better: What the primary metric is.
+        figures: Further figures, if asked for.
     """
 
     ids: Ids
@@ -37,6 +38,7 @@ class Evaluation:
     unit: str
     scale: float
     lower_is_better: bool
+    figures: dict[str, float | str] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:
@@ -48,13 +50,27 @@ class Evaluation:
         """The primary metric."""
         return float(self.scale * self.numerators.sum() / self.denominators.sum())
 
-    def metrics(self) -> dict[str, float]:
-        """Loss and primary metric by name."""
-        return {"loss": self.loss, self.metric: self.value}
+    def metrics(self) -> dict[str, float | str]:
+        """Loss, primary metric and further figures by name."""
+        return {"loss": self.loss, self.metric: self.value, **self.figures}
 
 
-def evaluate(model: nn.Module, task: Task, data: Examples, *, batch_size: int = 256) -> Evaluation:
+def evaluate(
+    model: nn.Module,
+    task: Task,
+    data: Examples,
+    *,
+    batch_size: int = 256,
+    figures: bool = False,
+) -> Evaluation:
     """Measure a model in precision fp32-fast, without changing it.
+
+    Args:
+        model: Of the task.
+        task: Says what is measured.
+        data: Held-out rows.
+        batch_size: Rows at once.
+        figures: Measure also what takes decoding: `Task.figures`.
 
     Raises:
         DataError: The data is empty or does not fit the model.
@@ -64,9 +80,13 @@ def evaluate(model: nn.Module, task: Task, data: Examples, *, batch_size: int = 
     was_training = model.training
     model.eval()
     with torch.inference_mode(), precision_of_evaluation():
+        # Rows of like length side by side: little computation goes into padding.
+        lengths = task.lengths(data)
+        rows = np.arange(len(data), dtype=np.int64)
+        rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
         for start in range(0, len(data), batch_size):
-            index = np.arange(start, min(start + batch_size, len(data)), dtype=np.int64)
-            task.measure(model, data, index, total)
+            task.measure(model, data, rows[start : start + batch_size], total)
+        further = task.figures(model, data) if figures else {}
     model.train(was_training)
     return Evaluation(
         ids,
@@ -75,4 +95,5 @@ def evaluate(model: nn.Module, task: Task, data: Examples, *, batch_size: int = 
         unit=task.unit,
         scale=task.scale,
         lower_is_better=task.lower_is_better,
+        figures=further,
     )

@@ -1,4 +1,4 @@
-"""What training reads: documents as tokens, and examples as rows of one array.
+"""What training reads: documents as tokens, and examples as rows of one array, or ragged rows.
 
 Text is packed: documents follow each other, parted by an end token, and are cut into windows of
 context + 1 tokens, so no computation goes into padding. The cut starts anew at documents chosen by
@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from tilth.pretrain.order import Ids, Index, hashed, mix
 from tilth.store.files import storage_errors
 
-END = 0  # the token that begins every document and ends the last; text never encodes to it
+END = 0  # the end token of the tokenizers that Tilth trains; text never encodes to it
 
 # One document in this many starts a new run of windows. The last window of a run is filled only
 # in part: half a window is lost in this many documents.
@@ -41,6 +42,7 @@ class Documents:
         bytes: int64 [n], UTF-8 length: the denominator of bits per byte.
         ids: uint64 [n].
         weights: float32 [n], times seen an epoch.
+        end: The tokenizer's token that begins every document and ends the last.
     """
 
     tokens: npt.NDArray[np.uint16]
@@ -48,6 +50,7 @@ class Documents:
     bytes: Index
     ids: Ids
     weights: npt.NDArray[np.float32]
+    end: int = END
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,6 +65,7 @@ class Documents:
             self.bytes[index],
             self.ids[index],
             self.weights[index],
+            self.end,
         )
 
     @staticmethod
@@ -74,6 +78,7 @@ class Documents:
             np.concatenate([part.bytes for part in parts]),
             np.concatenate([part.ids for part in parts]),
             np.concatenate([part.weights for part in parts]),
+            parts[0].end,
         )
 
     def pack(self, context: int, folder: Path | None = None) -> Examples:
@@ -107,7 +112,7 @@ class Documents:
         for run in range(len(bounds) - 1):
             members = order[bounds[run] : bounds[run + 1]]
             rows = int(num_windows[run])
-            stream = np.full(rows * context + 1, END, np.uint16)
+            stream = np.full(rows * context + 1, self.end, np.uint16)
             at = np.concatenate([[0], np.cumsum(lengths[bounds[run] : bounds[run + 1]])])
             for place, document in zip(at, members, strict=False):
                 text = self.tokens[self.starts[document] : self.starts[document + 1]]
@@ -122,8 +127,69 @@ class Documents:
             ids[row : row + rows] = mix(self.ids[members[owner]]) ^ offsets
             row += rows
         packed_weights = weights[first_document] if total else np.zeros(0, np.float32)
-        packed = Packing(self.ids[order], self.bytes[order], first_document)
+        packed = Packing(self.ids[order], self.bytes[order], first_document, self.end)
         return Examples(inputs, targets, ids, packed_weights, packed)
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different length, one after another in one array.
+
+    Attributes:
+        values: [total]: tokens, samples of sound, symbols.
+        starts: int64 [n + 1], where each row starts in `values`.
+    """
+
+    values: npt.NDArray[Any]
+    starts: Index
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, row: int) -> npt.NDArray[Any]:
+        return self.values[self.starts[row] : self.starts[row + 1]]
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        return (self[row] for row in range(len(self)))
+
+    @property
+    def lengths(self) -> Index:
+        """int64 [n]."""
+        lengths: Index = np.diff(self.starts)
+        return lengths
+
+    def select(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Ragged:
+        """The chosen rows (indices or mask), in the given order, in memory."""
+        index: Index = np.arange(len(self), dtype=np.int64)[chosen]
+        return Ragged.of([self[row] for row in index], self.values.dtype)
+
+    def padded(
+        self, index: Index, *, fill: int = 0, limit: int | None = None
+    ) -> tuple[npt.NDArray[Any], Index]:
+        """Some rows side by side.
+
+        Args:
+            index: int64 [n].
+            fill: What stands behind the end of a row.
+            limit: A longer row is cut to this.
+
+        Returns:
+            [n, longest] of the values' dtype, and the lengths, int64 [n].
+        """
+        lengths = self.starts[index + 1] - self.starts[index]
+        if limit is not None:
+            lengths = np.minimum(lengths, limit)
+        rows = np.full((len(index), int(lengths.max(initial=0))), fill, self.values.dtype)
+        for row, (start, length) in enumerate(zip(self.starts[index], lengths, strict=True)):
+            rows[row, :length] = self.values[start : start + length]
+        return rows, lengths
+
+    @staticmethod
+    def of(rows: Sequence[npt.NDArray[Any]], dtype: npt.DTypeLike) -> Ragged:
+        """Rows as one array."""
+        starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        values = np.concatenate(rows) if rows else np.zeros(0)
+        return Ragged(values.astype(dtype, copy=False), starts)
 
 
 @dataclass(frozen=True)
@@ -134,11 +200,13 @@ class Packing:
         ids: uint64 [documents], in packed order.
         bytes: int64 [documents].
         first: int64 [windows], the document of each window's first token.
+        end: The token that begins every document.
     """
 
     ids: Ids
     bytes: Index
     first: Index
+    end: int = END
 
 
 @dataclass(frozen=True)
@@ -146,15 +214,17 @@ class Examples:
     """Rows that a model is trained on or measured on.
 
     Attributes:
-        inputs: uint8 [n, channels, height, width] of images, or uint16 [n, context + 1] of tokens.
-        targets: int64 [n]: the class of an image, or how many of a window's tokens are targets.
+        inputs: uint8 [n, channels, height, width] of images, uint16 [n, context + 1] of packed
+            text, or ragged: tokens of a text, samples of an utterance.
+        targets: int64 [n]: the class, or how many of a window's tokens are targets; or ragged:
+            tokens of the translation, symbols of the transcript.
         ids: uint64 [n]: decide order and augmentation, and pair the examples of two data sets.
         weights: float32 [n], times seen an epoch.
-        packing: For text, the documents in the windows.
+        packing: For packed text, the documents in the windows.
     """
 
-    inputs: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-    targets: Index
+    inputs: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Ragged
+    targets: Index | Ragged
     ids: Ids
     weights: npt.NDArray[np.float32]
     packing: Packing | None = None
@@ -162,12 +232,36 @@ class Examples:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def rows(self) -> npt.NDArray[Any]:
+        """The inputs as one array; ragged ones have none."""
+        if isinstance(self.inputs, Ragged):
+            raise TypeError("these rows are of different length")
+        return self.inputs
+
+    @property
+    def labels(self) -> Index:
+        """The targets as one number a row; ragged ones have none."""
+        if isinstance(self.targets, Ragged):
+            raise TypeError("these targets are of different length")
+        return self.targets
+
+    @property
+    def counts(self) -> Index:
+        """How many targets each row has, int64 [n]."""
+        if isinstance(self.targets, Ragged):
+            return self.targets.lengths
+        return self.targets if self.packing is not None else np.ones(len(self), np.int64)
+
     def select(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Examples:
-        """The chosen rows (indices or mask) of images; of text, select `Documents` and pack."""
+        """The chosen rows (indices or mask); of packed text, select `Documents` and pack."""
         if self.packing is not None:
             raise ValueError("select documents, then pack: a window is no unit of text data")
         return Examples(
-            self.inputs[chosen], self.targets[chosen], self.ids[chosen], self.weights[chosen]
+            _chosen(self.inputs, chosen),
+            _chosen(self.targets, chosen),
+            self.ids[chosen],
+            self.weights[chosen],
         )
 
     def names(self, index: Index) -> list[str]:
@@ -176,6 +270,10 @@ class Examples:
             return [f"{int(i):016x}" for i in self.ids[index]]
         documents = np.unique(self.packing.first[index])
         return [f"{int(i):016x}" for i in self.packing.ids[documents]]
+
+
+def _chosen(rows: Any, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Any:
+    return rows.select(chosen) if isinstance(rows, Ragged) else rows[chosen]
 
 
 def _array_for(shape: tuple[int, int], folder: Path | None) -> npt.NDArray[np.uint16]:

@@ -1,18 +1,22 @@
 """The pretrain stage: a data set in, a trained model and its figures out.
 
-With `seeds`, the same training is repeated for each: the figures are those of all, the weights kept
-are the first one's.
+With `seeds`, the same training is repeated for each; with `cross_validate`, for each value that is
+left out. The figures are those of all, the weights at the top are the first one's.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tilth.context import Context
+from tilth.errors import DataError
 from tilth.pretrain.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,13 +36,13 @@ def fit(
     Args:
         inputs: `data`, the data set's folder.
         settings: Of the stage.
-        out: Takes model.safetensors, config.json, tokenizer.json or classes.json, metrics.jsonl.
+        out: Takes model.safetensors, config.json, tokenizer.json, metrics.jsonl.
         context: `work` keeps prepared arrays and checkpoints; a killed training goes on there.
 
     Returns:
-        metric, unit, lower_is_better, curve, validation, test, model, stopped, steps,
-        tokens_or_examples_seen, seconds, precision, threads, notes, and with several seeds
-        `seeds`: each one's figures.
+        task, metric, unit, lower_is_better, curve, validation, test, model, stopped, steps,
+        tokens_or_examples_seen, seconds, cpu_seconds, precision, threads, notes, and with several
+        trainings `seeds` or `folds`: each one's figures, and `mean`.
 
     Raises:
         MissingError: torch is not installed.
@@ -49,39 +53,97 @@ def fit(
     from tilth.pretrain.models import count_parameters
     from tilth.pretrain.prepare import prepare
 
-    context.progress(0, None, "preparing")
-    prepared = prepare(
-        inputs["data"], settings.task, settings.data, context.work, progress=context.progress
-    )
+    folds = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
-    results = []
-    for number, seed in enumerate(seeds):
-        folder = out if number == 0 else out / f"seed-{seed}"
-        folder.mkdir(exist_ok=True)
-        results.append(_train_one(prepared, settings, seed, folder, context, number, len(seeds)))
-    model, task, first = results[0]
+    runs: list[_Run] = []
+    for fold in folds:
+        context.progress(0, None, "preparing")
+        prepared = prepare(
+            inputs["data"],
+            settings.task,
+            settings.data,
+            context.work,
+            fold=fold,
+            progress=context.progress,
+        )
+        for seed in seeds:
+            name = _name(fold, seed, len(seeds))
+            folder = out / name if runs else out
+            folder.mkdir(exist_ok=True)
+            told = _labelled(context, f"{len(runs) + 1} of {len(folds) * len(seeds)}: {name}")
+            told = told if len(folds) * len(seeds) > 1 else context
+            model, task, figures = _train_one(prepared, settings, seed, name, folder, told)
+            runs.append(_Run(None if fold is None else fold[1], seed, figures))
     return {
+        "task": settings.task,
         "metric": task.metric,
         "unit": task.unit,
         "lower_is_better": task.lower_is_better,
-        **first,
+        **runs[0].figures,
         "model": {"kind": settings.model.kind, "parameters": count_parameters(model)},
         "samples": {split: len(rows) for split, rows in prepared.splits.items()},
         "unreadable": list(prepared.unreadable),
-        **_over_seeds(seeds, [figures for _, _, figures in results], task.metric),
+        **_over_runs(runs),
     }
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One training of several: the value it was tested on, its seed and its figures."""
+
+    fold: str | None
+    seed: int
+    figures: dict[str, Any]
+
+
+def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
+    """The values to leave out, one a training; [None]: the data's own splits."""
+    from tilth.schema import column
+    from tilth.store import Dataset
+
+    name = settings.cross_validate
+    if not name:
+        return [None]
+    found: set[str] = set()
+    for batch in Dataset(dataset).batches([name, "source"]):
+        wanted = column(batch, "source").to_pylist()
+        for value, source in zip(column(batch, name).to_pylist(), wanted, strict=True):
+            if value is not None and source in (settings.data.sources or (source,)):
+                found.add(value)
+    if len(found) < 2:
+        raise DataError(
+            f"cross-validation needs two values of `{name}` or more, and there are {len(found)}",
+            where="pretrain.cross_validate",
+            hint="the source must say whose each sample is",
+        )
+    return [(name, value) for value in sorted(found)]
+
+
+def _name(fold: tuple[str, str] | None, seed: int, num_seeds: int) -> str:
+    """Folder of one training, below that of all."""
+    if fold is None:
+        return f"seed-{seed}"
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", fold[1])[:64]
+    return f"without-{safe}" + (f"-seed-{seed}" if num_seeds > 1 else "")
+
+
+def _labelled(context: Context, label: str) -> Context:
+    def progress(done: float, of: float | None, note: str) -> None:
+        context.progress(done, of, f"{label}, {note}")
+
+    return replace(context, progress=progress)
 
 
 def _train_one(
     prepared: Prepared,
     settings: Settings,
     seed: int,
+    name: str,
     folder: Path,
     context: Context,
-    number: int,
-    total: int,
 ) -> tuple[nn.Module, Task, dict[str, Any]]:
-    """Train with one seed and write the model; returns (model, task, figures)."""
+    """Train once and write the model; returns (model, task, figures)."""
+    cpu_before = time.process_time()
     from tilth.augment.chain import from_recipe
     from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.loop import train
@@ -91,7 +153,8 @@ def _train_one(
     from tilth.pretrain.weights import initialise, save_model
 
     notes: list[str] = []
-    model = build_model(settings.model, prepared.sizes, seed=seed)
+    facts = prepared.facts
+    model = build_model(settings.model, facts.sizes, seed=seed)
     if settings.initialise != "random":
         taken = initialise(model, Path(settings.initialise))
         notes.append(
@@ -100,17 +163,13 @@ def _train_one(
         )
     task = build_task(
         settings.task,
-        mean=prepared.mean,
-        std=prepared.std,
+        facts,
+        settings.objective,
         augment=from_recipe(settings.augment),
+        tokenizer=prepared.tokenizer,
     )
-    work = context.work / f"seed-{seed}"
+    work = context.work / name
     work.mkdir(exist_ok=True)
-
-    def progress(done: float, of: float | None, note: str) -> None:
-        label = note if total == 1 else f"seed {number + 1} of {total}, {note}"
-        context.progress(done, of, label)
-
     rows = prepared.examples("train", settings.model)
     assert rows is not None  # `prepare` refuses a data set without training samples
     result = train(
@@ -123,16 +182,17 @@ def _train_one(
         seed=seed,
         threads=context.threads,
         work=work,
-        progress=progress,
+        progress=context.progress,
+        frozen=settings.freeze,
     )
     save_model(
         folder,
         model,
-        task,
+        settings.task,
         settings.model,
-        prepared.sizes,
+        facts,
+        settings.objective,
         tokenizer=prepared.tokenizer,
-        classes=prepared.classes,
     )
     if (work / METRICS).is_file():
         shutil.copyfile(work / METRICS, folder / METRICS)
@@ -148,26 +208,28 @@ def _train_one(
     }
     for split in ("validation", "test"):
         held_out = prepared.examples(split, settings.model)
+        context.progress(0, None, f"measuring the {split} split")
         with torch_state(context.threads):
-            figures[split] = {} if held_out is None else evaluate(model, task, held_out).metrics()
+            figures[split] = (
+                {} if held_out is None else evaluate(model, task, held_out, figures=True).metrics()
+            )
+    figures["cpu_seconds"] = round(time.process_time() - cpu_before, 3)
     return model, task, figures
 
 
-def _over_seeds(
-    seeds: tuple[int, ...], figures: list[dict[str, Any]], metric: str
-) -> dict[str, Any]:
-    """Each seed's figures and their mean, where there are several."""
-    if len(seeds) == 1:
+def _over_runs(runs: list[_Run]) -> dict[str, Any]:
+    """Each training's figures and their mean, where there are several."""
+    if len(runs) == 1:
         return {}
+    kept = ("test", "validation", "seconds", "cpu_seconds")
     rows = [
-        {
-            "seed": seed,
-            "test": one["test"],
-            "validation": one["validation"],
-            "seconds": one["seconds"],
-        }
-        for seed, one in zip(seeds, figures, strict=True)
+        {"seed": run.seed, **({} if run.fold is None else {"fold": run.fold})}
+        | {key: run.figures[key] for key in kept}
+        for run in runs
     ]
-    split = "test" if figures[0]["test"] else "validation"
-    mean = fmean(one[split][metric] for one in figures) if figures[0][split] else None
-    return {"seeds": rows, "mean": {"split": split, metric: mean}}
+    split = "test" if runs[0].figures["test"] else "validation"
+    mean: dict[str, Any] = {"split": split}
+    for name, value in runs[0].figures[split].items():
+        if not isinstance(value, str):
+            mean[name] = fmean(run.figures[split][name] for run in runs)
+    return {"folds" if runs[0].fold is not None else "seeds": rows, "mean": mean}

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,7 +23,7 @@ from tilth.context import Progress, silent
 from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
-from tilth.pretrain.order import Index, Order, key
+from tilth.pretrain.order import Index, Order, hashed, key
 from tilth.pretrain.precision import autocast, choose_precision, set_precision
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
 from tilth.pretrain.state import (
@@ -43,6 +44,9 @@ __all__ = ["TrainResult", "train"]
 
 # Rows are gathered for several steps at once: one copy and one conversion instead of many small.
 _GATHERED_BYTES = 2 << 20
+# Ragged rows are sorted by length within so many batches: enough for little padding, few enough
+# that an epoch is many such stretches.
+_BUCKETED_BATCHES = 32
 
 
 def train(
@@ -143,7 +147,11 @@ def _batches(
     seed: int,
 ) -> Iterator[tuple[Index, Batch]]:
     """The batches from a position in the data on, with the rows each is made of."""
-    row_bytes = data.inputs[:1].size * 8
+    lengths = task.lengths(data)
+    if lengths is not None:
+        yield from _bucketed_batches(task, data, lengths, order, plan, loop, position, seed)
+        return
+    row_bytes = data.rows[:1].size * 8
     gathered = max(_GATHERED_BYTES // row_bytes // loop.batch_size, 1) * loop.batch_size
     end = plan.total_examples
     while end is None or position < end:
@@ -154,6 +162,37 @@ def _batches(
             start = number * loop.batch_size
             yield rows[start : start + loop.batch_size], part
         position += count
+
+
+def _bucketed_batches(
+    task: Task,
+    data: Examples,
+    lengths: Index,
+    order: Order,
+    plan: Plan,
+    loop: LoopSettings,
+    position: int,
+    seed: int,
+) -> Iterator[tuple[Index, Batch]]:
+    """As `_batches`, with rows of like length in a batch, so that little of it is padding.
+
+    A stretch of the order is sorted by length, cut, and the cuts shuffled. Stretches begin at
+    fixed positions, so a batch is a function of (seed, position) here too.
+    """
+    stretch = _BUCKETED_BATCHES * loop.batch_size
+    number, done = divmod(position, stretch)
+    end = plan.total_examples
+    while end is None or number * stretch < end:
+        count = stretch if end is None else min(stretch, end - number * stretch)
+        rows, epochs = order.take(number * stretch, count)
+        by_length = np.argsort(lengths[rows], kind="stable")
+        cuts = np.arange(0, count, loop.batch_size, dtype=np.uint64)
+        for cut in np.argsort(hashed(cuts, seed, number, 8), kind="stable"):
+            chosen = by_length[cut * loop.batch_size : (cut + 1) * loop.batch_size]
+            if done <= 0:
+                yield rows[chosen], task.collate(data, rows[chosen], epochs[chosen], seed)
+            done -= len(chosen)
+        number, done = number + 1, 0
 
 
 def _forward_loss_backward(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tilth.pretrain.examples import id_numbers
 from tilth.pretrain.order import uniform
-from tilth.pretrain.settings import DataSettings
+from tilth.pretrain.settings import TASKS, DataSettings, TaskName
 from tilth.schema import column
 from tilth.store import Dataset
 
@@ -32,18 +32,35 @@ class Counts:
 
 
 class Selection:
-    """The wanted samples of a data set, each with its split."""
+    """The wanted samples of a data set, each with its split.
 
-    def __init__(self, dataset: Dataset, task: str, data: DataSettings, limit: int | None) -> None:
+    Args:
+        dataset: To choose from.
+        task: Says which columns matter.
+        data: Which sources, labels and splits.
+        limit: Samples at most.
+        fold: (column, value): samples of that value are the test split, all others are trained on.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        task: TaskName,
+        data: DataSettings,
+        limit: int | None,
+        fold: tuple[str, str] | None = None,
+    ) -> None:
         self.dataset = dataset
         self.task = task
         self.data = data
         self.limit = limit
+        self.fold = fold
         self._holds_out = False
 
     def scan(self) -> Counts:
         """Count rows and labels of each split; decide whether validation must be held out."""
-        names = ["id", "label", "text"] if self.task == "text-generation" else ["id", "label"]
+        of_text = TASKS[self.task].data in ("text", "labelled", "pairs")
+        names = ["id", "label", "text"] if of_text else ["id", "label"]
         counts = Counts(dict.fromkeys(SPLITS, 0), {s: set() for s in SPLITS}, [], 0, 0)
         for split, batch in self.read(names):
             counts.rows[split] += batch.num_rows
@@ -61,7 +78,8 @@ class Selection:
 
     def read(self, columns: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Batches of one split each, in the order of the data set."""
-        wanted = list(dict.fromkeys([*columns, "id", "source", "split", "label", WEIGHT]))
+        small = ["id", "source", "split", "label", WEIGHT, *([self.fold[0]] if self.fold else [])]
+        wanted = list(dict.fromkeys([*columns, *small]))
         left = self.limit if self.limit is not None else self.dataset.num_rows
         for whole in self.dataset.batches(wanted):
             batch = whole.slice(0, left)
@@ -84,6 +102,10 @@ class Selection:
         for split, name in zip(SPLITS, named, strict=True):
             splits[pc.fill_null(pc.equal(given, name), False).to_numpy(False)] = split
         splits[pc.is_null(given).to_numpy(False)] = "train"  # no split was ever made
+        if self.fold is not None:
+            name, value = self.fold
+            left_out = pc.fill_null(pc.equal(column(batch, name), value), False).to_numpy(False)
+            splits[:] = np.where(left_out, "test", "train")
         if self._holds_out:
             numbers = uniform(id_numbers(column(batch, "id").to_pylist()), 4)
             splits[(splits == "train") & (numbers < self.data.validation_share)] = "validation"

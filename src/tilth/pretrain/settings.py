@@ -2,13 +2,85 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from tilth.pretrain.model_settings import (
+    CNNSettings,
+    GPTSettings,
+    MLPSettings,
+    ModelSettings,
+)
 from tilth.settings import BaseSettings
 
-TaskName = Literal["text-generation", "image-classification"]
+__all__ = [
+    "TASKS",
+    "CNNSettings",
+    "DataKind",
+    "DataSettings",
+    "GPTSettings",
+    "LoopSettings",
+    "MLPSettings",
+    "ModelSettings",
+    "ObjectiveSettings",
+    "OptimizerSettings",
+    "Settings",
+    "TaskName",
+    "require_fit",
+]
+
+TaskName = Literal[
+    "text-generation",
+    "text-classification",
+    "translation",
+    "image-classification",
+    "image-rotation",
+    "image-contrastive",
+    "speech-recognition",
+]
+DataKind = Literal["text", "labelled", "pairs", "images", "speech"]
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What a task asks of the data and of the model.
+
+    Attributes:
+        data: How samples become numbers.
+        models: Kinds of model that can learn it.
+        labels: Whether every sample needs a label.
+    """
+
+    data: DataKind
+    models: tuple[str, ...]
+    labels: bool = False
+
+
+_IMAGE_MODELS = ("mlp", "cnn", "resnet")
+
+TASKS: Mapping[TaskName, TaskKind] = {
+    "text-generation": TaskKind("text", ("gpt",)),
+    "text-classification": TaskKind("labelled", ("gpt",), labels=True),
+    "translation": TaskKind("pairs", ("seq2seq",)),
+    "image-classification": TaskKind("images", _IMAGE_MODELS, labels=True),
+    "image-rotation": TaskKind("images", _IMAGE_MODELS),
+    "image-contrastive": TaskKind("images", _IMAGE_MODELS),
+    "speech-recognition": TaskKind("speech", ("ctc",)),
+}
+
+
+def require_fit(task: TaskName, model: ModelSettings) -> None:
+    """Refuse a model that cannot learn the task.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    fitting = TASKS[task].models
+    if model.kind not in fitting:
+        raise ValueError(f"task {task} needs model.kind {' or '.join(fitting)}, not {model.kind}")
 
 
 class DataSettings(BaseSettings):
@@ -35,6 +107,24 @@ class DataSettings(BaseSettings):
     vocabulary: int = Field(
         default=2048, ge=258, le=65_535, description="text: size of the byte-level BPE vocabulary"
     )
+    tokenizer: Literal["bytes-bpe", "characters"] = Field(
+        default="bytes-bpe",
+        description="text: byte-level BPE, or one token a character of the training split",
+    )
+    tokenizer_sources: tuple[str, ...] = Field(
+        default=(),
+        description="text: sources whose training texts the vocabulary is learnt from; empty: "
+        "those that are trained on",
+    )
+    max_length: int = Field(
+        default=128,
+        ge=2,
+        description="text-classification, translation: tokens of a text that are read; the rest "
+        "is cut off",
+    )
+    sample_rate: int = Field(
+        default=8000, ge=1000, description="speech: samples a second to resample to"
+    )
     image_size: tuple[int, int] | None = Field(
         default=None,
         description="images: height and width to resize to; empty: all must agree already",
@@ -45,56 +135,37 @@ class DataSettings(BaseSettings):
     )
 
 
-class GPTSettings(BaseSettings):
-    """A decoder-only Transformer over text tokens."""
+class ObjectiveSettings(BaseSettings):
+    """What is asked of the model beside the task: how loss and answers are made."""
 
-    kind: Literal["gpt"] = "gpt"
-    layers: int = Field(default=4, ge=1, description="Transformer blocks")
-    width: int = Field(
-        default=128, ge=8, description="size of a token's vector; a multiple of `heads`"
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="classification, translation: probability spread over all outputs in training "
+        "(Szegedy et al. 2016)",
     )
-    heads: int = Field(default=4, ge=1, description="attention heads a block")
-    context: int = Field(default=128, ge=2, description="tokens that the model sees at once")
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="share of activations dropped in training"
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        description="image-classification: alpha of MixUp (Zhang et al. 2018); 0: none",
     )
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> GPTSettings:
-        if self.width % (2 * self.heads):
-            raise ValueError(
-                f"width {self.width} must be a multiple of twice heads ({self.heads}): "
-                "rotary positions turn pairs of numbers within a head"
-            )
-        return self
-
-
-class MLPSettings(BaseSettings):
-    """A multi-layer perceptron over the pixels of an image."""
-
-    kind: Literal["mlp"] = "mlp"
-    hidden: tuple[int, ...] = Field(default=(128,), description="units of each hidden layer")
-    dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="share of activations dropped in training"
+    temperature: float = Field(
+        default=0.2, gt=0, description="image-contrastive: softness of the comparison"
     )
-
-
-class CNNSettings(BaseSettings):
-    """A convolutional network: 3x3 convolutions and 2x2 max pooling, then one hidden layer."""
-
-    kind: Literal["cnn"] = "cnn"
-    channels: tuple[int, ...] = Field(
-        default=(16, 32), min_length=1, description="channels after each convolution"
+    beam: int = Field(
+        default=5, ge=1, description="translation: hypotheses kept in beam search; 1: greedy"
     )
-    hidden: int = Field(
-        default=64, ge=1, description="units of the hidden layer before the classes"
+    length_penalty: float = Field(
+        default=1.0,
+        ge=0,
+        description="translation: scores are divided by length to this power",
     )
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="share of activations dropped in training"
+    lexicon: bool = Field(
+        default=False,
+        description="speech-recognition: choose among the transcripts of the training split "
+        "instead of spelling freely",
     )
-
-
-ModelSettings = Annotated[GPTSettings | MLPSettings | CNNSettings, Field(discriminator="kind")]
 
 
 class OptimizerSettings(BaseSettings):
@@ -186,10 +257,21 @@ class Settings(BaseSettings):
     task: TaskName = Field(default="text-generation", description="what the model learns to do")
     model: ModelSettings = Field(default=GPTSettings(), description="the network")
     data: DataSettings = Field(default=DataSettings(), description="what it learns from")
+    objective: ObjectiveSettings = Field(
+        default=ObjectiveSettings(), description="what is asked beside the task"
+    )
     optimizer: OptimizerSettings = Field(default=OptimizerSettings(), description="how it learns")
     loop: LoopSettings = Field(default=LoopSettings(epochs=1), description="how long it learns")
     initialise: str = Field(
         default="random", description="`random`, or the folder of a trained model to start from"
+    )
+    freeze: tuple[str, ...] = Field(
+        default=(), description="parameters whose names begin like this are not trained"
+    )
+    cross_validate: Literal["", "subject", "source", "label"] = Field(
+        default="",
+        description="train once for each value of this column, tested on that value and trained on "
+        "the others; the figures are the mean",
     )
     seeds: tuple[int, ...] = Field(
         default=(), description="train once for each, and report the mean; empty: the recipe's seed"
@@ -201,10 +283,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _model_fits_task(self) -> Settings:
-        text = self.task == "text-generation"
-        if text != (self.model.kind == "gpt"):
-            fitting = "gpt" if text else "mlp or cnn"
-            raise ValueError(f"task {self.task} needs model.kind {fitting}, not {self.model.kind}")
-        if text and self.augment:
-            raise ValueError("text-generation takes no on-the-fly transforms")
+        require_fit(self.task, self.model)
+        if self.augment and TASKS[self.task].data in ("text", "pairs"):
+            raise ValueError(f"{self.task} takes no on-the-fly transforms")
         return self

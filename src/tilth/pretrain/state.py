@@ -84,7 +84,7 @@ def new_state(
     identity = {
         "optimizer": optimizer.model_dump(mode="json"),
         "loop": loop.model_dump(mode="json", exclude={"checkpoint_every"}),
-        "data": f"{len(data)} {int(np.add.reduce(data.ids)):016x} {int(data.targets.sum())}",
+        "data": f"{len(data)} {int(np.add.reduce(data.ids)):016x} {int(data.counts.sum())}",
         "seed": seed,
         "threads": threads,
     }

@@ -55,7 +55,7 @@ def plan_steps(
         rows = order.start(whole) + round((loop.epochs - whole) * order.length(whole))
         limits.append((max(math.ceil(rows / batch), 1), "epochs", max(rows, 1)))
     if loop.max_tokens is not None:
-        tokens_a_row = float(examples.targets.mean()) if examples.packing is not None else 1.0
+        tokens_a_row = float(examples.counts.mean())
         limits.append((math.ceil(loop.max_tokens / tokens_a_row / batch), "max_tokens", None))
     total, named, rows_or_none = min(limits, default=(None, "", None), key=lambda limit: limit[0])
     if total is None and optimizer.schedule != "constant":

@@ -1,4 +1,9 @@
-"""Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019), trained on the training split."""
+"""Text to tokens and back: byte-level BPE, or one token a character, learnt from training texts.
+
+Both are `tokenizers.Tokenizer`s, kept in one file that other programs read too. A tokenizer of
+GPT-2's kind is taken as it is; which of its tokens ends a document is a property of the tokenizer
+(`end_token`) and travels with the tokens.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,35 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError, missing_extra
-from tilth.pretrain.examples import END
 
 try:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 except ImportError:
     raise missing_extra("tokenizers", "train") from None
 
-__all__ = ["Tokenizer", "decode", "encode", "load_tokenizer", "train_tokenizer"]
+__all__ = [
+    "Tokenizer",
+    "decode",
+    "encode",
+    "encode_bounded",
+    "end_token",
+    "load_tokenizer",
+    "train_characters",
+    "train_tokenizer",
+]
 
 END_TEXT = "<|end|>"
+UNKNOWN_TEXT = "<|unknown|>"
+# What other programs call it, in the order they are looked for: GPT-2; Llama and T5; GPT-NeoX.
+_END_TEXTS = (END_TEXT, "<|endoftext|>", "</s>", "<|end_of_text|>")
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     """Learn merges from texts; the same texts give the same tokenizer.
 
     Every byte is a token, so every text can be encoded. Token 0 is the end of a document.
+
+    Source: Sennrich et al. 2016; Radford et al. 2019, section 2.2.
 
     Args:
         texts: The training texts, streamed.
@@ -44,19 +62,58 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return _ready(tokenizer)
 
 
+def train_characters(texts: Iterable[str]) -> Tokenizer:
+    """One token for each character of the texts, by code point, after the end token.
+
+    A character that the texts lack becomes the one token that stands for all unknown ones.
+
+    Args:
+        texts: The training texts, streamed.
+    """
+    characters: set[str] = set()
+    for text in texts:
+        characters.update(text)
+    tokens = [END_TEXT, UNKNOWN_TEXT, *sorted(characters)]
+    tokenizer = Tokenizer(
+        models.WordLevel({token: number for number, token in enumerate(tokens)}, UNKNOWN_TEXT)
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.add_special_tokens([END_TEXT])
+    return _ready(tokenizer)
+
+
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read `tokenizer.json`.
 
     Raises:
-        DataError: It is damaged, or its token 0 is not the end of a document.
+        DataError: It is damaged, or has no token for the end of a document.
     """
     try:
         tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # the library raises bare Exception
         raise DataError(f"not a tokenizer: {error}", where=str(path)) from error
-    if tokenizer.token_to_id(END_TEXT) != END:
-        raise DataError(f"token {END} of this tokenizer is not {END_TEXT}", where=str(path))
+    try:
+        end_token(tokenizer)
+    except DataError as error:
+        raise DataError(error.what, where=str(path), hint=error.hint) from None
     return _ready(tokenizer)
+
+
+def end_token(tokenizer: Tokenizer) -> int:
+    """The number of the token that parts documents.
+
+    Raises:
+        DataError: There is none under a name that is known.
+    """
+    for text in _END_TEXTS:
+        number = tokenizer.token_to_id(text)
+        if number is not None:
+            return int(number)
+    raise DataError(
+        "this tokenizer has no token for the end of a document",
+        hint="add one of " + ", ".join(_END_TEXTS) + " as a special token",
+    )
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[npt.NDArray[np.uint16]]:
@@ -65,9 +122,22 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[npt.NDArray[np.ui
     return [np.array(one.ids, np.uint16) for one in encoded]
 
 
+def encode_bounded(
+    tokenizer: Tokenizer, texts: Sequence[str], max_length: int
+) -> list[npt.NDArray[np.uint16]]:
+    """Tokens of each text between two end tokens, `max_length` at most in all, uint16.
+
+    Of a longer text the rest is cut off.
+    """
+    end = np.array([end_token(tokenizer)], np.uint16)
+    kept = max_length - 2
+    return [np.concatenate([end, one[:kept], end]) for one in encode(tokenizer, texts)]
+
+
 def decode(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
     """The text of some tokens; end tokens are left out."""
-    text: str = tokenizer.decode([int(t) for t in tokens if t != END])
+    end = end_token(tokenizer)
+    text: str = tokenizer.decode([int(t) for t in tokens if t != end])
     return text
 
 

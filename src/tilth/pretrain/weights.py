@@ -15,18 +15,15 @@ from torch import Tensor, nn
 
 from tilth.errors import DataError, MissingError
 from tilth.pretrain.checkpoint import write_tensors
-from tilth.pretrain.models import Sizes, build_model
-from tilth.pretrain.settings import ModelSettings
+from tilth.pretrain.facts import Facts
+from tilth.pretrain.model_settings import ModelSettings
+from tilth.pretrain.models import build_model
+from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.tasks import Task, build_task
 from tilth.pretrain.tokenize import Tokenizer, load_tokenizer
 from tilth.store.files import read_json, write_bytes, write_json
 
-WEIGHTS, CONFIG, TOKENIZER, CLASSES = (
-    "model.safetensors",
-    "config.json",
-    "tokenizer.json",
-    "classes.json",
-)
+WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -35,17 +32,19 @@ class Loaded:
 
     Attributes:
         model: In evaluation mode.
-        task: The task it was trained for, with its normalisation of images.
-        config: task, model (settings), sizes, mean, std.
+        task: The task it was trained for.
+        settings: The architecture.
+        facts: What its training data said: sizes, names of the outputs, normalisation.
+        objective: What was asked of it beside the task.
         tokenizer: Of text.
-        classes: Of images.
     """
 
     model: nn.Module
     task: Task
-    config: dict[str, Any]
+    settings: ModelSettings
+    facts: Facts
+    objective: ObjectiveSettings
     tokenizer: Tokenizer | None
-    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,30 +65,27 @@ class Taken:
 def save_model(
     folder: Path,
     model: nn.Module,
-    task: Task,
+    task: TaskName,
     settings: ModelSettings,
-    sizes: Sizes,
+    facts: Facts,
+    objective: ObjectiveSettings,
     *,
     tokenizer: Tokenizer | None = None,
-    classes: Sequence[str] = (),
 ) -> None:
-    """Write weights, configuration, and tokenizer or classes. Equal weights give equal bytes.
+    """Write weights, configuration and tokenizer. Equal weights give equal bytes.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     config = {
-        "task": task.name,
+        "task": task,
         "model": settings.model_dump(mode="json"),
-        "sizes": sizes.model_dump(mode="json"),
-        "mean": list(getattr(task, "mean", ())),
-        "std": list(getattr(task, "std", ())),
+        "facts": facts.model_dump(mode="json"),
+        "objective": objective.model_dump(mode="json"),
     }
     write_json(folder / CONFIG, config)
     if tokenizer is not None:
         write_bytes(folder / TOKENIZER, tokenizer.to_str().encode())
-    if classes:
-        write_json(folder / CLASSES, list(classes))
     write_tensors(folder / WEIGHTS, dict(model.state_dict()), {"format": "pt"})
 
 
@@ -109,15 +105,16 @@ def load_model(folder: Path) -> Loaded:
     try:
         config: dict[str, Any] = read_json(folder / CONFIG)
         settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(config["model"])
-        model = build_model(settings, Sizes.model_validate(config["sizes"]), seed=0)
+        facts = Facts.model_validate(config["facts"])
+        objective = ObjectiveSettings.model_validate(config["objective"])
+        model = build_model(settings, facts.sizes, seed=0)
         model.load_state_dict(_tensors(folder))
+        tokenizer = load_tokenizer(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else None
+        task = build_task(config["task"], facts, objective, tokenizer=tokenizer)
     except (KeyError, ValueError, ValidationError, RuntimeError) as error:
         raise DataError(f"this model cannot be read: {error}", where=str(folder)) from error
     model.eval()
-    tokenizer = load_tokenizer(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else None
-    classes = read_json(folder / CLASSES) if (folder / CLASSES).is_file() else []
-    task = build_task(config["task"], mean=config["mean"], std=config["std"])
-    return Loaded(model, task, config, tokenizer, tuple(classes))
+    return Loaded(model, task, settings, facts, objective, tokenizer)
 
 
 def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> Taken:

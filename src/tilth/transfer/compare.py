@@ -59,4 +59,8 @@ def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, An
     """Curves, gains with their intervals, and the data multiplier; see `transfer.summary`."""
     from tilth.transfer.summary import summarize_transfer
 
-    return summarize_transfer(results, smallest_effect=settings.smallest_effect)
+    return summarize_transfer(
+        results,
+        smallest_effect=settings.smallest_effect,
+        per_class=settings.sizes_per_class,
+    )

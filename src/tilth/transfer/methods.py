@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from tilth.augment.chain import from_recipe
 from tilth.context import Context
 from tilth.errors import UsageError
-from tilth.pretrain.settings import ModelSettings
+from tilth.pretrain.evaluate import Evaluation
+from tilth.pretrain.settings import require_fit
+from tilth.pretrain.tasks import build_task
 from tilth.pretrain.weights import load_model
 from tilth.transfer.settings import Method, Settings
 from tilth.transfer.target import (
@@ -24,7 +25,6 @@ from tilth.transfer.target import (
     rows_of,
     split_of,
     start,
-    task_for,
 )
 
 # The test subset is the same for all seeds.
@@ -35,43 +35,50 @@ def run_method(
     cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
 ) -> dict[str, Any]:
     """See `tilth.transfer.compare.run_cell`."""
-    begun = time.perf_counter()
+    begun, cpu_before = time.perf_counter(), time.process_time()
     method: Method = cell["method"]
     size, seed = int(cell["size"]), context.seed * 1_000 + int(cell["seed"])
     loaded = load_model(inputs["model"])
-    if settings.task not in (None, loaded.task.name):
-        raise UsageError(
-            f"the pretrained model is of task {loaded.task.name}, the target of {settings.task}",
-            where="transfer.task",
-            hint="leave `task` out",
-        )
+    task_name = settings.task or loaded.task.name
+    try:
+        require_fit(task_name, loaded.settings)
+    except ValueError as error:
+        raise UsageError(str(error), where="transfer.task") from None
     carried = Carried(
-        TypeAdapter(ModelSettings).validate_python(loaded.config["model"]),
+        loaded.settings,
         None if method == "scratch" else loaded.model.state_dict(),
         loaded.tokenizer,
-        loaded.classes,
-        tuple(loaded.config["mean"]),
-        tuple(loaded.config["std"]),
+        loaded.facts,
     )
     prepared = prepare_once(
-        inputs["data"], loaded.task.name, settings.data, context.work, tokenizer=loaded.tokenizer
+        inputs["data"], task_name, settings.data, context.work, tokenizer=loaded.tokenizer
+    )
+    facts = carried.read_as_trained(prepared.facts)
+    task = build_task(
+        task_name,
+        facts,
+        settings.objective or loaded.objective,
+        augment=from_recipe(settings.augment),
+        tokenizer=prepared.tokenizer,
     )
     whole = split_of(prepared, "train", "the target")
-    data = rows_of(choose(whole, size, seed), carried.model)
+    chosen = choose(whole, size, seed, per_class=settings.sizes_per_class)
+    data = rows_of(chosen, carried.model)
     held_out = split_of(prepared, "test", "the target")
     test_size = None if settings.test_size is None else min(settings.test_size, len(held_out))
     test = rows_of(choose(held_out, test_size, _TEST_SEED), carried.model)
 
+    model = start(carried, facts, seed)
     frozen: tuple[str, ...] = ()
     what = "the pretrained weights, all of them trained"
     if method == "scratch":
         what = "the pretrained architecture (and tokenizer, for text), freshly initialised"
     elif method == "probe":
-        frozen, what = frozen_for_probe(carried.model)
+        frozen, what = frozen_for_probe(model, task_name)
     optimizer, loop = settings.recipe_of(method)
     learnt = learn(
-        start(carried, prepared.sizes, prepared.classes, seed),
-        task_for(loaded.task.name, carried.mean, carried.std, settings.augment),
+        model,
+        task,
         data,
         test,
         optimizer,
@@ -79,23 +86,63 @@ def run_method(
         seed=seed,
         threads=context.threads,
         frozen=frozen,
+        figures=True,
     )
     evaluation = learnt.evaluation
     assert evaluation is not None
     return {
-        "value": evaluation.value,
+        **_reported(evaluation, settings.metric),
         "loss": evaluation.loss,
-        "metric": evaluation.metric,
-        "unit": evaluation.unit,
-        "scale": evaluation.scale,
-        "lower_is_better": evaluation.lower_is_better,
+        "figures": evaluation.figures,
         "samples": size,
         "test_samples": len(evaluation.ids),
         "steps": learnt.result.steps,
         "epochs": round(learnt.epochs, 4),
         "cut_short": loop.epochs is not None and learnt.result.stopped != "epochs",
         "seconds": round(time.perf_counter() - begun, 4),
+        "cpu_seconds": round(time.process_time() - cpu_before, 4),
         "training_seconds": round(learnt.result.seconds, 4),
         "what": what,
         "notes": list(learnt.result.notes),
+    }
+
+
+# Units and directions of the figures that a comparison may be read from.
+_FIGURES: Mapping[str, tuple[str, float, bool]] = {
+    "bleu": ("BLEU", 100.0, False),
+    "bleu_lowercase": ("BLEU", 100.0, False),
+    "chrf": ("chrF", 100.0, False),
+    "exact": ("%", 100.0, False),
+    "macro_f1": ("%", 100.0, False),
+    "top5": ("%", 100.0, False),
+    "wer": ("%", 100.0, True),
+    "cer": ("%", 100.0, True),
+}
+
+
+def _reported(evaluation: Evaluation, metric: str) -> dict[str, Any]:
+    """The metric that the comparison is read from: the task's own, or one of its figures."""
+    if not metric or metric == evaluation.metric:
+        return {
+            "value": evaluation.value,
+            "metric": evaluation.metric,
+            "unit": evaluation.unit,
+            "scale": evaluation.scale,
+            "lower_is_better": evaluation.lower_is_better,
+        }
+    value = evaluation.figures.get(metric)
+    if metric not in _FIGURES or not isinstance(value, int | float):
+        named = [name for name in evaluation.figures if name in _FIGURES]
+        raise UsageError(
+            f"this task has no figure `{metric}`",
+            where="transfer.metric",
+            hint="choose from " + ", ".join([evaluation.metric, *named]),
+        )
+    unit, scale, lower = _FIGURES[metric]
+    return {
+        "value": float(value),
+        "metric": metric,
+        "unit": unit,
+        "scale": scale,
+        "lower_is_better": lower,
     }

@@ -6,7 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from tilth.pretrain.settings import DataSettings, LoopSettings, OptimizerSettings, TaskName
+from tilth.pretrain.settings import (
+    DataSettings,
+    LoopSettings,
+    ObjectiveSettings,
+    OptimizerSettings,
+    TaskName,
+)
 from tilth.settings import BaseSettings
 
 Method = Literal["scratch", "probe", "finetune"]
@@ -33,6 +39,16 @@ class Settings(BaseSettings):
         min_length=1,
         description="target samples to train on (documents, "
         "images), ascending; four or more, a constant factor apart, give the data multiplier",
+    )
+    sizes_per_class: bool = Field(
+        default=False, description="`sizes` count samples of each class, not all together"
+    )
+    metric: str = Field(
+        default="",
+        description="figure that the comparison is read from, such as bleu; empty: the task's own",
+    )
+    objective: ObjectiveSettings | None = Field(
+        default=None, description="what is asked beside the task; empty: as `pretrain`"
     )
     methods: tuple[Method, ...] = Field(
         default=("scratch", "probe", "finetune"),

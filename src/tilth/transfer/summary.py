@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,17 @@ _VERBS = {"finetune": "fine-tuning the pretrained model", "probe": "probing the 
 
 
 def summarize_transfer(
-    results: Sequence[Mapping[str, Any]], *, smallest_effect: float
+    results: Sequence[Mapping[str, Any]], *, smallest_effect: float, per_class: bool = False
 ) -> dict[str, Any]:
     """Everything in it is JSON-able; numbers that are not finite are None.
 
     Args:
         results: [{"cell": {"method", "size", "seed"}, "result": what `run_cell` returns}].
         smallest_effect: In the metric's unit.
+        per_class: Sizes count samples of each class.
 
     Returns:
-        metric, unit, lower_is_better, sizes, methods, points, summary, effects (gains over
+        metric, unit, lower_is_better, sizes, methods, points, summary, figures, effects (gains over
         scratch, a method and size each, positive is better, Holm over all of them), multiplier
         (of the carried-over model), multipliers (a size each), headline, what, warnings, cost_s.
     """
@@ -54,16 +56,18 @@ def summarize_transfer(
         "lower_is_better": first["lower_is_better"],
         "smallest_effect": smallest_effect,
         "sizes": sizes,
+        "sizes_per_class": per_class,
         "methods": methods,
         "seeds": seeds,
         "points": [
             {"method": m, "size": n, "seed": s, "value": v} for (m, n, s), v in values.items()
         ],
         "summary": [_mean(values, method, size) for method in methods for size in sizes],
+        "figures": [_figures(results, method, size) for method in methods for size in sizes],
         "effects": effects,
         "multiplier": None if reading is None else {"size": at, **asdict(reading)},
         "multipliers": [{"size": size, **asdict(one)} for size, one in readings.items()],
-        "headline": _headline(carried, effects, at, reading, first),
+        "headline": _headline(carried, effects, at, reading, first, per_class),
         "what": {r["cell"]["method"]: r["result"]["what"] for r in results},
         "warnings": _warnings(results, seeds),
         "cost_s": round(sum(float(r["result"]["seconds"]) for r in results), 3),
@@ -84,6 +88,24 @@ def _mean(values: Values, method: str, size: int) -> dict[str, Any]:
         "high": _finite(interval.high),
         "n": len(_of(values, method, size)),
     }
+
+
+def _figures(results: Sequence[Mapping[str, Any]], method: str, size: int) -> dict[str, Any]:
+    """Means over the seeds of everything else that was measured, and the processor time."""
+    mine = [
+        r["result"]
+        for r in results
+        if (r["cell"]["method"], int(r["cell"]["size"])) == (method, size)
+    ]
+    further = [dict(one.get("figures", {})) for one in mine]
+    means = {
+        name: fmean(one[name] for one in further)
+        for name, value in further[0].items()
+        if not isinstance(value, str)
+    }
+    said = {name: value for name, value in further[0].items() if isinstance(value, str)}
+    cost = fmean(float(one.get("cpu_seconds", one["seconds"])) for one in mine)
+    return {"method": method, "size": size, "cpu_seconds": round(cost, 3)} | means | said
 
 
 def _effects(
@@ -165,6 +187,7 @@ def _headline(
     at: int | None,
     reading: Multiplier | None,
     first: Mapping[str, Any],
+    per_class: bool,
 ) -> str:
     mine = [effect for effect in effects if effect["method"] == carried]
     if not mine or carried is None:
@@ -178,7 +201,7 @@ def _headline(
         "undecided": "may or may not help (undecided)",
     }[effect["verdict"]]
     text = (
-        f"at {size:,} target samples, {_VERBS[carried]} {finding}: {effect['mean']:+.3g} "
+        f"at {size:,} target samples{' a class' if per_class else ''}, {_VERBS[carried]} {finding}: {effect['mean']:+.3g} "
         f"[{_bound(effect['low'])}, {_bound(effect['high'])}] {first['unit']} over from-scratch "
         "(positive is better)"
     )

@@ -14,16 +14,22 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from tilth.augment.chain import from_recipe
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
 from tilth.pretrain.evaluate import Evaluation, evaluate
-from tilth.pretrain.examples import Documents, Examples
+from tilth.pretrain.examples import Documents, Examples, Ragged
+from tilth.pretrain.facts import Facts
 from tilth.pretrain.loop import TrainResult, train
-from tilth.pretrain.models import Sizes, build_model
+from tilth.pretrain.models import build_model
 from tilth.pretrain.order import hashed
 from tilth.pretrain.prepare import Prepared, prepare
-from tilth.pretrain.settings import DataSettings, LoopSettings, ModelSettings, OptimizerSettings
-from tilth.pretrain.tasks import Task, build_task
+from tilth.pretrain.settings import (
+    DataSettings,
+    LoopSettings,
+    ModelSettings,
+    OptimizerSettings,
+    TaskName,
+)
+from tilth.pretrain.tasks import Task
 from tilth.pretrain.tokenize import Tokenizer
 from tilth.store.files import folder_lock
 
@@ -42,16 +48,19 @@ class Carried:
         weights: Its tensors by name; None for a model of which only the architecture is taken.
         tokenizer: Of text; every method reads the target through it, so that bits per byte
             compare.
-        classes: Of images.
-        mean, std: Normalisation of images.
+        facts: What its training data said: names of the outputs, normalisation of images.
     """
 
     model: ModelSettings
     weights: Mapping[str, Tensor] | None
     tokenizer: Tokenizer | None
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    facts: Facts
+
+    def read_as_trained(self, target: Facts) -> Facts:
+        """The target's facts, with the normalisation that the carried model was trained with."""
+        if not self.facts.mean:
+            return target
+        return target.model_copy(update={"mean": self.facts.mean, "std": self.facts.std})
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Learnt:
 
 def prepare_once(
     dataset: Path,
-    task: str,
+    task: TaskName,
     data: DataSettings,
     work: Path,
     *,
@@ -89,24 +98,39 @@ def prepare_once(
         return prepare(dataset, task, data, work, tokenizer=tokenizer, classes=classes)
 
 
-def choose(data: Documents | Examples, size: int | None, seed: int) -> Documents | Examples:
+def choose(
+    data: Documents | Examples, size: int | None, seed: int, *, per_class: bool = False
+) -> Documents | Examples:
     """`size` samples of a split, chosen by hash(seed, id), in their own order.
 
     Of one seed the smaller choice lies inside the larger.
 
+    Args:
+        data: To choose from.
+        size: How many; None: all.
+        seed: Another choice each.
+        per_class: `size` samples of every class.
+
     Raises:
         DataError: There are fewer.
     """
-    if size is None or size == len(data):
+    if size is None or (size == len(data) and not per_class):
         return data
-    if size > len(data):
+    ranks = np.argsort(hashed(data.ids, seed, _CHOICE), kind="stable").astype(np.int64)
+    groups, what = [ranks], "samples"
+    if per_class:
+        if isinstance(data, Documents) or isinstance(data.targets, Ragged):
+            raise UsageError("samples a class are asked for of data that has no classes")
+        labels = data.targets[ranks]
+        groups, what = [ranks[labels == c] for c in np.unique(labels)], "samples of a class"
+    fewest = min(len(group) for group in groups)
+    if size > fewest:
         raise DataError(
-            f"{size:,} samples are asked for and there are {len(data):,}",
+            f"{size:,} {what} are asked for and there are {fewest:,}",
             hint="ask for fewer (`sizes`, `size`, `test_size`), or collect more",
             code="too-few-samples",
         )
-    ranks = np.argsort(hashed(data.ids, seed, _CHOICE), kind="stable")
-    return data.select(np.sort(ranks[:size]).astype(np.int64))
+    return data.select(np.sort(np.concatenate([group[:size] for group in groups])))
 
 
 def rows_of(data: Documents | Examples, model: ModelSettings) -> Examples:
@@ -135,20 +159,20 @@ def split_of(prepared: Prepared, split: str, what: str) -> Documents | Examples:
     return data
 
 
-def start(carried: Carried, sizes: Sizes, classes: Sequence[str], seed: int) -> nn.Module:
+def start(carried: Carried, target: Facts, seed: int) -> nn.Module:
     """A model for the target: fresh, then the carried weights where there are any.
 
-    A head over other classes than the target's stays fresh, and is the same for every method of
+    A head over other outputs than the target's stays fresh, and is the same for every method of
     a seed.
 
     Raises:
-        DataError: The carried model reads images of another shape.
+        DataError: The carried model reads samples of another shape.
     """
-    model = build_model(carried.model, sizes, seed=seed)
+    model = build_model(carried.model, target.sizes, seed=seed)
     if carried.weights is None:
         return model
     own = model.state_dict()
-    new_head = tuple(classes) != carried.classes
+    new_head = target.classes != carried.facts.classes
     for name, tensor in own.items():
         given = carried.weights.get(name)
         if new_head and name.startswith("head."):
@@ -164,16 +188,20 @@ def start(carried: Carried, sizes: Sizes, classes: Sequence[str], seed: int) -> 
     return model
 
 
-def frozen_for_probe(model: ModelSettings) -> tuple[tuple[str, ...], str]:
-    """Prefixes of the parameters that a probe leaves alone, and what it is in words."""
-    if model.kind == "gpt":
-        frozen = ("tokens.", *(f"blocks.{i}." for i in range(model.layers - 1)))
+def frozen_for_probe(model: nn.Module, task: TaskName) -> tuple[tuple[str, ...], str]:
+    """Names of the parameters that a probe leaves alone, and what it is in words."""
+    if task == "text-generation":
+        # The output layer is the embedding: there is no head to train alone.
+        last = max(int(n.split(".")[1]) for n, _ in model.named_parameters() if "blocks." in n)
+        kept: tuple[str, ...] = (f"blocks.{last}.", "norm.")
         words = (
             "the pretrained weights, frozen but for the last of "
-            f"{model.layers} blocks and the final norm; embeddings and output stay as they are"
+            f"{last + 1} blocks and the final norm; embeddings and output stay as they are"
         )
-        return frozen, words
-    return ("body.",), "the pretrained weights, frozen but for the classes' linear layer"
+    else:
+        kept, words = ("head.",), "the pretrained weights, frozen but for the last linear layer"
+    names = [name for name, _ in model.named_parameters()]
+    return tuple(name for name in names if not name.startswith(kept)), words
 
 
 def learn(
@@ -187,6 +215,7 @@ def learn(
     seed: int,
     threads: int,
     frozen: Sequence[str] = (),
+    figures: bool = False,
 ) -> Learnt:
     """Train in place on some rows, and measure on the test rows, if any."""
     result = train(
@@ -194,26 +223,10 @@ def learn(
     )
     evaluation = None
     if test is not None:
-        evaluation = evaluate(model, task, test, batch_size=loop.evaluation_batch_size)
+        evaluation = evaluate(
+            model, task, test, batch_size=loop.evaluation_batch_size, figures=figures
+        )
     return Learnt(evaluation, result, len(data))
-
-
-def task_for(
-    name: str, mean: Sequence[float], std: Sequence[float], augment: Sequence[Mapping[str, Any]]
-) -> Task:
-    """The task, with the normalisation and transforms that images need.
-
-    What an image's transforms draw depends on (seed, epoch, id) alone, so arms of one seed that
-    share an image augment it alike.
-
-    Args:
-        name: Of the task.
-        mean, std: Of the pixels a channel.
-        augment: The recipe's on-the-fly transforms, each {op: settings}.
-    """
-    if name != "image-classification":
-        return build_task(name)
-    return build_task(name, mean=mean, std=std, augment=from_recipe(augment))
 
 
 def paired_loop(loop: LoopSettings) -> LoopSettings:
@@ -224,7 +237,7 @@ def paired_loop(loop: LoopSettings) -> LoopSettings:
     """
     changes: dict[str, Any] = {"max_seconds": None, "patience": 0}
     if loop.precision == "auto":
-        changes["precision"] = "fp32"
+        changes["precision"] = "fp32-fast"
     if loop.max_steps is None and loop.epochs is None and loop.max_tokens is None:
         changes["epochs"] = 10.0
     return loop.model_copy(update=changes)

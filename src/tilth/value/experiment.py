@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from tilth.augment.chain import from_recipe
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.evaluate import Evaluation
-from tilth.pretrain.examples import Documents, Examples
+from tilth.pretrain.examples import Documents, Examples, Ragged
+from tilth.pretrain.facts import Facts
 from tilth.pretrain.models import build_model
 from tilth.pretrain.prepare import Prepared
+from tilth.pretrain.settings import TaskName
+from tilth.pretrain.tasks import Task, build_task
 from tilth.transfer.target import (
     Carried,
     choose,
@@ -27,7 +31,6 @@ from tilth.transfer.target import (
     rows_of,
     split_of,
     start,
-    task_for,
 )
 from tilth.value.clusters import by_cluster
 from tilth.value.gate import leaking_ids
@@ -71,21 +74,29 @@ def run_arm(
     data = _read(name, share, seed, inputs, settings, experiment, context)
     skips_pretraining = name != CONTROL and settings.arms[name].without == PRETRAIN
     augment = _augment(name, settings)
-    tokenizer, classes = data.control.tokenizer, data.control.classes
-    mean, std = data.control.mean, data.control.std
+    tokenizer, facts = data.control.tokenizer, data.control.facts
     loop = paired_loop(experiment.loop)
     if share < 1 and settings.curve_of == "steps" and loop.max_steps is not None:
         loop = loop.model_copy(update={"max_steps": max(round(loop.max_steps * share), 1)})
 
-    task = task_for(experiment.task, mean, std, augment)
+    def task_of(name: TaskName, said: Facts) -> Task:
+        # What a transform draws depends on (seed, epoch, id): arms of one seed draw alike.
+        return build_task(
+            name,
+            said,
+            experiment.objective,
+            augment=from_recipe(augment),
+            tokenizer=tokenizer,
+        )
+
     rows = rows_of(data.training, experiment.model)
-    model = build_model(experiment.model, data.control.sizes, seed=seed)
+    model = build_model(experiment.model, facts.sizes, seed=seed)
     notes: list[str] = []
     steps, epochs, evaluation = 0, 0.0, None
     if not skips_pretraining:
         learnt = learn(
             model,
-            task,
+            task_of(experiment.task, facts),
             rows,
             rows_of(data.held_out, experiment.model) if data.target is None else None,
             experiment.optimizer,
@@ -97,10 +108,11 @@ def run_arm(
         notes += learnt.result.notes
     if data.target is not None and data.tuning is not None and experiment.target is not None:
         weights = None if skips_pretraining else model.state_dict()
-        carried = Carried(experiment.model, weights, tokenizer, classes, mean, std)
+        carried = Carried(experiment.model, weights, tokenizer, facts)
+        said = carried.read_as_trained(data.target.facts)
         learnt = learn(
-            start(carried, data.target.sizes, data.target.classes, seed),
-            task,
+            start(carried, said, seed),
+            task_of(experiment.target.task or experiment.task, said),
             rows_of(choose(data.tuning, experiment.target.size, seed), experiment.model),
             rows_of(data.held_out, experiment.model),
             experiment.target.optimizer,
@@ -152,7 +164,7 @@ def _read(
             experiment.data,
             context.work,
             tokenizer=control.tokenizer,
-            classes=control.classes or None,
+            classes=control.facts.classes or None,
         )
 
     arm = of_arm(arm_path)
@@ -160,7 +172,7 @@ def _read(
     if experiment.target is not None:
         target = prepare_once(
             control_path,
-            experiment.task,
+            experiment.target.task or experiment.task,
             experiment.target.data,
             context.work,
             tokenizer=control.tokenizer,
@@ -268,6 +280,9 @@ def _measured(evaluation: Evaluation, settings: Settings, path: Path) -> dict[st
 def _digest(rows: Examples) -> str:
     """A digest of everything that training reads."""
     digest = hashlib.sha256()
-    for array in (rows.inputs, rows.targets, rows.ids, rows.weights):
+    arrays: list[Any] = [rows.ids, rows.weights]
+    for part in (rows.inputs, rows.targets):
+        arrays += [part.values, part.starts] if isinstance(part, Ragged) else [part]
+    for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:32]

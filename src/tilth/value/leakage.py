@@ -107,9 +107,12 @@ def text_leaks(
 
 
 def row_leaks(
-    held_out: npt.NDArray[Any], held_out_ids: Hashes, training: npt.NDArray[Any], ids: Hashes
+    held_out: Iterable[npt.NDArray[Any]],
+    held_out_ids: Hashes,
+    training: Iterable[npt.NDArray[Any]],
+    ids: Hashes,
 ) -> list[Leak]:
-    """Rows of `training` [n, ...] that equal a row of `held_out` [m, ...], byte for byte."""
+    """Rows of `training` that equal a row of `held_out`, byte for byte."""
     known = {row.tobytes(): int(name) for row, name in zip(held_out, held_out_ids, strict=True)}
     return [
         Leak(f"{int(name):016x}", f"{known[key]:016x}", 1.0)

@@ -12,8 +12,10 @@ from tilth.pretrain.settings import (
     DataSettings,
     LoopSettings,
     ModelSettings,
+    ObjectiveSettings,
     OptimizerSettings,
     TaskName,
+    require_fit,
 )
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings
@@ -79,6 +81,9 @@ class Change(BaseSettings):
 class TargetSettings(BaseSettings):
     """The user's own task, to which each arm's model is carried over before it is measured."""
 
+    task: TaskName | None = Field(
+        default=None, description="what the target is; empty: the arms' own task"
+    )
     data: DataSettings = Field(default=DataSettings(), description="the target's samples")
     size: int | None = Field(
         default=None,
@@ -186,6 +191,7 @@ class Experiment:
     task: TaskName
     model: ModelSettings
     data: DataSettings
+    objective: ObjectiveSettings
     optimizer: OptimizerSettings
     loop: LoopSettings
     target: TargetSettings | None
@@ -216,14 +222,18 @@ def resolve(settings: Settings) -> Experiment:
         limits = {"max_steps": steps, "epochs": None}
     limits |= {"max_tokens": None, "max_seconds": None, "patience": 0}
     # `auto` times a few steps to decide: two cells might decide differently.
-    limits["precision"] = "fp32" if loop.precision == "auto" else loop.precision
+    limits["precision"] = "fp32-fast" if loop.precision == "auto" else loop.precision
     task = settings.task or before.task
     model = settings.model or before.model
-    if (task == "text-generation") != (model.kind == "gpt"):
-        raise UsageError(f"task {task} cannot be learnt by model.kind {model.kind}", where="value")
     target = settings.target or _target_of(settings.transfer)
     if target == "none":
         target = None
+    try:
+        require_fit(task, model)
+        if target is not None:
+            require_fit(target.task or task, model)
+    except ValueError as error:
+        raise UsageError(str(error), where="value") from None
     if target is None and any(arm.without == PRETRAIN for arm in settings.arms.values()):
         raise UsageError(
             "an arm `without: pretrain` needs a target to be trained on instead",
@@ -234,6 +244,7 @@ def resolve(settings: Settings) -> Experiment:
         task,
         model,
         settings.data or before.data,
+        before.objective,
         settings.optimizer or before.optimizer,
         loop.model_copy(update=limits),
         target,
@@ -245,6 +256,7 @@ def _target_of(transfer: TransferSettings | None) -> TargetSettings | None:
         return None
     optimizer, loop = transfer.recipe_of("finetune")
     return TargetSettings(
+        task=transfer.task,
         data=transfer.data,
         size=transfer.sizes[-1],
         test_size=transfer.test_size,

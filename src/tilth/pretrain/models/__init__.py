@@ -8,11 +8,9 @@ dropout the dropout that all of them use
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from tilth.errors import missing_extra
-from tilth.pretrain.settings import GPTSettings, MLPSettings, ModelSettings
-from tilth.settings import BaseSettings
+from tilth.pretrain.facts import Sizes
+from tilth.pretrain.model_settings import GPTSettings, MLPSettings, ModelSettings
 
 try:
     import torch
@@ -23,14 +21,6 @@ except ImportError:
 from tilth.pretrain.models.cnn import CNN
 from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.models.mlp import MLP
-
-
-class Sizes(BaseSettings):
-    """What the data demands of a model: sizes of its first and last layer."""
-
-    vocabulary: int = Field(default=0, ge=0, description="text: number of tokens")
-    image: tuple[int, int, int] = Field(default=(0, 0, 0), description="channels, height, width")
-    classes: int = Field(default=0, ge=0, description="classification: number of classes")
 
 
 def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Module:

@@ -1,0 +1,264 @@
+"""Read line-aligned parallel text: line n of one file is the translation of line n of the other.
+
+That is how translation corpora are handed around. Nothing but the line number ties the two sides
+together, so files of different length are refused before the first row: from the missing line on,
+every pair would be wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from tilth.collect import fetch, files, records
+from tilth.context import Context
+from tilth.errors import DataError
+from tilth.settings import BaseSettings
+
+_CHUNK = 1 << 20
+
+
+class TextFile(BaseSettings):
+    """One side of a pair of files: a path, or an address and what it should give."""
+
+    path: str | None = Field(None, description="the file, relative to the working directory")
+    url: str | None = Field(None, description="address to fetch the file from, instead of `path`")
+    sha256: str | None = Field(
+        None, description="SHA-256 of the file at `url`, in hex", pattern="^[0-9a-f]{64}$"
+    )
+    size: int | None = Field(None, description="bytes of the file at `url`", ge=0)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> TextFile:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("either `path` or `url`")
+        if self.url is None and (self.sha256 is not None or self.size is not None):
+            raise ValueError("`sha256` and `size` belong to `url`")
+        return self
+
+    @property
+    def place(self) -> str:
+        """How the user named the file."""
+        return self.path or self.url or ""
+
+
+class FilePair(BaseSettings):
+    """Two files of equally many lines."""
+
+    split: Literal["train", "validation", "test"] | None = Field(
+        None, description="split of all pairs in the files; empty: none was made"
+    )
+    source: TextFile = Field(description="file that is translated from; becomes `text`")
+    target: TextFile = Field(description="file that is translated to; becomes `target`")
+    lines: tuple[int, int] | None = Field(
+        None, description="first and last line to read, counted from 1; empty: all"
+    )
+
+    @model_validator(mode="after")
+    def _some_lines(self) -> FilePair:
+        if self.lines is not None and not 1 <= self.lines[0] <= self.lines[1]:
+            raise ValueError("`lines` are the first and the last one, counted from 1")
+        return self
+
+
+class Settings(BaseSettings):
+    """Read line-aligned parallel text: two files a split, plain or gzip, one sentence a line.
+
+    A pair with an empty side, a side that is too long or one that is not UTF-8 is quarantined with
+    its file and line. White space around a line is not part of the sentence.
+    """
+
+    files: tuple[FilePair, ...] = Field(min_length=1, description="pairs of files")
+    mirror: str | None = Field(
+        None, description="folder to look in before fetching; default: $TILTH_MIRROR"
+    )
+    serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="hosts allowed although their address is private"
+    )
+    max_record_bytes: int = Field(
+        1 << 16, description="bytes that one line may have; a longer one is quarantined", ge=64
+    )
+    license: str | None = Field(None, description="licence of the rows")
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names, sizes and times of local files; address and digest of the others.
+
+    Raises:
+        MissingError: a local file is not there.
+    """
+    lines = []
+    for pair in settings.files:
+        for side in (pair.source, pair.target):
+            if side.path is not None:
+                lines.append(files.fingerprint_paths([_local(side.path)]))
+            else:
+                lines.append(f"{side.url} {side.sha256 or ''} {side.size or ''}".strip())
+    return "\n".join(lines)
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """The pairs as rows, file after file; a limit is shared out among the files.
+
+    Raises:
+        MissingError: a file is not there, and cannot be had.
+        DataError: two files differ in length, there is no line at all, a gzip stream is damaged,
+            or a file changed meanwhile.
+    """
+    before = fingerprint(settings)
+    opened = [_open(pair, number, settings, context) for number, pair in enumerate(settings.files)]
+    total = sum(len(pair.lines) for pair in opened)
+    if total == 0:
+        raise files.empty_source(settings.files[0].source.place)
+    batcher = records.Batcher(
+        source, ("text", "target", "split"), {"license": settings.license}, context.limit
+    )
+    for pair in opened:
+        count = len(pair.lines)
+        if context.limit is not None:
+            count = min(count, -(-context.limit * count // total))
+        yield from _read_pair(pair, pair.lines[:count], settings.max_record_bytes, batcher)
+        context.progress(batcher.num_rows, total, "pairs")
+    yield from batcher.flush()
+    if fingerprint(settings) != before:
+        raise DataError(
+            "the source changed while it was read",
+            where=settings.files[0].source.place,
+            hint="wait until nothing writes there, then run again",
+            code="source-changed",
+        )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Two files of equal length.
+
+    Attributes:
+        lines: Numbers of the lines to read, the first line of a file being 1.
+    """
+
+    source: files.SourceFile
+    target: files.SourceFile
+    lines: range
+    split: str | None
+
+
+def _local(path: str) -> files.SourceFile:
+    return files.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
+
+
+def _open(pair: FilePair, number: int, settings: Settings, context: Context) -> _Opened:
+    """Find both files and compare their lengths."""
+    sides = []
+    for name, side in (("source", pair.source), ("target", pair.target)):
+        # Two files may have one name at different addresses.
+        folder = context.work / "download" / f"{number}-{name}"
+        sides.append(_find(side, folder, settings, context))
+    source, target = sides
+    lengths = [_count_lines(file) for file in sides]
+    if lengths[0] != lengths[1]:
+        raise DataError(
+            f"{lengths[0]:,} lines on one side but {lengths[1]:,} on the other: "
+            "which is the translation of which cannot be told",
+            where=f"{source.uri}, {target.uri}",
+            hint="both files must come from the same release; fetch or cut them again",
+            code="unequal-length",
+        )
+    first, last = pair.lines or (1, lengths[0])
+    if last > lengths[0]:
+        raise DataError(
+            f"line {last:,} is asked for, but there are {lengths[0]:,}",
+            where=source.uri,
+            hint="correct `lines`",
+        )
+    return _Opened(source, target, range(first, last + 1), pair.split)
+
+
+def _find(side: TextFile, folder: Path, settings: Settings, context: Context) -> files.SourceFile:
+    if side.url is None:
+        assert side.path is not None
+        return _local(side.path)
+    name = os.path.basename(urlsplit(side.url).path) or "download"
+    path = fetch.download(
+        side.url,
+        sha256=side.sha256,
+        size=side.size,
+        mirror=Path(settings.mirror) if settings.mirror else None,
+        allow_hosts=settings.allow_hosts,
+        serve=settings.serve,
+        dest=folder / name,
+        progress=context.progress,
+    )
+    return files.SourceFile(path, name, side.url)
+
+
+def _count_lines(file: files.SourceFile) -> int:
+    """Lines of a file, in bounded memory; a last one without a line break counts."""
+    count, last = 0, b"\n"
+    with files.open_bytes(file) as stream:
+        while block := stream.read(_CHUNK):
+            count += block.count(b"\n")
+            last = block[-1:]
+    return count + (last != b"\n")
+
+
+def _read_pair(
+    pair: _Opened, numbers: range, max_bytes: int, batcher: records.Batcher
+) -> Iterator[pa.RecordBatch]:
+    with (
+        _lines(pair.source, numbers, max_bytes) as sources,
+        _lines(pair.target, numbers, max_bytes) as targets,
+    ):
+        for number, source, target in zip(numbers, sources, targets, strict=False):
+            place = f"{pair.source.uri}:{number}"
+            try:
+                text = _sentence(*source, "source", max_bytes)
+                translation = _sentence(*target, "target", max_bytes)
+            except records.RecordError as error:
+                yield from batcher.add_error(str(error), place)
+                continue
+            row = {
+                # The batcher's digest covers `text` only; a pair is both its sides.
+                "id": f"{pair.source.name}:{number}:{translation}",
+                "text": text,
+                "target": translation,
+                "split": pair.split,
+            }
+            yield from batcher.add(row, place, source[1] + target[1])
+
+
+@contextmanager
+def _lines(
+    file: files.SourceFile, numbers: range, max_bytes: int
+) -> Iterator[Iterator[tuple[bytes, int]]]:
+    """Some lines of a file, each cut at `max_bytes`, with its full length."""
+    with files.open_bytes(file) as stream:
+        lines = files.read_lines(stream, max_bytes)
+        yield islice(lines, numbers.start - 1, numbers.stop - 1)
+
+
+def _sentence(line: bytes, num_bytes: int, side: str, max_bytes: int) -> str:
+    """One side of a pair.
+
+    Raises:
+        RecordError: it is empty, too long, or not UTF-8.
+    """
+    if num_bytes > max_bytes:
+        raise records.RecordError(f"{side} line: {files.too_long(num_bytes, max_bytes)}")
+    try:
+        text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
+    except UnicodeDecodeError as error:
+        raise records.RecordError(f"{side} line: {records.describe_unicode(error)}") from None
+    if not text:
+        raise records.RecordError(f"the {side} line is empty")
+    return text

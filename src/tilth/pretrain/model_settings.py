@@ -1,0 +1,102 @@
+"""The settings of each kind of model. Loads no torch: recipes are checked without it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tilth.settings import BaseSettings
+
+
+class GPTSettings(BaseSettings):
+    """A decoder-only Transformer over text tokens."""
+
+    kind: Literal["gpt"] = "gpt"
+    layers: int = Field(default=4, ge=1, description="Transformer blocks")
+    width: int = Field(
+        default=128, ge=8, description="size of a token's vector; a multiple of `heads`"
+    )
+    heads: int = Field(default=4, ge=1, description="attention heads a block")
+    context: int = Field(default=128, ge=2, description="tokens that the model sees at once")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of activations dropped in training"
+    )
+    positions: Literal["rotary", "learned"] = Field(
+        default="rotary",
+        description="how a token's place is told: rotary turns queries and keys by it; learned "
+        "adds a vector of its own, as GPT-2 does",
+    )
+    bias: bool = Field(
+        default=False, description="whether linear layers and norms have biases, as GPT-2's do"
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> GPTSettings:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads ({self.heads})")
+        if self.positions == "rotary" and self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} must be a multiple of twice heads ({self.heads}): "
+                "rotary positions turn pairs of numbers within a head"
+            )
+        return self
+
+
+class MLPSettings(BaseSettings):
+    """A multi-layer perceptron over the pixels of an image."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[int, ...] = Field(default=(128,), description="units of each hidden layer")
+    dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="share of activations dropped in training"
+    )
+
+
+class CNNSettings(BaseSettings):
+    """A convolutional network: 3x3 convolutions and 2x2 max pooling, then one hidden layer."""
+
+    kind: Literal["cnn"] = "cnn"
+    channels: tuple[int, ...] = Field(
+        default=(16, 32), min_length=1, description="channels after each convolution"
+    )
+    hidden: int = Field(
+        default=64, ge=1, description="units of the hidden layer before the classes"
+    )
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of activations dropped in training"
+    )
+
+
+class Seq2SeqSettings(BaseSettings):
+    """An encoder-decoder Transformer: reads a text of tokens, writes another."""
+
+    kind: Literal["seq2seq"] = "seq2seq"
+    encoder_layers: int = Field(default=3, ge=1, description="Transformer blocks that read")
+    decoder_layers: int = Field(default=3, ge=1, description="Transformer blocks that write")
+    width: int = Field(
+        default=256, ge=8, description="size of a token's vector; a multiple of twice `heads`"
+    )
+    heads: int = Field(default=4, ge=1, description="attention heads a block")
+    hidden: int = Field(default=512, ge=1, description="units of a block's hidden layer")
+    dropout: float = Field(
+        default=0.3, ge=0, lt=1, description="share of activations dropped in training"
+    )
+    attention_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="share of attention dropped in training"
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Seq2SeqSettings:
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} must be a multiple of twice heads ({self.heads}): "
+                "rotary positions turn pairs of numbers within a head"
+            )
+        return self
+
+
+ModelSettings = Annotated[
+    GPTSettings | MLPSettings | CNNSettings | Seq2SeqSettings,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,34 @@
+"""How a trained model answers: every setting of generation and prediction. Loads no torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tilth.settings import BaseSettings
+
+
+class PredictSettings(BaseSettings):
+    """How new samples are answered by a trained model."""
+
+    max_tokens: int = Field(default=200, ge=1, description="tokens generated at most")
+    temperature: float = Field(
+        default=0.8,
+        ge=0,
+        description="divides the logits before drawing; 0: the likeliest",
+    )
+    top_k: int = Field(default=0, ge=0, description="draw among so many tokens; 0: all")
+    top_p: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="draw among the likeliest tokens that together have this probability",
+    )
+    repetition_penalty: float = Field(
+        default=1.0, ge=1, description="tokens that stand there already become so much less likely"
+    )
+    beam: int = Field(default=5, ge=1, description="translation: hypotheses kept; 1: greedy")
+    length_penalty: float = Field(
+        default=1.0, ge=0, description="translation: exponent of the length scores are divided by"
+    )
+    seed: int = Field(default=0, ge=0, description="fixes what is drawn")
+    batch_size: int = Field(default=32, ge=1, description="samples answered at once")

@@ -1,0 +1,110 @@
+"""What comes next in a text."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tilth.errors import DataError
+from tilth.pretrain.examples import Examples, Packing
+from tilth.pretrain.order import Ids, Index
+from tilth.pretrain.settings import TaskName
+from tilth.pretrain.tasks.base import IGNORED, Batch, Measured, require_some
+from tilth.pretrain.tokenize import Tokenizer
+
+
+class TextGeneration:
+    """Predict each next token. Measured: bits per byte, which no tokenizer can flatter.
+
+    Args:
+        tokenizer: Of the text; only `predict` needs it.
+    """
+
+    name: TaskName = "text-generation"
+    metric, unit, scale, lower_is_better = "bits_per_byte", "bits/byte", 1.0, True
+
+    def __init__(self, tokenizer: Tokenizer | None) -> None:
+        self.tokenizer = tokenizer
+
+    def check(self, model: nn.Module, examples: Examples) -> None:
+        require_some(examples)
+        vocabulary = int(getattr(model.get_submodule("tokens"), "num_embeddings", 0))
+        largest = int(examples.rows.max())
+        if largest >= vocabulary:
+            raise DataError(
+                f"token {largest} is not among the model's {vocabulary}",
+                hint="the data was tokenized for another model; use that model's tokenizer",
+                code="label-out-of-range",
+            )
+        context = int(getattr(model, "context", 0))
+        if examples.rows.shape[1] - 1 > context:
+            raise DataError(
+                f"windows of {examples.rows.shape[1] - 1} tokens exceed the model's context "
+                f"of {context}",
+                hint="pack the documents to the model's context",
+            )
+
+    def collate(
+        self,
+        examples: Examples,
+        index: Index,
+        epochs: Index | None = None,  # noqa: ARG002
+        seed: int = 0,  # noqa: ARG002
+    ) -> Batch:
+        windows = torch.from_numpy(examples.rows[index].astype(np.int64))
+        counts = examples.labels[index]
+        inputs, targets = windows[:, :-1], windows[:, 1:]
+        if int(counts.min(initial=inputs.shape[1])) < inputs.shape[1]:
+            padding = torch.arange(inputs.shape[1]) >= torch.from_numpy(counts)[:, None]
+            targets = targets.masked_fill(padding, IGNORED)
+        return Batch((inputs,), targets, counts)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        logits = model(*batch.inputs).float()
+        return F.cross_entropy(
+            logits.flatten(0, 1),
+            batch.targets.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
+
+    def lengths(self, examples: Examples) -> Index | None:  # noqa: ARG002
+        return None
+
+    def units(self, examples: Examples) -> tuple[Ids, Measured]:
+        packing = _packing(examples)
+        n = len(packing.ids)
+        measured = Measured(
+            np.zeros(n), np.zeros(n, np.int64), np.zeros(n), packing.bytes.astype(np.float64)
+        )
+        return packing.ids, measured
+
+    def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
+        batch = self.collate(examples, index)
+        logits = model(*batch.inputs).float()
+        losses = F.cross_entropy(
+            logits.transpose(1, 2), batch.targets, ignore_index=IGNORED, reduction="none"
+        ).double()
+        # A token belongs to the document whose end token came last before it.
+        packing = _packing(examples)
+        begun = (batch.inputs[0] == packing.end).long().cumsum(1).numpy()
+        begun -= begun[:, :1]
+        owners = packing.first[index][:, None] + begun
+        valid = (batch.targets != IGNORED).numpy()
+        nats = losses.numpy()[valid]
+        np.add.at(total.losses, owners[valid], nats)
+        np.add.at(total.counts, owners[valid], 1)
+        np.add.at(total.numerators, owners[valid], nats / math.log(2))
+
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:  # noqa: ARG002
+        return {}
+
+
+def _packing(examples: Examples) -> Packing:
+    if examples.packing is None:
+        raise DataError("text is measured a document; pack it with `Documents.pack`")
+    return examples.packing
