@@ -118,12 +118,15 @@ class Run:
         return trace_sample(self.view, sample)
 
     def write_report(self) -> Path:
-        """Write report.html, report.json and card.md anew; returns the page's path.
+        """Write report.html, report.json and both cards anew; returns the path of the page.
 
         Raises:
             StorageError: The folder cannot be written.
         """
-        return write_report(report_document(self.view), report_folder(self.view))
+        document = report_document(self.view)
+        model = document["model"] if self.view.entry is None else None
+        beside = self.folder / model["folder"] if model else None
+        return write_report(document, report_folder(self.view), beside)
 
 
 def report_folder(view: RunView) -> Path:

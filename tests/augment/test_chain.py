@@ -58,11 +58,12 @@ def test_leaving_one_out_leaves_the_draws_of_the_others() -> None:
 
 def test_as_a_recipe_lists_them() -> None:
     images, key = make(30), keys(30)
-    run = chain.from_recipe([{"shift": {"max_x": 1}}, {"flip": {}}])
+    run = chain.from_recipe([{"shift": {"max_x": 1}}, {"flip": {}}], "images")
     assert run is not None
     same = chain.build([("shift", {"max_x": 1}), ("flip", {})])
     assert (run(images, key) == same(images, key)).all()
-    assert chain.from_recipe([]) is None
+    assert chain.from_recipe([], "images") is None
+    assert chain.from_recipe([{"flip": {}}], "tokens") is None
 
 
 def test_none_is_no_change_and_an_unknown_name_is_said() -> None:

@@ -22,6 +22,10 @@ VERBS = [
     "diff",
     "report",
     "export",
+    "generate",
+    "translate",
+    "transcribe",
+    "classify",
     "demo-site",
 ]
 QUESTIONS = [

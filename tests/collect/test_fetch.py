@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,25 @@ def test_an_unwritable_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StorageError):
         _download("http://127.0.0.1:1/x", tmp_path / "file" / "x")
+
+
+def test_a_packed_file_in_the_mirror_is_unpacked(tmp_path: Path) -> None:
+    content = b"1,one\n" * 1000
+    folder = tmp_path / "mirror" / "some-set"
+    folder.mkdir(parents=True)
+    (folder / "rows.csv.gz").write_bytes(gzip.compress(b"other"))
+    (tmp_path / "mirror" / "rows.csv.gz").write_bytes(b"not gzip at all")
+    wanted: dict[str, Any] = {
+        "dest": tmp_path / "work" / "rows.csv",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content),
+        "mirror": tmp_path / "mirror",
+    }
+    url = "http://nowhere.invalid/rows.csv"
+    with pytest.raises(MissingError, match="could not be had"):
+        download(url, **wanted, retry_s=0.0)
+    (folder / "rows.csv.gz").write_bytes(gzip.compress(content))
+    found = download(url, **wanted)
+    assert found == wanted["dest"]
+    assert found.read_bytes() == content
+    assert [path.name for path in found.parent.iterdir()] == ["rows.csv"]

@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional as F
 
 from tests.pretrain.samples import IMAGE, IMAGE_FACTS, TEXT, documents, images, tiny_gpt, tiny_mlp
-from tilth.augment.chain import from_recipe
 from tilth.errors import DataError, UsageError
 from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.settings import ObjectiveSettings
@@ -68,7 +67,7 @@ def test_augmentation_depends_on_seed_epoch_and_id_only() -> None:
         "image-classification",
         IMAGE_FACTS,
         ObjectiveSettings(),
-        augment=from_recipe([{"shift": {"max_x": 1}}, {"noise": {}}]),
+        augment=[{"shift": {"max_x": 1}}, {"noise": {}}],
     )
     data = images(12)
     index, epochs = np.arange(12), np.zeros(12, np.int64)

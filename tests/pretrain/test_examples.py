@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.pretrain.samples import documents, images
 from tilth.pretrain import examples as module
-from tilth.pretrain.examples import END, Documents, Examples, id_numbers
+from tilth.pretrain.examples import END, Documents, Examples, Ragged, id_numbers
 
 
 def targets_of(rows: Examples) -> list[int]:
@@ -114,3 +114,21 @@ def test_a_large_pack_lies_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_id_numbers_are_the_first_16_digits() -> None:
     assert id_numbers(["00000000000000ff" + "a" * 16]).tolist() == [255]
+
+
+rows_of_tokens = st.lists(st.lists(st.integers(1, 60_000), max_size=9), min_size=1, max_size=12)
+
+
+@given(rows_of_tokens, st.data())
+def test_ragged_rows_are_lists(rows: list[list[int]], data: st.DataObject) -> None:
+    ragged = Ragged.of([np.array(row, np.uint16) for row in rows], np.uint16)
+    assert [row.tolist() for row in ragged] == rows
+    assert ragged.lengths.tolist() == [len(row) for row in rows]
+    chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=9))
+    index = np.array(chosen, np.int64)
+    assert [row.tolist() for row in ragged.select(index)] == [rows[i] for i in chosen]
+    padded, lengths = ragged.padded(index, fill=7, limit=5)
+    cut = [rows[i][:5] for i in chosen]
+    assert lengths.tolist() == [len(row) for row in cut]
+    longest = max(len(row) for row in cut)
+    assert padded.tolist() == [row + [7] * (longest - len(row)) for row in cut]

@@ -90,3 +90,17 @@ def test_no_samples_is_an_error_and_writes_no_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no sample is left"):
         run(tmp_path / "1", dataset, {**TEXT, "data": {"sources": ["nobody"]}})
     assert not list((tmp_path / "1" / "out").iterdir())
+
+
+def test_cross_validation_leaves_each_value_out_once(tmp_path: Path) -> None:
+    rows = [{**row, "subject": "abc"[(i // 3) % 3]} for i, row in enumerate(image_rows(90))]
+    dataset = write_dataset(tmp_path / "data", rows)
+    result = run(tmp_path / "1", dataset, {**IMAGE, "cross_validate": "subject"})
+    assert [one["fold"] for one in result["folds"]] == ["a", "b", "c"]
+    accuracies = [one["test"]["accuracy"] for one in result["folds"]]
+    assert result["mean"]["accuracy"] == pytest.approx(sum(accuracies) / 3)
+    assert result["samples"]["test"] == 30
+    assert (tmp_path / "1" / "out" / "without-c" / "model.safetensors").is_file()
+    one = write_dataset(tmp_path / "one", [{**row, "source": "a"} for row in rows])
+    with pytest.raises(DataError, match="two values of `source`"):
+        run(tmp_path / "2", one, {**IMAGE, "cross_validate": "source"})

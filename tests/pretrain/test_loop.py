@@ -32,6 +32,7 @@ from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Sizes
 from tilth.pretrain.loop import TrainResult, train
 from tilth.pretrain.models import build_model
+from tilth.pretrain.order import Index, Order
 from tilth.pretrain.settings import (
     CNNSettings,
     GPTSettings,
@@ -40,6 +41,7 @@ from tilth.pretrain.settings import (
     ObjectiveSettings,
     OptimizerSettings,
 )
+from tilth.pretrain.stopping import plan_steps
 from tilth.pretrain.tasks.base import Batch
 from tilth.pretrain.tasks.images import ImageClassification
 
@@ -91,6 +93,36 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was() -> None:
     assert torch.equal(torch.random.get_rng_state(), generator)
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_ragged_rows_are_batched_by_length_from_any_position() -> None:
+    """A pure function of (seed, position): started anywhere, the rest is the same."""
+
+    class Uneven(ImageClassification):
+        def lengths(self, examples: Examples) -> Index:
+            return (examples.ids % np.uint64(37)).astype(np.int64)
+
+    data, task = images(700), Uneven(IMAGE_FACTS, ObjectiveSettings())
+    settings = LoopSettings(epochs=2.2, batch_size=8)
+    order = Order(data.ids, data.weights, 5)
+    plan = plan_steps(settings, OptimizerSettings(), order, data)
+
+    def rows_from(position: int) -> list[list[int]]:
+        batches = module._batches(task, data, order, plan, settings, position, 5)
+        return [rows.tolist() for rows, _ in batches]
+
+    whole = rows_from(0)
+    assert sum(len(rows) for rows in whole) == 1_540
+    position = 0
+    for number, rows in enumerate(whole):
+        if number % 17 == 0 or len(rows) < 8:
+            assert rows_from(position) == whole[number:]
+        position += len(rows)
+    lengths = task.lengths(data)
+    spread = np.mean([np.ptp(lengths[rows]) for rows in whole])
+    assert spread < 0.2 * np.ptp(lengths)
+    first_epoch = np.concatenate(whole[: 512 // 8])
+    assert len(set(first_epoch.tolist())) == 512
 
 
 def test_micro_batches_give_the_same_gradient() -> None:

@@ -14,7 +14,7 @@ from tests.pretrain.samples import image_rows, text_rows, write_dataset
 from tilth.errors import DataError
 from tilth.pretrain.examples import Documents, Examples, id_numbers
 from tilth.pretrain.prepare import Prepared, prepare
-from tilth.pretrain.settings import DataSettings, TaskName, GPTSettings, MLPSettings
+from tilth.pretrain.settings import DataSettings, GPTSettings, MLPSettings, TaskName
 from tilth.pretrain.tokenize import decode, train_tokenizer
 
 TEXT: TaskName = "text-generation"

@@ -31,7 +31,6 @@ def test_a_model_is_chosen_by_its_kind() -> None:
     [
         ({"task": "image-classification"}, "needs model.kind mlp or cnn or resnet"),
         ({"model": {"kind": "mlp"}}, "needs model.kind gpt"),
-        ({"augment": [{"shift": {}}]}, "takes no on-the-fly transforms"),
         ({"model": {"kind": "gpt", "width": 30}}, "multiple of twice heads"),
         ({"loop": {"epochs": 1, "batch_size": 10, "accumulate": 3}}, "must divide batch_size"),
         ({"loop": {}}, "nothing ends this run"),

@@ -104,3 +104,15 @@ def test_an_unknown_recipe_names_the_closest_starter() -> None:
 @pytest.mark.parametrize("name", sorted(starters()))
 def test_every_starter_is_sound(name: str) -> None:
     assert load_recipe(name).name == name
+
+
+def test_a_transform_that_nothing_takes_is_refused() -> None:
+    text = (
+        GOOD
+        + """\
+augment:
+  - flip
+pretrain: {task: text-generation, loop: {max_steps: 1}}
+"""
+    )
+    assert "changes images, and no training stage takes those" in _problems(text)[0]

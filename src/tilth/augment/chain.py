@@ -1,27 +1,27 @@
-"""Transforms in a row, as a recipe lists them."""
+"""Transforms in a row, as a recipe lists them.
+
+What a transform acts on is its kind: `images`, float32 [n, channels, height, width]; `tokens`, rows
+of tokens; `audio`, waveforms; `features`, log-mel spectra. A task takes the kinds it can use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from tilth.augment import crop, erase, flip, noise, shift
+from tilth.augment import crop, erase, flip, noise, shift, text_drop, text_mask, text_swap
 from tilth.augment.keys import Keys, fold
 from tilth.errors import UsageError
 from tilth.settings import BaseSettings
 
-Images = npt.NDArray[np.float32]
-Transform = Callable[[Images, Keys], Images]
+Transform = Callable[[Any, Keys], Any]
 
+_KINDS: Mapping[str, Mapping[str, Any]] = {
+    "images": {"shift": shift, "erase": erase, "flip": flip, "crop": crop, "noise": noise},
+    "tokens": {"text_mask": text_mask, "text_drop": text_drop, "text_swap": text_swap},
+}
 _MODULES: Mapping[str, Any] = {
-    "shift": shift,
-    "erase": erase,
-    "flip": flip,
-    "crop": crop,
-    "noise": noise,
+    name: module for modules in _KINDS.values() for name, module in modules.items()
 }
 
 
@@ -32,7 +32,7 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
         steps: Name and settings of each, in order.
 
     Returns:
-        From images float32 [n, channels, height, width] and keys uint64 [n] to images. A transform
+        From a batch of the kind and keys uint64 [n] to such a batch. A transform
         that stands there twice draws twice. Leaving one out leaves the others' draws as they are,
         so that training with and without it differ in nothing else.
 
@@ -53,14 +53,27 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
         )
         ready.append((module, sum(module is other for other, _, _ in ready), settings))
 
-    def run(images: Images, keys: Keys) -> Images:
+    def run(batch: Any, keys: Keys) -> Any:
         for module, occurrence, settings in ready:
-            images = module.transform(images, fold(keys, occurrence), settings)
-        return images
+            batch = module.transform(batch, fold(keys, occurrence), settings)
+        return batch
 
     return run
 
 
-def from_recipe(specs: Sequence[Mapping[str, Any]]) -> Transform | None:
-    """One function for a recipe's list of {name: settings}; None where it lists none."""
-    return build([step for spec in specs for step in spec.items()]) if specs else None
+def kind_of(name: str) -> str:
+    """What a transform acts on.
+
+    Raises:
+        UsageError: there is no transform of that name.
+    """
+    for kind, modules in _KINDS.items():
+        if name in modules:
+            return kind
+    raise UsageError(f"there is no transform `{name}`", hint="choose from " + ", ".join(_MODULES))
+
+
+def from_recipe(specs: Sequence[Mapping[str, Any]], kind: str) -> Transform | None:
+    """One function for those of a recipe's {name: settings} that are of a kind; None: none is."""
+    steps = [step for spec in specs for step in spec.items() if kind_of(step[0]) == kind]
+    return build(steps) if steps else None

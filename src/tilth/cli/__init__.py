@@ -7,5 +7,6 @@ progress.py  a run's events: one live line on a terminal, plain lines elsewhere
 recipes.py   init, list, explain, check, plan
 runs.py      run, status, report, export
 samples.py   show, trace, diff
+predict.py   generate, translate, transcribe, classify
 machine.py   doctor, demo-site
 """

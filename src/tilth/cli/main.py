@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tilth.cli import machine, recipes, runs, samples
+from tilth.cli import machine, predict, recipes, runs, samples
 from tilth.cli.output import line
 from tilth.cli.verb import prepare_streams
 
@@ -46,6 +46,7 @@ def _root(
 recipes.add_starting_verbs(app)
 runs.add_verbs(app)
 samples.add_verbs(app)
+predict.add_verbs(app)
 machine.add_verbs(app)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.collect import files, records
+from tilth.collect.shares import Shares, SplitName
 from tilth.context import Context
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -40,8 +41,13 @@ class Settings(files.FileSettings):
     encoding: Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"] = (
         Field("utf-8", description="character encoding of the files")
     )
-    split: Literal["train", "validation", "test"] | None = Field(
-        None, description="split of all rows that do not state their own"
+    labels: dict[str, str] = Field(
+        {}, description="what the file's labels mean, such as {1: World}; empty: as they are"
+    )
+    split: SplitName | Shares | None = Field(
+        None,
+        description="split of all rows that do not state their own, or the shares of each file's "
+        "rows, in order, as {train: 0.3, test: 0.7}",
     )
 
     @field_validator("delimiter")
@@ -55,6 +61,8 @@ class Settings(files.FileSettings):
     def _has_names(self) -> Settings:
         if self.header == bool(self.columns):
             raise ValueError("either `header: true`, or `header: false` with `columns: [...]`")
+        if self.labels and self.fields.label is None:
+            raise ValueError("`labels` needs `fields: {label: ...}`: which column has the label")
         return self
 
 
@@ -70,16 +78,17 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         MissingError: no such file.
         DataError: no record at all, a damaged gzip stream, or a file that changed meanwhile.
     """
-    batcher = records.Batcher(
-        source,
-        records.columns_of(settings.fields),
-        {"license": settings.license, "split": settings.split},
-        context.limit,
-    )
+    columns = records.columns_of(settings.fields)
+    defaults: dict[str, str | None] = {"license": settings.license}
+    if isinstance(settings.split, Shares):
+        columns = (*columns, "split")
+    else:
+        defaults["split"] = settings.split
+    batcher = records.Batcher(source, columns, defaults, context.limit)
     with files.opened(settings, SUFFIXES, context) as found:
         meter = files.Meter(found, context.progress)
         for file in found:
-            yield from _read_file(file, settings, batcher)
+            yield from _add_rows(file, settings, batcher)
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
     if batcher.num_rows == 0:
@@ -165,15 +174,41 @@ class _Lines:
         self._returned.extendleft(reversed(lines))
 
 
-def _read_file(
+def _add_rows(
     file: files.SourceFile, settings: Settings, batcher: records.Batcher
 ) -> Iterator[pa.RecordBatch]:
+    """The file's records as rows with label and split."""
+    split, total = settings.split, 0
+    if isinstance(split, Shares):
+        # A first pass for the total: a share of what is not known yet cannot be taken.
+        total = sum(1 for _ in _read_file(file, settings))
+    for number, (place, found, num_bytes) in enumerate(_read_file(file, settings)):
+        if batcher.is_full:
+            return
+        if isinstance(found, records.RecordError):
+            yield from batcher.add_error(str(found), place)
+            continue
+        label = found.get("label")
+        if settings.labels and label is not None:
+            if label not in settings.labels:
+                yield from batcher.add_error(f"label `{label[:40]}` is not in `labels`", place)
+                continue
+            found["label"] = settings.labels[label]
+        if isinstance(split, Shares):
+            found.setdefault("split", split.at(number, total))
+        yield from batcher.add(found, place, num_bytes)
+
+
+def _read_file(
+    file: files.SourceFile, settings: Settings
+) -> Iterator[tuple[str, records.Row | records.RecordError, int]]:
+    """Place, row (or what is wrong with it) and bytes of each record."""
     tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = settings.delimiter or ("\t" if tab else ",")
     names: list[str] | None = list(settings.columns) or None
     with files.open_bytes(file) as stream:
         lines = _Lines(stream, settings.max_record_bytes)
-        while not batcher.is_full and (first := lines.next()) is not None:
+        while (first := lines.next()) is not None:
             number, line, num_bytes = first
             # A blank line is a record only where there is one column, which may be empty.
             if not line.strip() and (names is None or len(names) > 1):
@@ -190,10 +225,10 @@ def _read_file(
             except records.RecordError as error:
                 if names is None:
                     raise files.bad_header(str(error), place) from None
-                yield from batcher.add_error(str(error), place)
+                yield place, error, num_bytes
                 continue
             row.setdefault("id", f"{file.name}:{number}")
-            yield from batcher.add(row, place, num_bytes)
+            yield place, row, num_bytes
 
 
 def _next_record(

@@ -7,6 +7,7 @@ version (a strong ETag with ``If-Range``, RFC 9110 section 13.1.5).
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
 import json
@@ -14,6 +15,7 @@ import os
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -91,7 +93,7 @@ def download(
     Looked for in this order: `dest` itself (taken as it is where neither digest nor size is
     known, since a file at its final name is complete), the mirror folder, the network. In a mirror
     folder the file is looked up as ``HOST/PATH``, as ``NAME``, and as ``*/NAME``; it is used in
-    place, not copied.
+    place, not copied. Where the digest is known, the same with ``.gz`` behind it is unpacked.
 
     Args:
         url: An http or https address.
@@ -122,6 +124,8 @@ def download(
         return found
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
+        if folder is not None and _unpacked(url, folder, expected, dest):
+            return dest
         with _serving(serve, allow_hosts) as served:
             return _over_network(
                 url, dest, expected, allow_hosts, served, timeout_s, retry_s, progress, tried
@@ -138,21 +142,47 @@ def download(
 
 def _in_mirror(url: str, folder: Path, expected: _Expected, tried: list[str]) -> Path | None:
     """The file in the mirror folder, if one of the places has the expected one."""
+    for place in _places(url, folder):
+        reason = expected.mismatch(place)
+        if not reason:
+            return place
+        tried.append(f"{place} ({reason})")
+    tried.append(f"{folder} (no {Path(urlsplit(url).path).name})")
+    return None
+
+
+def _places(url: str, folder: Path, suffix: str = "") -> list[Path]:
+    """The files of the mirror folder that may be the wanted one."""
     parts = urlsplit(url)
     path = Path(unquote(parts.path).lstrip("/"))
     if ".." in path.parts or not path.name:
-        return None
-    places = [folder / (parts.hostname or "") / path, folder / path.name]
+        return []
+    name = path.name + suffix
+    places = [folder / (parts.hostname or "") / path.with_name(name), folder / name]
     if folder.is_dir():
-        places += sorted(child / path.name for child in folder.iterdir() if child.is_dir())
-    for place in places:
-        if place.is_file():
-            reason = expected.mismatch(place)
-            if not reason:
-                return place
-            tried.append(f"{place} ({reason})")
-    tried.append(f"{folder} (no {path.name})")
-    return None
+        places += sorted(child / name for child in folder.iterdir() if child.is_dir())
+    return [place for place in places if place.is_file()]
+
+
+def _unpacked(url: str, folder: Path, expected: _Expected, dest: Path) -> bool:
+    """Unpack the file into `dest` if the mirror folder has it as gzip; whether it had."""
+    if expected.sha256 is None:
+        return False
+    aside = dest.with_name(dest.name + ".unpacked")
+    for place in _places(url, folder, ".gz"):
+        left = expected.limit + 1
+        try:
+            with gzip.open(place) as packed, aside.open("wb") as file:
+                while left and (chunk := packed.read(min(_CHUNK, left))):
+                    file.write(chunk)
+                    left -= len(chunk)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            continue
+        if not expected.mismatch(aside):
+            _commit(aside, dest)
+            return True
+    aside.unlink(missing_ok=True)
+    return False
 
 
 @contextmanager

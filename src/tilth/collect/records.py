@@ -243,7 +243,9 @@ class Batcher:
             num_bytes: The record's size, for bounding the batch.
         """
         name: str = row.get("id", place)
-        payload: str | bytes = row["image"] if "image" in row else row.get("text", "")
+        payload: str | bytes = next(
+            (row[kind] for kind in ("image", "audio", "text") if kind in row), ""
+        )
         sample = {
             **self.defaults,
             **row,

@@ -50,9 +50,11 @@ def fit(
         StepError: The loss is not a number.
     """
     # torch and what stands on it are loaded here: `tilth check` reads settings without them.
+    from tilth.pretrain.hub import find_model, read_tokenizer
     from tilth.pretrain.models import count_parameters
     from tilth.pretrain.prepare import prepare
 
+    start = None if settings.initialise == "random" else find_model(settings.initialise)
     folds = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
     runs: list[_Run] = []
@@ -63,6 +65,7 @@ def fit(
             settings.task,
             settings.data,
             context.work,
+            tokenizer=None if start is None else read_tokenizer(start),
             fold=fold,
             progress=context.progress,
         )
@@ -72,7 +75,7 @@ def fit(
             folder.mkdir(exist_ok=True)
             told = _labelled(context, f"{len(runs) + 1} of {len(folds) * len(seeds)}: {name}")
             told = told if len(folds) * len(seeds) > 1 else context
-            model, task, figures = _train_one(prepared, settings, seed, name, folder, told)
+            model, task, figures = _train_one(prepared, settings, start, seed, name, folder, told)
             runs.append(_Run(None if fold is None else fold[1], seed, figures))
     return {
         "task": settings.task,
@@ -137,6 +140,7 @@ def _labelled(context: Context, label: str) -> Context:
 def _train_one(
     prepared: Prepared,
     settings: Settings,
+    start: Path | None,
     seed: int,
     name: str,
     folder: Path,
@@ -144,7 +148,6 @@ def _train_one(
 ) -> tuple[nn.Module, Task, dict[str, Any]]:
     """Train once and write the model; returns (model, task, figures)."""
     cpu_before = time.process_time()
-    from tilth.augment.chain import from_recipe
     from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.loop import train
     from tilth.pretrain.models import build_model
@@ -155,17 +158,18 @@ def _train_one(
     notes: list[str] = []
     facts = prepared.facts
     model = build_model(settings.model, facts.sizes, seed=seed)
-    if settings.initialise != "random":
-        taken = initialise(model, Path(settings.initialise))
+    if start is not None:
+        taken = initialise(model, start)
         notes.append(
             f"{len(taken.taken)} tensors taken from {settings.initialise}, "
             f"{len(taken.skipped)} of another shape skipped, {len(taken.missing)} fresh"
+            + "".join(f", {one}" for one in taken.cut)
         )
     task = build_task(
         settings.task,
         facts,
         settings.objective,
-        augment=from_recipe(settings.augment),
+        augment=settings.augment,
         tokenizer=prepared.tokenizer,
     )
     work = context.work / name

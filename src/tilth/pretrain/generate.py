@@ -78,7 +78,7 @@ def generate(
     with torch.inference_mode():
         for start in range(0, len(prompts), options.batch_size):
             part = prompts[start : start + options.batch_size]
-            places = np.arange(start, start + len(part)).astype(np.uint64)
+            places = (options.first + start + np.arange(len(part))).astype(np.uint64)
             answers += _Batch(model, part, places, options, end).run()
     return answers
 

@@ -18,6 +18,7 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
+from tilth.errors import UsageError
 from tilth.pretrain.settings import OptimizerSettings
 
 
@@ -33,10 +34,11 @@ class UpdateRule(Protocol):
 
 @dataclass(frozen=True)
 class _Group:
-    """Parameters of one weight decay, and the tensors that the rule keeps for each."""
+    """Parameters of one weight decay and rate, and the tensors that the rule keeps for each."""
 
     parameters: list[Tensor]
     decay: float
+    factor: float
     slots: Mapping[str, list[Tensor]]
 
     def gradients(self) -> list[Tensor]:
@@ -48,7 +50,7 @@ class Adam:
 
     def __init__(
         self,
-        parameters: Sequence[nn.Parameter],
+        parameters: Mapping[float, Sequence[nn.Parameter]],
         betas: tuple[float, float],
         decay: float,
         *,
@@ -72,7 +74,7 @@ class Adam:
                     amsgrad=False,
                     beta1=self._betas[0],
                     beta2=self._betas[1],
-                    lr=rate,
+                    lr=rate * group.factor,
                     weight_decay=group.decay,
                     eps=1e-8,
                     maximize=False,
@@ -85,7 +87,9 @@ class Adam:
 class SGD:
     """Gradient descent with Nesterov momentum (Sutskever et al. 2013)."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter], momentum: float, decay: float) -> None:
+    def __init__(
+        self, parameters: Mapping[float, Sequence[nn.Parameter]], momentum: float, decay: float
+    ) -> None:
         self._momentum = momentum
         self._groups = _groups(parameters, decay, ("momentum",) if momentum else ())
 
@@ -100,7 +104,7 @@ class SGD:
                     fused=True,
                     weight_decay=group.decay,
                     momentum=self._momentum,
-                    lr=rate,
+                    lr=rate * group.factor,
                     dampening=0.0,
                     nesterov=self._momentum > 0,
                     maximize=False,
@@ -114,8 +118,11 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> UpdateRule
     """The update rule over all parameters that require a gradient.
 
     Weight decay acts on matrices and kernels only.
+
+    Raises:
+        UsageError: `rates` names parameters that the model does not have.
     """
-    trained = [p for p in model.parameters() if p.requires_grad]
+    trained = _by_factor(model, settings.rates)
     if settings.kind == "sgd":
         return SGD(trained, settings.momentum, settings.weight_decay)
     decoupled = settings.kind == "adamw"
@@ -143,13 +150,43 @@ def learning_rate(settings: OptimizerSettings, step: int, total_steps: int | Non
     return peak * min(max(total_steps - step, 0) / length, 1.0)
 
 
-def _groups(parameters: Sequence[nn.Parameter], decay: float, slots: Sequence[str]) -> list[_Group]:
-    decayed = [p for p in parameters if p.dim() >= 2 or not decay]  # no decay: one group, one pass
-    left_alone = [p for p in parameters if p.dim() < 2 and decay]
+def _by_factor(model: nn.Module, rates: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
+    """The parameters to train by the factor of their rate; of two prefixes the longer decides."""
+    found: dict[float, list[nn.Parameter]] = {}
+    names = [name for name, _ in model.named_parameters()]
+    for prefix in rates:
+        if not any(name.startswith(prefix) for name in names):
+            raise UsageError(
+                f"no parameter's name begins with `{prefix}`",
+                where="optimizer.rates",
+                hint="the parts of this model are "
+                + ", ".join(dict.fromkeys(name.split(".")[0] + "." for name in names)),
+            )
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            fitting = [prefix for prefix in rates if name.startswith(prefix)]
+            factor = rates[max(fitting, key=len)] if fitting else 1.0
+            found.setdefault(factor, []).append(parameter)
+    return found
+
+
+def _groups(
+    parameters: Mapping[float, Sequence[nn.Parameter]], decay: float, slots: Sequence[str]
+) -> list[_Group]:
+    split = [
+        (members, rate, factor)
+        for factor, of_factor in parameters.items()
+        for members, rate in (
+            # Without decay: one group, one pass.
+            ([p for p in of_factor if p.dim() >= 2 or not decay], decay),
+            ([p for p in of_factor if p.dim() < 2 and decay], 0.0),
+        )
+    ]
     return [
         _Group(
             list(members),
             rate,
+            factor,
             {
                 slot: [
                     torch.zeros(()) if slot == "step" else torch.zeros_like(p.detach())
@@ -158,7 +195,7 @@ def _groups(parameters: Sequence[nn.Parameter], decay: float, slots: Sequence[st
                 for slot in slots
             },
         )
-        for members, rate in ((decayed, decay), (left_alone, 0.0))
+        for members, rate, factor in split
         if members
     ]
 

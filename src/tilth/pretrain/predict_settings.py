@@ -32,3 +32,8 @@ class PredictSettings(BaseSettings):
     )
     seed: int = Field(default=0, ge=0, description="fixes what is drawn")
     batch_size: int = Field(default=32, ge=1, description="samples answered at once")
+    first: int = Field(
+        default=0,
+        ge=0,
+        description="place of the first sample in its stream: a draw depends on seed and place",
+    )

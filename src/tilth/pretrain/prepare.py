@@ -10,26 +10,28 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 from tilth.context import Progress, silent
 from tilth.errors import DataError
 from tilth.pretrain.arrays import read_arrays
-from tilth.pretrain.data import images, text
+from tilth.pretrain.data import images, labelled, pairs, text
 from tilth.pretrain.data.splits import Given
 from tilth.pretrain.examples import Documents, Examples
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.model_settings import GPTSettings, ModelSettings
 from tilth.pretrain.selection import SPLITS, Selection
 from tilth.pretrain.settings import TASKS, DataKind, DataSettings, TaskName
-from tilth.pretrain.tokenize import Tokenizer, load_tokenizer
+from tilth.pretrain.tokenize import Tokenizer, end_token, load_tokenizer
 from tilth.store import Dataset
 from tilth.store.files import read_json, sync_folder, write_json
 
 _KINDS: Mapping[DataKind, ModuleType] = {
     "text": text,
+    "labelled": labelled,
+    "pairs": pairs,
     "images": images,
 }
 
@@ -121,10 +123,15 @@ def prepare(
 
 def _load(folder: Path, kind: ModuleType) -> Prepared:
     text_file, unreadable = folder / "tokenizer.json", folder / images.UNREADABLE
+    tokenizer = load_tokenizer(text_file) if text_file.is_file() else None
+    splits = {s: kind.read(read_arrays(folder / s)) for s in SPLITS if (folder / s).is_dir()}
+    if kind is text and tokenizer is not None:
+        end = end_token(tokenizer)
+        splits = {split: replace(data, end=end) for split, data in splits.items()}
     return Prepared(
-        {s: kind.read(read_arrays(folder / s)) for s in SPLITS if (folder / s).is_dir()},
+        splits,
         Facts.model_validate(read_json(folder / "facts.json")),
-        load_tokenizer(text_file) if text_file.is_file() else None,
+        tokenizer,
         tuple(read_json(unreadable)) if unreadable.is_file() else (),
         folder,
     )

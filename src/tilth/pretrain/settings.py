@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -52,23 +52,25 @@ class TaskKind:
         data: How samples become numbers.
         models: Kinds of model that can learn it.
         labels: Whether every sample needs a label.
+        transforms: Kinds of augmentation that it takes (see `tilth.augment.chain`).
     """
 
     data: DataKind
     models: tuple[str, ...]
     labels: bool = False
+    transforms: tuple[str, ...] = ()
 
 
 _IMAGE_MODELS = ("mlp", "cnn", "resnet")
 
 TASKS: Mapping[TaskName, TaskKind] = {
     "text-generation": TaskKind("text", ("gpt",)),
-    "text-classification": TaskKind("labelled", ("gpt",), labels=True),
+    "text-classification": TaskKind("labelled", ("gpt",), labels=True, transforms=("tokens",)),
     "translation": TaskKind("pairs", ("seq2seq",)),
-    "image-classification": TaskKind("images", _IMAGE_MODELS, labels=True),
-    "image-rotation": TaskKind("images", _IMAGE_MODELS),
-    "image-contrastive": TaskKind("images", _IMAGE_MODELS),
-    "speech-recognition": TaskKind("speech", ("ctc",)),
+    "image-classification": TaskKind("images", _IMAGE_MODELS, labels=True, transforms=("images",)),
+    "image-rotation": TaskKind("images", _IMAGE_MODELS, transforms=("images",)),
+    "image-contrastive": TaskKind("images", _IMAGE_MODELS, transforms=("images",)),
+    "speech-recognition": TaskKind("speech", ("ctc",), transforms=("audio", "features")),
 }
 
 
@@ -173,6 +175,11 @@ class OptimizerSettings(BaseSettings):
 
     kind: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="the update rule")
     learning_rate: float = Field(default=1e-3, gt=0, description="the peak of the schedule")
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="parameters whose names begin like this learn at so many times the rate, as "
+        "{head.: 10} (Howard and Ruder 2018, section 3.2)",
+    )
     betas: tuple[float, float] = Field(default=(0.9, 0.99), description="adam, adamw: decay rates")
     momentum: float = Field(default=0.9, ge=0, lt=1, description="sgd: Nesterov momentum; 0: none")
     weight_decay: float = Field(
@@ -263,7 +270,9 @@ class Settings(BaseSettings):
     optimizer: OptimizerSettings = Field(default=OptimizerSettings(), description="how it learns")
     loop: LoopSettings = Field(default=LoopSettings(epochs=1), description="how long it learns")
     initialise: str = Field(
-        default="random", description="`random`, or the folder of a trained model to start from"
+        default="random",
+        description="`random`, or what to start from: the folder of a trained model, or a GPT-2 "
+        "in Hugging Face's format, a folder or its name on the hub",
     )
     freeze: tuple[str, ...] = Field(
         default=(), description="parameters whose names begin like this are not trained"
@@ -284,6 +293,4 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _model_fits_task(self) -> Settings:
         require_fit(self.task, self.model)
-        if self.augment and TASKS[self.task].data in ("text", "pairs"):
-            raise ValueError(f"{self.task} takes no on-the-fly transforms")
         return self

@@ -59,7 +59,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _ready(tokenizer)
+    return ready(tokenizer)
 
 
 def train_characters(texts: Iterable[str]) -> Tokenizer:
@@ -80,7 +80,7 @@ def train_characters(texts: Iterable[str]) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
     tokenizer.add_special_tokens([END_TEXT])
-    return _ready(tokenizer)
+    return ready(tokenizer)
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -97,7 +97,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
         end_token(tokenizer)
     except DataError as error:
         raise DataError(error.what, where=str(path), hint=error.hint) from None
-    return _ready(tokenizer)
+    return ready(tokenizer)
 
 
 def end_token(tokenizer: Tokenizer) -> int:
@@ -141,7 +141,7 @@ def decode(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
     return text
 
 
-def _ready(tokenizer: Tokenizer) -> Tokenizer:
+def ready(tokenizer: Tokenizer) -> Tokenizer:
     # A text that spells out `<|end|>` is text like any other. The setting is not kept in the file.
     tokenizer.encode_special_tokens = True
     return tokenizer

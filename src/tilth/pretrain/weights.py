@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from tilth.errors import DataError, MissingError
 from tilth.pretrain.checkpoint import write_tensors
 from tilth.pretrain.facts import Facts
+from tilth.pretrain.hub import is_hub_folder, read_gpt2, require_gpt2_shape
 from tilth.pretrain.model_settings import ModelSettings
 from tilth.pretrain.models import build_model
+from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.tasks import Task, build_task
 from tilth.pretrain.tokenize import Tokenizer, load_tokenizer
@@ -55,11 +57,13 @@ class Taken:
         taken: Copied.
         skipped: Present in both, of another shape: left as they were, as `name [2, 3] != [2, 4]`.
         missing: Of the model, not in the file: left as they were.
+        cut: Among `taken`: learned positions behind the model's context were left out.
     """
 
     taken: tuple[str, ...]
     skipped: tuple[str, ...]
     missing: tuple[str, ...]
+    cut: tuple[str, ...] = ()
 
 
 def save_model(
@@ -122,22 +126,38 @@ def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> T
 
     Args:
         model: Keeps its own values for the rest.
-        folder: Of the trained model.
+        folder: Of the trained model, Tilth's or a GPT-2 in Hugging Face's format.
         skip: Prefixes of names that are not taken, such as `head.`.
 
     Raises:
         MissingError: There is no trained model.
         DataError: It is damaged, or has nothing in common with this one.
     """
-    if not (folder / WEIGHTS).is_file():
+    if is_hub_folder(folder):
+        hub = read_gpt2(folder)
+        if hub.tokenizer is None:
+            raise DataError(
+                "there is no tokenizer beside the weights",
+                where=str(folder),
+                hint="add tokenizer.json, or vocab.json and merges.txt",
+            )
+        if isinstance(model, GPT):
+            require_gpt2_shape(model.settings, hub.settings, folder)
+        given = hub.tensors
+    elif (folder / WEIGHTS).is_file():
+        given = _tensors(folder)
+    else:
         raise MissingError(f"there is no {WEIGHTS} to start from", where=str(folder))
-    given = _tensors(folder)
-    taken, skipped, missing = [], [], []
+    taken, skipped, missing, cut = [], [], [], []
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             source = given.get(name)
             if source is None or name.startswith(tuple(skip)):
                 missing.append(name)
+            elif name == "positions.weight" and _is_longer(source, tensor):
+                tensor.copy_(source[: len(tensor)])
+                taken.append(name)
+                cut.append(f"{name} {list(source.shape)} to {list(tensor.shape)}")
             elif source.shape != tensor.shape:
                 skipped.append(f"{name} {list(source.shape)} != {list(tensor.shape)}")
             else:
@@ -150,7 +170,11 @@ def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> T
             hint="give both the same `model` settings",
             code="checkpoint-shape",
         )
-    return Taken(tuple(taken), tuple(skipped), tuple(missing))
+    return Taken(tuple(taken), tuple(skipped), tuple(missing), tuple(cut))
+
+
+def _is_longer(source: Tensor, tensor: Tensor) -> bool:
+    return len(source) > len(tensor) and source.shape[1:] == tensor.shape[1:]
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:

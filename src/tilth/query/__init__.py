@@ -8,6 +8,8 @@ samples.py   show what a step kept, dropped or quarantined
 trace.py     the life of one sample
 diff.py      what differs between two runs
 export.py    a step's samples as files
+predict.py   ask the trained model of a run
+generated.py what it makes of a few held-out samples
 document.py  a run as one dictionary: `report.json`
 explain.py   what an operation, signal, rule set or stage is
 doctor.py    whether this machine has what a run needs

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tilth.query.generated import generated_samples
+from tilth.query.predict import MODEL
 from tilth.query.rows import Row, read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import (
@@ -22,8 +24,10 @@ from tilth.query.status import status_word
 from tilth.query.text import excerpt
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
+from tilth.store.files import sha256_file
 
 _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
+WEIGHTS = "model.safetensors"
 _STAGES = ("pretrain", "transfer", "value")
 
 
@@ -58,8 +62,29 @@ def report_document(run: RunView) -> dict[str, Any]:
         "steps": [_step(step, warnings.get(step.name, [])) for step in own],
         "arm_steps": [_counts(step) for step in run.steps if step.is_arm],
         **{stage: results.get(stage) for stage in _STAGES},
-        "generated": None,
+        **_model(run, own),
     }
+
+
+def _model(run: RunView, steps: list[RunStep]) -> dict[str, Any]:
+    """What the model was made of, and what it makes of a few samples."""
+    step = next((step for step in steps if step.stage == "pretrain"), None)
+    folder = step.folder / MODEL if step else None
+    if step is None or folder is None or not (folder / WEIGHTS).is_file():
+        return {"model": None, "generated": None}
+    given = run.step(step.inputs[0])
+    model = {
+        "folder": str(folder.relative_to(run.folder)),
+        "weights_sha256": sha256_file(folder / WEIGHTS),
+        "settings": step.settings,
+        "data": {
+            "step": given.name,
+            "samples": given.kept,
+            "digest": Dataset(given.folder).digest,
+            "sources": given.manifest["sources"],
+        },
+    }
+    return {"model": model, "generated": generated_samples(run, step)}
 
 
 def _totals(run: RunView) -> dict[str, int]:

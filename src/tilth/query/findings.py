@@ -19,10 +19,14 @@ def findings(run: RunView) -> tuple[str, ...]:
 
 
 def _sentences(stage: str, result: Mapping[str, Any]) -> Iterator[str]:
-    name, test = result.get("metric"), result.get("test")
+    name, test, mean = result.get("metric"), result.get("test"), result.get("mean")
     if stage == "pretrain" and name and isinstance(test, dict) and name in test:
+        over = ""
+        if isinstance(mean, dict) and name in mean and mean.get("split") == "test":
+            kind = "folds" if result.get("folds") else "seeds"
+            over, test = f", mean of {len(result.get(kind) or [])} {kind}", mean
         measured = f"{test[name]:.4g} {result.get('unit') or ''}".rstrip()
-        yield f"pretrain: {str(name).replace('_', ' ')} {measured} on test"
+        yield f"pretrain: {str(name).replace('_', ' ')} {measured} on test{over}"
     if result.get("headline"):
         yield f"{stage}: {result['headline']}"
     for arm in result.get("arms") or []:

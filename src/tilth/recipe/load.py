@@ -12,7 +12,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tilth.augment.chain import kind_of
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
+from tilth.pretrain.settings import TASKS
 from tilth.recipe.model import Header, Recipe, RecipeStep
 from tilth.recipe.operations import (
     RECORD_STAGES,
@@ -186,6 +188,8 @@ class _Check:
             for stage in ("pretrain", "transfer", "value")
             if tree.get(stage) is not None
         }
+        if not self.problems:
+            self._check_transforms([s for s in steps if s.stage == "augment"], single)
         if self.problems or not isinstance(header, Header):
             return None
         return Recipe(
@@ -197,6 +201,23 @@ class _Check:
             single.get("transfer"),
             single.get("value"),
         )
+
+    def _check_transforms(
+        self, transforms: list[RecipeStep], single: dict[str, RecipeStep | None]
+    ) -> None:
+        """A transform that no training stage takes would be listed and do nothing."""
+        settings = [step.settings for step in single.values() if step is not None]
+        own = [task for s in settings if (task := getattr(s, "task", None)) is not None]
+        taken = {kind for task in own for kind in TASKS[task].transforms}
+        for number, step in enumerate(transforms):
+            kind = kind_of(step.operation.name)
+            if settings and kind not in taken:
+                self._add(
+                    "unused-transform",
+                    f"`{step.operation.name}` changes {kind}, and no training stage takes those",
+                    ("augment", number),
+                    f"the tasks here are {', '.join(own)}",
+                )
 
     def _sources(self, block: Any) -> list[RecipeStep]:
         if not isinstance(block, dict) or not block:

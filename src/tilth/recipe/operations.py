@@ -68,7 +68,19 @@ class Operation:
 
 _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
     "source": {
-        "collect": ("crawl", "jsonl", "csv", "parquet", "idx", "label_studio", "demo_digits")
+        "collect": (
+            "crawl",
+            "jsonl",
+            "csv",
+            "parquet",
+            "parallel",
+            "idx",
+            "image_folder",
+            "text_file",
+            "audio",
+            "label_studio",
+            "demo_digits",
+        )
     },
     "map": {
         "clean": (
@@ -87,7 +99,18 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
         "deduplicate": ("exact", "minhash", "decontaminate"),
         "label": ("vote", "consensus"),
     },
-    "transform": {"augment": ("shift", "erase", "flip", "crop", "noise")},
+    "transform": {
+        "augment": (
+            "shift",
+            "erase",
+            "flip",
+            "crop",
+            "noise",
+            "text_mask",
+            "text_drop",
+            "text_swap",
+        )
+    },
 }
 
 # The stages that are one step have one operation, named after them.

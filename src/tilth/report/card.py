@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tilth.report.effects import SYMBOLS
+from tilth.report.markdown import fenced, markdown_table, plain
 from tilth.report.page import Page, build_page
 from tilth.report.steps import Step, as_dict, as_list, as_text
 from tilth.report.text import ABSENT, count, percent
-
-# What Markdown or an HTML-passing renderer would act on.
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
 def data_card(report: Mapping[str, Any]) -> str:
     """The card of a tidied report: sources, steps, what was dropped and why, figures, limits."""
     page = build_page(report)
     parts = [
-        f"# {_plain(page.name)}",
-        _plain(page.about),
+        f"# {plain(page.name)}",
+        plain(page.about),
         _summary(page),
-        "## Sources\n\n" + _sources(report, page.steps),
+        "## Sources\n\n" + sources_table(report, page.steps),
         "## Steps\n\n" + _steps(page.steps),
         "## Dropped, by rule\n\n" + _dropped(page.steps),
         "## Quarantined\n\n" + _quarantined(page.steps),
@@ -30,18 +27,6 @@ def data_card(report: Mapping[str, Any]) -> str:
         "## How to make it again\n\n" + _again(page),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Foreign text that stays text: one line, nothing in it is markup."""
-    return _ACTIVE.sub(r"\\\1", " ".join(text.split()))
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> str:
-    """A Markdown table whose columns from `right` on hold numbers."""
-    rule = ["---" if at < right else "---:" for at in range(len(columns))]
-    lines = [columns, rule, *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _summary(page: Page) -> str:
@@ -56,7 +41,8 @@ def _summary(page: Page) -> str:
     )
 
 
-def _sources(report: Mapping[str, Any], steps: Sequence[Step]) -> str:
+def sources_table(report: Mapping[str, Any], steps: Sequence[Step]) -> str:
+    """The sources with their licences and how many samples came from each."""
     raw = {as_text(as_dict(s).get("name")): as_dict(s) for s in as_list(report.get("steps"))}
     sources = [step for step in steps if step.kind == "source"]
     if not sources:
@@ -67,8 +53,8 @@ def _sources(report: Mapping[str, Any], steps: Sequence[Step]) -> str:
     for step in sources:
         name = step.name.removeprefix("collect.")
         licences = _licences(as_dict(raw.get(step.name)))
-        rows.append([_plain(name), licences, count(step.num_in), left.get(name, ABSENT)])
-    made = _table(("source", "licence", "read", "in the final data set"), rows, 2)
+        rows.append([plain(name), licences, count(step.num_in), left.get(name, ABSENT)])
+    made = markdown_table(("source", "licence", "read", "in the final data set"), rows, 2)
     if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
@@ -79,10 +65,10 @@ def _licences(step: Mapping[str, Any]) -> str:
     given = step.get("license") or figures.get("licenses") or figures.get("license")
     if isinstance(given, Mapping):
         named = [f"{as_text(k, 80) or 'not stated'} ({count(v)})" for k, v in given.items()]
-        return _plain(", ".join(named[:20])) or "not stated"
+        return plain(", ".join(named[:20])) or "not stated"
     if isinstance(given, list | tuple):
-        return _plain(", ".join(as_text(item, 80) for item in given[:20])) or "not stated"
-    return _plain(as_text(given, 200)) or "not stated"
+        return plain(", ".join(as_text(item, 80) for item in given[:20])) or "not stated"
+    return plain(as_text(given, 200)) or "not stated"
 
 
 def _steps(steps: Sequence[Step]) -> str:
@@ -91,26 +77,26 @@ def _steps(steps: Sequence[Step]) -> str:
         return "No step of this run counted samples."
     rows = [
         [
-            _plain(step.name),
+            plain(step.name),
             *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
         ]
         for step in counted
     ]
-    return _table(("step", "in", "kept", "dropped", "quarantined"), rows, 1)
+    return markdown_table(("step", "in", "kept", "dropped", "quarantined"), rows, 1)
 
 
 def _dropped(steps: Sequence[Step]) -> str:
     rows = [
-        [_plain(step.name), _plain(rule.name), count(rule.count)]
+        [plain(step.name), plain(rule.name), count(rule.count)]
         for step in steps
         for rule in step.rules
     ]
     if not rows:
         return "Nothing was dropped."
-    made = _table(("step", "rule", "samples"), rows, 2)
+    made = markdown_table(("step", "rule", "samples"), rows, 2)
     cut = [step for step in steps if step.rules_total > len(step.rules)]
     for step in cut:
-        made += f"\n\n{len(step.rules)} of {step.rules_total} rules of {_plain(step.name)} shown."
+        made += f"\n\n{len(step.rules)} of {step.rules_total} rules of {plain(step.name)} shown."
     return made
 
 
@@ -119,8 +105,8 @@ def _quarantined(steps: Sequence[Step]) -> str:
     for step in steps:
         if step.quarantined:
             shown = f"{len(step.errors)} of {count(step.quarantined)} shown"
-            lines.append(f"- {_plain(step.name)}: {count(step.quarantined)} ({shown})")
-            lines += [f"  - {_plain(uri)}: {_plain(error)}" for uri, error in step.errors]
+            lines.append(f"- {plain(step.name)}: {count(step.quarantined)} ({shown})")
+            lines += [f"  - {plain(uri)}: {plain(error)}" for uri, error in step.errors]
     return "\n".join(lines) or "Nothing was quarantined."
 
 
@@ -129,22 +115,22 @@ def _results(report: Mapping[str, Any], page: Page) -> str:
     if page.pretrain and page.pretrain.headline:
         seeds = len(as_list(as_dict(report.get("pretrain")).get("seeds"))) or 1
         many = f"{seeds} seeds" if seeds > 1 else "one seed, no interval"
-        lines.append(f"- Pretraining: {_plain(page.pretrain.headline)} ({many}).")
+        lines.append(f"- Pretraining: {plain(page.pretrain.headline)} ({many}).")
     if page.transfer:
         facts = dict(page.transfer.facts)
         if page.transfer.headline:
             seeds_text = f" ({facts['seeds']} seeds)" if "seeds" in facts else ""
-            lines.append(f"- Transfer: {_plain(page.transfer.headline)}{seeds_text}")
+            lines.append(f"- Transfer: {plain(page.transfer.headline)}{seeds_text}")
     metric = as_dict(report.get("value"))
     for verdict in page.verdicts:
         lines.append(
-            f"- {_plain(verdict.name)}: {SYMBOLS.get(verdict.verdict, '?')} "
-            f"{_plain(verdict.verdict)}, {_plain(verdict.effect)}"
+            f"- {plain(verdict.name)}: {SYMBOLS.get(verdict.verdict, '?')} "
+            f"{plain(verdict.verdict)}, {plain(verdict.effect)}"
         )
     if page.verdicts and page.value:
         seeds_text = dict(page.value.facts).get("seeds an arm", "an unknown number of")
         lines.append(
-            f"\nEffects are mean paired differences of {_plain(as_text(metric.get('metric')))} "
+            f"\nEffects are mean paired differences of {plain(as_text(metric.get('metric')))} "
             f"over {seeds_text} seeds with Student-t 95 % intervals; positive = helps."
         )
     return "\n".join(lines) or "No model was trained in this run."
@@ -154,11 +140,8 @@ def _again(page: Page) -> str:
     facts = [f"seed {page.seed}"]
     facts += [f"{row[0].text} {row[1].text}" for row in page.versions.rows]
     facts += [f"{key} {item}" for key, item in page.machine]
-    text = _plain(", ".join(facts)) + "."
+    text = plain(", ".join(facts)) + "."
     if not page.recipe:
         return text + " The recipe is not part of this report."
-    # A fence longer than any run of backticks inside cannot be closed from within.
-    longest = max((len(run) for run in re.findall(r"`+", page.recipe)), default=0)
-    fence = "`" * max(3, longest + 1)
     cut = "\n\nThe recipe was cut; it is whole in report.json." if page.recipe_cut else ""
-    return f"{text}\n\n{fence}yaml\n{page.recipe.rstrip()}\n{fence}{cut}"
+    return f"{text}\n\n{fenced(page.recipe, 'yaml')}{cut}"

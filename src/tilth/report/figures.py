@@ -94,6 +94,28 @@ def humane(key: str) -> str:
     return shorten(key.replace("_", " ").strip() or "(no name)", 80)
 
 
+# Figures that have a name of their own in the field.
+_NAMED = {
+    "bleu": "BLEU",
+    "bleu_lowercase": "BLEU, lower-cased",
+    "chrf": "chrF",
+    "signature": "signature of sacreBLEU",
+    "wer": "word error rate (%)",
+    "cer": "character error rate (%)",
+    "exact": "wholly right (%)",
+    "accuracy": "accuracy (%)",
+    "top1": "top-1 accuracy (%)",
+    "top5": "top-5 accuracy (%)",
+    "macro_f1": "macro F1 (%)",
+    "loss": "loss (nats a target)",
+}
+
+
+def named(key: str) -> str:
+    """A figure's name as the field writes it: `chrf` becomes chrF."""
+    return _NAMED.get(key, humane(key))
+
+
 def scalar(value: Any, key: str = "") -> Cell | None:
     """A value that fits one field, or None."""
     if value is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tilth.report.evidence import Evidence
 from tilth.report.figures import Cell, Chart, Table, table
+from tilth.report.generated import Generated, generated
 from tilth.report.pretraining import pretraining
 from tilth.report.steps import (
     Line,
@@ -25,7 +26,7 @@ from tilth.report.text import ABSENT, count, duration, finite, number
 from tilth.report.transferring import transfer
 from tilth.report.valuing import Verdict, value, verdicts
 
-MAX_RECIPE, MAX_SAMPLES, MAX_SAMPLE = 30_000, 8, 1_500
+MAX_RECIPE = 30_000
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Page:
     pretrain: Evidence | None
     transfer: Evidence | None
     value: Evidence | None
-    samples: tuple[str, ...]
-    num_samples: int
+    generated: Generated | None
     costs: tuple[dict[str, Any], ...]
     seconds: str
     versions: Table
@@ -61,7 +61,6 @@ class Page:
 def build_page(report: Mapping[str, Any]) -> Page:
     """The page of a tidied report; what the report lacks is None or empty."""
     steps = tuple(build_steps(report))
-    samples = as_list(as_dict(report.get("generated")).get("samples"))
     recipe = report.get("recipe_yaml")
     recipe = recipe if isinstance(recipe, str) else ""
     part = {name: as_dict(report.get(name)) for name in ("pretrain", "transfer", "value")}
@@ -80,8 +79,7 @@ def build_page(report: Mapping[str, Any]) -> Page:
         pretrain=pretraining(part["pretrain"]) if part["pretrain"] else None,
         transfer=transfer(part["transfer"]) if part["transfer"] else None,
         value=value(part["value"]) if part["value"] else None,
-        samples=tuple(as_text(sample, MAX_SAMPLE) for sample in samples[:MAX_SAMPLES]),
-        num_samples=len(samples),
+        generated=generated(as_dict(report.get("generated"))),
         costs=tuple(cost_table(steps)),
         seconds=duration(report.get("seconds")),
         versions=_versions(report),

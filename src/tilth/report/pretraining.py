@@ -1,4 +1,4 @@
-"""The section on pretraining: loss curves and held-out results."""
+"""The section on pretraining: learning curves, held-out figures, folds and seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tilth.report.charts import Series, line_chart
 from tilth.report.evidence import Evidence, draw, measured, warnings_of
-from tilth.report.figures import Cell, Chart, Table, humane, table
+from tilth.report.figures import Cell, Chart, Table, humane, named, table
 from tilth.report.steps import as_dict, as_list, as_text
 from tilth.report.text import ABSENT, count, duration, finite, number, plural
 
@@ -17,57 +17,99 @@ MAX_POINTS = 300
 def pretraining(part: Mapping[str, Any]) -> Evidence:
     """Loss curves, the held-out results, and what the training cost."""
     unit, model = as_text(part.get("unit")), as_dict(part.get("model"))
-    name = as_text(part.get("metric"))
-    test = as_dict(part.get("test"))
-    headline = ""
-    if finite(test.get(name)) is not None:
-        metric = "" if unit not in ("", "%") else f" {humane(name)}"
-        headline = f"{measured(test[name], unit)}{metric} on the test set"
     facts = [
+        ("task", as_text(part.get("task"))),
         ("model", as_text(model.get("kind"))),
         ("parameters", count(model.get("parameters"))),
         ("tokens or examples seen", count(part.get("tokens_or_examples_seen"))),
         ("time", duration(part.get("seconds"))),
+        ("processor time", duration(part.get("cpu_seconds"))),
         ("precision", as_text(part.get("precision"))),
         ("threads", as_text(part.get("threads"))),
         ("stopped because", as_text(part.get("stopped"))),
     ]
     curve = [as_dict(point) for point in as_list(part.get("curve"))]
-    chart = _loss_chart(curve)
-    tables = [("Held-out results", _held_out(as_dict(part.get("validation")), test))]
-    seeds = [as_dict(seed) for seed in as_list(part.get("seeds"))]
+    charts = (_loss_chart(curve), _metric_chart(curve, as_text(part.get("metric")), unit))
+    seeds, folds = ([as_dict(row) for row in as_list(part.get(key))] for key in ("seeds", "folds"))
+    tables = []
+    if folds:
+        tables.append(_repeated("fold", folds, as_dict(part.get("mean"))))
     if seeds:
-        tables.append(_seeds(seeds))
+        tables.append(_repeated("seed", seeds, as_dict(part.get("mean"))))
+    one = " of the first training" if seeds or folds else ""
+    held_out = _held_out(as_dict(part.get("validation")), as_dict(part.get("test")))
+    tables.append((f"Held-out results{one}", held_out))
     return Evidence(
-        headline,
+        _headline(part, unit),
         tuple((key, value) for key, value in facts if value not in ("", ABSENT)),
-        (chart,) if chart else (),
+        tuple(chart for chart in charts if chart),
         tuple((title, made) for title, made in tables if made.rows),
         warnings_of(part),
     )
 
 
+def mean_of(part: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The means over several trainings, and what they are over: `seed` or `fold`."""
+    return as_dict(part.get("mean")), "fold" if part.get("folds") else "seed"
+
+
+def _headline(part: Mapping[str, Any], unit: str) -> str:
+    name = as_text(part.get("metric"))
+    metric = "" if unit not in ("", "%") else f" {humane(name)}"
+    mean, kind = mean_of(part)
+    if finite(mean.get(name)) is not None:
+        many = plural(len(as_list(part.get(f"{kind}s"))), kind)
+        split = as_text(mean.get("split")) or "test"
+        return f"{measured(mean[name], unit)}{metric} on the {split} set, the mean of {many}"
+    test = as_dict(part.get("test"))
+    if finite(test.get(name)) is None:
+        return ""
+    return f"{measured(test[name], unit)}{metric} on the test set"
+
+
 def _held_out(validation: Mapping[str, Any], test: Mapping[str, Any]) -> Table:
     rows = []
     for name in list(dict.fromkeys([*validation, *test]))[:30]:
-        cells = [Cell(number(part.get(name), 4), True) for part in (validation, test)]
-        rows.append([Cell(humane(str(name))), *cells])
-    return table(("metric", "validation", "test"), rows)
+        cells = [_figure(part.get(name)) for part in (validation, test)]
+        rows.append([Cell(named(str(name))), *cells])
+    return table(("figure", "validation", "test"), rows)
 
 
-def _seeds(seeds: Sequence[Mapping[str, Any]]) -> tuple[str, Table]:
-    names = list(dict.fromkeys(name for seed in seeds for name in as_dict(seed.get("test"))))[:8]
-    rows = [
-        [Cell(as_text(s.get("seed")))]
-        + [Cell(number(as_dict(s.get("test")).get(name), 4), True) for name in names]
-        for s in seeds
+def _figure(value: Any) -> Cell:
+    """A number, or what stands in its place: the signature of a score."""
+    return Cell(as_text(value, 300)) if isinstance(value, str) else Cell(number(value, 4), True)
+
+
+def _repeated(
+    kind: str, rows: Sequence[Mapping[str, Any]], mean: Mapping[str, Any]
+) -> tuple[str, Table]:
+    """A row a training, and their mean: the repeated seeds, or the values that were left out."""
+    tests = [as_dict(row.get("test")) for row in rows]
+    names = list(
+        dict.fromkeys(
+            name for test in tests for name, item in test.items() if finite(item) is not None
+        )
+    )[:8]
+    both = kind == "fold" and len({as_text(row.get("seed")) for row in rows}) > 1
+    cells = [
+        [Cell(as_text(row.get(kind)) + (f", seed {as_text(row.get('seed'))}" if both else ""))]
+        + [Cell(number(test.get(name), 4), True) for name in names]
+        for row, test in zip(rows, tests, strict=True)
     ]
-    values = [[finite(as_dict(s.get("test")).get(name)) for s in seeds] for name in names]
-    known = [[value for value in column if value is not None] for column in values]
-    means = [Cell(number(sum(v) / len(v), 4) if v else ABSENT, True) for v in known]
-    return f"Test results of {plural(len(seeds), 'seed')}", table(
-        ("seed", *map(humane, names)), [*rows[:49], [Cell("mean"), *means]], len(rows) + 1
-    )
+    values = [[v for test in tests if (v := finite(test.get(name))) is not None] for name in names]
+    means = [
+        Cell(number(mean.get(name), 4) if finite(mean.get(name)) is not None else _mean(v), True)
+        for name, v in zip(names, values, strict=True)
+    ]
+    title = f"Test results of {plural(len(rows), kind)}"
+    if kind == "fold":
+        title = f"Cross-validation: tested on each of {plural(len(rows), 'fold')}, trained without"
+    made = table((kind, *map(named, names)), [*cells[:49], [Cell("mean"), *means]], len(cells) + 1)
+    return title, made
+
+
+def _mean(values: Sequence[float]) -> str:
+    return number(sum(values) / len(values), 4) if values else ABSENT
 
 
 def _loss_chart(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
@@ -113,4 +155,34 @@ def _loss_chart(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
         x_label=f"{axis} seen" if axis == "examples" else "optimizer step",
         y_label="loss",
         rows=table((axis, "training loss", "validation loss"), rows, len(curve)),
+    )
+
+
+def _metric_chart(curve: Sequence[Mapping[str, Any]], name: str, unit: str) -> Chart | None:
+    """The primary metric on the validation set, over training."""
+    points = [
+        (x, y)
+        for point in curve
+        if (x := finite(point.get("examples", point.get("step")))) is not None
+        and (y := finite(point.get(name))) is not None
+    ]
+    if len(points) < 2:
+        return None
+    every = -(-len(points) // MAX_POINTS)
+    drawn = [p for i, p in enumerate(points) if i % every == 0 or i == len(points) - 1]
+    shown = f"{humane(name)} ({unit})" if unit else humane(name)
+    return draw(
+        line_chart,
+        [Series("validation", tuple(drawn), style=2, marks=len(drawn) < 40)],
+        key="metric",
+        title="Learning curve",
+        caption=f"{shown} on the validation set; {len(drawn)} of {len(points)} points drawn.",
+        description=f"from {number(points[0][1], 4)} to {number(points[-1][1], 4)}",
+        x_label="examples seen",
+        y_label=shown,
+        rows=table(
+            ("examples", humane(name)),
+            [[Cell(count(x), True), Cell(number(y, 4), True)] for x, y in drawn[:40]],
+            len(points),
+        ),
     )

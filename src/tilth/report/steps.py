@@ -22,6 +22,12 @@ TRAINED = ("pretrain", "transfer", "value")
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
 
 
+def as_image(value: Any) -> str:
+    """A bitmap as a data URI that a page may hold; empty where it is none."""
+    fits = isinstance(value, str) and len(value) <= MAX_IMAGE and _IMAGE.fullmatch(value)
+    return str(value) if fits else ""
+
+
 @dataclass(frozen=True)
 class Example:
     """One dropped sample: where from, the deciding number, what it says."""

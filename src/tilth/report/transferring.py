@@ -27,7 +27,7 @@ MAX_METHODS = 5
 
 def _style(method: str, position: int) -> int:
     """The same look for the same method in every report."""
-    known = (("scratch", 0), ("probe", 1), ("frozen", 1), ("fine", 2), ("lora", 3))
+    known = (("scratch", 0), ("probe", 1), ("frozen", 1), ("fine", 2), ("lora", 3), ("svm", 4))
     return next((style for word, style in known if word in method.lower()), 3 + position % 2)
 
 
@@ -42,13 +42,17 @@ def transfer(part: Mapping[str, Any]) -> Evidence:
     chart = _transfer_chart(part, methods, points, summary, len(seeds))
     multiplier = as_dict(part.get("multiplier"))
     at = finite(multiplier.get("size"))
-    where = f" at {count(at)} samples" if at else ""
+    each = " a class" if part.get("sizes_per_class") else ""
+    where = f" at {count(at)} samples{each}" if at else ""
     facts = [
         ("data multiplier" + where, as_text(multiplier.get("text"), 300)),
         ("seeds", str(len(seeds)) if seeds else ""),
         ("cost", duration(part.get("cost_s")) if part.get("cost_s") else ""),
     ]
     tables = []
+    board = _leaderboard(part, methods, summary)
+    if board.rows:
+        tables.append((f"Leaderboard: {unit_of(part)}; best first at the largest size", board))
     effects = [as_dict(effect) for effect in as_list(part.get("effects"))]
     if effects:
         title = f"Gain over from-scratch, paired by seed, positive = helps; {INTERVAL}"
@@ -139,12 +143,56 @@ def _transfer_chart(
         title="Transfer curve",
         caption=caption,
         description=description,
-        x_label="training samples of the target task (log scale)",
+        x_label="training samples of the target task"
+        + (" a class" if part.get("sizes_per_class") else "")
+        + " (log scale)",
         y_label=unit_of(part),
         log_x=True,
         arrow=arrow,
         rows=table(("method", "size", "mean", "low", "high", "seeds"), rows),
     )
+
+
+def _leaderboard(
+    part: Mapping[str, Any], methods: Sequence[str], summary: Sequence[Mapping[str, Any]]
+) -> Table:
+    """A row a method, a column a size, each the mean over seeds and what it is worth; ● is best."""
+    sizes = sorted({size for row in summary if (size := finite(row.get("size"))) is not None})
+    means = {
+        (as_text(row.get("method")), size): mean
+        for row in summary
+        if (size := finite(row.get("size"))) is not None
+        and (mean := finite(row.get("mean"))) is not None
+    }
+    sign = -1.0 if part.get("lower_is_better") else 1.0
+    best = {
+        size: max(sign * mean for (_, at), mean in means.items() if at == size)
+        for size in sizes
+        if any(at == size for _, at in means)
+    }
+    half = decimals_for(*half_widths(summary))
+    costs: dict[str, float] = {}
+    for row in [as_dict(one) for one in as_list(part.get("figures"))]:
+        name = as_text(row.get("method"))
+        costs[name] = max(costs.get(name, 0.0), finite(row.get("cpu_seconds")) or 0.0)
+
+    def standing(method: str) -> tuple[float, ...]:
+        # A method that was not measured at a size stands behind all that were.
+        return tuple(-sign * means.get((method, size), -sign * 1e300) for size in reversed(sizes))
+
+    rows = []
+    for method in sorted(methods, key=standing):
+        cells = [Cell(humane(method))]
+        for size in sizes:
+            mean = means.get((method, size))
+            mark = " ●" if mean is not None and sign * mean == best.get(size) else ""
+            cells.append(Cell(fixed(mean, half) + mark, mean is not None))
+        if costs:
+            cells.append(Cell(duration(costs.get(method)), True))
+        rows.append(cells)
+    unit = " a class" if part.get("sizes_per_class") else ""
+    columns = ["method", *(f"{count(size)}{unit}" for size in sizes)]
+    return table([*columns, "processor time"] if costs else columns, rows)
 
 
 def _pairs(rows: Sequence[Mapping[str, Any]], field: str) -> list[tuple[float, float]]:

@@ -13,17 +13,19 @@ from markupsafe import Markup
 
 from tilth.report import text
 from tilth.report.card import data_card
+from tilth.report.model_card import model_card
 from tilth.report.page import build_page
 from tilth.report.tidy import tidy
 from tilth.store.files import write_bytes
 
 
-def write_report(report: Mapping[str, Any], folder: Path) -> Path:
-    """Write report.html, report.json and card.md, each atomically.
+def write_report(report: Mapping[str, Any], folder: Path, model: Path | None = None) -> Path:
+    """Write report.html, report.json and card.md, each atomically; and the model's card.
 
     Args:
         report: The run's document; missing parts are null or absent.
         folder: Made if it is not there.
+        model: The folder of the trained model, which gets README.md; None: there is none.
 
     Returns:
         The path of report.html.
@@ -37,6 +39,8 @@ def write_report(report: Mapping[str, Any], folder: Path) -> Path:
     # The page last: where it is, its numbers are too.
     write_bytes(folder / "report.json", f"{numbers}\n".encode())
     write_bytes(folder / "card.md", data_card(document).encode())
+    if model is not None and (about := model_card(document)):
+        write_bytes(model / "README.md", about.encode())
     write_bytes(folder / "report.html", page.encode())
     return folder / "report.html"
 
@@ -47,7 +51,11 @@ def render(report: Mapping[str, Any]) -> str:
 
 
 def _render(document: Mapping[str, Any]) -> str:
-    page: str = _environment().get_template("report.html.j2").render(page=build_page(document))
+    page: str = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(page=build_page(document), model_card=model_card(document))
+    )
     return page
 
 

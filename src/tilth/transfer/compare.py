@@ -1,10 +1,11 @@
 """Is the pretrained model worth having on the user's own task, and how much data does it replace?
 
-Three methods learn the target from the same few samples, in the same order, with the same budget:
+Methods learn the target from the same few samples, in the same order, with the same budget:
 
     scratch    the pretrained architecture, freshly initialised
     probe      the pretrained weights, frozen but for the last (`frozen_for_probe`)
     finetune   the pretrained weights, all of them trained
+    tfidf-svm  of text-classification: word counts and a linear classifier, no network at all
 
 at several sizes of the target's training set, the smaller ones inside the larger, and over several
 seeds; the seed chooses the samples, the order and the fresh weights.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tilth.augment.chain import from_recipe
 from tilth.context import Context
 from tilth.errors import UsageError
 from tilth.pretrain.evaluate import Evaluation
@@ -26,6 +25,7 @@ from tilth.transfer.target import (
     split_of,
     start,
 )
+from tilth.transfer.tfidf import WHAT, classify_by_words
 
 # The test subset is the same for all seeds.
 _TEST_SEED = 0
@@ -58,7 +58,7 @@ def run_method(
         task_name,
         facts,
         settings.objective or loaded.objective,
-        augment=from_recipe(settings.augment),
+        augment=settings.augment,
         tokenizer=prepared.tokenizer,
     )
     whole = split_of(prepared, "train", "the target")
@@ -67,6 +67,24 @@ def run_method(
     held_out = split_of(prepared, "test", "the target")
     test_size = None if settings.test_size is None else min(settings.test_size, len(held_out))
     test = rows_of(choose(held_out, test_size, _TEST_SEED), carried.model)
+
+    if method == "tfidf-svm":
+        measured = classify_by_words(inputs["data"], task_name, data, test, seed)
+        seconds = round(time.perf_counter() - begun, 4)
+        return {
+            **_reported(measured, settings.metric),
+            "figures": measured.figures,
+            "samples": size,
+            "test_samples": len(measured.ids),
+            "steps": 0,
+            "epochs": 0.0,
+            "cut_short": False,
+            "seconds": seconds,
+            "cpu_seconds": round(time.process_time() - cpu_before, 4),
+            "training_seconds": seconds,
+            "what": WHAT,
+            "notes": [],
+        }
 
     model = start(carried, facts, seed)
     frozen: tuple[str, ...] = ()

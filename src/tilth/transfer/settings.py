@@ -15,7 +15,7 @@ from tilth.pretrain.settings import (
 )
 from tilth.settings import BaseSettings
 
-Method = Literal["scratch", "probe", "finetune"]
+Method = Literal["scratch", "probe", "finetune", "tfidf-svm"]
 
 
 class MethodSettings(BaseSettings):

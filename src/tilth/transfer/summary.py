@@ -201,7 +201,8 @@ def _headline(
         "undecided": "may or may not help (undecided)",
     }[effect["verdict"]]
     text = (
-        f"at {size:,} target samples{' a class' if per_class else ''}, {_VERBS[carried]} {finding}: {effect['mean']:+.3g} "
+        f"at {size:,} target samples{' a class' if per_class else ''}, {_VERBS[carried]} "
+        f"{finding}: {effect['mean']:+.3g} "
         f"[{_bound(effect['low'])}, {_bound(effect['high'])}] {first['unit']} over from-scratch "
         "(positive is better)"
     )

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tilth.augment.chain import from_recipe
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.evaluate import Evaluation
@@ -85,7 +84,7 @@ def run_arm(
             name,
             said,
             experiment.objective,
-            augment=from_recipe(augment),
+            augment=augment,
             tokenizer=tokenizer,
         )
 

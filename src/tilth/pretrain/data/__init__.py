@@ -2,5 +2,6 @@
 
 splits     what all kinds share
 text       documents as tokens, to be packed
+pairs      source and target tokens
 images     pixels and labels
 """

@@ -1,8 +1,11 @@
 """Small reference models, one file each, and `build_model`, which makes one from its settings.
 
 gpt     decoder-only Transformer over tokens
+gpt_classifier  the same with a layer of classes
 mlp     multi-layer perceptron over pixels
 cnn     small convolutional network over pixels
+resnet  residual convolutional network, up to ResNet-50
+seq2seq encoder-decoder Transformer over tokens
 dropout the dropout that all of them use
 """
 
@@ -10,7 +13,13 @@ from __future__ import annotations
 
 from tilth.errors import missing_extra
 from tilth.pretrain.facts import Sizes
-from tilth.pretrain.model_settings import GPTSettings, MLPSettings, ModelSettings
+from tilth.pretrain.model_settings import (
+    GPTSettings,
+    MLPSettings,
+    ModelSettings,
+    ResNetSettings,
+    Seq2SeqSettings,
+)
 
 try:
     import torch
@@ -20,7 +29,10 @@ except ImportError:
 
 from tilth.pretrain.models.cnn import CNN
 from tilth.pretrain.models.gpt import GPT
+from tilth.pretrain.models.gpt_classifier import GPTClassifier
 from tilth.pretrain.models.mlp import MLP
+from tilth.pretrain.models.resnet import ResNet
+from tilth.pretrain.models.seq2seq import Seq2Seq
 
 
 def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Module:
@@ -32,7 +44,15 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
     torch.default_generator.manual_seed(seed)
     try:
         if isinstance(settings, GPTSettings):
+            if sizes.classes:
+                return GPTClassifier(settings, sizes.vocabulary, sizes.classes)
             return GPT(settings, sizes.vocabulary)
+        if isinstance(settings, Seq2SeqSettings):
+            return Seq2Seq(settings, sizes.vocabulary)
+        if isinstance(settings, ResNetSettings):
+            network = ResNet(settings, sizes.image, sizes.classes)
+            # The layout in which convolutions are 1.5 to 1.7 times as fast (measured).
+            return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
         if isinstance(settings, MLPSettings):
             return MLP(settings, sizes.image, sizes.classes)
         return CNN(settings, sizes.image, sizes.classes)

@@ -3,17 +3,24 @@
 base      the protocol: batch, loss, measure
 images    which class an image is of
 language  what comes next in a text
+text_classification  which class a text is of
+translation  from one language to another
 """
 
 from __future__ import annotations
 
-from tilth.augment.chain import Transform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tilth.augment.chain import from_recipe
 from tilth.errors import UsageError
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.tasks.base import Batch, Measured, Task
 from tilth.pretrain.tasks.images import ImageClassification
 from tilth.pretrain.tasks.language import TextGeneration
+from tilth.pretrain.tasks.text_classification import TextClassification
+from tilth.pretrain.tasks.translation import Translation
 from tilth.pretrain.tokenize import Tokenizer
 
 __all__ = ["Batch", "Measured", "Task", "build_task"]
@@ -24,7 +31,7 @@ def build_task(
     facts: Facts,
     objective: ObjectiveSettings,
     *,
-    augment: Transform | None = None,
+    augment: Sequence[Mapping[str, Any]] = (),
     tokenizer: Tokenizer | None = None,
 ) -> Task:
     """The task of this name.
@@ -33,11 +40,15 @@ def build_task(
         name: Of the task.
         facts: What the data says.
         objective: Label smoothing, beam, and the like.
-        augment: Changes training samples; None: as they are.
+        augment: The recipe's transforms, each {op: settings}; the task takes those of its kind.
         tokenizer: Of text.
     """
     if name == "text-generation":
         return TextGeneration(tokenizer)
+    if name == "text-classification":
+        return TextClassification(facts, objective, tokenizer, from_recipe(augment, "tokens"))
     if name == "image-classification":
-        return ImageClassification(facts, objective, augment)
+        return ImageClassification(facts, objective, from_recipe(augment, "images"))
+    if name == "translation":
+        return Translation(facts, objective, tokenizer)
     raise UsageError(f"there is no task `{name}`")

@@ -116,6 +116,20 @@ def one_unit_a_row(examples: Examples) -> tuple[Ids, Measured]:
     return examples.ids, Measured(np.zeros(n), examples.counts, np.zeros(n), np.ones(n))
 
 
+def as_text(sample: str | bytes) -> str:
+    """A sample as text.
+
+    Raises:
+        DataError: Its bytes are not UTF-8.
+    """
+    if isinstance(sample, str):
+        return sample
+    try:
+        return sample.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"not UTF-8 text: {error}") from None
+
+
 def require_some(examples: Examples) -> None:
     """Refuse to train on nothing.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +13,12 @@ from torch.nn import functional as F
 
 from tilth.errors import DataError
 from tilth.pretrain.examples import Examples, Packing
+from tilth.pretrain.generate import generate_texts
+from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.order import Ids, Index
+from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TaskName
-from tilth.pretrain.tasks.base import IGNORED, Batch, Measured, require_some
+from tilth.pretrain.tasks.base import IGNORED, Batch, Measured, as_text, require_some
 from tilth.pretrain.tokenize import Tokenizer
 
 
@@ -102,6 +107,16 @@ class TextGeneration:
 
     def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:  # noqa: ARG002
         return {}
+
+    def predict(
+        self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
+    ) -> list[dict[str, Any]]:
+        """What follows each prompt: {"text": ..., "stopped": "end" or "length"}."""
+        if self.tokenizer is None or not isinstance(model, GPT):
+            raise DataError("a text cannot be gone on with without the model's tokenizer")
+        prompts = [as_text(sample) for sample in samples]
+        answers = generate_texts(model, self.tokenizer, prompts, options)
+        return [{"text": text, "stopped": answer.stopped} for text, answer in answers]
 
 
 def _packing(examples: Examples) -> Packing:

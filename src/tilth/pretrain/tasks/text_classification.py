@@ -22,6 +22,7 @@ from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.tasks.base import (
     Batch,
     Measured,
+    as_text,
     one_unit_a_row,
     require_classes,
     require_some,
@@ -116,7 +117,7 @@ class TextClassification:
             raise DataError("a text cannot be read without the model's tokenizer")
         answers: list[dict[str, Any]] = []
         for start in range(0, len(samples), options.batch_size):
-            texts = [_text(sample) for sample in samples[start : start + options.batch_size]]
+            texts = [as_text(sample) for sample in samples[start : start + options.batch_size]]
             rows = Ragged.of(
                 encode_bounded(self.tokenizer, texts, self.facts.max_length), np.uint16
             )
@@ -154,12 +155,3 @@ def _tokens(examples: Examples) -> Ragged:
     if not isinstance(examples.inputs, Ragged):
         raise DataError("texts to classify are rows of different length, and these are not")
     return examples.inputs
-
-
-def _text(sample: str | bytes) -> str:
-    if isinstance(sample, str):
-        return sample
-    try:
-        return sample.decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 text: {error}") from None

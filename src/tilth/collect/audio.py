@@ -1,0 +1,287 @@
+"""Read sound files with their transcripts: WAV and FLAC, in folders or tar archives.
+
+Small speech sets say in the *name* of a file who says what (`7_jackson_32.wav`); larger ones have a
+file of transcripts beside. An archive is read member by member and never unpacked to disk.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
+
+from tilth.collect import files, records
+from tilth.collect.shares import SplitName
+from tilth.collect.sound_header import read_header
+from tilth.context import Context
+from tilth.errors import DataError
+from tilth.settings import BaseSettings
+
+_SOUNDS = (".wav", ".flac")
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+SUFFIXES = (*_SOUNDS, *_ARCHIVES)
+_GROUPS = ("target", "label", "subject", "index", "split")
+_MAX_PATTERN = 500
+
+
+class Words(BaseSettings):
+    """How the part of a name that says what is said becomes a transcript."""
+
+    spelling: dict[str, str] = Field(
+        {}, description="part -> word, as {'0': zero, '1': one}; empty: the parts are the words"
+    )
+    separator: str = Field("_", description="what stands between the parts", min_length=1)
+
+
+class Settings(files.FileSettings):
+    """Read sound files (WAV, FLAC) and what is said in them, from folders or tar archives.
+
+    A file that is no sound file, is cut off, or whose name does not say what it should is
+    quarantined by its name.
+    """
+
+    name: str | None = Field(
+        None,
+        description="regular expression for the end of a file's path, with named groups "
+        "(?P<target>), label, subject (the speaker), split, index",
+    )
+    words: Words = Field(Words(), description="how the group `target` becomes a transcript")
+    transcripts: str | None = Field(
+        None,
+        description="file with `name TAB text` a line, name being the sound file's, with or "
+        "without folder and ending",
+    )
+    splits: dict[SplitName, tuple[int, int]] = Field(
+        {},
+        description="split -> first and last index in it, as {test: [0, 4], train: [5, 49]}; the "
+        "index is the group `index` of the name, or else the file's place in the order of names, "
+        "from 0",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _known_groups(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if len(value) > _MAX_PATTERN:
+            raise ValueError(f"an expression of more than {_MAX_PATTERN} characters")
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        unknown = sorted(set(groups) - set(_GROUPS))
+        if unknown:
+            raise ValueError(f"no group `{unknown[0]}`; there are {', '.join(_GROUPS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_transcript(self) -> Settings:
+        if self.transcripts is not None and "target" in self.groups:
+            raise ValueError("`transcripts` and the group `target` exclude each other")
+        if self.splits and "split" in self.groups:
+            raise ValueError("`splits` and the group `split` exclude each other")
+        return self
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups of `name`."""
+        return tuple(re.compile(self.name).groupindex) if self.name is not None else ()
+
+
+class _Member(NamedTuple):
+    """One sound file: its name, where it is, its size in bytes and its bytes (None: not read)."""
+
+    name: str
+    uri: str
+    size: int
+    data: bytes | None
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names, sizes and times of the files; for a `url`, the address and digest."""
+    found = files.fingerprint_files(settings, SUFFIXES)
+    if settings.transcripts is not None:
+        found += "\n" + files.fingerprint_paths([_transcript_file(settings.transcripts)])
+    return found
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """One row a sound file: its bytes as they are, transcript, label, speaker and split.
+
+    Raises:
+        MissingError: no such file.
+        DataError: not one sound file, a damaged archive, or a file that changed meanwhile.
+    """
+    groups = settings.groups
+    columns = ["audio"]
+    columns += ["target"] if "target" in groups or settings.transcripts else []
+    columns += ["label", "label_origin"] if "label" in groups else []
+    columns += ["subject"] if "subject" in groups else []
+    columns += ["split"] if "split" in groups or settings.splits else []
+    batcher = records.Batcher(source, tuple(columns), {"license": settings.license}, context.limit)
+    transcripts = _read_transcripts(settings)
+    with files.opened(settings, SUFFIXES, context) as found:
+        places: dict[str, int] = {}
+        if settings.splits and "index" not in groups:
+            names = sorted(m.name for file in found for m in _members(file, 0))
+            places = {name: place for place, name in enumerate(names)}
+        meter = files.Meter(found, context.progress)
+        for file in found:
+            for member in _members(file, settings.max_record_bytes):
+                try:
+                    row = _row(member, settings, transcripts, places)
+                except records.RecordError as error:
+                    yield from batcher.add_error(str(error), member.uri)
+                else:
+                    yield from batcher.add(row, member.uri, member.size)
+                if batcher.is_full:
+                    break
+            meter.finish(file, batcher.num_rows)
+        yield from batcher.flush()
+    if batcher.num_rows == 0:
+        raise files.empty_source(settings.path or settings.url or "")
+
+
+def _row(
+    member: _Member, settings: Settings, transcripts: dict[str, str], places: dict[str, int]
+) -> records.Row:
+    """The columns of one sound file.
+
+    Raises:
+        RecordError: it is too long or no sound, or its name does not say what it should.
+    """
+    if member.data is None:
+        raise records.RecordError(files.too_long(member.size, settings.max_record_bytes))
+    read_header(member.data)
+    row: records.Row = {"id": member.name, "audio": member.data}
+    index = places.get(member.name, -1)
+    if settings.name is not None:
+        match = re.search(f"(?:^|/)(?:{settings.name})$", member.name)
+        if match is None:
+            raise records.RecordError(f"its name does not fit `{settings.name}`")
+        said = {name: value for name, value in match.groupdict().items() if value is not None}
+        if "target" in said:
+            row["target"] = _transcript(said["target"], settings.words)
+        if "label" in said:
+            row |= {"label": said["label"], "label_origin": "given"}
+        if "subject" in said:
+            row["subject"] = said["subject"]
+        if "split" in said:
+            row["split"] = records.as_split(said["split"])
+        if "index" in said:
+            index = _as_index(said["index"])
+    if settings.transcripts is not None:
+        keys = [member.name, Path(member.name).name, Path(member.name).stem]
+        text = next((transcripts[key] for key in keys if key in transcripts), None)
+        if text is None:
+            raise records.RecordError(f"no line for it in {settings.transcripts}")
+        row["target"] = text
+    if settings.splits:
+        row["split"] = _split(index, settings.splits)
+    return row
+
+
+def _transcript(said: str, words: Words) -> str:
+    parts = [part for part in said.split(words.separator) if part]
+    unknown = [part for part in parts if words.spelling and part not in words.spelling]
+    if unknown or not parts:
+        raise records.RecordError(f"no word for `{(unknown or [said])[0][:40]}` of its name")
+    return " ".join(words.spelling.get(part, part) for part in parts)
+
+
+def _as_index(value: str) -> int:
+    if not value.isdecimal() or len(value) > 9:
+        raise records.RecordError(f"index `{value[:40]}` is not a number")
+    return int(value)
+
+
+def _split(index: int, splits: dict[SplitName, tuple[int, int]]) -> str:
+    for name, (first, last) in splits.items():
+        if first <= index <= last:
+            return name
+    raise records.RecordError(f"index {index} is in none of `splits`")
+
+
+def _members(file: files.SourceFile, max_bytes: int) -> Iterator[_Member]:
+    """The sound files of a file: itself, or members of an archive, read up to `max_bytes` each."""
+    if not file.name.lower().endswith(_ARCHIVES):
+        size = file.path.stat().st_size
+        data = file.path.read_bytes() if size <= max_bytes else None
+        yield _Member(file.name, file.uri, size, data)
+        return
+    with _opened_archive(file) as archive:
+        for member in archive:
+            name = member.name.removeprefix("./")
+            if not member.isfile() or not name.lower().endswith(_SOUNDS):
+                continue
+            stream: IO[bytes] | None = None
+            if member.size <= max_bytes:
+                stream = archive.extractfile(member)
+            data = stream.read() if stream is not None else None
+            yield _Member(name, f"{file.uri}:{name}", member.size, data)
+        # An archive ends with a block of zeros (POSIX.1-2001, pax). `tarfile` takes an end without
+        # one for the end as well, and what was cut off would be lost in silence.
+        position = archive.fileobj.tell() if archive.fileobj is not None else 0
+        if position != archive.offset + tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("it has no end")
+
+
+@contextmanager
+def _opened_archive(file: files.SourceFile) -> Iterator[tarfile.TarFile]:
+    """A tar archive, to be read from front to end.
+
+    Raises:
+        DataError: it is cut off or damaged.
+    """
+    try:
+        with file.path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as archive:
+            yield archive
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
+        raise DataError(
+            f"the archive is cut off or damaged ({error})",
+            where=file.uri,
+            hint="fetch the file again; `tar tf FILE` shows whether it is whole",
+            code="damaged-file",
+        ) from error
+
+
+def _transcript_file(path: str) -> files.SourceFile:
+    return files.SourceFile(Path(path).expanduser(), Path(path).name, path)
+
+
+def _read_transcripts(settings: Settings) -> dict[str, str]:
+    """Names to texts.
+
+    Raises:
+        DataError: a line is not `name TAB text` in UTF-8, or a name stands there twice.
+    """
+    if settings.transcripts is None:
+        return {}
+    file = _transcript_file(settings.transcripts)
+    found: dict[str, str] = {}
+    with files.open_bytes(file) as stream:
+        for number, (line, size) in enumerate(files.read_lines(stream, 1 << 16), start=1):
+            try:
+                name, tab, text = line.decode().partition("\t")
+            except UnicodeDecodeError as error:
+                raise _bad_line(records.describe_unicode(error), file, number) from None
+            if not tab or size > 1 << 16:
+                raise _bad_line("a line that is not `name TAB text`", file, number)
+            if name in found:
+                raise _bad_line(f"`{name[:80]}` for the second time", file, number)
+            found[name] = " ".join(text.split())
+    return found
+
+
+def _bad_line(cause: str, file: files.SourceFile, number: int) -> DataError:
+    return DataError(
+        cause, where=f"{file.uri}:{number}", hint="correct the file of transcripts", code="columns"
+    )

@@ -1,0 +1,111 @@
+"""Read pictures whose folder is their class: ImageFolder trees, ImageNet's layout, archives.
+
+train/cat/0001.jpg      split train, label cat
+val/n01440764/x.JPEG    split validation, label n01440764
+cat/0001.jpg            label cat, no split yet
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import Field, field_validator
+
+from tilth.collect import files, members, records
+from tilth.context import Context
+from tilth.errors import DataError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+class Settings(files.FileSettings):
+    """Read pictures from a folder or archive (tar, zip) in which their folder is their class.
+
+    A first folder `train`, `val`, `validation` or `test` is the split. A file that is too large
+    is quarantined with its name; whether a picture can be decoded is checked by `check_image`.
+    """
+
+    labels: Literal["folder", "none"] = Field(
+        "folder", description="the name of the picture's folder is its label; or there is none"
+    )
+    class_names: dict[str, str] = Field(
+        default_factory=dict, description="folder name -> label, where they differ"
+    )
+    splits: dict[str, Literal["train", "validation", "test"]] = Field(
+        default_factory=dict,
+        description="top folder -> split; beside train, val, validation, dev, test",
+    )
+    include: str = Field(
+        "", description="only files whose path inside matches this regular expression"
+    )
+    split: Literal["train", "validation", "test"] | None = Field(
+        None, description="split of all pictures whose path does not name one"
+    )
+
+    @field_validator("include")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return value
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names, sizes and times of the files; for a `url`, the address and digest."""
+    return members.fingerprint(settings, SUFFIXES)
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """The pictures as rows: encoded bytes, label and split from the path.
+
+    Raises:
+        MissingError: no such folder or archive.
+        DataError: no picture in it, a damaged archive, or a source that changed meanwhile.
+    """
+    batcher = records.Batcher(
+        source,
+        ("image", "label", "label_confidence", "label_origin", "split"),
+        {"license": settings.license, "split": settings.split},
+        context.limit,
+    )
+    wanted = re.compile(settings.include)
+    for member in members.read_members(settings, SUFFIXES, context):
+        if not wanted.search(member.name):
+            continue
+        if member.error:
+            yield from batcher.add_error(member.error, member.uri)
+            continue
+        split, label = place_of(member.name, settings)
+        if settings.labels == "folder" and label is None:
+            yield from batcher.add_error("its folder names no class", member.uri)
+            continue
+        row: records.Row = {"id": member.name, "image": member.data}
+        if label is not None and settings.labels == "folder":
+            row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
+        if split is not None:
+            row["split"] = split
+        yield from batcher.add(row, member.uri, len(member.data))
+        if batcher.is_full:
+            break
+    yield from batcher.flush()
+    if batcher.num_rows == 0:
+        raise DataError(
+            f"not one picture ({', '.join(SUFFIXES)})",
+            where=settings.path or settings.url or "",
+            hint="point `path` at the folder that holds train/CLASS/FILE or CLASS/FILE",
+            code="empty-source",
+        )
+
+
+def place_of(name: str, settings: Settings) -> tuple[str | None, str | None]:
+    """(split, label) that a path inside the source names; None where it does not."""
+    folders = name.strip("./").split("/")[:-1]
+    known = {**records.SPLITS, **settings.splits}
+    split = next((known[one.lower()] for one in folders if one.lower() in known), None)
+    label = folders[-1] if folders and folders[-1].lower() not in known else None
+    return split, None if label is None else settings.class_names.get(label, label)

@@ -1,0 +1,163 @@
+"""Read plain text files: a file, a line or a paragraph a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from tilth.collect import files, records
+from tilth.collect.shares import Shares, SplitName
+from tilth.context import Context
+
+SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
+
+Encoding = Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"]
+
+
+class Settings(files.FileSettings):
+    """Read plain text files: a file, a line or a paragraph a record; plain or gzip.
+
+    A record that is not in the encoding, or too long, is quarantined with its file and line.
+    """
+
+    record: Literal["file", "line", "paragraph"] = Field(
+        "file",
+        description="what one record is; a paragraph ends at a blank line. A file that is to be "
+        "split becomes one record a part",
+    )
+    split: SplitName | Shares | None = Field(
+        None,
+        description="split of all records, or the shares of each file's characters, in order, as "
+        "{train: 0.9, validation: 0.1}",
+    )
+    encoding: Encoding = Field("utf-8", description="character encoding of the files")
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names, sizes and times of the files; for a `url`, the address and digest."""
+    return files.fingerprint_files(settings, SUFFIXES)
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """The records as rows, in the order of file name and line.
+
+    Raises:
+        MissingError: no such file.
+        DataError: no record at all, a damaged gzip stream, or a file that changed meanwhile.
+    """
+    columns = ("text",) if settings.split is None else ("text", "split")
+    batcher = records.Batcher(source, columns, {"license": settings.license}, context.limit)
+    with files.opened(settings, SUFFIXES, context) as found:
+        meter = files.Meter(found, context.progress)
+        for file in found:
+            if settings.record == "file":
+                yield from _whole_file(file, settings, batcher)
+            else:
+                yield from _pieces(file, settings, batcher)
+            meter.finish(file, batcher.num_rows)
+        yield from batcher.flush()
+    if batcher.num_rows == 0:
+        raise files.empty_source(settings.path or settings.url or "")
+
+
+def _whole_file(
+    file: files.SourceFile, settings: Settings, batcher: records.Batcher
+) -> Iterator[pa.RecordBatch]:
+    """The file as one record, or as one a part where it is split."""
+    with files.open_bytes(file) as stream:
+        data = stream.read(settings.max_record_bytes + 1)
+    place = f"{file.uri}:1"
+    try:
+        if len(data) > settings.max_record_bytes:
+            raise records.RecordError(
+                f"above `max_record_bytes` of {settings.max_record_bytes:,}; read it by line or "
+                "paragraph"
+            )
+        text = _decoded(data.removeprefix(b"\xef\xbb\xbf"), settings.encoding)
+    except records.RecordError as error:
+        yield from batcher.add_error(str(error), place)
+        return
+    if not text.strip():
+        return
+    parts: list[tuple[SplitName | None, int, int]] = [(None, 0, len(text))]
+    if isinstance(settings.split, Shares):
+        parts = [*settings.split.bounds(len(text))]
+    elif settings.split is not None:
+        parts = [(settings.split, 0, len(text))]
+    for split, start, end in parts:
+        row: records.Row = {"text": text[start:end], "id": f"{file.name}:{start}"}
+        if split is not None:
+            row["split"] = split
+        line = text.count("\n", 0, start) + 1
+        yield from batcher.add(row, f"{file.uri}:{line}", len(data))
+
+
+def _pieces(
+    file: files.SourceFile, settings: Settings, batcher: records.Batcher
+) -> Iterator[pa.RecordBatch]:
+    """The lines or paragraphs of a file."""
+    split, total = settings.split, 0
+    if isinstance(split, Shares):
+        # A first pass for the total: a share of what is not known yet cannot be taken.
+        texts = (found for _, found, _ in _records(file, settings) if isinstance(found, str))
+        total = sum(map(len, texts))
+    read = 0
+    for number, found, num_bytes in _records(file, settings):
+        if batcher.is_full:
+            return
+        place = f"{file.uri}:{number}"
+        if isinstance(found, records.RecordError):
+            yield from batcher.add_error(str(found), place)
+            continue
+        row: records.Row = {"text": found, "id": f"{file.name}:{number}"}
+        if isinstance(split, Shares):
+            row["split"] = split.at(read, total)
+        elif split is not None:
+            row["split"] = split
+        read += len(found)
+        yield from batcher.add(row, place, num_bytes)
+
+
+def _records(
+    file: files.SourceFile, settings: Settings
+) -> Iterator[tuple[int, str | records.RecordError, int]]:
+    """Number of its first line, text (or what is wrong with it) and bytes of each record."""
+    by_line = settings.record == "line"
+    begun, num_bytes = 0, 0
+    lines: list[bytes] = []
+    with files.open_bytes(file) as stream:
+        found = files.read_lines(stream, settings.max_record_bytes)
+        for number, (line, length) in enumerate(found, start=1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            blank = not line.strip()
+            if not blank:
+                begun = begun if lines else number
+                # Of a paragraph that is too long already, only the length is of interest.
+                if num_bytes <= settings.max_record_bytes:
+                    lines.append(line)
+                num_bytes += length + 1
+            if lines and (blank or by_line):
+                yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
+                lines, num_bytes = [], 0
+    if lines:
+        yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
+
+
+def _joined(lines: list[bytes], num_bytes: int, settings: Settings) -> str | records.RecordError:
+    if num_bytes > settings.max_record_bytes:
+        return records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
+    try:
+        return _decoded(b"\n".join(lines), settings.encoding)
+    except records.RecordError as error:
+        return error
+
+
+def _decoded(data: bytes, encoding: Encoding) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise records.RecordError(records.describe_unicode(error)) from None

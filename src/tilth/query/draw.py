@@ -1,0 +1,50 @@
+"""Draw a few samples to look at: those with the smallest ids, the same on every machine.
+
+An id is a digest, so the smallest are a uniform draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tilth.schema import column
+from tilth.store import Dataset
+
+SPLITS = ("train", "validation", "test")
+
+
+def draw_ids(
+    dataset: Dataset, data: Mapping[str, Any], num: int, left_out: tuple[str, str] | None = None
+) -> dict[str, list[str]]:
+    """Ids of each split that a training stage uses, at most `num` each.
+
+    Args:
+        dataset: What the stage reads.
+        data: Its `data` settings: sources, labels, and what its splits are called.
+        num: Ids a split at most.
+        left_out: (column, value) of a fold: the test split is all of that value, the training
+            split all others.
+    """
+    ids: dict[str, list[str]] = {name: [] for name in SPLITS}
+    columns = ["id", "split", "source", "label", *(left_out or ())[:1]]
+    for batch in dataset.batches(list(dict.fromkeys(columns))):
+        wanted = pc.is_valid(column(batch, "id"))
+        for name, setting in (("source", "sources"), ("label", "labels")):
+            if values := data.get(setting):
+                chosen = pa.array([str(value) for value in values], pa.string())
+                wanted = pc.and_(wanted, pc.is_in(column(batch, name), value_set=chosen))
+        if left_out is None:
+            marks = pc.fill_null(column(batch, "split"), "train")
+            of = {name: pc.equal(marks, str(data.get(name, name))) for name in SPLITS}
+        else:
+            tested = pc.fill_null(pc.equal(column(batch, left_out[0]), left_out[1]), False)
+            of = {"train": pc.invert(tested), "test": tested}
+        for name, mask in of.items():
+            mine = pc.fill_null(pc.and_(wanted, mask), False)
+            found = column(batch, "id").filter(mine).to_pylist()
+            ids[name] = sorted([*ids[name], *found])[:num]
+    return ids

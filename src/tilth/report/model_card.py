@@ -1,0 +1,215 @@
+"""The model card: what a model was made of, what it reaches and what it is for, in Markdown.
+
+In the format of the Hugging Face hub: a head in YAML that its search reads, then prose. Sections
+after Mitchell et al., "Model cards for model reporting" (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from tilth.report.card import sources_table
+from tilth.report.evidence import measured
+from tilth.report.figures import named
+from tilth.report.markdown import code, fenced, markdown_table, plain
+from tilth.report.pretraining import mean_of
+from tilth.report.steps import as_dict, as_list, as_text, build_steps
+from tilth.report.text import ABSENT, count, duration, finite, number, plural
+
+# The hub's words for what Tilth calls a task.
+_PIPELINES = {
+    "text-generation": "text-generation",
+    "text-classification": "text-classification",
+    "translation": "translation",
+    "speech-recognition": "automatic-speech-recognition",
+    "image-classification": "image-classification",
+    "image-rotation": "image-feature-extraction",
+    "image-contrastive": "image-feature-extraction",
+}
+_USES = {
+    "text-generation": "going on with texts like those it was trained on (`tilth generate`)",
+    "text-classification": "saying which of its classes a text is of (`tilth classify`)",
+    "translation": "translating sentences like those it was trained on (`tilth translate`)",
+    "speech-recognition": "writing down recordings like those it was trained on "
+    "(`tilth transcribe`)",
+    "image-classification": "saying which of its classes an image is of (`tilth classify`)",
+    "image-rotation": "a start for other models of images (`transfer`, `pretrain.initialise`)",
+    "image-contrastive": "a start for other models of images (`transfer`, `pretrain.initialise`)",
+}
+_MAX_ROWS = 50
+
+
+def model_card(report: Mapping[str, Any]) -> str:
+    """The card of a tidied report; empty where the run has no model."""
+    model, found = as_dict(report.get("model")), as_dict(report.get("pretrain"))
+    if not model or not found:
+        return ""
+    settings = as_dict(model.get("settings"))
+    parts = [
+        _head(report, found, settings),
+        f"# {plain(as_text(report.get('name')) or 'model')}",
+        plain(as_text(report.get("about"), 500)),
+        _what(found, settings),
+        "## Results\n\n" + _results(found),
+        "## Training data\n\n" + _data(report, model, found),
+        "## Training\n\n" + _training(found, model, settings),
+        "## Intended use\n\n" + _use(as_text(settings.get("task"))),
+        "## Limits\n\n" + _limits(report, found),
+        "## How to make it again\n\n" + _again(report),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(report: Mapping[str, Any], found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    task = as_text(settings.get("task"))
+    pipeline = _PIPELINES.get(task, task)
+    name = as_text(report.get("name")) or "model"
+    numbers, split = _figures(found)
+    metrics = [
+        {"type": key, "name": named(key), "value": round(value, 6)}
+        for key, item in numbers.items()
+        if key != "loss" and (value := finite(item)) is not None
+    ]
+    head: dict[str, Any] = {
+        # What the sources' licences allow for the model is the owner's decision, not ours.
+        "license": "unknown",
+        "library_name": "tilth",
+        "pipeline_tag": pipeline,
+        "tags": ["tilth", task, as_text(as_dict(found.get("model")).get("kind"))],
+        "metrics": [metric["type"] for metric in metrics],
+    }
+    if metrics:
+        dataset = {"type": "tilth", "name": name, "split": split}
+        result = {"task": {"type": pipeline}, "dataset": dataset, "metrics": metrics}
+        head["model-index"] = [{"name": name, "results": [result]}]
+    return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---"
+
+
+def _figures(found: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The figures to quote, of which split: means where there were several trainings."""
+    mean = as_dict(found.get("mean"))
+    if mean:
+        split = as_text(mean.get("split")) or "test"
+        return {key: value for key, value in mean.items() if key != "split"}, split
+    test = as_dict(found.get("test"))
+    return (test, "test") if test else (as_dict(found.get("validation")), "validation")
+
+
+def _what(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    model = as_dict(found.get("model"))
+    return (
+        f"A {plain(as_text(model.get('kind')))} of {count(model.get('parameters'))} parameters for "
+        f"{plain(as_text(settings.get('task')))}, trained with Tilth."
+    )
+
+
+def _results(found: Mapping[str, Any]) -> str:
+    validation, test = as_dict(found.get("validation")), as_dict(found.get("test"))
+    name, unit = as_text(found.get("metric")), as_text(found.get("unit"))
+    seeds, folds = as_list(found.get("seeds")), as_list(found.get("folds"))
+    lines = []
+    mean, kind = mean_of(found)
+    if finite(mean.get(name)) is not None:
+        lines.append(
+            f"{named(name)}: {measured(mean[name], unit)} on {as_text(mean.get('split'))}, the "
+            f"mean of {plural(len(seeds or folds), kind)}."
+        )
+    elif not seeds and not folds:
+        lines.append("One training with one seed: there is no interval around these figures.")
+    for kind, rows in (("seed", seeds), ("fold", folds)):
+        if rows:
+            lines.append(_repeated(kind, [as_dict(row) for row in rows]))
+    if not seeds and not folds:
+        names = list(dict.fromkeys([*validation, *test]))
+        rows_shown = [
+            [plain(named(key)), _value(validation.get(key)), _value(test.get(key))] for key in names
+        ]
+        lines.append(markdown_table(("figure", "validation", "test"), rows_shown, 1))
+    return "\n\n".join(lines)
+
+
+def _repeated(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    names = list(
+        dict.fromkeys(
+            key
+            for row in rows
+            for key, value in as_dict(row.get("test")).items()
+            if finite(value) is not None
+        )
+    )
+    cells = [
+        [plain(as_text(row.get(kind)))] + [_value(as_dict(row.get("test")).get(n)) for n in names]
+        for row in rows[:_MAX_ROWS]
+    ]
+    return markdown_table((kind, *(plain(named(n)) for n in names)), cells, 1)
+
+
+def _value(value: Any) -> str:
+    return plain(value) if isinstance(value, str) else number(value, 4)
+
+
+def _data(report: Mapping[str, Any], model: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    data = as_dict(model.get("data"))
+    splits = [f"{plain(k)} {count(v)}" for k, v in as_dict(found.get("samples")).items()]
+    facts = [
+        f"- Data set: the output of {code(as_text(data.get('step')))}, "
+        f"{count(data.get('samples'))} samples, digest (SHA-256 over its shards) "
+        f"{code(as_text(data.get('digest'), 80))}.",
+        f"- Used of them: {', '.join(splits)} ({'documents' if _is_text(model) else 'samples'}).",
+    ]
+    unreadable = len(as_list(found.get("unreadable")))
+    if unreadable:
+        facts.append(f"- {plural(unreadable, 'sample')} could not be decoded and were left out.")
+    sources = sources_table(report, list(build_steps(report)))
+    return sources + "\n\n" + "\n".join(facts) + "\n\nWhat was dropped, and why: `card.md`."
+
+
+def _is_text(model: Mapping[str, Any]) -> bool:
+    return as_text(as_dict(model.get("settings")).get("task")) == "text-generation"
+
+
+def _training(
+    found: Mapping[str, Any], model: Mapping[str, Any], settings: Mapping[str, Any]
+) -> str:
+    facts = [
+        ("steps", count(found.get("steps"))),
+        ("tokens or examples seen", count(found.get("tokens_or_examples_seen"))),
+        ("stopped because", as_text(found.get("stopped"))),
+        ("precision", as_text(found.get("precision"))),
+        ("threads", as_text(found.get("threads"))),
+        ("time", duration(found.get("seconds"))),
+        ("processor time", duration(found.get("cpu_seconds"))),
+        ("weights, SHA-256", as_text(model.get("weights_sha256"), 80)),
+    ]
+    lines = [f"- {key}: {plain(value)}" for key, value in facts if value not in ("", ABSENT)]
+    shown = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=96)
+    return "\n".join(lines) + "\n\nSettings:\n\n" + fenced(shown, "yaml")
+
+
+def _use(task: str) -> str:
+    use = _USES.get(task, "what it was trained for")
+    return f"For {use}, and as the start of a transfer to a task of your own."
+
+
+def _limits(report: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    lines = [
+        "- The figures hold for data drawn as the held-out samples were; other data were not "
+        "measured.",
+        "- It repeats what its sources say and leave out; no test for bias or harm was made.",
+        "- Whether it may be passed on follows from the licences of its sources, above.",
+    ]
+    if finite(report.get("limit")) is not None:
+        lines.append(f"- A trial run: at most {count(report.get('limit'))} samples a source.")
+    if not as_list(found.get("seeds")) and not as_list(found.get("folds")):
+        lines.append("- Trained once: another seed gives other figures.")
+    return "\n".join(lines)
+
+
+def _again(report: Mapping[str, Any]) -> str:
+    versions = [f"{k} {as_text(v)}" for k, v in as_dict(report.get("versions")).items()]
+    machine = [f"{as_text(k)} {as_text(v, 120)}" for k, v in as_dict(report.get("machine")).items()]
+    told = plain(", ".join([f"recipe seed {as_text(report.get('seed'))}", *versions, *machine]))
+    return f"`tilth run recipe.yaml` with the `recipe.yaml` of the run's folder. {told}."

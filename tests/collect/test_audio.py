@@ -1,0 +1,181 @@
+"""Sound files: who says what stands in the name or beside; a bad file costs one row."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from tilth.collect import audio
+from tilth.context import Context
+from tilth.errors import DataError, MissingError
+
+NAME = r"(?P<target>\d)_(?P<subject>[a-z]+)_(?P<index>\d+)\.wav"
+
+
+def wav(samples: int = 80, rate: int = 8000) -> bytes:
+    data = struct.pack(f"<{samples}h", *(number % 100 for number in range(samples)))
+    form = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data))
+    return b"RIFF" + struct.pack("<I", len(body) + len(data)) + body + data
+
+
+def read(work: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:
+    settings = audio.Settings.model_validate(given)
+    found = audio.read(settings, "s", Context(work, limit=limit))
+    rows: list[dict[str, Any]] = pa.Table.from_batches(list(found)).to_pylist()
+    return rows
+
+
+def fill(folder: Path, members: dict[str, bytes]) -> Path:
+    for name, data in members.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def pack(path: Path, members: dict[str, bytes], mode: str = "w:xz") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_what_the_name_says(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", {"a/1_ann_5.wav": wav(), "a/0_bob_0.wav": wav(90)})
+    rows = read(
+        tmp_path,
+        path=str(folder),
+        name=NAME,
+        words={"spelling": {"0": "zero", "1": "one"}},
+        splits={"test": [0, 4], "train": [5, 49]},
+    )
+    assert [(r["target"], r["subject"], r["split"]) for r in rows] == [
+        ("zero", "bob", "test"),
+        ("one", "ann", "train"),
+    ]
+    assert rows[1]["audio"] == wav()
+    assert rows[1]["uri"] == f"{folder}/a/1_ann_5.wav"
+    assert len({row["id"] for row in rows}) == 2
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_an_archive_gives_the_same_as_its_folder(tmp_path: Path, mode: str) -> None:
+    ending = mode.replace("w", "tar").replace(":", ".")
+    path = pack(
+        tmp_path / f"x.{ending}", {"./a/1_0.wav": wav(), "README": b"x", "a/0_0.wav": wav(90)}, mode
+    )
+    rows = read(
+        tmp_path,
+        path=str(path),
+        name=r"(?P<target>[01_]+)\.wav",
+        words={"spelling": {"0": "no", "1": "yes"}},
+        splits={"train": [0, 0], "test": [1, 1]},
+    )
+    # By place in the order of names, whatever the order of the archive.
+    assert [(r["target"], r["split"], r["uri"]) for r in rows] == [
+        ("yes no", "test", f"{path}:a/1_0.wav"),
+        ("no no", "train", f"{path}:a/0_0.wav"),
+    ]
+
+
+def test_a_bad_file_is_one_quarantined_row(tmp_path: Path) -> None:
+    members = {
+        "0_ann_0.wav": wav(),
+        "1_ann_0.wav": wav()[:-7],
+        "2_ann_0.wav": b"MZ..",
+        "3_ann_0.wav": b"",
+        "4_ann_0.wav": wav(9000),
+        "7_ann_0.wav": wav(),
+        "8_ann_99.wav": wav(),
+        "nine.wav": wav(),
+    }
+    rows = read(
+        tmp_path,
+        path=str(pack(tmp_path / "x.tar", members, "w")),
+        name=NAME,
+        words={"spelling": {str(digit): "x" for digit in range(7)} | {"8": "x"}},
+        splits={"test": [0, 4]},
+        max_record_bytes=4096,
+    )
+    errors = [row["error"].rpartition(".wav: ")[2] for row in rows if row["error"]]
+    assert errors == [
+        "cut off: 153 of 160 bytes of samples are there",
+        "neither WAV nor FLAC: it starts with 0x4d5a2e2e",
+        "neither WAV nor FLAC: it starts with 0x",
+        "18,044 bytes, above `max_record_bytes` of 4,096",
+        "no word for `7` of its name",
+        "index 99 is in none of `splits`",
+        f"its name does not fit `{NAME}`",
+    ]
+    assert len(rows) == 8
+
+
+def test_transcripts_beside(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", {"a.wav": wav(), "b.wav": wav(90), "c.wav": wav(100)})
+    lines = tmp_path / "text.tsv"
+    lines.write_text("a\thello  there\nb.wav\tgood bye\n")
+    rows = read(tmp_path, path=str(folder), transcripts=str(lines))
+    assert [row["target"] for row in rows] == ["hello there", "good bye", None]
+    assert rows[2]["error"].endswith(f"no line for it in {lines}")
+    for wrong in ("a hello", "a\tx\na\ty"):
+        lines.write_text(wrong)
+        with pytest.raises(DataError, match=r"TAB|second time"):
+            read(tmp_path, path=str(folder), transcripts=str(lines))
+
+
+@pytest.mark.parametrize(
+    ("mode", "end"), [("w:xz", -2000), ("w:gz", -2000), ("w", 9 * 512), ("w", 9 * 512 + 100)]
+)
+def test_a_cut_archive_is_an_error(tmp_path: Path, mode: str, end: int) -> None:
+    path = pack(tmp_path / "x.tar", {f"{n}.wav": wav(2000 + n) for n in range(50)}, mode)
+    path.write_bytes(path.read_bytes()[:end])
+    with pytest.raises(DataError, match="cut off or damaged"):
+        read(tmp_path, path=str(path))
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingError):
+        read(tmp_path, path=str(tmp_path / "absent"))
+    with pytest.raises(DataError, match="not one record"):
+        read(tmp_path, path=str(pack(tmp_path / "x.tar", {"README": b"x"}, "w")))
+
+
+def test_a_limit_is_kept(tmp_path: Path) -> None:
+    path = pack(tmp_path / "x.tar", {f"{n}.wav": wav() for n in range(5)}, "w")
+    assert len(read(tmp_path, path=str(path), limit=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": "("}, "no regular expression"),
+        ({"name": "(?P<who>x)"}, "no group `who`"),
+        ({"name": "(?P<target>x)", "transcripts": "t"}, "exclude each other"),
+        ({"name": "(?P<split>x)", "splits": {"test": [0, 1]}}, "exclude each other"),
+    ],
+)
+def test_wrong_settings(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        audio.Settings.model_validate({"path": "x", **given})
+
+
+def test_spoken_digits_and_yesno(shared_data: Path, tmp_path: Path) -> None:
+    archive = shared_data / "free-spoken-digit-dataset" / "recordings.tar.xz"
+    digits = read(tmp_path, path=str(archive), name=NAME, splits={"test": [0, 4], "train": [5, 49]})
+    assert len(digits) == 3000
+    assert sum(row["split"] == "test" for row in digits) == 300
+    assert len({row["subject"] for row in digits}) == 6
+    archive = shared_data / "yesno" / "waves_yesno.tar.xz"
+    yesno = read(tmp_path, path=str(archive), name=r"(?P<target>[01_]+)\.wav")
+    assert len(yesno) == 60
+    assert {len(row["target"].split()) for row in yesno} == {8}
