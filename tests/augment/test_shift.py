@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.augment.images import keys, make
+from tilth.augment import shift
 from tilth.augment.keys import integers
 from tilth.augment.shift import Settings, transform
 
@@ -27,3 +28,20 @@ def test_it_equals_its_plain_twin(num: int, channels: int, max_x: int, max_y: in
 def test_no_shift_is_no_change() -> None:
     images = make(5)
     assert (transform(images, keys(5), Settings(max_x=0, max_y=0)) == images).all()
+
+
+@given(st.integers(1, 9), st.integers(0, 12))
+def test_reflection_is_numpys(size: int, far: int) -> None:
+    if size == 1:
+        expected = np.zeros(size + 2 * far)
+    else:
+        expected = np.pad(np.arange(size), far, "reflect")
+    assert (shift._reflected(np.arange(-far, size + far), size) == expected).all()
+
+
+def test_a_reflected_border_has_no_fill() -> None:
+    images = make(20, 3) + 0.5
+    settings = shift.Settings(max_x=2, max_y=2, border="reflect", fill=-9.0)
+    moved = shift.transform(images, keys(20), settings)
+    assert moved.min() >= 0.5
+    assert (moved != images).any()

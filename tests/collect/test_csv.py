@@ -139,3 +139,44 @@ def test_ag_news(shared_data: Path) -> None:
     assert not any(row["error"] for row in rows)
     labels = [row["label"] for row in rows]
     assert [labels.count(name) for name in "1234"] == [1900] * 4
+
+
+def test_labels_by_what_they_mean(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "y,text\n1,one\n3,three\n2,two\n")
+    rows = read(path, fields={"label": "y"}, labels={"1": "World", "2": "Sports"})
+    assert [row["label"] for row in rows] == ["World", None, "Sports"]
+    assert rows[1]["error"] == f"{path}:3: label `3` is not in `labels`"
+    with pytest.raises(ValidationError, match="which column has the label"):
+        csv.Settings(path="a", labels={"1": "World"})
+
+
+def test_the_first_rows_are_for_training(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text\n" + "".join(f"row {n}\n" for n in range(10)))
+    rows = read(path, split={"train": 0.3, "test": 0.7})
+    assert [row["split"] for row in rows] == ["train"] * 3 + ["test"] * 7
+    (first,) = read(path, limit=1, split={"train": 0.3, "test": 0.7})
+    assert first["split"] == "train"
+
+
+def test_banking77(shared_data: Path) -> None:
+    folder = shared_data / "banking77"
+    rows = read(folder / "train.csv", fields={"label": "category"}, split="train")
+    assert len(rows) == 10_003
+    assert len({row["label"] for row in rows}) == 77
+    assert not any(row["error"] for row in rows)
+    assert len(read(folder / "test.csv", fields={"label": "category"})) == 3_080
+
+
+def test_sms_spam(shared_data: Path) -> None:
+    rows = read(
+        shared_data / "sms-spam" / "sms.tsv",
+        header=False,
+        columns=("label", "text"),
+        quote="",
+        fields={"label": "label"},
+        split={"train": 0.3, "test": 0.7},
+    )
+    assert len(rows) == 5_574
+    labels = [row["label"] for row in rows]
+    assert (labels.count("ham"), labels.count("spam")) == (4_827, 747)
+    assert [row["split"] for row in rows].count("train") == 1_672

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from tilth.errors import UsageError
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
 from tilth.pretrain.settings import OptimizerSettings
 
@@ -59,6 +60,32 @@ def test_updates_are_those_of_torch(kind: str, decay: float) -> None:
         reference.step()
     assert torch.allclose(mine.weight, theirs.weight, atol=1e-6)
     assert torch.allclose(mine.bias, theirs.bias, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_parts_learn_at_rates_of_their_own(kind: str) -> None:
+    """Of two prefixes the longer decides; the rest learns at the rate itself."""
+    rates = {"0.": 0.5, "0.bias": 10.0}
+    settings = OptimizerSettings.model_validate({"kind": kind, "rates": rates})
+    torch.manual_seed(0)
+    mine = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    changes = {}
+    for factor in (1.0, 0.5, 10.0):
+        plain = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+        plain.load_state_dict(mine.state_dict())
+        plain(torch.ones(4, 3)).square().sum().backward()
+        build_optimizer(plain, OptimizerSettings.model_validate({"kind": kind})).step(0.01 * factor)
+        changes[factor] = dict(plain.named_parameters())
+    mine(torch.ones(4, 3)).square().sum().backward()
+    build_optimizer(mine, settings).step(0.01)
+    for name, factor in (("0.weight", 0.5), ("0.bias", 10.0), ("1.weight", 1.0), ("1.bias", 1.0)):
+        assert torch.equal(mine.get_parameter(name), changes[factor][name])
+
+
+def test_a_rate_of_a_part_that_is_not_there_is_refused() -> None:
+    settings = OptimizerSettings(rates={"haed.": 10.0})
+    with pytest.raises(UsageError, match=r"no parameter's name begins with `haed\.`"):
+        build_optimizer(nn.Linear(1, 1), settings)
 
 
 def test_plain_descent_remembers_nothing() -> None:

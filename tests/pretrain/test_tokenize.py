@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from tilth.errors import DataError
 from tilth.pretrain.examples import END
-from tilth.pretrain.tokenize import decode, encode, load_tokenizer, train_tokenizer
+from tilth.pretrain.tokenize import (
+    decode,
+    encode,
+    encode_bounded,
+    end_token,
+    load_tokenizer,
+    train_characters,
+    train_tokenizer,
+)
 
 TEXTS = [f"the {word} sat on the {word} mat, {n}" for n, word in enumerate(["cat", "dog"] * 40)]
 TOKENIZER = train_tokenizer(TEXTS, 300)
@@ -46,5 +54,37 @@ def test_a_file_that_is_no_tokenizer_of_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a tokenizer"):
         load_tokenizer(path)
     path.write_text(TOKENIZER.to_str().replace("<|end|>", "<|other|>"))
-    with pytest.raises(DataError, match="token 0"):
+    with pytest.raises(DataError, match="no token for the end"):
         load_tokenizer(path)
+
+
+def test_characters_are_tokens(tmp_path: Path) -> None:
+    tokenizer = train_characters(["hello\nworld", "é\t<|end|>"])
+    assert end_token(tokenizer) == END
+    text = "held\n\té <|end|>".replace(" ", "")
+    (tokens,) = encode(tokenizer, [text])
+    assert len(tokens) == len(text)
+    assert END not in tokens
+    path = tmp_path / "tokenizer.json"
+    path.write_text(tokenizer.to_str())
+    for one in (tokenizer, load_tokenizer(path)):
+        assert decode(one, encode(one, [text])[0].tolist()) == text
+        assert decode(one, encode(one, ["hez"])[0].tolist()) == "he<|unknown|>"
+    # The end token, the unknown one, and the distinct characters by code point.
+    assert tokenizer.get_vocab_size() == 2 + len(set("hello\nworldé\t<|end|>"))
+    assert train_characters(["world\n", "hello<|end|>é\t"]).to_str() == tokenizer.to_str()
+
+
+def test_a_text_between_end_tokens_is_cut_at_the_limit() -> None:
+    whole, cut = encode_bounded(TOKENIZER, ["the cat", "the cat sat on the mat"], 6)
+    assert whole.tolist() == [END, *encode(TOKENIZER, ["the cat"])[0].tolist(), END]
+    assert len(cut) == 6
+    assert cut[0] == cut[-1] == END
+
+
+def test_the_end_token_of_another_programs_tokenizer(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(TOKENIZER.to_str().replace("<|end|>", "<|endoftext|>"))
+    tokenizer = load_tokenizer(path)
+    assert end_token(tokenizer) == 0
+    assert 0 not in encode(tokenizer, ["a <|endoftext|> b"])[0]

@@ -9,7 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tilth.augment import crop, erase, flip, noise, shift, text_drop, text_mask, text_swap
+from tilth.augment import (
+    audio_noise,
+    audio_shift,
+    crop,
+    erase,
+    flip,
+    gain,
+    noise,
+    shift,
+    spec_augment,
+    speed,
+    stretch,
+    text_drop,
+    text_mask,
+    text_swap,
+    tilt,
+    warp,
+)
 from tilth.augment.keys import Keys, fold
 from tilth.errors import UsageError
 from tilth.settings import BaseSettings
@@ -19,6 +36,18 @@ Transform = Callable[[Any, Keys], Any]
 _KINDS: Mapping[str, Mapping[str, Any]] = {
     "images": {"shift": shift, "erase": erase, "flip": flip, "crop": crop, "noise": noise},
     "tokens": {"text_mask": text_mask, "text_drop": text_drop, "text_swap": text_swap},
+    "audio": {
+        "gain": gain,
+        "speed": speed,
+        "audio_noise": audio_noise,
+        "audio_shift": audio_shift,
+    },
+    "features": {
+        "warp": warp,
+        "tilt": tilt,
+        "stretch": stretch,
+        "spec_augment": spec_augment,
+    },
 }
 _MODULES: Mapping[str, Any] = {
     name: module for modules in _KINDS.values() for name, module in modules.items()

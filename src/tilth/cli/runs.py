@@ -235,11 +235,20 @@ def report(run: RunArgument, runs: Runs = "runs", json: Json = False) -> None:
 
 def export(
     run: RunArgument,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="A step, or the end of its name.")],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is not there.")],
+    step: Annotated[
+        str | None, typer.Argument(metavar="[STEP]", help="A step, or the end of its name.")
+    ] = None,
     format: Annotated[
-        Literal["parquet", "jsonl", "csv"], typer.Option("--format", help="Of the files.")
+        Literal["parquet", "jsonl", "csv", "tfrecord"],
+        typer.Option("--format", help="Of the files."),
     ] = "parquet",
+    tfrecord: Annotated[
+        bool, typer.Option("--tfrecord", help="Short for --format tfrecord (extra `tf`).")
+    ] = False,
+    huggingface: Annotated[
+        bool, typer.Option("--huggingface", help="The run's model instead, as Hugging Face has it.")
+    ] = False,
     kind: Annotated[
         Literal["kept", "dropped", "quarantine"], typer.Option("--kind", help="Which samples.")
     ] = "kept",
@@ -250,13 +259,26 @@ def export(
     runs: Runs = "runs",
     json: Json = False,
 ) -> None:
-    """Write a step's samples as files; the folder appears when all is written."""
-    from tilth.query.export import export_step
+    """Write a step's samples, or the model, as files; the folder appears when all is written."""
+    from tilth.errors import UsageError
+    from tilth.query.export import export_model, export_step
     from tilth.query.runs import open_run
 
-    done = export_step(open_run(run, runs), step, to, format=format, kind=kind, split=split)
+    found = open_run(run, runs)
+    if huggingface:
+        if step not in (None, "pretrain") or tfrecord or split is not None:
+            raise UsageError("--huggingface is of the model: it takes no step, split or format")
+        done = export_model(found, to)
+    elif step is None:
+        names = [one.name for one in found.line()]
+        raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
+    else:
+        format = "tfrecord" if tfrecord else format
+        done = export_step(found, step, to, format=format, kind=kind, split=split)
     if json:
         print_json(done)
+    elif huggingface:
+        line(f"the model of {done.run} in {done.folder}: {', '.join(done.files)}")
     else:
         line(f"{plural(done.rows, 'sample')} in {plural(len(done.files), 'file')} in {done.folder}")
 
@@ -288,5 +310,7 @@ def add_verbs(app: typer.Typer) -> None:
         app,
         export,
         """tilth export quickstart clean.rules --to rules
-        tilth export quickstart weights --to train --split train --format jsonl""",
+        tilth export quickstart weights --to train --split train --format jsonl
+        tilth export mnist collect.mnist --to records --tfrecord
+        tilth export gpt2 --to model --huggingface""",
     )

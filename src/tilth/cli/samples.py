@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,13 +14,16 @@ from tilth.errors import UsageError
 
 if TYPE_CHECKING:
     from tilth.query.diff import RunDifference
+    from tilth.query.runs import RunView
     from tilth.query.samples import Original, SampleRow
     from tilth.query.trace import Trace, TraceStep
 
 
 def show(
     run: RunArgument,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="A step, or the end of its name.")],
+    step: Annotated[
+        str | None, typer.Argument(metavar="[STEP]", help="A step, or the end of its name.")
+    ] = None,
     dropped: Annotated[
         bool, typer.Option("--dropped", help="What it dropped, with rule and number.")
     ] = False,
@@ -31,13 +35,35 @@ def show(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Samples at most.")] = 20,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Samples to pass over.")] = 0,
+    augmented: Annotated[
+        bool, typer.Option("--augmented", help="Training samples as the epochs see them.")
+    ] = False,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, max=100, help="With --augmented: epochs shown.")
+    ] = 5,
+    sample: Annotated[
+        list[str] | None,
+        typer.Option("--sample", metavar="ID", help="With --augmented: this sample; repeatable."),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="With --augmented: a file .html or .png."),
+    ] = None,
     runs: Runs = "runs",
     json: Json = False,
 ) -> None:
-    """Show samples that a step kept, dropped or quarantined."""
+    """Show samples that a step kept, dropped or quarantined; or a sheet of augmented ones."""
     from tilth.query.runs import open_run
     from tilth.query.samples import show_samples
 
+    if augmented:
+        if step is not None or dropped or quarantined or rule is not None or offset:
+            raise UsageError("--augmented is of the whole run: it takes no step and no filter")
+        _show_augmented(open_run(run, runs), n, epochs, sample or [], to, json)
+        return
+    if step is None:
+        names = [one.name for one in open_run(run, runs).line()]
+        raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
     if quarantined and (dropped or rule is not None):
         raise UsageError("--quarantined excludes --dropped and --rule")
     kind: Literal["kept", "dropped", "quarantine"] = "kept"
@@ -53,6 +79,41 @@ def show(
     for row in shown.rows:
         _print_row(row)
     line(f"{shown.run} {shown.step}, {what}: {shown.of_how_many}")
+
+
+def _show_augmented(
+    run: RunView, n: int, epochs: int, samples: list[str], to: Path | None, json: bool
+) -> None:
+    """Write the sheet and say where; texts are printed."""
+    from tilth.query.augmented import augmented_sheet, write_png
+    from tilth.report.augmented import write_sheet
+
+    sheet = augmented_sheet(run, n=n, num_epochs=epochs, samples=samples)
+    path = to or run.folder / "augmented.html"
+    if path.suffix == ".png":
+        write_png(sheet, path)
+    elif path.suffix == ".html":
+        write_sheet(sheet, path)
+    else:
+        raise UsageError("a sheet is a file .html or .png", where=str(path))
+    if json:
+        rows = [
+            {"id": one.id, "uri": one.uri, "label": one.label}
+            | ({"original": one.original.text} if one.original.text else {})
+            | ({"views": [view.text for view in one.views]} if one.original.text else {})
+            for one in sheet.samples
+        ]
+        told = {"run": sheet.run, "seed": sheet.seed, "epochs": sheet.epochs}
+        print_json({**told, "steps": sheet.steps, "sheet": path, "samples": rows})
+        return
+    for one in sheet.samples:
+        if one.original.text:
+            line(f"{one.id}  {one.label or ''}".rstrip())
+            paragraph(one.original.text, first="    as it is  ", indent="              ")
+            for epoch, view in zip(sheet.epochs, one.views, strict=True):
+                paragraph(view.text, first=f"    epoch {epoch:<4}", indent="              ")
+            line()
+    line(str(path))
 
 
 def _print_row(row: SampleRow) -> None:
@@ -197,7 +258,8 @@ def add_verbs(app: typer.Typer) -> None:
         show,
         """tilth show quickstart clean.rules --dropped
         tilth show quickstart rules --rule word_count -n 5
-        tilth show quickstart collect.packages --quarantined""",
+        tilth show quickstart collect.packages --quarantined
+        tilth show digits --augmented -n 12 --epochs 5""",
     )
     add_verb(
         app,

@@ -7,6 +7,7 @@ pages, in WARC), `client` (HTTP with bounds), `retry`, `robots` (robots.txt, opt
 addresses may be reached), `fetch` (one public data file, from a mirror or by HTTP), `demo_site` and
 `demo_pages` (a real site on loopback).
 
-Files: `jsonl`, `csv`, `parquet`, `idx` (MNIST's format), `label_studio` (what annotators deliver),
+Files: `jsonl`, `csv`, `parquet`, `idx` (MNIST's format), `audio` (WAV
+and FLAC with transcripts; `sound_header`), `label_studio` (what annotators deliver),
 `demo_digits` (such a delivery, made from real digits); `files` and `records` are what they share.
 """

@@ -6,6 +6,8 @@ can lead anywhere (`..`, links, absolute paths) and nothing larger than one memb
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import os
 import tarfile
@@ -14,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tilth.collect import files
 from tilth.context import Context
@@ -106,8 +109,9 @@ def _of_archive(
 
 
 def _of_tar(file: files.SourceFile, suffixes: tuple[str, ...], max_bytes: int) -> Iterator[Member]:
-    # A stream: read from front to back once, whatever its compression.
-    with file.path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as archive:
+    # A stream: read from front to back once. Unpacked here and not by `tarfile`, which takes a
+    # compressed stream that is cut off for one that has ended.
+    with _unpacked(file) as raw, tarfile.open(fileobj=raw, mode="r|") as archive:
         for entry in archive:
             # Links and devices are not data.
             if not entry.isfile() or not _wanted(entry.name, suffixes):
@@ -119,6 +123,27 @@ def _of_tar(file: files.SourceFile, suffixes: tuple[str, ...], max_bytes: int) -
                 continue
             stream = archive.extractfile(entry)
             yield Member(entry.name, uri, b"" if stream is None else stream.read())
+
+
+def _unpacked(file: files.SourceFile) -> IO[bytes]:
+    """The tar stream, whatever its compression, by its first bytes.
+
+    Raises:
+        TarError: It is not compressed and has no end.
+    """
+    with file.path.open("rb") as raw:
+        head = raw.read(6)
+        if head.startswith(b"\x1f\x8b"):
+            return gzip.open(file.path)
+        if head.startswith(b"BZh"):
+            return bz2.open(file.path)
+        if head == b"\xfd7zXZ\0":
+            return lzma.open(file.path)
+        # Two blocks of zeros end an archive (POSIX.1-2017, pax, "ustar Interchange Format").
+        raw.seek(max(file.path.stat().st_size - 1024, 0))
+        if raw.read().strip(b"\0"):
+            raise tarfile.ReadError("it does not end as a tar archive does")
+    return file.path.open("rb")
 
 
 def _of_zip(file: files.SourceFile, suffixes: tuple[str, ...], max_bytes: int) -> Iterator[Member]:

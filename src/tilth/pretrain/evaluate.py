@@ -77,7 +77,7 @@ def evaluate(
     """
     task.check(model, data)
     ids, total = task.units(data)
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     with torch.inference_mode(), precision_of_evaluation():
         # Rows of like length side by side: little computation goes into padding.
@@ -87,7 +87,8 @@ def evaluate(
         for start in range(0, len(data), batch_size):
             task.measure(model, data, rows[start : start + batch_size], total)
         further = task.figures(model, data) if figures else {}
-    model.train(was_training)
+    for module, training in modes:
+        module.training = training
     return Evaluation(
         ids,
         *Measured(*total),

@@ -13,6 +13,7 @@ class Sizes(BaseSettings):
     vocabulary: int = Field(default=0, ge=0, description="text: number of tokens")
     image: tuple[int, int, int] = Field(default=(0, 0, 0), description="channels, height, width")
     classes: int = Field(default=0, ge=0, description="outputs: classes, or symbols of speech")
+    mels: int = Field(default=0, ge=0, description="speech: bands of a frame")
 
 
 class Facts(BaseSettings):

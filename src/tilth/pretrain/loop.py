@@ -11,6 +11,7 @@ validation data, two arms of an experiment would differ in length as well as in 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 
 from tilth.context import Progress, silent
+from tilth.pretrain.average import Averaged
 from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
@@ -90,13 +92,15 @@ def train(
         parameter.requires_grad_(not name.startswith(tuple(frozen)))
     parameters = [p for p in model.parameters() if p.requires_grad]
     update = build_optimizer(model, optimizer)
+    average = Averaged(update, model, loop.ema) if loop.ema else None
+    update = average or update
     state = new_state(optimizer, loop, train_data, seed, threads)
     if work is not None:
         state = restore_state(work, model, update, state)
     run = state.result
     clock = Clock(run.seconds, loop.checkpoint_every)
     with torch_state(threads):
-        model.train()
+        _to_training(model)
         if run.precision:
             set_precision(run.precision)
         for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
@@ -125,16 +129,28 @@ def train(
             run.tokens += count
             run.stopped = plan.limit_reached(run.steps, clock.seconds())
             if run.stopped or run.steps % plan.eval_every == 0:
-                _measure(model, task, validation_data, loop, state, rate, clock, work)
+                with average.in_place() if average else contextlib.nullcontext():
+                    _measure(model, task, validation_data, loop, state, rate, clock, work)
             if clock.report_is_due() or run.stopped:
                 progress(run.steps, plan.total_steps, f"loss {loss:.3f}")
             if work is not None and (run.stopped or clock.checkpoint_is_due(run.steps)):
                 run.seconds = clock.seconds()
                 save_state(work, model, update, state)
         model.eval()
+        if average is not None:
+            average.keep()
     if work is None:
         run.seconds = clock.seconds()
     return run
+
+
+def _to_training(model: nn.Module) -> None:
+    """Training mode, but for parts of which nothing is trained: those stay as they were."""
+    model.train()
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()  # no dropout, and batch normalization keeps its averages
 
 
 def _batches(

@@ -79,9 +79,9 @@ class ResNetSettings(BaseSettings):
     stem_width: int = Field(default=32, ge=1, description="channels after the first layer")
     block: Literal["pooled", "basic", "bottleneck"] = Field(
         default="pooled",
-        description="pooled: a convolution and a 2x2 pooling, then one convolution with a shortcut, "
-        "a stage each; basic: two 3x3 convolutions; bottleneck: 1x1, 3x3, 1x1, four times as wide "
-        "at the end",
+        description="pooled: a convolution and a 2x2 pooling, then one convolution with a "
+        "shortcut, a stage each; basic: two 3x3 convolutions; bottleneck: 1x1, 3x3, 1x1, four "
+        "times as wide at the end",
     )
     widths: tuple[int, ...] = Field(
         default=(64, 256, 256), min_length=1, description="channels of each stage"
@@ -135,7 +135,24 @@ class Seq2SeqSettings(BaseSettings):
         return self
 
 
+class CTCSettings(BaseSettings):
+    """A recurrent network that spells what it hears: convolution, recurrent layers, symbols."""
+
+    kind: Literal["ctc"] = "ctc"
+    cell: Literal["gru", "lstm"] = Field(
+        default="gru", description="of the recurrent layers, which read in both directions"
+    )
+    layers: int = Field(default=2, ge=1, description="recurrent layers")
+    hidden: int = Field(default=64, ge=1, description="units of a layer in each direction")
+    channels: int = Field(
+        default=64, ge=1, description="channels of the convolution over frames, before the layers"
+    )
+    dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="share of activations dropped in training"
+    )
+
+
 ModelSettings = Annotated[
-    GPTSettings | MLPSettings | CNNSettings | ResNetSettings | Seq2SeqSettings,
+    GPTSettings | MLPSettings | CNNSettings | ResNetSettings | Seq2SeqSettings | CTCSettings,
     Field(discriminator="kind"),
 ]

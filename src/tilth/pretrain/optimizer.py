@@ -19,6 +19,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from tilth.errors import UsageError
+from tilth.pretrain.muon import Muon
 from tilth.pretrain.settings import OptimizerSettings
 
 
@@ -114,6 +115,38 @@ class SGD:
         return _named(self._groups)
 
 
+class _MuonAndAdam:
+    """Muon for the matrices inside the network, AdamW for all else."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        trained: Mapping[float, Sequence[nn.Parameter]],
+        settings: OptimizerSettings,
+    ) -> None:
+        outer = {
+            id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()
+        }
+        outer |= {id(p) for name, p in model.named_parameters() if name.startswith("head.")}
+        matrices: dict[float, list[nn.Parameter]] = {}
+        others: dict[float, list[nn.Parameter]] = {}
+        for factor, group in trained.items():
+            for parameter in group:
+                inner = parameter.dim() >= 2 and id(parameter) not in outer
+                chosen = matrices if inner else others
+                chosen.setdefault(factor, []).append(parameter)
+        self._share = settings.adam_share
+        self._muon = Muon(matrices, settings.momentum, settings.weight_decay)
+        self._adam = Adam(others, settings.betas, settings.weight_decay, decoupled=True)
+
+    def step(self, rate: float) -> None:
+        self._muon.step(rate)
+        self._adam.step(rate * self._share)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self._muon.tensors() | self._adam.tensors()
+
+
 def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> UpdateRule:
     """The update rule over all parameters that require a gradient.
 
@@ -125,6 +158,8 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> UpdateRule
     trained = _by_factor(model, settings.rates)
     if settings.kind == "sgd":
         return SGD(trained, settings.momentum, settings.weight_decay)
+    if settings.kind == "muon":
+        return _MuonAndAdam(model, trained, settings)
     decoupled = settings.kind == "adamw"
     return Adam(trained, settings.betas, settings.weight_decay, decoupled=decoupled)
 
@@ -140,6 +175,8 @@ def learning_rate(settings: OptimizerSettings, step: int, total_steps: int | Non
     peak = settings.learning_rate
     if step < settings.warmup_steps:
         return peak * (step + 1) / settings.warmup_steps
+    if settings.schedule == "inverse-sqrt":
+        return peak * math.sqrt(max(settings.warmup_steps, 1) / (step + 1))
     if settings.schedule == "constant" or total_steps is None:
         return peak
     if settings.schedule == "cosine":
@@ -147,6 +184,8 @@ def learning_rate(settings: OptimizerSettings, step: int, total_steps: int | Non
         done = min((step - settings.warmup_steps) / span, 1.0)
         return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
     length = max(round(total_steps * settings.cooldown_share), 1)
+    if settings.schedule == "one-cycle":
+        length = max(total_steps - settings.warmup_steps, 1)
     return peak * min(max(total_steps - step, 0) / length, 1.0)
 
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from tilth.context import Progress, silent
 from tilth.errors import DataError
 from tilth.pretrain.arrays import read_arrays
-from tilth.pretrain.data import images, labelled, pairs, text
+from tilth.pretrain.data import images, labelled, pairs, speech, text
 from tilth.pretrain.data.splits import Given
 from tilth.pretrain.examples import Documents, Examples
 from tilth.pretrain.facts import Facts
@@ -33,6 +33,7 @@ _KINDS: Mapping[DataKind, ModuleType] = {
     "labelled": labelled,
     "pairs": pairs,
     "images": images,
+    "speech": speech,
 }
 
 

@@ -52,6 +52,7 @@ class TaskKind:
         data: How samples become numbers.
         models: Kinds of model that can learn it.
         labels: Whether every sample needs a label.
+        outputs: Names of the model's outputs, where the task decides them and not the data.
         transforms: Kinds of augmentation that it takes (see `tilth.augment.chain`).
     """
 
@@ -59,6 +60,7 @@ class TaskKind:
     models: tuple[str, ...]
     labels: bool = False
     transforms: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 _IMAGE_MODELS = ("mlp", "cnn", "resnet")
@@ -68,8 +70,15 @@ TASKS: Mapping[TaskName, TaskKind] = {
     "text-classification": TaskKind("labelled", ("gpt",), labels=True, transforms=("tokens",)),
     "translation": TaskKind("pairs", ("seq2seq",)),
     "image-classification": TaskKind("images", _IMAGE_MODELS, labels=True, transforms=("images",)),
-    "image-rotation": TaskKind("images", _IMAGE_MODELS, transforms=("images",)),
-    "image-contrastive": TaskKind("images", _IMAGE_MODELS, transforms=("images",)),
+    "image-rotation": TaskKind(
+        "images", _IMAGE_MODELS, transforms=("images",), outputs=("0", "90", "180", "270")
+    ),
+    "image-contrastive": TaskKind(
+        "images",
+        _IMAGE_MODELS,
+        transforms=("images",),
+        outputs=tuple(f"projection-{number}" for number in range(64)),
+    ),
     "speech-recognition": TaskKind("speech", ("ctc",), transforms=("audio", "features")),
 }
 
@@ -127,6 +136,9 @@ class DataSettings(BaseSettings):
     sample_rate: int = Field(
         default=8000, ge=1000, description="speech: samples a second to resample to"
     )
+    mels: int = Field(
+        default=40, ge=4, le=256, description="speech: bands of a frame, evenly spaced in mel"
+    )
     image_size: tuple[int, int] | None = Field(
         default=None,
         description="images: height and width to resize to; empty: all must agree already",
@@ -173,7 +185,10 @@ class ObjectiveSettings(BaseSettings):
 class OptimizerSettings(BaseSettings):
     """How a gradient becomes a change of the weights."""
 
-    kind: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="the update rule")
+    kind: Literal["adam", "adamw", "sgd", "muon"] = Field(
+        default="adamw",
+        description="the update rule; muon: of matrices and kernels, the rest by adamw",
+    )
     learning_rate: float = Field(default=1e-3, gt=0, description="the peak of the schedule")
     rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
@@ -181,16 +196,24 @@ class OptimizerSettings(BaseSettings):
         "{head.: 10} (Howard and Ruder 2018, section 3.2)",
     )
     betas: tuple[float, float] = Field(default=(0.9, 0.99), description="adam, adamw: decay rates")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="sgd: Nesterov momentum; 0: none")
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="sgd, muon: Nesterov momentum; 0: none"
+    )
+    adam_share: float = Field(
+        default=0.1,
+        gt=0,
+        description="muon: rate of what adamw updates, over the rate of the matrices",
+    )
     weight_decay: float = Field(
         default=0.0,
         ge=0,
         description="decay of matrices and kernels; biases and gains are left alone",
     )
-    schedule: Literal["constant", "cosine", "cooldown"] = Field(
+    schedule: Literal["constant", "cosine", "cooldown", "one-cycle", "inverse-sqrt"] = Field(
         default="constant",
-        description="after the warm-up: constant; cosine to a tenth at the last step; or constant, "
-        "then linear to 0 over the last `cooldown_share` of the steps",
+        description="after the warm-up: constant; cosine to a tenth at the last step; constant, "
+        "then linear to 0 over the last `cooldown_share` of the steps; one-cycle: linear to 0 at "
+        "the last step; or peak x sqrt(warmup_steps / step)",
     )
     warmup_steps: int = Field(
         default=0, ge=0, description="steps of linear growth from 0 to the peak"
@@ -240,6 +263,13 @@ class LoopSettings(BaseSettings):
         description="of matrix products: fp32; fp32-fast, the same numbers by the faster library; "
         "bf16, for processors that have it; auto, the fastest of these in a trial at the start, "
         "which two runs may decide differently",
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="decay a step of a running average of the weights, which is measured and kept "
+        "instead of the last weights; 0: none",
     )
     evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
 

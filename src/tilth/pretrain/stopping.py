@@ -58,7 +58,7 @@ def plan_steps(
         tokens_a_row = float(examples.counts.mean())
         limits.append((math.ceil(loop.max_tokens / tokens_a_row / batch), "max_tokens", None))
     total, named, rows_or_none = min(limits, default=(None, "", None), key=lambda limit: limit[0])
-    if total is None and optimizer.schedule != "constant":
+    if total is None and optimizer.schedule not in ("constant", "inverse-sqrt"):
         raise UsageError(
             f"the schedule `{optimizer.schedule}` depends on the last step, and none is set",
             hint="set loop.max_steps, loop.epochs or loop.max_tokens",

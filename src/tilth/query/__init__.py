@@ -10,6 +10,8 @@ diff.py      what differs between two runs
 export.py    a step's samples as files
 predict.py   ask the trained model of a run
 generated.py what it makes of a few held-out samples
+augmented.py training samples as the epochs of training see them
+draw.py      a few samples to look at, the same on every machine
 document.py  a run as one dictionary: `report.json`
 explain.py   what an operation, signal, rule set or stage is
 doctor.py    whether this machine has what a run needs

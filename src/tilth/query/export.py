@@ -1,4 +1,4 @@
-"""Write the samples of a step as files that other tools read."""
+"""Write the samples of a step, or the model of a run, as files that other tools read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,13 +15,15 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.errors import UsageError
+from tilth.errors import UsageError, missing_extra
+from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import Kind, sorting_step
 from tilth.store import Dataset
-from tilth.store.files import commit_folder, remove_folder, storage_errors
+from tilth.store.files import commit_folder, remove_folder, storage_errors, write_bytes
 
-Format = Literal["parquet", "jsonl", "csv"]
+Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
+_PER_TFRECORD = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,49 @@ def export_step(
 ) -> Exported:
     """Write a step's samples to a new folder, which appears when all is written.
 
-    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648); in CSV,
-    nested values are JSON.
+    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648); in CSV and
+    TFRecord, nested values are JSON. A TFRecord holds a `tf.train.Example` a sample: text and
+    bytes as bytes, whole numbers and booleans as int64, others as float32; a null is left out.
 
     Raises:
         UsageError: The folder is there and not empty, or there is no such step.
+        MissingError: TensorFlow, which writes TFRecord, is not installed.
         StorageError: The disk is full or the folder cannot be written.
     """
     where = sorting_step(run, step)
-    folder = Path(to)
+    dataset = Dataset(where.folder, split=split)
+    writer = {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv, "tfrecord": _tfrecord}[format]
+    rows, files = _committed(Path(to), lambda aside: writer(dataset, kind, aside, where.name))
+    return Exported(run.name, where.name, kind, split, format, str(to), files, rows)
+
+
+def export_model(run: RunView, to: str | Path) -> Exported:
+    """Write a run's model in Hugging Face's format, its card with it, to a new folder.
+
+    Raises:
+        UsageError: The folder is there and not empty, or the format has no such model.
+        MissingError: The run has no trained model, or torch is not installed.
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    step = model_step(run)
+    try:
+        from tilth.pretrain.hub_export import export_gpt2
+    except ImportError as error:
+        raise missing_extra(error.name or "torch", "train") from None
+
+    def write(aside: Path) -> int:
+        export_gpt2(step.folder / MODEL, aside)
+        card = step.folder / MODEL / "README.md"
+        if card.is_file():
+            write_bytes(aside / card.name, card.read_bytes())
+        return 0
+
+    rows, files = _committed(Path(to), write)
+    return Exported(run.name, step.name, "model", None, "huggingface", str(to), files, rows)
+
+
+def _committed(folder: Path, write: Callable[[Path], int]) -> tuple[int, tuple[str, ...]]:
+    """Let a folder be written aside, then put it in place; returns rows and names of files."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "the place to export to is taken, and nothing is overwritten",
@@ -65,18 +101,16 @@ def export_step(
             hint="name a folder that is not there yet",
             code="exists",
         )
-    dataset = Dataset(where.folder, split=split)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.aside")
     with storage_errors(folder):
         try:
             aside.mkdir(parents=True)
-            writer = {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv}[format]
-            rows = writer(dataset, kind, aside, where.name)
+            rows = write(aside)
             files = tuple(sorted(path.name for path in aside.iterdir()))
             commit_folder(aside, folder)
         finally:
             remove_folder(aside)
-    return Exported(run.name, where.name, kind, split, format, str(folder), files, rows)
+    return rows, files
 
 
 def _parquet(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
@@ -122,6 +156,48 @@ def _csv(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
             writer.writerow({key: _cell(value) for key, value in row.items()})
             rows += 1
     return rows
+
+
+def _tfrecord(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise missing_extra("tensorflow", "tf") from None
+    rows = 0
+    batches = dataset.batches(kind=kind)
+    left: list[dict[str, Any]] = []
+    number = 0
+    while True:
+        while len(left) < _PER_TFRECORD and (batch := next(batches, None)) is not None:
+            left += batch.to_pylist()
+        if not left and number:
+            return rows
+        with tf.io.TFRecordWriter(str(folder / f"{name}-{number:05d}.tfrecord")) as file:
+            for row in left[:_PER_TFRECORD]:
+                file.write(_example(tf, row))
+        rows += len(left[:_PER_TFRECORD])
+        left, number = left[_PER_TFRECORD:], number + 1
+
+
+def _example(tf: Any, row: Mapping[str, Any]) -> bytes:
+    """A row as a serialized `tf.train.Example`."""
+    features = {}
+    for name, value in row.items():
+        if isinstance(value, bool | int):
+            kind = {"int64_list": tf.train.Int64List(value=[int(value)])}
+        elif isinstance(value, float):
+            kind = {"float_list": tf.train.FloatList(value=[value])}
+        elif value is not None:
+            data = (
+                value if isinstance(value, bytes) else str(_cell(value)).encode("utf-8", "replace")
+            )
+            kind = {"bytes_list": tf.train.BytesList(value=[data])}
+        else:
+            continue
+        features[name] = tf.train.Feature(**kind)
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    serialized: bytes = example.SerializeToString()
+    return serialized
 
 
 class _Encodable:

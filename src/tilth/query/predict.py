@@ -30,6 +30,7 @@ VERBS: Mapping[str, str] = {
     "speech-recognition": "transcribe",
     "text-classification": "classify",
     "image-classification": "classify",
+    "image-rotation": "classify",
 }
 
 _READS: Mapping[str, Literal["text", "image", "audio"]] = {

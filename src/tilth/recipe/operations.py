@@ -109,6 +109,14 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "text_mask",
             "text_drop",
             "text_swap",
+            "gain",
+            "speed",
+            "audio_noise",
+            "audio_shift",
+            "warp",
+            "tilt",
+            "stretch",
+            "spec_augment",
         )
     },
 }

@@ -14,6 +14,7 @@ effects.py       forest and slope plots, as SVG
 svg.py           elements, scales, ticks
 text.py          numbers and foreign text as they are printed
 tidy.py          strict JSON out of whatever a run returns
+augmented.py     the contact sheet of augmented samples
 card.py          the data card in Markdown
 model_card.py    the model card: README.md beside the weights
 markdown.py      what the two cards are written with

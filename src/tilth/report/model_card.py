@@ -66,7 +66,7 @@ def model_card(report: Mapping[str, Any]) -> str:
 def _head(report: Mapping[str, Any], found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     task = as_text(settings.get("task"))
     pipeline = _PIPELINES.get(task, task)
-    name = as_text(report.get("name")) or "model"
+    name = " ".join(as_text(report.get("name")).split()) or "model"
     numbers, split = _figures(found)
     metrics = [
         {"type": key, "name": named(key), "value": round(value, 6)}

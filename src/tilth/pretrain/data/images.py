@@ -32,8 +32,9 @@ def write(
     Raises:
         DataError: A label is missing or unknown, or too many images cannot be decoded.
     """
-    labelled = TASKS[selection.task].labels
-    classes = classes_of(counts, given.classes) if labelled else ()
+    kind = TASKS[selection.task]
+    labelled = kind.labels
+    classes = classes_of(counts, given.classes) if labelled else kind.outputs
     numbers = {name: number for number, name in enumerate(classes)}
     decoder = ImageDecoder(selection.data.image_size, selection.data.channels)
     moments: list[npt.NDArray[np.float64]] = []  # [pixels, sum, sum of squares] x channels

@@ -6,6 +6,7 @@ mlp     multi-layer perceptron over pixels
 cnn     small convolutional network over pixels
 resnet  residual convolutional network, up to ResNet-50
 seq2seq encoder-decoder Transformer over tokens
+ctc     recurrent network over frames of speech
 dropout the dropout that all of them use
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 from tilth.errors import missing_extra
 from tilth.pretrain.facts import Sizes
 from tilth.pretrain.model_settings import (
+    CTCSettings,
     GPTSettings,
     MLPSettings,
     ModelSettings,
@@ -28,6 +30,7 @@ except ImportError:
     raise missing_extra("torch", "train") from None
 
 from tilth.pretrain.models.cnn import CNN
+from tilth.pretrain.models.ctc import CTC
 from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.models.gpt_classifier import GPTClassifier
 from tilth.pretrain.models.mlp import MLP
@@ -47,6 +50,8 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
             if sizes.classes:
                 return GPTClassifier(settings, sizes.vocabulary, sizes.classes)
             return GPT(settings, sizes.vocabulary)
+        if isinstance(settings, CTCSettings):
+            return CTC(settings, sizes.mels, sizes.classes)
         if isinstance(settings, Seq2SeqSettings):
             return Seq2Seq(settings, sizes.vocabulary)
         if isinstance(settings, ResNetSettings):

@@ -2,9 +2,12 @@
 
 base      the protocol: batch, loss, measure
 images    which class an image is of
+rotation  by how much an image was turned
+contrastive  which two views are of one image
 language  what comes next in a text
 text_classification  which class a text is of
 translation  from one language to another
+speech    what is said in an utterance
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ from typing import Any
 from tilth.augment.chain import from_recipe
 from tilth.errors import UsageError
 from tilth.pretrain.facts import Facts
-from tilth.pretrain.settings import ObjectiveSettings, TaskName
+from tilth.pretrain.settings import TASKS, ObjectiveSettings, TaskName
 from tilth.pretrain.tasks.base import Batch, Measured, Task
+from tilth.pretrain.tasks.contrastive import ImageContrastive
 from tilth.pretrain.tasks.images import ImageClassification
 from tilth.pretrain.tasks.language import TextGeneration
+from tilth.pretrain.tasks.rotation import ImageRotation
+from tilth.pretrain.tasks.speech import SpeechRecognition
 from tilth.pretrain.tasks.text_classification import TextClassification
 from tilth.pretrain.tasks.translation import Translation
 from tilth.pretrain.tokenize import Tokenizer
@@ -47,8 +53,14 @@ def build_task(
         return TextGeneration(tokenizer)
     if name == "text-classification":
         return TextClassification(facts, objective, tokenizer, from_recipe(augment, "tokens"))
-    if name == "image-classification":
-        return ImageClassification(facts, objective, from_recipe(augment, "images"))
+    if TASKS[name].data == "images":
+        images = ImageClassification(facts, objective, from_recipe(augment, "images"))
+        if name == "image-rotation":
+            return ImageRotation(images)
+        return ImageContrastive(images, objective) if name == "image-contrastive" else images
     if name == "translation":
         return Translation(facts, objective, tokenizer)
+    if name == "speech-recognition":
+        audio, features = (from_recipe(augment, kind) for kind in ("audio", "features"))
+        return SpeechRecognition(facts, objective, audio, features)
     raise UsageError(f"there is no task `{name}`")

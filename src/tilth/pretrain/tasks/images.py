@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import betaincinv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
-from tilth.augment.keys import keys_for
+from tilth.augment.keys import fold, integers, keys_for, uniform
 from tilth.errors import DataError
 from tilth.pretrain.decode import ImageDecoder
 from tilth.pretrain.examples import Examples
@@ -28,13 +29,16 @@ from tilth.pretrain.tasks.base import (
     require_some,
 )
 
+_MIN_CLASSES_OF_TOP5 = 10
+_EVALUATION_BATCH = 256
+
 
 class ImageClassification:
     """One class an image. Measured: accuracy, in percent.
 
     Args:
         facts: Names of the classes; mean and std of the training pixels a channel.
-        objective: Label smoothing.
+        objective: Label smoothing and MixUp.
         augment: Changes training images, float32 on a scale of 0 to 1; None: as they are.
     """
 
@@ -46,9 +50,15 @@ class ImageClassification:
     ) -> None:
         self.facts = facts
         self._smoothing = objective.label_smoothing
+        self._mixup = objective.mixup
         self._shift = torch.tensor(facts.mean).view(-1, 1, 1) * 255
         self._scale = 1 / (torch.tensor(facts.std).view(-1, 1, 1) * 255)
         self._augment = augment
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed."""
+        return self._augment is not None
 
     def check(self, model: nn.Module, examples: Examples) -> None:
         require_some(examples)
@@ -59,7 +69,36 @@ class ImageClassification:
     ) -> Batch:
         inputs = self.pixels(examples.rows[index], examples.ids[index], epochs, seed)
         targets = torch.from_numpy(examples.labels[index])
+        if self._mixup and epochs is not None:
+            inputs, targets = self._mixed(inputs, targets, examples, index, epochs, seed)
         return Batch((inputs,), targets, np.ones(len(index), np.int64))
+
+    def _mixed(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        examples: Examples,
+        index: Index,
+        epochs: Index,
+        seed: int,
+    ) -> tuple[Tensor, Tensor]:
+        """MixUp (Zhang et al. 2018): each image and its target mixed with another's.
+
+        The other is drawn from all of the data by (seed, epoch, id), not from the batch, so that a
+        batch may be cut. The share is Beta(alpha, alpha), by its quantile.
+        """
+        keys = fold(keys_for(seed, epochs, examples.ids[index]), 2)
+        others = integers(keys, "mixup.other", 0, len(examples) - 1)
+        share = betaincinv(self._mixup, self._mixup, uniform(keys, "mixup.share"))
+        share = torch.from_numpy(np.maximum(share, 1 - share).astype(np.float32))
+        other = self.pixels(examples.rows[others], examples.ids[others], epochs, seed)
+        classes = len(self.facts.classes)
+        both = [
+            F.one_hot(labels, classes).float()
+            for labels in (targets, torch.from_numpy(examples.labels[others]))
+        ]
+        mixed = inputs * share.view(-1, 1, 1, 1) + other * (1 - share.view(-1, 1, 1, 1))
+        return mixed, both[0] * share[:, None] + both[1] * (1 - share[:, None])
 
     def pixels(
         self, images: npt.NDArray[np.uint8], ids: Ids, epochs: Index | None = None, seed: int = 0
@@ -86,13 +125,25 @@ class ImageClassification:
         return one_unit_a_row(examples)
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
-        batch = self.collate(examples, index)
+        self.score(model, self.collate(examples, index), index, total)
+
+    def score(self, model: nn.Module, batch: Batch, index: Index, total: Measured) -> None:
+        """Add the losses of a batch, and which of its images are classified right."""
         logits = model(*batch.inputs).float()
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:  # noqa: ARG002
-        return {}
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
+        """`top5`, in percent: the class is among the five likeliest; of ten classes or more."""
+        if len(self.facts.classes) < _MIN_CLASSES_OF_TOP5:
+            return {}
+        right = 0
+        for start in range(0, len(examples), _EVALUATION_BATCH):
+            index = np.arange(start, min(start + _EVALUATION_BATCH, len(examples)), dtype=np.int64)
+            batch = self.collate(examples, index)
+            likeliest = model(*batch.inputs).topk(5, dim=1).indices
+            right += int((likeliest == batch.targets[:, None]).sum())
+        return {"top5": 100 * right / len(examples)}
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
@@ -109,12 +160,12 @@ class ImageClassification:
                     "not an image that can be decoded",
                     where="sample " + ", ".join(decoder.unreadable[:5]),
                 )
-            shares = model(self.pixels(images, np.zeros(len(images), np.uint64))).softmax(1)
+            shares = model(self.pixels(images, np.zeros(len(images), np.uint64))).softmax(1).tolist()
             answers += [
                 {
-                    "label": self.facts.classes[int(row.argmax())],
+                    "label": self.facts.classes[int(np.argmax(row))],
                     "scores": {
-                        name: round(float(share), 6)
+                        name: round(share, 6)
                         for name, share in zip(self.facts.classes, row, strict=True)
                     },
                 }

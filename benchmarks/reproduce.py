@@ -1,0 +1,204 @@
+"""Run a starter recipe and write its results, never typed, into the head of the recipe.
+
+    python -m benchmarks.reproduce cifar10                 run it, then write the table
+    python -m benchmarks.reproduce cifar10 --run FOLDER    the table of a finished run
+
+Data files are looked for in TILTH_MIRROR, or `shared/data` beside the checkout. The table stands
+between the lines `# results` and `# end of results`; the same figures go to reproduced.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "src" / "tilth" / "recipes"
+RECORD = Path(__file__).with_name("reproduced.jsonl")
+_BEGIN, _END = "# results", "# end of results"
+_WIDTH = 98
+
+# recipe -> (figure, at least or at most, how much). Figures are those of the test split, or of the
+# validation split where there is no test; `cpu_seconds` is that of one training.
+GOALS: Mapping[str, tuple[tuple[str, str, float], ...]] = {
+    "mnist": (("accuracy", ">=", 97.7),),
+    "mnist-cnn": (("accuracy", ">=", 99.2),),
+    "cifar10": (("accuracy", ">=", 91.0), ("cpu_seconds", "<=", 3600)),
+    "spoken-digits": (("exact", ">=", 97.0),),
+    "spoken-digits-speakers": (("exact", ">=", 82.0),),
+    "yesno": (("wer", "<=", 1.0),),
+    "shakespeare": (("loss", "<=", 1.80), ("cpu_seconds", "<=", 160)),
+    "multi30k": (("bleu_lowercase", ">=", 36.5), ("cpu_seconds", "<=", 3600)),
+}
+# Archives at a public address that the mirror holds packed otherwise: the same files inside.
+_REPACKED: Mapping[str, str] = {
+    "d7d0561806.tar.gz": "cifar-10-jpeg/cifar-10-jpeg.tar.xz",
+}
+# Figures that are shown; everything that was measured is in the report.
+_SHOWN = (
+    "accuracy",
+    "top5",
+    "macro_f1",
+    "exact",
+    "exact_lexicon",
+    "exact_greedy",
+    "wer",
+    "cer",
+    "bleu",
+    "bleu_lowercase",
+    "chrf",
+    "bits_per_byte",
+    "loss",
+)
+
+
+def main() -> None:
+    """Run, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
+    parser.add_argument("recipe", help="name of a starter")
+    parser.add_argument("--run", type=Path, help="folder of a finished run: only write the table")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where runs are kept")
+    given = parser.parse_args()
+    path = RECIPES / f"{given.recipe}.yaml"
+    if not path.is_file():
+        sys.exit(f"there is no starter `{given.recipe}`")
+    folder = given.run or _run(given.recipe, given.runs)
+    report = json.loads((folder / "report.json").read_text("utf-8"))
+    if report["status"] != "done":
+        sys.exit(f"the run in {folder} is not finished: {report['status']}")
+    lines = list(_table(given.recipe, report))
+    write_table(path, lines)
+    with RECORD.open("a", encoding="utf-8") as file:
+        record = {"recipe": given.recipe, **_where_and_when(report), "lines": lines}
+        file.write(json.dumps(record) + "\n")
+    print("\n".join(lines))
+
+
+def write_table(recipe: Path, lines: list[str]) -> None:
+    """Put the lines, as comments, between the two marks of a recipe."""
+    text = recipe.read_text("utf-8")
+    before, begin, rest = text.partition(f"{_BEGIN}\n")
+    _, end, after = rest.partition(f"{_END}\n")
+    if not begin or not end:
+        sys.exit(f"{recipe.name} has no lines `{_BEGIN}` and `{_END}`")
+    table = "".join(f"#   {line}".rstrip() + "\n" for line in lines)
+    recipe.write_text(before + begin + table + end + after, "utf-8")
+
+
+def _run(recipe: str, runs: Path) -> Path:
+    data = Path(os.environ.get("TILTH_MIRROR") or ROOT.parent / "shared" / "data")
+    command = [sys.executable, "-m", "tilth", "run", recipe, "--runs", str(runs)]
+    with tempfile.TemporaryDirectory() as folder:
+        mirror = Path(folder)
+        for part in data.iterdir():
+            (mirror / part.name).symlink_to(part.resolve())
+        for name, own in _REPACKED.items():
+            if (data / own).is_file():
+                (mirror / name).symlink_to((data / own).resolve())
+        subprocess.run([*command, "--mirror", folder], cwd=ROOT, check=True)
+    return runs / recipe
+
+
+def _table(recipe: str, report: Mapping[str, Any]) -> Iterator[str]:
+    where = _where_and_when(report)
+    yield from _wrapped(
+        f"{where['date']}, {where['machine']}, torch {where['torch']}; "
+        f"`make reproduce RECIPE={recipe}`"
+    )
+    pretrain, transfer = report.get("pretrain"), report.get("transfer")
+    if pretrain:
+        yield from _trained(pretrain)
+        yield from _reached(recipe, pretrain)
+    if transfer:
+        yield from _transferred(transfer)
+
+
+def _trained(part: Mapping[str, Any]) -> Iterator[str]:
+    split = "test" if part["test"] else "validation"
+    runs = part.get("folds") or part.get("seeds") or []
+    for run in runs:
+        name = f"without {run['fold']}" if "fold" in run else f"seed {run['seed']}"
+        yield f"{name:<20} {_figures(run[split])}, {run['cpu_seconds']:,.0f} CPU-s"
+    if runs:
+        yield f"{'mean of ' + str(len(runs)):<20} {_figures(part['mean'])}"
+    else:
+        took = f"{part['cpu_seconds']:,.0f} CPU-s, {part['precision']}, {part['threads']} thread(s)"
+        yield from _wrapped(f"{split}: {_figures(part[split])}; one seed, {took}")
+    for name, value in part[split].items():
+        if isinstance(value, str):
+            yield from _wrapped(f"{name}: {value}")
+
+
+def _reached(recipe: str, part: Mapping[str, Any]) -> Iterator[str]:
+    split = "test" if part["test"] else "validation"
+    figures = {**part[split], "cpu_seconds": part["cpu_seconds"], **part.get("mean", {})}
+    for name, relation, goal in GOALS.get(recipe, ()):
+        value = float(figures[name])
+        met = value >= goal if relation == ">=" else value <= goal
+        yield f"goal {name} {relation} {goal:g}: {'reached' if met else 'MISSED'} ({value:.4g})"
+
+
+def _transferred(part: Mapping[str, Any]) -> Iterator[str]:
+    per = " a class" if part["sizes_per_class"] else ""
+    yield f"transfer: {part['metric']} ({part['unit']}), mean of {len(part['seeds'])} seeds"
+    methods, sizes = part["methods"], part["sizes"]
+    means = {(row["method"], row["size"]): row["mean"] for row in part["summary"]}
+    yield f"{'samples' + per:<18}" + "".join(f"{size:>9,}" for size in sizes)
+    for method in methods:
+        yield f"{method:<18}" + "".join(f"{means[method, size]:>9.4g}" for size in sizes)
+    further = {(row["method"], row["size"]): row for row in part["figures"]}
+    for name in (n for n in _SHOWN if n != part["metric"] and n != "loss"):
+        for method in methods:
+            values = [further[method, size].get(name) for size in sizes]
+            if all(value is not None for value in values):
+                shown = "".join(f"{value:>9.4g}" for value in values)
+                yield f"{method + ' ' + name:<18}{shown}"
+    cost = [further[method, size]["cpu_seconds"] for method in methods for size in sizes]
+    for effect in part["effects"]:
+        interval = f"[{_number(effect['low'])}, {_number(effect['high'])}]"
+        yield (
+            f"{effect['method']} at {effect['size']:,}{per}: {effect['mean']:+.3g} {interval} "
+            f"over scratch, p {effect['adjusted_p']:.2g} (Holm): {effect['verdict']}"
+        )
+    for reading in part["multipliers"]:
+        yield f"worth at {reading['size']:,}{per}: {reading['text']} the data"
+    yield f"{sum(cost) * len(part['seeds']):,.0f} CPU-s in all"
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    shown = [f"{name} {figures[name]:.4g}" for name in _SHOWN if name in figures]
+    return ", ".join(shown)
+
+
+def _where_and_when(report: Mapping[str, Any]) -> dict[str, str]:
+    machine = report["machine"]
+    return {
+        "date": report["finished"][:10],
+        "machine": f"{machine['cores']} cores of {machine['processor']}, "
+        f"{machine['memory_gib']} GiB",
+        "torch": report["versions"]["torch"],
+    }
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3g}"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH - 4, subsequent_indent="  ")
+
+
+class _Raw(argparse.RawDescriptionHelpFormatter):
+    """Keeps the examples as they stand."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Tokens move, but not far, and none is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.augment.texts import keys, rows, texts_of
+from tilth.augment import text_swap
+
+
+@pytest.mark.parametrize("distance", [1, 3])
+def test_no_token_moves_further_than_the_distance(distance: int) -> None:
+    given = rows(300)
+    numbered = np.where(given.inside(), np.arange(30), 0)
+    found = text_swap.transform(
+        given._replace(tokens=numbered), keys(300), text_swap.Settings(distance=distance)
+    )
+    furthest = 0
+    for text in texts_of(found):
+        assert sorted(text) == list(range(1, len(text) + 1))
+        moves = [abs(token - place) for place, token in enumerate(text, start=1)]
+        furthest = max([furthest, *moves])
+    assert furthest == distance

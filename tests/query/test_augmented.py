@@ -1,0 +1,71 @@
+"""The sheet shows what training sees, and any view of it can be made again."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.query.models import SIDE
+from tests.query.trained import trained_run
+from tilth.augment.keys import ids_to_u64
+from tilth.errors import MissingError, UsageError
+from tilth.pretrain.examples import Examples
+from tilth.pretrain.facts import Facts, Sizes
+from tilth.pretrain.settings import ObjectiveSettings
+from tilth.pretrain.tasks import build_task
+from tilth.query.augmented import AugmentedSample, View, augmented_sheet, write_png
+from tilth.query.runs import RunView
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    return trained_run(tmp_path_factory.mktemp("augmented"))
+
+
+def _pixels(view: View) -> Any:
+    return np.asarray(Image.open(io.BytesIO(view.png)))
+
+
+def test_a_view_is_what_the_task_gives_to_training(run: RunView) -> None:
+    sheet = augmented_sheet(run, n=3, num_epochs=2)
+    assert (sheet.kind, sheet.steps, sheet.seed) == ("images", ("shift", "noise"), 3)
+    rows = np.stack([_pixels(sample.original) for sample in sheet.samples])[:, None]
+    steps = run.step("pretrain").settings["augment"]
+    facts = Facts(sizes=Sizes(image=(1, SIDE, SIDE), classes=2), mean=(0.0,), std=(1.0,))
+    task = build_task("image-classification", facts, ObjectiveSettings(), augment=steps)
+    ids = ids_to_u64([sample.id for sample in sheet.samples])
+    data = Examples(rows, np.zeros(3, np.int64), ids, np.ones(3, np.float32), None)
+    for place, epoch in enumerate(sheet.epochs):
+        batch = task.collate(data, np.arange(3), np.full(3, epoch, np.int64), sheet.seed)
+        seen = np.rint(batch.inputs[0].numpy()[:, 0] * 255).astype(np.uint8)
+        shown = np.stack([_pixels(sample.views[place]) for sample in sheet.samples])
+        assert np.array_equal(seen, shown)
+
+
+def test_any_view_can_be_made_again_by_seed_epoch_and_id(run: RunView) -> None:
+    many = augmented_sheet(run, n=5, num_epochs=4)
+    (one,) = augmented_sheet(run, num_epochs=1, first_epoch=2, samples=[many.samples[3].id]).samples
+    assert one.views[0] == many.samples[3].views[2]
+    assert one.original == many.samples[3].original
+
+
+def test_a_sheet_of_images_is_a_picture(run: RunView, tmp_path: Path) -> None:
+    sheet = augmented_sheet(run, n=2, num_epochs=3)
+    write_png(sheet, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.width > picture.height > 2 * SIDE
+    text = AugmentedSample("id", "uri", None, View("words"), ())
+    with pytest.raises(UsageError, match="no picture"):
+        write_png(type(sheet)("r", "tokens", (), 0, (), (text,)), tmp_path / "no.png")
+
+
+def test_what_cannot_be_shown_is_said(run: RunView, small: RunView) -> None:
+    with pytest.raises(UsageError, match="augments nothing"):
+        augmented_sheet(small)
+    with pytest.raises(MissingError, match="no such sample"):
+        augmented_sheet(run, samples=["00"])
