@@ -95,7 +95,7 @@ def write_table(recipe: Path, lines: list[str]) -> None:
 
 def _run(recipe: str, runs: Path) -> Path:
     data = Path(os.environ.get("TILTH_MIRROR") or ROOT.parent / "shared" / "data")
-    command = [sys.executable, "-m", "tilth", "run", recipe, "--runs", str(runs)]
+    command = [str(Path(sys.executable).with_name("tilth")), "run", recipe, "--runs", str(runs)]
     with tempfile.TemporaryDirectory() as folder:
         mirror = Path(folder)
         for part in data.iterdir():

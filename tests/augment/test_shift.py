@@ -32,10 +32,8 @@ def test_no_shift_is_no_change() -> None:
 
 @given(st.integers(1, 9), st.integers(0, 12))
 def test_reflection_is_numpys(size: int, far: int) -> None:
-    if size == 1:
-        expected = np.zeros(size + 2 * far)
-    else:
-        expected = np.pad(np.arange(size), far, "reflect")
+    alone = np.zeros(size + 2 * far)
+    expected = alone if size == 1 else np.pad(np.arange(size), far, "reflect")
     assert (shift._reflected(np.arange(-far, size + far), size) == expected).all()
 
 

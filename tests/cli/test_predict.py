@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.query.models import image_model, png
+from tests.query.trained import trained_run
 from tilth.cli.main import app
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.query import predict
@@ -100,6 +101,11 @@ def test_generate_goes_on_with_prompts(text_model: Path) -> None:
     assert [json.loads(row)["input"] for row in rows] == ["one", "two"]
 
 
+def test_a_model_cannot_send_control_sequences_to_the_terminal(text_model: Path) -> None:
+    assert "\x1b" not in _call("translate", "mt", "red \x1b[31m").stdout
+    assert "\\u001b" in _call("translate", "mt", "red \x1b[31m", "--json").stdout
+
+
 @pytest.mark.parametrize(
     "option", ["--top-p=2", "--temperature=-1", "--repetition-penalty=0.5", "--max-tokens=0"]
 )
@@ -137,3 +143,18 @@ def test_lines_that_stream_are_answered_before_the_next_is_there(model: Path) ->
     process.stdin.close()
     process.stdout.close()
     assert process.wait(timeout=30) == 0
+
+
+def test_a_sheet_of_augmented_images_is_written(tmp_path: Path) -> None:
+    run = trained_run(tmp_path)
+    found = _call("show", str(run.folder), "--augmented", "-n", "3", "--epochs", "2", "--json")
+    document = json.loads(found.stdout)
+    page = Path(document["sheet"]).read_text("utf-8")
+    assert page.count("data:image/png;base64,") == 3 * 3
+    assert all(sample["id"][:12] in page for sample in document["samples"])
+    assert _call("show", str(run.folder), "--augmented", "--to", "a.gif").exit_code == 2
+    assert _call("show", str(run.folder), "pretrain", "--augmented").exit_code == 2
+    assert "collect.images" in _call("show", str(run.folder)).stderr
+    assert _call("export", str(run.folder), "--to", str(tmp_path / "x")).exit_code == 2
+    card = (run.folder / "data").glob("pretrain-*/model/README.md")
+    assert "pipeline_tag: image-classification" in next(card).read_text("utf-8")

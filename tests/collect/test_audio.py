@@ -88,6 +88,15 @@ def test_an_archive_gives_the_same_as_its_folder(tmp_path: Path, mode: str) -> N
     ]
 
 
+def test_some_files_only(tmp_path: Path) -> None:
+    members = {"0_ann_0.wav": wav(), "1_bob_0.wav": wav(90), "readme.wav": b"x"}
+    path = pack(tmp_path / "x.tar", members, "w")
+    rows = read(tmp_path, path=str(path), name=NAME, only="_bob_")
+    assert [row["subject"] for row in rows] == ["bob"]
+    folder = fill(tmp_path / "in", members)
+    assert len(read(tmp_path, path=str(folder), only="_(ann|bob)_")) == 2
+
+
 def test_a_bad_file_is_one_quarantined_row(tmp_path: Path) -> None:
     members = {
         "0_ann_0.wav": wav(),

@@ -91,3 +91,14 @@ def test_a_cut_archive_is_an_error_with_a_hint(kind: str, tmp_path: Path) -> Non
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(MissingError):
         read(tmp_path / "nowhere.tar")
+
+
+def test_one_damaged_member_of_a_zip_costs_one_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("1.png", "2.png", "3.png"):
+            archive.writestr(name, f"content of {name}")
+    path.write_bytes(path.read_bytes().replace(b"content of 2", b"c0ntent of 2"))
+    found = read(path)
+    assert [one.data for one in found] == [b"content of 1.png", b"", b"content of 3.png"]
+    assert "damaged" in found[1].error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,14 @@ def test_ragged_rows_are_lists(rows: list[list[int]], data: st.DataObject) -> No
     assert lengths.tolist() == [len(row) for row in cut]
     longest = max(len(row) for row in cut)
     assert padded.tolist() == [row + [7] * (longest - len(row)) for row in cut]
+
+
+def test_shuffled_documents_stand_in_another_order_that_leaving_one_out_keeps() -> None:
+    docs = replace(documents([25] * 400), shuffled=True)
+    plain, whole = replace(docs, shuffled=False).pack(16), docs.pack(16)
+    assert sorted(targets_of(whole)) == sorted(targets_of(plain))
+    assert whole.packing is not None
+    assert whole.packing.ids.tolist() != docs.ids.tolist()
+    assert sorted(whole.packing.ids.tolist()) == sorted(docs.ids.tolist())
+    less = docs.select(np.delete(np.arange(400), 200)).pack(16)
+    assert np.isin(less.ids, whole.ids).mean() > 0.95

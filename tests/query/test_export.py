@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Literal
 
 import pyarrow.parquet as pq
 import pytest
 
-from tilth.errors import UsageError
-from tilth.query.export import export_step
+from tests.query.trained import trained_run
+from tilth.errors import MissingError, UsageError
+from tilth.query.export import export_model, export_step
 from tilth.query.runs import RunView
 
 
@@ -58,3 +60,29 @@ def test_nothing_is_overwritten(small: RunView, tmp_path: Path) -> None:
         export_step(small, "rules", tmp_path / "mine")
     (tmp_path / "empty").mkdir()
     assert export_step(small, "rules", tmp_path / "empty").rows
+
+
+def test_tfrecord_holds_every_sample(small: RunView, tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow", reason="the extra `tf` is not installed")
+    done = export_step(small, "minhash", tmp_path / "out", format="tfrecord")
+    records = tf.data.TFRecordDataset([str(tmp_path / "out" / name) for name in done.files])
+    fields = {"text": tf.io.FixedLenFeature([], tf.string)}
+    texts = [tf.io.parse_single_example(one, fields)["text"].numpy() for one in records]
+    assert len(texts) == done.rows == small.end_of_line().kept
+
+
+def test_without_tensorflow_nothing_is_left_behind(
+    small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingError) as caught:
+        export_step(small, "minhash", tmp_path / "out", format="tfrecord")
+    assert "tilth[tf]" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_the_format_lacks_is_refused(tmp_path: Path) -> None:
+    run = trained_run(tmp_path / "work")
+    with pytest.raises(UsageError, match="no counterpart in GPT-2"):
+        export_model(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

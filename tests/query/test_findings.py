@@ -34,5 +34,18 @@ def test_a_sentence_a_stage(tmp_path: Path) -> None:
     assert _run(tmp_path / "c", "value", valued) == ("value: a: helps",)
 
 
+def test_of_several_trainings_the_mean_is_told(tmp_path: Path) -> None:
+    result = {
+        "metric": "accuracy",
+        "unit": "%",
+        "test": {"accuracy": 90.0},
+        "folds": [{"fold": "a"}, {"fold": "b"}],
+        "mean": {"split": "test", "accuracy": 82.0},
+    }
+    assert _run(tmp_path, "pretrain", result) == (
+        "pretrain: accuracy 82 % on test, mean of 2 folds",
+    )
+
+
 def test_nothing_is_found_where_nothing_was_measured(tmp_path: Path) -> None:
     assert _run(tmp_path / "a", "pretrain", {"metric": "loss", "test": None}) == ()

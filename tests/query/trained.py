@@ -55,6 +55,7 @@ def write_images(path: Path, num: int = 120) -> None:
 def trained_run(folder: Path, more: str = "") -> RunView:
     """The run `lights`, with further settings of pretrain."""
     if more not in _made:
+        folder.mkdir(parents=True, exist_ok=True)
         write_images(folder / "images.parquet")
         recipe = folder / "lights.yaml"
         recipe.write_text(RECIPE.format(path=folder / "images.parquet", more=more))

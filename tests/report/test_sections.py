@@ -128,3 +128,66 @@ def test_seeds_that_differ_between_arms_are_told() -> None:
     assert ("seeds an arm", "2 to 8") in found.facts
     assert "Mean difference of 2 to 8 paired seeds" in found.charts[0].caption
     assert dict(value(_value() | {"seeds": [0, 1, 2]}).facts)["seeds an arm"] == "3"
+
+
+def _rows(found: Any, title: str) -> list[list[str]]:
+    (made,) = [made for name, made in found.tables if name.startswith(title)]
+    return [[cell.text for cell in row] for row in made.rows]
+
+
+def test_folds_have_a_row_each_and_their_mean() -> None:
+    folds = [
+        {"fold": name, "seed": 0, "test": {"wer": wer, "exact": 100 - wer}}
+        for name, wer in (("jackson", 20.0), ("lucas", 10.0))
+    ]
+    part = {"metric": "wer", "unit": "%", "folds": folds, "mean": {"split": "test", "wer": 15.0}}
+    found = pretraining(part)
+    assert found.headline == "15 % word error rate on the test set, the mean of 2 folds"
+    assert _rows(found, "Cross-validation") == [
+        ["jackson", "20", "80"],
+        ["lucas", "10", "90"],
+        ["mean", "15", "85"],
+    ]
+
+
+def test_figures_have_the_names_of_the_field_and_a_signature_stays_text() -> None:
+    test = {"bits_per_byte": 1.5, "bleu": 36.5, "signature": "nrefs:1|case:lc"}
+    rows = _rows(pretraining({"metric": "bits_per_byte", "test": test}), "Held-out")
+    assert ["BLEU", "\u2013", "36.50"] in rows
+    assert ["signature of sacreBLEU", "\u2013", "nrefs:1|case:lc"] in rows
+
+
+def test_the_metric_is_drawn_over_training() -> None:
+    curve = [
+        {"examples": 100 * step, "loss": 1.0, "validation_loss": 1.0, "accuracy": 50.0 + step}
+        for step in range(1, 4)
+    ]
+    charts = pretraining({"metric": "accuracy", "unit": "%", "curve": curve}).charts
+    assert [chart.title for chart in charts] == ["Loss curves", "Learning curve"]
+    assert "3 of 3 points drawn" in charts[1].caption
+    assert len(pretraining({"metric": "accuracy", "curve": curve[:1]}).charts) == 1
+
+
+def test_the_leaderboard_says_who_is_best_whoever_it_is() -> None:
+    means = {"scratch": (40.0, 70.0), "finetune": (55.0, 80.0), "tfidf-svm": (60.0, 78.0)}
+    part = {
+        "metric": "accuracy",
+        "unit": "%",
+        "lower_is_better": False,
+        "sizes_per_class": True,
+        "methods": list(means),
+        "summary": [
+            {"method": method, "size": size, "mean": mean, "low": None, "high": None, "n": 2}
+            for method, pair in means.items()
+            for size, mean in zip((10, 200), pair, strict=True)
+        ],
+        "figures": [{"method": "scratch", "size": 200, "cpu_seconds": 12.0}],
+    }
+    found = transfer(part)
+    assert _rows(found, "Leaderboard") == [
+        ["finetune", "55", "80 ●", "\u2013"],
+        ["tfidf-svm", "60 ●", "78", "\u2013"],
+        ["scratch", "40", "70", "12 s"],
+    ]
+    lower = transfer(part | {"lower_is_better": True})
+    assert [row[0] for row in _rows(lower, "Leaderboard")] == ["scratch", "tfidf-svm", "finetune"]

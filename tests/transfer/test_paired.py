@@ -12,7 +12,7 @@ from tilth.transfer import paired as st
 
 
 def test_paired_matches_scipy() -> None:
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     values = np.array([0.4, 0.1, 0.3, -0.1, 0.5, 0.2])
     found = st.paired(values)

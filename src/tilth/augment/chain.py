@@ -12,11 +12,13 @@ from typing import Any
 from tilth.augment import (
     audio_noise,
     audio_shift,
+    colour,
     crop,
     erase,
     flip,
     gain,
     noise,
+    rand_augment,
     shift,
     spec_augment,
     speed,
@@ -34,7 +36,15 @@ from tilth.settings import BaseSettings
 Transform = Callable[[Any, Keys], Any]
 
 _KINDS: Mapping[str, Mapping[str, Any]] = {
-    "images": {"shift": shift, "erase": erase, "flip": flip, "crop": crop, "noise": noise},
+    "images": {
+        "shift": shift,
+        "erase": erase,
+        "flip": flip,
+        "crop": crop,
+        "noise": noise,
+        "colour": colour,
+        "rand_augment": rand_augment,
+    },
     "tokens": {"text_mask": text_mask, "text_drop": text_drop, "text_swap": text_swap},
     "audio": {
         "gain": gain,

@@ -97,7 +97,7 @@ def generate(
         nonlocal shown
         assert answer.result is not None
         # Texts have lines of their own: an empty one tells them apart.
-        line(("\n" if shown else "") + answer.input + str(answer.result["text"]))
+        line(("\n" if shown else "") + _visible(answer.input + str(answer.result["text"])))
         shown += 1
 
     return _ask("generate", run, runs, text, file, given, json, show, repeat=n)
@@ -147,7 +147,7 @@ def transcribe(
 
     def show(answer: Answer) -> None:
         assert answer.result is not None
-        line(f"{answer.input}\t{_one_line(str(answer.result['text']))}")
+        line(f"{_one_line(answer.input)}\t{_one_line(str(answer.result['text']))}")
 
     return _ask("transcribe", run, runs, audio, file, {"batch_size": batch_size}, json, show)
 
@@ -183,7 +183,14 @@ def _best(scores: dict[str, float], number: int | None) -> dict[str, float]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split("\n")).replace("\t", " ")
+    return _visible(" ".join(text.split("\n")).replace("\t", " "))
+
+
+def _visible(text: str) -> str:
+    """What a model writes is foreign text: no control sequence of it reaches the terminal."""
+    from tilth.query.text import visible
+
+    return visible(text)
 
 
 def _ask(

@@ -53,6 +53,11 @@ class Settings(files.FileSettings):
         description="regular expression for the end of a file's path, with named groups "
         "(?P<target>), label, subject (the speaker), split, index",
     )
+    only: str | None = Field(
+        None,
+        description="regular expression for a file's path: files that have it nowhere do not "
+        "belong to this source, as `_jackson_` for one speaker of several",
+    )
     words: Words = Field(Words(), description="how the group `target` becomes a transcript")
     transcripts: str | None = Field(
         None,
@@ -66,7 +71,7 @@ class Settings(files.FileSettings):
         "from 0",
     )
 
-    @field_validator("name")
+    @field_validator("name", "only")
     @classmethod
     def _known_groups(cls, value: str | None) -> str | None:
         if value is None:
@@ -131,11 +136,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     with files.opened(settings, SUFFIXES, context) as found:
         places: dict[str, int] = {}
         if settings.splits and "index" not in groups:
-            names = sorted(m.name for file in found for m in _members(file, 0))
+            names = sorted(m.name for file in found for m in _members(file, 0, settings.only))
             places = {name: place for place, name in enumerate(names)}
         meter = files.Meter(found, context.progress)
         for file in found:
-            for member in _members(file, settings.max_record_bytes):
+            for member in _members(file, settings.max_record_bytes, settings.only):
                 try:
                     row = _row(member, settings, transcripts, places)
                 except records.RecordError as error:
@@ -210,9 +215,12 @@ def _split(index: int, splits: dict[SplitName, tuple[int, int]]) -> str:
     raise records.RecordError(f"index {index} is in none of `splits`")
 
 
-def _members(file: files.SourceFile, max_bytes: int) -> Iterator[_Member]:
+def _members(file: files.SourceFile, max_bytes: int, only: str | None) -> Iterator[_Member]:
     """The sound files of a file: itself, or members of an archive, read up to `max_bytes` each."""
+    wanted = re.compile(only or "")
     if not file.name.lower().endswith(_ARCHIVES):
+        if not wanted.search(file.name):
+            return
         size = file.path.stat().st_size
         data = file.path.read_bytes() if size <= max_bytes else None
         yield _Member(file.name, file.uri, size, data)
@@ -221,6 +229,8 @@ def _members(file: files.SourceFile, max_bytes: int) -> Iterator[_Member]:
         for member in archive:
             name = member.name.removeprefix("./")
             if not member.isfile() or not name.lower().endswith(_SOUNDS):
+                continue
+            if not wanted.search(name):
                 continue
             stream: IO[bytes] | None = None
             if member.size <= max_bytes:

@@ -105,7 +105,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 def place_of(name: str, settings: Settings) -> tuple[str | None, str | None]:
     """(split, label) that a path inside the source names; None where it does not."""
     folders = name.strip("./").split("/")[:-1]
-    known = {**records.SPLITS, **settings.splits}
+    own = {name.lower(): split for name, split in settings.splits.items()}
+    known = {**records.SPLITS, **own}
     split = next((known[one.lower()] for one in folders if one.lower() in known), None)
     label = folders[-1] if folders and folders[-1].lower() not in known else None
     return split, None if label is None else settings.class_names.get(label, label)

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from tilth.collect import files
 from tilth.context import Context
@@ -125,7 +125,7 @@ def _of_tar(file: files.SourceFile, suffixes: tuple[str, ...], max_bytes: int) -
             yield Member(entry.name, uri, b"" if stream is None else stream.read())
 
 
-def _unpacked(file: files.SourceFile) -> IO[bytes]:
+def _unpacked(file: files.SourceFile) -> BinaryIO:
     """The tar stream, whatever its compression, by its first bytes.
 
     Raises:
@@ -134,11 +134,11 @@ def _unpacked(file: files.SourceFile) -> IO[bytes]:
     with file.path.open("rb") as raw:
         head = raw.read(6)
         if head.startswith(b"\x1f\x8b"):
-            return gzip.open(file.path)
+            return cast(BinaryIO, gzip.open(file.path))
         if head.startswith(b"BZh"):
-            return bz2.open(file.path)
+            return cast(BinaryIO, bz2.open(file.path))
         if head == b"\xfd7zXZ\0":
-            return lzma.open(file.path)
+            return cast(BinaryIO, lzma.open(file.path))
         # Two blocks of zeros end an archive (POSIX.1-2017, pax, "ustar Interchange Format").
         raw.seek(max(file.path.stat().st_size - 1024, 0))
         if raw.read().strip(b"\0"):
@@ -152,9 +152,13 @@ def _of_zip(file: files.SourceFile, suffixes: tuple[str, ...], max_bytes: int) -
             if entry.is_dir() or not _wanted(entry.filename, suffixes):
                 continue
             uri = f"{file.uri}:{entry.filename}"
-            with archive.open(entry) as stream:
-                # What the directory says of its size may be a lie.
-                data = stream.read(max_bytes + 1)
+            try:
+                with archive.open(entry) as stream:
+                    # What the directory says of its size may be a lie.
+                    data = stream.read(max_bytes + 1)
+            except _DAMAGED as error:  # this member alone: the next one has a place of its own
+                yield Member(entry.filename, uri, b"", f"damaged or encrypted ({error})")
+                continue
             if len(data) > max_bytes:
                 cause = files.too_long(max(entry.file_size, len(data)), max_bytes)
                 yield Member(entry.filename, uri, b"", cause)

@@ -43,6 +43,7 @@ class Documents:
         ids: uint64 [n].
         weights: float32 [n], times seen an epoch.
         end: The tokenizer's token that begins every document and ends the last.
+        shuffled: Whether they are packed in the order of a hash of their ids, not in their own.
     """
 
     tokens: npt.NDArray[np.uint16]
@@ -51,6 +52,7 @@ class Documents:
     ids: Ids
     weights: npt.NDArray[np.float32]
     end: int = END
+    shuffled: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,6 +68,7 @@ class Documents:
             self.ids[index],
             self.weights[index],
             self.end,
+            self.shuffled,
         )
 
     @staticmethod
@@ -79,6 +82,7 @@ class Documents:
             np.concatenate([part.ids for part in parts]),
             np.concatenate([part.weights for part in parts]),
             parts[0].end,
+            parts[0].shuffled,
         )
 
     def pack(self, context: int, folder: Path | None = None) -> Examples:
@@ -92,7 +96,8 @@ class Documents:
             folder: Where the windows of a large data set are laid down, in a file without a name
                 that goes away with the array; None: in memory.
         """
-        order = np.argsort(-self.weights, kind="stable")
+        place = hashed(self.ids, 9) if self.shuffled else np.arange(len(self))
+        order = np.lexsort((place, -self.weights))
         order = order[self.weights[order] > 0]
         lengths = np.diff(self.starts)[order] + 1  # each with its end token in front
         weights = self.weights[order]

@@ -119,16 +119,19 @@ def prepare(
         write_json(aside / "facts.json", facts.model_dump(mode="json"))
         aside.rename(folder)
         sync_folder(work)
-    return _load(folder, kind)
+    return _load(folder, kind, data)
 
 
-def _load(folder: Path, kind: ModuleType) -> Prepared:
+def _load(folder: Path, kind: ModuleType, data: DataSettings) -> Prepared:
     text_file, unreadable = folder / "tokenizer.json", folder / images.UNREADABLE
     tokenizer = load_tokenizer(text_file) if text_file.is_file() else None
     splits = {s: kind.read(read_arrays(folder / s)) for s in SPLITS if (folder / s).is_dir()}
     if kind is text and tokenizer is not None:
-        end = end_token(tokenizer)
-        splits = {split: replace(data, end=end) for split, data in splits.items()}
+        end, shuffled = end_token(tokenizer), data.shuffle
+        splits = {
+            split: replace(documents, end=end, shuffled=shuffled)
+            for split, documents in splits.items()
+        }
     return Prepared(
         splits,
         Facts.model_validate(read_json(folder / "facts.json")),

@@ -127,6 +127,11 @@ class DataSettings(BaseSettings):
         description="text: sources whose training texts the vocabulary is learnt from; empty: "
         "those that are trained on",
     )
+    shuffle: bool = Field(
+        default=True,
+        description="text-generation: pack the documents in the order of a hash of their id. In a "
+        "file that is sorted by class, what follows a text tells its class, labels or not",
+    )
     max_length: int = Field(
         default=128,
         ge=2,

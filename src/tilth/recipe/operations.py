@@ -106,6 +106,8 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "flip",
             "crop",
             "noise",
+            "colour",
+            "rand_augment",
             "text_mask",
             "text_drop",
             "text_swap",

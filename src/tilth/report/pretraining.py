@@ -55,7 +55,7 @@ def mean_of(part: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 
 def _headline(part: Mapping[str, Any], unit: str) -> str:
     name = as_text(part.get("metric"))
-    metric = "" if unit not in ("", "%") else f" {humane(name)}"
+    metric = "" if unit not in ("", "%") else f" {named(name).removesuffix(' (%)')}"
     mean, kind = mean_of(part)
     if finite(mean.get(name)) is not None:
         many = plural(len(as_list(part.get(f"{kind}s"))), kind)

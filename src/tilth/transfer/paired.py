@@ -204,7 +204,7 @@ def student_t() -> Any:
         MissingError: scipy is not installed (it comes with the extra `train`).
     """
     try:
-        from scipy.stats import t  # type: ignore[import-untyped]
+        from scipy.stats import t
     except ImportError as error:
         raise missing_extra("scipy", "train") from error
     return t

@@ -203,9 +203,11 @@ class Seq2Seq(nn.Module):
         self.encoder_norm = nn.LayerNorm(settings.width, bias=False)
         self.decoder = nn.ModuleList(DecoderBlock(settings) for _ in range(settings.decoder_layers))
         self.decoder_norm = nn.LayerNorm(settings.width, bias=False)
-        for weight in self.parameters():
+        for name, weight in self.named_parameters():
             if weight.dim() == 2:
-                nn.init.xavier_uniform_(weight)
+                # Smaller where queries and keys are made, so that attention begins evenly spread.
+                spread = name.endswith(("queries.weight", "memory.weight"))
+                nn.init.xavier_uniform_(weight, gain=0.5**0.5 if spread else 1.0)
         # Scaled up where they are read, so that they are of size 1 there and logits are small.
         nn.init.normal_(self.tokens.weight, std=settings.width**-0.5)
 

@@ -101,6 +101,8 @@ class ImageContrastive:
         n = len(views)
         outputs = F.normalize(model(torch.cat((views[:, 0], views[:, 1]))).float(), dim=1)
         similarities = outputs @ outputs.T / self._temperature
-        similarities = similarities.masked_fill(torch.eye(2 * n, dtype=torch.bool), -torch.inf)
+        similarities = similarities.masked_fill(
+            torch.eye(2 * n, dtype=torch.bool, device=outputs.device), -torch.inf
+        )
         partners = torch.arange(2 * n, device=outputs.device).roll(n)
         return similarities, F.cross_entropy(similarities, partners, reduction="none")

@@ -160,7 +160,9 @@ class ImageClassification:
                     "not an image that can be decoded",
                     where="sample " + ", ".join(decoder.unreadable[:5]),
                 )
-            shares = model(self.pixels(images, np.zeros(len(images), np.uint64))).softmax(1).tolist()
+            shares = (
+                model(self.pixels(images, np.zeros(len(images), np.uint64))).softmax(1).tolist()
+            )
             answers += [
                 {
                     "label": self.facts.classes[int(np.argmax(row))],

@@ -167,7 +167,7 @@ class SpeechRecognition:
                 try:
                     waves.append(_as_float(decode_sound(sample, self.facts.sample_rate)))
                 except DataError as error:
-                    raise DataError(str(error), where=f"sample {place}") from None
+                    raise DataError(error.what, where=f"sample {place}") from None
             inputs = self.frames(waves, np.zeros(len(waves), np.uint64))
             logs, steps = model(*inputs)
             texts = self._choose if self.objective.lexicon else self._spell

@@ -1,0 +1,100 @@
+"""The text starters on their real data, cut short: every stage runs, and nothing is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tilth.api import Run, load_recipe, run
+from tilth.collect.fetch import MIRROR_VARIABLE
+from tilth.pretrain.facts import Facts, Sizes
+from tilth.pretrain.hub import read_gpt2
+from tilth.pretrain.hub_export import export_gpt2
+from tilth.pretrain.model_settings import GPTSettings
+from tilth.pretrain.models import build_model
+from tilth.pretrain.settings import ObjectiveSettings
+from tilth.pretrain.tokenize import train_tokenizer
+from tilth.pretrain.weights import save_model
+
+pytestmark = pytest.mark.slow
+
+GPT2 = GPTSettings(layers=1, width=32, heads=2, context=32, positions="learned", bias=True)
+
+
+@pytest.fixture(autouse=True)
+def _from_the_mirror(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MIRROR_VARIABLE, str(shared_data))
+
+
+def _short(name: str, folder: Path, **changes: dict[str, Any]) -> Run:
+    """A starter with some settings of its stages replaced, run."""
+    recipe = load_recipe(name).resolved()
+    for stage, given in changes.items():
+        recipe[stage] |= given
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    return run(path, runs=folder / "runs", progress=False)
+
+
+def _loop(steps: int) -> dict[str, Any]:
+    return {"batch_size": 4, "max_steps": steps}
+
+
+def test_shakespeare(tmp_path: Path) -> None:
+    found = _short("shakespeare", tmp_path, pretrain={"loop": _loop(5)})
+    result = found.results["pretrain"]
+    assert result["samples"] == {"train": 1, "validation": 1}
+    assert 3 < result["validation"]["loss"] < 4.3
+    assert result["model"]["parameters"] == 796_160  # 65 characters, an end and an unknown one
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("text-transfer", 13_083),
+        ("text-transfer-ag-news", 7_600),
+        ("text-transfer-sms", 5_169),
+    ],
+)
+def test_text_transfer(name: str, rows: int, tmp_path: Path) -> None:
+    small = {"kind": "gpt", "layers": 1, "width": 32, "heads": 2, "context": 96}
+    found = _short(
+        name,
+        tmp_path,
+        pretrain={"loop": _loop(3), "model": small},
+        transfer={"loop": _loop(2), "overrides": {}, "sizes": [12], "seeds": 2, "test_size": 100},
+    )
+    assert found.quarantined == 0
+    assert sum(found.dataset(split).num_rows for split in ("train", "test")) == rows
+    summary = found.results["transfer"]
+    assert summary["methods"] == ["scratch", "finetune", "tfidf-svm"]
+    assert summary["metric"] == ("macro_f1" if "sms" in name else "accuracy")
+    assert len(summary["points"]) == 6
+
+
+def test_gpt2_starts_from_a_folder_and_goes_back_to_one(tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(["to be or not to be"] * 5, 300)
+    facts = Facts(sizes=Sizes(vocabulary=tokenizer.get_vocab_size()))
+    own, hub = tmp_path / "own", tmp_path / "hub"
+    own.mkdir()
+    save_model(
+        own,
+        build_model(GPT2, facts.sizes, seed=0),
+        "text-generation",
+        GPT2,
+        facts,
+        ObjectiveSettings(),
+        tokenizer=tokenizer,
+    )
+    export_gpt2(own, hub)
+    short = GPT2.model_copy(update={"context": 16}).model_dump(mode="json")
+    given = {"initialise": str(hub), "model": short, "loop": _loop(2)}
+    found = _short("gpt2", tmp_path, pretrain=given)
+    notes = found.results["pretrain"]["notes"]
+    assert "0 of another shape skipped, 0 fresh, positions.weight [32, 32] to [16, 32]" in notes[0]
+    (trained,) = found.folder.glob("data/pretrain-*/model")
+    export_gpt2(trained, tmp_path / "back")
+    assert read_gpt2(tmp_path / "back").settings.context == 16
