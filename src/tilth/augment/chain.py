@@ -20,6 +20,7 @@ from tilth.augment import (
     noise,
     rand_augment,
     shift,
+    span,
     spec_augment,
     speed,
     stretch,
@@ -51,6 +52,7 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
         "speed": speed,
         "audio_noise": audio_noise,
         "audio_shift": audio_shift,
+        "span": span,
     },
     "features": {
         "warp": warp,

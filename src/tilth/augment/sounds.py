@@ -15,10 +15,13 @@ class Waves(NamedTuple):
     Attributes:
         samples: float32 [samples] each, between -1 and 1.
         sample_rate: Samples a second.
+        spans: int64 [n, 2], which words of its transcript each utterance holds: the first one and
+            the one behind the last; None: it is not known what is said.
     """
 
     samples: Sequence[npt.NDArray[np.float32]]
     sample_rate: int
+    spans: npt.NDArray[np.int64] | None = None
 
 
 class Spectra(NamedTuple):

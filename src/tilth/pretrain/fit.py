@@ -51,24 +51,29 @@ def fit(
     """
     # torch and what stands on it are loaded here: `tilth check` reads settings without them.
     from tilth.pretrain.hub import find_model, read_tokenizer
+    from tilth.pretrain.launch import launch
     from tilth.pretrain.models import count_parameters
     from tilth.pretrain.prepare import prepare
+    from tilth.pretrain.ranks import current, first_before_others
 
+    if settings.loop.processes > 1 and current().world == 1:
+        return launch(inputs, settings, out, context)
     start = None if settings.initialise == "random" else find_model(settings.initialise)
     folds = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
     runs: list[_Run] = []
     for fold in folds:
         context.progress(0, None, "preparing")
-        prepared = prepare(
-            inputs["data"],
-            settings.task,
-            settings.data,
-            context.work,
-            tokenizer=None if start is None else read_tokenizer(start),
-            fold=fold,
-            progress=context.progress,
-        )
+        with first_before_others():
+            prepared = prepare(
+                inputs["data"],
+                settings.task,
+                settings.data,
+                context.work,
+                tokenizer=None if start is None else read_tokenizer(start),
+                fold=fold,
+                progress=context.progress,
+            )
         for seed in seeds:
             name = _name(fold, seed, len(seeds))
             folder = out / name if runs else out

@@ -27,6 +27,7 @@ from tilth.pretrain.examples import Examples
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
 from tilth.pretrain.order import Index, Order, hashed, key
 from tilth.pretrain.precision import autocast, choose_precision, set_precision
+from tilth.pretrain.ranks import current, sum_gradients
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
 from tilth.pretrain.state import (
     Clock,
@@ -49,6 +50,7 @@ _GATHERED_BYTES = 2 << 20
 # Ragged rows are sorted by length within so many batches: enough for little padding, few enough
 # that an epoch is many such stretches.
 _BUCKETED_BATCHES = 32
+_LOOKED_AT = 5_000
 
 
 def train(
@@ -88,6 +90,7 @@ def train(
     task.check(model, train_data)
     order = Order(train_data.ids, train_data.weights, seed)
     plan = plan_steps(loop, optimizer, order, train_data)
+    _look_at(model, task, train_data)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(tuple(frozen)))
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -133,7 +136,8 @@ def train(
                     _measure(model, task, validation_data, loop, state, rate, clock, work)
             if clock.report_is_due() or run.stopped:
                 progress(run.steps, plan.total_steps, f"loss {loss:.3f}")
-            if work is not None and (run.stopped or clock.checkpoint_is_due(run.steps)):
+            due = work is not None and (run.stopped or clock.checkpoint_is_due(run.steps))
+            if due and work is not None and current().is_first:
                 run.seconds = clock.seconds()
                 save_state(work, model, update, state)
         model.eval()
@@ -142,6 +146,13 @@ def train(
     if work is None:
         run.seconds = clock.seconds()
     return run
+
+
+def _look_at(model: nn.Module, task: Task, data: Examples) -> None:
+    """Initialise what depends on the data: some models take their first layer from it."""
+    if (look_at := getattr(model, "look_at", None)) is not None:
+        index = np.arange(min(len(data), _LOOKED_AT), dtype=np.int64)
+        look_at(*task.collate(data, index).inputs)
 
 
 def _to_training(model: nn.Module) -> None:
@@ -230,22 +241,27 @@ def _forward_loss_backward(
     """
     total = int(batch.counts.sum())
     num_rows = len(batch.counts)
+    ranks = current()
     scale = torch.tensor(1 / total)
     while True:
         try:
-            torch.default_generator.manual_seed(dropout_seed)
+            torch.default_generator.manual_seed(dropout_seed ^ ranks.rank)
             for parameter in parameters:
                 parameter.grad = None
-            size = -(-num_rows // state.accumulate)
+            size = -(-num_rows // (state.accumulate * ranks.world))
+            parts = batch.split(size) if size < num_rows else [batch]
             summed_loss = 0.0
-            for part in batch.split(size) if size < num_rows else [batch]:
+            for part in parts[ranks.rank :: ranks.world]:
                 with autocast(state.result.precision):
                     loss = task.loss(model, part)
                 loss.backward(scale)  # type: ignore[no-untyped-call]
                 summed_loss += loss.item()
+            if ranks.world > 1:
+                summed_loss = sum_gradients(parameters, summed_loss)
             return summed_loss / total, total
         except RuntimeError as error:
-            if not _is_out_of_memory(error) or state.accumulate >= num_rows:
+            # One process of several cannot cut a batch otherwise than the others.
+            if not _is_out_of_memory(error) or state.accumulate >= num_rows or ranks.world > 1:
                 raise
             state.accumulate *= 2
             state.result.notes.append(

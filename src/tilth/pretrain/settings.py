@@ -276,6 +276,12 @@ class LoopSettings(BaseSettings):
         description="decay a step of a running average of the weights, which is measured and kept "
         "instead of the last weights; 0: none",
     )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="processes that share every batch, each with the recipe's threads (torchrun, "
+        "gloo); what a batch normalization sees is then a part of the batch",
+    )
     evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
 
     @model_validator(mode="after")
@@ -285,6 +291,11 @@ class LoopSettings(BaseSettings):
             raise ValueError(
                 "nothing ends this run: set one of max_steps, epochs, max_tokens, max_seconds, "
                 "patience"
+            )
+        if self.processes > 1 and (self.max_seconds is not None or self.precision == "auto"):
+            raise ValueError(
+                "several processes must agree: with `processes`, no max_seconds and no precision "
+                "auto, which each would decide by its own clock"
             )
         if self.batch_size % self.accumulate:
             raise ValueError(

@@ -19,6 +19,7 @@ from tilth.errors import StepError
 from tilth.pretrain.checkpoint import load_checkpoint, save_checkpoint
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.optimizer import UpdateRule
+from tilth.pretrain.ranks import current
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
 from tilth.store.files import storage_errors, write_bytes
 
@@ -110,7 +111,8 @@ def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: Ru
     Raises:
         StepError: The checkpoint is damaged or of another run.
     """
-    for aside in work.glob(".*.aside"):  # left by a kill in the middle of a write
+    first = current().is_first
+    for aside in work.glob(".*.aside") if first else ():  # left by a kill in the middle of a write
         aside.unlink(missing_ok=True)
     saved = load_checkpoint(work / CHECKPOINT, model, optimizer)
     if saved is not None:
@@ -123,13 +125,16 @@ def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: Ru
                 code="checkpoint-mismatch",
             )
         state = RunState(**{**saved, "result": TrainResult(**saved["result"])})
-    lines = [json.dumps(point) + "\n" for point in state.result.curve]
-    write_bytes(work / METRICS, "".join(lines).encode())
+    if first:
+        lines = [json.dumps(point) + "\n" for point in state.result.curve]
+        write_bytes(work / METRICS, "".join(lines).encode())
     return state
 
 
 def append_point(work: Path, point: dict[str, Any]) -> None:
     """Add a line to `metrics.jsonl`, for whoever watches."""
+    if not current().is_first:
+        return
     with storage_errors(work / METRICS), (work / METRICS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(point) + "\n")
 

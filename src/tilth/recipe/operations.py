@@ -115,6 +115,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "speed",
             "audio_noise",
             "audio_shift",
+            "span",
             "warp",
             "tilt",
             "stretch",

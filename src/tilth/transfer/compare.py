@@ -5,6 +5,7 @@ Methods learn the target from the same few samples, in the same order, with the 
     scratch    the pretrained architecture, freshly initialised
     probe      the pretrained weights, frozen but for the last (`frozen_for_probe`)
     finetune   the pretrained weights, all of them trained
+    lora       the pretrained weights, frozen, with small matrices trained beside them
     tfidf-svm  of text-classification: word counts and a linear classifier, no network at all
 
 at several sizes of the target's training set, the smaller ones inside the larger, and over several

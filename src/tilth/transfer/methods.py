@@ -10,6 +10,7 @@ from typing import Any
 from tilth.context import Context
 from tilth.errors import UsageError
 from tilth.pretrain.evaluate import Evaluation
+from tilth.pretrain.lora import adapt
 from tilth.pretrain.settings import require_fit
 from tilth.pretrain.tasks import build_task
 from tilth.pretrain.weights import load_model
@@ -93,6 +94,12 @@ def run_method(
         what = "the pretrained architecture (and tokenizer, for text), freshly initialised"
     elif method == "probe":
         frozen, what = frozen_for_probe(model, task_name)
+    elif method == "lora":
+        frozen = adapt(model, settings.lora_rank, seed=seed)
+        what = (
+            f"the pretrained weights, frozen but for the head; beside every other linear layer a "
+            f"product of rank {settings.lora_rank} is trained"
+        )
     optimizer, loop = settings.recipe_of(method)
     learnt = learn(
         model,

@@ -15,7 +15,7 @@ from tilth.pretrain.settings import (
 )
 from tilth.settings import BaseSettings
 
-Method = Literal["scratch", "probe", "finetune", "tfidf-svm"]
+Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]
 
 
 class MethodSettings(BaseSettings):
@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         default=("scratch", "probe", "finetune"),
         min_length=1,
         description="which methods to compare",
+    )
+    lora_rank: int = Field(
+        default=8, ge=1, description="method lora: rank of the matrices beside the network's own"
     )
     seeds: int = Field(default=4, ge=2, le=200, description="repetitions, paired over methods")
     smallest_effect: float = Field(

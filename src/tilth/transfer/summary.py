@@ -15,7 +15,7 @@ from tilth.transfer.paired import holm, holm_levels, paired, t_interval, verdict
 
 Values = Mapping[tuple[str, int, int], float]
 
-_VERBS = {"finetune": "fine-tuning the pretrained model", "probe": "probing the pretrained model"}
+_VERBS = {"finetune": "fine-tuning the pretrained model", "probe": "probing the pretrained model", "lora": "adapting the pretrained model by LoRA"}
 
 
 def summarize_transfer(
@@ -44,7 +44,7 @@ def summarize_transfer(
     sizes = sorted({size for _, size, _ in values})
     seeds = sorted({seed for _, _, seed in values})
     effects = _effects(values, methods, sizes, first["lower_is_better"], smallest_effect)
-    carried = next((m for m in ("finetune", "probe") if m in methods), None)
+    carried = next((m for m in ("finetune", "lora", "probe") if m in methods), None)
     readings: dict[int, Multiplier] = {}
     if carried and "scratch" in methods and len(sizes) >= MIN_SIZES:
         best = 0.0 if first["lower_is_better"] else float(first["scale"])

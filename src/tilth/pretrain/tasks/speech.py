@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
-from tilth.augment.keys import keys_for
+from tilth.augment.keys import Keys, keys_for
 from tilth.augment.sounds import Waves
 from tilth.errors import DataError
 from tilth.pretrain.data.speech import to_symbols
@@ -63,6 +63,7 @@ class SpeechRecognition:
         self.facts, self.objective = facts, objective
         self._audio, self._features = audio, features
         numbers = {symbol: number for number, symbol in enumerate(facts.classes)}
+        self._space = numbers.get(" ", -1)
         self._words = facts.transcripts
         self._lexicon = [
             torch.from_numpy(to_symbols(text, numbers).astype(np.int64)) for text in self._words
@@ -84,29 +85,33 @@ class SpeechRecognition:
         self, examples: Examples, index: Index, epochs: Index | None = None, seed: int = 0
     ) -> Batch:
         samples, symbols = _sides(examples)
-        waves = [_as_float(samples[row]) for row in index.tolist()]
-        inputs = self.frames(waves, examples.ids[index], epochs, seed)
-        targets, counts = symbols.padded(index)
-        return Batch(inputs, torch.from_numpy(targets.astype(np.int64)), counts)
-
-    def frames(
-        self,
-        waves: Sequence[npt.NDArray[np.float32]],
-        ids: Ids,
-        epochs: Index | None = None,
-        seed: int = 0,
-    ) -> tuple[Tensor, Tensor]:
-        """Waveforms, augmented in training, as normalised frames and their number."""
-        changes = epochs is not None and (self._audio is not None or self._features is not None)
-        keys = keys_for(seed, epochs, ids) if changes and epochs is not None else None
-        sounds = Waves(waves, self.facts.sample_rate)
+        said = [np.asarray(symbols[row]) for row in index.tolist()]
+        words = [int((text == self._space).sum()) + 1 for text in said]
+        spans = np.stack([np.zeros(len(said), np.int64), np.array(words, np.int64)], axis=1)
+        waves = Waves(
+            [_as_float(samples[row]) for row in index.tolist()], self.facts.sample_rate, spans
+        )
+        keys = None if epochs is None else keys_for(seed, epochs, examples.ids[index])
         if self._audio is not None and keys is not None:
-            sounds = self._audio(sounds, keys)
-        spectra = log_mel(sounds, self.facts.sizes.mels)
+            waves = self._audio(waves, keys)
+        if waves.spans is not None:
+            said = [self._cut(text, *span) for text, span in zip(said, waves.spans, strict=True)]
+        targets = Ragged.of(said, np.int64)
+        padded, counts = targets.padded(np.arange(len(said)))
+        return Batch(self.frames(waves, keys), torch.from_numpy(padded), counts)
+
+    def frames(self, waves: Waves, keys: Keys | None = None) -> tuple[Tensor, Tensor]:
+        """Utterances as normalised frames, augmented if there are keys, and their number."""
+        spectra = log_mel(waves, self.facts.sizes.mels)
         if self._features is not None and keys is not None:
             spectra = self._features(spectra, keys)
         normal = normalise(spectra)
         return torch.from_numpy(normal.values), torch.from_numpy(normal.lengths)
+
+    def _cut(self, symbols: npt.NDArray[np.uint16], first: int, end: int) -> npt.NDArray[np.uint16]:
+        """The words from the first to the one before the end."""
+        bounds = np.r_[-1, np.flatnonzero(symbols == self._space), len(symbols)]
+        return symbols[bounds[first] + 1 : bounds[end]]
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         logs, steps = model(*batch.inputs)
@@ -168,8 +173,7 @@ class SpeechRecognition:
                     waves.append(_as_float(decode_sound(sample, self.facts.sample_rate)))
                 except DataError as error:
                     raise DataError(error.what, where=f"sample {place}") from None
-            inputs = self.frames(waves, np.zeros(len(waves), np.uint64))
-            logs, steps = model(*inputs)
+            logs, steps = model(*self.frames(Waves(waves, self.facts.sample_rate)))
             texts = self._choose if self.objective.lexicon else self._spell
             answers += [{"text": text} for text in texts(logs, steps)]
         return answers

@@ -1,0 +1,72 @@
+"""Start the processes of a data parallel training through torchrun, and listen to the first."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tilth.context import Context
+from tilth.errors import StepError
+from tilth.pretrain.settings import Settings
+from tilth.store.files import read_json, write_json
+
+RESULT = "result.json"
+_KEPT_LINES = 200
+
+
+def launch(
+    inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context
+) -> dict[str, Any]:
+    """What `tilth.pretrain.fit.fit` returns, computed by `settings.loop.processes` processes.
+
+    By hand, over several machines with one file system, the same is
+    ``torchrun --nnodes ... -m tilth.pretrain.rank SPEC.json``.
+
+    Raises:
+        StepError: A process failed; its last lines are the cause.
+    """
+    spec = context.work / "spec.json"
+    result = context.work / RESULT
+    result.unlink(missing_ok=True)
+    write_json(
+        spec,
+        {
+            "inputs": {name: str(path) for name, path in inputs.items()},
+            "settings": settings.model_dump(mode="json"),
+            "out": str(out),
+            "work": str(context.work),
+            "seed": context.seed,
+            "threads": context.threads,
+        },
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(settings.loop.processes), "-m", "tilth.pretrain.rank"]
+    last: list[str] = []
+    with subprocess.Popen(
+        [*command, str(spec)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith('{"progress"'):
+                    context.progress(*json.loads(line)["progress"])
+                else:
+                    last = [*last[-_KEPT_LINES:], line.rstrip()]
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode or not result.is_file():
+        # The first error is the cause; torchrun's own report of it follows.
+        causes = [line for line in last if re.match(r"\S*Error:|error\[", line.strip())] or last
+        raise StepError(
+            f"one of {settings.loop.processes} training processes failed",
+            where=causes[0] if causes else "",
+            hint="with loop.processes: 1 the error is shown in full",
+        )
+    found: dict[str, Any] = read_json(result)
+    return found

@@ -1,0 +1,53 @@
+"""One process of a data parallel training: what torchrun starts, `-m tilth.pretrain.rank SPEC`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from torch import distributed
+
+from tilth.context import Context, silent
+from tilth.pretrain.fit import fit
+from tilth.pretrain.launch import RESULT
+from tilth.pretrain.ranks import current
+from tilth.pretrain.settings import Settings
+from tilth.store.files import read_json, write_json
+
+
+def main(spec_file: Path) -> None:
+    """Train as the specification says; the first process speaks and writes the result.
+
+    The others keep their copy of the model in a folder of their own.
+    """
+    distributed.init_process_group("gloo")
+    try:
+        spec = read_json(spec_file)
+        settings = Settings.model_validate(spec["settings"])
+        out, work = Path(spec["out"]), Path(spec["work"])
+        ranks = current()
+        if not ranks.is_first:
+            out = work / f"rank-{ranks.rank}"
+            out.mkdir(exist_ok=True)
+        context = Context(
+            work=work,
+            seed=spec["seed"],
+            threads=spec["threads"],
+            progress=_tell if ranks.is_first else silent,
+        )
+        inputs = {name: Path(path) for name, path in spec["inputs"].items()}
+        result = fit(inputs, settings, out, context)
+        if ranks.is_first:
+            write_json(work / RESULT, result)
+        distributed.barrier()
+    finally:
+        distributed.destroy_process_group()
+
+
+def _tell(done: float, of: float | None, note: str) -> None:
+    print(json.dumps({"progress": [done, of, note]}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,75 @@
+"""Two processes give what one gives: the same losses, whatever part of a batch each has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pretrain.samples import text_rows, write_dataset
+from tilth.context import Context
+from tilth.errors import StepError
+from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.ranks import Ranks, current
+from tilth.pretrain.weights import load_model
+
+
+def settings(**loop: Any) -> Settings:
+    return Settings.model_validate(
+        {
+            "model": {"kind": "gpt", "layers": 1, "width": 16, "heads": 2, "context": 16},
+            "data": {"vocabulary": 300, "validation_share": 0.2},
+            "optimizer": {"learning_rate": 0.01, "grad_clip": 1.0},
+            "loop": {
+                "max_steps": 12,
+                "batch_size": 7,
+                "eval_every": 3,
+                "precision": "fp32",
+                **loop,
+            },
+        }
+    )
+
+
+def run(folder: Path, dataset: Path, given: Settings) -> dict[str, Any]:
+    (folder / "out").mkdir(parents=True)
+    (folder / "work").mkdir()
+    return fit({"data": dataset}, given, folder / "out", Context(work=folder / "work"))
+
+
+def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(60))
+    one = run(tmp_path / "1", dataset, settings())
+    told: list[str] = []
+    two_folder = tmp_path / "2"
+    (two_folder / "out").mkdir(parents=True)
+    (two_folder / "work").mkdir()
+    context = Context(work=two_folder / "work", progress=lambda *given: told.append(given[2]))
+    two = fit({"data": dataset}, settings(processes=2), two_folder / "out", context)
+    for ours, theirs in zip(one["curve"], two["curve"], strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
+        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], abs=1e-5)
+    assert two["test"]["loss"] == pytest.approx(one["test"]["loss"], abs=1e-5)
+    assert load_model(two_folder / "out").tokenizer is not None
+    assert told
+
+
+def test_a_failed_process_is_an_error_with_its_cause(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(60))
+    with pytest.raises(StepError, match="training processes failed") as caught:
+        run(
+            tmp_path / "1",
+            dataset,
+            settings(processes=2, eval_every=1, max_steps=3).model_copy(
+                update={"initialise": str(tmp_path / "nowhere")}
+            ),
+        )
+    assert "nowhere" in caught.value.where or "Error" in caught.value.where
+
+
+def test_alone_there_is_one_rank() -> None:
+    assert current() == Ranks(0, 1)
+    assert current().is_first
+    with pytest.raises(ValueError, match="must agree"):
+        settings(processes=2, max_seconds=5)
