@@ -32,10 +32,8 @@ def test_blocks_of_which_one_is_written_are_told_apart() -> None:
     kinds = [s for s in settings if s.name == "model.kind"]
     assert len(kinds) == 1
     assert "gpt" in kinds[0].type
-    assert {s.description.partition(":")[0] for s in settings if s.name == "model.hidden"} == {
-        "mlp",
-        "cnn",
-    }
+    told = {s.description.partition(":")[0] for s in settings if s.name == "model.hidden"}
+    assert told == {"mlp", "cnn", "ctc", "seq2seq"}
 
 
 def test_types_read_like_words() -> None:

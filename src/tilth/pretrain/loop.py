@@ -50,7 +50,6 @@ _GATHERED_BYTES = 2 << 20
 # Ragged rows are sorted by length within so many batches: enough for little padding, few enough
 # that an epoch is many such stretches.
 _BUCKETED_BATCHES = 32
-_LOOKED_AT = 5_000
 
 
 def train(
@@ -90,7 +89,6 @@ def train(
     task.check(model, train_data)
     order = Order(train_data.ids, train_data.weights, seed)
     plan = plan_steps(loop, optimizer, order, train_data)
-    _look_at(model, task, train_data)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(tuple(frozen)))
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -146,13 +144,6 @@ def train(
     if work is None:
         run.seconds = clock.seconds()
     return run
-
-
-def _look_at(model: nn.Module, task: Task, data: Examples) -> None:
-    """Initialise what depends on the data: some models take their first layer from it."""
-    if (look_at := getattr(model, "look_at", None)) is not None:
-        index = np.arange(min(len(data), _LOOKED_AT), dtype=np.int64)
-        look_at(*task.collate(data, index).inputs)
 
 
 def _to_training(model: nn.Module) -> None:

@@ -72,14 +72,11 @@ class ResNetSettings(BaseSettings):
     """A residual convolutional network with batch normalization."""
 
     kind: Literal["resnet"] = "resnet"
-    stem: Literal["small", "whitening", "imagenet"] = Field(
+    stem: Literal["small", "imagenet"] = Field(
         default="small",
-        description="first layer: a 3x3 convolution; 2x2 patches whitened as the training images "
-        "say, which is not trained; or 7x7 with stride 2 and a pooling by 2",
+        description="first layer: a 3x3 convolution; or 7x7 with stride 2 and a pooling by 2",
     )
-    stem_width: int = Field(
-        default=32, ge=1, description="channels after the first layer; of whitening, 24"
-    )
+    stem_width: int = Field(default=32, ge=1, description="channels after the first layer")
     block: Literal["pooled", "basic", "bottleneck"] = Field(
         default="pooled",
         description="pooled: a convolution and a 2x2 pooling, then one convolution with a "

@@ -15,7 +15,11 @@ from tilth.transfer.paired import holm, holm_levels, paired, t_interval, verdict
 
 Values = Mapping[tuple[str, int, int], float]
 
-_VERBS = {"finetune": "fine-tuning the pretrained model", "probe": "probing the pretrained model", "lora": "adapting the pretrained model by LoRA"}
+_VERBS = {
+    "finetune": "fine-tuning the pretrained model",
+    "probe": "probing the pretrained model",
+    "lora": "adapting the pretrained model by LoRA",
+}
 
 
 def summarize_transfer(

@@ -120,3 +120,12 @@ def test_a_picture_is_classified() -> None:
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4)
     with pytest.raises(DataError, match="not an image"):
         IMAGE.predict(model, [b"no picture"], PredictSettings())
+
+
+def test_mirrored_answers_are_the_mean_of_two_views() -> None:
+    task = build_task("image-classification", IMAGE_FACTS, ObjectiveSettings(mirror=True))
+    model, data = tiny_mlp().eval(), images(20)
+    pixels = task.collate(data, np.arange(20)).inputs[0]
+    logits = (model(pixels) + model(pixels.flip(3))) / 2
+    expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(data.labels))
+    assert evaluate(model, task, data).loss == pytest.approx(expected.item(), rel=1e-5)

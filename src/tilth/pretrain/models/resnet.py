@@ -41,39 +41,6 @@ class Convolution(nn.Module):
         return normed
 
 
-class Whitening(nn.Module):
-    """2x2 patches along the axes of their own covariance, each of variance 1, and their negatives.
-
-    A layer that need not be learnt: neighbouring pixels are nearly equal, and what follows sees
-    them decorrelated from the first step on (Page 2018; Jordan 2024, section 3.2).
-
-    Args:
-        channels: Of the images.
-    """
-
-    weight: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        patch = 4 * channels
-        self.register_buffer("weight", torch.zeros(2 * patch, channels, 2, 2))
-
-    def look_at(self, images: Tensor) -> None:
-        """Take the directions from some training images, float32 [n, channels, height, width]."""
-        if bool(self.weight.any()):
-            return  # a trained model keeps its own
-        patches = images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
-        flat = patches.reshape(-1, self.weight[0].numel())
-        variances, directions = torch.linalg.eigh(flat.T @ flat / len(flat))
-        scaled = directions.T / (variances + 5e-4).sqrt()[:, None]
-        weight = scaled.reshape(-1, *self.weight.shape[1:])
-        self.weight.copy_(torch.cat((weight, -weight)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x float [n, channels, height, width] to [n, 8 channels, height - 1, width - 1]."""
-        return F.conv2d(x, self.weight.to(x.dtype))
-
-
 class Pooled(nn.Module):
     """A convolution and a 2x2 pooling, then one convolution with a shortcut around it.
 
@@ -150,12 +117,12 @@ class ResNet(nn.Module):
         self.pooled = settings.block == "pooled"
         width = settings.stem_width
         large = settings.stem == "imagenet"
-        first: nn.Module = Convolution(
-            channels, width, 7 if large else 3, stride=2 if large else 1, momentum=momentum
-        )
-        if settings.stem == "whitening":
-            first, width = Whitening(channels), 8 * channels
-        stem: list[nn.Module] = [first, nn.GELU() if self.pooled else nn.ReLU()]
+        stem: list[nn.Module] = [
+            Convolution(
+                channels, width, 7 if large else 3, stride=2 if large else 1, momentum=momentum
+            ),
+            nn.GELU() if self.pooled else nn.ReLU(),
+        ]
         if large:
             stem.append(nn.MaxPool2d(3, 2, padding=1))
         self.stem = nn.Sequential(*stem)
@@ -177,11 +144,6 @@ class ResNet(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.head = nn.Linear(width, classes)
         nn.init.zeros_(self.head.bias)
-
-    def look_at(self, images: Tensor) -> None:
-        """What is taken from the training images themselves, before the first step."""
-        if isinstance(self.stem[0], Whitening):
-            self.stem[0].look_at(images)
 
     def features(self, images: Tensor) -> Tensor:
         """Images float [n, channels, height, width] to float [n, width of the last stage]."""

@@ -38,7 +38,7 @@ class ImageClassification:
 
     Args:
         facts: Names of the classes; mean and std of the training pixels a channel.
-        objective: Label smoothing and MixUp.
+        objective: Label smoothing, MixUp, mirrored answers.
         augment: Changes training images, float32 on a scale of 0 to 1; None: as they are.
     """
 
@@ -51,6 +51,7 @@ class ImageClassification:
         self.facts = facts
         self._smoothing = objective.label_smoothing
         self._mixup = objective.mixup
+        self._mirror = objective.mirror
         self._shift = torch.tensor(facts.mean).view(-1, 1, 1) * 255
         self._scale = 1 / (torch.tensor(facts.std).view(-1, 1, 1) * 255)
         self._augment = augment
@@ -127,9 +128,14 @@ class ImageClassification:
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         self.score(model, self.collate(examples, index), index, total)
 
+    def answer(self, model: nn.Module, pixels: Tensor) -> Tensor:
+        """Logits float32 [n, classes] of what is not trained on; of two views with `mirror`."""
+        logits: Tensor = model(pixels).float()
+        return (logits + model(pixels.flip(3)).float()) / 2 if self._mirror else logits
+
     def score(self, model: nn.Module, batch: Batch, index: Index, total: Measured) -> None:
         """Add the losses of a batch, and which of its images are classified right."""
-        logits = model(*batch.inputs).float()
+        logits = self.answer(model, *batch.inputs)
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
@@ -141,7 +147,7 @@ class ImageClassification:
         for start in range(0, len(examples), _EVALUATION_BATCH):
             index = np.arange(start, min(start + _EVALUATION_BATCH, len(examples)), dtype=np.int64)
             batch = self.collate(examples, index)
-            likeliest = model(*batch.inputs).topk(5, dim=1).indices
+            likeliest = self.answer(model, *batch.inputs).topk(5, dim=1).indices
             right += int((likeliest == batch.targets[:, None]).sum())
         return {"top5": 100 * right / len(examples)}
 
@@ -160,9 +166,8 @@ class ImageClassification:
                     "not an image that can be decoded",
                     where="sample " + ", ".join(decoder.unreadable[:5]),
                 )
-            shares = (
-                model(self.pixels(images, np.zeros(len(images), np.uint64))).softmax(1).tolist()
-            )
+            pixels = self.pixels(images, np.zeros(len(images), np.uint64))
+            shares = self.answer(model, pixels).softmax(1).tolist()
             answers += [
                 {
                     "label": self.facts.classes[int(np.argmax(row))],
