@@ -31,7 +31,8 @@ def test_a_model_is_chosen_by_its_kind() -> None:
     [
         ({"task": "image-classification"}, "needs model.kind mlp or cnn or resnet"),
         ({"model": {"kind": "mlp"}}, "needs model.kind gpt"),
-        ({"model": {"kind": "gpt", "width": 30}}, "multiple of twice heads"),
+        ({"model": {"kind": "gpt", "width": 30}}, "must be a multiple of heads"),
+        ({"model": {"kind": "gpt", "width": 36}}, "multiple of twice heads"),
         ({"loop": {"epochs": 1, "batch_size": 10, "accumulate": 3}}, "must divide batch_size"),
         ({"loop": {}}, "nothing ends this run"),
         ({"lop": {}}, "Extra inputs"),

@@ -36,6 +36,17 @@ def test_a_folder_or_a_run_is_found(tmp_path: Path, small: RunView) -> None:
         find_model("nobody", tmp_path)
 
 
+def test_the_name_of_a_run_goes_before_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image_model(tmp_path / "it")
+    (tmp_path / "runs" / "it").mkdir(parents=True)
+    (tmp_path / "runs" / "it" / "run.json").write_text('{"steps": []}')
+    with pytest.raises(MissingError, match="trains no model"):
+        find_model("it")
+
+
 def test_a_run_that_has_not_come_so_far_says_so(tmp_path: Path) -> None:
     record = {"steps": [], "recipe_yaml": "pretrain: {}\n"}
     (tmp_path / "run.json").write_text(json.dumps(record))

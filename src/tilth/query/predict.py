@@ -16,7 +16,7 @@ import yaml
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TASKS
-from tilth.query.runs import RunStep, RunView, open_run
+from tilth.query.runs import RECORD, RunStep, RunView, open_run
 
 if TYPE_CHECKING:
     from tilth.pretrain.weights import Loaded
@@ -98,7 +98,8 @@ def find_model(which: str | Path, runs: str | Path = "runs") -> TrainedModel:
         DataError: config.json is not one of Tilth's.
     """
     folder = Path(which)
-    if not (folder / CONFIG).is_file():
+    # A run's name goes first: what was exported from it may stand here under the same name.
+    if (Path(runs) / which / RECORD).is_file() or not (folder / CONFIG).is_file():
         folder = model_step(open_run(which, runs)).folder / MODEL
     try:
         config = json.loads((folder / CONFIG).read_bytes())

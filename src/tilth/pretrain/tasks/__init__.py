@@ -48,7 +48,12 @@ def build_task(
         objective: Label smoothing, beam, and the like.
         augment: The recipe's transforms, each {op: settings}; the task takes those of its kind.
         tokenizer: Of text.
+
+    Raises:
+        UsageError: There is no task of this name.
     """
+    if name not in TASKS:
+        raise UsageError(f"there is no task `{name}`")
     if name == "text-generation":
         return TextGeneration(tokenizer)
     if name == "text-classification":
@@ -60,7 +65,5 @@ def build_task(
         return ImageContrastive(images, objective) if name == "image-contrastive" else images
     if name == "translation":
         return Translation(facts, objective, tokenizer)
-    if name == "speech-recognition":
-        audio, features = (from_recipe(augment, kind) for kind in ("audio", "features"))
-        return SpeechRecognition(facts, objective, audio, features)
-    raise UsageError(f"there is no task `{name}`")
+    audio, features = (from_recipe(augment, kind) for kind in ("audio", "features"))
+    return SpeechRecognition(facts, objective, audio, features)
