@@ -32,10 +32,19 @@ def tilth(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     return call
 
 
+# What a shell starts in the background ignores Ctrl-C, and so would what the tests start.
+_COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tilth.cli.main import main
+main()
+"""
+
+
 def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
     """The command in a process of its own, with pipes for its streams."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from tilth.cli.main import main; main()", *arguments],
+        [sys.executable, "-c", _COMMAND, *arguments],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
