@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format bench reproduce clean
+.PHONY: help quickstart test test-slow check format bench bench-train reproduce clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(STAMP)  ## format and fix what can be fixed
 
 bench: $(STAMP)  ## speed and memory; writes benchmarks/results.json and results.md
 	@$(BIN)/python -m benchmarks
+
+bench-train: $(STAMP)  ## training beside a bare step, Trainer, Keras: TRAINER_PYTHON= KERAS_PYTHON=
+	@$(BIN)/python -m benchmarks.bench_train
 
 reproduce: $(STAMP)  ## run a starter and write its results into its head: RECIPE=cifar10
 	@$(BIN)/python -m benchmarks.reproduce $(RECIPE)

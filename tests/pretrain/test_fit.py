@@ -82,7 +82,9 @@ def test_augmented_and_started_from_a_model(tmp_path: Path) -> None:
     cold = run(tmp_path / "2", dataset, short)
     warm = run(tmp_path / "3", dataset, {**short, "initialise": start})
     assert warm["test"]["loss"] < cold["test"]["loss"]
-    assert "4 tensors taken" in warm["notes"][0]
+    assert "4 tensors taken, 0 resized, 0 of another shape skipped, 0 fresh" in warm["notes"][0]
+    assert len(warm["initialised"]["taken"]) == 4
+    assert "initialised" not in cold
 
 
 def test_no_samples_is_an_error_and_writes_no_model(tmp_path: Path) -> None:

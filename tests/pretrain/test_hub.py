@@ -98,7 +98,7 @@ def test_a_model_without_biases_is_written_with_biases_of_zero(tmp_path: Path) -
 def test_a_model_starts_from_it_with_a_shorter_context(exported: Path) -> None:
     short = build_model(SETTINGS.model_copy(update={"context": 8, "dropout": 0.1}), SIZES, seed=3)
     taken = initialise(short, exported)
-    assert taken.cut == ("positions.weight [24, 32] to [8, 32]",)
+    assert taken.resized == ("positions.weight [24, 32] to [8, 32]",)
     assert not taken.skipped + taken.missing
     tokens = torch.arange(8)[None]
     torch.testing.assert_close(short.eval()(tokens), _model(SETTINGS, 1)(tokens))

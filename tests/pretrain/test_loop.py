@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -371,7 +372,12 @@ def test_progress_is_told_and_bf16_learns(monkeypatch: pytest.MonkeyPatch) -> No
         progress=lambda done, total, note: told.append((done, total, note)),
     )
     assert told[-1][:2] == (40, 40)
-    assert "loss" in told[-1][2]
+    assert re.fullmatch(r"loss \d\.\d{3}, [\d,]+ samples/s", told[-1][2])
+    text, one = documents([40]).pack(8), LoopSettings(max_steps=1)
+    train(
+        tiny_gpt(), TEXT, text, None, FAST, one, seed=0, progress=lambda *given: told.append(given)
+    )
+    assert re.fullmatch(r"loss \d\.\d{3}, [\d,]+ tokens/s", told[-1][2])
     assert result.precision == "bf16"
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]
 

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import distributed, nn
 
 from tests.pretrain.samples import text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import StepError
 from tilth.pretrain.fit import Settings, fit
-from tilth.pretrain.ranks import Ranks, current
+from tilth.pretrain.optimizer import build_optimizer
+from tilth.pretrain.ranks import Ranks, current, sum_gradients
+from tilth.pretrain.settings import OptimizerSettings
 from tilth.pretrain.weights import load_model
 
 
@@ -66,6 +70,19 @@ def test_a_failed_process_is_an_error_with_its_cause(tmp_path: Path) -> None:
             ),
         )
     assert "nowhere" in caught.value.where or "Error" in caught.value.where
+
+
+def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fused update rules read parameter and gradient side by side as they lie in memory."""
+    monkeypatch.setattr(distributed, "all_reduce", lambda flat: flat.mul_(2))
+    model = nn.Conv2d(3, 4, 2, bias=False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    before = model.weight.detach().clone()
+    gradient = torch.randn(4, 3, 2, 2)
+    model.weight.grad = gradient.to(memory_format=torch.channels_last)
+    assert sum_gradients(list(model.parameters()), 1.5) == 3.0
+    sgd = OptimizerSettings(kind="sgd", momentum=0)
+    build_optimizer(model, sgd).step(0.1)
+    torch.testing.assert_close(model.weight.detach(), before - 0.2 * gradient)
 
 
 def test_alone_there_is_one_rank() -> None:

@@ -87,9 +87,41 @@ def test_initialise_says_what_was_taken(tmp_path: Path) -> None:
     assert taken.missing == ()
     assert torch.equal(weights_of(other)["body.1.weight"], weights_of(tiny_mlp(5))["body.1.weight"])
     assert torch.equal(weights_of(other)["head.weight"], fresh["head.weight"])
+    assert taken.resized == ()
+    assert str(taken).endswith(
+        "0 resized, 2 of another shape skipped (head.weight [3, 8] != [7, 8], head.bias [3] != "
+        "[7]), 0 fresh"
+    )
     assert initialise(tiny_mlp(), tmp_path, skip=("head.",)).missing == ("head.weight", "head.bias")
     with pytest.raises(DataError, match="no tensor of a name and shape"):
         initialise(tiny_gpt(), tmp_path)
+
+
+@pytest.mark.parametrize(("vocabulary", "context"), [(12, 20), (30, 5), (30, 20)])
+def test_embeddings_of_another_length_give_the_rows_that_both_have(
+    vocabulary: int, context: int, tmp_path: Path
+) -> None:
+    settings = TINY_GPT.model_copy(update={"positions": "learned"})
+    given = build_model(settings, TEXT_FACTS.sizes, seed=5)
+    save_model(tmp_path, given, "text-generation", settings, TEXT_FACTS, ObjectiveSettings())
+    other = settings.model_copy(update={"context": context})
+    model = build_model(other, Sizes(vocabulary=vocabulary), seed=0)
+    fresh, start = weights_of(model), weights_of(given)
+    taken = initialise(model, tmp_path)
+    assert taken.resized == (
+        f"tokens.weight [20, 16] to [{vocabulary}, 16]",
+        f"positions.weight [8, 16] to [{context}, 16]",
+    )
+    assert len(taken.taken) == len(fresh) - 2
+    assert not taken.skipped + taken.missing
+    for name in ("tokens.weight", "positions.weight"):
+        now = weights_of(model)[name]
+        both = min(len(now), len(start[name]))
+        assert torch.equal(now[:both], start[name][:both])
+        assert torch.equal(now[both:], fresh[name][both:])
+    wide = build_model(settings.model_copy(update={"width": 32}), TEXT_FACTS.sizes, seed=0)
+    with pytest.raises(DataError, match="no tensor of a name and shape"):
+        initialise(wide, tmp_path)
 
 
 def test_a_checkpoint_brings_back_model_optimizer_and_state(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ order          data order as a pure function of (seed, epoch, id)
 tasks          what is learnt: batch, loss, measure
 models/        GPT, MLP, CNN
 loop           initialise, forward, loss, backward, update, repeat until converged
+start          what a training starts from, and its digest
 optimizer      update rules and learning-rate schedules
 stopping       the limits of a run as one plan
 precision      fp32 or bf16

@@ -86,7 +86,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     Raises:
         StorageError: The disk is full or the folder cannot be written.
     """
-    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     data = save(contiguous, header)
     with atomic_file(path) as file:
         file.write(data)

@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.settings import Settings
+from tilth.pretrain.start import RANDOM, fingerprint_start
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
     from tilth.pretrain.prepare import Prepared
     from tilth.pretrain.tasks import Task
 
-__all__ = ["Settings", "fit"]
+__all__ = ["Settings", "fingerprint", "fit"]
+
+
+def fingerprint(settings: Settings) -> str:
+    """A digest of the weights to start from: the step runs anew when they were trained anew.
+
+    Raises:
+        MissingError: They are not there.
+    """
+    return fingerprint_start(settings.initialise)
 
 
 def fit(
@@ -41,8 +51,9 @@ def fit(
 
     Returns:
         task, metric, unit, lower_is_better, curve, validation, test, model, stopped, steps,
-        tokens_or_examples_seen, seconds, cpu_seconds, precision, threads, notes, and with several
-        trainings `seeds` or `folds`: each one's figures, and `mean`.
+        tokens_or_examples_seen, seconds, cpu_seconds, precision, device, threads, notes; with
+        `initialise` `initialised`: names of the tensors taken, resized, skipped, missing; with
+        several trainings `seeds` or `folds`: each one's figures, and `mean`.
 
     Raises:
         MissingError: torch is not installed.
@@ -58,7 +69,7 @@ def fit(
 
     if settings.loop.processes > 1 and current().world == 1:
         return launch(inputs, settings, out, context)
-    start = None if settings.initialise == "random" else find_model(settings.initialise)
+    start = None if settings.initialise == RANDOM else find_model(settings.initialise)
     folds = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
     runs: list[_Run] = []
@@ -88,6 +99,7 @@ def fit(
         "unit": task.unit,
         "lower_is_better": task.lower_is_better,
         **runs[0].figures,
+        "notes": list(dict.fromkeys(note for run in runs for note in run.figures["notes"])),
         "model": {"kind": settings.model.kind, "parameters": count_parameters(model)},
         "samples": {split: len(rows) for split, rows in prepared.splits.items()},
         "unreadable": list(prepared.unreadable),
@@ -156,20 +168,19 @@ def _train_one(
     from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.loop import train
     from tilth.pretrain.models import build_model
-    from tilth.pretrain.state import METRICS, torch_state
+    from tilth.pretrain.state import EVENTS, METRICS, torch_state
     from tilth.pretrain.tasks import build_task
+    from tilth.pretrain.tasks.base import never_seen
     from tilth.pretrain.weights import initialise, save_model
 
     notes: list[str] = []
+    figures: dict[str, Any] = {}
     facts = prepared.facts
     model = build_model(settings.model, facts.sizes, seed=seed)
     if start is not None:
         taken = initialise(model, start)
-        notes.append(
-            f"{len(taken.taken)} tensors taken from {settings.initialise}, "
-            f"{len(taken.skipped)} of another shape skipped, {len(taken.missing)} fresh"
-            + "".join(f", {one}" for one in taken.cut)
-        )
+        notes.append(f"started from {settings.initialise}: {taken}")
+        figures["initialised"] = asdict(taken)
     task = build_task(
         settings.task,
         facts,
@@ -181,6 +192,7 @@ def _train_one(
     work.mkdir(exist_ok=True)
     rows = prepared.examples("train", settings.model)
     assert rows is not None  # `prepare` refuses a data set without training samples
+    notes += never_seen(settings.task, facts.classes, rows)
     result = train(
         model,
         task,
@@ -193,6 +205,7 @@ def _train_one(
         work=work,
         progress=context.progress,
         frozen=settings.freeze,
+        unfreeze=settings.unfreeze,
     )
     save_model(
         folder,
@@ -205,13 +218,17 @@ def _train_one(
     )
     if (work / METRICS).is_file():
         shutil.copyfile(work / METRICS, folder / METRICS)
-    figures: dict[str, Any] = {
+    if (work / EVENTS).is_dir():
+        shutil.rmtree(folder / EVENTS, ignore_errors=True)
+        shutil.copytree(work / EVENTS, folder / EVENTS)
+    figures |= {
         "curve": result.curve,
         "stopped": result.stopped,
         "steps": result.steps,
         "tokens_or_examples_seen": result.tokens,
         "seconds": round(result.seconds, 3),
         "precision": result.precision,
+        "device": result.device,
         "threads": result.threads,
         "notes": [*notes, *result.notes],
     }

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from tilth.errors import DataError, MissingError, missing_extra
 from tilth.pretrain.model_settings import GPTSettings
+from tilth.pretrain.start import FILES, local_folder
 from tilth.pretrain.tokenize import load_tokenizer, ready
 from tilth.store.files import read_json
 
 WEIGHTS, _INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
 TOKENIZER, _VOCABULARY, _MERGES = "tokenizer.json", "vocab.json", "merges.txt"
-_FILES = ("*.safetensors", _INDEX, CONFIG, TOKENIZER, _VOCABULARY, _MERGES)
 _END_TEXT = "<|endoftext|>"
 _MAX_VOCABULARY = 1 << 16  # tokens are kept as uint16
 
@@ -95,18 +95,16 @@ def find_model(name: str) -> Path:
     Raises:
         MissingError: There is no such folder, and it cannot be fetched.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    folder = local_folder(name)
+    if folder is not None:
         return folder
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise MissingError("there is no such folder", where=name)
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise missing_extra("huggingface_hub", "train") from None
     try:
         # Its own cache and settings (HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT) hold.
-        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+        return Path(snapshot_download(name, allow_patterns=list(FILES)))
     except Exception as error:  # many kinds, of the hub, the network and the cache
         raise MissingError(
             f"neither a folder nor a model that can be fetched: {str(error).splitlines()[0]}",

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,20 +23,23 @@ from torch import nn
 
 from tilth.context import Progress, silent
 from tilth.pretrain.average import Averaged
+from tilth.pretrain.device import choose_device, place, seed_dropout
 from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.examples import Examples
+from tilth.pretrain.freezing import first_steps, train_from
+from tilth.pretrain.memory import keep_free_memory, release_free_memory
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
 from tilth.pretrain.order import Index, Order, hashed, key
 from tilth.pretrain.precision import autocast, choose_precision, set_precision
 from tilth.pretrain.ranks import current, sum_gradients
-from tilth.pretrain.settings import LoopSettings, OptimizerSettings
+from tilth.pretrain.settings import TASKS, LoopSettings, OptimizerSettings
 from tilth.pretrain.state import (
     Clock,
     RunState,
     TrainResult,
-    append_point,
     new_state,
     not_a_number,
+    recorder,
     restore_state,
     save_state,
     torch_state,
@@ -50,6 +54,8 @@ _GATHERED_BYTES = 2 << 20
 # Ragged rows are sorted by length within so many batches: enough for little padding, few enough
 # that an epoch is many such stretches.
 _BUCKETED_BATCHES = 32
+# In a shorter run compiling takes longer than it saves.
+_COMPILED_STEPS = 1000
 
 
 def train(
@@ -65,55 +71,67 @@ def train(
     work: Path | None = None,
     progress: Progress = silent,
     frozen: Sequence[str] = (),
+    unfreeze: Mapping[str, float] | None = None,
 ) -> TrainResult:
     """Train an initialised model in place until it has converged or the budget is spent.
 
     Args:
-        model: Its weights are the start, unless `work` holds a checkpoint.
+        model: Its weights are the start, unless `work` holds a checkpoint. It is moved to the
+            device of the loop, and stays there.
         task: Gives batches and their loss.
         train_data: Rows to learn from.
         validation_data: Rows that decide when it has converged; may be None.
         optimizer: The update rule and its schedule.
-        loop: Budget, batch, precision.
+        loop: Budget, batch, precision, device.
         seed: Fixes order, dropout and augmentation.
         threads: Torch's threads; part of the run's identity, for sums depend on it.
         work: Folder of the checkpoint and of metrics.jsonl; None: nothing is written.
         progress: Told of steps, of how many (None if not known), and of the loss.
         frozen: Prefixes of parameter names that are not trained.
+        unfreeze: Prefix -> the share of the run after which such parameters are trained.
 
     Raises:
         DataError: The data does not fit the model, or there is none.
+        UsageError: The settings do not fit the model, each other or the machine.
         StepError: The loss is not a number, or the checkpoint in `work` is of another run.
         StorageError: A checkpoint cannot be written; the previous one is kept.
     """
     task.check(model, train_data)
     order = Order(train_data.ids, train_data.weights, seed)
     plan = plan_steps(loop, optimizer, order, train_data)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not name.startswith(tuple(frozen)))
+    device = choose_device(loop.device)
+    place(model, device)
+    if _compiles(loop, device, plan):
+        model.compile()
+    first = first_steps(model, frozen, unfreeze or {}, plan.total_steps)
+    train_from(model, first, None)
     parameters = [p for p in model.parameters() if p.requires_grad]
     update = build_optimizer(model, optimizer)
     average = Averaged(update, model, loop.ema) if loop.ema else None
     update = average or update
-    state = new_state(optimizer, loop, train_data, seed, threads)
+    state = new_state(optimizer, loop, train_data, seed, threads, device.type)
     if work is not None:
         state = restore_state(work, model, update, state)
     run = state.result
     clock = Clock(run.seconds, loop.checkpoint_every)
-    with torch_state(threads):
-        _to_training(model)
+    before = run.examples, run.tokens
+    keep_free_memory()
+    with torch_state(threads), recorder(work, run, tensorboard=loop.tensorboard) as record:
+        train_from(model, first, run.steps)
         if run.precision:
             set_precision(run.precision)
         for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
             if run.stopped:
                 break
             if not run.precision:
-                run.precision = _choose_precision(loop.precision, model, task, batch)
+                run.precision = _choose_precision(loop.precision, model, task, batch, device)
                 set_precision(run.precision)
+            if run.steps in first.values():
+                train_from(model, first, run.steps)
             rate = learning_rate(optimizer, run.steps, plan.total_steps)
 
             loss, count = _forward_loss_backward(
-                model, parameters, task, batch, state, key(seed, run.steps, 2)
+                model, parameters, task, batch, state, key(seed, run.steps, 2), device
             )
             if not math.isfinite(loss):
                 raise not_a_number("the loss is", state, _first(train_data.names(rows)))
@@ -131,9 +149,10 @@ def train(
             run.stopped = plan.limit_reached(run.steps, clock.seconds())
             if run.stopped or run.steps % plan.eval_every == 0:
                 with average.in_place() if average else contextlib.nullcontext():
-                    _measure(model, task, validation_data, loop, state, rate, clock, work)
+                    _measure(model, task, validation_data, loop, state, rate, clock, record)
             if clock.report_is_due() or run.stopped:
-                progress(run.steps, plan.total_steps, f"loss {loss:.3f}")
+                pace = _pace(task, clock, run.examples - before[0], run.tokens - before[1])
+                progress(run.steps, plan.total_steps, f"loss {loss:.3f}, {pace}")
             due = work is not None and (run.stopped or clock.checkpoint_is_due(run.steps))
             if due and work is not None and current().is_first:
                 run.seconds = clock.seconds()
@@ -146,13 +165,17 @@ def train(
     return run
 
 
-def _to_training(model: nn.Module) -> None:
-    """Training mode, but for parts of which nothing is trained: those stay as they were."""
-    model.train()
-    for module in model.modules():
-        parameters = list(module.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
-            module.eval()  # no dropout, and batch normalization keeps its averages
+def _compiles(loop: LoopSettings, device: torch.device, plan: Plan) -> bool:
+    if loop.compile != "auto":
+        return loop.compile
+    return device.type == "cuda" and (plan.total_steps or _COMPILED_STEPS) >= _COMPILED_STEPS
+
+
+def _pace(task: Task, clock: Clock, examples: int, tokens: int) -> str:
+    """How fast it goes, in what is usual for the task."""
+    if TASKS[task.name].data in ("text", "pairs"):
+        return f"{clock.rate(tokens):,.0f} tokens/s"
+    return f"{clock.rate(examples):,.0f} samples/s"
 
 
 def _batches(
@@ -211,6 +234,7 @@ def _bucketed_batches(
                 yield rows[chosen], task.collate(data, rows[chosen], epochs[chosen], seed)
             done -= len(chosen)
         number, done = number + 1, 0
+        release_free_memory()
 
 
 def _forward_loss_backward(
@@ -220,6 +244,7 @@ def _forward_loss_backward(
     batch: Batch,
     state: RunState,
     dropout_seed: int,
+    device: torch.device,
 ) -> tuple[float, int]:
     """Leave the gradient of the mean loss in the parameters.
 
@@ -230,25 +255,26 @@ def _forward_loss_backward(
     Returns:
         The mean loss a target, in nats, and the number of targets.
     """
-    total = int(batch.counts.sum())
+    total = max(int(batch.counts.sum()), 1)  # utterances that a transform cut to silence have none
     num_rows = len(batch.counts)
     ranks = current()
     scale = torch.tensor(1 / total)
     while True:
         try:
-            torch.default_generator.manual_seed(dropout_seed ^ ranks.rank)
+            seed_dropout(dropout_seed ^ ranks.rank, device)
             for parameter in parameters:
                 parameter.grad = None
             size = -(-num_rows // (state.accumulate * ranks.world))
             parts = batch.split(size) if size < num_rows else [batch]
             summed_loss = 0.0
             for part in parts[ranks.rank :: ranks.world]:
-                with autocast(state.result.precision):
-                    loss = task.loss(model, part)
-                loss.backward(scale)  # type: ignore[no-untyped-call]
+                with autocast(state.result.precision, device):
+                    loss = task.loss(model, part.to(device))
+                loss.backward(scale.to(loss.device))  # type: ignore[no-untyped-call]
                 summed_loss += loss.item()
             if ranks.world > 1:
-                summed_loss = sum_gradients(parameters, summed_loss)
+                trained = [p for p in parameters if p.requires_grad]
+                summed_loss = sum_gradients(trained, summed_loss)
             return summed_loss / total, total
         except RuntimeError as error:
             # One process of several cannot cut a batch otherwise than the others.
@@ -276,7 +302,7 @@ def _measure(
     state: RunState,
     rate: float,
     clock: Clock,
-    work: Path | None,
+    record: Callable[[dict[str, Any]], None],
 ) -> None:
     """Add a point to the curve, and say whether training has converged."""
     run = state.result
@@ -298,18 +324,19 @@ def _measure(
                 run.stopped = "converged"
     point["seconds"] = round(clock.seconds(), 3)
     run.curve.append(point)
-    if work is not None:
-        append_point(work, point)
+    record(point)
 
 
-def _choose_precision(wanted: str, model: nn.Module, task: Task, batch: Batch) -> str:
+def _choose_precision(
+    wanted: str, model: nn.Module, task: Task, batch: Batch, device: torch.device
+) -> str:
     def trial(precision: str) -> None:
-        with autocast(precision):
-            loss = task.loss(model, batch)
+        with autocast(precision, device):
+            loss = task.loss(model, batch.to(device))
         loss.backward()  # type: ignore[no-untyped-call]
         model.zero_grad(set_to_none=True)
 
-    return choose_precision(wanted, trial)
+    return choose_precision(wanted, device, trial)
 
 
 def _first(names: list[str]) -> str:

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from tilth.settings import BaseSettings
 
+Count = Annotated[int, Field(ge=1)]
+
 
 class GPTSettings(BaseSettings):
     """A decoder-only Transformer over text tokens."""
@@ -47,7 +49,7 @@ class MLPSettings(BaseSettings):
     """A multi-layer perceptron over the pixels of an image."""
 
     kind: Literal["mlp"] = "mlp"
-    hidden: tuple[int, ...] = Field(default=(128,), description="units of each hidden layer")
+    hidden: tuple[Count, ...] = Field(default=(128,), description="units of each hidden layer")
     dropout: float = Field(
         default=0.2, ge=0, lt=1, description="share of activations dropped in training"
     )
@@ -57,7 +59,7 @@ class CNNSettings(BaseSettings):
     """A convolutional network: 3x3 convolutions and 2x2 max pooling, then one hidden layer."""
 
     kind: Literal["cnn"] = "cnn"
-    channels: tuple[int, ...] = Field(
+    channels: tuple[Count, ...] = Field(
         default=(16, 32), min_length=1, description="channels after each convolution"
     )
     hidden: int = Field(
@@ -83,10 +85,10 @@ class ResNetSettings(BaseSettings):
         "shortcut, a stage each; basic: two 3x3 convolutions; bottleneck: 1x1, 3x3, 1x1, four "
         "times as wide at the end",
     )
-    widths: tuple[int, ...] = Field(
+    widths: tuple[Count, ...] = Field(
         default=(64, 256, 256), min_length=1, description="channels of each stage"
     )
-    blocks: tuple[int, ...] = Field(
+    blocks: tuple[Count, ...] = Field(
         default=(1, 1, 1), min_length=1, description="residual blocks of each stage"
     )
     logit_scale: float = Field(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -18,7 +18,7 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-from tilth.errors import UsageError
+from tilth.pretrain.freezing import require_prefix
 from tilth.pretrain.muon import Muon
 from tilth.pretrain.settings import OptimizerSettings
 
@@ -42,6 +42,14 @@ class _Group:
     factor: float
     slots: Mapping[str, list[Tensor]]
 
+    def trained(self) -> _Group:
+        """Without what is still frozen: neither decay nor the count of steps touches that."""
+        chosen = [place for place, p in enumerate(self.parameters) if p.requires_grad]
+        if len(chosen) == len(self.parameters):
+            return self
+        slots = {slot: [tensors[i] for i in chosen] for slot, tensors in self.slots.items()}
+        return replace(self, parameters=[self.parameters[i] for i in chosen], slots=slots)
+
     def gradients(self) -> list[Tensor]:
         return [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
 
@@ -63,7 +71,7 @@ class Adam:
 
     def step(self, rate: float) -> None:
         with torch.no_grad():
-            for group in self._groups:
+            for group in _trained(self._groups):
                 self._function(
                     group.parameters,
                     group.gradients(),
@@ -96,7 +104,7 @@ class SGD:
 
     def step(self, rate: float) -> None:
         with torch.no_grad():
-            for group in self._groups:
+            for group in _trained(self._groups):
                 buffers: list[Tensor | None] = list(group.slots.get("momentum", ()))
                 sgd(
                     group.parameters,
@@ -194,13 +202,7 @@ def _by_factor(model: nn.Module, rates: Mapping[str, float]) -> dict[float, list
     found: dict[float, list[nn.Parameter]] = {}
     names = [name for name, _ in model.named_parameters()]
     for prefix in rates:
-        if not any(name.startswith(prefix) for name in names):
-            raise UsageError(
-                f"no parameter's name begins with `{prefix}`",
-                where="optimizer.rates",
-                hint="the parts of this model are "
-                + ", ".join(dict.fromkeys(name.split(".")[0] + "." for name in names)),
-            )
+        require_prefix(prefix, names, "optimizer.rates")
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             fitting = [prefix for prefix in rates if name.startswith(prefix)]
@@ -228,7 +230,9 @@ def _groups(
             factor,
             {
                 slot: [
-                    torch.zeros(()) if slot == "step" else torch.zeros_like(p.detach())
+                    torch.zeros((), device=p.device)
+                    if slot == "step"
+                    else torch.zeros_like(p.detach())
                     for p in members
                 ]
                 for slot in slots
@@ -237,6 +241,10 @@ def _groups(
         for members, rate, factor in split
         if members
     ]
+
+
+def _trained(groups: Sequence[_Group]) -> list[_Group]:
+    return [group for group in map(_Group.trained, groups) if group.parameters]
 
 
 def _named(groups: Sequence[_Group]) -> dict[str, Tensor]:

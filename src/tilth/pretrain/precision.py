@@ -4,6 +4,8 @@ fp32        torch's default: on x86 by MKL, which does not use all that an AMD p
 fp32-fast   fp32 numbers, multiplied by oneDNN: 2.2 times as fast on such a processor (measured)
             and equally exact; where the processor has AMX it may round inside to bf16
 bf16        autocast: products and activations in bfloat16, weights and sums in fp32
+
+On a GPU `fp32-fast` multiplies in TF32; convolutions do so in `fp32` too, which is torch's default.
 """
 
 from __future__ import annotations
@@ -35,22 +37,25 @@ def precision_of_evaluation() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:
+def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """What the forward pass runs under: autocast to bfloat16, or nothing."""
     if precision == "bf16":
-        return torch.autocast("cpu", torch.bfloat16)
+        return torch.autocast(device.type, torch.bfloat16)
     return contextlib.nullcontext()
 
 
-def choose_precision(wanted: str, trial: Callable[[str], None]) -> str:
+def choose_precision(wanted: str, device: torch.device, trial: Callable[[str], None]) -> str:
     """The wanted precision; for `auto` the fastest, found by trying, so two runs may differ.
 
     Args:
         wanted: fp32, fp32-fast, bf16 or auto.
+        device: On a GPU that has bf16, `auto` is that, without a trial.
         trial: Makes one forward and backward pass in a precision and leaves no trace.
     """
     if wanted != "auto":
         return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32-fast"
     candidates = ["fp32", "fp32-fast", *(["bf16"] if processor_has_bf16() else [])]
     fastest = {}
     for precision in candidates:

@@ -61,11 +61,12 @@ def sum_gradients(parameters: Sequence[nn.Parameter], loss: float) -> float:
         The sum of the losses.
     """
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    flat = torch.cat([g.reshape(-1).float() for g in gradients] + [torch.tensor([loss])])
+    flat = torch.cat([g.reshape(-1).float().cpu() for g in gradients] + [torch.tensor([loss])])
     distributed.all_reduce(flat)
     at = 0
     for parameter, gradient in zip(parameters, gradients, strict=True):
         part = flat[at : at + gradient.numel()]
-        parameter.grad = part.view_as(gradient).to(gradient.dtype)
+        # In the memory layout of the parameter, on which the fused update rules rely unchecked.
+        parameter.grad = gradient.copy_(part.view_as(gradient))
         at += gradient.numel()
     return float(flat[-1])

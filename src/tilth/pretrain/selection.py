@@ -73,7 +73,9 @@ class Selection:
                 counts.text_bytes += pc.sum(pc.binary_length(column(batch, "text"))).as_py() or 0
         if not counts.rows["validation"] and self.data.validation_share > 0 and not self._holds_out:
             self._holds_out = True
-            return self.scan()
+            counts = self.scan()
+            # A class all of whose samples are held out is a class of the training data.
+            counts.labels["train"] |= counts.labels["validation"]
         return counts
 
     def read(self, columns: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:

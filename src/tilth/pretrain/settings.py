@@ -271,7 +271,23 @@ class LoopSettings(BaseSettings):
         default="fp32-fast",
         description="of matrix products: fp32; fp32-fast, the same numbers by the faster library; "
         "bf16, for processors that have it; auto, the fastest of these in a trial at the start, "
-        "which two runs may decide differently",
+        "which two runs may decide differently. On a GPU fp32-fast is TF32, and auto is bf16 where "
+        "the GPU has it",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="where it is computed; auto: on a GPU if there is one, which is part of the "
+        "run's identity as the threads are",
+    )
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description="compile the network (torch.compile), which takes up to a minute; auto: on a "
+        "GPU, in runs of 1,000 steps or more",
+    )
+    tensorboard: bool = Field(
+        default=False,
+        description="write the curve as TensorBoard's events too, in the folder `tensorboard` "
+        "beside metrics.jsonl",
     )
     ema: float = Field(
         default=0.0,
@@ -326,6 +342,12 @@ class Settings(BaseSettings):
     )
     freeze: tuple[str, ...] = Field(
         default=(), description="parameters whose names begin like this are not trained"
+    )
+    unfreeze: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict,
+        description="parameters whose names begin like this are trained after this share of the "
+        "run only, as {blocks.0.: 0.5, blocks.1.: 0.25} (Howard and Ruder 2018, section 3.3); of "
+        "two prefixes the longer decides",
     )
     cross_validate: Literal["", "subject", "source", "label"] = Field(
         default="",

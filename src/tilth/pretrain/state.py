@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,12 @@ from tilth.pretrain.examples import Examples
 from tilth.pretrain.optimizer import UpdateRule
 from tilth.pretrain.ranks import current
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
+from tilth.pretrain.tensorboard import Events
 from tilth.store.files import storage_errors, write_bytes
 
-CHECKPOINT, METRICS = "checkpoint.safetensors", "metrics.jsonl"
+CHECKPOINT, METRICS, EVENTS = "checkpoint.safetensors", "metrics.jsonl", "tensorboard"
+# What changes neither the weights nor what is measured; the device counts as what `auto` found.
+_NOT_IDENTITY = {"checkpoint_every", "tensorboard", "device"}
 _CHECKPOINT_SECONDS = 20.0
 
 
@@ -41,6 +44,7 @@ class TrainResult:
         tokens: Targets trained on: the tokens of text, the images.
         seconds: Of training and validation, over all starts of the run.
         precision: fp32, fp32-fast or bf16.
+        device: cpu or cuda.
         threads: Torch's threads.
         notes: What the user should be told: a batch that was cut to fit the memory, say.
     """
@@ -52,6 +56,7 @@ class TrainResult:
     tokens: int = 0
     seconds: float = 0.0
     precision: str = ""
+    device: str = "cpu"
     threads: int = 1
     notes: list[str] = field(default_factory=list)
 
@@ -79,17 +84,23 @@ class RunState:
 
 
 def new_state(
-    optimizer: OptimizerSettings, loop: LoopSettings, data: Examples, seed: int, threads: int
+    optimizer: OptimizerSettings,
+    loop: LoopSettings,
+    data: Examples,
+    seed: int,
+    threads: int,
+    device: str,
 ) -> RunState:
-    """The state before step 1. How often a checkpoint is written is not part of the identity."""
+    """The state before step 1."""
     identity = {
         "optimizer": optimizer.model_dump(mode="json"),
-        "loop": loop.model_dump(mode="json", exclude={"checkpoint_every"}),
+        "loop": loop.model_dump(mode="json", exclude=_NOT_IDENTITY),
         "data": f"{len(data)} {int(np.add.reduce(data.ids)):016x} {int(data.counts.sum())}",
         "seed": seed,
         "threads": threads,
+        "device": device,
     }
-    return RunState(identity, TrainResult(threads=threads), loop.accumulate)
+    return RunState(identity, TrainResult(threads=threads, device=device), loop.accumulate)
 
 
 def save_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: RunState) -> None:
@@ -131,12 +142,37 @@ def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: Ru
     return state
 
 
-def append_point(work: Path, point: dict[str, Any]) -> None:
-    """Add a line to `metrics.jsonl`, for whoever watches."""
-    if not current().is_first:
+@contextlib.contextmanager
+def recorder(
+    work: Path | None, result: TrainResult, *, tensorboard: bool
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that writes a point of the curve for whoever watches.
+
+    Args:
+        work: Folder of `metrics.jsonl`; None: nothing is written.
+        result: The curve so far.
+        tensorboard: Also write TensorBoard's events.
+
+    Raises:
+        MissingError: tensorboard is not installed.
+    """
+    if work is None or not current().is_first:
+        yield lambda _point: None
         return
-    with storage_errors(work / METRICS), (work / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(point) + "\n")
+    metrics = work / METRICS
+    events = Events(work / EVENTS, result.curve, result.seconds) if tensorboard else None
+
+    def record(point: dict[str, Any]) -> None:
+        with storage_errors(metrics), metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(point) + "\n")
+        if events is not None:
+            events.add(point)
+
+    try:
+        yield record
+    finally:
+        if events is not None:
+            events.close()
 
 
 def not_a_number(what: str, state: RunState, ids: str) -> StepError:
@@ -154,13 +190,18 @@ class Clock:
     """Seconds of the run over all its starts, and when a checkpoint or a report is due."""
 
     def __init__(self, seconds_before: float, checkpoint_every: int) -> None:
-        self._start = time.perf_counter() - seconds_before
+        self._begun = time.perf_counter()
+        self._start = self._begun - seconds_before
         self._every = checkpoint_every
         self._last_checkpoint = self._last_report = time.perf_counter()
 
     def seconds(self) -> float:
         """Elapsed."""
         return time.perf_counter() - self._start
+
+    def rate(self, count: int) -> float:
+        """So many things a second since this process began on the run."""
+        return count / max(time.perf_counter() - self._begun, 1e-9)
 
     def checkpoint_is_due(self, steps: int) -> bool:
         """Every so many steps, or every so many seconds; neither changes the weights."""
@@ -183,7 +224,10 @@ class Clock:
 
 @contextlib.contextmanager
 def torch_state(threads: int) -> Iterator[None]:
-    """Torch with so many threads and deterministic kernels; all settings come back afterwards."""
+    """Torch with so many threads and deterministic kernels; all settings come back afterwards.
+
+    Where there is a GPU, a kernel that has no deterministic form there is a warning, not an error.
+    """
     before_threads = torch.get_num_threads()
     generator = torch.random.get_rng_state()
     deterministic = torch.get_deterministic_debug_mode()
@@ -191,7 +235,7 @@ def torch_state(threads: int) -> Iterator[None]:
     matmul = torch.get_float32_matmul_precision()
     torch.set_num_threads(threads)
     # As `use_deterministic_algorithms(True)`, which also loads the compiler (0.8 s).
-    torch.set_deterministic_debug_mode("error")
+    torch.set_deterministic_debug_mode("warn" if torch.cuda.is_available() else "error")
     # Filling fresh memory guards against kernels that read it; it costs time at every step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:

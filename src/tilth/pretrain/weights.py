@@ -26,6 +26,7 @@ from tilth.pretrain.tokenize import Tokenizer, load_tokenizer
 from tilth.store.files import read_json, write_bytes, write_json
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+_EMBEDDINGS = ("tokens.weight", "positions.weight")
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,31 @@ class Taken:
 
     Attributes:
         taken: Copied.
+        resized: Embeddings with another number of rows, as `name [5, 4] to [3, 4]`: the rows that
+            both have were copied, further ones left as they were.
         skipped: Present in both, of another shape: left as they were, as `name [2, 3] != [2, 4]`.
         missing: Of the model, not in the file: left as they were.
-        cut: Among `taken`: learned positions behind the model's context were left out.
     """
 
     taken: tuple[str, ...]
+    resized: tuple[str, ...]
     skipped: tuple[str, ...]
     missing: tuple[str, ...]
-    cut: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(
+            (
+                f"{len(self.taken)} tensors taken",
+                f"{len(self.resized)} resized{_listed(self.resized)}",
+                f"{len(self.skipped)} of another shape skipped{_listed(self.skipped)}",
+                f"{len(self.missing)} fresh{_listed(self.missing)}",
+            )
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
+    return f" ({', '.join([*names[:3], *more])})" if names else ""
 
 
 def save_model(
@@ -124,6 +141,8 @@ def load_model(folder: Path) -> Loaded:
 def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> Taken:
     """Copy every tensor of equal name and shape from a trained model, and say which.
 
+    Of token and position embeddings, whose rows stand for themselves, those that both have.
+
     Args:
         model: Keeps its own values for the rest.
         folder: Of the trained model, Tilth's or a GPT-2 in Hugging Face's format.
@@ -148,33 +167,29 @@ def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> T
         given = _tensors(folder)
     else:
         raise MissingError(f"there is no {WEIGHTS} to start from", where=str(folder))
-    taken, skipped, missing, cut = [], [], [], []
+    taken, resized, skipped, missing = [], [], [], []
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             source = given.get(name)
             if source is None or name.startswith(tuple(skip)):
                 missing.append(name)
-            elif name == "positions.weight" and _is_longer(source, tensor):
-                tensor.copy_(source[: len(tensor)])
-                taken.append(name)
-                cut.append(f"{name} {list(source.shape)} to {list(tensor.shape)}")
-            elif source.shape != tensor.shape:
-                skipped.append(f"{name} {list(source.shape)} != {list(tensor.shape)}")
-            else:
+            elif source.shape == tensor.shape:
                 tensor.copy_(source)
                 taken.append(name)
-    if not taken:
+            elif name in _EMBEDDINGS and source.shape[1:] == tensor.shape[1:]:
+                rows = min(len(source), len(tensor))
+                tensor[:rows] = source[:rows]
+                resized.append(f"{name} {list(source.shape)} to {list(tensor.shape)}")
+            else:
+                skipped.append(f"{name} {list(source.shape)} != {list(tensor.shape)}")
+    if not taken and not resized:
         raise DataError(
             "the model to start from has no tensor of a name and shape that this one has",
             where=str(folder),
             hint="give both the same `model` settings",
             code="checkpoint-shape",
         )
-    return Taken(tuple(taken), tuple(skipped), tuple(missing), tuple(cut))
-
-
-def _is_longer(source: Tensor, tensor: Tensor) -> bool:
-    return len(source) > len(tensor) and source.shape[1:] == tensor.shape[1:]
+    return Taken(tuple(taken), tuple(resized), tuple(skipped), tuple(missing))
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:

@@ -68,7 +68,8 @@ class Pace:
         if self.num_in:
             facts.append(f"{self.num_kept / self.num_in:.0%} kept")
         if self.note:
-            facts.append(self.note)
+            # Each by itself, so that a narrow line leaves out only what does not fit.
+            facts += self.note.split(", ")
         return facts
 
 

@@ -79,7 +79,7 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
         limit: Samples to read of each source at most.
 
     Raises:
-        MissingError: A source's file is not there.
+        MissingError: A source's file is not there, or the model to start from.
     """
     builder = _Builder(recipe, limit)
     control = builder.data_line(recipe, "")
@@ -155,7 +155,7 @@ class _Builder:
                 update[stage] = before.settings.model_dump(mode="json")
         given = {**step.settings.model_dump(mode="json"), **update}
         settings = type(step.settings).model_validate(given)
-        parts = {"seed": self._recipe.header.seed, "transforms": code}
+        parts = {"seed": self._recipe.header.seed, "transforms": code, **_fingerprint(step)}
         if step.operation.kind == "fit":
             parts["threads"] = self._recipe.header.threads
         self._add(RecipeStep(step.name, step.operation, settings), "", inputs, parts)
@@ -185,7 +185,7 @@ class _Builder:
 
 
 def _fingerprint(step: RecipeStep) -> dict[str, Any]:
-    """Files outside that a record step's settings name (rule sets, a user's functions)."""
+    """Files outside that a step's settings name: rule sets, functions, weights to start from."""
     fingerprint = getattr(step.operation.module, "fingerprint", None)
     return {"outside": fingerprint(step.settings)} if fingerprint else {}
 

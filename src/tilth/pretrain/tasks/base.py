@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor, nn, split
+from torch import Tensor, device, nn, split
 
 from tilth.errors import DataError
-from tilth.pretrain.examples import Examples
+from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
-from tilth.pretrain.settings import TaskName
+from tilth.pretrain.settings import TASKS, TaskName
 
 IGNORED = -100  # the target of a token that is not predicted: `cross_entropy` leaves it out
 
@@ -43,6 +43,11 @@ class Batch(NamedTuple):
         inputs = zip(*(split(tensor, size) for tensor in self.inputs), strict=True)
         targets = split(self.targets, size)
         return [Batch(*part) for part in zip(inputs, targets, counts, strict=True)]
+
+    def to(self, where: device) -> Batch:
+        """The same rows on a device; the counts stay."""
+        inputs = tuple(tensor.to(where) for tensor in self.inputs)
+        return Batch(inputs, self.targets.to(where), self.counts)
 
 
 class Measured(NamedTuple):
@@ -83,7 +88,10 @@ class Task(Protocol):
         id)."""
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Forward, and the loss in nats, summed over the targets of the batch."""
+        """Forward, and the loss in nats, summed over the targets of the batch.
+
+        The batch is on the model's device. What `collate` gives is not: the other methods move it.
+        """
 
     def lengths(self, examples: Examples) -> Index | None:
         """Of rows of different length, int64 [n]: such of like length are batched together."""
@@ -142,6 +150,30 @@ def require_some(examples: Examples) -> None:
             hint="`tilth show RUN STEP --dropped` says which rules took the samples",
             code="no-samples",
         )
+
+
+def never_seen(task: TaskName, classes: Sequence[str], examples: Examples) -> list[str]:
+    """What to tell the user of classes, or symbols, that no training row has: at most one note.
+
+    They have an output all the same: a held-out sample, or a model to start from, has them.
+
+    Args:
+        task: Decides whether the outputs are classes of the data.
+        classes: Name of each output; "" for one that stands for nothing.
+        examples: The training rows; those of weight 0 are never seen.
+    """
+    if not classes or TASKS[task].outputs:
+        return []
+    targets = examples.targets.values if isinstance(examples.targets, Ragged) else examples.targets
+    seen = set(np.unique(targets[np.repeat(examples.weights > 0, examples.counts)]).tolist())
+    names = [name for number, name in enumerate(classes) if name and number not in seen]
+    if not names:
+        return []
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return [
+        f"{len(names)} of {len(classes)} classes have no training sample and are never learnt: "
+        f"{shown}"
+    ]
 
 
 def require_classes(model: nn.Module, examples: Examples) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.errors import UsageError
+from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
@@ -73,7 +74,8 @@ class ImageContrastive:
         return one_unit_a_row(examples)
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
-        similarities, losses = self._similarities(model, self.collate(examples, index))
+        batch = self.collate(examples, index).to(device_of(model))
+        similarities, losses = (scores.cpu() for scores in self._similarities(model, batch))
         n = len(index)
         found = similarities.argmax(1)
         partners = torch.arange(2 * n).roll(n)

@@ -16,6 +16,7 @@ from tilth.augment.chain import Transform
 from tilth.augment.keys import fold, integers, keys_for, uniform
 from tilth.errors import DataError
 from tilth.pretrain.decode import ImageDecoder
+from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.order import Ids, Index
@@ -130,8 +131,11 @@ class ImageClassification:
 
     def answer(self, model: nn.Module, pixels: Tensor) -> Tensor:
         """Logits float32 [n, classes] of what is not trained on; of two views with `mirror`."""
+        pixels = pixels.to(device_of(model))
         logits: Tensor = model(pixels).float()
-        return (logits + model(pixels.flip(3)).float()) / 2 if self._mirror else logits
+        if self._mirror:
+            logits = (logits + model(pixels.flip(3)).float()) / 2
+        return logits.cpu()
 
     def score(self, model: nn.Module, batch: Batch, index: Index, total: Measured) -> None:
         """Add the losses of a batch, and which of its images are classified right."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.errors import DataError
+from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Packing
 from tilth.pretrain.generate import generate_texts
 from tilth.pretrain.models.gpt import GPT
@@ -90,9 +91,10 @@ class TextGeneration:
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index)
-        logits = model(*batch.inputs).float()
+        inputs, targets, _ = batch.to(device_of(model))
+        logits = model(*inputs).float()
         losses = F.cross_entropy(
-            logits.transpose(1, 2), batch.targets, ignore_index=IGNORED, reduction="none"
+            logits.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"
         ).double()
         # A token belongs to the document whose end token came last before it.
         packing = _packing(examples)
@@ -100,7 +102,7 @@ class TextGeneration:
         begun -= begun[:, :1]
         owners = packing.first[index][:, None] + begun
         valid = (batch.targets != IGNORED).numpy()
-        nats = losses.numpy()[valid]
+        nats = losses.cpu().numpy()[valid]
         np.add.at(total.losses, owners[valid], nats)
         np.add.at(total.counts, owners[valid], 1)
         np.add.at(total.numerators, owners[valid], nats / math.log(2))

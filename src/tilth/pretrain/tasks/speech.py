@@ -17,6 +17,7 @@ from tilth.augment.keys import Keys, keys_for
 from tilth.augment.sounds import Waves
 from tilth.errors import DataError
 from tilth.pretrain.data.speech import to_symbols
+from tilth.pretrain.device import device_of
 from tilth.pretrain.edit_distance import edit_distance
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
@@ -127,7 +128,7 @@ class SpeechRecognition:
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index)
-        logs, steps = model(*batch.inputs)
+        logs, steps = _hear(model, *batch.inputs)
         answer = self._choose if self.objective.lexicon else self._spell
         total.losses[index] = _ctc(logs, steps, batch.targets, batch.counts).double().numpy()
         total.numerators[index] = [
@@ -145,7 +146,7 @@ class SpeechRecognition:
         lexicon: list[str] = []
         for start in range(0, len(examples), _UTTERANCES_AT_ONCE):
             index = np.arange(start, min(start + _UTTERANCES_AT_ONCE, len(examples)))
-            logs, steps = model(*self.collate(examples, index).inputs)
+            logs, steps = _hear(model, *self.collate(examples, index).inputs)
             greedy += self._spell(logs, steps)
             if self._lexicon:
                 lexicon += self._choose(logs, steps)
@@ -173,7 +174,7 @@ class SpeechRecognition:
                     waves.append(_as_float(decode_sound(sample, self.facts.sample_rate)))
                 except DataError as error:
                     raise DataError(error.what, where=f"sample {place}") from None
-            logs, steps = model(*self.frames(Waves(waves, self.facts.sample_rate)))
+            logs, steps = _hear(model, *self.frames(Waves(waves, self.facts.sample_rate)))
             texts = self._choose if self.objective.lexicon else self._spell
             answers += [{"text": text} for text in texts(logs, steps)]
         return answers
@@ -204,10 +205,19 @@ class SpeechRecognition:
         return [self._words[number] for number in torch.stack(costs).argmin(0).tolist()]
 
 
+def _hear(model: nn.Module, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """What is not trained on: log-probabilities and their steps, as the model gives them."""
+    device = device_of(model)
+    logs, steps = model(frames.to(device), lengths.to(device))
+    return logs.cpu(), steps.cpu()
+
+
 def _ctc(
     logs: Tensor, steps: Tensor, targets: Tensor, counts: Index, impossible: float = 0.0
 ) -> Tensor:
     """-log p(target | utterance) of each, float32 [n], in nats.
+
+    Computed on the processor: the gradient of a GPU's kernel is not deterministic.
 
     Args:
         logs: float32 [n, steps, symbols].
@@ -218,9 +228,9 @@ def _ctc(
             answers; 0 in training, where a transform may have shortened the utterance so far.
     """
     return F.ctc_loss(
-        logs.transpose(0, 1),
-        targets,
-        steps,
+        logs.cpu().transpose(0, 1),
+        targets.cpu(),
+        steps.cpu(),
         torch.from_numpy(counts),
         reduction="none",
         zero_infinity=impossible == 0,

@@ -14,6 +14,7 @@ from tilth.augment.chain import Transform
 from tilth.augment.keys import keys_for
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError
+from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.order import Ids, Index
@@ -96,7 +97,7 @@ class TextClassification:
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index)
-        logits = model(*batch.inputs).float()
+        logits = _logits(model, *batch.inputs)
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
@@ -106,7 +107,7 @@ class TextClassification:
         order = np.argsort(_tokens(examples).lengths, kind="stable").astype(np.int64)
         for start in range(0, len(order), _EVALUATION_BATCH):
             index = order[start : start + _EVALUATION_BATCH]
-            logits = model(*self.collate(examples, index).inputs)
+            logits = _logits(model, *self.collate(examples, index).inputs)
             found[index] = logits.argmax(1).numpy()
         return {"macro_f1": 100 * macro_f1(examples.labels, found)}
 
@@ -123,7 +124,7 @@ class TextClassification:
             )
             padded, lengths = rows.padded(np.arange(len(rows), dtype=np.int64), fill=self._end)
             tokens = torch.from_numpy(padded.astype(np.int64))
-            shares = model(tokens, torch.from_numpy(lengths)).float().softmax(1)
+            shares = _logits(model, tokens, torch.from_numpy(lengths)).softmax(1)
             answers += [
                 {
                     "label": self.facts.classes[int(row.argmax())],
@@ -149,6 +150,13 @@ def macro_f1(labels: Index, found: Index) -> float:
     both = np.bincount(labels, minlength=size) + np.bincount(found, minlength=size)
     occurs = both > 0
     return float((2 * right[occurs] / both[occurs]).mean()) if occurs.any() else 0.0
+
+
+def _logits(model: nn.Module, tokens: Tensor, lengths: Tensor) -> Tensor:
+    """What is not trained on: float32 [n, classes]."""
+    device = device_of(model)
+    logits: Tensor = model(tokens.to(device), lengths.to(device)).float()
+    return logits.cpu()
 
 
 def _tokens(examples: Examples) -> Ragged:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from tilth.errors import DataError, missing_extra
 from tilth.pretrain.beam import translate
 from tilth.pretrain.data.pairs import encode_ended
+from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.models.seq2seq import Seq2Seq
@@ -107,11 +108,11 @@ class Translation:
         return ids, measured._replace(denominators=np.array(num_bytes, np.float64))
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
-        batch = self.collate(examples, index)
+        batch = self.collate(examples, index).to(device_of(model))
         targets = batch.targets[batch.targets != IGNORED]
         losses = F.cross_entropy(model(*batch.inputs).float(), targets, reduction="none")
         rows = np.repeat(np.arange(len(index)), batch.counts)
-        nats = np.bincount(rows, losses.double().numpy(), minlength=len(index))
+        nats = np.bincount(rows, losses.double().cpu().numpy(), minlength=len(index))
         total.losses[index] = nats
         total.numerators[index] = nats / math.log(2)
 

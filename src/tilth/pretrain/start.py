@@ -1,0 +1,59 @@
+"""What a training starts from: a folder here, or a name on the hub. This module loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tilth.errors import MissingError
+from tilth.store.files import sha256_file
+
+RANDOM = "random"
+# All that is read of a model's folder, Tilth's or in Hugging Face's format.
+FILES = (
+    "*.safetensors",
+    "model.safetensors.index.json",
+    "config.json",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+)
+
+
+def local_folder(name: str) -> Path | None:
+    """The folder of a model that is here; None: a name on the hub.
+
+    Raises:
+        MissingError: It can only be a folder, and there is none.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise MissingError("there is no such folder to start from", where=name)
+    return None
+
+
+def fingerprint_start(initialise: str) -> str:
+    """A digest of the files that a training starts from; part of the step's identity.
+
+    A name on the hub stands for itself, as an address does without a digest: asking the hub would
+    need the network to plan a run.
+
+    Args:
+        initialise: The setting: `random`, a folder, or a name on the hub.
+
+    Raises:
+        MissingError: The folder is not there, or holds no weights.
+    """
+    folder = None if initialise == RANDOM else local_folder(initialise)
+    if folder is None:
+        return ""
+    found = {path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}
+    if not any(path.suffix == ".safetensors" for path in found):
+        raise MissingError(
+            "there are no weights (*.safetensors) to start from",
+            where=initialise,
+            hint="name the `model` folder of a finished pretrain step, or one in Hugging Face's "
+            "format; pickled weights (*.bin) are not read",
+        )
+    return "\n".join(f"{path.name} {sha256_file(path)}" for path in sorted(found))
