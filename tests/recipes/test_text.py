@@ -56,7 +56,7 @@ def test_shakespeare(tmp_path: Path) -> None:
     [
         ("text-transfer", 13_083),
         ("text-transfer-ag-news", 7_600),
-        ("text-transfer-sms", 5_169),
+        ("text-transfer-sms", 5_160),
     ],
 )
 def test_text_transfer(name: str, rows: int, tmp_path: Path) -> None:
