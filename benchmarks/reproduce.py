@@ -3,8 +3,9 @@
     python -m benchmarks.reproduce cifar10                 run it, then write the table
     python -m benchmarks.reproduce cifar10 --run FOLDER    the table of a finished run
 
-Data files are looked for in TILTH_MIRROR, or `shared/data` beside the checkout. The table stands
-between the lines `# results` and `# end of results`; the same figures go to reproduced.jsonl.
+Data files, those of a recipe's relative `path` as well, are looked for in TILTH_MIRROR, or
+`shared/data` beside the checkout. The table stands between the lines `# results` and
+`# end of results`; the same figures go to reproduced.jsonl.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def write_table(recipe: Path, lines: list[str]) -> None:
 
 def _run(recipe: str, runs: Path) -> Path:
     data = Path(os.environ.get("TILTH_MIRROR") or ROOT.parent / "shared" / "data")
-    command = [str(Path(sys.executable).with_name("tilth")), "run", recipe, "--runs", str(runs)]
+    tilth = str(Path(sys.executable).with_name("tilth"))
+    command = [tilth, "run", recipe, "--runs", str(runs.resolve())]
     with tempfile.TemporaryDirectory() as folder:
         mirror = Path(folder)
         for part in data.iterdir():
@@ -103,7 +105,7 @@ def _run(recipe: str, runs: Path) -> Path:
         for name, own in _REPACKED.items():
             if (data / own).is_file():
                 (mirror / name).symlink_to((data / own).resolve())
-        subprocess.run([*command, "--mirror", folder], cwd=ROOT, check=True)
+        subprocess.run([*command, "--mirror", folder], cwd=folder, check=True)
     return runs / recipe
 
 
