@@ -49,7 +49,6 @@ _SHOWN = (
     "top5",
     "macro_f1",
     "exact",
-    "exact_lexicon",
     "exact_greedy",
     "wer",
     "cer",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.pretrain import loop as training
+from tilth.pretrain.data.speech import spectra_of
 from tilth.pretrain.examples import Documents, Examples, Ragged
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.models import build_model
@@ -85,7 +87,8 @@ def made_speech(settings: Settings, rows: int) -> tuple[Examples, Facts]:
     sound = Ragged(
         _random().integers(-9000, 9000, int(samples.sum())).astype(np.int16), _starts(samples)
     )
-    return _examples(sound, _ragged(np.full(rows, 4), 16)), facts
+    spectra = Ragged.of(spectra_of(list(sound), rate, settings.data.mels), np.float32)
+    return replace(_examples(sound, _ragged(np.full(rows, 4), 16)), frames=spectra), facts
 
 
 CASES: Mapping[str, Case] = {

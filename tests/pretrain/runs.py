@@ -12,6 +12,7 @@ from tests.augment.sounds import RATE
 from tests.pretrain.samples import IMAGE, TEXT, documents, images, tiny_gpt, tiny_mlp
 from tests.pretrain.speech_samples import say
 from tests.pretrain.tasks import test_translation as translation
+from tilth.pretrain.data.speech import spectra_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.model_settings import CTCSettings
@@ -54,13 +55,15 @@ def speech() -> Run:
     words = ("ab", "bc a", "ca", "abc", "cb")
     said = [words[number % 5] for number in range(30)]
     waves = [say(text, 0.05 + 0.003 * (number % 7)) for number, text in enumerate(said)]
+    samples = [(wave * 32767).astype(np.int16) for wave in waves]
     data = Examples(
-        Ragged.of([wave * 32767 for wave in waves], np.int16),
+        Ragged.of(samples, np.int16),
         Ragged.of(
             [np.array([symbols.index(letter) for letter in text]) for text in said], np.uint16
         ),
         mix(np.arange(30, dtype=np.uint64)),
         np.ones(30, np.float32),
+        frames=Ragged.of(spectra_of(samples, RATE, 12), np.float32),
     )
     settings = CTCSettings(layers=1, hidden=8, channels=8, dropout=0.1)
     augment: list[dict[str, Any]] = [{"speed": {}}, {"warp": {}}, {"spec_augment": {}}]

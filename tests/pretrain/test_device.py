@@ -58,7 +58,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], list[str | bytes]]]
     "translation": (PAIRS, {"model": {**SEQ2SEQ, "hidden": 16}}, ["after 3 comes 4.", ""]),
     "speech-recognition": (
         speech_rows(25),
-        {"model": CTC, "objective": {"lexicon": True}, "optimizer": {"grad_clip": 1.0}},
+        {"model": CTC, "objective": {"lexicon": "transcripts"}, "optimizer": {"grad_clip": 1.0}},
         [encode(say("ab")), encode(say("abc"))],
     ),
     "image-classification": (

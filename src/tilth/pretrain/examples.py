@@ -141,7 +141,7 @@ class Ragged:
     """Rows of different length, one after another in one array.
 
     Attributes:
-        values: [total]: tokens, samples of sound, symbols.
+        values: [total]: tokens, samples of sound, symbols; [total, bands]: frames of sound.
         starts: int64 [n + 1], where each row starts in `values`.
     """
 
@@ -179,12 +179,13 @@ class Ragged:
             limit: A longer row is cut to this.
 
         Returns:
-            [n, longest] of the values' dtype, and the lengths, int64 [n].
+            [n, longest, ...] of the values' dtype, and the lengths, int64 [n].
         """
         lengths = self.starts[index + 1] - self.starts[index]
         if limit is not None:
             lengths = np.minimum(lengths, limit)
-        rows = np.full((len(index), int(lengths.max(initial=0))), fill, self.values.dtype)
+        shape = (len(index), int(lengths.max(initial=0)), *self.values.shape[1:])
+        rows = np.full(shape, fill, self.values.dtype)
         for row, (start, length) in enumerate(zip(self.starts[index], lengths, strict=True)):
             rows[row, :length] = self.values[start : start + length]
         return rows, lengths
@@ -226,6 +227,8 @@ class Examples:
         ids: uint64 [n]: decide order and augmentation, and pair the examples of two data sets.
         weights: float32 [n], times seen an epoch.
         packing: For packed text, the documents in the windows.
+        frames: For utterances, their spectra, float32 [total, bands]: made once, and read where no
+            transform changes the samples.
     """
 
     inputs: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Ragged
@@ -233,6 +236,7 @@ class Examples:
     ids: Ids
     weights: npt.NDArray[np.float32]
     packing: Packing | None = None
+    frames: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -267,6 +271,7 @@ class Examples:
             _chosen(self.targets, chosen),
             self.ids[chosen],
             self.weights[chosen],
+            frames=None if self.frames is None else self.frames.select(chosen),
         )
 
     def names(self, index: Index) -> list[str]:

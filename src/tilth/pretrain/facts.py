@@ -32,3 +32,6 @@ class Facts(BaseSettings):
     transcripts: tuple[str, ...] = Field(
         default=(), description="speech: the distinct transcripts of the training split, if few"
     )
+    words: tuple[str, ...] = Field(
+        default=(), description="speech: the distinct words of the training split, if not too many"
+    )

@@ -52,7 +52,8 @@ def log_mel(waves: Waves, mels: int) -> Spectra:
         pad_mode="constant",
         return_complex=True,
     )
-    energies = (mel_matrix(mels, fft, rate) @ spectrum.abs().square()).transpose(1, 2)
+    power = spectrum.real.square() + spectrum.imag.square()  # abs() would take a root for nothing
+    energies = (mel_matrix(mels, fft, rate) @ power).transpose(1, 2)
     frames = num_frames(lengths, rate)
     inside = torch.from_numpy(np.arange(energies.shape[1]) < frames[:, None])
     energies = energies * inside[:, :, None]

@@ -184,10 +184,10 @@ class ObjectiveSettings(BaseSettings):
         ge=0,
         description="translation: scores are divided by length to this power",
     )
-    lexicon: bool = Field(
-        default=False,
-        description="speech-recognition: choose among the transcripts of the training split "
-        "instead of spelling freely",
+    lexicon: Literal["words", "transcripts"] | None = Field(
+        default=None,
+        description="speech-recognition: answer in words, or in whole transcripts, of the training "
+        "split; null: spell freely",
     )
 
 

@@ -26,7 +26,7 @@ def prepared(folder: Path, rows: list[dict[str, Any]], **given: Any) -> Prepared
 def test_samples_and_symbols(tmp_path: Path) -> None:
     one = prepared(tmp_path, speech_rows())
     assert one.facts.classes == ("", "a", "b", "c")
-    assert one.facts.transcripts == ("ab", "abc", "bc", "ca", "cb")
+    assert one.facts.transcripts == one.facts.words == ("ab", "abc", "bc", "ca", "cb")
     assert (one.facts.sample_rate, one.facts.sizes.mels) == (8000, 40)
     test = one.splits["test"]
     assert isinstance(test, Examples)

@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.augment.sounds import Waves
 from tilth.context import Progress
 from tilth.errors import DataError
 from tilth.pretrain.data.images import UNREADABLE
 from tilth.pretrain.data.splits import Given, add_ragged, read_ragged, weights_of, write_splits
 from tilth.pretrain.examples import Examples, id_numbers
 from tilth.pretrain.facts import Facts, Sizes
+from tilth.pretrain.features import log_mel
 from tilth.pretrain.selection import Counts, Selection
 from tilth.pretrain.sound import decode_sound
 from tilth.schema import column
@@ -25,6 +27,7 @@ from tilth.store.files import write_json
 BLANK = ""  # the first symbol: nothing is said, or the last symbol goes on
 # More distinct transcripts than this are no closed set to choose from.
 _MAX_TRANSCRIPTS = 1000
+_MAX_WORDS = 10_000
 _MAX_UNREADABLE = 0.01
 # A symbol, and the blank between two equal ones, need a step of the network: 20 ms.
 _STEP_S = 0.02
@@ -33,7 +36,7 @@ _STEP_S = 0.02
 def write(
     selection: Selection, counts: Counts, folder: Path, given: Given, progress: Progress
 ) -> Facts:
-    """Lay down samples and symbols of every utterance.
+    """Lay down samples, spectra and symbols of every utterance.
 
     One that cannot be decoded, or is too short for its transcript, is left out and noted.
 
@@ -41,7 +44,7 @@ def write(
         DataError: A transcript is missing or has a symbol that `given` lacks, or more than 1 % of
             the utterances are left out.
     """
-    symbols, transcripts = _survey(selection, given)
+    symbols, transcripts, words = _survey(selection, given)
     numbers = {symbol: number for number, symbol in enumerate(symbols)}
     rate = selection.data.sample_rate
     left_out: list[str] = []
@@ -69,6 +72,7 @@ def write(
             "weights": weights_of(batch)[sound],
         }
         add_ragged(arrays, "samples", waves, np.int16)
+        add_ragged(arrays, "frames", spectra_of(waves, rate, selection.data.mels), np.float32)
         add_ragged(arrays, "symbols", targets, np.uint16)
         return arrays
 
@@ -87,6 +91,7 @@ def write(
         classes=symbols,
         sample_rate=rate,
         transcripts=transcripts,
+        words=words,
     )
 
 
@@ -97,7 +102,13 @@ def read(arrays: dict[str, npt.NDArray[Any]]) -> Examples:
         read_ragged(arrays, "symbols"),
         np.asarray(arrays["ids"]),
         np.asarray(arrays["weights"]),
+        frames=read_ragged(arrays, "frames"),
     )
+
+
+def as_float(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """16-bit samples as float32 between -1 and 1."""
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def to_symbols(text: str, numbers: Mapping[str, int]) -> npt.NDArray[np.uint16]:
@@ -110,14 +121,28 @@ def steps_needed(symbols: npt.NDArray[np.uint16]) -> int:
     return len(symbols) + int((symbols[1:] == symbols[:-1]).sum())
 
 
-def _survey(selection: Selection, given: Given) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """All symbols, the blank first, and the distinct transcripts of the training split, if few.
+def spectra_of(
+    waves: Sequence[npt.NDArray[np.int16]], sample_rate: int, mels: int
+) -> list[npt.NDArray[np.float32]]:
+    """Log-mel spectra, float32 [frames, mels] each, of 16-bit samples.
+
+    Each is computed alone: in a batch, the last bits would depend on its neighbours.
+    """
+    spectra = (log_mel(Waves([as_float(wave)], sample_rate), mels) for wave in waves)
+    return [one.values[0, : one.lengths[0]] for one in spectra]
+
+
+def _survey(
+    selection: Selection, given: Given
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """All symbols, the blank first; the training split's distinct transcripts and words, if few.
 
     Symbols that only held-out transcripts have are among them: a model never learns to say those,
     but what it is measured by stays whole.
     """
     found: set[str] = set()
     transcripts: set[str] = set()
+    words: set[str] = set()
     for split, batch in selection.read(["id", "target"]):
         texts = column(batch, "target")
         empty = pc.fill_null(pc.equal(texts, ""), True)
@@ -133,9 +158,15 @@ def _survey(selection: Selection, given: Given) -> tuple[tuple[str, ...], tuple[
         found.update(*distinct)
         if split == "train" and len(transcripts) <= _MAX_TRANSCRIPTS:
             transcripts.update(distinct)
+        if split == "train" and len(words) <= _MAX_WORDS:
+            words.update(*(text.split() for text in distinct))
     symbols = given.classes if given.classes is not None else (BLANK, *sorted(found))
     _require_known(found, symbols)
-    return symbols, tuple(sorted(transcripts)) if len(transcripts) <= _MAX_TRANSCRIPTS else ()
+    return symbols, _if_few(transcripts, _MAX_TRANSCRIPTS), _if_few(words, _MAX_WORDS)
+
+
+def _if_few(texts: set[str], limit: int) -> tuple[str, ...]:
+    return tuple(sorted(texts)) if len(texts) <= limit else ()
 
 
 def _require_known(found: set[str], symbols: Sequence[str]) -> None:

@@ -14,14 +14,15 @@ from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
 from tilth.augment.keys import Keys, keys_for
-from tilth.augment.sounds import Waves
+from tilth.augment.sounds import Spectra, Waves
 from tilth.errors import DataError
-from tilth.pretrain.data.speech import to_symbols
+from tilth.pretrain.data.speech import as_float, to_symbols
 from tilth.pretrain.device import device_of
 from tilth.pretrain.edit_distance import edit_distance
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.features import log_mel, normalise
+from tilth.pretrain.lexicon import WordLexicon
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
@@ -36,12 +37,12 @@ class SpeechRecognition:
 
     Measured: word error rate, in percent: words inserted, left out and replaced, over the words of
     the transcripts. An answer is the likeliest symbol of each step, joined; or, with
-    `objective.lexicon`, that transcript of the training split which is likeliest over all ways to
-    say it.
+    `objective.lexicon`, what is likeliest among all sequences of words of the training split, or
+    among its whole transcripts.
 
     Args:
         facts: Symbols, sample rate, transcripts of the training split.
-        objective: Whether answers are chosen from the lexicon.
+        objective: What answers are chosen among.
         audio: Changes training waveforms; None: as they are.
         features: Changes training spectra; None: as they are.
     """
@@ -56,19 +57,19 @@ class SpeechRecognition:
         audio: Transform | None = None,
         features: Transform | None = None,
     ) -> None:
-        if objective.lexicon and not facts.transcripts:
-            raise DataError(
-                "there is no lexicon: the training split has too many different transcripts",
-                hint="set objective.lexicon: false",
-            )
+        numbers = {symbol: number for number, symbol in enumerate(facts.classes)}
         self.facts, self.objective = facts, objective
         self._audio, self._features = audio, features
-        numbers = {symbol: number for number, symbol in enumerate(facts.classes)}
         self._space = numbers.get(" ", -1)
-        self._words = facts.transcripts
-        self._lexicon = [
-            torch.from_numpy(to_symbols(text, numbers).astype(np.int64)) for text in self._words
-        ]
+        known = {"words": facts.words, "transcripts": facts.transcripts, None: ()}
+        self._known = known[objective.lexicon]
+        if objective.lexicon and not self._known:
+            raise DataError(
+                f"there is no lexicon: the training split has too many different "
+                f"{objective.lexicon}",
+                hint="set objective.lexicon: null",
+            )
+        self._spelt = [to_symbols(text, numbers) for text in self._known]
 
     def check(self, model: nn.Module, examples: Examples) -> None:
         require_some(examples)
@@ -86,24 +87,33 @@ class SpeechRecognition:
         self, examples: Examples, index: Index, epochs: Index | None = None, seed: int = 0
     ) -> Batch:
         samples, symbols = _sides(examples)
+        keys = None if epochs is None else keys_for(seed, epochs, examples.ids[index])
+        if self._audio is None or keys is None:
+            if examples.frames is None:
+                raise DataError("these utterances have no spectra")
+            spectra = Spectra(*examples.frames.padded(index))
+            said = [symbols[row] for row in index.tolist()]
+        else:
+            waves, said = self._changed(self._audio, samples, symbols, index, keys)
+            spectra = log_mel(waves, self.facts.sizes.mels)
+        padded, counts = Ragged.of(said, np.int64).padded(np.arange(len(said)))
+        return Batch(self._inputs(spectra, keys), torch.from_numpy(padded), counts)
+
+    def _changed(
+        self, transform: Transform, samples: Ragged, symbols: Ragged, index: Index, keys: Keys
+    ) -> tuple[Waves, list[npt.NDArray[np.uint16]]]:
+        """Changed waveforms, and the words that are left in them."""
         said = [np.asarray(symbols[row]) for row in index.tolist()]
         words = [int((text == self._space).sum()) + 1 for text in said]
         spans = np.stack([np.zeros(len(said), np.int64), np.array(words, np.int64)], axis=1)
-        waves = Waves(
-            [_as_float(samples[row]) for row in index.tolist()], self.facts.sample_rate, spans
-        )
-        keys = None if epochs is None else keys_for(seed, epochs, examples.ids[index])
-        if self._audio is not None and keys is not None:
-            waves = self._audio(waves, keys)
+        heard = [as_float(samples[row]) for row in index.tolist()]
+        waves = transform(Waves(heard, self.facts.sample_rate, spans), keys)
         if waves.spans is not None:
             said = [self._cut(text, *span) for text, span in zip(said, waves.spans, strict=True)]
-        targets = Ragged.of(said, np.int64)
-        padded, counts = targets.padded(np.arange(len(said)))
-        return Batch(self.frames(waves, keys), torch.from_numpy(padded), counts)
+        return waves, said
 
-    def frames(self, waves: Waves, keys: Keys | None = None) -> tuple[Tensor, Tensor]:
+    def _inputs(self, spectra: Spectra, keys: Keys | None = None) -> tuple[Tensor, Tensor]:
         """Utterances as normalised frames, augmented if there are keys, and their number."""
-        spectra = log_mel(waves, self.facts.sizes.mels)
         if self._features is not None and keys is not None:
             spectra = self._features(spectra, keys)
         normal = normalise(spectra)
@@ -129,36 +139,33 @@ class SpeechRecognition:
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index)
         logs, steps = _hear(model, *batch.inputs)
-        answer = self._choose if self.objective.lexicon else self._spell
         total.losses[index] = _ctc(logs, steps, batch.targets, batch.counts).double().numpy()
+        answers, said = self._answer(logs, steps), self._texts(examples, index)
         total.numerators[index] = [
             edit_distance(found.split(), text.split())
-            for found, text in zip(answer(logs, steps), self._texts(examples, index), strict=True)
+            for found, text in zip(answers, said, strict=True)
         ]
 
     def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
         """exact: share of utterances that are wholly right; cer: symbol error rate; in percent.
 
-        Both are of the answers that are measured; `exact_greedy` and `exact_lexicon` of each way.
+        With a lexicon `exact_greedy` is what spelling freely would give.
         """
         said = self._texts(examples)
+        answers: list[str] = []
         greedy: list[str] = []
-        lexicon: list[str] = []
         for start in range(0, len(examples), _UTTERANCES_AT_ONCE):
             index = np.arange(start, min(start + _UTTERANCES_AT_ONCE, len(examples)))
             logs, steps = _hear(model, *self.collate(examples, index).inputs)
+            answers += self._answer(logs, steps)
             greedy += self._spell(logs, steps)
-            if self._lexicon:
-                lexicon += self._choose(logs, steps)
-        chosen = lexicon if self.objective.lexicon else greedy
-        wrong = sum(edit_distance(a, b) for a, b in zip(chosen, said, strict=True))
+        wrong = sum(edit_distance(a, b) for a, b in zip(answers, said, strict=True))
         figures: dict[str, float | str] = {
-            "exact": _exact(chosen, said),
+            "exact": _exact(answers, said),
             "cer": 100 * wrong / sum(map(len, said)),
-            "exact_greedy": _exact(greedy, said),
         }
-        if self._lexicon:
-            figures["exact_lexicon"] = _exact(lexicon, said)
+        if self.objective.lexicon:
+            figures["exact_greedy"] = _exact(greedy, said)
         return figures
 
     def predict(
@@ -171,12 +178,12 @@ class SpeechRecognition:
                 if isinstance(sample, str):
                     raise DataError("the bytes of a sound file are needed", where=f"sample {place}")
                 try:
-                    waves.append(_as_float(decode_sound(sample, self.facts.sample_rate)))
+                    waves.append(as_float(decode_sound(sample, self.facts.sample_rate)))
                 except DataError as error:
                     raise DataError(error.what, where=f"sample {place}") from None
-            logs, steps = _hear(model, *self.frames(Waves(waves, self.facts.sample_rate)))
-            texts = self._choose if self.objective.lexicon else self._spell
-            answers += [{"text": text} for text in texts(logs, steps)]
+            spectra = log_mel(Waves(waves, self.facts.sample_rate), self.facts.sizes.mels)
+            logs, steps = _hear(model, *self._inputs(spectra))
+            answers += [{"text": text} for text in self._answer(logs, steps)]
         return answers
 
     def _texts(self, examples: Examples, index: Index | None = None) -> list[str]:
@@ -184,6 +191,13 @@ class SpeechRecognition:
         _, targets = _sides(examples)
         rows = range(len(targets)) if index is None else index.tolist()
         return ["".join(self.facts.classes[s] for s in targets[row].tolist()) for row in rows]
+
+    def _answer(self, logs: Tensor, steps: Tensor) -> list[str]:
+        if self.objective.lexicon == "words":
+            return self._in_words(logs, steps)
+        if self.objective.lexicon == "transcripts":
+            return self._choose(logs, steps)
+        return self._spell(logs, steps)
 
     def _spell(self, logs: Tensor, steps: Tensor) -> list[str]:
         """The likeliest symbol of each step; a run of equal ones counts once, blanks not at all."""
@@ -195,14 +209,23 @@ class SpeechRecognition:
         return texts
 
     def _choose(self, logs: Tensor, steps: Tensor) -> list[str]:
-        """The likeliest text of the lexicon."""
+        """The likeliest transcript, over all ways to say it."""
         rows = len(logs)
         costs = []
-        for symbols in self._lexicon:
+        for symbols in self._spelt:
             counts = np.full(rows, len(symbols), np.int64)
-            cost = _ctc(logs, steps, symbols.expand(rows, -1), counts, impossible=math.inf)
-            costs.append(cost)
-        return [self._words[number] for number in torch.stack(costs).argmin(0).tolist()]
+            targets = torch.from_numpy(symbols.astype(np.int64)).expand(rows, -1)
+            costs.append(_ctc(logs, steps, targets, counts, impossible=math.inf))
+        return [self._known[number] for number in torch.stack(costs).argmin(0).tolist()]
+
+    def _in_words(self, logs: Tensor, steps: Tensor) -> list[str]:
+        """The words of the likeliest path."""
+        lexicon = WordLexicon(self._spelt, None if self._space < 0 else self._space)
+        found = (
+            lexicon.best(one[:length].numpy())
+            for one, length in zip(logs, steps.tolist(), strict=True)
+        )
+        return [" ".join(self._known[word] for word in words) for words, _ in found]
 
 
 def _hear(model: nn.Module, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -235,10 +258,6 @@ def _ctc(
         reduction="none",
         zero_infinity=impossible == 0,
     )
-
-
-def _as_float(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
-    return samples.astype(np.float32) / np.float32(32768)
 
 
 def _exact(answers: Sequence[str], said: Sequence[str]) -> float:
