@@ -65,7 +65,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], list[str | bytes]]]
         image_rows(40),
         {
             "model": {"kind": "cnn", "channels": [4], "hidden": 8, "dropout": 0.2},
-            "objective": {"mirror": True, "mixup": 0.2},
+            "objective": {"views": "mirror-shift", "mixup": 0.2},
             "augment": SHIFT,
             "loop": {"ema": 0.9},
         },

@@ -95,19 +95,17 @@ def normalise(spectra: Spectra) -> Spectra:
     """
     inside = spectra.inside()[:, :, None]
     count = np.maximum(spectra.lengths * spectra.values.shape[2], 1)[:, None, None]
-    mean = _total(spectra.values, inside) / count
-    centred = np.where(inside, spectra.values - mean, 0)
-    deviation = np.sqrt(_total(np.square(centred), inside) / count)
-    scaled = centred / np.maximum(deviation, 1e-3)
-    return spectra._replace(values=scaled.astype(np.float32))
+    values = np.where(inside, spectra.values, np.float32(0))
+    mean = _total(values) / count
+    values -= mean.astype(np.float32)
+    values *= inside
+    deviation = np.sqrt(_total(np.square(values)) / count)
+    values /= np.maximum(deviation, 1e-3).astype(np.float32)
+    return spectra._replace(values=values)
 
 
-def _total(
-    values: npt.NDArray[np.floating], inside: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    total: npt.NDArray[np.float64] = np.where(inside, values, 0).sum(
-        axis=(1, 2), keepdims=True, dtype=np.float64
-    )
+def _total(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    total: npt.NDArray[np.float64] = values.sum(axis=(1, 2), keepdims=True, dtype=np.float64)
     return total
 
 

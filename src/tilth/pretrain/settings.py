@@ -169,9 +169,10 @@ class ObjectiveSettings(BaseSettings):
         ge=0,
         description="image-classification: alpha of MixUp (Zhang et al. 2018); 0: none",
     )
-    mirror: bool = Field(
-        default=False,
-        description="image-classification: answer with the mean over an image and its mirror image",
+    views: Literal["mirror", "mirror-shift"] | None = Field(
+        default=None,
+        description="image-classification: answer with the mean over an image and its mirror "
+        "image; and over both shifted by a pixel",
     )
     temperature: float = Field(
         default=0.2, gt=0, description="image-contrastive: softness of the comparison"

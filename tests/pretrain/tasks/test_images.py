@@ -123,9 +123,23 @@ def test_a_picture_is_classified() -> None:
 
 
 def test_mirrored_answers_are_the_mean_of_two_views() -> None:
-    task = build_task("image-classification", IMAGE_FACTS, ObjectiveSettings(mirror=True))
+    task = build_task("image-classification", IMAGE_FACTS, ObjectiveSettings(views="mirror"))
     model, data = tiny_mlp().eval(), images(20)
     pixels = task.collate(data, np.arange(20)).inputs[0]
     logits = (model(pixels) + model(pixels.flip(3))) / 2
     expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(data.labels))
+    assert evaluate(model, task, data).loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_shifted_answers_count_half() -> None:
+    task = build_task("image-classification", IMAGE_FACTS, ObjectiveSettings(views="mirror-shift"))
+    model, data = tiny_mlp().eval(), images(20)
+    pixels = task.collate(data, np.arange(20)).inputs[0]
+    padded = torch.nn.functional.pad(pixels, (1, 1, 1, 1), mode="reflect")
+    height, width = pixels.shape[2:]
+    total = torch.zeros(())
+    for place, weight in ((1, 0.5), (0, 0.25), (2, 0.25)):
+        view = padded[:, :, place : place + height, place : place + width]
+        total = total + weight * (model(view) + model(view.flip(3))) / 2
+    expected = torch.nn.functional.cross_entropy(total, torch.from_numpy(data.labels))
     assert evaluate(model, task, data).loss == pytest.approx(expected.item(), rel=1e-5)

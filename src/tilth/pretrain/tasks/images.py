@@ -39,7 +39,7 @@ class ImageClassification:
 
     Args:
         facts: Names of the classes; mean and std of the training pixels a channel.
-        objective: Label smoothing, MixUp, mirrored answers.
+        objective: Label smoothing, MixUp, views that are answered from.
         augment: Changes training images, float32 on a scale of 0 to 1; None: as they are.
     """
 
@@ -52,7 +52,7 @@ class ImageClassification:
         self.facts = facts
         self._smoothing = objective.label_smoothing
         self._mixup = objective.mixup
-        self._mirror = objective.mirror
+        self._views = objective.views
         self._shift = torch.tensor(facts.mean).view(-1, 1, 1) * 255
         self._scale = 1 / (torch.tensor(facts.std).view(-1, 1, 1) * 255)
         self._augment = augment
@@ -130,12 +130,23 @@ class ImageClassification:
         self.score(model, self.collate(examples, index), index, total)
 
     def answer(self, model: nn.Module, pixels: Tensor) -> Tensor:
-        """Logits float32 [n, classes] of what is not trained on; of two views with `mirror`."""
+        """Logits float32 [n, classes] of what is not trained on: the mean over `objective.views`.
+
+        With `mirror-shift`, what is not shifted counts half, and one pixel up and left, and down
+        and right, a quarter each (multi-crop evaluation of Jordan, "94 % on CIFAR-10 in 3.29 seconds", 2024).
+        """
         pixels = pixels.to(device_of(model))
-        logits: Tensor = model(pixels).float()
-        if self._mirror:
-            logits = (logits + model(pixels.flip(3)).float()) / 2
+        logits = self._mirrored(model, pixels)
+        if self._views == "mirror-shift":
+            padded = F.pad(pixels, (1, 1, 1, 1), mode="reflect")
+            up_left = self._mirrored(model, padded[:, :, :-2, :-2])
+            down_right = self._mirrored(model, padded[:, :, 2:, 2:])
+            logits = logits / 2 + (up_left + down_right) / 4
         return logits.cpu()
+
+    def _mirrored(self, model: nn.Module, pixels: Tensor) -> Tensor:
+        logits: Tensor = model(pixels).float()
+        return logits if self._views is None else (logits + model(pixels.flip(3)).float()) / 2
 
     def score(self, model: nn.Module, batch: Batch, index: Index, total: Measured) -> None:
         """Add the losses of a batch, and which of its images are classified right."""

@@ -87,7 +87,8 @@ class SpeechRecognition:
         self, examples: Examples, index: Index, epochs: Index | None = None, seed: int = 0
     ) -> Batch:
         samples, symbols = _sides(examples)
-        keys = None if epochs is None else keys_for(seed, epochs, examples.ids[index])
+        drawn = self._audio is not None or self._features is not None
+        keys = keys_for(seed, epochs, examples.ids[index]) if drawn and epochs is not None else None
         if self._audio is None or keys is None:
             if examples.frames is None:
                 raise DataError("these utterances have no spectra")
