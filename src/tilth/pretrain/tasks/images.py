@@ -133,7 +133,8 @@ class ImageClassification:
         """Logits float32 [n, classes] of what is not trained on: the mean over `objective.views`.
 
         With `mirror-shift`, what is not shifted counts half, and one pixel up and left, and down
-        and right, a quarter each (multi-crop evaluation of Jordan, "94 % on CIFAR-10 in 3.29 seconds", 2024).
+        and right, a quarter each (multi-crop evaluation of Jordan, "94 % on CIFAR-10 in 3.29
+        seconds", 2024).
         """
         pixels = pixels.to(device_of(model))
         logits = self._mirrored(model, pixels)
