@@ -101,3 +101,31 @@ def test_cells_side_by_side_prepare_once(text: dict[str, Path], tmp_path: Path) 
     (tmp_path / "alone").mkdir()
     assert together == [_one(cell, i, s, tmp_path / "alone") for cell, i, s, _ in jobs]
     assert len(list((tmp_path / "together").glob("prepared-*"))) == 1
+
+
+def test_a_method_may_freeze_and_unfreeze(digits: dict[str, Path], tmp_path: Path) -> None:
+    """Fine-tuning with the probe's part frozen is the probe; opened half-way, it is neither."""
+    body = ("body.",)
+    values = {}
+    for name, own in {
+        "plain": {},
+        "frozen": {"freeze": body},
+        "half": {"unfreeze": {"body.": 0.5}},
+    }.items():
+        settings = compare.Settings.model_validate(
+            {
+                "data": {"labels": ("5", "6", "7", "8", "9")},
+                "sizes": (40,),
+                "seeds": 2,
+                "methods": ("probe", "finetune"),
+                "loop": {"max_steps": 20},
+                "optimizer": {"learning_rate": 3e-3},
+                "overrides": {"finetune": own},
+            }
+        )
+        cells = {c["method"]: c for c in compare.cells(settings) if c["seed"] == 0}
+        for method in ("probe", "finetune"):
+            found = compare.run_cell(cells[method], digits, settings, Context(tmp_path))
+            values[name, method] = found["loss"]
+    assert values["frozen", "finetune"] == values["plain", "probe"]
+    assert len({values[name, "finetune"] for name in ("plain", "half", "frozen")}) == 3

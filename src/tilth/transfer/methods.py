@@ -101,6 +101,13 @@ def run_method(
             f"product of rank {settings.lora_rank} is trained"
         )
     optimizer, loop = settings.recipe_of(method)
+    own = settings.own_of(method)
+    if own.freeze:
+        frozen = (*frozen, *own.freeze)
+        what += f"; frozen as well: {', '.join(own.freeze)}"
+    if own.unfreeze:
+        named = [f"{prefix} after {100 * share:.0f} %" for prefix, share in own.unfreeze.items()]
+        what += f"; trained later: {', '.join(named)}"
     learnt = learn(
         model,
         task,
@@ -111,6 +118,7 @@ def run_method(
         seed=seed,
         threads=context.threads,
         frozen=frozen,
+        unfreeze=own.unfreeze,
         figures=True,
     )
     evaluation = learnt.evaluation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,14 @@ class MethodSettings(BaseSettings):
 
     optimizer: OptimizerSettings | None = Field(default=None, description="its own optimizer")
     loop: LoopSettings | None = Field(default=None, description="its own budget")
+    freeze: tuple[str, ...] = Field(
+        default=(), description="parameters whose names begin like this are not trained"
+    )
+    unfreeze: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict,
+        description="parameters whose names begin like this are trained after this share only, as "
+        "`pretrain.unfreeze`",
+    )
 
 
 class Settings(BaseSettings):
@@ -72,7 +80,7 @@ class Settings(BaseSettings):
         description="how long every method learns",
     )
     overrides: dict[Method, MethodSettings] = Field(
-        default_factory=dict, description="method -> optimizer or loop of its own"
+        default_factory=dict, description="method -> what it does otherwise"
     )
     test_size: int | None = Field(
         default=None, ge=2, description="test samples to measure on, always the same; empty: all"
@@ -92,5 +100,9 @@ class Settings(BaseSettings):
 
     def recipe_of(self, method: Method) -> tuple[OptimizerSettings, LoopSettings]:
         """How one method learns, and how long."""
-        own = self.overrides.get(method, MethodSettings())
+        own = self.own_of(method)
         return own.optimizer or self.optimizer, own.loop or self.loop
+
+    def own_of(self, method: Method) -> MethodSettings:
+        """What one method does otherwise than the others."""
+        return self.overrides.get(method, MethodSettings())

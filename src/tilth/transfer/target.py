@@ -215,11 +215,21 @@ def learn(
     seed: int,
     threads: int,
     frozen: Sequence[str] = (),
+    unfreeze: Mapping[str, float] | None = None,
     figures: bool = False,
 ) -> Learnt:
     """Train in place on some rows, and measure on the test rows, if any."""
     result = train(
-        model, task, data, None, optimizer, loop, seed=seed, threads=threads, frozen=frozen
+        model,
+        task,
+        data,
+        None,
+        optimizer,
+        loop,
+        seed=seed,
+        threads=threads,
+        frozen=frozen,
+        unfreeze=unfreeze,
     )
     evaluation = None
     if test is not None:
