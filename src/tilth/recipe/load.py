@@ -327,6 +327,7 @@ class _Check:
             self._add("missing-setting", f"`{owner}` needs `{key}`", place)
         else:
             message = details["msg"].removeprefix("Value error, ")
+            message = message.replace("a valid tuple", "a list")
             given = repr(details["input"])
             what = f"`{key}`: {message[:1].lower()}{message[1:]}"
             if inside and len(given) <= 60:
