@@ -75,6 +75,10 @@ def test_two_steps_of_one_operation_have_names_of_their_own() -> None:
         ("tilth: 1\nname: ../up\ncollect: {a: {jsonl: {path: x}}}\n", "`name`"),
         ("tilth: 1\nname: a\ncollect: {a: {jsonl: {path: x}}}\nclean: {rules: {}}\n", "a list"),
         ("tilth: 1\nname: a\ncollect: {a: {jsonl: {path: x}}}\nmix: [3]\n", "one operation"),
+        (
+            "tilth: 1\nname: a\ncollect: {a: {jsonl: {path: x}}}\npretrain: {seeds: 5}\n",
+            "`seeds`: input should be a list, not 5",
+        ),
         ("x: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
     ],
 )
