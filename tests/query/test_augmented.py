@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tilth
+from tests.pretrain.speech_samples import encode, say
 from tests.query.models import SIDE
 from tests.query.trained import trained_run
 from tilth.augment.keys import ids_to_u64
@@ -19,7 +21,25 @@ from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.settings import ObjectiveSettings
 from tilth.pretrain.tasks import build_task
 from tilth.query.augmented import AugmentedSample, View, augmented_sheet, write_png
-from tilth.query.runs import RunView
+from tilth.query.runs import RunView, open_run
+
+SPOKEN = """
+tilth: 1
+name: spoken
+collect:
+  said:
+    audio:
+      path: {path}
+      name: \\d+_(?P<target>[-a-z]+)\\.wav
+      words: {{separator: "-"}}
+augment:
+  - span: {{probability: 1}}
+pretrain:
+  task: speech-recognition
+  model: {{kind: ctc, layers: 1, hidden: 8, channels: 8}}
+  data: {{validation_share: 0}}
+  loop: {{batch_size: 4, max_steps: 2, precision: fp32}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +89,26 @@ def test_what_cannot_be_shown_is_said(run: RunView, small: RunView) -> None:
         augmented_sheet(small)
     with pytest.raises(MissingError, match="no such sample"):
         augmented_sheet(run, samples=["00"])
+
+
+def test_speech_is_shown_with_the_words_that_are_left(tmp_path: Path) -> None:
+    """Words cut off at pauses are gone from the picture and from the text below it."""
+    (tmp_path / "said").mkdir()
+    pause = np.zeros(1600, np.float32)
+    for number in range(12):
+        words = [say(word) for word in ("ab", "cb", "a")]
+        wave = np.concatenate([part for word in words for part in (word, pause)])
+        (tmp_path / "said" / f"{number}_ab-cb-a.wav").write_bytes(encode(wave))
+    recipe = tmp_path / "spoken.yaml"
+    recipe.write_text(SPOKEN.format(path=tmp_path / "said"))
+    tilth.run(recipe, runs=tmp_path / "runs", progress=False, workers=1)
+    sheet = augmented_sheet(open_run("spoken", tmp_path / "runs"), n=4, num_epochs=6)
+    assert (sheet.kind, sheet.steps) == ("audio", ("span",))
+    widths: dict[str, set[int]] = {}
+    for sample in sheet.samples:
+        assert sample.original.text == "ab cb a"
+        for view in (sample.original, *sample.views):
+            widths.setdefault(view.text, set()).add(_pixels(view).shape[1])
+    assert {"ab", "cb a"} & set(widths)
+    assert set(widths) <= {"ab cb a", "ab cb", "cb a", "ab", "cb", "a"}
+    assert all(max(widths[text]) < min(widths["ab cb a"]) for text in widths if text != "ab cb a")

@@ -27,7 +27,7 @@ from tilth.query.samples import rows_by_id
 from tilth.recipe.load import parse_recipe
 from tilth.store import Dataset
 
-_COLUMNS = ["id", "uri", "label", "text", "image", "audio"]
+_COLUMNS = ["id", "uri", "label", "text", "image", "audio", "target"]
 _SPLIT = "train"
 _CELL_PX = 64  # small images are enlarged to about this
 
@@ -36,7 +36,7 @@ Specs = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class View:
-    """One look at a sample: a text, or a picture as the bytes of a PNG."""
+    """One look at a sample: a text, a picture as the bytes of a PNG, or a picture and its words."""
 
     text: str = ""
     png: bytes = b""
@@ -209,7 +209,10 @@ def _texts(work: _Work, rows: Sequence[Row]) -> list[tuple[View, ...]]:
 
 
 def _sounds(work: _Work, rows: Sequence[Row]) -> list[tuple[View, ...]]:
-    """The log-mel spectrum of each utterance, and what each epoch sees; low bands below."""
+    """The log-mel spectrum of each utterance, and what each epoch sees; low bands below.
+
+    With each, the words that are left in it.
+    """
     try:
         from tilth.pretrain.features import log_mel, normalise
         from tilth.pretrain.sound import decode_sound
@@ -217,16 +220,23 @@ def _sounds(work: _Work, rows: Sequence[Row]) -> list[tuple[View, ...]]:
         raise missing_extra(error.name or "torch", "train") from None
     rate, mels = int(work.data["sample_rate"]), int(work.data["mels"])
     decoded = [decode_sound(row["audio"], rate) for row in rows]
-    waves = Waves([one.astype(np.float32) / np.float32(32768) for one in decoded], rate)
+    said = [(row.get("target") or "").split() for row in rows]
+    spans = np.array([(0, max(len(words), 1)) for words in said], np.int64)
+    waves = Waves([one.astype(np.float32) / np.float32(32768) for one in decoded], rate, spans)
     on_waves, on_spectra = _transform(work, "audio"), _transform(work, "features")
-    looks: list[Spectra] = [normalise(log_mel(waves, mels))]
+    looks: list[tuple[Waves, Spectra]] = [(waves, normalise(log_mel(waves, mels)))]
     for epoch in work.epochs:
         keys = _keys(work, rows, epoch)
-        looks.append(normalise(on_spectra(log_mel(on_waves(waves, keys), mels), keys)))
+        changed = on_waves(waves, keys)
+        looks.append((changed, normalise(on_spectra(log_mel(changed, mels), keys))))
     return [
-        tuple(View(png=_spectrogram(one.values[at, : one.lengths[at]])) for one in looks)
-        for at in range(len(rows))
+        tuple(_heard(words, wave, one, at) for wave, one in looks) for at, words in enumerate(said)
     ]
+
+
+def _heard(words: Sequence[str], waves: Waves, spectra: Spectra, at: int) -> View:
+    first, end = (0, len(words)) if waves.spans is None else waves.spans[at]
+    return View(" ".join(words[first:end]), _spectrogram(spectra.values[at, : spectra.lengths[at]]))
 
 
 def _spectrogram(frames: Any) -> bytes:
