@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from tests.pretrain.samples import text_rows, write_dataset
+from tests.pretrain.samples import image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import StepError
 from tilth.pretrain.fit import Settings, fit
 from tilth.pretrain.optimizer import build_optimizer
-from tilth.pretrain.ranks import Ranks, current, sum_gradients
+from tilth.pretrain.ranks import Ranks, current, of_first, sum_gradients
 from tilth.pretrain.settings import OptimizerSettings
 from tilth.pretrain.weights import load_model
 
@@ -59,6 +59,29 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     assert told
 
 
+def test_processes_that_measure_differently_stop_together(tmp_path: Path) -> None:
+    """Each normalizes by its own rows; the first one's loss decides for all."""
+    dataset = write_dataset(tmp_path / "data", image_rows(40))
+    given = Settings.model_validate(
+        {
+            "task": "image-classification",
+            "model": {"kind": "cnn", "channels": [4, 4]},
+            "data": {"validation_share": 0.2},
+            "optimizer": {"kind": "sgd", "learning_rate": 0.5, "momentum": 0.0},
+            "loop": {
+                "max_steps": 300,
+                "batch_size": 4,
+                "eval_every": 2,
+                "patience": 1,
+                "precision": "fp32",
+                "processes": 2,
+            },
+        }
+    )
+    found = run(tmp_path / "1", dataset, given)
+    assert found["stopped"] == "converged"
+
+
 def test_a_failed_process_is_an_error_with_its_cause(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", text_rows(60))
     with pytest.raises(StepError, match="training processes failed") as caught:
@@ -87,6 +110,7 @@ def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPa
 
 def test_alone_there_is_one_rank() -> None:
     assert current() == Ranks(0, 1)
+    assert of_first(2.5) == 2.5
     assert current().is_first
     with pytest.raises(ValueError, match="must agree"):
         settings(processes=2, max_seconds=5)

@@ -31,7 +31,7 @@ from tilth.pretrain.memory import keep_free_memory, release_free_memory
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
 from tilth.pretrain.order import Index, Order, hashed, key
 from tilth.pretrain.precision import autocast, choose_precision, set_precision
-from tilth.pretrain.ranks import current, sum_gradients
+from tilth.pretrain.ranks import current, of_first, sum_gradients
 from tilth.pretrain.settings import TASKS, LoopSettings, OptimizerSettings
 from tilth.pretrain.state import (
     Clock,
@@ -316,8 +316,9 @@ def _measure(
     if validation_data is not None:
         evaluation = evaluate(model, task, validation_data, batch_size=loop.evaluation_batch_size)
         point |= {"validation_loss": evaluation.loss, task.metric: evaluation.value}
-        if evaluation.loss < state.best - loop.min_improvement:
-            state.best, state.without_improvement = evaluation.loss, 0
+        loss = of_first(evaluation.loss)
+        if loss < state.best - loop.min_improvement:
+            state.best, state.without_improvement = loss, 0
         else:
             state.without_improvement += 1
             if loop.patience and state.without_improvement >= loop.patience:

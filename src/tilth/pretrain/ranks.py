@@ -50,6 +50,19 @@ def first_before_others() -> Iterator[None]:
         distributed.barrier()
 
 
+def of_first(value: float) -> float:
+    """The first process's number, in every process; alone, one's own.
+
+    What a batch normalization averages differs between processes, and so do losses of validation:
+    processes that each decided by their own when to stop would wait for each other for ever.
+    """
+    if current().world == 1:
+        return value
+    told = torch.tensor([value], dtype=torch.float64)
+    distributed.broadcast(told, 0)
+    return float(told)
+
+
 def sum_gradients(parameters: Sequence[nn.Parameter], loss: float) -> float:
     """Sum the gradients of all processes, in place, and their losses, in one exchange.
 
