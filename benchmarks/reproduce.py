@@ -2,6 +2,7 @@
 
     python -m benchmarks.reproduce cifar10                 run it, then write the table
     python -m benchmarks.reproduce cifar10 --run FOLDER    the table of a finished run
+    python -m benchmarks.reproduce quickstart              what it found goes into both READMEs
 
 Data files, those of a recipe's relative `path` as well, are looked for in TILTH_MIRROR, or
 `shared/data` beside the checkout. The table stands between the lines `# results` and
@@ -21,11 +22,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tilth.cli.output import fold
+from tilth.query.findings import findings
+from tilth.query.runs import open_run
+
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "src" / "tilth" / "recipes"
 RECORD = Path(__file__).with_name("reproduced.jsonl")
 _BEGIN, _END = "# results", "# end of results"
 _WIDTH = 98
+READMES = (ROOT / "README.md", ROOT / "README.zh.md")
 
 # recipe -> (figure, at least or at most, how much). Figures are those of the test split, or of the
 # validation split where there is no test; `cpu_seconds` is that of one training.
@@ -74,6 +80,10 @@ def main() -> None:
     report = json.loads((folder / "report.json").read_text("utf-8"))
     if report["status"] != "done":
         sys.exit(f"the run in {folder} is not finished: {report['status']}")
+    if given.recipe == "quickstart":
+        for readme in READMES:
+            write_ending(readme, folder)
+        return
     lines = list(_table(given.recipe, report))
     write_table(path, lines)
     with RECORD.open("a", encoding="utf-8") as file:
@@ -91,6 +101,18 @@ def write_table(recipe: Path, lines: list[str]) -> None:
         sys.exit(f"{recipe.name} has no lines `{_BEGIN}` and `{_END}`")
     table = "".join(f"#   {line}".rstrip() + "\n" for line in lines)
     recipe.write_text(before + begin + table + end + after, "utf-8")
+
+
+def write_ending(readme: Path, folder: Path) -> None:
+    """Put what the terminal says at the end of a run into the first block of text of a README."""
+    found = [fold(sentence, indent="  ", first="") for sentence in findings(open_run(folder))]
+    block = "\n".join([*found, "", f"report  runs/{folder.name}/report.html"])
+    text = readme.read_text("utf-8")
+    before, begin, rest = text.partition("```text\n")
+    _, end, after = rest.partition("\n```")
+    if not begin or not end:
+        sys.exit(f"{readme.name} has no block of text")
+    readme.write_text(before + begin + block + end + after, "utf-8")
 
 
 def _run(recipe: str, runs: Path) -> Path:
@@ -120,6 +142,8 @@ def _table(recipe: str, report: Mapping[str, Any]) -> Iterator[str]:
         yield from _reached(recipe, pretrain)
     if transfer:
         yield from _transferred(transfer)
+    for arm in (report.get("value") or {}).get("arms", []):
+        yield from _wrapped(arm["headline"])
 
 
 def _trained(part: Mapping[str, Any]) -> Iterator[str]:
@@ -164,11 +188,7 @@ def _transferred(part: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{method + ' ' + name:<18}{shown}"
     cost = [further[method, size]["cpu_seconds"] for method in methods for size in sizes]
     for effect in part["effects"]:
-        interval = f"[{_number(effect['low'])}, {_number(effect['high'])}]"
-        yield (
-            f"{effect['method']} at {effect['size']:,}{per}: {effect['mean']:+.3g} {interval} "
-            f"over scratch, p {effect['adjusted_p']:.2g} (Holm): {effect['verdict']}"
-        )
+        yield from _wrapped(effect["headline"])
     for reading in part["multipliers"]:
         yield f"worth at {reading['size']:,}{per}: {reading['text']} the data"
     yield f"{sum(cost) * len(part['seeds']):,.0f} CPU-s in all"
@@ -189,12 +209,8 @@ def _where_and_when(report: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.3g}"
-
-
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH - 4, subsequent_indent="  ")
+    return textwrap.wrap(text, _WIDTH - 4, subsequent_indent="  ", break_on_hyphens=False)
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):

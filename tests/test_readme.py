@@ -44,6 +44,17 @@ def test_both_languages_show_the_same_blocks() -> None:
         assert _blocks("README.md", language) == _blocks("README.zh.md", language)
 
 
+def test_the_verdicts_say_what_they_rest_on() -> None:
+    """As `tilth.transfer.headline` makes them; `benchmarks.reproduce quickstart` writes them."""
+    block = _blocks("README.md", "text")[0].partition("\n\n")[0].replace("\n  ", " ")
+    verdicts = [line for line in block.splitlines() if not line.startswith("pretrain: ")]
+    assert [line.partition(": ")[0] for line in verdicts[:2]] == ["transfer", "value"]
+    for line in verdicts:
+        assert re.search(r": [+-][\d.]+ bits/byte \[-?[\d.]+, -?[\d.]+\] ", line), line
+        assert re.search(r"\(\d+ seeds, corrected for \d+ comparisons", line), line
+        assert "A/A" in line or "the test set's" in line, line
+
+
 def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "README.zh.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):

@@ -19,6 +19,7 @@ from tilth.engine.run import RunOptions, run_plan
 from tilth.errors import MissingError
 from tilth.query import runs as run_queries
 from tilth.query.document import report_document
+from tilth.query.findings import findings
 from tilth.query.lines import PlainLines
 from tilth.query.plans import PlanView, plan_recipe, renamed
 from tilth.query.runs import RunView
@@ -49,6 +50,9 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.view.name!r}, {self.view.record['status']})"
 
+    def __str__(self) -> str:
+        return "\n".join([f"{self.name}: {self.view.record['status']}", *self.findings])
+
     @property
     def name(self) -> str:
         """Its name, as `open_run` takes it."""
@@ -68,6 +72,11 @@ class Run:
     def quarantined(self) -> int:
         """Records that failed, over all steps."""
         return sum(step.quarantined or 0 for step in self.view.steps)
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What the training stages found, a sentence each, as the report and the terminal say."""
+        return findings(self.view)
 
     @property
     def results(self) -> dict[str, Any]:

@@ -96,6 +96,25 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_torch_as_it_was() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.parametrize(("steps", "begins"), [(1, 0), (9, 8), (10, 9), (30, 27), (31, 27)])
+def test_the_model_can_be_looked_at_before_its_last_tenth(steps: int, begins: int) -> None:
+    """Once, as it is then, and the weights that come out are the same bits."""
+    data, settings = images(60), LoopSettings(max_steps=steps, batch_size=8, ema=0.5)
+    plain, watched, seen = tiny_mlp(), tiny_mlp(), []
+
+    def late() -> None:
+        seen.append(weights_of(watched))
+
+    train(plain, IMAGE, data, None, FAST, settings, seed=0)
+    train(watched, IMAGE, data, None, FAST, settings, seed=0, late=late)
+    assert len(seen) == 1
+    assert same_bits(weights_of(plain), weights_of(watched))
+    shorter, until = tiny_mlp(), LoopSettings(max_steps=begins or 1, batch_size=8, ema=0.5)
+    if begins:
+        train(shorter, IMAGE, data, None, FAST, until, seed=0)
+    assert same_bits(seen[0], weights_of(shorter))
+
+
 def test_ragged_rows_are_batched_by_length_from_any_position() -> None:
     """A pure function of (seed, position): started anywhere, the rest is the same."""
 

@@ -30,8 +30,8 @@ def test_a_sentence_a_stage(tmp_path: Path) -> None:
     )
     carried = {"headline": "it helps", "metric": "accuracy"}
     assert _run(tmp_path / "b", "transfer", carried) == ("transfer: it helps",)
-    valued = {"arms": [{"name": "a", "sentence": "a: helps"}, {"name": "b"}]}
-    assert _run(tmp_path / "c", "value", valued) == ("value: a: helps",)
+    valued = {"arms": [{"name": "a", "headline": "a helps: +1"}, {"name": "b"}]}
+    assert _run(tmp_path / "c", "value", valued) == ("value: a helps: +1",)
 
 
 def test_of_several_trainings_the_mean_is_told(tmp_path: Path) -> None:

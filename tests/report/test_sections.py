@@ -74,8 +74,11 @@ def test_numbers_that_contradict_each_other_are_not_drawn() -> None:
 def test_the_verdict_is_about_the_decision() -> None:
     part = _value(decision="deduplicate")
     part["arms"].append(dict(part["arms"][0], name="other"))
-    assert [v.name for v in verdicts(part)] == ["deduplicate (arm)", "deduplicate (other)"]
-    assert [v.name for v in verdicts(_value())] == ["arm"]
+    tables = dict(value(part).tables)
+    (effects,) = [made for title, made in tables.items() if title.startswith("The effects")]
+    assert [row[0].text for row in effects.rows] == ["deduplicate (arm)", "deduplicate (other)"]
+    assert [v.sentence for v in verdicts(_value())] == ["arm: helps"]
+    assert [v.sentence for v in verdicts(_value(headline="it helps: +1"))] == ["it helps: +1"]
 
 
 def test_an_undecided_arm_says_what_would_decide_it() -> None:

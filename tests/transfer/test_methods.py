@@ -52,6 +52,30 @@ def test_text_gains_from_pretraining(text: dict[str, Path], tmp_path: Path) -> N
     assert summary["multiplier"]["text"]
     assert "fine-tuning the pretrained model helps" in summary["headline"]
     assert "last of 2 blocks" in summary["what"]["probe"]
+    assert "the test set's 10 documents" in summary["headline"]
+    # Ten steps do not teach a language.
+    assert [one["cut_short"] for one in summary["last_tenth"]] == [True] * 4
+    assert "; from-scratch was cut short: the last tenth of its steps" in summary["headline"]
+
+
+def test_from_scratch_is_measured_before_its_last_tenth_and_no_other(
+    text: dict[str, Path], tmp_path: Path
+) -> None:
+    settings = compare.Settings(
+        data=DataSettings(sources=("second",)),
+        sizes=(12,),
+        seeds=2,
+        loop=LoopSettings(max_steps=10, batch_size=8),
+    )
+    shorter = settings.model_copy(update={"loop": LoopSettings(max_steps=9, batch_size=8)})
+    cells = {cell["method"]: cell for cell in compare.cells(settings) if cell["seed"] == 0}
+    for method, cell in cells.items():
+        result = compare.run_cell(cell, text, settings, Context(tmp_path))
+        assert len(result["numerators"]) == len(result["denominators"]) == result["test_samples"]
+        nine = None
+        if method == "scratch":
+            nine = compare.run_cell(cell, text, shorter, Context(tmp_path))["value"]
+        assert result["nine_tenths"] == nine
 
 
 def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def cells(
                             "lower_is_better": lower,
                             "seconds": 1.0,
                             "what": method,
-                            "cut_short": False,
+                            "nine_tenths": None,
                             "notes": [],
                         },
                     }
@@ -75,9 +75,10 @@ def test_no_gain_is_said() -> None:
 def test_warns_of_budgets_and_seeds() -> None:
     given = cells(gain_in_data=2)
     for one in given:
-        one["result"]["cut_short"] = one["cell"]["size"] >= 200
+        late = one["cell"]["size"] >= 200
+        one["result"]["nine_tenths"] = one["result"]["value"] + (0.02 if late else 0.001)
     warnings = summarize_transfer(given, smallest_effect=0.01)["warnings"]
-    assert any("from 200 samples on" in warning for warning in warnings)
+    assert any("gained 0.02 at 200, 0.02 at 400 samples" in warning for warning in warnings)
     assert any("fewer than 6" in warning for warning in warnings)
 
 
@@ -86,3 +87,72 @@ def test_scratch_alone_is_a_curve_without_effects() -> None:
     summary = summarize_transfer(given, smallest_effect=0.01)
     assert (summary["effects"], summary["multiplier"]) == ([], None)
     assert "nothing to compare" in summary["headline"]
+
+
+def _with_parts(given: list[dict[str, Any]], spread: float) -> list[dict[str, Any]]:
+    """The cells with a test set of 30 documents, on which the effect differs by `spread`."""
+    apart = np.random.default_rng(1).normal(size=30)
+    for one in given:
+        tilt = spread * (apart - apart.mean()) * (one["cell"]["method"] != "scratch")
+        parts = one["result"]["value"] + tilt
+        one["result"] |= {
+            "numerators": parts.tolist(),
+            "denominators": [1.0] * 30,
+            "test_samples": 30,
+            "items": "documents",
+        }
+    return given
+
+
+def test_every_effect_has_its_sentence_and_the_first_is_one_of_them() -> None:
+    summary = summarize_transfer(cells(gain_in_data=1.7, seeds=5))
+    effect = next(one for one in summary["effects"] if one["headline"] == summary["headline"])
+    assert effect["size"] == summary["multiplier"]["size"]
+    bounds = f"[{effect['adjusted_low']:.4f}, {effect['adjusted_high']:.4f}]"
+    assert bounds in summary["headline"]
+    assert f"{effect['low']:.4f}" not in summary["headline"]
+    assert "(5 seeds, corrected for 4 comparisons" in summary["headline"]
+    assert all(one["headline"].startswith(f"at {one['size']} ") for one in summary["effects"])
+
+
+def test_the_test_set_is_in_the_headline() -> None:
+    summary = summarize_transfer(_with_parts(cells(gain_in_data=1.7), 0.01))
+    low, high = summary["effects"][0]["adjusted_combined_interval"]
+    assert low < summary["effects"][0]["adjusted_low"]
+    assert high > summary["effects"][0]["adjusted_high"]
+    assert "with the test set's 30 documents)" in summary["headline"]
+    wide = summarize_transfer(_with_parts(cells(gain_in_data=1.7), 1.0))
+    assert [e["verdict"] for e in wide["effects"]] == [e["verdict"] for e in summary["effects"]]
+    assert "helps on these 30 documents: +" in wide["headline"]
+
+
+def test_an_opponent_that_was_cut_short_is_in_the_same_sentence() -> None:
+    given = cells(gain_in_data=1.7)
+    for one in given:
+        if one["cell"]["method"] == "scratch":
+            gain = 0.05 if one["cell"]["size"] == 200 else 0.005
+            one["result"]["nine_tenths"] = one["result"]["value"] + gain
+    summary = summarize_transfer(given)
+    assert [one["cut_short"] for one in summary["last_tenth"]] == [False, False, True, False]
+    assert summary["headline"].endswith("the last tenth of its steps still gained 0.05 bits/byte")
+    assert "cut short" not in summary["effects"][0]["headline"]
+    # Half a point is what matters in an accuracy, a hundredth in bits.
+    assert "cut short" not in summarize_transfer(given, smallest_effect=0.06)["headline"]
+
+
+def test_a_baseline_that_does_better_is_in_the_same_sentence() -> None:
+    given = cells(gain_in_data=1.7, lower=False)
+    for one in [one for one in given if one["cell"]["method"] == "finetune"]:
+        size, value = one["cell"]["size"], one["result"]["value"]
+        ahead = 3.0 if size >= 200 else -3.0
+        cell = one["cell"] | {"method": "tfidf-svm"}
+        given.append({"cell": cell, "result": one["result"] | {"value": value + ahead}})
+    summary = summarize_transfer(given)
+    assert "; a linear SVM over TF-IDF does better, by 3.0 points [" in summary["headline"]
+    assert ", at 2 of 4 sizes" in summary["headline"]
+    (small,) = [
+        e["headline"] for e in summary["effects"] if (e["method"], e["size"]) == ("finetune", 50)
+    ]
+    assert "a linear SVM over TF-IDF does better at 2 of 4 sizes" in small
+    own = [e["headline"] for e in summary["effects"] if e["method"] == "tfidf-svm"]
+    assert not any("does better" in text for text in own)

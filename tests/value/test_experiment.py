@@ -161,6 +161,9 @@ def test_pretraining_and_data_decisions_on_text(text: Path, tmp_path: Path) -> N
     assert pretraining["effect"] > 0
     assert pretraining["contrast"] == "control - arm"
     assert "data_multiplier" not in pretraining
+    assert pretraining["headline"].startswith("pretrain helps")
+    assert pretraining["last_tenth_gain"] is not None
+    assert rules["last_tenth_gain"] is None
     assert rules["n"] == 2
     assert rules["data_multiplier"]["text"]
     assert rules["unique_examples"] < summary["control"]["unique_examples"]

@@ -79,7 +79,7 @@ def test_positive_is_better(lower: bool, sign: int) -> None:
     arm = by_name(summarize_experiment(results, designs(a=sign), smallest_effect=0.01))["a"]
     assert arm["verdict"] == "helps"
     assert arm["effect"] == pytest.approx(worth, abs=0.02)
-    assert arm["sentence"] == "a: helps"
+    assert arm["headline"].startswith("a helps: +0.")
     assert arm["contrast"] == ("arm - control" if sign > 0 else "control - arm")
     assert arm["test_set_interval"][0] <= arm["effect"] <= arm["test_set_interval"][1]
     assert arm["combined_interval"][0] <= arm["low"]
@@ -166,3 +166,36 @@ def test_1000_a_a_experiments() -> None:
         summary = summarize_experiment(results, designs(a=1, b=-1, c=1), smallest_effect=0.004)
         false += any(arm["verdict"] in ("helps", "hurts") for arm in summary["arms"])
     assert 15 <= false <= 68
+
+
+def test_an_arm_has_its_sentence() -> None:
+    results = simulate({"scratch": -0.1, "rules": 0.0}, generator=np.random.default_rng(3))
+    for one in results:
+        one["result"] |= {"test_samples": 40, "items": "documents", "nine_tenths": None}
+        if one["cell"]["arm"] == "scratch":
+            one["result"]["nine_tenths"] = one["result"]["value"] - 0.03
+    made = {
+        "scratch": Design("pretrain", "", -1, from_scratch=True),
+        "rules": Design("clean.rules", "", -1),
+    }
+    arms = by_name(summarize_experiment(results, made, smallest_effect=0.001))
+    scratch, rules = arms["scratch"], arms["rules"]
+    bounds = f"[{scratch['adjusted_low']:.4f}, {scratch['adjusted_high']:.4f}]"
+    assert scratch["headline"].startswith(
+        f"pretrain helps: +{scratch['mean']:.4f} nats {bounds} (8 "
+    )
+    assert "corrected for 2 comparisons" in scratch["headline"]
+    assert "with the test set's 40 documents)" in scratch["headline"]
+    assert scratch["headline"].endswith(
+        "; from-scratch was cut short: the last tenth of its steps still gained 0.03 nats"
+    )
+    assert rules["headline"].startswith("clean.rules may or may not help on these 40 documents")
+    assert rules["headline"].endswith(f"; {rules['more_seeds']} more seeds would decide it")
+    assert not rules["cut_short"]
+
+
+def test_two_arms_about_one_decision_are_told_apart() -> None:
+    results = simulate({"a": 0.1, "b": 0.1}, generator=np.random.default_rng(0))
+    made = {name: Design("clean.rules", "", 1) for name in ("a", "b")}
+    arms = by_name(summarize_experiment(results, made))
+    assert arms["b"]["headline"].startswith("clean.rules (b) helps: +")

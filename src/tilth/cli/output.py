@@ -119,16 +119,21 @@ def table(
 
 def paragraph(text: str, indent: str = "    ", first: str | None = None) -> None:
     """Text folded at the terminal's width, indented."""
+    line(fold(text, indent, first, width()))
+
+
+def fold(text: str, indent: str, first: str | None = None, columns: int = _PIPE_WIDTH) -> str:
+    """Text in lines of at most `columns` or 110 characters, indented, the first one by `first`."""
     import textwrap
 
     folded = textwrap.wrap(
         text,
-        min(width(), 110),
+        min(columns, 110),
         initial_indent=indent if first is None else first,
         subsequent_indent=indent,
         break_on_hyphens=False,
     )
-    line("\n".join(folded) if folded else (first or "").rstrip())
+    return "\n".join(folded) if folded else (first or "").rstrip()
 
 
 def _can_encode(text: str) -> bool:

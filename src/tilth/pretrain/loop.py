@@ -72,6 +72,7 @@ def train(
     progress: Progress = silent,
     frozen: Sequence[str] = (),
     unfreeze: Mapping[str, float] | None = None,
+    late: Callable[[], None] | None = None,
 ) -> TrainResult:
     """Train an initialised model in place until it has converged or the budget is spent.
 
@@ -89,6 +90,8 @@ def train(
         progress: Told of steps, of how many (None if not known), and of the loss.
         frozen: Prefixes of parameter names that are not trained.
         unfreeze: Prefix -> the share of the run after which such parameters are trained.
+        late: Called once, where the last tenth of the steps begins, to measure the model as it
+            then is; never where the number of steps is not known.
 
     Raises:
         DataError: The data does not fit the model, or there is none.
@@ -128,6 +131,9 @@ def train(
                 set_precision(run.precision)
             if run.steps in first.values():
                 train_from(model, first, run.steps)
+            if late is not None and run.steps == plan.last_tenth:
+                with average.in_place() if average else contextlib.nullcontext():
+                    late()
             rate = learning_rate(optimizer, run.steps, plan.total_steps)
 
             loss, count = _forward_loss_backward(

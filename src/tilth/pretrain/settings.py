@@ -17,6 +17,7 @@ from tilth.pretrain.model_settings import (
 from tilth.settings import BaseSettings
 
 __all__ = [
+    "ITEMS",
     "TASKS",
     "CNNSettings",
     "DataKind",
@@ -80,6 +81,15 @@ TASKS: Mapping[TaskName, TaskKind] = {
         outputs=tuple(f"projection-{number}" for number in range(64)),
     ),
     "speech-recognition": TaskKind("speech", ("ctc",), transforms=("audio", "features")),
+}
+
+# What is measured one by one, in the plural.
+ITEMS: Mapping[DataKind, str] = {
+    "text": "documents",
+    "labelled": "texts",
+    "pairs": "sentence pairs",
+    "images": "images",
+    "speech": "utterances",
 }
 
 

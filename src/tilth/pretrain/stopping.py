@@ -29,6 +29,11 @@ class Plan:
     max_seconds: float | None
     eval_every: int
 
+    @property
+    def last_tenth(self) -> int | None:
+        """Steps that are done when the last tenth, or the last step, begins; None: not known."""
+        return None if self.total_steps is None else self.total_steps - -(-self.total_steps // 10)
+
     def limit_reached(self, steps: int, seconds: float) -> str:
         """The limit that ends the run after so many steps and seconds; empty: none does."""
         if self.total_steps is not None and steps >= self.total_steps:

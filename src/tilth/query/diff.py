@@ -48,6 +48,8 @@ _NOT_A_RESULT = frozenset(
         "adjusted_low",
         "adjusted_high",
         "adjusted_p",
+        "last_tenth",
+        "last_tenth_gain",
         "smallest_effect",
         "relative",
         "unreadable",

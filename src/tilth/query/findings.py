@@ -9,7 +9,7 @@ from tilth.query.runs import RunView
 
 
 def findings(run: RunView) -> tuple[str, ...]:
-    """The test result of pretrain, the headline of transfer, a sentence an arm of value."""
+    """The test result of pretrain, the headline of transfer, that of each arm of value."""
     return tuple(
         sentence
         for step in run.steps
@@ -30,5 +30,5 @@ def _sentences(stage: str, result: Mapping[str, Any]) -> Iterator[str]:
     if result.get("headline"):
         yield f"{stage}: {result['headline']}"
     for arm in result.get("arms") or []:
-        if isinstance(arm, dict) and arm.get("sentence"):
-            yield f"{stage}: {arm['sentence']}"
+        if isinstance(arm, dict) and arm.get("headline"):
+            yield f"{stage}: {arm['headline']}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tilth.report.effects import SYMBOLS
 from tilth.report.markdown import fenced, markdown_table, plain
 from tilth.report.page import Page, build_page
 from tilth.report.steps import Step, as_dict, as_list, as_text
@@ -116,22 +115,16 @@ def _results(report: Mapping[str, Any], page: Page) -> str:
         seeds = len(as_list(as_dict(report.get("pretrain")).get("seeds"))) or 1
         many = f"{seeds} seeds" if seeds > 1 else "one seed, no interval"
         lines.append(f"- Pretraining: {plain(page.pretrain.headline)} ({many}).")
-    if page.transfer:
-        facts = dict(page.transfer.facts)
-        if page.transfer.headline:
-            seeds_text = f" ({facts['seeds']} seeds)" if "seeds" in facts else ""
-            lines.append(f"- Transfer: {plain(page.transfer.headline)}{seeds_text}")
+    if page.transfer and page.transfer.headline:
+        lines.append(f"- Transfer: {plain(page.transfer.headline)}")
     metric = as_dict(report.get("value"))
-    for verdict in page.verdicts:
-        lines.append(
-            f"- {plain(verdict.name)}: {SYMBOLS.get(verdict.verdict, '?')} "
-            f"{plain(verdict.verdict)}, {plain(verdict.effect)}"
-        )
+    lines += [f"- {verdict.symbol} {plain(verdict.sentence)}" for verdict in page.verdicts]
     if page.verdicts and page.value:
         seeds_text = dict(page.value.facts).get("seeds an arm", "an unknown number of")
         lines.append(
             f"\nEffects are mean paired differences of {plain(as_text(metric.get('metric')))} "
-            f"over {seeds_text} seeds with Student-t 95 % intervals; positive = helps."
+            f"over {seeds_text} seeds with Student-t 95 % intervals, corrected for the number of "
+            "comparisons (Holm); positive = helps."
         )
     return "\n".join(lines) or "No model was trained in this run."
 

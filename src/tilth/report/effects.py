@@ -51,6 +51,11 @@ class Effect:
     verdict: str
     adjusted: tuple[float, float] | None = None
 
+    @property
+    def deciding(self) -> tuple[float, float]:
+        """The bounds that the verdict is read from."""
+        return self.adjusted or (self.low, self.high)
+
 
 def forest_plot(
     effects: Sequence[Effect],
@@ -119,7 +124,9 @@ def forest_plot(
     for position, e in enumerate(effects):
         y = top + position * pitch + pitch / 2 + offset
         css = verdict_class(e.verdict)
-        tip = f"{signed(e.mean, decimals)} [{signed(e.low, decimals)}, {signed(e.high, decimals)}]"
+        # Beside the verdict stands the interval that it is read from.
+        bounds = ", ".join(signed(bound, decimals) for bound in e.deciding)
+        tip = f"{signed(e.mean, decimals)} [{bounds}]"
         if e.adjusted:
             body.append(line(scale(e.adjusted[0]), y, scale(e.adjusted[1]), y, f"whisker {css}"))
         body.append(line(scale(e.low), y, scale(e.high), y, f"interval {css}"))

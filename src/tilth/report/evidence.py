@@ -13,6 +13,8 @@ from tilth.report.figures import Chart, Table, humane
 from tilth.report.steps import as_list, as_text
 from tilth.report.text import ABSENT, NARROW_SPACE, finite, fixed, number, signed
 
+# A verdict's sentence is shown whole.
+MAX_HEADLINE = 1_000
 INTERVAL = f"Student-t 95{NARROW_SPACE}% interval over seeds"
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 
 from tilth.report.card import sources_table
-from tilth.report.evidence import measured
+from tilth.report.evidence import MAX_HEADLINE, measured
 from tilth.report.figures import named
 from tilth.report.markdown import code, fenced, markdown_table, plain
 from tilth.report.pretraining import mean_of
 from tilth.report.steps import as_dict, as_list, as_text, build_steps
 from tilth.report.text import ABSENT, count, duration, finite, number, plural
+from tilth.report.valuing import verdicts
 
 # The hub's words for what Tilth calls a task.
 _PIPELINES = {
@@ -54,6 +55,7 @@ def model_card(report: Mapping[str, Any]) -> str:
         plain(as_text(report.get("about"), 500)),
         _what(found, settings),
         "## Results\n\n" + _results(found),
+        _worth(report),
         "## Training data\n\n" + _data(report, model, found),
         "## Training\n\n" + _training(found, model, settings),
         "## Intended use\n\n" + _use(as_text(settings.get("task"))),
@@ -129,6 +131,14 @@ def _results(found: Mapping[str, Any]) -> str:
         ]
         lines.append(markdown_table(("figure", "validation", "test"), rows_shown, 1))
     return "\n\n".join(lines)
+
+
+def _worth(report: Mapping[str, Any]) -> str:
+    """What the run found the pretraining, and the decisions about its data, to be worth."""
+    carried = as_text(as_dict(report.get("transfer")).get("headline"), MAX_HEADLINE)
+    lines = [f"- Carried over to another task: {plain(carried)}."] if carried else []
+    lines += [f"- {plain(one.sentence)}." for one in verdicts(as_dict(report.get("value")))]
+    return "## What it was worth\n\n" + "\n".join(lines) if lines else ""
 
 
 def _repeated(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:

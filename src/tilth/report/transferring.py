@@ -10,6 +10,7 @@ from tilth.report.charts import Arrow, Series, line_chart
 from tilth.report.effects import SYMBOLS
 from tilth.report.evidence import (
     INTERVAL,
+    MAX_HEADLINE,
     Evidence,
     draw,
     half_widths,
@@ -21,6 +22,7 @@ from tilth.report.evidence import (
 from tilth.report.figures import Cell, Chart, Table, humane, table
 from tilth.report.steps import as_dict, as_list, as_text
 from tilth.report.text import ABSENT, count, decimals_for, duration, finite, fixed, number, plural
+from tilth.transfer.headline import unit_of_difference
 
 MAX_METHODS = 5
 
@@ -55,10 +57,20 @@ def transfer(part: Mapping[str, Any]) -> Evidence:
         tables.append((f"Leaderboard: {unit_of(part)}; best first at the largest size", board))
     effects = [as_dict(effect) for effect in as_list(part.get("effects"))]
     if effects:
-        title = f"Gain over from-scratch, paired by seed, positive = helps; {INTERVAL}"
+        unit = unit_of_difference(as_text(part.get("unit")))
+        title = f"Gain over from-scratch{f' in {unit}' if unit else ''}, paired by seed, positive "
+        title += f"= helps; {INTERVAL}"
         if any(effect.get("adjusted_low") is not None for effect in effects):
             title += "; the verdict is read from the interval corrected for all rows (Holm)"
         tables.append((title, _effects(effects)))
+        said = [as_text(effect.get("headline"), MAX_HEADLINE) for effect in effects]
+        if any(said):
+            tables.append(("The same in words", table(("gain",), [[Cell(text)] for text in said])))
+    short = [as_dict(row) for row in as_list(part.get("last_tenth"))]
+    if short:
+        unit = unit_of_difference(as_text(part.get("unit")))
+        title = "Whether from-scratch had enough steps: what the last tenth of them gained"
+        tables.append((title + (f" ({unit})" if unit else ""), _last_tenth(short)))
     readings = [as_dict(row) for row in as_list(part.get("multipliers"))]
     if readings:
         tables.append(("The data multiplier at each size", _multipliers(readings)))
@@ -70,7 +82,7 @@ def transfer(part: Mapping[str, Any]) -> Evidence:
     if len(methods) > MAX_METHODS:
         warnings.append(f"{MAX_METHODS} of {len(methods)} methods drawn; all are in report.json")
     return Evidence(
-        as_text(part.get("headline"), 400),
+        as_text(part.get("headline"), MAX_HEADLINE),
         tuple((key, value) for key, value in facts if value),
         (chart,) if chart else (),
         tuple(tables),
@@ -254,15 +266,40 @@ def _effects(effects: Sequence[Mapping[str, Any]]) -> Table:
                 Cell(count(effect.get("size")), True),
                 Cell(f"{SYMBOLS.get(verdict, '')} {verdict}".strip() or ABSENT),
                 Cell(interval_text(effect, "low", "high", decimals), True),
+                Cell(interval_text(effect, "adjusted_low", "adjusted_high", decimals), True),
+                Cell(_over_both(effect, decimals), True),
                 Cell(p_text(effect.get("adjusted_p", effect.get("p"))), True),
                 Cell(wins if finite(effect.get("wins")) is not None else ABSENT, True),
             ]
         )
     corrected = any(effect.get("adjusted_p") is not None for effect in effects)
     return table(
-        ("method", "samples", "verdict", "gain [95 %]", "p (Holm)" if corrected else "p", "wins"),
+        ("method", "samples", "verdict", "gain [95 %]", "corrected [95 %]",
+         "over test sets too, corrected", "p (Holm)" if corrected else "p", "wins"),
         rows,
-    )
+    )  # fmt: skip
+
+
+def _over_both(effect: Mapping[str, Any], decimals: int) -> str:
+    """The corrected interval over seeds and test sets; a dash where it was not measured."""
+    bounds = as_list(effect.get("adjusted_combined_interval"))
+    if len(bounds) != 2:
+        return ABSENT
+    row = {"mean": effect.get("mean"), "low": bounds[0], "high": bounds[1]}
+    return interval_text(row, "low", "high", decimals)
+
+
+def _last_tenth(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """From-scratch at each size: the gain of its last steps, and what follows from it."""
+    cells = [
+        [
+            Cell(count(row.get("size")), True),
+            Cell(number(row.get("gain"), 2), True),
+            Cell("cut short" if row.get("cut_short") else "a fair opponent"),
+        ]
+        for row in rows
+    ]
+    return table(("samples", "gained", "from-scratch was"), cells)
 
 
 def _multipliers(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tilth.report.effects import SYMBOLS, Effect, Slope, forest_plot, slope_plot, verdict_class
 from tilth.report.evidence import (
+    MAX_HEADLINE,
     Evidence,
     draw,
     half_widths,
@@ -20,38 +21,35 @@ from tilth.report.evidence import (
 from tilth.report.figures import Cell, Chart, Table, humane, table
 from tilth.report.steps import as_dict, as_list, as_text
 from tilth.report.text import ABSENT, count, decimals_for, duration, finite, number, plural, signed
+from tilth.transfer.headline import unit_of_difference
 
 MAX_ARMS = 24
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One arm's answer, for the strip at the head of the page."""
+    """One arm's answer, for the strip at the head of the page and for the cards.
 
-    name: str
+    Attributes:
+        verdict: One of the four.
+        symbol: Its sign.
+        css: Its name in the style sheet.
+        sentence: What it is about and what it rests on, as `tilth.transfer.headline` put it.
+    """
+
     verdict: str
     symbol: str
     css: str
-    effect: str
+    sentence: str
 
 
 def verdicts(part: Mapping[str, Any]) -> list[Verdict]:
     """The answer on each decision."""
-    arms = _arms(part)
-    decimals, unit = decimals_for(*half_widths(arms)), as_text(part.get("unit"))
     made = []
-    for arm in arms[:MAX_ARMS]:
+    for arm in _arms(part)[:MAX_ARMS]:
         word = as_text(arm.get("verdict")) or "undecided"
-        effect = interval_text(arm, "low", "high", decimals)
-        made.append(
-            Verdict(
-                arm["title"],
-                word,
-                SYMBOLS.get(word, "?"),
-                verdict_class(word),
-                f"{effect} {unit}".strip() if effect != ABSENT else "no effect measured",
-            )
-        )
+        sentence = as_text(arm.get("headline"), MAX_HEADLINE) or f"{arm['title']}: {word}"
+        made.append(Verdict(word, SYMBOLS.get(word, "?"), verdict_class(word), sentence))
     return made
 
 
@@ -76,12 +74,13 @@ def value(part: Mapping[str, Any]) -> Evidence:
     control = as_dict(part.get("control"))
     smallest, seeds = finite(part.get("smallest_effect")), _seeds(part, arms)
     unit = as_text(part.get("unit"))
+    apart = unit_of_difference(unit)
     decimals = decimals_for(*half_widths(arms), smallest)
     facts = [
         ("metric", unit_of(part)),
         ("control", measured(control.get("mean"), unit, decimals) if control else ""),
         ("seeds an arm", seeds),
-        ("smallest effect that matters", f"±{smallest:g} {unit}".strip() if smallest else ""),
+        ("smallest effect that matters", f"±{smallest:g} {apart}".strip() if smallest else ""),
         ("cost", duration(part.get("cost_s"))),
     ]
     warnings = list(warnings_of(part))
@@ -92,7 +91,7 @@ def value(part: Mapping[str, Any]) -> Evidence:
         "",
         tuple((key, text) for key, text in facts if text not in ("", ABSENT)),
         tuple(chart for chart in charts if chart),
-        _arms_tables(arms, decimals) if arms else (),
+        _arms_tables(arms, decimals, apart) if arms else (),
         tuple(warnings),
     )
 
@@ -137,11 +136,12 @@ def _forest(
     decimals = decimals_for(*((e.high - e.low) / 2 for e in effects))
     rows = [
         [Cell(e.name)]
-        + [Cell(signed(v, decimals), True) for v in (e.mean, e.low, e.high)]
+        + [Cell(signed(v, decimals), True) for v in (e.mean, *e.deciding)]
         + [Cell(e.verdict)]
         for e in effects
     ]
-    unit = as_text(part.get("unit"))
+    unit = unit_of_difference(as_text(part.get("unit")))
+    corrected = " (corrected)" if any(e.adjusted for e in effects) else ""
     return draw(
         forest_plot,
         effects,
@@ -152,7 +152,7 @@ def _forest(
         description=description,
         x_label=f"improvement of {humane(as_text(part.get('metric')) or 'the metric')}"
         + (f" ({unit})" if unit else ""),
-        rows=table(("decision", "mean", "low", "high", "verdict"), rows),
+        rows=table(("decision", "mean", f"low{corrected}", f"high{corrected}", "verdict"), rows),
     )
 
 
@@ -220,7 +220,7 @@ def _pairs_of(
 Tables = tuple[tuple[str, Table], ...]
 
 
-def _arms_tables(arms: Sequence[Mapping[str, Any]], decimals: int) -> Tables:
+def _arms_tables(arms: Sequence[Mapping[str, Any]], decimals: int, unit: str) -> Tables:
     effects, changes, sure, worth = [], [], [], []
     for arm in arms:
         title, word = Cell(arm["title"]), as_text(arm.get("verdict"))
@@ -247,15 +247,17 @@ def _arms_tables(arms: Sequence[Mapping[str, Any]], decimals: int) -> Tables:
             ]
         )
         if arm.get("combined_interval"):
-            bounds = (_bounds(arm, name, decimals) for name in ("test_set", "combined"))
+            kinds = ("test_set", "combined", "adjusted_combined")
+            bounds = (_bounds(arm, name, decimals) for name in kinds)
             sure.append([title, seeds, *bounds])
         for kind in ("data", "compute"):
             if read := as_dict(arm.get(f"{kind}_multiplier")):
                 worth.append([title, Cell(kind), Cell(as_text(read.get("text"), 200) or ABSENT)])
     corrected = any(arm.get("adjusted_p") is not None for arm in arms)
+    in_unit = f" ({unit})" if unit else ""
     tables = (
         (
-            "The effects in numbers",
+            f"The effects in numbers{in_unit}; the verdict is read from the corrected interval",
             ("decision", "verdict", "effect [95 %]", "corrected [95 %]",
              "p (Holm)" if corrected else "p", "wins"),
             effects,
@@ -266,8 +268,8 @@ def _arms_tables(arms: Sequence[Mapping[str, Any]], decimals: int) -> Tables:
             changes,
         ),
         (
-            "How sure: over seeds, over test sets, over both (95 % intervals of the effect)",
-            ("decision", "over seeds", "over test sets", "over both"),
+            f"How sure: 95 % intervals{in_unit} over seeds, over test sets, over both",
+            ("decision", "over seeds", "over test sets", "over both", "over both, corrected"),
             sure,
         ),
         ("How much of the control's data or steps it is worth", ("decision", "in", "worth"), worth),

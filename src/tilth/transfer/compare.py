@@ -46,8 +46,9 @@ def run_cell(
         context: `work` keeps prepared arrays, shared by all cells.
 
     Returns:
-        value, metric, unit, lower_is_better, scale, seconds, samples, test_samples, epochs,
-        what, notes.
+        value, metric, unit, lower_is_better, scale, seconds, samples, test_samples, items, epochs,
+        what, notes; numerators and denominators of the metric by cluster of the test set, where it
+        has such; nine_tenths, the value of from-scratch where the last tenth of its steps began.
 
     Raises:
         DataError: The target has fewer training samples than the cell's size.
@@ -64,5 +65,6 @@ def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, An
     return summarize_transfer(
         results,
         smallest_effect=settings.smallest_effect,
+        group=settings.group,
         per_class=settings.sizes_per_class,
     )

@@ -11,9 +11,10 @@ from tilth.context import Context
 from tilth.errors import UsageError
 from tilth.pretrain.evaluate import Evaluation
 from tilth.pretrain.lora import adapt
-from tilth.pretrain.settings import require_fit
+from tilth.pretrain.settings import ITEMS, TASKS, require_fit
 from tilth.pretrain.tasks import build_task
 from tilth.pretrain.weights import load_model
+from tilth.transfer.clusters import parts
 from tilth.transfer.settings import Method, Settings
 from tilth.transfer.target import (
     Carried,
@@ -74,12 +75,14 @@ def run_method(
         seconds = round(time.perf_counter() - begun, 4)
         return {
             **_reported(measured, settings.metric),
+            **_parts(measured, settings, inputs["data"]),
             "figures": measured.figures,
             "samples": size,
             "test_samples": len(measured.ids),
+            "items": ITEMS[TASKS[task_name].data],
             "steps": 0,
             "epochs": 0.0,
-            "cut_short": False,
+            "nine_tenths": None,
             "seconds": seconds,
             "cpu_seconds": round(time.process_time() - cpu_before, 4),
             "training_seconds": seconds,
@@ -120,18 +123,23 @@ def run_method(
         frozen=frozen,
         unfreeze=own.unfreeze,
         figures=True,
+        # Whether it was given enough steps to be a fair opponent (see `transfer.headline`).
+        late=method == "scratch",
+        late_figures=bool(settings.metric),
     )
-    evaluation = learnt.evaluation
+    evaluation, late = learnt.evaluation, learnt.late
     assert evaluation is not None
     return {
         **_reported(evaluation, settings.metric),
+        **_parts(evaluation, settings, inputs["data"]),
         "loss": evaluation.loss,
         "figures": evaluation.figures,
         "samples": size,
         "test_samples": len(evaluation.ids),
+        "items": ITEMS[TASKS[task_name].data],
         "steps": learnt.result.steps,
         "epochs": round(learnt.epochs, 4),
-        "cut_short": loop.epochs is not None and learnt.result.stopped != "epochs",
+        "nine_tenths": None if late is None else _reported(late, settings.metric)["value"],
         "seconds": round(time.perf_counter() - begun, 4),
         "cpu_seconds": round(time.process_time() - cpu_before, 4),
         "training_seconds": round(learnt.result.seconds, 4),
@@ -141,7 +149,7 @@ def run_method(
 
 
 # Units and directions of the figures that a comparison may be read from.
-_FIGURES: Mapping[str, tuple[str, float, bool]] = {
+FIGURES: Mapping[str, tuple[str, float, bool]] = {
     "bleu": ("BLEU", 100.0, False),
     "bleu_lowercase": ("BLEU", 100.0, False),
     "chrf": ("chrF", 100.0, False),
@@ -151,6 +159,15 @@ _FIGURES: Mapping[str, tuple[str, float, bool]] = {
     "wer": ("%", 100.0, True),
     "cer": ("%", 100.0, True),
 }
+
+
+def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> dict[str, Any]:
+    """The metric's parts by cluster of the test set; none of a figure of the whole, as BLEU."""
+    if settings.metric not in ("", evaluation.metric):
+        return {}
+    return parts(
+        evaluation.ids, evaluation.numerators, evaluation.denominators, dataset, settings.group
+    )
 
 
 def _reported(evaluation: Evaluation, metric: str) -> dict[str, Any]:
@@ -164,14 +181,14 @@ def _reported(evaluation: Evaluation, metric: str) -> dict[str, Any]:
             "lower_is_better": evaluation.lower_is_better,
         }
     value = evaluation.figures.get(metric)
-    if metric not in _FIGURES or not isinstance(value, int | float):
-        named = [name for name in evaluation.figures if name in _FIGURES]
+    if metric not in FIGURES or not isinstance(value, int | float):
+        named = [name for name in evaluation.figures if name in FIGURES]
         raise UsageError(
             f"this task has no figure `{metric}`",
             where="transfer.metric",
             hint="choose from " + ", ".join([evaluation.metric, *named]),
         )
-    unit, scale, lower = _FIGURES[metric]
+    unit, scale, lower = FIGURES[metric]
     return {
         "value": float(value),
         "metric": metric,

@@ -14,6 +14,7 @@ from tilth.pretrain.settings import (
     TaskName,
 )
 from tilth.settings import BaseSettings
+from tilth.transfer.smallest import smallest_effects
 
 Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]
 
@@ -67,10 +68,11 @@ class Settings(BaseSettings):
         default=8, ge=1, description="method lora: rank of the matrices beside the network's own"
     )
     seeds: int = Field(default=4, ge=2, le=200, description="repetitions, paired over methods")
-    smallest_effect: float = Field(
-        default=0.01,
+    smallest_effect: float | None = Field(
+        default=None,
         ge=0,
-        description="smallest gain that matters, in the metric's unit (% of accuracy, bits a byte)",
+        description="smallest gain that matters, in the metric's unit; nothing: "
+        + smallest_effects(),
     )
     optimizer: OptimizerSettings = Field(
         default_factory=OptimizerSettings, description="how every method learns"
@@ -84,6 +86,10 @@ class Settings(BaseSettings):
     )
     test_size: int | None = Field(
         default=None, ge=2, description="test samples to measure on, always the same; empty: all"
+    )
+    group: str = Field(
+        default="",
+        description="column that groups the test samples (speaker, site); empty: each its own",
     )
     augment: tuple[dict[str, Any], ...] = Field(
         default=(),

@@ -1,64 +1,93 @@
-"""From the results of all cells to learning curves, gains over from-scratch, and a headline."""
+"""From the results of all cells to learning curves, gains over from-scratch, and headlines."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from tilth.transfer.curves import MIN_SIZES, Multiplier, multiplier
-from tilth.transfer.paired import holm, holm_levels, paired, t_interval, verdict
+from tilth.transfer.headline import (
+    Claim,
+    cut_short_clause,
+    difference_text,
+    headline,
+    is_cut_short,
+    last_tenth_gain,
+    measured_on,
+    unit_of_difference,
+)
+from tilth.transfer.held_out import combined_interval, error_over_test_sets
+from tilth.transfer.paired import Floats, holm, holm_levels, paired, t_interval, verdict
+from tilth.transfer.smallest import smallest_effect_of
 
 Values = Mapping[tuple[str, int, int], float]
+Cells = Mapping[tuple[str, int, int], Mapping[str, Any]]
 
-_VERBS = {
+# The method that knows no language at all: a network is worth its cost where it beats this.
+_BASELINE = "tfidf-svm"
+_SUBJECTS = {
     "finetune": "fine-tuning the pretrained model",
     "probe": "probing the pretrained model",
     "lora": "adapting the pretrained model by LoRA",
+    _BASELINE: "a linear SVM over TF-IDF",
 }
 
 
 def summarize_transfer(
-    results: Sequence[Mapping[str, Any]], *, smallest_effect: float, per_class: bool = False
+    results: Sequence[Mapping[str, Any]],
+    *,
+    smallest_effect: float | None = None,
+    per_class: bool = False,
+    group: str = "",
 ) -> dict[str, Any]:
     """Everything in it is JSON-able; numbers that are not finite are None.
 
     Args:
         results: [{"cell": {"method", "size", "seed"}, "result": what `run_cell` returns}].
-        smallest_effect: In the metric's unit.
+        smallest_effect: In the metric's unit; None: by metric.
         per_class: Sizes count samples of each class.
+        group: Column that groups the test samples; empty: each its own.
 
     Returns:
         metric, unit, lower_is_better, sizes, methods, points, summary, figures, effects (gains over
-        scratch, a method and size each, positive is better, Holm over all of them), multiplier
-        (of the carried-over model), multipliers (a size each), headline, what, warnings, cost_s.
+        scratch, a method and size each, positive is better, Holm over all of them, each with its
+        headline), multiplier (of the carried-over model), multipliers (a size each), last_tenth
+        (of from-scratch, a size each), headline (that of the effect to look at first), what,
+        warnings, cost_s.
     """
     first = results[0]["result"]
-    values = {
-        (r["cell"]["method"], int(r["cell"]["size"]), int(r["cell"]["seed"])): float(
-            r["result"]["value"]
-        )
+    cells = {
+        (r["cell"]["method"], int(r["cell"]["size"]), int(r["cell"]["seed"])): r["result"]
         for r in results
     }
+    values = {place: float(result["value"]) for place, result in cells.items()}
+    smallest = smallest_effect_of(first["metric"], smallest_effect)
     methods = list(dict.fromkeys(method for method, _, _ in values))
     sizes = sorted({size for _, size, _ in values})
     seeds = sorted({seed for _, _, seed in values})
-    effects = _effects(values, methods, sizes, first["lower_is_better"], smallest_effect)
+    effects = _effects(cells, methods, sizes, smallest)
+    last_tenth = _last_tenth(cells, sizes, smallest)
     carried = next((m for m in ("finetune", "lora", "probe") if m in methods), None)
     readings: dict[int, Multiplier] = {}
     if carried and "scratch" in methods and len(sizes) >= MIN_SIZES:
         best = 0.0 if first["lower_is_better"] else float(first["scale"])
         readings = _readings(values, carried, sizes, seeds, best)
     at, reading = _reported(readings)
+    comparison = _Comparison(cells, values, sizes, per_class, measured_on(first, group))
+    for effect in effects:
+        short = next((one for one in last_tenth if one["size"] == effect["size"]), None)
+        read = readings.get(effect["size"]) if effect["method"] == carried else None
+        effect["headline"] = comparison.headline(effect, len(effects), short, read)
     return {
         "metric": first["metric"],
         "unit": first["unit"],
         "lower_is_better": first["lower_is_better"],
-        "smallest_effect": smallest_effect,
+        "smallest_effect": smallest,
         "sizes": sizes,
         "sizes_per_class": per_class,
         "methods": methods,
@@ -71,9 +100,10 @@ def summarize_transfer(
         "effects": effects,
         "multiplier": None if reading is None else {"size": at, **asdict(reading)},
         "multipliers": [{"size": size, **asdict(one)} for size, one in readings.items()],
-        "headline": _headline(carried, effects, at, reading, first, per_class),
+        "last_tenth": last_tenth,
+        "headline": _first_headline(carried, effects, at),
         "what": {r["cell"]["method"]: r["result"]["what"] for r in results},
-        "warnings": _warnings(results, seeds),
+        "warnings": _warnings(results, seeds, last_tenth, first["unit"]),
         "cost_s": round(sum(float(r["result"]["seconds"]) for r in results), 3),
     }
 
@@ -112,27 +142,44 @@ def _figures(results: Sequence[Mapping[str, Any]], method: str, size: int) -> di
     return {"method": method, "size": size, "cpu_seconds": round(cost, 3)} | means | said
 
 
+def _pairs(
+    cells: Cells, method: str, other: str, size: int
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Results of two methods at a size, seed by seed, of the seeds that both have."""
+    seeds = [seed for m, n, seed in sorted(cells) if (m, n) == (method, size)]
+    common = [seed for seed in seeds if (other, size, seed) in cells]
+    ours, base = ([cells[name, size, seed] for seed in common] for name in (method, other))
+    return ours, base
+
+
+def _toward(result: Mapping[str, Any]) -> float:
+    return -1.0 if result["lower_is_better"] else 1.0
+
+
+def _gains(ours: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> Floats:
+    """Paired differences [seeds], positive is better."""
+    pairs = zip(ours, base, strict=True)
+    return np.array([_toward(a) * (float(a["value"]) - float(b["value"])) for a, b in pairs])
+
+
 def _effects(
-    values: Values, methods: Sequence[str], sizes: Sequence[int], lower: bool, smallest: float
+    cells: Cells, methods: Sequence[str], sizes: Sequence[int], smallest: float
 ) -> list[dict[str, Any]]:
     """Gains over scratch of every other method at every size."""
-    if "scratch" not in methods:
-        return []
-    sign = -1.0 if lower else 1.0
-    places, gains = [], []
+    places, pairs = [], []
     for method in methods:
         for size in sizes:
-            ours, base = _of(values, method, size), _of(values, "scratch", size)
-            common = [seed for seed in ours if seed in base]
-            if method != "scratch" and common:
+            both = _pairs(cells, method, "scratch", size)
+            if method != "scratch" and both[0]:
                 places.append((method, size))
-                gains.append(np.array([sign * (ours[seed] - base[seed]) for seed in common]))
+                pairs.append(both)
+    gains = [_gains(*both) for both in pairs]
     found = [paired(gain) for gain in gains]
     adjusted = holm([one.p for one in found])
     levels = holm_levels([one.p for one in found])
     effects = []
-    for (method, size), gain, one, p, level in zip(
-        places, gains, found, adjusted, levels, strict=True
+    for (method, size), both, gain, one, p, level in zip(
+        places, pairs, gains, found, adjusted, levels, strict=True
     ):
         wider = t_interval(gain, level)
         effects.append(
@@ -152,9 +199,40 @@ def _effects(
                 "wins": one.wins,
                 "n": one.n,
                 "verdict": verdict(wider, smallest),
+                **_over_test_sets(both[0], both[1], gain, level),
             }
         )
     return effects
+
+
+def _over_test_sets(
+    ours: Sequence[Mapping[str, Any]],
+    base: Sequence[Mapping[str, Any]],
+    gain: Floats,
+    level: float,
+) -> dict[str, Any]:
+    """Intervals over seeds and test sets; none of a figure that has no parts, such as BLEU."""
+    if any("numerators" not in result for result in (*ours, *base)):
+        return {"combined_interval": None, "adjusted_combined_interval": None}
+    scale = float(ours[0]["scale"]) * _toward(ours[0])
+    error, parts = error_over_test_sets(ours, base, scale)
+    plain = combined_interval(gain, error, parts)
+    wider = combined_interval(gain, error, parts, level)
+    return {
+        "combined_interval": [_finite(plain.low), _finite(plain.high)],
+        "adjusted_combined_interval": [_finite(wider.low), _finite(wider.high)],
+    }
+
+
+def _last_tenth(cells: Cells, sizes: Sequence[int], smallest: float) -> list[dict[str, Any]]:
+    """What the last tenth of from-scratch's steps gained, and whether it was cut short."""
+    found = []
+    for size in sizes:
+        mine = [cells[place] for place in sorted(cells) if place[:2] == ("scratch", size)]
+        gain = last_tenth_gain(mine, _toward(mine[0])) if mine else None
+        if gain is not None:
+            found.append({"size": size, "gain": gain, "cut_short": is_cut_short(gain, smallest)})
+    return found
 
 
 def _readings(
@@ -185,61 +263,114 @@ def _reported(readings: Mapping[int, Multiplier]) -> tuple[int | None, Multiplie
     return next(((size, one) for size, one in readings.items()), (None, None))
 
 
-def _headline(
-    carried: str | None,
-    effects: Sequence[Mapping[str, Any]],
-    at: int | None,
-    reading: Multiplier | None,
-    first: Mapping[str, Any],
-    per_class: bool,
+@dataclass(frozen=True)
+class _Comparison:
+    """All cells, from which the effects' headlines are made."""
+
+    cells: Cells
+    values: Values
+    sizes: Sequence[int]
+    per_class: bool
+    test_set: str
+
+    def headline(
+        self,
+        effect: Mapping[str, Any],
+        comparisons: int,
+        short: Mapping[str, Any] | None,
+        reading: Multiplier | None,
+    ) -> str:
+        """What one effect says, with the baseline that does better, and an unfair opponent."""
+        method, size = str(effect["method"]), int(effect["size"])
+        unit = self._unit
+        further = [self._baseline(method, size)]
+        further.append("" if reading is None else _worth(reading, size))
+        further.append(
+            cut_short_clause(short["gain"], unit) if short and short["cut_short"] else ""
+        )
+        both = effect["adjusted_combined_interval"]
+        claim = Claim(
+            f"at {size:,} target samples{' a class' if self.per_class else ''}, "
+            f"{_SUBJECTS.get(method, method)}",
+            effect["verdict"],
+            effect["mean"],
+            (effect["adjusted_low"], effect["adjusted_high"]),
+            unit,
+            effect["n"],
+            comparisons,
+            against="from-scratch",
+            test_set=self.test_set,
+            combined=None if both is None else (both[0], both[1]),
+            further=tuple(clause for clause in further if clause),
+        )
+        return headline(claim)
+
+    @property
+    def _unit(self) -> str:
+        return str(next(iter(self.cells.values()))["unit"])
+
+    def _baseline(self, method: str, size: int) -> str:
+        """Where a plain baseline does better than a method, by how much at this size; or empty."""
+        if method == _BASELINE:
+            return ""
+        ahead = {}
+        for at in self.sizes:
+            pairs = _pairs(self.cells, _BASELINE, method, at)
+            if pairs[0]:
+                ahead[at] = _gains(*pairs)
+        won = [at for at, gains in ahead.items() if gains.mean() > 0]
+        if not won:
+            return ""
+        where = f"all {len(ahead)}" if len(won) == len(ahead) else f"{len(won)} of {len(ahead)}"
+        text = f"{_SUBJECTS[_BASELINE]} does better"
+        if size in won:
+            found = t_interval(ahead[size])
+            by = difference_text(found.mean, (_finite(found.low), _finite(found.high)), self._unit)
+            text += f", by {by}"
+        return text if len(ahead) == 1 else f"{text}{',' * (size in won)} at {where} sizes"
+
+
+def _worth(reading: Multiplier, size: int) -> str:
+    """The data multiplier as a clause."""
+    if reading.state == "flat":
+        return f"a data multiplier {reading.text}"
+    text = f"worth {reading.text} the data"
+    more = 0 if reading.value is None else (reading.value - 1) * size
+    return f"{text}, {more:,.0f} more samples" if more >= 1.5 else text
+
+
+def _first_headline(
+    carried: str | None, effects: Sequence[Mapping[str, Any]], at: int | None
 ) -> str:
+    """The headline of the effect to look at first: where the data multiplier is read."""
     mine = [effect for effect in effects if effect["method"] == carried]
-    if not mine or carried is None:
+    if not mine:
         return "nothing to compare: from-scratch and a carried-over model are both needed"
     size = at if at is not None else mine[len(mine) // 2]["size"]
-    effect = next(one for one in mine if one["size"] == size)
-    finding = {
-        "helps": "helps",
-        "hurts": "hurts",
-        "no material effect": "has no material effect",
-        "undecided": "may or may not help (undecided)",
-    }[effect["verdict"]]
-    text = (
-        f"at {size:,} target samples{' a class' if per_class else ''}, {_VERBS[carried]} "
-        f"{finding}: {effect['mean']:+.3g} "
-        f"[{_bound(effect['low'])}, {_bound(effect['high'])}] {first['unit']} over from-scratch "
-        "(positive is better)"
-    )
-    if reading is None:
-        return text
-    if reading.state == "flat":
-        return f"{text}; a data multiplier {reading.text}"
-    if reading.value is not None:
-        more = (reading.value - 1) * size
-        text += f"; pretraining was worth {reading.text} the data"
-        return text + (f", {more:,.0f} more samples" if more > 0 else "")
-    return f"{text}; pretraining was worth {reading.text} the data"
+    return str(next(one["headline"] for one in mine if one["size"] == size))
 
 
-def _warnings(results: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> list[str]:
+def _warnings(
+    results: Sequence[Mapping[str, Any]],
+    seeds: Sequence[int],
+    last_tenth: Sequence[Mapping[str, Any]],
+    unit: str,
+) -> list[str]:
     found: dict[str, None] = {}
     if len(seeds) < 6:
         found[
             f"{len(seeds)} seeds: the exact sign-flip p cannot fall below 0.05 with fewer than 6"
         ] = None
-    short = {r["cell"]["size"] for r in results if r["result"]["cut_short"]}
+    short = [one for one in last_tenth if one["cut_short"]]
     if short:
+        gains = ", ".join(f"{one['gain']:.2g} at {one['size']:,}" for one in short)
         found[
-            f"from {min(short):,} samples on, training ended before its `epochs`: from-scratch, "
-            "which has furthest to go, may look worse than it is"
+            "from-scratch was cut short, and may look worse than it is: the last tenth of its "
+            f"steps still gained {gains} samples ({unit_of_difference(unit)})"
         ] = None
     for result in results:
         found.update(dict.fromkeys(result["result"]["notes"]))
     return list(found)
-
-
-def _bound(number: float | None) -> str:
-    return "?" if number is None else f"{number:.3g}"
 
 
 def _finite(number: float) -> float | None:

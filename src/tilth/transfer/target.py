@@ -71,12 +71,14 @@ class Learnt:
         evaluation: On the test rows, if there were any.
         result: Of the training loop.
         rows: Unique rows (windows, images) that were trained on.
+        late: On the test rows, where the last tenth of the steps began, if that was asked for.
         epochs: How often each was seen.
     """
 
     evaluation: Evaluation | None
     result: TrainResult
     rows: int
+    late: Evaluation | None = None
 
     @property
     def epochs(self) -> float:
@@ -217,8 +219,33 @@ def learn(
     frozen: Sequence[str] = (),
     unfreeze: Mapping[str, float] | None = None,
     figures: bool = False,
+    late: bool = False,
+    late_figures: bool = False,
 ) -> Learnt:
-    """Train in place on some rows, and measure on the test rows, if any."""
+    """Train in place on some rows, and measure on the test rows, if any.
+
+    Args:
+        model: Its weights are the start.
+        task: Gives batches, their loss and what is measured.
+        data: Rows to learn from.
+        test: Rows to measure on; None: nothing is measured.
+        optimizer: The update rule and its schedule.
+        loop: Budget, batch, precision.
+        seed: Fixes order, dropout and augmentation.
+        threads: Torch's threads.
+        frozen: Prefixes of parameter names that are not trained.
+        unfreeze: Prefix -> the share of the run after which such parameters are trained.
+        figures: Measure also what takes decoding.
+        late: Measure also where the last tenth of the steps begins, which changes no weight.
+        late_figures: Of that measurement, what takes decoding as well.
+    """
+    before: list[Evaluation] = []
+
+    def measure_late() -> None:
+        if test is not None:
+            batch = loop.evaluation_batch_size
+            before.append(evaluate(model, task, test, batch_size=batch, figures=late_figures))
+
     result = train(
         model,
         task,
@@ -230,13 +257,14 @@ def learn(
         threads=threads,
         frozen=frozen,
         unfreeze=unfreeze,
+        late=measure_late if late else None,
     )
     evaluation = None
     if test is not None:
         evaluation = evaluate(
             model, task, test, batch_size=loop.evaluation_batch_size, figures=figures
         )
-    return Learnt(evaluation, result, len(data))
+    return Learnt(evaluation, result, len(data), before[0] if before else None)
 
 
 def paired_loop(loop: LoopSettings) -> LoopSettings:

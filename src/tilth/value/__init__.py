@@ -5,7 +5,6 @@ settings.py     arms and settings; what is filled in from pretrain and transfer
 experiment.py   one cell: train an arm with one seed, carry it over, measure it
 leakage.py      copies of held-out samples: exact, 13-gram overlap, equal pixels
 gate.py         the same on data sets; the answer is kept for all cells of an arm
-clusters.py     which test samples stand or fall together
-statistics.py   the test set's share of the uncertainty, power, Benjamini-Hochberg
+statistics.py   power, Benjamini-Hochberg
 summary.py      from all cells to effects, intervals and verdicts
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tilth.context import Context
-from tilth.value.settings import CONTROL, Change, Settings, resolve
+from tilth.value.settings import CONTROL, PRETRAIN, Change, Settings, resolve
 
 __all__ = ["Settings", "cells", "run_cell", "summarize"]
 
@@ -51,7 +51,9 @@ def run_cell(
 
     Returns:
         value, metric, unit, lower_is_better, scale; per-cluster numerators and denominators of
-        the test set; seconds, unique_examples, epochs, data_digest, notes.
+        the test set, test_samples, items; nine_tenths, the value of an arm without pretraining
+        where the last tenth of its steps began; seconds, unique_examples, epochs, data_digest,
+        notes.
 
     Raises:
         DataError: Held-out samples are in the arm's training data, or there is no data.
@@ -71,6 +73,7 @@ def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, An
             what=_what(change),
             sign=change.sign,
             is_check=change.same,
+            from_scratch=change.without == PRETRAIN,
         )
         for name, change in settings.arms.items()
     }
@@ -78,6 +81,7 @@ def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, An
         results,
         designs,
         smallest_effect=settings.smallest_effect,
+        group=settings.group,
         match=settings.match,
         curve_of=settings.curve_of,
     )

@@ -19,8 +19,9 @@ from tilth.pretrain.examples import Documents, Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.models import build_model
 from tilth.pretrain.prepare import Prepared
-from tilth.pretrain.settings import TaskName
+from tilth.pretrain.settings import ITEMS, TASKS, TaskName
 from tilth.pretrain.tasks import Task, build_task
+from tilth.transfer.clusters import parts
 from tilth.transfer.target import (
     Carried,
     choose,
@@ -31,7 +32,6 @@ from tilth.transfer.target import (
     split_of,
     start,
 )
-from tilth.value.clusters import by_cluster
 from tilth.value.gate import leaking_ids
 from tilth.value.settings import AUGMENT, CONTROL, PRETRAIN, Experiment, Settings, resolve
 
@@ -91,7 +91,7 @@ def run_arm(
     rows = rows_of(data.training, experiment.model)
     model = build_model(experiment.model, facts.sizes, seed=seed)
     notes: list[str] = []
-    steps, epochs, evaluation = 0, 0.0, None
+    steps, epochs, evaluation, late = 0, 0.0, None, None
     if not skips_pretraining:
         learnt = learn(
             model,
@@ -118,16 +118,24 @@ def run_arm(
             paired_loop(experiment.target.loop),
             seed=seed,
             threads=context.threads,
+            # From scratch: whether that was given enough steps (see `transfer.headline`).
+            late=skips_pretraining,
         )
-        evaluation = learnt.evaluation
+        evaluation, late = learnt.evaluation, learnt.late
         notes += learnt.result.notes
     if evaluation is None:
         raise DataError("an arm without pretraining needs a target", where=f"value.arms.{name}")
     if data.removed:
         notes.append(f"copies of held-out samples left out of its training: {data.removed}")
+    measured_task = experiment.task
+    if experiment.target is not None:
+        measured_task = experiment.target.task or experiment.task
     unique = 0 if skips_pretraining else len(data.training)
     return {
         **_measured(evaluation, settings, data.held_out_path),
+        "test_samples": len(evaluation.ids),
+        "items": ITEMS[TASKS[measured_task].data],
+        "nine_tenths": None if late is None else _value(late, settings),
         "seconds": round(time.perf_counter() - begun, 4),
         "steps": steps,
         "unique_examples": unique,
@@ -250,11 +258,15 @@ def _augment(name: str, settings: Settings) -> list[dict[str, Any]]:
     return [{op: {**spec[op], **given}} if op in spec else spec for spec in specs]
 
 
+def _value(evaluation: Evaluation, settings: Settings) -> float:
+    return evaluation.loss if settings.metric == "loss" else evaluation.value
+
+
 def _measured(evaluation: Evaluation, settings: Settings, path: Path) -> dict[str, Any]:
     """The declared metric, and its parts by cluster of the test set."""
     numerators, denominators = evaluation.numerators, evaluation.denominators
     measured: dict[str, Any] = {
-        "value": evaluation.value,
+        "value": _value(evaluation, settings),
         "metric": evaluation.metric,
         "unit": evaluation.unit,
         "scale": evaluation.scale,
@@ -263,17 +275,12 @@ def _measured(evaluation: Evaluation, settings: Settings, path: Path) -> dict[st
     if settings.metric == "loss":
         numerators, denominators = evaluation.losses, evaluation.counts.astype(np.float64)
         measured |= {
-            "value": evaluation.loss,
             "metric": "loss",
             "unit": "nats",
             "scale": 1.0,
             "lower_is_better": True,
         }
-    upper, lower = by_cluster(evaluation.ids, numerators, denominators, path, settings.group)
-    return measured | {
-        "numerators": [float(f"{v:.7g}") for v in upper],
-        "denominators": [float(f"{v:.7g}") for v in lower],
-    }
+    return measured | parts(evaluation.ids, numerators, denominators, path, settings.group)
 
 
 def _digest(rows: Examples) -> str:

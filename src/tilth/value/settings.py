@@ -20,6 +20,7 @@ from tilth.pretrain.settings import (
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings
 from tilth.transfer.settings import Settings as TransferSettings
+from tilth.transfer.smallest import smallest_effects
 
 CONTROL = "control"
 # What `without` may name beside the steps of the data line.
@@ -112,11 +113,11 @@ class Settings(BaseSettings):
         description="paired repetitions; with fewer than 6 the exact sign-flip p cannot fall "
         "below 0.05",
     )
-    smallest_effect: float = Field(
-        default=0.01,
+    smallest_effect: float | None = Field(
+        default=None,
         ge=0,
-        description="smallest difference that matters, in the metric's unit (% of accuracy, bits "
-        "a byte, nats of loss)",
+        description="smallest difference that matters, in the metric's unit; nothing: "
+        + smallest_effects(),
     )
     metric: Literal["primary", "loss"] = Field(
         default="primary",

@@ -15,6 +15,19 @@ from typing import Any
 import numpy as np
 
 from tilth.transfer.curves import MIN_SIZES, Multiplier, multiplier
+from tilth.transfer.headline import (
+    Claim,
+    cut_short_clause,
+    headline,
+    is_cut_short,
+    last_tenth_gain,
+    measured_on,
+)
+from tilth.transfer.held_out import (
+    combined_interval,
+    error_over_test_sets,
+    interval_over_test_sets,
+)
 from tilth.transfer.paired import (
     ALPHA,
     Floats,
@@ -26,13 +39,9 @@ from tilth.transfer.paired import (
     t_interval,
     verdict,
 )
+from tilth.transfer.smallest import smallest_effect_of
 from tilth.value.settings import CONTROL
-from tilth.value.statistics import (
-    cluster_bootstrap_se,
-    combined_interval,
-    interval_over_test_sets,
-    more_seeds,
-)
+from tilth.value.statistics import more_seeds
 
 # Above this, repeated text is worth less than new text (Muennighoff et al. 2023, figure 5).
 _MANY_EPOCHS = 4.0
@@ -49,12 +58,14 @@ class Design:
         what: The difference in a sentence.
         sign: 1 if the arm has the decision and the control has not, -1 the other way round.
         is_check: An A/A arm: no claim, so it takes no share of the error probability.
+        from_scratch: The arm leaves pretraining out, so it must have had enough steps.
     """
 
     decision: str
     what: str
     sign: int
     is_check: bool = False
+    from_scratch: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,22 +86,24 @@ def summarize_experiment(
     results: Sequence[Mapping[str, Any]],
     designs: Mapping[str, Design],
     *,
-    smallest_effect: float,
+    smallest_effect: float | None = None,
     match: str = "compute",
     curve_of: str = "data",
+    group: str = "",
 ) -> dict[str, Any]:
     """Effects of all arms against the control; everything in it is JSON-able.
 
     Args:
         results: [{"cell": {"arm", "seed", "share"}, "result": what `run_cell` returns}].
         designs: The arms, by name.
-        smallest_effect: In the metric's unit.
+        smallest_effect: In the metric's unit; None: by metric.
         match: What all arms share, for the warnings.
         curve_of: What the control's shares are of: data or steps.
+        group: Column that groups the test samples; empty: each its own.
 
     Returns:
-        metric, unit, lower_is_better, smallest_effect, match, seeds, control, arms, warnings,
-        cost_s. Numbers that are not finite are None.
+        metric, unit, lower_is_better, smallest_effect, match, seeds, control, arms (each with its
+        headline), warnings, cost_s. Numbers that are not finite are None.
     """
     by_cell = {
         (str(r["cell"]["arm"]), int(r["cell"]["seed"]), float(r["cell"].get("share", 1.0))): r
@@ -112,13 +125,22 @@ def summarize_experiment(
         ]
         arms.append(_pair(name, design, pairs, toward))
     levels = _levels(arms)
+    smallest = smallest_effect_of(first["metric"], smallest_effect)
+    described = [_describe(arm, *levels[arm.name], smallest, toward) for arm in arms]
+    decisions = [arm.design.decision for arm in arms]
+    for arm, one in zip(arms, described, strict=True):
+        name = arm.design.decision
+        # Where two arms are about one decision, their own names tell them apart.
+        subject = f"{name} ({arm.name})" if decisions.count(name) > 1 else name
+        claims = max(sum(not other.design.is_check for other in arms), 1)
+        one["headline"] = _headline(subject, arm, one, claims, measured_on(first, group))
     curves = _control_curves(by_cell, control)
     values = [float(r["value"]) for r in control.values()]
     return {
         "metric": first["metric"],
         "unit": first["unit"],
         "lower_is_better": first["lower_is_better"],
-        "smallest_effect": smallest_effect,
+        "smallest_effect": smallest,
         "match": match,
         "seeds": list(control),
         "control": {
@@ -128,8 +150,8 @@ def summarize_experiment(
             "epochs": first["epochs"],
         },
         "arms": [
-            _describe(arm, *levels[arm.name], smallest_effect, toward, values, curves, curve_of)
-            for arm in arms
+            one | _worth(arm, float(np.mean(values)), curves, curve_of, toward)
+            for arm, one in zip(arms, described, strict=True)
         ],
         "warnings": _warnings(arms, control, match),
         "cost_s": round(sum(float(r["result"]["seconds"]) for r in results), 3),
@@ -179,22 +201,23 @@ def _describe(
     arm: _Arm,
     adjusted_p: float,
     level: float,
-    smallest_effect: float,
+    smallest: float,
     toward: float,
-    control_values: Sequence[float],
-    curves: tuple[list[float], Floats] | None,
-    curve_of: str,
 ) -> dict[str, Any]:
     found, design = arm.found, arm.design
     adjusted = t_interval(arm.differences, level, arm.resolution)
-    word = verdict(adjusted, smallest_effect)
+    word = verdict(adjusted, smallest)
     error, clusters = _test_set_error(arm, toward)
+    combined, corrected = (
+        combined_interval(arm.differences, error, clusters, alpha, arm.resolution)
+        for alpha in (ALPHA, level)
+    )
+    gain = last_tenth_gain(arm.results, toward) if design.from_scratch else None
     extra = None
     if word == "undecided":
-        extra = more_seeds(found.mean, found.sd, found.n, smallest_effect, level)
+        extra = more_seeds(found.mean, found.sd, found.n, smallest, level)
     seconds = _mean_seconds(arm.results) + _mean_seconds(arm.controls)
-    base = float(np.mean(control_values))
-    described: dict[str, Any] = {
+    return {
         "name": arm.name,
         "decision": design.decision,
         "what": design.what,
@@ -214,17 +237,63 @@ def _describe(
         "wins": found.wins,
         "n": found.n,
         "test_set_interval": _bounds(interval_over_test_sets(found.mean, error, clusters)),
-        "combined_interval": _bounds(combined_interval(arm.differences, error, clusters)),
+        "combined_interval": _bounds(combined),
+        "adjusted_combined_interval": _bounds(corrected),
         "test_clusters": clusters,
         "verdict": word,
-        "sentence": f"{design.decision}: {word}",
+        "last_tenth_gain": gain,
+        "cut_short": is_cut_short(gain, smallest),
         "more_seeds": extra,
         "more_cost_s": None if extra is None else round(extra * seconds, 1),
         "seconds_per_seed": round(seconds, 3),
         "unique_examples": arm.results[0]["unique_examples"],
         "epochs": arm.results[0]["epochs"],
-        "relative": found.mean / abs(base) if base else None,
     }
+
+
+def _headline(
+    subject: str, arm: _Arm, described: Mapping[str, Any], comparisons: int, test_set: str
+) -> str:
+    """What the arm says of its decision, with what would settle it and an unfair opponent."""
+    further = []
+    if described["cut_short"]:
+        unit = str(arm.results[0]["unit"])
+        further.append(cut_short_clause(described["last_tenth_gain"], unit))
+    if described["verdict"] == "undecided":
+        more = described["more_seeds"]
+        seeds = (
+            "no number of seeds in reach"
+            if more is None
+            else f"{more:,} more seed{'s' * (more > 1)}"
+        )
+        further.append(f"{seeds} would decide it")
+    low, high = described["adjusted_combined_interval"]
+    claim = Claim(
+        subject,
+        described["verdict"],
+        described["mean"],
+        (described["adjusted_low"], described["adjusted_high"]),
+        str(arm.results[0]["unit"]),
+        described["n"],
+        comparisons,
+        test_set=test_set,
+        combined=(low, high),
+        exact=arm.same_data,
+        further=tuple(further),
+    )
+    return headline(claim)
+
+
+def _worth(
+    arm: _Arm,
+    base: float,
+    curves: tuple[list[float], Floats] | None,
+    curve_of: str,
+    toward: float,
+) -> dict[str, Any]:
+    """The effect over the control's own value, and in amounts of the control's data or steps."""
+    described: dict[str, Any] = {"relative": arm.found.mean / abs(base) if base else None}
+    design = arm.design
     if curves is not None and not design.is_check and arm.results[0]["unique_examples"]:
         key = "data_multiplier" if curve_of == "data" else "compute_multiplier"
         described[key] = asdict(_multiplier(arm, curves, toward))
@@ -235,17 +304,8 @@ def _test_set_error(arm: _Arm, toward: float) -> tuple[float, int]:
     """Standard error over test sets of the effect, and the number of clusters behind it."""
     if arm.same_data:
         return 0.0, len(arm.results[0]["denominators"])
-    weights = np.array(arm.results[0]["denominators"], np.float64)
-    gains = np.mean(
-        [
-            np.subtract(result["numerators"], base["numerators"])
-            for result, base in zip(arm.results, arm.controls, strict=True)
-        ],
-        axis=0,
-    )
-    known = weights > 0
     scale = float(arm.results[0]["scale"]) * toward * arm.design.sign
-    return cluster_bootstrap_se(scale * gains[known] / weights[known], weights[known])
+    return error_over_test_sets(arm.results, arm.controls, scale)
 
 
 def _control_curves(

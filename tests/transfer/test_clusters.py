@@ -11,7 +11,7 @@ from tests.transfer.samples import write_dataset
 from tilth.errors import DataError
 from tilth.pretrain.examples import id_numbers
 from tilth.schema import sample_id
-from tilth.value.clusters import MAX_CLUSTERS, by_cluster
+from tilth.transfer.clusters import MAX_CLUSTERS, by_cluster
 
 NAMES = [sample_id(str(i)) for i in range(6)]
 

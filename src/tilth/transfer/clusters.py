@@ -19,6 +19,17 @@ MAX_CLUSTERS = 2_000
 Floats = npt.NDArray[np.float64]
 
 
+def parts(
+    ids: Ids, numerators: Floats, denominators: Floats, dataset: Path, column: str
+) -> dict[str, list[float]]:
+    """`by_cluster` as a cell's result keeps it: seven digits, JSON-able."""
+    upper, lower = by_cluster(ids, numerators, denominators, dataset, column)
+    return {
+        "numerators": [float(f"{v:.7g}") for v in upper],
+        "denominators": [float(f"{v:.7g}") for v in lower],
+    }
+
+
 def by_cluster(
     ids: Ids, numerators: Floats, denominators: Floats, dataset: Path, column: str
 ) -> tuple[Floats, Floats]:
@@ -52,7 +63,7 @@ def _clusters(ids: Ids, path: Path, column: str) -> Ids:
     if column not in dataset.schema.names:
         raise DataError(
             f"the data has no column `{column}` to group the test samples by",
-            where="value.group",
+            where="group",
             hint="it has " + ", ".join(dataset.schema.names),
         )
     found: dict[int, int] = {}

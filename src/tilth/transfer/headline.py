@@ -1,0 +1,172 @@
+"""One sentence a verdict, with what it rests on: the only place where a verdict becomes words.
+
+Terminal, report, cards, README and the heads of starters print this sentence as it stands in the
+result, so that none of them claims more than another. It gives the interval that decides (over
+seeds, corrected for the number of comparisons), what the test set leaves open beside it, and
+whatever takes from the claim: an opponent that was cut short, a plain baseline that does better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from tilth.transfer.paired import Verdict
+
+Bounds = tuple[float | None, float | None]
+
+_VERBS: Mapping[Verdict, str] = {
+    "helps": "helps",
+    "hurts": "hurts",
+    "no material effect": "has no material effect",
+    "undecided": "may or may not help",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a verdict rests on.
+
+    Attributes:
+        subject: What the verdict is about.
+        verdict: Read from `interval`.
+        mean: Mean paired difference, in the metric's unit; positive is better.
+        interval: Its corrected interval over seeds; None where a bound is not finite.
+        unit: Of the metric.
+        seeds: Paired differences.
+        comparisons: For how many the interval is corrected.
+        against: What the subject is compared with, if its name does not say so.
+        test_set: What was measured on, such as `30 documents`; empty: not known.
+        combined: The interval over seeds and test sets, at the level of `interval`; None: it was
+            not measured.
+        exact: Both sides are the same data, so the test set leaves nothing open.
+        further: Clauses that belong to the claim.
+    """
+
+    subject: str
+    verdict: Verdict
+    mean: float
+    interval: Bounds
+    unit: str
+    seeds: int
+    comparisons: int
+    against: str = ""
+    test_set: str = ""
+    combined: Bounds | None = None
+    exact: bool = False
+    further: tuple[str, ...] = ()
+
+
+def headline(claim: Claim) -> str:
+    """The claim as a sentence, without its full stop."""
+    decimals = _decimals(claim.interval)
+    here = _holds_for_this_test_set_only(claim)
+    finding = _VERBS[claim.verdict] + (f" on these {claim.test_set}" if here else "")
+    if claim.verdict == "undecided":
+        finding += " (undecided)"
+    effect = f"{_number(claim.mean, decimals, sign='+')} {unit_of_difference(claim.unit)}"
+    bounds = "" if claim.interval == (None, None) else f" {_bounds(claim.interval, decimals)}"
+    over = f" over {claim.against}" if claim.against else ""
+    basis = [f"{claim.seeds} seeds" if claim.seeds > 1 else "one seed, no interval"]
+    if claim.comparisons > 1 and bounds:
+        basis[0] += f", corrected for {claim.comparisons} comparisons"
+    if claim.test_set and not claim.exact:
+        basis.append(_with_test_set(claim, decimals, here))
+    said = f"{claim.subject} {finding}: {effect}{bounds}{over} ({'; '.join(basis)})"
+    return "; ".join([said, *claim.further])
+
+
+def unit_of_difference(unit: str) -> str:
+    """The unit of a difference: two percentages differ by points."""
+    return "points" if unit == "%" else unit
+
+
+def measured_on(result: Mapping[str, Any], group: str = "") -> str:
+    """What a cell's result was measured on: `30 documents`; empty where it does not say."""
+    count, items = result.get("test_samples"), result.get("items")
+    if not count or not items:
+        return ""
+    text = f"{count:,} {items}" if count > 1 else f"1 {str(items).removesuffix('s')}"
+    if group and (parts := len(result.get("denominators", ()))):
+        text += f" in {parts:,} groups by {group}"
+    return text
+
+
+def last_tenth_gain(results: Sequence[Mapping[str, Any]], toward: float) -> float | None:
+    """What the last tenth of the steps gained on the test set, mean over seeds; positive is better.
+
+    Args:
+        results: Cells' results, with `value` and `nine_tenths`.
+        toward: 1 where higher is better, else -1.
+
+    Returns:
+        None where a result has not measured it.
+    """
+    if any(result.get("nine_tenths") is None for result in results):
+        return None
+    gains = [toward * (float(r["value"]) - float(r["nine_tenths"])) for r in results]
+    return fmean(gains) if gains else None
+
+
+def is_cut_short(gain: float | None, smallest_effect: float) -> bool:
+    """Whether from-scratch was still getting better when its steps ended: no fair opponent.
+
+    It is fair where its last tenth of the steps gains less than the smallest effect that matters.
+    """
+    return gain is not None and gain > 0 and gain >= smallest_effect
+
+
+def cut_short_clause(gain: float, unit: str) -> str:
+    """What the headline says of an opponent that was cut short."""
+    return (
+        "from-scratch was cut short: the last tenth of its steps still gained "
+        f"{gain:.2g} {unit_of_difference(unit)}"
+    )
+
+
+def difference_text(mean: float, interval: Bounds, unit: str) -> str:
+    """`2.2 points [1.1, 3.4]`."""
+    decimals = _decimals(interval)
+    bounds = "" if None in interval else f" {_bounds(interval, decimals)}"
+    return f"{_number(mean, decimals)} {unit_of_difference(unit)}{bounds}"
+
+
+def _holds_for_this_test_set_only(claim: Claim) -> bool:
+    """Whether the interval over seeds and test sets holds zero."""
+    if claim.combined is None or claim.exact or not claim.test_set:
+        return False
+    low, high = claim.combined
+    return low is None or high is None or low <= 0 <= high
+
+
+def _with_test_set(claim: Claim, decimals: int, here: bool) -> str:
+    if claim.combined is None:
+        return f"what {claim.test_set} leave open is not measured"
+    share = "share" if here else claim.test_set
+    return f"{_bounds(claim.combined, decimals)} with the test set's {share}"
+
+
+def _bounds(bounds: Bounds, decimals: int) -> str:
+    low, high = (
+        ("-" if side == 0 else "") + "inf" if bound is None else _number(bound, decimals)
+        for side, bound in enumerate(bounds)
+    )
+    return f"[{low}, {high}]"
+
+
+def _decimals(bounds: Bounds) -> int:
+    """Decimals that give half the interval's width two significant digits."""
+    low, high = bounds
+    if low is None or high is None:
+        return 3
+    half = (high - low) / 2
+    return min(max(1 - math.floor(math.log10(half)), 0), 6) if half > 0 else 0
+
+
+def _number(value: float, decimals: int, sign: str = "-") -> str:
+    # A rounded -0.00 has no sign to speak of.
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:{sign},.{decimals}f}"
