@@ -128,7 +128,7 @@ def _forest(
     caption += "Thick: Student-t 95\u202f% interval"
     if any(effect.adjusted for effect in effects):
         caption += "; thin: the same, corrected for the number of arms (Holm), "
-        caption += "from which the verdict is read"
+        caption += "from which the verdict is read and which is printed beside it"
     caption += "."
     if smallest:
         caption += " Shaded: differences too small to matter."

@@ -78,11 +78,12 @@ def summarize_transfer(
         best = 0.0 if first["lower_is_better"] else float(first["scale"])
         readings = _readings(values, carried, sizes, seeds, best)
     at, reading = _reported(readings)
-    comparison = _Comparison(cells, values, sizes, per_class, measured_on(first, group))
+    test_set = measured_on(first, group)
+    short = {one["size"]: one["gain"] for one in last_tenth if one["cut_short"]}
+    comparison = _Comparison(cells, sizes, per_class, test_set, short, len(effects))
     for effect in effects:
-        short = next((one for one in last_tenth if one["size"] == effect["size"]), None)
         read = readings.get(effect["size"]) if effect["method"] == carried else None
-        effect["headline"] = comparison.headline(effect, len(effects), short, read)
+        effect["headline"] = comparison.headline(effect, read)
     return {
         "metric": first["metric"],
         "unit": first["unit"],
@@ -162,6 +163,13 @@ def _gains(ours: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]])
     return np.array([_toward(a) * (float(a["value"]) - float(b["value"])) for a, b in pairs])
 
 
+def _resolution(result: Mapping[str, Any]) -> float:
+    """The step in which an accuracy moves: equal results hide what is below it."""
+    if result["metric"] != "accuracy" or "denominators" not in result:
+        return 0.0
+    return float(result["scale"]) / float(sum(result["denominators"]))
+
+
 def _effects(
     cells: Cells, methods: Sequence[str], sizes: Sequence[int], smallest: float
 ) -> list[dict[str, Any]]:
@@ -174,14 +182,15 @@ def _effects(
                 places.append((method, size))
                 pairs.append(both)
     gains = [_gains(*both) for both in pairs]
-    found = [paired(gain) for gain in gains]
+    steps = [_resolution(ours[0]) for ours, _ in pairs]
+    found = [paired(gain, step) for gain, step in zip(gains, steps, strict=True)]
     adjusted = holm([one.p for one in found])
     levels = holm_levels([one.p for one in found])
     effects = []
-    for (method, size), both, gain, one, p, level in zip(
-        places, pairs, gains, found, adjusted, levels, strict=True
+    for (method, size), both, gain, step, one, p, level in zip(
+        places, pairs, gains, steps, found, adjusted, levels, strict=True
     ):
-        wider = t_interval(gain, level)
+        wider = t_interval(gain, level, step)
         effects.append(
             {
                 "method": method,
@@ -199,7 +208,7 @@ def _effects(
                 "wins": one.wins,
                 "n": one.n,
                 "verdict": verdict(wider, smallest),
-                **_over_test_sets(both[0], both[1], gain, level),
+                **_over_test_sets(both[0], both[1], gain, step, level),
             }
         )
     return effects
@@ -209,6 +218,7 @@ def _over_test_sets(
     ours: Sequence[Mapping[str, Any]],
     base: Sequence[Mapping[str, Any]],
     gain: Floats,
+    step: float,
     level: float,
 ) -> dict[str, Any]:
     """Intervals over seeds and test sets; none of a figure that has no parts, such as BLEU."""
@@ -216,8 +226,8 @@ def _over_test_sets(
         return {"combined_interval": None, "adjusted_combined_interval": None}
     scale = float(ours[0]["scale"]) * _toward(ours[0])
     error, parts = error_over_test_sets(ours, base, scale)
-    plain = combined_interval(gain, error, parts)
-    wider = combined_interval(gain, error, parts, level)
+    plain = combined_interval(gain, error, parts, resolution=step)
+    wider = combined_interval(gain, error, parts, level, step)
     return {
         "combined_interval": [_finite(plain.low), _finite(plain.high)],
         "adjusted_combined_interval": [_finite(wider.low), _finite(wider.high)],
@@ -265,29 +275,29 @@ def _reported(readings: Mapping[int, Multiplier]) -> tuple[int | None, Multiplie
 
 @dataclass(frozen=True)
 class _Comparison:
-    """All cells, from which the effects' headlines are made."""
+    """All cells, from which the effects' headlines are made.
+
+    Attributes:
+        sizes, per_class, test_set: What was trained and measured on.
+        short: The sizes at which from-scratch was cut short, and what it still gained there.
+        comparisons: Number of effects.
+    """
 
     cells: Cells
-    values: Values
     sizes: Sequence[int]
     per_class: bool
     test_set: str
+    short: Mapping[int, float]
+    comparisons: int
 
-    def headline(
-        self,
-        effect: Mapping[str, Any],
-        comparisons: int,
-        short: Mapping[str, Any] | None,
-        reading: Multiplier | None,
-    ) -> str:
+    def headline(self, effect: Mapping[str, Any], reading: Multiplier | None) -> str:
         """What one effect says, with the baseline that does better, and an unfair opponent."""
         method, size = str(effect["method"]), int(effect["size"])
-        unit = self._unit
-        further = [self._baseline(method, size)]
-        further.append("" if reading is None else _worth(reading, size))
-        further.append(
-            cut_short_clause(short["gain"], unit) if short and short["cut_short"] else ""
-        )
+        further = [
+            self._baseline(method, size),
+            "" if reading is None else _worth(reading, size),
+            self._cut_short(size, reading),
+        ]
         both = effect["adjusted_combined_interval"]
         claim = Claim(
             f"at {size:,} target samples{' a class' if self.per_class else ''}, "
@@ -295,9 +305,9 @@ class _Comparison:
             effect["verdict"],
             effect["mean"],
             (effect["adjusted_low"], effect["adjusted_high"]),
-            unit,
+            self._unit,
             effect["n"],
-            comparisons,
+            self.comparisons,
             against="from-scratch",
             test_set=self.test_set,
             combined=None if both is None else (both[0], both[1]),
@@ -308,6 +318,16 @@ class _Comparison:
     @property
     def _unit(self) -> str:
         return str(next(iter(self.cells.values()))["unit"])
+
+    def _cut_short(self, size: int, reading: Multiplier | None) -> str:
+        """Where from-scratch was no fair opponent of this claim; or empty."""
+        if size in self.short:
+            return cut_short_clause(self.short[size], self._unit)
+        # A multiplier is read off the whole curve.
+        if reading is None or reading.state == "flat" or not self.short:
+            return ""
+        where = ", ".join(f"{at:,}" for at in self.short)
+        return f"from-scratch was cut short at {where} samples, on which the multiplier rests"
 
     def _baseline(self, method: str, size: int) -> str:
         """Where a plain baseline does better than a method, by how much at this size; or empty."""
