@@ -25,6 +25,8 @@ A_A = {"same": Change(same=True)}
     [
         {},
         {"without": "a.b", "same": True},
+        {"without": "a.b", "without_source": "c"},
+        {"without_source": "a", "set": {"c.d": {"e": 1}}},
         {"without": "a.b", "set": {"c.d": {"e": 1}}},
         {"set": {"a.b": {"c": 1}, "d.e": {"f": 1}}},
     ],
@@ -41,6 +43,8 @@ def test_the_decision_is_named() -> None:
         -1,
         "deduplicate.minhash",
     )
+    source = Change(without_source="packages")
+    assert (source.decision, source.sign, source.step) == ("the source packages", -1, "")
     changed = Change(set={"label.consensus": {"method": "single"}})
     assert (changed.decision, changed.sign) == ("label.consensus with method=single", 1)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tilth.errors import Problem, RecipeError
 from tilth.recipe.model import Recipe, RecipeStep
+from tilth.recipe.operations import operations
 
 
 def arm_recipe(recipe: Recipe, name: str, arm: Any) -> Recipe | None:
@@ -15,8 +16,9 @@ def arm_recipe(recipe: Recipe, name: str, arm: Any) -> Recipe | None:
     Args:
         recipe: The control.
         name: The arm's name, for errors.
-        arm: Settings with `without` (a step or source left out), `set` (settings of steps
-            changed) or `same` (nothing changed: an A/A arm).
+        arm: Settings with `without` (a step, or a source never collected), `without_source` (a
+            source that the mixture leaves out), `set` (settings of steps changed) or `same`
+            (nothing changed: an A/A arm).
 
     Raises:
         RecipeError: The changed settings do not validate.
@@ -29,12 +31,28 @@ def arm_recipe(recipe: Recipe, name: str, arm: Any) -> Recipe | None:
             sources=tuple(s for s in recipe.sources if s.name != arm.without),
             records=tuple(s for s in recipe.records if s.name != arm.without),
         )
+    if arm.without_source:
+        return replace(recipe, records=_unmixed(recipe.records, arm.without_source))
     changes = dict(arm.set or {})
     return replace(
         recipe,
         sources=tuple(_changed(s, changes.get(s.name), name) for s in recipe.sources),
         records=tuple(_changed(s, changes.get(s.name), name) for s in recipe.records),
     )
+
+
+def _unmixed(records: tuple[RecipeStep, ...], source: str) -> tuple[RecipeStep, ...]:
+    """The steps with weight 0 for a source; a recipe that mixes nothing gets a mixture for it."""
+    weights = operations()["weights"]
+    if not any(step.operation.name == weights.name for step in records):
+        records = (*records, RecipeStep("mix.weights", weights, weights.settings()))
+
+    def without(step: RecipeStep) -> RecipeStep:
+        given = step.settings.model_dump(mode="json")
+        given["sources"] = {**dict(given["sources"]), source: 0.0}
+        return replace(step, settings=weights.settings.model_validate(given))
+
+    return tuple(without(step) if step.operation.name == weights.name else step for step in records)
 
 
 def _changed(step: RecipeStep, change: dict[str, Any] | None, arm: str) -> RecipeStep:

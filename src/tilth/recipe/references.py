@@ -75,6 +75,7 @@ def _named_sources(settings: BaseModel) -> Iterator[tuple[tuple[str, ...], str]]
 def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
     assert recipe.value is not None
     names = [step.name for step in recipe.steps()]
+    sources = [step.name.partition(".")[2] for step in recipe.sources]
     problems: list[Problem] = []
     arms: dict[str, Any] = dict(getattr(recipe.value.settings, "arms", {}))
     for name, arm in arms.items():
@@ -90,4 +91,14 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
                         did_you_mean(step, names),
                     )
                 )
+        left_out = arm.without_source
+        if left_out and left_out not in sources:
+            problems.append(
+                Problem(
+                    "unknown-source",
+                    f"arm `{name}` leaves out the source `{left_out}`, which the recipe has not",
+                    where(("value", "arms", name)),
+                    did_you_mean(left_out, sources),
+                )
+            )
     return problems

@@ -90,8 +90,8 @@ def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, An
 def _what(change: Change) -> str:
     if change.same:
         return "the same data again: any difference would be an error of the experiment"
-    if change.without:
-        return f"the recipe with {change.without} less the recipe without it"
+    if change.without or change.without_source:
+        return f"the recipe with {change.decision} less the recipe without it"
     return (
         f"the recipe with {change.decision.removeprefix(change.step + ' with ')} in "
         f"{change.step} less the recipe as it stands"

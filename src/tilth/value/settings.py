@@ -35,6 +35,12 @@ class Change(BaseSettings):
         description="leave this out: a step (`deduplicate.minhash`), a transform "
         "(`augment.shift`), or `pretrain`; reported is what having it is worth",
     )
+    without_source: str = Field(
+        default="",
+        description="leave this source out of the mixture (weight 0) and everything before the "
+        "mixture as it is; under match compute the others are seen more often instead; reported is "
+        "what having it is worth",
+    )
     set: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="other settings of one step, {step: {setting: value}}; reported is what the "
@@ -52,15 +58,18 @@ class Change(BaseSettings):
 
     @model_validator(mode="after")
     def _one_change(self) -> Change:
-        if (bool(self.without) + bool(self.set) + self.same) != 1:
-            raise ValueError("an arm is one change: give one of `without`, `set`, `same`")
+        given = (bool(self.without), bool(self.without_source), bool(self.set), self.same)
+        if sum(given) != 1:
+            raise ValueError(
+                "an arm is one change: give one of `without`, `without_source`, `set`, `same`"
+            )
         if len(self.set) > 1:
             raise ValueError("an arm is one change: `set` names one step")
         return self
 
     @property
     def step(self) -> str:
-        """The step it changes; empty for an A/A arm."""
+        """The step it changes; empty for an A/A arm and where a source is left out."""
         return self.without or next(iter(self.set), "")
 
     @property
@@ -70,13 +79,15 @@ class Change(BaseSettings):
             return "nothing (A/A)"
         if self.without:
             return self.without
+        if self.without_source:
+            return f"the source {self.without_source}"
         given = ", ".join(f"{k}={v}" for k, v in self.set[self.step].items())
         return f"{self.step} with {given}"
 
     @property
     def sign(self) -> int:
         """1 if the arm has the decision and the control has not, -1 the other way round."""
-        return -1 if self.without else 1
+        return -1 if self.without or self.without_source else 1
 
 
 class TargetSettings(BaseSettings):
