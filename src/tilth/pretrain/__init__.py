@@ -19,5 +19,8 @@ precision      fp32 or bf16
 state          what a run remembers between steps
 checkpoint     one file that is either the old one or the new one
 evaluate       measure a model unit by unit
+intervals      how far a figure may be from what more such samples would give
+groups         held-out samples that stand or fall together
+quoted         a figure with its interval, unit and number of samples, in words
 weights        a trained model on disk
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from tilth.pretrain.examples import Examples
+from tilth.pretrain.intervals import Bounds, Codes, Figure, bounds_of, ratio, share
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.precision import precision_of_evaluation
 from tilth.pretrain.tasks import Measured, Task
@@ -27,6 +29,9 @@ class Evaluation:
             document, or 1 if correct / 1.
         metric, unit, scale, lower_is_better: What the primary metric is.
         figures: Further figures, if asked for.
+        item: What a unit is called.
+        share: Whether the primary metric is the share of units that are right.
+        by_item: The further figures by what each unit adds to them.
     """
 
     ids: Ids
@@ -39,6 +44,9 @@ class Evaluation:
     scale: float
     lower_is_better: bool
     figures: dict[str, float | str] = field(default_factory=dict)
+    item: str = "sample"
+    share: bool = False
+    by_item: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:
@@ -53,6 +61,23 @@ class Evaluation:
     def metrics(self) -> dict[str, float | str]:
         """Loss, primary metric and further figures by name."""
         return {"loss": self.loss, self.metric: self.value, **self.figures}
+
+    def all_figures(self) -> dict[str, Figure]:
+        """Each number among `metrics`, by what the units add to it."""
+        best, worst = (0.0, 100.0) if self.lower_is_better else (100.0, 0.0)
+        ends = {"best": best, "worst": worst} if self.unit == "%" else {}
+        primary = ratio(self.numerators, self.denominators, scale=self.scale, **ends)
+        primary = share(self.numerators) if self.share else primary
+        return {"loss": ratio(self.losses, self.counts), self.metric: primary, **self.by_item}
+
+    def bounds(self, groups: Codes | None = None) -> dict[str, Bounds]:
+        """The 95 % interval of each number among `metrics`, by name.
+
+        Args:
+            groups: int64 [n], units that stand or fall together; None: each by itself.
+        """
+        figures = self.all_figures().items()
+        return {name: bounds_of(one, self.item, groups) for name, one in figures}
 
 
 def evaluate(
@@ -96,5 +121,8 @@ def evaluate(
         unit=task.unit,
         scale=task.scale,
         lower_is_better=task.lower_is_better,
-        figures=further,
+        figures={k: v if isinstance(v, str) else v.value for k, v in further.items()},
+        item=task.item,
+        share=task.share,
+        by_item={k: v for k, v in further.items() if not isinstance(v, str)},
     )

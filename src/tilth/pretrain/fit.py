@@ -23,6 +23,7 @@ from tilth.pretrain.start import RANDOM, fingerprint_start
 if TYPE_CHECKING:
     from torch import nn
 
+    from tilth.pretrain.intervals import Bounds
     from tilth.pretrain.prepare import Prepared
     from tilth.pretrain.tasks import Task
 
@@ -51,9 +52,10 @@ def fit(
 
     Returns:
         task, metric, unit, lower_is_better, curve, validation, test, model, stopped, steps,
-        tokens_or_examples_seen, seconds, cpu_seconds, precision, device, threads, notes; with
+        tokens_or_examples_seen, seconds, cpu_seconds, precision, device, threads, notes;
+        `intervals`: of each figure of each split, see `tilth.pretrain.intervals.Bounds`; with
         `initialise` `initialised`: names of the tensors taken, resized, skipped, missing; with
-        several trainings `seeds` or `folds`: each one's figures, and `mean`.
+        several trainings `seeds` or `folds`: each one's figures, and `mean`, with its `intervals`.
 
     Raises:
         MissingError: torch is not installed.
@@ -91,8 +93,12 @@ def fit(
             folder.mkdir(exist_ok=True)
             told = _labelled(context, f"{len(runs) + 1} of {len(folds) * len(seeds)}: {name}")
             told = told if len(folds) * len(seeds) > 1 else context
+            cpu_before = time.process_time()
             model, task, figures = _train_one(prepared, settings, start, seed, name, folder, told)
-            runs.append(_Run(None if fold is None else fold[1], seed, figures))
+            measured = _measure(model, task, prepared, settings, inputs["data"], told)
+            figures |= measured.figures()
+            figures["cpu_seconds"] = round(time.process_time() - cpu_before, 3)
+            runs.append(_Run(None if fold is None else fold[1], seed, figures, measured))
     return {
         "task": settings.task,
         "metric": task.metric,
@@ -109,11 +115,12 @@ def fit(
 
 @dataclass(frozen=True)
 class _Run:
-    """One training of several: the value it was tested on, its seed and its figures."""
+    """One training of several: the value it was tested on, its seed, what it gave."""
 
     fold: str | None
     seed: int
     figures: dict[str, Any]
+    measured: _Measured
 
 
 def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
@@ -164,11 +171,9 @@ def _train_one(
     context: Context,
 ) -> tuple[nn.Module, Task, dict[str, Any]]:
     """Train once and write the model; returns (model, task, figures)."""
-    cpu_before = time.process_time()
-    from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.loop import train
     from tilth.pretrain.models import build_model
-    from tilth.pretrain.state import EVENTS, METRICS, torch_state
+    from tilth.pretrain.state import EVENTS, METRICS
     from tilth.pretrain.tasks import build_task
     from tilth.pretrain.tasks.base import never_seen
     from tilth.pretrain.weights import initialise, save_model
@@ -232,22 +237,66 @@ def _train_one(
         "threads": result.threads,
         "notes": [*notes, *result.notes],
     }
+    return model, task, figures
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What each split of a training was measured to be, and how sure that is.
+
+    Attributes:
+        metrics: Of each split; empty where it has no samples.
+        bounds: Of each number among them.
+        most: What each cannot exceed.
+    """
+
+    metrics: dict[str, dict[str, float | str]]
+    bounds: dict[str, dict[str, Bounds]]
+    most: dict[str, float]
+
+    def figures(self) -> dict[str, Any]:
+        """As they stand in a result."""
+        bounds = self.bounds.items()
+        return {**self.metrics, "intervals": {split: _as_dicts(found) for split, found in bounds}}
+
+
+def _measure(
+    model: nn.Module,
+    task: Task,
+    prepared: Prepared,
+    settings: Settings,
+    dataset: Path,
+    context: Context,
+) -> _Measured:
+    """Measure a trained model on what was held out."""
+    from tilth.pretrain.evaluate import evaluate
+    from tilth.pretrain.groups import groups_of
+    from tilth.pretrain.state import torch_state
+
+    found = _Measured({}, {}, {})
     for split in ("validation", "test"):
         held_out = prepared.examples(split, settings.model)
+        found.metrics[split], found.bounds[split] = {}, {}
+        if held_out is None:
+            continue
         context.progress(0, None, f"measuring the {split} split")
         with torch_state(context.threads):
-            figures[split] = (
-                {} if held_out is None else evaluate(model, task, held_out, figures=True).metrics()
-            )
-    figures["cpu_seconds"] = round(time.process_time() - cpu_before, 3)
-    return model, task, figures
+            measured = evaluate(model, task, held_out, figures=True)
+        groups = groups_of(dataset, measured.ids, prepared.splits["train"].ids, settings.group)
+        found.metrics[split], found.bounds[split] = measured.metrics(), measured.bounds(groups)
+        found.most.update({name: one.most for name, one in measured.all_figures().items()})
+    return found
+
+
+def _as_dicts(bounds: Mapping[str, Bounds]) -> dict[str, Any]:
+    return {name: one.as_dict() for name, one in bounds.items()}
 
 
 def _over_runs(runs: list[_Run]) -> dict[str, Any]:
     """Each training's figures and their mean, where there are several."""
     if len(runs) == 1:
         return {}
-    kept = ("test", "validation", "seconds", "cpu_seconds")
+    kept = ("test", "validation", "intervals", "seconds", "cpu_seconds")
     rows = [
         {"seed": run.seed, **({} if run.fold is None else {"fold": run.fold})}
         | {key: run.figures[key] for key in kept}
@@ -255,7 +304,25 @@ def _over_runs(runs: list[_Run]) -> dict[str, Any]:
     ]
     split = "test" if runs[0].figures["test"] else "validation"
     mean: dict[str, Any] = {"split": split}
+    bounds: dict[str, Bounds] = {}
     for name, value in runs[0].figures[split].items():
         if not isinstance(value, str):
             mean[name] = fmean(run.figures[split][name] for run in runs)
+            bounds[name] = _over_all(runs, split, name)
+    mean["intervals"] = _as_dicts(bounds)
     return {"folds" if runs[0].fold is not None else "seeds": rows, "mean": mean}
+
+
+def _over_all(runs: list[_Run], split: str, name: str) -> Bounds:
+    """The interval of a figure's mean: over the seeds of each fold, then over folds."""
+    from tilth.pretrain.intervals import over_folds, over_seeds
+
+    most = runs[0].measured.most[name]
+    values, bounds = [], []
+    for fold in dict.fromkeys(run.fold for run in runs):
+        of_fold = [run for run in runs if run.fold == fold]
+        each = [float(run.figures[split][name]) for run in of_fold]
+        spread = [run.measured.bounds[split][name] for run in of_fold]
+        values.append(fmean(each))
+        bounds.append(over_seeds(each, spread, most) if len(each) > 1 else spread[0])
+    return over_folds(values, bounds, most) if len(values) > 1 else bounds[0]

@@ -368,6 +368,12 @@ class Settings(BaseSettings):
     seeds: tuple[int, ...] = Field(
         default=(), description="train once for each, and report the mean; empty: the recipe's seed"
     )
+    group: str = Field(
+        default="",
+        description="column that groups the held-out samples (speaker, site): the intervals of the "
+        "figures are then over groups; empty: `subject`, if no held-out one is trained on, or else "
+        "each sample by itself",
+    )
     augment: tuple[dict[str, Any], ...] = Field(
         default=(),
         description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",

@@ -104,7 +104,7 @@ def test_top_5_of_ten_classes_or_more() -> None:
     )
     task = build_task("image-classification", facts, ObjectiveSettings())
     model, data = build_model(SETTINGS, facts.sizes, seed=0), images(300)
-    found = task.figures(model, data)["top5"]
+    found = evaluate(model, task, data, figures=True).figures["top5"]
     logits = model(*task.collate(data, np.arange(300)).inputs).detach().numpy()
     ranks = (logits > logits[np.arange(300), data.labels][:, None]).sum(1)
     assert found == pytest.approx(100 * (ranks < 5).mean())

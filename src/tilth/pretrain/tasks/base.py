@@ -16,6 +16,7 @@ from torch import Tensor, device, nn, split
 
 from tilth.errors import DataError
 from tilth.pretrain.examples import Examples, Ragged
+from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TASKS, TaskName
@@ -66,13 +67,21 @@ class Measured(NamedTuple):
 
 
 class Task(Protocol):
-    """What the loop and the evaluation ask for."""
+    """What the loop and the evaluation ask for.
+
+    Attributes:
+        name, metric, unit, scale, lower_is_better: Of the primary metric.
+        item: What a unit is called: image, document, utterance.
+        share: Whether the primary metric is the share of units that are right.
+    """
 
     name: TaskName
     metric: str
     unit: str
     scale: float
     lower_is_better: bool
+    item: str
+    share: bool
 
     def check(self, model: nn.Module, examples: Examples) -> None:
         """Refuse examples that this model cannot be trained on.
@@ -102,8 +111,11 @@ class Task(Protocol):
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         """Add the losses and scores of some rows to those of their units."""
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
-        """Further figures, measured once, when training has ended; they may take decoding."""
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+        """Further figures, measured once, when training has ended; they may take decoding.
+
+        Each by what the units add to it, in their order, so that an interval can be put on it.
+        """
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from tilth.errors import UsageError
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples
+from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
@@ -37,6 +38,7 @@ class ImageContrastive:
 
     name: TaskName = "image-contrastive"
     metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    item, share = "image", True
 
     def __init__(self, images: ImageClassification, objective: ObjectiveSettings) -> None:
         self._images = images
@@ -83,7 +85,7 @@ class ImageContrastive:
         total.losses[index] = losses.view(2, n).mean(0).numpy()
         total.numerators[index] = right.numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:  # noqa: ARG002
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:  # noqa: ARG002
         return {}
 
     def predict(

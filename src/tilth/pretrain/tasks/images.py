@@ -19,6 +19,7 @@ from tilth.pretrain.decode import ImageDecoder
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts
+from tilth.pretrain.intervals import Figure, share
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
@@ -45,6 +46,7 @@ class ImageClassification:
 
     name: TaskName = "image-classification"
     metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    item, share = "image", True
 
     def __init__(
         self, facts: Facts, objective: ObjectiveSettings, augment: Transform | None = None
@@ -155,17 +157,17 @@ class ImageClassification:
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
         """`top5`, in percent: the class is among the five likeliest; of ten classes or more."""
         if len(self.facts.classes) < _MIN_CLASSES_OF_TOP5:
             return {}
-        right = 0
+        right = np.zeros(len(examples))
         for start in range(0, len(examples), _EVALUATION_BATCH):
             index = np.arange(start, min(start + _EVALUATION_BATCH, len(examples)), dtype=np.int64)
             batch = self.collate(examples, index)
             likeliest = self.answer(model, *batch.inputs).topk(5, dim=1).indices
-            right += int((likeliest == batch.targets[:, None]).sum())
-        return {"top5": 100 * right / len(examples)}
+            right[index] = (likeliest == batch.targets[:, None]).any(1).numpy()
+        return {"top5": share(right)}
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings

@@ -15,6 +15,7 @@ from tilth.errors import DataError
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Packing
 from tilth.pretrain.generate import generate_texts
+from tilth.pretrain.intervals import Figure
 from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
@@ -32,6 +33,7 @@ class TextGeneration:
 
     name: TaskName = "text-generation"
     metric, unit, scale, lower_is_better = "bits_per_byte", "bits/byte", 1.0, True
+    item, share = "document", False
 
     def __init__(self, tokenizer: Tokenizer | None) -> None:
         self.tokenizer = tokenizer
@@ -109,7 +111,7 @@ class TextGeneration:
         np.add.at(total.counts, owners[valid], 1)
         np.add.at(total.numerators, owners[valid], nats / math.log(2))
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:  # noqa: ARG002
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:  # noqa: ARG002
         return {}
 
     def predict(

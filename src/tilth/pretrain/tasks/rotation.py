@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tilth.augment.keys import fold, integers, keys_for
 from tilth.pretrain.examples import Examples
+from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TaskName
@@ -32,6 +33,7 @@ class ImageRotation:
 
     name: TaskName = "image-rotation"
     metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    item, share = "image", True
 
     def __init__(self, images: ImageClassification) -> None:
         self._images = images
@@ -65,7 +67,7 @@ class ImageRotation:
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         self._images.score(model, self.collate(examples, index), index, total)
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:  # noqa: ARG002
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:  # noqa: ARG002
         return {}
 
     def predict(

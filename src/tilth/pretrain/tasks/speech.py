@@ -22,6 +22,7 @@ from tilth.pretrain.edit_distance import edit_distance
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.features import log_mel, normalise
+from tilth.pretrain.intervals import Figure, ratio, share
 from tilth.pretrain.lexicon import WordLexicon
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
@@ -49,6 +50,7 @@ class SpeechRecognition:
 
     name: TaskName = "speech-recognition"
     metric, unit, scale, lower_is_better = "wer", "%", 100.0, True
+    item, share = "utterance", False
 
     def __init__(
         self,
@@ -147,7 +149,7 @@ class SpeechRecognition:
             for found, text in zip(answers, said, strict=True)
         ]
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
         """exact: share of utterances that are wholly right; cer: symbol error rate; in percent.
 
         With a lexicon `exact_greedy` is what spelling freely would give.
@@ -160,10 +162,10 @@ class SpeechRecognition:
             logs, steps = _hear(model, *self.collate(examples, index).inputs)
             answers += self._answer(logs, steps)
             greedy += self._spell(logs, steps)
-        wrong = sum(edit_distance(a, b) for a, b in zip(answers, said, strict=True))
-        figures: dict[str, float | str] = {
+        wrong = [edit_distance(a, b) for a, b in zip(answers, said, strict=True)]
+        figures: dict[str, Figure | str] = {
             "exact": _exact(answers, said),
-            "cer": 100 * wrong / sum(map(len, said)),
+            "cer": ratio(wrong, [len(text) for text in said], scale=100.0, best=0.0, worst=100.0),
         }
         if self.objective.lexicon:
             figures["exact_greedy"] = _exact(greedy, said)
@@ -261,9 +263,8 @@ def _ctc(
     )
 
 
-def _exact(answers: Sequence[str], said: Sequence[str]) -> float:
-    right = sum(answer == text for answer, text in zip(answers, said, strict=True))
-    return 100 * right / len(said)
+def _exact(answers: Sequence[str], said: Sequence[str]) -> Figure:
+    return share([answer == text for answer, text in zip(answers, said, strict=True)])
 
 
 def _sides(examples: Examples) -> tuple[Ragged, Ragged]:

@@ -14,9 +14,11 @@ from tilth.augment.chain import Transform
 from tilth.augment.keys import keys_for
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError
+from tilth.pretrain import intervals
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
+from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
@@ -45,6 +47,7 @@ class TextClassification:
 
     name: TaskName = "text-classification"
     metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    item, share = "text", True
 
     def __init__(
         self,
@@ -101,7 +104,7 @@ class TextClassification:
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
         """`macro_f1`, in percent: the mean over classes of 2 TP / (2 TP + FP + FN)."""
         found = np.zeros(len(examples), np.int64)
         order = np.argsort(_tokens(examples).lengths, kind="stable").astype(np.int64)
@@ -109,7 +112,7 @@ class TextClassification:
             index = order[start : start + _EVALUATION_BATCH]
             logits = _logits(model, *self.collate(examples, index).inputs)
             found[index] = logits.argmax(1).numpy()
-        return {"macro_f1": 100 * macro_f1(examples.labels, found)}
+        return {"macro_f1": intervals.macro_f1(examples.labels, found)}
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
@@ -145,11 +148,7 @@ def macro_f1(labels: Index, found: Index) -> float:
         labels: int64 [n], the classes.
         found: int64 [n], the answers.
     """
-    size = int(max(labels.max(initial=0), found.max(initial=0))) + 1
-    right = np.bincount(labels[labels == found], minlength=size)
-    both = np.bincount(labels, minlength=size) + np.bincount(found, minlength=size)
-    occurs = both > 0
-    return float((2 * right[occurs] / both[occurs]).mean()) if occurs.any() else 0.0
+    return intervals.macro_f1(labels, found).value / 100
 
 
 def _logits(model: nn.Module, tokens: Tensor, lengths: Tensor) -> Tensor:

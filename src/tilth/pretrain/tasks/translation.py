@@ -18,6 +18,7 @@ from tilth.pretrain.data.pairs import encode_ended
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
+from tilth.pretrain.intervals import Figure, totals
 from tilth.pretrain.models.seq2seq import Seq2Seq
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
@@ -43,6 +44,7 @@ class Translation:
 
     name: TaskName = "translation"
     metric, unit, scale, lower_is_better = "bits_per_byte", "bits/byte", 1.0, True
+    item, share = "pair", False
 
     def __init__(
         self, facts: Facts, objective: ObjectiveSettings, tokenizer: Tokenizer | None
@@ -116,7 +118,7 @@ class Translation:
         total.losses[index] = nats
         total.numerators[index] = nats / math.log(2)
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, float | str]:
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
         sources, targets = _sides(examples)
         found = self._translate(
             model,
@@ -170,7 +172,7 @@ class Translation:
         return [decode(self.tokenizer, tokens).strip() for tokens in found]
 
 
-def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, float | str]:
+def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, Figure | str]:
     """BLEU (Papineni et al. 2002), with and without case, and chrF (Popovic 2015), of a corpus.
 
     Args:
@@ -186,12 +188,23 @@ def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, f
         from sacrebleu.metrics.chrf import CHRF
     except ImportError:
         raise missing_extra("sacrebleu", "train") from None
-    figures: dict[str, float | str] = {}
+    figures: dict[str, Figure | str] = {}
     metrics = {"bleu": BLEU(), "bleu_lowercase": BLEU(lowercase=True), "chrf": CHRF()}
     for name, metric in metrics.items():
-        figures[name] = metric.corpus_score(list(translations), [list(references)]).score
+        figures[name] = _corpus_figure(metric, list(translations), list(references))
         figures[f"{name}_signature"] = str(metric.get_signature())
     return figures
+
+
+def _corpus_figure(metric: Any, translations: list[str], references: list[str]) -> Figure:
+    """A score of sacreBLEU's by its own counts of each pair, as its own resampling takes it."""
+    counts = np.array(metric._extract_corpus_statistics(translations, [references]), np.int64)
+
+    def of_sums(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        rows = np.rint(sums).astype(np.int64).tolist()
+        return np.array([metric._compute_score_from_stats(row).score for row in rows])
+
+    return totals(counts, of_sums, best=100.0, worst=0.0)
 
 
 def _sides(examples: Examples) -> tuple[Ragged, Ragged]:

@@ -1,0 +1,184 @@
+"""Intervals of held-out figures: against scipy and sacreBLEU, and by how often they hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import f1_score
+
+from tilth.pretrain.intervals import (
+    Bounds,
+    Figure,
+    bounds_of,
+    macro_f1,
+    over_folds,
+    over_seeds,
+    ratio,
+    share,
+    wilson,
+)
+from tilth.pretrain.tasks.translation import score
+
+Floats = npt.NDArray[np.float64]
+
+
+def ends(found: Bounds) -> tuple[float, float]:
+    assert found.low is not None
+    assert found.high is not None
+    return found.low, found.high
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (0, 300), (7, 8), (81, 263), (300, 300)])
+def test_wilson_is_scipys(right: int, n: int) -> None:
+    expected = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert wilson(right, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    found = bounds_of(share(np.arange(n) < right), "image")
+    assert ends(found) == pytest.approx((100 * expected.low, 100 * expected.high), abs=1e-9)
+    assert (found.n, found.method, found.groups) == (n, "Wilson", None)
+
+
+def test_wilson_as_published() -> None:
+    """Newcombe (1998), table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    published = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    for (right, n), expected in published.items():
+        assert wilson(right, n) == pytest.approx(expected, abs=5e-5)
+
+
+def test_a_ratio_is_that_of_the_totals_and_not_the_mean_of_ratios() -> None:
+    bits, num_bytes = np.array([10.0, 900.0, 30.0]), np.array([10.0, 300.0, 10.0])
+    found = ratio(bits, num_bytes)
+    assert found.value == bits.sum() / num_bytes.sum()
+    assert found.value != pytest.approx((bits / num_bytes).mean())
+    low, high = ends(bounds_of(found, "document"))
+    assert 1 <= low < found.value < high <= 3
+
+
+def test_macro_f1_is_scikit_learns_with_classes_that_never_occur() -> None:
+    generator = np.random.default_rng(0)
+    labels, answers = generator.integers(0, 9, (2, 200)) * 3
+    expected = 100 * f1_score(labels, answers, average="macro", zero_division=0)
+    assert macro_f1(labels, answers).value == pytest.approx(expected)
+
+
+def test_bleu_and_chrf_are_sacrebleus_of_the_corpus_and_of_every_resample() -> None:
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    generator = np.random.default_rng(0)
+    words = ["the", "cat", "sat", "on", "a", "mat", "It", "rains", "."]
+    said = [" ".join(generator.choice(words, generator.integers(4, 12))) for _ in range(60)]
+    found = [text.replace("cat", "dog").replace("rains", "Rains") for text in said]
+    figures = score(found, said)
+    metrics = {"bleu": BLEU(), "bleu_lowercase": BLEU(lowercase=True), "chrf": CHRF()}
+    for name, metric in metrics.items():
+        figure = figures[name]
+        assert isinstance(figure, Figure)
+        assert figure.value == metric.corpus_score(found, [said]).score
+        drawn = generator.integers(0, 60, 60)
+        once = np.bincount(drawn, minlength=60)
+        again = metric.corpus_score([found[i] for i in drawn], [[said[i] for i in drawn]])
+        of_sums = figure.of_sums((once @ figure.sums(np.arange(60), 60))[None])
+        assert of_sums[0] == pytest.approx(again.score, abs=1e-9)
+        low, high = ends(bounds_of(figure, "pair"))
+        assert 0 < low < figure.value < high < 100
+
+
+def _documents(generator: np.random.Generator, n: int) -> Floats:
+    size = np.ceil(np.exp(generator.normal(6, 0.7, n)))
+    rate = 2.2 + 0.4 * generator.standard_normal(n)
+    return np.stack([size * rate, size], 1)
+
+
+def _utterances(generator: np.random.Generator, n: int) -> Floats:
+    words = generator.integers(1, 12, n)
+    wrong = np.where(generator.random(n) < 0.2, generator.binomial(words, 0.3), 0)
+    return np.stack([wrong, words], 1).astype(float)
+
+
+@pytest.mark.parametrize("draw", [_documents, _utterances])
+@pytest.mark.parametrize("n", [40, 150])
+def test_the_bootstrap_holds_as_often_as_it_says(
+    draw: Callable[[np.random.Generator, int], Floats], n: int
+) -> None:
+    whole = draw(np.random.default_rng(1), 1_000_000).sum(0)
+    truth, generator, trials = whole[0] / whole[1], np.random.default_rng(n), 300
+    held = 0
+    for _ in range(trials):
+        low, high = ends(bounds_of(ratio(*draw(generator, n).T), "document"))
+        held += low <= truth <= high
+    # Binomial, three standard errors around 95 %: 0.912 to 0.988; a little less is small samples'.
+    assert 0.905 <= held / trials <= 0.99
+
+
+def test_groups_that_stand_together_widen_every_interval() -> None:
+    """Twenty speakers say the same thing fifty times: as many as twenty, not a thousand."""
+    speakers = np.repeat(np.arange(20), 50)
+    right = (np.arange(20) % 4 > 0).repeat(50)
+    alone, together = (bounds_of(share(right), "utterance", g) for g in (None, speakers))
+    assert (together.n, together.groups) == (1000, 20)
+    assert together.as_dict()["groups"] == 20
+    assert "groups" not in alone.as_dict()
+    expected = wilson(15, 20)
+    assert ends(together)[0] == pytest.approx(100 * expected[0], abs=3)
+    assert ends(together)[1] == pytest.approx(100 * expected[1], abs=3)
+    errors = ratio(~right, np.ones(1000), scale=100)
+    widths = [np.diff(ends(bounds_of(errors, "utterance", g)))[0] for g in (None, speakers)]
+    assert widths[1] > 4 * widths[0]
+
+
+def test_nothing_wrong_among_few_is_no_proof_that_nothing_can_be() -> None:
+    none = ratio(np.zeros(30), np.full(30, 5.0), scale=100, best=0.0, worst=100.0)
+    assert ends(bounds_of(none, "utterance")) == pytest.approx((0, 100 * wilson(0, 30)[1]))
+    labels = np.arange(30) % 3
+    low, high = ends(bounds_of(macro_f1(labels, labels), "text"))
+    assert (low, high) == pytest.approx((100 * wilson(30, 30)[0], 100))
+
+
+def test_one_document_says_nothing_of_others() -> None:
+    found = bounds_of(ratio(np.array([5.0]), np.array([2.0])), "document")
+    assert (found.low, found.high, found.n) == (None, None, 1)
+
+
+def test_the_same_at_every_call_and_at_any_size() -> None:
+    generator = np.random.default_rng(0)
+    for n in (2, 50, 30_000):
+        figure = ratio(generator.random(n), np.ones(n))
+        first = bounds_of(figure, "image")
+        assert first == bounds_of(figure, "image")
+        if n == 30_000:
+            half = 1.96 * math.sqrt(1 / 12 / n)
+            assert np.diff(ends(first))[0] == pytest.approx(2 * half, rel=0.1)
+
+
+def _bounds(low: float, high: float, n: int = 100) -> Bounds:
+    return Bounds(low, high, n, "image", "Wilson")
+
+
+def test_over_seeds_adds_what_seeds_and_items_leave_open() -> None:
+    same = over_seeds([90.0] * 3, [_bounds(82, 95)] * 3, 100.0)
+    assert ends(same) == pytest.approx((82, 95))
+    # Student's 0.975 quantile of 2 degrees of freedom is 4.3027.
+    half = 4.302653 * 1 / math.sqrt(3)
+    far = over_seeds([89.0, 90.0, 91.0], [_bounds(82, 95)] * 3, 100.0)
+    assert ends(far) == pytest.approx((90 - math.hypot(8, half), 90 + math.hypot(5, half)))
+    assert far.n == 100
+    assert far.method == "items and seeds"
+    assert ends(over_seeds([60.0, 100.0], [_bounds(70, 90)] * 2, 100.0)) == (0, 100)
+
+
+def test_over_folds_is_students_and_never_surer_than_the_items_allow() -> None:
+    apart = over_folds([80.0, 90.0], [_bounds(75, 85), _bounds(85, 95)], 100.0)
+    assert ends(apart) == pytest.approx((85 - 12.7062 * 5, 100), abs=1e-3)
+    assert (apart.n, apart.groups) == (200, 2)
+    alike = over_folds([80.0, 80.0], [_bounds(70, 88)] * 2, 100.0)
+    assert ends(alike) == pytest.approx((80 - 10 / math.sqrt(2), 80 + 8 / math.sqrt(2)))
