@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tilth.cli.output import fold
+from tilth.pretrain.quoted import basis_of, intervals, quote
 from tilth.query.findings import findings
 from tilth.query.runs import open_run
 
@@ -151,12 +152,15 @@ def _trained(part: Mapping[str, Any]) -> Iterator[str]:
     runs = part.get("folds") or part.get("seeds") or []
     for run in runs:
         name = f"without {run['fold']}" if "fold" in run else f"seed {run['seed']}"
-        yield f"{name:<20} {_figures(run[split])}, {run['cpu_seconds']:,.0f} CPU-s"
+        told = _figures(run[split], intervals(run, split))
+        yield from _wrapped(f"{name:<20} {told}, {run['cpu_seconds']:,.0f} CPU-s")
     if runs:
-        yield f"{'mean of ' + str(len(runs)):<20} {_figures(part['mean'])}"
+        told = _figures(part["mean"], intervals(part, mean=True))
+        yield from _wrapped(f"{'mean of ' + str(len(runs)):<20} {told}")
     else:
         took = f"{part['cpu_seconds']:,.0f} CPU-s, {part['precision']}, {part['threads']} thread(s)"
-        yield from _wrapped(f"{split}: {_figures(part[split])}; one seed, {took}")
+        told = _figures(part[split], intervals(part, split))
+        yield from _wrapped(f"{split}: {told}; one seed, {took}")
     for name, value in part[split].items():
         if isinstance(value, str):
             yield from _wrapped(f"{name}: {value}")
@@ -175,10 +179,16 @@ def _transferred(part: Mapping[str, Any]) -> Iterator[str]:
     per = " a class" if part["sizes_per_class"] else ""
     yield f"transfer: {part['metric']} ({part['unit']}), mean of {len(part['seeds'])} seeds"
     methods, sizes = part["methods"], part["sizes"]
-    means = {(row["method"], row["size"]): row["mean"] for row in part["summary"]}
+    means = {(row["method"], row["size"]): row for row in part["summary"]}
     yield f"{'samples' + per:<18}" + "".join(f"{size:>9,}" for size in sizes)
     for method in methods:
-        yield f"{method:<18}" + "".join(f"{means[method, size]:>9.4g}" for size in sizes)
+        rows = [means[method, size] for size in sizes]
+        yield f"{method:<18}" + "".join(f"{row['mean']:>9.4g}" for row in rows)
+        # Student's interval is as wide on either side.
+        halves = [None if row["low"] is None else row["mean"] - row["low"] for row in rows]
+        yield f"{'  95 % over seeds':<18}" + "".join(
+            f"{'?' if h is None else f'+-{h:.3g}':>9}" for h in halves
+        )
     further = {(row["method"], row["size"]): row for row in part["figures"]}
     for name in (n for n in _SHOWN if n != part["metric"] and n != "loss"):
         for method in methods:
@@ -194,9 +204,12 @@ def _transferred(part: Mapping[str, Any]) -> Iterator[str]:
     yield f"{sum(cost) * len(part['seeds']):,.0f} CPU-s in all"
 
 
-def _figures(figures: Mapping[str, Any]) -> str:
-    shown = [f"{name} {figures[name]:.4g}" for name in _SHOWN if name in figures]
-    return ", ".join(shown)
+def _figures(figures: Mapping[str, Any], bounds: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures with their 95 % intervals, and on how many of what they were measured."""
+    known = [name for name in _SHOWN if name in figures]
+    shown = [f"{name} {quote(figures[name], bounds.get(name))}" for name in known]
+    on = basis_of(bounds)
+    return ", ".join([*shown, f"on {on}"] if on else shown)
 
 
 def _where_and_when(report: Mapping[str, Any]) -> dict[str, str]:

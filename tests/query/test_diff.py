@@ -59,3 +59,22 @@ def test_results_differ_number_by_number(small: RunView, tmp_path: Path) -> None
         ("pretrain.test.loss", 2.0, 1.5),
         ("pretrain.arms[no-dedup].mean", None, 0.1),
     }
+
+
+def test_a_held_out_figure_has_its_interval_beside_it(small: RunView, tmp_path: Path) -> None:
+    def result(value: float) -> dict[str, Any]:
+        ends = {"low": value - 1, "high": value + 1, "n": 9, "item": "image", "groups": 3}
+        one = {"test": {"accuracy": value}, "intervals": {"test": {"accuracy": ends}}}
+        mean = {"split": "test", "accuracy": value, "intervals": {"accuracy": ends}}
+        return {**one, "folds": [{"fold": "a", "seed": 0, **one}], "mean": mean}
+
+    a = _with_result(small, tmp_path / "a", result(80.0))
+    b = _with_result(small, tmp_path / "b", result(90.0))
+    found = diff_runs(a, b).results
+    names = [
+        "pretrain.test.accuracy",
+        "pretrain.folds[a 0].test.accuracy",
+        "pretrain.mean.accuracy",
+    ]
+    assert sorted(r.name for r in found) == sorted(names)
+    assert {(r.a_interval, r.b_interval) for r in found} == {((79.0, 81.0), (89.0, 91.0))}

@@ -66,7 +66,7 @@ def test_several_trainings_are_told_one_by_one_with_their_mean() -> None:
     ]
     mean = {"split": "test", "accuracy": 85.0}
     card = model_card(_report(metric="accuracy", unit="%", seeds=[], folds=folds, mean=mean))
-    assert "accuracy (%): 85 % on test, the mean of 2 folds." in card
+    assert "accuracy 85 % on test, mean of 2 folds." in card
     assert "| ann | 80 |" in card
     assert "Trained once" not in card
     (result,) = _head(card)["model-index"][0]["results"]

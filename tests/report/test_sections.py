@@ -120,8 +120,9 @@ def test_a_long_curve_is_thinned_and_says_so() -> None:
 
 def test_the_test_result_is_the_headline() -> None:
     part = {"metric": "accuracy", "unit": "%", "test": {"accuracy": 97.85}}
-    assert pretraining(part).headline == "97.85 % accuracy on the test set"
-    assert pretraining(planted_report()["pretrain"]).headline == "1.934 bits/byte on the test set"
+    assert pretraining(part).headline == "accuracy 97.85 % on test"
+    planted = pretraining(planted_report()["pretrain"])
+    assert planted.headline == "bits per byte 1.934 bits/byte on test"
 
 
 def test_seeds_that_differ_between_arms_are_told() -> None:
@@ -145,7 +146,7 @@ def test_folds_have_a_row_each_and_their_mean() -> None:
     ]
     part = {"metric": "wer", "unit": "%", "folds": folds, "mean": {"split": "test", "wer": 15.0}}
     found = pretraining(part)
-    assert found.headline == "15 % word error rate on the test set, the mean of 2 folds"
+    assert found.headline == "word error rate 15 % on test, mean of 2 folds"
     assert _rows(found, "Cross-validation") == [
         ["jackson", "20", "80"],
         ["lucas", "10", "90"],

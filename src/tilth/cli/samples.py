@@ -238,7 +238,9 @@ def _print_diff(found: RunDifference) -> None:
             paragraph(f"{len(part.ids)} of {part.count:,}: " + " ".join(part.ids), indent="      ")
     if found.results:
         line()
-        numbers = [[r.name, _number(r.a), _number(r.b)] for r in found.results]
+        numbers = [
+            [r.name, _number(r.a, r.a_interval), _number(r.b, r.b_interval)] for r in found.results
+        ]
         table(["result", found.a, found.b], numbers, right=(1, 2))
 
 
@@ -247,8 +249,10 @@ def _pair(a: object, b: object, key: str) -> str:
     return count(left) if left == right else f"{count(left)} > {count(right)}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
+def _number(value: float | None, ends: tuple[float, float] | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
 
 
 def add_verbs(app: typer.Typer) -> None:

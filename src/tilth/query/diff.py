@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from tilth.pretrain.quoted import intervals
 from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
 from tilth.schema import DROP_RULE, ERROR
 from tilth.store import Dataset
 
+Ends = tuple[float, float]
 _STEP_LISTS = ("clean", "deduplicate", "label", "augment", "mix")
 # What is no finding (costs, sizes), or stands beside the number that is one.
 _NOT_A_RESULT = frozenset(
@@ -53,6 +55,7 @@ _NOT_A_RESULT = frozenset(
         "smallest_effect",
         "relative",
         "unreadable",
+        "intervals",
     ]
 )
 _EXAMPLES = 5
@@ -97,11 +100,19 @@ class SampleDifference:
 
 @dataclass(frozen=True)
 class ResultDifference:
-    """A number that training, transfer or value found."""
+    """A number that training, transfer or value found.
+
+    Attributes:
+        name: Its path in the result.
+        a, b: In each run; None where the run has no such number.
+        a_interval, b_interval: low and high, of a figure of pretrain on held-out samples.
+    """
 
     name: str
     a: float | None
     b: float | None
+    a_interval: Ends | None = None
+    b_interval: Ends | None = None
 
 
 @dataclass(frozen=True)
@@ -256,9 +267,32 @@ def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDif
 
 def _results(a: RunView, b: RunView) -> Iterator[ResultDifference]:
     old, new = (dict(_numbers_of(run)) for run in (a, b))
+    ends = [dict(_ends_of(run)) for run in (a, b)]
     for name in dict.fromkeys([*old, *new]):
         if old.get(name) != new.get(name):
-            yield ResultDifference(name, old.get(name), new.get(name))
+            both = (side.get(name) for side in ends)
+            yield ResultDifference(name, old.get(name), new.get(name), *both)
+
+
+def _ends_of(run: RunView) -> Iterator[tuple[str, Ends]]:
+    """The interval of each held-out figure of pretrain, by the path of the figure."""
+    for step in run.steps:
+        result = step.manifest.get("result") if step.stage == "pretrain" else None
+        if not isinstance(result, dict):
+            continue
+        parts = [(step.name, result)]
+        for kind in ("seeds", "folds"):
+            runs = [one for one in result.get(kind) or [] if isinstance(one, dict)]
+            parts += [(f"{step.name}.{kind}[{_label(one)}]", one) for one in runs]
+        found = [
+            (f"{path}.{split}", intervals(part, split))
+            for path, part in parts
+            for split in ("validation", "test")
+        ]
+        for path, by_name in [*found, (f"{step.name}.mean", intervals(result, mean=True))]:
+            for name, one in by_name.items():
+                if one.get("low") is not None and one.get("high") is not None:
+                    yield f"{path}.{name}", (one["low"], one["high"])
 
 
 def _numbers_of(run: RunView) -> Iterator[tuple[str, float]]:
@@ -284,5 +318,6 @@ def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
 
 
 def _label(item: Mapping[str, Any]) -> str:
-    parts = [item[key] for key in ("name", "method", "size", "seed") if item.get(key) is not None]
+    keys = ("name", "fold", "method", "size", "seed")
+    parts = [item[key] for key in keys if item.get(key) is not None]
     return " ".join(str(part) for part in parts)

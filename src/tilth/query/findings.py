@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tilth.pretrain.quoted import sentence
 from tilth.query.runs import RunView
 
 
@@ -19,14 +20,8 @@ def findings(run: RunView) -> tuple[str, ...]:
 
 
 def _sentences(stage: str, result: Mapping[str, Any]) -> Iterator[str]:
-    name, test, mean = result.get("metric"), result.get("test"), result.get("mean")
-    if stage == "pretrain" and name and isinstance(test, dict) and name in test:
-        over = ""
-        if isinstance(mean, dict) and name in mean and mean.get("split") == "test":
-            kind = "folds" if result.get("folds") else "seeds"
-            over, test = f", mean of {len(result.get(kind) or [])} {kind}", mean
-        measured = f"{test[name]:.4g} {result.get('unit') or ''}".rstrip()
-        yield f"pretrain: {str(name).replace('_', ' ')} {measured} on test{over}"
+    if stage == "pretrain" and (measured := sentence(result)):
+        yield f"pretrain: {measured}"
     if result.get("headline"):
         yield f"{stage}: {result['headline']}"
     for arm in result.get("arms") or []:

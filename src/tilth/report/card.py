@@ -112,9 +112,9 @@ def _quarantined(steps: Sequence[Step]) -> str:
 def _results(report: Mapping[str, Any], page: Page) -> str:
     lines = []
     if page.pretrain and page.pretrain.headline:
-        seeds = len(as_list(as_dict(report.get("pretrain")).get("seeds"))) or 1
-        many = f"{seeds} seeds" if seeds > 1 else "one seed, no interval"
-        lines.append(f"- Pretraining: {plain(page.pretrain.headline)} ({many}).")
+        found = as_dict(report.get("pretrain"))
+        many = "" if as_list(found.get("seeds")) or as_list(found.get("folds")) else " (one seed)"
+        lines.append(f"- Pretraining: {plain(page.pretrain.headline)}{many}.")
     if page.transfer and page.transfer.headline:
         lines.append(f"- Transfer: {plain(page.transfer.headline)}")
     metric = as_dict(report.get("value"))

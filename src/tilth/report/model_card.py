@@ -11,13 +11,14 @@ from typing import Any
 
 import yaml
 
+from tilth.pretrain.quoted import basis, basis_of, intervals, quote, sentence
 from tilth.report.card import sources_table
-from tilth.report.evidence import MAX_HEADLINE, measured
+from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.figures import named
 from tilth.report.markdown import code, fenced, markdown_table, plain
-from tilth.report.pretraining import mean_of
+from tilth.report.pretraining import MEASURED_ON, figure_text
 from tilth.report.steps import as_dict, as_list, as_text, build_steps
-from tilth.report.text import ABSENT, count, duration, finite, number, plural
+from tilth.report.text import ABSENT, count, duration, finite, plural
 from tilth.report.valuing import verdicts
 
 # The hub's words for what Tilth calls a task.
@@ -41,6 +42,10 @@ _USES = {
     "image-contrastive": "a start for other models of images (`transfer`, `pretrain.initialise`)",
 }
 _MAX_ROWS = 50
+_INTERVALS = (
+    "In brackets: 95 % intervals over the held-out samples (of a share by Wilson, else by "
+    "bootstrap); they say what other such samples would give this model."
+)
 
 
 def model_card(report: Mapping[str, Any]) -> str:
@@ -69,9 +74,13 @@ def _head(report: Mapping[str, Any], found: Mapping[str, Any], settings: Mapping
     task = as_text(settings.get("task"))
     pipeline = _PIPELINES.get(task, task)
     name = " ".join(as_text(report.get("name")).split()) or "model"
-    numbers, split = _figures(found)
+    numbers, split, bounds = _figures(found)
     metrics = [
-        {"type": key, "name": named(key), "value": round(value, 6)}
+        {
+            "type": key,
+            "name": named(key) + _interval_name(value, bounds.get(key)),
+            "value": round(value, 6),
+        }
         for key, item in numbers.items()
         if key != "loss" and (value := finite(item)) is not None
     ]
@@ -90,14 +99,26 @@ def _head(report: Mapping[str, Any], found: Mapping[str, Any], settings: Mapping
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---"
 
 
-def _figures(found: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """The figures to quote, of which split: means where there were several trainings."""
+def _interval_name(value: float, bounds: Mapping[str, Any] | None) -> str:
+    """The hub has no field for an interval: it stands in the figure's name."""
+    if bounds is None:
+        return ""
+    shown = quote(value, bounds)
+    interval = f", 95 % interval {shown[shown.index('[') :]}" if "[" in shown else ""
+    return f"{interval}, {basis(bounds)}"
+
+
+def _figures(
+    found: Mapping[str, Any],
+) -> tuple[Mapping[str, Any], str, Mapping[str, Mapping[str, Any]]]:
+    """The figures to quote, of which split, their intervals: means of several trainings."""
     mean = as_dict(found.get("mean"))
     if mean:
         split = as_text(mean.get("split")) or "test"
-        return {key: value for key, value in mean.items() if key != "split"}, split
-    test = as_dict(found.get("test"))
-    return (test, "test") if test else (as_dict(found.get("validation")), "validation")
+        figures = {key: value for key, value in mean.items() if key not in ("split", "intervals")}
+        return figures, split, intervals(found, mean=True)
+    split = "test" if as_dict(found.get("test")) else "validation"
+    return as_dict(found.get(split)), split, intervals(found, split)
 
 
 def _what(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -109,27 +130,23 @@ def _what(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
 
 
 def _results(found: Mapping[str, Any]) -> str:
-    validation, test = as_dict(found.get("validation")), as_dict(found.get("test"))
-    name, unit = as_text(found.get("metric")), as_text(found.get("unit"))
     seeds, folds = as_list(found.get("seeds")), as_list(found.get("folds"))
-    lines = []
-    mean, kind = mean_of(found)
-    if finite(mean.get(name)) is not None:
-        lines.append(
-            f"{named(name)}: {measured(mean[name], unit)} on {as_text(mean.get('split'))}, the "
-            f"mean of {plural(len(seeds or folds), kind)}."
-        )
-    elif not seeds and not folds:
-        lines.append("One training with one seed: there is no interval around these figures.")
+    lines = [f"{plain(told)}."] if (told := sentence(found)) else []
+    if not seeds and not folds:
+        lines.append("One training with one seed: what another seed would give is not measured.")
     for kind, rows in (("seed", seeds), ("fold", folds)):
         if rows:
             lines.append(_repeated(kind, [as_dict(row) for row in rows]))
     if not seeds and not folds:
-        names = list(dict.fromkeys([*validation, *test]))
-        rows_shown = [
-            [plain(named(key)), _value(validation.get(key)), _value(test.get(key))] for key in names
-        ]
-        lines.append(markdown_table(("figure", "validation", "test"), rows_shown, 1))
+        splits = ("validation", "test")
+        names = list(dict.fromkeys(key for split in splits for key in as_dict(found.get(split))))
+        rows_shown = [[plain(named(name)), *_values(found, splits, name)] for name in names]
+        if as_dict(found.get("intervals")):
+            on = [basis_of(intervals(found, split)) or ABSENT for split in splits]
+            rows_shown.append([MEASURED_ON, *on])
+        lines.append(markdown_table(("figure", *splits), rows_shown, 1))
+    if any(intervals(as_dict(part)) for part in (found, *seeds, *folds)):
+        lines.append(_INTERVALS)
     return "\n\n".join(lines)
 
 
@@ -151,14 +168,20 @@ def _repeated(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
         )
     )
     cells = [
-        [plain(as_text(row.get(kind)))] + [_value(as_dict(row.get("test")).get(n)) for n in names]
+        [plain(as_text(row.get(kind))), *(_values(row, ("test",), name)[0] for name in names)]
         for row in rows[:_MAX_ROWS]
     ]
-    return markdown_table((kind, *(plain(named(n)) for n in names)), cells, 1)
+    heads = [kind, *(plain(named(name)) for name in names)]
+    if any(intervals(row) for row in rows):
+        heads.append(MEASURED_ON)
+        cells = [[*line, basis_of(intervals(row))] for line, row in zip(cells, rows, strict=False)]
+    return markdown_table(heads, cells, 1)
 
 
-def _value(value: Any) -> str:
-    return plain(value) if isinstance(value, str) else number(value, 4)
+def _values(part: Mapping[str, Any], splits: Sequence[str], name: str) -> list[str]:
+    """A figure of each split, with its interval."""
+    pairs = [(as_dict(part.get(s)).get(name), intervals(part, s).get(name)) for s in splits]
+    return [plain(figure_text(value, bounds)) for value, bounds in pairs]
 
 
 def _data(report: Mapping[str, Any], model: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tilth.pretrain.quoted import basis_of, intervals, quote, sentence
 from tilth.report.charts import Series, line_chart
-from tilth.report.evidence import Evidence, draw, measured, warnings_of
+from tilth.report.evidence import Evidence, draw, warnings_of
 from tilth.report.figures import Cell, Chart, Table, humane, named, table
 from tilth.report.steps import as_dict, as_list, as_text
 from tilth.report.text import ABSENT, count, duration, finite, number, plural
 
 MAX_POINTS = 300
+# Heads the number of samples, and groups of them, that a split's figures rest on.
+MEASURED_ON = "measured on"
 
 
 def pretraining(part: Mapping[str, Any]) -> Evidence:
@@ -37,10 +40,10 @@ def pretraining(part: Mapping[str, Any]) -> Evidence:
     if seeds:
         tables.append(_repeated("seed", seeds, as_dict(part.get("mean"))))
     one = " of the first training" if seeds or folds else ""
-    held_out = _held_out(as_dict(part.get("validation")), as_dict(part.get("test")))
-    tables.append((f"Held-out results{one}", held_out))
+    sure = ", with 95 % intervals over the samples" if as_dict(part.get("intervals")) else ""
+    tables.append((f"Held-out results{one}{sure}", _held_out(part)))
     return Evidence(
-        _headline(part, unit),
+        as_text(sentence(part), 400),
         tuple((key, value) for key, value in facts if value not in ("", ABSENT)),
         tuple(chart for chart in charts if chart),
         tuple((title, made) for title, made in tables if made.rows),
@@ -48,36 +51,29 @@ def pretraining(part: Mapping[str, Any]) -> Evidence:
     )
 
 
-def mean_of(part: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """The means over several trainings, and what they are over: `seed` or `fold`."""
-    return as_dict(part.get("mean")), "fold" if part.get("folds") else "seed"
+def figure_text(value: Any, bounds: Mapping[str, Any] | None) -> str:
+    """A number with its interval, or what stands in its place: the signature of a score."""
+    if isinstance(value, str):
+        return as_text(value, 300)
+    given = finite(value)
+    shown = "" if given is None or not bounds else quote(given, bounds)
+    return shown if "[" in shown else number(value, 4)
 
 
-def _headline(part: Mapping[str, Any], unit: str) -> str:
-    name = as_text(part.get("metric"))
-    metric = "" if unit not in ("", "%") else f" {named(name).removesuffix(' (%)')}"
-    mean, kind = mean_of(part)
-    if finite(mean.get(name)) is not None:
-        many = plural(len(as_list(part.get(f"{kind}s"))), kind)
-        split = as_text(mean.get("split")) or "test"
-        return f"{measured(mean[name], unit)}{metric} on the {split} set, the mean of {many}"
-    test = as_dict(part.get("test"))
-    if finite(test.get(name)) is None:
-        return ""
-    return f"{measured(test[name], unit)}{metric} on the test set"
-
-
-def _held_out(validation: Mapping[str, Any], test: Mapping[str, Any]) -> Table:
+def _held_out(part: Mapping[str, Any]) -> Table:
+    splits = [(as_dict(part.get(name)), intervals(part, name)) for name in ("validation", "test")]
     rows = []
-    for name in list(dict.fromkeys([*validation, *test]))[:30]:
-        cells = [_figure(part.get(name)) for part in (validation, test)]
+    for name in list(dict.fromkeys(name for figures, _ in splits for name in figures))[:30]:
+        cells = [_figure(figures.get(name), bounds.get(name)) for figures, bounds in splits]
         rows.append([Cell(named(str(name))), *cells])
+    if any(bounds for _, bounds in splits):
+        told = [Cell(basis_of(bounds) or ABSENT) for _, bounds in splits]
+        rows.append([Cell(MEASURED_ON), *told])
     return table(("figure", "validation", "test"), rows)
 
 
-def _figure(value: Any) -> Cell:
-    """A number, or what stands in its place: the signature of a score."""
-    return Cell(as_text(value, 300)) if isinstance(value, str) else Cell(number(value, 4), True)
+def _figure(value: Any, bounds: Mapping[str, Any] | None = None) -> Cell:
+    return Cell(figure_text(value, bounds), not isinstance(value, str))
 
 
 def _repeated(
@@ -93,23 +89,29 @@ def _repeated(
     both = kind == "fold" and len({as_text(row.get("seed")) for row in rows}) > 1
     cells = [
         [Cell(as_text(row.get(kind)) + (f", seed {as_text(row.get('seed'))}" if both else ""))]
-        + [Cell(number(test.get(name), 4), True) for name in names]
+        + [_figure(test.get(name), intervals(row).get(name)) for name in names]
         for row, test in zip(rows, tests, strict=True)
     ]
     values = [[v for test in tests if (v := finite(test.get(name))) is not None] for name in names]
+    over = intervals({"mean": mean}, mean=True)
     means = [
-        Cell(number(mean.get(name), 4) if finite(mean.get(name)) is not None else _mean(v), True)
+        _figure(mean[name], over.get(name)) if finite(mean.get(name)) is not None else _mean(v)
         for name, v in zip(names, values, strict=True)
     ]
     title = f"Test results of {plural(len(rows), kind)}"
     if kind == "fold":
         title = f"Cross-validation: tested on each of {plural(len(rows), 'fold')}, trained without"
-    made = table((kind, *map(named, names)), [*cells[:49], [Cell("mean"), *means]], len(cells) + 1)
-    return title, made
+    heads, lines = [kind, *map(named, names)], [*cells[:49], [Cell("mean"), *means]]
+    if over or any(intervals(row) for row in rows):
+        title += ", with 95 % intervals"
+        heads.append(MEASURED_ON)
+        each = [*(intervals(row) for row in rows[:49]), over]
+        lines = [[*line, Cell(basis_of(one))] for line, one in zip(lines, each, strict=True)]
+    return title, table(heads, lines, len(cells) + 1)
 
 
-def _mean(values: Sequence[float]) -> str:
-    return number(sum(values) / len(values), 4) if values else ABSENT
+def _mean(values: Sequence[float]) -> Cell:
+    return Cell(number(sum(values) / len(values), 4) if values else ABSENT, True)
 
 
 def _loss_chart(curve: Sequence[Mapping[str, Any]]) -> Chart | None:

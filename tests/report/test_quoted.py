@@ -1,0 +1,136 @@
+"""A held-out figure of pretraining is quoted alike wherever it stands: one value, one interval."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.reproduce import _trained as head_of_a_starter
+from benchmarks.reproduce import _transferred
+
+from tests.query.test_findings import _run
+from tests.report.planted import planted_report
+from tests.report.test_model_card import _report
+from tilth.pretrain.quoted import basis, quote, sentence
+from tilth.report.card import data_card
+from tilth.report.model_card import model_card
+from tilth.report.tidy import tidy
+from tilth.report.write import render
+
+
+def _interval(low: float | None, high: float | None, **given: Any) -> dict[str, Any]:
+    return {"low": low, "high": high, "n": 312, "item": "document", "method": "bootstrap", **given}
+
+
+ONE: dict[str, Any] = {
+    "metric": "bits_per_byte",
+    "unit": "bits/byte",
+    "test": {"loss": 1.7201, "bits_per_byte": 2.2612},
+    "validation": {"loss": 1.7, "bits_per_byte": 2.2},
+    "intervals": {
+        "test": {"loss": _interval(1.65, 1.79), "bits_per_byte": _interval(2.2093, 2.3122)},
+        "validation": {"loss": _interval(None, None, n=1)},
+    },
+}
+SEEDS: dict[str, Any] = ONE | {
+    "seeds": [
+        {"seed": seed, "cpu_seconds": 1.0} | {key: ONE[key] for key in ("test", "intervals")}
+        for seed in (0, 1)
+    ],
+    "mean": {
+        "split": "test",
+        "bits_per_byte": 2.2612,
+        "intervals": {"bits_per_byte": _interval(2.0493, 2.4722)},
+    },
+}
+SAID = "bits per byte 2.26 [2.21, 2.31] bits/byte on test, 312 documents"
+SAID_OF_SEEDS = "bits per byte 2.26 [2.05, 2.47] bits/byte on test, mean of 2 seeds, 312 documents"
+
+
+def _text(page: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+@pytest.mark.parametrize(("result", "said"), [(ONE, SAID), (SEEDS, SAID_OF_SEEDS)])
+def test_terminal_page_and_both_cards_say_the_same(
+    result: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    assert sentence(result) == said
+    assert _run(tmp_path, "pretrain", result) == (f"pretrain: {said}",)
+    report = _report(**result)
+    page, card, data = render(report), model_card(report), data_card(report)
+    assert said in _text(page)
+    assert f"{said}." in card.replace("\\", "")
+    assert f"Pretraining: {said}" in data.replace("\\", "")
+
+
+def test_every_table_has_the_interval_beside_the_figure_and_n_below() -> None:
+    for result in (ONE, SEEDS):
+        report = _report(**result)
+        for shown in (_text(render(report)), model_card(report).replace("\\", "")):
+            assert "2.26 [2.21, 2.31]" in shown
+            assert "1.72 [1.65, 1.79]" in shown
+            assert "measured on" in shown
+            assert "312 documents" in shown
+            assert "there is no interval" not in shown
+    head, *_ = model_card(_report(**ONE)).split("\n---\n")
+    assert "bits per byte, 95 % interval [2.21, 2.31], 312 documents" in " ".join(head.split())
+
+
+def test_the_head_of_a_starter_has_them() -> None:
+    cost = {"cpu_seconds": 78.0, "precision": "fp32-fast", "threads": 1}
+    lines = " ".join(" ".join(head_of_a_starter({**ONE, **cost})).split())
+    assert lines.startswith("test: bits_per_byte 2.26 [2.21, 2.31], loss 1.72 [1.65, 1.79], on 312")
+    lines = " ".join(" ".join(head_of_a_starter({**SEEDS, **cost})).split())
+    assert lines.count("bits_per_byte 2.26 [2.21, 2.31]") == 2
+    assert "mean of 2 bits_per_byte 2.26 [2.05, 2.47], on 312 documents" in lines
+
+
+def test_the_head_of_a_transfer_has_an_interval_below_each_mean() -> None:
+    part = planted_report()["transfer"]
+    part |= {"sizes_per_class": False, "multipliers": [], "effects": [], "seeds": list(range(8))}
+    part["methods"] = ["scratch"]
+    rows = [row for row in part["summary"] if row["method"] == "scratch"]
+    part["sizes"] = [row["size"] for row in rows]
+    costs = [{"method": "scratch", "size": size, "cpu_seconds": 1} for size in part["sizes"]]
+    *_, mean, interval, _ = _transferred(part | {"summary": rows, "figures": costs})
+    assert mean.split()[0] == "scratch"
+    assert interval.split() == ["95", "%", "over", "seeds", *["+-0.05"] * len(rows)]
+
+
+def test_a_result_of_an_earlier_version_is_told_without() -> None:
+    old = {key: value for key, value in ONE.items() if key != "intervals"}
+    assert sentence(old) == "bits per byte 2.261 bits/byte on test"
+    report = _report(**old)
+    for shown in (_text(render(report)), model_card(report), data_card(report)):
+        assert "2.261" in shown
+    assert "measured on" not in model_card(report)
+    cost = {"cpu_seconds": 78.0, "precision": "fp32-fast", "threads": 1}
+    assert "bits_per_byte 2.261, loss 1.72; one seed" in " ".join(head_of_a_starter(old | cost))
+    folds = [{"fold": name, "seed": 0, "test": {"wer": 12.0}} for name in "ab"]
+    mean = {"split": "test", "wer": 12.0}
+    cross = {"metric": "wer", "unit": "%", "folds": folds, "mean": mean}
+    assert sentence(cross) == "word error rate 12 % on test, mean of 2 folds"
+
+
+@pytest.mark.parametrize("damage", [None, "x", [1], {"test": 3}, {"test": {"bits_per_byte": "x"}}])
+def test_a_damaged_interval_is_none(damage: Any) -> None:
+    broken = ONE | {"intervals": damage}
+    assert sentence(broken) == "bits per byte 2.261 bits/byte on test"
+    report = tidy(planted_report() | {"pretrain": broken})
+    assert "2.261" in render(report)
+    assert sentence({"metric": ["x"], "test": 4, "mean": "y", "seeds": 7}) == ""
+
+
+def test_decimals_follow_the_interval() -> None:
+    assert quote(98.0766, _interval(97.71, 98.43)) == "98.08 [97.71, 98.43]"
+    assert quote(86.8333, _interval(74.0, 96.2)) == "86.8 [74.0, 96.2]"
+    assert quote(100.0, _interval(98.7359, 100.0)) == "100.0 [98.7, 100.0]"
+    assert quote(0.00531, _interval(0.0041, 0.0072)) == "0.0053 [0.0041, 0.0072]"
+    assert quote(2.0, _interval(2.0, 2.0)) == "2.00 [2.00, 2.00]"
+    assert basis(_interval(1, 2, n=1)) == "1 document"
+    assert basis(_interval(1, 2, n=10_000, item="image", groups=12)) == "10,000 images of 12 groups"
+    assert basis(_interval(None, None, n=1)) == "1 document: no interval"
