@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tilth.errors import UsageError
-from tilth.query.explain import CATEGORIES, explain, list_entries, settings_of, type_name
+from tilth.query.explain import (
+    CATEGORIES,
+    _words,
+    explain,
+    list_entries,
+    settings_of,
+    type_name,
+)
 from tilth.recipe.operations import STAGES, operations
+from tilth.recipe.words import other_word, other_words
 
 
 @pytest.mark.parametrize("name", sorted(operations()))
@@ -25,6 +35,69 @@ def test_an_unknown_word_is_answered_with_the_closest() -> None:
     with pytest.raises(UsageError) as caught:
         explain("word_cuont")
     assert "`word_count`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("pdf", "text_file"),
+        ("html", "extract"),
+        ("docx", "text_file"),
+        ("warc", "crawl"),
+        ("mp3", "audio"),
+        ("s3", "parquet"),
+        ("HuggingFace", "parquet"),
+        ("hugging_face", "parquet"),
+        (".PDF", "jsonl"),
+        ("tensorflow", "pretrain"),
+        ("dedup", "minhash"),
+        ("llm", "pretrain"),
+        ("pii", "redact"),
+        ("snorkel", "vote"),
+    ],
+)
+def test_what_tilth_lacks_or_calls_otherwise_has_an_answer(word: str, instead: str) -> None:
+    (found, *_) = explain(word)
+    assert found.what == "not a word of a recipe"
+    assert f"tilth explain {instead}" in [text for _, text in found.facts]
+
+
+def test_the_answers_lead_to_what_there_is() -> None:
+    known = _words()
+    for other in other_words():
+        assert len(other.about) <= 300
+        for word in other.instead:
+            assert word in known, (other.words, word)
+        for word in other.words:
+            assert word not in known, f"`{word}` is a word of a recipe"
+            assert other_word(word) is other, f"`{word}` stands twice"
+    named = re.findall(r"`(tilth [a-z]+)", " ".join(other.about for other in other_words()))
+    assert set(named) <= {"tilth export", "tilth run", "tilth doctor", "tilth explain"}
+
+
+@pytest.mark.parametrize(
+    ("word", "owner"),
+    [
+        ("tokenizer", "pretrain"),
+        ("patience", "transfer"),
+        ("muon", "pretrain"),
+        ("delay_s", "crawl"),
+    ],
+)
+def test_a_setting_and_a_value_of_one_are_explained(word: str, owner: str) -> None:
+    (found,) = explain(word)
+    assert found.what == "setting"
+    assert f"`{owner}`" in found.about
+    assert all(word in info.name or word in info.type for info in found.settings)
+
+
+@pytest.mark.parametrize("word", ["xyzzy", "qqq", "zebra", "tset"])
+def test_a_word_near_nothing_is_answered_with_all_there_is(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        explain(word)
+    assert "did you mean" not in caught.value.hint
+    for line in ("collect      crawl, jsonl", "deduplicate  hold_out, exact, minhash"):
+        assert line in caught.value.hint
 
 
 def test_blocks_of_which_one_is_written_are_told_apart() -> None:

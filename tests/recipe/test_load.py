@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tilth.errors import MissingError, RecipeError
-from tilth.recipe.load import load_recipe, parse_recipe, starters
+from tilth.recipe.load import copy_starter, load_recipe, parse_recipe, starters
 
 GOOD = """\
 tilth: 1
@@ -120,3 +122,66 @@ pretrain: {task: text-generation, loop: {max_steps: 1}}
 """
     )
     assert "changes images, and no training stage takes those" in _problems(text)[0]
+
+
+@pytest.mark.parametrize("starter", sorted(starters()))
+def test_the_copy_of_a_starter_is_named_after_its_file(starter: str) -> None:
+    text, name = copy_starter(starter, Path("some/mine.yaml"))
+    copy, original = parse_recipe(text), parse_recipe(starters()[starter])
+    assert copy.name == name == "mine"
+    assert {**copy.resolved(), "name": starter} == original.resolved()
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("my recipe.yaml", "my-recipe"),
+        ("a/b/.hidden.yaml", "hidden"),
+        ("2026.yaml", "2026"),
+        ("true.yaml", "true"),
+        ("null", "null"),
+        ("1e5.yml", "1e5"),
+        ("v2.1.yaml", "v2.1"),
+        ("数据.yaml", "my-digits"),
+        ("x" * 90 + ".yaml", "x" * 64),
+    ],
+)
+def test_a_name_that_a_run_can_have_is_made_of_any_file(file: str, name: str) -> None:
+    text, said = copy_starter("digits", Path(file))
+    assert parse_recipe(text).name == said == name
+
+
+def test_a_recipe_knows_where_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    assert load_recipe(tmp_path / "a.yaml").origin == str(tmp_path / "a.yaml")
+    assert load_recipe("digits").origin == "digits (starter)"
+    assert parse_recipe(GOOD).origin == ""
+
+
+def test_values_of_closed_sets_are_listed() -> None:
+    joined = "\n".join(
+        _problems(
+            GOOD.replace("a.jsonl}", "a.jsonl, split: trian}")
+            + "pretrain: {task: text-generatoin, model: {kind: gtp}, loop: {precision: fp64}}\n"
+        )
+    )
+    assert "`split` does not take 'trian'" in joined
+    assert "did you mean `train`? choose from `train`, `validation`, `test`" in joined
+    assert "did you mean `text-generation`?" in joined
+    assert "pretrain.model.kind\n  hint   did you mean `gpt`? choose from `gpt`, `mlp`" in joined
+    assert "`precision` does not take 'fp64'" in joined
+
+
+@pytest.mark.parametrize(
+    ("stage", "hint"),
+    [
+        ("collect: {a: {pdf: {path: x}}}", "Tilth reads no PDF"),
+        ("collect: {a: {html: {path: x}}}", "`tilth explain extract`"),
+        ("collect: {a: {jsnol: {path: x}}}", "did you mean `jsonl`?"),
+        ("collect: {a: {jsonl: {path: x}}}\nclean: [langid]", "`tilth explain language`"),
+        ("collect: {a: {jsonl: {path: x}}}\naugment: [zzz]", "`tilth explain augment` lists all"),
+    ],
+)
+def test_an_operation_that_is_looked_for_has_an_answer(stage: str, hint: str) -> None:
+    (problem,) = _problems(f"tilth: 1\nname: a\n{stage}\n")
+    assert hint in problem

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tilth.recipe import operations as table
-from tilth.recipe.operations import did_you_mean, operation, operations
+from tilth.recipe.operations import closest, did_you_mean, operation, operations
 
 FUNCTIONS = {
     "source": ("fingerprint", "read"),
@@ -51,3 +51,26 @@ def test_code_version_covers_what_the_module_imports() -> None:
 def test_hints() -> None:
     assert did_you_mean("min_word", ["min_words", "max_words"]) == "did you mean `min_words`?"
     assert "choose from" in did_you_mean("zzz", ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("word", "choices", "close"),
+    [
+        ("pdf", ["speed", "redact"], None),
+        ("html", ["tilt", "mnist"], None),
+        ("cvs", ["csv", "jsonl"], "csv"),
+        ("DEDUP", ["redact", "deduplicate"], "deduplicate"),
+        ("rulez", ["clean.rules", "clean.signals"], "clean.rules"),
+        ("smal", ["small", "quickstart"], "small"),
+        ("x", ["xy", "xz"], "xy"),
+        ("", ["a"], None),
+    ],
+)
+def test_only_what_is_near_is_named(word: str, choices: list[str], close: str | None) -> None:
+    assert closest(word, choices) == close
+
+
+def test_many_choices_are_listed_by_a_command_or_in_part() -> None:
+    many = [f"choice-{number:02}" for number in range(20)]
+    assert did_you_mean("zzz", many, "tilth list starters") == "`tilth list starters` lists all"
+    assert did_you_mean("zzz", many).endswith("`choice-11` and 8 more")

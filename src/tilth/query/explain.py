@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from tilth.errors import UsageError
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.model import Header
-from tilth.recipe.operations import STAGES, Operation, did_you_mean, operations
+from tilth.recipe.operations import STAGES, Operation, closest, operations
+from tilth.recipe.words import other_word
 from tilth.settings import BaseSettings
 
 Category = Literal["operations", "starters", "signals", "rules", "runs"]
@@ -31,6 +32,7 @@ _STAGE_WORDS = {
     "transfer": "Carry the weights to another task, against training from scratch.",
     "value": "What each data decision was worth, with an interval.",
 }
+_NO_WORD = "not a word of a recipe"
 _TYPES = {
     str: "text",
     int: "whole number",
@@ -67,7 +69,8 @@ class Explanation:
 
     Attributes:
         name: The word.
-        what: operation, stage, signal, rule set, starter or recipe.
+        what: operation, stage, signal, rule set, starter, recipe, setting, or "not a word of a
+            recipe".
         about: One or a few sentences.
         facts: (label, text), such as stage and kind, or a rule and its reason.
         settings: Of operations and stages.
@@ -92,10 +95,10 @@ class Entry:
 
 
 def explain(word: str) -> list[Explanation]:
-    """Everything that the word names.
+    """Everything that the word names; else what there is instead, and the settings of that name.
 
     Raises:
-        UsageError: Nothing; with the closest word.
+        UsageError: Nothing; with the closest word, or all that there is.
     """
     found = [
         *_explain_recipe(word),
@@ -105,13 +108,24 @@ def explain(word: str) -> list[Explanation]:
         *_explain_rule_set(word),
         *_explain_starter(word),
     ]
+    found = found or [*_explain_other_word(word), *_explain_setting(word)]
     if not found:
+        close = closest(word, _words())
         raise UsageError(
             f"nothing is called `{word}`",
-            hint=did_you_mean(word, _words()).replace("list operations", "list"),
+            hint=f"did you mean `{close}`?" if close else _by_stage(),
             code="unknown-word",
         )
     return found
+
+
+def _by_stage() -> str:
+    """All operations, a line a stage, under a hint."""
+    lines = ["`tilth list` has signals, rule sets and starters as well; operations by stage:"]
+    for stage in STAGES:
+        names = ", ".join(op.name for op in operations().values() if op.stage == stage)
+        lines.append(f"{stage:<11}  {names}")
+    return ("\n" + " " * 11).join(lines)
 
 
 def _words() -> list[str]:
@@ -184,6 +198,30 @@ def _explain_starter(word: str) -> Iterator[Explanation]:
         recipe = parse_recipe(text, f"{word} (starter)")
         facts = (("copy it out", f"tilth init {word}"), ("run it", f"tilth run {word}"))
         yield Explanation(word, "starter", recipe.header.about, facts, (), text)
+
+
+def _explain_other_word(word: str) -> Iterator[Explanation]:
+    other = other_word(word)
+    if other is not None:
+        facts = tuple(("see", f"tilth explain {name}") for name in other.instead)
+        about = other.about[:1].upper() + other.about[1:]
+        yield Explanation(word, _NO_WORD, f"{about}.", facts)
+
+
+def _explain_setting(word: str) -> Iterator[Explanation]:
+    """The settings of that name, or that take it as a value, whatever operation has them."""
+    # Blocks such as `loop` stand in several places; what says the same is shown once.
+    found: dict[str, SettingInfo] = {}
+    owners: dict[str, None] = {}
+    for op in operations().values():
+        for info in settings_of(op.settings):
+            if word in (info.name, info.name.rpartition(".")[2], *info.type.split(" | ")):
+                found.setdefault(info.description, info)
+                owners[op.name] = None
+    if found:
+        about = "A setting, or a value of one, of " + ", ".join(f"`{name}`" for name in owners)
+        facts = tuple(("see", f"tilth explain {name}") for name in owners)
+        yield Explanation(word, "setting", f"{about}.", facts, tuple(found.values()))
 
 
 def about_operation(op: Operation) -> str:

@@ -239,10 +239,10 @@ def _read_record(path: Path) -> dict[str, Any]:
 def _not_found(text: str, runs: Path) -> MissingError:
     names = [run.folder.name for run in list_runs(runs)]
     hint = (
-        did_you_mean(text, names) if names else f"there is no run in {runs}; `tilth run` makes one"
+        did_you_mean(text, names, "tilth list runs")
+        if names
+        else f"there is no run in {runs}; `tilth run` makes one"
     )
-    if "list operations" in hint:
-        hint = "`tilth list runs` lists all"
     return MissingError(f"there is no run `{text}`", where=str(runs), hint=hint, code="no-run")
 
 

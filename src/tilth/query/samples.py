@@ -166,8 +166,6 @@ def match_rule(rule: str, rules: Mapping[str, int], step: str) -> str:
         hint = "name one of " + ", ".join(f"`{name}`" for name in fitting[:8])
         raise UsageError(f"`{rule}` is part of several rules", where=step, hint=hint)
     hint = did_you_mean(rule, list(rules)) if rules else "it dropped nothing"
-    if "list operations" in hint:
-        hint = f"`tilth status` lists what it dropped; its rules begin with `{next(iter(rules))}`"
     raise UsageError(f"no rule `{rule}` dropped a sample", where=step, hint=hint)
 
 

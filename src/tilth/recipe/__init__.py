@@ -5,4 +5,5 @@ model.py       the typed recipe
 load.py        YAML with line numbers; all mistakes at once
 plan.py        steps, identities, what is cached, what will run and why
 arms.py        the derived data lines that the value stage compares
+words.py       words that people look for, and what there is instead
 """

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,35 @@ from tilth.recipe.operations import (
     RECORD_STAGES,
     STAGES,
     Operation,
+    choose_from,
     did_you_mean,
     operations,
 )
 from tilth.recipe.references import check_references
+from tilth.recipe.words import unknown_word
 from tilth.settings import BaseSettings
 
 _MAX_BYTES = 1 << 20
 _MAX_NODES = 20_000
 _MAX_DEPTH = 32
+# What a user reads in place of the validator's words.
+_VALIDATOR_WORDS = {
+    ", unable to parse string as an integer": "",
+    ", unable to parse string as a number": "",
+    ", unable to interpret input": "",
+    ", got a number with a fractional part": "",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "a valid dictionary": "a mapping",
+    "a valid tuple": "a list",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "String should match pattern": "should match",
+    "String should have": "should have",
+}
+_MAX_NAME = 64
 _TAGS = {f"tag:yaml.org,2002:{t}" for t in ("map", "seq", "str", "int", "float", "bool", "null")}
 
 Path_ = tuple[str | int, ...]
@@ -43,6 +66,28 @@ def starters() -> dict[str, str]:
         for entry in sorted(folder.iterdir(), key=lambda e: e.name)
         if entry.name.endswith(".yaml")
     }
+
+
+def copy_starter(starter: str, file: Path) -> tuple[str, str]:
+    """A starter to write to a file: its text, its run named after the file, and that name.
+
+    Two files with one name would take turns in one run's folder, so the copy is not called like
+    the starter. What a run's name cannot hold becomes `-`.
+
+    Raises:
+        MissingError: There is no such starter.
+    """
+    shipped = starters()
+    if starter not in shipped:
+        raise MissingError(
+            f"there is no starter `{starter}`",
+            hint=unknown_word(starter, list(shipped), "tilth list starters"),
+        )
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).lstrip("._-")[:_MAX_NAME].rstrip("._-")
+    name = name or f"my-{starter}"
+    # A file called `2026.yaml` must not name its run by a number.
+    written = name if yaml.safe_load(name) == name else f'"{name}"'
+    return re.sub(r"^name: .*$", f"name: {written}", shipped[starter], count=1, flags=re.M), name
 
 
 def load_recipe(where: str | Path) -> Recipe:
@@ -61,15 +106,17 @@ def load_recipe(where: str | Path) -> Recipe:
         if len(data) > _MAX_BYTES:
             raise _one("too-large", f"a recipe has at most {_MAX_BYTES} bytes", str(path))
         try:
-            return parse_recipe(data.decode("utf-8"), str(path))
+            found = parse_recipe(data.decode("utf-8"), str(path))
         except UnicodeDecodeError as error:
             raise _one("not-text", f"the recipe is not UTF-8: {error}", str(path)) from None
+        return replace(found, origin=os.path.abspath(path))
     shipped = starters()
     if str(where) in shipped:
-        return parse_recipe(shipped[str(where)], f"{where} (starter)")
+        origin = f"{where} (starter)"
+        return replace(parse_recipe(shipped[str(where)], origin), origin=origin)
     raise MissingError(
         f"there is no recipe `{where}`: neither a file nor a starter",
-        hint=did_you_mean(str(where), list(shipped)),
+        hint=did_you_mean(str(where), list(shipped), "tilth list starters"),
         code="no-recipe",
     )
 
@@ -176,7 +223,7 @@ class _Check:
                     "unknown-key",
                     f"`{key}` is neither a stage nor a setting of a recipe",
                     (key,),
-                    did_you_mean(key, known),
+                    did_you_mean(key, known, "tilth explain recipe"),
                 )
         header = self._settings(
             Header, {k: v for k, v in tree.items() if k in Header.model_fields}, (), "recipe"
@@ -272,7 +319,7 @@ class _Check:
             hint = (
                 f"`{op_name}` belongs under `{elsewhere.stage}`"
                 if elsewhere
-                else did_you_mean(op_name, fitting)
+                else unknown_word(op_name, fitting, f"tilth explain {stage}")
             )
             self._add(
                 "unknown-operation",
@@ -310,10 +357,11 @@ class _Check:
     def _explain(
         self, details: ErrorDetails, cls: type[BaseSettings], path: Path_, owner: str
     ) -> None:
-        # A tagged union puts its tag into the location; what the file has not is skipped.
+        # A union puts its tag or type into the location; what the file has not is skipped.
         inside: Path_ = ()
         for part in details["loc"]:
-            if (*path, *inside, part) in self._positions or part == details["loc"][-1]:
+            lacking = details["type"] == "missing" and part == details["loc"][-1]
+            if (*path, *inside, part) in self._positions or lacking:
                 inside = (*inside, part)
         place = (*path, *inside)
         key = str(inside[-1]) if inside else owner
@@ -325,9 +373,19 @@ class _Check:
             self._add("unknown-setting", f"`{key}` is not a setting of `{owner}`", place, hint)
         elif details["type"] == "missing":
             self._add("missing-setting", f"`{owner}` needs `{key}`", place)
+        elif details["type"] in ("literal_error", "union_tag_invalid"):
+            context = details["ctx"]
+            given, expected = details["input"], context.get("expected")
+            if expected is None:
+                key, given = context["discriminator"].strip("'"), context["tag"]
+                expected, place = context["expected_tags"], (*place, key)
+            found = re.findall(r"'(.*?)'|(-?\d+)", expected)
+            hint = choose_from(str(given), [word or number for word, number in found])
+            self._add("bad-value", f"`{key}` does not take {repr(given)[:60]}", place, hint)
         else:
             message = details["msg"].removeprefix("Value error, ")
-            message = message.replace("a valid tuple", "a list")
+            for words, ours in _VALIDATOR_WORDS.items():
+                message = message.replace(words, ours)
             given = repr(details["input"])
             what = f"`{key}`: {message[:1].lower()}{message[1:]}"
             if inside and len(given) <= 60:

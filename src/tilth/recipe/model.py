@@ -53,6 +53,8 @@ class Recipe:
 
     Attributes:
         header: Name, seed, budget.
+        origin: Where it was loaded from: the absolute path of a file, or `NAME (starter)`; empty
+            where it was made otherwise. No output depends on it.
         sources: `collect.<name>` steps.
         records: clean, deduplicate, label and mix steps, in the order of the line.
         transforms: augment steps: applied on the fly in training.
@@ -66,6 +68,7 @@ class Recipe:
     pretrain: RecipeStep | None = None
     transfer: RecipeStep | None = None
     value: RecipeStep | None = None
+    origin: str = ""
 
     @property
     def name(self) -> str:

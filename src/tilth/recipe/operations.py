@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,11 @@ STAGES = (
     "transfer",
     "value",
 )
+
+# A choice is near a word when more than this share of the letters of both agree, in order.
+_NEAR = 0.65
+_MIN_BEGINNING = 3
+_MAX_LISTED = 12
 
 # Stages whose steps are listed in a recipe and run over records, in this order.
 RECORD_STAGES = ("clean", "deduplicate", "label", "mix")
@@ -155,19 +161,53 @@ def operation(name: str) -> Operation:
     found = operations().get(name)
     if found is None:
         raise UsageError(
-            f"there is no operation `{name}`", hint=did_you_mean(name, list(operations()))
+            f"there is no operation `{name}`",
+            hint=did_you_mean(name, list(operations()), "tilth list operations"),
         )
     return found
 
 
-def did_you_mean(word: str, choices: list[str]) -> str:
-    """A hint that names the closest choice, and the others where there are few."""
-    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    if len(choices) <= 12:
-        return "choose from " + ", ".join(f"`{choice}`" for choice in sorted(choices))
-    return "`tilth list operations` lists all"
+def did_you_mean(word: str, choices: Sequence[str], listed_by: str = "") -> str:
+    """A hint that names the closest choice, or all where they are few, or where they are listed.
+
+    Args:
+        word: What was written.
+        choices: What could have been.
+        listed_by: The command that lists the choices, for where there are more than 12.
+    """
+    close = closest(word, choices)
+    if close is not None:
+        return f"did you mean `{close}`?"
+    if len(choices) > _MAX_LISTED and listed_by:
+        return f"`{listed_by}` lists all"
+    shown = sorted(choices)[:_MAX_LISTED]
+    more = f" and {len(choices) - len(shown)} more" if len(choices) > len(shown) else ""
+    return "choose from " + ", ".join(f"`{choice}`" for choice in shown) + more
+
+
+def choose_from(word: str, choices: Sequence[str]) -> str:
+    """A hint of all choices of a closed set, in their order, the closest first where one is."""
+    close = closest(word, choices)
+    listed = "choose from " + ", ".join(f"`{choice}`" for choice in choices)
+    return f"did you mean `{close}`? {listed}" if close is not None else listed
+
+
+def closest(word: str, choices: Sequence[str]) -> str | None:
+    """The choice that `word` is likely a slip of, or the beginning of; None where none is near.
+
+    Of a dotted choice (`clean.rules`), its last part counts as much as the whole. A word that only
+    shares some letters is not near: half of `speed` is in `pdf`.
+    """
+    word = word.lower()
+    best, nearest = None, _NEAR
+    for choice in choices:
+        for form in {choice.lower(), choice.lower().rpartition(".")[2]}:
+            near = difflib.SequenceMatcher(None, word, form).ratio()
+            if len(word) >= _MIN_BEGINNING and form.startswith(word):
+                near = max(near, _NEAR + len(word) / len(form) / 4)
+            if near > nearest:
+                best, nearest = choice, near
+    return best
 
 
 @cache
