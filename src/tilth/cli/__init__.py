@@ -2,6 +2,7 @@
 
 main.py      the verbs' table and the entry point
 verb.py      what every verb does alike: errors to exit codes, --debug, Ctrl-C
+usage.py     a command that cannot be read: errors in the one form
 output.py    one JSON document, or tables and lines, to standard output
 progress.py  a run's events: one live line on a terminal, plain lines elsewhere
 recipes.py   init, list, explain, check, plan

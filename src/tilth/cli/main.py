@@ -8,9 +8,11 @@ import typer
 
 from tilth.cli import machine, predict, recipes, runs, samples
 from tilth.cli.output import line
+from tilth.cli.usage import Verbs
 from tilth.cli.verb import prepare_streams
 
 app = typer.Typer(
+    cls=Verbs,
     name="tilth",
     help="From raw sources to pretraining data, a trained model, your own task, and what each "
     "data decision was worth.",
