@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import Command, recipe_file
 from tilth.cli.main import app
+from tilth.recipe.load import load_recipe
 
 VERBS = [
     "init",
@@ -169,11 +170,15 @@ def test_init_copies_a_starter_and_overwrites_nothing(tilth: Command, workplace:
     target = workplace / "mine.yaml"
     assert tilth("init", "quickstart", "mine.yaml").exit_code == 0
     assert tilth("check", "mine.yaml").exit_code == 0
+    assert load_recipe(target).name == "mine"
     target.write_text("precious", "utf-8")
     assert tilth("init", "quickstart", "mine.yaml").exit_code == 2
     assert target.read_text("utf-8") == "precious"
     assert tilth("init", "quickstart", "mine.yaml", "--force", "--json").exit_code == 0
     assert target.read_text("utf-8") != "precious"
+    found = tilth("init", "quickstart", "my first.yaml")
+    assert "tilth run 'my first.yaml'`, which makes the run `my-first`" in found.stdout
+    assert "tilth list starters" in tilth("init", "nothing").stderr
 
 
 def test_export_writes_files_and_overwrites_nothing(tilth: Command, tmp_path: Path) -> None:

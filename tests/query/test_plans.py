@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+import tilth
 from tests.query.conftest import recipe_file
+from tilth.engine.events import Event, Warned
 from tilth.errors import UsageError
 from tilth.query.plans import plan_recipe, renamed
-from tilth.recipe.load import load_recipe
+from tilth.recipe.load import load_recipe, starters
 
 
 def test_a_changed_threshold_measures_nothing_anew(workplace: Path) -> None:
@@ -52,3 +55,54 @@ def test_another_name_changes_no_identity(workplace: Path) -> None:
     assert renamed(recipe, None) is recipe
     with pytest.raises(UsageError, match="cannot name"):
         renamed(recipe, "../up")
+
+
+def test_two_recipe_files_of_one_name_do_not_share_a_run_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text('{"text": "one two three"}\n{"text": "four five"}\n')
+    text = "tilth: 1\nname: same\ncollect: {a: {jsonl: {path: a.jsonl}}}\n"
+    Path("first.yaml").write_text(text)
+    Path("moved.yaml").write_text(text)
+    Path("second.yaml").write_text(text + "clean: [normalize]\n")
+
+    def run(recipe: str, name: str | None = None) -> list[str]:
+        warned: list[str] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Warned):
+                warned.append(event.message)
+
+        planned = tilth.plan(recipe, name=name).warning
+        tilth.run(recipe, name=name, progress=listen, workers=1)
+        assert warned == ([planned] if planned else [])
+        return warned
+
+    assert run("first.yaml") == []
+    # The same recipe elsewhere is no other, nor is the same file with other settings.
+    assert run("moved.yaml") == []
+    Path("moved.yaml").write_text(text + "clean: [signals]\n")
+    assert run("moved.yaml") == []
+    (said,) = run("second.yaml")
+    assert "runs/same was last made from moved.yaml" in said
+    assert "same@3" in said
+    assert "--name NAME" in said
+    (said,) = run("first.yaml")
+    assert "second.yaml" in said
+    assert run("second.yaml", name="second") == []
+    # What gave way is found where it was said.
+    before = tilth.open_run("same@3").view.record
+    assert [step["name"] for step in before["steps"]] == ["collect.a", "clean.signals"]
+
+
+def test_a_copy_of_a_starter_is_told_from_the_starter(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "digits"
+    starter = tilth.load_recipe("digits")
+    (tmp_path / "digits.yaml").write_text(starters()["digits"] + "error_budget: 0.5\n")
+    copy = tilth.load_recipe(tmp_path / "digits.yaml")
+    folder.mkdir(parents=True)
+    record = {"recipe_file": "digits (starter)", "recipe_yaml": starter.to_yaml(), "steps": []}
+    (folder / "run.json").write_text(json.dumps(record))
+    assert tilth.plan(starter, runs=tmp_path / "runs").warning == ""
+    assert "digits (starter)" in tilth.plan(copy, runs=tmp_path / "runs").warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,20 +40,14 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     json: Json = False,
 ) -> None:
-    """Copy a starter recipe out, to edit."""
-    from tilth.errors import MissingError
-    from tilth.recipe.load import starters
-    from tilth.recipe.operations import did_you_mean
+    """Copy a starter recipe out, to edit; its run is named after the file."""
+    from tilth.recipe.load import copy_starter
     from tilth.store.files import write_bytes
 
-    shipped = starters()
-    if starter not in shipped:
-        raise MissingError(
-            f"there is no starter `{starter}`", hint=did_you_mean(starter, list(shipped))
-        )
     target = file or Path(f"{starter}.yaml")
     if target.is_dir():
         target = target / f"{starter}.yaml"
+    text, name = copy_starter(starter, target)
     if target.exists() and not force:
         raise UsageError(
             "the file is there already, and nothing is overwritten",
@@ -60,11 +55,12 @@ def init(
             hint="name another file, or give --force",
             code="exists",
         )
-    write_bytes(target, shipped[starter].encode())
+    write_bytes(target, text.encode())
     if json:
-        print_json({"starter": starter, "file": target})
+        print_json({"starter": starter, "file": target, "name": name})
     else:
-        line(f"wrote {target}; run it with `tilth run {target}`")
+        command = shlex.join(["tilth", "run", str(target)])
+        line(f"wrote {target}; run it with `{command}`, which makes the run `{name}`")
 
 
 def list_(
@@ -188,6 +184,8 @@ def print_plan(view: PlanView, json: bool) -> None:
     steps = plural(len(view.steps), "step")
     line(f"{view.name}: {steps}, {cached} cached, {len(view.to_run)} to run")
     line(f"in {view.folder}")
+    if view.warning:
+        line(f"warning: {view.warning}")
     line()
     rows = [
         [s.name, "cached" if s.cached else "run", "" if s.cached else s.why] for s in view.steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -13,11 +14,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tilth.engine.events import Event, Listener, StepFinished, StepProgress, StepStarted, as_json
+from tilth.engine.events import (
+    Event,
+    Listener,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    Warned,
+    as_json,
+)
 from tilth.engine.local import LocalEngine
 from tilth.engine.machine import describe_machine
 from tilth.engine.steps import StepRunner
 from tilth.errors import DataError, TilthError
+from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
 from tilth.store.dataset import MANIFEST
 from tilth.store.files import (
@@ -29,6 +39,7 @@ from tilth.store.files import (
 )
 
 RECORD = "run.json"
+_STARTER = " (starter)"
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,37 @@ def last_record(folder: Path) -> dict[str, Any] | None:
     """The record of the last invocation in a run's folder, if there is one."""
     path = folder / RECORD
     return read_json(path) if path.is_file() else None
+
+
+def made_from_another(recipe: Recipe, folder: Path) -> str | None:
+    """The recipe that a run's folder was last made from, where it is not this one.
+
+    Two files whose `name` is equal share a folder, and each takes the place of the other's record
+    and report. A file that was moved is no other recipe; one of which nobody knows where it came
+    from is not compared.
+    """
+    last = last_record(folder) or {}
+    before, now = str(last.get("recipe_file") or ""), _recipe_file(recipe, folder)
+    if not before or not now or before == now or last.get("recipe_yaml") == recipe.to_yaml():
+        return None
+    return before if before.endswith(_STARTER) else os.path.relpath(folder / before)
+
+
+def shared_folder(folder: Path, other: str) -> str:
+    """What it means that a run's folder was made from another recipe, in a sentence or two."""
+    entry = f"{folder.name}@{len(list((folder / 'history').glob('*.json'))) + 1}"
+    return (
+        f"{folder} was last made from {other}, a recipe of the same name; its record and report "
+        f"give way to this run's and are found as {entry}. --name NAME, or another `name:` in the "
+        "recipe, keeps the two apart"
+    )
+
+
+def _recipe_file(recipe: Recipe, folder: Path) -> str:
+    """Where a recipe came from as the record has it: a file is named relative to the folder."""
+    if not recipe.origin or recipe.origin.endswith(_STARTER):
+        return recipe.origin
+    return os.path.relpath(recipe.origin, os.path.abspath(folder))
 
 
 def _steps_before(folder: Path) -> dict[str, dict[str, Any]]:
@@ -111,6 +153,9 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
     """
     with folder_lock(folder) as lock, _event_log(folder, options.listeners) as emit:
         # Before the record of this invocation takes the place of the last one's.
+        other = made_from_another(plan.recipe, folder)
+        if other is not None:
+            emit(Warned(plan.recipe.name, shared_folder(folder, other)))
         states = {state.step.name: state for state in step_states(plan, folder)}
         record = _Record(plan, folder)
         with _engine(options, folder, lock) as engine:
@@ -140,8 +185,6 @@ def _engine(options: RunOptions, folder: Path, lock: int) -> Iterator[Any]:
 
         engine = RayEngine(options.ray_address)
     else:
-        import os
-
         engine = LocalEngine(
             options.num_workers or os.cpu_count() or 1, folder / "workers.log", lock
         )
@@ -247,6 +290,7 @@ class _Record:
             "seconds": None,
             "error": None,
             "recipe_yaml": text,
+            "recipe_file": _recipe_file(plan.recipe, folder),
             "machine": describe_machine(),
             "versions": _versions(),
             "steps": [],

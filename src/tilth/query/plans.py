@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tilth.engine.run import StepState, step_states
+from tilth.engine.run import StepState, made_from_another, shared_folder, step_states
 from tilth.query.runs import match_step
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
@@ -42,6 +42,7 @@ class PlanView:
         folder: Its folder, there or not.
         limit: Samples read of each source at most.
         only: The step that the plan ends with, if not all.
+        warning: What should be known before it runs; empty where there is nothing.
         steps: In the order in which they run.
         plan: The plan itself.
     """
@@ -51,6 +52,7 @@ class PlanView:
     limit: int | None
     only: str | None
     steps: tuple[PlannedView, ...]
+    warning: str
     plan: Plan = field(repr=False)
 
     @property
@@ -68,7 +70,7 @@ class PlanView:
             f"  {step.name:<{width}}  {'cached' if step.cached else 'run   '}  {step.why}".rstrip()
             for step in self.steps
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *([f"warning: {self.warning}"] if self.warning else [])])
 
 
 def renamed(recipe: Recipe, name: str | None) -> Recipe:
@@ -119,8 +121,15 @@ def plan_recipe(
         only = match_step(only, [step.name for step in plan.steps])
         needed = {step.name for step in plan.needed_for(only)}
         states = [state for state in states if state.step.name in needed]
+    other = made_from_another(recipe, folder)
     return PlanView(
-        recipe.name, str(folder), limit, only, tuple(_view(state) for state in states), plan
+        recipe.name,
+        str(folder),
+        limit,
+        only,
+        tuple(_view(state) for state in states),
+        "" if other is None else shared_folder(folder, other),
+        plan,
     )
 
 
