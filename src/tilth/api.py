@@ -16,9 +16,9 @@ from typing import Any
 
 from tilth.engine.events import Event
 from tilth.engine.run import RunOptions, run_plan
-from tilth.errors import MissingError
 from tilth.query import runs as run_queries
 from tilth.query.document import report_document
+from tilth.query.export import SPLITS, final_split
 from tilth.query.findings import findings
 from tilth.query.lines import PlainLines
 from tilth.query.plans import PlanView, plan_recipe, renamed
@@ -33,7 +33,6 @@ from tilth.store import Dataset
 
 __all__ = ["Run", "load_recipe", "open_run", "plan", "run"]
 
-SPLITS = ("train", "validation", "test")
 Progress = bool | Callable[[Event], None]
 
 
@@ -99,16 +98,7 @@ class Run:
         """
         if which not in SPLITS:
             return Dataset(self.view.step(which).folder)
-        end = self.view.end_of_line()
-        dataset = Dataset(end.folder, split=which)
-        if not dataset.num_rows:
-            raise MissingError(
-                f"no sample at the end of the line is in the split `{which}`",
-                where=f"{self.name}, {end.name}",
-                hint="`deduplicate: [{hold_out: {test: 0.1}}]` holds some out",
-                code="no-split",
-            )
-        return dataset
+        return final_split(self.view, which)
 
     def show(
         self,

@@ -155,6 +155,7 @@ def test_a_sheet_of_augmented_images_is_written(tmp_path: Path) -> None:
     assert _call("show", str(run.folder), "--augmented", "--to", "a.gif").exit_code == 2
     assert _call("show", str(run.folder), "pretrain", "--augmented").exit_code == 2
     assert "collect.images" in _call("show", str(run.folder)).stderr
-    assert _call("export", str(run.folder), "--to", str(tmp_path / "x")).exit_code == 2
+    assert _call("export", str(run.folder), "--to", str(tmp_path / "x")).exit_code == 0
+    assert (tmp_path / "x" / "train").is_dir()
     card = (run.folder / "data").glob("pretrain-*/model/README.md")
     assert "pipeline_tag: image-classification" in next(card).read_text("utf-8")

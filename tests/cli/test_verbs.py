@@ -189,6 +189,42 @@ def test_export_writes_files_and_overwrites_nothing(tilth: Command, tmp_path: Pa
     assert tilth("export", "small", "minhash", "--to", to, "--format", "xls").exit_code == 2
 
 
+def test_export_of_a_split_and_of_all(
+    tilth: Command, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = ["--runs", str(workplace / "runs")]
+    monkeypatch.chdir(tmp_path)
+    found = tilth("export", "small", "train", "--format", "jsonl", *runs)
+    assert found.exit_code == 0, found.stderr
+    assert "of the split train of deduplicate.minhash in 1 file in small-train" in found.stdout
+    assert [path.name for path in Path("small-train").iterdir()] == ["train.jsonl"]
+    found = tilth("export", "small", "--to", "all", *runs)
+    assert found.exit_code == 0, found.stderr
+    assert "a split a folder: 3 folders" in found.stdout
+    assert sorted(path.name for path in Path("all").iterdir()) == ["test", "train", "validation"]
+    assert all(f"all/{name}: " in found.stdout for name in ("train", "validation", "test"))
+    document = json.loads(tilth("export", "small", "--to", "again", "--json", *runs).stdout)
+    assert [one["split"] for one in document["splits"]] == ["train", "validation", "test"]
+    assert tilth("export", "small", "--split", "test", "--to", "t", *runs).exit_code == 0
+    assert list(Path("t").glob("test-*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("export small train --split test", "tilth export small train --to DIR"),
+        ("export small test --kind dropped", "tilth export small test --to DIR"),
+        ("export small --kind dropped", "one of collect.docs"),
+        ("export small trian", "choose from"),
+        ("export small train --huggingface", "tilth export small --huggingface"),
+    ],
+)
+def test_export_that_contradicts_itself(tilth: Command, command: str, hint: str) -> None:
+    found = tilth(*command.split())
+    assert found.exit_code == 2
+    assert hint in found.stderr
+
+
 def test_report_of_the_history_leaves_the_last_one_alone(tilth: Command, workplace: Path) -> None:
     before = (workplace / "runs" / "small" / "report.json").read_bytes()
     found = tilth("report", "small@1")

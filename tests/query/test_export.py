@@ -4,14 +4,16 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import pytest
 
+import tilth
 from tests.query.trained import trained_run
+from tilth.api import Run
 from tilth.errors import MissingError, UsageError
-from tilth.query.export import export_model, export_step
+from tilth.query.export import export_model, export_split, export_splits, export_step
 from tilth.query.runs import RunView
 
 
@@ -43,6 +45,62 @@ def test_splits_add_up(small: RunView, tmp_path: Path) -> None:
     ]
     assert all(sizes)
     assert sum(sizes) == small.end_of_line().kept
+
+
+def test_a_split_is_what_the_python_side_gives(small: RunView, tmp_path: Path) -> None:
+    for split in ("train", "validation", "test"):
+        done = export_split(small, split, tmp_path / split, format="jsonl")
+        lines = (tmp_path / split / f"{split}.jsonl").read_text("utf-8").splitlines()
+        ids = [json.loads(line)["id"] for line in lines]
+        assert ids == Run(small).dataset(split).to_arrow(["id"]).column("id").to_pylist()
+        assert done.rows == len(ids) > 0
+        assert done.step == small.end_of_line().name
+
+
+def test_all_splits_are_a_folder_each_and_add_up(small: RunView, tmp_path: Path) -> None:
+    done = export_splits(small, tmp_path / "all")
+    assert sum(one.rows for one in done.splits) == small.end_of_line().kept
+    assert done.empty == ()
+    for one in done.splits:
+        table = pq.read_table(one.folder)
+        assert table.num_rows == one.rows
+        assert {value or "train" for value in table.column("split").to_pylist()} == {one.split}
+    with pytest.raises(UsageError, match="overwritten"):
+        export_splits(small, tmp_path / "all")
+
+
+def test_a_split_without_a_sample_has_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text('{"text": "one two"}\n{"text": "three"}\n')
+    (tmp_path / "a.yaml").write_text("name: a\ncollect: {a: {jsonl: {path: a.jsonl}}}\n")
+    view = tilth.run("a.yaml", progress=False, workers=1).view
+    done = export_splits(view, tmp_path / "all")
+    assert [(one.split, one.rows) for one in done.splits] == [("train", 2)]
+    assert done.empty == ("validation", "test")
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["train"]
+    with pytest.raises(MissingError, match="in the split `test`"):
+        export_split(view, "test", tmp_path / "test")
+    assert not (tmp_path / "test").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"format": "tokens"}, "choose from `parquet`, `jsonl`, `csv`, `tfrecord`"),
+        ({"format": "jsonlines"}, "did you mean `jsonl`?"),
+        ({"kind": "droped"}, "did you mean `dropped`?"),
+        ({"split": "dev"}, "choose from `train`, `validation`, `test`"),
+    ],
+)
+def test_values_that_are_none(
+    small: RunView, tmp_path: Path, given: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        export_step(small, "rules", tmp_path / "out", **given)
+    assert hint in caught.value.hint
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_kinds(small: RunView, tmp_path: Path) -> None:

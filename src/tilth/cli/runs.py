@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,10 +12,11 @@ import typer
 from tilth.cli.output import count, line, paragraph, plural, print_json, say, table
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan
 from tilth.cli.verb import STOPPED, Json, Runs, add_verb, debugging, error_document
-from tilth.errors import TilthError
+from tilth.errors import TilthError, UsageError
 
 if TYPE_CHECKING:
     from tilth.engine.events import Event
+    from tilth.query.export import Exported, ExportedSplits
     from tilth.query.runs import RunStep
     from tilth.query.status import RunStatus
 
@@ -235,9 +237,17 @@ def report(run: RunArgument, runs: Runs = "runs", json: Json = False) -> None:
 
 def export(
     run: RunArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A folder that is not there.")],
-    step: Annotated[
-        str | None, typer.Argument(metavar="[STEP]", help="A step, or the end of its name.")
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[WHAT]",
+            help="train, validation or test: that split of the final data set; or a step, or the "
+            "end of its name. If none: one folder for each split.",
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="A folder that is not there; RUN-WHAT if none."),
     ] = None,
     format: Annotated[
         Literal["parquet", "jsonl", "csv", "tfrecord"],
@@ -250,7 +260,8 @@ def export(
         bool, typer.Option("--huggingface", help="The run's model instead, as Hugging Face has it.")
     ] = False,
     kind: Annotated[
-        Literal["kept", "dropped", "quarantine"], typer.Option("--kind", help="Which samples.")
+        Literal["kept", "dropped", "quarantine"],
+        typer.Option("--kind", help="Which samples of a step."),
     ] = "kept",
     split: Annotated[
         Literal["train", "validation", "test"] | None,
@@ -259,28 +270,71 @@ def export(
     runs: Runs = "runs",
     json: Json = False,
 ) -> None:
-    """Write a step's samples, or the model, as files; the folder appears when all is written."""
-    from tilth.errors import UsageError
-    from tilth.query.export import export_model, export_step
+    """Write a run's final data, a step's samples or the model as files, whole or not at all."""
+    from tilth.query.export import SPLITS, export_model, export_split, export_splits, export_step
     from tilth.query.runs import open_run
 
     found = open_run(run, runs)
+    format = "tfrecord" if tfrecord else format
     if huggingface:
-        if step not in (None, "pretrain") or tfrecord or split is not None:
-            raise UsageError("--huggingface is of the model: it takes no step, split or format")
-        done = export_model(found, to)
-    elif step is None:
+        if what not in (None, "pretrain") or tfrecord or split is not None:
+            raise UsageError(
+                "--huggingface is of the model: it takes no step, split or format",
+                hint=f"tilth export {run} --huggingface --to DIR",
+            )
+        model = export_model(found, to or Path(f"{found.name}-model"))
+        _say_exported(
+            model, json, f"the model of {model.run} in {model.folder}: {', '.join(model.files)}"
+        )
+        return
+    if what is None and kind != "kept":
         names = [one.name for one in found.line()]
-        raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
+        raise UsageError(
+            f"name the step whose {kind} samples are wanted",
+            hint="one of " + ", ".join(names),
+            code="no-step",
+        )
+    if what in SPLITS and (kind != "kept" or split not in (None, what)):
+        raise UsageError(
+            f"`{what}` is a split of the final data set: it takes no --kind or --split",
+            hint=f"tilth export {run} {what} --to DIR; a step has both",
+        )
+    what = what or split
+    if what is None:
+        splits = export_splits(found, to or Path(f"{found.name}-splits"), format=format)
+        _say_exported(splits, json, *_split_lines(splits))
+        return
+    target = to or Path(f"{found.name}-{what}")
+    if what in SPLITS:
+        done = export_split(found, what, target, format=format)
     else:
-        format = "tfrecord" if tfrecord else format
-        done = export_step(found, step, to, format=format, kind=kind, split=split)
+        done = export_step(found, what, target, format=format, kind=kind, split=split)
+    _say_exported(done, json, _exported_line(done))
+
+
+def _say_exported(done: object, json: bool, *lines: str) -> None:
     if json:
         print_json(done)
-    elif huggingface:
-        line(f"the model of {done.run} in {done.folder}: {', '.join(done.files)}")
-    else:
-        line(f"{plural(done.rows, 'sample')} in {plural(len(done.files), 'file')} in {done.folder}")
+        return
+    for text in lines:
+        line(text)
+
+
+def _exported_line(done: Exported) -> str:
+    of = f" of the split {done.split}" if done.split else ""
+    files = plural(len(done.files), "file")
+    return f"{plural(done.rows, 'sample')}{of} of {done.step} in {files} in {done.folder}"
+
+
+def _split_lines(done: ExportedSplits) -> Iterator[str]:
+    """What stands in which folder, and which split has no sample."""
+    folders = plural(len(done.splits), "folder")
+    yield f"the final data set of {done.run} ({done.step}), a split a folder: {folders}"
+    for one in done.splits:
+        files = plural(len(one.files), "file")
+        yield f"  {one.folder}: {plural(one.rows, 'sample')} in {files}"
+    for split in done.empty:
+        yield f"  no sample is in the split {split}"
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -309,8 +363,10 @@ def add_verbs(app: typer.Typer) -> None:
     add_verb(
         app,
         export,
-        """tilth export quickstart clean.rules --to rules
-        tilth export quickstart weights --to train --split train --format jsonl
+        """tilth export quickstart train --to train --format jsonl
+        tilth export quickstart --to splits
+        tilth export quickstart clean.rules --to rules
+        tilth export quickstart clean.rules --kind dropped --to dropped
         tilth export mnist collect.mnist --to records --tfrecord
         tilth export gpt2 --to model --huggingface""",
     )

@@ -58,14 +58,20 @@ def show(
 
     if augmented:
         if step is not None or dropped or quarantined or rule is not None or offset:
-            raise UsageError("--augmented is of the whole run: it takes no step and no filter")
+            raise UsageError(
+                "--augmented is of the whole run: it takes no step and no filter",
+                hint=f"tilth show {run} --augmented",
+            )
         _show_augmented(open_run(run, runs), n, epochs, sample or [], to, json)
         return
     if step is None:
         names = [one.name for one in open_run(run, runs).line()]
         raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
     if quarantined and (dropped or rule is not None):
-        raise UsageError("--quarantined excludes --dropped and --rule")
+        raise UsageError(
+            "--quarantined excludes --dropped and --rule",
+            hint=f"tilth show {run} {step} --quarantined; what it dropped is another list",
+        )
     kind: Literal["kept", "dropped", "quarantine"] = "kept"
     if quarantined:
         kind = "quarantine"
@@ -95,7 +101,7 @@ def _show_augmented(
     elif path.suffix == ".html":
         write_sheet(sheet, path)
     else:
-        raise UsageError("a sheet is a file .html or .png", where=str(path))
+        raise UsageError("a sheet is a file .html or .png", where=str(path), hint="--to sheet.html")
     if json:
         rows = [
             {"id": one.id, "uri": one.uri, "label": one.label}

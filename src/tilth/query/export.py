@@ -10,19 +10,23 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.errors import UsageError, missing_extra
+from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
-from tilth.query.samples import Kind, sorting_step
+from tilth.query.samples import KINDS, Kind, sorting_step
+from tilth.recipe.operations import require_choice
 from tilth.store import Dataset
 from tilth.store.files import commit_folder, remove_folder, storage_errors, write_bytes
 
 Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
+Split = Literal["train", "validation", "test"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+SPLITS: tuple[Split, ...] = get_args(Split)
 _PER_TFRECORD = 10_000
 
 
@@ -38,6 +42,83 @@ class Exported:
     folder: str
     files: tuple[str, ...]
     rows: int
+
+
+@dataclass(frozen=True)
+class ExportedSplits:
+    """What was written of the data set at the end of the line, a folder a split.
+
+    Attributes:
+        splits: What was written, in a folder of its split's name each.
+        empty: Splits without a sample, for which there is no folder.
+    """
+
+    run: str
+    step: str
+    format: str
+    folder: str
+    splits: tuple[Exported, ...]
+    empty: tuple[str, ...]
+
+
+def final_split(run: RunView, split: str) -> Dataset:
+    """The train, validation or test split of the data set at the end of the line.
+
+    Raises:
+        MissingError: It has no sample, no step is finished, or the output was removed.
+    """
+    end = run.end_of_line()
+    dataset = Dataset(end.folder, split=split)
+    if not dataset.num_rows:
+        raise MissingError(
+            f"no sample at the end of the line is in the split `{split}`",
+            where=f"{run.name}, {end.name}",
+            hint="`deduplicate: [{hold_out: {test: 0.1}}]` holds some out",
+            code="no-split",
+        )
+    return dataset
+
+
+def export_split(
+    run: RunView, split: str, to: str | Path, *, format: Format = "parquet"
+) -> Exported:
+    """Write a split of the data set at the end of the line to a new folder; see `export_step`.
+
+    Raises:
+        UsageError: The folder is there and not empty, or there is no such split.
+        MissingError: The split has no sample, or TensorFlow, which writes TFRecord, is not there.
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    require_choice("split", split, SPLITS)
+    dataset, writer = final_split(run, split), _writer(format)
+    rows, files = _committed(Path(to), lambda aside: writer(dataset, "kept", aside, split))
+    end = run.end_of_line().name
+    return Exported(run.name, end, "kept", split, format, str(to), files, rows)
+
+
+def export_splits(run: RunView, to: str | Path, *, format: Format = "parquet") -> ExportedSplits:
+    """Write the data set at the end of the line to a new folder, one folder in it a split.
+
+    Raises:
+        As `export_split`.
+    """
+    end, writer = run.end_of_line(), _writer(format)
+    found = {split: Dataset(end.folder, split=split) for split in SPLITS}
+    full = [split for split in SPLITS if found[split].num_rows]
+    done: list[Exported] = []
+
+    def write(aside: Path) -> int:
+        for split in full:
+            (aside / split).mkdir()
+            rows = writer(found[split], "kept", aside / split, split)
+            files = tuple(sorted(path.name for path in (aside / split).iterdir()))
+            folder = str(Path(to) / split)
+            done.append(Exported(run.name, end.name, "kept", split, format, folder, files, rows))
+        return sum(one.rows for one in done)
+
+    _committed(Path(to), write)
+    empty = tuple(split for split in SPLITS if split not in full)
+    return ExportedSplits(run.name, end.name, format, str(to), tuple(done), empty)
 
 
 def export_step(
@@ -56,13 +137,16 @@ def export_step(
     bytes as bytes, whole numbers and booleans as int64, others as float32; a null is left out.
 
     Raises:
-        UsageError: The folder is there and not empty, or there is no such step.
+        UsageError: The folder is there and not empty, or there is no such step, format, kind or
+            split.
         MissingError: TensorFlow, which writes TFRecord, is not installed.
         StorageError: The disk is full or the folder cannot be written.
     """
-    where = sorting_step(run, step)
+    require_choice("kind", kind, KINDS)
+    if split is not None:
+        require_choice("split", split, SPLITS)
+    where, writer = sorting_step(run, step), _writer(format)
     dataset = Dataset(where.folder, split=split)
-    writer = {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv, "tfrecord": _tfrecord}[format]
     rows, files = _committed(Path(to), lambda aside: writer(dataset, kind, aside, where.name))
     return Exported(run.name, where.name, kind, split, format, str(to), files, rows)
 
@@ -111,6 +195,11 @@ def _committed(folder: Path, write: Callable[[Path], int]) -> tuple[int, tuple[s
         finally:
             remove_folder(aside)
     return rows, files
+
+
+def _writer(format: str) -> Callable[[Dataset, str, Path, str], int]:
+    require_choice("format", format, FORMATS)
+    return {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv, "tfrecord": _tfrecord}[format]
 
 
 def _parquet(dataset: Dataset, kind: str, folder: Path, name: str) -> int:

@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow.compute as pc
 
@@ -14,11 +14,12 @@ from tilth.errors import UsageError
 from tilth.query.rows import Row, among, find_rows, read_columns, take_rows
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import excerpt, markup_excerpt
-from tilth.recipe.operations import did_you_mean
+from tilth.recipe.operations import did_you_mean, require_choice
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
 
 Kind = Literal["kept", "dropped", "quarantine"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # What a row shows of itself; a page's bytes only where it has no text yet.
 PLAIN = ["id", "uri", "source", "split", "label", "target"]
@@ -101,6 +102,7 @@ def show_samples(
         UsageError: There is no such step or rule, or the step has no samples.
         MissingError: Its output is not there.
     """
+    require_choice("kind", kind, KINDS)
     where = sorting_step(run, step)
     if n < 0 or offset < 0:
         raise UsageError("a number of rows is not below 0")

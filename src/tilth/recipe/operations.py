@@ -192,6 +192,16 @@ def choose_from(word: str, choices: Sequence[str]) -> str:
     return f"did you mean `{close}`? {listed}" if close is not None else listed
 
 
+def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is not of a closed set.
+
+    Raises:
+        UsageError: It is not; with the choices.
+    """
+    if value not in choices:
+        raise UsageError(f"`{name}` does not take `{value}`", hint=choose_from(value, choices))
+
+
 def closest(word: str, choices: Sequence[str]) -> str | None:
     """The choice that `word` is likely a slip of, or the beginning of; None where none is near.
 
