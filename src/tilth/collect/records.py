@@ -6,6 +6,7 @@ A record that cannot become a sample becomes a row with `error` set, so that it 
 from __future__ import annotations
 
 import datetime
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -66,9 +67,18 @@ def lookup(record: Mapping[str, Any], name: str) -> Any:
     value: Any = record
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
-            raise RecordError(f"no field `{name}`")
+            raise RecordError(f"no field `{name}`; {_fields_of(record)}")
         value = value[part]
     return value
+
+
+def _fields_of(record: Mapping[str, Any]) -> str:
+    """The first few fields that a record has, for where the wanted one is not among them."""
+    names = [f"`{str(name)[:40]}`" for name in itertools.islice(record, 8)]
+    if not names:
+        return "the record is empty"
+    more = f" and {len(record) - len(names)} more" if len(record) > len(names) else ""
+    return f"the record has {', '.join(names)}{more}; `fields` says which to take"
 
 
 def as_text(value: Any, name: str) -> str:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tilth.engine.causes import commonest_cause, sources_gone
 from tilth.engine.events import (
     Event,
     Listener,
@@ -29,6 +30,7 @@ from tilth.engine.steps import StepRunner
 from tilth.errors import DataError, TilthError
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
+from tilth.store import Dataset
 from tilth.store.dataset import MANIFEST
 from tilth.store.files import (
     folder_lock,
@@ -166,7 +168,8 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                 for step in steps:
                     manifest = _one_step(runner, step, states[step.name], record, emit)
                     quarantined += manifest.get("counts", {}).get("quarantined", 0)
-                    _check_budget(plan, step, manifest)
+                    _check_budget(plan, step, manifest, folder)
+                    _warn_of_gone_sources(plan, step, folder, emit)
             except TilthError as error:
                 record.finish("failed", error)
                 raise
@@ -237,26 +240,42 @@ def _one_step(
     return manifest
 
 
-def _check_budget(plan: Plan, step: PlannedStep, manifest: dict[str, Any]) -> None:
+def _warn_of_gone_sources(plan: Plan, step: PlannedStep, folder: Path, emit: Listener) -> None:
+    """Nobody who asked for two sources should train on one unknowingly, on a rerun neither."""
+    if step.operation.kind not in ("map", "shuffle"):
+        return
+    inputs = [read_json(data_folder(folder, plan.step(n)) / MANIFEST) for _, n in step.inputs]
+    for sentence in sources_gone(Dataset(data_folder(folder, step)), inputs):
+        emit(Warned(step.name, sentence))
+
+
+def _check_budget(plan: Plan, step: PlannedStep, manifest: dict[str, Any], folder: Path) -> None:
     counts = manifest.get("counts")
     if not counts or not counts["in"]:
         return
     share = counts["quarantined"] / counts["in"]
     budget = plan.recipe.header.error_budget
+    cause = None
+    if counts["quarantined"] and (share > budget or not counts["kept"]):
+        cause = commonest_cause(Dataset(data_folder(folder, step)))
     if share > budget:
         raise DataError(
             f"{counts['quarantined']} of {counts['in']} records failed ({share:.1%}), more than "
-            f"the error budget of {budget:.1%}",
+            f"the error budget of {budget:.1%}; {cause}",
             where=step.name,
-            hint=f"tilth show {plan.recipe.name} {step.name} --quarantined; or raise "
-            "`error_budget` in the recipe",
+            hint=f"tilth show {plan.recipe.name} {step.name} --quarantined lists them; what cannot "
+            "be mended, a higher `error_budget` in the recipe lets pass",
             code="error-budget",
         )
     if not counts["kept"]:
+        why = f"; {counts['quarantined']} failed, {cause}" if cause else ""
+        for rule, count in list(manifest["by_rule"].items())[:1]:
+            why = f", {count} of them by `{rule}`{why}"
+        kind = "dropped" if counts["dropped"] else "quarantined"
         raise DataError(
-            f"no sample is left: {counts['dropped']} of {counts['in']} were dropped",
+            f"no sample is left: {counts['dropped']} of {counts['in']} were dropped{why}",
             where=step.name,
-            hint=f"tilth show {plan.recipe.name} {step.name} --dropped",
+            hint=f"tilth show {plan.recipe.name} {step.name} --{kind}",
             code="nothing-left",
         )
 
