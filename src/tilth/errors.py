@@ -6,6 +6,7 @@ the class into an exit code; a traceback is shown only with ``--debug``.
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 
 
@@ -106,4 +107,13 @@ def missing_extra(package: str, extra: str) -> MissingError:
         f"this needs the package `{package}`, which is not installed",
         hint=f"pip install 'tilth[{extra}]'",
         code="missing-extra",
+    )
+
+
+def unsupported_system() -> MissingError:
+    """The error for a system without the file locks that keep two runs apart."""
+    return MissingError(
+        f"Tilth works on Linux and macOS, not on {platform.system() or 'this system'}",
+        hint="on Windows, install and run it inside WSL (`wsl --install`)",
+        code="unsupported-system",
     )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tilth.cli.output import line, print_json, table
 from tilth.cli.verb import Json, Runs, add_verb
 
+if TYPE_CHECKING:
+    from tilth.query.doctor import Diagnosis
+
 _MISSING = 3
 
 
-def doctor(runs: Runs = "runs", json: Json = False) -> int:
+def doctor(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="[RECIPE]", help="A recipe or starter: is all there that it needs?"),
+    ] = None,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> int:
     """Look whether everything that a run needs is there, and say what to install."""
     from tilth.query.doctor import diagnose
 
-    found = diagnose(runs)
+    found = diagnose(runs, recipe)
     if json:
         print_json({"ok": found.ok, "checks": found.checks})
     else:
@@ -25,11 +35,27 @@ def doctor(runs: Runs = "runs", json: Json = False) -> int:
             for c in found.checks
         ]
         table(["", "what", "", "found"], rows)
-        hints = [c for c in found.checks if not c.ok and c.hint]
-        for check in hints:
-            line(f"{'needed' if check.base else 'optional'}: {check.name}: {check.hint}")
-        line("everything that a run needs is there" if found.ok else "something is missing")
+        for check in found.checks:
+            if not check.ok and check.hint and check.group != "starter":
+                line(f"{'needed' if check.base else 'optional'}: {check.name}: {check.hint}")
+        line(_verdict(found, recipe))
     return 0 if found.ok else _MISSING
+
+
+def _verdict(found: Diagnosis, recipe: str | None) -> str:
+    """The last line: is all there, and for which starters is it not?"""
+    if not found.ok:
+        return "something is missing"
+    if recipe is not None:
+        return f"everything that {recipe} needs is there"
+    starters = [check for check in found.checks if check.group == "starter"]
+    lacking = [check for check in starters if not check.ok]
+    if not lacking:
+        return "everything that a run needs is there"
+    first, others = lacking[0], len(lacking) - 1
+    of = f"{first.name} and {others} other starters lack" if others else f"{first.name} lacks"
+    packages = first.found.partition(";")[0].removeprefix("needs ")
+    return f"everything that every run needs is there; {of} more ({packages}): {first.hint}"
 
 
 def demo_site(
@@ -49,6 +75,7 @@ def add_verbs(app: typer.Typer) -> None:
         app,
         doctor,
         """tilth doctor
+        tilth doctor quickstart
         tilth doctor --runs /data/runs""",
     )
     add_verb(

@@ -19,11 +19,20 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def is_supported() -> bool:
+    """Whether the system has the file locks that keep two runs of one folder apart."""
+    try:
+        import fcntl  # noqa: F401  (whether it is there is the question)
+    except ImportError:
+        return False
+    return True
+
+
 def memory_bytes() -> int:
-    """Physical memory."""
+    """Physical memory; 0 where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):
         return 0
 
 

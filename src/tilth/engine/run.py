@@ -29,6 +29,7 @@ from tilth.engine.machine import describe_machine
 from tilth.engine.steps import StepRunner
 from tilth.errors import DataError, TilthError
 from tilth.recipe.model import Recipe
+from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
 from tilth.store import Dataset
 from tilth.store.dataset import MANIFEST
@@ -150,20 +151,23 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
     """Run what is not there yet. Safe to kill at any moment and to call again.
 
     Raises:
+        MissingError: A package that a step needs is not installed; nothing ran.
         TilthError: A step failed, the error budget was exceeded, the disk is full, ...; what was
             committed is kept, and the run's record says where it stopped.
     """
     with folder_lock(folder) as lock, _event_log(folder, options.listeners) as emit:
         # Before the record of this invocation takes the place of the last one's.
+        states = {state.step.name: state for state in step_states(plan, folder)}
+        steps = plan.needed_for(options.only) if options.only else plan.steps
+        if not options.ray_address:  # The packages of a cluster's nodes are theirs.
+            require_packages(step for step in steps if not states[step.name].cached)
         other = made_from_another(plan.recipe, folder)
         if other is not None:
             emit(Warned(plan.recipe.name, shared_folder(folder, other)))
-        states = {state.step.name: state for state in step_states(plan, folder)}
         record = _Record(plan, folder)
         with _engine(options, folder, lock) as engine:
             runner = StepRunner(plan, folder, engine, emit, options)
             quarantined = 0
-            steps = plan.needed_for(options.only) if options.only else plan.steps
             try:
                 for step in steps:
                     manifest = _one_step(runner, step, states[step.name], record, emit)

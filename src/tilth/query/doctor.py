@@ -12,8 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tilth.engine.machine import describe_machine
+from tilth.engine.machine import describe_machine, is_supported
+from tilth.errors import unsupported_system
+
+if TYPE_CHECKING:
+    from tilth.recipe.model import Recipe
 
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*([^;]*)(?:;\s*(.*))?$")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
@@ -26,6 +31,7 @@ _MODULES = {
     "lxml-html-clean": "lxml_html_clean",
 }
 _DEVELOPERS = ("dev",)
+_FIRST_STARTER = "quickstart"
 _LEAST_PYTHON = (3, 11)
 _LEAST_DISK_GIB = 1.0
 
@@ -60,17 +66,57 @@ class Diagnosis:
         return all(check.ok for check in self.checks if check.base)
 
 
-def diagnose(runs: str | Path = "runs") -> Diagnosis:
-    """Look at Python, the machine, the folder for runs, and the packages.
+def diagnose(runs: str | Path = "runs", recipe: str | None = None) -> Diagnosis:
+    """Look at the system, Python, the machine, the folder for runs, the packages, and what the
+    starters need.
 
     Every base package is imported, for one that is installed may still not import; the packages
     of extras are looked up only, for some take seconds.
+
+    Args:
+        runs: The folder for runs.
+        recipe: A recipe's file or a starter: what it needs is then needed, not optional.
+
+    Raises:
+        MissingError: There is no such recipe.
+        RecipeError: It has mistakes.
     """
-    return Diagnosis((*_machine(), _folder(Path(runs)), *_packages()))
+    found = Diagnosis((*_machine(), _folder(Path(runs)), *_packages()))
+    # Recipes are read by modules that want all of this themselves.
+    return Diagnosis((*found.checks, *_recipes(recipe))) if found.ok else found
+
+
+def _recipes(recipe: str | None) -> Iterator[Check]:
+    """What the asked recipe needs beyond the base install; else what each starter needs."""
+    from tilth.recipe.load import load_recipe, starters
+
+    if recipe is not None:
+        yield _recipe("recipe", load_recipe(recipe), True)
+        return
+    names = sorted(starters(), key=lambda name: (name != _FIRST_STARTER, name))
+    for name in names:
+        yield _recipe("starter", load_recipe(name), False)
+
+
+def _recipe(group: str, recipe: Recipe, base: bool) -> Check:
+    from tilth.recipe.needs import install_command, missing_packages, needed_packages
+
+    steps = list(recipe.steps())
+    needed, missing = needed_packages(steps), missing_packages(steps)
+    listed = ", ".join(package.name for package in needed)
+    found = f"needs {listed}" if needed else "needs no extra"
+    if missing:
+        some = ", ".join(package.name for package in missing)
+        found += f"; not installed: {'all' if missing == needed else some}"
+    hint = install_command(missing) if missing else ""
+    return Check(group, recipe.name, found, not missing, base, hint)
 
 
 def _machine() -> Iterator[Check]:
     machine = describe_machine()
+    yield Check(
+        "machine", "system", machine["system"], is_supported(), True, unsupported_system().hint
+    )
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check(
         "machine",

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tilth.errors import TilthError
 from tilth.query.findings import findings
 from tilth.query.runs import REPORT, RunStep, RunView
+from tilth.store.files import is_locked
 
 
 def is_running(folder: Path) -> bool:
     """Whether a live process holds the run's lock."""
-    try:
-        descriptor = os.open(folder / ".lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_locked(folder)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from tilth.errors import StorageError
+from tilth.errors import StorageError, unsupported_system
+
+try:
+    import fcntl
+except ImportError:
+    raise unsupported_system() from None
 
 _HINTS = {
     errno.ENOSPC: "free some space and run the same command again; what was committed is kept",
@@ -106,6 +110,21 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a live process holds the lock of a folder."""
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextlib.contextmanager
