@@ -105,6 +105,7 @@ class StepRunner:
             )
         figures: dict[str, Any] = {}
         if hasattr(step.operation.module, "describe") and books.kept:
+            self._say(step, "describing what was kept")
             task = self._task(step, folder, "describe", 0) | {"shards": sorted(entries)}
             (figures,) = self._all(step, [task])
         return {
@@ -173,9 +174,14 @@ class StepRunner:
             if f"{index:05d}" not in done
         ]
         books = Books.of(done.values())
+
+        def tell() -> None:
+            self._emit(StepProgress(step.name, books.num_in, total, books.num_in, books.kept, ""))
+
+        tell()
         for _, entry in self._engine.run(tasks, _ignore):
             books.add(entry)
-            self._emit(StepProgress(step.name, books.num_in, total, books.num_in, books.kept, ""))
+            tell()
 
     def _shuffle(self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]]) -> None:
         work = folder / "work"
@@ -205,6 +211,7 @@ class StepRunner:
             if not (paths[index].is_file() and read_json(paths[index])["cell"] == cell)
         ]
         self._all(step, tasks, "cells", already=len(cells) - len(tasks))
+        self._say(step, "summing up")
         task = self._task(step, folder, "summarize", 0) | {"num_cells": len(cells)}
         (summary,) = self._all(step, [task])
         return dict(summary)
@@ -215,6 +222,8 @@ class StepRunner:
         """Run tasks to the end; results in order of the tasks."""
         results: dict[int, Any] = {}
         total = len(tasks) + already
+        if unit:
+            self._emit(StepProgress(step.name, already, total, 0, 0, unit))
 
         def listen(_: int, done: float, of: float | None, note: str) -> None:
             # One task speaks for itself; of many, finished ones are counted.
@@ -227,6 +236,10 @@ class StepRunner:
                 done = len(results) + already
                 self._emit(StepProgress(step.name, done, total, 0, 0, unit))
         return [results[index] for index in range(len(tasks))]
+
+    def _say(self, step: PlannedStep, note: str) -> None:
+        """Name a phase that counts nothing, lest the phase before be shown until it ends."""
+        self._emit(StepProgress(step.name, 0, None, 0, 0, note))
 
 
 def _ignore(index: int, done: float, total: float | None, note: str) -> None:

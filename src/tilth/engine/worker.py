@@ -8,15 +8,68 @@ middle of a task too: what a task commits, it commits by rename.
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 _PROGRESS_EVERY_S = 0.2
+
+
+class Teller:
+    """Passes on how far a task is, at most every `every_s`, and always what was said last.
+
+    A phase that begins right after another's last word is so named within `every_s`, not only
+    when it speaks again: a note that is dropped would leave the line with the phase before.
+
+    Args:
+        send: Takes a message; called from any thread, never after `close`.
+        every_s: Seconds between messages.
+    """
+
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], every_s: float = _PROGRESS_EVERY_S
+    ) -> None:
+        self._send = send
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._last = -math.inf
+        self._timer: threading.Timer | None = None
+        self._waiting: list[Any] | None = None
+
+    def __call__(self, done: float, total: float | None, note: str) -> None:
+        """How far the task is: done of total, and what it does."""
+        with self._lock:
+            self._waiting = [done, total, note]
+            left = self._last + self._every_s - time.monotonic()
+            if left <= 0:
+                self._flush()
+            elif self._timer is None:
+                self._timer = threading.Timer(left, self._late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _late(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting is not None:
+            self._send({"progress": self._waiting})
+            self._waiting, self._last = None, time.monotonic()
+
+    def close(self) -> None:
+        """What waits is not said any more: the next message is the task's result."""
+        with self._lock:
+            self._waiting = None
+            if self._timer is not None:
+                self._timer.cancel()
 
 
 def main() -> None:
@@ -46,17 +99,9 @@ def _run(task: dict[str, Any], send: Any) -> dict[str, Any]:
     from tilth.engine.tasks import run_task
     from tilth.errors import TilthError
 
-    last = 0.0
-
-    def progress(done: float, total: float | None, note: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _PROGRESS_EVERY_S:
-            last = now
-            send({"progress": [done, total, note]})
-
+    teller = Teller(send)
     try:
-        return {"done": run_task(task, progress)}
+        return {"done": run_task(task, teller)}
     except TilthError as error:
         return {
             "error": {
@@ -71,6 +116,8 @@ def _run(task: dict[str, Any], send: Any) -> dict[str, Any]:
         return {"os_error": [error.errno, str(error)], "trace": traceback.format_exc()}
     except Exception as error:
         return {"crash": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+    finally:
+        teller.close()
 
 
 if __name__ == "__main__":

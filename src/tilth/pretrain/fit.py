@@ -91,8 +91,7 @@ def fit(
             name = _name(fold, seed, len(seeds))
             folder = out / name if runs else out
             folder.mkdir(exist_ok=True)
-            told = _labelled(context, f"{len(runs) + 1} of {len(folds) * len(seeds)}: {name}")
-            told = told if len(folds) * len(seeds) > 1 else context
+            told = _labelled(context, len(runs), len(folds) * len(seeds), name)
             cpu_before = time.process_time()
             model, task, figures = _train_one(prepared, settings, start, seed, name, folder, told)
             measured = _measure(model, task, prepared, settings, inputs["data"], told)
@@ -154,9 +153,14 @@ def _name(fold: tuple[str, str] | None, seed: int, num_seeds: int) -> str:
     return f"without-{safe}" + (f"-seed-{seed}" if num_seeds > 1 else "")
 
 
-def _labelled(context: Context, label: str) -> Context:
+def _labelled(context: Context, before: int, count: int, name: str) -> Context:
+    """Say which training of several it is; its steps are counted among those of all."""
+    if count == 1:
+        return context
+
     def progress(done: float, of: float | None, note: str) -> None:
-        context.progress(done, of, f"{label}, {note}")
+        done, of = (done, None) if of is None else (before * of + done, count * of)
+        context.progress(done, of, f"{before + 1} of {count}: {name}, {note}")
 
     return replace(context, progress=progress)
 
@@ -171,6 +175,7 @@ def _train_one(
     context: Context,
 ) -> tuple[nn.Module, Task, dict[str, Any]]:
     """Train once and write the model; returns (model, task, figures)."""
+    context.progress(0, None, "building the model")
     from tilth.pretrain.loop import train
     from tilth.pretrain.models import build_model
     from tilth.pretrain.state import EVENTS, METRICS
