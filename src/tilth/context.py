@@ -8,6 +8,9 @@ from pathlib import Path
 
 Progress = Callable[[float, float | None, str], None]
 
+# A training's note with the step that it begins at, before it has a loss to tell.
+FIRST_STEPS = "first steps"
+
 
 def silent(done: float, total: float | None, note: str) -> None:
     """Report progress to nobody."""

@@ -32,3 +32,24 @@ def test_a_step_without_a_total_shows_what_it_did() -> None:
     assert step_line(pace, 4.0, 80, "1/7") == "1/7 collect.site  4.0 s"
     pace.update(StepProgress("collect.site", 120, None, 0, 0, "pages"), 4.0)
     assert step_line(pace, 5.0, 80, "1/7") == "1/7 collect.site  120  pages"
+
+
+def test_what_is_left_of_the_run_stands_before_what_is_left_of_the_step() -> None:
+    line = step_line(_pace(), 10.0, 120, "4/7", "about 3 min left")
+    assert "50%  about 3 min left  of this step 10 s left  50/s" in line
+    narrow = step_line(_pace(), 10.0, 60, "4/7", "about 3 min left")
+    assert narrow == "4/7 clean.rules  [#####     ]  50%  about 3 min left"
+
+
+def test_the_steps_of_two_arms_are_told_apart_by_their_names() -> None:
+    steps = [
+        "value.deduplication/deduplicate.decontaminate",
+        "value.deduplication/mix.weights",
+        "value.rules/deduplicate.decontaminate",
+        "value.rules/mix.weights",
+        "value.rules/clean.redact",
+    ]
+    for columns in (60, 80, 120):
+        names = [step_line(_pace(step), 10.0, columns, "4/7").split()[1] for step in steps]
+        assert len(set(names)) == len(steps)
+    assert steps[0] in step_line(_pace(steps[0]), 10.0, 120, "4/7")

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import dataset, digests, recipe_text, run_text, write_documents
-from tilth.engine.events import Event, StepFinished
+from tilth.engine.events import (
+    Event,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    TimeLeft,
+)
 from tilth.engine.run import last_record, step_states
 from tilth.errors import DataError, MissingError, StorageError
 from tilth.recipe.load import parse_recipe
@@ -173,3 +180,55 @@ def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None
     assert record is not None
     assert [s["name"] for s in record["steps"]] == ["collect.a", "clean.normalize", "clean.signals"]
     assert record["steps"][-1]["counts"]["in"] == 50
+
+
+def test_a_step_speaks_only_while_it_runs(documents: Path, tmp_path: Path) -> None:
+    """Whatever is told in between, by worker threads too, is of the step that has begun."""
+    events: list[Event] = []
+    run_text(recipe_text(documents), tmp_path / "run", num_workers=2, listeners=[events.append])
+    running, phases = "", dict[str, dict[str, list[float]]]()
+    for event, following in itertools.pairwise(events):
+        if isinstance(event, StepStarted):
+            running = event.step
+        elif isinstance(event, StepProgress):
+            assert event.step == running
+        elif isinstance(event, TimeLeft):
+            begins = isinstance(following, StepStarted) and following.step == event.step
+            assert begins or event.step == running
+        elif isinstance(event, StepFinished):
+            assert event.step == running
+            running = ""
+        if isinstance(event, StepProgress):
+            phases.setdefault(event.step, {}).setdefault(event.note, []).append(event.done)
+    # Each phase begins at nothing: the one before is not shown until a part of it is done.
+    assert {"keys", "partitions", "resolve", ""} <= phases["deduplicate.minhash"].keys()
+    assert all(done[0] == 0 for done in phases["deduplicate.minhash"].values())
+
+
+def test_a_run_says_what_it_expects_from_what_it_took_before(
+    documents: Path, tmp_path: Path
+) -> None:
+    folder, events = tmp_path / "run", list[Event]()
+    run_text(recipe_text(documents), folder, listeners=[events.append])
+    first = events[0]
+    assert isinstance(first, RunStarted)
+    assert (first.total, first.todo, first.expected_s) == (6, 6, None)
+    assert first.outlook.startswith("the time is not known: nothing was measured yet of collect.a")
+    record = last_record(folder)
+    assert record is not None
+    took = {step["name"]: step["seconds"] for step in record["steps"]}
+    events.clear()
+    # A longer list of documents: everything runs anew, at the same settings.
+    write_documents(documents, 3200)
+    run_text(recipe_text(documents), folder, listeners=[events.append])
+    again = events[0]
+    assert isinstance(again, RunStarted)
+    assert again.expected_s == pytest.approx(sum(took.values()), abs=0.01)
+    assert again.outlook.endswith("as the same steps took here before")
+    left = [e.left_s for e in events if isinstance(e, TimeLeft)]
+    assert len(left) >= 6
+    assert all(seconds is not None for seconds in left)
+    events.clear()
+    run_text(recipe_text(documents), folder, listeners=[events.append])
+    assert events[0] == RunStarted("small", 6, 0, 0.0, "")
+    assert not [e for e in events if isinstance(e, TimeLeft)]

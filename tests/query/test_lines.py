@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import time
 
-from tilth.engine.events import StepFinished, StepProgress, StepStarted, Warned
-from tilth.query.lines import Pace, PlainLines, spell_seconds
+from tilth.engine.events import (
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    TimeLeft,
+    Warned,
+)
+from tilth.query.lines import Pace, PlainLines, RunTime, spell_seconds
 
 
 def _finished(cached: bool = False) -> StepFinished:
@@ -68,3 +75,28 @@ def test_seconds_are_spelled() -> None:
         "3 min 20 s",
         "2 h 5 min",
     ]
+
+
+def test_the_run_begins_with_how_long_it_takes_and_says_what_is_left() -> None:
+    lines: list[str] = []
+    with PlainLines(lines.append, every_s=0.05) as listen:
+        listen(RunStarted("small", 7, 7, 240.0, "takes about 4 minutes, as measured on 2 cores"))
+        listen(TimeLeft("clean.rules", 200.0, ()))
+        listen(StepStarted("clean.rules", "never run", None, None))
+        time.sleep(0.2)
+        listen(TimeLeft("pretrain", None, ("pretrain",)))
+        listen(StepStarted("pretrain", "never run", None, None))
+    assert lines[0] == "small: takes about 4 minutes, as measured on 2 cores"
+    assert lines[1] == "clean.rules: started (never run); about 3.5 min left"
+    assert lines[2].endswith("of the whole run about 3.5 min left")
+    assert "pretrain: started (never run)" in lines
+
+
+def test_what_is_left_falls_between_two_words_of_it() -> None:
+    run = RunTime()
+    assert run.words(0.0) == ""
+    run.take(TimeLeft("transfer", 60.0, ()), 100.0)
+    assert run.words(100.0) == "about 60 s left"
+    assert run.words(120.0) == "about 40 s left"
+    run.take(TimeLeft("transfer", None, ("value",)), 130.0)
+    assert run.words(130.0) == ""

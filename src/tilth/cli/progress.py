@@ -12,14 +12,24 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tilth.cli.output import write
-from tilth.engine.events import Event, StepFinished, StepProgress, StepStarted, Warned
-from tilth.query.lines import Pace, PlainLines, finished_line, spell_seconds
+from tilth.engine.events import (
+    Event,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    TimeLeft,
+    Warned,
+)
+from tilth.query.lines import Pace, PlainLines, RunTime, finished_line, spell_seconds
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _EVERY_S = 0.125
 _NAME, _BAR = 22, 10
+# Columns that the bar, the share and what is left of the run take beside the name.
+_BESIDE_NAME = 50
 
 
 @contextlib.contextmanager
@@ -47,6 +57,7 @@ class LiveLine:
         self._num_steps = num_steps
         self._num_done = 0
         self._pace: Pace | None = None
+        self._run = RunTime()
         self._lock = threading.Lock()
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._live = Live(
@@ -68,11 +79,14 @@ class LiveLine:
     def __call__(self, event: Event) -> None:
         """Take in an event; called from any thread."""
         with self._lock:
+            now = time.monotonic()
             match event:
+                case TimeLeft():
+                    self._run.take(event, now)
                 case StepStarted():
-                    self._pace = Pace(event.step, time.monotonic())
+                    self._pace = Pace(event.step, now)
                 case StepProgress() if self._pace and self._pace.step == event.step:
-                    self._pace.update(event, time.monotonic())
+                    self._pace.update(event, now)
                 case StepFinished():
                     self._pace = None
                     self._num_done += 1
@@ -82,6 +96,8 @@ class LiveLine:
         if isinstance(event, StepFinished):
             mark = ("·", "bright_black") if event.cached else ("✓", "green")
             self._print(*mark, finished_line(event))
+        elif isinstance(event, RunStarted) and event.outlook:
+            self._print("·", "bright_black", f"{event.run}: {event.outlook}")
         elif isinstance(event, Warned):
             self._print("!", "yellow", f"{event.step}: {event.message}")
 
@@ -99,31 +115,46 @@ class LiveLine:
             if self._pace is None:
                 return Text("")
             columns = shutil.get_terminal_size((80, 24)).columns
-            text = step_line(
-                self._pace,
-                time.monotonic(),
-                columns,
-                f"{self._num_done + 1}/{self._num_steps}",
-            )
+            now = time.monotonic()
+            position = f"{self._num_done + 1}/{self._num_steps}"
+            text = step_line(self._pace, now, columns, position, self._run.words(now))
         return Text(text, no_wrap=True, overflow="crop")
 
 
-def step_line(pace: Pace, now: float, columns: int, position: str) -> str:
+def step_line(pace: Pace, now: float, columns: int, position: str, run_left: str = "") -> str:
     """The live line of a step: where it is, how far, time left, rate, kept share, its note.
 
     What does not fit into `columns` is left out from the end, never cut in the middle.
+
+    Args:
+        pace: How far the step is.
+        now: The time, of the clock that `pace` is of.
+        columns: Of the terminal.
+        position: Which step of how many.
+        run_left: What is left of the whole run, in words; it stands before what is left of the
+            step.
     """
-    name = pace.step if len(pace.step) <= _NAME else pace.step[: _NAME - 1] + "~"
-    parts = [f"{position} {name}"]
+    parts = [f"{position} {_short_name(pace.step, max(_NAME, columns - _BESIDE_NAME))}"]
     if pace.total:
         full = round(_BAR * min(1.0, max(0.0, pace.done / pace.total)))
         parts.append("[" + "#" * full + " " * (_BAR - full) + "]")
     facts = pace.facts(now) or [f"{spell_seconds(now - pace.start)}"]
     if pace.total:
         facts[0] = f"{pace.done / pace.total:.0%}"
+    if run_left:
+        facts = [f"of this step {fact}" if fact.endswith(" left") else fact for fact in facts]
+        facts.insert(1 if pace.total else 0, run_left)
     line = "  ".join(parts)
     for fact in facts:
         if len(line) + 2 + len(fact) >= columns:
             break
         line += "  " + fact
     return line[: columns - 1]
+
+
+def _short_name(name: str, columns: int) -> str:
+    """The name, or both its ends: an arm's steps differ in the last word, the arms in the first."""
+    if len(name) <= columns:
+        return name
+    tail = (columns - 1) * 3 // 5
+    return name[: columns - 1 - tail] + "~" + name[-tail:]

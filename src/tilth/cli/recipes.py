@@ -191,6 +191,8 @@ def print_plan(view: PlanView, json: bool) -> None:
         [s.name, "cached" if s.cached else "run", "" if s.cached else s.why] for s in view.steps
     ]
     table(["step", "", "why"], rows)
+    if view.outlook:
+        line(f"\n{view.outlook}")
 
 
 def add_starting_verbs(app: typer.Typer) -> None:

@@ -69,9 +69,6 @@ def run(
         return 0
     todo = plural(len(view.to_run), "step")
     say(f"{view.name}: {todo} to run of {len(view.steps)}, in {view.folder}")
-    takes = view.plan.recipe.header.takes
-    if takes and view.to_run:
-        say(f"takes {takes}")
     failure: TilthError | None = None
     began = False
     code = 0

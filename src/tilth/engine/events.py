@@ -8,6 +8,39 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class RunStarted:
+    """A run begins.
+
+    Attributes:
+        run: Its name.
+        total, todo: Steps, and those of them that are to run.
+        expected_s: Seconds that it is expected to take; None where nothing is known of a step.
+        outlook: The same in words, with what it rests on; empty where nothing is to run.
+    """
+
+    run: str
+    total: int
+    todo: int
+    expected_s: float | None
+    outlook: str
+
+
+@dataclass(frozen=True)
+class TimeLeft:
+    """What is left of the whole run, as far as can be told at this moment.
+
+    Attributes:
+        step: The step that runs, or begins.
+        left_s: Seconds; None where nothing is known of a step that is to run.
+        unknown: The steps that nothing is known of yet.
+    """
+
+    step: str
+    left_s: float | None
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StepStarted:
     """A step begins; `todo` of `total` units (shards, cells) are not committed yet."""
 
@@ -51,7 +84,7 @@ class Warned:
     message: str
 
 
-Event = StepStarted | StepProgress | StepFinished | Warned
+Event = RunStarted | TimeLeft | StepStarted | StepProgress | StepFinished | Warned
 Listener = Callable[[Event], None]
 
 

@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import platform
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,15 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from tilth.engine.causes import commonest_cause, sources_gone
+from tilth.engine.estimate import Estimator
 from tilth.engine.events import (
     Event,
     Listener,
+    RunStarted,
     StepFinished,
     StepProgress,
     StepStarted,
+    TimeLeft,
     Warned,
     as_json,
 )
+from tilth.engine.expect import Outlook, Unfinished, outlook
 from tilth.engine.local import LocalEngine
 from tilth.engine.machine import describe_machine
 from tilth.engine.steps import StepRunner
@@ -43,6 +48,8 @@ from tilth.store.files import (
 
 RECORD = "run.json"
 _STARTER = " (starter)"
+_TIME_LEFT_EVERY_S = 2.0
+Pace = Callable[[], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class StepState:
     cached: bool
     why: str
     committed_shards: int = 0
+    begun: bool = False
 
 
 def step_states(plan: Plan, folder: Path) -> list[StepState]:
@@ -72,7 +80,7 @@ def step_states(plan: Plan, folder: Path) -> list[StepState]:
         if where.exists():
             part = f", {committed} parts are there" if committed else ""
             why = "; ".join(filter(None, (why, f"was not finished{part}")))
-        states.append(StepState(step, False, why, committed))
+        states.append(StepState(step, False, why, committed, where.exists()))
     return states
 
 
@@ -164,13 +172,17 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
         other = made_from_another(plan.recipe, folder)
         if other is not None:
             emit(Warned(plan.recipe.name, shared_folder(folder, other)))
-        record = _Record(plan, folder)
-        with _engine(options, folder, lock) as engine:
+        expected = expected_time(
+            plan, [states[step.name] for step in steps], folder, options.num_workers
+        )
+        record = _Record(plan, folder, options.num_workers)
+        emit(_announced(plan, len(steps), expected))
+        with _time_left(expected, emit) as (emit, pace), _engine(options, folder, lock) as engine:
             runner = StepRunner(plan, folder, engine, emit, options)
             quarantined = 0
             try:
                 for step in steps:
-                    manifest = _one_step(runner, step, states[step.name], record, emit)
+                    manifest = _one_step(runner, step, states[step.name], record, emit, pace)
                     quarantined += manifest.get("counts", {}).get("quarantined", 0)
                     _check_budget(plan, step, manifest, folder)
                     _warn_of_gone_sources(plan, step, folder, emit)
@@ -182,6 +194,58 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                 raise
         record.finish("done" if not options.only else f"done up to {options.only}", None)
     return RunOutcome(folder, quarantined)
+
+
+def expected_time(
+    plan: Plan, states: Sequence[StepState], folder: Path, num_workers: int = 0
+) -> Outlook:
+    """What is known beforehand of the time that the steps take which are to run."""
+    left = [Unfinished(s.step, s.committed_shards) for s in states if not s.cached]
+    return outlook(plan, left, folder, num_workers)
+
+
+def _announced(plan: Plan, total: int, expected: Outlook) -> RunStarted:
+    return RunStarted(plan.recipe.name, total, len(expected.todo), expected.seconds, str(expected))
+
+
+@contextlib.contextmanager
+def _time_left(expected: Outlook, emit: Listener) -> Iterator[tuple[Listener, Pace]]:
+    """Say what is left of the run with every step and every two seconds.
+
+    Yields the listener to tell of events, and what gives the pace of the step that runs.
+    """
+    estimator = Estimator(expected.todo, time.monotonic(), expected.ending)
+    lock, stop = threading.Lock(), threading.Event()
+    running = ""
+
+    def tell() -> None:
+        now = time.monotonic()
+        emit(TimeLeft(running, estimator.left_s(now), tuple(estimator.unknown(now))))
+
+    def emit_in_time(event: Event) -> None:
+        nonlocal running
+        with lock:
+            estimator.take(event, time.monotonic())
+            if isinstance(event, StepStarted):
+                running = event.step
+                tell()
+            elif isinstance(event, StepFinished):
+                running = ""
+            emit(event)
+
+    def tick() -> None:
+        while not stop.wait(_TIME_LEFT_EVERY_S):
+            with lock:
+                if running:
+                    tell()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield emit_in_time, estimator.pace
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextlib.contextmanager
@@ -207,7 +271,7 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
     with storage_errors(folder), open(folder / "events.jsonl", "a", encoding="utf-8") as log:
 
         def emit(event: Event) -> None:
-            if not isinstance(event, StepProgress):
+            if not isinstance(event, StepProgress | TimeLeft):
                 line = {"at": _now(), **as_json(event)}
                 log.write(json.dumps(line, ensure_ascii=True) + "\n")
                 log.flush()
@@ -218,7 +282,12 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
 
 
 def _one_step(
-    runner: StepRunner, step: PlannedStep, state: StepState, record: _Record, emit: Listener
+    runner: StepRunner,
+    step: PlannedStep,
+    state: StepState,
+    record: _Record,
+    emit: Listener,
+    pace: Pace,
 ) -> dict[str, Any]:
     start = time.monotonic()
     path = data_folder(runner.folder, step) / MANIFEST
@@ -228,7 +297,7 @@ def _one_step(
     manifest: dict[str, Any] = read_json(path)
     seconds = time.monotonic() - start
     counts = manifest.get("counts", {})
-    record.add(step, state, manifest, seconds)
+    record.add(step, state, manifest, seconds, pace())
     emit(
         StepFinished(
             step.name,
@@ -291,7 +360,7 @@ def _now() -> str:
 class _Record:
     """The run's record, `run.json`: plan, books, versions; the one before goes to `history/`."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, num_workers: int) -> None:
         self._folder = folder
         self._times = _times_before(folder)
         self._steps_before = _steps_before(folder)
@@ -315,6 +384,7 @@ class _Record:
             "recipe_yaml": text,
             "recipe_file": _recipe_file(plan.recipe, folder),
             "machine": describe_machine(),
+            "workers": num_workers or os.cpu_count() or 1,
             "versions": _versions(),
             "steps": [],
         }
@@ -322,7 +392,12 @@ class _Record:
         self._write()
 
     def add(
-        self, step: PlannedStep, state: StepState, manifest: dict[str, Any], seconds: float
+        self,
+        step: PlannedStep,
+        state: StepState,
+        manifest: dict[str, Any],
+        seconds: float,
+        pace: tuple[float, ...],
     ) -> None:
         """Add a finished step. The time of a cached step is that of the run that made it."""
         if state.cached:
@@ -340,6 +415,9 @@ class _Record:
                 "cached": state.cached,
                 "why": state.why,
                 "seconds": round(seconds, 3),
+                # Of a step that an earlier run began, its end only.
+                "went_on": state.begun,
+                "pace": list(pace),
                 "counts": manifest.get("counts"),
             }
         )

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tilth.context import Progress, silent
+from tilth.context import FIRST_STEPS, Progress, silent
 from tilth.pretrain.average import Averaged
 from tilth.pretrain.device import choose_device, place, seed_dropout
 from tilth.pretrain.evaluate import evaluate
@@ -123,6 +123,7 @@ def train(
         train_from(model, first, run.steps)
         if run.precision:
             set_precision(run.precision)
+        progress(run.steps, plan.total_steps, FIRST_STEPS)
         for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
             if run.stopped:
                 break

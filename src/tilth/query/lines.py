@@ -8,7 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from tilth.engine.events import Event, StepFinished, StepProgress, StepStarted, Warned
+from tilth.engine.events import (
+    Event,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    TimeLeft,
+    Warned,
+)
+from tilth.engine.expect import spell_roughly
 
 EVERY_S = 30.0
 
@@ -85,6 +94,28 @@ def spell_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+class RunTime:
+    """What is left of the whole run, as it was last said."""
+
+    def __init__(self) -> None:
+        self._left_s: float | None = None
+        self._at = 0.0
+
+    def take(self, event: TimeLeft, now: float) -> None:
+        """Take in what the run says."""
+        self._left_s, self._at = event.left_s, now
+
+    def __bool__(self) -> bool:
+        return self._left_s is not None
+
+    def words(self, now: float) -> str:
+        """`about 3 min left`; empty where it is not known."""
+        if self._left_s is None:
+            return ""
+        left = max(0.0, self._left_s - (now - self._at))
+        return f"about {spell_roughly(left, short=True)} left"
+
+
 def finished_line(event: StepFinished) -> str:
     """How a step ended, with its books."""
     if event.result or not event.num_in:
@@ -110,6 +141,7 @@ class PlainLines:
         self._write = write
         self._every_s = every_s
         self._pace: Pace | None = None
+        self._run = RunTime()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True)
@@ -130,12 +162,18 @@ class PlainLines:
     def __call__(self, event: Event) -> None:
         """Take in an event; called from any thread."""
         with self._lock:
+            now = time.monotonic()
             match event:
+                case RunStarted() if event.outlook:
+                    self._write(f"{event.run}: {event.outlook}")
+                case TimeLeft():
+                    self._run.take(event, now)
                 case StepStarted():
-                    self._pace = Pace(event.step, time.monotonic())
-                    self._write(f"{event.step}: started ({event.why or 'goes on'})")
+                    self._pace = Pace(event.step, now)
+                    left = f"; {self._run.words(now)}" if self._run else ""
+                    self._write(f"{event.step}: started ({event.why or 'goes on'}){left}")
                 case StepProgress() if self._pace and self._pace.step == event.step:
-                    self._pace.update(event, time.monotonic())
+                    self._pace.update(event, now)
                 case StepFinished():
                     self._pace = None
                     self._write(finished_line(event))
@@ -151,4 +189,5 @@ class PlainLines:
                     now = time.monotonic()
                     facts = self._pace.facts(now) or ["running"]
                     elapsed = spell_seconds(now - self._pace.start)
-                    self._write(f"{self._pace.step}: {', '.join(facts)} (after {elapsed})")
+                    left = f"; of the whole run {self._run.words(now)}" if self._run else ""
+                    self._write(f"{self._pace.step}: {', '.join(facts)} (after {elapsed}){left}")

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tilth.engine.run import StepState, made_from_another, shared_folder, step_states
+from tilth.engine.run import (
+    StepState,
+    expected_time,
+    made_from_another,
+    shared_folder,
+    step_states,
+)
 from tilth.query.runs import match_step
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
@@ -44,6 +50,8 @@ class PlanView:
         only: The step that the plan ends with, if not all.
         warning: What should be known before it runs; empty where there is nothing.
         steps: In the order in which they run.
+        expected_s: Seconds that the steps to run are expected to take; None where not known.
+        outlook: The same in words, with what it rests on.
         plan: The plan itself.
     """
 
@@ -53,6 +61,8 @@ class PlanView:
     only: str | None
     steps: tuple[PlannedView, ...]
     warning: str
+    expected_s: float | None
+    outlook: str
     plan: Plan = field(repr=False)
 
     @property
@@ -70,7 +80,8 @@ class PlanView:
             f"  {step.name:<{width}}  {'cached' if step.cached else 'run   '}  {step.why}".rstrip()
             for step in self.steps
         ]
-        return "\n".join([*lines, *([f"warning: {self.warning}"] if self.warning else [])])
+        warning = f"warning: {self.warning}" if self.warning else ""
+        return "\n".join([*lines, *filter(None, [self.outlook, warning])])
 
 
 def renamed(recipe: Recipe, name: str | None) -> Recipe:
@@ -101,6 +112,7 @@ def plan_recipe(
     runs: str | Path = "runs",
     limit: int | None = None,
     only: str | None = None,
+    workers: int = 0,
 ) -> PlanView:
     """Work out what a recipe will run; reads no data.
 
@@ -109,6 +121,7 @@ def plan_recipe(
         runs: The folder that holds runs.
         limit: Samples to read of each source at most.
         only: A step to end with, or an unambiguous end of its name.
+        workers: Processes side by side, which the expected time depends on; 0: one a core.
 
     Raises:
         MissingError: A source is not there.
@@ -122,6 +135,7 @@ def plan_recipe(
         needed = {step.name for step in plan.needed_for(only)}
         states = [state for state in states if state.step.name in needed]
     other = made_from_another(recipe, folder)
+    expected = expected_time(plan, states, folder, workers)
     return PlanView(
         recipe.name,
         str(folder),
@@ -129,6 +143,8 @@ def plan_recipe(
         only,
         tuple(_view(state) for state in states),
         "" if other is None else shared_folder(folder, other),
+        expected.seconds,
+        str(expected),
         plan,
     )
 
