@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check bench bench-train reproduce clean
+.PHONY: help quickstart test test-slow check format wheel-check bench bench-train reproduce times clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-train: $(STAMP)  ## training beside a bare step, Trainer, Keras: TRAINER_P
 
 reproduce: $(STAMP)  ## run a starter and write its results into its head: RECIPE=cifar10
 	@$(BIN)/python -m benchmarks.reproduce $(RECIPE)
+
+times: $(STAMP)  ## time a starter, and write `takes:` and recipes/times.json: RECIPE=digits
+	@$(BIN)/python -m benchmarks.times $(RECIPE)
 
 clean:  ## remove the environment, runs and caches
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -77,7 +77,7 @@ def main() -> None:
     path = RECIPES / f"{given.recipe}.yaml"
     if not path.is_file():
         sys.exit(f"there is no starter `{given.recipe}`")
-    folder = given.run or _run(given.recipe, given.runs)
+    folder = given.run or run_starter(given.recipe, given.runs)
     report = json.loads((folder / "report.json").read_text("utf-8"))
     if report["status"] != "done":
         sys.exit(f"the run in {folder} is not finished: {report['status']}")
@@ -116,17 +116,21 @@ def write_ending(readme: Path, folder: Path) -> None:
     readme.write_text(before + begin + block + end + after, "utf-8")
 
 
-def _run(recipe: str, runs: Path) -> Path:
+def run_starter(recipe: str, runs: Path, text: str | None = None) -> Path:
+    """Run a starter, or another text under its name, with the mirror; returns the run's folder."""
     data = Path(os.environ.get("TILTH_MIRROR") or ROOT.parent / "shared" / "data")
     tilth = str(Path(sys.executable).with_name("tilth"))
     command = [tilth, "run", recipe, "--runs", str(runs.resolve())]
     with tempfile.TemporaryDirectory() as folder:
         mirror = Path(folder)
-        for part in data.iterdir():
+        for part in data.iterdir() if data.is_dir() else ():
             (mirror / part.name).symlink_to(part.resolve())
         for name, own in _REPACKED.items():
             if (data / own).is_file():
                 (mirror / name).symlink_to((data / own).resolve())
+        if text is not None:
+            command[2] = str(mirror / f"{recipe}.yaml")
+            (mirror / f"{recipe}.yaml").write_text(text, "utf-8")
         subprocess.run([*command, "--mirror", folder], cwd=folder, check=True)
     return runs / recipe
 
