@@ -200,7 +200,7 @@ _UNITS = (("minute", "min", 60), ("hour", "h", 3600), ("day", "days", 86_400))
 
 
 def spell_roughly(seconds: float, *, short: bool = False) -> str:
-    """A time so rounded that it stays within an eighth: `40 seconds`, `2.5 minutes`; `2.5 min`."""
+    """A time so rounded that it stays within a sixth: `40 seconds`, `2.5 minutes`; `2.5 min`."""
     if seconds < 95:
         step = 1 if seconds < 10 else 5
         return _counted(max(1, step * round(seconds / step)), "second", "s" if short else "")

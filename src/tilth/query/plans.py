@@ -112,7 +112,6 @@ def plan_recipe(
     runs: str | Path = "runs",
     limit: int | None = None,
     only: str | None = None,
-    workers: int = 0,
 ) -> PlanView:
     """Work out what a recipe will run; reads no data.
 
@@ -121,7 +120,6 @@ def plan_recipe(
         runs: The folder that holds runs.
         limit: Samples to read of each source at most.
         only: A step to end with, or an unambiguous end of its name.
-        workers: Processes side by side, which the expected time depends on; 0: one a core.
 
     Raises:
         MissingError: A source is not there.
@@ -135,7 +133,7 @@ def plan_recipe(
         needed = {step.name for step in plan.needed_for(only)}
         states = [state for state in states if state.step.name in needed]
     other = made_from_another(recipe, folder)
-    expected = expected_time(plan, states, folder, workers)
+    expected = expected_time(plan, states, folder)
     return PlanView(
         recipe.name,
         str(folder),
