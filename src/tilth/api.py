@@ -17,11 +17,14 @@ from typing import Any
 from tilth.engine.events import Event
 from tilth.engine.run import RunOptions, run_plan
 from tilth.query import runs as run_queries
+from tilth.query.disk import Disk, disk_of
 from tilth.query.document import report_document
 from tilth.query.export import SPLITS, final_split
 from tilth.query.findings import findings
 from tilth.query.lines import PlainLines
 from tilth.query.plans import PlanView, plan_recipe, renamed
+from tilth.query.removal import Removal, plan_removal
+from tilth.query.removal import remove as remove_planned
 from tilth.query.runs import RunView
 from tilth.query.samples import Kind, Shown, show_samples
 from tilth.query.status import RunStatus, run_status
@@ -66,6 +69,11 @@ class Run:
     def status(self) -> RunStatus:
         """How it stands: steps, books, what is left, what went wrong."""
         return run_status(self.view)
+
+    @property
+    def disk(self) -> Disk:
+        """The disk that its folder takes, by step."""
+        return disk_of(self.view)
 
     @property
     def quarantined(self) -> int:
@@ -115,6 +123,23 @@ class Run:
     def trace(self, sample: str) -> Trace:
         """The life of one sample, by id, prefix of it, or address; see `tilth trace`."""
         return trace_sample(self.view, sample)
+
+    def remove(
+        self, *, unused: bool = False, history: bool = True, dry_run: bool = False
+    ) -> Removal:
+        """Remove the run, or its data sets that none of its records needs; see `tilth remove`.
+
+        Args:
+            unused: Only such data sets.
+            history: With `unused`: what only the run's history needs stays too.
+            dry_run: Remove nothing; print what is returned to see what would go.
+
+        Raises:
+            StorageError: A run is going on in its folder, or it cannot be changed.
+            UsageError: It is an entry of a history, or a link leads elsewhere.
+        """
+        found = plan_removal(self.name, self.folder.parent, unused=unused, history=history)
+        return found if dry_run or not found.parts else remove_planned(found)
 
     def write_report(self) -> Path:
         """Write report.html, report.json and both cards anew; returns the path of the page.

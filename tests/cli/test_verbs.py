@@ -23,6 +23,7 @@ VERBS = [
     "diff",
     "report",
     "export",
+    "remove",
     "generate",
     "translate",
     "transcribe",

@@ -1,22 +1,25 @@
-"""Verbs that make and look after runs: run, status, report, export."""
+"""Verbs that make and look after runs: run, status, report, export, remove."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tilth.cli.output import count, line, paragraph, plural, print_json, say, table
+from tilth.cli.output import as_plain, count, line, paragraph, plural, print_json, say, table
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan
 from tilth.cli.verb import STOPPED, Json, Runs, add_verb, debugging, error_document
 from tilth.errors import TilthError, UsageError
 
 if TYPE_CHECKING:
     from tilth.engine.events import Event
+    from tilth.query.disk import Disk
     from tilth.query.export import Exported, ExportedSplits
+    from tilth.query.removal import Removal
     from tilth.query.runs import RunStep
     from tilth.query.status import RunStatus
 
@@ -127,8 +130,6 @@ def _status(folder: str) -> RunStatus:
 
 
 def _run_document(folder: str, code: int, error: TilthError | None) -> dict[str, Any]:
-    from tilth.cli.output import as_plain
-
     document: dict[str, Any] = {"exit": code}
     if (Path(folder) / "run.json").is_file():
         document |= as_plain(_status(folder))
@@ -136,14 +137,17 @@ def _run_document(folder: str, code: int, error: TilthError | None) -> dict[str,
 
 
 def _print_ending(status: RunStatus) -> None:
+    from tilth.query.disk import spell_bytes
+
     if status.quarantined:
         bad = [step for step in status.steps if step.quarantined]
         line(f"set aside as unusable: {plural(status.quarantined, 'record')}")
         for step in bad:
             line(f"  tilth show {_shown_name(status)} {step.name} --quarantined")
     print_findings(status)
+    line(("\n" if status.findings else "") + f"disk    {spell_bytes(status.disk.num_bytes)}")
     if status.report:
-        line(("\n" if status.findings else "") + f"report  {status.report}")
+        line(f"report  {status.report}")
 
 
 def print_findings(status: RunStatus) -> None:
@@ -158,17 +162,22 @@ def _shown_name(status: RunStatus) -> str:
     return status.name if folder.parent == Path("runs") else status.folder
 
 
-def print_funnel(steps: tuple[RunStep, ...]) -> None:
-    """The books of every step."""
+def print_funnel(steps: tuple[RunStep, ...], disk: Disk | None = None) -> None:
+    """The books of every step, and the disk that it takes where that is given."""
+    from tilth.query.disk import spell_bytes
+
+    sizes = {step.name: spell_bytes(step.num_bytes) for step in disk.steps} if disk else {}
     rows = [
         [
             step.name,
             *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
             "cached" if step.cached else f"{step.seconds:.1f}",
+            *([sizes.get(step.name, "-")] if disk else []),
         ]
         for step in steps
     ]
-    table(["step", "in", "kept", "dropped", "quar.", "s"], rows, right=(1, 2, 3, 4, 5))
+    columns = ["step", "in", "kept", "dropped", "quar.", "s", *(["disk"] if disk else [])]
+    table(columns, rows, right=range(1, len(columns)))
 
 
 def status(
@@ -179,6 +188,7 @@ def status(
     json: Json = False,
 ) -> None:
     """Say how a run stands: its steps, its books, what is left, what went wrong."""
+    from tilth.query.disk import spell_bytes
     from tilth.query.runs import list_runs, open_run
     from tilth.query.status import run_status
 
@@ -187,8 +197,10 @@ def status(
         if json:
             print_json(found)
         elif found:
-            rows = [[s.name, s.status, s.started, s.about] for s in found]
-            table(["run", "status", "started", "about"], rows)
+            rows = [
+                [s.name, s.status, s.started, spell_bytes(s.disk.num_bytes), s.about] for s in found
+            ]
+            table(["run", "status", "started", "disk", "about"], rows, right=(3,))
         else:
             line(f"no run in {runs}")
         return
@@ -200,7 +212,7 @@ def status(
     if state.about:
         paragraph(state.about, indent="  ")
     line()
-    print_funnel(state.steps)
+    print_funnel(state.steps, state.disk)
     if state.findings:
         line()
         print_findings(state)
@@ -214,8 +226,15 @@ def status(
     if state.error:
         line()
         line(state.error)
+    line()
+    line(f"disk    {spell_bytes(state.disk.num_bytes)}")
+    if state.disk.other_data:
+        line(
+            f"        {spell_bytes(state.disk.other_data)} of it in data sets that it does not use;"
+        )
+        line(f"        tilth remove {_shown_name(state)} --unused --no-history says what can go")
     if state.report:
-        line(f"\nreport  {state.report}")
+        line(f"report  {state.report}")
     if state.history:
         line(f"history {state.name}@1 to {state.name}@{state.history}")
 
@@ -334,6 +353,60 @@ def _split_lines(done: ExportedSplits) -> Iterator[str]:
         yield f"  no sample is in the split {split}"
 
 
+def remove(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder.")],
+    unused: Annotated[
+        bool, typer.Option("--unused", help="Only data sets that none of its records needs.")
+    ] = False,
+    no_history: Annotated[
+        bool,
+        typer.Option("--no-history", help="With --unused: what only its history needs goes too."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    runs: Runs = "runs",
+    json: Json = False,
+) -> None:
+    """Remove a run, or its data sets that nothing needs; first says what, and how much."""
+    from tilth.errors import UsageError
+    from tilth.query.disk import spell_bytes
+    from tilth.query.removal import plan_removal
+    from tilth.query.removal import remove as carry_out
+
+    if no_history and not unused:
+        raise UsageError("--no-history is of --unused: a run goes with its history")
+    found = plan_removal(run, runs, unused=unused, history=not no_history)
+    if not json:
+        _print_removal(found)
+    if found.parts and (yes or (not json and _agreed())):
+        found = carry_out(found)
+    if json:
+        print_json({**as_plain(found), "num_bytes": found.num_bytes})
+    elif found.done:
+        line(f"removed {spell_bytes(found.num_bytes)}")
+    elif found.parts:
+        line("nothing was removed; --yes removes it")
+
+
+def _print_removal(found: Removal) -> None:
+    from tilth.query.disk import spell_bytes
+
+    if not found.parts:
+        line(f"{found.run} has nothing that is not needed")
+        return
+    rows = [[part.path, spell_bytes(part.num_bytes), part.what] for part in found.parts]
+    table(["folder", "size", "what"], rows, right=(1,))
+    line(f"\n{spell_bytes(found.num_bytes)} in all")
+    for other in found.named_in:
+        line(f"the recipe of {other} names this run's folder")
+
+
+def _agreed() -> bool:
+    """Ask on a terminal; elsewhere nobody can answer."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return typer.confirm("remove it?", default=False)
+
+
 def add_verbs(app: typer.Typer) -> None:
     """Put the verbs on the command."""
     add_verb(
@@ -366,4 +439,11 @@ def add_verbs(app: typer.Typer) -> None:
         tilth export quickstart clean.rules --kind dropped --to dropped
         tilth export mnist collect.mnist --to records --tfrecord
         tilth export gpt2 --to model --huggingface""",
+    )
+    add_verb(
+        app,
+        remove,
+        """tilth remove digits
+        tilth remove quickstart --unused
+        tilth remove quickstart --unused --no-history --yes""",
     )

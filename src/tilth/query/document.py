@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tilth.query.disk import Disk, disk_of
 from tilth.query.generated import generated_samples
 from tilth.query.predict import MODEL
 from tilth.query.rows import Row, read_columns
@@ -53,6 +54,7 @@ def report_document(run: RunView) -> dict[str, Any]:
         "started": record["started"],
         "finished": record["finished"],
         "seconds": record["seconds"],
+        "disk": _disk(disk_of(run)),
         "status": status_word(run),
         "error": record["error"],
         "machine": record["machine"],
@@ -64,6 +66,12 @@ def report_document(run: RunView) -> dict[str, Any]:
         **{stage: results.get(stage) for stage in _STAGES},
         **_model(run, own),
     }
+
+
+def _disk(disk: Disk) -> dict[str, Any]:
+    """Bytes of the data sets; the page's own are not of it."""
+    steps = {step.name: step.num_bytes for step in disk.steps}
+    return {"bytes": disk.data_bytes, "steps": steps, "other": disk.other_data}
 
 
 def _model(run: RunView, steps: list[RunStep]) -> dict[str, Any]:

@@ -251,6 +251,8 @@ def list_runs(runs: str | Path = "runs") -> list[RunView]:
     found = []
     folder = Path(runs)
     for path in sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []:
+        if path.parent.name.startswith("."):
+            continue  # on its way out: see `tilth.query.removal`
         try:
             found.append(RunView(path.parent, _read_record(path)))
         except DataError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tilth.errors import TilthError
+from tilth.query.disk import Disk, disk_of
 from tilth.query.findings import findings
 from tilth.query.runs import REPORT, RunStep, RunView
 from tilth.store.files import is_locked
@@ -33,6 +34,7 @@ class RunStatus:
         left: Steps that are not done; None where that cannot be said (`left_unknown` says why).
         findings: What the training stages found, a sentence each.
         history: Number of earlier invocations.
+        disk: What the run's folder takes.
     """
 
     name: str
@@ -51,6 +53,7 @@ class RunStatus:
     findings: tuple[str, ...]
     history: int
     report: str | None
+    disk: Disk
 
 
 def status_word(run: RunView) -> str:
@@ -95,6 +98,7 @@ def run_status(run: RunView, *, plan: bool = True) -> RunStatus:
         findings(run),
         len(list((run.folder / "history").glob("*.json"))),
         str(report) if report.is_file() and run.entry is None else None,
+        disk_of(run),
     )
 
 

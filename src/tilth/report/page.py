@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tilth.query.disk import spell_bytes
 from tilth.report.evidence import Evidence
 from tilth.report.figures import Cell, Chart, Table, table
 from tilth.report.generated import Generated, generated
@@ -100,11 +101,17 @@ def _facts(report: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("finished", _when(report.get("finished"))),
         ("took", duration(report.get("seconds"))),
         ("on", ", ".join(size)),
+        ("data sets", _disk(as_dict(report.get("disk")))),
         ("seed", as_text(report.get("seed"))),
         ("limited to", _limit(report.get("limit"))),
         ("tilth", as_text(report.get("tilth"))),
     )
     return tuple((key, text) for key, text in facts if text not in ("", ABSENT))
+
+
+def _disk(disk: Mapping[str, Any]) -> str:
+    num_bytes = finite(disk.get("bytes"))
+    return "" if num_bytes is None else spell_bytes(int(num_bytes))
 
 
 def _limit(value: Any) -> str:

@@ -127,6 +127,20 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+def _open_lock(path: Path) -> int:
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one that stands under a path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
 @contextlib.contextmanager
 def folder_lock(folder: Path, *, timeout_s: float = 10.0) -> Iterator[int]:
     """Hold the one writer's lock of a folder; yields its descriptor, which children may inherit.
@@ -137,15 +151,19 @@ def folder_lock(folder: Path, *, timeout_s: float = 10.0) -> Iterator[int]:
     Raises:
         StorageError: Another live process holds it for longer than `timeout_s`.
     """
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    path = folder / ".lock"
+    descriptor = _open_lock(path)
     try:
         end = time.monotonic() + timeout_s
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                if _is_at(descriptor, path):
+                    break
+                # The folder was removed while this waited: what it holds locks nothing.
+                os.close(descriptor)
+                descriptor = _open_lock(path)
+                continue
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise StorageError(

@@ -1,0 +1,241 @@
+"""Remove a run, or the data sets that no invocation of it needs, after saying what and how much.
+
+What goes is renamed aside first, so that whatever stops the removal leaves a run whole or gone;
+what lies aside after a stop is removed by the next removal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tilth.engine.run import RECORD
+from tilth.errors import DataError, MissingError, TilthError, UsageError
+from tilth.query.disk import DATA, data_sets, spell_bytes, tree_bytes
+from tilth.query.runs import RunView, list_runs, open_run
+from tilth.recipe.load import parse_recipe
+from tilth.recipe.plan import build_plan
+from tilth.store.dataset import MANIFEST
+from tilth.store.files import folder_lock, storage_errors, sync_folder
+
+_ASIDE = ".removed"
+# A step's folder: its name and 24 hex digits. What else lies there is not Tilth's to remove.
+_DATA_SET = re.compile(r".+-[0-9a-f]{24}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One folder that goes.
+
+    Attributes:
+        path: Below the folder of runs.
+        what: What it is, in words.
+        num_bytes: What it takes.
+    """
+
+    path: str
+    what: str
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What a removal removes, or has removed.
+
+    Attributes:
+        run: The run's name.
+        folder: Its folder.
+        whole: The run itself, not only data sets of it.
+        parts: The folders that go.
+        named_in: Other runs whose recipes name this run's folder.
+        done: Whether it is removed.
+    """
+
+    run: str
+    folder: str
+    whole: bool
+    parts: tuple[Part, ...]
+    named_in: tuple[str, ...] = ()
+    done: bool = False
+
+    @property
+    def num_bytes(self) -> int:
+        """What all of it takes."""
+        return sum(part.num_bytes for part in self.parts)
+
+    def __str__(self) -> str:
+        said = "removed" if self.done else "would be removed"
+        lines = [f"{part.path}  {spell_bytes(part.num_bytes)}  {part.what}" for part in self.parts]
+        return "\n".join([*lines, f"{spell_bytes(self.num_bytes)} {said}"])
+
+
+def plan_removal(
+    run: str | Path, runs: str | Path = "runs", *, unused: bool = False, history: bool = True
+) -> Removal:
+    """What there is to remove; removes nothing.
+
+    Args:
+        run: A run's name, or the path of its folder.
+        runs: The folder that holds runs.
+        unused: Not the run, but the data sets that none of its records needs.
+        history: With `unused`: what only the run's history needs stays too.
+
+    Raises:
+        MissingError: There is no such run.
+        UsageError: It is an entry of a history, or leads out of the folder of runs by a link.
+        DataError: A record cannot be read: what it needs is not known.
+    """
+    try:
+        view = open_run(run, runs)
+    except MissingError:
+        left = _left_aside(Path(runs), f".{run}.")
+        if left:
+            return Removal(str(run), str(Path(runs) / str(run)), not unused, tuple(left))
+        raise
+    folder = _checked(view, run, Path(runs))
+    if unused:
+        parts = [
+            Part(f"{folder.name}/{DATA}/{path.name}", _what(path), tree_bytes(path))
+            for path in _unused(view, folder, history)
+        ]
+        return Removal(view.name, str(folder), False, tuple(parts))
+    parts = [Part(folder.name, "the run", tree_bytes(folder))]
+    parts += _left_aside(folder.parent, f".{folder.name}.")
+    return Removal(view.name, str(folder), True, tuple(parts), _named_in(folder))
+
+
+def remove(removal: Removal) -> Removal:
+    """Remove what was planned; safe to stop at any moment and to plan and call again.
+
+    Raises:
+        StorageError: A run is going on in the folder, or it cannot be changed.
+        MissingError: The run is gone meanwhile.
+    """
+    folder = Path(removal.folder)
+    places = [folder.parent / part.path for part in removal.parts]
+    with contextlib.ExitStack() as stack:
+        # Of a run that is gone already only what lies aside is left, and no lock.
+        if folder.is_dir():
+            stack.enter_context(_alone(folder))
+        asides = [
+            path if path.name.endswith(_ASIDE) else _aside(path)
+            for path in places
+            if path.is_dir() and not path.is_symlink()
+        ]
+    for aside in asides:
+        # Another removal may have found it lying aside.
+        with storage_errors(aside), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(aside)
+    return replace(removal, done=True)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the run's lock, so that no run goes on in it."""
+    with folder_lock(folder, timeout_s=0.2):
+        if not (folder / RECORD).is_file():
+            raise MissingError("the run is gone meanwhile", where=str(folder), code="no-run")
+        yield
+
+
+def _aside(folder: Path) -> Path:
+    """Rename a folder out of the way; it is gone for every reader at once."""
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}{_ASIDE}")
+    with storage_errors(folder):
+        os.rename(folder, aside)
+        sync_folder(folder.parent)
+    return aside
+
+
+def _checked(view: RunView, given: str | Path, runs: Path) -> Path:
+    """The run's folder, if it is one that may be removed.
+
+    Raises:
+        UsageError: It is an entry of a history, or a link leads elsewhere.
+        DataError: It does not look like a run that Tilth made.
+    """
+    if view.entry is not None:
+        raise UsageError(
+            "an entry of a history is not removed by itself",
+            hint=f"`tilth remove {view.folder.name} --unused --no-history` removes the data sets "
+            "that only the history needs",
+        )
+    folder = view.folder.resolve()
+    inside = folder.parent == runs.resolve() or not (runs / str(given)).exists()
+    if view.folder.is_symlink() or not inside or (folder / DATA).is_symlink():
+        raise UsageError(
+            "a link leads out of the folder of runs, and nothing beyond it is removed",
+            where=str(view.folder),
+            hint="remove it where it is",
+            code="link",
+        )
+    if not {"name", "recipe_yaml"} <= view.record.keys() or not (folder / "recipe.yaml").is_file():
+        raise DataError(
+            "this is no run that Tilth made, and it is left alone",
+            where=str(view.folder),
+            code="no-run",
+        )
+    return folder
+
+
+def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
+    """The data sets that no record needs, nor what is left of the last one's plan."""
+    needed = {raw["folder"] for raw in view.record["steps"]}
+    needed |= {raw["folder"] for raw in view.record.get("unreached", [])}
+    for path in sorted((folder / "history").glob("*.json")) if history else []:
+        record = open_run(f"{folder}@{int(path.stem)}", folder.parent).record
+        needed |= {raw["folder"] for raw in (*record["steps"], *record.get("unreached", []))}
+    planned = _planned(view, folder)
+    return [
+        path
+        for path in data_sets(folder)
+        if path.name.endswith(_ASIDE)
+        or (
+            _DATA_SET.fullmatch(path.name)
+            and path.name not in needed
+            # What is half done is gone on with; without a plan it cannot be told whose it is.
+            and (path.name not in planned if planned is not None else (path / MANIFEST).is_file())
+        )
+    ]
+
+
+def _planned(view: RunView, folder: Path) -> set[str] | None:
+    """Folder names of the steps of the last recipe; None where a source is not there now."""
+    try:
+        recipe = parse_recipe(view.record["recipe_yaml"], f"{folder.name}/recipe.yaml")
+        plan = build_plan(recipe, limit=view.record.get("limit"))
+    except TilthError:
+        return None
+    return {step.folder_name for step in plan.steps}
+
+
+def _what(path: Path) -> str:
+    if path.name.endswith(_ASIDE):
+        return "left by a removal that was stopped"
+    done = (path / MANIFEST).is_file()
+    return "of an earlier recipe" if done else "of an earlier recipe, not finished"
+
+
+def _left_aside(runs: Path, prefix: str) -> list[Part]:
+    """What stopped removals of one run left."""
+    return [
+        Part(path.name, "left by a removal that was stopped", tree_bytes(path))
+        for path in (sorted(runs.iterdir()) if runs.is_dir() else [])
+        if path.name.startswith(prefix) and path.name.endswith(_ASIDE)
+        if path.is_dir() and not path.is_symlink()
+    ]
+
+
+def _named_in(folder: Path) -> tuple[str, ...]:
+    """Other runs of the same folder whose recipe names this one's folder."""
+    name = re.compile(rf"\b{re.escape(folder.parent.name)}/{re.escape(folder.name)}(?![\w.-])")
+    return tuple(
+        other.name
+        for other in list_runs(folder.parent)
+        if other.folder.name != folder.name and name.search(str(other.record.get("recipe_yaml")))
+    )
