@@ -19,6 +19,9 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Served = Mapping[str, tuple[str, int]]
 
+# RFC 1035 section 2.3.4. The IDNA codec takes longer than linear for a longer one.
+_MAX_HOST = 253
+
 
 class AddressRefusedError(OSError):
     """An address outside the public internet, at a host that the recipe does not allow.
@@ -42,6 +45,8 @@ def canonical_host(host: str) -> str:
         ValueError: Not a host name.
     """
     host = host.rstrip(".").lower()
+    if len(host) > _MAX_HOST:
+        raise ValueError(f"a host name of {len(host):,} characters")
     if not host.isascii():
         # The codec of RFC 3490 also maps full-width digits and dots to the plain ones.
         host = host.encode("idna").decode("ascii").rstrip(".").lower()
@@ -50,7 +55,7 @@ def canonical_host(host: str) -> str:
     if ":" in host:
         return ipaddress.IPv6Address(host).compressed
     last = host.rsplit(".", 1)[-1]
-    if last.isdigit() or last.startswith("0x"):
+    if last.isdecimal() or last.startswith("0x"):
         # 2130706433, 0x7f.1 and 0177.0.0.1 are all 127.0.0.1 to a socket (and to the WHATWG URL
         # standard), so they are read here as the socket would read them.
         try:

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -23,6 +22,12 @@ from tilth.collect.address import AddressRefusedError, Served, check_address, ch
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HTML_TYPES = ("text/html", "application/xhtml+xml")
+# A gzip member is fed in pieces that grow from the first to the second: were it all fed at once,
+# a body of many small members would be copied for each of them.
+_FIRST_PIECE = 1 << 9
+_MAX_PIECE = 1 << 16
+# Characters of a foreign error's words that are kept.
+_MAX_MESSAGE = 300
 # The body of an answer that is no page is read this far, so that its connection can be used again.
 _MAX_IDLE_BODY = 64 << 10
 
@@ -200,11 +205,19 @@ class Client:
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefusedError):
                 raise error.os_error from error
-            raise FetchError(_message(error.os_error), transient=True) from error
+            raise FetchError(describe(error.os_error), transient=True) from error
+        except (FetchError, TooLargeError):
+            raise
         except (aiohttp.InvalidURL, ValueError) as error:
-            raise FetchError(f"not an address to fetch: {error}", transient=False) from error
+            cause = f"not an address to fetch: {describe(error)}"
+            raise FetchError(cause, transient=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise FetchError(_message(error), transient=True) from error
+            raise FetchError(describe(error), transient=True) from error
+        except Exception as error:
+            # What a server sends passes through three parsers of others. Whatever one of them
+            # raises, it is about this answer alone.
+            cause = f"the answer cannot be read: {describe(error)}"
+            raise FetchError(cause, transient=False) from error
 
 
 def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -227,23 +240,35 @@ def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
     if encoding == "deflate" and data[:1] and (data[0] & 0x0F) != 8:
         wbits = -15
     pieces: list[bytes] = []
-    size = 0
+    start, size = 0, 0
     try:
-        while data:
-            inflater = zlib.decompressobj(wbits)
-            pieces.append(inflater.decompress(data, max_bytes + 1 - size))
-            size += len(pieces[-1])
-            if size > max_bytes:
-                raise TooLargeError(f"over {max_bytes:,} bytes once decompressed")
-            if not inflater.eof:
-                raise FetchError("the compressed body is cut short", transient=True)
+        while start < len(data):
+            start, size = _inflate(data, start, wbits, pieces, size, max_bytes)
             # A gzip body may be several members one after the other (RFC 1952 section 2.2).
-            data = inflater.unused_data if wbits == 47 and encoding != "deflate" else b""
-            if not data.startswith(b"\x1f\x8b"):
+            if encoding == "deflate" or not data.startswith(b"\x1f\x8b", start):
                 break
     except zlib.error as error:
         raise FetchError(f"the compressed body is damaged: {error}", transient=True) from error
     return b"".join(pieces)
+
+
+def _inflate(
+    data: bytes, start: int, wbits: int, pieces: list[bytes], size: int, max_bytes: int
+) -> tuple[int, int]:
+    """Unpack one member into `pieces`; where it ends, and the size of what is unpacked so far."""
+    inflater = zlib.decompressobj(wbits)
+    view, step = memoryview(data), _FIRST_PIECE
+    while not inflater.eof:
+        if start == len(data):
+            raise FetchError("the compressed body is cut short", transient=True)
+        piece = view[start : start + step]
+        pieces.append(inflater.decompress(piece, max_bytes + 1 - size))
+        size += len(pieces[-1])
+        if size > max_bytes:
+            raise TooLargeError(f"over {max_bytes:,} bytes once decompressed")
+        start += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
+        step = min(2 * step, _MAX_PIECE)
+    return start, size
 
 
 async def _read(got: aiohttp.ClientResponse, max_bytes: int) -> bytes:
@@ -270,5 +295,7 @@ async def _drain(got: aiohttp.ClientResponse) -> None:
             return
 
 
-def _message(error: Any) -> str:
-    return str(error) or type(error).__name__
+def describe(error: BaseException | None) -> str:
+    """A foreign error's words as one short line, or its name where it has none."""
+    words = " ".join(str(error)[: 2 * _MAX_MESSAGE].split())
+    return words[:_MAX_MESSAGE] or type(error).__name__

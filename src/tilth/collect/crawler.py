@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urljoin
+from itertools import chain
 
 from tilth.collect.address import AddressRefusedError
-from tilth.collect.client import HTML_TYPES, REDIRECTS, Answer, Client, FetchError, TooLargeError
+from tilth.collect.client import (
+    HTML_TYPES,
+    REDIRECTS,
+    Answer,
+    Client,
+    FetchError,
+    TooLargeError,
+    describe,
+)
 from tilth.collect.frontier import Frontier, Outcome
 from tilth.collect.hosts import Host, Hosts
 from tilth.collect.links import read_markup
@@ -148,8 +157,11 @@ class Crawler:
             if not listed:
                 guessed.append(f"{place}/sitemap.xml")
         found = await collect_sitemaps(self._client, named, guessed, self._scope.contains)
-        self._frontier.add((outcome.url for outcome in found.failed), 1)
-        self._frontier.settle(found.failed, ((url, 1) for url in found.urls), self._store.end)
+        # A start page that a robots.txt calls a sitemap is a page all the same.
+        failed = [outcome for outcome in found.failed if outcome.url not in self._start]
+        # In one transaction: an address that cannot even be spelled is never left to be fetched.
+        addresses = chain((outcome.url for outcome in failed), found.urls)
+        self._frontier.settle(failed, ((url, 1) for url in addresses), self._store.end)
         self._frontier.set_fact("sitemaps", "read")
 
     async def _admit(self, depth: int) -> None:
@@ -161,7 +173,10 @@ class Crawler:
                 return Outcome(url, "max-depth", str(depth))
             if len(url) > bounds.max_url_length:
                 return Outcome(url, "url-length", str(len(url)))
-            return self._hosts[origin(url)].verdict(url)
+            try:
+                return self._hosts[origin(url)].verdict(url)
+            except Exception as error:
+                return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
 
         if depth <= bounds.max_depth:
             await self._hosts.meet(map(origin, self._frontier.found(depth)))
@@ -202,13 +217,23 @@ class Crawler:
         try:
             if host.down:
                 return
-            outcome = await self._try(url, depth, host)
+            outcome = await self._end(url, depth, host)
             if outcome is not None:
                 self._settle(outcome)
             elif len(host.failing) >= _SUSPICIOUS:
                 await self._settle_failing(origin(url))
         finally:
             slots.release()
+
+    async def _end(self, url: str, depth: int, host: Host) -> Outcome | None:
+        """As `_try`; whatever an answer does to its readers, it costs one address."""
+        try:
+            return await self._try(url, depth, host)
+        except (OSError, sqlite3.Error):
+            # The disk or the frontier, not the answer.
+            raise
+        except Exception as error:
+            return Outcome(url, error=f"the answer cannot be read: {describe(error)}")
 
     async def _try(self, url: str, depth: int, host: Host) -> Outcome | None:
         """How an address ended; None where it failed as it would if the site were down."""
@@ -252,8 +277,7 @@ class Crawler:
             # One level further, like a link: the level of a page must not depend on which of two
             # answers came first.
             self._follow([target] if target else [], depth)
-            shown = target or urljoin(url, location)
-            return Outcome(url, "redirect", shown[:2000], fetched_at=now)
+            return Outcome(url, "redirect", (target or location)[:2000], fetched_at=now)
         if answer.status != 200:
             return Outcome(url, "http-status", str(answer.status), fetched_at=now)
         if answer.content_type not in HTML_TYPES:
@@ -262,7 +286,8 @@ class Crawler:
             markup = read_markup(answer.body, url, answer.charset)
         except Exception as error:
             # A page that its parser cannot take costs one page.
-            return Outcome(url, error=f"the page cannot be parsed: {error}", fetched_at=now)
+            cause = f"the page cannot be parsed: {describe(error)}"
+            return Outcome(url, error=cause, fetched_at=now)
         wishes = read_wishes(answer.headers, markup.meta, self._bounds.agent)
         consent = wishes.consent(host.robots)
         if wishes.follow:

@@ -42,6 +42,7 @@ _MAX_REDIRECTS = 10
 # Everything that may stand in a path or a query, and what is percent-encoded already.
 _SAFE = "/?:@!$&'()*+,;=-._~%[]"
 _TRIES = 4
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -255,16 +256,19 @@ class _Transfer:
         self.served = served
         self.timeout_s = timeout_s
         self.connection: http.client.HTTPConnection | None = None
+        self.response: http.client.HTTPResponse | None = None
 
     def close(self) -> None:
-        if self.connection is not None:
-            self.connection.close()
+        # The connection lets go of a response that is its last: it is closed for itself.
+        for opened in (self.response, self.connection):
+            if opened is not None:
+                opened.close()
 
     def into(self, partial: Path, expected: _Expected, progress: Progress) -> None:
         """Write the body to `partial`, from where it ends if the server plays along."""
         validator = partial.with_name(partial.name + ".etag")
         start = partial.stat().st_size if partial.is_file() else 0
-        etag = json.loads(validator.read_text()) if validator.is_file() else ""
+        etag = _kept_etag(validator)
         if start and not (expected.sha256 or etag):
             start = 0
         headers = {"User-Agent": "tilth", "Accept-Encoding": "identity"}
@@ -307,7 +311,7 @@ class _Transfer:
         while True:
             try:
                 chunk = response.read(_CHUNK)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 raise _TransferError(f"broke off after {done:,} bytes: {error}") from error
             if not chunk:
                 break
@@ -329,7 +333,7 @@ class _Transfer:
             if response.status in (200, 206, 416):
                 return response
             if response.status in _REDIRECTS and (target := response.headers.get("Location")):
-                url = urljoin(url, target)
+                url = _target(url, target)
                 continue
             if response.status in (408, 425, 429) or response.status >= 500:
                 raise _TransferError(f"HTTP status {response.status}")
@@ -342,18 +346,22 @@ class _Transfer:
         parts = urlsplit(url)
         host = canonical_host(parts.hostname or "")
         secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
+        port = parts.port or _PORTS[parts.scheme]
         try:
             sock = self._dial(host, port, secure)
             self.connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
             self.connection.sock = sock
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             self.connection.request("GET", quote(path, safe=_SAFE), headers=headers)
-            return self.connection.getresponse()
+            self.response = self.connection.getresponse()
+            return self.response
         except AddressRefusedError:
             raise
         except (OSError, http.client.HTTPException) as error:
             raise _TransferError(str(error) or type(error).__name__) from error
+        except ValueError as error:
+            # A name that no resolver takes, or a status line that no parser does.
+            raise _TransferError(str(error), again=False) from error
 
     def _dial(self, host: str, port: int, secure: bool) -> socket.socket:
         """A connection to the first checked address that answers."""
@@ -377,10 +385,41 @@ class _Transfer:
 def _total(response: http.client.HTTPResponse) -> int | None:
     """Bytes of the whole file, as far as the server says."""
     if response.status == 206:
-        total = response.headers.get("Content-Range", "").rpartition("/")[2]
-        return int(total) if total.isdigit() else None
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
+        return _as_size(response.headers.get("Content-Range", "").rpartition("/")[2])
+    return _as_size(response.headers.get("Content-Length", ""))
+
+
+def _as_size(value: str) -> int | None:
+    """A header's number of bytes; None where it is no number or one that no file can have."""
+    value = value.strip()
+    is_number = value.isascii() and value.isdecimal() and len(value) <= 19
+    return int(value) if is_number else None
+
+
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads; whether it may lead there is not asked here.
+
+    Raises:
+        _TransferError: To nothing that can be an address.
+    """
+    try:
+        target = urljoin(url, location.strip())
+        parts = urlsplit(target)
+        if parts.scheme in _PORTS:
+            canonical_host(parts.hostname or "")
+            parts.port  # noqa: B018 (raises where it is no port)
+    except ValueError as error:
+        raise _TransferError(f"redirects to {location[:200]!r}: {error}", again=False) from error
+    return target
+
+
+def _kept_etag(validator: Path) -> str:
+    """The version of which the partial file is; empty where that is not known."""
+    try:
+        return str(json.loads(validator.read_text())) if validator.is_file() else ""
+    except ValueError:
+        # Stopped while it was written.
+        return ""
 
 
 def _digest(path: Path) -> str:

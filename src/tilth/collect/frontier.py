@@ -158,14 +158,14 @@ class Frontier:
         """Commit a batch: how addresses ended, what their pages link, and how long the archive is.
 
         Args:
-            outcomes: One for each address that ended; it is known already.
+            outcomes: One for each address that ended; it is known already, or among `found`.
             found: Address and level of each link.
             archive_end: The archive's end, after the records of this batch reached the disk.
         """
         with self._transaction():
+            self._add(found)
             for outcome in outcomes:
                 self._settle(outcome)
-            self._add(found)
             self.set_fact("archive", archive_end)
 
     def counts(self) -> tuple[int, int]:
@@ -218,8 +218,9 @@ class Frontier:
             " consent = ?, fetched_at = ?, canonical = ?, file = ?, start = ?, length = ?"
             " WHERE url = ?",
             (
-                *(outcome.rule, outcome.value, outcome.error, outcome.content_type),
-                *(outcome.consent, outcome.fetched_at, outcome.canonical, *place, outcome.url),
+                *map(_storable, (outcome.rule, outcome.value, outcome.error)),
+                *map(_storable, (outcome.content_type, outcome.consent)),
+                *(outcome.fetched_at, outcome.canonical, *place, outcome.url),
             ),
         )
         self._num_settled += 1
@@ -228,3 +229,8 @@ class Frontier:
         self._db.execute("BEGIN IMMEDIATE")
         # As a context manager a connection commits, or rolls back on an exception.
         return self._db
+
+
+def _storable(text: str | None) -> str | None:
+    """Foreign words as SQLite can store them: half a surrogate pair becomes a question mark."""
+    return text and text.encode("utf-8", "replace").decode()

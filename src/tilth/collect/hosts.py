@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tilth.collect.address import AddressRefusedError
-from tilth.collect.client import FetchError, TooLargeError
+from tilth.collect.client import FetchError, TooLargeError, describe
 from tilth.collect.frontier import Frontier, Outcome
 from tilth.collect.retry import PatientClient
 from tilth.collect.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
@@ -94,10 +94,10 @@ class Hosts:
         return True
 
     async def _meet(self, origin: str, kept: dict[str, str | None]) -> Host:
+        nothing = RobotsFile(None, self._agent)
         if origin in kept:
-            robots = RobotsFile(kept[origin], self._agent)
+            text = kept[origin]
         else:
-            nothing = RobotsFile(None, self._agent)
             try:
                 text = await self._robots_text(origin)
             except AddressRefusedError as error:
@@ -105,8 +105,12 @@ class Hosts:
             except FetchError as error:
                 return Host(nothing, unreachable=str(error))
             self._frontier.set_robots(origin, text)
+        try:
             robots = RobotsFile(text, self._agent)
-        return Host(robots, pace_s=max(self._delay_s, robots.delay_s))
+            return Host(robots, pace_s=max(self._delay_s, robots.delay_s))
+        except Exception as error:
+            # A file that its parser cannot take may forbid anything, so it forbids everything.
+            return Host(nothing, unreachable=f"robots.txt: {describe(error)}")
 
     async def _robots_text(self, origin: str) -> str | None:
         """An origin's robots.txt; None where it says that there is none (RFC 9309, 2.3.1.3).

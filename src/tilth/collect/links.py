@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lxml import etree
 
 from tilth.collect.urls import join
 
-# A link marked "nofollow" is one that the site asks crawlers not to take.
-_LINKS = etree.XPath(
-    "//a[not(contains(@rel, 'nofollow'))]/@href | //area/@href", smart_strings=False
-)
-_HEAD = etree.XPath("//meta[@name and @content] | //link[@rel and @href] | //base[@href]")
+# The parser compares each attribute of a tag with all those before it, so a tag may have as much
+# outside of quotation marks as it takes a few milliseconds to compare.
+_MAX_TAG_BYTES = 8 << 10
+# Possessive and closed or not, so that the search is linear in any input.
+_QUOTED = rb"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)"
+_TAG = re.compile(rb"<[A-Za-z](?:[^>\"']++|" + _QUOTED + rb")*+")
+_QUOTATION = re.compile(_QUOTED)
 
 
 @dataclass(frozen=True)
@@ -40,23 +44,54 @@ def read_markup(body: bytes, url: str, charset: str | None) -> Markup:
     """
     try:
         parser = etree.HTMLParser(encoding=charset, no_network=True, remove_comments=True)
-    except LookupError:
+    except (LookupError, ValueError):
+        # A character set that there is not, or whose name is no name.
         parser = etree.HTMLParser(no_network=True, remove_comments=True)
     try:
-        root = etree.fromstring(body, parser)
+        root = etree.fromstring(_without_endless_tags(body), parser)
     except (etree.LxmlError, ValueError):
         root = None
     if root is None:
         return Markup()
     base, canonical, meta = url, None, []
-    for element in _HEAD(root):
-        if element.tag == "base":
-            base = join(url, element.get("href")) or url
-        elif element.tag == "link":
-            if "canonical" in element.get("rel").lower().split():
-                canonical = join(base, element.get("href"))
-        else:
-            meta.append((element.get("name").lower().strip(), element.get("content").lower()))
-    targets = (join(base, href) for href in dict.fromkeys(_LINKS(root)))
+    for element in root.iter("base", "link", "meta"):
+        href = element.get("href")
+        if element.tag == "meta":
+            name, content = element.get("name"), element.get("content")
+            if name is not None and content is not None:
+                meta.append((name.lower().strip(), content.lower()))
+        elif href is None:
+            continue
+        elif element.tag == "base":
+            base = join(url, href) or url
+        elif "canonical" in element.get("rel", "").lower().split():
+            canonical = join(base, href)
+    targets = (join(base, href) for href in dict.fromkeys(_hrefs(root)))
     links = tuple(dict.fromkeys(target for target in targets if target))
     return Markup(links, canonical, tuple(meta))
+
+
+def _hrefs(root: etree._Element) -> Iterator[str]:
+    """Where a page's links lead, in its order.
+
+    Walked and not asked for as a union in XPath, which compares each link with all others.
+    """
+    for element in root.iter("a", "area"):
+        href = element.get("href")
+        # A link marked "nofollow" is one that the site asks crawlers not to take.
+        if href is not None and not (element.tag == "a" and "nofollow" in element.get("rel", "")):
+            yield href
+
+
+def _without_endless_tags(body: bytes) -> bytes:
+    """The page with every tag closed before it has more attributes than any page needs."""
+    if all(len(tag.group()) <= _MAX_TAG_BYTES for tag in _TAG.finditer(body)):
+        return body
+    return _TAG.sub(_closed, body)
+
+
+def _closed(match: re.Match[bytes]) -> bytes:
+    tag = match.group()
+    if len(tag) <= _MAX_TAG_BYTES or len(_QUOTATION.sub(b"", tag)) <= _MAX_TAG_BYTES:
+        return tag
+    return tag[:_MAX_TAG_BYTES] + b">"

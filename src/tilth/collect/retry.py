@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from tilth.collect.client import REDIRECTS, Answer, Client, FetchError
 from tilth.collect.urls import join
@@ -22,7 +24,7 @@ class PatientClient:
         client: The HTTP client.
         retries: Further tries after the first.
         retry_s: Pause before the second try; doubled for each further one. A server that names a
-            longer one (Retry-After, in seconds) is obeyed, up to two minutes.
+            longer one (Retry-After, in seconds or as a date) is obeyed, up to two minutes.
     """
 
     client: Client
@@ -42,9 +44,8 @@ class PatientClient:
             else:
                 if answer.status not in TRANSIENT_STATUSES or attempt == self.retries:
                     return answer
-                wish = answer.header("retry-after")
-                if wish.isdigit():
-                    pause = min(max(pause, float(wish)), _MAX_PAUSE_S)
+                wish = retry_after_s(answer.header("retry-after"), datetime.now(UTC))
+                pause = min(max(pause, wish), _MAX_PAUSE_S)
             await asyncio.sleep(pause)
             attempt += 1
 
@@ -62,3 +63,17 @@ class PatientClient:
             url = target
             answer = await self.get(url, max_bytes)
         return answer
+
+
+def retry_after_s(value: str, now: datetime) -> float:
+    """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3); 0 where it is neither
+    a number nor a date, or is past."""
+    value = value.strip()[:40]
+    if value.isascii() and value.isdecimal():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+        # A date without a zone is of UTC, as all of HTTP's are.
+        return max((date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds(), 0.0)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,10 @@ from protego import Protego
 
 # RFC 9309 section 2.5: at least 500 KiB of the file are read; nothing needs more.
 MAX_ROBOTS_BYTES = 512 << 10
+# A pause of more than a day between two pages is a slip or a trap, and is read as none.
+MAX_DELAY_S = 86_400
+
+_AGENT_LINE = re.compile(r"\s*+user[- ]?agent(?:\s*+:|\s)([^#]*+)", re.I)
 
 # The page's own words -> the rule under which it is dropped. "none" is noindex and nofollow.
 _OPT_OUTS = ("noindex", "none", "noai")
@@ -27,7 +32,7 @@ class RobotsFile:
     def __init__(self, text: str | None, agent: str) -> None:
         self.exists = text is not None
         self.agent = agent
-        self._rules = Protego.parse(text or "")
+        self._rules = Protego.parse(_without_others(text or "", agent.lower()))
 
     def allows(self, url: str) -> bool:
         """Whether this crawler may fetch an address of the origin."""
@@ -35,15 +40,43 @@ class RobotsFile:
 
     @property
     def delay_s(self) -> float:
-        """Seconds between two requests that the site asks for; 0 where it asks for none."""
-        delay = self._rules.crawl_delay(self.agent)
-        rate = self._rules.request_rate(self.agent)
-        return max(float(delay or 0), rate.seconds / rate.requests if rate else 0.0)
+        """Seconds between two requests that the site asks for; 0 where it asks for none.
+
+        A wish for more than a day is no wish.
+        """
+        wishes = [self._rules.crawl_delay(self.agent) or 0.0]
+        if rate := self._rules.request_rate(self.agent):
+            # In whole numbers: those of a file may be larger than a float can be.
+            is_sane = rate.seconds <= MAX_DELAY_S * rate.requests
+            wishes.append(rate.seconds / rate.requests if is_sane else 0.0)
+        return max(wish for wish in (0.0, *wishes) if wish <= MAX_DELAY_S)
 
     @property
     def sitemaps(self) -> list[str]:
         """Addresses of the sitemaps that the file names."""
         return list(self._rules.sitemaps)
+
+
+def _without_others(text: str, agent: str) -> str:
+    """The file with one name for all crawlers that are not meant here.
+
+    The parser gives every crawler that a group names its own copy of the group's rules, which for
+    a file of nothing but names and rules takes a time that is their product.
+    """
+    other = f"{agent}-other"
+    lines: list[str] = []
+    for line in text.splitlines():
+        if found := _AGENT_LINE.match(line):
+            given = found.group(1).strip().lower()
+            # The parser takes an asterisk beside other characters for nothing.
+            name = given if given == "*" else given.replace("*", "")
+            if given not in ("", "*") and (not name or name not in agent):
+                name = other
+            line = f"User-agent: {name}"
+            if lines and lines[-1] == line:
+                continue
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def decode_robots(body: bytes) -> str:

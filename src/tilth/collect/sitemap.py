@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tilth.collect.address import AddressRefusedError
-from tilth.collect.client import FetchError, TooLargeError, decompress
+from tilth.collect.client import FetchError, decompress, describe
 from tilth.collect.frontier import Outcome
 from tilth.collect.retry import PatientClient
 from tilth.collect.urls import join
@@ -20,10 +19,12 @@ MAX_SITEMAP_URLS = 50_000
 MAX_SITEMAPS = 200
 
 # A pattern instead of an XML parser: it cannot be made to expand entities, and a file that is cut
-# short still gives what it holds.
-_LOC = re.compile(rb"<(?:\w+:)?loc>\s*(?:<!\[CDATA\[)?\s*([^<\]]+?)\s*(?:\]\]>)?\s*</(?:\w+:)?loc>")
-_INDEX = re.compile(rb"<(?:\w+:)?sitemapindex[\s>]")
-_XML = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<")
+# short still gives what it holds. Every part is possessive: no byte is looked at twice.
+_LOC = re.compile(
+    rb"<(?:\w++:)?+loc>\s*+(?:<!\[CDATA\[)?+([^<\]]++)(?:\]\]>)?+\s*+</(?:\w++:)?+loc>"
+)
+_INDEX = re.compile(rb"<(?:\w++:)?+sitemapindex[\s>]")
+_XML = re.compile(rb"^(?:\xef\xbb\xbf)?+\s*+<")
 
 
 @dataclass
@@ -64,9 +65,11 @@ async def collect_sitemaps(
             if answer.status != 200:
                 raise FetchError(f"HTTP status {answer.status}", transient=False)
             addresses, is_index = read_sitemap(answer.body)
-        except (AddressRefusedError, FetchError, TooLargeError) as error:
+        except Exception as error:
+            # Whatever a sitemap does to its reader, it costs one row.
             if url in sure:
-                found.failed.append(Outcome(url, error=f"the sitemap cannot be read: {error}"))
+                cause = f"the sitemap cannot be read: {describe(error)}"
+                found.failed.append(Outcome(url, error=cause))
             continue
         targets = dict.fromkeys(target for text in addresses if (target := join(url, text)))
         if is_index:
@@ -94,9 +97,18 @@ def read_sitemap(body: bytes) -> tuple[list[str], bool]:
     if body.startswith(b"\x1f\x8b"):
         body = decompress(body, "gzip", MAX_SITEMAP_BYTES)
     if _XML.match(body):
-        found = [html.unescape(loc.decode("utf-8", "replace")) for loc in _LOC.findall(body)]
+        found = [_unescape(loc.decode("utf-8", "replace").strip()) for loc in _LOC.findall(body)]
+        found = [address for address in found if address]
         if not found and b"<html" in body[:2000].lower():
             raise FetchError("it is an HTML page and no sitemap", transient=False)
         return found[:MAX_SITEMAP_URLS], _INDEX.search(body) is not None
     lines = (line.strip() for line in body.decode("utf-8-sig", "replace").splitlines())
     return [line for line in lines if line.startswith("http")][:MAX_SITEMAP_URLS], False
+
+
+def _unescape(address: str) -> str:
+    """The address with its character references undone, as it is where one is beyond numbers."""
+    try:
+        return html.unescape(address)
+    except ValueError:
+        return address

@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
 
 from fastwarc.warc import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from tilth.collect.client import Answer
 
 MAX_FILE_BYTES = 1 << 30
+
+# What may stand in a status line; `warcio` takes nothing else there.
+_PRINTABLE = "".join(map(chr, range(32, 127)))
 
 # These describe the transfer, which is over: the record holds the body as decoded. They are kept
 # under the names that Common Crawl gives them.
@@ -94,7 +98,8 @@ class WarcStore:
             for name, value in answer.headers
         ]
         headers.append(("Content-Length", str(len(answer.body))))
-        status = StatusAndHeaders(f"{answer.status} {answer.reason}", headers, protocol="HTTP/1.1")
+        reason = quote(answer.reason, safe=_PRINTABLE, errors="surrogateescape")
+        status = StatusAndHeaders(f"{answer.status} {reason}", headers, protocol="HTTP/1.1")
         record = self._writer.create_warc_record(
             url,
             "response",

@@ -202,7 +202,7 @@ def open_run(which: str | Path, runs: str | Path = "runs") -> RunView:
     folder, entry = _folder(text, Path(runs)), None
     if folder is None and "@" in text:
         base, _, number = text.rpartition("@")
-        if number.isdigit():
+        if number.isdecimal() and number.isascii():
             folder, entry = _folder(base, Path(runs)), int(number)
     if folder is None:
         raise _not_found(text, Path(runs))

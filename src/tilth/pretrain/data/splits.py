@@ -64,7 +64,9 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
 
 def _label_order(label: str) -> tuple[int, int, str]:
     """Numbers by value, before words by letter."""
-    return (0, int(label), "") if label.isdecimal() else (1, 0, label)
+    # A longer one is no number to Python, and none that counts anything.
+    is_number = label.isdecimal() and len(label) <= 18
+    return (0, int(label), "") if is_number else (1, 0, label)
 
 
 def write_splits(

@@ -1,0 +1,200 @@
+"""Ten times the bytes of a stranger take about ten times as long, whatever they are."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import gzip
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from tilth.collect.address import canonical_host
+from tilth.collect.client import FetchError, TooLargeError, decompress
+from tilth.collect.links import read_markup
+from tilth.collect.retry import retry_after_s
+from tilth.collect.robots import RobotsFile, read_wishes
+from tilth.collect.sitemap import read_sitemap
+from tilth.collect.urls import join, normalize
+
+_MOST = 15.0
+# Below this a measurement is of the clock and the caches, not of the work.
+_LEAST_S = 0.01
+
+
+def _seconds(work: Callable[[], object], enough_s: float) -> float:
+    """CPU seconds, the best of three, or of fewer where that is enough."""
+    best = float("inf")
+    for _ in range(3):
+        normalize.cache_clear()
+        # The collector's share depends on what else the process holds.
+        gc.disable()
+        began = time.process_time()
+        work()
+        best = min(best, time.process_time() - began)
+        gc.enable()
+        if best < enough_s:
+            break
+    return best
+
+
+def _check(work_of: Callable[[int], Callable[[], object]], size: int) -> None:
+    short, long = work_of(size), work_of(10 * size)
+    one = max(_seconds(short, 0.0), _LEAST_S)
+    many = _seconds(long, _MOST * one)
+    assert many <= _MOST * one, f"{many:.3f} s for ten times what took {one:.3f} s"
+
+
+def _refused(work: Callable[[], object]) -> None:
+    with contextlib.suppress(ValueError, FetchError, TooLargeError):
+        work()
+
+
+_LINKS: dict[str, Callable[[int], str]] = {
+    "labels": lambda n: "http://" + "aa." * n + "_/",
+    "digit-labels": lambda n: "http://h" + ".a1" * n + "_/",
+    "label": lambda n: "http://" + "a" * n + "_/",
+    "hyphens": lambda n: "http://a" + "-" * n + "_/",
+    "letters-digits": lambda n: "http://a." + "a1" * n + "!/",
+    "idn": lambda n: "http://" + "é" * n + "/",
+    "idn-labels": lambda n: "http://" + "é." * n + "/",
+    "dots": lambda n: "http://h/" + "a." * n + "!",
+    "steps": lambda n: "http://h/" + "a/../" * n,
+    "escapes": lambda n: "http://h/" + "%" * n,
+    "brackets": lambda n: "http://" + "[" * n,
+    "at": lambda n: "http://" + "a@" * n + "h/",
+    "colons": lambda n: "http://h" + ":1" * n + "/",
+    "blanks": lambda n: "http://h/" + " " * n + "!",
+    "digits": lambda n: "http://" + "1" * n + "/",
+}
+
+
+@pytest.mark.parametrize("shape", sorted(_LINKS))
+def test_links(shape: str) -> None:
+    _check(lambda n: lambda: join("http://h/", _LINKS[shape](n)), 5_000)
+    _check(lambda n: lambda: _refused(lambda: normalize(_LINKS[shape](n))), 5_000)
+
+
+def test_a_link_of_short_labels_is_read_at_once() -> None:
+    """Each further label once doubled the time: 26 took 9.4 s."""
+    began = time.process_time()
+    assert join("http://h/", "http://a" + ".aa" * 26 + "_/") == "http://a" + ".aa" * 26 + "_/"
+    assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize("unit", ["é", "é.", "a.", ":", "1", "0x", "。"])
+def test_hosts(unit: str) -> None:
+    _check(lambda n: lambda: _refused(lambda: canonical_host(unit * n)), 2_000)
+
+
+_PAGES: dict[str, Callable[[int], bytes]] = {
+    "links-and-areas": lambda n: b"<a href=a>" * n + b"<area href=b>" * n,
+    "links": lambda n: b"".join(b"<a href=%d></a>" % i for i in range(n)),
+    "attributes": lambda n: b"<a " + b" ".join(b"x%d=1" % i for i in range(n)) + b">",
+    "attributes-after-quotes": lambda n: (
+        b"<a y='>' " + b" ".join(b"x%d='>'" % i for i in range(n)) + b">"
+    ),
+    "open-quotes": lambda n: b"<a '" * n,
+    "nesting": lambda n: b"<div>" * n,
+    "open-tags": lambda n: b"<a " * n,
+    "comments": lambda n: b"<!--" * n,
+    "less-than": lambda n: b"<" * n,
+    "heads": lambda n: (
+        b"<base href=a><meta name=robots content=a,b><link rel=canonical href=b>" * n
+    ),
+    "blanks": lambda n: b" " * n,
+    "nulls": lambda n: b"a\0" * n,
+    "references": lambda n: b"<a href='" + b"&#9;" * n + b"'>",
+}
+
+
+@pytest.mark.parametrize("shape", sorted(_PAGES))
+def test_pages(shape: str) -> None:
+    _check(
+        lambda n: (lambda body: lambda: read_markup(body, "http://h/", None))(_PAGES[shape](n)),
+        4_000,
+    )
+
+
+_SITEMAPS: dict[str, Callable[[int], bytes]] = {
+    "blanks": lambda n: b"<loc>" + b" " * n,
+    "blanks-and-end": lambda n: b"<loc>" + b" " * n + b"<",
+    "opened": lambda n: b"<loc>" * n,
+    "opened-blanks": lambda n: b"<loc> " * n,
+    "prefix": lambda n: b"<" + b"a" * n,
+    "prefixes": lambda n: b"<loc>x</" + b"a" * n,
+    "data": lambda n: b"<loc><![CDATA[" * n,
+    "data-blanks": lambda n: b"<loc><![CDATA[" + b" " * n + b"]",
+    "words": lambda n: b"<loc>" + b"a " * n,
+    "brackets": lambda n: b"<loc>a" + b"]" * n,
+    "references": lambda n: b"<loc>" + b"&amp" * n + b"</loc>",
+    "head": lambda n: b"\xef\xbb\xbf" + b" " * n,
+    "index": lambda n: b"<" + b"a:" * n + b"sitemapindex",
+    "lines": lambda n: b"\n" * n,
+    "members": lambda n: gzip.compress(b"") * n,
+}
+
+
+@pytest.mark.parametrize("shape", sorted(_SITEMAPS))
+def test_sitemaps(shape: str) -> None:
+    _check(
+        lambda n: (lambda body: lambda: _refused(lambda: read_sitemap(body)))(_SITEMAPS[shape](n)),
+        2_000,
+    )
+
+
+def test_a_sitemap_of_blanks_is_read_at_once() -> None:
+    """250 bytes once took 25 s."""
+    began = time.process_time()
+    assert read_sitemap(b"<urlset><loc>" + b" " * 200) == ([], False)
+    assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_compressed_members(encoding: str) -> None:
+    member = gzip.compress(b"")
+    _check(
+        lambda n: (lambda body: lambda: _refused(lambda: decompress(body, encoding, 1 << 30)))(
+            member * n
+        ),
+        4_000,
+    )
+
+
+_ROBOTS: dict[str, Callable[[int], str]] = {
+    "names": lambda n: "".join(f"User-agent: a{i}\n" for i in range(n)),
+    "names-twice": lambda n: "".join(f"User-agent: a{i}\n" for i in range(n)) * 2,
+    "names-and-rules": lambda n: (
+        "".join(f"User-agent: a{i}\n" for i in range(n)) + "Disallow: /a\n" * n
+    ),
+    "own-names-and-rules": lambda n: (
+        "".join(f"User-agent: t{'*' * (i % 7)}ilth{'*' * i}\n" for i in range(n // 20))
+        + "Disallow: /a\n" * n
+    ),
+    "rules": lambda n: "User-agent: *\n" + "".join(f"Disallow: /*a{i}$\n" for i in range(n)),
+    "asterisks": lambda n: "User-agent: *\nDisallow: /" + "*a" * n,
+    "dollars": lambda n: "User-agent: *\nDisallow: /" + "$" * n,
+    "percents": lambda n: "User-agent: *\nDisallow: /" + "%" * n,
+    "words": lambda n: "user agent " * n,
+    "blanks": lambda n: "User-agent" + " " * n,
+    "comments": lambda n: "#" * n + "\n" + "# #\n" * n,
+}
+
+
+@pytest.mark.parametrize("shape", sorted(_ROBOTS))
+def test_robots_files(shape: str) -> None:
+    def read(text: str) -> None:
+        rules = RobotsFile(text, "tilth")
+        rules.allows("http://h/a/b/c")
+        assert rules.delay_s == 0
+
+    _check(lambda n: (lambda text: lambda: read(text))(_ROBOTS[shape](n)), 1_000)
+
+
+@pytest.mark.parametrize("unit", ["9", " ", "a ", "noindex,", ":", "\xb2", "Wed, "])
+def test_headers(unit: str) -> None:
+    now = datetime.now(UTC)
+    _check(lambda n: lambda: retry_after_s(unit * n, now), 5_000)
+    _check(lambda n: lambda: read_wishes([("X-Robots-Tag", unit * n)], [], "tilth"), 5_000)
