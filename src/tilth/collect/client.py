@@ -19,6 +19,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from tilth.collect.address import AddressRefusedError, Served, check_address, check_url
+from tilth.collect.secrets import Secrets
+from tilth.errors import MissingError
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HTML_TYPES = ("text/html", "application/xhtml+xml")
@@ -126,6 +128,7 @@ class Client:
         allow_hosts: Hosts that may be at addresses that are not public.
         served: Hosts that a server of this run answers for.
         connections: Connections open at a time.
+        secrets: Headers and filled-in addresses for the origins that the recipe names.
     """
 
     def __init__(
@@ -135,7 +138,9 @@ class Client:
         allow_hosts: Collection[str] = (),
         served: Served | None = None,
         connections: int = 16,
+        secrets: Secrets | None = None,
     ) -> None:
+        self.secrets = secrets or Secrets()
         self._allow_hosts = frozenset(allow_hosts)
         self._served = served or {}
         self._connections = connections
@@ -180,12 +185,25 @@ class Client:
             AddressRefusedError: The address is not public and its host is not allowed.
             FetchError: No answer, or an unreadable one.
             TooLargeError: The body is above the bound.
+            MissingError: A secret is no longer set.
         """
         try:
+            return await self._get(url, max_bytes, html_only=html_only)
+        except FetchError as error:
+            told = self.secrets.hide(str(error))
+            raise FetchError(told, transient=error.transient) from error
+
+    async def _get(self, url: str, max_bytes: int, *, html_only: bool) -> Answer:
+        try:
             check_url(url, self._allow_hosts)
-            async with self._session.get(URL(url, encoded=True), allow_redirects=False) as got:
+            async with self._session.get(
+                URL(self.secrets.filled(url), encoded=True),
+                headers=self.secrets.headers_for(url),
+                allow_redirects=False,
+            ) as got:
+                # A server may send back what it was sent: in a redirect, for one.
                 headers = tuple(
-                    (name.decode("latin-1"), value.decode("latin-1"))
+                    (name.decode("latin-1"), self.secrets.named(value.decode("latin-1")))
                     for name, value in got.raw_headers
                 )
                 answer = Answer(got.status, got.reason or "", headers, b"")
@@ -206,7 +224,7 @@ class Client:
             if isinstance(error.os_error, AddressRefusedError):
                 raise error.os_error from error
             raise FetchError(describe(error.os_error), transient=True) from error
-        except (FetchError, TooLargeError):
+        except (FetchError, TooLargeError, MissingError):
             raise
         except (aiohttp.InvalidURL, ValueError) as error:
             cause = f"not an address to fetch: {describe(error)}"

@@ -21,6 +21,7 @@ from pydantic import Field, field_validator
 
 from tilth.collect.address import Served, canonical_host, served_hosts
 from tilth.collect.frontier import Frontier, Outcome
+from tilth.collect.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.collect.urls import Scope, normalize
 from tilth.collect.warc_store import WarcStore, read_page
 from tilth.context import Context
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
         description="only addresses that begin with one of these are followed; "
         "default: the folders of the start pages",
     )
+    headers: dict[str, str] = Field({}, description=HEADERS.replace("address", "start pages"))
     allow_hosts: tuple[str, ...] = Field(
         (), description="hosts that may be at private or loopback addresses"
     )
@@ -87,9 +89,14 @@ class Settings(BaseSettings):
         "drop", description="pages that name another page of the crawl as the canonical one"
     )
 
-    @field_validator("start", "scope")
+    @field_validator("start")
     @classmethod
-    def _normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+    def _start_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(with_forms_kept(url, normalize) for url in urls))
+
+    @field_validator("scope")
+    @classmethod
+    def _scope_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(normalize(url) for url in urls))
 
     @field_validator("allow_hosts")
@@ -184,6 +191,7 @@ def _crawl(
             settings.allow_hosts,
             served,
             settings.concurrency,
+            Secrets(settings.headers, settings.start),
         ) as client:
             crawler = Crawler(
                 settings.start, scope, bounds, client, frontier, store, context.progress
@@ -235,7 +243,7 @@ def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError
     for url in settings.start:
         end = ends.get(url)
         reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
-        reasons.append(f"{url}: {reason or 'not reached'}")
+        reasons.append(masked(f"{url}: {reason or 'not reached'}"))
     shutil.rmtree(folder)
     return DataError(
         "the crawl found no page",
@@ -267,7 +275,8 @@ def _row(end: Outcome, source: str, archive: Path) -> dict[str, Any]:
     return {
         "id": sample_id(source, end.url, body or b""),
         "source": source,
-        "uri": end.url,
+        # What a stranger's address gives away is not handed on.
+        "uri": masked(end.url),
         "html": body,
         "content_type": end.content_type,
         "license": None,
@@ -276,8 +285,8 @@ def _row(end: Outcome, source: str, archive: Path) -> dict[str, Any]:
         # The second stands in the archive.
         "fetched_at": end.fetched_at and end.fetched_at[:10],
         DROP_RULE: end.rule,
-        DROP_VALUE: end.value,
-        ERROR: failed,
+        DROP_VALUE: end.value and masked(end.value),
+        ERROR: failed and masked(failed),
     }
 
 

@@ -32,11 +32,12 @@ from tilth.collect.hosts import Host, Hosts
 from tilth.collect.links import read_markup
 from tilth.collect.retry import TRANSIENT_STATUSES, PatientClient
 from tilth.collect.robots import read_wishes
+from tilth.collect.secrets import with_forms_kept
 from tilth.collect.sitemap import collect_sitemaps
 from tilth.collect.urls import Scope, join, origin
 from tilth.collect.warc_store import WarcStore
 from tilth.context import Progress
-from tilth.errors import MissingError, UsageError
+from tilth.errors import MissingError, TilthError, UsageError
 
 # A commit costs two syncs of the disk; what is not committed is fetched again after a kill.
 _BATCH_PAGES = 50
@@ -89,6 +90,7 @@ class Crawler:
         self._start = tuple(start)
         self._scope = scope
         self._bounds = bounds
+        self._named = client.secrets.named
         self._client = PatientClient(client, bounds.retries, bounds.retry_s)
         self._hosts = Hosts(self._client, frontier, bounds.agent, bounds.delay_s)
         self._frontier = frontier
@@ -229,8 +231,8 @@ class Crawler:
         """As `_try`; whatever an answer does to its readers, it costs one address."""
         try:
             return await self._try(url, depth, host)
-        except (OSError, sqlite3.Error):
-            # The disk or the frontier, not the answer.
+        except (OSError, sqlite3.Error, TilthError):
+            # The disk, the frontier or the settings, not the answer.
             raise
         except Exception as error:
             return Outcome(url, error=f"the answer cannot be read: {describe(error)}")
@@ -273,7 +275,7 @@ class Crawler:
         kind = answer.header("content-type")[:200]
         if answer.status in REDIRECTS:
             location = answer.header("location")
-            target = join(url, location)
+            target = _joined(url, location)
             # One level further, like a link: the level of a page must not depend on which of two
             # answers came first.
             self._follow([target] if target else [], depth)
@@ -291,13 +293,13 @@ class Crawler:
         wishes = read_wishes(answer.headers, markup.meta, self._bounds.agent)
         consent = wishes.consent(host.robots)
         if wishes.follow:
-            self._follow(markup.links, depth)
+            self._follow(map(self._named, markup.links), depth)
         if self._bounds.drop_opt_outs and (rule := wishes.rule) is not None:
             # The page asks not to be collected, so not even the archive has it.
             return Outcome(url, rule, wishes.words, None, kind, consent, now)
         canonical = None
         if self._bounds.follow_canonical and markup.canonical not in (None, url):
-            canonical = markup.canonical
+            canonical = markup.canonical and self._named(markup.canonical)
             self._follow([canonical] if canonical else [], depth)
         place = self._store.append(url, answer, now)
         return Outcome(url, None, None, None, kind, consent, now, canonical, place)
@@ -330,3 +332,8 @@ class Crawler:
         self._outcomes, self._links, self._committed_at = [], [], now
         done, known = self._frontier.counts()
         self._progress(done, known, f"{self._rate:,.0f} pages/s")
+
+
+def _joined(url: str, location: str) -> str | None:
+    """Where a redirect leads; a secret that the server sent back stays named."""
+    return with_forms_kept(location, lambda plain: join(url, plain) or "") or None

@@ -16,7 +16,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from tilth.collect.address import (
     resolve,
     served_hosts,
 )
+from tilth.collect.secrets import Secrets, masked
 from tilth.context import Progress, silent
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 
@@ -87,6 +88,7 @@ def download(
     max_bytes: int = 1 << 40,
     timeout_s: float = 60.0,
     retry_s: float = 1.0,
+    headers: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Path:
     """The file behind a URL, as a local path.
@@ -97,7 +99,7 @@ def download(
     place, not copied. Where the digest is known, the same with ``.gz`` behind it is unpacked.
 
     Args:
-        url: An http or https address.
+        url: An http or https address; `${NAME}` in its query is filled in when it is asked for.
         dest: Where the file goes; its folder is made.
         sha256: Hex digest that the file must have.
         size: Bytes that the file must have.
@@ -108,10 +110,11 @@ def download(
         max_bytes: Refuse more than this where the size is not known.
         timeout_s: Seconds without a byte after which a try is given up.
         retry_s: Pause before the second try; doubled for each further one.
+        headers: Sent to the origin of `url` alone; `${NAME}` is filled in (see `secrets`).
         progress: Called with (bytes, total bytes or None, "4.2 MB/s").
 
     Raises:
-        MissingError: Nowhere to be had; names every place that was tried.
+        MissingError: Nowhere to be had; names every place that was tried. Or a secret is not set.
         DataError: The file is there but is not the expected one.
         UsageError: The URL or its address is not allowed.
         StorageError: `dest` cannot be written.
@@ -120,6 +123,7 @@ def download(
     if dest.is_file() and not expected.mismatch(dest):
         return dest
     tried: list[str] = []
+    secrets = Secrets(headers, [url])
     folder = mirror or (Path(value) if (value := os.environ.get(MIRROR_VARIABLE)) else None)
     if folder is not None and (found := _in_mirror(url, folder, expected, tried)) is not None:
         return found
@@ -128,12 +132,11 @@ def download(
         if folder is not None and _unpacked(url, folder, expected, dest):
             return dest
         with _serving(serve, allow_hosts) as served:
-            return _over_network(
-                url, dest, expected, allow_hosts, served, timeout_s, retry_s, progress, tried
-            )
+            transfer = _Transfer(url, secrets, allow_hosts, served, timeout_s)
+            return _over_network(transfer, dest, expected, retry_s, progress, tried)
     except (AddressRefusedError, ValueError) as error:
         raise UsageError(
-            f"{url} may not be fetched: {error}",
+            f"{masked(url)} may not be fetched: {secrets.hide(str(error))}",
             hint="list the host in `allow_hosts` if the address is meant",
             code="address",
         ) from error
@@ -198,16 +201,14 @@ def _serving(serve: str | None, allow_hosts: Collection[str]) -> Iterator[Served
 
 
 def _over_network(
-    url: str,
+    transfer: _Transfer,
     dest: Path,
     expected: _Expected,
-    allow_hosts: Collection[str],
-    served: Served,
-    timeout_s: float,
     retry_s: float,
     progress: Progress,
     tried: list[str],
 ) -> Path:
+    shown = transfer.shown
     partial = dest.with_name(dest.name + ".partial")
     last = ""
     for attempt in range(_TRIES):
@@ -215,10 +216,10 @@ def _over_network(
             time.sleep(retry_s * 2 ** (attempt - 1))
         resumed = partial.is_file() and partial.stat().st_size > 0
         try:
-            with closing(_Transfer(url, allow_hosts, served, timeout_s)) as transfer:
+            with closing(transfer):
                 transfer.into(partial, expected, progress)
         except _TransferError as error:
-            last = str(error)
+            last = transfer.secrets.hide(str(error))
             if not error.again:
                 break
             continue
@@ -229,16 +230,16 @@ def _over_network(
         partial.unlink()
         if not resumed:
             raise DataError(
-                f"{url} is not the expected file: {reason}",
+                f"{shown} is not the expected file: {reason}",
                 where=str(dest),
                 hint="correct `sha256` and `size` in the recipe if the file was renewed",
                 code="digest",
             )
         last = reason
-    tried.append(f"{url} ({last})")
-    name = Path(urlsplit(url).path).name
+    tried.append(f"{shown} ({last})")
+    name = Path(urlsplit(shown).path).name
     raise MissingError(
-        f"{name or url} could not be had",
+        f"{name or shown} could not be had",
         where="; ".join(tried),
         hint=f"try again later, or put {name} into a folder and name it with --mirror DIR "
         f"or {MIRROR_VARIABLE}",
@@ -246,12 +247,19 @@ def _over_network(
 
 
 class _Transfer:
-    """One HTTP exchange, redirects followed, each hop's address checked."""
+    """HTTP exchanges about one file, redirects followed, each hop's address checked."""
 
     def __init__(
-        self, url: str, allow_hosts: Collection[str], served: Served, timeout_s: float
+        self,
+        url: str,
+        secrets: Secrets,
+        allow_hosts: Collection[str],
+        served: Served,
+        timeout_s: float,
     ) -> None:
         self.url = url
+        self.shown = masked(url)
+        self.secrets = secrets
         self.allow_hosts = allow_hosts
         self.served = served
         self.timeout_s = timeout_s
@@ -289,7 +297,7 @@ class _Transfer:
             raise _TransferError("the server sent another range than was asked for")
         if total is not None and total > expected.limit:
             raise DataError(
-                f"{self.url} has {total:,} bytes, expected at most {expected.limit:,}",
+                f"{self.shown} has {total:,} bytes, expected at most {expected.limit:,}",
                 code="size",
             )
         tag = response.headers.get("ETag", "")
@@ -317,7 +325,7 @@ class _Transfer:
                 break
             done += len(chunk)
             if done > expected.limit:
-                raise DataError(f"{self.url} has more than {expected.limit:,} bytes", code="size")
+                raise DataError(f"{self.shown} has more than {expected.limit:,} bytes", code="size")
             file.write(chunk)
             rate = (done - first) / max(time.monotonic() - began, 1e-3)
             progress(done, total, f"{rate / 1e6:.1f} MB/s")
@@ -343,7 +351,9 @@ class _Transfer:
     def _get(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         check_url(url, self.allow_hosts)
         self.close()
-        parts = urlsplit(url)
+        # Here and for this origin alone, so that no redirect carries a secret elsewhere.
+        headers = {**headers, **self.secrets.headers_for(url)}
+        parts = urlsplit(self.secrets.filled(url))
         host = canonical_host(parts.hostname or "")
         secure = parts.scheme == "https"
         port = parts.port or _PORTS[parts.scheme]

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from tilth.collect import fetch
+from tilth.collect.secrets import HEADERS, masked
 from tilth.context import Context, Progress
 from tilth.errors import DataError, MissingError
 from tilth.settings import BaseSettings
@@ -36,6 +37,7 @@ class FileSettings(BaseSettings):
         None, description="file, folder or glob, relative to the working directory"
     )
     url: str | None = Field(None, description="address to fetch the file from, instead of `path`")
+    headers: dict[str, str] = Field({}, description=HEADERS)
     sha256: str | None = Field(
         None, description="SHA-256 of the file at `url`, in hex", pattern="^[0-9a-f]{64}$"
     )
@@ -54,8 +56,8 @@ class FileSettings(BaseSettings):
     def _one_place(self) -> FileSettings:
         if self.path is not None and self.url is not None:
             raise ValueError("`path` and `url` exclude each other")
-        if self.url is None and (self.sha256 is not None or self.size is not None):
-            raise ValueError("`sha256` and `size` belong to `url`")
+        if self.url is None and (self.sha256 is not None or self.size is not None or self.headers):
+            raise ValueError("`sha256`, `size` and `headers` belong to `url`")
         return self
 
 
@@ -172,10 +174,11 @@ def fetch_file(settings: FileSettings, url: str, context: Context) -> SourceFile
         mirror=Path(settings.mirror) if settings.mirror else None,
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
+        headers=settings.headers,
         dest=context.work / "download" / name,
         progress=context.progress,
     )
-    return SourceFile(path, name, url)
+    return SourceFile(path, name, masked(url))
 
 
 @contextmanager

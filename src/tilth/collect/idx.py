@@ -25,6 +25,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from tilth.collect import fetch, files, records
+from tilth.collect.secrets import HEADERS, masked
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     mirror: str | None = Field(
         None, description="folder to look in before fetching; default: $TILTH_MIRROR"
     )
+    headers: dict[str, str] = Field({}, description=HEADERS)
     serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
     allow_hosts: tuple[str, ...] = Field(
         (), description="hosts allowed although their address is private"
@@ -248,13 +250,14 @@ def _open(part: IdxFile, num_dims: int, settings: Settings, context: Context) ->
         mirror=Path(settings.mirror) if settings.mirror else None,
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
+        headers=settings.headers,
         # Packed files are smaller than what they hold, save for a header and tiny files.
         max_bytes=(1 << 34) if part.size is None else part.size + (1 << 16),
         dest=dest,
         progress=context.progress,
     )
     try:
-        return _check(files.SourceFile(path, name, part.url), part, num_dims)
+        return _check(files.SourceFile(path, name, masked(part.url)), part, num_dims)
     except DataError:
         # A wrong download must not be taken for a finished one by the next run.
         if path == dest:

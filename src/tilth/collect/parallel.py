@@ -20,6 +20,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from tilth.collect import fetch, files, records
+from tilth.collect.secrets import HEADERS, masked
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
@@ -48,7 +49,7 @@ class TextFile(BaseSettings):
     @property
     def place(self) -> str:
         """How the user named the file."""
-        return self.path or self.url or ""
+        return self.path or masked(self.url or "")
 
 
 class FilePair(BaseSettings):
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     mirror: str | None = Field(
         None, description="folder to look in before fetching; default: $TILTH_MIRROR"
     )
+    headers: dict[str, str] = Field({}, description=HEADERS)
     serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
     allow_hosts: tuple[str, ...] = Field(
         (), description="hosts allowed although their address is private"
@@ -196,10 +198,11 @@ def _find(side: TextFile, folder: Path, settings: Settings, context: Context) ->
         mirror=Path(settings.mirror) if settings.mirror else None,
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
+        headers=settings.headers,
         dest=folder / name,
         progress=context.progress,
     )
-    return files.SourceFile(path, name, side.url)
+    return files.SourceFile(path, name, masked(side.url))
 
 
 def _count_lines(file: files.SourceFile) -> int:

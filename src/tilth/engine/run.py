@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tilth.collect.secrets import masked
 from tilth.engine.causes import commonest_cause, sources_gone
 from tilth.engine.estimate import Estimator
 from tilth.engine.events import (
@@ -273,7 +274,7 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
         def emit(event: Event) -> None:
             if not isinstance(event, StepProgress | TimeLeft):
                 line = {"at": _now(), **as_json(event)}
-                log.write(json.dumps(line, ensure_ascii=True) + "\n")
+                log.write(masked(json.dumps(line, ensure_ascii=True)) + "\n")
                 log.flush()
             for listener in listeners:
                 listener(event)
@@ -426,7 +427,7 @@ class _Record:
     def finish(self, status: str, error: TilthError | None) -> None:
         """Write how the run ended."""
         self._record["status"] = status
-        self._record["error"] = str(error) if error else None
+        self._record["error"] = masked(str(error)) if error else None
         self._record["finished"] = _now()
         self._record["seconds"] = round(time.monotonic() - self._start, 3)
         with contextlib.suppress(TilthError):

@@ -104,7 +104,8 @@ def augmented_sheet(
         UsageError: The recipe augments nothing that its task can use.
         MissingError: The run has not come so far, or there is no such sample.
     """
-    recipe = parse_recipe(run.record["recipe_yaml"], f"{run.folder.name}/recipe.yaml")
+    copy = f"{run.folder.name}/recipe.yaml"
+    recipe = parse_recipe(run.record["recipe_yaml"], copy, to_run=False)
     if recipe.pretrain is None or not recipe.transforms:
         raise UsageError(
             f"the recipe of `{run.name}` augments nothing",

@@ -18,9 +18,9 @@ from tilth.query.samples import (
     REASONS,
     draw_examples,
     image_uri,
-    payload_excerpt,
     rows_by_id,
 )
+from tilth.query.share import shareable, shareable_excerpt
 from tilth.query.status import status_word
 from tilth.query.text import excerpt
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
@@ -28,6 +28,7 @@ from tilth.store import Dataset
 from tilth.store.files import sha256_file
 
 _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
+_MAX_ERROR_READ = 4000
 WEIGHTS = "model.safetensors"
 _STAGES = ("pretrain", "transfer", "value")
 
@@ -56,7 +57,7 @@ def report_document(run: RunView) -> dict[str, Any]:
         "seconds": record["seconds"],
         "disk": _disk(disk_of(run)),
         "status": status_word(run),
-        "error": record["error"],
+        "error": record["error"] and shareable(record["error"]),
         "machine": record["machine"],
         "versions": record["versions"],
         "recipe_yaml": record["recipe_yaml"],
@@ -160,9 +161,9 @@ def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[dict[str, A
     for row in rows_by_id(dataset, "dropped", ids, [*PLAIN, *PAYLOADS, *REASONS]):
         yield {
             "id": row["id"],
-            "uri": row.get("uri"),
+            "uri": shareable(row.get("uri")),
             "rule": row.get(DROP_RULE),
-            "value": row.get(DROP_VALUE),
+            "value": shareable(row.get(DROP_VALUE)),
             "of": row.get(DROP_OF),
             **_payload(row),
         }
@@ -172,14 +173,15 @@ def _payload(row: Row) -> dict[str, str]:
     image = row.get("image")
     if image is not None and row.get("text") is None and (uri := image_uri(image)):
         return {"image": uri}
-    return {"text": payload_excerpt(row, _EXCERPT)}
+    return {"text": shareable_excerpt(row, _EXCERPT)}
 
 
 def _errors(dataset: Dataset) -> Iterator[dict[str, Any]]:
     left = _MAX_ERRORS
     for batch in dataset.batches(["uri", ERROR], kind="quarantine", batch_rows=_MAX_ERRORS):
         for row in batch.to_pylist()[:left]:
-            yield {"uri": row.get("uri"), "error": excerpt(str(row[ERROR]), 300)}
+            error = excerpt(shareable(str(row[ERROR])[:_MAX_ERROR_READ]), 300)
+            yield {"uri": shareable(row.get("uri")), "error": error}
         left -= batch.num_rows
         if left <= 0:
             return
@@ -201,6 +203,6 @@ def _warnings(run: RunView) -> dict[str, list[str]]:
                 found[event["step"]] = []
             elif event.get("event") == "Warned":
                 messages = found.setdefault(event["step"], [])
-                if event["message"] not in messages:
-                    messages.append(event["message"])
+                if (message := shareable(event["message"])) not in messages:
+                    messages.append(message)
     return found

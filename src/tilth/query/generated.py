@@ -22,7 +22,7 @@ from tilth.query.predict import (
 )
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import image_uri, rows_by_id
-from tilth.query.text import excerpt
+from tilth.query.share import shareable_opening
 from tilth.store import Dataset
 from tilth.store.files import write_json
 
@@ -82,10 +82,12 @@ def _ask(model: TrainedModel, dataset: Dataset, step: RunStep) -> dict[str, Any]
             expected = None
         samples.append(
             {
-                "input": excerpt(content, _EXCERPT) if isinstance(content, str) else row["uri"],
+                "input": shareable_opening(
+                    content if isinstance(content, str) else row["uri"], _EXCERPT
+                ),
                 "image": image_uri(image) if image is not None else None,
                 "answer": _words(answer),
-                "expected": None if expected is None else excerpt(expected, _EXCERPT),
+                "expected": None if expected is None else shareable_opening(expected, _EXCERPT),
             }
         )
     return {"split": split, "options": _told(model, options), "samples": samples}
@@ -107,7 +109,8 @@ def _words(answer: Mapping[str, Any]) -> str:
     if "label" in answer:
         share = (answer.get("scores") or {}).get(answer["label"])
         return f"{answer['label']}" + (f" ({share:.0%})" if share is not None else "")
-    return excerpt(str(answer.get("text", answer)), 4 * _EXCERPT)
+    # A model may have learnt by heart what its data held.
+    return shareable_opening(str(answer.get("text", answer)), 4 * _EXCERPT)
 
 
 def _told(model: TrainedModel, options: PredictSettings) -> dict[str, Any]:

@@ -108,7 +108,8 @@ def _left(run: RunView) -> tuple[Left, ...]:
     from tilth.recipe.load import parse_recipe
     from tilth.recipe.plan import build_plan
 
-    recipe = parse_recipe(run.record["recipe_yaml"], f"{run.folder.name}/recipe.yaml")
+    copy = f"{run.folder.name}/recipe.yaml"
+    recipe = parse_recipe(run.record["recipe_yaml"], copy, to_run=False)
     plan = build_plan(recipe, limit=run.record.get("limit"))
     return tuple(
         Left(state.step.name, state.why)

@@ -39,9 +39,14 @@ def excerpt(text: str, limit: int = 600) -> str:
     return shorten(visible(" ".join(text[: limit * 4].split())), limit)
 
 
+def markup_text(html: bytes) -> str:
+    """What the opening of a page says, its tags left out (by pattern: for display only)."""
+    return _MARKUP.sub(" ", html[:50_000].decode("utf-8", "replace"))
+
+
 def markup_excerpt(html: bytes, limit: int = 600) -> str:
-    """The opening of what a page says, its tags left out (by pattern: for display only)."""
-    return excerpt(_MARKUP.sub(" ", html[:50_000].decode("utf-8", "replace")), limit)
+    """The opening of what a page says, safe to print."""
+    return excerpt(markup_text(html), limit)
 
 
 def shown(value: Any, limit: int = 120) -> str:

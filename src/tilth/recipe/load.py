@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tilth.augment.chain import kind_of
+from tilth.collect.secrets import find_problems, masked
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
 from tilth.pretrain.settings import TASKS
 from tilth.recipe.model import Header, Recipe, RecipeStep
@@ -125,10 +126,17 @@ def _one(code: str, what: str, where: str, hint: str = "") -> RecipeError:
     return RecipeError([Problem(code, what, where, hint)])
 
 
-def parse_recipe(text: str, name: str = "recipe") -> Recipe:
-    """Check a recipe's text; see `load_recipe`."""
+def parse_recipe(text: str, name: str = "recipe", *, to_run: bool = True) -> Recipe:
+    """Check a recipe's text; see `load_recipe`.
+
+    Args:
+        text: YAML.
+        name: Its name in messages.
+        to_run: Whether the secrets that its sources name must be there; not for the copy of a
+            recipe that ran, on whatever machine.
+    """
     tree, positions = _parse_yaml(text, name)
-    check = _Check(name, positions)
+    check = _Check(name, positions, to_run)
     recipe = check.recipe(tree)
     if check.problems or recipe is None:
         raise RecipeError(check.problems)
@@ -198,7 +206,8 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
 class _Check:
     """Walks the plain values and collects every problem with its place."""
 
-    def __init__(self, name: str, positions: Positions) -> None:
+    def __init__(self, name: str, positions: Positions, to_run: bool) -> None:
+        self._to_run = to_run
         self._name = name
         self._positions = positions
         self.problems: list[Problem] = []
@@ -339,6 +348,9 @@ class _Check:
         if not isinstance(given, dict):
             self._add("not-settings", f"the settings of `{op.name}` are a mapping", path)
             return None
+        if op.stage == "collect" and self._to_run:
+            for place, problem in find_problems(given):
+                self._add(problem.code, problem.what, (*path, *place), problem.hint)
         settings = self._settings(op.settings, given, path, op.name)
         return RecipeStep(name, op, settings) if settings is not None else None
 
@@ -381,12 +393,13 @@ class _Check:
                 expected, place = context["expected_tags"], (*place, key)
             found = re.findall(r"'(.*?)'|(-?\d+)", expected)
             hint = choose_from(str(given), [word or number for word, number in found])
-            self._add("bad-value", f"`{key}` does not take {repr(given)[:60]}", place, hint)
+            self._add("bad-value", f"`{key}` does not take {masked(repr(given))[:60]}", place, hint)
         else:
             message = details["msg"].removeprefix("Value error, ")
             for words, ours in _VALIDATOR_WORDS.items():
                 message = message.replace(words, ours)
-            given = repr(details["input"])
+            given = masked(repr(details["input"]))
+            message = masked(message)
             what = f"`{key}`: {message[:1].lower()}{message[1:]}"
             if inside and len(given) <= 60:
                 what += f", not {given}" if not message.endswith(given) else ""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tilth.collect.secrets import masked
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation
@@ -238,7 +239,8 @@ def _difference(old: Any, new: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    # The last run may be of a time when a recipe could hold a password.
+    text = masked(json.dumps(value))
     return text if len(text) <= 40 else text[:37] + "..."
 
 
