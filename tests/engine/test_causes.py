@@ -113,3 +113,10 @@ def test_a_source_of_which_something_stays_is_no_warning(tmp_path: Path) -> None
     _write(tmp_path / "a.jsonl", [{"text": "one two three four"}, {"text": "short"}])
     _write(tmp_path / "b.jsonl", [{"text": "five six seven eight"}])
     assert _warnings(_recipe(tmp_path, "a", "b", then=RULE), tmp_path) == []
+
+
+def test_a_source_left_out_of_the_mixture_on_purpose_is_no_warning(tmp_path: Path) -> None:
+    _write(tmp_path / "a.jsonl", [{"text": "one two three four"}])
+    _write(tmp_path / "b.jsonl", [{"text": "five six seven eight"}])
+    then = "mix: [{weights: {sources: {b: 0}}}]\n"
+    assert _warnings(_recipe(tmp_path, "a", "b", then=then), tmp_path) == []

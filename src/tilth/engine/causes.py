@@ -10,6 +10,7 @@ from typing import Any
 
 from tilth.clean.personal import FINDERS
 from tilth.clean.redact import redact
+from tilth.mix.weights import RULE as WEIGHT_RULE
 from tilth.schema import DROP_RULE, ERROR
 from tilth.store import Dataset
 
@@ -71,6 +72,8 @@ def _safe(text: str, limit: int) -> str:
 def sources_gone(dataset: Dataset, inputs: Iterable[Mapping[str, Any]]) -> list[str]:
     """A sentence for each source that reached a step and of which the step kept nothing.
 
+    A source to which a mixture gives the weight 0 is left out on purpose: nothing is said of it.
+
     Args:
         dataset: What the step made.
         inputs: The manifests of what went into it.
@@ -85,6 +88,8 @@ def sources_gone(dataset: Dataset, inputs: Iterable[Mapping[str, Any]]) -> list[
     rules = _rules_by_source(dataset)
     said = []
     for name, count in gone.items():
+        if set(rules[name]) == {WEIGHT_RULE}:
+            continue
         most = "".join(f", {n:,} by `{rule}`" for rule, n in rules[name].most_common(1))
         said.append(
             f"nothing is left of the source `{name}`: this step took out all {count:,} of its "
