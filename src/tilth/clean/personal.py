@@ -185,17 +185,21 @@ def _is_personal(candidate: str) -> bool:
 
 def find_phones(text: str) -> Iterator[Span]:
     """Spans of telephone numbers: written like one, or named as one by a word beside it."""
-    found = [m.span() for m in _PHONE.finditer(text) if _has_phone_digits(m.group(), 8)]
+    certain = [m.span() for m in _PHONE.finditer(text) if _has_phone_digits(m.group(), 8)]
+    place = 0  # both are in order: what ends before one candidate ends before all that follow
     for match in _LOOSE_PHONE.finditer(text):
         start, end = match.span()
-        if any(start < e and s < end for s, e in found):
+        while place < len(certain) and certain[place][1] <= start:
+            yield certain[place]
+            place += 1
+        if place < len(certain) and certain[place][0] < end:
             continue
         if not _has_phone_digits(match.group(), 7) or _DATE.match(match.group()):
             continue
         before = text[max(0, start - _CONTEXT_CHARS) : start]
         if _CUE_BEFORE.search(before) or _CUE_AFTER.match(text, end):
-            found.append((start, end))
-    yield from sorted(found)
+            yield start, end
+    yield from certain[place:]
 
 
 def _has_phone_digits(candidate: str, least: int) -> bool:

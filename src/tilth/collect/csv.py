@@ -6,8 +6,9 @@ on to the next quotation mark, however many rows away, and has one global limit 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import pyarrow as pa
@@ -101,13 +102,14 @@ class Splitter:
     Args:
         delimiter: One character.
         quote: One character, or empty.
+        is_open: Whether a quoted field of an earlier line runs on into the first one fed.
     """
 
-    def __init__(self, delimiter: str, quote: str) -> None:
+    def __init__(self, delimiter: str, quote: str, *, is_open: bool = False) -> None:
         self.delimiter = delimiter
         self.quote = quote
         self.fields: list[str] = []
-        self._open: list[str] | None = None
+        self._open: list[str] | None = [] if is_open else None
 
     def feed(self, line: str) -> bool:
         """Take the next line (less its line break); whether the record is complete.
@@ -152,26 +154,135 @@ class Splitter:
             start += 1
 
 
+@dataclass
+class _Line:
+    """A line, and what it does inside a quoted field, which is worked out when first asked for.
+
+    Attributes:
+        end: Bytes of the file up to its end.
+        is_last: Whether a quoted field open at its start leaves no record open at its end.
+        num_fields: Fields that it closes then.
+        problem: Why the record cannot go on there.
+    """
+
+    number: int
+    data: bytes
+    num_bytes: int
+    end: int
+    is_read: bool = False
+    is_last: bool = False
+    num_fields: int = 0
+    problem: str | None = None
+
+    def read(self, splitter: Splitter, encoding: str) -> None:
+        """Work out what the line does, if it is not known."""
+        if self.is_read:
+            return
+        self.is_read = True
+        try:
+            self.is_last = splitter.feed(_decoded(self.data, encoding))
+        except records.RecordError as error:
+            self.is_last, self.problem = True, str(error)
+        self.num_fields = len(splitter.fields)
+
+
 class _Lines:
-    """The lines of a file with their numbers, and the means to give some back."""
+    """The lines of a file, and a view of those ahead that a quoted field may run on through.
 
-    def __init__(self, stream: BinaryIO, max_bytes: int) -> None:
-        self._lines = enumerate(files.read_lines(stream, max_bytes), start=1)
-        self._returned: deque[tuple[int, bytes, int]] = deque()
+    Where a quotation mark is never closed, every line that follows may open a record that runs on
+    through the same lines. What a line does inside a quoted field depends on no other line, so it
+    is worked out once, and the sums over the lines ahead decide about each record at once.
+    """
 
-    def next(self) -> tuple[int, bytes, int] | None:
-        """Number, bytes and full length of the next line; None at the end."""
-        if self._returned:
-            return self._returned.popleft()
+    def __init__(self, stream: BinaryIO, settings: Settings, delimiter: str) -> None:
+        self._lines = enumerate(files.read_lines(stream, settings.max_record_bytes), start=1)
+        self._settings = settings
+        self._delimiter = delimiter
+        self._end = 0
+        # All of them but the last are known to leave the quoted field open.
+        self._ahead: deque[_Line] = deque()
+        self._num_fields = 0  # of all ahead whose fields are known
+
+    def next(self) -> _Line | None:
+        """The next line; None at the end."""
+        if not self._ahead:
+            return self._read()
+        line = self._ahead.popleft()
+        self._num_fields -= line.num_fields
+        return line
+
+    def record(self, first: _Line, names: list[str] | None) -> tuple[list[str], int]:
+        """The fields of the record that starts with the line `first`, and its length in bytes.
+
+        A record that spans lines and is malformed takes its first line only: more likely a
+        quotation mark was left open there than that the following lines are bad.
+
+        Raises:
+            RecordError: the record is malformed.
+        """
+        self._check_size(first, first)
+        splitter = self._splitter()
+        text = _decoded(first.data, self._settings.encoding)
+        num_ahead = 0
+        if not splitter.feed(text):
+            self._look_ahead(first)
+            num_ahead = len(self._ahead)
+        found = len(splitter.fields) + (self._num_fields if num_ahead else 0)
+        if names is not None and found != len(names):
+            raise records.RecordError(f"{found} columns instead of {len(names)}")
+        last = first
+        for _ in range(num_ahead):
+            line = self.next()
+            assert line is not None
+            last = line
+            splitter.feed(_decoded(last.data, self._settings.encoding))
+        return splitter.fields, last.end - first.end + first.num_bytes
+
+    def _look_ahead(self, first: _Line) -> None:
+        """Find the line at which a record ends that the line `first` leaves open.
+
+        Raises:
+            RecordError: there is none, or the record cannot go on there.
+        """
+        while True:
+            if not self._ahead or self._ahead[-1].is_read and not self._ahead[-1].is_last:
+                line = self._read()
+                if line is None:
+                    raise records.RecordError("a quotation mark is never closed")
+                self._ahead.append(line)
+            line = self._ahead[-1]
+            self._check_size(first, line)
+            if not line.is_read:
+                line.read(self._splitter(is_open=True), self._settings.encoding)
+                self._num_fields += line.num_fields
+            if line.problem is not None:
+                raise records.RecordError(line.problem)
+            if line.is_last:
+                return
+
+    def _check_size(self, first: _Line, last: _Line) -> None:
+        num_bytes = last.end - first.end + first.num_bytes
+        if num_bytes > self._settings.max_record_bytes:
+            raise records.RecordError(files.too_long(num_bytes, self._settings.max_record_bytes))
+
+    def _splitter(self, *, is_open: bool = False) -> Splitter:
+        return Splitter(self._delimiter, self._settings.quote, is_open=is_open)
+
+    def _read(self) -> _Line | None:
         found = next(self._lines, None)
         if found is None:
             return None
-        number, (line, num_bytes) = found
-        return number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, num_bytes
+        number, (data, num_bytes) = found
+        self._end += num_bytes + 1
+        data = data.removeprefix(b"\xef\xbb\xbf") if number == 1 else data
+        return _Line(number, data, num_bytes, self._end)
 
-    def give_back(self, lines: list[tuple[int, bytes, int]]) -> None:
-        """Read these again, in this order."""
-        self._returned.extendleft(reversed(lines))
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise records.RecordError(records.describe_unicode(error)) from None
 
 
 def _add_rows(
@@ -207,15 +318,14 @@ def _read_file(
     delimiter = settings.delimiter or ("\t" if tab else ",")
     names: list[str] | None = list(settings.columns) or None
     with files.open_bytes(file) as stream:
-        lines = _Lines(stream, settings.max_record_bytes)
+        lines = _Lines(stream, settings, delimiter)
         while (first := lines.next()) is not None:
-            number, line, num_bytes = first
             # A blank line is a record only where there is one column, which may be empty.
-            if not line.strip() and (names is None or len(names) > 1):
+            if not first.data.strip() and (names is None or len(names) > 1):
                 continue
-            place = f"{file.uri}:{number}"
+            place, num_bytes = f"{file.uri}:{first.number}", first.num_bytes
             try:
-                values, num_bytes = _next_record(first, lines, settings, delimiter, names)
+                values, num_bytes = lines.record(first, names)
                 if names is None:
                     _check_header(values, settings.fields)
                     names = values
@@ -227,50 +337,8 @@ def _read_file(
                     raise files.bad_header(str(error), place) from None
                 yield place, error, num_bytes
                 continue
-            row.setdefault("id", f"{file.name}:{number}")
+            row.setdefault("id", f"{file.name}:{first.number}")
             yield place, row, num_bytes
-
-
-def _next_record(
-    first: tuple[int, bytes, int],
-    lines: _Lines,
-    settings: Settings,
-    delimiter: str,
-    names: list[str] | None,
-) -> tuple[list[str], int]:
-    """The fields of the record that starts with the line `first`, and its length in bytes.
-
-    A record that spans lines and is malformed gives all lines but its first back: more likely a
-    quotation mark was left open there than that the following lines are bad.
-
-    Raises:
-        RecordError: the record is malformed.
-    """
-    splitter = Splitter(delimiter, settings.quote)
-    taken: list[tuple[int, bytes, int]] = []
-    current: tuple[int, bytes, int] | None = first
-    total = 0
-    try:
-        while True:
-            if current is None:
-                raise records.RecordError("a quotation mark is never closed")
-            taken.append(current)
-            total += current[2] + 1
-            if total > settings.max_record_bytes + 1:
-                raise records.RecordError(files.too_long(total - 1, settings.max_record_bytes))
-            try:
-                text = current[1].decode(settings.encoding)
-            except UnicodeDecodeError as error:
-                raise records.RecordError(records.describe_unicode(error)) from None
-            if splitter.feed(text):
-                break
-            current = lines.next()
-        if names is not None and len(splitter.fields) != len(names):
-            raise records.RecordError(f"{len(splitter.fields)} columns instead of {len(names)}")
-    except records.RecordError:
-        lines.give_back(taken[1:])
-        raise
-    return splitter.fields, total - 1
 
 
 def _check_header(names: list[str], fields: records.Fields) -> None:
@@ -279,7 +347,7 @@ def _check_header(names: list[str], fields: records.Fields) -> None:
     Raises:
         RecordError: a column is missing or named twice.
     """
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise records.RecordError(f"column `{twice[0]}` is there twice")
     for name in records.names_of(fields):
