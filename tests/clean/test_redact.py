@@ -9,8 +9,10 @@ from typing import get_args
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tilth.clean import redact
+from tilth.clean import personal, redact
 from tilth.clean.personal import FINDERS, Kind, has_luhn, has_mod_97
 from tilth.clean.redact import Settings
 
@@ -154,3 +156,34 @@ def test_precision_and_recall(shared_data: Path, capsys: pytest.CaptureFixture[s
         assert recall >= FLOORS[kind][1], lines[-1]
     with capsys.disabled():
         print("\n" + "\n".join(lines))
+
+
+def _plain_phones(text: str) -> list[personal.Span]:
+    """Each candidate against every number that is certain: quadratic, and plain."""
+    found = [
+        match.span()
+        for match in personal._PHONE.finditer(text)
+        if personal._has_phone_digits(match.group(), 8)
+    ]
+    for match in personal._LOOSE_PHONE.finditer(text):
+        start, end = match.span()
+        if any(start < e and s < end for s, e in found):
+            continue
+        if not personal._has_phone_digits(match.group(), 7) or personal._DATE.match(match.group()):
+            continue
+        before = text[max(0, start - personal._CONTEXT_CHARS) : start]
+        if personal._CUE_BEFORE.search(before) or personal._CUE_AFTER.match(text, end):
+            found.append((start, end))
+    return sorted(found)
+
+
+_PIECES = (
+    *("phone ", "fax: ", "541-714-1388", "467 3395", "+49 30 901820", "(08) 8747 6301", "x12"),
+    *("555-1234 home", "0490 75 40 81", "2024-01-15", "12", " ", ", ", "-", ".", "\n"),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
+def test_phones_are_those_of_the_plain_search(text: str) -> None:
+    assert list(personal.find_phones(text)) == _plain_phones(text)
