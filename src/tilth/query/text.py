@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
+
+from tilth.query.changes import changed_ranges
 
 # What would steer a terminal or reorder a line: C0 and C1 controls less tab and newline, the
 # explicit bidirectional controls (UAX #9), line and paragraph separators, the byte-order mark.
@@ -66,9 +67,7 @@ def text_changes(before: str, after: str) -> tuple[str, ...]:
     """
     old, new = (_segments(t[:MAX_DIFF_CHARS]) for t in (before, after))
     lines: list[str] = []
-    for what, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if what == "equal":
-            continue
+    for i, j, k, m in changed_ranges(old, new):
         pairs = max(j - i, m - k)
         for n in range(pairs):
             left = old[i + n] if i + n < j else None
@@ -82,8 +81,7 @@ def text_changes(before: str, after: str) -> tuple[str, ...]:
 
 
 def _segments(text: str) -> list[str]:
-    # A quadratic comparison of a hundred thousand sentences helps nobody.
-    return [part for part in _SEGMENT.findall(text) if part][:3000]
+    return [part for part in _SEGMENT.findall(text) if part]
 
 
 def _window(left: str | None, right: str | None) -> int:
