@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tilth.collect import csv
+from tilth.collect import csv, files, records
 from tilth.context import Context
 from tilth.errors import DataError
 
@@ -180,3 +180,48 @@ def test_sms_spam(shared_data: Path) -> None:
     labels = [row["label"] for row in rows]
     assert (labels.count("ham"), labels.count("spam")) == (4_827, 747)
     assert [row["split"] for row in rows].count("train") == 1_672
+
+
+def _plain_errors(data: str, max_bytes: int) -> list[str]:
+    """What each record of the columns text and y is, by going on from each line anew: quadratic."""
+    lines = data.split("\n")[:-1] if data.endswith("\n") else data.split("\n")
+    found, at = [], 0
+    while at < len(lines):
+        splitter, size, error = csv.Splitter(",", '"'), -1, "a quotation mark is never closed"
+        after = at + 1
+        for number, line in enumerate(lines[at:], start=at):
+            size += len(line.encode()) + 1
+            try:
+                if size > max_bytes:
+                    raise records.RecordError(files.too_long(size, max_bytes))
+                if splitter.feed(line):
+                    wrong = f"{len(splitter.fields)} columns instead of 2"
+                    error = "" if len(splitter.fields) == 2 else wrong
+                    after = after if error else number + 1
+                    break
+            except records.RecordError as raised:
+                error = str(raised)
+                break
+        if lines[at].strip():
+            found.append(f"{at + 2}: {error}" if error else str(splitter.fields))
+        at = after
+    return found
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(['"', '""', ",", "\n", "x", '\n"', '","', ',"', " "]), max_size=60
+    ).map("".join),
+    st.sampled_from([64, 1000]),
+)
+def test_records_are_those_of_going_on_from_each_line_anew(
+    tmp_path_factory: pytest.TempPathFactory, data: str, max_bytes: int
+) -> None:
+    path = write(tmp_path_factory.getbasetemp() / "plain.csv", "text,y\n" + data + "\nlast,1\n")
+    rows = read(path, max_record_bytes=max_bytes, fields={"label": "y"})
+    found = [
+        row["error"].removeprefix(f"{path}:") if row["error"] else str([row["text"], row["label"]])
+        for row in rows
+    ]
+    assert found == _plain_errors(data + "\nlast,1\n", max_bytes)

@@ -154,7 +154,7 @@ class Splitter:
             start += 1
 
 
-@dataclass
+@dataclass(slots=True)
 class _Line:
     """A line, and what it does inside a quoted field, which is worked out when first asked for.
 
@@ -245,7 +245,7 @@ class _Lines:
             RecordError: there is none, or the record cannot go on there.
         """
         while True:
-            if not self._ahead or self._ahead[-1].is_read and not self._ahead[-1].is_last:
+            if not self._ahead or (self._ahead[-1].is_read and not self._ahead[-1].is_last):
                 line = self._read()
                 if line is None:
                     raise records.RecordError("a quotation mark is never closed")
