@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from itertools import islice
 from typing import Any, Final, Literal
 
 import pyarrow as pa
@@ -19,6 +20,9 @@ from tilth.settings import BaseSettings
 _LAYOUT_SHARE: Final = 0.5
 # resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
 MAX_DEPTH: Final = 2000
+# Above this number of elements trafilatura does without its two rivals, of which justext takes time
+# quadratic in the paragraphs: a page of 1 MB of small tables took 181 s.
+MAX_COMPARED_ELEMENTS: Final = 5000
 # Elements that must be closed; the others end by themselves and nest no deeper.
 _NESTING: Final = re.compile(
     r"<(/?)(?:div|span|table|ul|ol|dl|font|b|i|em|strong|a|center|blockquote|section|article|main|"
@@ -101,7 +105,10 @@ def extract(page: str, settings: Settings) -> str:
         tree = trafilatura.load_html(page)
         if tree is not None and not (settings.read_layout_tables and _is_laid_out(tree)):
             text = trafilatura.extract(
-                tree, include_comments=False, favor_recall=settings.favor_recall
+                tree,
+                include_comments=False,
+                favor_recall=settings.favor_recall,
+                fast=_has_more_elements(tree, MAX_COMPARED_ELEMENTS),
             )
             if text:
                 return str(text)
@@ -124,6 +131,10 @@ def _read_layout(page: str, settings: Settings) -> str:
             list_bullets=True,
         )
     )
+
+
+def _has_more_elements(tree: Any, most: int) -> bool:
+    return next(islice(tree.iter(), most, None), None) is not None
 
 
 def _is_laid_out(tree: Any) -> bool:
