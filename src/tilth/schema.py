@@ -82,21 +82,17 @@ def column(batch: pa.RecordBatch, name: str, default: Any = None) -> pa.Array:
 
 def with_columns(batch: pa.RecordBatch, columns: Mapping[str, Any]) -> pa.RecordBatch:
     """The batch with columns added or replaced, in place where they already stand."""
-    names = list(batch.schema.names)
-    arrays = list(batch.columns)
+    arrays: dict[str, pa.Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
     for name, values in columns.items():
         array = values if isinstance(values, pa.Array) else pa.array(values, SCHEMA.get(name))
-        if name in names:
-            arrays[names.index(name)] = array
-        else:
-            names.append(name)
-            arrays.append(array)
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+        arrays[name] = array
+    return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
 
 
 def without_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """The batch less the named columns; absent ones are ignored."""
-    return batch.select([name for name in batch.schema.names if name not in names])
+    left_out = set(names)
+    return batch.select([name for name in batch.schema.names if name not in left_out])
 
 
 def mark_dropped(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +11,11 @@ from typing import Any
 
 from tilth.engine.estimate import Expectation, Todo
 from tilth.engine.machine import describe_machine
+from tilth.engine.record import RECORD, read_record
 from tilth.recipe.plan import Plan, PlannedStep
 from tilth.recipe.times import TRAINING, Measured, scale, starter_of
 
 _HERE_BEFORE = "as the same steps took here before"
-RECORD = "run.json"
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,7 @@ def _records(folder: Path) -> Iterator[dict[str, Any]]:
     history = sorted((folder / "history").glob("*.json"), reverse=True)
     for path in [folder / RECORD, *history]:
         with contextlib.suppress(OSError, ValueError):
-            record: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
-            yield record
+            yield read_record(path)
 
 
 def _from_records(

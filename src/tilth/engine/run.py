@@ -32,6 +32,7 @@ from tilth.engine.events import (
 from tilth.engine.expect import Outlook, Unfinished, outlook
 from tilth.engine.local import LocalEngine
 from tilth.engine.machine import describe_machine
+from tilth.engine.record import JOURNAL, RECORD, read_record
 from tilth.engine.steps import StepRunner
 from tilth.errors import DataError, TilthError
 from tilth.recipe.model import Recipe
@@ -47,7 +48,6 @@ from tilth.store.files import (
     write_json,
 )
 
-RECORD = "run.json"
 _STARTER = " (starter)"
 _TIME_LEFT_EVERY_S = 2.0
 Pace = Callable[[], tuple[float, ...]]
@@ -88,7 +88,7 @@ def step_states(plan: Plan, folder: Path) -> list[StepState]:
 def last_record(folder: Path) -> dict[str, Any] | None:
     """The record of the last invocation in a run's folder, if there is one."""
     path = folder / RECORD
-    return read_json(path) if path.is_file() else None
+    return read_record(path) if path.is_file() else None
 
 
 def made_from_another(recipe: Recipe, folder: Path) -> str | None:
@@ -369,7 +369,7 @@ class _Record:
         history = folder / "history"
         if (folder / RECORD).is_file():
             number = len(list(history.glob("*.json"))) + 1
-            write_bytes(history / f"{number:04d}.json", (folder / RECORD).read_bytes())
+            write_json(history / f"{number:04d}.json", read_record(folder / RECORD))
         text = plan.recipe.to_yaml()
         write_bytes(folder / "recipe.yaml", text.encode("utf-8"))
         self._record: dict[str, Any] = {
@@ -390,7 +390,9 @@ class _Record:
             "steps": [],
         }
         self._start = time.monotonic()
-        self._write()
+        self._journal = folder / f".{RECORD}.{time.time_ns()}.steps"
+        self._write({JOURNAL: self._journal.name})
+        self._remove_journals(but=self._journal)
 
     def add(
         self,
@@ -403,26 +405,27 @@ class _Record:
         """Add a finished step. The time of a cached step is that of the run that made it."""
         if state.cached:
             seconds = self._times.get(step.identity, 0.0)
-        self._record["steps"].append(
-            {
-                "name": step.name,
-                "stage": step.operation.stage,
-                "op": step.operation.name,
-                "kind": step.operation.kind,
-                "identity": step.identity,
-                "folder": step.folder_name,
-                "inputs": [name for _, name in step.inputs],
-                "parts": dict(step.parts),
-                "cached": state.cached,
-                "why": state.why,
-                "seconds": round(seconds, 3),
-                # Of a step that an earlier run began, its end only.
-                "went_on": state.begun,
-                "pace": list(pace),
-                "counts": manifest.get("counts"),
-            }
-        )
-        self._write()
+        entry = {
+            "name": step.name,
+            "stage": step.operation.stage,
+            "op": step.operation.name,
+            "kind": step.operation.kind,
+            "identity": step.identity,
+            "folder": step.folder_name,
+            "inputs": [name for _, name in step.inputs],
+            "parts": dict(step.parts),
+            "cached": state.cached,
+            "why": state.why,
+            "seconds": round(seconds, 3),
+            # Of a step that an earlier run began, its end only.
+            "went_on": state.begun,
+            "pace": list(pace),
+            "counts": manifest.get("counts"),
+        }
+        self._record["steps"].append(entry)
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+        with storage_errors(self._journal), open(self._journal, "ab") as journal:
+            journal.write(line.encode("utf-8", "surrogatepass"))
 
     def finish(self, status: str, error: TilthError | None) -> None:
         """Write how the run ended."""
@@ -431,9 +434,15 @@ class _Record:
         self._record["finished"] = _now()
         self._record["seconds"] = round(time.monotonic() - self._start, 3)
         with contextlib.suppress(TilthError):
-            self._write()
+            self._write({})
+            self._remove_journals()
 
-    def _write(self) -> None:
+    def _remove_journals(self, but: Path | None = None) -> None:
+        for path in self._folder.glob(f".{RECORD}.*.steps"):
+            if path != but:
+                path.unlink()
+
+    def _write(self, extra: dict[str, Any]) -> None:
         """Write the record. Steps that were not reached keep what the last record has of them."""
         reached = {s["name"] for s in self._record["steps"]}
         planned = {s.name for s in self._plan.steps}
@@ -442,7 +451,7 @@ class _Record:
             for name, before in self._steps_before.items()
             if name in planned and name not in reached
         ]
-        write_json(self._folder / RECORD, self._record)
+        write_json(self._folder / RECORD, self._record | extra)
 
 
 def _times_before(folder: Path) -> dict[str, float]:
@@ -450,7 +459,7 @@ def _times_before(folder: Path) -> dict[str, float]:
     times: dict[str, float] = {}
     for path in [*sorted((folder / "history").glob("*.json")), folder / RECORD]:
         if path.is_file():
-            for step in read_json(path)["steps"]:
+            for step in read_record(path)["steps"]:
                 if not step["cached"]:
                     times[step["identity"]] = step["seconds"]
                 else:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import yaml
 
+from tilth.engine.record import RECORD
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TASKS
-from tilth.query.runs import RECORD, RunStep, RunView, open_run
+from tilth.query.runs import RunStep, RunView, open_run
 
 if TYPE_CHECKING:
     from tilth.pretrain.weights import Loaded

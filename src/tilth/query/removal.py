@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tilth.engine.run import RECORD
+from tilth.engine.record import RECORD
 from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.query.disk import DATA, data_sets, spell_bytes, tree_bytes
 from tilth.query.runs import RunView, list_runs, open_run

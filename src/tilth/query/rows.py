@@ -117,11 +117,11 @@ def take_rows(
         starts = np.concatenate([[0], np.cumsum(sizes)])
         groups = np.searchsorted(starts, np.asarray(indices), side="right") - 1
         rows: list[Row] = []
-        for group in dict.fromkeys(groups.tolist()):
+        by_group: dict[int, list[int]] = {}
+        for index, group in zip(indices, groups.tolist(), strict=True):
+            by_group.setdefault(group, []).append(index - int(starts[group]))
+        for group, inside in by_group.items():
             table = file.read_row_group(group, columns=read)
-            inside = [
-                i - int(starts[group]) for i, g in zip(indices, groups, strict=True) if g == group
-            ]
             rows += table.take(pa.array(inside, pa.int64())).to_pylist()
         return rows
 

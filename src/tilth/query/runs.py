@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tilth.engine.record import RECORD, read_record
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.recipe.operations import did_you_mean
 
-RECORD = "run.json"
 REPORT = "report.html"
 SORTING_KINDS = ("source", "map", "shuffle")
 _ARM_PREFIX = "value."
@@ -127,8 +127,14 @@ class RunView:
         Raises:
             UsageError: There is no such step, or several.
         """
-        names = [step.name for step in self.steps]
-        return self.steps[names.index(match_step(name, names, self._unreached()))]
+        found = self._by_name.get(name)
+        if found is None:
+            found = self._by_name[match_step(name, list(self._by_name), self._unreached())]
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, RunStep]:
+        return {step.name: step for step in self.steps}
 
     def _unreached(self) -> list[str]:
         return [step["name"] for step in self.record.get("unreached", [])]
@@ -223,7 +229,7 @@ def _folder(text: str, runs: Path) -> Path | None:
 
 def _read_record(path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
+        record = read_record(path)
         if not isinstance(record["steps"], list):
             raise TypeError("steps is not a list")
     except (ValueError, KeyError, TypeError) as error:

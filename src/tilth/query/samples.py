@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
+import heapq
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
-
-import pyarrow.compute as pc
 
 from tilth.errors import UsageError
 from tilth.query.rows import Row, among, find_rows, read_columns, take_rows
@@ -260,11 +259,13 @@ def draw_examples(
     """
     drawn: dict[str, list[str]] = {rule: [] for rule in by_rule}
     for table in read_columns(dataset, "dropped", ["id", DROP_RULE]):
-        for rule in pc.unique(table.column(DROP_RULE)).to_pylist():
-            ids = table.filter(pc.equal(table.column(DROP_RULE), rule)).column("id")
-            order = pc.sort_indices(ids)[:per_rule]
-            best = drawn.setdefault(rule, []) + ids.take(order).to_pylist()
-            drawn[rule] = sorted(best)[:per_rule]
+        here: dict[str, list[str]] = {}
+        for rule, name in zip(
+            *(table.column(c).to_pylist() for c in (DROP_RULE, "id")), strict=True
+        ):
+            here.setdefault(rule, []).append(name)
+        for rule, ids in here.items():
+            drawn[rule] = heapq.nsmallest(per_rule, [*drawn.get(rule, ()), *ids])
     rules = sorted(drawn, key=lambda rule: -by_rule.get(rule, 0))
     rounds = [drawn[rule][i] for i in range(per_rule) for rule in rules if i < len(drawn[rule])]
     return rounds[:per_step]

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,11 @@ class Plan:
         Raises:
             KeyError: There is none.
         """
-        return next(step for step in self.steps if step.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, PlannedStep]:
+        return {step.name: step for step in self.steps}
 
     def needed_for(self, name: str) -> list[PlannedStep]:
         """The step and all that it stands on, in order."""
@@ -110,10 +115,13 @@ class _Builder:
         self._limit = limit
         self.steps: list[PlannedStep] = []
         self._by_identity: dict[str, str] = {}
+        self._identities: dict[str, str] = {}
+        # By id(): the step is kept beside its name, so that no other can get the same id.
+        self._sources: dict[int, tuple[RecipeStep, str]] = {}
 
     def data_line(self, recipe: Recipe, prefix: str) -> str:
         """Add collect to mix; returns the name of the step at the end of the line."""
-        ends = [self._add(step, prefix, (), self._source_parts(step)) for step in recipe.sources]
+        ends = [self._source(step, prefix) for step in recipe.sources]
         for step in recipe.records:
             inputs = tuple((str(i), name) for i, name in enumerate(ends))
             ends = [self._add(step, prefix, inputs, _fingerprint(step))]
@@ -121,6 +129,14 @@ class _Builder:
             # With no record step the training stages read the sources themselves.
             return ends[0] if len(ends) == 1 else self._concat(ends, prefix)
         return ends[0]
+
+    def _source(self, step: RecipeStep, prefix: str) -> str:
+        """Add a source; what an arm leaves as it is was looked at already."""
+        known = self._sources.get(id(step))
+        if known is None:
+            known = step, self._add(step, prefix, (), self._source_parts(step))
+            self._sources[id(step)] = known
+        return known[1]
 
     def _concat(self, ends: list[str], prefix: str) -> str:
         from tilth.recipe.operations import operations
@@ -168,12 +184,11 @@ class _Builder:
         inputs: tuple[tuple[str, str], ...],
         extra: Mapping[str, Any],
     ) -> str:
-        identities = {s.name: s.identity for s in self.steps}
         parts = {
             "operation": step.operation.name,
             "settings": step.settings.model_dump(mode="json"),
             "code": step.operation.code_version,
-            "inputs": {role: identities[name] for role, name in inputs},
+            "inputs": {role: self._identities[name] for role, name in inputs},
             **extra,
         }
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
@@ -181,6 +196,7 @@ class _Builder:
             return self._by_identity[digest]
         name = prefix + step.name
         self._by_identity[digest] = name
+        self._identities[name] = digest
         self.steps.append(PlannedStep(name, step.operation, step.settings, inputs, parts, digest))
         return name
 

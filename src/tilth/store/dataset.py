@@ -220,11 +220,12 @@ class Dataset:
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
     """Stream one Parquet shard in the columns and types of `schema`."""
     with pq.ParquetFile(path) as file:
-        present = [n for n in schema.names if n in file.schema_arrow.names]
+        stored = set(file.schema_arrow.names)
+        present = [n for n in schema.names if n in stored]
         for batch in file.iter_batches(batch_rows, columns=present):
             arrays = [
                 batch.column(batch.schema.get_field_index(f.name)).cast(f.type)
-                if f.name in present
+                if f.name in stored
                 else pa.nulls(batch.num_rows, f.type)
                 for f in schema
             ]

@@ -1,0 +1,84 @@
+"""The record of a run that goes on, was killed, or is over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import recipe_text
+from tilth.engine import run
+from tilth.engine.events import Event, StepFinished
+from tilth.engine.record import JOURNAL, RECORD, read_record
+from tilth.engine.run import RunOptions, last_record, run_plan
+from tilth.query.runs import open_run
+from tilth.recipe.load import parse_recipe
+from tilth.recipe.plan import build_plan
+from tilth.store import files
+
+
+class _KilledError(BaseException):
+    """Ends the run where no record is written any more, as a kill does."""
+
+
+def _stop_after(number: int) -> RunOptions:
+    seen: list[Event] = []
+
+    def listen(event: Event) -> None:
+        seen.append(event)
+        if sum(isinstance(e, StepFinished) for e in seen) == number:
+            raise _KilledError
+
+    return RunOptions(num_workers=1, listeners=[listen])
+
+
+def test_a_killed_run_has_every_step_that_it_finished(documents: Path, tmp_path: Path) -> None:
+    plan = build_plan(parse_recipe(recipe_text(documents)))
+    folder = tmp_path / "run"
+    names = [step.name for step in plan.steps]
+    with pytest.raises(_KilledError):
+        run_plan(plan, folder, _stop_after(3))
+    whole = json.loads((folder / RECORD).read_bytes())
+    assert whole["steps"] == []
+    journal = folder / whole[JOURNAL]
+    # The kill came in the middle of a line.
+    journal.write_bytes(journal.read_bytes() + b'{"name": "clean.ru')
+    record = last_record(folder)
+    assert record is not None
+    assert [step["name"] for step in record["steps"]] == names[:3]
+    assert JOURNAL not in record
+    assert [step.name for step in open_run(folder).steps] == names[:3]
+
+    # A second one is killed sooner: what it did not reach is as the first one left it.
+    with pytest.raises(_KilledError):
+        run_plan(plan, folder, _stop_after(1))
+    record = read_record(folder / RECORD)
+    assert [step["name"] for step in record["steps"]] == names[:1]
+    assert [step["name"] for step in record["unreached"]] == names[1:3]
+    assert [s["name"] for s in open_run(f"{folder}@1").record["steps"]] == names[:3]
+    seconds = {step["name"]: step["seconds"] for step in record["unreached"]}
+
+    run_plan(plan, folder, RunOptions(num_workers=1))
+    record = json.loads((folder / RECORD).read_bytes())
+    assert [step["name"] for step in record["steps"]] == names
+    assert all(step["cached"] for step in record["steps"][:3])
+    assert all(s["seconds"] == seconds[s["name"]] for s in record["steps"] if s["name"] in seconds)
+    assert not list(folder.glob(f".{RECORD}.*")), "the journal is not needed any more"
+
+
+def test_a_step_costs_the_same_however_many_stand_before_it(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    write = files.write_json
+
+    def counted(path: Path, value: object) -> None:
+        written.append(path.name)
+        write(path, value)
+
+    monkeypatch.setattr(run, "write_json", counted)
+    plan = build_plan(parse_recipe(recipe_text(documents)))
+    run_plan(plan, tmp_path / "run", RunOptions(num_workers=1))
+    assert len(plan.steps) > 3
+    assert written.count(RECORD) == 2
