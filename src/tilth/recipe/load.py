@@ -194,6 +194,9 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         what = getattr(error, "problem", None) or str(error)
         raise _one("yaml", f"not valid YAML: {what}", where) from None
+    except RecursionError:
+        # The composer goes as deep as the file does before `build` sees any of it.
+        raise _one("too-large", "the recipe is too large or nested too deeply", name) from None
     finally:
         loader.dispose()
     if problems:

@@ -13,23 +13,27 @@ from tilth.recipe.operations import did_you_mean
 
 Where = Callable[[tuple[str | int, ...]], str]
 
+# Each name that is not there is compared with all that are; more suggestions nobody reads.
+_MAX_SUGGESTIONS = 20
+
 
 def check_references(recipe: Recipe, where: Where) -> list[Problem]:
     """Every name that a recipe refers to and does not have, as problems with their place."""
     problems: list[Problem] = []
     sources = [step.name.partition(".")[2] for step in recipe.sources]
+    known = set(sources)
     places = _places(recipe)
     for step in recipe.steps():
         if step.stage == "collect":
             continue
         for path, name in _named_sources(step.settings):
-            if name not in sources:
+            if name not in known:
                 problems.append(
                     Problem(
                         "unknown-source",
                         f"`{step.name}` names the source `{name}`, which `collect` has not",
                         where((*places[step.name], *path)),
-                        did_you_mean(name, sources),
+                        _suggestion(name, sources, problems),
                     )
                 )
     if recipe.transfer is not None and recipe.pretrain is None:
@@ -44,6 +48,10 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
     return problems
+
+
+def _suggestion(name: str, choices: list[str], problems: list[Problem]) -> str:
+    return did_you_mean(name, choices) if len(problems) < _MAX_SUGGESTIONS else ""
 
 
 def _places(recipe: Recipe) -> dict[str, tuple[str | int, ...]]:
@@ -75,30 +83,32 @@ def _named_sources(settings: BaseModel) -> Iterator[tuple[tuple[str, ...], str]]
 def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
     assert recipe.value is not None
     names = [step.name for step in recipe.steps()]
+    known = set(names)
     sources = [step.name.partition(".")[2] for step in recipe.sources]
+    known_sources = set(sources)
     problems: list[Problem] = []
     arms: dict[str, Any] = dict(getattr(recipe.value.settings, "arms", {}))
     for name, arm in arms.items():
         referred = [arm.without] if arm.without else []
         referred += [step for step, _ in (arm.set or {}).items()]
         for step in referred:
-            if step not in names:
+            if step not in known:
                 problems.append(
                     Problem(
                         "unknown-step",
                         f"arm `{name}` names the step `{step}`, which the recipe has not",
                         where(("value", "arms", name)),
-                        did_you_mean(step, names),
+                        _suggestion(step, names, problems),
                     )
                 )
         left_out = arm.without_source
-        if left_out and left_out not in sources:
+        if left_out and left_out not in known_sources:
             problems.append(
                 Problem(
                     "unknown-source",
                     f"arm `{name}` leaves out the source `{left_out}`, which the recipe has not",
                     where(("value", "arms", name)),
-                    did_you_mean(left_out, sources),
+                    _suggestion(left_out, sources, problems),
                 )
             )
     return problems
