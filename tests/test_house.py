@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -148,3 +149,14 @@ def test_nothing_of_a_machine_is_in_the_project() -> None:
             text = path.read_text("utf-8")
             bad += [f"{name}: {needle}" for needle in needles if needle in text]
     assert not bad
+
+
+def test_one_room_removes_and_renames() -> None:
+    """What an interrupted step leaves is cleaned up in one way: `tilth.store.files`."""
+    ways = re.compile(r"rmtree|\.(?:unlink|rmdir|rename)\(|os\.(?:remove|replace|rename)|\.aside\"")
+    found = [
+        module
+        for module, path in MODULES.items()
+        if module != "tilth.store.files" and ways.search(path.read_text("utf-8"))
+    ]
+    assert not found

@@ -67,3 +67,65 @@ def test_json_is_stable_and_strict(tmp_path: Path) -> None:
     assert files.read_json(path) == {"b": "\ud800", "a": [1.5]}
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(path, float("nan"))
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path, left = tmp_path / "f", tmp_path / ".f.7.aside"
+    left.mkdir()
+    with files.atomic_folder(path) as aside:
+        (aside / "deep").mkdir()
+        (aside / "deep" / "a").write_text("1")
+        assert not path.exists()
+    assert (path / "deep" / "a").read_text() == "1"
+
+    def fail_half_way() -> None:
+        with files.atomic_folder(path) as aside:
+            (aside / "b").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
+    assert [p.name for p in path.iterdir()] == ["deep"]
+    with files.atomic_folder(path) as aside:
+        (aside / "b").write_text("2")
+    assert [p.name for p in path.iterdir()] == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_removing_takes_files_folders_and_links_and_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    files.remove(*(tmp_path / name for name in ("folder", "file", "link", "nothing")))
+    assert [p.name for p in tmp_path.iterdir()] == ["elsewhere"]
+
+
+def test_a_folder_is_gone_at_once_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "00000.json").touch()
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            files.remove(tmp_path / "ledger")
+    assert not (tmp_path / "ledger").exists()
+    (tmp_path / ".half.json.7.aside").touch()
+    files.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    files.sweep(tmp_path / "nowhere")
+
+
+def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(StorageError, match="cannot remove: device or resource busy"):
+        files.remove(tmp_path / "folder")

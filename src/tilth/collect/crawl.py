@@ -8,7 +8,6 @@ that is complete is only read.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, sample_id
 from tilth.settings import BaseSettings
+from tilth.store.files import remove
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
@@ -156,7 +156,7 @@ def _open(folder: Path, identity: str) -> Frontier:
     known = frontier.fact("identity")
     if known is not None and known != identity:
         frontier.close()
-        shutil.rmtree(folder)
+        remove(folder)
         return _open(folder, identity)
     frontier.set_fact("identity", identity)
     return frontier
@@ -244,7 +244,7 @@ def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError
         end = ends.get(url)
         reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
         reasons.append(masked(f"{url}: {reason or 'not reached'}"))
-    shutil.rmtree(folder)
+    remove(folder)
     return DataError(
         "the crawl found no page",
         where="; ".join(reasons),

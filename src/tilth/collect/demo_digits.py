@@ -26,6 +26,7 @@ from tilth.collect import label_studio
 from tilth.context import Context
 from tilth.errors import missing_extra
 from tilth.settings import BaseSettings
+from tilth.store.files import write_bytes
 
 EXPORT = "simulated-annotations.json"
 
@@ -136,9 +137,7 @@ def write_delivery(
         data = {"image": name, "split": split}
         tasks.append({"id": index + 1, "data": data, "annotations": answers})
     path = folder / EXPORT
-    aside = folder / (EXPORT + ".part")
-    aside.write_text("[" + ",\n".join(map(json.dumps, tasks)) + "]\n", "utf-8")
-    aside.replace(path)
+    write_bytes(path, ("[" + ",\n".join(map(json.dumps, tasks)) + "]\n").encode())
     return path
 
 

@@ -34,6 +34,7 @@ from tilth.collect.address import (
 from tilth.collect.secrets import Secrets, masked
 from tilth.context import Progress, silent
 from tilth.errors import DataError, MissingError, StorageError, UsageError
+from tilth.store.files import aside_of, move, remove, write_json
 
 MIRROR_VARIABLE = "TILTH_MIRROR"
 
@@ -172,7 +173,7 @@ def _unpacked(url: str, folder: Path, expected: _Expected, dest: Path) -> bool:
     """Unpack the file into `dest` if the mirror folder has it as gzip; whether it had."""
     if expected.sha256 is None:
         return False
-    aside = dest.with_name(dest.name + ".unpacked")
+    aside = aside_of(dest)
     for place in _places(url, folder, ".gz"):
         left = expected.limit + 1
         try:
@@ -180,12 +181,14 @@ def _unpacked(url: str, folder: Path, expected: _Expected, dest: Path) -> bool:
                 while left and (chunk := packed.read(min(_CHUNK, left))):
                     file.write(chunk)
                     left -= len(chunk)
+                file.flush()
+                os.fsync(file.fileno())
         except (gzip.BadGzipFile, EOFError, zlib.error):
             continue
         if not expected.mismatch(aside):
-            _commit(aside, dest)
+            move(aside, dest)
             return True
-    aside.unlink(missing_ok=True)
+    remove(aside)
     return False
 
 
@@ -225,9 +228,9 @@ def _over_network(
             continue
         reason = expected.mismatch(partial)
         if not reason:
-            _commit(partial, dest)
+            move(partial, dest)
             return dest
-        partial.unlink()
+        remove(partial)
         if not resumed:
             raise DataError(
                 f"{shown} is not the expected file: {reason}",
@@ -276,7 +279,7 @@ class _Transfer:
         """Write the body to `partial`, from where it ends if the server plays along."""
         validator = partial.with_name(partial.name + ".etag")
         start = partial.stat().st_size if partial.is_file() else 0
-        etag = _kept_etag(validator)
+        etag = _known_version(validator)
         if start and not (expected.sha256 or etag):
             start = 0
         headers = {"User-Agent": "tilth", "Accept-Encoding": "identity"}
@@ -287,13 +290,13 @@ class _Transfer:
         response = self._follow(headers)
         if response.status == 416:
             # The partial file is longer than the file: it is of another version.
-            partial.unlink()
+            remove(partial)
             raise _TransferError("the partial file does not fit; started over")
         total = _total(response)
         if response.status != 206:
             start = 0
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            partial.unlink()
+            remove(partial)
             raise _TransferError("the server sent another range than was asked for")
         if total is not None and total > expected.limit:
             raise DataError(
@@ -301,10 +304,13 @@ class _Transfer:
                 code="size",
             )
         tag = response.headers.get("ETag", "")
-        validator.write_text(json.dumps("" if tag.startswith("W/") else tag))
+        if not start:
+            # Before its version is written down: a kill must not leave old bytes beside a new one.
+            remove(partial)
+        write_json(validator, "" if tag.startswith("W/") else tag)
         with open(partial, "ab" if start else "wb") as file:
             self._copy(response, file, start, total, expected, progress)
-        validator.unlink(missing_ok=True)
+        remove(validator)
 
     def _copy(
         self,
@@ -392,6 +398,14 @@ class _Transfer:
         raise failure
 
 
+def _known_version(validator: Path) -> str:
+    """The strong ETag of a partial file; empty where none is known, or it cannot be read."""
+    try:
+        return str(json.loads(validator.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return ""
+
+
 def _total(response: http.client.HTTPResponse) -> int | None:
     """Bytes of the whole file, as far as the server says."""
     if response.status == 206:
@@ -423,24 +437,6 @@ def _target(url: str, location: str) -> str:
     return target
 
 
-def _kept_etag(validator: Path) -> str:
-    """The version of which the partial file is; empty where that is not known."""
-    try:
-        return str(json.loads(validator.read_text())) if validator.is_file() else ""
-    except ValueError:
-        # Stopped while it was written.
-        return ""
-
-
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _commit(partial: Path, dest: Path) -> None:
-    os.replace(partial, dest)
-    folder = os.open(dest.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -29,6 +29,7 @@ from tilth.collect.secrets import HEADERS, masked
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
+from tilth.store.files import remove
 
 # https://yann.lecun.com/exdb/mnist, "The IDX file format": two zero bytes, the type of the values
 # (8: unsigned byte), the number of dimensions, then each dimension as a big-endian uint32.
@@ -261,7 +262,7 @@ def _open(part: IdxFile, num_dims: int, settings: Settings, context: Context) ->
     except DataError:
         # A wrong download must not be taken for a finished one by the next run.
         if path == dest:
-            dest.unlink(missing_ok=True)
+            remove(dest)
         raise
 
 

@@ -20,6 +20,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from tilth.errors import DataError
+from tilth.store.files import remove
 
 if TYPE_CHECKING:
     # Only named here: reading an archive, or a recipe, needs no HTTP client.
@@ -65,7 +66,7 @@ class WarcStore:
         self._number, self._size = int(number), int(size)
         for path in sorted(folder.glob("crawl-*.warc.gz")):
             if path.name > self._path(self._number).name:
-                path.unlink()
+                remove(path)
         path = self._path(self._number)
         there = path.stat().st_size if path.exists() else 0
         if there < self._size:

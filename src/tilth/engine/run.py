@@ -44,6 +44,7 @@ from tilth.store.files import (
     folder_lock,
     read_json,
     storage_errors,
+    sweep,
     write_bytes,
     write_json,
 )
@@ -165,6 +166,8 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             committed is kept, and the run's record says where it stopped.
     """
     with folder_lock(folder) as lock, _event_log(folder, options.listeners) as emit:
+        for place in (folder, folder / "history"):
+            sweep(place, below=False)
         # Before the record of this invocation takes the place of the last one's.
         states = {state.step.name: state for state in step_states(plan, folder)}
         steps = plan.needed_for(options.only) if options.only else plan.steps
@@ -292,7 +295,9 @@ def _one_step(
 ) -> dict[str, Any]:
     start = time.monotonic()
     path = data_folder(runner.folder, step) / MANIFEST
-    if not state.cached:
+    if state.cached:
+        runner.tidy(step)
+    else:
         emit(StepStarted(step.name, state.why, None, None))
         runner.run(step)
     manifest: dict[str, Any] = read_json(path)

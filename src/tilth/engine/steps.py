@@ -15,7 +15,7 @@ from tilth.errors import DataError
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.store import Dataset
 from tilth.store.dataset import MANIFEST
-from tilth.store.files import read_json, remove_folder, storage_errors, write_json
+from tilth.store.files import read_json, remove, storage_errors, sweep, write_json
 from tilth.store.shard import ledger
 
 Task = dict[str, Any]
@@ -59,9 +59,8 @@ class StepRunner:
         folder = data_folder(self.folder, step)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            # What a killed worker was writing; the lock says that none is left to write it.
-            for aside in folder.rglob(".*.aside"):
-                aside.unlink()
+        # The run's lock says that no worker is left that could be writing.
+        sweep(folder)
         manifest = {
             "format": 1,
             "step": step.name,
@@ -78,9 +77,15 @@ class StepRunner:
         else:
             manifest["result"] = self._grid(step, folder)
         write_json(folder / MANIFEST, manifest)
-        remove_folder(folder / "shards")
-        if kind != "source":  # A source's own state (archive of what was fetched) is worth keeping.
-            remove_folder(folder / "work")
+        self.tidy(step)
+
+    def tidy(self, step: PlannedStep) -> None:
+        """Remove what a finished step needs no more; also of one that was killed before it did."""
+        folder = data_folder(self.folder, step)
+        remove(folder / "shards")
+        if step.operation.kind != "source":  # A source's own state (what was fetched) is kept.
+            remove(folder / "work")
+        sweep(folder / "model")  # its card, and what it answered, are written by reports
 
     def _records(self, step: PlannedStep, folder: Path) -> dict[str, Any]:
         kind = step.operation.kind

@@ -22,7 +22,7 @@ from tilth.recipe.operations import Operation, operation
 from tilth.schema import SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.dataset import read_shard
-from tilth.store.files import atomic_file, commit_folder, read_json, remove_folder, write_json
+from tilth.store.files import atomic_file, atomic_folder, read_json, remove, write_json
 from tilth.store.shard import ShardWriter, cut_shards
 
 # An operation sees batches of this many rows: large enough to amortise a kernel call, small
@@ -75,8 +75,8 @@ def read_source(task: Task, progress: Progress) -> dict[str, Any]:
             writer.add(batch)
         writer.commit()
     if op.module.fingerprint(settings) != before:
-        for name in ("shards", "kept", "dropped", "quarantine"):
-            remove_folder(folder / name)
+        # The ledger first: without it the rest counts for nothing.
+        remove(*(folder / name for name in ("shards", "kept", "dropped", "quarantine")))
         raise DataError(
             "the source changed while it was read",
             where=task["step"],
@@ -231,14 +231,10 @@ def fit(task: Task, progress: Progress) -> dict[str, Any]:
     """One long task that resumes by itself; its artifacts appear in one rename."""
     op, settings = _load(task)
     folder = Path(task["folder"])
-    aside = folder / "work" / "out"
-    remove_folder(aside)
-    aside.mkdir(parents=True)
     inputs = {role: Path(path) for role, path in task["inputs"].items()}
-    result: dict[str, Any] = op.module.fit(inputs, settings, aside, _context(task, progress))
-    write_json(aside / "result.json", result)
-    remove_folder(folder / "model")
-    commit_folder(aside, folder / "model")
+    with atomic_folder(folder / "model") as out:
+        result: dict[str, Any] = op.module.fit(inputs, settings, out, _context(task, progress))
+        write_json(out / "result.json", result)
     return result
 
 

@@ -19,6 +19,7 @@ from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.settings import Settings
 from tilth.pretrain.start import RANDOM, fingerprint_start
+from tilth.store.files import remove
 
 if TYPE_CHECKING:
     from torch import nn
@@ -229,7 +230,7 @@ def _train_one(
     if (work / METRICS).is_file():
         shutil.copyfile(work / METRICS, folder / METRICS)
     if (work / EVENTS).is_dir():
-        shutil.rmtree(folder / EVENTS, ignore_errors=True)
+        remove(folder / EVENTS)
         shutil.copytree(work / EVENTS, folder / EVENTS)
     figures |= {
         "curve": result.curve,

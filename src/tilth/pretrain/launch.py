@@ -13,9 +13,11 @@ from typing import Any
 from tilth.context import Context
 from tilth.errors import StepError
 from tilth.pretrain.settings import Settings
-from tilth.store.files import read_json, write_json
+from tilth.store.files import read_json, remove, write_json
 
 RESULT = "result.json"
+# An argument: end when standard input ends, which it does with this process, killed or not.
+WITH_PARENT = "--with-parent"
 _KEPT_LINES = 200
 
 
@@ -32,7 +34,7 @@ def launch(
     """
     spec = context.work / "spec.json"
     result = context.work / RESULT
-    result.unlink(missing_ok=True)
+    remove(result)
     write_json(
         spec,
         {
@@ -48,7 +50,14 @@ def launch(
     command += ["--nproc-per-node", str(settings.loop.processes), "-m", "tilth.pretrain.rank"]
     last: list[str] = []
     with subprocess.Popen(
-        [*command, str(spec)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, str(spec), WITH_PARENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # The lock of the run's folder goes on to torchrun, which outlives its processes: whoever
+        # runs again waits until the last of them is gone.
+        close_fds=False,
     ) as process:
         assert process.stdout is not None
         try:

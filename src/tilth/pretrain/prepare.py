@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from tilth.pretrain.selection import SPLITS, Selection
 from tilth.pretrain.settings import TASKS, DataKind, DataSettings, TaskName
 from tilth.pretrain.tokenize import Tokenizer, end_token, load_tokenizer
 from tilth.store import Dataset
-from tilth.store.files import read_json, sync_folder, write_json
+from tilth.store.files import atomic_folder, read_json, write_json
 
 _KINDS: Mapping[DataKind, ModuleType] = {
     "text": text,
@@ -112,13 +111,9 @@ def prepare(
         counts = selection.scan()
         if not counts.rows["train"]:
             raise _nothing_left(data, counts.seen)
-        aside = work / f".{folder.name}.aside"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        facts: Facts = kind.write(selection, counts, aside, given, progress)
-        write_json(aside / "facts.json", facts.model_dump(mode="json"))
-        aside.rename(folder)
-        sync_folder(work)
+        with atomic_folder(folder) as aside:
+            facts: Facts = kind.write(selection, counts, aside, given, progress)
+            write_json(aside / "facts.json", facts.model_dump(mode="json"))
     return _load(folder, kind, data)
 
 

@@ -22,7 +22,7 @@ from tilth.pretrain.optimizer import UpdateRule
 from tilth.pretrain.ranks import current
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
 from tilth.pretrain.tensorboard import Events
-from tilth.store.files import storage_errors, write_bytes
+from tilth.store.files import storage_errors, sweep, write_bytes
 
 CHECKPOINT, METRICS, EVENTS = "checkpoint.safetensors", "metrics.jsonl", "tensorboard"
 # What changes neither the weights nor what is measured; the device counts as what `auto` found.
@@ -123,8 +123,8 @@ def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: Ru
         StepError: The checkpoint is damaged or of another run.
     """
     first = current().is_first
-    for aside in work.glob(".*.aside") if first else ():  # left by a kill in the middle of a write
-        aside.unlink(missing_ok=True)
+    if first:
+        sweep(work)  # the others write nothing here
     saved = load_checkpoint(work / CHECKPOINT, model, optimizer)
     if saved is not None:
         differing = [k for k, v in state.identity.items() if saved["identity"].get(k) != v]

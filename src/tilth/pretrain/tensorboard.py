@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tilth.errors import missing_extra
+from tilth.store.files import remove
 
 # What a point is plotted against, not what is plotted.
 _AXES = ("step", "examples", "seconds")
@@ -34,7 +34,7 @@ class Events:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError:
             raise missing_extra("tensorboard", "tensorboard") from None
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         self._writer = SummaryWriter(str(folder))
         self._begun = time.time() - seconds
         for point in curve:

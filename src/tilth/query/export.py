@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from tilth.query.runs import RunView
 from tilth.query.samples import KINDS, Kind, sorting_step
 from tilth.recipe.operations import require_choice
 from tilth.store import Dataset
-from tilth.store.files import commit_folder, remove_folder, storage_errors, write_bytes
+from tilth.store.files import atomic_folder, storage_errors, write_bytes
 
 Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
 Split = Literal["train", "validation", "test"]
@@ -185,15 +184,9 @@ def _committed(folder: Path, write: Callable[[Path], int]) -> tuple[int, tuple[s
             hint="name a folder that is not there yet",
             code="exists",
         )
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.aside")
-    with storage_errors(folder):
-        try:
-            aside.mkdir(parents=True)
-            rows = write(aside)
-            files = tuple(sorted(path.name for path in aside.iterdir()))
-            commit_folder(aside, folder)
-        finally:
-            remove_folder(aside)
+    with storage_errors(folder), atomic_folder(folder) as aside:
+        rows = write(aside)
+        files = tuple(sorted(path.name for path in aside.iterdir()))
     return rows, files
 
 

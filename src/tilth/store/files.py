@@ -1,4 +1,8 @@
-"""Atomic writes: a file is there whole or not at all, after a kill or a full disk too."""
+"""Atomic writes: a file or a folder is there whole or not at all, after a kill or a full disk too.
+
+What is not yet whole, or is on its way out, lies beside its place as `.NAME.PID.aside`. That is the
+one trace that a killed process leaves; `sweep` removes whatever bears such a name, file or folder.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +33,11 @@ _HINTS = {
     errno.ENOTDIR: "a file stands where a folder is needed; choose another with --runs DIR",
     errno.EEXIST: "a file stands where a folder is needed; choose another with --runs DIR",
 }
+_SUFFIX = ".aside"
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
     """Turn an `OSError` of the file system into a `StorageError` that says what to do."""
     try:
         yield
@@ -41,7 +46,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         number = error.errno or next((n for n in _HINTS if os.strerror(n) in str(error)), None)
         reason = os.strerror(number) if number else str(error)
         raise StorageError(
-            f"cannot write: {reason.lower()}",
+            f"cannot {verb}: {reason.lower()}",
             where=str(path),
             hint=_HINTS.get(number or 0, "run the same command again"),
         ) from error
@@ -61,14 +66,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that appears under `path` only when the block ends without an error."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+        aside = aside_of(path)
         try:
             with open(aside, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(aside, path)
-            sync_folder(path.parent)
+            move(aside, path)
         finally:
             aside.unlink(missing_ok=True)
 
@@ -90,20 +94,99 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
 
 
-def commit_folder(aside: Path, path: Path) -> None:
-    """Sync every file of `aside` and make the folder appear under `path` in one rename."""
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """An empty folder that appears under `path` only when the block ends without an error.
+
+    A folder that stands there is replaced. What earlier tries for the same `path` left is removed.
+
+    Yields:
+        Where to write meanwhile.
+
+    Raises:
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    aside = aside_of(path)
     with storage_errors(path):
-        for file in sorted(aside.rglob("*")):
-            if file.is_file():
-                with open(file, "rb+") as handle:
-                    os.fsync(handle.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        earlier = (f".{path.name}.", _SUFFIX)
+        remove(*(p for p in path.parent.iterdir() if _is_between(p.name, *earlier)))
+        aside.mkdir()
+    try:
+        yield aside
+        with storage_errors(path):
+            _sync_tree(aside)
+            remove(path)
+            move(aside, path)
+    finally:
+        remove(aside)
+
+
+def aside_of(path: Path, why: str = "") -> Path:
+    """Beside `path`, so that one rename brings it there or away."""
+    return path.with_name(f".{path.name}.{os.getpid()}{why}{_SUFFIX}")
+
+
+def move(aside: Path, path: Path) -> None:
+    """Bring what is whole and synced to its place, in one durable rename."""
+    with storage_errors(path):
         os.replace(aside, path)
         sync_folder(path.parent)
 
 
-def remove_folder(path: Path) -> None:
-    """Remove a folder that Tilth made; absent is fine."""
-    shutil.rmtree(path, ignore_errors=True)
+def _is_between(name: str, start: str, end: str) -> bool:
+    return name.startswith(start) and name.endswith(end)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Bring every file below a folder, and every folder's list of them, onto the disk."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with open(path, "rb+") as handle:
+                os.fsync(handle.fileno())
+    sync_folder(folder)
+
+
+def remove(*paths: Path) -> None:
+    """Remove files, links and whole folders that Tilth made; one that is absent is fine.
+
+    A folder leaves its place in one rename before its files go: a kill in between leaves something
+    to sweep, never half a folder that a later run would take for a whole one.
+
+    Raises:
+        StorageError: Something cannot be removed.
+    """
+    for path in paths:
+        with storage_errors(path, "remove"):
+            if not path.is_dir() or path.is_symlink():
+                path.unlink(missing_ok=True)
+            elif _is_between(path.name, ".", _SUFFIX):
+                shutil.rmtree(path)
+            else:
+                leaving = aside_of(path, ".leaving")
+                remove(leaving)
+                os.replace(path, leaving)
+                shutil.rmtree(leaving)
+
+
+def sweep(folder: Path, *, below: bool = True) -> None:
+    """Remove whatever killed processes left aside in a folder, absent or not.
+
+    Only for who holds the folder's lock: what a live process is writing has the same kind of name.
+
+    Args:
+        folder: Where to look.
+        below: Look into its folders too.
+
+    Raises:
+        StorageError: Something cannot be removed.
+    """
+    pattern = f".*{_SUFFIX}"
+    with storage_errors(folder, "remove"):
+        found = [*(folder.rglob(pattern) if below else folder.glob(pattern))]
+    remove(*found)
 
 
 def sha256_file(path: Path) -> str:
