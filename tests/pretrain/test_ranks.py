@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +99,44 @@ def test_a_failed_process_is_an_error_with_its_cause(tmp_path: Path) -> None:
             ),
         )
     assert "nowhere" in caught.value.where or "Error" in caught.value.where
+
+
+_FIT = """
+import sys
+from pathlib import Path
+from tests.pretrain.test_ranks import run, settings
+run(Path(sys.argv[1]), Path(sys.argv[2]), settings(processes=2, max_steps=1_000_000))
+"""
+
+
+def _naming(path: Path) -> list[int]:
+    """Processes whose command line names a file."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if str(path).encode() in line.read_bytes():
+                found.append(int(line.parent.name))
+    return found
+
+
+def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(60))
+    command = [sys.executable, "-c", _FIT, str(tmp_path / "1"), str(dataset)]
+    spec, metrics = tmp_path / "1" / "work" / "spec.json", "seed-0/metrics.jsonl"
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    end = time.monotonic() + 180
+    while not (spec.parent / metrics).is_file() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert len(_naming(spec)) >= 3  # torchrun and two of its own
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 60
+    while _naming(spec) and time.monotonic() < end:
+        time.sleep(0.1)
+    left = _naming(spec)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
 
 
 def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 from torch import distributed
 
 from tilth.context import Context, silent
 from tilth.pretrain.fit import fit
-from tilth.pretrain.launch import RESULT
+from tilth.pretrain.launch import RESULT, WITH_PARENT
 from tilth.pretrain.ranks import current
 from tilth.pretrain.settings import Settings
 from tilth.store.files import read_json, write_json
@@ -49,5 +51,12 @@ def _tell(done: float, of: float | None, note: str) -> None:
     print(json.dumps({"progress": [done, of, note]}), flush=True)
 
 
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    if WITH_PARENT in sys.argv[2:]:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     main(Path(sys.argv[1]))
