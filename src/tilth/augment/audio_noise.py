@@ -41,6 +41,8 @@ def transform(waves: Waves, keys: Keys, settings: Settings) -> Waves:
     changed = list(waves.samples)
     for row in np.flatnonzero(chosen).tolist():
         samples = waves.samples[row]
+        if not len(samples):
+            continue
         loudness = float(np.sqrt(np.mean(np.square(samples), dtype=np.float64)))
         noise = _normal(keys[row : row + 1], len(samples))
         factor = np.float32(loudness * 10 ** (-snr_db[row] / 20))

@@ -31,6 +31,9 @@ def transform(waves: Waves, keys: Keys, settings: Settings) -> Waves:
     speeds = 1 + settings.max_change * (2 * uniform(keys, "speed") - 1)
     changed = []
     for samples, speed in zip(waves.samples, speeds, strict=True):
+        if not len(samples):
+            changed.append(samples)
+            continue
         places = np.arange(max(round(len(samples) / speed), 1)) * speed
         changed.append(np.interp(places, np.arange(len(samples)), samples).astype(np.float32))
     return waves._replace(samples=changed)

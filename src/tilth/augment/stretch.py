@@ -30,7 +30,9 @@ def transform(spectra: Spectra, keys: Keys, settings: Settings) -> Spectra:
     lengths = np.maximum(np.rint(spectra.lengths * change), 1).astype(np.int64)
     # The first frame stays the first, the last one the last.
     steps = (spectra.lengths - 1) / np.maximum(lengths - 1, 1)
-    places = np.minimum(np.arange(lengths.max()) * steps[:, None], spectra.lengths[:, None] - 1)
+    places = np.minimum(
+        np.arange(lengths.max(initial=0)) * steps[:, None], spectra.lengths[:, None] - 1
+    )
     below = places.astype(np.int64)
     above = np.minimum(below + 1, spectra.lengths[:, None] - 1)
     share = (places - below).astype(np.float32)[..., None]
