@@ -158,7 +158,7 @@ def results(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted((folder / "data").rglob("*")):
         name = str(path.relative_to(folder))
-        if not path.is_file() or "/work/" in name:
+        if not path.is_file() or "work" in path.relative_to(folder).parts:
             continue
         if path.suffix == ".json":
             found[name] = _timeless(json.loads(path.read_bytes()))

@@ -103,7 +103,7 @@ def test_a_run_that_waited_for_a_removed_folder_locks_the_new_one(runs: Path) ->
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "waits\n"
         time.sleep(0.3)
-        (runs / "small").rename(runs / ".small.1.removed")
+        (runs / "small").rename(runs / ".small.1.removed.aside")
         assert held
     out, _ = waiting.communicate(timeout=60)
     assert out == "True\n"
@@ -184,7 +184,7 @@ def test_a_removal_that_is_stopped_leaves_nothing_half(
 
     planned = plan_removal("small", runs, unused=unused, history=False)
     with monkeypatch.context() as patched:
-        patched.setattr("tilth.query.removal.shutil.rmtree", stopped)
+        patched.setattr("tilth.store.files.shutil.rmtree", stopped)
         with pytest.raises(KeyboardInterrupt):
             remove(planned)
     assert [view.name for view in list_runs(runs)] == (["small"] if unused else [])

@@ -43,6 +43,7 @@ from tilth.store.dataset import MANIFEST
 from tilth.store.files import (
     folder_lock,
     read_json,
+    remove,
     storage_errors,
     sweep,
     write_bytes,
@@ -443,9 +444,8 @@ class _Record:
             self._remove_journals()
 
     def _remove_journals(self, but: Path | None = None) -> None:
-        for path in self._folder.glob(f".{RECORD}.*.steps"):
-            if path != but:
-                path.unlink()
+        found = self._folder.glob(f".{RECORD}.*.steps")
+        remove(*(path for path in found if path != but))
 
     def _write(self, extra: dict[str, Any]) -> None:
         """Write the record. Steps that were not reached keep what the last record has of them."""

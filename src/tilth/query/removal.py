@@ -7,23 +7,22 @@ what lies aside after a stop is removed by the next removal.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tilth.engine.record import RECORD
-from tilth.errors import DataError, MissingError, TilthError, UsageError
+from tilth.errors import DataError, MissingError, StorageError, TilthError, UsageError
 from tilth.query.disk import DATA, data_sets, spell_bytes, tree_bytes
 from tilth.query.runs import RunView, list_runs, open_run
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
+from tilth.store import files
 from tilth.store.dataset import MANIFEST
-from tilth.store.files import folder_lock, storage_errors, sync_folder
+from tilth.store.files import folder_lock
 
-_ASIDE = ".removed"
+_WHY = ".removed"
 # A step's folder: its name and 24 hex digits. What else lies there is not Tilth's to remove.
 _DATA_SET = re.compile(r".+-[0-9a-f]{24}")
 
@@ -123,14 +122,17 @@ def remove(removal: Removal) -> Removal:
         if folder.is_dir():
             stack.enter_context(_alone(folder))
         asides = [
-            path if path.name.endswith(_ASIDE) else _aside(path)
+            path if files.is_aside(path, _WHY) else _aside(path)
             for path in places
             if path.is_dir() and not path.is_symlink()
         ]
     for aside in asides:
-        # Another removal may have found it lying aside.
-        with storage_errors(aside), contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(aside)
+        try:
+            files.remove(aside)
+        except StorageError:
+            # Another removal may have found it lying aside, and be done with it.
+            if aside.exists():
+                raise
     return replace(removal, done=True)
 
 
@@ -145,10 +147,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _aside(folder: Path) -> Path:
     """Rename a folder out of the way; it is gone for every reader at once."""
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}{_ASIDE}")
-    with storage_errors(folder):
-        os.rename(folder, aside)
-        sync_folder(folder.parent)
+    aside = files.aside_of(folder, _WHY)
+    files.move(folder, aside)
     return aside
 
 
@@ -194,7 +194,7 @@ def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
     return [
         path
         for path in data_sets(folder)
-        if path.name.endswith(_ASIDE)
+        if files.is_aside(path, _WHY)
         or (
             _DATA_SET.fullmatch(path.name)
             and path.name not in needed
@@ -215,7 +215,7 @@ def _planned(view: RunView, folder: Path) -> set[str] | None:
 
 
 def _what(path: Path) -> str:
-    if path.name.endswith(_ASIDE):
+    if files.is_aside(path, _WHY):
         return "left by a removal that was stopped"
     done = (path / MANIFEST).is_file()
     return "of an earlier recipe" if done else "of an earlier recipe, not finished"
@@ -226,7 +226,7 @@ def _left_aside(runs: Path, prefix: str) -> list[Part]:
     return [
         Part(path.name, "left by a removal that was stopped", tree_bytes(path))
         for path in (sorted(runs.iterdir()) if runs.is_dir() else [])
-        if path.name.startswith(prefix) and path.name.endswith(_ASIDE)
+        if path.name.startswith(prefix) and files.is_aside(path, _WHY)
         if path.is_dir() and not path.is_symlink()
     ]
 

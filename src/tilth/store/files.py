@@ -127,6 +127,11 @@ def aside_of(path: Path, why: str = "") -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}{why}{_SUFFIX}")
 
 
+def is_aside(path: Path, why: str = "") -> bool:
+    """Whether `aside_of` made this name, for that reason."""
+    return _is_between(path.name, ".", f"{why}{_SUFFIX}")
+
+
 def move(aside: Path, path: Path) -> None:
     """Bring what is whole and synced to its place, in one durable rename."""
     with storage_errors(path):
