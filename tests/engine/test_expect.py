@@ -141,9 +141,9 @@ def test_times_are_spelled_within_a_sixth() -> None:
         assert float(count) * units[unit.rstrip("s")] == pytest.approx(seconds, rel=0.26)
         if seconds > 20:
             assert float(count) * units[unit.rstrip("s")] == pytest.approx(seconds, rel=1 / 6)
-    spelled = [spell_roughly(s) for s in (1, 22, 94, 100, 140, 236, 400, 1500, 7000, 1e6)]
+    spelled = [spell_roughly(s) for s in (1, 22, 94, 100, 140, 236, 400, 1500, 7000, 1e6, 5e8)]
     assert spelled == [
         *("1 second", "20 seconds", "95 seconds", "1.5 minutes", "2.5 minutes", "4 minutes"),
-        *("7 minutes", "25 minutes", "2 hours", "12 days"),
+        *("7 minutes", "25 minutes", "2 hours", "12 days", "16 years"),
     ]
     assert spell_roughly(200, short=True) == "3.5 min"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -194,7 +195,13 @@ def spell_machine(machine: Mapping[str, Any]) -> str:
     return f"{cores} core{'' if cores == 1 else 's'} of {machine['processor']}"
 
 
-_UNITS = (("minute", "min", 60), ("hour", "h", 3600), ("day", "days", 86_400))
+# Name, sign, seconds, and how many of them are said before the next unit is taken.
+_UNITS = (
+    ("minute", "min", 60, 95),
+    ("hour", "h", 3600, 95),
+    ("day", "days", 86_400, 1000),
+    ("year", "years", 31_557_600, math.inf),
+)
 
 
 def spell_roughly(seconds: float, *, short: bool = False) -> str:
@@ -202,9 +209,7 @@ def spell_roughly(seconds: float, *, short: bool = False) -> str:
     if seconds < 95:
         step = 1 if seconds < 10 else 5
         return _counted(max(1, step * round(seconds / step)), "second", "s" if short else "")
-    name, sign, size = next(
-        (unit for unit in _UNITS if seconds < 95 * unit[2] or unit[0] == "day"), _UNITS[-1]
-    )
+    name, sign, size = next(unit[:3] for unit in _UNITS if seconds < unit[3] * unit[2])
     count = seconds / size
     step_of = 0.5 if count < 5 else 1 if count < 20 else 5
     return _counted(step_of * round(count / step_of), name, sign if short else "")
