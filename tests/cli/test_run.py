@@ -137,6 +137,27 @@ def test_a_stop_is_no_accident(folder: Path, number: int) -> None:
     assert not steps["clean.signals"]
 
 
+def test_a_stop_that_is_sent_many_times_is_one_stop(folder: Path) -> None:
+    """By the terminal to all, by a wrapper once more, and by whoever cannot wait."""
+    (folder / "slow.py").write_text(SLOW, "utf-8")
+    path = folder / "small-12.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("ratio]}", 'ratio], functions: ["slow.py:slow"]}'), "utf-8")
+    process = start("run", "small-12.yaml", "--json", cwd=folder)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("clean.signals: started"):
+            break
+    for number in (signal.SIGINT, signal.SIGTERM, *[signal.SIGINT] * 40):
+        process.send_signal(number)
+        time.sleep(0.01)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.count("stopped; what was committed is kept") == 1
+    assert json.loads(out)["status"] == "stopped"
+
+
 def _on_a_terminal(folder: Path, columns: int, **environment: str) -> str:
     """What `tilth run` writes to a terminal of so many columns."""
     arguments = ["run", "small-12.yaml", "--only", "rules"]

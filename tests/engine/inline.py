@@ -45,16 +45,21 @@ class InlineEngine:
         """There is nothing to end."""
 
 
-@pytest.fixture
-def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of this test need no worker processes, and are not meant to outlast a power cut."""
+def use_inline(patch: pytest.MonkeyPatch) -> None:
+    """Runs from here on need no worker processes, and are not meant to outlast a power cut."""
 
     @contextlib.contextmanager
     def engine(*_: Any) -> Iterator[InlineEngine]:
         yield InlineEngine()
 
-    monkeypatch.setattr(engine_run, "_engine", engine)
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+    patch.setattr(engine_run, "_engine", engine)
+    patch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test are made by `use_inline`."""
+    use_inline(monkeypatch)
 
 
 def plan_of(text: str) -> Plan:

@@ -94,7 +94,7 @@ def _images(folder: Path) -> Tree:
     for split, count in (("train", 24), ("test", 10)):
         for label in range(3):
             place = folder / "pictures" / split / f"kind{label}"
-            place.mkdir(parents=True)
+            place.mkdir(parents=True, exist_ok=True)
             for number in range(count):
                 pixels = generator.integers(0, 120, (16, 16)).astype(np.uint8)
                 pixels[label * 4] += 100
@@ -110,7 +110,7 @@ def _images(folder: Path) -> Tree:
 
 def _speech(folder: Path) -> Tree:
     words = ("ab", "bc", "ca", "abc", "cb")
-    (folder / "said").mkdir()
+    (folder / "said").mkdir(exist_ok=True)
     spoken = []
     for number in range(60):
         wave = say(words[number % 5], 0.06 + 0.002 * (number % 7))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -24,6 +26,7 @@ from tilth.cli.output import print_json, say
 from tilth.errors import TilthError
 
 STOPPED = 130
+_PATIENCE_S = 2.0
 Verb = Callable[..., int | None]
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -81,7 +84,7 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
     """Turn what a verb raises into a message on standard error and an exit code."""
     _debugging.set(debug)
     try:
-        with _terminated_like_ctrl_c():
+        with _stopping_once():
             yield
     except TilthError as error:
         if debug:
@@ -120,20 +123,35 @@ def error_document(error: TilthError) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which a scheduler sends before SIGKILL, stops a run as Ctrl-C does."""
+def _stopping_once() -> Iterator[None]:
+    """Ctrl-C, and SIGTERM, which a scheduler sends before SIGKILL, stop a verb alike.
+
+    The first one does. Those that come with it (a wrapper passes on what the terminal sends to all)
+    must not break off the writing of the record; one that comes later ends the process at once,
+    which harms nothing that is committed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    stopped_at = 0.0
 
     def stop(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        nonlocal stopped_at
+        if not stopped_at:
+            stopped_at = time.monotonic()
+            raise KeyboardInterrupt
+        if time.monotonic() - stopped_at > _PATIENCE_S:
+            os._exit(STOPPED)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    # What a shell starts in the background ignores Ctrl-C, and goes on doing so.
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # A process that was stopped is on its way out: deaf, where Python's own end would not be.
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if stopped_at else handler or signal.SIG_DFL)
 
 
 def prepare_streams() -> None:
