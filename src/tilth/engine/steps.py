@@ -20,6 +20,9 @@ from tilth.store.shard import ledger
 
 Task = dict[str, Any]
 
+# What sources say when they hold not one record.
+_EMPTY = "empty-source"
+
 
 class Engine(Protocol):
     """Runs tasks somewhere."""
@@ -91,7 +94,7 @@ class StepRunner:
         kind = step.operation.kind
         expected: int | None = None
         if kind == "source":
-            self._all(step, [self._source_task(step, folder)])
+            self._read(step, folder)
         else:
             shards = self._input_shards(step)
             expected = sum(rows for _, rows in shards)
@@ -101,17 +104,12 @@ class StepRunner:
         entries = ledger(folder)
         books = Books.of(entries.values())
         books.check(step.name, expected)
-        if not books.num_in:
-            raise DataError(
-                "the source is empty",
-                where=step.name,
-                hint="check its path or address; nothing was read",
-                code="empty-source",
-            )
         figures: dict[str, Any] = {}
         if hasattr(step.operation.module, "describe") and books.kept:
             self._say(step, "describing what was kept")
-            task = self._task(step, folder, "describe", 0) | {"shards": sorted(entries)}
+            # A shard that was empty when it came in has no file at all.
+            kept = sorted(name for name, entry in entries.items() if entry["kept"])
+            task = self._task(step, folder, "describe", 0) | {"shards": kept}
             (figures,) = self._all(step, [task])
         return {
             "counts": books.counts(),
@@ -123,6 +121,26 @@ class StepRunner:
             ],
             "figures": figures,
         }
+
+    def _read(self, step: PlannedStep, folder: Path) -> None:
+        """Read a source; of one that holds nothing, nothing is kept either.
+
+        Raises:
+            DataError: It is empty. What was fetched must not be taken for it again by the next run.
+        """
+        try:
+            self._all(step, [self._source_task(step, folder)])
+            if not ledger(folder):
+                raise DataError(
+                    "the source is empty",
+                    where=step.name,
+                    hint="check its path or address; nothing was read",
+                    code=_EMPTY,
+                )
+        except DataError as error:
+            if error.code == _EMPTY:
+                remove(folder)
+            raise
 
     def _input_shards(self, step: PlannedStep) -> list[tuple[Path, int]]:
         """(kept shard, rows) of all inputs in order."""

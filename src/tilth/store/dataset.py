@@ -64,11 +64,15 @@ class Dataset:
 
         digest = hashlib.sha256()
         for shard in self.manifest["shards"]:
-            digest.update(bytes.fromhex(shard["files"]["kept"]["sha256"]))
+            if "kept" in shard["files"]:
+                digest.update(bytes.fromhex(shard["files"]["kept"]["sha256"]))
         return digest.hexdigest()
 
     def shards(self, kind: str = "kept") -> list[Path]:
-        """The Parquet files of a kind (kept, dropped, quarantine), in order."""
+        """The Parquet files of a kind (kept, dropped, quarantine), in order.
+
+        A shard into which nothing of a kind came has no file of it.
+        """
         return [
             self.path / kind / f"{shard['name']}.parquet"
             for shard in self.manifest["shards"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tilth.context import Progress
+from tilth.errors import DataError
 from tilth.pretrain.data.splits import Given, weights_of, write_splits
 from tilth.pretrain.examples import Documents, id_numbers
 from tilth.pretrain.facts import Facts, Sizes
@@ -27,21 +29,35 @@ _TOKENIZER_BYTES = 64 << 20  # merges learnt from more text than this differ in 
 def write(
     selection: Selection, counts: Counts, folder: Path, given: Given, progress: Progress
 ) -> Facts:
-    """Lay down the tokens of every document, and the tokenizer."""
-    tokenizer = given.tokenizer or learn_tokenizer(selection, counts, ["text"], progress)
+    """Lay down the tokens of every document, and the tokenizer.
 
-    def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG001
+    Raises:
+        DataError: All texts of a split are empty.
+    """
+    tokenizer = given.tokenizer or learn_tokenizer(selection, counts, ["text"], progress)
+    num_bytes: Counter[str] = Counter()
+
+    def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:
         texts = pc.fill_null(column(batch, "text"), "")
         tokens = encode(tokenizer, texts.to_pylist())
+        lengths = pc.binary_length(texts).to_numpy().astype(np.int64)
+        num_bytes[split] += int(lengths.sum())
         return {
             "tokens": np.concatenate(tokens),
             "lengths": np.array([len(one) for one in tokens], np.int64),
-            "bytes": pc.binary_length(texts).to_numpy().astype(np.int64),
+            "bytes": lengths,
             "ids": id_numbers(column(batch, "id").to_pylist()),
             "weights": weights_of(batch),
         }
 
     write_splits(selection, counts, folder, ["text"], convert, progress)
+    for split, rows in counts.rows.items():
+        if rows and not num_bytes[split]:
+            raise DataError(
+                f"every text of the {split} split is empty ({rows} samples)",
+                hint="drop such samples with a rule, as `char_count >= 1`",
+                code="no-samples",
+            )
     write_bytes(folder / "tokenizer.json", tokenizer.to_str().encode())
     return Facts(sizes=Sizes(vocabulary=tokenizer.get_vocab_size()))
 

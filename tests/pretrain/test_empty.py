@@ -1,0 +1,132 @@
+"""Every task is trained where a split, or everything, is missing: a model, or one clear error."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.augment.sounds import RATE
+from tests.pretrain.samples import image_rows, text_rows
+from tests.pretrain.speech_samples import speech_rows
+from tilth.context import Context
+from tilth.errors import DataError
+from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.settings import TASKS
+from tilth.schema import SCHEMA
+from tilth.store.files import write_json
+from tilth.store.shard import ShardWriter
+
+Row = dict[str, Any]
+
+_TEXT = {"vocabulary": 300, "validation_share": 0.0}
+_MODELS: Mapping[str, Mapping[str, Any]] = {
+    "gpt": {"layers": 1, "width": 16, "heads": 2, "context": 16},
+    "seq2seq": {"encoder_layers": 1, "decoder_layers": 1, "width": 16, "heads": 2},
+    "mlp": {"hidden": [8]},
+    "ctc": {"layers": 1, "hidden": 8, "channels": 8},
+}
+_DATA: Mapping[str, Mapping[str, Any]] = {
+    "text": _TEXT,
+    "labelled": {**_TEXT, "max_length": 10},
+    "pairs": {**_TEXT, "max_length": 10},
+    "images": {"validation_share": 0.0},
+    "speech": {"validation_share": 0.0, "sample_rate": RATE, "mels": 12},
+}
+
+
+def _texts() -> list[Row]:
+    rows = text_rows(20)
+    return [
+        row | {"label": "ab"[i % 2], "target": " ".join(row["text"].split()[:3])}
+        for i, row in enumerate(rows)
+    ]
+
+
+_ROWS: Mapping[str, Callable[[], list[Row]]] = {
+    "text": _texts,
+    "labelled": _texts,
+    "pairs": _texts,
+    "images": lambda: image_rows(20),
+    "speech": lambda: speech_rows(20),
+}
+
+
+def _write(folder: Path, shards: Sequence[Sequence[Row]], names: Sequence[str]) -> Path:
+    """A finished data set; a shard of None never held anything, one of no rows lost them all."""
+    entries = []
+    for index, rows in enumerate(shards):
+        writer = ShardWriter(folder, index)
+        if index % 2 or rows:
+            arrays = [pa.array([row[n] for row in rows], SCHEMA[n]) for n in names]
+            writer.add(pa.RecordBatch.from_arrays(arrays, names=list(names)))
+        entries.append(writer.commit())
+    kept = sum(len(rows) for rows in shards)
+    write_json(folder / "manifest.json", {"counts": {"kept": kept}, "shards": entries, "step": "m"})
+    return folder
+
+
+def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> dict[str, Any]:
+    kind = TASKS[task]  # type: ignore[index]
+    model = next(name for name in kind.models if name in _MODELS)
+    names = list(_ROWS[kind.data]()[0])
+    dataset = _write(folder / "data", shards, names)
+    settings = Settings.model_validate(
+        {
+            "task": task,
+            "model": {"kind": model, **_MODELS[model]},
+            "data": _DATA[kind.data],
+            "objective": {"beam": 1} if kind.data == "pairs" else {},
+            "augment": [{"shift": {}}] if task == "image-contrastive" else [],
+            "loop": {"max_steps": 2, "batch_size": 4, "precision": "fp32"},
+        }
+    )
+    (folder / "out").mkdir()
+    (folder / "work").mkdir()
+    return fit({"data": dataset}, settings, folder / "out", Context(work=folder / "work"))
+
+
+def _splits(task: str) -> dict[str, list[Row]]:
+    rows = _ROWS[TASKS[task].data]()  # type: ignore[index]
+    tested = [row for row in rows if row["split"] == "test"]
+    trained = [row for row in rows if row["split"] == "train"]
+    held = [row | {"split": "validation"} for row in trained[:4]]
+    return {"train": trained[4:], "validation": held, "test": tested}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_empty_shards_change_nothing(task: str, tmp_path: Path) -> None:
+    splits = list(_splits(task).values())
+    one = _train(task, tmp_path / "1", splits)
+    two = _train(task, tmp_path / "2", [[], [], splits[0], [], splits[1], splits[2], [], []])
+    for figure in ("test", "validation", "samples", "steps"):
+        assert one[figure] == two[figure]
+
+
+@pytest.mark.parametrize("missing", ["train", "validation", "test", "validation and test", "all"])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_split_that_is_not_there(task: str, missing: str, tmp_path: Path) -> None:
+    splits = _splits(task)
+    shards = [[] if name in missing or missing == "all" else splits[name] for name in splits]
+    if missing in ("train", "all"):
+        with pytest.raises(DataError, match="nothing to train on") as caught:
+            _train(task, tmp_path, shards)
+        assert caught.value.hint
+        return
+    found = _train(task, tmp_path, shards)
+    for name in ("validation", "test"):
+        assert bool(found[name]) == (name not in missing)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_samples_of_which_nothing_is_left_to_learn(task: str, tmp_path: Path) -> None:
+    """Their payload is there, and there is nothing in it."""
+    payload = {"images": "image", "speech": "audio"}.get(TASKS[task].data, "text")  # type: ignore[index]
+    nothing = "" if payload == "text" else b""
+    shards = [[row | {payload: nothing} for row in rows] for rows in _splits(task).values()]
+    with contextlib.suppress(DataError):
+        assert _train(task, tmp_path, shards)["steps"] > 0
