@@ -23,6 +23,7 @@ from tilth.pretrain.optimizer import build_optimizer
 from tilth.pretrain.ranks import Ranks, current, of_first, sum_gradients
 from tilth.pretrain.settings import OptimizerSettings
 from tilth.pretrain.weights import load_model
+from tilth.store.files import folder_lock
 
 
 def settings(**loop: Any) -> Settings:
@@ -105,7 +106,10 @@ _FIT = """
 import sys
 from pathlib import Path
 from tests.pretrain.test_ranks import run, settings
-run(Path(sys.argv[1]), Path(sys.argv[2]), settings(processes=2, max_steps=1_000_000))
+from tilth.store.files import folder_lock
+folder, dataset = map(Path, sys.argv[1:])
+with folder_lock(folder / "lock"):
+    run(folder, dataset, settings(processes=2, max_steps=1_000_000))
 """
 
 
@@ -119,24 +123,24 @@ def _naming(path: Path) -> list[int]:
     return found
 
 
-def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+def test_the_next_run_meets_no_process_of_one_that_was_killed(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", text_rows(60))
     command = [sys.executable, "-c", _FIT, str(tmp_path / "1"), str(dataset)]
     spec, metrics = tmp_path / "1" / "work" / "spec.json", "seed-0/metrics.jsonl"
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-    end = time.monotonic() + 180
-    while not (spec.parent / metrics).is_file() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert len(_naming(spec)) >= 3  # torchrun and two of its own
-    process.kill()
-    process.wait()
-    end = time.monotonic() + 60
-    while _naming(spec) and time.monotonic() < end:
-        time.sleep(0.1)
-    left = _naming(spec)
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
-    assert not left
+    try:
+        end = time.monotonic() + 600
+        while not (spec.parent / metrics).is_file() and time.monotonic() < end:
+            time.sleep(0.1)
+        assert len(_naming(spec)) >= 3  # torchrun and two of its own
+        process.kill()
+        with folder_lock(tmp_path / "1" / "lock", timeout_s=60):
+            assert not _naming(spec)
+    finally:
+        process.kill()
+        process.wait()
+        for pid in _naming(spec):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
