@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,9 @@ def test_equal_rows() -> None:
     ids = np.arange(6, dtype=np.uint64)
     leaks = row_leaks(rows[:2], ids[:2], rows[1:], ids[1:])
     assert [(leak.train_id[-1], leak.test_id[-1]) for leak in leaks] == [("1", "1")]
+
+
+def test_many_marks_on_one_letter_take_no_time() -> None:
+    start = time.process_time()
+    assert text_leaks([("t", TEST)], [("b", "e" + "\u0316\u0301" * 50_000)]) == []
+    assert time.process_time() - start < 2

@@ -19,11 +19,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tilth.clean.normalize import order_marks
+
 Hashes = npt.NDArray[np.uint64]
 
 GRAM = 13
 OVERLAP = 0.5
 _WORD = re.compile(r"\w+")
+# Combining characters, and more; `unicodedata` orders them in time quadratic in their number.
+_MARKS_IN_A_ROW = re.compile(r"(?:[^\w\x00-\x7f]|[\uff9e\uff9f]){16}")
 # Odd numbers, so that each place of a 13-gram is a permutation of the 64-bit integers.
 _PLACES = np.random.default_rng(0).integers(0, 2**63, GRAM, np.uint64) * np.uint64(2) + np.uint64(1)
 
@@ -88,6 +92,8 @@ class HeldOutText:
         return Leak(name, self.ids[best], round(float(shares[best]), 4))
 
     def _hash_words(self, text: str) -> Hashes:
+        if _MARKS_IN_A_ROW.search(text):
+            text = order_marks(text, "NFKD")
         words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
         known = self._words
         for word in words:

@@ -1,0 +1,170 @@
+"""Every operation of the registry, over records and texts ten times as many and as long.
+
+A new operation is tried as it is. Where it needs settings or columns that no other needs, they
+stand in `SETTINGS` and `_batch`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pyarrow as pa
+import pytest
+
+from tests.augment.texts import keys
+from tests.deduplicate.conftest import sample_batch, shuffle
+from tests.growth.measure import assert_linear
+from tests.growth.shapes import PAGES, TEXTS, Shape
+from tilth.augment.chain import kind_of
+from tilth.augment.sounds import Spectra, Waves
+from tilth.augment.token_rows import TokenRows
+from tilth.errors import DataError
+from tilth.recipe.operations import Operation, operations
+
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "rules": {"where": ["label != 'x' and known(source)"]},
+    "hold_out": {"test": 0.1},
+    "redact": {"columns": ["text", "target"]},
+    "weights": {"sources": {f"s{i}": 0.5 for i in range(100)}},
+}
+# Characters of a record, and records; ten times the second is the most. No more, so that kernels
+# that are fast anyhow are not measured where their tables have outgrown the processor's cache.
+START, LARGEST = 1000, 30_000
+RECORDS, MOST_RECORDS = 20, 500
+# Shapes that every operation is tried with by default; the others are slow in sum.
+USUAL = (
+    *("one line without blanks", "one word", "blanks", "digits", "punctuation", "newlines"),
+    *("brackets", "directory", "numbered lines", "marks"),
+)
+
+OPERATIONS = operations()
+MAPS = [name for name, op in OPERATIONS.items() if op.kind in ("map", "shuffle")]
+TRANSFORMS = [name for name, op in OPERATIONS.items() if op.kind == "transform"]
+
+
+def _batch(texts: list[str], name: str) -> pa.RecordBatch:
+    """Samples with all that a record operation may look at; `check_image` alone gets images."""
+    rows: list[dict[str, Any]] = []
+    for i, text in enumerate(texts):
+        row: dict[str, Any] = {
+            "id": f"{i:032x}",
+            "source": f"s{i % 300}",
+            "uri": f"https://host{i}.org/{i}",
+            "text": text,
+            "target": text[:1000],
+            "split": "test" if i % 10 == 3 else "train",
+            "annotations": [
+                {"annotator": f"a{(i * 7 + j) % 50}", "label": f"l{(i + j // 2) % 5}"}
+                for j in range(3)
+            ],
+        }
+        if name == "extract":
+            row["html"] = text.encode()
+        if name == "check_image":
+            row["image"] = _png(len(text))
+        rows.append(row)
+    return sample_batch(rows)
+
+
+def _png(num_pixels: int) -> bytes:
+    out = io.BytesIO()
+    side = max(1, int(num_pixels**0.5))
+    PIL.Image.new("L", (side, side)).save(out, "png")
+    return out.getvalue()
+
+
+def _run(op: Operation, batch: pa.RecordBatch) -> Callable[[], object]:
+    settings = op.settings.model_validate(SETTINGS.get(op.name, {}))
+
+    def run() -> object:
+        if op.kind == "map":
+            return op.module.apply(batch, settings)
+        try:
+            return shuffle(op.module, settings, batch)
+        except DataError:
+            return None  # not a word to compare: said, and measured all the same
+
+    return run
+
+
+def _usual(shapes: Mapping[str, Shape], usual: tuple[str, ...]) -> list[Any]:
+    return [
+        pytest.param(name, marks=() if name in usual else pytest.mark.slow, id=name)
+        for name in shapes
+    ]
+
+
+@pytest.mark.parametrize("shape", _usual(TEXTS, USUAL))
+@pytest.mark.parametrize("name", [name for name in MAPS if name != "extract"])
+def test_a_longer_record(name: str, shape: str) -> None:
+    op = OPERATIONS[name]
+    assert_linear(lambda n: _run(op, _batch([TEXTS[shape](n)] * 2, name)), START, LARGEST)
+
+
+@pytest.mark.parametrize("shape", _usual(PAGES, ("tables", "open depth", "links", "signs")))
+@pytest.mark.parametrize("method", ["trafilatura", "resiliparse"])
+def test_a_longer_page(method: str, shape: str) -> None:
+    op = OPERATIONS["extract"]
+    settings = op.settings.model_validate({"method": method})
+
+    def make(n: int) -> Callable[[], object]:
+        batch = _batch([PAGES[shape](n)], "extract")
+        return lambda: op.module.apply(batch, settings)
+
+    # From where trafilatura compares no more: up to there its time is bounded, not linear.
+    compares_not = method == "trafilatura" and shape == "tables"
+    assert_linear(make, 60_000 if compares_not else 10_000, 60_000)
+
+
+@pytest.mark.parametrize("form", ["the same", "distinct", "short", "nearly the same"])
+@pytest.mark.parametrize("name", MAPS)
+def test_more_records(name: str, form: str) -> None:
+    def text(i: int) -> str:
+        return {
+            "the same": "one text that stands there again and again, with a word or two in it",
+            "distinct": f"record {i:07d} of many, with the number {i * 7919 % 10**7:07d} in it",
+            "short": "x",
+            "nearly the same": f"one text of a good many words that differs in number {i:07d} only "
+            "while all that stands before and after it is what it was in every other one of them",
+        }[form]
+
+    op = OPERATIONS[name]
+    assert_linear(
+        lambda n: _run(op, _batch([text(i) for i in range(n)], name)), RECORDS, MOST_RECORDS
+    )
+
+
+def _transform_input(kind: str, num: int, size: int) -> Any:
+    rng = np.random.default_rng(0)
+    if kind == "tokens":
+        tokens = rng.integers(1, 50, (num, size + 2))
+        tokens[:, 0] = tokens[:, -1] = 0
+        return TokenRows(tokens, np.full(num, size + 2), 50, 0)
+    if kind == "images":
+        side = max(8, int(size**0.5))
+        return rng.random((num, 3, side, side), np.float32)
+    if kind == "audio":
+        return Waves([rng.random(max(800, size), np.float32) for _ in range(num)], 8000)
+    frames = max(10, size // 80)
+    return Spectra(rng.random((num, frames, 16), np.float32), np.full(num, frames))
+
+
+def _transform(name: str, num: int, size: int) -> Callable[[], object]:
+    op = OPERATIONS[name]
+    given = _transform_input(kind_of(name), num, size)
+    drawn = keys(num)
+    return lambda: op.module.transform(given, drawn, op.settings())
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_of_more_samples(name: str) -> None:
+    assert_linear(lambda n: _transform(name, n, 400), 8, 200)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_of_longer_samples(name: str) -> None:
+    assert_linear(lambda n: _transform(name, 4, n), 400, 20_000)
