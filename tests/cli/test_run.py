@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import shutil
 import signal
 import subprocess
@@ -221,12 +222,16 @@ def test_output_in_a_narrow_encoding(folder: Path) -> None:
 
 
 def test_help_is_quick(folder: Path) -> None:
+    def processor_s() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     seconds = []
     for _ in range(3):
-        begin = time.monotonic()
+        begin = processor_s()
         process = start("--help", cwd=folder)
         process.communicate(timeout=30)
-        seconds.append(time.monotonic() - begin)
+        seconds.append(processor_s() - begin)
     assert min(seconds) < 0.3
 
 
