@@ -23,7 +23,8 @@ from tests.engine.modalities import MODALITIES, results, write_recipe
 from tests.engine.test_kill import _alive
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-Moment = tuple[str, int, float]  # a step, a signal, seconds after the step began
+# A step, a signal, and seconds after the step began; None: while it prepares its arrays.
+Moment = tuple[str, int, float | None]
 
 
 def _children(pid: int) -> list[int]:
@@ -39,8 +40,13 @@ def _stop(recipe: Path, moment: Moment) -> bool:
     for line in process.stderr:
         if line.startswith(f"{step}: started"):
             break
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after_s)
+    if after_s is None:
+        pattern = f"runs/{recipe.stem}/data/{step}-*/work/.prepared-*.aside"
+        while process.poll() is None and not list(recipe.parent.glob(pattern)):
+            time.sleep(0.001)
+    else:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after_s)
     workers = _children(process.pid)
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
@@ -80,11 +86,11 @@ _FEW: dict[str, list[Moment]] = {
     "text": [
         ("deduplicate.exact", signal.SIGKILL, 0.1),
         ("pretrain", signal.SIGTERM, 0.5),
-        ("value", signal.SIGINT, 0.2),
+        ("transfer", signal.SIGINT, None),
     ],
-    "images": [("transfer", signal.SIGINT, 0.1)],
-    "speech": [("transfer", signal.SIGTERM, 0.2)],
-    "translation": [("value", signal.SIGKILL, 0.1)],
+    "images": [("transfer", signal.SIGKILL, None)],
+    "speech": [("transfer", signal.SIGTERM, None)],
+    "translation": [("value", signal.SIGINT, 0.1)],
 }
 
 
@@ -112,4 +118,6 @@ def test_stopped_in_every_step(
                 (step.name, number, chance.uniform(0, 4.0 if trains else 0.3))
                 for _ in range(3 if trains else 1)
             ]
+        if step.operation.kind == "grid":
+            moments += [(step.name, number, None) for number in _SIGNALS]
     _check(tmp_path, modality, moments, monkeypatch)
