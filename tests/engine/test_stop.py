@@ -81,20 +81,18 @@ def _check(
     assert not list(run.rglob(".*.aside"))
 
 
-# In every modality a training stage, which is where most of a run's time goes, and all signals.
+# A training stage, which is where most of a run's time goes; translation is slow to measure.
 _FEW: dict[str, list[Moment]] = {
     "text": [
-        ("deduplicate.exact", signal.SIGKILL, 0.1),
         ("pretrain", signal.SIGTERM, 0.5),
         ("transfer", signal.SIGINT, None),
     ],
     "images": [("transfer", signal.SIGKILL, None)],
     "speech": [("transfer", signal.SIGTERM, None)],
-    "translation": [("value", signal.SIGINT, 0.1)],
 }
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("modality", _FEW)
 def test_stopped_a_few_times(
     modality: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
