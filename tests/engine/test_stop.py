@@ -41,7 +41,7 @@ def _stop(recipe: Path, moment: Moment) -> bool:
         if line.startswith(f"{step}: started"):
             break
     if after_s is None:
-        pattern = f"runs/{recipe.stem}/data/{step}-*/work/.prepared-*.aside"
+        pattern = f"runs/{recipe.stem}/data/{step}-*/*/.prepared-*.aside"
         while process.poll() is None and not list(recipe.parent.glob(pattern)):
             time.sleep(0.001)
     else:
