@@ -23,7 +23,7 @@ import pytest
 from tests.growth.measure import assert_linear
 from tests.growth.shapes import TEXTS
 from tilth.collect.links import read_markup
-from tilth.collect.robots import RobotsFile
+from tilth.collect.robots import RobotsFile, decode_robots
 from tilth.collect.urls import join, normalize
 from tilth.context import Context
 from tilth.errors import DataError
@@ -311,7 +311,7 @@ RULES: Mapping[str, Callable[[int], str]] = {
 def test_a_longer_robots_file(form: str) -> None:
     def make(n: int) -> Callable[[], object]:
         text, url = RULES[form](n), "http://example.org/" + "a" * min(n, 2000)
-        return lambda: RobotsFile(text, "tilth").allows(url)
+        return lambda: RobotsFile(decode_robots(text.encode()), "tilth").allows(url)
 
     assert_linear(make, 100, 10_000)
 

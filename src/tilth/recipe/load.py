@@ -146,11 +146,34 @@ def parse_recipe(text: str, name: str = "recipe", *, to_run: bool = True) -> Rec
     return recipe
 
 
+class _Loader(yaml.SafeLoader):
+    """Gives up on a file that is nested too deeply where it is, not at the interpreter's bound."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self._name = name
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Count the nodes around this one; the outermost has the depth 0."""
+        if self._depth > _MAX_DEPTH:
+            raise _too_large(self._name)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def _too_large(name: str) -> RecipeError:
+    return _one("too-large", "the recipe is too large or nested too deeply", name)
+
+
 def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
     """Plain values, and the (line, column) of every key and item, both counted from 1."""
     problems: list[Problem] = []
     positions: Positions = {}
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text, name)
     num_nodes = 0
 
     def place(node: yaml.Node) -> tuple[int, int]:
@@ -161,7 +184,7 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
         num_nodes += 1
         # Aliases are walked again at each use, so that a bomb of them meets this bound.
         if num_nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
-            raise _one("too-large", "the recipe is too large or nested too deeply", name)
+            raise _too_large(name)
         positions.setdefault(path, place(node))
         if node.tag not in _TAGS:
             raise yaml.MarkedYAMLError(problem=f"tag {node.tag}", problem_mark=node.start_mark)
@@ -194,9 +217,6 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         what = getattr(error, "problem", None) or str(error)
         raise _one("yaml", f"not valid YAML: {what}", where) from None
-    except RecursionError:
-        # The composer goes as deep as the file does before `build` sees any of it.
-        raise _one("too-large", "the recipe is too large or nested too deeply", name) from None
     finally:
         loader.dispose()
     if problems:
