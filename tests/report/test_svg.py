@@ -25,6 +25,10 @@ def test_ticks_are_few_round_and_inside(a: float, b: float) -> None:
         assert marks == sorted(marks)
 
 
+def test_the_smallest_width_there_is_has_its_ends_for_ticks() -> None:
+    assert ticks(0.0, 5e-324) == [0.0, 5e-324]
+
+
 @pytest.mark.parametrize(
     ("value", "step", "said"),
     [(0.25, 0.25, "0.25"), (2.5, 0.5, "2.5"), (3, 1, "3"), (15000, 5000, "15k"),

@@ -127,11 +127,17 @@ def spread(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]
     return low - pad, high + pad
 
 
+# Below the numbers that a float holds in full, a power of ten is no longer one.
+_LEAST_STEP = 1e-300
+
+
 def ticks(low: float, high: float, target: int = 5) -> list[float]:
     """Round values (1, 2, 2.5, 5 times a power of ten) inside [low, high], about `target` many."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low]
     rough = (high - low) / max(target, 1)
+    if rough < _LEAST_STEP:
+        return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next((m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough), 10 * power)
     first = math.ceil(low / step - 1e-9)
