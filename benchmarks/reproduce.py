@@ -24,6 +24,7 @@ from typing import Any
 
 from tilth.cli.output import fold
 from tilth.pretrain.quoted import basis_of, intervals, quote
+from tilth.query.disk import disk_of, spell_bytes
 from tilth.query.findings import findings
 from tilth.query.runs import open_run
 
@@ -106,8 +107,10 @@ def write_table(recipe: Path, lines: list[str]) -> None:
 
 def write_ending(readme: Path, folder: Path) -> None:
     """Put what the terminal says at the end of a run into the first block of text of a README."""
-    found = [fold(sentence, indent="  ", first="") for sentence in findings(open_run(folder))]
-    block = "\n".join([*found, "", f"report  runs/{folder.name}/report.html"])
+    run = open_run(folder)
+    found = [fold(sentence, indent="  ", first="") for sentence in findings(run)]
+    disk = f"disk    {spell_bytes(disk_of(run).num_bytes)}"
+    block = "\n".join([*found, "", disk, f"report  runs/{folder.name}/report.html"])
     text = readme.read_text("utf-8")
     before, begin, rest = text.partition("```text\n")
     _, end, after = rest.partition("\n```")

@@ -27,6 +27,7 @@ pretrain: bits per byte 2.26 bits/byte on test
 transfer: at 12 samples it helps: +0.419 [0.392, 0.446] bits/byte over
   from-scratch; worth 4.9x [2.8, 8.4] the data
 value: pretrain: helps
+value: the source a helps: +0.7 bits/byte [0.6, 0.8]; from-scratch was cut short: 0.01
 
 report  runs/quickstart/report.html
 ```
@@ -47,13 +48,17 @@ def _said(old: str, new: str) -> str:
         ("+0.419 [0.392, 0.446]", "+0.401 [0.35, 0.452]", ""),
         ("+0.419 [0.392, 0.446]", "+0.380 [0.35, 0.41]", "+0.380 is outside"),
         ("4.9x [2.8, 8.4]", "9.1x [4.0, 20]", "9.1x is outside"),
+        ("4.9x [2.8, 8.4]", "8.1x [4.0, > 9]", ""),
+        ("+0.7 bits/byte [0.6, 0.8]", "+0.9 bits/byte [0.6, 1.2]", "+0.9 bits/byte is outside"),
+        ("4.9x [2.8, 8.4]", "5x [4, 9]", ""),
+        ("; from-scratch was cut short: 0.01", "", ""),
         ("pretrain: helps", "pretrain: undecided", "other words"),
-        ("value: pretrain: helps\n\n", "", "other words"),
+        ("value: pretrain: helps\n", "", "other words"),
     ],
 )
 def test_lines_and_verdicts_are_compared(check: ModuleType, old: str, new: str, wrong: str) -> None:
     lines = check.shown_lines(SHOWN)
-    assert len(lines) == 4
+    assert len(lines) == 5
     found = "\n".join(check.differences(_said(old, new), lines))
     assert (wrong in found) if wrong else not found
 
