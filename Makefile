@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check bench bench-train reproduce times clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: $(STAMP)  ## lint, format, types
 format: $(STAMP)  ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+growth: $(STAMP)  ## every operation over every shape of input, tenfold: processor time compared
+	@$(BIN)/python -m pytest tests/growth -m 'not slow'
 
 wheel-check:  ## build the wheel, install it into a bare environment, run quickstart from it
 	@PYTHON=$(PYTHON) .ci/wheel-check
