@@ -160,11 +160,13 @@ def results(folder: Path) -> dict[str, Any]:
         name = str(path.relative_to(folder))
         if not path.is_file() or "work" in path.relative_to(folder).parts:
             continue
+        if path.name in ("README.md", "generated.json"):
+            continue  # written by the report, where one was
         if path.suffix == ".json":
             found[name] = _timeless(json.loads(path.read_bytes()))
         elif path.suffix == ".jsonl":
             found[name] = [_timeless(json.loads(one)) for one in path.read_text().splitlines()]
-        elif path.name != "README.md":  # the model's card says how long it trained
+        else:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
