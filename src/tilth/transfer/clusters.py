@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tilth.errors import DataError
 from tilth.pretrain.examples import id_numbers
+from tilth.pretrain.intervals import Codes, Figure
 from tilth.pretrain.order import Ids, hashed
 from tilth.store import Dataset
 
@@ -23,11 +24,31 @@ def parts(
     ids: Ids, numerators: Floats, denominators: Floats, dataset: Path, column: str
 ) -> dict[str, list[float]]:
     """`by_cluster` as a cell's result keeps it: seven digits, JSON-able."""
-    upper, lower = by_cluster(ids, numerators, denominators, dataset, column)
-    return {
-        "numerators": [float(f"{v:.7g}") for v in upper],
-        "denominators": [float(f"{v:.7g}") for v in lower],
-    }
+    return _kept(*by_cluster(ids, numerators, denominators, dataset, column))
+
+
+def pseudo_parts(
+    ids: Ids, figure: Figure, dataset: Path, column: str, scale: float
+) -> dict[str, list[float]]:
+    """`parts` of a figure that is no ratio of sums, such as BLEU or macro F1: jackknife's values.
+
+    Pseudo-value i of G is G x figure - (G - 1) x figure without cluster i (Tukey 1958): their mean
+    is the figure but for its bias, and their spread, also that of their differences between two
+    models, is the figure's over test sets (Efron and Stein 1981).
+
+    Args:
+        ids: uint64 [examples].
+        figure: Of the examples in the same order.
+        dataset, column: As in `by_cluster`.
+        scale: Which the figure holds already, and the parts do not.
+    """
+    codes, clusters = _codes(ids, dataset, column)
+    sums = figure.sums(codes, clusters)
+    total = sums.sum(0, keepdims=True)
+    upper = np.full(clusters, figure.value)
+    if clusters > 1:
+        upper = clusters * upper - (clusters - 1) * figure.of_sums(total - sums)
+    return _kept(upper / scale, np.ones(clusters))
 
 
 def by_cluster(
@@ -49,12 +70,25 @@ def by_cluster(
     Raises:
         DataError: The data set has no such column.
     """
+    codes, _ = _codes(ids, dataset, column)
+    upper, lower = np.bincount(codes, numerators), np.bincount(codes, denominators)
+    return upper.astype(np.float64), lower.astype(np.float64)
+
+
+def _codes(ids: Ids, dataset: Path, column: str) -> tuple[Codes, int]:
+    """The cluster of each example, int64 [examples], and one more than the largest."""
     names = ids if not column else _clusters(ids, dataset, column)
     unique, codes = np.unique(names, return_inverse=True)
     if len(unique) > MAX_CLUSTERS:
         codes = (hashed(unique, 7) % np.uint64(MAX_CLUSTERS)).astype(np.int64)[codes]
-    upper, lower = np.bincount(codes, numerators), np.bincount(codes, denominators)
-    return upper.astype(np.float64), lower.astype(np.float64)
+    return codes, int(codes.max(initial=-1)) + 1
+
+
+def _kept(upper: Floats, lower: Floats) -> dict[str, list[float]]:
+    return {
+        "numerators": [float(f"{v:.7g}") for v in upper],
+        "denominators": [float(f"{v:.7g}") for v in lower],
+    }
 
 
 def _clusters(ids: Ids, path: Path, column: str) -> Ids:

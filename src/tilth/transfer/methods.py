@@ -14,7 +14,7 @@ from tilth.pretrain.lora import adapt
 from tilth.pretrain.settings import ITEMS, TASKS, require_fit
 from tilth.pretrain.tasks import build_task
 from tilth.pretrain.weights import load_model
-from tilth.transfer.clusters import parts
+from tilth.transfer.clusters import parts, pseudo_parts
 from tilth.transfer.settings import Method, Settings
 from tilth.transfer.target import (
     Carried,
@@ -162,9 +162,11 @@ FIGURES: Mapping[str, tuple[str, float, bool]] = {
 
 
 def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> dict[str, Any]:
-    """The metric's parts by cluster of the test set; none of a figure of the whole, as BLEU."""
+    """The metric's parts by cluster of the test set."""
     if settings.metric not in ("", evaluation.metric):
-        return {}
+        # A figure without parts has no unit either: `_reported` has refused it.
+        figure, scale = evaluation.by_item[settings.metric], FIGURES[settings.metric][1]
+        return pseudo_parts(evaluation.ids, figure, dataset, settings.group, scale)
     return parts(
         evaluation.ids, evaluation.numerators, evaluation.denominators, dataset, settings.group
     )

@@ -221,7 +221,7 @@ def _over_test_sets(
     step: float,
     level: float,
 ) -> dict[str, Any]:
-    """Intervals over seeds and test sets; none of a figure that has no parts, such as BLEU."""
+    """Intervals over seeds and test sets; none of results that an earlier version measured."""
     if any("numerators" not in result for result in (*ours, *base)):
         return {"combined_interval": None, "adjusted_combined_interval": None}
     scale = float(ours[0]["scale"]) * _toward(ours[0])

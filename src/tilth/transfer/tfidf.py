@@ -16,9 +16,9 @@ import numpy.typing as npt
 from tilth.errors import DataError, UsageError, missing_extra
 from tilth.pretrain.evaluate import Evaluation
 from tilth.pretrain.examples import Examples, id_numbers
+from tilth.pretrain.intervals import macro_f1
 from tilth.pretrain.order import Ids
 from tilth.pretrain.settings import TaskName
-from tilth.pretrain.tasks.text_classification import macro_f1
 from tilth.schema import column
 from tilth.store import Dataset
 
@@ -55,6 +55,7 @@ def classify_by_words(
     train_texts, test_texts = (_texts_of(dataset, rows.ids) for rows in (data, test))
     answers = answer_by_words(train_texts, data.labels, test_texts, seed=seed)
     right = (answers == test.labels).astype(np.float64)
+    f1 = macro_f1(test.labels, answers)
     count = len(test)
     return Evaluation(
         test.ids,
@@ -66,7 +67,9 @@ def classify_by_words(
         unit="%",
         scale=100.0,
         lower_is_better=False,
-        figures={"macro_f1": 100 * macro_f1(test.labels, answers)},
+        figures={"macro_f1": f1.value},
+        item="document",
+        by_item={"macro_f1": f1},
     )
 
 

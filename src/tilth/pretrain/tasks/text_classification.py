@@ -141,16 +141,6 @@ class TextClassification:
         return answers
 
 
-def macro_f1(labels: Index, found: Index) -> float:
-    """The mean F1 over the classes that occur among labels or answers, between 0 and 1.
-
-    Args:
-        labels: int64 [n], the classes.
-        found: int64 [n], the answers.
-    """
-    return intervals.macro_f1(labels, found).value / 100
-
-
 def _logits(model: nn.Module, tokens: Tensor, lengths: Tensor) -> Tensor:
     """What is not trained on: float32 [n, classes]."""
     device = device_of(model)
