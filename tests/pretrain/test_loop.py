@@ -27,6 +27,7 @@ from tests.pretrain.samples import (
     tiny_mlp,
     weights_of,
 )
+from tilth.context import FIRST_STEPS
 from tilth.errors import DataError, StepError, UsageError
 from tilth.pretrain import loop as module
 from tilth.pretrain.examples import Examples
@@ -372,6 +373,30 @@ def test_a_schedule_needs_an_end() -> None:
     cosine = OptimizerSettings(schedule="cosine")
     with pytest.raises(UsageError, match="depends on the last step"):
         train(tiny_mlp(), IMAGE, images(9), None, cosine, LoopSettings(patience=1), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("own", "machine", "told"),
+    [(False, "x86_64", True), (True, "x86_64", False), (False, "arm64", False)],
+)
+def test_emulated_bf16_is_said_before_the_first_step(
+    own: bool, machine: str, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tilth.pretrain.precision.processor_has_bf16", lambda: own)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    said: list[str] = []
+    result = train(
+        tiny_mlp(),
+        IMAGE,
+        images(9),
+        None,
+        FAST,
+        LoopSettings(max_steps=2, batch_size=3, precision="bf16"),
+        seed=0,
+        progress=lambda done, total, note: said.append(note),
+    )
+    assert ("has no bf16" in said[0], said[0].endswith(FIRST_STEPS)) == (told, True)
+    assert ["has no bf16" in note for note in result.notes] == [True] * told
 
 
 def test_progress_is_told_and_bf16_learns(monkeypatch: pytest.MonkeyPatch) -> None:

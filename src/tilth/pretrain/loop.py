@@ -30,7 +30,7 @@ from tilth.pretrain.freezing import first_steps, train_from
 from tilth.pretrain.memory import keep_free_memory, release_free_memory
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
 from tilth.pretrain.order import Index, Order, hashed, key
-from tilth.pretrain.precision import autocast, choose_precision, set_precision
+from tilth.pretrain.precision import autocast, choose_precision, is_emulated, set_precision
 from tilth.pretrain.ranks import current, of_first, sum_gradients
 from tilth.pretrain.settings import TASKS, LoopSettings, OptimizerSettings
 from tilth.pretrain.state import (
@@ -56,6 +56,10 @@ _GATHERED_BYTES = 2 << 20
 _BUCKETED_BATCHES = 32
 # In a shorter run compiling takes longer than it saves.
 _COMPILED_STEPS = 1000
+_EMULATED = (
+    "this processor has no bf16 and computes it in fp32, many times slower; "
+    "`precision: auto` takes what is fastest"
+)
 
 
 def train(
@@ -123,7 +127,11 @@ def train(
         train_from(model, first, run.steps)
         if run.precision:
             set_precision(run.precision)
-        progress(run.steps, plan.total_steps, FIRST_STEPS)
+        told = FIRST_STEPS
+        if is_emulated(run.precision or loop.precision, device):
+            told = f"{_EMULATED}; {told}"
+            run.notes += [_EMULATED] if _EMULATED not in run.notes else []
+        progress(run.steps, plan.total_steps, told)
         for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
             if run.stopped:
                 break

@@ -11,6 +11,7 @@ On a GPU `fp32-fast` multiplies in TF32; convolutions do so in `fp32` too, which
 from __future__ import annotations
 
 import contextlib
+import platform
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -69,6 +70,12 @@ def choose_precision(wanted: str, device: torch.device, trial: Callable[[str], N
         # A margin for what is as exact as fp32, so that noise does not choose what is less so.
         fastest[precision] = min(times) * (1.1 if precision == "bf16" else 1.0)
     return min(fastest, key=lambda precision: fastest[precision])
+
+
+def is_emulated(precision: str, device: torch.device) -> bool:
+    """Whether it is bf16 on an x86 processor that must compute it in fp32: many times slower."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return precision == "bf16" and device.type == "cpu" and x86 and not processor_has_bf16()
 
 
 def processor_has_bf16() -> bool:
