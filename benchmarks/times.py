@@ -30,6 +30,7 @@ import yaml
 
 from benchmarks.reproduce import RECIPES, ROOT, run_starter
 from tilth.engine.expect import spell_machine, spell_roughly
+from tilth.query.runs import open_run
 
 TIMES = RECIPES / "times.json"
 # Training pictures of ILSVRC-2012 (Russakovsky et al. 2015, table 2).
@@ -57,7 +58,10 @@ def main() -> None:
         shortened = with_changes(text, given.steps, given.changes)
         folder, whole = timed(given.recipe, given.runs, shortened)
         record = read_record(folder)
-        entry, told = reckoned(given.recipe, text, measured(record, whole), given.steps, record)
+        rows = open_run(folder).step("pretrain").manifest["result"]["samples"]["train"]
+        entry, told = reckoned(
+            given.recipe, text, measured(record, whole), given.steps, record, rows
+        )
     else:
         if given.run:
             record = read_record(given.run)
@@ -121,9 +125,23 @@ def measured(record: Mapping[str, Any], whole: float) -> dict[str, Any]:
 
 
 def reckoned(
-    recipe: str, text: str, entry: dict[str, Any], steps: int, record: Mapping[str, Any]
+    recipe: str,
+    text: str,
+    entry: dict[str, Any],
+    steps: int,
+    record: Mapping[str, Any],
+    rows: int,
 ) -> tuple[dict[str, Any], str]:
-    """The entry with all the training's steps, and on how many of them it rests."""
+    """The entry with all the training's steps, and on how many of them it rests.
+
+    The pace is that of the last nine tenths: before the first step precisions may be tried.
+
+    Args:
+        recipe, text: The starter.
+        entry: Of the shortened run, whose record is `record`.
+        steps: How many it trained.
+        rows: Its training samples.
+    """
     loop = yaml.safe_load(text)["pretrain"]["loop"]
     own = next(s for s in record["steps"] if s["name"] == "pretrain")["parts"]["settings"]["loop"]
     fit = entry["steps"]["pretrain"]
@@ -137,11 +155,14 @@ def reckoned(
         for step in entry["steps"].values():
             if "in" in step:
                 step["seconds"] *= pictures / step["in"]
-    else:
+    elif "max_steps" in loop:
         wanted = loop["max_steps"] * loop["batch_size"]
-    begin, end = fit["pace"][0], fit["pace"][-1]
-    longer = (end - begin) * (wanted / seen - 1)
-    fit["pace"] = [round(begin + (s - begin) * wanted / seen, 3) for s in fit["pace"]]
+    else:
+        wanted = rows * loop["epochs"]
+    tenth = (fit["pace"][-1] - fit["pace"][1]) / 9
+    begin, whole = fit["pace"][1] - tenth, tenth * wanted / seen
+    longer = 10 * (whole - tenth)
+    fit["pace"] = [round(begin + k * whole, 3) for k in range(11)]
     fit["seconds"] = round(fit["seconds"] + longer, 3)
     share = f"{seen:,} of {wanted:,} samples" if recipe in FULL_SETS else f"{steps} of its steps"
     return entry, f"an estimate from {share}"

@@ -113,16 +113,26 @@ def test_a_run_that_was_not_done_in_one_go_is_refused(tmp_path: Path) -> None:
 
 def test_the_rest_of_a_training_is_reckoned_from_its_pace() -> None:
     record = _record()
-    entry, told = reckoned("gpt2", starters()["gpt2"], measured(record, 25.0), 5, record)
+    entry, told = reckoned("gpt2", starters()["gpt2"], measured(record, 25.0), 5, record, 1)
     # 5 of 100 steps took 10 s between a start of 2 s and an end of 3.
     assert entry["steps"]["pretrain"]["seconds"] == 2 + 200 + 3
     assert entry["steps"]["collect.a"]["seconds"] == 8.0
     assert "an estimate from 5 of its steps" in spell_takes(entry, told, "")
 
 
+def test_what_goes_before_the_first_step_is_counted_once() -> None:
+    """cifar10 tries precisions first: 20 s, of which the 2,540 steps hold no share."""
+    record = _record()
+    record["steps"][1] |= {"seconds": 35.0, "pace": [2.0, *(22.0 + k for k in range(1, 11))]}
+    rows = 5 * 8 * 50
+    entry, _ = reckoned("cifar10", starters()["cifar10"], measured(record, 55.0), 5, record, rows)
+    assert entry["steps"]["pretrain"]["seconds"] == pytest.approx(35 + 10 * (50 * 26 - 1))
+    assert entry["steps"]["pretrain"]["pace"][0] == 22.0
+
+
 def test_a_set_that_is_not_at_hand_is_reckoned_by_picture() -> None:
     record = _record()
-    entry, told = reckoned("imagenet", starters()["imagenet"], measured(record, 25.0), 5, record)
+    entry, told = reckoned("imagenet", starters()["imagenet"], measured(record, 25.0), 5, record, 1)
     seen, wanted = 5 * 8, round(1_281_167 * 0.99) * 90
     assert told == f"an estimate from {seen:,} of {wanted:,} samples"
     assert entry["steps"]["collect.a"]["seconds"] == pytest.approx(8 * 12_811.67)
