@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A test process a core, at most eight: each holds torch.
+SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -21,10 +23,10 @@ quickstart: $(STAMP)  ## crawl, clean, train, transfer, value: the whole line on
 	@$(BIN)/tilth run quickstart
 
 test: $(STAMP)  ## the tests (under 10 minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-slow: $(STAMP)  ## the tests that take long: repeated kills, whole starters
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow $(SIDE_BY_SIDE)
 
 check: $(STAMP)  ## lint, format, types
 	@$(BIN)/ruff check .

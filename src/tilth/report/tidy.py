@@ -42,7 +42,7 @@ def _tidy(value: Any, where: str, depth: int, notes: list[str]) -> Any:
         return None
     if isinstance(value, Mapping):
         return {
-            _text(str(key)): _tidy(item, f"{where}.{_text(str(key))}", depth + 1, notes)
+            (name := _text(str(key))): _tidy(item, f"{where}.{name}", depth + 1, notes)
             for key, item in value.items()
         }
     if isinstance(value, str):
@@ -75,7 +75,12 @@ def _tidy(value: Any, where: str, depth: int, notes: list[str]) -> Any:
 
 
 def _text(text: str) -> str:
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    """The text with pairs of surrogates joined, and others replaced: JSON and HTML have none."""
+    try:
+        text.encode()  # fast, and only where a surrogate is does the rest matter
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def _excerpt(text: str, where: str, notes: list[str]) -> str:
