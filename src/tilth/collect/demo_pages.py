@@ -16,10 +16,8 @@ import contextlib
 import functools
 import html
 import importlib
-import importlib.metadata
 import inspect
 import io
-import json
 import os
 import pkgutil
 import pydoc
@@ -160,26 +158,6 @@ def listing(names: Iterable[str], pages: Pages) -> str:
     return (
         "<ul>\n" + "".join(f"<li>{_link(name, name, pages)}</li>\n" for name in names) + "</ul>\n"
     )
-
-
-def distributions() -> bytes:
-    """One JSON line an installed distribution: name, version, summary, text, license; sorted."""
-    rows = {}
-    for distribution in importlib.metadata.distributions():
-        meta = distribution.metadata
-        name = meta["Name"]
-        if not name:
-            continue
-        body = meta["Description"] or meta.get_payload()  # type: ignore[attr-defined]
-        rows[name.lower()] = {
-            "name": name,
-            "version": distribution.version,
-            "summary": meta["Summary"] or "",
-            "text": body if isinstance(body, str) else "",
-            "license": meta["License-Expression"] or (meta["License"] or "")[:200],
-        }
-    lines = (json.dumps(rows[key], ensure_ascii=False) for key in sorted(rows))
-    return scrub("".join(f"{line}\n" for line in lines)).encode("utf-8", "replace")
 
 
 @functools.cache

@@ -67,7 +67,7 @@ class Site:
     """
 
     def __init__(self) -> None:
-        from tilth.collect import demo_pages
+        from tilth.collect import demo_packages, demo_pages
 
         self._pages = demo_pages
         self._renderer = ThreadPoolExecutor(1)
@@ -91,7 +91,7 @@ class Site:
             self._add(linked[name], demo_pages.render, name, value, linked)
         for name in topics:
             self._add(f"/stdlib/topics/{name}.html", _topic, name, topics[name])
-        self._add("/packages.jsonl", demo_pages.distributions)
+        self._add("/packages.jsonl", demo_packages.packages)
         self._unlinked = [f"/stdlib/topics/{name}.html" for name in topics]
 
     def _add(self, path: str, render: Callable[..., bytes], *args: Any) -> None:
