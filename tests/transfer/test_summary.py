@@ -163,6 +163,35 @@ def test_a_baseline_that_does_better_is_in_the_same_sentence() -> None:
     assert not any("does better" in text for text in own)
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_baseline_whose_lead_is_noise_does_not_do_better(seeds: int) -> None:
+    """Ahead by 9, -4 and -4 points over three seeds, or in the one seed that there is."""
+    given = cells(gain_in_data=1.7, lower=False, seeds=seeds)
+    for one in [one for one in given if one["cell"]["method"] == "finetune"]:
+        ahead = 9.0 if one["cell"]["seed"] == 0 else -4.0
+        cell = one["cell"] | {"method": "tfidf-svm"}
+        value = one["result"]["value"] + ahead
+        given.append({"cell": cell, "result": one["result"] | {"value": value}})
+    text = summarize_transfer(given)["headline"]
+    assert "does better" not in text
+    assert "a linear SVM over TF-IDF may or may not be better: +" in text
+
+
+def test_a_baselines_lead_on_this_test_set_says_so() -> None:
+    given = _with_parts(cells(gain_in_data=1.7, lower=False, seeds=5), 0.0)
+    apart = np.random.default_rng(2).normal(size=30)
+    for one in [one for one in given if one["cell"]["method"] == "finetune"]:
+        value = one["result"]["value"] + 3.0 + 0.1 * one["cell"]["seed"]
+        parts = (value + 50 * (apart - apart.mean())).tolist()
+        cell = one["cell"] | {"method": "tfidf-svm"}
+        given.append(
+            {"cell": cell, "result": one["result"] | {"value": value, "numerators": parts}}
+        )
+    text = summarize_transfer(given)["headline"]
+    assert "a linear SVM over TF-IDF does better on these 30 documents, by 3.20 points [" in text
+    assert "(corrected for 4 comparisons), at all 4 sizes" in text
+
+
 def test_equal_results_of_a_coarse_metric_are_not_certainty() -> None:
     given = _with_parts(cells(gain_in_data=1.7, lower=False, seeds=2), 0.0)
     for one in given:

@@ -22,7 +22,7 @@ from tilth.transfer.headline import (
     unit_of_difference,
 )
 from tilth.transfer.held_out import combined_interval, error_over_test_sets
-from tilth.transfer.paired import Floats, holm, holm_levels, paired, t_interval, verdict
+from tilth.transfer.paired import Floats, Interval, holm, holm_levels, paired, t_interval, verdict
 from tilth.transfer.smallest import smallest_effect_of
 
 Values = Mapping[tuple[str, int, int], float]
@@ -330,24 +330,39 @@ class _Comparison:
         return f"from-scratch was cut short at {where} samples, on which the multiplier rests"
 
     def _baseline(self, method: str, size: int) -> str:
-        """Where a plain baseline does better than a method, by how much at this size; or empty."""
+        """Where a plain baseline does better than a method, by how much at this size; or empty.
+
+        Better as a verdict is: over seeds, corrected for the number of sizes. Where that is open at
+        this size, it is said as soon as the baseline is ahead.
+        """
         if method == _BASELINE:
             return ""
-        ahead = {}
-        for at in self.sizes:
-            pairs = _pairs(self.cells, _BASELINE, method, at)
-            if pairs[0]:
-                ahead[at] = _gains(*pairs)
-        won = [at for at, gains in ahead.items() if gains.mean() > 0]
-        if not won:
-            return ""
-        where = f"all {len(ahead)}" if len(won) == len(ahead) else f"{len(won)} of {len(ahead)}"
-        text = f"{_SUBJECTS[_BASELINE]} does better"
-        if size in won:
-            found = t_interval(ahead[size])
-            by = difference_text(found.mean, (_finite(found.low), _finite(found.high)), self._unit)
-            text += f", by {by}"
-        return text if len(ahead) == 1 else f"{text}{',' * (size in won)} at {where} sizes"
+        pairs = {at: _pairs(self.cells, _BASELINE, method, at) for at in self.sizes}
+        pairs = {at: both for at, both in pairs.items() if both[0]}
+        gains = {at: _gains(*both) for at, both in pairs.items()}
+        steps = {at: _resolution(ours[0]) for at, (ours, _) in pairs.items()}
+        levels = holm_levels([paired(gains[at], steps[at]).p for at in pairs])
+        corrected = dict(zip(pairs, levels, strict=True))
+        intervals = {at: t_interval(gains[at], corrected[at], steps[at]) for at in pairs}
+        won = [at for at, one in intervals.items() if one.low > 0]
+        text, here = _SUBJECTS[_BASELINE], intervals.get(size)
+        by = "" if here is None else self._baselines_lead(here, len(pairs))
+        if size not in won:
+            said = [f"{text} does better at {len(won)} of {len(pairs)} sizes"] if won else []
+            if here is not None and here.mean > 0:
+                said.append(f"{'here it' if won else text} may or may not be better: +{by}")
+            return ", ".join(said)
+        both = _over_test_sets(*pairs[size], gains[size], steps[size], corrected[size])
+        reach = both["adjusted_combined_interval"]
+        only_here = reach is not None and (reach[0] is None or reach[0] <= 0)
+        text += f" does better{f' on these {self.test_set}' * only_here}, by {by}"
+        where = f"all {len(pairs)}" if len(won) == len(pairs) else f"{len(won)} of {len(pairs)}"
+        return text if len(pairs) == 1 else f"{text}, at {where} sizes"
+
+    def _baselines_lead(self, lead: Interval, sizes: int) -> str:
+        bounds = _finite(lead.low), _finite(lead.high)
+        corrected = f" (corrected for {sizes} comparisons)" if sizes > 1 and bounds[0] else ""
+        return difference_text(lead.mean, bounds, self._unit) + corrected
 
 
 def _worth(reading: Multiplier, size: int) -> str:
