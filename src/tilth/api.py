@@ -105,7 +105,7 @@ class Run:
             MissingError: It has no samples of that split, or its output was removed.
         """
         if which not in SPLITS:
-            return Dataset(self.view.step(which).folder)
+            return Dataset(self.view.step(which, SPLITS).folder)
         return final_split(self.view, which)
 
     def show(

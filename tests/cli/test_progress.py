@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth.cli.progress import step_line
-from tilth.engine.events import StepProgress
-from tilth.query.lines import Pace
+from tilth.engine.events import StepProgress, TimeLeft
+from tilth.query.lines import Pace, RunTime
 
 
 def _pace(step: str = "clean.rules") -> Pace:
@@ -35,10 +35,24 @@ def test_a_step_without_a_total_shows_what_it_did() -> None:
 
 
 def test_what_is_left_of_the_run_stands_before_what_is_left_of_the_step() -> None:
-    line = step_line(_pace(), 10.0, 120, "4/7", "about 3 min left")
+    run = RunTime()
+    run.take(TimeLeft("clean.rules", 180.0, ()), 10.0)
+    line = step_line(_pace(), 10.0, 120, "4/7", run)
     assert "50%  about 3 min left  of this step 10 s left  50/s" in line
-    narrow = step_line(_pace(), 10.0, 60, "4/7", "about 3 min left")
+    narrow = step_line(_pace(), 10.0, 60, "4/7", run)
     assert narrow == "4/7 clean.rules  [#####     ]  50%  about 3 min left"
+
+
+def test_a_step_has_no_longer_left_than_its_run() -> None:
+    """One of 34 cells has ended in 25 s, and eight more are nearly done."""
+    pace = Pace("value", 0.0)
+    pace.update(StepProgress("value", 0, 34, 0, 0, "cells"), 0.0)
+    pace.update(StepProgress("value", 1, 34, 0, 0, "cells"), 25.0)
+    run = RunTime()
+    run.take(TimeLeft("value", 300.0, ()), 25.0)
+    line = step_line(pace, 25.0, 120, "4/7", run)
+    assert "about 5 min left  of this step 5 min 0 s left" in line
+    assert "13 min 45 s left" in step_line(pace, 25.0, 120, "4/7")
 
 
 def test_the_steps_of_two_arms_are_told_apart_by_their_names() -> None:

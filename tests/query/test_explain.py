@@ -121,3 +121,14 @@ def test_lists_have_a_line_for_each(category: str) -> None:
     entries = list_entries(category, "no-such-folder")  # type: ignore[arg-type]
     assert bool(entries) == (category != "runs")
     assert all(entry.about for entry in entries)
+
+
+def test_a_setting_is_a_word_of_a_recipe() -> None:
+    assert [one.what for one in explain("threshold")] == ["not an operation", "setting"]
+    assert [one.what for one in explain("pdf")] == ["not a word of a recipe"]
+
+
+@pytest.mark.parametrize("word", ["", " "])
+def test_no_word_at_all_is_no_setting(word: str) -> None:
+    with pytest.raises(UsageError, match="nothing is called"):
+        explain(word)

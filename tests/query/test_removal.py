@@ -90,8 +90,12 @@ def test_another_recipe_makes_data_sets_that_can_go(runs: Path, workplace: Path)
 def test_a_run_that_goes_on_is_not_removed(runs: Path) -> None:
     for unused in (False, True):
         planned = plan_removal("small", runs, unused=unused, history=False)
-        with folder_lock(runs / "small"), pytest.raises(StorageError, match="another run"):
+        with (
+            folder_lock(runs / "small"),
+            pytest.raises(StorageError, match="another run") as caught,
+        ):
             remove(planned)
+        assert caught.value.hint == "wait for it, or stop it"
     assert (runs / "small" / "run.json").is_file()
 
 

@@ -57,6 +57,12 @@ def test_a_step_is_named_by_its_end(small: RunView) -> None:
     assert "clean.rules" in caught.value.hint
 
 
+def test_what_else_may_be_named_is_in_the_hint() -> None:
+    with pytest.raises(UsageError) as caught:
+        match_step("trian", ["clean.rules"], or_one_of=("train", "test"))
+    assert caught.value.hint == "did you mean `train`?"
+
+
 def test_the_end_of_several_steps_is_refused() -> None:
     names = ["clean.rules", "label.rules", "value.no-dedup/clean.rules", "value.x/mix.weights"]
     with pytest.raises(UsageError, match="several"):

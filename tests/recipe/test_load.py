@@ -143,6 +143,7 @@ def test_the_copy_of_a_starter_is_named_after_its_file(starter: str) -> None:
         ("1e5.yml", "1e5"),
         ("v2.1.yaml", "v2.1"),
         ("数据.yaml", "my-digits"),
+        ("été.yaml", "ete"),
         ("x" * 90 + ".yaml", "x" * 64),
     ],
 )

@@ -117,11 +117,13 @@ class LiveLine:
             columns = shutil.get_terminal_size((80, 24)).columns
             now = time.monotonic()
             position = f"{self._num_done + 1}/{self._num_steps}"
-            text = step_line(self._pace, now, columns, position, self._run.words(now))
+            text = step_line(self._pace, now, columns, position, self._run)
         return Text(text, no_wrap=True, overflow="crop")
 
 
-def step_line(pace: Pace, now: float, columns: int, position: str, run_left: str = "") -> str:
+def step_line(
+    pace: Pace, now: float, columns: int, position: str, run: RunTime | None = None
+) -> str:
     """The live line of a step: where it is, how far, time left, rate, kept share, its note.
 
     What does not fit into `columns` is left out from the end, never cut in the middle.
@@ -131,19 +133,19 @@ def step_line(pace: Pace, now: float, columns: int, position: str, run_left: str
         now: The time, of the clock that `pace` is of.
         columns: Of the terminal.
         position: Which step of how many.
-        run_left: What is left of the whole run, in words; it stands before what is left of the
-            step.
+        run: What is left of the whole run; it stands before what is left of the step.
     """
     parts = [f"{position} {_short_name(pace.step, max(_NAME, columns - _BESIDE_NAME))}"]
     if pace.total:
         full = round(_BAR * min(1.0, max(0.0, pace.done / pace.total)))
         parts.append("[" + "#" * full + " " * (_BAR - full) + "]")
-    facts = pace.facts(now) or [f"{spell_seconds(now - pace.start)}"]
+    left_s = None if run is None else run.left_s(now)
+    facts = pace.facts(now, left_s) or [f"{spell_seconds(now - pace.start)}"]
     if pace.total:
         facts[0] = f"{pace.done / pace.total:.0%}"
-    if run_left:
+    if run is not None and left_s is not None:
         facts = [f"of this step {fact}" if fact.endswith(" left") else fact for fact in facts]
-        facts.insert(1 if pace.total else 0, run_left)
+        facts.insert(1 if pace.total else 0, run.words(now))
     line = "  ".join(parts)
     for fact in facts:
         if len(line) + 2 + len(fact) >= columns:

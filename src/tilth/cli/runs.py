@@ -228,7 +228,8 @@ def status(
         line(state.error)
     line()
     line(f"disk    {spell_bytes(state.disk.num_bytes)}")
-    if state.disk.other_data:
+    # What is not done may go on with what lies here.
+    if state.disk.other_data and state.status == "done":
         line(
             f"        {spell_bytes(state.disk.other_data)} of it in data sets that it does not use;"
         )

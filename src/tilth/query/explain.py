@@ -32,7 +32,7 @@ _STAGE_WORDS = {
     "transfer": "Carry the weights to another task, against training from scratch.",
     "value": "What each data decision was worth, with an interval.",
 }
-_NO_WORD = "not a word of a recipe"
+_NO_WORD, _NO_OPERATION = "not a word of a recipe", "not an operation"
 _TYPES = {
     str: "text",
     int: "whole number",
@@ -108,7 +108,9 @@ def explain(word: str) -> list[Explanation]:
         *_explain_rule_set(word),
         *_explain_starter(word),
     ]
-    found = found or [*_explain_other_word(word), *_explain_setting(word)]
+    if not found:
+        settings = [*_explain_setting(word)]
+        found = [*_explain_other_word(word, _NO_OPERATION if settings else _NO_WORD), *settings]
     if not found:
         close = closest(word, _words())
         raise UsageError(
@@ -200,12 +202,12 @@ def _explain_starter(word: str) -> Iterator[Explanation]:
         yield Explanation(word, "starter", recipe.header.about, facts, (), text)
 
 
-def _explain_other_word(word: str) -> Iterator[Explanation]:
+def _explain_other_word(word: str, what: str) -> Iterator[Explanation]:
     other = other_word(word)
     if other is not None:
         facts = tuple(("see", f"tilth explain {name}") for name in other.instead)
         about = other.about[:1].upper() + other.about[1:]
-        yield Explanation(word, _NO_WORD, f"{about}.", facts)
+        yield Explanation(word, what, f"{about}.", facts)
 
 
 def _explain_setting(word: str) -> Iterator[Explanation]:
@@ -215,7 +217,7 @@ def _explain_setting(word: str) -> Iterator[Explanation]:
     owners: dict[str, None] = {}
     for op in operations().values():
         for info in settings_of(op.settings):
-            if word in (info.name, info.name.rpartition(".")[2], *info.type.split(" | ")):
+            if word and word in (info.name, info.name.rpartition(".")[2], *info.type.split(" | ")):
                 found.setdefault(info.description, info)
                 owners[op.name] = None
     if found:

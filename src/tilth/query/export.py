@@ -144,7 +144,7 @@ def export_step(
     require_choice("kind", kind, KINDS)
     if split is not None:
         require_choice("split", split, SPLITS)
-    where, writer = sorting_step(run, step), _writer(format)
+    where, writer = sorting_step(run, step, SPLITS), _writer(format)
     dataset = Dataset(where.folder, split=split)
     rows, files = _committed(Path(to), lambda aside: writer(dataset, kind, aside, where.name))
     return Exported(run.name, where.name, kind, split, format, str(to), files, rows)

@@ -63,14 +63,19 @@ class Pace:
             return None
         return max(0.0, self.total - self.done) / rate
 
-    def facts(self, now: float) -> list[str]:
-        """What there is to say, the most telling first."""
+    def facts(self, now: float, run_left_s: float | None = None) -> list[str]:
+        """What there is to say, the most telling first.
+
+        A step has no longer left than its run, whose estimate knows more than the step's rate: the
+        first of side-by-side cells ends late.
+        """
         facts = []
         if self.total:
             facts.append(f"{self.done:,.0f} of {self.total:,.0f} ({self.done / self.total:.0%})")
         elif self.done:
             facts.append(f"{self.done:,.0f}")
         if (left := self.left_s(now)) is not None:
+            left = left if run_left_s is None else min(left, run_left_s)
             facts.append(f"{spell_seconds(left)} left")
         if (rate := self.rate(now)) is not None:
             facts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s")
@@ -108,12 +113,14 @@ class RunTime:
     def __bool__(self) -> bool:
         return self._left_s is not None
 
+    def left_s(self, now: float) -> float | None:
+        """Seconds; None where it is not known."""
+        return None if self._left_s is None else max(0.0, self._left_s - (now - self._at))
+
     def words(self, now: float) -> str:
         """`about 3 min left`; empty where it is not known."""
-        if self._left_s is None:
-            return ""
-        left = max(0.0, self._left_s - (now - self._at))
-        return f"about {spell_roughly(left, short=True)} left"
+        left = self.left_s(now)
+        return "" if left is None else f"about {spell_roughly(left, short=True)} left"
 
 
 def finished_line(event: StepFinished) -> str:
@@ -187,7 +194,7 @@ class PlainLines:
             with self._lock:
                 if self._pace is not None:
                     now = time.monotonic()
-                    facts = self._pace.facts(now) or ["running"]
+                    facts = self._pace.facts(now, self._run.left_s(now)) or ["running"]
                     elapsed = spell_seconds(now - self._pace.start)
                     left = f"; of the whole run {self._run.words(now)}" if self._run else ""
                     self._write(f"{self._pace.step}: {', '.join(facts)} (after {elapsed}){left}")

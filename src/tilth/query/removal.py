@@ -139,7 +139,7 @@ def remove(removal: Removal) -> Removal:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the run's lock, so that no run goes on in it."""
-    with folder_lock(folder, timeout_s=0.2):
+    with folder_lock(folder, timeout_s=0.2, hint="wait for it, or stop it"):
         if not (folder / RECORD).is_file():
             raise MissingError("the run is gone meanwhile", where=str(folder), code="no-run")
         yield

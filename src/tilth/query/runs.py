@@ -121,15 +121,20 @@ class RunView:
             )
         return line[-1]
 
-    def step(self, name: str) -> RunStep:
+    def step(self, name: str, or_one_of: Sequence[str] = ()) -> RunStep:
         """The step of that name; `rules` stands for `clean.rules` where that is clear.
+
+        Args:
+            name: Of the step, or its end.
+            or_one_of: What else might have been meant, for the hint.
 
         Raises:
             UsageError: There is no such step, or several.
         """
         found = self._by_name.get(name)
         if found is None:
-            found = self._by_name[match_step(name, list(self._by_name), self._unreached())]
+            names = list(self._by_name)
+            found = self._by_name[match_step(name, names, self._unreached(), or_one_of)]
         return found
 
     @cached_property
@@ -140,8 +145,19 @@ class RunView:
         return [step["name"] for step in self.record.get("unreached", [])]
 
 
-def match_step(name: str, names: Sequence[str], unreached: Sequence[str] = ()) -> str:
+def match_step(
+    name: str,
+    names: Sequence[str],
+    unreached: Sequence[str] = (),
+    or_one_of: Sequence[str] = (),
+) -> str:
     """The one of `names` that a user means by `name`: it, or the only one that ends so.
+
+    Args:
+        name: What was written.
+        names: Of the steps that there are.
+        unreached: Of those that the run did not come to.
+        or_one_of: What else might have been meant, for the hint.
 
     Raises:
         UsageError: None, or several, of the names fit.
@@ -167,7 +183,7 @@ def match_step(name: str, names: Sequence[str], unreached: Sequence[str] = ()) -
         )
     raise UsageError(
         f"there is no step `{name}` in this run",
-        hint=did_you_mean(name, own) if own else "no step is finished yet",
+        hint=did_you_mean(name, [*or_one_of, *own]) if own else "no step is finished yet",
         code="unknown-step",
     )
 

@@ -136,13 +136,13 @@ def show_samples(
     )
 
 
-def sorting_step(run: RunView, name: str) -> RunStep:
+def sorting_step(run: RunView, name: str, or_one_of: Sequence[str] = ()) -> RunStep:
     """The step of that name, which must hold samples.
 
     Raises:
         UsageError: It is a training step, or there is none.
     """
-    step = run.step(name)
+    step = run.step(name, or_one_of)
     if not step.sorts:
         raise UsageError(
             f"`{step.name}` holds results, not samples",

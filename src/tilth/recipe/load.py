@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -84,7 +85,10 @@ def copy_starter(starter: str, file: Path) -> tuple[str, str]:
             f"there is no starter `{starter}`",
             hint=unknown_word(starter, list(shipped), "tilth list starters"),
         )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).lstrip("._-")[:_MAX_NAME].rstrip("._-")
+    # Letters stay without their accents: the run of `été.yaml` is `ete`.
+    parts = unicodedata.normalize("NFKD", file.stem)
+    plain = "".join(char for char in parts if not unicodedata.combining(char))
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("._-")
     name = name or f"my-{starter}"
     # A file called `2026.yaml` must not name its run by a number.
     written = name if yaml.safe_load(name) == name else f'"{name}"'

@@ -230,7 +230,12 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path, *, timeout_s: float = 10.0) -> Iterator[int]:
+def folder_lock(
+    folder: Path,
+    *,
+    timeout_s: float = 10.0,
+    hint: str = "wait for it, stop it, or give this run a name of its own (--name)",
+) -> Iterator[int]:
     """Hold the one writer's lock of a folder; yields its descriptor, which children may inherit.
 
     A killed run's workers hold the inherited lock until they are gone, so a restart never writes
@@ -255,9 +260,7 @@ def folder_lock(folder: Path, *, timeout_s: float = 10.0) -> Iterator[int]:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise StorageError(
-                        "another run is writing here",
-                        where=str(folder),
-                        hint="wait for it, stop it, or give this run a name of its own (--name)",
+                        "another run is writing here", where=str(folder), hint=hint
                     ) from None
                 time.sleep(0.05)
         os.set_inheritable(descriptor, True)
