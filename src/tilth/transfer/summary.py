@@ -394,8 +394,7 @@ def _warnings(
     found: dict[str, None] = {}
     if len(seeds) < 6:
         found[
-            f"{len(seeds)} seed{'s' * (len(seeds) > 1)}: the exact sign-flip p cannot fall below 0.05 "
-            "with fewer than 6"
+            f"with fewer than 6 seeds ({len(seeds)}) the exact sign-flip p cannot fall below 0.05"
         ] = None
     short = [one for one in last_tenth if one["cut_short"]]
     if short:

@@ -338,8 +338,7 @@ def _warnings(arms: Sequence[_Arm], control: Mapping[int, Result], match: str) -
     first = next(iter(control.values()))
     if len(control) < 6:
         found[
-            f"{len(control)} seed{'s' * (len(control) > 1)}: the exact sign-flip p cannot fall below 0.05 "
-            "with fewer than 6"
+            f"with fewer than 6 seeds ({len(control)}) the exact sign-flip p cannot fall below 0.05"
         ] = None
     for name, result in [(CONTROL, first), *((arm.name, arm.results[0]) for arm in arms)]:
         if float(result["epochs"]) > _MANY_EPOCHS:
