@@ -88,6 +88,14 @@ def test_bad_recipes_have_one_clear_error(text: str, words: str) -> None:
     assert words in "\n".join(_problems(text))
 
 
+def test_a_misspelt_signal_has_a_hint_of_its_own() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(GOOD + '  - rules: {where: ["word_cout <= 90"]}\n')
+    (problem,) = caught.value.problems
+    assert problem.what == "`where`: no signal `word_cout` in `word_cout <= 90`"
+    assert problem.hint == "did you mean `word_count`?"
+
+
 def test_a_bomb_of_aliases_is_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]

@@ -426,11 +426,11 @@ class _Check:
             for words, ours in _VALIDATOR_WORDS.items():
                 message = message.replace(words, ours)
             given = masked(repr(details["input"]))
-            message = masked(message)
+            message, _, closest = masked(message).partition("; did you mean ")
             what = f"`{key}`: {message[:1].lower()}{message[1:]}"
-            if inside and len(given) <= 60:
+            if inside and len(given) <= 60 and not closest:
                 what += f", not {given}" if not message.endswith(given) else ""
-            self._add("bad-value", what, place)
+            self._add("bad-value", what, place, f"did you mean {closest}" if closest else "")
 
 
 def _field_names(cls: type[BaseSettings], inside: Path_) -> list[str]:
