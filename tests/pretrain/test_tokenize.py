@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tilth.errors import DataError
 from tilth.pretrain.examples import END
@@ -21,6 +22,7 @@ from tilth.pretrain.tokenize import (
     train_tokenizer,
 )
 
+DOCS = Path(__file__).parents[2] / "docs"
 TEXTS = [f"the {word} sat on the {word} mat, {n}" for n, word in enumerate(["cat", "dog"] * 40)]
 TOKENIZER = train_tokenizer(TEXTS, 300)
 
@@ -28,6 +30,31 @@ TOKENIZER = train_tokenizer(TEXTS, 300)
 def test_the_same_texts_give_the_same_tokenizer() -> None:
     assert train_tokenizer(iter(TEXTS), 300).to_str() == TOKENIZER.to_str()
     assert 258 < TOKENIZER.get_vocab_size() <= 300
+
+
+def test_prose_is_learnt_from_as_the_library_does() -> None:
+    """Words are as long as they are there; only what no prose has is cut."""
+    prose = [page.read_text("utf-8") for page in sorted(DOCS.rglob("*.md"))]
+    assert sum(map(len, prose)) > 40_000
+    plain = Tokenizer(models.BPE())
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    plain.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000,
+        special_tokens=["<|end|>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    plain.train_from_iterator(prose, trainer)
+    assert train_tokenizer(prose, 1000).to_str() == plain.to_str()
+
+
+def test_a_text_without_a_break_is_learnt_from_and_encoded_whole() -> None:
+    tokenizer = train_tokenizer(["ab" * 5000], 400)
+    (tokens,) = encode(tokenizer, ["ab" * 512])
+    assert len(tokens) <= 3
+    assert decode(tokenizer, tokens.tolist()) == "ab" * 512
+    assert max(len(token) for token in tokenizer.get_vocab()) <= 1000
 
 
 @settings(max_examples=60, deadline=None)
