@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tilth.value.leakage import row_leaks, text_leaks
+from tilth.value.leakage import GRAM, OVERLAP, row_leaks, text_leaks
 
 WORDS = [f"word{i}" for i in range(400)]
 TEST = " ".join(WORDS[:60])
@@ -58,3 +60,66 @@ def test_many_marks_on_one_letter_take_no_time() -> None:
     start = time.process_time()
     assert text_leaks([("t", TEST)], [("b", "e" + "\u0316\u0301" * 50_000)]) == []
     assert time.process_time() - start < 2
+
+
+BLOCKS = [" ".join(f"b{block}w{i}" for i in range(4 + 3 * block)) for block in range(6)]
+DOCUMENTS = st.lists(st.lists(st.sampled_from(BLOCKS), max_size=6).map(" ".join), max_size=8)
+
+
+def plain(held_out: list[str], training: list[str]) -> list[tuple[str, str, float]]:
+    """Every training document against every held-out one."""
+
+    def grams(text: str) -> set[tuple[str, ...]]:
+        words = text.split()
+        return {tuple(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1)}
+
+    leaks = []
+    for row, text in enumerate(training):
+        if text and text in held_out:
+            leaks.append((str(row), str(held_out.index(text)), 1.0))
+            continue
+        have = grams(text)
+        shares = [len(have & grams(one)) / max(len(grams(one)), 1) for one in held_out]
+        best = max(shares, default=0)
+        if best > OVERLAP:
+            leaks.append((str(row), str(shares.index(best)), round(best, 4)))
+    return leaks
+
+
+def named(texts: list[str]) -> list[tuple[str, str]]:
+    return [(str(row), text) for row, text in enumerate(texts)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(DOCUMENTS, DOCUMENTS)
+def test_it_equals_its_plain_twin(held_out: list[str], training: list[str]) -> None:
+    leaks = text_leaks(named(held_out), named(training))
+    found = [(leak.train_id, leak.test_id, leak.share) for leak in leaks]
+    assert found == plain(held_out, training)
+
+
+FORM = " ".join(f"form{i}" for i in range(40))
+
+
+def of_a_form(name: str, num: int, before: int, after: int) -> list[str]:
+    """Documents of one form, with so many words of their own before and after it."""
+
+    def own(i: int, k: int) -> str:
+        return " ".join(f"{name}{i}x{k}y{j}" for j in range(k))
+
+    return [f"{own(i, before)} {FORM} {own(i, after)}" for i in range(num)]
+
+
+def test_a_form_of_many_documents_names_none_of_them() -> None:
+    held_out = of_a_form("t", 300, 60, 60)
+    training = [*of_a_form("r", 300, 60, 60), held_out[250].replace("t250x60y0 ", "")]
+    leaks = text_leaks(named(held_out), named(training))
+    assert [(leak.train_id, leak.test_id) for leak in leaks] == [("300", "250")]
+
+
+def test_what_is_little_more_than_a_form_is_given_away_by_it() -> None:
+    held_out = [text for k in range(300, 0, -1) for text in of_a_form(f"t{k}", 1, 0, k)]
+    training = of_a_form("r", 200, 3, 3)
+    leaks = text_leaks(named(held_out), named(training))
+    # The one with least beside the form.
+    assert [(leak.test_id, leak.share) for leak in leaks] == [("299", 0.9655)] * 200
