@@ -140,6 +140,60 @@ def test_more_records(name: str, form: str) -> None:
     )
 
 
+# The answers to n items: from an item and the place of an answer to who gave it, and what it is.
+CROWDS: Mapping[str, Callable[[int, int, int], tuple[int, int]]] = {
+    "labels": lambda n, i, j: (j, i + j // 2),
+    "annotators": lambda n, i, j: (3 * i + j, (i + j // 2) % 5),
+    "labels and annotators": lambda n, i, j: ((3 * i + j) % (n // 2), (i + j // 2) % (n // 2)),
+    "answers to one": lambda n, i, j: (3 * i + j, 3 * i + j),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "form"),
+    [
+        *(("dawid-skene", form) for form in ("labels and annotators", "answers to one")),
+        *(
+            pytest.param("dawid-skene", f, marks=pytest.mark.sweep)
+            for f in ("labels", "annotators")
+        ),
+        *(
+            pytest.param(method, form, marks=pytest.mark.sweep)
+            for method in ("majority", "single")
+            for form in CROWDS
+        ),
+    ],
+)
+def test_a_consensus_of_more(method: str, form: str) -> None:
+    op = OPERATIONS["consensus"]
+    settings = op.settings.model_validate({"method": method})
+
+    def make(n: int) -> Callable[[], object]:
+        answers = [[CROWDS[form](n, i, j) for j in range(3)] for i in range(n)]
+        if form == "answers to one":
+            answers = [[answer for few in answers for answer in few]]
+        rows = [
+            {
+                "id": f"{i:032x}",
+                "source": "s",
+                "annotations": [{"annotator": f"a{who}", "label": f"l{what}"} for who, what in few],
+            }
+            for i, few in enumerate(answers)
+        ]
+        batch = sample_batch(rows)
+
+        def run() -> object:
+            keys = op.module.keys(batch, settings)
+            keys = keys.append_column("shard", pa.array([0] * len(keys), pa.int32()))
+            found = op.module.resolve(op.module.reduce(keys, settings), settings)
+            return op.module.describe(iter([op.module.apply(batch, found, settings)]), settings)
+
+        return run
+
+    # From where not every class is weighed for every item; up to there all are.
+    assert_linear(make, 300, 500)
+
+
 def _transform_input(kind: str, num: int, size: int) -> Any:
     rng = np.random.default_rng(0)
     if kind == "tokens":

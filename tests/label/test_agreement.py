@@ -14,6 +14,14 @@ from tests.label.crowd import load
 from tilth.label import agreement
 
 
+def counts_of(table: np.ndarray) -> agreement.Counts:
+    """A table [items, classes] of how often each item was given each class."""
+    items, labels = (
+        np.repeat(place, table.ravel()) for place in np.indices(table.shape).reshape(2, -1)
+    )
+    return agreement.count_answers(items, labels, *table.shape)
+
+
 def test_alpha_of_krippendorffs_example() -> None:
     # Krippendorff (2011), section C: four observers, twelve units, missing values; alpha 0.743.
     observers = [
@@ -50,7 +58,7 @@ def test_kappa_of_fleiss_example() -> None:
             [0, 2, 2, 3, 7],
         ]
     )
-    assert agreement.fleiss_kappa(counts) == pytest.approx(0.210, abs=0.0005)
+    assert agreement.fleiss_kappa(counts_of(counts)) == pytest.approx(0.210, abs=0.0005)
 
 
 @pytest.mark.parametrize(("name", "kappa"), [("crowd-rte", 0.241), ("crowd-bluebird", 0.125)])
@@ -62,8 +70,8 @@ def test_kappa_of_real_people(shared_data: Path, name: str, kappa: float) -> Non
 
 def test_where_agreement_is_not_defined() -> None:
     for counts in (np.zeros((0, 2)), np.eye(3), np.array([[3, 0], [2, 0]])):
-        assert agreement.krippendorff_alpha(counts.astype(np.int64)) is None
-        assert agreement.fleiss_kappa(counts.astype(np.int64)) is None
+        assert agreement.krippendorff_alpha(counts_of(counts.astype(np.int64))) is None
+        assert agreement.fleiss_kappa(counts_of(counts.astype(np.int64))) is None
 
 
 COUNTS = hnp.arrays(
@@ -76,7 +84,7 @@ def test_alpha_is_that_of_all_pairs(counts: np.ndarray) -> None:
     """The definition, pair by pair: one less observed over expected disagreement."""
     units = [np.repeat(np.arange(len(row)), row) for row in counts if row.sum() >= 2]
     values = np.concatenate(units) if units else np.zeros(0)
-    found = agreement.krippendorff_alpha(counts)
+    found = agreement.krippendorff_alpha(counts_of(counts))
     if len(set(values)) < 2:
         assert found is None
         return

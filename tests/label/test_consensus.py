@@ -159,3 +159,18 @@ def test_simulated_annotators_are_said_to_be() -> None:
 
 def test_nothing_to_tell() -> None:
     assert consensus.describe(iter([]), Settings()) == {"method": "dawid-skene", "items": 0}
+
+
+def test_of_very_many_classes_an_item_is_taken_to_be_of_one_that_it_was_given() -> None:
+    few = [item(n, f"c{n % 128}", f"c{n % 128}", f"c{(n + 1) % 128}") for n in range(128)]
+    many = [*few, item(128, "other", "other", "c0")]
+    figures = [
+        consensus.describe(iter(run([rows], Settings())), Settings()) for rows in (few, many)
+    ]
+    assert "em_weighed" not in figures[0]
+    assert figures[1]["em_weighed"] == "of each item, the classes that it was given"
+    assert [row["label"] for row in rows_of(run([many], Settings()))][::64] == [
+        "c0",
+        "c64",
+        "other",
+    ]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.label.crowd import load
 from tilth.label import dawid_skene
@@ -25,20 +27,38 @@ def fit(
     )
 
 
+def posterior_of(found: dawid_skene.Fit, n: int) -> np.ndarray:
+    """[items, classes]"""
+    table = np.zeros((n, len(found.prior)))
+    table[found.items, found.classes] = found.posterior
+    return table
+
+
+def shares_of(items: np.ndarray, labels: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Of each item's answers, the share that each class has; uniform where it has none."""
+    table = np.zeros((n, k))
+    np.add.at(table, (items, labels), 1)
+    table[table.sum(1) == 0] = 1
+    shares: np.ndarray = table / table.sum(1, keepdims=True)
+    return shares
+
+
 @pytest.mark.parametrize(
     ("name", "majority", "least"),
     [("crowd-rte", 0.8969, 0.925), ("crowd-bluebird", 0.7593, 0.888)],
 )
 def test_real_people(shared_data: Path, name: str, majority: float, least: float) -> None:
     crowd = load(shared_data / name)
-    shares = dawid_skene.majority(crowd.items, crowd.labels, crowd.num_items, 2)
+    shares = shares_of(crowd.items, crowd.labels, crowd.num_items, 2)
     right = np.where(shares[:, 0] == shares[:, 1], 0.5, shares.argmax(1) == crowd.gold)
     assert right.mean() == pytest.approx(majority, abs=0.0001)
     found = fit(
         crowd.items, crowd.workers, crowd.labels, crowd.num_items, int(crowd.workers.max()) + 1, 2
     )
     assert found.converged
-    assert (found.posterior.argmax(1) == crowd.gold).mean() >= least
+    chosen, confidence = found.best(crowd.num_items)
+    assert (chosen == crowd.gold).mean() >= least
+    assert (confidence == posterior_of(found, crowd.num_items).max(1)).all()
 
 
 def simulate(seed: int) -> tuple[np.ndarray, ...]:
@@ -65,42 +85,93 @@ def simulate(seed: int) -> tuple[np.ndarray, ...]:
 def test_planted_confusion_is_found() -> None:
     items, who, labels, truth, confusion = simulate(0)
     found = fit(items, who, labels, 300, 5, 3)
-    assert np.abs(found.confusion - confusion).max() < 0.12
+    matrices = np.stack([found.confusion(annotator) for annotator in range(5)])
+    assert np.abs(matrices - confusion).max() < 0.12
     assert np.abs(found.prior - np.bincount(truth) / 300).max() < 0.03
-    accuracy = (found.posterior.argmax(1) == truth).mean()
-    most = dawid_skene.majority(items, labels, 300, 3).argmax(1)
+    accuracy = (found.best(300)[0] == truth).mean()
+    most = shares_of(items, labels, 300, 3).argmax(1)
     assert accuracy > (most == truth).mean() + 0.02
-    assert found.confusion.sum(2) == pytest.approx(1)
-    assert found.posterior.sum(1) == pytest.approx(1)
+    assert matrices.sum(2) == pytest.approx(1)
+    assert posterior_of(found, 300).sum(1) == pytest.approx(1)
+    expected = (np.diagonal(matrices, axis1=1, axis2=2) * found.prior).sum(1)
+    assert found.accuracy() == pytest.approx(expected)
 
 
 def plain(
-    items: np.ndarray, who: np.ndarray, labels: np.ndarray, n: int, m: int, k: int, rounds: int
-) -> np.ndarray:
-    """Equations 2.3 to 2.5 of Dawid and Skene, in loops."""
-    posterior = np.zeros((n, k))
-    for i, c in zip(items, labels, strict=True):
-        posterior[i, c] += 1
-    posterior /= posterior.sum(1, keepdims=True)
+    items: np.ndarray,
+    who: np.ndarray,
+    labels: np.ndarray,
+    weighed: np.ndarray,
+    m: int,
+    rounds: int,
+    smoothing: float = 0.01,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Equations 2.3 to 2.5 of Dawid and Skene, in loops over tables without a gap.
+
+    Gives the posterior [items, classes], and the confusion matrices [annotators, classes, classes]
+    that it was reckoned with. `weighed` [items, classes]: which class may be true of which item.
+    """
+    n, k = weighed.shape
+    posterior = shares_of(items, labels, n, k) * weighed
+    posterior /= np.maximum(posterior.sum(1, keepdims=True), 1e-300)
+    confusion = np.zeros((m, k, k))
     for _ in range(rounds):
-        prior = (posterior.sum(0) + 0.01) / (n + 0.01 * k)
-        confusion = np.full((m, k, k), 0.01)
+        prior = (posterior.sum(0) + smoothing) / (weighed.any(1).sum() + smoothing * k)
+        confusion = np.full((m, k, k), smoothing)
         for i, w, c in zip(items, who, labels, strict=True):
             confusion[w, :, c] += posterior[i]
         confusion /= confusion.sum(2, keepdims=True)
-        joint = np.tile(prior, (n, 1))
+        joint = np.tile(prior, (n, 1)) * weighed
         for i, w, c in zip(items, who, labels, strict=True):
             joint[i] *= confusion[w, :, c]
-        posterior = joint / joint.sum(1, keepdims=True)
-    return posterior
+        posterior = joint / np.maximum(joint.sum(1, keepdims=True), 1e-300)
+    return posterior, confusion
 
 
 def test_it_equals_its_plain_twin() -> None:
     items, who, labels, _, _ = simulate(1)
     found = fit(items, who, labels, 300, 5, 3, max_iterations=7, tolerance=0.0)
-    assert found.posterior == pytest.approx(plain(items, who, labels, 300, 5, 3, 7), abs=1e-9)
+    posterior, _ = plain(items, who, labels, np.ones((300, 3), bool), 5, 7)
+    assert posterior_of(found, 300) == pytest.approx(posterior, abs=1e-9)
     assert not found.converged
     assert found.iterations == 7
+
+
+ANSWERS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=25
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANSWERS, st.sampled_from([2, 128]), st.sampled_from([0.01, 1.0]))
+def test_it_equals_its_plain_twin_whatever_was_answered(
+    answers: list[tuple[int, int, int]], most: int, smoothing: float
+) -> None:
+    """Where all classes are weighed, and where only the two are that an item was given most."""
+    items, who, labels = np.array(answers, np.int64).T
+    weighed = np.ones((6, 5), bool)
+    if most == 2:
+        shares = shares_of(items, labels, 6, 5)
+        weighed[:] = False
+        for i in set(items.tolist()):
+            weighed[i, np.argsort(-shares[i], kind="stable")[:2]] = True
+        weighed &= shares > 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dawid_skene, "MOST_CLASSES", most)
+        found = fit(
+            items, who, labels, 6, 4, 5, max_iterations=4, tolerance=0.0, smoothing=smoothing
+        )
+    posterior, confusion = plain(items, who, labels, weighed, 4, 4, smoothing)
+    assert posterior_of(found, 6) == pytest.approx(posterior, abs=1e-9)
+    matrices = np.stack([found.confusion(annotator) for annotator in range(4)])
+    assert matrices == pytest.approx(confusion, abs=1e-9)
+    expected = (np.diagonal(confusion, axis1=1, axis2=2) * found.prior).sum(1)
+    assert found.accuracy() == pytest.approx(expected, abs=1e-9)
+    chosen, confidence = found.best(6)
+    has_class = weighed.any(1)
+    assert confidence == pytest.approx(posterior.max(1), abs=1e-9)
+    assert posterior[has_class, chosen[has_class]] == pytest.approx(confidence[has_class], abs=1e-9)
+    assert (chosen[~has_class] == -1).all()
 
 
 def test_the_order_of_answers_does_not_matter() -> None:
@@ -108,7 +179,7 @@ def test_the_order_of_answers_does_not_matter() -> None:
     order = np.random.default_rng(0).permutation(len(items))
     one = fit(items, who, labels, 300, 5, 3)
     two = fit(items[order], who[order], labels[order], 300, 5, 3)
-    assert one.posterior == pytest.approx(two.posterior, abs=1e-9)
+    assert posterior_of(one, 300) == pytest.approx(posterior_of(two, 300), abs=1e-9)
 
 
 def test_items_without_answers_and_a_single_class() -> None:
@@ -116,4 +187,4 @@ def test_items_without_answers_and_a_single_class() -> None:
     found = fit(zeros, zeros, zeros, 3, 1, 1)
     assert found.posterior == pytest.approx(1)
     lone = fit(np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), 2, 2, 2)
-    assert lone.posterior[0, 1] > 0.99
+    assert posterior_of(lone, 2)[0, 1] > 0.99

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.int64]
 
 
-def count_answers(
-    items: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], num_items: int, num_classes: int
-) -> Counts:
+@dataclass(frozen=True)
+class Counts:
+    """How often items were given classes, without the classes that an item was not given.
+
+    Attributes:
+        items: int64 [pairs], an item, ascending.
+        labels: int64 [pairs], a class that it was given, ascending within the item.
+        times: int64 [pairs], how often, 1 or more.
+        num_items: Number of items.
+        num_classes: Number of classes.
+    """
+
+    items: Integers
+    labels: Integers
+    times: Integers
+    num_items: int
+    num_classes: int
+
+    def per_item(self) -> Integers:
+        """Answers to each item, int64 [items]."""
+        return np.bincount(self.items, self.times, self.num_items).astype(np.int64)
+
+
+def count_answers(items: Integers, labels: Integers, num_items: int, num_classes: int) -> Counts:
     """How often each item was given each class.
 
     Args:
@@ -18,12 +41,9 @@ def count_answers(
         labels: int64 [a], the class of each answer, 0 .. num_classes - 1.
         num_items: Number of items.
         num_classes: Number of classes.
-
-    Returns:
-        int64 [num_items, num_classes].
     """
-    flat = np.bincount(items * num_classes + labels, minlength=num_items * num_classes)
-    return flat.reshape(num_items, num_classes).astype(np.int64)
+    pairs, times = np.unique(items * num_classes + labels, return_counts=True)
+    return Counts(pairs // num_classes, pairs % num_classes, times, num_items, num_classes)
 
 
 def krippendorff_alpha(counts: Counts) -> float | None:
@@ -35,19 +55,21 @@ def krippendorff_alpha(counts: Counts) -> float | None:
     Source: Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C.
 
     Args:
-        counts: int [items, classes], how often each item was given each class.
+        counts: How often each item was given each class.
 
     Returns:
         Alpha; None where it is not defined (no item with two answers, or one class in all).
     """
-    paired = counts[counts.sum(1) >= 2].astype(np.float64)
-    if not len(paired):
+    per_item = counts.per_item()
+    is_paired = per_item[counts.items] >= 2
+    times = counts.times[is_paired].astype(np.float64)
+    if not len(times):
         return None
-    per_item = paired.sum(1)
-    total = per_item.sum()
+    total = times.sum()
     # The diagonal of the coincidence matrix: pairs of equal answers within an item.
-    observed = ((paired * (paired - 1)).sum(1) / (per_item - 1)).sum()
-    per_class = paired.sum(0)
+    others = per_item[counts.items[is_paired]] - 1
+    observed = (times * (times - 1) / others).sum()
+    per_class = np.bincount(counts.labels[is_paired], times)
     expected = (per_class * (per_class - 1)).sum() / (total - 1)
     if expected == total:
         return None
@@ -60,19 +82,21 @@ def fleiss_kappa(counts: Counts) -> float | None:
     Source: Fleiss, "Measuring nominal scale agreement among many raters" (1971), eqs. 2 to 8.
 
     Args:
-        counts: int [items, classes], how often each item was given each class.
+        counts: How often each item was given each class.
 
     Returns:
         Kappa; None where it is not defined: no items, fewer than two answers an item, different
         numbers of answers, or one class in all.
     """
-    per_item = counts.sum(1)
-    if not len(counts) or per_item[0] < 2 or (per_item != per_item[0]).any():
+    per_item = counts.per_item()
+    if not len(per_item) or per_item[0] < 2 or (per_item != per_item[0]).any():
         return None
     raters = float(per_item[0])
-    wide = counts.astype(np.float64)
-    observed = ((wide * wide).sum(1) - raters).sum() / (len(wide) * raters * (raters - 1))
-    shares = wide.sum(0) / wide.sum()
+    times = counts.times.astype(np.float64)
+    observed = ((times * times).sum() - raters * len(per_item)) / (
+        len(per_item) * raters * (raters - 1)
+    )
+    shares = np.bincount(counts.labels, times) / times.sum()
     expected = float((shares * shares).sum())
     if expected == 1:
         return None

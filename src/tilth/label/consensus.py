@@ -41,8 +41,9 @@ class Settings(BaseSettings):
 
     method: Literal["dawid-skene", "majority", "single"] = Field(
         "dawid-skene",
-        description="dawid-skene: weigh annotators by how well they seem to do; majority: most "
-        "answers, ties by hash; single: one answer an item, chosen by hash, of unknown confidence",
+        description="dawid-skene: weigh annotators by how well they seem to do (of more than 128 "
+        "classes, an item is taken to be of one that it was given); majority: most answers, ties "
+        "by hash; single: one answer an item, chosen by hash, of unknown confidence",
     )
     min_confidence: float = Field(
         0.0, description="drop items whose label is less sure than this", ge=0, le=1
@@ -200,10 +201,10 @@ def _figures(
     code = {name: index for index, name in enumerate(answers.class_names)}
     decided = np.array([code.get(name, -1) for name in final], np.int64)
     most, _ = _majority(answers, ids, settings.seed)
-    unanimous = (counts > 0).sum(1) == 1
+    unanimous = np.bincount(counts.items, minlength=counts.num_items) == 1
     alpha = agreement.krippendorff_alpha(counts)
     kappa = agreement.fleiss_kappa(counts)
-    return {
+    figures: dict[str, Any] = {
         "answers": len(answers.items),
         "classes": answers.class_names[:_MAX_LISTED_CLASSES],
         "num_classes": num_classes,
@@ -214,8 +215,10 @@ def _figures(
         "num_annotators": len(answers.annotator_names),
         "em_iterations": fit.iterations,
         "em_converged": fit.converged,
-        **_annotators(answers, fit, decided),
     }
+    if num_classes > dawid_skene.MOST_CLASSES:
+        figures["em_weighed"] = "of each item, the classes that it was given"
+    return figures | _annotators(answers, fit, decided)
 
 
 def _annotators(
@@ -225,7 +228,7 @@ def _annotators(
     num = np.bincount(answers.annotators, minlength=len(answers.annotator_names))
     equal = answers.labels == decided[answers.items]
     agreeing = np.bincount(answers.annotators, equal, len(num))
-    accuracy = (np.diagonal(fit.confusion, axis1=1, axis2=2) * fit.prior).sum(1)
+    accuracy = fit.accuracy()
     order = sorted(range(len(num)), key=lambda who: (-num[who], who))
     names, classes = answers.annotator_names, answers.class_names
     figures: dict[str, Any] = {
@@ -243,7 +246,7 @@ def _annotators(
         figures["confusion_true_by_answered"] = {
             names[who]: {
                 true: dict(zip(classes, row, strict=True))
-                for true, row in zip(classes, fit.confusion[who].round(3).tolist(), strict=True)
+                for true, row in zip(classes, fit.confusion(who).round(3).tolist(), strict=True)
             }
             for who in order[:_MAX_LISTED_MATRICES]
         }
@@ -260,9 +263,7 @@ def _decide(
         return _majority(answers, ids, settings.seed)
     if settings.method == "single":
         return _single(answers, ids, settings.seed)
-    posterior = _fit(answers, settings).posterior
-    chosen = posterior.argmax(1).astype(np.int64)
-    return chosen, posterior[np.arange(len(chosen)), chosen]
+    return _fit(answers, settings).best(answers.num_items)
 
 
 def _fit(answers: _Answers, settings: Settings) -> dawid_skene.Fit:
@@ -281,17 +282,23 @@ def _fit(answers: _Answers, settings: Settings) -> dawid_skene.Fit:
 def _majority(
     answers: _Answers, ids: list[str], seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    shares = dawid_skene.majority(
+    counts = agreement.count_answers(
         answers.items, answers.labels, answers.num_items, len(answers.class_names)
     )
-    chosen = shares.argmax(1).astype(np.int64)
-    best = shares.max(1)
+    most = np.zeros(answers.num_items, np.int64)
+    np.maximum.at(most, counts.items, counts.times)
+    is_most = counts.times == most[counts.items]
+    items, labels = counts.items[is_most], counts.labels[is_most]
+    chosen = np.zeros(answers.num_items, np.int64)
+    chosen[items] = labels
     # Ties go by hash: by order they would all go to the class that sorts first.
-    for item in np.flatnonzero((shares == best[:, None]).sum(1) > 1).tolist():
-        tied = np.flatnonzero(shares[item] == best[item]).tolist()
-        name = ids[item]
-        chosen[item] = min(tied, key=lambda k: _hash(seed, name, answers.class_names[k]))
-    return chosen, best
+    is_tied = np.bincount(items, minlength=answers.num_items)[items] > 1
+    least: dict[int, int] = {}
+    for item, label in zip(items[is_tied].tolist(), labels[is_tied].tolist(), strict=True):
+        rank = _hash(seed, ids[item], answers.class_names[label])
+        if item not in least or rank < least[item]:
+            least[item], chosen[item] = rank, label
+    return chosen, most / counts.per_item()
 
 
 def _single(

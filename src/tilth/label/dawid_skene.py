@@ -2,6 +2,12 @@
 
 Source: Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the EM
 algorithm", Applied Statistics 28(1), 1979.
+
+Only what an answer touches is kept: of an annotator's matrix the columns of classes that the
+annotator ever answered. In all others stands the smoothing alone, which needs no memory. Still each
+class may be the true one of each item, so time and memory grow with answers times classes; hence a
+bound. Where there are more than `MOST_CLASSES`, the true class of an item is taken to be one of
+those that somebody gave to it.
 """
 
 from __future__ import annotations
@@ -11,8 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tilth.label.agreement import count_answers
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+# Above this many classes not every one is weighed for every item, and of those given to one item
+# no more than this many.
+MOST_CLASSES = 128
 
 
 @dataclass(frozen=True)
@@ -20,39 +32,126 @@ class Fit:
     """What EM found.
 
     Attributes:
-        posterior: float64 [items, classes], probability of each class.
+        items: int64 [pairs], an item.
+        classes: int64 [pairs], a class that may be its true one.
+        posterior: float64 [pairs], the probability that it is.
         prior: float64 [classes], share of each class.
-        confusion: float64 [annotators, classes, classes]: probability that the annotator answers
-            the last axis where the middle axis is true.
         iterations: Rounds of EM.
         converged: Whether the log-likelihood had settled.
     """
 
+    items: Integers
+    classes: Integers
     posterior: Floats
     prior: Floats
-    confusion: Floats
     iterations: int
     converged: bool
+    _cells: _Cells
+    _counts: Floats
+    _smoothing: float
+
+    def best(self, num_items: int) -> tuple[Integers, Floats]:
+        """The likeliest class of each item and its probability, int64 and float64 [items].
+
+        Of equally likely ones the first; -1 where no class was weighed.
+        """
+        highest = np.zeros(num_items)
+        np.maximum.at(highest, self.items, self.posterior)
+        is_best = self.posterior == highest[self.items]
+        chosen = np.full(num_items, len(self.prior))
+        np.minimum.at(chosen, self.items[is_best], self.classes[is_best])
+        return np.where(chosen < len(self.prior), chosen, -1), highest
+
+    def accuracy(self) -> Floats:
+        """How often each annotator is right, float64 [annotators]."""
+        cells, num_classes = self._cells, len(self.prior)
+        totals = cells.totals(self._counts)
+        is_right = cells.answered == cells.true[cells.row]
+        right = np.bincount(cells.row[is_right], self._counts[is_right], len(totals))
+        chance = 1 / num_classes
+        shares = (right + self._smoothing) / (totals + self._smoothing * num_classes)
+        gains = self.prior[cells.true] * (shares - chance)
+        # Where nobody's item may be of a class, the smoothing makes each answer equally likely.
+        return chance + _sum(cells.annotator, gains, cells.num_annotators)
+
+    def confusion(self, annotator: int) -> Floats:
+        """float64 [classes, classes]: how likely the annotator answers the second where the first
+        is true."""
+        cells, num_classes = self._cells, len(self.prior)
+        counts = np.full((num_classes, num_classes), self._smoothing)
+        own = np.flatnonzero(cells.annotator[cells.row] == annotator)
+        counts[cells.true[cells.row[own]], cells.answered[own]] += self._counts[own]
+        matrix: Floats = counts / counts.sum(1, keepdims=True)
+        return matrix
 
 
-def majority(items: Integers, labels: Integers, num_items: int, num_classes: int) -> Floats:
-    """The share of an item's answers that each class has.
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of the confusion matrices that an answer touches.
 
-    Args:
-        items: int64 [a], the item of each answer.
-        labels: int64 [a], its class.
-        num_items: Number of items.
-        num_classes: Number of classes.
-
-    Returns:
-        float64 [num_items, num_classes]; uniform where an item has no answer.
+    Attributes:
+        row: int64 [cells], the row that a cell stands in.
+        answered: int64 [cells], the class answered there.
+        annotator: int64 [rows], whose matrix a row is of.
+        true: int64 [rows], the class that is true there.
+        num_annotators: Number of annotators.
     """
-    flat = np.bincount(items * num_classes + labels, minlength=num_items * num_classes)
-    counts: Floats = flat.reshape(num_items, num_classes).astype(np.float64)
-    total = counts.sum(1, keepdims=True)
-    shares: Floats = np.full(counts.shape, 1 / num_classes)
-    np.divide(counts, total, out=shares, where=total > 0)
-    return shares
+
+    row: Integers
+    answered: Integers
+    annotator: Integers
+    true: Integers
+    num_annotators: int
+
+    def totals(self, counts: Floats) -> Floats:
+        """Sums of the rows, float64 [rows], without smoothing."""
+        return _sum(self.row, counts, len(self.true))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Answers, each with a class that may be the true one of its item.
+
+    Attributes:
+        pairs: Where the pairs (item, class) of the part lie among all.
+        cells: Where its cells of confusion matrices lie.
+        pair: int64 [n], each one's pair, from the part's first on.
+        cell: int64 [n], each one's cell, from the part's first on.
+    """
+
+    pairs: slice
+    cells: slice
+    pair: Integers
+    cell: Integers
+
+    def spread(self, posterior: Floats) -> Floats:
+        """How often each cell was answered, float64 [cells of the part]."""
+        taken = posterior[self.pairs][self.pair]
+        return _sum(self.cell, taken, self.cells.stop - self.cells.start)
+
+    def gather(self, logs: Floats) -> Floats:
+        """Sums over the answers of each pair, float64 [pairs of the part]."""
+        taken = logs[self.cells][self.cell]
+        return _sum(self.pair, taken, self.pairs.stop - self.pairs.start)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What may be true, as pairs; what was answered then, as cells.
+
+    Attributes:
+        items: int64 [pairs].
+        classes: int64 [pairs].
+        posterior: float64 [pairs], the share of the item's answers that the class has.
+        cells: Of the confusion matrices.
+        parts: The answers, with what links pairs and cells.
+    """
+
+    items: Integers
+    classes: Integers
+    posterior: Floats
+    cells: _Cells
+    parts: list[_Part]
 
 
 def fit(
@@ -70,6 +169,8 @@ def fit(
     """Estimate the true classes and each annotator's confusion matrix.
 
     Starts from the majority vote. The result depends on the order of answers only through rounding.
+    Of more than `MOST_CLASSES` (128) classes, only those given to an item are weighed for it, and
+    of these the 128 given most often, the first of equals; an item without answers is left out.
 
     Args:
         items: int64 [a], the item of each answer, 0 .. num_items - 1.
@@ -83,34 +184,116 @@ def fit(
         max_iterations: Rounds of EM at most.
         tolerance: Stop when the log-likelihood an answer changes by less (nats).
     """
-    posterior = majority(items, labels, num_items, num_classes)
-    cells = annotators * num_classes + labels
-    num_cells = num_annotators * num_classes
-    # Sums run through bincount, one class at a time: in a fixed order, whatever the BLAS.
-    classes = range(num_classes)
+    lay_out = _all_classes if num_classes <= MOST_CLASSES else _given_classes
+    layout = lay_out(items, annotators, labels, num_items, num_annotators, num_classes)
+    cells, posterior, is_of = layout.cells, layout.posterior, layout.items
+    has_class = np.bincount(is_of, minlength=num_items) > 0
+    num_weighed = int(has_class.sum())
     before, iterations = -np.inf, 0
     converged = False
     prior = np.full(num_classes, 1 / num_classes)
-    confusion: Floats = np.full((num_annotators, num_classes, num_classes), 1 / num_classes)
+    counts: Floats = np.zeros(len(cells.row))
     for _ in range(max_iterations):
         iterations += 1
-        prior = (posterior.sum(0) + smoothing) / (num_items + smoothing * num_classes)
-        columns = [np.bincount(cells, posterior[items, k], num_cells) for k in classes]
-        counts = np.stack(columns).reshape(num_classes, num_annotators, num_classes)
-        smoothed = counts.transpose(1, 0, 2) + smoothing
-        confusion = smoothed / smoothed.sum(2, keepdims=True)
-        log_confusion = np.log(confusion)
-        log_joint = np.log(prior) + np.stack(
-            [np.bincount(items, log_confusion[annotators, k, labels], num_items) for k in classes],
-            axis=1,
-        )
-        peak = log_joint.max(1, keepdims=True)
-        weights = np.exp(log_joint - peak)
-        total = weights.sum(1, keepdims=True)
-        posterior = weights / total
-        likelihood = float((peak + np.log(total)).sum()) / max(len(items), 1)
+        prior = np.bincount(layout.classes, posterior, num_classes) + smoothing
+        prior /= num_weighed + smoothing * num_classes
+        # Sums run through bincount: in a fixed order, whatever the BLAS.
+        counts = np.concatenate([part.spread(posterior) for part in layout.parts])
+        log_totals = np.log(cells.totals(counts) + smoothing * num_classes)
+        logs = np.log(counts + smoothing) - log_totals[cells.row]
+        log_joint = np.concatenate([part.gather(logs) for part in layout.parts])
+        log_joint += np.log(prior)[layout.classes]
+        peak = np.full(num_items, -np.inf)
+        np.maximum.at(peak, is_of, log_joint)
+        weights = np.exp(log_joint - peak[is_of])
+        total = np.bincount(is_of, weights, num_items)
+        posterior = weights / total[is_of]
+        evidence = peak[has_class] + np.log(total[has_class])
+        likelihood = float(evidence.sum()) / max(len(items), 1)
         if abs(likelihood - before) < tolerance:
             converged = True
             break
         before = likelihood
-    return Fit(posterior, prior, confusion, iterations, converged)
+    return Fit(
+        is_of, layout.classes, posterior, prior, iterations, converged, cells, counts, smoothing
+    )
+
+
+def _all_classes(
+    items: Integers,
+    annotators: Integers,
+    labels: Integers,
+    num_items: int,
+    num_annotators: int,
+    num_classes: int,
+) -> _Layout:
+    """Each class may be the true one of each item: a part for each class."""
+    votes = count_answers(items, labels, num_items, num_classes)
+    total = votes.per_item()
+    shares = np.where(total > 0, 0.0, 1 / num_classes)[None].repeat(num_classes, 0)
+    shares[votes.labels, votes.items] = votes.times / total[votes.items]
+    answered, cell = np.unique(annotators * num_classes + labels, return_inverse=True)
+    num_cells = len(answered)
+    classes = np.arange(num_classes)
+    rows = classes[:, None] * num_annotators + answered // num_classes
+    cells = _Cells(
+        rows.ravel(),
+        np.tile(answered % num_classes, num_classes),
+        np.tile(np.arange(num_annotators), num_classes),
+        classes.repeat(num_annotators),
+        num_annotators,
+    )
+    parts = [
+        _Part(
+            slice(k * num_items, (k + 1) * num_items),
+            slice(k * num_cells, (k + 1) * num_cells),
+            items,
+            cell,
+        )
+        for k in range(num_classes)
+    ]
+    of_pairs = np.tile(np.arange(num_items), num_classes), classes.repeat(num_items)
+    return _Layout(*of_pairs, shares.ravel(), cells, parts)
+
+
+def _given_classes(
+    items: Integers,
+    annotators: Integers,
+    labels: Integers,
+    num_items: int,
+    num_annotators: int,
+    num_classes: int,
+) -> _Layout:
+    """The classes that were given to an item may be its true one: all in one part."""
+    votes = count_answers(items, labels, num_items, num_classes)
+    order = np.lexsort((votes.labels, -votes.times, votes.items))
+    sizes = np.bincount(votes.items, minlength=num_items)
+    nth = np.arange(len(order)) - (np.cumsum(sizes) - sizes)[votes.items]
+    weighed = order[nth < MOST_CLASSES]
+    of, classes = votes.items[weighed], votes.labels[weighed]
+    times = votes.times[weighed].astype(np.float64)
+    shares = times / np.bincount(of, times, num_items)[of]
+
+    sizes = np.minimum(sizes, MOST_CLASSES)
+    num_pairs = sizes[items]
+    before = np.cumsum(num_pairs) - num_pairs
+    pair = np.arange(int(num_pairs.sum())) + ((np.cumsum(sizes) - sizes)[items] - before).repeat(
+        num_pairs
+    )
+    true = classes[pair]
+    rows, row = np.unique(true * num_annotators + annotators.repeat(num_pairs), return_inverse=True)
+    answered, cell = np.unique(row * num_classes + labels.repeat(num_pairs), return_inverse=True)
+    cells = _Cells(
+        answered // num_classes,
+        answered % num_classes,
+        rows % num_annotators,
+        rows // num_annotators,
+        num_annotators,
+    )
+    part = _Part(slice(0, len(weighed)), slice(0, len(answered)), pair, cell)
+    return _Layout(of, classes, shares, cells, [part])
+
+
+def _sum(places: Integers, values: Floats, num: int) -> Floats:
+    """The values at each of `num` places, added up in their order, float64 [num]."""
+    return np.bincount(places, values, num).astype(np.float64, copy=False)
