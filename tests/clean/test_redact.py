@@ -51,6 +51,10 @@ def clean(text: str) -> str:
         ("+46 (0)8 928 571 38 fax, (579)888-3058x12", "[PHONE] fax, [PHONE]"),
         ("ring 001-518-640-0854; Phone:\n467 3395", "ring [PHONE]; Phone:\n[PHONE]"),
         ("03.93.92.16.85 or 541-714-1388", "[PHONE] or [PHONE]"),
+        ("Tel:541-714-1388 Fax:0490 75 40 81", "Tel:[PHONE] Fax:[PHONE]"),
+        ("Phone:(541) 714-1388, PHONE NUMBER:467 3395", "Phone:[PHONE], PHONE NUMBER:[PHONE]"),
+        ("call me:541-714-1388 or mob:+46 8 928 571 38", "call me:[PHONE] or mob:[PHONE]"),
+        ("card:4111-1111-1111-1111, Visa:4111111111111111", "card:[CARD], Visa:[CARD]"),
     ],
 )
 def test_found(text: str, expected: str) -> None:
@@ -73,6 +77,8 @@ def test_found(text: str, expected: str) -> None:
         "sha 9f86d081884c7d659a2feaa0c55ad015, uuid 123e4567-e89b-12d3-a456-426614174000",
         "[1.5, 2.25, 3.125], 1 000 000, 1,000,000.00, 10 20 30 40 50, 3.14159265358979",
         "RFC 2822, port 8080, x = 123456789, 0x12345678, pages 123-145",
+        "at 12:30, 1:541-714-1388, name:541-714-1388, version:02.15.01.22, id:4111111111111111",
+        "hotel:541-714-1388, cafe::me:541, 2001:tel:0490, 16:0490 75 40 81, #541-714-1388",
     ],
 )
 def test_left_alone(text: str) -> None:
@@ -115,7 +121,22 @@ def test_what_was_redacted_stays_redacted() -> None:
 @pytest.mark.parametrize("kind", FINDERS)
 def test_time_is_linear(kind: Kind) -> None:
     units = ["a", "a.", "a@", "a@b.", ".", ":", "1:", "::1 ", "GB00", "GB 12 ", "4 ", "4", "4-"]
-    units += ["1.", "1 ", "+1", "(", "0123 ", "phone ", "phone 12 ", "12 ", "1-", "(1) ", "é"]
+    units += [
+        "tel:",
+        "tel:541-",
+        "card:4",
+        "1.",
+        "1 ",
+        "+1",
+        "(",
+        "0123 ",
+        "phone ",
+        "phone 12 ",
+        "12 ",
+        "1-",
+        "(1) ",
+        "é",
+    ]
     start = time.process_time()
     for unit in units:
         list(FINDERS[kind](unit * (100_000 // len(unit))))

@@ -43,7 +43,20 @@ _IBAN_LENGTHS: Final = {
     for country in countries.split()
 }  # fmt: skip
 
-_CARD: Final = re.compile(r"(?<![\w.,+-])(?<![\w][:/=#])\d(?:[ -]?\d){11,18}(?![\w]|[.,-]\d)")
+
+def _after_colon_of(*names: str) -> str:
+    """Right after a word that says what the number is: such a colon is no part of the number, as
+    that of a time, a ratio or an identifier is."""
+    places = "|".join(rf"(?<=\b{name}:)" for name in names)
+    return rf"(?<=:)(?i:{places})"
+
+
+_NAMED_CARD: Final = _after_colon_of(
+    *("card", "visa", "mastercard", "maestro", "amex", "credit", "debit")
+)
+_CARD: Final = re.compile(
+    rf"(?<![\w.,+-])(?:(?<!\w[:/=#])|{_NAMED_CARD})\d(?:[ -]?\d){{11,18}}(?![\w]|[.,-]\d)"
+)
 # ISO/IEC 7812 issuer ranges with the lengths they use.
 _ISSUERS: Final = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})$"
@@ -66,7 +79,24 @@ _VERSION: Final = re.compile(
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 _EXTENSION: Final = r"(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?"
-_NOT_IN_NUMBER: Final = r"(?<![\w.+/:#=-])(?<!\d[ ,])"
+_NAMED_PHONE: Final = _after_colon_of(
+    *("tel", "telephone", "phone", "ph", "fax", "mobile", "mob", "cell", "call", "dial", "ring"),
+    *(
+        "sms",
+        "whatsapp",
+        "desk",
+        "reach",
+        "contact",
+        "office",
+        "home",
+        "work",
+        "number",
+        "me",
+        "us",
+    ),
+)
+# What it begins with first: the rest is asked at digits and brackets alone.
+_NOT_IN_NUMBER: Final = rf"(?=[(\d])(?:(?<![\w.+/:#=-])|{_NAMED_PHONE})(?<!\d[ ,])"
 _ENDS: Final = r"(?!\w|[-+.,/:]\d|[ ]\d)"
 # Written so that it is a telephone number and hardly anything else.
 _PHONES: Final = (
