@@ -73,8 +73,14 @@ def _plant(site: Site, other: Site) -> None:
     site.pages["/away"] = redirect(f"http://localhost:{other.port}/?api_key={token}")
     site.pages[f"/moved?password={password}"] = redirect(f"{far}/?sig={sig}")
     site.pages["/robots.txt"] = Reply(
-        f"Sitemap: {far}/map.xml?token={token}\nSitemap: {site.root}/map.xml?sig={sig}\n".encode()
+        f"Sitemap: {far}/map.xml?token={token}\nSitemap: {site.root}/map.xml?sig={sig}\n"
+        f"Sitemap: /map?token={_IN_URL}\nSitemap: /lost?token={_IN_URL}\n".encode()
     )
+    site.pages[f"/map?token={_IN_URL}"] = Reply(
+        f"<urlset><loc>{site.root}/listed?token={_IN_URL}</loc>"
+        f"<loc>{site.root}/unlisted?token={_IN_URL}</loc></urlset>".encode()
+    )
+    site.html(f"/listed?token={_IN_URL}", text=f"<p>{_PAGE} Listed.</p>")
     rows = [
         {"text": f"Short, from {_PERSONAL}", "address": f"{far}/?sig={sig}", "part": "train"},
         {"text": f"{_PAGE} {_PERSONAL}", "address": f"{far}/a?token={token}", "part": "train"},
@@ -172,6 +178,10 @@ def test_addresses_of_samples_are_masked(planted: tuple[Path, Site, Site]) -> No
     # A page behind a redirect that sends the value back is fetched, under its name.
     assert f"{site.root}/landed?token=${{PLANTED_TOKEN}}" in uris
     assert f"{site.root}/more?token=${{PLANTED_TOKEN}}" in uris
+    # So are the addresses that the site's own lists spell out, whether they are there or not.
+    for name in ("listed", "unlisted", "lost"):
+        assert f"{site.root}/{name}?token=${{PLANTED_TOKEN}}" in uris
+        assert f"/{name}?token={_IN_URL}" in site.asked
 
 
 def test_secrets_reach_the_origin_and_no_other(planted: tuple[Path, Site, Site]) -> None:

@@ -107,6 +107,47 @@ def test_values_are_named_again() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("href", "target"),
+    [
+        (f"/a?k={_VALUE}", "https://h.example/a?k=${PLANTED}"),
+        ("/a?k=%53%33cret%2bof/the%3Dday#x", "https://h.example/a?k=${PLANTED}"),
+        (
+            "//other.org/?u=https%3A%2F%2Fh%2F%3Fk%3DS3cret%252Bof%252Fthe%253Dday",
+            "https://other.org/?u=https%3A%2F%2Fh%2F%3Fk%3D${PLANTED}",
+        ),
+        ("?page=2", "https://h.example/${PLANTED}/f?page=2"),
+        ("next", "https://h.example/${PLANTED}/next"),
+        # What a stranger wrote is never filled in.
+        ("/a?q=${PLANTED}", "https://h.example/a?q=$%7BPLANTED%7D"),
+        ("mailto:x@y.z", None),
+    ],
+)
+def test_what_a_server_wrote_has_values_by_their_names(href: str, target: str | None) -> None:
+    secrets = Secrets({"X-Key": "${PLANTED}"}, ["https://h.example/${PLANTED}/f?t=${PLANTED}"])
+    assert secrets.target("https://h.example/${PLANTED}/f?t=${PLANTED}", href) == target
+
+
+def test_of_two_values_the_longer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED_USER", _VALUE[:6])
+    monkeypatch.setenv("PLANTED_LONG", "ab/c" * 16_000)
+    secrets = Secrets(
+        {"A": "${PLANTED_USER}", "B": "${PLANTED}", "C": "${PLANTED_LONG}"}, ["http://h/"]
+    )
+    secrets.headers_for("http://h/")
+    told = secrets.named(f"{_VALUE} {_VALUE[:6]} {'ab%2fc' * 16_000}.")
+    assert told == "${PLANTED} ${PLANTED_USER} ${PLANTED_LONG}."
+
+
+@pytest.mark.parametrize("unit", ["S3cret", "%25", "%2525", "%", "S3cret%2Bof"])
+def test_naming_is_linear(unit: str) -> None:
+    secrets = Secrets({"X-Key": "${PLANTED}"}, ["http://h/"])
+    secrets.headers_for("http://h/")
+    start = time.process_time()
+    secrets.named(unit * (1_000_000 // len(unit)))
+    assert time.process_time() - start < 5
+
+
 def test_a_redirect_to_another_origin_gets_no_header(tmp_path: Path) -> None:
     with running(Site()) as site, running(Site()) as other:
         other.pages["/f"] = Reply(b"abc")

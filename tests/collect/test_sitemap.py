@@ -7,9 +7,10 @@ import gzip
 
 import pytest
 
-from tests.collect.sites import Reply, Site, running
+from tests.collect.sites import Reply, Site, redirect, running
 from tilth.collect.client import Client, FetchError, TooLargeError
 from tilth.collect.retry import PatientClient
+from tilth.collect.secrets import Secrets
 from tilth.collect.sitemap import Found, collect_sitemaps, read_sitemap
 
 _URLSET = b"""<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
@@ -45,6 +46,32 @@ def _collect(named: list[str], guessed: list[str]) -> Found:
             return await collect_sitemaps(patient, named, guessed, lambda url: "/in/" in url)
 
     return asyncio.run(collect())
+
+
+def test_what_the_server_names_with_a_secret_is_found_under_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLANTED", "S3cret+of/the=day")
+    value = "S3cret+of/the%3dday"
+
+    async def collect(root: str) -> Found:
+        secrets = Secrets({}, [f"{root}/?k=${{PLANTED}}"])
+        async with Client("tilth", 5, ("127.0.0.1",), secrets=secrets) as client:
+            patient = PatientClient(client, 0, 0)
+            return await collect_sitemaps(patient, [f"{root}/0?k=${{PLANTED}}"], [], lambda _: True)
+
+    with running(Site()) as site:
+        site.pages["/0?k=S3cret+of/the=day"] = redirect(f"/1?k={value}")
+        site.pages["/1?k=S3cret+of/the=day"] = Reply(
+            f"<sitemapindex><loc>/2?k={value}</loc><loc>/gone?k={value}</loc></sitemapindex>".encode()
+        )
+        site.pages["/2?k=S3cret+of/the=day"] = Reply(
+            f"<urlset><loc>{site.root}/in?k={value}</loc></urlset>".encode()
+        )
+        found = asyncio.run(collect(site.root))
+    assert list(found.urls) == [f"{site.root}/in?k=${{PLANTED}}"]
+    assert [outcome.url for outcome in found.failed] == [f"{site.root}/gone?k=${{PLANTED}}"]
+    assert set(site.asked) == {f"/{name}?k=S3cret+of/the=day" for name in ("0", "1", "2", "gone")}
 
 
 def test_indexes_are_followed_once_and_failures_told() -> None:

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import aiohttp
@@ -59,12 +59,14 @@ class Answer:
         reason: Its phrase.
         headers: Names and values, as received.
         body: The decompressed body; empty where it was not asked for.
+        target: Of a redirect: where it leads, as `Secrets.target`; None where to no web page.
     """
 
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    target: str | None = None
 
     def header(self, name: str) -> str:
         """The first header of a name (lower case), or an empty string."""
@@ -206,14 +208,19 @@ class Client:
                     (name.decode("latin-1"), self.secrets.named(value.decode("latin-1")))
                     for name, value in got.raw_headers
                 )
-                answer = Answer(got.status, got.reason or "", headers, b"")
+                target = None
+                if got.status in REDIRECTS:
+                    # From the header as sent: in the named one a name may be a stranger's text.
+                    sent = (v for k, v in got.raw_headers if k.lower() == b"location")
+                    target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
+                answer = Answer(got.status, got.reason or "", headers, b"", target)
                 wanted = got.status == 200 and (not html_only or answer.content_type in HTML_TYPES)
                 if not wanted:
                     await _drain(got)
                     return answer
                 raw = await _read(got, max_bytes)
                 body = decompress(raw, answer.header("content-encoding"), max_bytes)
-                return Answer(answer.status, answer.reason, headers, body)
+                return replace(answer, body=body)
         except AddressRefusedError:
             raise
         except TimeoutError as error:

@@ -32,9 +32,8 @@ from tilth.collect.hosts import Host, Hosts
 from tilth.collect.links import read_markup
 from tilth.collect.retry import TRANSIENT_STATUSES, PatientClient
 from tilth.collect.robots import read_wishes
-from tilth.collect.secrets import with_forms_kept
 from tilth.collect.sitemap import collect_sitemaps
-from tilth.collect.urls import Scope, join, origin
+from tilth.collect.urls import Scope, origin
 from tilth.collect.warc_store import WarcStore
 from tilth.context import Progress
 from tilth.errors import MissingError, TilthError, UsageError
@@ -90,7 +89,7 @@ class Crawler:
         self._start = tuple(start)
         self._scope = scope
         self._bounds = bounds
-        self._named = client.secrets.named
+        self._secrets = client.secrets
         self._client = PatientClient(client, bounds.retries, bounds.retry_s)
         self._hosts = Hosts(self._client, frontier, bounds.agent, bounds.delay_s)
         self._frontier = frontier
@@ -155,7 +154,8 @@ class Crawler:
         named, guessed = [], []
         for place in sorted({origin(url) for url in self._start}):
             listed = self._hosts[place].robots.sitemaps
-            named += [join(f"{place}/", url) or url for url in listed]
+            leads, told = self._secrets.target, self._secrets.named
+            named += [leads(f"{place}/", url) or told(url) for url in listed]
             if not listed:
                 guessed.append(f"{place}/sitemap.xml")
         found = await collect_sitemaps(self._client, named, guessed, self._scope.contains)
@@ -274,8 +274,7 @@ class Crawler:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         kind = answer.header("content-type")[:200]
         if answer.status in REDIRECTS:
-            location = answer.header("location")
-            target = _joined(url, location)
+            target, location = answer.target, answer.header("location")
             # One level further, like a link: the level of a page must not depend on which of two
             # answers came first.
             self._follow([target] if target else [], depth)
@@ -285,7 +284,7 @@ class Crawler:
         if answer.content_type not in HTML_TYPES:
             return Outcome(url, "content-type", answer.content_type[:100], fetched_at=now)
         try:
-            markup = read_markup(answer.body, url, answer.charset)
+            markup = read_markup(answer.body, url, answer.charset, self._secrets.target)
         except Exception as error:
             # A page that its parser cannot take costs one page.
             cause = f"the page cannot be parsed: {describe(error)}"
@@ -293,13 +292,13 @@ class Crawler:
         wishes = read_wishes(answer.headers, markup.meta, self._bounds.agent)
         consent = wishes.consent(host.robots)
         if wishes.follow:
-            self._follow(map(self._named, markup.links), depth)
+            self._follow(markup.links, depth)
         if self._bounds.drop_opt_outs and (rule := wishes.rule) is not None:
             # The page asks not to be collected, so not even the archive has it.
             return Outcome(url, rule, wishes.words, None, kind, consent, now)
         canonical = None
         if self._bounds.follow_canonical and markup.canonical not in (None, url):
-            canonical = markup.canonical and self._named(markup.canonical)
+            canonical = markup.canonical
             self._follow([canonical] if canonical else [], depth)
         place = self._store.append(url, answer, now)
         return Outcome(url, None, None, None, kind, consent, now, canonical, place)
@@ -332,8 +331,3 @@ class Crawler:
         self._outcomes, self._links, self._committed_at = [], [], now
         done, known = self._frontier.counts()
         self._progress(done, known, f"{self._rate:,.0f} pages/s")
-
-
-def _joined(url: str, location: str) -> str | None:
-    """Where a redirect leads; a secret that the server sent back stays named."""
-    return with_forms_kept(location, lambda plain: join(url, plain) or "") or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
@@ -34,13 +34,19 @@ class Markup:
     meta: tuple[tuple[str, str], ...] = ()
 
 
-def read_markup(body: bytes, url: str, charset: str | None) -> Markup:
+def read_markup(
+    body: bytes,
+    url: str,
+    charset: str | None,
+    leads: Callable[[str, str], str | None] = join,
+) -> Markup:
     """Parse an HTML page.
 
     Args:
         body: The page, decoded from its transfer, not from its character set.
         url: Its address, against which links are resolved.
         charset: Character set of the Content-Type header; None leaves it to the page.
+        leads: Where an address in a page at another leads, as `join` does.
     """
     try:
         parser = etree.HTMLParser(encoding=charset, no_network=True, remove_comments=True)
@@ -63,10 +69,10 @@ def read_markup(body: bytes, url: str, charset: str | None) -> Markup:
         elif href is None:
             continue
         elif element.tag == "base":
-            base = join(url, href) or url
+            base = leads(url, href) or url
         elif "canonical" in element.get("rel", "").lower().split():
-            canonical = join(base, href)
-    targets = (join(base, href) for href in dict.fromkeys(_hrefs(root)))
+            canonical = leads(base, href)
+    targets = (leads(base, href) for href in dict.fromkeys(_hrefs(root)))
     links = tuple(dict.fromkeys(target for target in targets if target))
     return Markup(links, canonical, tuple(meta))
 

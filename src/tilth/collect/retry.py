@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tilth.collect.client import REDIRECTS, Answer, Client, FetchError
-from tilth.collect.urls import join
+from tilth.collect.client import Answer, Client, FetchError
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _MAX_PAUSE_S = 120.0
@@ -57,11 +56,9 @@ class PatientClient:
         """
         answer = await self.get(url, max_bytes)
         for _ in range(_MAX_HOPS):
-            target = join(url, answer.header("location"))
-            if answer.status not in REDIRECTS or target is None:
+            if answer.target is None:
                 break
-            url = target
-            answer = await self.get(url, max_bytes)
+            answer = await self.get(answer.target, max_bytes)
         return answer
 
 

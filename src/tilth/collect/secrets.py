@@ -8,13 +8,16 @@ hold secrets of its own: they are masked wherever the address is shown.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from tilth.collect.urls import join
 from tilth.errors import MissingError, Problem
 
 MASK: Final = "***"
@@ -27,6 +30,7 @@ _FORM: Final = re.compile(r"\$\{(file:[^{}\r\n]{1,4096}|[A-Za-z_][A-Za-z0-9_]{0,
 _MAX_SECRET_BYTES: Final = 64 << 10
 # A shorter value would be found in the middle of words.
 _MIN_HIDDEN: Final = 4
+_MAX_SPELT: Final = 256
 _PORTS: Final = {"http": 80, "https": 443}
 # All that may stand in a query; what may not is percent-encoded when a value is put there.
 _IN_URL: Final = "!$&'()*+,;=:@/?%-._~[]"
@@ -124,8 +128,10 @@ class Secrets:
         self._urls = {place: url for url in urls if (place := origin_of(url)) is not None}
         given = (*self._headers.values(), *urls)
         self._names = frozenset(name for text in given for name in _FORM.findall(text))
-        # Every spelling of a value that was read -> its name.
+        # Every value that was read -> its name; and what finds them all, whoever spelt them.
         self._forms: dict[str, str] = {}
+        self._values: re.Pattern[str] | None = None
+        self._is_read = False
 
     def headers_for(self, url: str) -> dict[str, str]:
         """The headers for an address, filled in; none for another origin.
@@ -142,7 +148,7 @@ class Secrets:
             name, _, password = user.partition(":")
             pair = f"{self._fill(unquote(name))}:{self._fill(unquote(password))}"
             packed = base64.b64encode(pair.encode()).decode()
-            self._forms[packed] = MASK
+            self._know(packed, MASK)
             headers["Authorization"] = f"Basic {packed}"
         return headers
 
@@ -159,12 +165,37 @@ class Secrets:
         host = parts.netloc.rpartition("@")[2]
         return self._fill(parts._replace(netloc=host).geturl(), _IN_URL)
 
+    def target(self, base: str, href: str) -> str | None:
+        """Where an address that a server wrote leads: all of them come in through here.
+
+        Args:
+            base: The address of what it stands in, with the names of secrets.
+            href: As the server wrote it. A `${NAME}` in it is a stranger's text like any other:
+                filled in, it would send the value to wherever the stranger wants it shown.
+
+        Returns:
+            The normalised address, values that the server sent back by their names; None where it
+            leads to no web page.
+
+        Raises:
+            MissingError: A name is no longer there.
+        """
+        found = join(self.filled(base), href)
+        return None if found is None else self.named(found)
+
     def named(self, text: str) -> str:
-        """The text with every value that was read by its name again."""
-        for value, form in self._forms.items():
-            if value in text:
-                text = text.replace(value, form)
-        return text
+        """The text with every value by its name again, percent-encoded or not."""
+        if not self._is_read:
+            # A server may name a value before it was sent one: in a robots.txt, for one.
+            self._is_read = True
+            for name in sorted(self._names):
+                with contextlib.suppress(MissingError):
+                    self._fill(f"${{{name}}}")
+        if self._values is None:
+            return text
+        # `lastgroup` would need names that a pattern can have; the forms are in the groups' order.
+        forms = tuple(self._forms.values())
+        return self._values.sub(lambda match: forms[(match.lastindex or 1) - 1], text)
 
     def hide(self, text: str) -> str:
         """The text as it may be written down: values by their names, addresses masked."""
@@ -175,17 +206,35 @@ class Secrets:
             if match.group(1) not in self._names:
                 return match.group()
             value = read_secret(match.group(1))
-            spellings = (
-                value,
-                quote(value, safe=""),
-                quote_plus(value),
-                quote(value, safe=_IN_URL),
-            )
-            for spelling in spellings if len(value) >= _MIN_HIDDEN else ():
-                self._forms[spelling] = match.group()
+            if len(value) >= _MIN_HIDDEN:
+                self._know(value, match.group())
             return value if safe is None else quote(value, safe=safe)
 
         return _FORM.sub(fill, text)
+
+    def _know(self, value: str, form: str) -> None:
+        if self._forms.get(value) == form:
+            return
+        forms = {**self._forms, value: form}
+        # The longest first: one value may be the beginning of another.
+        self._forms = dict(sorted(forms.items(), key=lambda item: -len(item[0])))
+        self._values = re.compile("|".join(f"({_spelt(value)})" for value in self._forms))
+
+
+def _spelt(value: str) -> str:
+    """A pattern of all ways in which an address may spell a value: each character as it is or
+    percent-encoded, also as part of an address in an address in an address."""
+    start = "".join(map(_spelt_char, value[:_MAX_SPELT]))
+    # What begins so is the value, whole or cut; a pattern of all of it would take seconds to make.
+    rest = len(value) - _MAX_SPELT
+    return start if rest <= 0 else rf"{start}(?:%(?:25){{0,2}}[0-9A-Fa-f]{{2}}|[ -~]){{0,{rest}}}+"
+
+
+@cache
+def _spelt_char(char: str) -> str:
+    digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{ord(char):02x}")
+    plain = r"[ +]" if char == " " else re.escape(char)
+    return f"(?:%(?:25){{0,2}}{digits}|{plain})"
 
 
 def origin_of(url: str) -> tuple[str, str, int] | None:

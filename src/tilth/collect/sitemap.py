@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from tilth.collect.client import FetchError, decompress, describe
 from tilth.collect.frontier import Outcome
 from tilth.collect.retry import PatientClient
-from tilth.collect.urls import join
 
 # The protocol's own bounds on one file.
 MAX_SITEMAP_BYTES = 50 << 20
@@ -71,7 +70,8 @@ async def collect_sitemaps(
                 cause = f"the sitemap cannot be read: {describe(error)}"
                 found.failed.append(Outcome(url, error=cause))
             continue
-        targets = dict.fromkeys(target for text in addresses if (target := join(url, text)))
+        leads = client.client.secrets.target
+        targets = dict.fromkeys(target for text in addresses if (target := leads(url, text)))
         if is_index:
             fresh = [target for target in targets if target not in seen]
             room = max(MAX_SITEMAPS - len(seen), 0)
