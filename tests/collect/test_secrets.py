@@ -36,6 +36,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("?X-Amz-Credential=a/b&x-goog-signature=c", "?X-Amz-Credential=***&x-goog-signature=***"),
         ("?apiKey=a&client_secret=b&pwd=c", "?apiKey=***&client_secret=***&pwd=***"),
         ("/?next=http%3A%2F%2Fh%3Ftoken%3Dabc%26x", "/?next=http%3A%2F%2Fh%3Ftoken%3D***%26x"),
+        ("?refreshToken=a&idToken=b&csrftoken=c", "?refreshToken=***&idToken=***&csrftoken=***"),
+        ("/x;jsessionid=A1&accessKey=b", "/x;jsessionid=***&accessKey=***"),
+        ("?PHPSESSID=a&hotkeys=b&donkey=c", "?PHPSESSID=***&hotkeys=b&donkey=c"),
+        ("see //u:p@ss@h/x, //h/a:b@c", "see //***@h/x, //h/a:b@c"),
+        ("//${U}:${P}@h/ and // mail: a@b.org", "//${U}:${P}@h/ and // mail: a@b.org"),
+        ("?u=https%3A%2F%2Fbob%3Apw%40x%40h%2Fa%40b", "?u=https%3A%2F%2F***%40h%2Fa%40b"),
         ("<a href='?sig=abc'>", "<a href='?sig=***'>"),
         ("&amp;signature=abc&amp;x", "&amp;signature=***&amp;x"),
         ("http://${U}:${P}@h/?token=${T}", "http://${U}:${P}@h/?token=${T}"),
@@ -50,7 +56,26 @@ def test_addresses_are_masked(text: str, expected: str) -> None:
     assert masked(expected) == expected
 
 
-@pytest.mark.parametrize("unit", ["://", "?token=", "a:", "@", "%3F", "token_", "&key", "${", " "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "://",
+        "?token=",
+        "?aToken",
+        "//",
+        "//a:",
+        "%3A%2F%2F",
+        "%40",
+        "%3A%2F%2Fa%40",
+        "a:",
+        "@",
+        "%3F",
+        "token_",
+        "&key",
+        "${",
+        " ",
+    ],
+)
 def test_masking_is_linear(unit: str) -> None:
     def seconds(num: int) -> float:
         text = "http://" + unit * num

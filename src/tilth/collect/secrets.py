@@ -35,14 +35,20 @@ _PORTS: Final = {"http": 80, "https": 443}
 # All that may stand in a query; what may not is percent-encoded when a value is put there.
 _IN_URL: Final = "!$&'()*+,;=:@/?%-._~[]"
 
+# `access_token`, `accessToken`; and what no other word ends in, `accesstoken`.
 _TELLING: Final = (
-    r"(?:[\w.-]{0,40}[_.-])?(?:token|key|secret|password|passwd|passphrase|pwd|pass|sig|signature"
-    r"|credential|credentials|auth|jwt|apikey|accesskey|secretkey|authkey|accesstoken|authtoken"
-    r"|sessiontoken|clientsecret|sessionid|awsaccesskeyid|subscription-key)"
+    r"(?:[\w.-]{0,40}(?:token|secret|password|passwd|apikey|sessionid|sessid)"
+    r"|(?:[\w.-]{0,40}(?:[_.-]|(?-i:[a-z0-9](?=[A-Z]))))?(?:key|passphrase|pwd|pass|sig|signature"
+    r"|credential|credentials|auth|jwt|accesskey|secretkey|authkey|awsaccesskeyid))"
 )
 # Addresses as they stand in texts. Each part begins at a mark that it does not hold itself, so that
 # no character is looked at more than twice.
 _USER: Final = re.compile(r"(?<=://)[^\s/?#\"'<>\\]*@")
+# As `_USER`: without a scheme, where a password shows what it is; and as part of another address.
+_PLAIN_USER: Final = re.compile(r"(?<![:/])//[^\s/?#\"'<>\\:@]*+:[^\s/?#\"'<>\\]*@")
+_ENCODED_USER: Final = re.compile(
+    r"(?<=%3A%2F%2F)(?:(?:[^\s/?#&;\"'<>\\%]++|%(?!2F|3F|23|26|40))*+%40)++", re.I
+)
 _PARAMETER: Final = re.compile(
     rf"((?:[?&;#]|%3[Ff]|%26){_TELLING}(?:=|%3[Dd]))((?:[^&#;\s\"'<>\\%]++|%(?!26|23))++)", re.I
 )
@@ -63,11 +69,19 @@ def masked(text: str) -> str:
     """The text with user names, passwords and tokens in its addresses masked; names stay."""
     if "://" in text:
         text = _USER.sub(_masked_user, text)
+    if "//" in text and "@" in text:
+        text = _PLAIN_USER.sub(_masked_plain_user, text)
+    if "%40" in text:
+        text = _ENCODED_USER.sub(f"{MASK}%40", text)
     return _PARAMETER.sub(_masked_parameter, text)
 
 
 def _masked_user(match: re.Match[str]) -> str:
     return match.group() if _is_named(match.group()[:-1]) else f"{MASK}@"
+
+
+def _masked_plain_user(match: re.Match[str]) -> str:
+    return match.group() if _is_named(match.group()[2:-1]) else f"//{MASK}@"
 
 
 def _masked_parameter(match: re.Match[str]) -> str:
