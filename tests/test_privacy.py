@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -26,6 +27,15 @@ _PERSONAL = f"{_EMAIL}, {_PHONE}, {_CARD}, {_IP}"
 _IN_URL, _IN_HEADER, _IN_FILE = "Tok3nInTheUrl7781", "H3aderSecret9924", "F1leSecret6613"
 # What strangers' addresses give away: in links, redirects, rows and a sitemap.
 _STRANGERS = ("strangeruser", "StrangerPass55", "StrangerTok66", "StrangerSig77")
+# Spelt as addresses and file names spell them.
+_ENCODED_EMAIL, _SOLID_CARD, _DASHED_PHONE, _IBAN = (
+    "greta.holm%40mailbox.se",
+    "4111111111111111",
+    "541-714-1388",
+    "DE89370400440532013000",
+)
+_IN_ADDRESSES = (_ENCODED_EMAIL, _SOLID_CARD, _DASHED_PHONE, _IBAN, "RefreshTok88", "SessionId99")
+_ANNOTATORS = (_EMAIL, "per.ek@mailbox.se", "x.y@mailbox.se")
 _PAGE = "Fields of barley and rye stand along the road to the old mill by the river. " * 12
 
 _RECIPE = """
@@ -45,13 +55,63 @@ collect:
       url: "{root}/rows.jsonl?access_token=${{PLANTED_TOKEN}}"
       headers: {{X-Api-Key: "${{file:{secret_file}}}"}}
       allow_hosts: [127.0.0.1]
-      fields: {{uri: address, split: part}}
+      fields: {{uri: address, split: part, license: terms}}
+  crowd:
+    label_studio: {{path: "{folder}/crowd.json"}}
+  files:
+    text_file: {{path: "{folder}/files"}}
 clean:
   - extract
   - signals: {{names: [word_count]}}
   - rules: {{where: ["word_count >= {words}"]}}
   - redact
+label: [consensus]
+mix:
+  - weights: {{}}
 """
+
+
+def _personal_addresses() -> tuple[str, ...]:
+    user = quote("http://bob:StrangerPass55@h/", safe="")
+    return (
+        f"/a?email={_ENCODED_EMAIL}",
+        f"/b/{_SOLID_CARD}",
+        f"/c?tel={_DASHED_PHONE}",
+        f"/d/{_DASHED_PHONE}",
+        f"/e/{_IBAN}",
+        "/f;jsessionid=SessionId99?refreshToken=RefreshTok88",
+        f"/g?u={user}",
+    )
+
+
+def _plant_files(folder: Path) -> None:
+    """Annotators and a label called by their addresses; files called after people and numbers."""
+    answers = [
+        {
+            "id": number,
+            "data": {"text": f"{_PAGE} And {number * 7}."},
+            "annotations": [
+                {
+                    "completed_by": {"email": who},
+                    "result": [
+                        {
+                            "from_name": "c",
+                            "to_name": "t",
+                            "type": "choices",
+                            "value": {"choices": [_EMAIL if (number + place) % 3 else "no"]},
+                        }
+                    ],
+                }
+                for place, who in enumerate(_ANNOTATORS)
+            ],
+        }
+        for number in range(6)
+    ]
+    (folder / "crowd.json").write_text(json.dumps(answers))
+    (folder / "files" / _EMAIL).mkdir(parents=True)
+    (folder / "files" / _EMAIL / f"{_SOLID_CARD}-0.txt").write_bytes(b"\xff\xfe\x00bad\x80")
+    (folder / "files" / _EMAIL / f"{_CARD}.txt").write_text("Short.")
+    (folder / "files" / "long.txt").write_text(_PAGE)
 
 
 def _plant(site: Site, other: Site) -> None:
@@ -62,6 +122,7 @@ def _plant(site: Site, other: Site) -> None:
         f"/?token={_IN_URL}",
         *(f"/page?x=1&token={token}", f"/gone?X-Amz-Signature={sig}", "/broken", "/echo", "/away"),
         *(f"{far}/user", "/short", f"/moved?password={password}"),
+        *_personal_addresses(),
         text=f"<p>{_PAGE}</p>",
     )
     site.html(f"/page?x=1&token={token}", text=f"<p>{_PAGE} Other words.</p>")
@@ -83,11 +144,12 @@ def _plant(site: Site, other: Site) -> None:
     site.html(f"/listed?token={_IN_URL}", text=f"<p>{_PAGE} Listed.</p>")
     rows = [
         {"text": f"Short, from {_PERSONAL}", "address": f"{far}/?sig={sig}", "part": "train"},
+        {"text": f"{_PAGE} More.", "address": "y", "part": "train", "terms": f"CC by {_EMAIL}"},
         {"text": f"{_PAGE} {_PERSONAL}", "address": f"{far}/a?token={token}", "part": "train"},
         {"text": "Bad", "address": "x", "part": _EMAIL},
         {"text": _PERSONAL, "address": f"mailto:{_EMAIL}", "part": "test"},
     ]
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    lines = "".join(json.dumps({"terms": None} | row) + "\n" for row in rows)
     site.pages["/rows.jsonl?access_token=" + _IN_URL] = Reply(lines.encode())
 
 
@@ -95,7 +157,11 @@ def _recipe(folder: Path, site: Site, words: int = 30) -> Path:
     secret_file = folder / "secret.txt"
     secret_file.write_text(f"{_IN_FILE}\n")
     path = folder / "private.yaml"
-    path.write_text(_RECIPE.format(root=site.root, secret_file=secret_file, words=words))
+    if not (folder / "files").is_dir():
+        _plant_files(folder)
+    path.write_text(
+        _RECIPE.format(root=site.root, secret_file=secret_file, words=words, folder=folder)
+    )
     return path
 
 
@@ -134,7 +200,8 @@ def test_no_byte_that_is_shared_is_private(planted: tuple[Path, Site, Site]) -> 
     seen = {path.name for path, _ in _shared(folder)}
     assert {"report.html", "report.json", "card.md", "recipe.yaml", "run.json"} <= seen
     assert {"events.jsonl", "manifest.json", "0001.json"} <= seen
-    wanted = (_EMAIL, _PHONE, _CARD, _IP, _IN_URL, _IN_HEADER, _IN_FILE, *_STRANGERS)
+    wanted = [_EMAIL, _PHONE, _CARD, _IP, _IN_URL, _IN_HEADER, _IN_FILE, *_STRANGERS]
+    wanted += [*_IN_ADDRESSES, *_ANNOTATORS]
     found = [
         (str(path.relative_to(folder)), text)
         for path, data in _shared(folder)
@@ -147,6 +214,15 @@ def test_no_byte_that_is_shared_is_private(planted: tuple[Path, Site, Site]) -> 
     for placeholder in ("[EMAIL]", "[PHONE]", "[CARD]", "[IP]", "***", "${PLANTED_TOKEN}"):
         assert placeholder in report, placeholder
     assert "Write to [EMAIL]" in report
+    document = json.loads(report)
+    steps = {step["name"]: step for step in document["steps"]}
+    # People stay apart, each by the one name wherever it stands.
+    figures = steps["label.consensus"]["figures"]
+    names = {one["annotator"] for one in figures["annotators"]}
+    assert len(names) == len(_ANNOTATORS)
+    assert names == set(figures["confusion_true_by_answered"])
+    assert "[EMAIL]" in {row["name"] for row in steps["mix.weights"]["figures"]["labels"]}
+    assert steps["collect.rows"]["license"]["CC by [EMAIL]"] == 1
 
 
 def test_the_value_of_a_secret_is_not_even_in_the_data(planted: tuple[Path, Site, Site]) -> None:

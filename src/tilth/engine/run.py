@@ -15,7 +15,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tilth.collect.secrets import masked
 from tilth.engine.causes import commonest_cause, sources_gone
 from tilth.engine.estimate import Estimator
 from tilth.engine.events import (
@@ -33,6 +32,7 @@ from tilth.engine.expect import Outlook, Unfinished, outlook
 from tilth.engine.local import LocalEngine
 from tilth.engine.machine import describe_machine
 from tilth.engine.record import JOURNAL, RECORD, read_record
+from tilth.engine.share import shareable_address
 from tilth.engine.steps import StepRunner
 from tilth.errors import DataError, TilthError
 from tilth.recipe.model import Recipe
@@ -277,8 +277,11 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
 
         def emit(event: Event) -> None:
             if not isinstance(event, StepProgress | TimeLeft):
-                line = {"at": _now(), **as_json(event)}
-                log.write(masked(json.dumps(line, ensure_ascii=True)) + "\n")
+                told = as_json(event)
+                # The step is looked up by its name, which is the recipe's.
+                clean = {key: shareable_address(value) for key, value in told.items()}
+                line = {"at": _now()} | clean | {key: told[key] for key in ("step",) if key in told}
+                log.write(json.dumps(line, ensure_ascii=True) + "\n")
                 log.flush()
             for listener in listeners:
                 listener(event)
@@ -436,7 +439,7 @@ class _Record:
     def finish(self, status: str, error: TilthError | None) -> None:
         """Write how the run ended."""
         self._record["status"] = status
-        self._record["error"] = masked(str(error)) if error else None
+        self._record["error"] = shareable_address(str(error)) if error else None
         self._record["finished"] = _now()
         self._record["seconds"] = round(time.monotonic() - self._start, 3)
         with contextlib.suppress(TilthError):

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from tilth.context import Context, Progress
 from tilth.engine.apply import apply_safely
+from tilth.engine.share import shareable_document
 from tilth.errors import DataError
 from tilth.recipe.operations import Operation, operation
 from tilth.schema import SCHEMA
@@ -215,7 +216,8 @@ def _decisions(path: Path, shard: int) -> pa.Table:
 
 
 def describe(task: Task, _: Progress) -> dict[str, Any]:
-    """The operation's own figures of what it kept."""
+    """The operation's own figures of what it kept, as they may be shared: the manifest is no part
+    of the data."""
     op, settings = _load(task)
     folder = Path(task["folder"])
     paths = [folder / "kept" / f"{name}.parquet" for name in task["shards"]]
@@ -223,8 +225,7 @@ def describe(task: Task, _: Progress) -> dict[str, Any]:
         [pq.read_schema(path).remove_metadata() for path in paths], promote_options="permissive"
     )
     batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
-    figures: dict[str, Any] = op.module.describe(batches, settings)
-    return figures
+    return shareable_document(op.module.describe(batches, settings))
 
 
 def fit(task: Task, progress: Progress) -> dict[str, Any]:

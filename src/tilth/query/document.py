@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tilth.engine.share import shareable, shareable_address, shareable_document
 from tilth.query.disk import Disk, disk_of
 from tilth.query.generated import generated_samples
 from tilth.query.predict import MODEL
@@ -20,7 +21,7 @@ from tilth.query.samples import (
     image_uri,
     rows_by_id,
 )
-from tilth.query.share import shareable, shareable_excerpt
+from tilth.query.share import shareable_excerpt
 from tilth.query.status import status_word
 from tilth.query.text import excerpt
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
@@ -31,10 +32,12 @@ _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
 _MAX_ERROR_READ = 4000
 WEIGHTS = "model.safetensors"
 _STAGES = ("pretrain", "transfer", "value")
+# The recipe must run again as it stands; the others are this program's own words on the machine.
+_VERBATIM = ("recipe_yaml", "machine", "versions", "tilth", "started", "finished")
 
 
 def report_document(run: RunView) -> dict[str, Any]:
-    """Everything that the report shows, read from the run's folder.
+    """Everything that the report shows, read from the run's folder, as `shareable_document`.
 
     Examples are at most 5 a rule and 20 a step, errors at most 20 a step; `by_rule` and the
     counts say of how many.
@@ -46,7 +49,7 @@ def report_document(run: RunView) -> dict[str, Any]:
     own = [step for step in run.steps if not step.is_arm]
     results = {step.stage: step.manifest.get("result") for step in own if step.stage in _STAGES}
     warnings = _warnings(run)
-    return {
+    document = {
         "tilth": record["versions"].get("tilth"),
         "name": record["name"],
         "about": record["about"],
@@ -57,7 +60,7 @@ def report_document(run: RunView) -> dict[str, Any]:
         "seconds": record["seconds"],
         "disk": _disk(disk_of(run)),
         "status": status_word(run),
-        "error": record["error"] and shareable(record["error"]),
+        "error": record["error"] and shareable_address(record["error"]),
         "machine": record["machine"],
         "versions": record["versions"],
         "recipe_yaml": record["recipe_yaml"],
@@ -67,6 +70,7 @@ def report_document(run: RunView) -> dict[str, Any]:
         **{stage: results.get(stage) for stage in _STAGES},
         **_model(run, own),
     }
+    return shareable_document(document) | {name: document[name] for name in _VERBATIM}
 
 
 def _disk(disk: Disk) -> dict[str, Any]:
@@ -153,7 +157,10 @@ def _licenses(dataset: Dataset) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for table in read_columns(dataset, "kept", ["license"]):
         counts.update(name or "not stated" for name in table.column(0).to_pylist())
-    return dict(counts.most_common())
+    shown: Counter[str] = Counter()
+    for name, count in counts.items():
+        shown[shareable(name)] += count
+    return dict(shown.most_common())
 
 
 def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -161,9 +168,9 @@ def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[dict[str, A
     for row in rows_by_id(dataset, "dropped", ids, [*PLAIN, *PAYLOADS, *REASONS]):
         yield {
             "id": row["id"],
-            "uri": shareable(row.get("uri")),
+            "uri": shareable_address(row.get("uri")),
             "rule": row.get(DROP_RULE),
-            "value": shareable(row.get(DROP_VALUE)),
+            "value": shareable_address(row.get(DROP_VALUE)),
             "of": row.get(DROP_OF),
             **_payload(row),
         }
@@ -180,8 +187,8 @@ def _errors(dataset: Dataset) -> Iterator[dict[str, Any]]:
     left = _MAX_ERRORS
     for batch in dataset.batches(["uri", ERROR], kind="quarantine", batch_rows=_MAX_ERRORS):
         for row in batch.to_pylist()[:left]:
-            error = excerpt(shareable(str(row[ERROR])[:_MAX_ERROR_READ]), 300)
-            yield {"uri": shareable(row.get("uri")), "error": error}
+            error = excerpt(shareable_address(str(row[ERROR])[:_MAX_ERROR_READ]), 300)
+            yield {"uri": shareable_address(row.get("uri")), "error": error}
         left -= batch.num_rows
         if left <= 0:
             return
@@ -203,6 +210,6 @@ def _warnings(run: RunView) -> dict[str, list[str]]:
                 found[event["step"]] = []
             elif event.get("event") == "Warned":
                 messages = found.setdefault(event["step"], [])
-                if (message := shareable(event["message"])) not in messages:
+                if (message := shareable_address(event["message"])) not in messages:
                     messages.append(message)
     return found
