@@ -195,6 +195,12 @@ class _Builder:
         if digest in self._by_identity:
             return self._by_identity[digest]
         name = prefix + step.name
+        if parts.get("outside"):
+            # From here on it is compared and no more read; the record goes with what is shared, and
+            # files may be called after people.
+            parts["outside"] = hashlib.sha256(
+                parts["outside"].encode("utf-8", "surrogatepass")
+            ).hexdigest()
         self._by_identity[digest] = name
         self._identities[name] = digest
         self.steps.append(PlannedStep(name, step.operation, step.settings, inputs, parts, digest))
