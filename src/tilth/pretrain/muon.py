@@ -66,6 +66,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     x = wide / (wide.norm() + 1e-7)
     for _ in range(_ITERATIONS):
         square = x @ x.T
-        x = _A * x + (_B * square + _C * square @ square) @ x
+        inner = torch.addmm(square, square, square, beta=_B, alpha=_C)
+        x = torch.addmm(x, inner, x, beta=_A)
     found: Tensor = x.T if matrix.shape[0] > matrix.shape[1] else x
     return found
