@@ -216,7 +216,8 @@ def test_export_of_a_split_and_of_all(
         ("export small train --split test", "tilth export small train --to DIR"),
         ("export small test --kind dropped", "tilth export small test --to DIR"),
         ("export small --kind dropped", "one of collect.docs"),
-        ("export small trian", "choose from"),
+        ("export small trian", "did you mean `train`?"),
+        ("export small nowhere", "choose from"),
         ("export small train --huggingface", "tilth export small --huggingface"),
     ],
 )

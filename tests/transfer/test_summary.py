@@ -174,7 +174,7 @@ def test_a_baseline_whose_lead_is_noise_does_not_do_better(seeds: int) -> None:
         given.append({"cell": cell, "result": one["result"] | {"value": value}})
     text = summarize_transfer(given)["headline"]
     assert "does better" not in text
-    assert "a linear SVM over TF-IDF may or may not be better: +" in text
+    assert "a linear SVM over TF-IDF is ahead, undecided: +" in text
 
 
 def test_a_baselines_lead_on_this_test_set_says_so() -> None:

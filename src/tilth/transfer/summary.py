@@ -350,7 +350,7 @@ class _Comparison:
         if size not in won:
             said = [f"{text} does better at {len(won)} of {len(pairs)} sizes"] if won else []
             if here is not None and here.mean > 0:
-                said.append(f"{'here it' if won else text} may or may not be better: +{by}")
+                said.append(f"{'here it' if won else text} is ahead, undecided: +{by}")
             return ", ".join(said)
         both = _over_test_sets(*pairs[size], gains[size], steps[size], corrected[size])
         reach = both["adjusted_combined_interval"]
