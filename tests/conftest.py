@@ -18,6 +18,11 @@ _DATA = Path(
 ).resolve()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: of processes side by side none is left alone with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of public test data; tests that need it skip where it is absent.

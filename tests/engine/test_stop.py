@@ -97,6 +97,7 @@ def test_stopped_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_stopped_in_every_step(
     modality: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
