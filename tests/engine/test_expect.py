@@ -43,6 +43,12 @@ def shipped(monkeypatch: pytest.MonkeyPatch, two_cores: None) -> None:
     monkeypatch.setattr(times, "shipped_times", lambda: found)
 
 
+@pytest.fixture
+def unshipped(monkeypatch: pytest.MonkeyPatch, two_cores: None) -> None:
+    """No starter was timed."""
+    monkeypatch.setattr(times, "shipped_times", dict)
+
+
 def _record(plan: Plan, folder: Path, seconds: float, **more: Any) -> None:
     steps = [
         {
@@ -82,7 +88,7 @@ def test_what_this_folder_took_says_more(shipped: None, tmp_path: Path) -> None:
     assert str(_outlook(plan, tmp_path)).endswith("as measured on 64 cores of Other")
 
 
-def test_a_step_that_went_on_says_nothing_of_the_whole(two_cores: None, tmp_path: Path) -> None:
+def test_a_step_that_went_on_says_nothing_of_the_whole(unshipped: None, tmp_path: Path) -> None:
     plan = _plan()
     _record(plan, tmp_path, 3.0)
     record = json.loads((tmp_path / "run.json").read_text())
@@ -100,7 +106,7 @@ def test_a_record_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) ->
     assert _outlook(_plan(), tmp_path).todo
 
 
-def test_nothing_is_made_up(two_cores: None, tmp_path: Path) -> None:
+def test_nothing_is_made_up(unshipped: None, tmp_path: Path) -> None:
     text = starters()["digits"].replace("test_share: 0.3", "test_share: 0.4")
     text = text.replace("takes: ", "# takes: ")
     found = _outlook(_plan(text), tmp_path)
