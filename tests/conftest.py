@@ -18,6 +18,12 @@ _DATA = Path(
 ).resolve()
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes are named by their place: an archive's hold the time, and tests that run side by side
+    must have the same names in every process."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: of processes side by side none is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("longest") is None)
