@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tilth.query.share import shareable, shareable_excerpt, shareable_opening
+from tilth.engine.share import shareable
+from tilth.query.share import shareable_excerpt, shareable_opening
 
 _CARD = "4111 1111 1111 1111"
 

@@ -53,9 +53,9 @@ def _enhanced(kind: Callable[[Image.Image], ImageEnhance._Enhance]) -> _Operatio
 # The strength is signed for those that have a direction, and taken without its sign by the others.
 # Ranges at strength 1 are those of Cubuk et al. (2019), table 6.
 _OPERATIONS: Mapping[str, _Operation] = {
-    "identity": lambda image, strength: image,  # noqa: ARG005
-    "autocontrast": lambda image, strength: ImageOps.autocontrast(image),  # noqa: ARG005
-    "equalize": lambda image, strength: ImageOps.equalize(image),  # noqa: ARG005
+    "identity": lambda image, _: image,
+    "autocontrast": lambda image, _: ImageOps.autocontrast(image),
+    "equalize": lambda image, _: ImageOps.equalize(image),
     "posterize": lambda image, strength: ImageOps.posterize(image, 8 - round(4 * abs(strength))),
     "solarize": lambda image, strength: ImageOps.solarize(image, 256 - round(256 * abs(strength))),
     "rotate": _rotated,
@@ -63,8 +63,8 @@ _OPERATIONS: Mapping[str, _Operation] = {
     "contrast": _enhanced(ImageEnhance.Contrast),
     "brightness": _enhanced(ImageEnhance.Brightness),
     "sharpness": _enhanced(ImageEnhance.Sharpness),
-    "shear_x": _affine(lambda s, image: (1, 0.3 * s, 0, 0, 1, 0)),  # noqa: ARG005
-    "shear_y": _affine(lambda s, image: (1, 0, 0, 0.3 * s, 1, 0)),  # noqa: ARG005
+    "shear_x": _affine(lambda s, _: (1, 0.3 * s, 0, 0, 1, 0)),
+    "shear_y": _affine(lambda s, _: (1, 0, 0, 0.3 * s, 1, 0)),
     "translate_x": _affine(lambda s, image: (1, 0, 0.45 * s * image.width, 0, 1, 0)),
     "translate_y": _affine(lambda s, image: (1, 0, 0, 0, 1, 0.45 * s * image.height)),
 }

@@ -44,16 +44,14 @@ _IBAN_LENGTHS: Final = {
 }  # fmt: skip
 
 
-def _after_colon_of(*names: str) -> str:
+def _after_colon_of(names: str) -> str:
     """Right after a word that says what the number is: such a colon is no part of the number, as
     that of a time, a ratio or an identifier is."""
-    places = "|".join(rf"(?<=\b{name}:)" for name in names)
+    places = "|".join(rf"(?<=\b{name}:)" for name in names.split())
     return rf"(?<=:)(?i:{places})"
 
 
-_NAMED_CARD: Final = _after_colon_of(
-    *("card", "visa", "mastercard", "maestro", "amex", "credit", "debit")
-)
+_NAMED_CARD: Final = _after_colon_of("card visa mastercard maestro amex credit debit")
 _CARD: Final = re.compile(
     rf"(?<![\w.,+-])(?:(?<!\w[:/=#])|{_NAMED_CARD})\d(?:[ -]?\d){{11,18}}(?![\w]|[.,-]\d)"
 )
@@ -80,20 +78,8 @@ _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 _EXTENSION: Final = r"(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?"
 _NAMED_PHONE: Final = _after_colon_of(
-    *("tel", "telephone", "phone", "ph", "fax", "mobile", "mob", "cell", "call", "dial", "ring"),
-    *(
-        "sms",
-        "whatsapp",
-        "desk",
-        "reach",
-        "contact",
-        "office",
-        "home",
-        "work",
-        "number",
-        "me",
-        "us",
-    ),
+    "tel telephone phone ph fax mobile mob cell call dial ring sms whatsapp "
+    "desk reach contact office home work number me us"
 )
 # What it begins with first: the rest is asked at digits and brackets alone.
 _NOT_IN_NUMBER: Final = rf"(?=[(\d])(?:(?<![\w.+/:#=-])|{_NAMED_PHONE})(?<!\d[ ,])"

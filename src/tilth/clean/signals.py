@@ -8,7 +8,7 @@ function of one text. A user's own signal needs no change here: name its functio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -55,7 +55,7 @@ class Signal:
     about: str
     of_counts: Callable[[Counts], npt.NDArray[Any]] | None = None
     of_text: Callable[[str], Any] | None = None
-    type: pa.DataType = pa.float64()  # noqa: RUF009  (Arrow types are immutable)
+    type: pa.DataType = field(default_factory=pa.float64)
 
 
 def ratio(part: Integers, whole: Integers) -> Floats:

@@ -22,12 +22,11 @@ def packages() -> bytes:
     for key in needed("tilth", "train"):
         distribution = importlib.metadata.distribution(key)
         meta = distribution.metadata
-        body = meta["Description"] or meta.get_payload()  # type: ignore[attr-defined]
         rows[key] = {
             "name": meta["Name"],
             "version": distribution.version,
             "summary": meta["Summary"] or "",
-            "text": body if isinstance(body, str) else "",
+            "text": meta["Description"] or "",
             "license": meta["License-Expression"] or (meta["License"] or "")[:200],
         }
     lines = (json.dumps(rows[key], ensure_ascii=False) for key in sorted(rows))
@@ -40,30 +39,24 @@ def needed(distribution: str, extra: str) -> set[str]:
     Names are normalised (PEP 503). A marker other than an extra's is not read: what it asks for
     elsewhere only is not installed here.
     """
-    found: set[str] = set()
-    seen, waiting = set(), [(distribution, extra)]
+    seen = {(distribution, extra)}
+    found, waiting = set(), list(seen)
     while waiting:
         name, given = waiting.pop()
-        for asked in importlib.metadata.requires(name) or []:
+        try:
+            requirements = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.add(name)
+        for asked in requirements:
             requirement, _, marker = asked.partition(";")
             match = _NAME.match(requirement)
             extras = _EXTRA.findall(marker)
             if match is None or (extras and given not in extras):
                 continue
             key = re.sub(r"[-_.]+", "-", match[1]).lower()
-            if not _is_installed(key):
-                continue
-            found.add(key)
             for one in ["", *(part.strip() for part in (match[2] or "").split(",") if part)]:
                 if (key, one) not in seen:
                     seen.add((key, one))
                     waiting.append((key, one))
     return found - {distribution}
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

@@ -431,7 +431,7 @@ def _target(url: str, location: str) -> str:
         parts = urlsplit(target)
         if parts.scheme in _PORTS:
             canonical_host(parts.hostname or "")
-            parts.port  # noqa: B018 (raises where it is no port)
+            _ = parts.port  # raises where it is no port
     except ValueError as error:
         raise _TransferError(f"redirects to {location[:200]!r}: {error}", again=False) from error
     return target

@@ -130,7 +130,8 @@ def train(
         told = FIRST_STEPS
         if is_emulated(run.precision or loop.precision, device):
             told = f"{_EMULATED}; {told}"
-            run.notes += [_EMULATED] if _EMULATED not in run.notes else []
+            if _EMULATED not in run.notes:
+                run.notes.append(_EMULATED)
         progress(run.steps, plan.total_steps, told)
         for rows, batch in _batches(task, train_data, order, plan, loop, run.examples, seed):
             if run.stopped:

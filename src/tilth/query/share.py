@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from tilth.engine.share import shareable, shareable_address
+from tilth.engine.share import shareable_address
 from tilth.query.rows import Row
 from tilth.query.samples import payload_excerpt
 from tilth.query.text import excerpt, markup_text
-
-__all__ = ["shareable", "shareable_excerpt", "shareable_opening"]
 
 # Longer than what the finders know: an e-mail address has up to 64 characters before its sign.
 _MARGIN = 400

@@ -22,7 +22,7 @@ from tilth.transfer.headline import (
     unit_of_difference,
 )
 from tilth.transfer.held_out import combined_interval, error_over_test_sets
-from tilth.transfer.paired import Floats, Interval, holm, holm_levels, paired, t_interval, verdict
+from tilth.transfer.paired import Floats, holm, holm_levels, paired, t_interval, verdict
 from tilth.transfer.smallest import smallest_effect_of
 
 Values = Mapping[tuple[str, int, int], float]
@@ -80,7 +80,8 @@ def summarize_transfer(
     at, reading = _reported(readings)
     test_set = measured_on(first, group)
     short = {one["size"]: one["gain"] for one in last_tenth if one["cut_short"]}
-    comparison = _Comparison(cells, sizes, per_class, test_set, short, len(effects))
+    leads = {m: _effects(cells, [_BASELINE], sizes, smallest, against=m) for m in methods}
+    comparison = _Comparison(first["unit"], per_class, test_set, short, leads, len(effects))
     for effect in effects:
         read = readings.get(effect["size"]) if effect["method"] == carried else None
         effect["headline"] = comparison.headline(effect, read)
@@ -171,14 +172,18 @@ def _resolution(result: Mapping[str, Any]) -> float:
 
 
 def _effects(
-    cells: Cells, methods: Sequence[str], sizes: Sequence[int], smallest: float
+    cells: Cells,
+    methods: Sequence[str],
+    sizes: Sequence[int],
+    smallest: float,
+    against: str = "scratch",
 ) -> list[dict[str, Any]]:
-    """Gains over scratch of every other method at every size."""
+    """Gains of every other method over one at every size, corrected for all of them."""
     places, pairs = [], []
     for method in methods:
         for size in sizes:
-            both = _pairs(cells, method, "scratch", size)
-            if method != "scratch" and both[0]:
+            both = _pairs(cells, method, against, size)
+            if method != against and both[0]:
                 places.append((method, size))
                 pairs.append(both)
     gains = [_gains(*both) for both in pairs]
@@ -194,7 +199,7 @@ def _effects(
         effects.append(
             {
                 "method": method,
-                "against": "scratch",
+                "against": against,
                 "size": size,
                 "differences": [float(d) for d in gain],
                 "mean": one.mean,
@@ -275,19 +280,21 @@ def _reported(readings: Mapping[int, Multiplier]) -> tuple[int | None, Multiplie
 
 @dataclass(frozen=True)
 class _Comparison:
-    """All cells, from which the effects' headlines are made.
+    """What the effects' headlines are made from.
 
     Attributes:
-        sizes, per_class, test_set: What was trained and measured on.
+        unit: Of the metric.
+        per_class, test_set: What was trained and measured on.
         short: The sizes at which from-scratch was cut short, and what it still gained there.
+        leads: The effects of a plain baseline against each method, a size each.
         comparisons: Number of effects.
     """
 
-    cells: Cells
-    sizes: Sequence[int]
+    unit: str
     per_class: bool
     test_set: str
     short: Mapping[int, float]
+    leads: Mapping[str, Sequence[Mapping[str, Any]]]
     comparisons: int
 
     def headline(self, effect: Mapping[str, Any], reading: Multiplier | None) -> str:
@@ -305,7 +312,7 @@ class _Comparison:
             effect["verdict"],
             effect["mean"],
             (effect["adjusted_low"], effect["adjusted_high"]),
-            self._unit,
+            self.unit,
             effect["n"],
             self.comparisons,
             against="from-scratch",
@@ -315,14 +322,10 @@ class _Comparison:
         )
         return headline(claim)
 
-    @property
-    def _unit(self) -> str:
-        return str(next(iter(self.cells.values()))["unit"])
-
     def _cut_short(self, size: int, reading: Multiplier | None) -> str:
         """Where from-scratch was no fair opponent of this claim; or empty."""
         if size in self.short:
-            return cut_short_clause(self.short[size], self._unit)
+            return cut_short_clause(self.short[size], self.unit)
         # A multiplier is read off the whole curve.
         if reading is None or reading.state == "flat" or not self.short:
             return ""
@@ -332,37 +335,31 @@ class _Comparison:
     def _baseline(self, method: str, size: int) -> str:
         """Where a plain baseline does better than a method, by how much at this size; or empty.
 
-        Better as a verdict is: over seeds, corrected for the number of sizes. Where that is open at
-        this size, it is said as soon as the baseline is ahead.
+        Better as any method is: over seeds, corrected for the number of sizes. Where that is open
+        at this size, it is said as soon as the baseline is ahead.
         """
-        if method == _BASELINE:
-            return ""
-        pairs = {at: _pairs(self.cells, _BASELINE, method, at) for at in self.sizes}
-        pairs = {at: both for at, both in pairs.items() if both[0]}
-        gains = {at: _gains(*both) for at, both in pairs.items()}
-        steps = {at: _resolution(ours[0]) for at, (ours, _) in pairs.items()}
-        levels = holm_levels([paired(gains[at], steps[at]).p for at in pairs])
-        corrected = dict(zip(pairs, levels, strict=True))
-        intervals = {at: t_interval(gains[at], corrected[at], steps[at]) for at in pairs}
-        won = [at for at, one in intervals.items() if one.low > 0]
-        text, here = _SUBJECTS[_BASELINE], intervals.get(size)
-        by = "" if here is None else self._baselines_lead(here, len(pairs))
-        if size not in won:
-            said = [f"{text} does better at {len(won)} of {len(pairs)} sizes"] if won else []
-            if here is not None and here.mean > 0:
-                said.append(f"{'here it' if won else text} is ahead, undecided: +{by}")
+        leads = self.leads[method]
+        won = [lead["size"] for lead in leads if (lead["adjusted_low"] or 0) > 0]
+        where = "all" if len(won) == len(leads) else f"{len(won)} of"
+        where, name = f"at {where} {len(leads)} sizes", _SUBJECTS[_BASELINE]
+        here = next((lead for lead in leads if lead["size"] == size), None)
+        if here is None or size not in won:
+            said = [f"{name} does better {where}"] if won else []
+            if here is not None and here["mean"] > 0:
+                who = "here it" if won else name
+                said.append(f"{who} is ahead, undecided: +{self._lead(here, len(leads))}")
             return ", ".join(said)
-        both = _over_test_sets(*pairs[size], gains[size], steps[size], corrected[size])
-        reach = both["adjusted_combined_interval"]
+        reach = here["adjusted_combined_interval"]
         only_here = reach is not None and (reach[0] is None or reach[0] <= 0)
-        text += f" does better{f' on these {self.test_set}' * only_here}, by {by}"
-        where = f"all {len(pairs)}" if len(won) == len(pairs) else f"{len(won)} of {len(pairs)}"
-        return text if len(pairs) == 1 else f"{text}, at {where} sizes"
+        on_these = f" on these {self.test_set}" if only_here else ""
+        text = f"{name} does better{on_these}, by {self._lead(here, len(leads))}"
+        return text if len(leads) == 1 else f"{text}, {where}"
 
-    def _baselines_lead(self, lead: Interval, sizes: int) -> str:
-        bounds = _finite(lead.low), _finite(lead.high)
-        corrected = f" (corrected for {sizes} comparisons)" if sizes > 1 and bounds[0] else ""
-        return difference_text(lead.mean, bounds, self._unit) + corrected
+    def _lead(self, lead: Mapping[str, Any], sizes: int) -> str:
+        bounds = lead["adjusted_low"], lead["adjusted_high"]
+        text = difference_text(lead["mean"], bounds, self.unit)
+        corrected = sizes > 1 and bounds[0] is not None
+        return f"{text} (corrected for {sizes} comparisons)" if corrected else text
 
 
 def _worth(reading: Multiplier, size: int) -> str:
