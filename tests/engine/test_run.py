@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import dataset, digests, recipe_text, run_text, write_documents
+from tilth.engine import run as engine_run
 from tilth.engine.events import (
     Event,
     RunStarted,
@@ -17,6 +18,7 @@ from tilth.engine.events import (
     StepStarted,
     TimeLeft,
 )
+from tilth.engine.local import LocalEngine
 from tilth.engine.run import last_record, step_states
 from tilth.errors import DataError, MissingError, StorageError
 from tilth.recipe.load import parse_recipe
@@ -169,6 +171,35 @@ def test_a_folder_that_is_a_file_is_an_error(documents: Path, tmp_path: Path) ->
     with pytest.raises(StorageError, match="cannot write"):
         run_text(recipe_text(documents), blocked)
     assert blocked.read_text() == "here first"
+
+
+@pytest.mark.parametrize("moment", ["it is announced", "its processes end"])
+def test_a_run_that_is_stopped_says_so_at_either_end(
+    moment: str, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is done by a step then, and yet Ctrl-C is heard."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, RunStarted) and moment == "it is announced":
+            raise KeyboardInterrupt
+
+    class Stopped(LocalEngine):
+        def close(self) -> None:
+            super().close()
+            if moment == "its processes end":
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_run, "LocalEngine", Stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run_text(recipe_text(documents), tmp_path / "run", listeners=[stop])
+    record = last_record(tmp_path / "run")
+    assert record is not None
+    assert record["status"] == "stopped"
+    run_text(recipe_text(documents), tmp_path / "run")
+    record = last_record(tmp_path / "run")
+    assert record is not None
+    assert record["status"] == "done"
 
 
 def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None:

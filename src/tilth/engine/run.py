@@ -181,23 +181,21 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             plan, [states[step.name] for step in steps], folder, options.num_workers
         )
         record = _Record(plan, folder, options.num_workers)
-        emit(_announced(plan, len(steps), expected))
-        with _time_left(expected, emit) as (emit, pace), _engine(options, folder, lock) as engine:
-            runner = StepRunner(plan, folder, engine, emit, options)
-            quarantined = 0
-            try:
+        # Around the engine too: closing it takes time, in which a run can be stopped.
+        with record.of_its_end():
+            emit(_announced(plan, len(steps), expected))
+            with (
+                _time_left(expected, emit) as (emit, pace),
+                _engine(options, folder, lock) as engine,
+            ):
+                runner = StepRunner(plan, folder, engine, emit, options)
+                quarantined = 0
                 for step in steps:
                     manifest = _one_step(runner, step, states[step.name], record, emit, pace)
                     quarantined += manifest.get("counts", {}).get("quarantined", 0)
                     _check_budget(plan, step, manifest, folder)
                     _warn_of_gone_sources(plan, step, folder, emit)
-            except TilthError as error:
-                record.finish("failed", error)
-                raise
-            except KeyboardInterrupt:
-                record.finish("stopped", None)
-                raise
-        record.finish("done" if not options.only else f"done up to {options.only}", None)
+            record.finish("done" if not options.only else f"done up to {options.only}", None)
     return RunOutcome(folder, quarantined)
 
 
@@ -435,6 +433,18 @@ class _Record:
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
         with storage_errors(self._journal), open(self._journal, "ab") as journal:
             journal.write(line.encode("utf-8", "surrogatepass"))
+
+    @contextlib.contextmanager
+    def of_its_end(self) -> Iterator[None]:
+        """Write how the run ended where it fails or is stopped."""
+        try:
+            yield
+        except TilthError as error:
+            self.finish("failed", error)
+            raise
+        except KeyboardInterrupt:
+            self.finish("stopped", None)
+            raise
 
     def finish(self, status: str, error: TilthError | None) -> None:
         """Write how the run ended."""
