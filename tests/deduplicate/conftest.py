@@ -1,15 +1,14 @@
-"""A shuffle as the engine runs it, in one process: keys, partitions, reduce, resolve, apply."""
+"""Samples in a line, and what a shuffle over them drops."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tests.shuffles import run_shuffle
 from tilth.schema import SCHEMA
 
 # id -> (rule, value, of) of the dropped samples.
@@ -22,13 +21,6 @@ def sample_batch(rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.array([row.get(name) for row in rows], SCHEMA[name]) for name in names], names=names
     )
-
-
-def stored(table: pa.Table) -> pa.Table:
-    """The table as it comes back from disk."""
-    file = io.BytesIO()
-    pq.write_table(table, file)
-    return pq.read_table(file)
 
 
 def shuffle(
@@ -49,33 +41,11 @@ def shuffle(
     """
     shards, start = [], 0
     for size in [*shard_sizes, batch.num_rows]:
-        shards.append((start, batch.slice(start, size)))
+        shards.append(batch.slice(start, size))
         start = min(start + size, batch.num_rows)
-    tables = {}
-    for number, (first, rows) in enumerate(shards):
-        keys = operation.keys(rows, settings)
-        positions = {name: first + i for i, name in enumerate(rows["id"].to_pylist())}
-        position = [positions[name] for name in keys["id"].to_pylist()]
-        keys = keys.append_column("position", pa.array(position, pa.int64()))
-        tables[number] = keys.append_column("shard", pa.array([number] * keys.num_rows, pa.int32()))
-    table = pa.concat_tables([tables[number] for number in arrive(list(tables))])
-    partitions = table["partition"].to_numpy()
-    assert table.schema.field("partition").type == pa.int32()
-    assert table.num_rows == 0 or (partitions.min() >= 0 and partitions.max() < 64)
-    partial = []
-    for partition in arrive(list(range(64))):
-        part = table.filter(pa.array(partitions == partition, pa.bool_()))
-        if part.num_rows:
-            partial.append(stored(operation.reduce(stored(part), settings)))
-    decisions = pa.table({"shard": pa.array([], pa.int32())})
-    if partial:
-        decisions = operation.resolve(pa.concat_tables(partial), settings)
     dropped: Dropped = {}
-    for number, (_, rows) in enumerate(shards):
-        here = [shard in (number, -1) for shard in decisions["shard"].to_pylist()]
-        # As in the engine: a shard that no decision concerns may get a table without columns.
-        mine = decisions.filter(pa.array(here, pa.bool_())) if any(here) else pa.table({})
-        out = operation.apply(rows, mine, settings)
+    outs = run_shuffle(operation, settings, shards, arrive)
+    for rows, out in zip(shards, outs, strict=True):
         assert out["id"].equals(rows["id"])
         for row in out.to_pylist():
             if row.get("drop.rule") is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tilth.deduplicate.copies import group_starts, is_eligible, partition_of, split_ranks
+from tilth.deduplicate.copies import group_starts, is_eligible, split_ranks
 from tilth.errors import DataError
 from tilth.schema import mark_dropped, mark_error
 
@@ -37,8 +37,3 @@ def test_samples_that_are_leaving_do_not_count() -> None:
 def test_group_starts() -> None:
     assert group_starts(np.array([1, 1, 2, 2]), np.array([0, 1, 1, 1])).tolist() == [0, 1, 2, 4]
     assert group_starts(np.array([], np.int64)).tolist() == [0]
-
-
-def test_partitions_are_the_highest_bits() -> None:
-    hashes = np.array([0, 2**58 - 1, 2**58, 2**64 - 1], np.uint64)
-    assert partition_of(hashes).tolist() == [0, 0, 1, 63]

@@ -108,9 +108,8 @@ def test_a_large_bucket_is_compared_with_representatives() -> None:
     sketches = [bytes(random.Random(n).randbytes(120)) for n in range(count)]
     table = pa.table(
         {
-            "partition": pa.array([0] * count, pa.int32()),
             "id": [f"i{n}" for n in range(count)],
-            "band": pa.array([7] * count, pa.uint64()),
+            "key": pa.array([7] * count, pa.uint64()),
             "sketch": pa.array([*sketches[:-1], sketches[0]], pa.binary(120)),
             "rank": pa.array([2] * count, pa.int8()),
             "position": pa.array(range(count), pa.int64()),

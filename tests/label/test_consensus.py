@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tests.label.crowd import load
+from tests.shuffles import run_shuffle
 from tilth import schema
 from tilth.label import consensus
 from tilth.label.consensus import Settings
@@ -24,30 +25,7 @@ def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
 
 def run(shards: list[list[dict[str, Any]]], settings: Settings) -> list[pa.RecordBatch]:
     """What the engine does, in memory."""
-    batches = [batch_of(rows) for rows in shards]
-    tables = []
-    for shard, batch in enumerate(batches):
-        keys = consensus.keys(batch, settings)
-        assert set(keys.column("partition").to_pylist()) <= set(range(64))
-        keys = keys.append_column("shard", pa.array([shard] * len(keys), pa.int32()))
-        tables.append(keys.append_column("position", pa.array(range(len(keys)), pa.int64())))
-    keys = pa.concat_tables(tables)
-    parts = [
-        consensus.reduce(keys.filter(pa.compute.equal(keys["partition"], part)), settings)
-        for part in range(64)
-    ]
-    reduced = pa.concat_tables(parts)
-    decisions = consensus.resolve(reduced, settings) if len(reduced) else pa.table({})
-    return [
-        consensus.apply(
-            batch,
-            decisions.filter(pa.compute.is_in(decisions["shard"], pa.array([shard, -1])))
-            if len(decisions)
-            else decisions,
-            settings,
-        )
-        for shard, batch in enumerate(batches)
-    ]
+    return run_shuffle(consensus, settings, [batch_of(rows) for rows in shards])
 
 
 def rows_of(batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:

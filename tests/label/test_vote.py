@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from tests.shuffles import run_shuffle
 from tilth.errors import UsageError
 from tilth.label import vote
 from tilth.label.vote import Function, Settings
@@ -30,13 +31,7 @@ def batch_of(texts: Sequence[str | None], **columns: Any) -> pa.RecordBatch:
 
 
 def run(batches: list[pa.RecordBatch], settings: Settings) -> list[pa.RecordBatch]:
-    keys = pa.concat_tables([vote.keys(batch, settings) for batch in batches])
-    parts = [
-        vote.reduce(keys.filter(pa.compute.equal(keys["partition"], part)), settings)
-        for part in range(64)
-    ]
-    decisions = vote.resolve(pa.concat_tables(parts), settings)
-    return [vote.apply(batch, decisions, settings) for batch in batches]
+    return run_shuffle(vote, settings, batches)
 
 
 def labels(batches: list[pa.RecordBatch]) -> list[str]:

@@ -12,9 +12,6 @@ import pyarrow.compute as pc
 from tilth.errors import DataError
 from tilth.schema import DROP_RULE, ERROR, column, mark_dropped
 
-# Keys go to 64 files by six bits of their hash.
-PARTITION_BITS = 6
-
 # The copy with the lowest rank stays: a held-out sample must not vanish because training data
 # holds it too.
 RANKS: Mapping[str, int] = {"test": 0, "validation": 1, "train": 2}
@@ -58,11 +55,6 @@ def is_eligible(batch: pa.RecordBatch, payload: str) -> npt.NDArray[np.bool_]:
     return np.asarray(present.to_numpy(zero_copy_only=False), np.bool_)
 
 
-def partition_of(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
-    """The partition of each hash: its highest bits, int32 0..63, of the same shape."""
-    return (hashes >> np.uint64(64 - PARTITION_BITS)).astype(np.int32)
-
-
 def group_starts(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     """Where runs of equal rows begin in sorted columns [n]; the last entry is n.
 
@@ -80,14 +72,14 @@ def group_starts(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
 
 
 def with_witness(keys: pa.Table, batch: pa.RecordBatch) -> pa.Table:
-    """The keys and one row, null but for `partition` and `id`: proof that the batch was looked at.
+    """The keys and one row, null but for `id`: proof that the batch was looked at.
 
     Without it a setting that fits no sample at all would give no keys, no decisions and no word.
     """
     if not batch.num_rows:
         return keys
     row = {name: pa.nulls(1, keys.schema.field(name).type) for name in keys.schema.names}
-    row |= {"partition": pa.array([0], pa.int32()), "id": column(batch, "id").slice(0, 1)}
+    row["id"] = column(batch, "id").slice(0, 1)
     return pa.concat_tables([keys, pa.table(row)])
 
 

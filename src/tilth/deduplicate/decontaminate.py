@@ -24,7 +24,6 @@ from tilth.deduplicate.copies import (
     group_starts,
     is_eligible,
     mark_copies,
-    partition_of,
     split_ranks,
     with_evidence,
     with_witness,
@@ -66,28 +65,23 @@ class Settings(BaseSettings):
 
 
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
-    """The hashed n-grams of each text, a row for each partition in which it has any.
+    """The hashed n-grams of each text that has any.
 
     Returns:
-        Columns partition, id, `rank` (int8), `total` (int32, distinct n-grams of the text) and
-        `ngrams` (list of uint64, ascending).
+        Columns key (list of uint64, distinct and ascending), id, `rank` (int8) and `total` (int32,
+        the number of a text's n-grams in all).
     """
     data, offsets = text_buffers(column(batch, "text"))
     ngram_offsets, ngrams = distinct_hashes(*shingle_hashes(data, offsets, settings.ngram_words))
     totals = np.diff(ngram_offsets)
-    rows = np.repeat(np.arange(batch.num_rows), totals)
-    wanted = is_eligible(batch, "text")[rows]
-    rows, ngrams = rows[wanted], ngrams[wanted]
-    partitions = partition_of(ngrams)
-    starts = group_starts(rows, partitions)
-    key_rows = rows[starts[:-1]]
+    rows = np.flatnonzero(is_eligible(batch, "text") & (totals > 0))
+    chosen = pa.array(rows)
     table = pa.table(
         {
-            "partition": partitions[starts[:-1]],
-            "id": column(batch, "id").take(pa.array(key_rows)),
-            "rank": split_ranks(batch)[key_rows],
-            "total": totals[key_rows].astype(np.int32),
-            "ngrams": pa.LargeListArray.from_arrays(starts, ngrams),
+            "key": pa.LargeListArray.from_arrays(ngram_offsets, ngrams).take(chosen),
+            "id": column(batch, "id").take(chosen),
+            "rank": split_ranks(batch)[rows],
+            "total": totals[rows].astype(np.int32),
         }
     )
     return with_witness(table, batch)
@@ -102,7 +96,7 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
         for the earliest. A row of nulls says that there are held-out texts.
     """
     table = without_witnesses(table).combine_chunks()
-    ngrams = table["ngrams"].combine_chunks()
+    ngrams = table["key"].combine_chunks()
     lengths = np.asarray(ngrams.value_lengths().to_numpy(zero_copy_only=False), np.int64)
     rows = np.repeat(np.arange(table.num_rows), lengths)
     values = ngrams.flatten().to_numpy()

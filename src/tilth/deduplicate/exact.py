@@ -21,7 +21,6 @@ from tilth.deduplicate.copies import (
     is_eligible,
     mark_copies,
     no_payload,
-    partition_of,
     split_ranks,
     with_evidence,
     with_witness,
@@ -48,7 +47,7 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """One key a sample that has the payload.
 
     Returns:
-        Columns partition, id, `digest` (uint64, first half), `digest_2` (second), `rank` (int8).
+        Columns key (uint64, first half of the digest), id, `digest_2` (second), `rank` (int8).
     """
     rows = np.flatnonzero(is_eligible(batch, settings.of))
     payloads = column(batch, settings.of).take(pa.array(rows)).to_pylist()
@@ -56,9 +55,8 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     halves = np.frombuffer(digests, "<u8").astype(np.uint64).reshape(-1, 2)
     table = pa.table(
         {
-            "partition": partition_of(halves[:, 0]),
+            "key": np.ascontiguousarray(halves[:, 0]),
             "id": column(batch, "id").take(pa.array(rows)),
-            "digest": np.ascontiguousarray(halves[:, 0]),
             "digest_2": np.ascontiguousarray(halves[:, 1]),
             "rank": split_ranks(batch)[rows],
         }
@@ -81,7 +79,7 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
     """The decisions of one partition: every copy but the first of each digest."""
     del settings  # they have had their say in the digest
     table = without_witnesses(table)
-    digest, digest_2 = table["digest"].to_numpy(), table["digest_2"].to_numpy()
+    digest, digest_2 = table["key"].to_numpy(), table["digest_2"].to_numpy()
     order = np.lexsort((table["position"].to_numpy(), table["rank"].to_numpy(), digest_2, digest))
     starts = group_starts(digest[order], digest_2[order])
     sizes = np.diff(starts)

@@ -28,7 +28,6 @@ from tilth.deduplicate.copies import (
     is_eligible,
     mark_copies,
     no_payload,
-    partition_of,
     split_ranks,
     with_evidence,
     with_witness,
@@ -90,8 +89,7 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """One key a band of each text that has a word.
 
     Returns:
-        Columns partition, id, `band` (uint64, hash of the band), `sketch` (binary [num_hashes]),
-        `rank` (int8).
+        Columns key (uint64, hash of the band), id, `sketch` (binary [num_hashes]), `rank` (int8).
     """
     data, offsets = text_buffers(column(batch, "text"))
     shingle_offsets, shingles = shingle_hashes(data, offsets, settings.shingle_words)
@@ -106,9 +104,8 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     local = pa.array(np.repeat(np.arange(rows.size), settings.num_bands))
     table = pa.table(
         {
-            "partition": partition_of(bands),
+            "key": bands,
             "id": column(batch, "id").take(pa.array(rows)).take(local),
-            "band": bands,
             "sketch": sketches.take(local),
             "rank": np.repeat(split_ranks(batch)[rows], settings.num_bands),
         }
@@ -123,7 +120,7 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
         `a.*` and `b.*` (id, shard, position, rank) of both sides and `matches`, places that agree.
     """
     table = without_witnesses(table)
-    band = table["band"].to_numpy()
+    band = table["key"].to_numpy()
     order = np.lexsort((table["position"].to_numpy(), table["rank"].to_numpy(), band))
     sizes = np.diff(group_starts(band[order]))
     # Nearly every bucket holds one text: only the others are gathered and compared.

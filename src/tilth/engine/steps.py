@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
+from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.events import Listener, StepProgress
-from tilth.engine.tasks import NUM_PARTITIONS
 from tilth.errors import DataError
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.store import Dataset
@@ -207,20 +207,15 @@ class StepRunner:
             tell()
 
     def _shuffle(self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]]) -> None:
-        work = folder / "work"
-        if (work / "decisions.parquet").is_file():
+        if shuffle.is_decided(folder):
             return
         keys = [
-            self._task(step, folder, "shuffle_keys", index) | {"input": str(path)}
-            for index, (path, _) in enumerate(shards)
-            if not (work / "keys" / f"{index:05d}.parquet").is_file()
+            self._task(step, folder, "shuffle_keys", index) | {"input": str(shards[index][0])}
+            for index in shuffle.shards_without_keys(folder, len(shards))
         ]
         self._all(step, keys, "keys")
-        reduce = [
-            self._task(step, folder, "shuffle_reduce", index)
-            for index in range(NUM_PARTITIONS)
-            if not (work / "reduced" / f"{index:05d}.json").is_file()
-        ]
+        left = shuffle.partitions_left(folder)
+        reduce = [self._task(step, folder, "shuffle_reduce", index) for index in left]
         self._all(step, reduce, "partitions")
         self._all(step, [self._task(step, folder, "shuffle_resolve", 0)], "resolve")
 

@@ -6,16 +6,15 @@ folder. Each commits its output by rename and is safe to run again.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.context import Context, Progress
+from tilth.engine import shuffle
 from tilth.engine.apply import apply_safely
 from tilth.engine.share import shareable_document
 from tilth.errors import DataError
@@ -23,13 +22,12 @@ from tilth.recipe.operations import Operation, operation
 from tilth.schema import SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.dataset import read_shard
-from tilth.store.files import atomic_file, atomic_folder, read_json, remove, write_json
+from tilth.store.files import atomic_folder, read_json, remove, write_json
 from tilth.store.shard import ShardWriter, cut_shards
 
 # An operation sees batches of this many rows: large enough to amortise a kernel call, small
 # enough that a worker holds a few MB.
 BATCH_ROWS = 256
-NUM_PARTITIONS = 64
 
 Task = Mapping[str, Any]
 
@@ -108,7 +106,7 @@ def map_shard(task: Task, progress: Progress) -> dict[str, Any]:
     folder, index = Path(task["folder"]), task["index"]
     apply: Callable[[pa.RecordBatch], pa.RecordBatch]
     if op.kind == "shuffle":
-        decisions = _decisions(folder / "work" / "decisions.parquet", index)
+        decisions = shuffle.decisions_of(folder, index)
 
         def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
             return op.module.apply(batch, decisions, settings)
@@ -127,92 +125,27 @@ def map_shard(task: Task, progress: Progress) -> dict[str, Any]:
 
 
 def shuffle_keys(task: Task, progress: Progress) -> dict[str, Any]:
-    """First phase of a shuffle: the keys of one shard, a row group a partition."""
+    """First phase of a shuffle: the keys of one shard."""
     op, settings = _load(task)
-    index = task["index"]
-    tables: list[pa.Table] = []
-    row = 0
-    for batch in _input_batches(task):
-        ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
-        keys: pa.Table = op.module.keys(batch, settings)
-        if keys.num_rows:
-            # The position orders records over the whole data set, whatever worker saw them.
-            positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
-            keys = keys.append_column("shard", pa.array([index] * keys.num_rows, pa.int32()))
-            keys = keys.append_column("position", pa.array(positions, pa.int64()))
-            tables.append(keys)
-        row += batch.num_rows
-    path = Path(task["folder"]) / "work" / "keys" / f"{index:05d}.parquet"
-    table = pa.concat_tables(tables).sort_by("partition") if tables else pa.table({})
-    _write_groups(table, "partition", path)
+    shuffle.write_keys(op, settings, _input_batches(task), Path(task["folder"]), task["index"])
     progress(1, 1, "")
     return {}
-
-
-def _write_groups(table: pa.Table, by: str, path: Path) -> None:
-    """Write a table sorted by an integer column, one row group a value."""
-    with atomic_file(path) as file, pq.ParquetWriter(file, table.schema) as writer:
-        if not table.num_rows:
-            return
-        values = table.column(by).to_numpy()
-        edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), table.num_rows]
-        for start, stop in itertools.pairwise(edges):
-            part = table.slice(start, stop - start)
-            writer.write_table(part, row_group_size=part.num_rows)
-
-
-def _read_groups(path: Path, by: str, values: set[int]) -> pa.Table | None:
-    """The row groups of a file whose value of `by` is among `values`."""
-    with pq.ParquetFile(path) as file:
-        if by not in file.schema_arrow.names:
-            return None
-        place = file.schema_arrow.get_field_index(by)
-        groups = [
-            g
-            for g in range(file.num_row_groups)
-            if file.metadata.row_group(g).column(place).statistics.min in values
-        ]
-        return file.read_row_groups(groups) if groups else file.schema_arrow.empty_table()
 
 
 def shuffle_reduce(task: Task, progress: Progress) -> dict[str, Any]:
     """Second phase: all keys of one partition, over all shards."""
     op, settings = _load(task)
-    work = Path(task["folder"]) / "work"
-    partition = task["index"]
-    tables = [
-        table
-        for path in sorted((work / "keys").glob("*.parquet"))
-        if (table := _read_groups(path, "partition", {partition})) is not None
-    ]
-    table = pa.concat_tables(tables) if tables else pa.table({})
-    if table.num_rows:
-        reduced: pa.Table = op.module.reduce(table, settings)
-        with atomic_file(work / "reduced" / f"{partition:05d}.parquet") as file:
-            pq.write_table(reduced, file)
-    write_json(work / "reduced" / f"{partition:05d}.json", {"rows": table.num_rows})
+    shuffle.write_reduced(op, settings, Path(task["folder"]), task["index"])
     progress(1, 1, "")
     return {}
 
 
 def shuffle_resolve(task: Task, progress: Progress) -> dict[str, Any]:
-    """Third phase: the partial results of all partitions become decisions, a row group a shard."""
+    """Third phase: the partial results of all partitions become decisions."""
     op, settings = _load(task)
-    work = Path(task["folder"]) / "work"
-    tables = [pq.read_table(path) for path in sorted((work / "reduced").glob("*.parquet"))]
-    decisions = pa.table({})
-    if tables:
-        decisions = op.module.resolve(pa.concat_tables(tables), settings)
-    if decisions.num_rows:
-        decisions = decisions.sort_by("shard")
-    _write_groups(decisions, "shard", work / "decisions.parquet")
+    shuffle.write_decisions(op, settings, Path(task["folder"]))
     progress(1, 1, "")
-    return {"decisions": decisions.num_rows}
-
-
-def _decisions(path: Path, shard: int) -> pa.Table:
-    table = _read_groups(path, "shard", {shard, -1})
-    return pa.table({}) if table is None else table
+    return {}
 
 
 def describe(task: Task, _: Progress) -> dict[str, Any]:

@@ -7,7 +7,6 @@ shards come together; nothing else of the records does.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +20,6 @@ from tilth import schema
 from tilth.label import agreement, dawid_skene
 from tilth.settings import BaseSettings
 
-_PARTITIONS = 64
 # In the report: more annotators or classes than this are counted, not listed.
 _MAX_LISTED_ANNOTATORS = 50
 _MAX_LISTED_MATRICES = 10
@@ -68,7 +66,7 @@ class _Answers:
 
 
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
-    """The answers to the rows that have no label yet: partition, id, annotators, labels."""
+    """The answers to the rows that have no label yet: key, id, annotators, labels."""
     del settings
     given = schema.column(batch, "label").to_pylist()
     ids, annotators, labels = [], [], []
@@ -83,10 +81,9 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
             ids.append(name)
             annotators.append([who for who, _ in usable])
             labels.append([what for _, what in usable])
-    partitions = [zlib.crc32(name.encode()) % _PARTITIONS for name in ids]
     return pa.table(
         {
-            "partition": pa.array(partitions, pa.int32()),
+            "key": pa.array(ids, pa.string()),
             "id": pa.array(ids, pa.string()),
             "annotators": pa.array(annotators, _ANSWERS),
             "labels": pa.array(labels, _ANSWERS),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -31,7 +30,6 @@ from tilth.settings import BaseSettings
 VOTES = schema.SIGNAL_PREFIX + "votes"
 ORIGIN = "vote"
 
-_PARTITIONS = 64
 _MAX_LISTED_PATTERNS = 20
 _WORD = re.compile(r"\w+")
 
@@ -129,22 +127,15 @@ def fingerprint(settings: Settings) -> str:
 
 
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
-    """The vote pattern of each row: partition, id, votes."""
+    """The vote pattern of each row: key, id."""
     patterns = cast_votes(batch, settings)
-    partitions = [zlib.crc32(pattern.encode()) % _PARTITIONS for pattern in patterns]
-    return pa.table(
-        {
-            "partition": pa.array(partitions, pa.int32()),
-            "id": batch.column("id"),
-            "votes": pa.array(patterns, pa.string()),
-        }
-    )
+    return pa.table({"key": pa.array(patterns, pa.string()), "id": batch.column("id")})
 
 
 def reduce(table: pa.Table, settings: Settings) -> pa.Table:
     """How many rows have each pattern: votes, count."""
     del settings
-    counts = Counter(table.column("votes").to_pylist())
+    counts = Counter(table.column("key").to_pylist())
     patterns = sorted(counts)
     return pa.table(
         {

@@ -1,0 +1,184 @@
+"""A shuffle: keys bring together what belongs together, wherever in the data it lies.
+
+Three phases, each of which commits files and is safe to run again: the keys of each shard go to
+partitions; each partition is reduced by itself; what all partitions found becomes decisions, by
+shard. How many partitions there are is known here alone: an operation gives keys, and never asks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tilth.recipe.operations import Operation
+from tilth.settings import BaseSettings
+from tilth.store.files import atomic_file, write_json
+
+NUM_PARTITIONS = 64
+
+# Columns of the tables of keys: the operation's own, and what the engine adds.
+KEY, PARTITION, SHARD = "key", "partition", "shard"
+
+
+def is_decided(folder: Path) -> bool:
+    """Whether the decisions of a step are committed."""
+    return _decisions_path(folder).is_file()
+
+
+def shards_without_keys(folder: Path, num_shards: int) -> list[int]:
+    """The shards whose keys are not committed."""
+    return [index for index in range(num_shards) if not _keys_path(folder, index).is_file()]
+
+
+def partitions_left(folder: Path) -> list[int]:
+    """The partitions that are not reduced."""
+    return [i for i in range(NUM_PARTITIONS) if not _done_path(folder, i).is_file()]
+
+
+def write_keys(
+    op: Operation,
+    settings: BaseSettings,
+    batches: Iterator[pa.RecordBatch],
+    folder: Path,
+    index: int,
+) -> None:
+    """First phase: commit the keys of one shard, a row group a partition."""
+    tables: list[pa.Table] = []
+    row = 0
+    for batch in batches:
+        ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
+        keys: pa.Table = op.module.keys(batch, settings)
+        if keys.num_rows:
+            # The position orders records over the whole data set, whatever worker saw them.
+            positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
+            keys = keys.append_column(SHARD, pa.array([index] * keys.num_rows, pa.int32()))
+            keys = keys.append_column("position", pa.array(positions, pa.int64()))
+            tables.append(partitioned(keys))
+        row += batch.num_rows
+    table = pa.concat_tables(tables).sort_by(PARTITION) if tables else pa.table({})
+    _write_groups(table, PARTITION, _keys_path(folder, index))
+
+
+def write_reduced(op: Operation, settings: BaseSettings, folder: Path, partition: int) -> None:
+    """Second phase: commit what all keys of one partition, over all shards, come to."""
+    tables = [
+        table
+        for path in sorted(_keys_path(folder, 0).parent.glob("*.parquet"))
+        if (table := _read_groups(path, PARTITION, {partition})) is not None
+    ]
+    table = pa.concat_tables(tables) if tables else pa.table({})
+    done = _done_path(folder, partition)
+    if table.num_rows:
+        reduced: pa.Table = op.module.reduce(table, settings)
+        with atomic_file(done.with_suffix(".parquet")) as file:
+            pq.write_table(reduced, file)
+    write_json(done, {"rows": table.num_rows})
+
+
+def write_decisions(op: Operation, settings: BaseSettings, folder: Path) -> None:
+    """Third phase: the partial results of all partitions become decisions, a row group a shard."""
+    parts = sorted(_done_path(folder, 0).parent.glob("*.parquet"))
+    decisions = pa.table({})
+    if parts:
+        decisions = op.module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
+    if decisions.num_rows:
+        decisions = decisions.sort_by(SHARD)
+    _write_groups(decisions, SHARD, _decisions_path(folder))
+
+
+def decisions_of(folder: Path, shard: int) -> pa.Table:
+    """The decisions about one shard, those about all (shard -1) among them."""
+    table = _read_groups(_decisions_path(folder), SHARD, {shard, -1})
+    return pa.table({}) if table is None else table
+
+
+def partitioned(keys: pa.Table) -> pa.Table:
+    """The keys with the partition that each row goes to.
+
+    Args:
+        keys: With a column `key`, equal where samples have to meet: a string, a uint64 hash, or a
+            list of such hashes, ascending, of a sample that may meet others by any of them.
+
+    Returns:
+        The same rows with a column `partition` (int32), or, of lists, a row for each partition in
+        which one has a hash, with the hashes that lie there. Rows without a key are in 0.
+    """
+    column = keys[KEY].combine_chunks()
+    if not pa.types.is_large_list(column.type):
+        if pa.types.is_string(column.type):
+            words = ((word or "").encode("utf-8", "surrogatepass") for word in column.to_pylist())
+            hashes = np.fromiter((zlib.crc32(word) << 32 for word in words), np.uint64, len(column))
+        else:
+            hashes = pc.fill_null(column, 0).to_numpy()
+        return keys.append_column(PARTITION, pa.array(_partition_of(hashes)))
+    lengths = pc.fill_null(column.value_lengths(), 0).to_numpy()
+    hashes = column.flatten().to_numpy()
+    rows, partitions = np.repeat(np.arange(lengths.size), lengths), _partition_of(hashes)
+    is_first = np.ones(rows.size, np.bool_)
+    is_first[1:] = (rows[1:] != rows[:-1]) | (partitions[1:] != partitions[:-1])
+    starts = np.flatnonzero(is_first)
+    lists = pa.LargeListArray.from_arrays(np.append(starts, rows.size), hashes)
+    cut = keys.take(pa.array(rows[starts]))
+    cut = cut.set_column(keys.schema.get_field_index(KEY), KEY, lists)
+    empty = keys.filter(pa.array(lengths == 0))
+    nowhere = pa.array(np.zeros(empty.num_rows, np.int32))
+    return pa.concat_tables(
+        [
+            cut.append_column(PARTITION, pa.array(partitions[starts])),
+            empty.append_column(PARTITION, nowhere),
+        ]
+    )
+
+
+def _partition_of(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+    """The partition of each hash, by its 32 highest bits (multiply and shift, Lemire 2019)."""
+    high = hashes >> np.uint64(32)
+    return ((high * np.uint64(NUM_PARTITIONS)) >> np.uint64(32)).astype(np.int32)
+
+
+def _keys_path(folder: Path, shard: int) -> Path:
+    # With the count in the name: keys of another count are not taken for these.
+    return folder / "work" / f"keys-{NUM_PARTITIONS}" / f"{shard:05d}.parquet"
+
+
+def _done_path(folder: Path, partition: int) -> Path:
+    """Says that a partition is reduced; what it came to is beside it, where it came to anything."""
+    return folder / "work" / f"reduced-{NUM_PARTITIONS}" / f"{partition:05d}.json"
+
+
+def _decisions_path(folder: Path) -> Path:
+    return folder / "work" / "decisions.parquet"
+
+
+def _write_groups(table: pa.Table, by: str, path: Path) -> None:
+    """Write a table sorted by an integer column, one row group a value."""
+    with atomic_file(path) as file, pq.ParquetWriter(file, table.schema) as writer:
+        if not table.num_rows:
+            return
+        values = table.column(by).to_numpy()
+        edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), table.num_rows]
+        for start, stop in itertools.pairwise(edges):
+            part = table.slice(start, stop - start)
+            writer.write_table(part, row_group_size=part.num_rows)
+
+
+def _read_groups(path: Path, by: str, values: set[int]) -> pa.Table | None:
+    """The row groups of a file whose value of `by` is among `values`."""
+    with pq.ParquetFile(path) as file:
+        if by not in file.schema_arrow.names:
+            return None
+        place = file.schema_arrow.get_field_index(by)
+        groups = [
+            g
+            for g in range(file.num_row_groups)
+            if file.metadata.row_group(g).column(place).statistics.min in values
+        ]
+        return file.read_row_groups(groups) if groups else file.schema_arrow.empty_table()

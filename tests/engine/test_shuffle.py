@@ -1,0 +1,132 @@
+"""An operation gives keys; how many partitions they go to is the engine's, and changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.engine.inline import inline, run_inline, sample, write_source
+from tests.engine.modalities import results
+from tilth.engine import shuffle
+from tilth.recipe.operations import operations
+
+__all__ = ["inline"]
+
+pytestmark = pytest.mark.usefixtures("inline")
+
+# A word over and over is in few partitions; every number of words is another text.
+_WORDS = [f"word{number}" for number in range(40)]
+_SHUFFLES = {
+    "exact": "deduplicate: [exact]",
+    "minhash": "deduplicate: [minhash]",
+    "decontaminate": "deduplicate: [{hold_out: {test: 0.2}}, {decontaminate: {ngram_words: 3}}]",
+    "vote": "label: [vote]",
+    "consensus": "label: [consensus]",
+}
+
+
+def _run(shuffled: str, folder: Path) -> dict[str, Any]:
+    """A step over 400 samples: every other is a copy, and three people label each."""
+    origin = folder.parent / "rows.jsonl"
+    if not origin.exists():
+        origin.write_bytes(b"")
+    collect = f"collect: {{a: {{jsonl: {{path: {origin}}}}}}}"
+    text = f"tilth: 1\nname: shuffled\n{collect}\n{_SHUFFLES[shuffled]}\n"
+    if not folder.exists():
+        rows = []
+        for number in range(400):
+            words = [_WORDS[(number // 2 * k) % 40] for k in range(1, 12)] + [f"own{number // 2}"]
+            answers = [
+                {"annotator": f"a{k}", "label": str((number + k // 2) % 3)} for k in range(3)
+            ]
+            rows.append(sample("a", number, text=" ".join(words), annotations=answers, label=None))
+        write_source(text, folder, "a", [rows[start : start + 90] for start in range(0, 400, 90)])
+    run_inline(text, folder)
+    return results(folder)
+
+
+def test_every_shuffle_is_tried() -> None:
+    assert set(_SHUFFLES) == {op.name for op in operations().values() if op.kind == "shuffle"}
+
+
+@pytest.mark.parametrize("name", _SHUFFLES)
+def test_any_number_of_partitions_decides_the_same(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for number in (64, 1, 3, 32, 200):
+        monkeypatch.setattr(shuffle, "NUM_PARTITIONS", number)
+        found.append(_run(name, tmp_path / str(number)))
+    assert all(other == found[0] for other in found[1:])
+    manifests = [value for path, value in found[0].items() if path.endswith("manifest.json")]
+    assert any(m["counts"]["dropped"] or m["figures"] for m in manifests), manifests
+
+
+def test_keys_for_another_number_of_partitions_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed amid a shuffle, and goes on with a Tilth that counts otherwise."""
+    with monkeypatch.context() as patch:
+        patch.setattr(shuffle, "NUM_PARTITIONS", 16)
+        patch.setattr(shuffle, "write_decisions", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            _run("exact", tmp_path / "run")
+    assert _run("exact", tmp_path / "run") == _run("exact", tmp_path / "calm")
+
+
+def _killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@given(st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=6) | st.none()), st.integers(1, 70))
+@settings(deadline=None)
+def test_lists_of_keys_reach_each_of_their_partitions(
+    lists: list[list[int] | None], number: int
+) -> None:
+    given_lists = [None if keys is None else sorted(set(keys)) for keys in lists]
+    table = pa.table(
+        {
+            "key": pa.array(given_lists, pa.large_list(pa.uint64())),
+            "id": pa.array([str(place) for place in range(len(lists))], pa.string()),
+        }
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shuffle, "NUM_PARTITIONS", number)
+        found = shuffle.partitioned(table).to_pylist()
+    # Of 64 bits the 32 highest decide.
+    wanted = Counter(
+        (str(place), key, ((key >> 32) * number) >> 32)
+        for place, keys in enumerate(given_lists)
+        for key in keys or ()
+    )
+    reached = Counter(
+        (row["id"], key, row["partition"]) for row in found for key in row["key"] or ()
+    )
+    assert reached == wanted
+    assert {row["id"] for row in found} == {str(place) for place in range(len(lists))}
+    assert len({(row["id"], row["partition"]) for row in found}) == len(found)
+    assert all(row["partition"] == 0 for row in found if not row["key"])
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pa.array(["a", None, "b", "a"], pa.string()),
+        pa.array(np.array([5, 2**63, 2**64 - 1, 5], np.uint64)),
+    ],
+)
+def test_equal_keys_meet(keys: pa.Array) -> None:
+    table = shuffle.partitioned(pa.table({"key": keys, "id": ["0", "1", "2", "3"]}))
+    partitions = table["partition"].to_pylist()
+    assert partitions[0] == partitions[3]
+    assert all(0 <= partition < shuffle.NUM_PARTITIONS for partition in partitions)
+    assert partitions[1] == (0 if keys[1].as_py() is None else 32)
+    assert pc.all(pc.equal(table["id"], pa.array(["0", "1", "2", "3"]))).as_py()
