@@ -19,6 +19,8 @@ LAYERS: list[set[str]] = [
     {"errors", "settings", "schema", "context"},
     {"kernels"},
     {"store"},
+    {"demo"},
+    {"web"},
     {"collect", "clean", "deduplicate", "label", "augment", "mix"},
     {"pretrain"},
     {"transfer"},

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tilth
-from tests.collect.sites import Reply, Site, redirect, running
+from tests.web.sites import Reply, Site, redirect, running
 from tilth.errors import RecipeError, TilthError
 
 _EMAIL, _PHONE, _CARD, _IP = (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.collect.sites import Reply, Site, redirect, running
+from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl
 from tilth.context import Context
 from tilth.errors import DataError, MissingError, StorageError, UsageError

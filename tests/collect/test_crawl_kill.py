@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from tests.collect.sites import Site, running
+from tests.web.sites import Site, running
 
 _CRAWL = """
 import json, sys

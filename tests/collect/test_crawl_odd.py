@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.collect.raw_site import answer, answering, page
+from tests.web.raw_site import answer, answering, page
 from tilth.collect import crawl
-from tilth.collect.fetch import MIRROR_VARIABLE, download
 from tilth.context import Context
 from tilth.errors import DataError, MissingError, TilthError
+from tilth.web.fetch import MIRROR_VARIABLE, download
 
 
 def _crawl(root: str, work: Path, **changes: Any) -> dict[str, dict[str, Any]]:
@@ -210,7 +210,7 @@ def test_no_sitemap_ends_a_crawl(body: bytes, tmp_path: Path) -> None:
 def test_a_crawl_stopped_after_an_odd_sitemap_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tilth.collect.frontier import Frontier
+    from tilth.web.frontier import Frontier
 
     settle = Frontier.settle
 

@@ -22,12 +22,12 @@ import pytest
 
 from tests.growth.measure import assert_linear
 from tests.growth.shapes import TEXTS
-from tilth.collect.links import read_markup
-from tilth.collect.robots import RobotsFile, decode_robots
-from tilth.collect.urls import join, normalize
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.recipe.operations import operations
+from tilth.web.links import read_markup
+from tilth.web.robots import RobotsFile, decode_robots
+from tilth.web.urls import join, normalize
 
 # Writes a file or folder of a size below a folder; gives the source's settings.
 Feed = Callable[[Path, int], dict[str, Any]]

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from tilth.api import Run, load_recipe, run
-from tilth.collect.fetch import MIRROR_VARIABLE
+from tilth.web.fetch import MIRROR_VARIABLE
 
 DIGITS = tuple("0123456789")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

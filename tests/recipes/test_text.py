@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from tilth.api import Run, load_recipe, run
-from tilth.collect.fetch import MIRROR_VARIABLE
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.hub import read_gpt2
 from tilth.pretrain.hub_export import export_gpt2
@@ -18,6 +17,7 @@ from tilth.pretrain.models import build_model
 from tilth.pretrain.settings import ObjectiveSettings
 from tilth.pretrain.tokenize import train_tokenizer
 from tilth.pretrain.weights import save_model
+from tilth.web.fetch import MIRROR_VARIABLE
 
 pytestmark = pytest.mark.slow
 

@@ -64,7 +64,7 @@ def demo_site(
     ] = 0,
 ) -> None:
     """Serve the demo site, the documentation of Python and numpy, until Ctrl-C."""
-    from tilth.collect.demo_site import run
+    from tilth.demo.site import run
 
     run(port)
 

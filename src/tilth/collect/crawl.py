@@ -18,16 +18,16 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from tilth.collect.address import Served, canonical_host, served_hosts
-from tilth.collect.frontier import Frontier, Outcome
-from tilth.collect.secrets import HEADERS, Secrets, masked, with_forms_kept
-from tilth.collect.urls import Scope, normalize
-from tilth.collect.warc_store import WarcStore, read_page
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, sample_id
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
+from tilth.web.address import Served, canonical_host, served_hosts
+from tilth.web.frontier import Frontier, Outcome
+from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
+from tilth.web.urls import Scope, normalize
+from tilth.web.warc_store import WarcStore, read_page
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
@@ -166,8 +166,8 @@ def _crawl(
     settings: Settings, budget: int, frontier: Frontier, archive: Path, context: Context
 ) -> None:
     # Here, since checking a recipe reads the settings and need not load an HTTP client.
-    from tilth.collect.client import Client
-    from tilth.collect.crawler import Bounds, Crawler
+    from tilth.web.client import Client
+    from tilth.web.crawler import Bounds, Crawler
 
     bounds = Bounds(
         max_pages=budget,
@@ -214,7 +214,7 @@ def _serving(settings: Settings) -> Iterator[Served]:
     if settings.serve is None:
         yield {}
         return
-    from tilth.collect.demo_site import serve
+    from tilth.demo.site import serve
 
     with serve() as address:
         yield served_hosts(settings.allow_hosts, address)

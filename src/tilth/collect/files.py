@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from tilth.collect import fetch
-from tilth.collect.secrets import HEADERS, masked
 from tilth.context import Context, Progress
 from tilth.errors import DataError, MissingError
 from tilth.settings import BaseSettings
+from tilth.web import fetch
+from tilth.web.secrets import HEADERS, masked
 
 _CHUNK = 1 << 18
 

@@ -24,12 +24,13 @@ import pyarrow as pa
 import yaml
 from pydantic import Field, model_validator
 
-from tilth.collect import fetch, files, records
-from tilth.collect.secrets import HEADERS, masked
+from tilth.collect import files, records
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
+from tilth.web import fetch
+from tilth.web.secrets import HEADERS, masked
 
 # https://yann.lecun.com/exdb/mnist, "The IDX file format": two zero bytes, the type of the values
 # (8: unsigned byte), the number of dimensions, then each dimension as a big-endian uint32.

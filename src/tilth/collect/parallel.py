@@ -19,11 +19,12 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import fetch, files, records
-from tilth.collect.secrets import HEADERS, masked
+from tilth.collect import files, records
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
+from tilth.web import fetch
+from tilth.web.secrets import HEADERS, masked
 
 _CHUNK = 1 << 20
 

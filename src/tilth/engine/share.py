@@ -13,7 +13,7 @@ from urllib.parse import unquote, unquote_plus
 
 from tilth.clean.personal import FINDERS
 from tilth.clean.redact import redact
-from tilth.collect.secrets import masked
+from tilth.web.secrets import masked
 
 # Two numbers side by side are neither of them to the finders, which must not take what is nobody's.
 # In what is only looked at nothing is lost by being strict: a payment card has at least 12 digits.

@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tilth.augment.chain import kind_of
-from tilth.collect.secrets import find_problems, masked
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
 from tilth.pretrain.settings import TASKS
 from tilth.recipe.model import Header, Recipe, RecipeStep
@@ -32,6 +31,7 @@ from tilth.recipe.operations import (
 from tilth.recipe.references import check_references
 from tilth.recipe.words import unknown_word
 from tilth.settings import BaseSettings
+from tilth.web.secrets import find_problems, masked
 
 _MAX_BYTES = 1 << 20
 _MAX_NODES = 20_000

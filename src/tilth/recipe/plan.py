@@ -15,11 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tilth.collect.secrets import masked
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
+from tilth.web.secrets import masked
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tilth.store.files import remove
 
 if TYPE_CHECKING:
     # Only named here: reading an archive, or a recipe, needs no HTTP client.
-    from tilth.collect.client import Answer
+    from tilth.web.client import Answer
 
 MAX_FILE_BYTES = 1 << 30
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tilth.collect.address import AddressRefusedError
-from tilth.collect.client import FetchError, TooLargeError, describe
-from tilth.collect.frontier import Frontier, Outcome
-from tilth.collect.retry import PatientClient
-from tilth.collect.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
+from tilth.web.address import AddressRefusedError
+from tilth.web.client import FetchError, TooLargeError, describe
+from tilth.web.frontier import Frontier, Outcome
+from tilth.web.retry import PatientClient
+from tilth.web.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
 
 _AT_A_TIME = 16
 

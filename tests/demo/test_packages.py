@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tilth.collect.demo_packages import needed, packages
+from tilth.demo.packages import needed, packages
 
 
 def _install(folder: Path, name: str, *requirements: str) -> None:

@@ -4,7 +4,7 @@ Around the pages of `demo_pages` stand the things that a crawler meets: a robots
 part, a sitemap with pages that nothing links, a redirect, a link to nowhere, pages that opt out, an
 exact copy, near-copies, stubs, lists and pages in other languages.
 
-``python -m tilth.collect.demo_site --port 0`` prints the address as its first line. The server is a
+``python -m tilth.demo.site --port 0`` prints the address as its first line. The server is a
 process of its own, since it imports the whole standard library; `serve` starts one and ends it.
 """
 
@@ -67,7 +67,8 @@ class Site:
     """
 
     def __init__(self) -> None:
-        from tilth.collect import demo_packages, demo_pages
+        from tilth.demo import packages as demo_packages
+        from tilth.demo import pages as demo_pages
 
         self._pages = demo_pages
         self._renderer = ThreadPoolExecutor(1)
@@ -175,7 +176,7 @@ def _folder(path: str) -> str:
 
 
 def _module(name: str, linked: dict[str, str]) -> bytes:
-    from tilth.collect import demo_pages
+    from tilth.demo import pages as demo_pages
 
     return demo_pages.render(name, demo_pages.load(name), linked)
 
@@ -195,7 +196,7 @@ def _topics() -> dict[str, str]:
 
 
 def _topic(name: str, text: str) -> bytes:
-    from tilth.collect import demo_pages
+    from tilth.demo import pages as demo_pages
 
     return demo_pages.page(name, f"<h1>{html.escape(name)}</h1>\n{demo_pages.paragraphs(text)}")
 
@@ -284,7 +285,7 @@ def serve() -> Iterator[tuple[str, int]]:
         MissingError: It did not start.
     """
     # -P keeps the current folder off the import path: a user's `random.py` is not Python's.
-    command = [sys.executable, "-P", "-m", "tilth.collect.demo_site", "--parent", str(os.getpid())]
+    command = [sys.executable, "-P", "-m", "tilth.demo.site", "--parent", str(os.getpid())]
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -309,7 +310,7 @@ def serve() -> Iterator[tuple[str, int]]:
 
 
 def main() -> None:
-    """Serve the demo site, as ``python -m tilth.collect.demo_site``."""
+    """Serve the demo site, as ``python -m tilth.demo.site``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent", type=int, default=0, help="end with this parent process")

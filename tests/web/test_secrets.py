@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.collect.sites import Reply, Site, redirect, running
+from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl, csv, idx, jsonl, parallel
-from tilth.collect.fetch import download
-from tilth.collect.secrets import Secrets, find_problems, masked, origin_of, read_secret
 from tilth.errors import MissingError, RecipeError
 from tilth.recipe.load import parse_recipe
+from tilth.web.fetch import download
+from tilth.web.secrets import Secrets, find_problems, masked, origin_of, read_secret
 
 _VALUE = "S3cret+of/the=day"
 

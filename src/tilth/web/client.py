@@ -18,9 +18,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from tilth.collect.address import AddressRefusedError, Served, check_address, check_url
-from tilth.collect.secrets import Secrets
 from tilth.errors import MissingError
+from tilth.web.address import AddressRefusedError, Served, check_address, check_url
+from tilth.web.secrets import Secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HTML_TYPES = ("text/html", "application/xhtml+xml")

@@ -19,17 +19,18 @@ from pathlib import Path
 
 import pytest
 
-from tilth.collect import crawl, fetch
-from tilth.collect.demo_pages import paragraphs
-from tilth.collect.demo_site import serve
+from tilth.collect import crawl
 from tilth.context import Context
+from tilth.demo.pages import paragraphs
+from tilth.demo.site import serve
+from tilth.web import fetch
 
 _HOST = "python-docs.localhost"
 
 # Renders every page in a fresh process, as the server does, and prints a digest of them all.
 _DIGEST = """
 import hashlib, sys
-from tilth.collect.demo_site import Site
+from tilth.demo.site import Site
 site = Site()
 paths = site.paths
 if sys.argv[1] == "backwards":
@@ -194,7 +195,7 @@ def test_docstrings_as_html() -> None:
 
 _PARENT = """
 import time
-from tilth.collect.demo_site import serve
+from tilth.demo.site import serve
 with serve() as (host, port):
     print(port, flush=True)
     time.sleep(60)
@@ -220,7 +221,7 @@ def test_the_server_ends_with_a_killed_parent() -> None:
 def test_a_taken_port_is_told(root: str) -> None:
     port = root.rpartition(":")[2]
     done = subprocess.run(
-        [sys.executable, "-m", "tilth.collect.demo_site", "--port", port],
+        [sys.executable, "-m", "tilth.demo.site", "--port", port],
         capture_output=True,
         text=True,
         timeout=60,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from tilth.collect.urls import join
+from tilth.web.urls import join
 
 # The parser compares each attribute of a tag with all those before it, so a tag may have as much
 # outside of quotation marks as it takes a few milliseconds to compare.

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tilth.collect.address import canonical_host
-from tilth.collect.client import FetchError, TooLargeError, decompress
-from tilth.collect.links import read_markup
-from tilth.collect.retry import retry_after_s
-from tilth.collect.robots import RobotsFile, read_wishes
-from tilth.collect.sitemap import read_sitemap
-from tilth.collect.urls import join, normalize
+from tilth.web.address import canonical_host
+from tilth.web.client import FetchError, TooLargeError, decompress
+from tilth.web.links import read_markup
+from tilth.web.retry import retry_after_s
+from tilth.web.robots import RobotsFile, read_wishes
+from tilth.web.sitemap import read_sitemap
+from tilth.web.urls import join, normalize
 
 _MOST = 15.0
 # Below this a measurement is of the clock and the caches, not of the work.

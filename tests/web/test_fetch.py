@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.collect.sites import Reply, Site, redirect, running
-from tilth.collect.fetch import MIRROR_VARIABLE, download
+from tests.web.sites import Reply, Site, redirect, running
 from tilth.errors import DataError, MissingError, StorageError, UsageError
+from tilth.web.fetch import MIRROR_VARIABLE, download
 
 _BODY = bytes(range(256)) * 400
 _SHA256 = hashlib.sha256(_BODY).hexdigest()

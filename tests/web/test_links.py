@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth.collect.links import Markup, read_markup
+from tilth.web.links import Markup, read_markup
 
 _URL = "http://example.org/a/b.html"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
-from tilth.collect.address import canonical_host
+from tilth.web.address import canonical_host
 
 _PORTS = {"http": 80, "https": 443}
 # Nothing in it can be matched in two ways, so that the time is linear: a label's first letter is

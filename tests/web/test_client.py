@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.collect.sites import Reply, Site, redirect, running
-from tilth.collect.address import AddressRefusedError
-from tilth.collect.client import (
+from tests.web.sites import Reply, Site, redirect, running
+from tilth.web.address import AddressRefusedError
+from tilth.web.client import (
     Answer,
     CheckedResolver,
     Client,

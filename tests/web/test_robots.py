@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tilth.collect.robots import RobotsFile, decode_robots, read_wishes
+from tilth.web.robots import RobotsFile, decode_robots, read_wishes
 
 _RULES = """
 User-agent: *

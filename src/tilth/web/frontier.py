@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from tilth.collect.warc_store import Place
+from tilth.web.warc_store import Place
 
 _FOUND, _ADMITTED, _SETTLED = 0, 1, 2
 _CHUNK = 2000

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import re
 
-from tilth.collect.demo_pages import scrub
+from tilth.demo.pages import scrub
 
 _NAME = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?")
 _EXTRA = re.compile(r"""\bextra\s*==\s*["']([^"']+)["']""")

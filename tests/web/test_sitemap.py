@@ -7,11 +7,11 @@ import gzip
 
 import pytest
 
-from tests.collect.sites import Reply, Site, redirect, running
-from tilth.collect.client import Client, FetchError, TooLargeError
-from tilth.collect.retry import PatientClient
-from tilth.collect.secrets import Secrets
-from tilth.collect.sitemap import Found, collect_sitemaps, read_sitemap
+from tests.web.sites import Reply, Site, redirect, running
+from tilth.web.client import Client, FetchError, TooLargeError
+from tilth.web.retry import PatientClient
+from tilth.web.secrets import Secrets
+from tilth.web.sitemap import Found, collect_sitemaps, read_sitemap
 
 _URLSET = b"""<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
 <url><loc> http://example.org/a?x=1&amp;y=2 </loc></url>

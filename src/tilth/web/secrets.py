@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from tilth.collect.urls import join
 from tilth.errors import MissingError, Problem
+from tilth.web.urls import join
 
 MASK: Final = "***"
 HEADERS: Final = (

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
-from tilth.collect.address import AddressRefusedError
-from tilth.collect.client import (
+from tilth.context import Progress
+from tilth.errors import MissingError, TilthError, UsageError
+from tilth.web.address import AddressRefusedError
+from tilth.web.client import (
     HTML_TYPES,
     REDIRECTS,
     Answer,
@@ -27,16 +29,14 @@ from tilth.collect.client import (
     TooLargeError,
     describe,
 )
-from tilth.collect.frontier import Frontier, Outcome
-from tilth.collect.hosts import Host, Hosts
-from tilth.collect.links import read_markup
-from tilth.collect.retry import TRANSIENT_STATUSES, PatientClient
-from tilth.collect.robots import read_wishes
-from tilth.collect.sitemap import collect_sitemaps
-from tilth.collect.urls import Scope, origin
-from tilth.collect.warc_store import WarcStore
-from tilth.context import Progress
-from tilth.errors import MissingError, TilthError, UsageError
+from tilth.web.frontier import Frontier, Outcome
+from tilth.web.hosts import Host, Hosts
+from tilth.web.links import read_markup
+from tilth.web.retry import TRANSIENT_STATUSES, PatientClient
+from tilth.web.robots import read_wishes
+from tilth.web.sitemap import collect_sitemaps
+from tilth.web.urls import Scope, origin
+from tilth.web.warc_store import WarcStore
 
 # A commit costs two syncs of the disk; what is not committed is fetched again after a kill.
 _BATCH_PAGES = 50

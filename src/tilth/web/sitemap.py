@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tilth.collect.client import FetchError, decompress, describe
-from tilth.collect.frontier import Outcome
-from tilth.collect.retry import PatientClient
+from tilth.web.client import FetchError, decompress, describe
+from tilth.web.frontier import Outcome
+from tilth.web.retry import PatientClient
 
 # The protocol's own bounds on one file.
 MAX_SITEMAP_BYTES = 50 << 20

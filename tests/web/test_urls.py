@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilth.collect import urls
-from tilth.collect.urls import Scope, join, normalize, origin
+from tilth.web import urls
+from tilth.web.urls import Scope, join, normalize, origin
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from pathlib import Path
 
-from tilth.collect.frontier import Frontier, Outcome
-from tilth.collect.warc_store import Place
+from tilth.web.frontier import Frontier, Outcome
+from tilth.web.warc_store import Place
 
 _A, _B, _C, _D = (f"http://example.org/{name}" for name in "abcd")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from tilth.collect.client import Answer
-from tilth.collect.warc_store import Place, WarcStore, read_page
 from tilth.errors import DataError
+from tilth.web.client import Answer
+from tilth.web.warc_store import Place, WarcStore, read_page
 
 _WHEN = "2026-01-02T03:04:05Z"
 

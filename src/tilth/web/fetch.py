@@ -23,7 +23,10 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from tilth.collect.address import (
+from tilth.context import Progress, silent
+from tilth.errors import DataError, MissingError, StorageError, UsageError
+from tilth.store.files import aside_of, move, remove, write_json
+from tilth.web.address import (
     AddressRefusedError,
     Served,
     canonical_host,
@@ -31,10 +34,7 @@ from tilth.collect.address import (
     resolve,
     served_hosts,
 )
-from tilth.collect.secrets import Secrets, masked
-from tilth.context import Progress, silent
-from tilth.errors import DataError, MissingError, StorageError, UsageError
-from tilth.store.files import aside_of, move, remove, write_json
+from tilth.web.secrets import Secrets, masked
 
 MIRROR_VARIABLE = "TILTH_MIRROR"
 
@@ -197,7 +197,7 @@ def _serving(serve: str | None, allow_hosts: Collection[str]) -> Iterator[Served
     if serve is None:
         yield {}
         return
-    from tilth.collect.demo_site import serve as serve_demo
+    from tilth.demo.site import serve as serve_demo
 
     with serve_demo() as address:
         yield served_hosts(allow_hosts, address)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tilth.collect.address import (
+from tilth.web.address import (
     AddressRefusedError,
     canonical_host,
     check_address,
