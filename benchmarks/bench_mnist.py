@@ -61,7 +61,6 @@ def tilth(folder: Path, seed: int) -> Result:
     from tilth.pretrain.facts import Facts, Sizes
     from tilth.pretrain.loop import train
     from tilth.pretrain.models import build_model
-    from tilth.pretrain.order import mix
     from tilth.pretrain.settings import (
         LoopSettings,
         MLPSettings,
@@ -69,10 +68,11 @@ def tilth(folder: Path, seed: int) -> Result:
         OptimizerSettings,
     )
     from tilth.pretrain.tasks import build_task
+    from tilth.randomness import splitmix64
 
     def examples(part: str) -> Examples:
         images, labels = load(folder, part)
-        ids = mix(np.arange(len(labels), dtype=np.uint64))
+        ids = splitmix64(np.arange(len(labels), dtype=np.uint64))
         return Examples(images[:, None].copy(), labels, ids, np.ones(len(labels), np.float32))
 
     rows, test = examples("train"), examples("t10k")

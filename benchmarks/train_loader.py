@@ -20,10 +20,10 @@ from tilth.pretrain.data.speech import spectra_of
 from tilth.pretrain.examples import Documents, Examples, Ragged
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.models import build_model
-from tilth.pretrain.order import mix
 from tilth.pretrain.settings import Settings
 from tilth.pretrain.tasks import build_task
 from tilth.pretrain.tokenize import train_characters
+from tilth.randomness import splitmix64
 from tilth.recipe.load import load_recipe
 
 GOAL = 3.0  # percent of a step
@@ -187,5 +187,5 @@ def _ragged(lengths: npt.NDArray[np.int64], vocabulary: int) -> Ragged:
 def _examples(inputs: Any, targets: Any) -> Examples:
     rows = len(targets)
     return Examples(
-        inputs, targets, mix(np.arange(rows, dtype=np.uint64)), np.ones(rows, np.float32)
+        inputs, targets, splitmix64(np.arange(rows, dtype=np.uint64)), np.ones(rows, np.float32)
     )

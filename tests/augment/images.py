@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tilth.augment.keys import keys_for
+from tilth.randomness import keys_for
 
 Images = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint64]

@@ -27,6 +27,6 @@ def spectra() -> Spectra:
 
 
 def keys(epoch: int = 0) -> npt.NDArray[np.uint64]:
-    from tilth.augment.keys import keys_for
+    from tilth.randomness import keys_for
 
     return keys_for(0, epoch, np.arange(3, dtype=np.uint64))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.augment.images import keys, make
 from tilth.augment.colour import Settings, transform
-from tilth.augment.keys import uniform
+from tilth.randomness import uniform
 
 
 def test_brightness_and_contrast_of_grey_are_the_plain_formula() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tilth.augment.chain import from_recipe, kind_of
-from tilth.augment.keys import keys_for
 from tilth.augment.sounds import Spectra, Waves
 from tilth.augment.token_rows import TokenRows
+from tilth.randomness import keys_for
 from tilth.recipe.operations import operations
 
 TRANSFORMS = sorted(name for name, op in operations().items() if op.kind == "transform")

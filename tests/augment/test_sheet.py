@@ -10,8 +10,8 @@ import pytest
 
 from tests.augment.images import make
 from tilth.augment.chain import build
-from tilth.augment.keys import keys_for
 from tilth.augment.sheet import contact_sheet
+from tilth.randomness import keys_for
 
 
 @pytest.mark.parametrize("channels", [1, 3])

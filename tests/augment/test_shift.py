@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.augment.images import keys, make
 from tilth.augment import shift
-from tilth.augment.keys import integers
 from tilth.augment.shift import Settings, transform
+from tilth.randomness import integers
 
 
 @given(st.integers(0, 6), st.integers(1, 3), st.integers(0, 10), st.integers(0, 10))

@@ -6,8 +6,8 @@ import numpy as np
 
 from tests.augment.sounds import RATE, tone
 from tilth.augment import span
-from tilth.augment.keys import keys_for
 from tilth.augment.sounds import Waves
+from tilth.randomness import keys_for
 
 PITCHES = (300, 700, 1100, 1500)
 ALWAYS = span.Settings(probability=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tilth.augment.keys import Keys, keys_for
 from tilth.augment.token_rows import TokenRows
+from tilth.randomness import Keys, keys_for
 
 VOCABULARY = 50
 

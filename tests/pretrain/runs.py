@@ -17,9 +17,9 @@ from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.model_settings import CTCSettings
 from tilth.pretrain.models import build_model
-from tilth.pretrain.order import mix
 from tilth.pretrain.settings import LoopSettings, ObjectiveSettings, OptimizerSettings
 from tilth.pretrain.tasks import Task, build_task
+from tilth.randomness import splitmix64
 
 
 class Run(NamedTuple):
@@ -61,7 +61,7 @@ def speech() -> Run:
         Ragged.of(
             [np.array([symbols.index(letter) for letter in text]) for text in said], np.uint16
         ),
-        mix(np.arange(30, dtype=np.uint64)),
+        splitmix64(np.arange(30, dtype=np.uint64)),
         np.ones(30, np.float32),
         frames=Ragged.of(spectra_of(samples, RATE, 12), np.float32),
     )

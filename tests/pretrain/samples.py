@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from tilth.pretrain.examples import Documents, Examples
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.models import build_model
-from tilth.pretrain.order import mix
 from tilth.pretrain.settings import GPTSettings, MLPSettings, ObjectiveSettings
 from tilth.pretrain.tasks import build_task
+from tilth.randomness import splitmix64
 from tilth.schema import SCHEMA, sample_id
 from tilth.store.files import write_json
 from tilth.store.shard import ShardWriter
@@ -93,7 +93,7 @@ def documents(lengths: Sequence[int], *, seed: int = 0, vocabulary: int = 20) ->
         generator.integers(1, vocabulary, int(starts[-1])).astype(np.uint16),
         starts,
         np.array(lengths, np.int64) * 2,
-        mix(np.arange(len(lengths), dtype=np.uint64)),
+        splitmix64(np.arange(len(lengths), dtype=np.uint64)),
         np.ones(len(lengths), np.float32),
     )
 
@@ -104,7 +104,7 @@ def images(count: int, *, classes: int = 3, size: int = 4) -> Examples:
     labels = np.arange(count, dtype=np.int64) % classes
     pixels: npt.NDArray[np.uint8] = generator.integers(0, 100, (count, 1, size, size), np.uint8)
     pixels[np.arange(count), 0, labels] += 120
-    ids = mix(np.arange(count, dtype=np.uint64))
+    ids = splitmix64(np.arange(count, dtype=np.uint64))
     return Examples(pixels, labels, ids, np.ones(count, np.float32))
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.pretrain.samples import documents, images
 from tilth.pretrain import examples as module
-from tilth.pretrain.examples import END, Documents, Examples, Ragged, id_numbers
+from tilth.pretrain.examples import END, Documents, Examples, Ragged
+from tilth.randomness import ids_to_u64
 
 
 def targets_of(rows: Examples) -> list[int]:
@@ -114,7 +115,7 @@ def test_a_large_pack_lies_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_id_numbers_are_the_first_16_digits() -> None:
-    assert id_numbers(["00000000000000ff" + "a" * 16]).tolist() == [255]
+    assert ids_to_u64(["00000000000000ff" + "a" * 16]).tolist() == [255]
 
 
 rows_of_tokens = st.lists(st.lists(st.integers(1, 60_000), max_size=9), min_size=1, max_size=12)

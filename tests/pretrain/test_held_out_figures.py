@@ -16,11 +16,11 @@ from tests.pretrain.tasks.test_translation import pairs
 from tests.pretrain.texts import labelled_dataset
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.pretrain.examples import id_numbers
 from tilth.pretrain.fit import Settings, fit
 from tilth.pretrain.groups import groups_of
 from tilth.pretrain.quoted import sentence
 from tilth.pretrain.settings import TASKS, DataKind, TaskName
+from tilth.randomness import ids_to_u64
 from tilth.schema import sample_id
 
 GPT = {"kind": "gpt", "layers": 1, "width": 16, "heads": 2, "context": 32}
@@ -147,7 +147,7 @@ def test_subjects_count_where_the_training_has_not_seen_them(tmp_path: Path) -> 
 def test_samples_without_a_group_are_one_each_and_a_missing_column_is_told(tmp_path: Path) -> None:
     rows = [{**row, "subject": "a" if i < 4 else None} for i, row in enumerate(image_rows(10))]
     dataset = write_dataset(tmp_path / "data", rows)
-    ids = id_numbers([row["id"] for row in rows])
+    ids = ids_to_u64([row["id"] for row in rows])
     found = groups_of(dataset, ids[2:7], ids[7:])
     assert found is not None
     assert len(np.unique(found)) == 4

@@ -8,26 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.errors import DataError
-from tilth.pretrain.order import Order, hashed, key, mix, uniform
+from tilth.pretrain.order import Order
+from tilth.randomness import hashed, splitmix64
 
-IDS = mix(np.arange(500, dtype=np.uint64))
+IDS = splitmix64(np.arange(500, dtype=np.uint64))
 ONES = np.ones(500, np.float32)
-
-
-@given(st.integers(0, 2**64 - 1))
-def test_key_is_mix_on_plain_integers(number: int) -> None:
-    assert key(number) == int(mix(np.array([number], np.uint64))[0])
-    assert key(number, 5) == int(mix(np.array([key(number) ^ 5], np.uint64))[0])
-
-
-def test_uniform_numbers_are_uniform() -> None:
-    numbers = uniform(mix(np.arange(20_000, dtype=np.uint64)), 7)
-    assert numbers.min() >= 0
-    assert numbers.max() < 1
-    assert abs(numbers.mean() - 0.5) < 0.01
-    assert (
-        abs(np.corrcoef(numbers, uniform(mix(np.arange(20_000, dtype=np.uint64)), 8))[0, 1]) < 0.03
-    )
 
 
 def test_every_epoch_has_every_example_once_in_another_order() -> None:

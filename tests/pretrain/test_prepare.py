@@ -12,10 +12,11 @@ from PIL import Image
 
 from tests.pretrain.samples import image_rows, text_rows, write_dataset
 from tilth.errors import DataError
-from tilth.pretrain.examples import Documents, Examples, id_numbers
+from tilth.pretrain.examples import Documents, Examples
 from tilth.pretrain.prepare import Prepared, prepare
 from tilth.pretrain.settings import DataSettings, GPTSettings, MLPSettings, TaskName
 from tilth.pretrain.tokenize import decode, train_tokenizer
+from tilth.randomness import ids_to_u64
 
 TEXT: TaskName = "text-generation"
 IMAGE: TaskName = "image-classification"
@@ -50,7 +51,7 @@ def test_text_becomes_tokens_and_back(tmp_path: Path) -> None:
     train = prepared.splits["train"]
     assert isinstance(train, Documents)
     assert train.bytes.tolist() == [len(r["text"].encode()) for r in rows[:24]]
-    assert train.ids.tolist() == id_numbers([r["id"] for r in rows[:24]]).tolist()
+    assert train.ids.tolist() == ids_to_u64([r["id"] for r in rows[:24]]).tolist()
     packed = prepared.examples("train", GPTSettings(context=16))
     assert packed is not None
     assert packed.rows.shape[1] == 17

@@ -14,7 +14,6 @@ import tilth
 from tests.pretrain.speech_samples import encode, say
 from tests.query.models import SIDE
 from tests.query.trained import trained_run
-from tilth.augment.keys import ids_to_u64
 from tilth.errors import MissingError, UsageError
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts, Sizes
@@ -22,6 +21,7 @@ from tilth.pretrain.settings import ObjectiveSettings
 from tilth.pretrain.tasks import build_task
 from tilth.query.augmented import AugmentedSample, View, augmented_sheet, write_png
 from tilth.query.runs import RunView, open_run
+from tilth.randomness import ids_to_u64
 
 SPOKEN = """
 tilth: 1

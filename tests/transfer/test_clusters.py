@@ -9,8 +9,8 @@ import pytest
 
 from tests.transfer.samples import write_dataset
 from tilth.errors import DataError
-from tilth.pretrain.examples import id_numbers
 from tilth.pretrain.intervals import Figure, macro_f1, ratio
+from tilth.randomness import ids_to_u64
 from tilth.schema import sample_id
 from tilth.transfer.clusters import MAX_CLUSTERS, by_cluster, pseudo_parts
 from tilth.transfer.held_out import error_over_test_sets
@@ -26,13 +26,13 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_by_column(data: Path) -> None:
-    upper, lower = by_cluster(id_numbers(NAMES), np.arange(6.0), np.ones(6), data, "subject")
+    upper, lower = by_cluster(ids_to_u64(NAMES), np.arange(6.0), np.ones(6), data, "subject")
     assert sorted(upper) == [2.0, 3.0, 4.0, 6.0]
     assert sorted(lower) == [1.0, 1.0, 2.0, 2.0]
 
 
 def test_each_its_own(data: Path) -> None:
-    upper, lower = by_cluster(id_numbers(NAMES), np.arange(6.0), np.ones(6), data, "")
+    upper, lower = by_cluster(ids_to_u64(NAMES), np.arange(6.0), np.ones(6), data, "")
     assert sorted(upper) == list(range(6))
     assert lower.sum() == 6
 
@@ -46,7 +46,7 @@ def test_bounded(data: Path) -> None:
 
 def test_unknown_column(data: Path) -> None:
     with pytest.raises(DataError, match="no column `speaker`"):
-        by_cluster(id_numbers(NAMES), np.ones(6), np.ones(6), data, "speaker")
+        by_cluster(ids_to_u64(NAMES), np.ones(6), np.ones(6), data, "speaker")
 
 
 def _f1_of(seed: int, right: float) -> Figure:
@@ -77,20 +77,20 @@ def test_a_figure_of_the_whole_leaves_open_what_resampling_the_test_set_shows(da
 def test_pseudo_values_of_a_mean_are_its_parts(data: Path) -> None:
     """Of what is a ratio of sums with equal denominators, the jackknife knows no other parts."""
     figure = ratio(np.arange(6.0), np.ones(6), scale=100.0)
-    found = pseudo_parts(id_numbers(NAMES), figure, data, "", 100.0)
+    found = pseudo_parts(ids_to_u64(NAMES), figure, data, "", 100.0)
     assert sorted(found["numerators"]) == pytest.approx(np.arange(6.0), abs=1e-6)
     assert found["denominators"] == [1.0] * 6
 
 
 def test_pseudo_values_go_by_group(data: Path) -> None:
     figure = ratio(np.arange(6.0), np.ones(6))
-    found = pseudo_parts(id_numbers(NAMES), figure, data, "subject", 1.0)
+    found = pseudo_parts(ids_to_u64(NAMES), figure, data, "subject", 1.0)
     assert len(found["numerators"]) == 4
 
 
 def test_one_group_alone_leaves_everything_open(tmp_path: Path) -> None:
     path = write_dataset(tmp_path / "d", [{"id": n, "subject": "ann"} for n in NAMES])
     figure = ratio(np.arange(6.0), np.ones(6))
-    found = pseudo_parts(id_numbers(NAMES), figure, path, "subject", 1.0)
+    found = pseudo_parts(ids_to_u64(NAMES), figure, path, "subject", 1.0)
     assert found == {"numerators": [2.5], "denominators": [1.0]}
     assert error_over_test_sets([found], [found], 1.0) == (np.inf, 1)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from tilth.augment.keys import Keys, uniform, uniform_block
 from tilth.augment.sounds import Waves
+from tilth.randomness import Keys, uniform, uniform_block
 from tilth.settings import BaseSettings
 
 

@@ -30,8 +30,8 @@ from tilth.augment import (
     tilt,
     warp,
 )
-from tilth.augment.keys import Keys, fold
 from tilth.errors import UsageError
+from tilth.randomness import Keys, fold
 from tilth.settings import BaseSettings
 
 Transform = Callable[[Any, Keys], Any]

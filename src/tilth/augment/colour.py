@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tilth.augment.keys import Floats, Keys, uniform
+from tilth.randomness import Floats, Keys, uniform
 from tilth.settings import BaseSettings
 
 Images = npt.NDArray[np.float32]

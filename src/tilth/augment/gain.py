@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tilth.augment.keys import Keys, uniform
 from tilth.augment.sounds import Waves
+from tilth.randomness import Keys, uniform
 from tilth.settings import BaseSettings
 
 

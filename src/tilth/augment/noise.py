@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tilth.augment.keys import Keys, uniform_block
+from tilth.randomness import Keys, uniform_block
 from tilth.settings import BaseSettings
 
 Images = npt.NDArray[np.float32]

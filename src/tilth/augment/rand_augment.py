@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageOps
 from pydantic import Field
 
-from tilth.augment.keys import Keys, integers, uniform
+from tilth.randomness import Keys, integers, uniform
 from tilth.settings import BaseSettings
 
 Images = npt.NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from tilth.augment.chain import Transform
-from tilth.augment.keys import Keys, keys_for
+from tilth.randomness import Keys, keys_for
 
 Images = npt.NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tilth.augment.keys import Keys, integers
+from tilth.randomness import Keys, integers
 from tilth.settings import BaseSettings
 
 Images = npt.NDArray[np.float32]

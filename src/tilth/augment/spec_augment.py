@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tilth.augment.keys import Keys, integers, uniform
 from tilth.augment.sounds import Spectra
+from tilth.randomness import Keys, integers, uniform
 from tilth.settings import BaseSettings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from tilth.augment.keys import Keys, uniform_block
 from tilth.augment.token_rows import TokenRows
+from tilth.randomness import Keys, uniform_block
 from tilth.settings import BaseSettings
 
 

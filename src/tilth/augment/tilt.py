@@ -7,8 +7,8 @@ import math
 import numpy as np
 from pydantic import Field
 
-from tilth.augment.keys import Keys, uniform
 from tilth.augment.sounds import Spectra
+from tilth.randomness import Keys, uniform
 from tilth.settings import BaseSettings
 
 

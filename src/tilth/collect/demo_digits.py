@@ -8,7 +8,6 @@ shows wherever their answers do.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -25,6 +24,7 @@ from pydantic import Field, field_validator, model_validator
 from tilth.collect import label_studio
 from tilth.context import Context
 from tilth.errors import missing_extra
+from tilth.randomness import number_of
 from tilth.settings import BaseSettings
 from tilth.store.files import write_bytes
 
@@ -148,12 +148,12 @@ def annotator_name(index: int, error_rate: float) -> str:
 
 def _answers(index: int, true_class: int, settings: Settings) -> Iterator[dict[str, Any]]:
     people = range(len(settings.error_rates))
-    chosen = sorted(people, key=lambda who: _uniform(settings.seed, "who", index, who))
+    chosen = sorted(people, key=lambda who: number_of(settings.seed, "who", index, who))
     for who in sorted(chosen[: settings.annotators_per_item]):
         rate = settings.error_rates[who]
         answer = true_class
-        if _uniform(settings.seed, "wrong", index, who) < rate:
-            step = 1 + int(_uniform(settings.seed, "which", index, who) * (_NUM_CLASSES - 1))
+        if number_of(settings.seed, "wrong", index, who) < rate:
+            step = 1 + int(number_of(settings.seed, "which", index, who) * (_NUM_CLASSES - 1))
             answer = (true_class + step) % _NUM_CLASSES
         yield _answer(annotator_name(who, rate), answer, truth=False)
 
@@ -178,15 +178,9 @@ def _held_out(classes: npt.NDArray[np.int64], settings: Settings) -> npt.NDArray
     held_out = np.zeros(len(classes), bool)
     for value in range(_NUM_CLASSES):
         members = np.flatnonzero(classes == value).tolist()
-        members.sort(key=lambda index: _uniform(settings.seed, "test", index))
+        members.sort(key=lambda index: number_of(settings.seed, "test", index))
         held_out[members[: round(len(members) * settings.test_share)]] = True
     return held_out
-
-
-def _uniform(*key: int | str) -> float:
-    """A number in [0, 1) that depends on the key alone, on every machine and version."""
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "little") >> 11) * 2.0**-53
 
 
 def _without_folder(batch: pa.RecordBatch, folder: str) -> pa.RecordBatch:

@@ -6,7 +6,6 @@ shards come together; nothing else of the records does.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from tilth import schema
 from tilth.label import agreement, dawid_skene
+from tilth.randomness import hash_of
 from tilth.settings import BaseSettings
 
 # In the report: more annotators or classes than this are counted, not listed.
@@ -292,7 +292,7 @@ def _majority(
     is_tied = np.bincount(items, minlength=answers.num_items)[items] > 1
     least: dict[int, int] = {}
     for item, label in zip(items[is_tied].tolist(), labels[is_tied].tolist(), strict=True):
-        rank = _hash(seed, ids[item], answers.class_names[label])
+        rank = hash_of(seed, ids[item], answers.class_names[label])
         if item not in least or rank < least[item]:
             least[item], chosen[item] = rank, label
     return chosen, most / counts.per_item()
@@ -306,7 +306,7 @@ def _single(
     for item, who, label in zip(
         answers.items.tolist(), answers.annotators.tolist(), answers.labels.tolist(), strict=True
     ):
-        rank = _hash(seed, ids[item], answers.annotator_names[who])
+        rank = hash_of(seed, ids[item], answers.annotator_names[who])
         current = best[item]
         if current is None or rank < current:
             best[item], chosen[item] = rank, label
@@ -339,8 +339,3 @@ def _usable(answers: list[dict[str, str | None]] | None) -> list[tuple[str, str]
         if who is not None and what is not None:
             found.append((who, what))
     return found
-
-
-def _hash(*parts: int | str) -> int:
-    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little")

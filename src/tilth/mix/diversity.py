@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tilth.randomness import GOLDEN, finalize
+
 Floats = npt.NDArray[np.float64]
 
 _WORD = re.compile(r"\w+")
 _NUM_HASHES = 64
 _SHINGLE_WORDS = 5
 _DIMENSIONS = 512
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Sample:
@@ -197,22 +198,15 @@ def _signature(text: str) -> npt.NDArray[np.uint64] | None:
     shingles = np.zeros(len(hashes) - width + 1, np.uint64)
     for offset in range(width):
         part = hashes[offset : offset + len(shingles)]
-        shingles = _scramble((shingles * np.uint64(31)) ^ part)
+        shingles = finalize((shingles * np.uint64(31)) ^ part)
     shingles = np.unique(shingles)
-    salts = _scramble(np.arange(1, _NUM_HASHES + 1, dtype=np.uint64) * _MIX)
+    salts = finalize(np.arange(1, _NUM_HASHES + 1, dtype=np.uint64) * GOLDEN)
     smallest = np.full(_NUM_HASHES, np.iinfo(np.uint64).max, np.uint64)
     # In blocks, so that a long text does not need 64 times its size.
     for start in range(0, len(shingles), 1024):
-        block = _scramble(shingles[start : start + 1024, None] ^ salts[None, :])
+        block = finalize(shingles[start : start + 1024, None] ^ salts[None, :])
         smallest = np.minimum(smallest, block.min(0))
     return smallest
-
-
-def _scramble(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finalizer of SplitMix64."""
-    mixed = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _hash_word(word: str) -> int:

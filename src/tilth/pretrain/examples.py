@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tilth.pretrain.order import Ids, Index, hashed, mix
+from tilth.pretrain.order import Ids, Index
+from tilth.randomness import hashed, splitmix64
 from tilth.store.files import storage_errors
 
 END = 0  # the end token of the tokenizers that Tilth trains; text never encodes to it
@@ -129,7 +130,7 @@ class Documents:
             owner = np.searchsorted(at, window_starts, side="right") - 1
             first_document[row : row + rows] = bounds[run] + owner
             offsets = (window_starts - at[owner]).astype(np.uint64)
-            ids[row : row + rows] = mix(self.ids[members[owner]]) ^ offsets
+            ids[row : row + rows] = splitmix64(self.ids[members[owner]]) ^ offsets
             row += rows
         packed_weights = weights[first_document] if total else np.zeros(0, np.float32)
         packed = Packing(self.ids[order], self.bytes[order], first_document, self.end)
@@ -297,12 +298,3 @@ def _array_for(shape: tuple[int, int], folder: Path | None) -> npt.NDArray[np.ui
         else:
             file.truncate(2 * math.prod(shape))
         return np.memmap(file, np.uint16, "r+", shape=shape)
-
-
-def id_numbers(ids: Sequence[str]) -> Ids:
-    """Sample ids as numbers, uint64 [n]: the first 16 hex digits, so that messages can show them.
-
-    Raises:
-        ValueError: An id is not a hexadecimal digest.
-    """
-    return np.array([int(name[:16], 16) for name in ids], np.uint64)

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tilth.augment.keys import Keys, fold, keys_for, uniform
 from tilth.errors import DataError
 from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.sampling import next_tokens
 from tilth.pretrain.tokenize import Tokenizer, decode, encode, end_token
+from tilth.randomness import Keys, fold, keys_for, uniform
 
 
 @dataclass(frozen=True)

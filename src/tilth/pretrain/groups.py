@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tilth.errors import DataError
-from tilth.pretrain.examples import id_numbers
 from tilth.pretrain.intervals import Codes
 from tilth.pretrain.order import Ids
+from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store import Dataset
 
@@ -69,4 +69,4 @@ def _rows(dataset: Path, name: str) -> Iterator[tuple[Ids, list[str | None]]]:
     for batch in Dataset(dataset).batches(["id", name]):
         values = column(batch, name).to_pylist()
         named = [None if value is None else str(value) for value in values]
-        yield id_numbers(column(batch, "id").to_pylist()), named
+        yield ids_to_u64(column(batch, "id").to_pylist()), named

@@ -29,7 +29,7 @@ from tilth.pretrain.examples import Examples
 from tilth.pretrain.freezing import first_steps, train_from
 from tilth.pretrain.memory import keep_free_memory, release_free_memory
 from tilth.pretrain.optimizer import build_optimizer, learning_rate
-from tilth.pretrain.order import Index, Order, hashed, key
+from tilth.pretrain.order import Index, Order
 from tilth.pretrain.precision import autocast, choose_precision, is_emulated, set_precision
 from tilth.pretrain.ranks import current, of_first, sum_gradients
 from tilth.pretrain.settings import TASKS, LoopSettings, OptimizerSettings
@@ -46,6 +46,7 @@ from tilth.pretrain.state import (
 )
 from tilth.pretrain.stopping import Plan, plan_steps
 from tilth.pretrain.tasks import Batch, Task
+from tilth.randomness import combine, hashed
 
 __all__ = ["TrainResult", "train"]
 
@@ -147,7 +148,7 @@ def train(
             rate = learning_rate(optimizer, run.steps, plan.total_steps)
 
             loss, count = _forward_loss_backward(
-                model, parameters, task, batch, state, key(seed, run.steps, 2), device
+                model, parameters, task, batch, state, combine(seed, run.steps, 2), device
             )
             if not math.isfinite(loss):
                 raise not_a_number("the loss is", state, _first(train_data.names(rows)))

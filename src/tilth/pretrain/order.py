@@ -12,45 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError
+from tilth.randomness import hashed, shares, splitmix64
 
 Ids = npt.NDArray[np.uint64]
 Index = npt.NDArray[np.int64]
-
-_GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-_MASK = (1 << 64) - 1
-
-
-def mix(values: Ids) -> Ids:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014), elementwise on uint64 [n]."""
-    mixed = values + np.uint64(_GOLDEN)
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= np.uint64(_FIRST)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(_SECOND)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
-
-
-def key(*parts: int) -> int:
-    """One 64-bit number that depends on all the integers and on their order: `mix`, on ints."""
-    state = 0
-    for part in parts:
-        state = (state ^ part) + _GOLDEN & _MASK
-        state = (state ^ state >> 30) * _FIRST & _MASK
-        state = (state ^ state >> 27) * _SECOND & _MASK
-        state ^= state >> 31
-    return state
-
-
-def hashed(ids: Ids, *parts: int) -> Ids:
-    """hash(parts, id) for each id, uint64 [n]."""
-    return mix(ids ^ np.uint64(key(*parts)))
-
-
-def uniform(ids: Ids, *parts: int) -> npt.NDArray[np.float64]:
-    """A number in [0, 1) for each id, float64 [n]: the top 53 bits of `hashed`."""
-    numbers: npt.NDArray[np.float64] = (hashed(ids, *parts) >> np.uint64(11)).astype(np.float64)
-    return numbers * 2.0**-53
 
 
 class Order:
@@ -90,7 +55,7 @@ class Order:
             first = np.r_[True, index[1:] != index[:-1]] if len(index) else np.zeros(0, bool)
             run_start = np.maximum.accumulate(np.where(first, np.arange(len(index)), 0))
             copy = (np.arange(len(index)) - run_start).astype(np.uint64)
-        keys = hashed(mix(self._ids[index]) ^ copy, self._seed, epoch)
+        keys = hashed(splitmix64(self._ids[index]) ^ copy, self._seed, epoch)
         index = index[np.argsort(keys, kind="stable")]
         self._cached = (epoch, index)
         return index
@@ -133,5 +98,5 @@ class Order:
         """How often each example is seen in an epoch, int64 [n]."""
         assert self._weights is not None
         whole = np.floor(self._weights)
-        again = uniform(self._ids, self._seed, epoch, 1) < self._weights - whole
+        again = shares(self._ids, self._seed, epoch, 1) < self._weights - whole
         return whole.astype(np.int64) + again

@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tilth.pretrain.examples import id_numbers
-from tilth.pretrain.order import uniform
 from tilth.pretrain.settings import TASKS, DataSettings, TaskName
+from tilth.randomness import ids_to_u64, shares
 from tilth.schema import column
 from tilth.store import Dataset
 
@@ -109,6 +108,6 @@ class Selection:
             left_out = pc.fill_null(pc.equal(column(batch, name), value), False).to_numpy(False)
             splits[:] = np.where(left_out, "test", "train")
         if self._holds_out:
-            numbers = uniform(id_numbers(column(batch, "id").to_pylist()), 4)
+            numbers = shares(ids_to_u64(column(batch, "id").to_pylist()), 4)
             splits[(splits == "train") & (numbers < self.data.validation_share)] = "validation"
         return splits

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from tilth.augment.chain import from_recipe, kind_of
-from tilth.augment.keys import Keys, ids_to_u64, keys_for
 from tilth.augment.sounds import Spectra, Waves
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
@@ -24,6 +23,7 @@ from tilth.query.predict import MODEL, model_step
 from tilth.query.rows import Row
 from tilth.query.runs import RunView
 from tilth.query.samples import rows_by_id
+from tilth.randomness import Keys, ids_to_u64, keys_for
 from tilth.recipe.load import parse_recipe
 from tilth.store import Dataset
 

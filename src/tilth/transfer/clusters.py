@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError
-from tilth.pretrain.examples import id_numbers
 from tilth.pretrain.intervals import Codes, Figure
-from tilth.pretrain.order import Ids, hashed
+from tilth.pretrain.order import Ids
+from tilth.randomness import hashed, ids_to_u64
 from tilth.store import Dataset
 
 # A cell's result is a small file: above this many clusters, some share a place. That widens the
@@ -103,7 +103,7 @@ def _clusters(ids: Ids, path: Path, column: str) -> Ids:
     found: dict[int, int] = {}
     numbers: dict[str, int] = {}
     for batch in dataset.batches(["id", column]):
-        rows = id_numbers(batch.column(0).to_pylist())
+        rows = ids_to_u64(batch.column(0).to_pylist())
         for row, value in zip(rows, batch.column(1).to_pylist(), strict=True):
             if value is not None:
                 found[int(row)] = numbers.setdefault(str(value), len(numbers))

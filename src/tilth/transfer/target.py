@@ -20,7 +20,6 @@ from tilth.pretrain.examples import Documents, Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.loop import TrainResult, train
 from tilth.pretrain.models import build_model
-from tilth.pretrain.order import hashed
 from tilth.pretrain.prepare import Prepared, prepare
 from tilth.pretrain.settings import (
     DataSettings,
@@ -31,6 +30,7 @@ from tilth.pretrain.settings import (
 )
 from tilth.pretrain.tasks import Task
 from tilth.pretrain.tokenize import Tokenizer
+from tilth.randomness import hashed
 from tilth.store.files import folder_lock
 
 # Number among the uses of a sample's hash (see `pretrain.order.hashed`): which samples are chosen.

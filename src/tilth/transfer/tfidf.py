@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from tilth.errors import DataError, UsageError, missing_extra
 from tilth.pretrain.evaluate import Evaluation
-from tilth.pretrain.examples import Examples, id_numbers
+from tilth.pretrain.examples import Examples
 from tilth.pretrain.intervals import macro_f1
 from tilth.pretrain.order import Ids
 from tilth.pretrain.settings import TaskName
+from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store import Dataset
 
@@ -112,7 +113,7 @@ def _texts_of(dataset: Path, ids: Ids) -> list[str]:
     """The texts of some samples, in the order of their ids."""
     found: dict[int, str] = {}
     for batch in Dataset(dataset).batches(["id", "text"]):
-        numbers = id_numbers(column(batch, "id").to_pylist())
+        numbers = ids_to_u64(column(batch, "id").to_pylist())
         texts = column(batch, "text")
         for place in np.flatnonzero(np.isin(numbers, ids)):
             found[int(numbers[place])] = texts[int(place)].as_py() or ""

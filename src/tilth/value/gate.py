@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tilth.pretrain.examples import Documents, Examples, Ragged, id_numbers
+from tilth.pretrain.examples import Documents, Examples, Ragged
 from tilth.pretrain.order import Ids
+from tilth.randomness import ids_to_u64
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
 from tilth.value.leakage import Leak, row_leaks, text_leaks
@@ -47,7 +48,7 @@ def leaking_ids(
     if not leaks:
         return np.zeros(0, np.uint64), ""
     example = f"sample {leaks[0].train_id} holds {leaks[0].share:.0%} of sample {leaks[0].test_id}"
-    return id_numbers([leak.train_id for leak in leaks]), example
+    return ids_to_u64([leak.train_id for leak in leaks]), example
 
 
 def _find(
@@ -67,7 +68,7 @@ def _texts(path: Path, ids: Ids) -> Iterator[tuple[str, str]]:
     """(id, text) of the wanted samples, streamed."""
     for batch in Dataset(path).batches(["id", "text"]):
         names = batch.column(0).to_pylist()
-        wanted = np.isin(id_numbers(names), ids)
+        wanted = np.isin(ids_to_u64(names), ids)
         texts = batch.column(1)
         for row in np.flatnonzero(wanted):
             yield names[row], texts[int(row)].as_py() or ""

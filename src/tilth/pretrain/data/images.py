@@ -13,10 +13,11 @@ from tilth.context import Progress
 from tilth.errors import DataError
 from tilth.pretrain.data.splits import Given, classes_of, weights_of, write_splits
 from tilth.pretrain.decode import ImageDecoder
-from tilth.pretrain.examples import Examples, id_numbers
+from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.selection import Counts, Selection
 from tilth.pretrain.settings import TASKS
+from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_json
 
@@ -51,7 +52,7 @@ def write(
         return {
             "images": images,
             "labels": labels[sound],
-            "ids": id_numbers(ids)[sound],
+            "ids": ids_to_u64(ids)[sound],
             "weights": weights_of(batch)[sound],
         }
 

@@ -20,10 +20,11 @@ from tilth.pretrain.data.splits import (
     write_splits,
 )
 from tilth.pretrain.data.text import learn_tokenizer
-from tilth.pretrain.examples import Examples, id_numbers
+from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.selection import Counts, Selection
 from tilth.pretrain.tokenize import encode_bounded
+from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_bytes
 
@@ -46,7 +47,7 @@ def write(
         labels = [numbers[name] for name in column(batch, "label").to_pylist()]
         arrays: dict[str, npt.NDArray[Any]] = {
             "labels": np.array(labels, np.int64),
-            "ids": id_numbers(column(batch, "id").to_pylist()),
+            "ids": ids_to_u64(column(batch, "id").to_pylist()),
             "weights": weights_of(batch),
         }
         add_ragged(arrays, "tokens", encode_bounded(tokenizer, texts, max_length), np.uint16)

@@ -15,10 +15,11 @@ from tilth.context import Progress
 from tilth.errors import DataError
 from tilth.pretrain.data.splits import Given, add_ragged, read_ragged, weights_of, write_splits
 from tilth.pretrain.data.text import learn_tokenizer
-from tilth.pretrain.examples import Examples, id_numbers
+from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.selection import Counts, Selection
 from tilth.pretrain.tokenize import Tokenizer, encode, end_token
+from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_bytes
 
@@ -44,7 +45,7 @@ def write(
         _require_both(batch)
         limit = longest if split == "train" else None
         arrays: dict[str, npt.NDArray[Any]] = {
-            "ids": id_numbers(column(batch, "id").to_pylist()),
+            "ids": ids_to_u64(column(batch, "id").to_pylist()),
             "weights": weights_of(batch),
         }
         sources, targets = (column(batch, side).to_pylist() for side in _SIDES)

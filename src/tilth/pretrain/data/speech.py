@@ -16,11 +16,12 @@ from tilth.context import Progress
 from tilth.errors import DataError
 from tilth.pretrain.data.images import UNREADABLE
 from tilth.pretrain.data.splits import Given, add_ragged, read_ragged, weights_of, write_splits
-from tilth.pretrain.examples import Examples, id_numbers
+from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.features import log_mel
 from tilth.pretrain.selection import Counts, Selection
 from tilth.pretrain.sound import decode_sound
+from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_json
 
@@ -68,7 +69,7 @@ def write(
             targets.append(target)
             sound[row] = True
         arrays: dict[str, npt.NDArray[Any]] = {
-            "ids": id_numbers(ids)[sound],
+            "ids": ids_to_u64(ids)[sound],
             "weights": weights_of(batch)[sound],
         }
         add_ragged(arrays, "samples", waves, np.int16)

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from tilth.context import Progress
 from tilth.errors import DataError
 from tilth.pretrain.data.splits import Given, weights_of, write_splits
-from tilth.pretrain.examples import Documents, id_numbers
+from tilth.pretrain.examples import Documents
 from tilth.pretrain.facts import Facts, Sizes
-from tilth.pretrain.order import uniform
 from tilth.pretrain.selection import Counts, Selection
 from tilth.pretrain.tokenize import Tokenizer, encode, train_characters, train_tokenizer
+from tilth.randomness import ids_to_u64, shares
 from tilth.schema import column
 from tilth.store.files import write_bytes
 
@@ -46,7 +46,7 @@ def write(
             "tokens": np.concatenate(tokens),
             "lengths": np.array([len(one) for one in tokens], np.int64),
             "bytes": lengths,
-            "ids": id_numbers(column(batch, "id").to_pylist()),
+            "ids": ids_to_u64(column(batch, "id").to_pylist()),
             "weights": weights_of(batch),
         }
 
@@ -89,7 +89,7 @@ def _training_texts(selection: Selection, share: float, columns: Sequence[str]) 
     for split, batch in selection.read(columns):
         if split != "train":
             continue
-        chosen = uniform(id_numbers(column(batch, "id").to_pylist()), 5) < share
+        chosen = shares(ids_to_u64(column(batch, "id").to_pylist()), 5) < share
         for name in columns:
             texts = column(batch, name).filter(pa.array(chosen))
             yield from (text for text in texts.to_pylist() if text)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
-from tilth.augment.keys import fold, integers, keys_for, uniform
 from tilth.errors import DataError
 from tilth.pretrain.decode import ImageDecoder
 from tilth.pretrain.device import device_of
@@ -30,6 +29,7 @@ from tilth.pretrain.tasks.base import (
     require_classes,
     require_some,
 )
+from tilth.randomness import fold, integers, keys_for, uniform
 
 _MIN_CLASSES_OF_TOP5 = 10
 _EVALUATION_BATCH = 256

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
-from tilth.augment.keys import Keys, keys_for
 from tilth.augment.sounds import Spectra, Waves
 from tilth.errors import DataError
 from tilth.pretrain.data.speech import as_float, to_symbols
@@ -29,6 +28,7 @@ from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.sound import decode_sound
 from tilth.pretrain.tasks.base import Batch, Measured, one_unit_a_row, require_some
+from tilth.randomness import Keys, keys_for
 
 _UTTERANCES_AT_ONCE = 256
 

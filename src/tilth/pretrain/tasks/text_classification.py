@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
-from tilth.augment.keys import keys_for
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError
 from tilth.pretrain import intervals
@@ -31,6 +30,7 @@ from tilth.pretrain.tasks.base import (
     require_some,
 )
 from tilth.pretrain.tokenize import Tokenizer, encode_bounded, end_token
+from tilth.randomness import keys_for
 
 _EVALUATION_BATCH = 256
 
