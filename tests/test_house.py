@@ -17,7 +17,7 @@ SRC = ROOT / "src"
 # layer do not know each other.
 LAYERS: list[set[str]] = [
     {"errors", "settings", "schema", "context", "randomness"},
-    {"kernels"},
+    {"kernels", "statistics"},
     {"store"},
     {"demo"},
     {"web"},

@@ -9,11 +9,11 @@ import pytest
 
 from tests.transfer.samples import write_dataset
 from tilth.errors import DataError
-from tilth.pretrain.intervals import Figure, macro_f1, ratio
 from tilth.randomness import ids_to_u64
 from tilth.schema import sample_id
+from tilth.statistics.held_out import error_over_test_sets
+from tilth.statistics.intervals import Figure, macro_f1, ratio
 from tilth.transfer.clusters import MAX_CLUSTERS, by_cluster, pseudo_parts
-from tilth.transfer.held_out import error_over_test_sets
 
 NAMES = [sample_id(str(i)) for i in range(6)]
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from tilth.pretrain.examples import Examples
-from tilth.pretrain.intervals import Bounds, Codes, Figure, bounds_of, ratio, share
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.precision import precision_of_evaluation
 from tilth.pretrain.tasks import Measured, Task
+from tilth.statistics.intervals import Bounds, Codes, Figure, bounds_of, ratio, share
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from tilth.store.files import remove
 if TYPE_CHECKING:
     from torch import nn
 
-    from tilth.pretrain.intervals import Bounds
     from tilth.pretrain.prepare import Prepared
     from tilth.pretrain.tasks import Task
+    from tilth.statistics.intervals import Bounds
 
 __all__ = ["Settings", "fingerprint", "fit"]
 
@@ -54,7 +54,7 @@ def fit(
     Returns:
         task, metric, unit, lower_is_better, curve, validation, test, model, stopped, steps,
         tokens_or_examples_seen, seconds, cpu_seconds, precision, device, threads, notes;
-        `intervals`: of each figure of each split, see `tilth.pretrain.intervals.Bounds`; with
+        `intervals`: of each figure of each split, see `tilth.statistics.intervals.Bounds`; with
         `initialise` `initialised`: names of the tensors taken, resized, skipped, missing; with
         several trainings `seeds` or `folds`: each one's figures, and `mean`, with its `intervals`.
 
@@ -321,7 +321,7 @@ def _over_runs(runs: list[_Run]) -> dict[str, Any]:
 
 def _over_all(runs: list[_Run], split: str, name: str) -> Bounds:
     """The interval of a figure's mean: over the seeds of each fold, then over folds."""
-    from tilth.pretrain.intervals import over_folds, over_seeds
+    from tilth.statistics.intervals import over_folds, over_seeds
 
     most = runs[0].measured.most[name]
     values, bounds = [], []

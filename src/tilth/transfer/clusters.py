@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError
-from tilth.pretrain.intervals import Codes, Figure
 from tilth.pretrain.order import Ids
 from tilth.randomness import hashed, ids_to_u64
+from tilth.statistics.intervals import Codes, Figure
 from tilth.store import Dataset
 
 # A cell's result is a small file: above this many clusters, some share a place. That widens the

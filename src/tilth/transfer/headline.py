@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from tilth.transfer.paired import Verdict
+from tilth.statistics.paired import Verdict
 
 Bounds = tuple[float | None, float | None]
 

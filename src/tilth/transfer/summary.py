@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tilth.transfer.curves import MIN_SIZES, Multiplier, multiplier
+from tilth.statistics.curves import MIN_SIZES, Multiplier, multiplier
+from tilth.statistics.held_out import combined_interval, error_over_test_sets
+from tilth.statistics.paired import Floats, holm, holm_levels, paired, t_interval, verdict
 from tilth.transfer.headline import (
     Claim,
     cut_short_clause,
@@ -21,8 +23,6 @@ from tilth.transfer.headline import (
     measured_on,
     unit_of_difference,
 )
-from tilth.transfer.held_out import combined_interval, error_over_test_sets
-from tilth.transfer.paired import Floats, holm, holm_levels, paired, t_interval, verdict
 from tilth.transfer.smallest import smallest_effect_of
 
 Values = Mapping[tuple[str, int, int], float]

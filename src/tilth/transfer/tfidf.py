@@ -16,11 +16,11 @@ import numpy.typing as npt
 from tilth.errors import DataError, UsageError, missing_extra
 from tilth.pretrain.evaluate import Evaluation
 from tilth.pretrain.examples import Examples
-from tilth.pretrain.intervals import macro_f1
 from tilth.pretrain.order import Ids
 from tilth.pretrain.settings import TaskName
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
+from tilth.statistics.intervals import macro_f1
 from tilth.store import Dataset
 
 Classes = npt.NDArray[np.int64]

@@ -14,21 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from tilth.transfer.curves import MIN_SIZES, Multiplier, multiplier
-from tilth.transfer.headline import (
-    Claim,
-    cut_short_clause,
-    headline,
-    is_cut_short,
-    last_tenth_gain,
-    measured_on,
-)
-from tilth.transfer.held_out import (
+from tilth.statistics.curves import MIN_SIZES, Multiplier, multiplier
+from tilth.statistics.held_out import (
     combined_interval,
     error_over_test_sets,
     interval_over_test_sets,
 )
-from tilth.transfer.paired import (
+from tilth.statistics.paired import (
     ALPHA,
     Floats,
     Interval,
@@ -39,9 +31,17 @@ from tilth.transfer.paired import (
     t_interval,
     verdict,
 )
+from tilth.statistics.power import more_seeds
+from tilth.transfer.headline import (
+    Claim,
+    cut_short_clause,
+    headline,
+    is_cut_short,
+    last_tenth_gain,
+    measured_on,
+)
 from tilth.transfer.smallest import smallest_effect_of
 from tilth.value.settings import CONTROL
-from tilth.value.statistics import more_seeds
 
 # Above this, repeated text is worth less than new text (Muennighoff et al. 2023, figure 5).
 _MANY_EPOCHS = 4.0

@@ -15,7 +15,6 @@ from tilth.errors import DataError
 from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.fit import fit
-from tilth.pretrain.intervals import macro_f1
 from tilth.pretrain.model_settings import GPTSettings
 from tilth.pretrain.models import build_model
 from tilth.pretrain.predict_settings import PredictSettings
@@ -23,6 +22,7 @@ from tilth.pretrain.prepare import Prepared, prepare
 from tilth.pretrain.settings import DataSettings, ObjectiveSettings, Settings
 from tilth.pretrain.tasks import Task, build_task
 from tilth.pretrain.weights import load_model
+from tilth.statistics.intervals import macro_f1
 
 MODEL = GPTSettings(layers=1, width=32, heads=2, context=32)
 DATA = DataSettings(vocabulary=300, max_length=32, validation_share=0)

@@ -20,7 +20,6 @@ from tilth.pretrain.evaluate import evaluate
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts, Sizes
 from tilth.pretrain.fit import Settings, fit
-from tilth.pretrain.intervals import Figure
 from tilth.pretrain.model_settings import MLPSettings, Seq2SeqSettings
 from tilth.pretrain.models import build_model
 from tilth.pretrain.predict_settings import PredictSettings
@@ -29,6 +28,7 @@ from tilth.pretrain.tasks.translation import Translation, score
 from tilth.pretrain.tokenize import train_tokenizer
 from tilth.pretrain.weights import load_model
 from tilth.schema import sample_id
+from tilth.statistics.intervals import Figure
 
 WORDS = {"eins": "one", "zwei": "two", "drei": "three", "vier": "four", "fünf": "five"}
 TOKENIZER = train_tokenizer([f" {one} {other}" for one, other in WORDS.items()] * 9, 290)

@@ -16,10 +16,10 @@ from torch import Tensor, device, nn, split
 
 from tilth.errors import DataError
 from tilth.pretrain.examples import Examples, Ragged
-from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TASKS, TaskName
+from tilth.statistics.intervals import Figure
 
 IGNORED = -100  # the target of a token that is not predicted: `cross_entropy` leaves it out
 

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from tilth.errors import UsageError
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples
-from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.tasks.base import Batch, Measured, one_unit_a_row, require_some
 from tilth.pretrain.tasks.images import ImageClassification
+from tilth.statistics.intervals import Figure
 
 # The second view is drawn as if in another epoch, far from any that is reached.
 _SECOND_VIEW = 1 << 20

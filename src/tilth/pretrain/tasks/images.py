@@ -18,7 +18,6 @@ from tilth.pretrain.decode import ImageDecoder
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples
 from tilth.pretrain.facts import Facts
-from tilth.pretrain.intervals import Figure, share
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
@@ -30,6 +29,7 @@ from tilth.pretrain.tasks.base import (
     require_some,
 )
 from tilth.randomness import fold, integers, keys_for, uniform
+from tilth.statistics.intervals import Figure, share
 
 _MIN_CLASSES_OF_TOP5 = 10
 _EVALUATION_BATCH = 256

@@ -15,13 +15,13 @@ from tilth.errors import DataError
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Packing
 from tilth.pretrain.generate import generate_texts
-from tilth.pretrain.intervals import Figure
 from tilth.pretrain.models.gpt import GPT
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TaskName
 from tilth.pretrain.tasks.base import IGNORED, Batch, Measured, as_text, require_some
 from tilth.pretrain.tokenize import Tokenizer
+from tilth.statistics.intervals import Figure
 
 # Positions measured at once on a processor: the scores of all words, which are what is large, then
 # fit into its cache. Of 16,384 the same took 1.7 times as long (dev/LOG.md).

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from tilth.pretrain.examples import Examples
-from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import TaskName
 from tilth.pretrain.tasks.base import Batch, Measured, one_unit_a_row, require_some
 from tilth.pretrain.tasks.images import ImageClassification
 from tilth.randomness import fold, integers, keys_for
+from tilth.statistics.intervals import Figure
 
 _TURNS = 4
 

@@ -21,7 +21,6 @@ from tilth.pretrain.edit_distance import edit_distance
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
 from tilth.pretrain.features import log_mel, normalise
-from tilth.pretrain.intervals import Figure, ratio, share
 from tilth.pretrain.lexicon import WordLexicon
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
@@ -29,6 +28,7 @@ from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.sound import decode_sound
 from tilth.pretrain.tasks.base import Batch, Measured, one_unit_a_row, require_some
 from tilth.randomness import Keys, keys_for
+from tilth.statistics.intervals import Figure, ratio, share
 
 _UTTERANCES_AT_ONCE = 256
 

@@ -13,11 +13,9 @@ from torch.nn import functional as F
 from tilth.augment.chain import Transform
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError
-from tilth.pretrain import intervals
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
-from tilth.pretrain.intervals import Figure
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
@@ -31,6 +29,8 @@ from tilth.pretrain.tasks.base import (
 )
 from tilth.pretrain.tokenize import Tokenizer, encode_bounded, end_token
 from tilth.randomness import keys_for
+from tilth.statistics import intervals
+from tilth.statistics.intervals import Figure
 
 _EVALUATION_BATCH = 256
 

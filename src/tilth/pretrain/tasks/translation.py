@@ -18,13 +18,13 @@ from tilth.pretrain.data.pairs import encode_ended
 from tilth.pretrain.device import device_of
 from tilth.pretrain.examples import Examples, Ragged
 from tilth.pretrain.facts import Facts
-from tilth.pretrain.intervals import Figure, totals
 from tilth.pretrain.models.seq2seq import Seq2Seq
 from tilth.pretrain.order import Ids, Index
 from tilth.pretrain.predict_settings import PredictSettings
 from tilth.pretrain.settings import ObjectiveSettings, TaskName
 from tilth.pretrain.tasks.base import IGNORED, Batch, Measured, one_unit_a_row, require_some
 from tilth.pretrain.tokenize import Tokenizer, decode, end_token
+from tilth.statistics.intervals import Figure, totals
 
 _TEXTS_AT_ONCE = 64
 _MAX_TOKENS = 256

@@ -11,7 +11,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from tilth.pretrain.intervals import (
+from tilth.pretrain.tasks.translation import score
+from tilth.statistics.intervals import (
     Bounds,
     Figure,
     bounds_of,
@@ -22,7 +23,6 @@ from tilth.pretrain.intervals import (
     share,
     wilson,
 )
-from tilth.pretrain.tasks.translation import score
 
 Floats = npt.NDArray[np.float64]
 

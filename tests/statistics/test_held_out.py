@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tilth.transfer import held_out as ho
-from tilth.transfer.paired import t_interval
+from tilth.statistics import held_out as ho
+from tilth.statistics.paired import t_interval
 
 
 def test_cluster_bootstrap_sees_the_groups() -> None:

@@ -1,26 +1,16 @@
-"""What many arms, and few seeds, ask of paired differences: corrections and power."""
+"""How many seeds more would decide what these leave undecided."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from tilth.transfer.paired import ALPHA, by_p, student_t
+from tilth.statistics.paired import ALPHA, student_t
 
 _MAX_SEEDS = 1_000
 # One-sided normal quantile of an 80 % chance: the power at which "more seeds" is read.
 _Z_POWER = 0.8416212335729143
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini-Hochberg's adjusted p values (1995), for exploratory sweeps, in the order given."""
-    adjusted, running, count = [0.0] * len(p_values), 1.0, len(p_values)
-    for rank, index in reversed(list(enumerate(by_p(p_values)))):
-        running = min(running, p_values[index] * count / (rank + 1))
-        adjusted[index] = running
-    return adjusted
 
 
 def more_seeds(

@@ -148,7 +148,7 @@ def sign_flip_p(differences: Sequence[float] | Floats, seed: int = 0) -> float:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p values (1979), in the order given."""
     adjusted, running, count = [0.0] * len(p_values), 0.0, len(p_values)
-    for rank, index in enumerate(by_p(p_values)):
+    for rank, index in enumerate(_by_p(p_values)):
         running = max(running, min(1.0, (count - rank) * p_values[index]))
         adjusted[index] = running
     return adjusted
@@ -161,12 +161,21 @@ def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
     1 - level excludes zero exactly where Holm's adjusted p is at most alpha.
     """
     levels, count, stopped_at = [0.0] * len(p_values), len(p_values), None
-    for rank, index in enumerate(by_p(p_values)):
+    for rank, index in enumerate(_by_p(p_values)):
         level = alpha / (count - rank) if stopped_at is None else stopped_at
         levels[index] = level
         if stopped_at is None and p_values[index] > level:
             stopped_at = level
     return levels
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Benjamini-Hochberg's adjusted p values (1995), for exploratory sweeps, in the order given."""
+    adjusted, running, count = [0.0] * len(p_values), 1.0, len(p_values)
+    for rank, index in reversed(list(enumerate(_by_p(p_values)))):
+        running = min(running, p_values[index] * count / (rank + 1))
+        adjusted[index] = running
+    return adjusted
 
 
 def verdict(interval: Interval, smallest_effect: float) -> Verdict:
@@ -192,7 +201,7 @@ def standard_error(values: Floats, resolution: float = 0.0) -> float:
     return sd / math.sqrt(len(values))
 
 
-def by_p(p_values: Sequence[float]) -> list[int]:
+def _by_p(p_values: Sequence[float]) -> list[int]:
     """Places of the p values, smallest first."""
     return sorted(range(len(p_values)), key=lambda index: p_values[index])
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from tilth.transfer import paired as st
+from tilth.statistics import paired as st
 
 
 def test_paired_matches_scipy() -> None:

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tilth.transfer.paired import t_interval
+from tilth.statistics.paired import t_interval
 
 Floats = npt.NDArray[np.float64]
 

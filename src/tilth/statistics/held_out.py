@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tilth.transfer.paired import ALPHA, Floats, Interval, t_interval, t_quantile
+from tilth.statistics.paired import ALPHA, Floats, Interval, t_interval, t_quantile
 
 
 def error_over_test_sets(

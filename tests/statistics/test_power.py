@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from tilth.transfer import paired as pd
-from tilth.value import statistics as st
+from tilth.statistics import paired as pd
+from tilth.statistics import power as st
 
 
 def test_holm_and_benjamini_hochberg() -> None:
     p = [0.01, 0.04, 0.03, 0.005]
     assert pd.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert st.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert pd.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert pd.holm([]) == []
 
 

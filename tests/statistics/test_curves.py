@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tilth.transfer.curves import FLAT, fit_curve, is_flat, multiplier
+from tilth.statistics.curves import FLAT, fit_curve, is_flat, multiplier
 
 SIZES = (100, 200, 400, 800)
 
