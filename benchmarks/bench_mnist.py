@@ -56,19 +56,16 @@ def load(folder: Path, part: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np
 
 def tilth(folder: Path, seed: int) -> Result:
     """This library's loop, on one thread."""
-    from tilth.pretrain.evaluate import evaluate
-    from tilth.pretrain.examples import Examples
-    from tilth.pretrain.facts import Facts, Sizes
-    from tilth.pretrain.loop import train
-    from tilth.pretrain.models import build_model
-    from tilth.pretrain.settings import (
-        LoopSettings,
-        MLPSettings,
-        ObjectiveSettings,
-        OptimizerSettings,
-    )
-    from tilth.pretrain.tasks import build_task
+    from tilth.models.build import build_model
+    from tilth.models.facts import Facts, Sizes
+    from tilth.models.settings import MLPSettings
     from tilth.randomness import splitmix64
+    from tilth.tasks.build import build_task
+    from tilth.tasks.settings import ObjectiveSettings
+    from tilth.training.evaluate import evaluate
+    from tilth.training.examples import Examples
+    from tilth.training.loop import train
+    from tilth.training.settings import LoopSettings, OptimizerSettings
 
     def examples(part: str) -> Examples:
         images, labels = load(folder, part)

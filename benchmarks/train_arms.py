@@ -108,9 +108,9 @@ class Windows(torch.utils.data.Dataset[dict[str, Tensor]]):
 
 def our_network(vocabulary: int) -> nn.Module:
     """GPT-2 of this library: learned positions, biases."""
-    from tilth.pretrain.facts import Sizes
-    from tilth.pretrain.model_settings import GPTSettings
-    from tilth.pretrain.models import build_model
+    from tilth.models.build import build_model
+    from tilth.models.facts import Sizes
+    from tilth.models.settings import GPTSettings
 
     settings = GPTSettings(
         layers=LAYERS, width=WIDTH, heads=HEADS, context=CONTEXT, positions="learned", bias=True
@@ -193,10 +193,10 @@ def run_bare(job: Job, model: nn.Module) -> None:
 
 def run_tilth(job: Job) -> None:
     """This library's loop."""
-    from tilth.pretrain.examples import Documents
-    from tilth.pretrain.loop import train
-    from tilth.pretrain.settings import LoopSettings, OptimizerSettings
-    from tilth.pretrain.tasks.language import TextGeneration
+    from tilth.tasks.text.generation import TextGeneration
+    from tilth.training.examples import Documents
+    from tilth.training.loop import train
+    from tilth.training.settings import LoopSettings, OptimizerSettings
 
     total = len(job.tokens)
     documents = Documents(

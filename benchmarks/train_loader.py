@@ -15,16 +15,16 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from tilth.pretrain import loop as training
-from tilth.pretrain.data.speech import spectra_of
-from tilth.pretrain.examples import Documents, Examples, Ragged
-from tilth.pretrain.facts import Facts, Sizes
-from tilth.pretrain.models import build_model
+from tilth.models.build import build_model
+from tilth.models.facts import Facts, Sizes
 from tilth.pretrain.settings import Settings
-from tilth.pretrain.tasks import build_task
-from tilth.pretrain.tokenize import train_characters
 from tilth.randomness import splitmix64
 from tilth.recipe.load import load_recipe
+from tilth.tasks.build import build_task
+from tilth.tasks.speech.utterances import spectra_of
+from tilth.tasks.text.tokenize import train_characters
+from tilth.training import loop as training
+from tilth.training.examples import Documents, Examples, Ragged
 
 GOAL = 3.0  # percent of a step
 _WARMUP_STEPS = 2

@@ -7,7 +7,7 @@ from typing import Any
 
 ARMS: Mapping[str, str] = {
     "bare": "bare step, Tilth's network",
-    "tilth": "`tilth.pretrain.loop.train`, the same",
+    "tilth": "`tilth.training.loop.train`, the same",
     "bare-gpt2": "bare step, GPT2LMHeadModel",
     "trainer": "`Trainer`, the same",
     "trainer-sdpa": "`Trainer`, the same, fused attention",

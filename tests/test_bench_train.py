@@ -15,11 +15,11 @@ from benchmarks import train_arms
 from benchmarks.bench_train import ROOT, compare, write_tokens
 from benchmarks.train_table import table
 
-from tilth.pretrain.examples import Documents, Examples
-from tilth.pretrain.loop import train
-from tilth.pretrain.order import Order
-from tilth.pretrain.settings import LoopSettings, OptimizerSettings
-from tilth.pretrain.tasks.language import TextGeneration
+from tilth.tasks.text.generation import TextGeneration
+from tilth.training.examples import Documents, Examples
+from tilth.training.loop import train
+from tilth.training.order import Order
+from tilth.training.settings import LoopSettings, OptimizerSettings
 
 _STEPS, _VOCABULARY = 4, 30
 

@@ -22,6 +22,9 @@ LAYERS: list[set[str]] = [
     {"demo"},
     {"web"},
     {"collect", "clean", "deduplicate", "label", "augment", "mix"},
+    {"models"},
+    {"training"},
+    {"tasks"},
     {"pretrain"},
     {"transfer"},
     {"value"},
@@ -107,6 +110,16 @@ def test_no_file_is_over_600_lines() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > 600
     }
     assert not long
+
+
+def test_no_room_holds_more_than_an_eighth() -> None:
+    """A room that grows beyond that is several rooms under one roof."""
+    lines: dict[str, int] = {}
+    for module, path in MODULES.items():
+        room = _room(module)
+        lines[room] = lines.get(room, 0) + len(path.read_text("utf-8").splitlines())
+    large = {room: n for room, n in lines.items() if n > 0.12 * sum(lines.values())}
+    assert not large
 
 
 def test_every_module_says_what_it_is_for() -> None:

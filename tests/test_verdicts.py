@@ -45,7 +45,7 @@ READERS = {
     "src/tilth/report/transferring.py",
     "src/tilth/report/valuing.py",
     "src/tilth/transfer/headline.py",
-    "src/tilth/transfer/paired.py",
+    "src/tilth/statistics/paired.py",
     "src/tilth/transfer/summary.py",
     "src/tilth/value/summary.py",
 }
@@ -181,7 +181,7 @@ def _files(pattern: str) -> set[str]:
 def test_no_place_is_missing_from_the_list(
     pattern: str, places: set[str], said: dict[str, str]
 ) -> None:
-    others = {"src/tilth/collect/crawler.py", "src/tilth/collect/hosts.py"}  # of an address
+    others = {"src/tilth/web/crawler.py", "src/tilth/web/hosts.py"}  # of an address
     assert _files(pattern) - others <= places
     assert set(said) == {*PLACES, "sentences"}
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from tests.query.models import image_model, png
 from tests.query.trained import trained_run
 from tilth.cli.main import app
-from tilth.pretrain.predict_settings import PredictSettings
 from tilth.query import predict
+from tilth.tasks.predict_settings import PredictSettings
 
 
 @pytest.fixture

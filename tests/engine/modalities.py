@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from tests.augment.sounds import RATE
-from tests.pretrain.speech_samples import say
+from tests.tasks.speech.speech_samples import say
 
 Tree = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.growth.measure import assert_linear
 from tests.growth.shapes import TEXTS, Shape
-from tilth.pretrain.tokenize import encode, train_characters, train_tokenizer
+from tilth.tasks.text.tokenize import encode, train_characters, train_tokenizer
 from tilth.value.leakage import text_leaks
 
 

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 
 from tests.augment.sounds import RATE
-from tests.pretrain.samples import image_rows, text_rows
-from tests.pretrain.speech_samples import speech_rows
+from tests.tasks.speech.speech_samples import speech_rows
+from tests.training.samples import image_rows, text_rows
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.fit import Settings, fit
-from tilth.pretrain.settings import TASKS
 from tilth.schema import SCHEMA
 from tilth.store.files import write_json
 from tilth.store.shard import ShardWriter
+from tilth.tasks.settings import TASKS
 
 Row = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.pretrain.samples import image_rows, text_rows, write_dataset
+from tests.training.samples import image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.fit import Settings, fit

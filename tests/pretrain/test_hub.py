@@ -13,15 +13,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tilth.errors import DataError, MissingError, UsageError
-from tilth.pretrain.facts import Facts, Sizes
+from tilth.models.build import build_model
+from tilth.models.facts import Facts, Sizes
+from tilth.models.gpt import GPT
+from tilth.models.settings import GPTSettings
 from tilth.pretrain.hub import find_model, is_hub_folder, read_gpt2, read_tokenizer
 from tilth.pretrain.hub_export import export_gpt2
-from tilth.pretrain.model_settings import GPTSettings
-from tilth.pretrain.models import build_model
-from tilth.pretrain.models.gpt import GPT
-from tilth.pretrain.settings import ObjectiveSettings
-from tilth.pretrain.tokenize import Tokenizer, decode, encode, end_token, train_tokenizer
 from tilth.pretrain.weights import initialise, load_model, save_model
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.text.tokenize import Tokenizer, decode, encode, end_token, train_tokenizer
 
 TOKENIZER = train_tokenizer(["the cat sat on the mat", "a dog ate the cat's hat"] * 20, 300)
 SETTINGS = GPTSettings(layers=2, width=32, heads=4, context=24, positions="learned", bias=True)

@@ -12,11 +12,11 @@ import pytest
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from tests.pretrain.runs import RUNS
-from tests.pretrain.samples import same_bits
-from tilth.pretrain.checkpoint import write_tensors
-from tilth.pretrain.loop import train
-from tilth.pretrain.tasks.base import Batch
+from tests.training.runs import RUNS
+from tests.training.samples import same_bits
+from tilth.training.checkpoint import write_tensors
+from tilth.training.loop import train
+from tilth.training.task import Batch
 
 
 def _live(work: Path, kind: str, pause_s: float, begun: Connection) -> None:
@@ -40,7 +40,7 @@ def _check(tmp_path: Path, kind: str, kills: int, *, forked: bool = False) -> No
 
     Args:
         tmp_path: Takes an undisturbed run too.
-        kind: Of `tests.pretrain.runs`.
+        kind: Of `tests.training.runs`.
         kills: Lives that end early.
         forked: Not a fresh interpreter each but, in a tenth of the time, a fork of one that has
             imported everything and trained nothing.

@@ -18,14 +18,15 @@ import pytest
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from tests.pretrain.runs import Run, mlp, speech
-from tests.pretrain.samples import image_rows, images, same_bits, weights_of, write_dataset
-from tests.pretrain.test_resume import go
+from tests.training.runs import Run, mlp, speech
+from tests.training.samples import image_rows, images, same_bits, weights_of, write_dataset
+from tests.training.test_resume import go
 from tilth.context import Context
 from tilth.errors import StorageError
-from tilth.pretrain.examples import Ragged
 from tilth.pretrain.fit import Settings, fit
-from tilth.pretrain.tasks.base import Batch, never_seen
+from tilth.tasks.base import never_seen
+from tilth.training.examples import Ragged
+from tilth.training.task import Batch
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -130,8 +131,8 @@ def test_every_call_that_writes_may_fail_once(
 _TOO_LARGE = """
 import resource
 import torch
-from tests.pretrain.samples import IMAGE, images, tiny_mlp, weights_of
-from tilth.pretrain.loop import train
+from tests.training.samples import IMAGE, images, tiny_mlp, weights_of
+from tilth.training.loop import train
 from tilth.pretrain.settings import LoopSettings, MLPSettings, OptimizerSettings
 
 def fit(batch, steps):

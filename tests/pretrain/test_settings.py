@@ -8,7 +8,9 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from tilth.pretrain.settings import GPTSettings, LoopSettings, MLPSettings, Settings
+from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.pretrain.settings import Settings
+from tilth.training.settings import LoopSettings
 
 
 def test_settings_and_the_stage_load_no_torch() -> None:

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.pretrain.samples import IMAGE_FACTS, TINY_MLP, tiny_mlp
+from tests.training.samples import IMAGE_FACTS, TINY_MLP, tiny_mlp
 from tilth.engine.run import step_states
 from tilth.errors import MissingError
-from tilth.pretrain.settings import ObjectiveSettings, Settings
+from tilth.pretrain.settings import Settings
 from tilth.pretrain.start import FILES, fingerprint_start, local_folder
 from tilth.pretrain.weights import save_model
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import Plan, build_plan
 from tilth.store.files import write_json
+from tilth.tasks.settings import ObjectiveSettings
 
 RECIPE = """
 tilth: 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.pretrain.samples import (
+from tests.training.samples import (
     IMAGE_FACTS,
     TEXT_FACTS,
     TINY_GPT,
@@ -20,13 +20,15 @@ from tests.pretrain.samples import (
     weights_of,
 )
 from tilth.errors import DataError, MissingError, StepError, StorageError
-from tilth.pretrain.checkpoint import load_checkpoint, save_checkpoint
-from tilth.pretrain.facts import Sizes
-from tilth.pretrain.models import build_model
-from tilth.pretrain.optimizer import build_optimizer
-from tilth.pretrain.settings import MLPSettings, ObjectiveSettings, OptimizerSettings
-from tilth.pretrain.tokenize import train_tokenizer
+from tilth.models.build import build_model
+from tilth.models.facts import Sizes
+from tilth.models.settings import MLPSettings
 from tilth.pretrain.weights import initialise, load_model, save_model
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.text.tokenize import train_tokenizer
+from tilth.training.checkpoint import load_checkpoint, save_checkpoint
+from tilth.training.optimizer import build_optimizer
+from tilth.training.settings import OptimizerSettings
 
 
 def save_mlp(folder: Path, seed: int = 0) -> Path:

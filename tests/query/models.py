@@ -19,11 +19,11 @@ def png(level: int) -> bytes:
 
 def image_model(folder: Path) -> Path:
     """A perceptron over images of 4 x 4 pixels with the classes dark and light."""
-    from tilth.pretrain.facts import Facts, Sizes
-    from tilth.pretrain.model_settings import MLPSettings
-    from tilth.pretrain.models import build_model
-    from tilth.pretrain.settings import ObjectiveSettings
+    from tilth.models.build import build_model
+    from tilth.models.facts import Facts, Sizes
+    from tilth.models.settings import MLPSettings
     from tilth.pretrain.weights import save_model
+    from tilth.tasks.settings import ObjectiveSettings
 
     folder.mkdir(parents=True, exist_ok=True)
     facts = Facts(

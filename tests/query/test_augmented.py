@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 import tilth
-from tests.pretrain.speech_samples import encode, say
 from tests.query.models import SIDE
 from tests.query.trained import trained_run
+from tests.tasks.speech.speech_samples import encode, say
 from tilth.errors import MissingError, UsageError
-from tilth.pretrain.examples import Examples
-from tilth.pretrain.facts import Facts, Sizes
-from tilth.pretrain.settings import ObjectiveSettings
-from tilth.pretrain.tasks import build_task
+from tilth.models.facts import Facts, Sizes
 from tilth.query.augmented import AugmentedSample, View, augmented_sheet, write_png
 from tilth.query.runs import RunView, open_run
 from tilth.randomness import ids_to_u64
+from tilth.tasks.build import build_task
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.training.examples import Examples
 
 SPOKEN = """
 tilth: 1

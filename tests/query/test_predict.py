@@ -13,7 +13,6 @@ import pytest
 
 from tests.query.models import image_model, png
 from tilth.errors import DataError, MissingError, UsageError
-from tilth.pretrain.predict_settings import PredictSettings
 from tilth.query import predict
 from tilth.query.predict import (
     TrainedModel,
@@ -24,6 +23,7 @@ from tilth.query.predict import (
     require_verb,
 )
 from tilth.query.runs import RunView
+from tilth.tasks.predict_settings import PredictSettings
 
 
 def test_a_folder_or_a_run_is_found(tmp_path: Path, small: RunView) -> None:

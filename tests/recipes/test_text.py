@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 from tilth.api import Run, load_recipe, run
-from tilth.pretrain.facts import Facts, Sizes
+from tilth.models.build import build_model
+from tilth.models.facts import Facts, Sizes
+from tilth.models.settings import GPTSettings
 from tilth.pretrain.hub import read_gpt2
 from tilth.pretrain.hub_export import export_gpt2
-from tilth.pretrain.model_settings import GPTSettings
-from tilth.pretrain.models import build_model
-from tilth.pretrain.settings import ObjectiveSettings
-from tilth.pretrain.tokenize import train_tokenizer
 from tilth.pretrain.weights import save_model
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.text.tokenize import train_tokenizer
 from tilth.web.fetch import MIRROR_VARIABLE
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from tilth.pretrain.tasks.translation import score
 from tilth.statistics.intervals import (
     Bounds,
     Figure,
@@ -23,6 +22,7 @@ from tilth.statistics.intervals import (
     share,
     wilson,
 )
+from tilth.tasks.translation.task import score
 
 Floats = npt.NDArray[np.float64]
 

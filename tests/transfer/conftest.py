@@ -7,19 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.transfer.samples import digit_rows, text_rows, write_dataset
-from tilth.pretrain.loop import train
-from tilth.pretrain.models import build_model
-from tilth.pretrain.prepare import prepare
-from tilth.pretrain.settings import (
-    DataSettings,
-    GPTSettings,
-    LoopSettings,
-    MLPSettings,
-    OptimizerSettings,
-    Settings,
-)
-from tilth.pretrain.tasks import build_task
+from tilth.models.build import build_model
+from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.pretrain.settings import Settings
 from tilth.pretrain.weights import save_model
+from tilth.tasks.build import build_task
+from tilth.tasks.prepare import prepare
+from tilth.tasks.settings import DataSettings
+from tilth.training.loop import train
+from tilth.training.settings import LoopSettings, OptimizerSettings
 
 TEXT = Settings(
     model=GPTSettings(layers=2, width=32, heads=2, context=48),

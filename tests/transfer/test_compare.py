@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tilth.pretrain.settings import LoopSettings
+from tilth.training.settings import LoopSettings
 from tilth.transfer.compare import cells
 from tilth.transfer.settings import MethodSettings, Settings
 

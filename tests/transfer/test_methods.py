@@ -11,11 +11,8 @@ import pytest
 
 from tilth.context import Context
 from tilth.errors import UsageError
-from tilth.pretrain.settings import (
-    DataSettings,
-    LoopSettings,
-    OptimizerSettings,
-)
+from tilth.tasks.settings import DataSettings
+from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer import compare
 
 

@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
-from tilth.pretrain.facts import Facts, Sizes
-from tilth.pretrain.settings import ObjectiveSettings, TaskName
-from tilth.pretrain.tasks import build_task
+from tilth.models.facts import Facts, Sizes
 from tilth.query.explain import explain
+from tilth.tasks.build import build_task
+from tilth.tasks.settings import ObjectiveSettings, TaskName
 from tilth.transfer.methods import FIGURES
 from tilth.transfer.smallest import SMALLEST_EFFECTS, smallest_effect_of
 

@@ -11,14 +11,12 @@ import torch
 
 from tests.transfer.conftest import DIGITS
 from tilth.errors import DataError
-from tilth.pretrain.examples import Examples
-from tilth.pretrain.facts import Facts, Sizes
-from tilth.pretrain.models import build_model
-from tilth.pretrain.prepare import prepare
-from tilth.pretrain.settings import (
-    DataSettings,
-)
+from tilth.models.build import build_model
+from tilth.models.facts import Facts, Sizes
 from tilth.pretrain.weights import Loaded, load_model
+from tilth.tasks.prepare import prepare
+from tilth.tasks.settings import DataSettings
+from tilth.training.examples import Examples
 from tilth.transfer.target import Carried, choose, frozen_for_probe, start
 
 

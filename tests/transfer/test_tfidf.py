@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pretrain.texts import labelled_dataset
+from tests.tasks.text.texts import labelled_dataset
 from tilth.errors import DataError, UsageError
-from tilth.pretrain.examples import Examples
-from tilth.pretrain.prepare import prepare
-from tilth.pretrain.settings import DataSettings
+from tilth.tasks.prepare import prepare
+from tilth.tasks.settings import DataSettings
+from tilth.training.examples import Examples
 from tilth.transfer.tfidf import answer_by_words, classify_by_words
 
 

@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from tilth.errors import UsageError
-from tilth.pretrain.settings import DataSettings, GPTSettings, LoopSettings, MLPSettings
+from tilth.models.settings import GPTSettings, MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.tasks.settings import DataSettings
+from tilth.training.settings import LoopSettings
 from tilth.transfer.settings import MethodSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value.arms import cells

@@ -12,15 +12,10 @@ import pytest
 from tests.transfer.samples import digit_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.pretrain.settings import (
-    CNNSettings,
-    DataSettings,
-    GPTSettings,
-    LoopSettings,
-    MLPSettings,
-    OptimizerSettings,
-)
+from tilth.models.settings import CNNSettings, GPTSettings, MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.tasks.settings import DataSettings
+from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value import arms
 from tilth.value.settings import Change

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.transfer.samples import text_rows, write_dataset
-from tilth.pretrain.prepare import prepare
-from tilth.pretrain.settings import DataSettings
+from tilth.tasks.prepare import prepare
+from tilth.tasks.settings import DataSettings
 from tilth.value import gate
 
 

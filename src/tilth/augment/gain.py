@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 def transform(waves: Waves, keys: Keys, settings: Settings) -> Waves:
     """The utterances at another volume, drawn evenly in decibels.
 
-    Features that are normalised by utterance, as `tilth.pretrain.features`, see only the clipping.
+    Features that are normalised by utterance (`tilth.tasks.speech.features`) see only the clipping.
 
     Args:
         waves: Utterances.

@@ -24,9 +24,9 @@ from tilth.store.files import remove
 if TYPE_CHECKING:
     from torch import nn
 
-    from tilth.pretrain.prepare import Prepared
-    from tilth.pretrain.tasks import Task
     from tilth.statistics.intervals import Bounds
+    from tilth.tasks.base import Answering
+    from tilth.tasks.prepare import Prepared
 
 __all__ = ["Settings", "fingerprint", "fit"]
 
@@ -43,7 +43,7 @@ def fingerprint(settings: Settings) -> str:
 def fit(
     inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context
 ) -> dict[str, Any]:
-    """Train on the samples of `inputs["data"]`; see `tilth.pretrain.loop`.
+    """Train on the samples of `inputs["data"]`; see `tilth.training.loop`.
 
     Args:
         inputs: `data`, the data set's folder.
@@ -64,11 +64,11 @@ def fit(
         StepError: The loss is not a number.
     """
     # torch and what stands on it are loaded here: `tilth check` reads settings without them.
+    from tilth.models.build import count_parameters
     from tilth.pretrain.hub import find_model, read_tokenizer
     from tilth.pretrain.launch import launch
-    from tilth.pretrain.models import count_parameters
-    from tilth.pretrain.prepare import prepare
-    from tilth.pretrain.ranks import current, first_before_others
+    from tilth.tasks.prepare import prepare
+    from tilth.training.ranks import current, first_before_others
 
     if settings.loop.processes > 1 and current().world == 1:
         return launch(inputs, settings, out, context)
@@ -174,15 +174,15 @@ def _train_one(
     name: str,
     folder: Path,
     context: Context,
-) -> tuple[nn.Module, Task, dict[str, Any]]:
+) -> tuple[nn.Module, Answering, dict[str, Any]]:
     """Train once and write the model; returns (model, task, figures)."""
     context.progress(0, None, "building the model")
-    from tilth.pretrain.loop import train
-    from tilth.pretrain.models import build_model
-    from tilth.pretrain.state import EVENTS, METRICS
-    from tilth.pretrain.tasks import build_task
-    from tilth.pretrain.tasks.base import never_seen
+    from tilth.models.build import build_model
     from tilth.pretrain.weights import initialise, save_model
+    from tilth.tasks.base import never_seen
+    from tilth.tasks.build import build_task
+    from tilth.training.loop import train
+    from tilth.training.state import EVENTS, METRICS
 
     notes: list[str] = []
     figures: dict[str, Any] = {}
@@ -268,16 +268,16 @@ class _Measured:
 
 def _measure(
     model: nn.Module,
-    task: Task,
+    task: Answering,
     prepared: Prepared,
     settings: Settings,
     dataset: Path,
     context: Context,
 ) -> _Measured:
     """Measure a trained model on what was held out."""
-    from tilth.pretrain.evaluate import evaluate
     from tilth.pretrain.groups import groups_of
-    from tilth.pretrain.state import torch_state
+    from tilth.training.evaluate import evaluate
+    from tilth.training.state import torch_state
 
     found = _Measured({}, {}, {})
     for split in ("validation", "test"):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tilth.errors import DataError
-from tilth.pretrain.order import Ids
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.statistics.intervals import Codes
 from tilth.store import Dataset
+from tilth.training.order import Ids
 
 # Says whose data a sample is, where a source knows it.
 SUBJECT = "subject"

@@ -19,10 +19,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 from tilth.errors import DataError, MissingError, missing_extra
-from tilth.pretrain.model_settings import GPTSettings
+from tilth.models.settings import GPTSettings
 from tilth.pretrain.start import FILES, local_folder
-from tilth.pretrain.tokenize import load_tokenizer, ready
 from tilth.store.files import read_json
+from tilth.tasks.text.tokenize import load_tokenizer, ready
 
 WEIGHTS, _INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
 TOKENIZER, _VOCABULARY, _MERGES = "tokenizer.json", "vocab.json", "merges.txt"

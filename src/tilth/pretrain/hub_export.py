@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from tilth.errors import DataError, UsageError
-from tilth.pretrain.checkpoint import write_tensors
+from tilth.models.settings import GPTSettings
 from tilth.pretrain.hub import CONFIG, FIXED, TOKENIZER, WEIGHTS, names_of
-from tilth.pretrain.model_settings import GPTSettings
-from tilth.pretrain.tokenize import end_token
 from tilth.pretrain.weights import load_model
 from tilth.store.files import write_bytes, write_json
+from tilth.tasks.text.tokenize import end_token
+from tilth.training.checkpoint import write_tensors
 
 
 def export_gpt2(model_folder: Path, out: Path) -> None:

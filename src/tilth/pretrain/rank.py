@@ -13,9 +13,9 @@ from torch import distributed
 from tilth.context import Context, silent
 from tilth.pretrain.fit import fit
 from tilth.pretrain.launch import RESULT, WITH_PARENT
-from tilth.pretrain.ranks import current
 from tilth.pretrain.settings import Settings
 from tilth.store.files import read_json, write_json
+from tilth.training.ranks import current
 
 
 def main(spec_file: Path) -> None:

@@ -14,16 +14,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tilth.errors import DataError, MissingError
-from tilth.pretrain.checkpoint import write_tensors
-from tilth.pretrain.facts import Facts
+from tilth.models.build import build_model
+from tilth.models.facts import Facts
+from tilth.models.gpt import GPT
+from tilth.models.settings import ModelSettings
 from tilth.pretrain.hub import is_hub_folder, read_gpt2, require_gpt2_shape
-from tilth.pretrain.model_settings import ModelSettings
-from tilth.pretrain.models import build_model
-from tilth.pretrain.models.gpt import GPT
-from tilth.pretrain.settings import ObjectiveSettings, TaskName
-from tilth.pretrain.tasks import Task, build_task
-from tilth.pretrain.tokenize import Tokenizer, load_tokenizer
 from tilth.store.files import read_json, write_bytes, write_json
+from tilth.tasks.base import Answering
+from tilth.tasks.build import build_task
+from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.text.tokenize import Tokenizer, load_tokenizer
+from tilth.training.checkpoint import write_tensors
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 _EMBEDDINGS = ("tokens.weight", "positions.weight")
@@ -43,7 +44,7 @@ class Loaded:
     """
 
     model: nn.Module
-    task: Task
+    task: Answering
     settings: ModelSettings
     facts: Facts
     objective: ObjectiveSettings

@@ -17,7 +17,6 @@ from tilth.augment.chain import from_recipe, kind_of
 from tilth.augment.sounds import Spectra, Waves
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
-from tilth.pretrain.settings import TASKS
 from tilth.query.draw import draw_ids
 from tilth.query.predict import MODEL, model_step
 from tilth.query.rows import Row
@@ -26,6 +25,7 @@ from tilth.query.samples import rows_by_id
 from tilth.randomness import Keys, ids_to_u64, keys_for
 from tilth.recipe.load import parse_recipe
 from tilth.store import Dataset
+from tilth.tasks.settings import TASKS
 
 _COLUMNS = ["id", "uri", "label", "text", "image", "audio", "target"]
 _SPLIT = "train"
@@ -161,7 +161,7 @@ def _transform(work: _Work, kind: str) -> Callable[[Any, Any], Any]:
 
 def _images(work: _Work, rows: Sequence[Row]) -> list[tuple[View, ...]]:
     """Each image, and what each epoch sees, as PNG."""
-    from tilth.pretrain.decode import ImageDecoder
+    from tilth.tasks.images.decode import ImageDecoder
 
     size = work.data.get("image_size")
     decoder = ImageDecoder(tuple(size) if size else None, work.data.get("channels"))
@@ -190,7 +190,7 @@ def _texts(work: _Work, rows: Sequence[Row]) -> list[tuple[View, ...]]:
     """Each text as the model reads it, and as each epoch sees it."""
     folder = model_step(work.run).folder / MODEL
     try:
-        from tilth.pretrain.tokenize import decode, encode_bounded, end_token, load_tokenizer
+        from tilth.tasks.text.tokenize import decode, encode_bounded, end_token, load_tokenizer
     except ImportError as error:
         raise missing_extra(error.name or "tokenizers", "train") from None
     tokenizer = load_tokenizer(folder / "tokenizer.json")
@@ -215,8 +215,8 @@ def _sounds(work: _Work, rows: Sequence[Row]) -> list[tuple[View, ...]]:
     With each, the words that are left in it.
     """
     try:
-        from tilth.pretrain.features import log_mel, normalise
-        from tilth.pretrain.sound import decode_sound
+        from tilth.tasks.speech.features import log_mel, normalise
+        from tilth.tasks.speech.sound import decode_sound
     except ImportError as error:
         raise missing_extra(error.name or "torch", "train") from None
     rate, mels = int(work.data["sample_rate"]), int(work.data["mels"])

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tilth.errors import TilthError
-from tilth.pretrain.predict_settings import PredictSettings
 from tilth.query.draw import draw_ids
 from tilth.query.predict import (
     MODEL,
@@ -25,6 +24,7 @@ from tilth.query.samples import image_uri, rows_by_id
 from tilth.query.share import shareable_opening
 from tilth.store import Dataset
 from tilth.store.files import write_json
+from tilth.tasks.predict_settings import PredictSettings
 
 GENERATED = "generated.json"
 _NUM_SAMPLES, _EXCERPT, _PROMPT_WORDS, _MAX_TOKENS = 8, 600, 6, 200

@@ -15,9 +15,9 @@ import yaml
 
 from tilth.engine.record import RECORD
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
-from tilth.pretrain.predict_settings import PredictSettings
-from tilth.pretrain.settings import TASKS
 from tilth.query.runs import RunStep, RunView, open_run
+from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.settings import TASKS
 
 if TYPE_CHECKING:
     from tilth.pretrain.weights import Loaded
@@ -271,7 +271,7 @@ def _predict(
 ) -> list[dict[str, Any]]:
     import torch
 
-    from tilth.pretrain.precision import precision_of_evaluation
+    from tilth.training.precision import precision_of_evaluation
 
     asked = options.model_copy(update={"first": first})
     with torch.inference_mode(), precision_of_evaluation():

@@ -18,7 +18,6 @@ from pydantic_core import ErrorDetails
 
 from tilth.augment.chain import kind_of
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
-from tilth.pretrain.settings import TASKS
 from tilth.recipe.model import Header, Recipe, RecipeStep
 from tilth.recipe.operations import (
     RECORD_STAGES,
@@ -31,6 +30,7 @@ from tilth.recipe.operations import (
 from tilth.recipe.references import check_references
 from tilth.recipe.words import unknown_word
 from tilth.settings import BaseSettings
+from tilth.tasks.settings import TASKS
 from tilth.web.secrets import find_problems, masked
 
 _MAX_BYTES = 1 << 20

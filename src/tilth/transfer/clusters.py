@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError
-from tilth.pretrain.order import Ids
 from tilth.randomness import hashed, ids_to_u64
 from tilth.statistics.intervals import Codes, Figure
 from tilth.store import Dataset
+from tilth.training.order import Ids
 
 # A cell's result is a small file: above this many clusters, some share a place. That widens the
 # interval by next to nothing, as 2,000 parts give the standard error to about 2 %.

@@ -9,11 +9,11 @@ from typing import Any
 
 from tilth.context import Context
 from tilth.errors import UsageError
-from tilth.pretrain.evaluate import Evaluation
-from tilth.pretrain.lora import adapt
-from tilth.pretrain.settings import ITEMS, TASKS, require_fit
-from tilth.pretrain.tasks import build_task
+from tilth.models.lora import adapt
 from tilth.pretrain.weights import load_model
+from tilth.tasks.build import build_task
+from tilth.tasks.settings import ITEMS, TASKS, require_fit
+from tilth.training.evaluate import Evaluation
 from tilth.transfer.clusters import parts, pseudo_parts
 from tilth.transfer.settings import Method, Settings
 from tilth.transfer.target import (

@@ -6,14 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tilth.pretrain.settings import (
-    DataSettings,
-    LoopSettings,
-    ObjectiveSettings,
-    OptimizerSettings,
-    TaskName,
-)
 from tilth.settings import BaseSettings
+from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName
+from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer.smallest import smallest_effects
 
 Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]

@@ -15,23 +15,19 @@ import numpy as np
 from torch import Tensor, nn
 
 from tilth.errors import DataError, UsageError
-from tilth.pretrain.evaluate import Evaluation, evaluate
-from tilth.pretrain.examples import Documents, Examples, Ragged
-from tilth.pretrain.facts import Facts
-from tilth.pretrain.loop import TrainResult, train
-from tilth.pretrain.models import build_model
-from tilth.pretrain.prepare import Prepared, prepare
-from tilth.pretrain.settings import (
-    DataSettings,
-    LoopSettings,
-    ModelSettings,
-    OptimizerSettings,
-    TaskName,
-)
-from tilth.pretrain.tasks import Task
-from tilth.pretrain.tokenize import Tokenizer
+from tilth.models.build import build_model
+from tilth.models.facts import Facts
+from tilth.models.settings import ModelSettings
 from tilth.randomness import hashed
 from tilth.store.files import folder_lock
+from tilth.tasks.base import Answering
+from tilth.tasks.prepare import Prepared, prepare
+from tilth.tasks.settings import DataSettings, TaskName
+from tilth.tasks.text.tokenize import Tokenizer
+from tilth.training.evaluate import Evaluation, evaluate
+from tilth.training.examples import Documents, Examples, Ragged
+from tilth.training.loop import TrainResult, train
+from tilth.training.settings import LoopSettings, OptimizerSettings
 
 # Number among the uses of a sample's hash (see `pretrain.order.hashed`): which samples are chosen.
 _CHOICE = 6
@@ -208,7 +204,7 @@ def frozen_for_probe(model: nn.Module, task: TaskName) -> tuple[tuple[str, ...],
 
 def learn(
     model: nn.Module,
-    task: Task,
+    task: Answering,
     data: Examples,
     test: Examples | None,
     optimizer: OptimizerSettings,

@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError, UsageError, missing_extra
-from tilth.pretrain.evaluate import Evaluation
-from tilth.pretrain.examples import Examples
-from tilth.pretrain.order import Ids
-from tilth.pretrain.settings import TaskName
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.statistics.intervals import macro_f1
 from tilth.store import Dataset
+from tilth.tasks.settings import TaskName
+from tilth.training.evaluate import Evaluation
+from tilth.training.examples import Examples
+from tilth.training.order import Ids
 
 Classes = npt.NDArray[np.int64]
 

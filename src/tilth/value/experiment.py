@@ -14,13 +14,14 @@ import numpy as np
 
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.pretrain.evaluate import Evaluation
-from tilth.pretrain.examples import Documents, Examples, Ragged
-from tilth.pretrain.facts import Facts
-from tilth.pretrain.models import build_model
-from tilth.pretrain.prepare import Prepared
-from tilth.pretrain.settings import ITEMS, TASKS, TaskName
-from tilth.pretrain.tasks import Task, build_task
+from tilth.models.build import build_model
+from tilth.models.facts import Facts
+from tilth.tasks.base import Answering
+from tilth.tasks.build import build_task
+from tilth.tasks.prepare import Prepared
+from tilth.tasks.settings import ITEMS, TASKS, TaskName
+from tilth.training.evaluate import Evaluation
+from tilth.training.examples import Documents, Examples, Ragged
 from tilth.transfer.clusters import parts
 from tilth.transfer.target import (
     Carried,
@@ -78,7 +79,7 @@ def run_arm(
     if share < 1 and settings.curve_of == "steps" and loop.max_steps is not None:
         loop = loop.model_copy(update={"max_steps": max(round(loop.max_steps * share), 1)})
 
-    def task_of(name: TaskName, said: Facts) -> Task:
+    def task_of(name: TaskName, said: Facts) -> Answering:
         # What a transform draws depends on (seed, epoch, id): arms of one seed draw alike.
         return build_task(
             name,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tilth.pretrain.examples import Documents, Examples, Ragged
-from tilth.pretrain.order import Ids
 from tilth.randomness import ids_to_u64
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
+from tilth.training.examples import Documents, Examples, Ragged
+from tilth.training.order import Ids
 from tilth.value.leakage import Leak, row_leaks, text_leaks
 
 

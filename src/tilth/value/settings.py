@@ -8,17 +8,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from tilth.errors import UsageError
-from tilth.pretrain.settings import (
-    DataSettings,
-    LoopSettings,
-    ModelSettings,
-    ObjectiveSettings,
-    OptimizerSettings,
-    TaskName,
-    require_fit,
-)
+from tilth.models.settings import ModelSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings
+from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
+from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.transfer.smallest import smallest_effects
 

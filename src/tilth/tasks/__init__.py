@@ -1,0 +1,1 @@
+"""What is learnt: of each modality its data, its features, its loss and its answers."""

@@ -1,0 +1,152 @@
+"""From a data set on disk to arrays on disk: tokens of text, pixels of images, samples of speech.
+
+The arrays are memory-mapped, so memory does not grow with the data. They are written aside and
+appear whole; a run that was killed in between prepares again, one that was not finds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+from tilth.context import Progress, silent
+from tilth.errors import DataError
+from tilth.models.facts import Facts
+from tilth.models.settings import GPTSettings, ModelSettings
+from tilth.store import Dataset
+from tilth.store.arrays import read_arrays
+from tilth.store.files import atomic_folder, read_json, write_json
+from tilth.tasks.images import pixels as images
+from tilth.tasks.selection import SPLITS, Selection
+from tilth.tasks.settings import TASKS, DataKind, DataSettings, TaskName
+from tilth.tasks.speech import utterances as speech
+from tilth.tasks.splits import Given
+from tilth.tasks.text import documents as text
+from tilth.tasks.text import labelled
+from tilth.tasks.text.tokenize import Tokenizer, end_token, load_tokenizer
+from tilth.tasks.translation import pairs
+from tilth.training.examples import Documents, Examples
+
+_KINDS: Mapping[DataKind, ModuleType] = {
+    "text": text,
+    "labelled": labelled,
+    "pairs": pairs,
+    "images": images,
+    "speech": speech,
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set as numbers.
+
+    Attributes:
+        splits: train, validation, test; a split without samples is absent.
+        facts: What the data says of itself: sizes, names of the classes, normalisation.
+        tokenizer: Of text.
+        unreadable: Ids of samples that could not be decoded and were left out.
+        folder: Where the arrays lie.
+    """
+
+    splits: dict[str, Documents | Examples]
+    facts: Facts
+    tokenizer: Tokenizer | None
+    unreadable: tuple[str, ...]
+    folder: Path
+
+    def examples(self, split: str, model: ModelSettings) -> Examples | None:
+        """A split as rows for this model: documents are packed. None: no samples."""
+        data = self.splits.get(split)
+        if isinstance(data, Documents):
+            if not isinstance(model, GPTSettings):
+                raise DataError(f"a {model.kind} cannot be trained on text")
+            return data.pack(model.context, self.folder)
+        return data
+
+
+def prepare(
+    dataset: Path,
+    task: TaskName,
+    data: DataSettings,
+    work: Path,
+    *,
+    tokenizer: Tokenizer | None = None,
+    classes: Sequence[str] | None = None,
+    fold: tuple[str, str] | None = None,
+    limit: int | None = None,
+    progress: Progress = silent,
+) -> Prepared:
+    """Read a data set's splits as arrays.
+
+    Args:
+        dataset: Folder of the data set.
+        task: Decides how samples become numbers.
+        data: Which samples, and their sizes.
+        work: Where the arrays are kept, under a name that depends on all of this.
+        tokenizer: Use this one, of a pretrained model, say; None: train one on the training split.
+        classes: Use these numbers for labels; None: the labels of the training split, sorted.
+        fold: (column, value): samples of that value are the test split, all others are trained on.
+        limit: Samples to use at most.
+        progress: Told of samples read.
+
+    Raises:
+        DataError: No sample is left for training; a label is missing or not among the classes;
+            images differ in size, or more than 1 % cannot be decoded.
+    """
+    selection = Selection(Dataset(dataset), task, data, limit, fold)
+    given = Given(tokenizer, None if classes is None else tuple(classes))
+    identity = [
+        selection.dataset.digest,
+        task,
+        data.model_dump(mode="json"),
+        None if tokenizer is None else tokenizer.to_str(),
+        classes,
+        fold,
+        limit,
+    ]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    folder = work / f"prepared-{digest[:16]}"
+    kind = _KINDS[TASKS[task].data]
+    if not folder.exists():
+        counts = selection.scan()
+        if not counts.rows["train"]:
+            raise _nothing_left(data, counts.seen)
+        with atomic_folder(folder) as aside:
+            facts: Facts = kind.write(selection, counts, aside, given, progress)
+            write_json(aside / "facts.json", facts.model_dump(mode="json"))
+    return _load(folder, kind, data)
+
+
+def _load(folder: Path, kind: ModuleType, data: DataSettings) -> Prepared:
+    text_file, unreadable = folder / "tokenizer.json", folder / images.UNREADABLE
+    tokenizer = load_tokenizer(text_file) if text_file.is_file() else None
+    splits = {s: kind.read(read_arrays(folder / s)) for s in SPLITS if (folder / s).is_dir()}
+    if kind is text and tokenizer is not None:
+        end, shuffled = end_token(tokenizer), data.shuffle
+        splits = {
+            split: replace(documents, end=end, shuffled=shuffled)
+            for split, documents in splits.items()
+        }
+    return Prepared(
+        splits,
+        Facts.model_validate(read_json(folder / "facts.json")),
+        tokenizer,
+        tuple(read_json(unreadable)) if unreadable.is_file() else (),
+        folder,
+    )
+
+
+def _nothing_left(data: DataSettings, seen: int) -> DataError:
+    wanted = [f"split {data.train}"]
+    wanted += [f"source {' or '.join(data.sources)}"] if data.sources else []
+    wanted += [f"label {' or '.join(data.labels)}"] if data.labels else []
+    return DataError(
+        "there is nothing to train on: no sample is left "
+        f"({', '.join(wanted)}; {seen} samples in all splits)",
+        hint="`tilth show RUN STEP --dropped` says which rules took the samples",
+        code="no-samples",
+    )

@@ -1,0 +1,180 @@
+"""What a task asks of data, model and recipe. Loads no torch: recipes are checked without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from tilth.models.settings import ModelSettings
+from tilth.settings import BaseSettings
+
+TaskName = Literal[
+    "text-generation",
+    "text-classification",
+    "translation",
+    "image-classification",
+    "image-rotation",
+    "image-contrastive",
+    "speech-recognition",
+]
+DataKind = Literal["text", "labelled", "pairs", "images", "speech"]
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What a task asks of the data and of the model.
+
+    Attributes:
+        data: How samples become numbers.
+        models: Kinds of model that can learn it.
+        labels: Whether every sample needs a label.
+        outputs: Names of the model's outputs, where the task decides them and not the data.
+        transforms: Kinds of augmentation that it takes (see `tilth.augment.chain`).
+    """
+
+    data: DataKind
+    models: tuple[str, ...]
+    labels: bool = False
+    transforms: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+_IMAGE_MODELS = ("mlp", "cnn", "resnet")
+
+TASKS: Mapping[TaskName, TaskKind] = {
+    "text-generation": TaskKind("text", ("gpt",)),
+    "text-classification": TaskKind("labelled", ("gpt",), labels=True, transforms=("tokens",)),
+    "translation": TaskKind("pairs", ("seq2seq",)),
+    "image-classification": TaskKind("images", _IMAGE_MODELS, labels=True, transforms=("images",)),
+    "image-rotation": TaskKind(
+        "images", _IMAGE_MODELS, transforms=("images",), outputs=("0", "90", "180", "270")
+    ),
+    "image-contrastive": TaskKind(
+        "images",
+        _IMAGE_MODELS,
+        transforms=("images",),
+        outputs=tuple(f"projection-{number}" for number in range(64)),
+    ),
+    "speech-recognition": TaskKind("speech", ("ctc",), transforms=("audio", "features")),
+}
+
+# What is measured one by one, in the plural.
+ITEMS: Mapping[DataKind, str] = {
+    "text": "documents",
+    "labelled": "texts",
+    "pairs": "sentence pairs",
+    "images": "images",
+    "speech": "utterances",
+}
+
+
+def require_fit(task: TaskName, model: ModelSettings) -> None:
+    """Refuse a model that cannot learn the task.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    fitting = TASKS[task].models
+    if model.kind not in fitting:
+        raise ValueError(f"task {task} needs model.kind {' or '.join(fitting)}, not {model.kind}")
+
+
+class DataSettings(BaseSettings):
+    """Which samples are trained on and measured on, and how they become numbers."""
+
+    sources: tuple[str, ...] = Field(default=(), description="keep only these sources; empty: all")
+    labels: tuple[str, ...] = Field(
+        default=(), description="keep only samples with these labels; empty: all"
+    )
+    train: str = Field(default="train", description="value of `split` that is trained on")
+    validation: str = Field(
+        default="validation", description="value of `split` that decides when to stop"
+    )
+    test: str = Field(
+        default="test", description="value of `split` that is measured once, at the end"
+    )
+    validation_share: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="share of the training samples, chosen by a hash of their id, that is held "
+        "out for validation where the data has no validation split",
+    )
+    vocabulary: int = Field(
+        default=2048, ge=258, le=65_535, description="text: size of the byte-level BPE vocabulary"
+    )
+    tokenizer: Literal["bytes-bpe", "characters"] = Field(
+        default="bytes-bpe",
+        description="text: byte-level BPE, or one token a character of the training split",
+    )
+    tokenizer_sources: tuple[str, ...] = Field(
+        default=(),
+        description="text: sources whose training texts the vocabulary is learnt from; empty: "
+        "those that are trained on",
+    )
+    shuffle: bool = Field(
+        default=True,
+        description="text-generation: pack the documents in the order of a hash of their id. In a "
+        "file that is sorted by class, what follows a text tells its class, labels or not",
+    )
+    max_length: int = Field(
+        default=128,
+        ge=2,
+        description="text-classification, translation: tokens of a text that are read; the rest "
+        "is cut off",
+    )
+    sample_rate: int = Field(
+        default=8000, ge=1000, description="speech: samples a second to resample to"
+    )
+    mels: int = Field(
+        default=40, ge=4, le=256, description="speech: bands of a frame, evenly spaced in mel"
+    )
+    image_size: tuple[int, int] | None = Field(
+        default=None,
+        description="images: height and width to resize to; empty: all must agree already",
+    )
+    channels: Literal[1, 3] | None = Field(
+        default=None,
+        description="images: 1 for grey, 3 for colour; empty: what the first image has",
+    )
+
+
+class ObjectiveSettings(BaseSettings):
+    """What is asked of the model beside the task: how loss and answers are made."""
+
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="classification, translation: probability spread over all outputs in training "
+        "(Szegedy et al. 2016)",
+    )
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        description="image-classification: alpha of MixUp (Zhang et al. 2018); 0: none",
+    )
+    views: Literal["mirror", "mirror-shift"] | None = Field(
+        default=None,
+        description="image-classification: answer with the mean over an image and its mirror "
+        "image; and over both shifted by a pixel",
+    )
+    temperature: float = Field(
+        default=0.2, gt=0, description="image-contrastive: softness of the comparison"
+    )
+    beam: int = Field(
+        default=5, ge=1, description="translation: hypotheses kept in beam search; 1: greedy"
+    )
+    length_penalty: float = Field(
+        default=1.0,
+        ge=0,
+        description="translation: scores are divided by length to this power",
+    )
+    lexicon: Literal["words", "transcripts"] | None = Field(
+        default=None,
+        description="speech-recognition: answer in words, or in whole transcripts, of the training "
+        "split; null: spell freely",
+    )

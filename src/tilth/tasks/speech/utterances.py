@@ -1,0 +1,181 @@
+"""Encoded sound to samples at one rate, and transcripts to the numbers of their symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tilth.augment.sounds import Waves
+from tilth.context import Progress
+from tilth.errors import DataError
+from tilth.models.facts import Facts, Sizes
+from tilth.randomness import ids_to_u64
+from tilth.schema import column
+from tilth.store.files import write_json
+from tilth.tasks.images.pixels import UNREADABLE
+from tilth.tasks.selection import Counts, Selection
+from tilth.tasks.speech.features import log_mel
+from tilth.tasks.speech.sound import decode_sound
+from tilth.tasks.splits import Given, add_ragged, read_ragged, weights_of, write_splits
+from tilth.training.examples import Examples
+
+BLANK = ""  # the first symbol: nothing is said, or the last symbol goes on
+# More distinct transcripts than this are no closed set to choose from.
+_MAX_TRANSCRIPTS = 1000
+_MAX_WORDS = 10_000
+_MAX_UNREADABLE = 0.01
+# A symbol, and the blank between two equal ones, need a step of the network: 20 ms.
+_STEP_S = 0.02
+
+
+def write(
+    selection: Selection, counts: Counts, folder: Path, given: Given, progress: Progress
+) -> Facts:
+    """Lay down samples, spectra and symbols of every utterance.
+
+    One that cannot be decoded, or is too short for its transcript, is left out and noted.
+
+    Raises:
+        DataError: A transcript is missing or has a symbol that `given` lacks, or more than 1 % of
+            the utterances are left out.
+    """
+    symbols, transcripts, words = _survey(selection, given)
+    numbers = {symbol: number for number, symbol in enumerate(symbols)}
+    rate = selection.data.sample_rate
+    left_out: list[str] = []
+
+    def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG001
+        ids = column(batch, "id").to_pylist()
+        waves, targets = [], []
+        sound = np.zeros(len(ids), bool)
+        said = zip(column(batch, "audio"), column(batch, "target").to_pylist(), strict=True)
+        for row, (data, text) in enumerate(said):
+            target = to_symbols(text, numbers)
+            try:
+                wave = decode_sound(data.as_py() or b"", rate)
+            except DataError:
+                left_out.append(ids[row])
+                continue
+            if len(wave) < _STEP_S * rate * steps_needed(target):
+                left_out.append(ids[row])
+                continue
+            waves.append(wave)
+            targets.append(target)
+            sound[row] = True
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "ids": ids_to_u64(ids)[sound],
+            "weights": weights_of(batch)[sound],
+        }
+        add_ragged(arrays, "samples", waves, np.int16)
+        add_ragged(arrays, "frames", spectra_of(waves, rate, selection.data.mels), np.float32)
+        add_ragged(arrays, "symbols", targets, np.uint16)
+        return arrays
+
+    write_splits(selection, counts, folder, ["audio", "target"], convert, progress)
+    if len(left_out) > _MAX_UNREADABLE * counts.seen:
+        raise DataError(
+            f"{len(left_out)} of {counts.seen} utterances cannot be decoded or are too short for "
+            "their transcript (20 ms a symbol)",
+            where="samples " + ", ".join(left_out[:5]),
+            hint="look at them with `tilth trace RUN ID`: is that what is said?",
+        )
+    if left_out:
+        write_json(folder / UNREADABLE, left_out)
+    return Facts(
+        sizes=Sizes(classes=len(symbols), mels=selection.data.mels),
+        classes=symbols,
+        sample_rate=rate,
+        transcripts=transcripts,
+        words=words,
+    )
+
+
+def read(arrays: dict[str, npt.NDArray[Any]]) -> Examples:
+    """The utterances that `write` laid down."""
+    return Examples(
+        read_ragged(arrays, "samples"),
+        read_ragged(arrays, "symbols"),
+        np.asarray(arrays["ids"]),
+        np.asarray(arrays["weights"]),
+        frames=read_ragged(arrays, "frames"),
+    )
+
+
+def as_float(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """16-bit samples as float32 between -1 and 1."""
+    return samples.astype(np.float32) / np.float32(32768)
+
+
+def to_symbols(text: str, numbers: Mapping[str, int]) -> npt.NDArray[np.uint16]:
+    """The numbers of a transcript's characters."""
+    return np.array([numbers[symbol] for symbol in text], np.uint16)
+
+
+def steps_needed(symbols: npt.NDArray[np.uint16]) -> int:
+    """Steps without which the symbols cannot be said: one each, and a blank between equal ones."""
+    return len(symbols) + int((symbols[1:] == symbols[:-1]).sum())
+
+
+def spectra_of(
+    waves: Sequence[npt.NDArray[np.int16]], sample_rate: int, mels: int
+) -> list[npt.NDArray[np.float32]]:
+    """Log-mel spectra, float32 [frames, mels] each, of 16-bit samples.
+
+    Each is computed alone: in a batch, the last bits would depend on its neighbours.
+    """
+    spectra = (log_mel(Waves([as_float(wave)], sample_rate), mels) for wave in waves)
+    return [one.values[0, : one.lengths[0]] for one in spectra]
+
+
+def _survey(
+    selection: Selection, given: Given
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """All symbols, the blank first; the training split's distinct transcripts and words, if few.
+
+    Symbols that only held-out transcripts have are among them: a model never learns to say those,
+    but what it is measured by stays whole.
+    """
+    found: set[str] = set()
+    transcripts: set[str] = set()
+    words: set[str] = set()
+    for split, batch in selection.read(["id", "target"]):
+        texts = column(batch, "target")
+        empty = pc.fill_null(pc.equal(texts, ""), True)
+        if pc.any(empty).as_py():
+            raise DataError(
+                "speech recognition needs the transcript of every utterance, and some have none",
+                where="samples " + ", ".join(column(batch, "id").filter(empty).to_pylist()[:5]),
+                hint="`name` or `transcripts` of the source say what is said; `data.sources` "
+                "chooses among the sources",
+                code="target-missing",
+            )
+        distinct = pc.unique(texts).to_pylist()
+        found.update(*distinct)
+        if split == "train" and len(transcripts) <= _MAX_TRANSCRIPTS:
+            transcripts.update(distinct)
+        if split == "train" and len(words) <= _MAX_WORDS:
+            words.update(*(text.split() for text in distinct))
+    symbols = given.classes if given.classes is not None else (BLANK, *sorted(found))
+    _require_known(found, symbols)
+    return symbols, _if_few(transcripts, _MAX_TRANSCRIPTS), _if_few(words, _MAX_WORDS)
+
+
+def _if_few(texts: set[str], limit: int) -> tuple[str, ...]:
+    return tuple(sorted(texts)) if len(texts) <= limit else ()
+
+
+def _require_known(found: set[str], symbols: Sequence[str]) -> None:
+    unknown = sorted(found - set(symbols))
+    if unknown:
+        raise DataError(
+            f"symbol `{unknown[0]}` of a transcript is not among the model's "
+            f"{len(symbols) - 1} ({''.join(symbols)[:80]})",
+            hint="spell the transcripts as the model's training data does",
+            code="label-out-of-range",
+        )

@@ -1,0 +1,1 @@
+"""Text: what comes next, and which class a text is of."""

@@ -1,0 +1,95 @@
+"""Text to tokens: documents one after another, to be packed into windows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tilth.context import Progress
+from tilth.errors import DataError
+from tilth.models.facts import Facts, Sizes
+from tilth.randomness import ids_to_u64, shares
+from tilth.schema import column
+from tilth.store.files import write_bytes
+from tilth.tasks.selection import Counts, Selection
+from tilth.tasks.splits import Given, weights_of, write_splits
+from tilth.tasks.text.tokenize import Tokenizer, encode, train_characters, train_tokenizer
+from tilth.training.examples import Documents
+
+_TOKENIZER_BYTES = 64 << 20  # merges learnt from more text than this differ in rare words only
+
+
+def write(
+    selection: Selection, counts: Counts, folder: Path, given: Given, progress: Progress
+) -> Facts:
+    """Lay down the tokens of every document, and the tokenizer.
+
+    Raises:
+        DataError: All texts of a split are empty.
+    """
+    tokenizer = given.tokenizer or learn_tokenizer(selection, counts, ["text"], progress)
+    num_bytes: Counter[str] = Counter()
+
+    def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:
+        texts = pc.fill_null(column(batch, "text"), "")
+        tokens = encode(tokenizer, texts.to_pylist())
+        lengths = pc.binary_length(texts).to_numpy().astype(np.int64)
+        num_bytes[split] += int(lengths.sum())
+        return {
+            "tokens": np.concatenate(tokens),
+            "lengths": np.array([len(one) for one in tokens], np.int64),
+            "bytes": lengths,
+            "ids": ids_to_u64(column(batch, "id").to_pylist()),
+            "weights": weights_of(batch),
+        }
+
+    write_splits(selection, counts, folder, ["text"], convert, progress)
+    for split, rows in counts.rows.items():
+        if rows and not num_bytes[split]:
+            raise DataError(
+                f"every text of the {split} split is empty ({rows} samples)",
+                hint="drop such samples with a rule, as `char_count >= 1`",
+                code="no-samples",
+            )
+    write_bytes(folder / "tokenizer.json", tokenizer.to_str().encode())
+    return Facts(sizes=Sizes(vocabulary=tokenizer.get_vocab_size()))
+
+
+def read(arrays: dict[str, npt.NDArray[Any]]) -> Documents:
+    """The documents that `write` laid down."""
+    starts = np.concatenate([[0], np.cumsum(arrays["lengths"])]).astype(np.int64)
+    ids, weights = np.asarray(arrays["ids"]), np.asarray(arrays["weights"])
+    return Documents(arrays["tokens"], starts, arrays["bytes"], ids, weights)
+
+
+def learn_tokenizer(
+    selection: Selection, counts: Counts, columns: Sequence[str], progress: Progress
+) -> Tokenizer:
+    """A tokenizer learnt from some columns of the training split."""
+    share = min(_TOKENIZER_BYTES / max(counts.text_bytes, 1), 1.0)
+    progress(0, counts.seen, "training the tokenizer")
+    if selection.data.tokenizer_sources:
+        data = selection.data.model_copy(update={"sources": selection.data.tokenizer_sources})
+        selection = Selection(selection.dataset, selection.task, data, selection.limit)
+    texts = _training_texts(selection, share, columns)
+    if selection.data.tokenizer == "characters":
+        return train_characters(texts)
+    return train_tokenizer(texts, selection.data.vocabulary)
+
+
+def _training_texts(selection: Selection, share: float, columns: Sequence[str]) -> Iterator[str]:
+    """The training texts, or a share of them chosen by a hash of their id."""
+    for split, batch in selection.read(columns):
+        if split != "train":
+            continue
+        chosen = shares(ids_to_u64(column(batch, "id").to_pylist()), 5) < share
+        for name in columns:
+            texts = column(batch, name).filter(pa.array(chosen))
+            yield from (text for text in texts.to_pylist() if text)

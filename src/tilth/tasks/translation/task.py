@@ -1,0 +1,230 @@
+"""From one language to another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tilth.errors import DataError, missing_extra
+from tilth.models.facts import Facts
+from tilth.models.seq2seq import Seq2Seq
+from tilth.statistics.intervals import Figure, totals
+from tilth.tasks.base import IGNORED, require_some
+from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.text.tokenize import Tokenizer, decode, end_token
+from tilth.tasks.translation.beam import translate
+from tilth.tasks.translation.pairs import encode_ended
+from tilth.training.device import device_of
+from tilth.training.examples import Examples, Ragged
+from tilth.training.order import Ids, Index
+from tilth.training.task import Batch, Measured, one_unit_a_row
+
+_TEXTS_AT_ONCE = 64
+_MAX_TOKENS = 256
+
+
+class Translation:
+    """Write each next token of the translation. Measured: bits per byte of the translation.
+
+    Bits per byte compare over vocabularies, cost no decoding and have a value a sentence. What is
+    published, BLEU and chrF, is in the figures, by beam search and sacreBLEU (Post 2018).
+
+    Args:
+        facts: Of the data.
+        objective: Label smoothing of the training loss; beam and length penalty of the figures.
+        tokenizer: Of both languages.
+    """
+
+    name: TaskName = "translation"
+    metric, unit, scale, lower_is_better = "bits_per_byte", "bits/byte", 1.0, True
+    item, share, paced_by = "pair", False, "tokens"
+
+    def __init__(
+        self, facts: Facts, objective: ObjectiveSettings, tokenizer: Tokenizer | None
+    ) -> None:
+        if tokenizer is None:
+            raise DataError("translation needs the model's tokenizer")
+        self.objective, self.tokenizer = objective, tokenizer
+        self._max_length = facts.max_length or None
+        self._end = end_token(tokenizer)
+
+    def check(self, model: nn.Module, examples: Examples) -> None:
+        require_some(examples)
+        vocabulary = _seq2seq(model).tokens.num_embeddings
+        largest = max(int(side.values.max(initial=0)) for side in _sides(examples))
+        if largest >= vocabulary:
+            raise DataError(
+                f"token {largest} is not among the model's {vocabulary}",
+                hint="the data was tokenized for another model; use that model's tokenizer",
+                code="label-out-of-range",
+            )
+
+    def collate(
+        self,
+        examples: Examples,
+        index: Index,
+        epochs: Index | None = None,  # noqa: ARG002
+        seed: int = 0,  # noqa: ARG002
+    ) -> Batch:
+        sources, targets = _sides(examples)
+        source, lengths = sources.padded(index, fill=self._end)
+        target, counts = targets.padded(index, fill=self._end)
+        wanted = torch.from_numpy(target.astype(np.int64))
+        # The end token also begins a translation.
+        inputs = F.pad(wanted[:, :-1], (1, 0), value=self._end)
+        padding = torch.arange(wanted.shape[1]) >= torch.from_numpy(counts)[:, None]
+        return Batch(
+            (
+                torch.from_numpy(source.astype(np.int64)),
+                torch.from_numpy(lengths),
+                inputs,
+                torch.from_numpy(counts),
+            ),
+            wanted.masked_fill(padding, IGNORED),
+            counts,
+        )
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        return F.cross_entropy(
+            model(*batch.inputs).float(),
+            batch.targets[batch.targets != IGNORED],
+            label_smoothing=self.objective.label_smoothing,
+            reduction="sum",
+        )
+
+    def lengths(self, examples: Examples) -> Index | None:
+        sources, targets = _sides(examples)
+        return sources.lengths + targets.lengths
+
+    def units(self, examples: Examples) -> tuple[Ids, Measured]:
+        ids, measured = one_unit_a_row(examples)
+        _, targets = _sides(examples)
+        num_bytes = [len(decode(self.tokenizer, row.tolist()).encode()) for row in targets]
+        return ids, measured._replace(denominators=np.array(num_bytes, np.float64))
+
+    def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
+        batch = self.collate(examples, index).to(device_of(model))
+        targets = batch.targets[batch.targets != IGNORED]
+        losses = F.cross_entropy(model(*batch.inputs).float(), targets, reduction="none")
+        rows = np.repeat(np.arange(len(index)), batch.counts)
+        nats = np.bincount(rows, losses.double().cpu().numpy(), minlength=len(index))
+        total.losses[index] = nats
+        total.numerators[index] = nats / math.log(2)
+
+    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+        sources, targets = _sides(examples)
+        found = self._translate(
+            model,
+            list(sources),
+            beam=self.objective.beam,
+            length_penalty=self.objective.length_penalty,
+            max_tokens=_MAX_TOKENS,
+            batch_size=_TEXTS_AT_ONCE,
+        )
+        return score(found, [decode(self.tokenizer, row.tolist()) for row in targets])
+
+    def predict(
+        self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
+    ) -> list[dict[str, Any]]:
+        texts = [_text(sample, place) for place, sample in enumerate(samples)]
+        # There is nothing to translate in an empty text, whatever the model would make of it.
+        asked = [place for place, text in enumerate(texts) if text]
+        sources = encode_ended(
+            self.tokenizer, [texts[place] for place in asked], self._end, self._max_length
+        )
+        found = self._translate(
+            model,
+            sources,
+            beam=options.beam,
+            length_penalty=options.length_penalty,
+            max_tokens=options.max_tokens,
+            batch_size=options.batch_size,
+        )
+        answers = dict(zip(asked, found, strict=True))
+        return [{"text": answers.get(place, "")} for place in range(len(texts))]
+
+    def _translate(
+        self,
+        model: nn.Module,
+        sources: Sequence[npt.NDArray[np.uint16]],
+        *,
+        beam: int,
+        length_penalty: float,
+        max_tokens: int,
+        batch_size: int,
+    ) -> list[str]:
+        found = translate(
+            _seq2seq(model),
+            sources,
+            end=self._end,
+            beam=beam,
+            length_penalty=length_penalty,
+            max_tokens=max_tokens,
+            batch_size=batch_size,
+        )
+        return [decode(self.tokenizer, tokens).strip() for tokens in found]
+
+
+def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, Figure | str]:
+    """BLEU (Papineni et al. 2002), with and without case, and chrF (Popovic 2015), of a corpus.
+
+    Args:
+        translations: One text each.
+        references: One text each.
+
+    Returns:
+        bleu, bleu_lowercase, chrf, each between 0 and 100, and the signature of each: what
+        sacreBLEU did, so that another figure can be compared.
+    """
+    try:
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+    except ImportError:
+        raise missing_extra("sacrebleu", "train") from None
+    figures: dict[str, Figure | str] = {}
+    metrics = {"bleu": BLEU(), "bleu_lowercase": BLEU(lowercase=True), "chrf": CHRF()}
+    for name, metric in metrics.items():
+        figures[name] = _corpus_figure(metric, list(translations), list(references))
+        figures[f"{name}_signature"] = str(metric.get_signature())
+    return figures
+
+
+def _corpus_figure(metric: Any, translations: list[str], references: list[str]) -> Figure:
+    """A score of sacreBLEU's by its own counts of each pair, as its own resampling takes it."""
+    counts = np.array(metric._extract_corpus_statistics(translations, [references]), np.int64)
+
+    def of_sums(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        rows = np.rint(sums).astype(np.int64).tolist()
+        return np.array([metric._compute_score_from_stats(row).score for row in rows])
+
+    return totals(counts, of_sums, best=100.0, worst=0.0)
+
+
+def _sides(examples: Examples) -> tuple[Ragged, Ragged]:
+    """Source and target tokens."""
+    if not isinstance(examples.inputs, Ragged) or not isinstance(examples.targets, Ragged):
+        raise DataError("translation is learnt from pairs of texts")
+    return examples.inputs, examples.targets
+
+
+def _seq2seq(model: nn.Module) -> Seq2Seq:
+    if not isinstance(model, Seq2Seq):
+        raise DataError(f"a {type(model).__name__} cannot translate", hint="model.kind: seq2seq")
+    return model
+
+
+def _text(sample: str | bytes, place: int) -> str:
+    if isinstance(sample, str):
+        return sample.strip()
+    try:
+        return sample.decode().strip()
+    except UnicodeDecodeError:
+        raise DataError("not a text: invalid UTF-8", where=f"sample {place + 1}") from None

@@ -1,0 +1,1 @@
+"""The loop from initialised weights to converged ones. It knows no modality."""

@@ -1,0 +1,142 @@
+"""How a model is trained, whatever it learns. Loads no torch: recipes are checked without it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tilth.settings import BaseSettings
+
+
+class OptimizerSettings(BaseSettings):
+    """How a gradient becomes a change of the weights."""
+
+    kind: Literal["adam", "adamw", "sgd", "muon"] = Field(
+        default="adamw",
+        description="the update rule; muon: of matrices and kernels, the rest by adamw",
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, description="the peak of the schedule")
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="parameters whose names begin like this learn at so many times the rate, as "
+        "{head.: 10} (Howard and Ruder 2018, section 3.2)",
+    )
+    betas: tuple[float, float] = Field(default=(0.9, 0.99), description="adam, adamw: decay rates")
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="sgd, muon: Nesterov momentum; 0: none"
+    )
+    adam_share: float = Field(
+        default=0.1,
+        gt=0,
+        description="muon: rate of what adamw updates, over the rate of the matrices",
+    )
+    weight_decay: float = Field(
+        default=0.0,
+        ge=0,
+        description="decay of matrices and kernels; biases and gains are left alone",
+    )
+    schedule: Literal["constant", "cosine", "cooldown", "one-cycle", "inverse-sqrt"] = Field(
+        default="constant",
+        description="after the warm-up: constant; cosine to a tenth at the last step; constant, "
+        "then linear to 0 over the last `cooldown_share` of the steps; one-cycle: linear to 0 at "
+        "the last step; or peak x sqrt(warmup_steps / step)",
+    )
+    warmup_steps: int = Field(
+        default=0, ge=0, description="steps of linear growth from 0 to the peak"
+    )
+    cooldown_share: float = Field(
+        default=0.2, gt=0, le=1, description="schedule `cooldown`: share of all steps that it takes"
+    )
+    grad_clip: float = Field(
+        default=0.0, ge=0, description="largest L2 norm of the whole gradient; 0: not clipped"
+    )
+
+
+class LoopSettings(BaseSettings):
+    """How long, in what portions, and with what care training goes on."""
+
+    batch_size: int = Field(default=32, ge=1, description="examples an optimizer step")
+    accumulate: int = Field(
+        default=1, ge=1, description="micro-batches that a batch is cut into, to save memory"
+    )
+    max_steps: int | None = Field(default=None, ge=1, description="optimizer steps at most")
+    epochs: float | None = Field(default=None, gt=0, description="passes over the data at most")
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="text: tokens trained on at most"
+    )
+    max_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="stop at the first step after this many seconds; the only limit that makes "
+        "the weights depend on the machine's speed",
+    )
+    eval_every: int = Field(
+        default=0,
+        ge=0,
+        description="steps between validations; 0: a tenth of the run, or of an epoch",
+    )
+    patience: int = Field(
+        default=0, ge=0, description="validations without improvement until converged; 0: never"
+    )
+    min_improvement: float = Field(
+        default=0.0, ge=0, description="fall of the validation loss that counts as an improvement"
+    )
+    checkpoint_every: int = Field(
+        default=0, ge=0, description="steps between checkpoints; 0: about every 20 seconds"
+    )
+    precision: Literal["fp32", "fp32-fast", "bf16", "auto"] = Field(
+        default="fp32-fast",
+        description="of matrix products: fp32; fp32-fast, the same numbers by the faster library; "
+        "bf16, for processors that have it; auto, the fastest of these in a trial at the start, "
+        "which two runs may decide differently. On a GPU fp32-fast is TF32, and auto is bf16 where "
+        "the GPU has it",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="where it is computed; auto: on a GPU if there is one, which is part of the "
+        "run's identity as the threads are",
+    )
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description="compile the network (torch.compile), which takes up to a minute; auto: on a "
+        "GPU, in runs of 1,000 steps or more",
+    )
+    tensorboard: bool = Field(
+        default=False,
+        description="write the curve as TensorBoard's events too, in the folder `tensorboard` "
+        "beside metrics.jsonl",
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="decay a step of a running average of the weights, which is measured and kept "
+        "instead of the last weights; 0: none",
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="processes that share every batch, each with the recipe's threads (torchrun, "
+        "gloo); what a batch normalization sees is then a part of the batch",
+    )
+    evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
+
+    @model_validator(mode="after")
+    def _ends(self) -> LoopSettings:
+        limits = (self.max_steps, self.epochs, self.max_tokens, self.max_seconds)
+        if all(limit is None for limit in limits) and not self.patience:
+            raise ValueError(
+                "nothing ends this run: set one of max_steps, epochs, max_tokens, max_seconds, "
+                "patience"
+            )
+        if self.processes > 1 and (self.max_seconds is not None or self.precision == "auto"):
+            raise ValueError(
+                "several processes must agree: with `processes`, no max_seconds and no precision "
+                "auto, which each would decide by its own clock"
+            )
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})"
+            )
+        return self

@@ -1,0 +1,138 @@
+"""Speech recognition: learnt, measured, answered; augmented by (seed, epoch, id)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tasks.speech.speech_samples import encode, say, speech_dataset
+from tilth.errors import DataError
+from tilth.models.build import build_model
+from tilth.models.facts import Facts
+from tilth.models.settings import CTCSettings
+from tilth.tasks.base import Answering
+from tilth.tasks.build import build_task
+from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prepare import Prepared, prepare
+from tilth.tasks.settings import DataSettings, ObjectiveSettings
+from tilth.training.evaluate import evaluate
+from tilth.training.examples import Examples
+from tilth.training.loop import train
+from tilth.training.settings import LoopSettings, OptimizerSettings
+
+Lexicon = Literal["words", "transcripts"] | None
+LEXICONS: tuple[Lexicon, ...] = (None, "words", "transcripts")
+AUGMENT: list[dict[str, Any]] = [{"speed": {}}, {"warp": {}}, {"spec_augment": {}}]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("speech")
+    data = DataSettings(validation_share=0)
+    return prepare(speech_dataset(folder / "data"), "speech-recognition", data, folder)
+
+
+def split(prepared: Prepared, name: str) -> Examples:
+    data = prepared.splits[name]
+    assert isinstance(data, Examples)
+    return data
+
+
+def task_of(prepared: Prepared, *, lexicon: Lexicon = None, augment: Any = ()) -> Answering:
+    objective = ObjectiveSettings(lexicon=lexicon)
+    return build_task("speech-recognition", prepared.facts, objective, augment=augment)
+
+
+@pytest.fixture(scope="module")
+def model(made: Prepared) -> torch.nn.Module:
+    model = build_model(
+        CTCSettings(layers=1, hidden=16, channels=16, dropout=0), made.facts.sizes, seed=0
+    )
+    train(
+        model,
+        task_of(made),
+        split(made, "train"),
+        None,
+        OptimizerSettings(learning_rate=1e-2, grad_clip=5),
+        LoopSettings(batch_size=12, max_steps=200),
+        seed=0,
+    )
+    return model
+
+
+def test_it_learns_to_spell(made: Prepared, model: torch.nn.Module) -> None:
+    found = evaluate(model, task_of(made), split(made, "test"), figures=True, batch_size=5)
+    assert found.value == 0
+    assert found.figures == {"exact": 100, "cer": 0}
+    assert found.loss < 0.2
+    chosen = evaluate(model, task_of(made, lexicon="words"), split(made, "test"), figures=True)
+    assert chosen.value == 0
+    assert chosen.figures == {"exact": 100, "cer": 0, "exact_greedy": 100}
+
+
+def test_it_answers(made: Prepared, model: torch.nn.Module) -> None:
+    samples = [encode(say(text)) for text in ("ab", "cb", "abc")]
+    with torch.inference_mode():
+        for lexicon in LEXICONS:
+            answers = task_of(made, lexicon=lexicon).predict(
+                model, samples, PredictSettings(batch_size=2)
+            )
+            assert [answer["text"] for answer in answers] == ["ab", "cb", "abc"]
+    with pytest.raises(DataError, match="decoded") as error:
+        task_of(made).predict(model, [samples[0], b"x"], PredictSettings())
+    assert error.value.where == "sample 2"
+
+
+@pytest.mark.parametrize("lexicon", ["words", "transcripts"])
+def test_the_lexicon_is_all_that_is_answered(made: Prepared, lexicon: Lexicon) -> None:
+    fresh = build_model(CTCSettings(layers=1, hidden=8, channels=8), made.facts.sizes, seed=3)
+    with torch.inference_mode():
+        answers = task_of(made, lexicon=lexicon).predict(
+            fresh.eval(), [encode(say("aaaa"))], PredictSettings()
+        )
+    assert answers[0]["text"] in made.facts.transcripts
+    with pytest.raises(DataError, match="no lexicon"):
+        build_task("speech-recognition", Facts(), ObjectiveSettings(lexicon=lexicon))
+
+
+def test_spectra_are_laid_down_as_they_would_be_made(made: Prepared) -> None:
+    data, rows = split(made, "train"), np.array([5, 0, 7])
+    laid, lengths = task_of(made).collate(data, rows).inputs
+    # A speed that changes nothing: through samples, as augmented speech goes.
+    unchanged = task_of(made, augment=[{"speed": {"max_change": 0}}])
+    anew, again = unchanged.collate(data, rows, np.zeros(3, np.int64)).inputs
+    assert torch.equal(lengths, again)
+    torch.testing.assert_close(laid, anew, atol=1e-4, rtol=1e-4)
+
+
+def test_augmented_by_seed_epoch_and_id(made: Prepared) -> None:
+    task, data = task_of(made, augment=AUGMENT), split(made, "train")
+    rows = np.array([3, 1, 4])
+    plain = task.collate(data, rows).inputs[0]
+    first, again = (task.collate(data, rows, np.zeros(3, np.int64)).inputs for _ in range(2))
+    later = task.collate(data, rows, np.ones(3, np.int64)).inputs
+    assert torch.equal(first[0], again[0])
+    assert first[0].shape != plain.shape or not torch.equal(first[0], plain)
+    assert first[0].shape != later[0].shape or not torch.equal(first[0], later[0])
+    # Alone as in a batch.
+    alone, length = task.collate(data, rows[1:2], np.zeros(1, np.int64)).inputs
+    torch.testing.assert_close(alone[0], first[0][1, : length[0]], atol=1e-4, rtol=1e-4)
+
+
+def test_a_batch_may_be_cut(made: Prepared, model: torch.nn.Module) -> None:
+    task = task_of(made)
+    batch = task.collate(split(made, "train"), np.arange(8))
+    with torch.inference_mode():
+        whole = task.loss(model, batch)
+        parts = sum(task.loss(model, part) for part in batch.split(3))
+    torch.testing.assert_close(whole, parts)
+
+
+def test_symbols_that_the_model_lacks(made: Prepared) -> None:
+    sizes = made.facts.sizes.model_copy(update={"classes": 2})
+    fresh = build_model(CTCSettings(), sizes, seed=0)
+    with pytest.raises(DataError, match="symbol 3 is not among the model's 2"):
+        task_of(made).check(fresh, split(made, "train"))

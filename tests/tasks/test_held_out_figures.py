@@ -1,0 +1,169 @@
+"""Every figure that a training is measured by has its n and interval, whatever the task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tasks.speech.speech_samples import speech_dataset
+from tests.tasks.text.texts import labelled_dataset
+from tests.tasks.translation.test_task import pairs
+from tests.training.samples import image_rows, text_rows, write_dataset
+from tilth.context import Context
+from tilth.errors import DataError
+from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.groups import groups_of
+from tilth.pretrain.quoted import sentence
+from tilth.randomness import ids_to_u64
+from tilth.schema import sample_id
+from tilth.tasks.settings import TASKS, DataKind, TaskName
+
+GPT = {"kind": "gpt", "layers": 1, "width": 16, "heads": 2, "context": 32}
+# How a task's data are made, and the least model of it: a new task of a known kind needs nothing.
+MODELS: Mapping[str, dict[str, Any]] = {
+    "gpt": GPT,
+    "mlp": {"kind": "mlp", "hidden": [16]},
+    "ctc": {"kind": "ctc", "layers": 1, "hidden": 8, "channels": 8},
+    "seq2seq": {
+        "kind": "seq2seq", "encoder_layers": 1, "decoder_layers": 1, "width": 16, "heads": 2,
+        "hidden": 16,
+    },
+}  # fmt: skip
+
+
+def _pairs(folder: Path) -> Path:
+    rows = [
+        {
+            "id": sample_id("pairs", str(number)),
+            "source": "a",
+            "text": source,
+            "target": target,
+            "split": "test" if number % 5 == 0 else "train",
+        }
+        for number, (source, target) in enumerate(pairs(40))
+    ]
+    return write_dataset(folder, rows)
+
+
+DATA: Mapping[DataKind, Callable[[Path], Path]] = {
+    "text": lambda folder: write_dataset(folder, text_rows(60)),
+    "labelled": labelled_dataset,
+    "pairs": _pairs,
+    "images": lambda folder: write_dataset(folder, image_rows(120, classes=12, size=12)),
+    "speech": speech_dataset,
+}
+
+
+def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "task": task,
+        "model": MODELS[TASKS[task].models[0]],
+        "data": {"vocabulary": 300, "validation_share": 0.1},
+        "loop": {"max_steps": 3, "batch_size": 8},
+        **given,
+    }
+    if task == "speech-recognition":
+        settings["objective"] = {"lexicon": "words"}
+    if "images" in TASKS[task].transforms:
+        settings["augment"] = [{"shift": {"max_x": 1, "max_y": 1}}]
+    for name in ("out", "work"):
+        (folder / name).mkdir(parents=True)
+    context = Context(work=folder / "work")
+    inputs = {"data": dataset}
+    result = fit(inputs, Settings.model_validate(settings), folder / "out", context)
+    loaded: dict[str, Any] = json.loads(json.dumps(result, allow_nan=False))
+    return loaded
+
+
+def _check(figures: Mapping[str, Any], intervals: Mapping[str, Any], n: int) -> None:
+    numbers = {name: value for name, value in figures.items() if not isinstance(value, str)}
+    assert numbers
+    assert intervals.keys() == numbers.keys()
+    for name, value in numbers.items():
+        assert intervals[name]["low"] <= value <= intervals[name]["high"], name
+        assert intervals[name]["low"] < intervals[name]["high"], name
+        assert intervals[name]["n"] == n
+        assert intervals[name]["item"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_test_figure_of_every_task(task: TaskName, tmp_path: Path) -> None:
+    dataset = DATA[TASKS[task].data](tmp_path / "data")
+    result = _fit(tmp_path / "1", dataset, task)
+    for split in ("validation", "test"):
+        _check(result[split], result["intervals"][split], result["samples"][split])
+    methods = {name: one["method"] for name, one in result["intervals"]["test"].items()}
+    shares = {"accuracy", "top5", "exact", "exact_greedy"}
+    assert all((method == "Wilson") == (name in shares) for name, method in methods.items())
+    assert f"{result['samples']['test']} " in sentence(result)
+    assert "[" in sentence(result)
+    again = _fit(tmp_path / "2", dataset, task)
+    assert again["intervals"] == result["intervals"]
+
+
+def test_several_seeds_and_folds_have_theirs_and_their_means_too(tmp_path: Path) -> None:
+    rows = [{**row, "subject": "abc"[(i // 3) % 3]} for i, row in enumerate(image_rows(90))]
+    dataset = write_dataset(tmp_path / "data", rows)
+    seeds = _fit(tmp_path / "1", dataset, "image-classification", seeds=[0, 1, 2])
+    for one in seeds["seeds"]:
+        _check(one["test"], one["intervals"]["test"], 18)
+    mean = {name: one for name, one in seeds["mean"].items() if name not in ("split", "intervals")}
+    _check(mean, seeds["mean"]["intervals"], 18)
+    assert sentence(seeds).endswith("% on test, mean of 3 seeds, 18 images")
+    folds = _fit(
+        tmp_path / "2", dataset, "image-classification", seeds=[0, 1], cross_validate="subject"
+    )
+    for one in folds["folds"]:
+        _check(one["test"], one["intervals"]["test"], 30)
+    mean = {name: one for name, one in folds["mean"].items() if name not in ("split", "intervals")}
+    _check(mean, folds["mean"]["intervals"], 90)
+    assert folds["mean"]["intervals"]["loss"]["groups"] == 3
+
+
+def test_subjects_count_where_the_training_has_not_seen_them(tmp_path: Path) -> None:
+    # Four images a test subject; subject t0's are seen in training, or are not.
+    rows = []
+    for number, row in enumerate(image_rows(100)):
+        tested = number % 5 == 0
+        subject = f"t{number // 5 % 5}" if tested else f"s{number % 7}"
+        rows.append({**row, "split": "test" if tested else "train", "subject": subject})
+    dataset = write_dataset(tmp_path / "new", rows)
+    new = _fit(tmp_path / "1", dataset, "image-classification")["intervals"]["test"]
+    assert {(one["n"], one["groups"]) for one in new.values()} == {(20, 5)}
+    rows[1]["subject"] = "t0"
+    seen = write_dataset(tmp_path / "seen", rows)
+    found = _fit(tmp_path / "2", seen, "image-classification")["intervals"]["test"]
+    assert not any("groups" in one for one in found.values())
+    asked = _fit(tmp_path / "3", seen, "image-classification", group="subject")
+    assert {one["groups"] for one in asked["intervals"]["test"].values()} == {5}
+    assert sentence(asked).endswith("on test, 20 images of 5 groups")
+
+
+def test_samples_without_a_group_are_one_each_and_a_missing_column_is_told(tmp_path: Path) -> None:
+    rows = [{**row, "subject": "a" if i < 4 else None} for i, row in enumerate(image_rows(10))]
+    dataset = write_dataset(tmp_path / "data", rows)
+    ids = ids_to_u64([row["id"] for row in rows])
+    found = groups_of(dataset, ids[2:7], ids[7:])
+    assert found is not None
+    assert len(np.unique(found)) == 4
+    assert found[0] == found[1]
+    assert groups_of(dataset, ids[:3], ids[7:]) is None
+    assert groups_of(dataset, ids[2:7], ids[:2]) is None
+    with pytest.raises(DataError, match="no column `site`"):
+        groups_of(dataset, ids, ids[:0], "site")
+
+
+def test_one_document_has_its_n_and_no_interval(tmp_path: Path) -> None:
+    rows = text_rows(30)
+    for row in rows:
+        row["split"] = "train"
+    rows[-1]["split"] = "test"
+    result = _fit(tmp_path / "1", write_dataset(tmp_path / "data", rows), "text-generation")
+    one = result["intervals"]["test"]["bits_per_byte"]
+    assert (one["low"], one["high"], one["n"]) == (None, None, 1)
+    assert sentence(result).endswith("bits/byte on test, 1 document: no interval")
