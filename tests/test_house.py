@@ -16,7 +16,7 @@ SRC = ROOT / "src"
 # From bottom to top. A module imports from its own room and from lower layers only; rooms of one
 # layer do not know each other.
 LAYERS: list[set[str]] = [
-    {"errors", "settings", "schema", "context", "randomness"},
+    {"errors", "settings", "schema", "context", "randomness", "foreign"},
     {"kernels", "statistics"},
     {"store"},
     {"demo"},

@@ -7,6 +7,7 @@ the class into an exit code; a traceback is shown only with ``--debug``.
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -116,4 +117,20 @@ def unsupported_system() -> MissingError:
         f"Tilth works on Linux and macOS, not on {platform.system() or 'this system'}",
         hint="on Windows, install and run it inside WSL (`wsl --install`)",
         code="unsupported-system",
+    )
+
+
+def source_changed(where: str, names: Sequence[str] = ()) -> DataError:
+    """The error for a source that somebody wrote to while it was read.
+
+    Args:
+        where: The source.
+        names: What of it changed, where that is known.
+    """
+    told = f": {', '.join(names[:5])}" if names else ""
+    return DataError(
+        f"the source changed while it was read{told}",
+        where=where,
+        hint="wait until nothing writes there, then run again; nothing half-read was kept",
+        code="source-changed",
     )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.report.planted import planted_report, png
 from tilth.errors import StorageError
-from tilth.report.text import visible
+from tilth.foreign import visible
 from tilth.report.write import render, write_report
 
 HOSTILE = (

@@ -13,6 +13,7 @@ import typer
 from tilth.cli.output import as_plain, line, say, write
 from tilth.cli.verb import Runs, add_verb, error_document
 from tilth.errors import MissingError
+from tilth.foreign import visible
 
 if TYPE_CHECKING:
     from tilth.query.predict import Answer
@@ -97,7 +98,7 @@ def generate(
         nonlocal shown
         assert answer.result is not None
         # Texts have lines of their own: an empty one tells them apart.
-        line(("\n" if shown else "") + _visible(answer.input + str(answer.result["text"])))
+        line(("\n" if shown else "") + visible(answer.input + str(answer.result["text"])))
         shown += 1
 
     return _ask("generate", run, runs, text, file, given, json, show, repeat=n)
@@ -183,14 +184,8 @@ def _best(scores: dict[str, float], number: int | None) -> dict[str, float]:
 
 
 def _one_line(text: str) -> str:
-    return _visible(" ".join(text.split("\n")).replace("\t", " "))
-
-
-def _visible(text: str) -> str:
-    """What a model writes is foreign text: no control sequence of it reaches the terminal."""
-    from tilth.query.text import visible
-
-    return visible(text)
+    # What a model writes is foreign text: no control sequence of it reaches the terminal.
+    return visible(" ".join(text.split("\n")).replace("\t", " "))
 
 
 def _ask(

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from tilth.context import Context, Progress
-from tilth.errors import DataError, MissingError
+from tilth.errors import DataError, MissingError, source_changed
 from tilth.settings import BaseSettings
 from tilth.web import fetch
 from tilth.web.secrets import HEADERS, masked
@@ -157,11 +157,7 @@ def check_unchanged(before: str, files: list[SourceFile]) -> None:
     old, new = before.splitlines(), fingerprint_paths(files).splitlines()
     if old != new:
         changed = sorted({line.rsplit(" ", 2)[0] for line in set(old) ^ set(new)})
-        raise DataError(
-            f"the source changed while it was read: {', '.join(changed[:5])}",
-            hint="wait until nothing writes there, then run again",
-            code="source-changed",
-        )
+        raise source_changed("", changed)
 
 
 def fetch_file(settings: FileSettings, url: str, context: Context) -> SourceFile:

@@ -26,7 +26,7 @@ from pydantic import Field, model_validator
 
 from tilth.collect import files, records
 from tilth.context import Context
-from tilth.errors import DataError
+from tilth.errors import DataError, source_changed
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
 from tilth.web import fetch
@@ -161,12 +161,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         context.progress(batcher.num_rows, total, "images")
     yield from batcher.flush()
     if fingerprint(settings) != before:
-        raise DataError(
-            "the source changed while it was read",
-            where=opened[0][1].file.uri,
-            hint="wait until nothing writes there, then run again",
-            code="source-changed",
-        )
+        raise source_changed(opened[0][1].file.uri)
 
 
 def encode_png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from tilth.collect import files, records
 from tilth.context import Context
-from tilth.errors import DataError
+from tilth.errors import DataError, source_changed
 from tilth.settings import BaseSettings
 from tilth.web import fetch
 from tilth.web.secrets import HEADERS, masked
@@ -134,12 +134,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         context.progress(batcher.num_rows, total, "pairs")
     yield from batcher.flush()
     if fingerprint(settings) != before:
-        raise DataError(
-            "the source changed while it was read",
-            where=settings.files[0].source.place,
-            hint="wait until nothing writes there, then run again",
-            code="source-changed",
-        )
+        raise source_changed(settings.files[0].source.place)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tilth.context import Context, Progress
 from tilth.engine import shuffle
 from tilth.engine.apply import apply_safely
 from tilth.engine.share import shareable_document
-from tilth.errors import DataError
+from tilth.errors import source_changed
 from tilth.recipe.operations import Operation, operation
 from tilth.schema import SCHEMA
 from tilth.settings import BaseSettings
@@ -76,12 +76,7 @@ def read_source(task: Task, progress: Progress) -> dict[str, Any]:
     if op.module.fingerprint(settings) != before:
         # The ledger first: without it the rest counts for nothing.
         remove(*(folder / name for name in ("shards", "kept", "dropped", "quarantine")))
-        raise DataError(
-            "the source changed while it was read",
-            where=task["step"],
-            hint="run again when nothing writes to it; nothing of the half-read copy was kept",
-            code="source-changed",
-        )
+        raise source_changed(task["step"])
     return {}
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tilth.foreign import shorten, visible
 from tilth.query.changes import changed_ranges
 
-# What would steer a terminal or reorder a line: C0 and C1 controls less tab and newline, the
-# explicit bidirectional controls (UAX #9), line and paragraph separators, the byte-order mark.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
 # An element that nothing closes reaches to the end, as in browsers; possessive, so that the search
 # is linear in any input.
 _MARKUP = re.compile(
@@ -22,16 +18,6 @@ _SEGMENT = re.compile(r"[^\n]*?(?:[.!?]\s+|\n+|\Z)", re.DOTALL)
 MAX_DIFF_CHARS = 200_000
 MAX_DIFF_LINES = 40
 _WIDTH = 160
-
-
-def visible(text: str) -> str:
-    """The text with every control or reordering character written out, as `[U+001B]`."""
-    return _UNSAFE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text.replace("\r\n", "\n"))
-
-
-def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters, with an ellipsis where something was cut."""
-    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"
 
 
 def excerpt(text: str, limit: int = 600) -> str:

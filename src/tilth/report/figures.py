@@ -15,6 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tilth.foreign import shorten
 from tilth.report.charts import NARROW, WIDE, histogram
 from tilth.report.text import (
     ABSENT,
@@ -26,7 +27,6 @@ from tilth.report.text import (
     number,
     percent,
     plural,
-    shorten,
 )
 
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS, MAX_DEPTH = 50, 14, 24, 5

@@ -9,9 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tilth.foreign import shorten, visible
 from tilth.report.charts import NARROW, WIDE, Flow, flow_bars
 from tilth.report.figures import Block, Chart, figure_blocks
-from tilth.report.text import count, finite, percent, shorten, visible
+from tilth.report.text import count, finite, percent
 
 MAX_EXCERPT, MAX_URI, MAX_RULE, MAX_ERROR = 600, 300, 200, 500
 PER_RULE, PER_STEP, MAX_RULES, MAX_ERRORS = 5, 40, 40, 20

@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tilth.report.text import MINUS, number, shorten, visible
+from tilth.foreign import shorten, visible
+from tilth.report.text import MINUS, number
 
 # The mean width of a character in units of the font's size: of a wide system font (DejaVu Sans),
 # bold, as no text can be measured here and a name cut off is worse than a gap.

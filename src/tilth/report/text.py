@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
-# What would reorder, hide or corrupt the line it stands in: C0 and C1 controls (tab and newline
-# are text), the explicit bidirectional controls of UAX #9, line and paragraph separators, the
-# byte-order mark, surrogates without their partner, and the non-characters.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069"
-    "\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
-)
 MINUS = "\u2212"
 ABSENT = "\u2013"
 # Narrow and without a line break: the number stays with its percent sign.
 NARROW_SPACE = "\u202f"
-
-
-def visible(text: str) -> str:
-    """The text with every invisible or reordering character written out, as `[U+202E]`."""
-    return _UNSAFE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text.replace("\r\n", "\n"))
-
-
-def shorten(text: str, limit: int) -> str:
-    """The first `limit` characters, with an ellipsis where something was cut."""
-    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "\u2026"
 
 
 def finite(value: Any) -> float | None:

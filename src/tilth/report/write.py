@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tilth.foreign import visible
 from tilth.report import text
 from tilth.report.card import data_card
 from tilth.report.model_card import model_card
@@ -80,5 +81,5 @@ def _printed(value: Any) -> Any:
     if isinstance(value, Markup):
         return value
     if isinstance(value, str):
-        return text.visible(value)
+        return visible(value)
     return text.ABSENT if value is None else value

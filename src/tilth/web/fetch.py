@@ -8,7 +8,6 @@ version (a strong ETag with ``If-Range``, RFC 9110 section 13.1.5).
 from __future__ import annotations
 
 import gzip
-import hashlib
 import http.client
 import json
 import os
@@ -25,7 +24,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tilth.context import Progress, silent
 from tilth.errors import DataError, MissingError, StorageError, UsageError
-from tilth.store.files import aside_of, move, remove, write_json
+from tilth.store.files import aside_of, move, remove, sha256_file, write_json
 from tilth.web.address import (
     AddressRefusedError,
     Served,
@@ -60,7 +59,7 @@ class _Expected:
         size = path.stat().st_size
         if self.size is not None and size != self.size:
             return f"{size:,} bytes instead of {self.size:,}"
-        if self.sha256 is not None and (digest := _digest(path)) != self.sha256.lower():
+        if self.sha256 is not None and (digest := sha256_file(path)) != self.sha256.lower():
             return f"sha256 {digest} instead of {self.sha256.lower()}"
         return ""
 
@@ -435,8 +434,3 @@ def _target(url: str, location: str) -> str:
     except ValueError as error:
         raise _TransferError(f"redirects to {location[:200]!r}: {error}", again=False) from error
     return target
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
