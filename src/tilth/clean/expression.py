@@ -209,12 +209,16 @@ class _Evaluation:
         if name == "known":
             return pc.is_valid(self.value(args[0]))
         numbers = [self.number(arg) for arg in args]
-        if name == "abs":
-            return pc.abs(numbers[0])
-        if name == "log":
-            return _finite(pc.ln(numbers[0]))
-        pick = pc.min_element_wise if name == "min" else pc.max_element_wise
-        return pick(*numbers, skip_nulls=False)
+        match name:
+            case "abs":
+                return pc.abs(numbers[0])
+            case "log":
+                return _finite(pc.ln(numbers[0]))
+            case "min":
+                return pc.min_element_wise(*numbers, skip_nulls=False)
+            case "max":
+                return pc.max_element_wise(*numbers, skip_nulls=False)
+        raise ValueError(f"there is no function `{name}`")  # `check` lets none by
 
     def compare(self, node: ast.Compare) -> Any:
         result = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -256,11 +256,14 @@ def _decide(
     answers: _Answers, ids: list[str], settings: Settings
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """The class of each item and its confidence, int64 and float64 [items]."""
-    if settings.method == "majority":
-        return _majority(answers, ids, settings.seed)
-    if settings.method == "single":
-        return _single(answers, ids, settings.seed)
-    return _fit(answers, settings).best(answers.num_items)
+    match settings.method:
+        case "majority":
+            return _majority(answers, ids, settings.seed)
+        case "single":
+            return _single(answers, ids, settings.seed)
+        case "dawid-skene":
+            return _fit(answers, settings).best(answers.num_items)
+    assert_never(settings.method)
 
 
 def _fit(answers: _Answers, settings: Settings) -> dawid_skene.Fit:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from tilth.errors import missing_extra
 from tilth.models.facts import Sizes
 from tilth.models.settings import (
+    CNNSettings,
     CTCSettings,
     GPTSettings,
     MLPSettings,
@@ -50,7 +53,9 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
             return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
         if isinstance(settings, MLPSettings):
             return MLP(settings, sizes.image, sizes.classes)
-        return CNN(settings, sizes.image, sizes.classes)
+        if isinstance(settings, CNNSettings):
+            return CNN(settings, sizes.image, sizes.classes)
+        assert_never(settings)
     finally:
         torch.random.set_rng_state(state)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -164,12 +164,15 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> UpdateRule
         UsageError: `rates` names parameters that the model does not have.
     """
     trained = _by_factor(model, settings.rates)
-    if settings.kind == "sgd":
-        return SGD(trained, settings.momentum, settings.weight_decay)
-    if settings.kind == "muon":
-        return _MuonAndAdam(model, trained, settings)
-    decoupled = settings.kind == "adamw"
-    return Adam(trained, settings.betas, settings.weight_decay, decoupled=decoupled)
+    match settings.kind:
+        case "sgd":
+            return SGD(trained, settings.momentum, settings.weight_decay)
+        case "muon":
+            return _MuonAndAdam(model, trained, settings)
+        case "adam" | "adamw":
+            decoupled = settings.kind == "adamw"
+            return Adam(trained, settings.betas, settings.weight_decay, decoupled=decoupled)
+    assert_never(settings.kind)
 
 
 def learning_rate(settings: OptimizerSettings, step: int, total_steps: int | None) -> float:
@@ -187,14 +190,17 @@ def learning_rate(settings: OptimizerSettings, step: int, total_steps: int | Non
         return peak * math.sqrt(max(settings.warmup_steps, 1) / (step + 1))
     if settings.schedule == "constant" or total_steps is None:
         return peak
-    if settings.schedule == "cosine":
-        span = max(total_steps - settings.warmup_steps, 1)
-        done = min((step - settings.warmup_steps) / span, 1.0)
-        return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
-    length = max(round(total_steps * settings.cooldown_share), 1)
-    if settings.schedule == "one-cycle":
-        length = max(total_steps - settings.warmup_steps, 1)
-    return peak * min(max(total_steps - step, 0) / length, 1.0)
+    warm = max(total_steps - settings.warmup_steps, 1)
+    match settings.schedule:
+        case "cosine":
+            done = min((step - settings.warmup_steps) / warm, 1.0)
+            return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
+        case "cooldown":
+            length = max(round(total_steps * settings.cooldown_share), 1)
+            return peak * min(max(total_steps - step, 0) / length, 1.0)
+        case "one-cycle":
+            return peak * min(max(total_steps - step, 0) / warm, 1.0)
+    assert_never(settings.schedule)
 
 
 def _by_factor(model: nn.Module, rates: Mapping[str, float]) -> dict[float, list[nn.Parameter]]:
