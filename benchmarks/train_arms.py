@@ -193,7 +193,7 @@ def run_bare(job: Job, model: nn.Module) -> None:
 
 def run_tilth(job: Job) -> None:
     """This library's loop."""
-    from tilth.tasks.text.generation import TextGeneration
+    from tilth.tasks.text.generation.task import TextGeneration
     from tilth.training.examples import Documents
     from tilth.training.loop import train
     from tilth.training.settings import LoopSettings, OptimizerSettings

@@ -15,7 +15,7 @@ from benchmarks import train_arms
 from benchmarks.bench_train import ROOT, compare, write_tokens
 from benchmarks.train_table import table
 
-from tilth.tasks.text.generation import TextGeneration
+from tilth.tasks.text.generation.task import TextGeneration
 from tilth.training.examples import Documents, Examples
 from tilth.training.loop import train
 from tilth.training.order import Order

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.augment.sounds import RATE, keys, tone, waves
-from tilth.augment import audio_noise, audio_shift, gain, speed
+from tilth.augment.audio import audio_noise, audio_shift, gain, speed
 from tilth.augment.sounds import Waves
 
 MODULES: list[tuple[Any, Any]] = [

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.augment.images import keys, make
-from tilth.augment import chain, shift
+from tilth.augment import chain
+from tilth.augment.images import shift
 from tilth.errors import UsageError
 
 ALL: list[tuple[str, dict[str, float | None]]] = [

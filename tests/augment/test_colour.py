@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.augment.images import keys, make
-from tilth.augment.colour import Settings, transform
+from tilth.augment.images.colour import Settings, transform
 from tilth.randomness import uniform
 
 

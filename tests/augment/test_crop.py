@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.augment.images import keys, make
-from tilth.augment.crop import Settings, transform
+from tilth.augment.images.crop import Settings, transform
 
 
 def test_the_whole_image_is_no_change() -> None:

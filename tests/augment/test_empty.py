@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tilth.augment.chain import from_recipe, kind_of
+from tilth.augment.chain import from_recipe
+from tilth.augment.registry import kind_of
 from tilth.augment.sounds import Spectra, Waves
 from tilth.augment.token_rows import TokenRows
 from tilth.randomness import keys_for

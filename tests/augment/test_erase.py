@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.augment.images import keys, make
-from tilth.augment.erase import Settings, transform
+from tilth.augment.images.erase import Settings, transform
 
 
 def test_what_is_hidden_is_one_rectangle_of_the_stated_size() -> None:

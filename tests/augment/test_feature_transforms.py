@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.augment.sounds import keys, spectra
-from tilth.augment import spec_augment, stretch, tilt, warp
+from tilth.augment.features import spec_augment, stretch, tilt, warp
 from tilth.augment.sounds import Spectra
 
 MODULES: list[tuple[Any, Any]] = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.augment.images import keys, make
-from tilth.augment.flip import Settings, transform
+from tilth.augment.images.flip import Settings, transform
 
 
 def test_axes() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.augment.images import keys, make
-from tilth.augment.noise import Settings, transform
+from tilth.augment.images.noise import Settings, transform
 
 
 def test_spread_and_shape() -> None:

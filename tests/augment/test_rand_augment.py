@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.augment.images import keys, make
-from tilth.augment.rand_augment import _OPERATIONS, Settings, transform
+from tilth.augment.images.rand_augment import _OPERATIONS, Settings, transform
 
 
 @pytest.mark.parametrize("channels", [1, 3])

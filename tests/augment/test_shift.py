@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.augment.images import keys, make
-from tilth.augment import shift
-from tilth.augment.shift import Settings, transform
+from tilth.augment.images import shift
+from tilth.augment.images.shift import Settings, transform
 from tilth.randomness import integers
 
 

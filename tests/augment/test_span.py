@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.augment.sounds import RATE, tone
-from tilth.augment import span
+from tilth.augment.audio import span
 from tilth.augment.sounds import Waves
 from tilth.randomness import keys_for
 

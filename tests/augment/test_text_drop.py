@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.augment.texts import keys, rows, texts_of
-from tilth.augment import text_drop
+from tilth.augment.tokens import text_drop
 
 
 def _is_part(part: list[int], whole: list[int]) -> bool:

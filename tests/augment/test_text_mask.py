@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.augment.texts import VOCABULARY, keys, rows, texts_of
-from tilth.augment import text_mask
+from tilth.augment.tokens import text_mask
 
 
 def test_the_share_is_met_and_the_end_token_never_drawn() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.augment.texts import keys, rows, texts_of
-from tilth.augment import text_swap
+from tilth.augment.tokens import text_swap
 
 
 @pytest.mark.parametrize("distance", [1, 3])

@@ -19,7 +19,7 @@ from tests.augment.texts import keys
 from tests.deduplicate.conftest import sample_batch, shuffle
 from tests.growth.measure import assert_linear
 from tests.growth.shapes import PAGES, TEXTS, Shape
-from tilth.augment.chain import kind_of
+from tilth.augment.registry import kind_of
 from tilth.augment.sounds import Spectra, Waves
 from tilth.augment.token_rows import TokenRows
 from tilth.errors import DataError

@@ -19,7 +19,12 @@ from tilth.pretrain.fit import Settings, fit
 from tilth.schema import SCHEMA
 from tilth.store.files import write_json
 from tilth.store.shard import ShardWriter
-from tilth.tasks.settings import TASKS
+from tilth.tasks.declare import Data
+from tilth.tasks.images import PIXELS
+from tilth.tasks.registry import declaration, task_names
+from tilth.tasks.speech import UTTERANCES
+from tilth.tasks.text import DOCUMENTS, LABELLED
+from tilth.tasks.translation import PAIRS
 
 Row = dict[str, Any]
 
@@ -30,12 +35,12 @@ _MODELS: Mapping[str, Mapping[str, Any]] = {
     "mlp": {"hidden": [8]},
     "ctc": {"layers": 1, "hidden": 8, "channels": 8},
 }
-_DATA: Mapping[str, Mapping[str, Any]] = {
-    "text": _TEXT,
-    "labelled": {**_TEXT, "max_length": 10},
-    "pairs": {**_TEXT, "max_length": 10},
-    "images": {"validation_share": 0.0},
-    "speech": {"validation_share": 0.0, "sample_rate": RATE, "mels": 12},
+_DATA: Mapping[Data, Mapping[str, Any]] = {
+    DOCUMENTS: _TEXT,
+    LABELLED: {**_TEXT, "max_length": 10},
+    PAIRS: {**_TEXT, "max_length": 10},
+    PIXELS: {"validation_share": 0.0},
+    UTTERANCES: {"validation_share": 0.0, "sample_rate": RATE, "mels": 12},
 }
 
 
@@ -47,12 +52,12 @@ def _texts() -> list[Row]:
     ]
 
 
-_ROWS: Mapping[str, Callable[[], list[Row]]] = {
-    "text": _texts,
-    "labelled": _texts,
-    "pairs": _texts,
-    "images": lambda: image_rows(20),
-    "speech": lambda: speech_rows(20),
+_ROWS: Mapping[Data, Callable[[], list[Row]]] = {
+    DOCUMENTS: _texts,
+    LABELLED: _texts,
+    PAIRS: _texts,
+    PIXELS: lambda: image_rows(20),
+    UTTERANCES: lambda: speech_rows(20),
 }
 
 
@@ -71,7 +76,7 @@ def _write(folder: Path, shards: Sequence[Sequence[Row]], names: Sequence[str]) 
 
 
 def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> dict[str, Any]:
-    kind = TASKS[task]  # type: ignore[index]
+    kind = declaration(task)
     model = next(name for name in kind.models if name in _MODELS)
     names = list(_ROWS[kind.data]()[0])
     dataset = _write(folder / "data", shards, names)
@@ -80,7 +85,7 @@ def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> dict[str
             "task": task,
             "model": {"kind": model, **_MODELS[model]},
             "data": _DATA[kind.data],
-            "objective": {"beam": 1} if kind.data == "pairs" else {},
+            "objective": {"beam": 1} if kind.data is PAIRS else {},
             "augment": [{"shift": {}}] if task == "image-contrastive" else [],
             "loop": {"max_steps": 2, "batch_size": 4, "precision": "fp32"},
         }
@@ -91,14 +96,14 @@ def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> dict[str
 
 
 def _splits(task: str) -> dict[str, list[Row]]:
-    rows = _ROWS[TASKS[task].data]()  # type: ignore[index]
+    rows = _ROWS[declaration(task).data]()
     tested = [row for row in rows if row["split"] == "test"]
     trained = [row for row in rows if row["split"] == "train"]
     held = [row | {"split": "validation"} for row in trained[:4]]
     return {"train": trained[4:], "validation": held, "test": tested}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", task_names())
 def test_empty_shards_change_nothing(task: str, tmp_path: Path) -> None:
     splits = list(_splits(task).values())
     one = _train(task, tmp_path / "1", splits)
@@ -108,7 +113,7 @@ def test_empty_shards_change_nothing(task: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["train", "validation", "test", "validation and test", "all"])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", task_names())
 def test_a_split_that_is_not_there(task: str, missing: str, tmp_path: Path) -> None:
     splits = _splits(task)
     shards = [[] if name in missing or missing == "all" else splits[name] for name in splits]
@@ -122,10 +127,10 @@ def test_a_split_that_is_not_there(task: str, missing: str, tmp_path: Path) -> N
         assert bool(found[name]) == (name not in missing)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", task_names())
 def test_samples_of_which_nothing_is_left_to_learn(task: str, tmp_path: Path) -> None:
     """Their payload is there, and there is nothing in it."""
-    payload = {"images": "image", "speech": "audio"}.get(TASKS[task].data, "text")  # type: ignore[index]
+    payload = declaration(task).data.payload
     nothing = "" if payload == "text" else b""
     shards = [[row | {payload: nothing} for row in rows] for rows in _splits(task).values()]
     with contextlib.suppress(DataError):

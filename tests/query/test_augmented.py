@@ -16,11 +16,12 @@ from tests.query.trained import trained_run
 from tests.tasks.speech.speech_samples import encode, say
 from tilth.errors import MissingError, UsageError
 from tilth.models.facts import Facts, Sizes
-from tilth.query.augmented import AugmentedSample, View, augmented_sheet, write_png
+from tilth.query.augmented import AugmentedSample, augmented_sheet, write_png
 from tilth.query.runs import RunView, open_run
 from tilth.randomness import ids_to_u64
 from tilth.tasks.build import build_task
 from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.sheet import View
 from tilth.training.examples import Examples
 
 SPOKEN = """

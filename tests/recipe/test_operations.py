@@ -42,7 +42,7 @@ def test_code_version_ignores_comments_and_docstrings(
 
 
 def test_code_version_covers_what_the_module_imports() -> None:
-    reached = table._reachable("tilth.clean.signals")
+    reached = table._reachable(["tilth.clean.signals"])
     assert "tilth.kernels.signals" in reached
     assert "tilth.schema" in reached
     assert not any(name.startswith("tilth.cli") for name in reached)

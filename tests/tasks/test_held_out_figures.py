@@ -21,7 +21,13 @@ from tilth.pretrain.groups import groups_of
 from tilth.pretrain.quoted import sentence
 from tilth.randomness import ids_to_u64
 from tilth.schema import sample_id
-from tilth.tasks.settings import TASKS, DataKind, TaskName
+from tilth.tasks.declare import Data
+from tilth.tasks.images import PIXELS
+from tilth.tasks.registry import declaration, task_names
+from tilth.tasks.settings import TaskName
+from tilth.tasks.speech import UTTERANCES
+from tilth.tasks.text import DOCUMENTS, LABELLED
+from tilth.tasks.translation import PAIRS
 
 GPT = {"kind": "gpt", "layers": 1, "width": 16, "heads": 2, "context": 32}
 # How a task's data are made, and the least model of it: a new task of a known kind needs nothing.
@@ -50,26 +56,26 @@ def _pairs(folder: Path) -> Path:
     return write_dataset(folder, rows)
 
 
-DATA: Mapping[DataKind, Callable[[Path], Path]] = {
-    "text": lambda folder: write_dataset(folder, text_rows(60)),
-    "labelled": labelled_dataset,
-    "pairs": _pairs,
-    "images": lambda folder: write_dataset(folder, image_rows(120, classes=12, size=12)),
-    "speech": speech_dataset,
+DATA: Mapping[Data, Callable[[Path], Path]] = {
+    DOCUMENTS: lambda folder: write_dataset(folder, text_rows(60)),
+    LABELLED: labelled_dataset,
+    PAIRS: _pairs,
+    PIXELS: lambda folder: write_dataset(folder, image_rows(120, classes=12, size=12)),
+    UTTERANCES: speech_dataset,
 }
 
 
 def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "task": task,
-        "model": MODELS[TASKS[task].models[0]],
+        "model": MODELS[declaration(task).models[0]],
         "data": {"vocabulary": 300, "validation_share": 0.1},
         "loop": {"max_steps": 3, "batch_size": 8},
         **given,
     }
     if task == "speech-recognition":
         settings["objective"] = {"lexicon": "words"}
-    if "images" in TASKS[task].transforms:
+    if "images" in declaration(task).transforms:
         settings["augment"] = [{"shift": {"max_x": 1, "max_y": 1}}]
     for name in ("out", "work"):
         (folder / name).mkdir(parents=True)
@@ -91,9 +97,9 @@ def _check(figures: Mapping[str, Any], intervals: Mapping[str, Any], n: int) -> 
         assert intervals[name]["item"]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", task_names())
 def test_every_test_figure_of_every_task(task: TaskName, tmp_path: Path) -> None:
-    dataset = DATA[TASKS[task].data](tmp_path / "data")
+    dataset = DATA[declaration(task).data](tmp_path / "data")
     result = _fit(tmp_path / "1", dataset, task)
     for split in ("validation", "test"):
         _check(result[split], result["intervals"][split], result["samples"][split])

@@ -30,7 +30,7 @@ from tilth.context import Context
 from tilth.errors import StepError, UsageError
 from tilth.pretrain.fit import Settings, fit
 from tilth.pretrain.weights import load_model
-from tilth.tasks.images.classification import ImageClassification
+from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training import device as module

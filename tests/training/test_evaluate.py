@@ -81,7 +81,7 @@ def test_augmentation_depends_on_seed_epoch_and_id_only() -> None:
 
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(UsageError, match="no task `juggling`"):
-        build_task("juggling", IMAGE_FACTS, ObjectiveSettings())  # type: ignore[arg-type]
+        build_task("juggling", IMAGE_FACTS, ObjectiveSettings())
 
 
 @pytest.mark.parametrize("tokens", [1, 20, 10_000])
@@ -90,7 +90,7 @@ def test_text_is_measured_the_same_in_any_pieces(
 ) -> None:
     rows = documents([40, 3, 25, 60]).pack(8)
     whole = evaluate(tiny_gpt(), TEXT, rows)
-    monkeypatch.setattr("tilth.tasks.text.generation._TOKENS_AT_ONCE", tokens)
+    monkeypatch.setattr("tilth.tasks.text.generation.task._TOKENS_AT_ONCE", tokens)
     found = evaluate(tiny_gpt(), TEXT, rows)
     assert found.losses == pytest.approx(whole.losses)
     assert found.numerators == pytest.approx(whole.numerators)

@@ -23,7 +23,7 @@ from tilth.errors import UsageError
 from tilth.models.settings import MLPSettings
 from tilth.pretrain.fit import fit as fit_stage
 from tilth.pretrain.settings import Settings
-from tilth.tasks.images.classification import ImageClassification
+from tilth.tasks.images.classification.task import ImageClassification
 from tilth.training.freezing import first_steps, train_from
 from tilth.training.loop import train
 from tilth.training.settings import LoopSettings, OptimizerSettings

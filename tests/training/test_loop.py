@@ -32,7 +32,7 @@ from tilth.errors import DataError, StepError, UsageError
 from tilth.models.build import build_model
 from tilth.models.facts import Sizes
 from tilth.models.settings import CNNSettings, GPTSettings, MLPSettings
-from tilth.tasks.images.classification import ImageClassification
+from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training import loop as module
 from tilth.training.examples import Examples
@@ -455,7 +455,7 @@ import sys
 from tests.training.samples import documents, tiny_gpt
 from tilth.training.loop import train
 from tilth.pretrain.settings import LoopSettings, OptimizerSettings
-from tilth.tasks.text.generation import TextGeneration
+from tilth.tasks.text.generation.task import TextGeneration
 train(tiny_gpt(), TextGeneration(None), documents([40]).pack(8), None,
       OptimizerSettings(grad_clip=1.0), LoopSettings(max_steps=2), seed=0)
 sys.exit("torch._dynamo" in sys.modules)

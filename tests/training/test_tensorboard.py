@@ -13,7 +13,7 @@ from tests.training.samples import IMAGE, image_rows, images, tiny_mlp, write_da
 from tilth.context import Context
 from tilth.errors import MissingError
 from tilth.pretrain.fit import Settings, fit
-from tilth.tasks.images.classification import ImageClassification
+from tilth.tasks.images.classification.task import ImageClassification
 from tilth.training.loop import TrainResult, train
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.training.task import Batch

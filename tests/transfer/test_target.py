@@ -22,12 +22,12 @@ from tilth.transfer.target import Carried, choose, frozen_for_probe, start
 
 def test_a_probe_changes_only_the_last_layers(text: dict[str, Path]) -> None:
     model = load_model(text["model"]).model
-    frozen, _ = frozen_for_probe(model, "text-generation")
+    frozen, _ = frozen_for_probe(model)
     free = {name for name, _ in model.named_parameters() if not name.startswith(frozen)}
     assert free
     assert all(name.startswith(("blocks.1.", "norm.")) for name in free)
     other = build_model(DIGITS.model, Sizes(image=(1, 8, 8), classes=3), seed=0)
-    kept, _ = frozen_for_probe(other, "image-classification")
+    kept, _ = frozen_for_probe(other)
     assert set(dict(other.named_parameters())) - set(kept) == {"head.weight", "head.bias"}
 
 

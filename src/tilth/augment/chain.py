@@ -1,69 +1,16 @@
-"""Transforms in a row, as a recipe lists them.
-
-What a transform acts on is its kind: `images`, float32 [n, channels, height, width]; `tokens`, rows
-of tokens; `audio`, waveforms; `features`, log-mel spectra. A task takes the kinds it can use.
-"""
+"""Transforms in a row, as a recipe lists them."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tilth.augment import (
-    audio_noise,
-    audio_shift,
-    colour,
-    crop,
-    erase,
-    flip,
-    gain,
-    noise,
-    rand_augment,
-    shift,
-    span,
-    spec_augment,
-    speed,
-    stretch,
-    text_drop,
-    text_mask,
-    text_swap,
-    tilt,
-    warp,
-)
-from tilth.errors import UsageError
+from tilth.augment.registry import kind_of, module_of
 from tilth.randomness import Keys, fold
 from tilth.settings import BaseSettings
 
 Transform = Callable[[Any, Keys], Any]
-
-_KINDS: Mapping[str, Mapping[str, Any]] = {
-    "images": {
-        "shift": shift,
-        "erase": erase,
-        "flip": flip,
-        "crop": crop,
-        "noise": noise,
-        "colour": colour,
-        "rand_augment": rand_augment,
-    },
-    "tokens": {"text_mask": text_mask, "text_drop": text_drop, "text_swap": text_swap},
-    "audio": {
-        "gain": gain,
-        "speed": speed,
-        "audio_noise": audio_noise,
-        "audio_shift": audio_shift,
-        "span": span,
-    },
-    "features": {
-        "warp": warp,
-        "tilt": tilt,
-        "stretch": stretch,
-        "spec_augment": spec_augment,
-    },
-}
-_MODULES: Mapping[str, Any] = {
-    name: module for modules in _KINDS.values() for name, module in modules.items()
-}
 
 
 def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Transform:
@@ -78,15 +25,11 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
         so that training with and without it differ in nothing else.
 
     Raises:
-        UsageError: there is no transform of that name.
+        UsageError: There is no transform of that name.
     """
     ready: list[tuple[Any, int, BaseSettings]] = []
     for name, given in steps:
-        module = _MODULES.get(name)
-        if module is None:
-            raise UsageError(
-                f"there is no transform `{name}`", hint="choose from " + ", ".join(_MODULES)
-            )
+        module = importlib.import_module(module_of(name))
         settings = (
             given
             if isinstance(given, BaseSettings)
@@ -100,18 +43,6 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
         return batch
 
     return run
-
-
-def kind_of(name: str) -> str:
-    """What a transform acts on.
-
-    Raises:
-        UsageError: there is no transform of that name.
-    """
-    for kind, modules in _KINDS.items():
-        if name in modules:
-            return kind
-    raise UsageError(f"there is no transform `{name}`", hint="choose from " + ", ".join(_MODULES))
 
 
 def from_recipe(specs: Sequence[Mapping[str, Any]], kind: str) -> Transform | None:

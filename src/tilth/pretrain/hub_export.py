@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tilth.errors import DataError, UsageError
+from tilth.models.gpt import GPT
 from tilth.models.settings import GPTSettings
 from tilth.pretrain.hub import CONFIG, FIXED, TOKENIZER, WEIGHTS, names_of
 from tilth.pretrain.weights import load_model
@@ -31,7 +32,7 @@ def export_gpt2(model_folder: Path, out: Path) -> None:
     """
     loaded = load_model(model_folder)
     settings = loaded.settings
-    if not isinstance(settings, GPTSettings) or loaded.task.name != "text-generation":
+    if not isinstance(settings, GPTSettings) or not isinstance(loaded.model, GPT):
         raise UsageError(
             f"a {settings.kind} of task {loaded.task.name} has no counterpart in GPT-2",
             where=str(model_folder),

@@ -9,8 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-# A primary metric whose key is an abbreviation.
-_CALLED = {"wer": "word error rate"}
+from tilth.tasks.registry import metrics
 
 
 def sentence(result: Mapping[str, Any]) -> str:
@@ -25,7 +24,8 @@ def sentence(result: Mapping[str, Any]) -> str:
     bounds = intervals(result, split, mean=bool(several)).get(name)
     unit = result.get("unit")
     measured = f"{quote(value, bounds)} {unit if isinstance(unit, str) else ''}".rstrip()
-    called = _CALLED.get(name, name.replace("_", " "))
+    known = metrics().get(name)
+    called = known.words if known else name.replace("_", " ")
     rest = [f"{called} {measured} on {split}", several, basis(bounds)]
     return ", ".join(part for part in rest if part)
 

@@ -13,7 +13,6 @@ from tilth.errors import TilthError
 from tilth.query.draw import draw_ids
 from tilth.query.predict import (
     MODEL,
-    VERBS,
     TrainedModel,
     answer_contents,
     find_model,
@@ -25,6 +24,7 @@ from tilth.query.share import shareable_opening
 from tilth.store import Dataset
 from tilth.store.files import write_json
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.registry import declaration
 
 GENERATED = "generated.json"
 _NUM_SAMPLES, _EXCERPT, _PROMPT_WORDS, _MAX_TOKENS = 8, 600, 6, 200
@@ -50,7 +50,7 @@ def generated_samples(run: RunView, step: RunStep) -> dict[str, Any] | None:
         model = find_model(step.folder / MODEL)
     except TilthError:
         return None
-    if model.task not in VERBS:
+    if not declaration(model.task).verb:
         return None
     try:
         made = _ask(model, Dataset(run.step(step.inputs[0]).folder), step)
@@ -67,19 +67,17 @@ def _ask(model: TrainedModel, dataset: Dataset, step: RunStep) -> dict[str, Any]
     ids = drawn[split]
     rows = rows_by_id(dataset, "kept", ids, _COLUMNS)
     options = options_for(model, {"max_tokens": _MAX_TOKENS})
-    if model.task == "text-generation":
+    task = declaration(model.task)
+    if task.prompts:
         contents: list[str | bytes] = [_opening(row["text"]) for row in rows[: _NUM_SAMPLES // 2]]
     else:
-        payload = {"text": "text", "image": "image", "audio": "audio"}[model.reads]
-        contents = [row[payload] for row in rows]
+        contents = [row[model.reads] for row in rows]
     samples = []
     for row, content, answer in zip(
         rows, contents, answer_contents(model, contents, options), strict=False
     ):
         image = row.get("image")
-        expected = row.get("label") if "classification" in model.task else row.get("target")
-        if model.task == "text-generation":
-            expected = None
+        expected = row.get(task.answer) if task.answer else None
         samples.append(
             {
                 "input": shareable_opening(
@@ -115,8 +113,4 @@ def _words(answer: Mapping[str, Any]) -> str:
 
 def _told(model: TrainedModel, options: PredictSettings) -> dict[str, Any]:
     """The options that decided."""
-    names = {
-        "text-generation": ("temperature", "top_k", "top_p", "seed"),
-        "translation": ("beam", "length_penalty"),
-    }.get(model.task, ())
-    return {name: getattr(options, name) for name in names}
+    return {name: getattr(options, name) for name in declaration(model.task).asked_with}

@@ -9,38 +9,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import yaml
 
 from tilth.engine.record import RECORD
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.query.runs import RunStep, RunView, open_run
+from tilth.tasks.declare import Payload
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import TASKS
+from tilth.tasks.registry import declaration, task_names
 
 if TYPE_CHECKING:
     from tilth.pretrain.weights import Loaded
 
 MODEL, CONFIG = "model", "config.json"
-
-# Which verb asks a model of which task.
-VERBS: Mapping[str, str] = {
-    "text-generation": "generate",
-    "translation": "translate",
-    "speech-recognition": "transcribe",
-    "text-classification": "classify",
-    "image-classification": "classify",
-    "image-rotation": "classify",
-}
-
-_READS: Mapping[str, Literal["text", "image", "audio"]] = {
-    "text": "text",
-    "labelled": "text",
-    "pairs": "text",
-    "images": "image",
-    "speech": "audio",
-}
 
 # A single image or recording is smaller; a disk image named by mistake is not.
 _MAX_FILE_BYTES = 1 << 30
@@ -66,10 +49,9 @@ class TrainedModel:
         return str(self.config["task"])
 
     @property
-    def reads(self) -> Literal["text", "image", "audio"]:
+    def reads(self) -> Payload:
         """What a sample is: a text itself, or the name of an image or sound file."""
-        kind = next(task.data for name, task in TASKS.items() if name == self.task)
-        return _READS[kind]
+        return declaration(self.task).data.payload
 
 
 @dataclass(frozen=True)
@@ -113,7 +95,7 @@ def find_model(which: str | Path, runs: str | Path = "runs") -> TrainedModel:
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{CONFIG} cannot be read: {error}", where=str(folder)) from None
-    if not isinstance(config, dict) or config.get("task") not in TASKS:
+    if not isinstance(config, dict) or config.get("task") not in task_names():
         raise DataError(
             f"{CONFIG} is not that of a model which Tilth trained",
             where=str(folder),
@@ -153,7 +135,7 @@ def require_verb(model: TrainedModel, verb: str) -> None:
     Raises:
         UsageError: It does not; the hint names the one that does.
     """
-    fitting = VERBS.get(model.task)
+    fitting = declaration(model.task).verb
     if fitting != verb:
         raise UsageError(
             f"`{model.name}` was trained for {model.task}, which `tilth {verb}` does not ask",

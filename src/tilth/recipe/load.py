@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tilth.augment.chain import kind_of
+from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
 from tilth.recipe.model import Header, Recipe, RecipeStep
 from tilth.recipe.operations import (
@@ -30,7 +30,7 @@ from tilth.recipe.operations import (
 from tilth.recipe.references import check_references
 from tilth.recipe.words import unknown_word
 from tilth.settings import BaseSettings
-from tilth.tasks.settings import TASKS
+from tilth.tasks.registry import declaration
 from tilth.web.secrets import find_problems, masked
 
 _MAX_BYTES = 1 << 20
@@ -291,7 +291,7 @@ class _Check:
         """A transform that no training stage takes would be listed and do nothing."""
         settings = [step.settings for step in single.values() if step is not None]
         own = [task for s in settings if (task := getattr(s, "task", None)) is not None]
-        taken = {kind for task in own for kind in TASKS[task].transforms}
+        taken = {kind for task in own for kind in declaration(task).transforms}
         for number, step in enumerate(transforms):
             kind = kind_of(step.operation.name)
             if settings and kind not in taken:

@@ -10,6 +10,7 @@ from typing import Protocol
 from tilth.errors import MissingError
 from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
+from tilth.tasks.registry import declaration
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,6 @@ _BY_OPERATION = {
     "transfer": (*_TRAINING, Package("scipy", "scipy")),
     "value": (*_TRAINING, Package("scipy", "scipy")),
 }
-_BY_TASK = {
-    "speech-recognition": (Package("soundfile", "soundfile"),),
-    "translation": (Package("sacrebleu", "sacrebleu"),),
-}
 
 
 def needed_packages(steps: Iterable[Step]) -> tuple[Package, ...]:
@@ -62,7 +59,9 @@ def needed_packages(steps: Iterable[Step]) -> tuple[Package, ...]:
     found: dict[Package, None] = {}
     for step in steps:
         found |= dict.fromkeys(_BY_OPERATION.get(step.operation.name, ()))
-        found |= dict.fromkeys(_BY_TASK.get(getattr(step.settings, "task", None) or "", ()))
+        task = getattr(step.settings, "task", None)
+        if task is not None:
+            found |= dict.fromkeys(Package(name, name) for name in declaration(task).needs)
         if "tfidf-svm" in getattr(step.settings, "methods", ()):
             found[_SKLEARN] = None
         if getattr(getattr(step.settings, "loop", None), "tensorboard", False):

@@ -1,4 +1,7 @@
-"""The table of operations. A line here and one module make an operation that recipes can name."""
+"""The table of operations. A line here and one module make an operation that recipes can name.
+
+A transform needs no line: its module lies in the folder of what it changes.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
+from tilth.augment.registry import module_of, transforms
 from tilth.errors import UsageError
 from tilth.settings import BaseSettings
 
@@ -66,10 +70,13 @@ class Operation:
         settings: type[BaseSettings] = self.module.Settings
         return settings
 
-    @property
-    def code_version(self) -> str:
-        """A digest of the code that decides the operation's output."""
-        return _code_digest(self.module_name)
+    def code_version(self, further: Sequence[str] = ()) -> str:
+        """A digest of the code that decides the operation's output.
+
+        Args:
+            further: Modules that it finds by a name in its settings, which no import shows.
+        """
+        return _code_digest((self.module_name, *further))
 
 
 _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
@@ -105,29 +112,6 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
         "deduplicate": ("exact", "minhash", "decontaminate"),
         "label": ("vote", "consensus"),
     },
-    "transform": {
-        "augment": (
-            "shift",
-            "erase",
-            "flip",
-            "crop",
-            "noise",
-            "colour",
-            "rand_augment",
-            "text_mask",
-            "text_drop",
-            "text_swap",
-            "gain",
-            "speed",
-            "audio_noise",
-            "audio_shift",
-            "span",
-            "warp",
-            "tilt",
-            "stretch",
-            "spec_augment",
-        )
-    },
 }
 
 # The stages that are one step have one operation, named after them.
@@ -147,6 +131,8 @@ def operations() -> dict[str, Operation]:
         for stage, names in stages.items()
         for name in names
     }
+    for name in transforms():
+        found[name] = Operation(name, "augment", "transform", module_of(name))
     for stage, (kind, module) in _SINGLE.items():
         found[stage] = Operation(stage, stage, kind, module)
     return found
@@ -221,22 +207,22 @@ def closest(word: str, choices: Sequence[str]) -> str | None:
 
 
 @cache
-def _code_digest(module_name: str) -> str:
-    """SHA-256 over the module and all of Tilth that it imports, comments and docstrings aside.
+def _code_digest(modules: tuple[str, ...]) -> str:
+    """SHA-256 over the modules and all of Tilth that they import, comments and docstrings aside.
 
     Automatic, so that a change of code cannot be forgotten in a version number; blind to
     comments, so that prose re-runs nothing.
     """
     digest = hashlib.sha256()
-    for name in sorted(_reachable(module_name)):
+    for name in sorted(_reachable(modules)):
         digest.update(name.encode())
         digest.update(_normal_source(name))
     return digest.hexdigest()[:16]
 
 
-def _reachable(module_name: str) -> set[str]:
+def _reachable(modules: Sequence[str]) -> set[str]:
     seen: set[str] = set()
-    queue = [module_name]
+    queue = list(modules)
     while queue:
         name = queue.pop()
         # The package itself (`from tilth import schema`) only says where its names are found.

@@ -19,6 +19,7 @@ from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
+from tilth.tasks.registry import modules_of
 from tilth.web.secrets import masked
 
 
@@ -90,7 +91,7 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
     builder = _Builder(recipe, limit)
     control = builder.data_line(recipe, "")
     transforms = [{s.operation.name: s.settings.model_dump(mode="json")} for s in recipe.transforms]
-    code = [s.operation.code_version for s in recipe.transforms]
+    code = [s.operation.code_version() for s in recipe.transforms]
     if recipe.pretrain is not None:
         builder.train(recipe.pretrain, (("data", control),), {}, transforms, code)
     if recipe.transfer is not None:
@@ -184,10 +185,11 @@ class _Builder:
         inputs: tuple[tuple[str, str], ...],
         extra: Mapping[str, Any],
     ) -> str:
+        settings = step.settings.model_dump(mode="json")
         parts = {
             "operation": step.operation.name,
-            "settings": step.settings.model_dump(mode="json"),
-            "code": step.operation.code_version,
+            "settings": settings,
+            "code": step.operation.code_version(_found_by_name(settings)),
             "inputs": {role: self._identities[name] for role, name in inputs},
             **extra,
         }
@@ -205,6 +207,21 @@ class _Builder:
         self._identities[name] = digest
         self.steps.append(PlannedStep(name, step.operation, step.settings, inputs, parts, digest))
         return name
+
+
+def _found_by_name(settings: Any) -> list[str]:
+    """The modules of the tasks that settings name, wherever in them."""
+    found: set[str] = set()
+    queue = [settings]
+    while queue:
+        one = queue.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("task"), str):
+                found.update(modules_of(one["task"]))
+            queue.extend(one.values())
+        elif isinstance(one, list):
+            queue.extend(one)
+    return sorted(found)
 
 
 def _fingerprint(step: RecipeStep) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-from tilth.query.augmented import AugmentedSheet, View
+from tilth.query.augmented import AugmentedSheet
 from tilth.report.write import environment
 from tilth.store.files import write_bytes
+from tilth.tasks.sheet import View
 
 
 def write_sheet(sheet: AugmentedSheet, path: Path) -> None:

@@ -28,6 +28,7 @@ from tilth.report.text import (
     percent,
     plural,
 )
+from tilth.tasks.registry import metrics
 
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS, MAX_DEPTH = 50, 14, 24, 5
 
@@ -94,26 +95,17 @@ def humane(key: str) -> str:
     return shorten(key.replace("_", " ").strip() or "(no name)", 80)
 
 
-# Figures that have a name of their own in the field.
+# Of figures that no task declares.
 _NAMED = {
-    "bleu": "BLEU",
-    "bleu_lowercase": "BLEU, lower-cased",
-    "chrf": "chrF",
     "signature": "signature of sacreBLEU",
-    "wer": "word error rate (%)",
-    "cer": "character error rate (%)",
-    "exact": "wholly right (%)",
-    "accuracy": "accuracy (%)",
     "top1": "top-1 accuracy (%)",
-    "top5": "top-5 accuracy (%)",
-    "macro_f1": "macro F1 (%)",
-    "loss": "loss (nats a target)",
 }
 
 
 def named(key: str) -> str:
     """A figure's name as the field writes it: `chrf` becomes chrF."""
-    return _NAMED.get(key, humane(key))
+    known = metrics().get(key)
+    return _NAMED.get(key) or (known.heading if known else humane(key))
 
 
 def scalar(value: Any, key: str = "") -> Cell | None:

@@ -20,27 +20,8 @@ from tilth.report.pretraining import MEASURED_ON, figure_text
 from tilth.report.steps import as_dict, as_list, as_text, build_steps
 from tilth.report.text import ABSENT, count, duration, finite, plural
 from tilth.report.valuing import verdicts
+from tilth.tasks.registry import declaration, task_names
 
-# The hub's words for what Tilth calls a task.
-_PIPELINES = {
-    "text-generation": "text-generation",
-    "text-classification": "text-classification",
-    "translation": "translation",
-    "speech-recognition": "automatic-speech-recognition",
-    "image-classification": "image-classification",
-    "image-rotation": "image-feature-extraction",
-    "image-contrastive": "image-feature-extraction",
-}
-_USES = {
-    "text-generation": "going on with texts like those it was trained on (`tilth generate`)",
-    "text-classification": "saying which of its classes a text is of (`tilth classify`)",
-    "translation": "translating sentences like those it was trained on (`tilth translate`)",
-    "speech-recognition": "writing down recordings like those it was trained on "
-    "(`tilth transcribe`)",
-    "image-classification": "saying which of its classes an image is of (`tilth classify`)",
-    "image-rotation": "a start for other models of images (`transfer`, `pretrain.initialise`)",
-    "image-contrastive": "a start for other models of images (`transfer`, `pretrain.initialise`)",
-}
 _MAX_ROWS = 50
 _INTERVALS = (
     "In brackets: 95 % intervals over the held-out samples (of a share by Wilson, else by "
@@ -72,7 +53,7 @@ def model_card(report: Mapping[str, Any]) -> str:
 
 def _head(report: Mapping[str, Any], found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     task = as_text(settings.get("task"))
-    pipeline = _PIPELINES.get(task, task)
+    pipeline = declaration(task).pipeline if task in task_names() else task
     name = " ".join(as_text(report.get("name")).split()) or "model"
     numbers, split, bounds = _figures(found)
     metrics = [
@@ -191,7 +172,7 @@ def _data(report: Mapping[str, Any], model: Mapping[str, Any], found: Mapping[st
         f"- Data set: the output of {code(as_text(data.get('step')))}, "
         f"{count(data.get('samples'))} samples, digest (SHA-256 over its shards) "
         f"{code(as_text(data.get('digest'), 80))}.",
-        f"- Used of them: {', '.join(splits)} ({'documents' if _is_text(model) else 'samples'}).",
+        f"- Used of them: {', '.join(splits)} ({_items(model)}).",
     ]
     unreadable = len(as_list(found.get("unreadable")))
     if unreadable:
@@ -200,8 +181,10 @@ def _data(report: Mapping[str, Any], model: Mapping[str, Any], found: Mapping[st
     return sources + "\n\n" + "\n".join(facts) + "\n\nWhat was dropped, and why: `card.md`."
 
 
-def _is_text(model: Mapping[str, Any]) -> bool:
-    return as_text(as_dict(model.get("settings")).get("task")) == "text-generation"
+def _items(model: Mapping[str, Any]) -> str:
+    """What its samples are called."""
+    task = as_text(as_dict(model.get("settings")).get("task"))
+    return declaration(task).data.items if task in task_names() else "samples"
 
 
 def _training(
@@ -223,7 +206,7 @@ def _training(
 
 
 def _use(task: str) -> str:
-    use = _USES.get(task, "what it was trained for")
+    use = declaration(task).use if task in task_names() else "what it was trained for"
     return f"For {use}, and as the start of a transfer to a task of your own."
 
 

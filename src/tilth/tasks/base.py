@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from torch import nn
 
+from tilth.augment.chain import Transform, from_recipe
 from tilth.errors import DataError
+from tilth.models.facts import Facts
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import TASKS, TaskName
+from tilth.tasks.registry import declaration
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Examples, Ragged
 from tilth.training.task import Task
 
 IGNORED = -100  # the target of a token that is not predicted: `cross_entropy` leaves it out
 
 
+@dataclass(frozen=True)
+class Ingredients:
+    """What a task is made from.
+
+    Attributes:
+        facts: What the data says.
+        objective: Label smoothing, beam, and the like.
+        tokenizer: Of text.
+        augment: The recipe's transforms, each {op: settings}, of every kind.
+    """
+
+    facts: Facts
+    objective: ObjectiveSettings
+    tokenizer: Tokenizer | None
+    augment: Sequence[Mapping[str, Any]]
+
+    def transform(self, kind: str) -> Transform | None:
+        """The recipe's transforms of one kind in a row; None: it has none."""
+        return from_recipe(self.augment, kind)
+
+
 class Answering(Task, Protocol):
     """A task as recipes name it, whose model can be asked."""
 
-    name: TaskName
+    name: str
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
@@ -63,7 +89,7 @@ def require_some(examples: Examples) -> None:
         )
 
 
-def never_seen(task: TaskName, classes: Sequence[str], examples: Examples) -> list[str]:
+def never_seen(task: str, classes: Sequence[str], examples: Examples) -> list[str]:
     """What to tell the user of classes, or symbols, that no training row has: at most one note.
 
     They have an output all the same: a held-out sample, or a model to start from, has them.
@@ -73,7 +99,7 @@ def never_seen(task: TaskName, classes: Sequence[str], examples: Examples) -> li
         classes: Name of each output; "" for one that stands for nothing.
         examples: The training rows; those of weight 0 are never seen.
     """
-    if not classes or TASKS[task].outputs:
+    if not classes or declaration(task).outputs:
         return []
     targets = examples.targets.values if isinstance(examples.targets, Ragged) else examples.targets
     seen = set(np.unique(targets[np.repeat(examples.weights > 0, examples.counts)]).tolist())

@@ -7,9 +7,10 @@ appear whole; a run that was killed in between prepares again, one that was not 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -20,24 +21,12 @@ from tilth.models.settings import GPTSettings, ModelSettings
 from tilth.store import Dataset
 from tilth.store.arrays import read_arrays
 from tilth.store.files import atomic_folder, read_json, write_json
-from tilth.tasks.images import pixels as images
+from tilth.tasks.registry import declaration
 from tilth.tasks.selection import SPLITS, Selection
-from tilth.tasks.settings import TASKS, DataKind, DataSettings, TaskName
-from tilth.tasks.speech import utterances as speech
-from tilth.tasks.splits import Given
-from tilth.tasks.text import documents as text
-from tilth.tasks.text import labelled
+from tilth.tasks.settings import DataSettings, TaskName
+from tilth.tasks.splits import UNREADABLE, Given, Reading
 from tilth.tasks.text.tokenize import Tokenizer, end_token, load_tokenizer
-from tilth.tasks.translation import pairs
 from tilth.training.examples import Documents, Examples
-
-_KINDS: Mapping[DataKind, ModuleType] = {
-    "text": text,
-    "labelled": labelled,
-    "pairs": pairs,
-    "images": images,
-    "speech": speech,
-}
 
 
 @dataclass(frozen=True)
@@ -110,7 +99,7 @@ def prepare(
     ]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = work / f"prepared-{digest[:16]}"
-    kind = _KINDS[TASKS[task].data]
+    kind = importlib.import_module(declaration(task).data.module)
     if not folder.exists():
         counts = selection.scan()
         if not counts.rows["train"]:
@@ -122,15 +111,14 @@ def prepare(
 
 
 def _load(folder: Path, kind: ModuleType, data: DataSettings) -> Prepared:
-    text_file, unreadable = folder / "tokenizer.json", folder / images.UNREADABLE
+    text_file, unreadable = folder / "tokenizer.json", folder / UNREADABLE
     tokenizer = load_tokenizer(text_file) if text_file.is_file() else None
-    splits = {s: kind.read(read_arrays(folder / s)) for s in SPLITS if (folder / s).is_dir()}
-    if kind is text and tokenizer is not None:
-        end, shuffled = end_token(tokenizer), data.shuffle
-        splits = {
-            split: replace(documents, end=end, shuffled=shuffled)
-            for split, documents in splits.items()
-        }
+    reading = Reading(-1 if tokenizer is None else end_token(tokenizer), data.shuffle)
+    splits: dict[str, Documents | Examples] = {
+        split: kind.read(read_arrays(folder / split), reading)
+        for split in SPLITS
+        if (folder / split).is_dir()
+    }
     return Prepared(
         splits,
         Facts.model_validate(read_json(folder / "facts.json")),

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from tilth.randomness import ids_to_u64, shares
 from tilth.schema import column
 from tilth.store import Dataset
-from tilth.tasks.settings import TASKS, DataSettings, TaskName
+from tilth.tasks.registry import declaration
+from tilth.tasks.settings import DataSettings, TaskName
 
 SPLITS = ("train", "validation", "test")
 WEIGHT = "signal.weight"
@@ -58,7 +59,7 @@ class Selection:
 
     def scan(self) -> Counts:
         """Count rows and labels of each split; decide whether validation must be held out."""
-        of_text = TASKS[self.task].data in ("text", "labelled", "pairs")
+        of_text = declaration(self.task).data.payload == "text"
         names = ["id", "label", "text"] if of_text else ["id", "label"]
         counts = Counts(dict.fromkeys(SPLITS, 0), {s: set() for s in SPLITS}, [], 0, 0)
         for split, batch in self.read(names):

@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from tilth.models.settings import ModelSettings
 from tilth.settings import BaseSettings
+from tilth.tasks.registry import declaration, task_names
 
-TaskName = Literal[
-    "text-generation",
-    "text-classification",
-    "translation",
-    "image-classification",
-    "image-rotation",
-    "image-contrastive",
-    "speech-recognition",
-]
-DataKind = Literal["text", "labelled", "pairs", "images", "speech"]
-
-
-@dataclass(frozen=True)
-class TaskKind:
-    """What a task asks of the data and of the model.
-
-    Attributes:
-        data: How samples become numbers.
-        models: Kinds of model that can learn it.
-        labels: Whether every sample needs a label.
-        outputs: Names of the model's outputs, where the task decides them and not the data.
-        transforms: Kinds of augmentation that it takes (see `tilth.augment.chain`).
-    """
-
-    data: DataKind
-    models: tuple[str, ...]
-    labels: bool = False
-    transforms: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-
-
-_IMAGE_MODELS = ("mlp", "cnn", "resnet")
-
-TASKS: Mapping[TaskName, TaskKind] = {
-    "text-generation": TaskKind("text", ("gpt",)),
-    "text-classification": TaskKind("labelled", ("gpt",), labels=True, transforms=("tokens",)),
-    "translation": TaskKind("pairs", ("seq2seq",)),
-    "image-classification": TaskKind("images", _IMAGE_MODELS, labels=True, transforms=("images",)),
-    "image-rotation": TaskKind(
-        "images", _IMAGE_MODELS, transforms=("images",), outputs=("0", "90", "180", "270")
-    ),
-    "image-contrastive": TaskKind(
-        "images",
-        _IMAGE_MODELS,
-        transforms=("images",),
-        outputs=tuple(f"projection-{number}" for number in range(64)),
-    ),
-    "speech-recognition": TaskKind("speech", ("ctc",), transforms=("audio", "features")),
-}
-
-# What is measured one by one, in the plural.
-ITEMS: Mapping[DataKind, str] = {
-    "text": "documents",
-    "labelled": "texts",
-    "pairs": "sentence pairs",
-    "images": "images",
-    "speech": "utterances",
-}
+# The names of whatever tasks there are: a setting that names another is refused, with the closest.
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = Literal[task_names()]
 
 
 def require_fit(task: TaskName, model: ModelSettings) -> None:
@@ -77,7 +23,7 @@ def require_fit(task: TaskName, model: ModelSettings) -> None:
     Raises:
         ValueError: It cannot.
     """
-    fitting = TASKS[task].models
+    fitting = declaration(task).models
     if model.kind not in fitting:
         raise ValueError(f"task {task} needs model.kind {' or '.join(fitting)}, not {model.kind}")
 

@@ -20,6 +20,10 @@ from tilth.tasks.selection import SPLITS, WEIGHT, Counts, Selection
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Ragged
 
+# In a folder of arrays: the ids of samples that could not be decoded; and how many may be such.
+UNREADABLE = "unreadable.json"
+MAX_UNREADABLE = 0.01
+
 
 @dataclass(frozen=True)
 class Given:
@@ -32,6 +36,19 @@ class Given:
 
     tokenizer: Tokenizer | None = None
     classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is known beside the arrays when they are read.
+
+    Attributes:
+        end: The token that ends a text; of other data -1.
+        shuffled: Whether texts are packed in the order of a hash.
+    """
+
+    end: int
+    shuffled: bool
 
 
 def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
+
+from torch import nn
 
 from tilth.context import Context
 from tilth.errors import UsageError
+from tilth.models.facts import Facts
 from tilth.models.lora import adapt
 from tilth.pretrain.weights import load_model
+from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
-from tilth.tasks.settings import ITEMS, TASKS, require_fit
+from tilth.tasks.registry import declaration, metrics
+from tilth.tasks.settings import require_fit
 from tilth.training.evaluate import Evaluation
+from tilth.training.examples import Examples
 from tilth.transfer.clusters import parts, pseudo_parts
 from tilth.transfer.settings import Method, Settings
 from tilth.transfer.target import (
@@ -33,12 +40,68 @@ from tilth.transfer.tfidf import WHAT, classify_by_words
 _TEST_SEED = 0
 
 
+@dataclass(frozen=True)
+class _Target:
+    """What every method learns from and is measured on."""
+
+    dataset: Path
+    carried: Carried
+    facts: Facts
+    task: Answering
+    data: Examples
+    test: Examples
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a method came to; `late`: before the last tenth of its steps, where that is asked."""
+
+    evaluation: Evaluation
+    late: Evaluation | None
+    steps: int
+    epochs: float
+    seconds: float
+    what: str
+    notes: list[str]
+
+
 def run_method(
     cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
 ) -> dict[str, Any]:
     """See `tilth.transfer.compare.run_cell`."""
     begun, cpu_before = time.perf_counter(), time.process_time()
     method: Method = cell["method"]
+    target = _target(cell, inputs, settings, context)
+    if method == "tfidf-svm":
+        found = _by_words(target)
+    else:
+        found = _by_training(method, target, settings, context.threads)
+    late = found.late
+    return {
+        **_reported(found.evaluation, settings.metric),
+        **_parts(found.evaluation, settings, inputs["data"]),
+        # Counting words has none.
+        **({"loss": found.evaluation.loss} if found.steps else {}),
+        "figures": found.evaluation.figures,
+        "samples": int(cell["size"]),
+        "test_samples": len(found.evaluation.ids),
+        "items": declaration(target.task.name).data.items,
+        "steps": found.steps,
+        "epochs": round(found.epochs, 4),
+        "nine_tenths": None if late is None else _reported(late, settings.metric)["value"],
+        "seconds": round(time.perf_counter() - begun, 4),
+        "cpu_seconds": round(time.process_time() - cpu_before, 4),
+        "training_seconds": round(found.seconds, 4),
+        "what": found.what,
+        "notes": found.notes,
+    }
+
+
+def _target(
+    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
+) -> _Target:
+    """Read the pretrained model and the target, and choose the cell's samples."""
     size, seed = int(cell["size"]), context.seed * 1_000 + int(cell["seed"])
     loaded = load_model(inputs["model"])
     task_name = settings.task or loaded.task.name
@@ -48,7 +111,7 @@ def run_method(
         raise UsageError(str(error), where="transfer.task") from None
     carried = Carried(
         loaded.settings,
-        None if method == "scratch" else loaded.model.state_dict(),
+        None if cell["method"] == "scratch" else loaded.model.state_dict(),
         loaded.tokenizer,
         loaded.facts,
     )
@@ -65,44 +128,31 @@ def run_method(
     )
     whole = split_of(prepared, "train", "the target")
     chosen = choose(whole, size, seed, per_class=settings.sizes_per_class)
-    data = rows_of(chosen, carried.model)
     held_out = split_of(prepared, "test", "the target")
     test_size = None if settings.test_size is None else min(settings.test_size, len(held_out))
-    test = rows_of(choose(held_out, test_size, _TEST_SEED), carried.model)
+    return _Target(
+        inputs["data"],
+        carried,
+        facts,
+        task,
+        rows_of(chosen, carried.model),
+        rows_of(choose(held_out, test_size, _TEST_SEED), carried.model),
+        seed,
+    )
 
-    if method == "tfidf-svm":
-        measured = classify_by_words(inputs["data"], task_name, data, test, seed)
-        seconds = round(time.perf_counter() - begun, 4)
-        return {
-            **_reported(measured, settings.metric),
-            **_parts(measured, settings, inputs["data"]),
-            "figures": measured.figures,
-            "samples": size,
-            "test_samples": len(measured.ids),
-            "items": ITEMS[TASKS[task_name].data],
-            "steps": 0,
-            "epochs": 0.0,
-            "nine_tenths": None,
-            "seconds": seconds,
-            "cpu_seconds": round(time.process_time() - cpu_before, 4),
-            "training_seconds": seconds,
-            "what": WHAT,
-            "notes": [],
-        }
 
-    model = start(carried, facts, seed)
-    frozen: tuple[str, ...] = ()
-    what = "the pretrained weights, all of them trained"
-    if method == "scratch":
-        what = "the pretrained architecture (and tokenizer, for text), freshly initialised"
-    elif method == "probe":
-        frozen, what = frozen_for_probe(model, task_name)
-    elif method == "lora":
-        frozen = adapt(model, settings.lora_rank, seed=seed)
-        what = (
-            f"the pretrained weights, frozen but for the head; beside every other linear layer a "
-            f"product of rank {settings.lora_rank} is trained"
-        )
+def _by_words(target: _Target) -> _Outcome:
+    """No network at all: word counts and a linear classifier."""
+    begun = time.perf_counter()
+    measured = classify_by_words(
+        target.dataset, target.task.name, target.data, target.test, target.seed
+    )
+    return _Outcome(measured, None, 0, 0.0, time.perf_counter() - begun, WHAT, [])
+
+
+def _by_training(method: Method, target: _Target, settings: Settings, threads: int) -> _Outcome:
+    model = start(target.carried, target.facts, target.seed)
+    frozen, what = _made_ready(method, model, settings, target.seed)
     optimizer, loop = settings.recipe_of(method)
     own = settings.own_of(method)
     if own.freeze:
@@ -113,59 +163,59 @@ def run_method(
         what += f"; trained later: {', '.join(named)}"
     learnt = learn(
         model,
-        task,
-        data,
-        test,
+        target.task,
+        target.data,
+        target.test,
         optimizer,
         paired_loop(loop),
-        seed=seed,
-        threads=context.threads,
+        seed=target.seed,
+        threads=threads,
         frozen=frozen,
         unfreeze=own.unfreeze,
         figures=True,
         # Whether it was given enough steps to be a fair opponent (see `transfer.headline`).
         late=method == "scratch",
-        late_figures=bool(settings.metric),
     )
-    evaluation, late = learnt.evaluation, learnt.late
-    assert evaluation is not None
-    return {
-        **_reported(evaluation, settings.metric),
-        **_parts(evaluation, settings, inputs["data"]),
-        "loss": evaluation.loss,
-        "figures": evaluation.figures,
-        "samples": size,
-        "test_samples": len(evaluation.ids),
-        "items": ITEMS[TASKS[task_name].data],
-        "steps": learnt.result.steps,
-        "epochs": round(learnt.epochs, 4),
-        "nine_tenths": None if late is None else _reported(late, settings.metric)["value"],
-        "seconds": round(time.perf_counter() - begun, 4),
-        "cpu_seconds": round(time.process_time() - cpu_before, 4),
-        "training_seconds": round(learnt.result.seconds, 4),
-        "what": what,
-        "notes": list(learnt.result.notes),
-    }
+    assert learnt.evaluation is not None
+    result = learnt.result
+    return _Outcome(
+        learnt.evaluation,
+        learnt.late,
+        result.steps,
+        learnt.epochs,
+        result.seconds,
+        what,
+        list(result.notes),
+    )
 
 
-# Units and directions of the figures that a comparison may be read from.
-FIGURES: Mapping[str, tuple[str, float, bool]] = {
-    "bleu": ("BLEU", 100.0, False),
-    "bleu_lowercase": ("BLEU", 100.0, False),
-    "chrf": ("chrF", 100.0, False),
-    "exact": ("%", 100.0, False),
-    "macro_f1": ("%", 100.0, False),
-    "top5": ("%", 100.0, False),
-    "wer": ("%", 100.0, True),
-    "cer": ("%", 100.0, True),
-}
+def _made_ready(
+    method: Method, model: nn.Module, settings: Settings, seed: int
+) -> tuple[tuple[str, ...], str]:
+    """Prefixes of the parameters that the method leaves alone, and what it is in words."""
+    match method:
+        case "scratch":
+            return (), "the pretrained architecture (and tokenizer, for text), freshly initialised"
+        case "finetune":
+            return (), "the pretrained weights, all of them trained"
+        case "probe":
+            return frozen_for_probe(model)
+        case "lora":
+            what = (
+                "the pretrained weights, frozen but for the head; beside every other linear layer "
+                f"a product of rank {settings.lora_rank} is trained"
+            )
+            return adapt(model, settings.lora_rank, seed=seed), what
+        case "tfidf-svm":
+            raise ValueError("it has no network")
+    assert_never(method)
 
 
 def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> dict[str, Any]:
     """The metric's parts by cluster of the test set."""
     if settings.metric not in ("", evaluation.metric):
         # A figure without parts has no unit either: `_reported` has refused it.
-        figure, scale = evaluation.by_item[settings.metric], FIGURES[settings.metric][1]
+        figure, scale = evaluation.by_item[settings.metric], metrics()[settings.metric].scale
         return pseudo_parts(evaluation.ids, figure, dataset, settings.group, scale)
     return parts(
         evaluation.ids, evaluation.numerators, evaluation.denominators, dataset, settings.group
@@ -183,18 +233,18 @@ def _reported(evaluation: Evaluation, metric: str) -> dict[str, Any]:
             "lower_is_better": evaluation.lower_is_better,
         }
     value = evaluation.figures.get(metric)
-    if metric not in FIGURES or not isinstance(value, int | float):
-        named = [name for name in evaluation.figures if name in FIGURES]
+    known = metrics()
+    if metric not in known or not isinstance(value, int | float):
+        named = [name for name in evaluation.figures if name in known]
         raise UsageError(
             f"this task has no figure `{metric}`",
             where="transfer.metric",
             hint="choose from " + ", ".join([evaluation.metric, *named]),
         )
-    unit, scale, lower = FIGURES[metric]
     return {
         "value": float(value),
         "metric": metric,
-        "unit": unit,
-        "scale": scale,
-        "lower_is_better": lower,
+        "unit": known[metric].unit,
+        "scale": known[metric].scale,
+        "lower_is_better": known[metric].lower_is_better,
     }

@@ -13,6 +13,7 @@ import numpy as np
 from tilth.statistics.curves import MIN_SIZES, Multiplier, multiplier
 from tilth.statistics.held_out import combined_interval, error_over_test_sets
 from tilth.statistics.paired import Floats, holm, holm_levels, paired, t_interval, verdict
+from tilth.tasks.registry import moves_in_steps
 from tilth.transfer.headline import (
     Claim,
     cut_short_clause,
@@ -166,7 +167,7 @@ def _gains(ours: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]])
 
 def _resolution(result: Mapping[str, Any]) -> float:
     """The step in which an accuracy moves: equal results hide what is below it."""
-    if result["metric"] != "accuracy" or "denominators" not in result:
+    if not moves_in_steps(result["metric"]) or "denominators" not in result:
         return 0.0
     return float(result["scale"]) / float(sum(result["denominators"]))
 

@@ -186,11 +186,24 @@ def start(carried: Carried, target: Facts, seed: int) -> nn.Module:
     return model
 
 
-def frozen_for_probe(model: nn.Module, task: TaskName) -> tuple[tuple[str, ...], str]:
-    """Names of the parameters that a probe leaves alone, and what it is in words."""
-    if task == "text-generation":
+def frozen_for_probe(model: nn.Module) -> tuple[tuple[str, ...], str]:
+    """Names of the parameters that a probe leaves alone, and what it is in words.
+
+    Raises:
+        UsageError: The network has neither a head nor blocks in a row.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    blocks = [int(name.split(".")[1]) for name in names if name.startswith("blocks.")]
+    has_head = any(name.startswith("head.") for name in names)
+    if not has_head and not blocks:
+        raise UsageError(
+            "a probe trains the last layer alone, and this network has none that stands alone",
+            where="transfer.methods",
+            hint="leave `probe` out; `lora` trains little too",
+        )
+    if not has_head:
         # The output layer is the embedding: there is no head to train alone.
-        last = max(int(n.split(".")[1]) for n, _ in model.named_parameters() if "blocks." in n)
+        last = max(blocks)
         kept: tuple[str, ...] = (f"blocks.{last}.", "norm.")
         words = (
             "the pretrained weights, frozen but for the last of "
@@ -198,7 +211,6 @@ def frozen_for_probe(model: nn.Module, task: TaskName) -> tuple[tuple[str, ...],
         )
     else:
         kept, words = ("head.",), "the pretrained weights, frozen but for the last linear layer"
-    names = [name for name, _ in model.named_parameters()]
     return tuple(name for name in names if not name.startswith(kept)), words
 
 

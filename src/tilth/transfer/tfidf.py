@@ -18,6 +18,7 @@ from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.statistics.intervals import macro_f1
 from tilth.store import Dataset
+from tilth.tasks.registry import declaration
 from tilth.tasks.settings import TaskName
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
@@ -38,7 +39,7 @@ def classify_by_words(
 
     Args:
         dataset: Folder of the data set, whose texts the examples are.
-        task: text-classification.
+        task: One that classifies texts.
         data: Samples to learn from.
         test: Samples to measure on.
         seed: Of the classifier's order of coordinates.
@@ -47,7 +48,8 @@ def classify_by_words(
         UsageError: The task is another one.
         DataError: The data set lacks a sample.
     """
-    if task != "text-classification":
+    kind = declaration(task)
+    if not kind.labels or kind.data.payload != "text":
         raise UsageError(
             f"method tfidf-svm classifies texts, and the target is {task}",
             where="transfer.methods",

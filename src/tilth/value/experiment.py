@@ -19,7 +19,8 @@ from tilth.models.facts import Facts
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.prepare import Prepared
-from tilth.tasks.settings import ITEMS, TASKS, TaskName
+from tilth.tasks.registry import declaration
+from tilth.tasks.settings import TaskName
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Documents, Examples, Ragged
 from tilth.transfer.clusters import parts
@@ -135,7 +136,7 @@ def run_arm(
     return {
         **_measured(evaluation, settings, data.held_out_path),
         "test_samples": len(evaluation.ids),
-        "items": ITEMS[TASKS[measured_task].data],
+        "items": declaration(measured_task).data.items,
         "nine_tenths": None if late is None else _value(late, settings),
         "seconds": round(time.perf_counter() - begun, 4),
         "steps": steps,

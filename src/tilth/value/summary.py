@@ -32,6 +32,7 @@ from tilth.statistics.paired import (
     verdict,
 )
 from tilth.statistics.power import more_seeds
+from tilth.tasks.registry import moves_in_steps
 from tilth.transfer.headline import (
     Claim,
     cut_short_clause,
@@ -168,7 +169,7 @@ def _pair(name: str, design: Design, pairs: Sequence[tuple[Result, Result]], tow
     # A test set of 360 images moves in steps of 1/360: equal results hide what is below a step.
     # Where data and recipe are the same, equal results are what they seem.
     resolution = 0.0
-    if not same_data and pairs[0][0]["metric"] == "accuracy":
+    if not same_data and moves_in_steps(pairs[0][0]["metric"]):
         resolution = float(pairs[0][0]["scale"]) / sum(pairs[0][0]["denominators"])
     return _Arm(
         name,

@@ -16,13 +16,18 @@ from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_json
 from tilth.tasks.images.decode import ImageDecoder
+from tilth.tasks.registry import declaration
 from tilth.tasks.selection import Counts, Selection
-from tilth.tasks.settings import TASKS
-from tilth.tasks.splits import Given, classes_of, weights_of, write_splits
+from tilth.tasks.splits import (
+    MAX_UNREADABLE,
+    UNREADABLE,
+    Given,
+    Reading,
+    classes_of,
+    weights_of,
+    write_splits,
+)
 from tilth.training.examples import Examples
-
-UNREADABLE = "unreadable.json"
-_MAX_UNREADABLE = 0.01
 
 
 def write(
@@ -33,7 +38,7 @@ def write(
     Raises:
         DataError: A label is missing or unknown, or too many images cannot be decoded.
     """
-    kind = TASKS[selection.task]
+    kind = declaration(selection.task)
     labelled = kind.labels
     classes = classes_of(counts, given.classes) if labelled else kind.outputs
     numbers = {name: number for number, name in enumerate(classes)}
@@ -57,7 +62,7 @@ def write(
         }
 
     write_splits(selection, counts, folder, ["image"], convert, progress)
-    if len(decoder.unreadable) > _MAX_UNREADABLE * counts.seen or not moments:
+    if len(decoder.unreadable) > MAX_UNREADABLE * counts.seen or not moments:
         raise DataError(
             f"{len(decoder.unreadable)} of {counts.seen} images cannot be decoded",
             where="samples " + ", ".join(decoder.unreadable[:5]),
@@ -76,7 +81,7 @@ def write(
     )
 
 
-def read(arrays: dict[str, npt.NDArray[Any]]) -> Examples:
+def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
     """The images that `write` laid down."""
     ids, weights = np.asarray(arrays["ids"]), np.asarray(arrays["weights"])
     return Examples(arrays["images"], arrays["labels"], ids, weights)

@@ -18,18 +18,25 @@ from tilth.models.facts import Facts, Sizes
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_json
-from tilth.tasks.images.pixels import UNREADABLE
 from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.speech.features import log_mel
 from tilth.tasks.speech.sound import decode_sound
-from tilth.tasks.splits import Given, add_ragged, read_ragged, weights_of, write_splits
+from tilth.tasks.splits import (
+    MAX_UNREADABLE,
+    UNREADABLE,
+    Given,
+    Reading,
+    add_ragged,
+    read_ragged,
+    weights_of,
+    write_splits,
+)
 from tilth.training.examples import Examples
 
 BLANK = ""  # the first symbol: nothing is said, or the last symbol goes on
 # More distinct transcripts than this are no closed set to choose from.
 _MAX_TRANSCRIPTS = 1000
 _MAX_WORDS = 10_000
-_MAX_UNREADABLE = 0.01
 # A symbol, and the blank between two equal ones, need a step of the network: 20 ms.
 _STEP_S = 0.02
 
@@ -78,7 +85,7 @@ def write(
         return arrays
 
     write_splits(selection, counts, folder, ["audio", "target"], convert, progress)
-    if len(left_out) > _MAX_UNREADABLE * counts.seen:
+    if len(left_out) > MAX_UNREADABLE * counts.seen:
         raise DataError(
             f"{len(left_out)} of {counts.seen} utterances cannot be decoded or are too short for "
             "their transcript (20 ms a symbol)",
@@ -96,7 +103,7 @@ def write(
     )
 
 
-def read(arrays: dict[str, npt.NDArray[Any]]) -> Examples:
+def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
     """The utterances that `write` laid down."""
     return Examples(
         read_ragged(arrays, "samples"),

@@ -19,7 +19,7 @@ from tilth.randomness import ids_to_u64, shares
 from tilth.schema import column
 from tilth.store.files import write_bytes
 from tilth.tasks.selection import Counts, Selection
-from tilth.tasks.splits import Given, weights_of, write_splits
+from tilth.tasks.splits import Given, Reading, weights_of, write_splits
 from tilth.tasks.text.tokenize import Tokenizer, encode, train_characters, train_tokenizer
 from tilth.training.examples import Documents
 
@@ -62,11 +62,19 @@ def write(
     return Facts(sizes=Sizes(vocabulary=tokenizer.get_vocab_size()))
 
 
-def read(arrays: dict[str, npt.NDArray[Any]]) -> Documents:
+def read(arrays: dict[str, npt.NDArray[Any]], reading: Reading) -> Documents:
     """The documents that `write` laid down."""
     starts = np.concatenate([[0], np.cumsum(arrays["lengths"])]).astype(np.int64)
     ids, weights = np.asarray(arrays["ids"]), np.asarray(arrays["weights"])
-    return Documents(arrays["tokens"], starts, arrays["bytes"], ids, weights)
+    return Documents(
+        arrays["tokens"],
+        starts,
+        arrays["bytes"],
+        ids,
+        weights,
+        end=reading.end,
+        shuffled=reading.shuffled,
+    )
 
 
 def learn_tokenizer(

@@ -18,6 +18,7 @@ from tilth.store.files import write_bytes
 from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.splits import (
     Given,
+    Reading,
     add_ragged,
     classes_of,
     read_ragged,
@@ -62,7 +63,7 @@ def write(
     )
 
 
-def read(arrays: dict[str, npt.NDArray[Any]]) -> Examples:
+def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
     """The texts that `write` laid down."""
     ids, weights = np.asarray(arrays["ids"]), np.asarray(arrays["weights"])
     return Examples(read_ragged(arrays, "tokens"), np.asarray(arrays["labels"]), ids, weights)

@@ -18,7 +18,7 @@ from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_bytes
 from tilth.tasks.selection import Counts, Selection
-from tilth.tasks.splits import Given, add_ragged, read_ragged, weights_of, write_splits
+from tilth.tasks.splits import Given, Reading, add_ragged, read_ragged, weights_of, write_splits
 from tilth.tasks.text.documents import learn_tokenizer
 from tilth.tasks.text.tokenize import Tokenizer, encode, end_token
 from tilth.training.examples import Examples
@@ -58,7 +58,7 @@ def write(
     return Facts(sizes=Sizes(vocabulary=tokenizer.get_vocab_size()), max_length=longest)
 
 
-def read(arrays: dict[str, npt.NDArray[Any]]) -> Examples:
+def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
     """The pairs that `write` laid down."""
     return Examples(
         read_ragged(arrays, "sources"),

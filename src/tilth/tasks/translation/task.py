@@ -16,10 +16,11 @@ from tilth.errors import DataError, missing_extra
 from tilth.models.facts import Facts
 from tilth.models.seq2seq import Seq2Seq
 from tilth.statistics.intervals import Figure, totals
-from tilth.tasks.base import IGNORED, require_some
+from tilth.tasks.base import IGNORED, Ingredients, require_some
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import ObjectiveSettings
 from tilth.tasks.text.tokenize import Tokenizer, decode, end_token
+from tilth.tasks.translation import TASK
 from tilth.tasks.translation.beam import translate
 from tilth.tasks.translation.pairs import encode_ended
 from tilth.training.device import device_of
@@ -43,8 +44,8 @@ class Translation:
         tokenizer: Of both languages.
     """
 
-    name: TaskName = "translation"
-    metric, unit, scale, lower_is_better = "bits_per_byte", "bits/byte", 1.0, True
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "pair", False, "tokens"
 
     def __init__(
@@ -171,6 +172,11 @@ class Translation:
             batch_size=batch_size,
         )
         return [decode(self.tokenizer, tokens).strip() for tokens in found]
+
+
+def make(given: Ingredients) -> Translation:
+    """The task over what the data and the recipe say."""
+    return Translation(given.facts, given.objective, given.tokenizer)
 
 
 def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, Figure | str]:

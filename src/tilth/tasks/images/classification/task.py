@@ -17,10 +17,11 @@ from tilth.errors import DataError
 from tilth.models.facts import Facts
 from tilth.randomness import fold, integers, keys_for, uniform
 from tilth.statistics.intervals import Figure, share
-from tilth.tasks.base import require_classes, require_some
+from tilth.tasks.base import Ingredients, require_classes, require_some
+from tilth.tasks.images.classification import TASK
 from tilth.tasks.images.decode import ImageDecoder
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.device import device_of
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
@@ -39,8 +40,8 @@ class ImageClassification:
         augment: Changes training images, float32 on a scale of 0 to 1; None: as they are.
     """
 
-    name: TaskName = "image-classification"
-    metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "image", True, "samples"
 
     def __init__(
@@ -192,3 +193,8 @@ class ImageClassification:
                 for row in shares
             ]
         return answers
+
+
+def make(given: Ingredients) -> ImageClassification:
+    """The task over what the data and the recipe say."""
+    return ImageClassification(given.facts, given.objective, given.transform("images"))

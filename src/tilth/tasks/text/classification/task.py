@@ -17,9 +17,10 @@ from tilth.models.facts import Facts
 from tilth.randomness import keys_for
 from tilth.statistics import intervals
 from tilth.statistics.intervals import Figure
-from tilth.tasks.base import as_text, require_classes, require_some
+from tilth.tasks.base import Ingredients, as_text, require_classes, require_some
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.text.classification import TASK
 from tilth.tasks.text.tokenize import Tokenizer, encode_bounded, end_token
 from tilth.training.device import device_of
 from tilth.training.examples import Examples, Ragged
@@ -39,8 +40,8 @@ class TextClassification:
         augment: Changes training rows of tokens; None: as they are.
     """
 
-    name: TaskName = "text-classification"
-    metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "text", True, "samples"
 
     def __init__(
@@ -133,6 +134,13 @@ class TextClassification:
                 for row in shares
             ]
         return answers
+
+
+def make(given: Ingredients) -> TextClassification:
+    """The task over what the data and the recipe say."""
+    return TextClassification(
+        given.facts, given.objective, given.tokenizer, given.transform("tokens")
+    )
 
 
 def _logits(model: nn.Module, tokens: Tensor, lengths: Tensor) -> Tensor:

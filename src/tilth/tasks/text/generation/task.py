@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from tilth.errors import DataError
 from tilth.models.gpt import GPT
 from tilth.statistics.intervals import Figure
-from tilth.tasks.base import IGNORED, as_text, require_some
+from tilth.tasks.base import IGNORED, Ingredients, as_text, require_some
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import TaskName
 from tilth.tasks.text.generate import generate_texts
+from tilth.tasks.text.generation import TASK
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.device import device_of
 from tilth.training.examples import Examples, Packing
@@ -36,8 +36,8 @@ class TextGeneration:
         tokenizer: Of the text; only `predict` needs it.
     """
 
-    name: TaskName = "text-generation"
-    metric, unit, scale, lower_is_better = "bits_per_byte", "bits/byte", 1.0, True
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "document", False, "tokens"
 
     def __init__(self, tokenizer: Tokenizer | None) -> None:
@@ -135,6 +135,11 @@ class TextGeneration:
         prompts = [as_text(sample) for sample in samples]
         answers = generate_texts(model, self.tokenizer, prompts, options)
         return [{"text": text, "stopped": answer.stopped} for text, answer in answers]
+
+
+def make(given: Ingredients) -> TextGeneration:
+    """The task over what the data says."""
+    return TextGeneration(given.tokenizer)
 
 
 def _packing(examples: Examples) -> Packing:

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from tilth.randomness import fold, integers, keys_for
 from tilth.statistics.intervals import Figure
-from tilth.tasks.base import require_some
-from tilth.tasks.images.classification import ImageClassification
+from tilth.tasks.base import Ingredients, require_some
+from tilth.tasks.images.classification.task import ImageClassification
+from tilth.tasks.images.classification.task import make as images
+from tilth.tasks.images.rotation import TASK
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import TaskName
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, one_unit_a_row
@@ -32,8 +33,8 @@ class ImageRotation:
         images: Gives pixels, and the loss and scores over four classes.
     """
 
-    name: TaskName = "image-rotation"
-    metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "image", True, "samples"
 
     def __init__(self, images: ImageClassification) -> None:
@@ -75,3 +76,8 @@ class ImageRotation:
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
     ) -> list[dict[str, Any]]:
         return self._images.predict(model, samples, options)
+
+
+def make(given: Ingredients) -> ImageRotation:
+    """The task over what the data and the recipe say."""
+    return ImageRotation(images(given))

@@ -18,9 +18,10 @@ from tilth.errors import DataError
 from tilth.models.facts import Facts
 from tilth.randomness import Keys, keys_for
 from tilth.statistics.intervals import Figure, ratio, share
-from tilth.tasks.base import require_some
+from tilth.tasks.base import Ingredients, require_some
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.speech import TASK
 from tilth.tasks.speech.edit_distance import edit_distance
 from tilth.tasks.speech.features import log_mel, normalise
 from tilth.tasks.speech.lexicon import WordLexicon
@@ -49,8 +50,8 @@ class SpeechRecognition:
         features: Changes training spectra; None: as they are.
     """
 
-    name: TaskName = "speech-recognition"
-    metric, unit, scale, lower_is_better = "wer", "%", 100.0, True
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "utterance", False, "samples"
 
     def __init__(
@@ -230,6 +231,12 @@ class SpeechRecognition:
             for one, length in zip(logs, steps.tolist(), strict=True)
         )
         return [" ".join(self._known[word] for word in words) for words, _ in found]
+
+
+def make(given: Ingredients) -> SpeechRecognition:
+    """The task over what the data and the recipe say."""
+    audio, features = (given.transform(kind) for kind in ("audio", "features"))
+    return SpeechRecognition(given.facts, given.objective, audio, features)
 
 
 def _hear(model: nn.Module, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

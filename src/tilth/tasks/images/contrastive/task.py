@@ -12,10 +12,12 @@ from torch.nn import functional as F
 
 from tilth.errors import UsageError
 from tilth.statistics.intervals import Figure
-from tilth.tasks.base import require_some
-from tilth.tasks.images.classification import ImageClassification
+from tilth.tasks.base import Ingredients, require_some
+from tilth.tasks.images.classification.task import ImageClassification
+from tilth.tasks.images.classification.task import make as images
+from tilth.tasks.images.contrastive import TASK
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.device import device_of
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
@@ -37,8 +39,8 @@ class ImageContrastive:
         objective: The temperature.
     """
 
-    name: TaskName = "image-contrastive"
-    metric, unit, scale, lower_is_better = "accuracy", "%", 100.0, False
+    name = TASK.name
+    metric, unit, scale, lower_is_better = TASK.primary
     item, share, paced_by = "image", True, "samples"
 
     def __init__(self, images: ImageClassification, objective: ObjectiveSettings) -> None:
@@ -111,3 +113,8 @@ class ImageContrastive:
         )
         partners = torch.arange(2 * n, device=outputs.device).roll(n)
         return similarities, F.cross_entropy(similarities, partners, reduction="none")
+
+
+def make(given: Ingredients) -> ImageContrastive:
+    """The task over what the data and the recipe say."""
+    return ImageContrastive(images(given), given.objective)

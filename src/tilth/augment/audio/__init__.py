@@ -1,0 +1,1 @@
+"""Changes to waveforms: one transform a module."""

@@ -1,0 +1,1 @@
+"""Changes to log-mel spectra: one transform a module."""

@@ -1,0 +1,1 @@
+"""Changes to images: one transform a module, over float32 [n, channels, height, width]."""

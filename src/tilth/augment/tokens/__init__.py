@@ -1,0 +1,1 @@
+"""Changes to texts: one transform a module, over rows of tokens."""

@@ -1,0 +1,118 @@
+"""What a task says of itself, so that whoever meets its name need not know it. Loads no torch.
+
+A task is a folder with a line `TASK = Declaration(...)` in its `__init__.py`, and a module `task`
+whose `make` builds it. A modality says in its own `__init__.py` how its samples become numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Payload = Literal["text", "image", "audio"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit.
+
+    Attributes:
+        name: Its key in results.
+        heading: As the field writes it, with its unit, where it stands alone.
+        unit: What follows the number.
+        scale: The figure is scale x sum / sum over the measured units.
+        lower_is_better: Its direction.
+        smallest_effect: The difference that matters, in the unit, where nobody has named one.
+        called: In a sentence, where that is not the name.
+        steps: Whether it moves in steps of scale / units: equal results hide what is below one.
+    """
+
+    name: str
+    heading: str
+    unit: str
+    scale: float = 100.0
+    lower_is_better: bool = False
+    smallest_effect: float = 0.5
+    called: str = ""
+    steps: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its name in a sentence."""
+        return self.called or self.name.replace("_", " ")
+
+
+# A hundredth of a bit or a nat is about what pairing can resolve in small models; half a point is
+# the last digit that results are usually quoted to.
+LOSS = Metric(
+    "loss", "loss (nats a target)", "nats", 1.0, lower_is_better=True, smallest_effect=0.01
+)
+BITS_PER_BYTE = Metric(
+    "bits_per_byte", "bits per byte", "bits/byte", 1.0, lower_is_better=True, smallest_effect=0.01
+)
+ACCURACY = Metric("accuracy", "accuracy (%)", "%", steps=True)
+MACRO_F1 = Metric("macro_f1", "macro F1 (%)", "%")
+
+
+@dataclass(frozen=True)
+class Data:
+    """How samples become numbers, and what they are called.
+
+    Attributes:
+        module: Has `write` and `read`: lays a split down as arrays, maps it into memory.
+        payload: The column that a sample is read from; a new sample is such a text, or a file.
+        items: What is measured one by one, in the plural.
+        sheet: Has `looks`: what augmentation makes of a sample, to be shown. Empty: nothing is.
+    """
+
+    module: str
+    payload: Payload
+    items: str
+    sheet: str = ""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A task.
+
+    Attributes:
+        name: As written in a recipe.
+        data: How samples become numbers.
+        models: Kinds of model that can learn it.
+        metrics: Its figures, the primary one first.
+        labels: Whether every sample needs a label.
+        outputs: Names of the model's outputs, where the task decides them and not the data.
+        transforms: Kinds of augmentation that it takes (see `tilth.augment.chain`).
+        verb: The command that asks its model; empty: it answers nothing.
+        answer: What an answer is compared with: the column of that name. Empty: with nothing.
+        prompts: Whether it goes on with what it is given, rather than answer it.
+        asked_with: Options of asking that decide the answer (see `PredictSettings`).
+        use: What its model is for, in words that follow "for".
+        pipeline: The Hugging Face hub's word for it.
+        needs: Packages of the extra `train` that it uses and training in general does not.
+    """
+
+    name: str
+    data: Data
+    models: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    use: str
+    pipeline: str
+    labels: bool = False
+    outputs: tuple[str, ...] = ()
+    transforms: tuple[str, ...] = ()
+    verb: str = ""
+    answer: Literal["", "label", "target"] = ""
+    prompts: bool = False
+    asked_with: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def metric(self) -> Metric:
+        """The primary figure, by which results are compared."""
+        return self.metrics[0]
+
+    @property
+    def primary(self) -> tuple[str, str, float, bool]:
+        """Its name, unit, scale, and whether lower is better."""
+        return self.metric.name, self.metric.unit, self.metric.scale, self.metric.lower_is_better

@@ -1,0 +1,15 @@
+"""Which two views are of one image: pretraining without a label."""
+
+from tilth.tasks.declare import ACCURACY, Declaration
+from tilth.tasks.images import A_START, NETWORKS, PIXELS
+
+TASK = Declaration(
+    name="image-contrastive",
+    data=PIXELS,
+    models=NETWORKS,
+    metrics=(ACCURACY,),
+    outputs=tuple(f"projection-{number}" for number in range(64)),
+    transforms=("images",),
+    use=A_START,
+    pipeline="image-feature-extraction",
+)

@@ -1,0 +1,16 @@
+"""By how much an image was turned: pretraining without a label."""
+
+from tilth.tasks.declare import ACCURACY, Declaration
+from tilth.tasks.images import A_START, NETWORKS, PIXELS
+
+TASK = Declaration(
+    name="image-rotation",
+    data=PIXELS,
+    models=NETWORKS,
+    metrics=(ACCURACY,),
+    outputs=("0", "90", "180", "270"),
+    transforms=("images",),
+    verb="classify",
+    use=A_START,
+    pipeline="image-feature-extraction",
+)

@@ -1,0 +1,72 @@
+"""The tasks by name: every folder below this room that declares one. Loads no torch."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from tilth import tasks as room
+from tilth.errors import UsageError
+from tilth.tasks.declare import LOSS, Declaration, Metric
+
+
+@cache
+def _declared() -> dict[str, tuple[Declaration, str]]:
+    """Each task with the folder that declares it, by name."""
+    found: dict[str, tuple[Declaration, str]] = {}
+    for info in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+        if info.ispkg:
+            declared = getattr(importlib.import_module(info.name), "TASK", None)
+            if isinstance(declared, Declaration):
+                found[declared.name] = declared, info.name
+    return dict(sorted(found.items()))
+
+
+def task_names() -> tuple[str, ...]:
+    """The names that a recipe can give as `task`."""
+    return tuple(_declared())
+
+
+def declaration(name: str) -> Declaration:
+    """What a task says of itself.
+
+    Raises:
+        UsageError: There is no task of this name.
+    """
+    return _found(name)[0]
+
+
+def modules_of(name: str) -> tuple[str, ...]:
+    """The modules whose code decides what is learnt: part of a training's identity."""
+    declared, folder = _found(name)
+    return f"{folder}.task", declared.data.module
+
+
+def load_task(name: str) -> ModuleType:
+    """The module that learns the task, which loads torch."""
+    return importlib.import_module(modules_of(name)[0])
+
+
+def metrics() -> dict[str, Metric]:
+    """The figures of all tasks, and the loss, by name."""
+    found = {LOSS.name: LOSS}
+    for declared, _ in _declared().values():
+        found |= {metric.name: metric for metric in declared.metrics}
+    return found
+
+
+def moves_in_steps(metric: str) -> bool:
+    """Whether a figure moves in steps of its scale over the units: equal results hide less."""
+    found = metrics().get(metric)
+    return found is not None and found.steps
+
+
+def _found(name: str) -> tuple[Declaration, str]:
+    found = _declared().get(name)
+    if found is None:
+        raise UsageError(
+            f"there is no task `{name}`", hint="choose from " + ", ".join(task_names())
+        )
+    return found
