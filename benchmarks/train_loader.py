@@ -23,8 +23,10 @@ from tilth.recipe.load import load_recipe
 from tilth.tasks.build import build_task
 from tilth.tasks.speech.utterances import spectra_of
 from tilth.tasks.text.tokenize import train_characters
-from tilth.training import loop as training
+from tilth.training import session
+from tilth.training.batches import batches_from
 from tilth.training.examples import Documents, Examples, Ragged
+from tilth.training.loop import train as loop_of_training
 
 GOAL = 3.0  # percent of a step
 _WARMUP_STEPS = 2
@@ -126,13 +128,13 @@ def _measure(name: str, case: Case, steps: int) -> dict[str, Any]:
     def train(limit: dict[str, Any]) -> str:
         limits = {"epochs": None, "max_steps": None, "eval_every": steps, "device": "cpu", **limit}
         loop = settings.loop.model_copy(update=limits)
-        run = training.train(model, task, rows, None, settings.optimizer, loop, seed=0, threads=1)
+        run = loop_of_training(model, task, rows, None, settings.optimizer, loop, seed=0, threads=1)
         return run.precision
 
     # What is compiled or chosen once is not part of a step.
     precision = train({"max_steps": _WARMUP_STEPS})
     watch = _Watch()
-    with mock.patch.object(training, "_batches", watch):
+    with mock.patch.object(session, "batches_from", watch):
         train({"epochs": 1, "precision": precision})
     return {
         "starter": name,
@@ -151,7 +153,7 @@ class _Watch:
     """Stands in for the loop's source of batches, and measures the CPU-seconds spent in it."""
 
     def __init__(self) -> None:
-        self._source = training._batches
+        self._source = batches_from
         self.reading = self.whole = 0.0
 
     def __call__(self, *arguments: Any) -> Iterator[Any]:

@@ -133,7 +133,8 @@ import resource
 import torch
 from tests.training.samples import IMAGE, images, tiny_mlp, weights_of
 from tilth.training.loop import train
-from tilth.pretrain.settings import LoopSettings, MLPSettings, OptimizerSettings
+from tilth.models.settings import MLPSettings
+from tilth.training.settings import LoopSettings, OptimizerSettings
 
 def fit(batch, steps):
     model = tiny_mlp(settings=MLPSettings(hidden=(20_000,), dropout=0))

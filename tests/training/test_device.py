@@ -34,7 +34,7 @@ from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training import device as module
-from tilth.training import loop as loop_module
+from tilth.training import session
 from tilth.training.device import choose_device, device_of, place
 from tilth.training.loop import train
 from tilth.training.precision import choose_precision
@@ -128,8 +128,8 @@ def test_a_task_gives_the_same_on_another_device(
         place(model, device)
         models.append(model)
 
-    monkeypatch.setattr(loop_module, "choose_device", lambda wanted: TOY)
-    monkeypatch.setattr(loop_module, "place", placed)
+    monkeypatch.setattr(session, "choose_device", lambda wanted: TOY)
+    monkeypatch.setattr(session, "place", placed)
     with second_device():
         there = run(tmp_path / "toy", dataset, settings)
         assert {parameter.device for parameter in models[0].parameters()} == {TOY}
@@ -154,16 +154,16 @@ def test_the_second_device_refuses_what_mixes(toy: torch.device) -> None:
     model = tiny_mlp()
     place(model, toy)
     with pytest.raises(RuntimeError, match="mixes toy and cpu"):
-        IMAGE.loss(model, batch)
+        IMAGE.forward(model, batch)
     moved = batch.to(toy)
     assert {t.device for t in (*moved.inputs, moved.targets)} == {toy}
     with pytest.raises(RuntimeError, match="mixes toy and cpu"):
-        IMAGE.loss(tiny_mlp(), moved)
+        IMAGE.forward(tiny_mlp(), moved)
     with pytest.raises(RuntimeError, match="mixes toy and cpu"):
-        IMAGE.loss(model, Batch(moved.inputs, batch.targets, batch.counts))
+        IMAGE.loss(IMAGE.forward(model, moved), batch)
     with pytest.raises((RuntimeError, TypeError), match="numpy"):
         moved.targets.numpy()
-    IMAGE.loss(model, moved).backward()  # type: ignore[no-untyped-call]
+    IMAGE.loss(IMAGE.forward(model, moved), moved).backward()  # type: ignore[no-untyped-call]
     gradients = [parameter.grad for parameter in model.parameters()]
     assert all(gradient is not None and gradient.device == toy for gradient in gradients)
 
@@ -174,16 +174,16 @@ def test_a_run_goes_on_where_it_was_and_on_no_other_device(
     class Stopping(ImageClassification):
         left = 3
 
-        def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        def loss(self, outputs: Any, batch: Batch) -> Tensor:
             self.left -= 1
             if self.left < 0:
                 raise KeyboardInterrupt
-            return super().loss(model, batch)
+            return super().loss(outputs, batch)
 
     settings = LoopSettings(max_steps=6, batch_size=8, checkpoint_every=1)
     here = tiny_mlp()
     train(here, IMAGE, images(30), None, OptimizerSettings(), settings, seed=0)
-    monkeypatch.setattr(loop_module, "choose_device", lambda wanted: toy)
+    monkeypatch.setattr(session, "choose_device", lambda wanted: toy)
     assert isinstance(IMAGE, ImageClassification)
     task = Stopping(IMAGE.facts, ObjectiveSettings())
     for _ in range(3):
@@ -253,7 +253,7 @@ def test_long_runs_are_compiled_on_a_gpu(
 ) -> None:
     plan = Plan(steps, None, "", None, 1)
     loop = LoopSettings(epochs=1, compile=asked)
-    assert loop_module._compiles(loop, torch.device(device), plan) is expected
+    assert session._compiles(loop, torch.device(device), plan) is expected
 
 
 def test_a_model_is_compiled_in_place(monkeypatch: pytest.MonkeyPatch) -> None:

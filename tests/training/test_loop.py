@@ -34,7 +34,8 @@ from tilth.models.facts import Sizes
 from tilth.models.settings import CNNSettings, GPTSettings, MLPSettings
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.settings import ObjectiveSettings
-from tilth.training import loop as module
+from tilth.training import batches
+from tilth.training.batches import batches_from
 from tilth.training.examples import Examples
 from tilth.training.loop import TrainResult, train
 from tilth.training.order import Index, Order
@@ -124,8 +125,8 @@ def test_ragged_rows_are_batched_by_length_from_any_position() -> None:
     plan = plan_steps(settings, OptimizerSettings(), order, data)
 
     def rows_from(position: int) -> list[list[int]]:
-        batches = module._batches(task, data, order, plan, settings, position, 5)
-        return [rows.tolist() for rows, _ in batches]
+        found = batches_from(task, data, order, plan, settings, position, 5)
+        return [rows.tolist() for rows, _ in found]
 
     whole = rows_from(0)
     assert sum(len(rows) for rows in whole) == 1_540
@@ -215,10 +216,10 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
 
 def test_out_of_memory_cuts_the_batch_and_says_so() -> None:
     class Small(ImageClassification):
-        def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        def loss(self, outputs: Any, batch: Batch) -> Tensor:
             if len(batch.counts) > 2:
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
-            return super().loss(model, batch)
+            return super().loss(outputs, batch)
 
     still = MLPSettings(hidden=(8,), dropout=0)
     data, model, plain = images(40), tiny_mlp(settings=still), tiny_mlp(settings=still)
@@ -237,7 +238,7 @@ def test_other_errors_and_a_single_row_that_does_not_fit_are_not_hidden() -> Non
     class Broken(ImageClassification):
         message = ""
 
-        def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        def loss(self, outputs: Any, batch: Batch) -> Tensor:
             raise RuntimeError(self.message)
 
     task = Broken(IMAGE_FACTS, ObjectiveSettings())
@@ -251,9 +252,9 @@ def test_nan_stops_before_the_update_and_names_the_batch(tmp_path: Path) -> None
     class Failing(ImageClassification):
         seen = 0
 
-        def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        def loss(self, outputs: Any, batch: Batch) -> Tensor:
             self.seen += 1
-            return super().loss(model, batch) * (math.nan if self.seen == 6 else 1.0)
+            return super().loss(outputs, batch) * (math.nan if self.seen == 6 else 1.0)
 
     data, model, good = images(40), tiny_mlp(), tiny_mlp()
     settings = LoopSettings(max_steps=9, batch_size=4, checkpoint_every=5)
@@ -280,8 +281,8 @@ def test_nan_stops_before_the_update_and_names_the_batch(tmp_path: Path) -> None
 
 def test_an_infinite_gradient_is_caught_too(tmp_path: Path) -> None:
     class Sharp(ImageClassification):
-        def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-            loss = super().loss(model, batch)
+        def loss(self, outputs: Any, batch: Batch) -> Tensor:
+            loss = super().loss(outputs, batch)
             return loss + (loss - loss.detach()) * math.inf * 0
 
     model = tiny_mlp()
@@ -443,7 +444,7 @@ def test_fast_products_are_as_good_as_exact_ones() -> None:
 def test_gathering_several_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     many, one = tiny_mlp(), tiny_mlp()
     fit(many, images(50))
-    monkeypatch.setattr(module, "_GATHERED_BYTES", 1)
+    monkeypatch.setattr(batches, "_GATHERED_BYTES", 1)
     fit(one, images(50))
     assert same_bits(weights_of(many), weights_of(one))
 
@@ -454,7 +455,7 @@ def test_training_does_not_load_the_compiler() -> None:
 import sys
 from tests.training.samples import documents, tiny_gpt
 from tilth.training.loop import train
-from tilth.pretrain.settings import LoopSettings, OptimizerSettings
+from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.tasks.text.generation.task import TextGeneration
 train(tiny_gpt(), TextGeneration(None), documents([40]).pack(8), None,
       OptimizerSettings(grad_clip=1.0), LoopSettings(max_steps=2), seed=0)

@@ -5,7 +5,7 @@ A task is everything the loop does not know. The loop turns batches and losses i
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -89,11 +89,14 @@ class Task(Protocol):
         """Rows as a batch; with `epochs` (int64 [n]), as in training: augmented, by (seed, epoch,
         id)."""
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Forward, and the loss in nats, summed over the targets of the batch.
+    def forward(self, model: nn.Module, batch: Batch) -> Any:
+        """What the model says of a batch.
 
         The batch is on the model's device. What `collate` gives is not: the other methods move it.
         """
+
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
+        """How wrong what `forward` gave is, in nats, summed over the targets of the batch."""
 
     def lengths(self, examples: Examples) -> Index | None:
         """Of rows of different length, int64 [n]: such of like length are batched together."""
@@ -109,6 +112,13 @@ class Task(Protocol):
 
         Each by what the units add to it, in their order, so that an interval can be put on it.
         """
+
+
+class PlainForward:
+    """`Task.forward` where a model is called with the inputs of a batch, and with nothing else."""
+
+    def forward(self, model: nn.Module, batch: Batch) -> Any:
+        return model(*batch.inputs)
 
 
 def one_unit_a_row(examples: Examples) -> tuple[Ids, Measured]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.training.samples import write_dataset
@@ -29,6 +30,7 @@ from tilth.tasks.translation.pairs import encode_ended
 from tilth.tasks.translation.task import Translation, score
 from tilth.training.evaluate import evaluate
 from tilth.training.examples import Examples, Ragged
+from tilth.training.task import Batch
 
 WORDS = {"eins": "one", "zwei": "two", "drei": "three", "vier": "four", "fünf": "five"}
 TOKENIZER = train_tokenizer([f" {one} {other}" for one, other in WORDS.items()] * 9, 290)
@@ -76,15 +78,20 @@ def test_inputs_are_the_targets_one_later() -> None:
     assert batch.counts.tolist() == counts.tolist()
 
 
+def loss_of(model: nn.Module, batch: Batch, **objective: float) -> Tensor:
+    asked = task(**objective)
+    return asked.loss(asked.forward(model, batch), batch)
+
+
 def test_the_training_loss_is_smoothed_and_the_measured_one_is_not() -> None:
     data, model = examples(12), build_model(TINY, FACTS.sizes, seed=0).eval()
     batch = task().collate(data, np.arange(12))
     logits = model(*batch.inputs)
     targets = batch.targets[batch.targets != -100]
     plain = F.cross_entropy(logits, targets, reduction="sum")
-    torch.testing.assert_close(task().loss(model, batch), plain)
+    torch.testing.assert_close(loss_of(model, batch), plain)
     smoothed = 0.8 * plain - 0.2 * logits.log_softmax(-1).mean(-1).sum()
-    torch.testing.assert_close(task(label_smoothing=0.2).loss(model, batch), smoothed)
+    torch.testing.assert_close(loss_of(model, batch, label_smoothing=0.2), smoothed)
     measured = evaluate(model, task(label_smoothing=0.2), data, batch_size=5)
     assert measured.losses.sum() == pytest.approx(plain.item(), rel=1e-5)
     assert measured.counts.sum() == len(targets)
@@ -95,8 +102,8 @@ def test_the_training_loss_is_smoothed_and_the_measured_one_is_not() -> None:
 def test_micro_batches_are_the_batch_cut() -> None:
     data, model = examples(9), build_model(TINY, FACTS.sizes, seed=0).eval()
     batch = task().collate(data, np.arange(9))
-    parts = sum(task().loss(model, part).item() for part in batch.split(4))
-    assert parts == pytest.approx(task().loss(model, batch).item(), rel=1e-5)
+    parts = sum(loss_of(model, part).item() for part in batch.split(4))
+    assert parts == pytest.approx(loss_of(model, batch).item(), rel=1e-5)
 
 
 def _values(figures: dict[str, Figure | str]) -> dict[str, float | str]:

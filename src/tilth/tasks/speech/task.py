@@ -30,12 +30,12 @@ from tilth.tasks.speech.utterances import as_float, to_symbols
 from tilth.training.device import device_of
 from tilth.training.examples import Examples, Ragged
 from tilth.training.order import Ids, Index
-from tilth.training.task import Batch, Measured, one_unit_a_row
+from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _UTTERANCES_AT_ONCE = 256
 
 
-class SpeechRecognition:
+class SpeechRecognition(PlainForward):
     """Spell the transcript, by connectionist temporal classification (Graves et al. 2006).
 
     Measured: word error rate, in percent: words inserted, left out and replaced, over the words of
@@ -129,8 +129,8 @@ class SpeechRecognition:
         bounds = np.r_[-1, np.flatnonzero(symbols == self._space), len(symbols)]
         return symbols[bounds[first] + 1 : bounds[end]]
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        logs, steps = model(*batch.inputs)
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
+        logs, steps = outputs
         return _ctc(logs, steps, batch.targets, batch.counts).sum()
 
     def lengths(self, examples: Examples) -> Index | None:

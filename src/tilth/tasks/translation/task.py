@@ -26,13 +26,13 @@ from tilth.tasks.translation.pairs import encode_ended
 from tilth.training.device import device_of
 from tilth.training.examples import Examples, Ragged
 from tilth.training.order import Ids, Index
-from tilth.training.task import Batch, Measured, one_unit_a_row
+from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _TEXTS_AT_ONCE = 64
 _MAX_TOKENS = 256
 
 
-class Translation:
+class Translation(PlainForward):
     """Write each next token of the translation. Measured: bits per byte of the translation.
 
     Bits per byte compare over vocabularies, cost no decoding and have a value a sentence. What is
@@ -93,9 +93,9 @@ class Translation:
             counts,
         )
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
         return F.cross_entropy(
-            model(*batch.inputs).float(),
+            outputs.float(),
             batch.targets[batch.targets != IGNORED],
             label_smoothing=self.objective.label_smoothing,
             reduction="sum",

@@ -25,13 +25,13 @@ from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.device import device_of
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
-from tilth.training.task import Batch, Measured, one_unit_a_row
+from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _MIN_CLASSES_OF_TOP5 = 10
 _EVALUATION_BATCH = 256
 
 
-class ImageClassification:
+class ImageClassification(PlainForward):
     """One class an image. Measured: accuracy, in percent.
 
     Args:
@@ -110,9 +110,9 @@ class ImageClassification:
             inputs = torch.from_numpy(self._augment(inputs.div_(255).numpy(), keys)).mul(255)
         return inputs.sub_(self._shift).mul_(self._scale)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
         return F.cross_entropy(
-            model(*batch.inputs).float(),
+            outputs.float(),
             batch.targets,
             reduction="sum",
             label_smoothing=self._smoothing,

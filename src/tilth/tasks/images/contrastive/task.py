@@ -69,8 +69,14 @@ class ImageContrastive:
             np.ones(len(index), np.int64),
         )
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        return self._similarities(model, batch)[1].sum() / 2
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Of the first views and then the second, float32 [2 n, outputs]."""
+        (views,) = batch.inputs
+        outputs: Tensor = model(torch.cat((views[:, 0], views[:, 1])))
+        return outputs
+
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:  # noqa: ARG002
+        return self._similarities(outputs)[1].sum() / 2
 
     def lengths(self, examples: Examples) -> Index | None:  # noqa: ARG002
         return None
@@ -80,7 +86,9 @@ class ImageContrastive:
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index).to(device_of(model))
-        similarities, losses = (scores.cpu() for scores in self._similarities(model, batch))
+        similarities, losses = (
+            scores.cpu() for scores in self._similarities(self.forward(model, batch))
+        )
         n = len(index)
         found = similarities.argmax(1)
         partners = torch.arange(2 * n).roll(n)
@@ -102,11 +110,10 @@ class ImageContrastive:
             hint="carry it over to a task of your own with a `transfer` stage",
         )
 
-    def _similarities(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _similarities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Similarities of all views, float32 [2 n, 2 n], and the loss of each, [2 n]."""
-        (views,) = batch.inputs
-        n = len(views)
-        outputs = F.normalize(model(torch.cat((views[:, 0], views[:, 1]))).float(), dim=1)
+        n = len(outputs) // 2
+        outputs = F.normalize(outputs.float(), dim=1)
         similarities = outputs @ outputs.T / self._temperature
         similarities = similarities.masked_fill(
             torch.eye(2 * n, dtype=torch.bool, device=outputs.device), -torch.inf

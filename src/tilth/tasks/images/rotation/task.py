@@ -18,12 +18,12 @@ from tilth.tasks.images.rotation import TASK
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
-from tilth.training.task import Batch, Measured, one_unit_a_row
+from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _TURNS = 4
 
 
-class ImageRotation:
+class ImageRotation(PlainForward):
     """Which of four quarter turns an image was given. Measured: accuracy, in percent.
 
     To tell, a network must know what things look like upright. Each time an image is seen it is
@@ -57,8 +57,8 @@ class ImageRotation:
             turned[chosen] = torch.rot90(pixels[chosen], turn, (2, 3))
         return Batch((turned,), torch.from_numpy(turns), np.ones(len(index), np.int64))
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        return self._images.loss(model, batch)
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
+        return self._images.loss(outputs, batch)
 
     def lengths(self, examples: Examples) -> Index | None:  # noqa: ARG002
         return None

@@ -22,14 +22,14 @@ from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.device import device_of
 from tilth.training.examples import Examples, Packing
 from tilth.training.order import Ids, Index
-from tilth.training.task import Batch, Measured
+from tilth.training.task import Batch, Measured, PlainForward
 
 # Positions measured at once on a processor: the scores of all words, which are what is large, then
 # fit into its cache. Of 16,384 the same took 1.7 times as long (dev/LOG.md).
 _TOKENS_AT_ONCE = 2048
 
 
-class TextGeneration:
+class TextGeneration(PlainForward):
     """Predict each next token. Measured: bits per byte, which no tokenizer can flatter.
 
     Args:
@@ -76,10 +76,9 @@ class TextGeneration:
             targets = targets.masked_fill(padding, IGNORED)
         return Batch((inputs,), targets, counts)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        logits = model(*batch.inputs).float()
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
         return F.cross_entropy(
-            logits.flatten(0, 1),
+            outputs.float().flatten(0, 1),
             batch.targets.flatten(),
             ignore_index=IGNORED,
             reduction="sum",
