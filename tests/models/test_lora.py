@@ -1,18 +1,18 @@
-"""Low-rank adaptation: nothing at first, little to train, nothing left when merged."""
+"""Low-rank adaptation: nothing at first, and little to train."""
 
 from __future__ import annotations
 
 import torch
 
 from tests.training.samples import TEXT, documents, tiny_gpt, weights_of
-from tilth.models.lora import Adapted, adapt, merge
+from tilth.models.lora import adapt
 from tilth.training.loop import train
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
 
-def test_it_starts_as_nothing_trains_little_and_merges() -> None:
+def test_it_starts_as_nothing_and_trains_little() -> None:
     model, tokens = tiny_gpt().eval(), torch.arange(1, 9)[None]
-    before, names = weights_of(model), set(weights_of(model))
+    before = weights_of(model)
     expected = model(tokens)
     frozen = adapt(model, 2, seed=1)
     assert torch.equal(model(tokens), expected)
@@ -32,13 +32,8 @@ def test_it_starts_as_nothing_trains_little_and_merges() -> None:
     assert all(name.endswith((".down", ".up")) for name in trained)
     adapted = model(tokens)
     assert not torch.equal(adapted, expected)
-    merge(model)
-    assert not any(isinstance(module, Adapted) for module in model.modules())
-    assert torch.allclose(model(tokens), adapted, atol=1e-5)
-    assert set(weights_of(model)) == names
-    changed = {name for name, tensor in weights_of(model).items() if (tensor != before[name]).any()}
-    linear = {f"{n}.weight" for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
-    assert changed == linear
+    now = weights_of(model)
+    assert all((now[name] == tensor).all() for name, tensor in before.items() if name in now)
 
 
 def test_the_same_seed_gives_the_same_matrices() -> None:

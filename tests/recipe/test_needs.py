@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def _extras() -> dict[str, set[str]]:
 def _imported(module: str) -> set[str]:
     """Top packages that a module of Tilth, and all of Tilth that it imports, name anywhere."""
     found: set[str] = set()
-    for name in table._reachable(module):
+    for name in table._reachable([module]):
         path = table._path(name)
         assert path is not None
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -40,6 +42,31 @@ def _imported(module: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.partition(".")[0])
     return found
+
+
+# Packages whose names are not those of their modules.
+_MODULES = {"pillow": "pil", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """What only another package brings is gone with that package's next version."""
+    root = Path(needs.__file__).parents[1]
+    imported = {
+        name
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    imported = {name.partition(".")[0] for name in imported} - {"tilth", *sys.stdlib_module_names}
+    declared = {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in metadata.requires("tilth") or []}
+    names = {_MODULES.get(name.lower(), name.lower().replace("-", "_")) for name in declared}
+    assert {name.lower() for name in imported} <= names
 
 
 @pytest.mark.parametrize("starter", sorted(starters()))

@@ -1,5 +1,5 @@
 """Low-rank adaptation (LoRA; Hu et al. 2022): a trained network stays as it is, and small matrices
-beside its own are trained; at the end they are added to them, so that nothing of it is left."""
+beside its own are trained."""
 
 from __future__ import annotations
 
@@ -29,12 +29,6 @@ class Adapted(nn.Module):
         base: Tensor = self.linear(x)
         return base + (x @ self.down.T) @ self.up.T * self.scale
 
-    def merged(self) -> nn.Linear:
-        """The plain layer that gives the same."""
-        with torch.no_grad():
-            self.linear.weight += self.scale * self.up @ self.down
-        return self.linear
-
 
 def adapt(model: nn.Module, rank: int, *, scale: float = 2.0, seed: int = 0) -> tuple[str, ...]:
     """Put low-rank matrices beside every linear layer but the head, in place.
@@ -61,11 +55,3 @@ def adapt(model: nn.Module, rank: int, *, scale: float = 2.0, seed: int = 0) -> 
         for name, _ in model.named_parameters()
         if not name.startswith("head.") and not name.endswith((".down", ".up"))
     )
-
-
-def merge(model: nn.Module) -> None:
-    """Add the low-rank matrices to the layers they stand beside, in place."""
-    for module in list(model.modules()):
-        for child, layer in list(module.named_children()):
-            if isinstance(layer, Adapted):
-                setattr(module, child, layer.merged())

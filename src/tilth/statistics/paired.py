@@ -40,10 +40,6 @@ class Interval:
     low: float
     high: float
 
-    def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
-
     def within(self, bound: float) -> bool:
         """Whether the whole interval lies inside +-bound."""
         return -bound <= self.low and self.high <= bound
