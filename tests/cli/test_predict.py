@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.query.models import image_model, png
 from tests.query.trained import trained_run
 from tilth.cli.main import app
-from tilth.query import predict
+from tilth.pretrain import ask
 from tilth.tasks.predict_settings import PredictSettings
 
 
@@ -89,7 +89,7 @@ def text_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
         config = {"task": task, "objective": {"beam": 2}}
         (tmp_path / name / "config.json").write_text(json.dumps(config))
-    monkeypatch.setattr(predict, "_load", lambda folder: _Loaded())
+    monkeypatch.setattr(ask, "_load", lambda folder: _Loaded())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

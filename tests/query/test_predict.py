@@ -13,15 +13,9 @@ import pytest
 
 from tests.query.models import image_model, png
 from tilth.errors import DataError, MissingError, UsageError
-from tilth.query import predict
-from tilth.query.predict import (
-    TrainedModel,
-    answers,
-    find_model,
-    lines_of,
-    options_for,
-    require_verb,
-)
+from tilth.pretrain import ask
+from tilth.pretrain.ask import TrainedModel, answers, lines_of, options_for
+from tilth.query.predict import find_model, require_verb
 from tilth.query.runs import RunView
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.registry import declaration, task_names
@@ -125,7 +119,7 @@ class _Loaded:
 
 
 def test_a_draw_depends_on_the_place_in_the_stream_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "_load", lambda folder: _Loaded())
+    monkeypatch.setattr(ask, "_load", lambda folder: _Loaded())
     texts = ["a", "boom", "c", "d", "e"]
     for parts in ([texts], [texts[:1], texts[1:]], [[text] for text in texts]):
         for size in (1, 2, 32):

@@ -16,7 +16,7 @@ from tilth.errors import MissingError
 from tilth.foreign import visible
 
 if TYPE_CHECKING:
-    from tilth.query.predict import Answer
+    from tilth.pretrain.ask import Answer
 
 ModelArgument = Annotated[
     str,
@@ -202,7 +202,8 @@ def _ask(
     cut: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> int:
     """Find the model, answer every sample, say what failed; 1 if something did."""
-    from tilth.query.predict import answers, find_model, options_for, require_verb
+    from tilth.pretrain.ask import answers, options_for
+    from tilth.query.predict import find_model, require_verb
 
     model = find_model(run, runs)
     require_verb(model, verb)
@@ -231,7 +232,7 @@ def _parts(
     samples: Sequence[str] | None, file: Path | None, *, files: bool
 ) -> Iterator[Sequence[str | bytes]]:
     """The samples in parts, as they come; `files`: they are names, and an empty line is none."""
-    from tilth.query.predict import lines_of
+    from tilth.pretrain.ask import lines_of
 
     if samples:
         yield samples

@@ -10,14 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tilth.errors import TilthError
+from tilth.pretrain.ask import TrainedModel, answer_contents, options_for
 from tilth.query.draw import draw_ids
-from tilth.query.predict import (
-    MODEL,
-    TrainedModel,
-    answer_contents,
-    find_model,
-    options_for,
-)
+from tilth.query.predict import MODEL, find_model
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import image_uri, rows_by_id
 from tilth.query.share import shareable_opening
