@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times same clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ reproduce: $(STAMP)  ## run a starter and write its results into its head: RECIP
 
 times: $(STAMP)  ## time a starter, and write `takes:` and recipes/times.json: RECIPE=digits
 	@$(BIN)/python -m benchmarks.times $(RECIPE)
+
+same: $(STAMP)  ## whether the starters still give the same figures, to the last digit (an hour)
+	@$(BIN)/python -m benchmarks.same
 
 clean:  ## remove the environment, runs and caches
 	rm -rf $(VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,6 +12,7 @@ Data files, those of a recipe's relative `path` as well, are looked for in TILTH
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -119,11 +120,10 @@ def write_ending(readme: Path, folder: Path) -> None:
     readme.write_text(before + begin + block + end + after, "utf-8")
 
 
-def run_starter(recipe: str, runs: Path, text: str | None = None) -> Path:
-    """Run a starter, or another text under its name, with the mirror; returns the run's folder."""
+@contextlib.contextmanager
+def mirrored() -> Iterator[Path]:
+    """A folder with all data files at hand, under the names that recipes look for."""
     data = Path(os.environ.get("TILTH_MIRROR") or ROOT.parent / "shared" / "data")
-    tilth = str(Path(sys.executable).with_name("tilth"))
-    command = [tilth, "run", recipe, "--runs", str(runs.resolve())]
     with tempfile.TemporaryDirectory() as folder:
         mirror = Path(folder)
         for part in data.iterdir() if data.is_dir() else ():
@@ -131,10 +131,18 @@ def run_starter(recipe: str, runs: Path, text: str | None = None) -> Path:
         for name, own in _REPACKED.items():
             if (data / own).is_file():
                 (mirror / name).symlink_to((data / own).resolve())
+        yield mirror
+
+
+def run_starter(recipe: str, runs: Path, text: str | None = None) -> Path:
+    """Run a starter, or another text under its name, with the mirror; returns the run's folder."""
+    tilth = str(Path(sys.executable).with_name("tilth"))
+    command = [tilth, "run", recipe, "--runs", str(runs.resolve())]
+    with mirrored() as mirror:
         if text is not None:
             command[2] = str(mirror / f"{recipe}.yaml")
             (mirror / f"{recipe}.yaml").write_text(text, "utf-8")
-        subprocess.run([*command, "--mirror", folder], cwd=folder, check=True)
+        subprocess.run([*command, "--mirror", str(mirror)], cwd=mirror, check=True)
     return runs / recipe
 
 
