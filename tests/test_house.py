@@ -175,3 +175,17 @@ def test_one_room_removes_and_renames() -> None:
         if module != "tilth.store.files" and ways.search(path.read_text("utf-8"))
     ]
     assert not found
+
+
+def test_the_map_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for file in re.findall(r"`([a-z_/]+\.py)`", text):
+        place = ROOT / file if file.startswith("tests/") else SRC / "tilth" / file
+        assert place.is_file(), file
+    floors = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    named = [re.findall(r"`([a-z]+)`", floor.split("|")[2]) for floor in floors]
+    order = [room for floor in named for room in floor]
+    rooms = {_room(module) for module in MODULES} - {FACADE}
+    assert set(order) == rooms
+    levels = [_level(room) for room in order if room != "recipes"]
+    assert levels == sorted(levels)
