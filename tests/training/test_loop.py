@@ -34,13 +34,9 @@ from tilth.models.facts import Sizes
 from tilth.models.settings import CNNSettings, GPTSettings, MLPSettings
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.settings import ObjectiveSettings
-from tilth.training import batches
-from tilth.training.batches import batches_from
 from tilth.training.examples import Examples
 from tilth.training.loop import TrainResult, train
-from tilth.training.order import Index, Order
 from tilth.training.settings import LoopSettings, OptimizerSettings
-from tilth.training.stopping import plan_steps
 from tilth.training.task import Batch
 
 FAST = OptimizerSettings(learning_rate=0.01)
@@ -110,36 +106,6 @@ def test_the_model_can_be_looked_at_before_its_last_tenth(steps: int, begins: in
     if begins:
         train(shorter, IMAGE, data, None, FAST, until, seed=0)
     assert same_bits(seen[0], weights_of(shorter))
-
-
-def test_ragged_rows_are_batched_by_length_from_any_position() -> None:
-    """A pure function of (seed, position): started anywhere, the rest is the same."""
-
-    class Uneven(ImageClassification):
-        def lengths(self, examples: Examples) -> Index:
-            return (examples.ids % np.uint64(37)).astype(np.int64)
-
-    data, task = images(700), Uneven(IMAGE_FACTS, ObjectiveSettings())
-    settings = LoopSettings(epochs=2.2, batch_size=8)
-    order = Order(data.ids, data.weights, 5)
-    plan = plan_steps(settings, OptimizerSettings(), order, data)
-
-    def rows_from(position: int) -> list[list[int]]:
-        found = batches_from(task, data, order, plan, settings, position, 5)
-        return [rows.tolist() for rows, _ in found]
-
-    whole = rows_from(0)
-    assert sum(len(rows) for rows in whole) == 1_540
-    position = 0
-    for number, rows in enumerate(whole):
-        if number % 17 == 0 or len(rows) < 8:
-            assert rows_from(position) == whole[number:]
-        position += len(rows)
-    lengths = task.lengths(data)
-    spread = np.mean([np.ptp(lengths[rows]) for rows in whole])
-    assert spread < 0.2 * np.ptp(lengths)
-    first_epoch = np.concatenate(whole[: 512 // 8])
-    assert len(set(first_epoch.tolist())) == 512
 
 
 def test_micro_batches_give_the_same_gradient() -> None:
@@ -439,14 +405,6 @@ def test_fast_products_are_as_good_as_exact_ones() -> None:
     for name, tensor in weights_of(exact).items():
         # AMX rounds products to bf16: three significant digits of an update of 0.01 a step.
         assert torch.allclose(tensor, weights_of(fast)[name], atol=2e-2), name
-
-
-def test_gathering_several_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    many, one = tiny_mlp(), tiny_mlp()
-    fit(many, images(50))
-    monkeypatch.setattr(batches, "_GATHERED_BYTES", 1)
-    fit(one, images(50))
-    assert same_bits(weights_of(many), weights_of(one))
 
 
 def test_training_does_not_load_the_compiler() -> None:

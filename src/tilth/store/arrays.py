@@ -29,12 +29,19 @@ class ArrayWriter:
         """Add rows to the array of this name.
 
         Raises:
+            ValueError: They are of another type or shape than the rows before them.
             StorageError: The disk is full.
         """
         with storage_errors(self._folder):
             if name not in self._files:
                 self._files[name] = (self._folder / f"{name}.bin").open("wb")
                 self._kinds[name] = (rows.dtype.str, [0, *rows.shape[1:]])
+            kind, shape = self._kinds[name]
+            if (rows.dtype.str, list(rows.shape[1:])) != (kind, shape[1:]):
+                raise ValueError(
+                    f"`{name}` holds rows {shape[1:]} of {kind}, not "
+                    f"{list(rows.shape[1:])} of {rows.dtype.str}"
+                )
             self._files[name].write(np.ascontiguousarray(rows).tobytes())
         self._kinds[name][1][0] += len(rows)
 
