@@ -189,3 +189,21 @@ def test_the_map_names_what_is_there() -> None:
     assert set(order) == rooms
     levels = [_level(room) for room in order if room != "recipes"]
     assert levels == sorted(levels)
+
+
+def test_one_room_knows_how_a_data_set_lies_on_disk() -> None:
+    """What two rooms must agree on is said once: names of shards, ledger, partitions, cells."""
+    ways = re.compile(r'/ "(?:kept|dropped|quarantine|shards|cells)"|:05d\}')
+    owners = {
+        "tilth.store.shard",
+        "tilth.engine.shuffle",
+        "tilth.engine.tasks",
+        "tilth.web.warc_store",
+        "tilth.query.export",
+    }
+    found = [
+        module
+        for module, path in MODULES.items()
+        if module not in owners and ways.search(path.read_text("utf-8"))
+    ]
+    assert not found

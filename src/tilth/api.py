@@ -26,13 +26,14 @@ from tilth.query.plans import PlanView, plan_recipe, renamed
 from tilth.query.removal import Removal, plan_removal
 from tilth.query.removal import remove as remove_planned
 from tilth.query.runs import RunView
-from tilth.query.samples import Kind, Shown, show_samples
+from tilth.query.samples import Shown, show_samples
 from tilth.query.status import RunStatus, run_status
 from tilth.query.trace import Trace, trace_sample
 from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
 from tilth.report.write import write_report
 from tilth.store import Dataset
+from tilth.store.shard import Kind
 
 __all__ = ["Run", "load_recipe", "open_run", "plan", "run"]
 

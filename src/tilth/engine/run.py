@@ -34,6 +34,7 @@ from tilth.engine.machine import describe_machine
 from tilth.engine.record import JOURNAL, RECORD, read_record
 from tilth.engine.share import shareable_address
 from tilth.engine.steps import StepRunner
+from tilth.engine.tasks import num_cells_done
 from tilth.errors import DataError, TilthError
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
@@ -49,6 +50,7 @@ from tilth.store.files import (
     write_bytes,
     write_json,
 )
+from tilth.store.shard import num_committed
 
 _STARTER = " (starter)"
 _TIME_LEFT_EVERY_S = 2.0
@@ -75,8 +77,7 @@ def step_states(plan: Plan, folder: Path) -> list[StepState]:
         if (where / MANIFEST).is_file():
             states.append(StepState(step, True, "unchanged"))
             continue
-        committed = len(list((where / "shards").glob("*.json")))
-        committed += len(list((where / "cells").glob("*.json")))
+        committed = num_committed(where) + num_cells_done(where)
         why = why_it_runs(step, before.get(step.name))
         if before.get(step.name) == json.loads(json.dumps(step.parts)):
             why = "its output is not there" if not where.exists() else ""

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.events import Listener, StepProgress
+from tilth.engine.tasks import cell_path
 from tilth.errors import DataError
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.store import Dataset
 from tilth.store.dataset import MANIFEST
 from tilth.store.files import read_json, remove, storage_errors, sweep, write_json
-from tilth.store.shard import ledger
+from tilth.store.shard import forget_ledger, ledger, shard_name
 
 Task = dict[str, Any]
 
@@ -71,21 +72,22 @@ class StepRunner:
             "identity": step.identity,
             "parts": dict(step.parts),
         }
-        kind = step.operation.kind
-        if kind in ("source", "map", "shuffle"):
-            manifest |= self._records(step, folder)
-        elif kind == "fit":
-            (result,) = self._all(step, [self._train_task(step, folder, "fit")])
-            manifest["result"] = result
-        else:
-            manifest["result"] = self._grid(step, folder)
+        match step.operation.kind:
+            case "source" | "map" | "shuffle":
+                manifest |= self._records(step, folder)
+            case "fit":
+                (manifest["result"],) = self._all(step, [self._train_task(step, folder, "fit")])
+            case "grid":
+                manifest["result"] = self._grid(step, folder)
+            case "transform":
+                raise ValueError(f"{step.name} is no step: training applies it")
         write_json(folder / MANIFEST, manifest)
         self.tidy(step)
 
     def tidy(self, step: PlannedStep) -> None:
         """Remove what a finished step needs no more; also of one that was killed before it did."""
         folder = data_folder(self.folder, step)
-        remove(folder / "shards")
+        forget_ledger(folder)
         if step.operation.kind != "source":  # A source's own state (what was fetched) is kept.
             remove(folder / "work")
         sweep(folder / "model")  # its card, and what it answered, are written by reports
@@ -194,7 +196,7 @@ class StepRunner:
         tasks = [
             self._task(step, folder, "map_shard", index) | {"input": str(path)}
             for index, (path, _) in enumerate(shards)
-            if f"{index:05d}" not in done
+            if shard_name(index) not in done
         ]
         books = Books.of(done.values())
 
@@ -222,7 +224,7 @@ class StepRunner:
     def _grid(self, step: PlannedStep, folder: Path) -> dict[str, Any]:
         (found,) = self._all(step, [self._task(step, folder, "cells", 0)])
         cells = found["cells"]
-        paths = [folder / "cells" / f"{index:05d}.json" for index in range(len(cells))]
+        paths = [cell_path(folder, index) for index in range(len(cells))]
         tasks = [
             self._train_task(step, folder, "run_cell", index) | {"cell": cell}
             for index, cell in enumerate(cells)

@@ -22,8 +22,8 @@ from tilth.recipe.operations import Operation, operation
 from tilth.schema import SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.dataset import read_shard
-from tilth.store.files import atomic_folder, read_json, remove, write_json
-from tilth.store.shard import ShardWriter, cut_shards
+from tilth.store.files import atomic_folder, read_json, write_json
+from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed, shard_path
 
 # An operation sees batches of this many rows: large enough to amortise a kernel call, small
 # enough that a worker holds a few MB.
@@ -68,14 +68,13 @@ def read_source(task: Task, progress: Progress) -> dict[str, Any]:
     shards = cut_shards(batches(), max_rows=task["shard_rows"], max_bytes=task["shard_bytes"])
     for index, group in enumerate(shards):
         writer = ShardWriter(folder, index)
-        if (folder / "shards" / f"{writer.name}.json").exists():
+        if is_committed(folder, writer.name):
             continue
         for batch in group:
             writer.add(batch)
         writer.commit()
     if op.module.fingerprint(settings) != before:
-        # The ledger first: without it the rest counts for nothing.
-        remove(*(folder / name for name in ("shards", "kept", "dropped", "quarantine")))
+        forget_shards(folder)
         raise source_changed(task["step"])
     return {}
 
@@ -148,7 +147,7 @@ def describe(task: Task, _: Progress) -> dict[str, Any]:
     of the data."""
     op, settings = _load(task)
     folder = Path(task["folder"])
-    paths = [folder / "kept" / f"{name}.parquet" for name in task["shards"]]
+    paths = [shard_path(folder, name, "kept") for name in task["shards"]]
     schema = pa.unify_schemas(
         [pq.read_schema(path).remove_metadata() for path in paths], promote_options="permissive"
     )
@@ -167,10 +166,20 @@ def fit(task: Task, progress: Progress) -> dict[str, Any]:
     return result
 
 
+def cell_path(folder: Path, index: int) -> Path:
+    """Where the result of a cell of a grid stands."""
+    return folder / "cells" / f"{index:05d}.json"
+
+
+def num_cells_done(folder: Path) -> int:
+    """How many cells of a grid have a result."""
+    return sum(1 for _ in cell_path(folder, 0).parent.glob("*.json"))
+
+
 def run_cell(task: Task, progress: Progress) -> dict[str, Any]:
     """One cell of a grid."""
     op, settings = _load(task)
-    path = Path(task["folder"]) / "cells" / f"{task['index']:05d}.json"
+    path = cell_path(Path(task["folder"]), task["index"])
     # Cells share a folder (prepared arrays), and get the recipe's seed beside their own.
     inputs = {role: Path(where) for role, where in task["inputs"].items()}
     result: dict[str, Any] = op.module.run_cell(
@@ -184,8 +193,8 @@ def run_cell(task: Task, progress: Progress) -> dict[str, Any]:
 def summarize(task: Task, _: Progress) -> dict[str, Any]:
     """What the cells of a grid add up to."""
     op, settings = _load(task)
-    folder = Path(task["folder"]) / "cells"
-    results = [read_json(folder / f"{index:05d}.json") for index in range(task["num_cells"])]
+    folder = Path(task["folder"])
+    results = [read_json(cell_path(folder, index)) for index in range(task["num_cells"])]
     summary: dict[str, Any] = op.module.summarize(results, settings)
     return summary
 

@@ -17,6 +17,7 @@ from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
 from tilth.schema import DROP_RULE, ERROR
 from tilth.store import Dataset
+from tilth.store.shard import Kind
 
 Ends = tuple[float, float]
 _STEP_LISTS = ("clean", "deduplicate", "label", "augment", "mix")
@@ -242,7 +243,8 @@ def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDif
     some: dict[tuple[str, str], list[str]] = {}
     left = ids
     for step in run.line():
-        for kind, reason in (("dropped", DROP_RULE), ("quarantine", ERROR)):
+        reasons: tuple[tuple[Kind, str], ...] = (("dropped", DROP_RULE), ("quarantine", ERROR))
+        for kind, reason in reasons:
             if not len(left):
                 break
             for table in read_columns(Dataset(step.folder), kind, ["id", reason]):

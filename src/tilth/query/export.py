@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
-from tilth.query.samples import KINDS, Kind, sorting_step
+from tilth.query.samples import sorting_step
 from tilth.recipe.operations import require_choice
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes
+from tilth.store.shard import KINDS, Kind
 
 Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
 Split = Literal["train", "validation", "test"]
@@ -35,7 +36,7 @@ class Exported:
 
     run: str
     step: str
-    kind: str
+    kind: Kind | Literal["model"]
     split: str | None
     format: str
     folder: str
@@ -190,12 +191,12 @@ def _committed(folder: Path, write: Callable[[Path], int]) -> tuple[int, tuple[s
     return rows, files
 
 
-def _writer(format: str) -> Callable[[Dataset, str, Path, str], int]:
+def _writer(format: str) -> Callable[[Dataset, Kind, Path, str], int]:
     require_choice("format", format, FORMATS)
     return {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv, "tfrecord": _tfrecord}[format]
 
 
-def _parquet(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
+def _parquet(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
     """One file for about 50,000 rows, all of one schema."""
     rows = 0
     writer: pq.ParquetWriter | None = None
@@ -217,7 +218,7 @@ def _parquet(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
     return rows
 
 
-def _jsonl(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
+def _jsonl(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
     rows = 0
     with open(folder / f"{name}.jsonl", "w", encoding="utf-8", errors="surrogatepass") as file:
         for row in _rows(dataset, kind):
@@ -227,7 +228,7 @@ def _jsonl(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
     return rows
 
 
-def _csv(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
+def _csv(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
     rows = 0
     with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
         writer: csv.DictWriter[str] | None = None
@@ -240,7 +241,7 @@ def _csv(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
     return rows
 
 
-def _tfrecord(dataset: Dataset, kind: str, folder: Path, name: str) -> int:
+def _tfrecord(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
     try:
         import tensorflow as tf
     except ImportError:
@@ -292,7 +293,7 @@ class _Encodable:
         return int(self._file.write(text.encode("utf-8", "replace").decode("utf-8")))
 
 
-def _rows(dataset: Dataset, kind: str) -> Iterable[dict[str, Any]]:
+def _rows(dataset: Dataset, kind: Kind) -> Iterable[dict[str, Any]]:
     for batch in dataset.batches(kind=kind):
         yield from batch.to_pylist()
 

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tilth.store import Dataset
+from tilth.store.shard import KINDS, Kind
 
-KINDS = ("kept", "dropped", "quarantine")
 Row = dict[str, Any]
 Match = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
@@ -27,7 +27,7 @@ _THREADS = 8
 class Found:
     """A row and where it stands."""
 
-    kind: str
+    kind: Kind
     shard: str
     index: int
     row: Row
@@ -59,7 +59,7 @@ def find_rows(
     column: str,
     match: Match,
     *,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[Kind] = KINDS,
     columns: Sequence[str] | None = None,
     shards: Sequence[str] | None = None,
     limit: int | None = None,
@@ -126,7 +126,7 @@ def take_rows(
         return rows
 
 
-def read_columns(dataset: Dataset, kind: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_columns(dataset: Dataset, kind: Kind, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of every shard of a kind, one table a shard; absent columns are null."""
     for path in dataset.shards(kind):
         with pq.ParquetFile(path) as file:

@@ -7,7 +7,7 @@ import heapq
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from tilth.errors import UsageError
 from tilth.query.rows import Row, among, find_rows, read_columns, take_rows
@@ -16,9 +16,7 @@ from tilth.query.text import excerpt, markup_excerpt
 from tilth.recipe.operations import did_you_mean, require_choice
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
-
-Kind = Literal["kept", "dropped", "quarantine"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from tilth.store.shard import KINDS, Kind, shard_path
 
 # What a row shows of itself; a page's bytes only where it has no text yet.
 PLAIN = ["id", "uri", "source", "split", "label", "target"]
@@ -170,7 +168,9 @@ def match_rule(rule: str, rules: Mapping[str, int], step: str) -> str:
     raise UsageError(f"no rule `{rule}` dropped a sample", where=step, hint=hint)
 
 
-def _slice(dataset: Dataset, kind: str, names: Sequence[str], offset: int, n: int) -> Iterable[Row]:
+def _slice(
+    dataset: Dataset, kind: Kind, names: Sequence[str], offset: int, n: int
+) -> Iterable[Row]:
     """Rows [offset, offset + n), opening only the shards that hold them."""
     for shard in dataset.manifest["shards"]:
         if n <= 0:
@@ -180,7 +180,7 @@ def _slice(dataset: Dataset, kind: str, names: Sequence[str], offset: int, n: in
             offset -= size
             continue
         stop = min(size, offset + n)
-        path = dataset.path / kind / f"{shard['name']}.parquet"
+        path = shard_path(dataset.path, shard["name"], kind)
         yield from take_rows(path, range(offset, stop), names)
         n -= stop - offset
         offset = 0
@@ -272,7 +272,7 @@ def draw_examples(
 
 
 def rows_by_id(
-    dataset: Dataset, kind: str, ids: Sequence[str], columns: Sequence[str]
+    dataset: Dataset, kind: Kind, ids: Sequence[str], columns: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The rows of these ids, in the order of `ids`."""
     if not ids:

@@ -13,6 +13,7 @@ from tilth.query.samples import PAYLOADS, Original, find_originals, payload_exce
 from tilth.query.text import markup_excerpt, shown, text_changes
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, SIGNAL_PREFIX, VERDICT
 from tilth.store import Dataset
+from tilth.store.shard import shard_name
 
 _FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
 _MAX_COPIES = 20
@@ -168,7 +169,7 @@ def _follow(run: RunView, here: RunStep, following: RunStep, at: Found, name: st
             break
         position += len(shards)
     dataset = Dataset(following.folder)
-    for shards_to_search in ([f"{position:05d}"], None):
+    for shards_to_search in ([shard_name(position)], None):
         found = find_rows(dataset, "id", equals(name), shards=shards_to_search, limit=1)
         if found:
             return found[0]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, missing_extra
 from tilth.store.files import read_json, sha256_file
+from tilth.store.shard import Kind, shard_path
 
 if TYPE_CHECKING:
     import polars
@@ -68,13 +69,13 @@ class Dataset:
                 digest.update(bytes.fromhex(shard["files"]["kept"]["sha256"]))
         return digest.hexdigest()
 
-    def shards(self, kind: str = "kept") -> list[Path]:
+    def shards(self, kind: Kind = "kept") -> list[Path]:
         """The Parquet files of a kind (kept, dropped, quarantine), in order.
 
         A shard into which nothing of a kind came has no file of it.
         """
         return [
-            self.path / kind / f"{shard['name']}.parquet"
+            shard_path(self.path, shard["name"], kind)
             for shard in self.manifest["shards"]
             if kind in shard["files"]
         ]
@@ -84,14 +85,14 @@ class Dataset:
         """The kept columns, unified over shards."""
         return self._schema("kept")
 
-    def _schema(self, kind: str) -> pa.Schema:
+    def _schema(self, kind: Kind) -> pa.Schema:
         schemas = [pq.read_schema(path).remove_metadata() for path in self.shards(kind)]
         if not schemas:
             return pa.schema([])
         return pa.unify_schemas(schemas, promote_options="permissive")
 
     def batches(
-        self, columns: Sequence[str] | None = None, kind: str = "kept", batch_rows: int = 1024
+        self, columns: Sequence[str] | None = None, kind: Kind = "kept", batch_rows: int = 1024
     ) -> Iterator[pa.RecordBatch]:
         """Stream the samples in order, with memory flat in the size of the data.
 
@@ -120,7 +121,7 @@ class Dataset:
             splits = pc.fill_null(batch.column("split").cast(pa.string()), "train")
             yield batch.filter(pc.equal(splits, self.split)).select(schema.names)
 
-    def to_arrow(self, columns: Sequence[str] | None = None, kind: str = "kept") -> pa.Table:
+    def to_arrow(self, columns: Sequence[str] | None = None, kind: Kind = "kept") -> pa.Table:
         """The whole data set as an Arrow table, in memory."""
         batches = list(self.batches(columns, kind))
         if not batches:
@@ -212,7 +213,7 @@ class Dataset:
         """
         for shard in self.manifest["shards"]:
             for kind, file in shard["files"].items():
-                path = self.path / kind / f"{shard['name']}.parquet"
+                path = shard_path(self.path, shard["name"], kind)
                 if not path.is_file() or sha256_file(path) != file["sha256"]:
                     raise DataError(
                         "a shard is not what was committed",

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, VERDICT, column, without_columns
-from tilth.store.files import atomic_file, read_json, write_json
+from tilth.store.files import atomic_file, read_json, remove, write_json
 
-KINDS = ("kept", "dropped", "quarantine")
+Kind = Literal["kept", "dropped", "quarantine"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_LEDGER = "shards"
 _PAYLOADS = {"text", "html", "image", "audio", "target", "id", "uri"}
 
 
@@ -55,7 +57,7 @@ class ShardWriter:
 
     def __init__(self, folder: Path, index: int) -> None:
         self.folder = folder
-        self.name = f"{index:05d}"
+        self.name = shard_name(index)
         self._parts: dict[str, list[pa.RecordBatch]] = {kind: [] for kind in KINDS}
         self.num_in = 0
         self.num_bytes = 0
@@ -80,14 +82,14 @@ class ShardWriter:
             entry[kind] = table.num_rows if table is not None else 0
             if table is None or (not table.num_rows and kind != "kept"):
                 continue
-            path = self.folder / kind / f"{self.name}.parquet"
+            path = shard_path(self.folder, self.name, kind)
             entry["files"][kind] = write_parquet(table, path)
             if kind == "kept":
                 entry["schema"] = {f.name: str(f.type) for f in table.schema}
                 entry["sources"] = _counts(table, "source")
             elif kind == "dropped":
                 entry["by_rule"] = _counts(table, DROP_RULE)
-        write_json(self.folder / "shards" / f"{self.name}.json", entry)
+        write_json(self.folder / _LEDGER / f"{self.name}.json", entry)
         return entry
 
 
@@ -127,9 +129,39 @@ def write_parquet(table: pa.Table, path: Path) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
+def shard_name(index: int) -> str:
+    """The name of the shard at a position of its data set; names sort as positions do."""
+    return f"{index:05d}"
+
+
+def shard_path(folder: Path, name: str, kind: Kind) -> Path:
+    """Where a shard's rows of a kind stand; there is no file where it has none."""
+    return folder / kind / f"{name}.parquet"
+
+
 def ledger(folder: Path) -> dict[str, dict[str, Any]]:
     """The committed shards of an unfinished data set, by name."""
-    return {path.stem: read_json(path) for path in sorted((folder / "shards").glob("*.json"))}
+    return {path.stem: read_json(path) for path in sorted((folder / _LEDGER).glob("*.json"))}
+
+
+def is_committed(folder: Path, name: str) -> bool:
+    """Whether a shard of an unfinished data set counts."""
+    return (folder / _LEDGER / f"{name}.json").is_file()
+
+
+def num_committed(folder: Path) -> int:
+    """How many shards of an unfinished data set count."""
+    return sum(1 for _ in (folder / _LEDGER).glob("*.json"))
+
+
+def forget_ledger(folder: Path) -> None:
+    """Remove the entries of a data set whose manifest holds them."""
+    remove(folder / _LEDGER)
+
+
+def forget_shards(folder: Path) -> None:
+    """Remove the shards of an unfinished data set; the ledger first, without which none counts."""
+    remove(folder / _LEDGER, *(folder / kind for kind in KINDS))
 
 
 def cut_shards(
