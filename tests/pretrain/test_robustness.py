@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors import safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from tests.training.runs import Run, mlp, speech
 from tests.training.samples import image_rows, images, same_bits, weights_of, write_dataset
@@ -68,17 +68,17 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(
 ) -> None:
     undisturbed, size = whole
     run, batches = mlp(), 0
-    compute = run.task.loss
+    compute = run.task.forward
     with contextlib.ExitStack() as full, pytest.MonkeyPatch.context() as patch:
 
-        def loss(model: nn.Module, batch: Batch) -> Tensor:
+        def forward(model: nn.Module, batch: Batch) -> Any:
             nonlocal batches
             batches += model.training
             if model.training and batches == step:
                 full.enter_context(files_of_at_most(int(share * size)))
             return compute(model, batch)
 
-        patch.setattr(run.task, "loss", loss)
+        patch.setattr(run.task, "forward", forward)
         with pytest.raises(StorageError, match="cannot write: file too large"):
             go(run, tmp_path, [])
     assert steps_in(tmp_path) == kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -25,9 +26,9 @@ def go(
     run: Run, work: Path | None, seen: list[str], stop_after: int = -1, threads: int = 1
 ) -> TrainResult:
     """Train; `seen` takes a digest of every batch, and batch `stop_after` is not learnt from."""
-    compute = run.task.loss
+    compute = run.task.forward
 
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
+    def forward(model: nn.Module, batch: Batch) -> Any:
         if model.training:
             if len(seen) == stop_after:
                 raise StoppedError
@@ -37,7 +38,7 @@ def go(
         return compute(model, batch)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.task, "loss", loss)
+        patch.setattr(run.task, "forward", forward)
         return train(
             run.model,
             run.task,
