@@ -1,0 +1,68 @@
+"""Every name that a recipe refers to and does not have is a problem with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from tilth.errors import RecipeError
+from tilth.recipe.load import parse_recipe
+
+_LINE = (
+    "tilth: 1\nname: refers\ncollect:\n  books: {jsonl: {path: x}}\n  talks: {jsonl: {path: y}}\n"
+)
+_TRAINING = "pretrain: {loop: {max_steps: 1}}\n"
+
+
+def _problems(text: str) -> list[tuple[str, str, str]]:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    return [(p.code, p.where, p.hint) for p in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("stage", "place"),
+    [
+        ("deduplicate: [{hold_out: {sources: [bokks], test: 0.1}}]\n", "deduplicate"),
+        ("mix: [{weights: {sources: {bokks: 2.0}}}]\n", "mix"),
+        ("pretrain: {data: {sources: [bokks]}, loop: {max_steps: 1}}\n", "pretrain"),
+        (_TRAINING + "transfer: {data: {sources: [bokks]}}\n", "transfer"),
+        (
+            _TRAINING + "value: {budget: 5, arms: {n: {same: true}}, target: "
+            "{data: {sources: [bokks]}, size: 2}}\n",
+            "value",
+        ),
+    ],
+)
+def test_a_source_that_is_not_there(stage: str, place: str) -> None:
+    (problem,) = _problems(_LINE + stage)
+    assert problem[0] == "unknown-source"
+    assert place in problem[1]
+    assert problem[2] == "did you mean `books`?"
+
+
+@pytest.mark.parametrize(
+    ("arm", "code", "hint"),
+    [
+        ("{without: clean.normalise}", "unknown-step", "did you mean `clean.normalize`?"),
+        ("{set: {clean.normalise: {}}}", "unknown-step", "did you mean `clean.normalize`?"),
+        ("{without_source: talk}", "unknown-source", "did you mean `talks`?"),
+    ],
+)
+def test_an_arm_that_names_what_is_not_there(arm: str, code: str, hint: str) -> None:
+    text = f"{_LINE}clean: [normalize]\n{_TRAINING}value: {{budget: 5, arms: {{it: {arm}}}}}\n"
+    (problem,) = _problems(text)
+    assert (problem[0], problem[2]) == (code, hint)
+    assert "arms" in problem[1]
+
+
+def test_a_transfer_of_no_model() -> None:
+    (problem,) = _problems(_LINE + "transfer: {data: {sources: [books]}}\n")
+    assert problem[0] == "no-pretrain"
+
+
+def test_all_of_them_are_told_at_once_and_the_first_with_a_suggestion() -> None:
+    names = ", ".join(f"book{number}" for number in range(30))
+    stage = f"deduplicate: [{{hold_out: {{sources: [{names}], test: 0.1}}}}]\n"
+    found = _problems(_LINE + stage)
+    assert len(found) == 30
+    assert [bool(hint) for _, _, hint in found] == [True] * 20 + [False] * 10
