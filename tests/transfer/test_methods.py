@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.tasks.text.texts import labelled_dataset
 from tilth.context import Context
 from tilth.errors import UsageError
 from tilth.tasks.settings import DataSettings
@@ -73,6 +74,29 @@ def test_from_scratch_is_measured_before_its_last_tenth_and_no_other(
         if method == "scratch":
             nine = compare.run_cell(cell, text, shorter, Context(tmp_path))["value"]
         assert result["nine_tenths"] == nine
+
+
+def test_a_comparison_may_be_read_from_another_figure(
+    text: dict[str, Path], tmp_path: Path
+) -> None:
+    """Of a whole test set, such as the mean F1, by every method and before the last tenth too."""
+    settings = compare.Settings(
+        task="text-classification",
+        sizes=(12,),
+        methods=("scratch", "finetune", "tfidf-svm"),
+        metric="macro_f1",
+        seeds=2,
+        loop=LoopSettings(max_steps=10, batch_size=8),
+    )
+    inputs = text | {"data": labelled_dataset(tmp_path / "labelled")}
+    summary = run(settings, inputs, tmp_path)
+    assert (summary["metric"], summary["unit"]) == ("macro_f1", "%")
+    assert len(summary["points"]) == 6
+    assert [one["size"] for one in summary["last_tenth"]] == [12]
+    wrong = settings.model_copy(update={"metric": "bleu"})
+    with pytest.raises(UsageError, match="no figure `bleu`") as caught:
+        compare.run_cell(compare.cells(wrong)[0], inputs, wrong, Context(tmp_path))
+    assert caught.value.hint == "choose from accuracy, macro_f1"
 
 
 def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:

@@ -175,6 +175,7 @@ def _by_training(method: Method, target: _Target, settings: Settings, threads: i
         figures=True,
         # Whether it was given enough steps to be a fair opponent (see `transfer.headline`).
         late=method == "scratch",
+        late_figures=bool(settings.metric),
     )
     assert learnt.evaluation is not None
     result = learnt.result
