@@ -90,6 +90,7 @@ def train(
                         outputs = session.forward(part)
                         loss = session.loss(outputs, part)
                         session.backward(loss)
+                        del outputs, loss  # not kept while the next are made
             session.update()
             if session.has_converged():
                 break
