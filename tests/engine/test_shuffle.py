@@ -117,6 +117,14 @@ def test_lists_of_keys_reach_each_of_their_partitions(
 
 
 @pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.int64(), pa.list_(pa.uint64()), pa.large_list(pa.string())]
+)
+def test_other_keys_are_refused(kind: pa.DataType) -> None:
+    with pytest.raises(TypeError, match="keys are string, uint64 or"):
+        shuffle.partitioned(pa.table({"key": pa.nulls(2, kind), "id": ["0", "1"]}))
+
+
+@pytest.mark.parametrize(
     "keys",
     [
         pa.array(["a", None, "b", "a"], pa.string()),

@@ -110,15 +110,25 @@ def partitioned(keys: pa.Table) -> pa.Table:
     Returns:
         The same rows with a column `partition` (int32), or, of lists, a row for each partition in
         which one has a hash, with the hashes that lie there. Rows without a key are in 0.
+
+    Raises:
+        TypeError: The keys are none of these.
     """
     column = keys[KEY].combine_chunks()
-    if not pa.types.is_large_list(column.type):
-        if pa.types.is_string(column.type):
-            words = ((word or "").encode("utf-8", "surrogatepass") for word in column.to_pylist())
-            hashes = np.fromiter((zlib.crc32(word) << 32 for word in words), np.uint64, len(column))
-        else:
-            hashes = pc.fill_null(column, 0).to_numpy()
-        return keys.append_column(PARTITION, pa.array(_partition_of(hashes)))
+    if column.type == pa.large_list(pa.uint64()):
+        return _each_to_its_partitions(keys, column)
+    if column.type == pa.string():
+        words = ((word or "").encode("utf-8", "surrogatepass") for word in column.to_pylist())
+        hashes = np.fromiter((zlib.crc32(word) << 32 for word in words), np.uint64, len(column))
+    elif column.type == pa.uint64():
+        hashes = pc.fill_null(column, 0).to_numpy()
+    else:
+        raise TypeError(f"keys are string, uint64 or large_list<uint64>, not {column.type}")
+    return keys.append_column(PARTITION, pa.array(_partition_of(hashes)))
+
+
+def _each_to_its_partitions(keys: pa.Table, column: pa.Array) -> pa.Table:
+    """Rows with lists of hashes, cut by partition."""
     lengths = pc.fill_null(column.value_lengths(), 0).to_numpy()
     hashes = column.flatten().to_numpy()
     rows, partitions = np.repeat(np.arange(lengths.size), lengths), _partition_of(hashes)
