@@ -85,7 +85,7 @@ def train(
     with session.initialised():
         for batch in session.batches():
             for parts in session.cuts(batch):
-                with session.memory:
+                with session.memory():
                     for part in parts:
                         outputs = session.forward(part)
                         loss = session.loss(outputs, part)

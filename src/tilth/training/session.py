@@ -9,7 +9,6 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -175,16 +174,17 @@ class Session:
                     f"{self._state.accumulate} micro-batches; the sum over a batch is the same"
                 )
 
-    @property
-    def memory(self) -> _Memory:
-        """Within, memory that runs out ends the parts of a cut, and no more than that."""
-        return _Memory(self)
-
-    def ran_out(self) -> bool:
-        """Note that memory has run out; whether the batch can be cut smaller."""
-        # One process of several cannot cut a batch otherwise than the others.
-        self._ran_out = self._state.accumulate < len(self._rows) and current().world == 1
-        return self._ran_out
+    @contextlib.contextmanager
+    def memory(self) -> Iterator[None]:
+        """Within, memory that runs out ends the parts of a cut, where it can be cut smaller."""
+        try:
+            yield
+        except RuntimeError as error:
+            # One process of several cannot cut a batch otherwise than the others.
+            can_be_cut = self._state.accumulate < len(self._rows) and current().world == 1
+            if not can_be_cut or not _is_out_of_memory(error):
+                raise
+            self._ran_out = True
 
     def forward(self, part: Batch) -> Any:
         """What the model says of some rows."""
@@ -299,30 +299,14 @@ class Session:
         return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-class _Memory:
-    """Lets an error of memory that ran out end the block, where the batch can be cut smaller."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        return _is_out_of_memory(error) and self._session.ran_out()
-
-
-def _is_out_of_memory(error: BaseException | None) -> bool:
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
+def _is_out_of_memory(error: RuntimeError) -> bool:
     # The allocator of the CPU raises a plain RuntimeError.
-    told = str(error) if isinstance(error, RuntimeError) else ""
-    return "can't allocate memory" in told or "not enough memory" in told
+    told = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or "can't allocate memory" in told
+        or "not enough memory" in told
+    )
 
 
 def _compiles(loop: LoopSettings, device: torch.device, plan: Plan) -> bool:
