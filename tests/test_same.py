@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 from benchmarks.reproduce import RECIPES
-from benchmarks.same import _LEFT_OUT, differences, figures, shortened
+from benchmarks.same import _LEFT_OUT, differences, figures, is_whole, shortened
 
 from tilth.recipe.load import parse_recipe
 
@@ -45,6 +45,11 @@ def test_another_figure_is_told_and_another_time_is_not(tmp_path: Path) -> None:
     assert list(differences(before["figures"], {})) == [
         f"{key} is gone (was {value})" for key, value in before["figures"].items()
     ]
+
+
+def test_what_announces_up_to_six_minutes_is_run_whole() -> None:
+    assert all(map(is_whole, ("digits", "quickstart", "shakespeare", "speech-transfer")))
+    assert not any(map(is_whole, ("mnist-cnn", "yesno", "cifar10")))
 
 
 def test_every_starter_can_be_run_in_short() -> None:
