@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tilth.engine.machine import describe_machine
+from tilth.machine import describe_machine
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("bench_clean", "bench_deduplicate", "bench_crawl", "bench_memory", "bench_mnist")
@@ -54,7 +54,7 @@ def main() -> None:
     """Run all and write the results."""
     results = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": describe_machine(),
+        "machine": describe_machine().as_json(),
         "results": {script: run(script) for script in SCRIPTS},
     }
     (FOLDER / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")

@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks import bench_mnist
 from benchmarks.train_arms import BATCH, CONTEXT, HEADS, LAYERS, MATMUL, WIDTH
 from benchmarks.train_table import table
-from tilth.engine.machine import describe_machine
+from tilth.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent
@@ -269,7 +269,7 @@ def main() -> None:
         given.rounds, given.stretch, given.mnist_rounds = 2, 5, 0
     results: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": describe_machine(),
+        "machine": describe_machine().as_json(),
         "load": round(os.getloadavg()[0], 1),
         "versions": {name: version(name) for name in ("torch", "numpy")},
         "quick": given.quick,

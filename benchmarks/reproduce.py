@@ -21,13 +21,16 @@ import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from tilth.cli.output import fold
-from tilth.pretrain.quoted import basis_of, intervals, quote
+from tilth.pretrain.quoted import basis_of, quote, quoted
+from tilth.pretrain.result import Intervals, PretrainResult
 from tilth.query.disk import disk_of, spell_bytes
 from tilth.query.findings import findings
+from tilth.query.report import Report
 from tilth.query.runs import open_run
+from tilth.records import parse
+from tilth.transfer.result import TransferResult
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "src" / "tilth" / "recipes"
@@ -80,9 +83,10 @@ def main() -> None:
     if not path.is_file():
         sys.exit(f"there is no starter `{given.recipe}`")
     folder = given.run or run_starter(given.recipe, given.runs)
-    report = json.loads((folder / "report.json").read_text("utf-8"))
-    if report["status"] != "done":
-        sys.exit(f"the run in {folder} is not finished: {report['status']}")
+    written = folder / "report.json"
+    report = parse(Report, written.read_bytes(), str(written), "the report")
+    if report.status != "done":
+        sys.exit(f"the run in {folder} is not finished: {report.status}")
     if given.recipe == "quickstart":
         for readme in READMES:
             write_ending(readme, folder)
@@ -146,94 +150,90 @@ def run_starter(recipe: str, runs: Path, text: str | None = None) -> Path:
     return runs / recipe
 
 
-def _table(recipe: str, report: Mapping[str, Any]) -> Iterator[str]:
+def _table(recipe: str, report: Report) -> Iterator[str]:
     where = _where_and_when(report)
     yield from _wrapped(
         f"{where['date']}, {where['machine']}, torch {where['torch']}; "
         f"`make reproduce RECIPE={recipe}`"
     )
-    pretrain, transfer = report.get("pretrain"), report.get("transfer")
-    if pretrain:
-        yield from _trained(pretrain)
-        yield from _reached(recipe, pretrain)
-    if transfer:
-        yield from _transferred(transfer)
-    for arm in (report.get("value") or {}).get("arms", []):
-        yield from _wrapped(arm["headline"])
+    if report.pretrain is not None:
+        yield from _trained(report.pretrain)
+        yield from _reached(recipe, report.pretrain)
+    if report.transfer is not None:
+        yield from _transferred(report.transfer)
+    for arm in report.value.arms if report.value is not None else ():
+        yield from _wrapped(arm.headline)
 
 
-def _trained(part: Mapping[str, Any]) -> Iterator[str]:
-    split = "test" if part["test"] else "validation"
-    runs = part.get("folds") or part.get("seeds") or []
-    for run in runs:
-        name = f"without {run['fold']}" if "fold" in run else f"seed {run['seed']}"
-        told = _figures(run[split], intervals(run, split))
-        yield from _wrapped(f"{name:<20} {told}, {run['cpu_seconds']:,.0f} CPU-s")
-    if runs:
-        told = _figures(part["mean"], intervals(part, mean=True))
-        yield from _wrapped(f"{'mean of ' + str(len(runs)):<20} {told}")
+def _trained(part: PretrainResult) -> Iterator[str]:
+    split = "test" if part.test else "validation"
+    for run in part.runs:
+        name = f"seed {run.seed}" if run.fold is None else f"without {run.fold}"
+        told = _figures(run.of(split), run.bounds(split))
+        yield from _wrapped(f"{name:<20} {told}, {run.cpu_seconds:,.0f} CPU-s")
+    if part.mean is not None:
+        told = _figures(part.mean.figures, part.mean.intervals)
+        yield from _wrapped(f"{'mean of ' + str(len(part.runs)):<20} {told}")
     else:
-        took = f"{part['cpu_seconds']:,.0f} CPU-s, {part['precision']}, {part['threads']} thread(s)"
-        told = _figures(part[split], intervals(part, split))
+        took = f"{part.cpu_seconds:,.0f} CPU-s, {part.precision}, {part.threads} thread(s)"
+        told = _figures(part.of(split), part.bounds(split))
         yield from _wrapped(f"{split}: {told}; one seed, {took}")
-    for name, value in part[split].items():
+    for name, value in part.of(split).items():
         if isinstance(value, str):
             yield from _wrapped(f"{name}: {value}")
 
 
-def _reached(recipe: str, part: Mapping[str, Any]) -> Iterator[str]:
-    split = "test" if part["test"] else "validation"
-    figures = {**part[split], "cpu_seconds": part["cpu_seconds"], **part.get("mean", {})}
+def _reached(recipe: str, part: PretrainResult) -> Iterator[str]:
+    figures = {**quoted(part).figures, "cpu_seconds": part.cpu_seconds}
     for name, relation, goal in GOALS.get(recipe, ()):
         value = float(figures[name])
         met = value >= goal if relation == ">=" else value <= goal
         yield f"goal {name} {relation} {goal:g}: {'reached' if met else 'MISSED'} ({value:.4g})"
 
 
-def _transferred(part: Mapping[str, Any]) -> Iterator[str]:
-    per = " a class" if part["sizes_per_class"] else ""
-    yield f"transfer: {part['metric']} ({part['unit']}), mean of {len(part['seeds'])} seeds"
-    methods, sizes = part["methods"], part["sizes"]
-    means = {(row["method"], row["size"]): row for row in part["summary"]}
+def _transferred(part: TransferResult) -> Iterator[str]:
+    per = " a class" if part.sizes_per_class else ""
+    yield f"transfer: {part.metric} ({part.unit}), mean of {len(part.seeds)} seeds"
+    methods, sizes = part.methods, part.sizes
+    means = {(row.method, row.size): row for row in part.summary}
     yield f"{'samples' + per:<18}" + "".join(f"{size:>9,}" for size in sizes)
     for method in methods:
         rows = [means[method, size] for size in sizes]
-        yield f"{method:<18}" + "".join(f"{row['mean']:>9.4g}" for row in rows)
+        yield f"{method:<18}" + "".join(f"{row.mean:>9.4g}" for row in rows)
         # Student's interval is as wide on either side.
-        halves = [None if row["low"] is None else row["mean"] - row["low"] for row in rows]
+        halves = [None if row.low is None else row.mean - row.low for row in rows]
         yield f"{'  95 % over seeds':<18}" + "".join(
             f"{'?' if h is None else f'+-{h:.3g}':>9}" for h in halves
         )
-    further = {(row["method"], row["size"]): row for row in part["figures"]}
-    for name in (n for n in _SHOWN if n != part["metric"] and n != "loss"):
+    further = {(row.method, row.size): row for row in part.figures}
+    for name in (n for n in _SHOWN if n != part.metric and n != "loss"):
         for method in methods:
-            values = [further[method, size].get(name) for size in sizes]
+            values = [further[method, size].figures.get(name) for size in sizes]
             if all(value is not None for value in values):
                 shown = "".join(f"{value:>9.4g}" for value in values)
                 yield f"{method + ' ' + name:<18}{shown}"
-    cost = [further[method, size]["cpu_seconds"] for method in methods for size in sizes]
-    for effect in part["effects"]:
-        yield from _wrapped(effect["headline"])
-    for reading in part["multipliers"]:
-        yield f"worth at {reading['size']:,}{per}: {reading['text']} the data"
-    yield f"{sum(cost) * len(part['seeds']):,.0f} CPU-s in all"
+    cost = [further[method, size].cpu_seconds for method in methods for size in sizes]
+    for effect in part.effects:
+        yield from _wrapped(effect.headline)
+    for reading in part.multipliers:
+        yield f"worth at {reading.size:,}{per}: {reading.text} the data"
+    yield f"{sum(cost) * len(part.seeds):,.0f} CPU-s in all"
 
 
-def _figures(figures: Mapping[str, Any], bounds: Mapping[str, Mapping[str, Any]]) -> str:
+def _figures(figures: Mapping[str, float | str], bounds: Intervals) -> str:
     """The figures with their 95 % intervals, and on how many of what they were measured."""
     known = [name for name in _SHOWN if name in figures]
-    shown = [f"{name} {quote(figures[name], bounds.get(name))}" for name in known]
+    shown = [f"{name} {quote(float(figures[name]), bounds.get(name))}" for name in known]
     on = basis_of(bounds)
     return ", ".join([*shown, f"on {on}"] if on else shown)
 
 
-def _where_and_when(report: Mapping[str, Any]) -> dict[str, str]:
-    machine = report["machine"]
+def _where_and_when(report: Report) -> dict[str, str]:
+    machine = report.machine
     return {
-        "date": report["finished"][:10],
-        "machine": f"{machine['cores']} cores of {machine['processor']}, "
-        f"{machine['memory_gib']} GiB",
-        "torch": report["versions"]["torch"],
+        "date": (report.finished or "")[:10],
+        "machine": f"{machine.cores} cores of {machine.processor}, {machine.memory_gib} GiB",
+        "torch": report.versions["torch"],
     }
 
 

@@ -30,6 +30,7 @@ import yaml
 
 from benchmarks.reproduce import RECIPES, ROOT, run_starter
 from tilth.engine.expect import spell_machine, spell_roughly
+from tilth.machine import Machine
 from tilth.query.runs import open_run
 
 TIMES = RECIPES / "times.json"
@@ -58,7 +59,8 @@ def main() -> None:
         shortened = with_changes(text, given.steps, given.changes)
         folder, whole = timed(given.recipe, given.runs, shortened)
         record = read_record(folder)
-        rows = open_run(folder).step("pretrain").manifest["result"]["samples"]["train"]
+        result = open_run(folder).step("pretrain").pretrained
+        rows = result.samples["train"] if result is not None else 0
         entry, told = reckoned(
             given.recipe, text, measured(record, whole), given.steps, record, rows
         )
@@ -171,7 +173,7 @@ def reckoned(
 def spell_takes(entry: Mapping[str, Any], told: str, before: str) -> str:
     """`about 4 minutes on 2 cores (AMD EPYC, 2026-11-27)`, and what stood beside the time."""
     seconds = entry["rest"] + sum(step["seconds"] for step in entry["steps"].values())
-    cores, _, processor = spell_machine(entry["machine"]).partition(" of ")
+    cores, _, processor = spell_machine(Machine.model_validate(entry["machine"])).partition(" of ")
     where = ", ".join(filter(None, [processor, entry["date"], told]))
     kept = [part for part in re.split(r"[,;]\s*(?![^(]*\))", before)[1:] if _KEPT.search(part)]
     return ", ".join([f"about {spell_roughly(seconds)} on {cores} ({where})", *kept])

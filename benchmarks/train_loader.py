@@ -111,7 +111,7 @@ def measure_loaders(quick: bool = False) -> list[dict[str, Any]]:
 
 
 def _measure(name: str, case: Case, steps: int) -> dict[str, Any]:
-    plain = load_recipe(name).resolved()
+    plain: dict[str, Any] = load_recipe(name).resolved()
     given = {**plain["pretrain"], "augment": plain.get("augment", [])}
     settings = Settings.model_validate(given)
     batch = settings.loop.batch_size

@@ -48,7 +48,7 @@ def test_a_run_ends_with_its_report(done: tilth.Run, folder: Path) -> None:
     assert done.report_path.with_name("report.json").is_file()
     assert done.status.status == "done"
     assert done.quarantined == 1
-    assert done.results == {}
+    assert done.results == tilth.Results(None, None, None)
     assert repr(done) == "Run('small', done)"
 
 

@@ -58,7 +58,7 @@ def test_the_bare_step_and_the_loop_make_the_same_weights() -> None:
         losses.append(
             train_arms.bare_step(bare, rule, tokens[:, :-1], tokens[:, 1:], "fp32").item()
         )
-    assert [point["loss"] for point in run.curve] == pytest.approx(losses, rel=1e-6)
+    assert [point.loss for point in run.curve] == pytest.approx(losses, rel=1e-6)
     assert all(math.isfinite(loss) for loss in losses)
     assert len(run.curve) == _STEPS
     for one, other in zip(ours.parameters(), bare.parameters(), strict=True):

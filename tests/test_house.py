@@ -16,7 +16,7 @@ SRC = ROOT / "src"
 # From bottom to top. A module imports from its own room and from lower layers only; rooms of one
 # layer do not know each other.
 LAYERS: list[set[str]] = [
-    {"errors", "settings", "schema", "context", "randomness", "foreign"},
+    {"errors", "settings", "schema", "context", "randomness", "foreign", "records", "machine"},
     {"kernels", "statistics"},
     {"store"},
     {"demo"},
@@ -207,3 +207,15 @@ def test_one_room_knows_how_a_data_set_lies_on_disk() -> None:
         if module not in owners and ways.search(path.read_text("utf-8"))
     ]
     assert not found
+
+
+def test_what_is_passed_on_has_a_type() -> None:
+    """A dictionary of anything is for rows of data and for files of others: store and the edges."""
+    lines = [
+        f"{module}: {line.strip()}"
+        for module, path in MODULES.items()
+        if not module.startswith("tilth.store")
+        for line in path.read_text("utf-8").splitlines()
+        if "dict[str, Any]" in line
+    ]
+    assert len(lines) <= 20, "\n".join(lines)

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tilth.api import Run, load_recipe, open_run, plan, run
+    from tilth.api import Results, Run, load_recipe, open_run, plan, run
     from tilth.errors import TilthError
     from tilth.query.plans import PlanView
     from tilth.recipe.model import Recipe
@@ -19,6 +19,7 @@ __all__ = [
     "Dataset",
     "PlanView",
     "Recipe",
+    "Results",
     "Run",
     "TilthError",
     "load_recipe",
@@ -31,6 +32,7 @@ _HOMES = {
     "Dataset": "tilth.store",
     "PlanView": "tilth.query.plans",
     "Recipe": "tilth.recipe.model",
+    "Results": "tilth.api",
     "Run": "tilth.api",
     "TilthError": "tilth.errors",
     "load_recipe": "tilth.api",

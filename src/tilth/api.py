@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tilth.engine.events import Event
 from tilth.engine.run import RunOptions, run_plan
+from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
 from tilth.query.disk import Disk, disk_of
 from tilth.query.document import report_document
@@ -33,11 +34,22 @@ from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
 from tilth.report.write import write_report
 from tilth.store import Dataset
-from tilth.store.shard import Kind
+from tilth.store.manifest import Kind
+from tilth.transfer.result import TransferResult
+from tilth.value.result import ValueResult
 
-__all__ = ["Run", "load_recipe", "open_run", "plan", "run"]
+__all__ = ["Results", "Run", "load_recipe", "open_run", "plan", "run"]
 
 Progress = bool | Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the training stages of a run found; None of a stage that it has not, or not yet."""
+
+    pretrain: PretrainResult | None
+    transfer: TransferResult | None
+    value: ValueResult | None
 
 
 class Run:
@@ -51,10 +63,10 @@ class Run:
         self.view = view
 
     def __repr__(self) -> str:
-        return f"Run({self.view.name!r}, {self.view.record['status']})"
+        return f"Run({self.view.name!r}, {self.view.record.status})"
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.name}: {self.view.record['status']}", *self.findings])
+        return "\n".join([f"{self.name}: {self.view.record.status}", *self.findings])
 
     @property
     def name(self) -> str:
@@ -87,11 +99,14 @@ class Run:
         return findings(self.view)
 
     @property
-    def results(self) -> dict[str, Any]:
-        """What pretrain, transfer and value found, by stage."""
-        return {
-            step.name: step.manifest.get("result") for step in self.view.steps if not step.sorts
-        }
+    def results(self) -> Results:
+        """What pretrain, transfer and value found: `run.results.pretrain.test["accuracy"]`."""
+        own = [step for step in self.view.steps if not step.is_arm]
+        return Results(
+            next((s.pretrained for s in own if s.pretrained is not None), None),
+            next((s.transferred for s in own if s.transferred is not None), None),
+            next((s.valued for s in own if s.valued is not None), None),
+        )
 
     @property
     def report_path(self) -> Path:
@@ -149,8 +164,8 @@ class Run:
             StorageError: The folder cannot be written.
         """
         document = report_document(self.view)
-        model = document["model"] if self.view.entry is None else None
-        beside = self.folder / model["folder"] if model else None
+        model = document.model if self.view.entry is None else None
+        beside = self.folder / model.folder if model else None
         return write_report(document, report_folder(self.view), beside)
 
 

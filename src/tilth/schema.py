@@ -17,6 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# A sample, or what a record says of one: values by column.
+Row = dict[str, Any]
+
 # Payload columns that a modality lacks are absent.
 SCHEMA: Mapping[str, pa.DataType] = {
     "id": pa.string(),

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import wave
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from PIL import Image
 
 from tilth.engine import run as engine_run
 from tilth.engine.books import Books
+from tilth.engine.perform import run_task
 from tilth.engine.run import RunOptions, RunOutcome, run_plan
-from tilth.engine.tasks import run_task
+from tilth.engine.tasks import Task
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import Plan, build_plan, data_folder
 from tilth.schema import SCHEMA, sample_id
-from tilth.store.files import write_json
+from tilth.store.manifest import Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 
 Row = dict[str, Any]
@@ -31,7 +32,7 @@ Row = dict[str, Any]
 class InlineEngine:
     """Runs the tasks themselves, here and now: what they raise arrives as it is."""
 
-    def run(self, tasks: Iterable[Mapping[str, Any]], listen: Any) -> Iterator[tuple[int, Any]]:
+    def run(self, tasks: Iterable[Task], listen: Any) -> Iterator[tuple[int, Any]]:
         for index, task in enumerate(tasks):
             yield (
                 index,
@@ -81,17 +82,16 @@ def write_source(text: str, folder: Path, source: str, shards: Sequence[Sequence
             writer.add(pa.RecordBatch.from_arrays(arrays, names=list(rows[0])))
         entries.append(writer.commit())
     books = Books.of(entries)
-    manifest = {
-        "step": step.name,
-        "counts": books.counts(),
-        "by_rule": {},
-        "sources": dict(books.sources),
-        "inputs": [],
-        "shards": entries,
-        "figures": {},
-        "parts": dict(step.parts),
-    }
-    write_json(where / "manifest.json", manifest)
+    manifest = Manifest(
+        step=step.name,
+        op=step.operation.name,
+        identity=step.identity,
+        parts=dict(step.parts),
+        counts=books.counts(),
+        sources=dict(books.sources),
+        shards=tuple(entries),
+    )
+    write_manifest(where, manifest)
 
 
 def sample(source: str, number: int, **given: Any) -> Row:

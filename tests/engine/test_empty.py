@@ -71,7 +71,7 @@ def _outcome(text: str, folder: Path, a: Shards, b: Shards) -> dict[str, Any] | 
     found: dict[str, Any] = {}
     for step in plan_of(text).steps:
         dataset = Dataset(data_folder(folder, step))
-        found[step.name] = (dataset.to_arrow().to_pylist(), dataset.manifest["figures"])
+        found[step.name] = (dataset.to_arrow().to_pylist(), dataset.manifest.figures)
     del found["collect.a"], found["collect.b"], found["clean.rules"]
     return found
 

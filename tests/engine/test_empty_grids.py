@@ -56,7 +56,7 @@ def test_without_a_split(modality: str, split: str, tmp_path: Path) -> None:
     run_inline(yaml.safe_dump(tree), tmp_path / "run")  # mended, it goes on
     record = last_record(tmp_path / "run")
     assert record is not None
-    assert record["status"] == "done"
+    assert record.status == "done"
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from tilth.engine.expect import Outlook, Unfinished, outlook, spell_roughly
-from tilth.engine.machine import describe_machine
+from tilth.engine.record import RunRecord, StepRecord
+from tilth.machine import Machine, describe_machine
 from tilth.recipe import times
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.plan import Plan, build_plan
 from tilth.recipe.times import Measured, StepTime
+from tilth.store.files import write_json
+from tilth.store.manifest import Counts
 
-MACHINE = {"cores": 2, "processor": "Made-up"}
+MACHINE = Machine.model_validate({"cores": 2, "processor": "Made-up"})
 
 
 def _plan(text: str | None = None, limit: int | None = None) -> Plan:
@@ -50,21 +53,25 @@ def unshipped(monkeypatch: pytest.MonkeyPatch, two_cores: None) -> None:
 
 
 def _record(plan: Plan, folder: Path, seconds: float, **more: Any) -> None:
-    steps = [
-        {
-            "name": step.name,
-            "cached": False,
-            "parts": dict(step.parts),
-            "counts": {"in": 1797},
-            "seconds": seconds,
-            "went_on": False,
-            "pace": [],
-        }
+    steps = tuple(
+        StepRecord(
+            name=step.name,
+            stage=step.operation.stage,
+            op=step.operation.name,
+            kind=step.operation.kind,
+            identity=step.identity,
+            folder=step.folder_name,
+            inputs=(),
+            parts=dict(step.parts),
+            cached=False,
+            why="",
+            seconds=seconds,
+            counts=Counts(num_in=1797, kept=1797, dropped=0, quarantined=0),
+        )
         for step in plan.steps
-    ]
-    record = {"machine": describe_machine(), "workers": 2, "limit": None, "steps": steps, **more}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    )
+    record = RunRecord(status="done", machine=describe_machine(), workers=2, steps=steps)
+    write_json(folder / "run.json", record.model_copy(update=more).as_json())
 
 
 def test_a_starter_is_expected_to_take_what_was_measured(shipped: None, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import recipe_text, run_text, write_documents
-from tilth.errors import StepError
+from tilth.engine import local, perform, worker
+from tilth.engine.tasks import ListCells, Reply
+from tilth.errors import DataError, MissingError, StepError, StorageError, TilthError
 
 
 def test_a_worker_that_dies_twice_on_a_shard_is_named(tmp_path: Path) -> None:
@@ -44,3 +46,37 @@ def test_what_an_operation_prints_goes_to_the_log(tmp_path: Path) -> None:
     functions.write_text("def loud(text: str) -> float:\n    print('{noise}')\n    return 1.0\n")
     run_text(recipe_text(documents, functions=f"['{functions}:loud']"), tmp_path / "run")
     assert os.linesep.join(["{noise}"]) in (tmp_path / "run" / "workers.log").read_text()
+
+
+TASK = ListCells(step="transfer", op="transfer", settings={}, folder=Path("x"))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (TimeoutError(), StorageError, "TimeoutError"),
+        (OSError(28, "no space left"), StorageError, "no space left"),
+        (ValueError(), StepError, "ValueError"),
+        (MissingError("no such file", hint="look"), MissingError, "no such file"),
+        (DataError("bad", where="row 3", code="odd"), DataError, "bad"),
+    ],
+)
+def test_whatever_a_task_raises_fails_its_step(
+    error: Exception, kind: type[TilthError], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(perform, "run_task", fail)
+    reply = Reply.model_validate(worker._run(TASK.as_json(), lambda _: None))
+    with pytest.raises(kind, match=said) as caught:
+        local._result(reply, TASK)
+    assert type(caught.value) is kind
+    assert caught.value.where == ("row 3" if said == "bad" else "transfer, cells 0")
+
+
+def test_what_a_task_gives_is_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in (None, [1, {"a": None}], {"": ""}):
+        monkeypatch.setattr(perform, "run_task", lambda *_, found=given: found)
+        reply = Reply.model_validate(worker._run(TASK.as_json(), lambda _: None))
+        assert local._result(reply, TASK) == given

@@ -10,12 +10,14 @@ import pytest
 from tests.engine.conftest import recipe_text
 from tilth.engine import run
 from tilth.engine.events import Event, StepFinished
-from tilth.engine.record import JOURNAL, RECORD, read_record
+from tilth.engine.record import RECORD, read_record
 from tilth.engine.run import RunOptions, last_record, run_plan
+from tilth.errors import DataError
 from tilth.query.runs import open_run
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import files
+from tilth.store.manifest import Counts
 
 
 class _KilledError(BaseException):
@@ -41,29 +43,29 @@ def test_a_killed_run_has_every_step_that_it_finished(documents: Path, tmp_path:
         run_plan(plan, folder, _stop_after(3))
     whole = json.loads((folder / RECORD).read_bytes())
     assert whole["steps"] == []
-    journal = folder / whole[JOURNAL]
+    journal = folder / whole["journal"]
     # The kill came in the middle of a line.
     journal.write_bytes(journal.read_bytes() + b'{"name": "clean.ru')
     record = last_record(folder)
     assert record is not None
-    assert [step["name"] for step in record["steps"]] == names[:3]
-    assert JOURNAL not in record
+    assert [step.name for step in record.steps] == names[:3]
+    assert record.journal is None
     assert [step.name for step in open_run(folder).steps] == names[:3]
 
     # A second one is killed sooner: what it did not reach is as the first one left it.
     with pytest.raises(_KilledError):
         run_plan(plan, folder, _stop_after(1))
     record = read_record(folder / RECORD)
-    assert [step["name"] for step in record["steps"]] == names[:1]
-    assert [step["name"] for step in record["unreached"]] == names[1:3]
-    assert [s["name"] for s in open_run(f"{folder}@1").record["steps"]] == names[:3]
-    seconds = {step["name"]: step["seconds"] for step in record["unreached"]}
+    assert [step.name for step in record.steps] == names[:1]
+    assert [step.name for step in record.unreached] == names[1:3]
+    assert [step.name for step in open_run(f"{folder}@1").record.steps] == names[:3]
+    seconds = {step.name: step.seconds for step in record.unreached}
 
     run_plan(plan, folder, RunOptions(num_workers=1))
-    record = json.loads((folder / RECORD).read_bytes())
-    assert [step["name"] for step in record["steps"]] == names
-    assert all(step["cached"] for step in record["steps"][:3])
-    assert all(s["seconds"] == seconds[s["name"]] for s in record["steps"] if s["name"] in seconds)
+    record = read_record(folder / RECORD)
+    assert [step.name for step in record.steps] == names
+    assert all(step.cached for step in record.steps[:3])
+    assert all(step.seconds == seconds[step.name] for step in record.steps if step.name in seconds)
     assert not list(folder.glob(f".{RECORD}.*")), "the journal is not needed any more"
 
 
@@ -82,3 +84,32 @@ def test_a_step_costs_the_same_however_many_stand_before_it(
     run_plan(plan, tmp_path / "run", RunOptions(num_workers=1))
     assert len(plan.steps) > 3
     assert written.count(RECORD) == 2
+
+
+def test_a_record_that_is_damaged_or_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / RECORD
+    for text, said in (
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"status": "done", "steps": 3}', "steps"),
+        ('{"status": "done", "steps": [], "format": 99}', "of format 99"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=said) as caught:
+            read_record(path)
+        assert caught.value.where == str(path)
+
+
+def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    step = {
+        "name": "collect.a", "stage": "collect", "op": "jsonl", "kind": "source", "identity": "1",
+        "folder": "collect.a-1", "inputs": [], "parts": {"settings": {}}, "cached": False,
+        "why": "never run", "seconds": 1.5, "of a later one": True,
+        "counts": {"in": 3, "kept": 2, "dropped": 1, "quarantined": 0},
+    }  # fmt: skip
+    text = json.dumps({"name": "a", "status": "done", "started": "", "steps": [step]})
+    (tmp_path / RECORD).write_text(text)
+    record = read_record(tmp_path / RECORD)
+    assert record.steps[0].counts == Counts(num_in=3, kept=2, dropped=1, quarantined=0)
+    assert (record.limit, record.workers, record.unreached) == (None, 0, ())
+    assert record.steps[0].pace == ()

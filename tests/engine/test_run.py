@@ -23,6 +23,7 @@ from tilth.engine.run import last_record, step_states
 from tilth.errors import DataError, MissingError, StorageError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
+from tilth.store.manifest import Counts
 
 
 def _states(text: str, folder: Path) -> dict[str, tuple[bool, str]]:
@@ -35,21 +36,22 @@ def test_books_balance_and_follow_on(documents: Path, tmp_path: Path) -> None:
     run_text(recipe_text(documents), folder)
     record = last_record(folder)
     assert record is not None
-    counts = [step["counts"] for step in record["steps"]]
-    assert counts[0]["in"] == 3000
+    counts = [step.counts for step in record.steps if step.counts is not None]
+    assert len(counts) == len(record.steps)
+    assert counts[0].num_in == 3000
     for before, after in itertools.pairwise(counts):
-        assert after["in"] == before["kept"]
-        assert after["in"] == after["kept"] + after["dropped"] + after["quarantined"]
+        assert after.num_in == before.kept
+        assert after.num_in == after.kept + after.dropped + after.quarantined
     rules = dataset(folder, "clean.rules")
     dropped = rules.to_arrow(kind="dropped").to_pylist()
-    assert len(dropped) == counts[3]["dropped"] > 0
+    assert len(dropped) == counts[3].dropped > 0
     assert {row["drop.rule"] for row in dropped} == {"word_count >= 20"}
     assert all(row["drop.value"].startswith("word_count=") for row in dropped)
     copies = dataset(folder, "deduplicate.exact").to_arrow(kind="dropped").to_pylist()
     kept = set(dataset(folder, "deduplicate.exact").to_arrow(["id"]).column("id").to_pylist())
     assert copies
     assert all(row["drop.of"] in kept for row in copies)
-    assert dataset(folder, "deduplicate.minhash").manifest["counts"]["dropped"] > 0
+    assert dataset(folder, "deduplicate.minhash").manifest.by_rule
 
 
 def test_a_changed_threshold_measures_nothing_again(documents: Path, tmp_path: Path) -> None:
@@ -102,12 +104,8 @@ def test_one_bad_record_costs_one_record(documents: Path, tmp_path: Path) -> Non
     outcome = run_text(recipe_text(documents, functions=f"['{functions}:shouting']"), folder)
     assert outcome.quarantined == 3
     collected = dataset(folder, "collect.a")
-    assert collected.manifest["counts"] == {
-        "in": 3000,
-        "kept": 2998,
-        "dropped": 0,
-        "quarantined": 2,
-    }
+    wanted = Counts(num_in=3000, kept=2998, dropped=0, quarantined=2)
+    assert collected.manifest.counts == wanted
     errors = collected.to_arrow(kind="quarantine").to_pylist()
     assert ["2001" in row["uri"] for row in errors] == [True, False]
     assert ["2501" in row["uri"] for row in errors] == [False, True]
@@ -127,7 +125,7 @@ def test_an_error_budget_that_is_exceeded_stops_the_run(tmp_path: Path) -> None:
     assert "collect.a" in caught.value.where
     record = last_record(folder)
     assert record is not None
-    assert record["status"] == "failed"
+    assert record.status == "failed"
     # Raising the budget goes on from there and reads nothing again.
     assert _states(recipe_text(documents, budget=0.1), folder)["collect.a"][0]
     assert run_text(recipe_text(documents, budget=0.1), folder).quarantined == 5
@@ -162,7 +160,8 @@ def test_a_source_that_changed_is_read_anew_and_plan_says_so(
     run_text(recipe_text(documents), folder)
     record = last_record(folder)
     assert record is not None
-    assert record["steps"][0]["counts"]["in"] == 100
+    assert record.steps[0].counts is not None
+    assert record.steps[0].counts.num_in == 100
 
 
 def test_a_folder_that_is_a_file_is_an_error(documents: Path, tmp_path: Path) -> None:
@@ -195,11 +194,11 @@ def test_a_run_that_is_stopped_says_so_at_either_end(
             run_text(recipe_text(documents), tmp_path / "run", listeners=[stop])
     record = last_record(tmp_path / "run")
     assert record is not None
-    assert record["status"] == "stopped"
+    assert record.status == "stopped"
     run_text(recipe_text(documents), tmp_path / "run")
     record = last_record(tmp_path / "run")
     assert record is not None
-    assert record["status"] == "done"
+    assert record.status == "done"
 
 
 def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None:
@@ -209,8 +208,9 @@ def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None
     run_plan(plan, tmp_path / "run", RunOptions(only="clean.signals"))
     record = last_record(tmp_path / "run")
     assert record is not None
-    assert [s["name"] for s in record["steps"]] == ["collect.a", "clean.normalize", "clean.signals"]
-    assert record["steps"][-1]["counts"]["in"] == 50
+    assert [s.name for s in record.steps] == ["collect.a", "clean.normalize", "clean.signals"]
+    assert record.steps[-1].counts is not None
+    assert record.steps[-1].counts.num_in == 50
 
 
 def test_a_step_speaks_only_while_it_runs(documents: Path, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_run_says_what_it_expects_from_what_it_took_before(
     assert first.outlook.startswith("the time is not known: nothing was measured yet of collect.a")
     record = last_record(folder)
     assert record is not None
-    took = {step["name"]: step["seconds"] for step in record["steps"]}
+    took = {step.name: step.seconds for step in record.steps}
     events.clear()
     # A longer list of documents: everything runs anew, at the same settings.
     write_documents(documents, 3200)

@@ -6,8 +6,10 @@ import time
 from urllib.parse import quote
 
 import pytest
+from pydantic import JsonValue
 
 from tilth.engine.share import shareable, shareable_address, shareable_document
+from tilth.records import Json
 
 _EMAIL = "greta.holm@mailbox.se"
 
@@ -44,7 +46,7 @@ def test_what_is_no_text_stays() -> None:
 
 def test_every_string_of_a_document_passes() -> None:
     picture = "data:image/png;base64,4111111111111111/541-714-1388/AAAA"
-    document = {
+    document: Json = {
         "annotators": [
             {"annotator": _EMAIL},
             {"annotator": "per.ek@mailbox.se"},
@@ -76,7 +78,9 @@ def test_time_is_linear(unit: str) -> None:
 
 
 def test_a_large_document_costs_little() -> None:
-    steps = [{"name": f"value.arm-{n}/clean.rules", "share": n / 7} for n in range(50_000)]
+    steps: list[JsonValue] = [
+        {"name": f"value.arm-{n}/clean.rules", "share": n / 7} for n in range(50_000)
+    ]
     start = time.process_time()
     assert shareable_document({"steps": steps}) == {"steps": steps}
     assert time.process_time() - start < 3

@@ -1,100 +1,80 @@
-"""Tasks that are run again take what counts, and nothing that only lies there."""
+"""Tasks cross to a worker as JSON, and come out as they went in."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from tests.engine.inline import inline, plan_of, run_inline
-from tests.engine.modalities import results, write_recipe
-from tilth.collect import jsonl
-from tilth.engine.run import run_plan
-from tilth.engine.tasks import cell_path
-from tilth.errors import DataError
-from tilth.recipe.plan import data_folder
-from tilth.store import Dataset
-from tilth.store.shard import num_committed
+from tilth.engine.tasks import (
+    Describe,
+    Failure,
+    Fit,
+    KeptCell,
+    ListCells,
+    MapShard,
+    ReadSource,
+    Reply,
+    RunCell,
+    ShuffleKeys,
+    ShuffleReduce,
+    ShuffleResolve,
+    Summarize,
+    Task,
+    cell_path,
+    num_cells_done,
+    read_task,
+)
+from tilth.records import Json
 
-__all__ = ["inline"]
-
-pytestmark = pytest.mark.usefixtures("inline")
-
-
-def _source(folder: Path, count: int = 10) -> str:
-    lines = [json.dumps({"text": f"number {number}"}) for number in range(count)]
-    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-    collect = f"collect: {{a: {{jsonl: {{path: {folder / 'rows.jsonl'}}}}}}}"
-    return f"tilth: 1\nname: tasks\n{collect}\n"
-
-
-def _texts(text: str, folder: Path) -> list[str]:
-    step = plan_of(text).step("collect.a")
-    return [row["text"] for row in Dataset(data_folder(folder, step)).to_arrow().to_pylist()]
-
-
-@pytest.mark.parametrize("shard_rows", [1, 3, 4, 10, 100])
-def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
-    shard_rows: int, tmp_path: Path
-) -> None:
-    text = _source(tmp_path)
-    run_inline(text, tmp_path / "run", shard_rows=shard_rows)
-    manifest = Dataset(data_folder(tmp_path / "run", plan_of(text).step("collect.a"))).manifest
-    sizes = [shard["in"] for shard in manifest["shards"]]
-    whole, rest = divmod(10, shard_rows)
-    assert sizes == [shard_rows] * whole + [rest] * bool(rest)
-    assert _texts(text, tmp_path / "run") == [f"number {number}" for number in range(10)]
-
-
-@pytest.mark.parametrize("limit", [1, 4, 9, 10, 11])
-def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
-    from tilth.engine.run import RunOptions
-    from tilth.recipe.load import parse_recipe
-    from tilth.recipe.plan import build_plan
-
-    text = _source(tmp_path)
-    plan = build_plan(parse_recipe(text), limit=limit)
-    run_plan(plan, tmp_path / "run", RunOptions(shard_rows=3))
-    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a"))).to_arrow()
-    assert kept.column("text").to_pylist() == [f"number {n}" for n in range(min(limit, 10))]
+A, B = Path("a"), Path("b")
+SETTINGS: Json = {"size": 3, "names": ["x", None]}
+TASKS: list[Task] = [
+    ReadSource(
+        step="collect.a", op="jsonl", settings={}, folder=A, source="a", work=B, seed=1, limit=None,
+        shard_rows=5, shard_bytes=9,
+    ),
+    MapShard(step="s", op="o", settings=SETTINGS, folder=A, index=4, input=B),
+    ShuffleKeys(step="s", op="o", settings={}, folder=A, index=2, input=B),
+    ShuffleReduce(step="s", op="o", settings={}, folder=A, index=63),
+    ShuffleResolve(step="s", op="o", settings={}, folder=A),
+    Describe(step="s", op="o", settings={}, folder=A, shards=("00000", "00002")),
+    Fit(step="s", op="o", settings={}, folder=A, inputs={"data": B}, work=B, seed=0, threads=2),
+    ListCells(step="s", op="o", settings={}, folder=A),
+    RunCell(
+        step="s", op="o", settings={}, folder=A, index=1, inputs={"data": A, "model": B}, work=B,
+        seed=0, threads=1, cell={"size": 10, "seed": 3},
+    ),
+    Summarize(step="s", op="o", settings={}, folder=A, num_cells=12),
+]  # fmt: skip
 
 
-def test_of_a_source_that_changes_while_it_is_read_nothing_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = _source(tmp_path)
-    found = iter(range(100))
-    with monkeypatch.context() as patch:
-        patch.setattr(jsonl, "fingerprint", lambda _: f"state {next(found)}")
-        with pytest.raises(DataError) as caught:
-            run_inline(text, tmp_path / "run", shard_rows=3)
-    assert caught.value.code == "source-changed"
-    assert all(num_committed(folder) == 0 for folder in (tmp_path / "run" / "data").iterdir())
-    run_inline(text, tmp_path / "run", shard_rows=3)
-    assert len(_texts(text, tmp_path / "run")) == 10
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.kind)
+def test_a_task_comes_out_as_it_went_in(task: Task) -> None:
+    assert read_task(json.loads(json.dumps(task.as_json()))) == task
 
 
-def _without_manifest(folder: Path, text: str, name: str) -> Path:
-    """As if the step had been killed before its last file."""
-    step = data_folder(folder, plan_of(text).step(name))
-    (step / "manifest.json").unlink()
-    return step
+def test_every_kind_is_tried() -> None:
+    assert {type(task) for task in TASKS} == set(get_args(Task))
 
 
-def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:
-    text = write_recipe("images", tmp_path).read_text("utf-8")
-    run_inline(text, tmp_path / "run")
-    wanted = results(tmp_path / "run")
-    step = _without_manifest(tmp_path / "run", text, "transfer")
-    path = cell_path(step, 0)
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    # The right place, and the result of another cell.
-    found["cell"] = {**found["cell"], "seed": 77}
-    found["result"]["value"] = -1.0
-    path.write_text(json.dumps(found), "utf-8")
-    untouched = cell_path(step, 1).stat().st_mtime_ns
-    run_inline(text, tmp_path / "run")
-    assert results(tmp_path / "run") == wanted
-    assert cell_path(step, 1).stat().st_mtime_ns == untouched
+def test_a_kind_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValidationError, match="kind"):
+        read_task({**TASKS[0].as_json(), "kind": "fly"})
+
+
+def test_a_reply_comes_out_as_it_went_in() -> None:
+    failure = Failure(name="DataError", what="w", where="x", hint="h", code="c")
+    for reply in (Reply(), Reply(result=[1, {"a": None}]), Reply(failure=failure, trace="t")):
+        assert Reply.model_validate(json.loads(json.dumps(reply.as_json()))) == reply
+
+
+def test_cells_that_have_a_result_are_counted(tmp_path: Path) -> None:
+    assert num_cells_done(tmp_path) == 0
+    cell_path(tmp_path, 7).parent.mkdir()
+    text = json.dumps(KeptCell(cell={"seed": 1}, result={}).as_json())
+    cell_path(tmp_path, 7).write_text(text)
+    assert num_cells_done(tmp_path) == 1

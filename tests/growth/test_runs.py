@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from tests.growth.measure import assert_linear
 from tests.growth.shapes import TEXTS
 from tilth.clean import expression
 from tilth.engine import run as engine_run
+from tilth.engine.perform import run_task
 from tilth.engine.run import RunOptions, run_plan, step_states
-from tilth.engine.tasks import run_task
+from tilth.engine.tasks import Task, read_task
 from tilth.errors import RecipeError, TilthError
 from tilth.query.diff import diff_runs
 from tilth.query.document import report_document
@@ -187,10 +188,10 @@ class _InProcess:
     """An engine that runs tasks where the clock runs, one after the other."""
 
     def run(
-        self, tasks: Any, listen: Callable[[int, float, float | None, str], None]
-    ) -> Iterator[tuple[int, Any]]:
+        self, tasks: Iterable[Task], listen: Callable[[int, float, float | None, str], None]
+    ) -> Iterator[tuple[int, JsonValue]]:
         for index, task in enumerate(tasks):
-            given = json.loads(json.dumps(task))
+            given = read_task(json.loads(json.dumps(task.as_json())))
             yield index, run_task(given, lambda d, t, note: None)
 
     def close(self) -> None:

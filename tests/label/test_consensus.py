@@ -108,7 +108,7 @@ def test_what_is_told_of_the_annotators(shared_data: Path) -> None:
     rows, _ = crowd_rows(shared_data / "crowd-bluebird")
     expert = item(1, "a", "b", label="a", label_origin="expert")
     batches = run([rows[:50], [*rows[50:], expert]], Settings())
-    figures = consensus.describe(iter(batches), Settings())
+    figures: Any = consensus.describe(iter(batches), Settings())
     assert figures["items"] == 108
     assert figures["answers"] == 4212
     assert figures["num_annotators"] == len(figures["annotators"]) == 39
@@ -121,7 +121,7 @@ def test_what_is_told_of_the_annotators(shared_data: Path) -> None:
     assert len(matrices) == 10
     assert sum(matrices[first["annotator"]]["c0"].values()) == pytest.approx(1, abs=0.002)
     assert "simulated" not in figures
-    recut = consensus.describe(
+    recut: Any = consensus.describe(
         iter([batch.slice(n, 1) for batch in batches for n in range(batch.num_rows)]), Settings()
     )
     assert recut == figures
@@ -130,7 +130,7 @@ def test_what_is_told_of_the_annotators(shared_data: Path) -> None:
 def test_simulated_annotators_are_said_to_be() -> None:
     row = item(1, "a", "a")
     row["annotations"][0]["annotator"] = "simulated-1 (5% wrong)"
-    figures = consensus.describe(iter(run([[row]], Settings())), Settings())
+    figures: Any = consensus.describe(iter(run([[row]], Settings())), Settings())
     assert figures["simulated"] is True
     assert figures["krippendorff_alpha"] is None
 

@@ -128,7 +128,7 @@ def test_what_is_told_of_the_functions() -> None:
         ),
     )
     batches = run([batch_of(["a", "a", "b", "a b", "c"])], settings)
-    figures = vote.describe(iter(batches), settings)
+    figures: Any = vote.describe(iter(batches), settings)
     assert figures["documents"] == 5
     assert figures["coverage"] == pytest.approx(0.8)
     assert figures["conflict"] == pytest.approx(0.2)

@@ -16,8 +16,9 @@ from tests.training.samples import image_rows, text_rows
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.result import PretrainResult
 from tilth.schema import SCHEMA
-from tilth.store.files import write_json
+from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 from tilth.tasks.declare import Data
 from tilth.tasks.images import PIXELS
@@ -71,11 +72,12 @@ def _write(folder: Path, shards: Sequence[Sequence[Row]], names: Sequence[str]) 
             writer.add(pa.RecordBatch.from_arrays(arrays, names=list(names)))
         entries.append(writer.commit())
     kept = sum(len(rows) for rows in shards)
-    write_json(folder / "manifest.json", {"counts": {"kept": kept}, "shards": entries, "step": "m"})
+    counts = Counts(num_in=kept, kept=kept, dropped=0, quarantined=0)
+    write_manifest(folder, Manifest(step="mix", counts=counts, shards=tuple(entries)))
     return folder
 
 
-def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> dict[str, Any]:
+def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> PretrainResult:
     kind = declaration(task)
     model = next(name for name in kind.models if name in _MODELS)
     names = list(_ROWS[kind.data]()[0])
@@ -108,8 +110,10 @@ def test_empty_shards_change_nothing(task: str, tmp_path: Path) -> None:
     splits = list(_splits(task).values())
     one = _train(task, tmp_path / "1", splits)
     two = _train(task, tmp_path / "2", [[], [], splits[0], [], splits[1], splits[2], [], []])
-    for figure in ("test", "validation", "samples", "steps"):
-        assert one[figure] == two[figure]
+    assert one.test == two.test
+    assert one.validation == two.validation
+    assert one.samples == two.samples
+    assert one.steps == two.steps
 
 
 @pytest.mark.parametrize("missing", ["train", "validation", "test", "validation and test", "all"])
@@ -124,7 +128,7 @@ def test_a_split_that_is_not_there(task: str, missing: str, tmp_path: Path) -> N
         return
     found = _train(task, tmp_path, shards)
     for name in ("validation", "test"):
-        assert bool(found[name]) == (name not in missing)
+        assert bool(found.of(name)) == (name not in missing)
 
 
 @pytest.mark.parametrize("task", task_names())
@@ -134,4 +138,4 @@ def test_samples_of_which_nothing_is_left_to_learn(task: str, tmp_path: Path) ->
     nothing = "" if payload == "text" else b""
     shards = [[row | {payload: nothing} for row in rows] for rows in _splits(task).values()]
     with contextlib.suppress(DataError):
-        assert _train(task, tmp_path, shards)["steps"] > 0
+        assert _train(task, tmp_path, shards).steps > 0

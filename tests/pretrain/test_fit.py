@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.training.samples import image_rows, text_rows, write_dataset
+from tests.training.samples import figure, image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.weights import load_model
 
 TEXT: dict[str, Any] = {
@@ -29,26 +30,29 @@ IMAGE: dict[str, Any] = {
 }
 
 
-def run(folder: Path, dataset: Path, settings: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+def run(folder: Path, dataset: Path, settings: dict[str, Any], seed: int = 0) -> PretrainResult:
     out, work = folder / "out", folder / "work"
     out.mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)
     context = Context(work=work, seed=seed)
     result = fit({"data": dataset}, Settings.model_validate(settings), out, context)
-    json.dumps(result, allow_nan=False)
+    json.dumps(result.as_json(), allow_nan=False)
     return result
 
 
 def test_text(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", text_rows(60))
     result = run(tmp_path / "1", dataset, TEXT)
-    assert result["metric"] == "bits_per_byte"
-    assert result["lower_is_better"]
-    assert result["curve"][-1]["validation_loss"] < result["curve"][0]["validation_loss"]
-    assert result["test"]["bits_per_byte"] < 8
-    assert result["model"]["parameters"] > 0
-    assert result["stopped"] == "max_steps"
-    assert result["samples"]["test"] == 12
+    assert result.metric == "bits_per_byte"
+    assert result.lower_is_better
+    first, last = result.curve[0].validation_loss, result.curve[-1].validation_loss
+    assert first is not None
+    assert last is not None
+    assert last < first
+    assert figure(result.test, "bits_per_byte") < 8
+    assert result.model.parameters > 0
+    assert result.stopped == "max_steps"
+    assert result.samples["test"] == 12
     out = tmp_path / "1" / "out"
     names = ["config.json", "metrics.jsonl", "model.safetensors", "tokenizer.json"]
     assert sorted(file.name for file in out.iterdir()) == names
@@ -64,12 +68,14 @@ def test_text(tmp_path: Path) -> None:
 def test_images_over_three_seeds(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", image_rows(150))
     result = run(tmp_path / "1", dataset, {**IMAGE, "seeds": [0, 1, 2]})
-    assert [one["seed"] for one in result["seeds"]] == [0, 1, 2]
-    accuracies = [one["test"]["accuracy"] for one in result["seeds"]]
-    assert result["mean"]["accuracy"] == pytest.approx(sum(accuracies) / 3)
-    assert result["mean"]["split"] == "test"
-    assert result["mean"]["accuracy"] > 90
-    assert result["test"]["accuracy"] == accuracies[0]
+    assert [one.seed for one in result.seeds] == [0, 1, 2]
+    accuracies = [figure(one.test, "accuracy") for one in result.seeds]
+    mean = sum(accuracies) / 3
+    assert mean > 90
+    assert result.mean is not None
+    assert result.mean.figures["accuracy"] == pytest.approx(mean)
+    assert result.mean.split == "test"
+    assert result.test["accuracy"] == accuracies[0]
     assert load_model(tmp_path / "1" / "out").facts.classes == ("0", "1", "2")
     assert (tmp_path / "1" / "out" / "seed-2" / "model.safetensors").is_file()
 
@@ -81,10 +87,11 @@ def test_augmented_and_started_from_a_model(tmp_path: Path) -> None:
     start = str(tmp_path / "1" / "out")
     cold = run(tmp_path / "2", dataset, short)
     warm = run(tmp_path / "3", dataset, {**short, "initialise": start})
-    assert warm["test"]["loss"] < cold["test"]["loss"]
-    assert "4 tensors taken, 0 resized, 0 of another shape skipped, 0 fresh" in warm["notes"][0]
-    assert len(warm["initialised"]["taken"]) == 4
-    assert "initialised" not in cold
+    assert figure(warm.test, "loss") < figure(cold.test, "loss")
+    assert "4 tensors taken, 0 resized, 0 of another shape skipped, 0 fresh" in warm.notes[0]
+    assert warm.initialised is not None
+    assert len(warm.initialised.taken) == 4
+    assert cold.initialised is None
 
 
 def test_no_samples_is_an_error_and_writes_no_model(tmp_path: Path) -> None:
@@ -98,10 +105,11 @@ def test_cross_validation_leaves_each_value_out_once(tmp_path: Path) -> None:
     rows = [{**row, "subject": "abc"[(i // 3) % 3]} for i, row in enumerate(image_rows(90))]
     dataset = write_dataset(tmp_path / "data", rows)
     result = run(tmp_path / "1", dataset, {**IMAGE, "cross_validate": "subject"})
-    assert [one["fold"] for one in result["folds"]] == ["a", "b", "c"]
-    accuracies = [one["test"]["accuracy"] for one in result["folds"]]
-    assert result["mean"]["accuracy"] == pytest.approx(sum(accuracies) / 3)
-    assert result["samples"]["test"] == 30
+    assert [one.fold for one in result.folds] == ["a", "b", "c"]
+    accuracies = [figure(one.test, "accuracy") for one in result.folds]
+    assert result.mean is not None
+    assert result.mean.figures["accuracy"] == pytest.approx(sum(accuracies) / 3)
+    assert result.samples["test"] == 30
     assert (tmp_path / "1" / "out" / "without-c" / "model.safetensors").is_file()
     one = write_dataset(tmp_path / "one", [{**row, "source": "a"} for row in rows])
     with pytest.raises(DataError, match="two values of `source`"):

@@ -19,7 +19,14 @@ from safetensors import safe_open
 from torch import nn
 
 from tests.training.runs import Run, mlp, speech
-from tests.training.samples import image_rows, images, same_bits, weights_of, write_dataset
+from tests.training.samples import (
+    image_rows,
+    images,
+    losses_of,
+    same_bits,
+    weights_of,
+    write_dataset,
+)
 from tests.training.test_resume import go
 from tilth.context import Context
 from tilth.errors import StorageError
@@ -181,7 +188,7 @@ def test_a_batch_without_any_target_is_learnt_from_too() -> None:
     loop = run.loop.model_copy(update={"batch_size": 1, "epochs": 1.0})
     result = go(run._replace(data=silent, loop=loop), None, [])
     assert result.steps == 30
-    assert all(np.isfinite(point["loss"]) for point in result.curve)
+    assert all(np.isfinite(loss) for loss in losses_of(result.curve))
 
 
 def test_classes_that_are_never_seen_are_named() -> None:
@@ -220,4 +227,5 @@ def test_a_class_all_of_whose_samples_are_held_out_is_said(tmp_path: Path) -> No
     result = fit(
         {"data": dataset}, Settings.model_validate(settings), tmp_path / "out", Context(tmp_path)
     )
-    assert result["notes"] == ["1 of 4 classes have no training sample and are never learnt: rare"]
+    note = "1 of 4 classes have no training sample and are never learnt: rare"
+    assert result.notes == (note,)

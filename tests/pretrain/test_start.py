@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.training.samples import IMAGE_FACTS, TINY_MLP, tiny_mlp
+from tilth.engine.record import RunRecord, StepRecord
 from tilth.engine.run import step_states
 from tilth.errors import MissingError
 from tilth.pretrain.settings import Settings
@@ -45,14 +46,32 @@ def plan(folder: Path, start: str) -> Plan:
     return build_plan(parse_recipe(RECIPE.format(source=source, start=start)))
 
 
+def _record(made: Plan) -> RunRecord:
+    """Of a run whose steps are done."""
+    steps = [
+        StepRecord(
+            name=step.name,
+            stage=step.operation.stage,
+            op=step.operation.name,
+            kind=step.operation.kind,
+            identity=step.identity,
+            folder=step.folder_name,
+            inputs=tuple(name for _, name in step.inputs),
+            parts=dict(step.parts),
+            cached=False,
+            why="",
+            seconds=1.0,
+        )
+        for step in made.steps
+    ]
+    return RunRecord(status="done", steps=tuple(steps))
+
+
 def test_a_model_that_was_trained_anew_is_learnt_from_anew(tmp_path: Path) -> None:
     start = save(tmp_path / "model", 1)
     before = plan(tmp_path, str(start))
     assert plan(tmp_path, str(start)).step("pretrain").identity == before.step("pretrain").identity
-    write_json(
-        tmp_path / "run" / "run.json",
-        {"steps": [{"name": s.name, "parts": dict(s.parts)} for s in before.steps]},
-    )
+    write_json(tmp_path / "run" / "run.json", _record(before).as_json())
     # The same size, and the same time as well: only the digest tells.
     weights = start / "model.safetensors"
     state = weights.stat()

@@ -56,7 +56,7 @@ def test_a_view_is_what_the_task_gives_to_training(run: RunView) -> None:
     sheet = augmented_sheet(run, n=3, num_epochs=2)
     assert (sheet.kind, sheet.steps, sheet.seed) == ("images", ("shift", "noise"), 3)
     rows = np.stack([_pixels(sample.original) for sample in sheet.samples])[:, None]
-    steps = run.step("pretrain").settings["augment"]
+    steps: Any = run.step("pretrain").settings["augment"]
     facts = Facts(sizes=Sizes(image=(1, SIDE, SIDE), classes=2), mean=(0.0,), std=(1.0,))
     task = build_task("image-classification", facts, ObjectiveSettings(), augment=steps)
     ids = ids_to_u64([sample.id for sample in sheet.samples])

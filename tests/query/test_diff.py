@@ -5,8 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tilth.query.diff import diff_runs
+from tests.query.test_findings import PLAIN, write_run
+from tests.report.planted import planted_report
+from tilth.query.diff import _results, diff_runs
 from tilth.query.runs import RunView, open_run
+from tilth.store.manifest import Manifest, write_manifest
 
 
 def test_a_changed_threshold_and_what_it_did(small: RunView, earlier: RunView) -> None:
@@ -46,24 +49,45 @@ def _with_result(run: RunView, folder: Path, result: dict[str, Any]) -> RunView:
     record["steps"].append(step)
     (folder / "run.json").write_text(json.dumps(record), "utf-8")
     (folder / "data" / "pretrain-1").mkdir()
-    manifest = {"step": "pretrain", "result": result}
-    (folder / "data" / "pretrain-1" / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    manifest = Manifest(step="pretrain", result=PLAIN | result)
+    write_manifest(folder / "data" / "pretrain-1", manifest)
     return open_run(folder)
 
 
 def test_results_differ_number_by_number(small: RunView, tmp_path: Path) -> None:
-    arms = [{"name": "no-dedup", "mean": 0.1, "differences": [1, 2]}]
     a = _with_result(small, tmp_path / "a", {"test": {"loss": 2.0, "acc": 0.5}, "seconds": 3.0})
-    b = _with_result(small, tmp_path / "b", {"test": {"loss": 1.5, "acc": 0.5}, "arms": arms})
+    b = _with_result(small, tmp_path / "b", {"test": {"loss": 1.5, "acc": 0.5, "f1": 0.1}})
     assert {(r.name, r.a, r.b) for r in diff_runs(a, b).results} == {
         ("pretrain.test.loss", 2.0, 1.5),
-        ("pretrain.arms[no-dedup].mean", None, 0.1),
+        ("pretrain.test.f1", None, 0.1),
     }
+
+
+def test_effects_differ_with_the_interval_that_decides(tmp_path: Path) -> None:
+    before = planted_report()
+    after = planted_report()
+    after["value"]["arms"][0] |= {"mean": 0.5, "adjusted_low": 0.4, "adjusted_high": 0.6, "wins": 7}
+    after["transfer"]["effects"][0]["mean"] = 9.0
+    after["transfer"]["multiplier"]["value"] = 5.0
+    for stage in ("value", "transfer"):
+        runs = [
+            write_run(tmp_path / f"{stage}-{side}", stage, report[stage])
+            for side, report in (("a", before), ("b", after))
+        ]
+        found = {r.name: r for r in _results(*runs)}
+        if stage == "value":
+            assert set(found) == {"value.arms[scratch].mean", "value.arms[scratch].wins"}
+            assert found["value.arms[scratch].mean"].b_interval == (0.4, 0.6)
+        else:
+            multiplier = found.pop("transfer.multiplier.value")
+            assert multiplier.a_interval == (4.1, 5.2)
+            assert set(found) == {"transfer.effects[fine-tune 10].mean"}
 
 
 def test_a_held_out_figure_has_its_interval_beside_it(small: RunView, tmp_path: Path) -> None:
     def result(value: float) -> dict[str, Any]:
-        ends = {"low": value - 1, "high": value + 1, "n": 9, "item": "image", "groups": 3}
+        ends = {"low": value - 1, "high": value + 1, "n": 9, "item": "image", "groups": 3,
+                "method": "bootstrap"}  # fmt: skip
         one = {"test": {"accuracy": value}, "intervals": {"test": {"accuracy": ends}}}
         mean = {"split": "test", "accuracy": value, "intervals": {"accuracy": ends}}
         return {**one, "folds": [{"fold": "a", "seed": 0, **one}], "mean": mean}

@@ -51,21 +51,24 @@ def test_a_model_that_fails_does_not_take_the_report_with_it(
     monkeypatch.setattr(generated, "_ask", fail)
     try:
         document = report_document(run)
-        assert document["generated"]["note"] == "the model was not asked: no torch here"
+        assert document.generated is not None
+        assert document.generated.note == "the model was not asked: no torch here"
         assert not path.exists()
     finally:
         path.write_bytes(kept)
 
 
 def test_the_document_says_what_the_model_was_made_of(run: RunView) -> None:
-    model = report_document(run)["model"]
-    assert len(model["weights_sha256"]) == 64
-    assert model["settings"]["loop"]["max_steps"] == 20
-    assert model["data"]["digest"] == Dataset(run.end_of_line().folder).digest
-    assert model["data"]["samples"] == 120
+    model = report_document(run).model
+    assert model is not None
+    assert len(model.weights_sha256) == 64
+    assert isinstance(loop := model.settings["loop"], dict)
+    assert loop["max_steps"] == 20
+    assert model.data.digest == Dataset(run.end_of_line().folder).digest
+    assert model.data.samples == 120
 
 
 def test_a_run_without_a_model_has_none(small: RunView) -> None:
     document = report_document(small)
-    assert document["model"] is None
-    assert document["generated"] is None
+    assert document.model is None
+    assert document.generated is None

@@ -93,7 +93,7 @@ def test_two_recipe_files_of_one_name_do_not_share_a_run_in_silence(
     assert run("second.yaml", name="second") == []
     # What gave way is found where it was said.
     before = tilth.open_run("same@3").view.record
-    assert [step["name"] for step in before["steps"]] == ["collect.a", "clean.signals"]
+    assert [step.name for step in before.steps] == ["collect.a", "clean.signals"]
 
 
 def test_a_copy_of_a_starter_is_told_from_the_starter(tmp_path: Path) -> None:

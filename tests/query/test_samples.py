@@ -73,7 +73,7 @@ def test_excerpts_carry_no_escape_codes(small: RunView) -> None:
 
 def test_examples_are_spread_over_rules_and_do_not_depend_on_order(small: RunView) -> None:
     dataset = Dataset(small.step("exact").folder)
-    ids = draw_examples(dataset, dataset.manifest["by_rule"], 5, 20)
+    ids = draw_examples(dataset, dataset.manifest.by_rule, 5, 20)
     dropped = sorted(row.id for row in show_samples(small, "exact", "dropped", n=1000).rows)
     assert ids == dropped[:5]
     rows = rows_by_id(dataset, "dropped", ids[::-1], ["id"])

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from tilth.machine import Machine
 from tilth.recipe import times
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.plan import Plan, build_plan
 from tilth.recipe.times import Measured, StepTime, scale, starter_of
 
-MACHINE = {"cores": 2, "processor": "Made-up"}
+MACHINE = Machine.model_validate({"cores": 2, "processor": "Made-up"})
 
 
 def _plan(text: str) -> Plan:
@@ -64,4 +65,5 @@ def test_what_is_shipped_can_be_read_and_is_of_starters_as_they_are() -> None:
     for name, found in times.shipped_times().items():
         assert name in starters()
         assert found.seconds > 0
-        assert {"cores", "processor"} <= found.machine.keys()
+        assert found.machine.cores
+        assert found.machine.processor

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.training.samples import figure
 from tilth.api import Run, load_recipe, run
 from tilth.web.fetch import MIRROR_VARIABLE
 
@@ -35,7 +36,7 @@ def draw_tree(
 
 def small_run(name: str, folder: Path, tree: Path, **changes: dict[str, Any]) -> Run:
     """A starter with another source and some settings of its stages replaced, run."""
-    recipe = load_recipe(name).resolved()
+    recipe: dict[str, Any] = load_recipe(name).resolved()
     recipe["collect"] = {"pictures": {"image_folder": {"path": str(tree)}}}
     for stage, given in changes.items():
         recipe[stage] |= given
@@ -46,7 +47,8 @@ def small_run(name: str, folder: Path, tree: Path, **changes: dict[str, Any]) ->
 
 def short(name: str, stage: str, steps: int = 2) -> dict[str, Any]:
     """The stage's own loop, but for its length."""
-    loop: dict[str, Any] = load_recipe(name).resolved()[stage]["loop"]
+    recipe: dict[str, Any] = load_recipe(name).resolved()
+    loop: dict[str, Any] = recipe[stage]["loop"]
     return loop | {"epochs": None, "max_steps": steps, "batch_size": 8, "precision": "fp32"}
 
 
@@ -54,7 +56,7 @@ def test_imagenet_on_a_tree_of_ones_own(tmp_path: Path) -> None:
     tree = draw_tree(tmp_path / "tree", THINGS[:3], size=40)
     (tree / "test").rename(tree / "val")
     (tree / "train" / "bird" / "5.png").write_bytes(b"not a picture")
-    recipe = load_recipe("imagenet").resolved()
+    recipe: dict[str, Any] = load_recipe("imagenet").resolved()
     recipe["error_budget"] = 0.1
     recipe["collect"]["imagenet"]["image_folder"]["path"] = str(tree)
     stage = recipe["pretrain"]
@@ -65,11 +67,12 @@ def test_imagenet_on_a_tree_of_ones_own(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(recipe), "utf-8")
     found = run(path, runs=tmp_path / "runs", progress=False, workers=1)
     assert found.quarantined == 1
-    result = found.results["pretrain"]
-    assert result["samples"]["test"] == 9
-    assert result["samples"]["train"] + result["samples"]["validation"] == 17
-    assert result["steps"] == 4
-    assert result["test"]["accuracy"] >= 0
+    result = found.results.pretrain
+    assert result is not None
+    assert result.samples["test"] == 9
+    assert result.samples["train"] + result.samples["validation"] == 17
+    assert result.steps == 4
+    assert figure(result.test, "accuracy") >= 0
     assert (found.folder / "report.html").is_file()
     assert len(list(found.folder.glob("data/pretrain-*/model/model.safetensors"))) == 1
 
@@ -82,10 +85,11 @@ def test_supervised(name: str, tmp_path: Path) -> None:
         tmp_path / "tree", DIGITS if mnist else THINGS, grey=mnist, size=28 if mnist else 32
     )
     found = small_run(name, tmp_path, tree, pretrain={"loop": short(name, "pretrain", 30)})
-    result = found.results["pretrain"]
-    assert result["test"]["accuracy"] > 20  # by chance 10
-    assert result["samples"] == {"train": 60, "test": 30}
-    assert len(result.get("seeds", [])) == (3 if name == "mnist" else 0)
+    result = found.results.pretrain
+    assert result is not None
+    assert figure(result.test, "accuracy") > 20  # by chance 10
+    assert result.samples == {"train": 60, "test": 30}
+    assert len(result.seeds) == (3 if name == "mnist" else 0)
 
 
 @pytest.mark.slow
@@ -110,13 +114,15 @@ def test_transfer(name: str, tmp_path: Path) -> None:
         pretrain={"loop": short(name, "pretrain")},
         transfer={"loop": short(name, "transfer"), "sizes": [1, 4], "seeds": 2},
     )
-    summary = found.results["transfer"]
-    assert summary["methods"] == ["scratch", "probe", "finetune"]
-    assert summary["metric"] == "accuracy"
-    assert len(summary["points"]) == 3 * 2 * 2
+    summary = found.results.transfer
+    assert summary is not None
+    assert summary.methods == ("scratch", "probe", "finetune")
+    assert summary.metric == "accuracy"
+    assert len(summary.points) == 3 * 2 * 2
     turned = name in ("mnist-transfer-rotation", "cifar10-transfer")
-    task = found.results["pretrain"]["task"]
-    assert task == ("image-rotation" if turned else "image-classification")
+    result = found.results.pretrain
+    assert result is not None
+    assert result.task == ("image-rotation" if turned else "image-classification")
 
 
 @pytest.mark.slow
@@ -126,7 +132,7 @@ def test_on_the_real_pictures(
 ) -> None:
     """From a mirror, or from an archive that is here; nothing is fetched."""
     monkeypatch.setenv(MIRROR_VARIABLE, str(shared_data))
-    recipe = load_recipe(name).resolved()
+    recipe: dict[str, Any] = load_recipe(name).resolved()
     if name == "cifar10":
         archive = shared_data / "cifar-10-jpeg" / "cifar-10-jpeg.tar.xz"
         recipe["collect"]["cifar10"]["image_folder"] |= {"url": None, "path": str(archive)}
@@ -136,4 +142,6 @@ def test_on_the_real_pictures(
     found = run(path, runs=tmp_path / "runs", progress=False)
     assert found.quarantined == 0
     train = 60_000 if name == "mnist-cnn" else 50_000
-    assert found.results["pretrain"]["samples"] == {"train": train, "test": 10_000}
+    result = found.results.pretrain
+    assert result is not None
+    assert result.samples == {"train": train, "test": 10_000}

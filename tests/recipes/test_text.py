@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.training.samples import figure
 from tilth.api import Run, load_recipe, run
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
@@ -31,7 +32,7 @@ def _from_the_mirror(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def _short(name: str, folder: Path, **changes: dict[str, Any]) -> Run:
     """A starter with some settings of its stages replaced, run."""
-    recipe = load_recipe(name).resolved()
+    recipe: dict[str, Any] = load_recipe(name).resolved()
     for stage, given in changes.items():
         recipe[stage] |= given
     path = folder / f"{name}.yaml"
@@ -45,10 +46,11 @@ def _loop(steps: int) -> dict[str, Any]:
 
 def test_shakespeare(tmp_path: Path) -> None:
     found = _short("shakespeare", tmp_path, pretrain={"loop": _loop(5)})
-    result = found.results["pretrain"]
-    assert result["samples"] == {"train": 1, "validation": 1}
-    assert 3 < result["validation"]["loss"] < 4.3
-    assert result["model"]["parameters"] == 796_160  # 65 characters, an end and an unknown one
+    result = found.results.pretrain
+    assert result is not None
+    assert result.samples == {"train": 1, "validation": 1}
+    assert 3 < figure(result.validation, "loss") < 4.3
+    assert result.model.parameters == 796_160  # 65 characters, an end and an unknown one
 
 
 @pytest.mark.parametrize(
@@ -69,10 +71,11 @@ def test_text_transfer(name: str, rows: int, tmp_path: Path) -> None:
     )
     assert found.quarantined == 0
     assert sum(found.dataset(split).num_rows for split in ("train", "test")) == rows
-    summary = found.results["transfer"]
-    assert summary["methods"] == ["scratch", "finetune", "tfidf-svm"]
-    assert summary["metric"] == ("macro_f1" if "sms" in name else "accuracy")
-    assert len(summary["points"]) == 6
+    summary = found.results.transfer
+    assert summary is not None
+    assert summary.methods == ("scratch", "finetune", "tfidf-svm")
+    assert summary.metric == ("macro_f1" if "sms" in name else "accuracy")
+    assert len(summary.points) == 6
 
 
 def test_gpt2_starts_from_a_folder_and_goes_back_to_one(tmp_path: Path) -> None:
@@ -93,8 +96,9 @@ def test_gpt2_starts_from_a_folder_and_goes_back_to_one(tmp_path: Path) -> None:
     short = GPT2.model_copy(update={"context": 16}).model_dump(mode="json")
     given = {"initialise": str(hub), "model": short, "loop": _loop(2)}
     found = _short("gpt2", tmp_path, pretrain=given)
-    notes = found.results["pretrain"]["notes"]
-    assert notes[0].endswith(
+    result = found.results.pretrain
+    assert result is not None
+    assert result.notes[0].endswith(
         "1 resized (positions.weight [32, 32] to [16, 32]), 0 of another shape skipped, 0 fresh"
     )
     (trained,) = found.folder.glob("data/pretrain-*/model")

@@ -8,6 +8,9 @@ import random
 import zlib
 from typing import Any
 
+from tilth.query.report import Report
+from tilth.records import read_as
+
 
 def png(width: int = 16, height: int = 16, seed: int = 0) -> str:
     """A small grey PNG as a data URI."""
@@ -98,9 +101,10 @@ def _steps() -> list[dict[str, Any]]:
     }
     return [
         _step("collect.stdlib", "source", 2034, {}, 3, sources={"stdlib": 2031}, seconds=9.3,
+              license={"PSF-2.0": 2031},
               errors=[{"uri": f"http://python-docs.localhost/stdlib/broken{i}.html",
                        "error": "UnicodeDecodeError: byte 0xff at 1203"} for i in range(3)],
-              figures={"licenses": {"PSF-2.0": 2031}, "http status": {"200": 2031, "404": 1},
+              figures={"http status": {"200": 2031, "404": 1},
                        "robots.txt: pages not asked for": 24}),
         _step("collect.packages", "source", 1188, {}, 0, sources={"packages": 1188}, seconds=0.8),
         _step("clean.extract", "map", 3219, {"empty after extraction": 41}, 1,
@@ -121,11 +125,15 @@ def _steps() -> list[dict[str, Any]]:
         _step("mix.weights", "map", 2599, {},
               figures={"vendi_score": 41.8, "entropy of sources (bits)": 0.93,
                        "weights": {"stdlib": 0.7, "packages": 0.3}}),
-        {"name": "pretrain", "stage": "pretrain", "op": "fit", "kind": "fit", "seconds": 61.0,
-         "identity": "4be0", "cached": False},
-        {"name": "transfer", "stage": "transfer", "op": "grid", "kind": "grid", "seconds": 48.2},
-        {"name": "value", "stage": "value", "op": "grid", "kind": "grid", "seconds": 71.4},
+        _stage("pretrain", "fit", 61.0),
+        _stage("transfer", "grid", 48.2),
+        _stage("value", "grid", 71.4),
     ]  # fmt: skip
+
+
+def _stage(name: str, kind: str, seconds: float) -> dict[str, Any]:
+    plain = _step(name, kind, 0, {}, seconds=seconds)
+    return plain | dict.fromkeys(("in", "kept", "dropped", "quarantined"))
 
 
 def _transfer() -> dict[str, Any]:
@@ -157,7 +165,7 @@ def _transfer() -> dict[str, Any]:
             )  # fmt: skip
     effects = [
         {"method": "fine-tune", "size": size, "mean": gain, "low": gain - 0.06,
-         "high": gain + 0.06, "p": 0.0078, "verdict": "helps"}
+         "high": gain + 0.06, "p": 0.0078, "verdict": "helps", "wins": 8, "n": 8}
         for size in sizes
         for gain in [error("scratch", size) - error("fine-tune", size)]
     ]  # fmt: skip
@@ -165,8 +173,10 @@ def _transfer() -> dict[str, Any]:
     return {
         "metric": "bits_per_byte", "unit": "bits/byte", "lower_is_better": True,
         "sizes": sizes, "methods": list(curves), "points": points, "summary": summary,
+        "seeds": list(range(8)), "cost_s": 48.2,
         "effects": effects,
-        "multiplier": {"size": 40, "value": 4.6, "low": 4.1, "high": 5.2, "text": text},
+        "multiplier": {"size": 40, "value": 4.6, "low": 4.1, "high": 5.2, "state": "read",
+                       "text": text},
         "headline": "Pretraining was worth 4.6x [4.1, 5.2] the target's documents "
                     "(planted number, 8 paired seeds)",
     }  # fmt: skip
@@ -197,6 +207,7 @@ def _value() -> dict[str, Any]:
                 "is_check": name == "same",
                 "values": [c - sign * d for c, d in zip(control, differences, strict=True)],
                 "differences": differences,
+                "effect": mean,
                 "mean": mean,
                 "low": mean - half,
                 "high": mean + half,
@@ -217,7 +228,7 @@ def _value() -> dict[str, Any]:
         )
     return {
         "metric": "bits_per_byte", "unit": "bits/byte", "lower_is_better": True,
-        "smallest_effect": 0.015, "seeds": 8,
+        "smallest_effect": 0.015, "seeds": list(range(8)),
         "control": {"values": control, "mean": sum(control) / 8},
         "arms": arms,
         "warnings": ["arm `loose-rules` repeats its data 4.8 times, above 4"],
@@ -225,8 +236,18 @@ def _value() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def written(text: str) -> dict[str, Any]:
+    """A sample that was written from nothing."""
+    return {"input": "", "image": None, "answer": text, "expected": None}
+
+
+def report_of(planted: dict[str, Any]) -> Report:
+    """The document of a report, as its page reads it."""
+    return read_as(Report, planted, "planted")
+
+
 def planted_report() -> dict[str, Any]:
-    """The report of a run that never was."""
+    """The report of a run that never was, as JSON has it."""
     curve: list[dict[str, Any]] = []
     generator = random.Random(3)
     for step in range(0, 600, 2):
@@ -244,12 +265,19 @@ def planted_report() -> dict[str, Any]:
         "finished": "2024-05-02T10:14:41+00:00",
         "seconds": 219.4,
         "status": "done",
+        "limit": None,
+        "error": None,
+        "disk": {"bytes": 12_000_000, "steps": {"pretrain": 12_000_000}, "other": 0},
+        "totals": {"in": 3222, "kept": 2599, "dropped": 619, "quarantined": 4},
+        "arm_steps": [],
         "machine": {"cores": 2, "memory_gib": 23.5, "processor": "planted", "python": "3.11.7"},
         "versions": {"numpy": "1.26.4", "pyarrow": "17.0.0", "torch": "2.6.0"},
         "recipe_yaml": "tilth: 1\nname: quickstart\nseed: 0\nclean:\n  - extract\n"
         '  - rules: {where: ["word_count >= 50"]}\n',
         "steps": _steps(),
+        "model": None,
         "pretrain": {
+            "task": "text-generation",
             "metric": "bits_per_byte",
             "unit": "bits/byte",
             "lower_is_better": True,
@@ -265,5 +293,5 @@ def planted_report() -> dict[str, Any]:
         },
         "transfer": _transfer(),
         "value": _value(),
-        "generated": {"samples": ["def planted(self):\n    Return the planted of the planted."]},
+        "generated": {"samples": [written("def planted(self):\n    Return the planted of it.")]},
     }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.report.planted import planted_report
+from tests.report.planted import planted_report, report_of
 from tilth.report.card import data_card
 from tilth.report.tidy import tidy
 
 
 def test_the_card_holds_what_a_user_of_the_data_asks() -> None:
-    card = data_card(tidy(planted_report())).replace("\u202f", " ")
+    card = data_card(tidy(report_of(planted_report()))).replace("\u202f", " ")
     assert card.startswith("# quickstart\n")
     assert "3,222 samples came in: 2,599 kept (80.7 %), 619 dropped, 4 quarantined." in card
     assert "The books balance." in card
@@ -27,11 +29,12 @@ def test_the_final_number_of_each_source_is_told_where_known() -> None:
     report = planted_report()
     last = next(step for step in report["steps"] if step["name"] == "mix.weights")
     last["sources"] = {"stdlib": 1800, "packages": 799}
-    assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 1,800 |" in data_card(report)
+    assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 1,800 |" in data_card(report_of(report))
 
 
-def test_an_empty_report_has_a_card() -> None:
-    card = data_card({})
+def test_a_run_of_nothing_has_a_card() -> None:
+    empty: dict[str, Any] = {"steps": [], "pretrain": None, "transfer": None, "value": None}
+    card = data_card(report_of(planted_report() | empty))
     for said in ("No source was read", "Nothing was dropped", "No model was trained"):
         assert said in card
 
@@ -45,7 +48,7 @@ def test_foreign_text_is_not_markup(text: str) -> None:
     report |= {"name": text, "about": text, "recipe_yaml": text}
     report["steps"][3]["by_rule"] = [{"rule": text, "count": 1}]
     report["steps"][0]["errors"] = [{"uri": text, "error": text}]
-    card = data_card(report)
+    card = data_card(report_of(report))
     prose = card[: card.rindex("\n\n`")]
     assert "\n# head" not in prose
     assert "<" not in prose.replace("\\<", "")

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.report.planted import planted_report
+from tests.report.planted import planted_report, report_of
+from tilth.query.report import Report
 from tilth.report.model_card import model_card
 from tilth.report.tidy import tidy
 
 
-def _report(**pretrain: Any) -> dict[str, Any]:
+def planted_model(**pretrain: Any) -> dict[str, Any]:
+    """The planted report of a run with a model, whose training gave what is said."""
     report = planted_report()
     report["pretrain"] = report["pretrain"] | {
         "task": "translation",
@@ -29,7 +31,11 @@ def _report(**pretrain: Any) -> dict[str, Any]:
         "settings": {"task": "translation", "model": {"kind": "seq2seq"}},
         "data": {"step": "mix.weights", "samples": 30014, "digest": "cd" * 32, "sources": {}},
     }
-    return tidy(report)
+    return report
+
+
+def _report(**pretrain: Any) -> Report:
+    return tidy(report_of(planted_model(**pretrain)))
 
 
 def _head(card: str) -> dict[str, Any]:
@@ -74,16 +80,15 @@ def test_several_trainings_are_told_one_by_one_with_their_mean() -> None:
 
 
 def test_a_run_without_a_model_has_no_card() -> None:
-    assert model_card({}) == ""
-    assert model_card(tidy(planted_report())) == ""
+    assert model_card(report_of(planted_report())) == ""
+    assert model_card(report_of(planted_model() | {"pretrain": None})) == ""
 
 
 @pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "x\n---\n# head", "`` ` ``"])
 def test_foreign_text_is_not_markup(text: str) -> None:
-    report = _report()
-    report |= {"name": text, "about": text}
+    report = planted_model() | {"name": text, "about": text}
     report["model"]["data"]["step"] = text
-    card = model_card(report)
+    card = model_card(report_of(report))
     prose = card[card.index("\n---\n", 4) :]
     assert "<img" not in prose.replace("\\<", "").replace("`" + text + "`", "")
     assert "\n# head" not in prose

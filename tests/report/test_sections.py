@@ -6,15 +6,20 @@ from typing import Any
 
 import pytest
 
-from tests.report.planted import planted_report
+from tests.report.planted import planted_report, report_of
+from tilth.pretrain.result import PretrainResult
+from tilth.query.report import StepReport
+from tilth.records import read_as
 from tilth.report.pretraining import pretraining
 from tilth.report.steps import build_line, build_steps, cost_table
 from tilth.report.transferring import transfer
 from tilth.report.valuing import value, verdicts
+from tilth.transfer.result import TransferResult
+from tilth.value.result import ValueResult
 
 
 def test_the_books_of_the_line_are_those_of_its_steps() -> None:
-    line = build_line(build_steps(planted_report()))
+    line = build_line(build_steps(report_of(planted_report()).steps))
     assert line is not None
     assert line.balances
     assert (line.num_in, line.kept, line.dropped, line.quarantined) == (3222, 2599, 619, 4)
@@ -22,35 +27,59 @@ def test_the_books_of_the_line_are_those_of_its_steps() -> None:
 
 def test_examples_are_spread_over_the_rules() -> None:
     rules = {f"rule {i}": 100 - i for i in range(20)}
-    raw = {
-        "name": "clean.rules",
+    plain = planted_report()["steps"][3] | {
         "dropped": sum(rules.values()),
         "by_rule": [{"rule": rule, "count": n} for rule, n in rules.items()],
-        "examples": [{"rule": rule, "value": str(k)} for rule in rules for k in range(9)],
+        "examples": [
+            {"id": "0", "uri": None, "rule": rule, "value": str(k), "of": None, "text": ""}
+            for rule in rules
+            for k in range(9)
+        ],
     }
-    (step,) = build_steps({"steps": [raw]})
+    (step,) = build_steps([read_as(StepReport, plain, "planted")])
     assert [len(rule.examples) for rule in step.rules] == [5] * 8 + [0] * 12
     assert step.rules[0].shown == "5 of 100 shown"
 
 
 def test_a_cached_step_takes_no_share_of_the_time() -> None:
-    rows = cost_table(build_steps(planted_report()))
-    shares = {row["step"].name: row["share"] for row in rows}
+    rows = cost_table(build_steps(report_of(planted_report()).steps))
+    shares = {row.step.name: row.share for row in rows}
     assert shares["deduplicate.minhash"] == 0
     assert sum(shares.values()) == pytest.approx(1)
 
 
-def _value(**arm: Any) -> dict[str, Any]:
-    base = {"name": "arm", "mean": 0.2, "low": 0.1, "high": 0.3, "verdict": "helps"}
-    return {
+def _value(*arms: dict[str, Any], **further: Any) -> ValueResult:
+    base = {
+        "name": "arm", "decision": "arm", "contrast": "control - arm", "values": [], "effect": 0.2,
+        "mean": 0.2, "low": 0.1, "high": 0.3, "verdict": "helps", "wins": 2, "n": 2,
+    }  # fmt: skip
+    found = {
         "metric": "bits_per_byte",
+        "unit": "bits/byte",
         "lower_is_better": True,
         "control": {"values": [2.0, 2.1], "mean": 2.05},
-        "arms": [base | arm],
+        "arms": [base | arm for arm in arms or ({},)],
+        "cost_s": 1.0,
     }
+    return read_as(ValueResult, found | further, "planted")
 
 
-def _slope_rows(part: dict[str, Any]) -> list[list[str]]:
+def _transfer(**further: Any) -> TransferResult:
+    return read_as(TransferResult, planted_report()["transfer"] | further, "planted")
+
+
+def _pretrain(**further: Any) -> PretrainResult:
+    plain = {
+        "task": "image-classification",
+        "metric": "accuracy",
+        "unit": "%",
+        "lower_is_better": False,
+        "model": {"kind": "cnn", "parameters": 10},
+    }
+    return read_as(PretrainResult, plain | further, "planted")
+
+
+def _slope_rows(part: ValueResult) -> list[list[str]]:
     charts = [chart for chart in value(part).charts if chart.title == "Seed by seed"]
     if not charts:
         return []
@@ -61,29 +90,28 @@ def _slope_rows(part: dict[str, Any]) -> list[list[str]]:
 
 def test_without_is_left_and_with_is_right_whichever_the_control_has() -> None:
     gains = {"differences": [0.2, 0.1]}
-    added = _value(contrast="arm - control", values=[1.8, 2.0], **gains)
+    added = _value({"contrast": "arm - control", "values": [1.8, 2.0], **gains})
     assert _slope_rows(added) == [["2", "1.800"], ["2.100", "2"]]
-    removed = _value(contrast="control - arm", values=[2.2, 2.2], **gains)
+    removed = _value({"contrast": "control - arm", "values": [2.2, 2.2], **gains})
     assert _slope_rows(removed) == [["2.200", "2"], ["2.200", "2.100"]]
 
 
 def test_numbers_that_contradict_each_other_are_not_drawn() -> None:
-    assert not _slope_rows(_value(differences=[0.2, 0.1], values=[2.2, 2.2]))
+    assert not _slope_rows(_value({"differences": [0.2, 0.1], "values": [2.2, 2.9]}))
 
 
 def test_the_verdict_is_about_the_decision() -> None:
-    part = _value(decision="deduplicate")
-    part["arms"].append(dict(part["arms"][0], name="other"))
+    part = _value({"decision": "deduplicate"}, {"decision": "deduplicate", "name": "other"})
     tables = dict(value(part).tables)
     (effects,) = [made for title, made in tables.items() if title.startswith("The effects")]
     assert [row[0].text for row in effects.rows] == ["deduplicate (arm)", "deduplicate (other)"]
     assert [v.sentence for v in verdicts(_value())] == ["arm: helps"]
-    assert [v.sentence for v in verdicts(_value(headline="it helps: +1"))] == ["it helps: +1"]
+    assert [v.sentence for v in verdicts(_value({"headline": "it helps: +1"}))] == ["it helps: +1"]
 
 
 def test_an_undecided_arm_says_what_would_decide_it() -> None:
     def settle(**arm: Any) -> str:
-        tables = dict(value(_value(verdict="undecided", **arm)).tables)
+        tables = dict(value(_value({"verdict": "undecided", **arm})).tables)
         return tables["What each arm was, and what would settle it"].rows[0][-1].text
 
     assert settle(more_seeds=12, more_cost_s=90) == "12 seeds, 1 min 30 s"
@@ -91,47 +119,39 @@ def test_an_undecided_arm_says_what_would_decide_it() -> None:
 
 
 def test_repeating_data_too_often_is_marked() -> None:
-    tables = dict(value(_value(epochs=4.8)).tables)
+    tables = dict(value(_value({"epochs": 4.8})).tables)
     assert tables["What each arm was, and what would settle it"].rows[0][3].text == "4.80 (above 4)"
 
 
 def test_a_multiplier_that_cannot_be_read_has_no_arrow() -> None:
-    part = planted_report()["transfer"]
-    assert "arrow-head" in transfer(part).charts[0].wide
-    part["multiplier"] = {"value": None, "text": "> 8x"}
-    found = transfer(part)
+    assert "arrow-head" in transfer(_transfer()).charts[0].wide
+    open_end = {"size": 40, "value": None, "low": 8.0, "high": None, "state": "above"}
+    found = transfer(_transfer(multiplier=open_end | {"text": "> 8x"}))
     assert "arrow-head" not in found.charts[0].wide
-    assert ("data multiplier", "> 8x") in found.facts
-
-
-def test_means_are_taken_from_the_points_where_no_summary_is_given() -> None:
-    part = planted_report()["transfer"]
-    del part["summary"]
-    chart = transfer(part).charts[0]
-    assert "Student-t" not in chart.caption
-    assert "single fits of 8 seeds" in chart.caption
+    assert ("data multiplier at 40 samples", "> 8x") in found.facts
 
 
 def test_a_long_curve_is_thinned_and_says_so() -> None:
-    curve = [{"step": i, "loss": 1 / (i + 1)} for i in range(1000)]
-    (chart,) = pretraining({"curve": curve}).charts
+    curve = [{"step": i, "examples": 0, "loss": 1 / (i + 1)} for i in range(1000)]
+    (chart,) = pretraining(_pretrain(curve=curve)).charts
     assert "251 of 1000 points drawn" in chart.caption
 
 
 def test_the_test_result_is_the_headline() -> None:
-    part = {"metric": "accuracy", "unit": "%", "test": {"accuracy": 97.85}}
-    assert pretraining(part).headline == "accuracy 97.85 % on test"
-    planted = pretraining(planted_report()["pretrain"])
-    assert planted.headline == "bits per byte 1.934 bits/byte on test"
+    found = pretraining(_pretrain(test={"accuracy": 97.85}))
+    assert found.headline == "accuracy 97.85 % on test"
+    planted = report_of(planted_report()).pretrain
+    assert planted is not None
+    assert pretraining(planted).headline == "bits per byte 1.934 bits/byte on test"
 
 
 def test_seeds_that_differ_between_arms_are_told() -> None:
     part = planted_report()["value"]
     part["arms"][-1]["n"] = 2
-    found = value(part)
+    found = value(read_as(ValueResult, part, "planted"))
     assert ("seeds an arm", "2 to 8") in found.facts
     assert "Mean difference of 2 to 8 paired seeds" in found.charts[0].caption
-    assert dict(value(_value() | {"seeds": [0, 1, 2]}).facts)["seeds an arm"] == "3"
+    assert dict(value(_value({"n": 3})).facts)["seeds an arm"] == "3"
 
 
 def _rows(found: Any, title: str) -> list[list[str]]:
@@ -144,8 +164,8 @@ def test_folds_have_a_row_each_and_their_mean() -> None:
         {"fold": name, "seed": 0, "test": {"wer": wer, "exact": 100 - wer}}
         for name, wer in (("jackson", 20.0), ("lucas", 10.0))
     ]
-    part = {"metric": "wer", "unit": "%", "folds": folds, "mean": {"split": "test", "wer": 15.0}}
-    found = pretraining(part)
+    mean = {"split": "test", "wer": 15.0, "exact": 85.0}
+    found = pretraining(_pretrain(metric="wer", folds=folds, mean=mean))
     assert found.headline == "word error rate 15 % on test, mean of 2 folds"
     assert _rows(found, "Cross-validation") == [
         ["jackson", "20", "80"],
@@ -156,29 +176,37 @@ def test_folds_have_a_row_each_and_their_mean() -> None:
 
 def test_figures_have_the_names_of_the_field_and_a_signature_stays_text() -> None:
     test = {"bits_per_byte": 1.5, "bleu": 36.5, "signature": "nrefs:1|case:lc"}
-    rows = _rows(pretraining({"metric": "bits_per_byte", "test": test}), "Held-out")
+    rows = _rows(pretraining(_pretrain(metric="bits_per_byte", test=test)), "Held-out")
     assert ["BLEU", "\u2013", "36.50"] in rows
     assert ["signature of sacreBLEU", "\u2013", "nrefs:1|case:lc"] in rows
 
 
 def test_the_metric_is_drawn_over_training() -> None:
     curve = [
-        {"examples": 100 * step, "loss": 1.0, "validation_loss": 1.0, "accuracy": 50.0 + step}
+        {
+            "step": step,
+            "examples": 100 * step,
+            "loss": 1.0,
+            "validation_loss": 1.0,
+            "accuracy": 50.0 + step,
+        }
         for step in range(1, 4)
     ]
-    charts = pretraining({"metric": "accuracy", "unit": "%", "curve": curve}).charts
+    charts = pretraining(_pretrain(curve=curve)).charts
     assert [chart.title for chart in charts] == ["Loss curves", "Learning curve"]
     assert "3 of 3 points drawn" in charts[1].caption
-    assert len(pretraining({"metric": "accuracy", "curve": curve[:1]}).charts) == 1
+    assert len(pretraining(_pretrain(curve=curve[:1])).charts) == 1
 
 
 def test_the_leaderboard_says_who_is_best_whoever_it_is() -> None:
     means = {"scratch": (40.0, 70.0), "finetune": (55.0, 80.0), "tfidf-svm": (60.0, 78.0)}
-    part = {
+    part: dict[str, Any] = {
         "metric": "accuracy",
         "unit": "%",
         "lower_is_better": False,
         "sizes_per_class": True,
+        "effects": [],
+        "points": [],
         "methods": list(means),
         "summary": [
             {"method": method, "size": size, "mean": mean, "low": None, "high": None, "n": 2}
@@ -187,11 +215,11 @@ def test_the_leaderboard_says_who_is_best_whoever_it_is() -> None:
         ],
         "figures": [{"method": "scratch", "size": 200, "cpu_seconds": 12.0}],
     }
-    found = transfer(part)
+    found = transfer(_transfer(**part))
     assert _rows(found, "Leaderboard") == [
         ["finetune", "55", "80 ●", "\u2013"],
         ["tfidf-svm", "60 ●", "78", "\u2013"],
         ["scratch", "40", "70", "12 s"],
     ]
-    lower = transfer(part | {"lower_is_better": True})
+    lower = transfer(_transfer(**part | {"lower_is_better": True}))
     assert [row[0] for row in _rows(lower, "Leaderboard")] == ["scratch", "tfidf-svm", "finetune"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tilth.statistics import held_out as ho
+from tilth.statistics.found import Parts
 from tilth.statistics.paired import t_interval
 
 
@@ -54,10 +55,11 @@ def test_one_group_knows_nothing() -> None:
 
 def test_paired_results_are_compared_part_by_part() -> None:
     """What all parts share is no uncertainty; a part without weight has no say."""
-    base = [{"numerators": [1.0, 2.0, 3.0, 9.0], "denominators": [1.0, 1.0, 1.0, 0.0]}]
-    shifted = [{"numerators": [2.0, 3.0, 4.0, 0.0], "denominators": [1.0, 1.0, 1.0, 0.0]}]
+    weights = (1.0, 1.0, 1.0, 0.0)
+    base = [Parts((1.0, 2.0, 3.0, 9.0), weights)]
+    shifted = [Parts((2.0, 3.0, 4.0, 0.0), weights)]
     assert ho.error_over_test_sets(shifted, base, 1.0) == (0.0, 3)
-    uneven = [{"numerators": [2.0, 2.0, 3.0, 0.0], "denominators": [1.0, 1.0, 1.0, 0.0]}]
+    uneven = [Parts((2.0, 2.0, 3.0, 0.0), weights)]
     error, parts = ho.error_over_test_sets(uneven, base, -100.0)
     assert parts == 3
     assert error > 10

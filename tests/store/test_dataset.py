@@ -12,7 +12,7 @@ import pytest
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
 from tilth.errors import DataError, MissingError
 from tilth.store import Dataset
-from tilth.store.files import write_json
+from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 
 
@@ -43,7 +43,8 @@ def test_a_column_that_a_shard_lacks_is_null(tmp_path: Path) -> None:
         writer = ShardWriter(tmp_path, index)
         writer.add(pa.RecordBatch.from_pydict({"id": [str(index)], **extra}))
         entries.append(writer.commit())
-    write_json(tmp_path / "manifest.json", {"counts": {"kept": 2}, "shards": entries})
+    counts = Counts(num_in=2, kept=2, dropped=0, quarantined=0)
+    write_manifest(tmp_path, Manifest(step="mix", counts=counts, shards=tuple(entries)))
     rows = Dataset(tmp_path).to_arrow().to_pylist()
     assert rows == [
         {"id": "0", "signal.a": 1.0, "label": None},

@@ -46,8 +46,8 @@ def test_a_shard_counts_only_with_its_ledger_entry(tmp_path: Path) -> None:
     assert ledger(tmp_path) == {}
     entry = writer.commit()
     assert ledger(tmp_path) == {"00003": entry}
-    assert (entry["in"], entry["kept"], entry["dropped"], entry["quarantine"]) == (2, 1, 1, 0)
-    assert entry["by_rule"] == {"short": 1}
+    assert (entry.num_in, entry.kept, entry.dropped, entry.quarantine) == (2, 1, 1, 0)
+    assert entry.by_rule == {"short": 1}
     assert pq.read_table(tmp_path / "kept" / "00003.parquet").num_rows == 1
 
 

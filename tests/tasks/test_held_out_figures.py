@@ -19,7 +19,9 @@ from tilth.errors import DataError
 from tilth.pretrain.fit import Settings, fit
 from tilth.pretrain.groups import groups_of
 from tilth.pretrain.quoted import sentence
+from tilth.pretrain.result import Intervals, PretrainResult
 from tilth.randomness import ids_to_u64
+from tilth.records import parse
 from tilth.schema import sample_id
 from tilth.tasks.declare import Data
 from tilth.tasks.images import PIXELS
@@ -65,7 +67,7 @@ DATA: Mapping[Data, Callable[[Path], Path]] = {
 }
 
 
-def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> dict[str, Any]:
+def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> PretrainResult:
     settings: dict[str, Any] = {
         "task": task,
         "model": MODELS[declaration(task).models[0]],
@@ -82,19 +84,23 @@ def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> dict[str,
     context = Context(work=folder / "work")
     inputs = {"data": dataset}
     result = fit(inputs, Settings.model_validate(settings), folder / "out", context)
-    loaded: dict[str, Any] = json.loads(json.dumps(result, allow_nan=False))
-    return loaded
+    kept = json.dumps(result.as_json(), allow_nan=False).encode()
+    assert parse(PretrainResult, kept, "what was kept") == result
+    return result
 
 
-def _check(figures: Mapping[str, Any], intervals: Mapping[str, Any], n: int) -> None:
+def _check(figures: Mapping[str, float | str], intervals: Intervals, n: int) -> None:
     numbers = {name: value for name, value in figures.items() if not isinstance(value, str)}
     assert numbers
     assert intervals.keys() == numbers.keys()
     for name, value in numbers.items():
-        assert intervals[name]["low"] <= value <= intervals[name]["high"], name
-        assert intervals[name]["low"] < intervals[name]["high"], name
-        assert intervals[name]["n"] == n
-        assert intervals[name]["item"]
+        low, high = intervals[name].low, intervals[name].high
+        assert low is not None, name
+        assert high is not None, name
+        assert low <= value <= high, name
+        assert low < high, name
+        assert intervals[name].n == n
+        assert intervals[name].item
 
 
 @pytest.mark.parametrize("task", task_names())
@@ -102,33 +108,35 @@ def test_every_test_figure_of_every_task(task: TaskName, tmp_path: Path) -> None
     dataset = DATA[declaration(task).data](tmp_path / "data")
     result = _fit(tmp_path / "1", dataset, task)
     for split in ("validation", "test"):
-        _check(result[split], result["intervals"][split], result["samples"][split])
-    methods = {name: one["method"] for name, one in result["intervals"]["test"].items()}
+        _check(result.of(split), result.bounds(split), result.samples[split])
+    methods = {name: one.method for name, one in result.bounds().items()}
     shares = {"accuracy", "top5", "exact", "exact_greedy"}
     assert all((method == "Wilson") == (name in shares) for name, method in methods.items())
-    assert f"{result['samples']['test']} " in sentence(result)
+    assert f"{result.samples['test']} " in sentence(result)
     assert "[" in sentence(result)
     again = _fit(tmp_path / "2", dataset, task)
-    assert again["intervals"] == result["intervals"]
+    assert again.intervals == result.intervals
 
 
 def test_several_seeds_and_folds_have_theirs_and_their_means_too(tmp_path: Path) -> None:
     rows = [{**row, "subject": "abc"[(i // 3) % 3]} for i, row in enumerate(image_rows(90))]
     dataset = write_dataset(tmp_path / "data", rows)
     seeds = _fit(tmp_path / "1", dataset, "image-classification", seeds=[0, 1, 2])
-    for one in seeds["seeds"]:
-        _check(one["test"], one["intervals"]["test"], 18)
-    mean = {name: one for name, one in seeds["mean"].items() if name not in ("split", "intervals")}
-    _check(mean, seeds["mean"]["intervals"], 18)
+    assert len(seeds.seeds) == 3
+    for one in seeds.seeds:
+        _check(one.test, one.bounds(), 18)
+    assert seeds.mean is not None
+    _check(seeds.mean.figures, seeds.mean.intervals, 18)
     assert sentence(seeds).endswith("% on test, mean of 3 seeds, 18 images")
     folds = _fit(
         tmp_path / "2", dataset, "image-classification", seeds=[0, 1], cross_validate="subject"
     )
-    for one in folds["folds"]:
-        _check(one["test"], one["intervals"]["test"], 30)
-    mean = {name: one for name, one in folds["mean"].items() if name not in ("split", "intervals")}
-    _check(mean, folds["mean"]["intervals"], 90)
-    assert folds["mean"]["intervals"]["loss"]["groups"] == 3
+    assert len(folds.folds) == 6
+    for one in folds.folds:
+        _check(one.test, one.bounds(), 30)
+    assert folds.mean is not None
+    _check(folds.mean.figures, folds.mean.intervals, 90)
+    assert folds.mean.intervals["loss"].groups == 3
 
 
 def test_subjects_count_where_the_training_has_not_seen_them(tmp_path: Path) -> None:
@@ -139,14 +147,14 @@ def test_subjects_count_where_the_training_has_not_seen_them(tmp_path: Path) -> 
         subject = f"t{number // 5 % 5}" if tested else f"s{number % 7}"
         rows.append({**row, "split": "test" if tested else "train", "subject": subject})
     dataset = write_dataset(tmp_path / "new", rows)
-    new = _fit(tmp_path / "1", dataset, "image-classification")["intervals"]["test"]
-    assert {(one["n"], one["groups"]) for one in new.values()} == {(20, 5)}
+    new = _fit(tmp_path / "1", dataset, "image-classification").bounds()
+    assert {(one.n, one.groups) for one in new.values()} == {(20, 5)}
     rows[1]["subject"] = "t0"
     seen = write_dataset(tmp_path / "seen", rows)
-    found = _fit(tmp_path / "2", seen, "image-classification")["intervals"]["test"]
-    assert not any("groups" in one for one in found.values())
+    found = _fit(tmp_path / "2", seen, "image-classification").bounds()
+    assert {one.groups for one in found.values()} == {None}
     asked = _fit(tmp_path / "3", seen, "image-classification", group="subject")
-    assert {one["groups"] for one in asked["intervals"]["test"].values()} == {5}
+    assert {one.groups for one in asked.bounds().values()} == {5}
     assert sentence(asked).endswith("on test, 20 images of 5 groups")
 
 
@@ -170,6 +178,6 @@ def test_one_document_has_its_n_and_no_interval(tmp_path: Path) -> None:
         row["split"] = "train"
     rows[-1]["split"] = "test"
     result = _fit(tmp_path / "1", write_dataset(tmp_path / "data", rows), "text-generation")
-    one = result["intervals"]["test"]["bits_per_byte"]
-    assert (one["low"], one["high"], one["n"]) == (None, None, 1)
+    one = result.bounds()["bits_per_byte"]
+    assert (one.low, one.high, one.n) == (None, None, 1)
     assert sentence(result).endswith("bits/byte on test, 1 document: no interval")

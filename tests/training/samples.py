@@ -18,10 +18,11 @@ from tilth.models.facts import Facts, Sizes
 from tilth.models.settings import GPTSettings, MLPSettings
 from tilth.randomness import splitmix64
 from tilth.schema import SCHEMA, sample_id
-from tilth.store.files import write_json
+from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 from tilth.tasks.build import build_task
 from tilth.tasks.settings import ObjectiveSettings
+from tilth.training.curve import CurvePoint
 from tilth.training.examples import Documents, Examples
 
 TINY_GPT = GPTSettings(layers=1, width=16, heads=2, context=8, dropout=0.1)
@@ -42,10 +43,29 @@ def write_dataset(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     writer = ShardWriter(folder, 0)
     writer.add(pa.RecordBatch.from_arrays(arrays, names=names))
     entry = writer.commit()
-    write_json(
-        folder / "manifest.json", {"counts": {"kept": len(rows)}, "shards": [entry], "step": "mix"}
-    )
+    counts = Counts(num_in=len(rows), kept=len(rows), dropped=0, quarantined=0)
+    write_manifest(folder, Manifest(step="mix", counts=counts, shards=(entry,)))
     return folder
+
+
+def figure(figures: Mapping[str, float | str], name: str) -> float:
+    """A figure of a split; it is a number."""
+    value = figures[name]
+    assert isinstance(value, float)
+    return value
+
+
+def losses_of(curve: Sequence[CurvePoint]) -> list[float]:
+    """The training loss of each point of a curve."""
+    losses = [point.loss for point in curve if point.loss is not None]
+    assert len(losses) == len(curve)
+    return losses
+
+
+def without_time(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """The points less their seconds, in which two runs differ."""
+    assert all(point.seconds is not None for point in curve)
+    return [point.model_copy(update={"seconds": None}) for point in curve]
 
 
 def image_rows(count: int, *, classes: int = 3, size: int = 6) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ def test_it_is_measured_kept_and_resumed(tmp_path: Path) -> None:
     loop = LoopSettings(max_steps=12, batch_size=8, ema=0.9, eval_every=6, checkpoint_every=5)
     whole = tiny_mlp()
     result = train(whole, IMAGE, data, data, optimizer, loop, seed=0)
-    assert result.curve[-1]["validation_loss"] == pytest.approx(evaluate(whole, IMAGE, data).loss)
+    assert result.curve[-1].validation_loss == pytest.approx(evaluate(whole, IMAGE, data).loss)
     plain = tiny_mlp()
     train(plain, IMAGE, data, None, optimizer, loop.model_copy(update={"ema": 0.0}), seed=0)
     assert not same_bits(weights_of(whole), weights_of(plain))

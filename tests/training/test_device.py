@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +22,14 @@ from tests.training.samples import (
     text_rows,
     tiny_mlp,
     weights_of,
+    without_time,
     write_dataset,
 )
 from tests.training.second_device import TOY, second_device
 from tilth.context import Context
 from tilth.errors import StepError, UsageError
 from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.weights import load_model
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.predict_settings import PredictSettings
@@ -96,18 +97,18 @@ def toy() -> Iterator[torch.device]:
         yield device
 
 
-def run(folder: Path, dataset: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def run(folder: Path, dataset: Path, settings: dict[str, Any]) -> PretrainResult:
     out, work = folder / "out", folder / "work"
     out.mkdir(parents=True)
     work.mkdir()
     return fit({"data": dataset}, Settings.model_validate(settings), out, Context(work=work))
 
 
-def without_time(result: dict[str, Any]) -> Any:
-    times = ("seconds", "cpu_seconds", "device")
-    kept = {name: value for name, value in result.items() if name not in times}
-    kept["curve"] = [{**point, "seconds": 0} for point in result["curve"]]
-    return json.loads(json.dumps(kept))
+def but_for_time(result: PretrainResult) -> PretrainResult:
+    """The result less its times and its device."""
+    curve = tuple(without_time(result.curve))
+    others = {"seconds": 0.0, "cpu_seconds": 0.0, "device": ""}
+    return result.model_copy(update={**others, "curve": curve})
 
 
 @pytest.mark.parametrize("task", list(CASES))
@@ -120,7 +121,7 @@ def test_a_task_gives_the_same_on_another_device(
     loop = {"max_steps": 4, "batch_size": 8, "eval_every": 2, **given.get("loop", {})}
     settings = {"task": task, **given, "data": data, "loop": loop}
     here = run(tmp_path / "cpu", dataset, settings)
-    assert here["device"] == "cpu"
+    assert here.device == "cpu"
 
     models: list[nn.Module] = []
 
@@ -140,8 +141,8 @@ def test_a_task_gives_the_same_on_another_device(
             place(loaded.model, device)
             with torch.inference_mode():
                 answers.append(loaded.task.predict(loaded.model, samples, options))
-    assert there["device"] == "toy"
-    assert without_time(there) == without_time(here)
+    assert there.device == "toy"
+    assert but_for_time(there) == but_for_time(here)
     for name in ("config.json", "model.safetensors"):
         files = [tmp_path / kind / "out" / name for kind in ("cpu", "toy")]
         assert files[0].read_bytes() == files[1].read_bytes()

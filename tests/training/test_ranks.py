@@ -19,6 +19,7 @@ from tests.training.samples import image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import StepError
 from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.weights import load_model
 from tilth.store.files import folder_lock
 from tilth.training.optimizer import build_optimizer
@@ -43,7 +44,7 @@ def settings(**loop: Any) -> Settings:
     )
 
 
-def run(folder: Path, dataset: Path, given: Settings) -> dict[str, Any]:
+def run(folder: Path, dataset: Path, given: Settings) -> PretrainResult:
     (folder / "out").mkdir(parents=True)
     (folder / "work").mkdir()
     return fit({"data": dataset}, given, folder / "out", Context(work=folder / "work"))
@@ -58,10 +59,11 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     (two_folder / "work").mkdir()
     context = Context(work=two_folder / "work", progress=lambda *given: told.append(given[2]))
     two = fit({"data": dataset}, settings(processes=2), two_folder / "out", context)
-    for ours, theirs in zip(one["curve"], two["curve"], strict=True):
-        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-5)
-        assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], abs=1e-5)
-    assert two["test"]["loss"] == pytest.approx(one["test"]["loss"], abs=1e-5)
+    for ours, theirs in zip(one.curve, two.curve, strict=True):
+        assert None not in (ours.loss, ours.validation_loss)
+        assert ours.loss == pytest.approx(theirs.loss, abs=1e-5)
+        assert ours.validation_loss == pytest.approx(theirs.validation_loss, abs=1e-5)
+    assert two.test["loss"] == pytest.approx(one.test["loss"], abs=1e-5)
     assert load_model(two_folder / "out").tokenizer is not None
     assert told
 
@@ -86,7 +88,7 @@ def test_processes_that_measure_differently_stop_together(tmp_path: Path) -> Non
         }
     )
     found = run(tmp_path / "1", dataset, given)
-    assert found["stopped"] == "converged"
+    assert found.stopped == "converged"
 
 
 def test_a_failed_process_is_an_error_with_its_cause(tmp_path: Path) -> None:

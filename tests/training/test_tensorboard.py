@@ -58,7 +58,7 @@ def test_each_point_is_written_once(tmp_path: Path) -> None:
     for name in names:
         found = events.Scalars(name)
         assert [point.step for point in found] == [2, 4, 6, 8]
-        expected = [point[name] for point in result.curve]
+        expected = [point.as_json()[name] for point in result.curve]
         assert [point.value for point in found] == pytest.approx(expected, rel=1e-6)
         times = [point.wall_time for point in found]
         assert times == sorted(times)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from PIL import Image
 
 from tilth.schema import SCHEMA, sample_id
-from tilth.store.files import write_json
+from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 
 
@@ -23,9 +23,8 @@ def write_dataset(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     writer = ShardWriter(folder, 0)
     writer.add(pa.RecordBatch.from_arrays(arrays, names=names))
     entry = writer.commit()
-    write_json(
-        folder / "manifest.json", {"counts": {"kept": len(rows)}, "shards": [entry], "step": "mix"}
-    )
+    counts = Counts(num_in=len(rows), kept=len(rows), dropped=0, quarantined=0)
+    write_manifest(folder, Manifest(step="mix", counts=counts, shards=(entry,)))
     return folder
 
 

@@ -11,6 +11,7 @@ from tests.transfer.samples import write_dataset
 from tilth.errors import DataError
 from tilth.randomness import ids_to_u64
 from tilth.schema import sample_id
+from tilth.statistics.found import Parts
 from tilth.statistics.held_out import error_over_test_sets
 from tilth.statistics.intervals import Figure, macro_f1, ratio
 from tilth.transfer.clusters import MAX_CLUSTERS, by_cluster, pseudo_parts
@@ -78,19 +79,19 @@ def test_pseudo_values_of_a_mean_are_its_parts(data: Path) -> None:
     """Of what is a ratio of sums with equal denominators, the jackknife knows no other parts."""
     figure = ratio(np.arange(6.0), np.ones(6), scale=100.0)
     found = pseudo_parts(ids_to_u64(NAMES), figure, data, "", 100.0)
-    assert sorted(found["numerators"]) == pytest.approx(np.arange(6.0), abs=1e-6)
-    assert found["denominators"] == [1.0] * 6
+    assert sorted(found.numerators) == pytest.approx(np.arange(6.0), abs=1e-6)
+    assert found.denominators == (1.0,) * 6
 
 
 def test_pseudo_values_go_by_group(data: Path) -> None:
     figure = ratio(np.arange(6.0), np.ones(6))
     found = pseudo_parts(ids_to_u64(NAMES), figure, data, "subject", 1.0)
-    assert len(found["numerators"]) == 4
+    assert len(found.numerators) == 4
 
 
 def test_one_group_alone_leaves_everything_open(tmp_path: Path) -> None:
     path = write_dataset(tmp_path / "d", [{"id": n, "subject": "ann"} for n in NAMES])
     figure = ratio(np.arange(6.0), np.ones(6))
     found = pseudo_parts(ids_to_u64(NAMES), figure, path, "subject", 1.0)
-    assert found == {"numerators": [2.5], "denominators": [1.0]}
+    assert found == Parts((2.5,), (1.0,))
     assert error_over_test_sets([found], [found], 1.0) == (np.inf, 1)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tilth.training.settings import LoopSettings
-from tilth.transfer.compare import cells
+from tilth.transfer.compare import Cell, cells
 from tilth.transfer.settings import MethodSettings, Settings
 
 
@@ -14,8 +14,8 @@ def test_cells_are_methods_by_sizes_by_seeds() -> None:
     settings = Settings(sizes=(4, 8), methods=("scratch", "finetune"), seeds=2)
     found = cells(settings)
     assert len(found) == 8
-    assert found[0] == {"method": "scratch", "size": 4, "seed": 0}
-    assert [cell["seed"] for cell in found] == [0] * 4 + [1] * 4
+    assert found[0] == Cell(method="scratch", size=4, seed=0)
+    assert [cell.seed for cell in found] == [0] * 4 + [1] * 4
 
 
 @pytest.mark.parametrize("sizes", [(8, 4), (4, 4), (0, 4), ()])

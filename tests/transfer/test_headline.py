@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from tilth.statistics.found import Parts
 from tilth.transfer import headline as hl
+from tilth.transfer.result import Outcome, Reported
 
 CLAIM = hl.Claim(
     "at 12 target samples, fine-tuning the pretrained model",
@@ -21,6 +23,30 @@ CLAIM = hl.Claim(
     test_set="30 documents",
     combined=(0.312, 0.57),
 )
+
+
+def outcome(
+    value: float = 1.0,
+    nine_tenths: float | None = None,
+    *,
+    toward: float = 1,
+    items: str = "texts",
+    test_samples: int = 1,
+    clusters: int = 1,
+) -> Outcome:
+    return Outcome(
+        measured=Reported(
+            value=value, metric="accuracy", unit="%", scale=100.0, lower_is_better=toward < 0
+        ),
+        parts=Parts((value,) * clusters, (1.0,) * clusters),
+        test_samples=test_samples,
+        items=items,
+        nine_tenths=nine_tenths,
+        seconds=1.0,
+        steps=10,
+        epochs=1.0,
+        notes=(),
+    )
 
 
 def test_the_whole_sentence() -> None:
@@ -84,12 +110,14 @@ def test_what_belongs_to_the_claim_follows_in_the_same_sentence() -> None:
 
 def test_a_fair_opponent_gains_less_than_what_matters_in_its_last_tenth() -> None:
     def gain(toward: float, *pairs: tuple[float, float]) -> float | None:
-        results = [{"nine_tenths": before, "value": after} for before, after in pairs]
-        return hl.last_tenth_gain(results, toward)
+        results = [outcome(after, before, toward=toward) for before, after in pairs]
+        return hl.last_tenth_gain(results)
 
     assert gain(-1, (2.0, 1.9), (2.0, 1.8)) == pytest.approx(0.15)
     assert gain(1, (70.0, 69.0)) == -1
-    assert hl.last_tenth_gain([{"nine_tenths": None, "value": 1.0}], 1) is None
+    assert hl.last_tenth_gain([outcome()]) is None
+    assert hl.last_tenth_gain([outcome(2.0, 1.0), outcome()]) is None
+    assert hl.last_tenth_gain([]) is None
     assert hl.is_cut_short(0.01, 0.01)
     assert not hl.is_cut_short(0.009, 0.01)
     assert not hl.is_cut_short(-1.0, 0.01)
@@ -98,8 +126,7 @@ def test_a_fair_opponent_gains_less_than_what_matters_in_its_last_tenth() -> Non
 
 
 def test_what_was_measured_on() -> None:
-    result = {"test_samples": 1200, "items": "utterances", "denominators": [1.0] * 6}
+    result = outcome(test_samples=1200, items="utterances", clusters=6)
     assert hl.measured_on(result) == "1,200 utterances"
     assert hl.measured_on(result, "subject") == "1,200 utterances in 6 groups by subject"
-    assert hl.measured_on({"test_samples": 1, "items": "texts"}) == "1 text"
-    assert hl.measured_on({}) == ""
+    assert hl.measured_on(outcome()) == "1 text"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,21 +14,24 @@ from tilth.errors import UsageError
 from tilth.tasks.settings import DataSettings
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer import compare
+from tilth.transfer.result import Gain, TransferResult
+from tilth.transfer.settings import Method
 
 
-def run(settings: compare.Settings, inputs: dict[str, Path], work: Path) -> dict[str, Any]:
+def run(settings: compare.Settings, inputs: dict[str, Path], work: Path) -> TransferResult:
     context = Context(work=work)
     results = [
-        {"cell": cell, "result": compare.run_cell(cell, inputs, settings, context)}
+        (cell, compare.run_cell(cell, inputs, settings, context))
         for cell in compare.cells(settings)
     ]
     summary = compare.summarize(results, settings)
-    json.dumps([results, summary], allow_nan=False)
+    kept = [record.as_json() for record in (*(outcome for _, outcome in results), summary)]
+    json.dumps(kept, allow_nan=False)
     return summary
 
 
-def effect(summary: dict[str, Any], method: str, size: int) -> dict[str, Any]:
-    return next(e for e in summary["effects"] if (e["method"], e["size"]) == (method, size))
+def effect(summary: TransferResult, method: str, size: int) -> Gain:
+    return next(e for e in summary.effects if (e.method, e.size) == (method, size))
 
 
 def test_text_gains_from_pretraining(text: dict[str, Path], tmp_path: Path) -> None:
@@ -42,18 +44,21 @@ def test_text_gains_from_pretraining(text: dict[str, Path], tmp_path: Path) -> N
         test_size=10,
     )
     summary = run(settings, text, tmp_path)
-    assert (summary["metric"], summary["lower_is_better"]) == ("bits_per_byte", True)
-    assert summary["sizes"] == [6, 12, 24, 48]
-    assert len(summary["points"]) == 36
-    assert effect(summary, "finetune", 6)["verdict"] == "helps"
-    assert effect(summary, "finetune", 6)["low"] > 0
-    assert summary["multiplier"]["text"]
-    assert "fine-tuning the pretrained model helps" in summary["headline"]
-    assert "last of 2 blocks" in summary["what"]["probe"]
-    assert "the test set's 10 documents" in summary["headline"]
+    assert (summary.metric, summary.lower_is_better) == ("bits_per_byte", True)
+    assert summary.sizes == (6, 12, 24, 48)
+    assert len(summary.points) == 36
+    gain = effect(summary, "finetune", 6)
+    assert gain.verdict == "helps"
+    assert gain.low is not None
+    assert gain.low > 0
+    assert summary.multiplier is not None
+    assert summary.multiplier.text
+    assert "fine-tuning the pretrained model helps" in summary.headline
+    assert "last of 2 blocks" in summary.what["probe"]
+    assert "the test set's 10 documents" in summary.headline
     # Ten steps do not teach a language.
-    assert [one["cut_short"] for one in summary["last_tenth"]] == [True] * 4
-    assert "; from-scratch was cut short: the last tenth of its steps" in summary["headline"]
+    assert [one.cut_short for one in summary.last_tenth] == [True] * 4
+    assert "; from-scratch was cut short: the last tenth of its steps" in summary.headline
 
 
 def test_from_scratch_is_measured_before_its_last_tenth_and_no_other(
@@ -66,14 +71,15 @@ def test_from_scratch_is_measured_before_its_last_tenth_and_no_other(
         loop=LoopSettings(max_steps=10, batch_size=8),
     )
     shorter = settings.model_copy(update={"loop": LoopSettings(max_steps=9, batch_size=8)})
-    cells = {cell["method"]: cell for cell in compare.cells(settings) if cell["seed"] == 0}
+    cells = {cell.method: cell for cell in compare.cells(settings) if cell.seed == 0}
     for method, cell in cells.items():
         result = compare.run_cell(cell, text, settings, Context(tmp_path))
-        assert len(result["numerators"]) == len(result["denominators"]) == result["test_samples"]
+        found = result.parts
+        assert len(found.numerators) == len(found.denominators) == result.test_samples
         nine = None
         if method == "scratch":
-            nine = compare.run_cell(cell, text, shorter, Context(tmp_path))["value"]
-        assert result["nine_tenths"] == nine
+            nine = compare.run_cell(cell, text, shorter, Context(tmp_path)).measured.value
+        assert result.nine_tenths == nine
 
 
 def test_a_comparison_may_be_read_from_another_figure(
@@ -90,9 +96,9 @@ def test_a_comparison_may_be_read_from_another_figure(
     )
     inputs = text | {"data": labelled_dataset(tmp_path / "labelled")}
     summary = run(settings, inputs, tmp_path)
-    assert (summary["metric"], summary["unit"]) == ("macro_f1", "%")
-    assert len(summary["points"]) == 6
-    assert [one["size"] for one in summary["last_tenth"]] == [12]
+    assert (summary.metric, summary.unit) == ("macro_f1", "%")
+    assert len(summary.points) == 6
+    assert [one.size for one in summary.last_tenth] == [12]
     wrong = settings.model_copy(update={"metric": "bleu"})
     with pytest.raises(UsageError, match="no figure `bleu`") as caught:
         compare.run_cell(compare.cells(wrong)[0], inputs, wrong, Context(tmp_path))
@@ -110,11 +116,11 @@ def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:
         augment=({"shift": {"max_x": 1, "max_y": 1}},),
     )
     summary = run(settings, digits, tmp_path)
-    assert (summary["metric"], summary["unit"]) == ("accuracy", "%")
-    means = {(r["method"], r["size"]): r["mean"] for r in summary["summary"]}
+    assert (summary.metric, summary.unit) == ("accuracy", "%")
+    means = {(r.method, r.size): r.mean for r in summary.summary}
     assert means["finetune", 100] > 70
     assert means["finetune", 20] > 40
-    assert summary["multiplier"] is None  # two sizes make no curve
+    assert summary.multiplier is None  # two sizes make no curve
 
 
 def test_the_task_must_be_the_models(text: dict[str, Path], tmp_path: Path) -> None:
@@ -124,10 +130,9 @@ def test_the_task_must_be_the_models(text: dict[str, Path], tmp_path: Path) -> N
 
 
 def _one(
-    cell: dict[str, Any], inputs: dict[str, Path], settings: compare.Settings, work: Path
+    cell: compare.Cell, inputs: dict[str, Path], settings: compare.Settings, work: Path
 ) -> float:
-    value: float = compare.run_cell(cell, inputs, settings, Context(work))["value"]
-    return value
+    return compare.run_cell(cell, inputs, settings, Context(work)).measured.value
 
 
 def test_cells_side_by_side_prepare_once(text: dict[str, Path], tmp_path: Path) -> None:
@@ -151,7 +156,8 @@ def test_cells_side_by_side_prepare_once(text: dict[str, Path], tmp_path: Path) 
 def test_a_method_may_freeze_and_unfreeze(digits: dict[str, Path], tmp_path: Path) -> None:
     """Fine-tuning with the probe's part frozen is the probe; opened half-way, it is neither."""
     body = ("body.",)
-    values = {}
+    values: dict[tuple[str, str], float | None] = {}
+    methods: tuple[Method, ...] = ("probe", "finetune")
     for name, own in {
         "plain": {},
         "frozen": {"freeze": body},
@@ -162,15 +168,15 @@ def test_a_method_may_freeze_and_unfreeze(digits: dict[str, Path], tmp_path: Pat
                 "data": {"labels": ("5", "6", "7", "8", "9")},
                 "sizes": (40,),
                 "seeds": 2,
-                "methods": ("probe", "finetune"),
+                "methods": methods,
                 "loop": {"max_steps": 20},
                 "optimizer": {"learning_rate": 3e-3},
                 "overrides": {"finetune": own},
             }
         )
-        cells = {c["method"]: c for c in compare.cells(settings) if c["seed"] == 0}
-        for method in ("probe", "finetune"):
+        cells = {c.method: c for c in compare.cells(settings) if c.seed == 0}
+        for method in methods:
             found = compare.run_cell(cells[method], digits, settings, Context(tmp_path))
-            values[name, method] = found["loss"]
+            values[name, method] = found.loss
     assert values["frozen", "finetune"] == values["plain", "probe"]
     assert len({values[name, "finetune"] for name in ("plain", "half", "frozen")}) == 3

@@ -74,13 +74,13 @@ def test_cells_are_arms_by_seeds() -> None:
         curve=(0.5, 0.125, 0.25),
     )
     found = cells(settings)
-    full = [(c["seed"], c["arm"]) for c in found if c["share"] == 1.0]
+    full = [(cell.seed, cell.arm) for cell in found if cell.share == 1.0]
     assert full == [
         *((0, name) for name in ("control", "a", "b")),
         *((1, name) for name in ("control", "a", "b")),
         *((2, name) for name in ("control", "a")),
     ]
-    assert [c["share"] for c in found if c["seed"] == 2] == [1.0, 1.0, 0.125, 0.25, 0.5]
+    assert [cell.share for cell in found if cell.seed == 2] == [1.0, 1.0, 0.125, 0.25, 0.5]
 
 
 def test_the_recipe_fills_what_is_left_empty() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,8 @@ from tilth.tasks.settings import DataSettings
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value import arms
+from tilth.value.arms import Cell
+from tilth.value.result import ArmResult, ValueResult
 from tilth.value.settings import Change
 
 DIGITS = PretrainSettings(
@@ -39,21 +40,20 @@ TARGET = TransferSettings(
 )
 
 
-def run(settings: arms.Settings, inputs: Mapping[str, Path], work: Path) -> dict[str, Any]:
+def run(settings: arms.Settings, inputs: Mapping[str, Path], work: Path) -> ValueResult:
     work.mkdir(exist_ok=True)
     context = Context(work=work)
     results = [
-        {"cell": cell, "result": arms.run_cell(cell, inputs, settings, context)}
-        for cell in arms.cells(settings)
+        (cell, arms.run_cell(cell, inputs, settings, context)) for cell in arms.cells(settings)
     ]
     summary = arms.summarize(results, settings)
-    json.dumps([results, summary], allow_nan=False)
+    kept = [record.as_json() for record in (*(outcome for _, outcome in results), summary)]
+    json.dumps(kept, allow_nan=False)
     return summary
 
 
-def arm(summary: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(one for one in summary["arms"] if one["name"] == name)
-    return found
+def arm(summary: ValueResult, name: str) -> ArmResult:
+    return next(one for one in summary.arms if one.name == name)
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +86,15 @@ def test_label_noise_hurts_and_a_a_is_silent(digits: Path, tmp_path: Path) -> No
     inputs = {"control": digits, "noise": noisy, "same": again}
     summary = run(settings, inputs, tmp_path / "work")
     noise, same = arm(summary, "noise"), arm(summary, "same")
-    assert noise["verdict"] == "hurts"
-    assert noise["effect"] < 0
-    assert noise["adjusted_high"] < 0
-    assert same["values"] == summary["control"]["values"]
-    assert same["verdict"] == "no material effect"
-    assert same["same_data"]
-    assert (same["low"], same["high"], same["combined_interval"]) == (0, 0, [0, 0])
-    assert summary["control"]["mean"] > 90
+    assert noise.verdict == "hurts"
+    assert noise.effect < 0
+    assert noise.adjusted_high is not None
+    assert noise.adjusted_high < 0
+    assert same.values == summary.control.values
+    assert same.verdict == "no material effect"
+    assert same.same_data
+    assert (same.low, same.high, same.combined_interval) == (0, 0, (0, 0))
+    assert summary.control.mean > 90
 
 
 def test_a_set_that_holds_the_test_set_is_refused(digits: Path, tmp_path: Path) -> None:
@@ -106,17 +107,18 @@ def test_a_set_that_holds_the_test_set_is_refused(digits: Path, tmp_path: Path) 
         arms={"all": Change(without="deduplicate.exact")}, seeds=2, pretrain=DIGITS
     )
     inputs = {"control": digits, "all": leaky}
-    cell = {"arm": "all", "seed": 0, "share": 1.0}
+    cell = Cell(arm="all", seed=0)
     with pytest.raises(DataError, match="are copies of held-out samples") as refused:
         arms.run_cell(cell, inputs, settings, Context(work=tmp_path))
     assert refused.value.code == "leakage"
     # Left out instead, the arm is the control again, bit for bit.
     lenient = settings.model_copy(update={"leakage": "remove"})
     left = arms.run_cell(cell, inputs, lenient, Context(work=tmp_path))
-    plain = arms.run_cell({**cell, "arm": "control"}, inputs, lenient, Context(work=tmp_path))
+    control = Cell(arm="control", seed=0)
+    plain = arms.run_cell(control, inputs, lenient, Context(work=tmp_path))
     # The rest of the 400 fell into the validation split, on which nothing is trained.
-    assert left["notes"] == ["copies of held-out samples left out of its training: 378"]
-    assert left["unique_examples"] == plain["unique_examples"]
+    assert left.notes == ("copies of held-out samples left out of its training: 378",)
+    assert left.unique_examples == plain.unique_examples
 
 
 def test_text_leaks_are_refused(text: Path, tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_text_leaks_are_refused(text: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"of arm a are copies of held-out samples \(1 of"):
         arms.run_cell(
-            {"arm": "a", "seed": 0}, {"control": text, "a": leaky}, settings, Context(tmp_path)
+            Cell(arm="a", seed=0), {"control": text, "a": leaky}, settings, Context(tmp_path)
         )
 
 
@@ -149,19 +151,20 @@ def test_pretraining_and_data_decisions_on_text(text: Path, tmp_path: Path) -> N
         transfer=TARGET,
     )
     summary = run(settings, {"control": text, "rules": half}, tmp_path / "work")
-    assert (summary["metric"], summary["lower_is_better"]) == ("bits_per_byte", True)
+    assert (summary.metric, summary.lower_is_better) == ("bits_per_byte", True)
     pretraining, rules = arm(summary, "pretraining"), arm(summary, "rules")
     # Having pretraining is worth something, though bits per byte fall: positive is better.
-    assert pretraining["verdict"] == "helps"
-    assert pretraining["effect"] > 0
-    assert pretraining["contrast"] == "control - arm"
-    assert "data_multiplier" not in pretraining
-    assert pretraining["headline"].startswith("pretrain helps")
-    assert pretraining["last_tenth_gain"] is not None
-    assert rules["last_tenth_gain"] is None
-    assert rules["n"] == 2
-    assert rules["data_multiplier"]["text"]
-    assert rules["unique_examples"] < summary["control"]["unique_examples"]
+    assert pretraining.verdict == "helps"
+    assert pretraining.effect > 0
+    assert pretraining.contrast == "control - arm"
+    assert pretraining.data_multiplier is None
+    assert pretraining.headline.startswith("pretrain helps")
+    assert pretraining.last_tenth_gain is not None
+    assert rules.last_tenth_gain is None
+    assert rules.n == 2
+    assert rules.data_multiplier is not None
+    assert rules.data_multiplier.text
+    assert rules.unique_examples < summary.control.unique_examples
 
 
 def test_match_data_gives_all_arms_as_many_examples(text: Path, tmp_path: Path) -> None:
@@ -177,12 +180,12 @@ def test_match_data_gives_all_arms_as_many_examples(text: Path, tmp_path: Path) 
     )
     inputs = {"control": text, "rules": half}
     both = [
-        arms.run_cell({"arm": name, "seed": 0}, inputs, settings, Context(tmp_path))
+        arms.run_cell(Cell(arm=name, seed=0), inputs, settings, Context(tmp_path))
         for name in inputs
     ]
-    assert both[0]["unique_examples"] == both[1]["unique_examples"]
-    assert {one["metric"] for one in both} == {"loss"}
-    assert {one["steps"] for one in both} == {5}
+    assert both[0].unique_examples == both[1].unique_examples
+    assert {one.measured.metric for one in both} == {"loss"}
+    assert {one.steps for one in both} == {5}
 
 
 def test_an_arm_may_change_augmentation(digits: Path, tmp_path: Path) -> None:
@@ -198,12 +201,12 @@ def test_an_arm_may_change_augmentation(digits: Path, tmp_path: Path) -> None:
     )
     inputs = {"control": digits, "still": digits, "far": digits}
     control, still, far = (
-        arms.run_cell({"arm": name, "seed": 0}, inputs, settings, Context(tmp_path))
+        arms.run_cell(Cell(arm=name, seed=0), inputs, settings, Context(tmp_path))
         for name in ("control", "still", "far")
     )
-    assert control["data_digest"] == still["data_digest"] == far["data_digest"]
-    assert len({one["recipe_digest"] for one in (control, still, far)}) == 3
-    assert control["numerators"] != still["numerators"]
+    assert control.data_digest == still.data_digest == far.data_digest
+    assert len({one.recipe_digest for one in (control, still, far)}) == 3
+    assert control.parts.numerators != still.parts.numerators
 
 
 def test_too_few_target_samples_are_said(text: Path, tmp_path: Path) -> None:
@@ -213,4 +216,4 @@ def test_too_few_target_samples_are_said(text: Path, tmp_path: Path) -> None:
         transfer=TARGET.model_copy(update={"sizes": (500,)}),
     )
     with pytest.raises(DataError, match="500 samples are asked for and there are"):
-        arms.run_cell({"arm": "same", "seed": 0}, {"control": text}, settings, Context(tmp_path))
+        arms.run_cell(Cell(arm="same", seed=0), {"control": text}, settings, Context(tmp_path))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pytest
 
+from tilth.statistics.found import Parts
+from tilth.transfer.result import Reported
+from tilth.value.result import ArmResult, Cell, ValueOutcome, ValueResult
 from tilth.value.summary import Design, summarize_experiment
 
-Results = list[dict[str, Any]]
+Results = list[tuple[Cell, ValueOutcome]]
 
 
 def simulate(
@@ -32,23 +34,27 @@ def simulate(
     def add(name: str, seed: int, share: float, value: float) -> None:
         parts = value + shared
         parts += value - parts.mean()
-        result = {
-            "value": value,
-            "metric": "loss" if lower_is_better else "score",
-            "unit": "nats",
-            "scale": 1.0,
-            "lower_is_better": lower_is_better,
-            "numerators": parts.tolist(),
-            "denominators": [1.0] * clusters,
-            "seconds": 2.0,
-            "steps": 100,
-            "unique_examples": 1000,
-            "epochs": epochs,
-            "data_digest": name,
-            "recipe_digest": "",
-            "notes": [],
-        }
-        results.append({"cell": {"arm": name, "seed": seed, "share": share}, "result": result})
+        outcome = ValueOutcome(
+            measured=Reported(
+                value=value,
+                metric="loss" if lower_is_better else "score",
+                unit="nats",
+                scale=1.0,
+                lower_is_better=lower_is_better,
+            ),
+            parts=Parts(tuple(parts.tolist()), (1.0,) * clusters),
+            test_samples=clusters,
+            items="documents",
+            nine_tenths=None,
+            seconds=2.0,
+            steps=100,
+            unique_examples=1000,
+            epochs=epochs,
+            data_digest=name,
+            recipe_digest="",
+            notes=(),
+        )
+        results.append((Cell(arm=name, seed=seed, share=share), outcome))
 
     for seed in range(seeds):
         base = 2.0 + 0.1 * generator.normal()
@@ -64,9 +70,21 @@ def designs(**signs: int) -> dict[str, Design]:
     return {name: Design(name, name, sign) for name, sign in signs.items()}
 
 
-def by_name(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    json.dumps(summary, allow_nan=False)
-    return {arm["name"]: arm for arm in summary["arms"]}
+def changed(results: Results, **update: object) -> Results:
+    """The cells with other outcomes."""
+    return [(cell, outcome.model_copy(update=update)) for cell, outcome in results]
+
+
+def by_name(summary: ValueResult) -> dict[str, ArmResult]:
+    json.dumps(summary.as_json(), allow_nan=False)
+    return {arm.name: arm for arm in summary.arms}
+
+
+def numbers(*ends: float | None) -> list[float]:
+    """The ends of intervals of which none is open."""
+    found = [end for end in ends if end is not None]
+    assert len(found) == len(ends)
+    return found
 
 
 @pytest.mark.parametrize("lower", [True, False])
@@ -77,12 +95,15 @@ def test_positive_is_better(lower: bool, sign: int) -> None:
     raw = worth * sign * (-1 if lower else 1)
     results = simulate({"a": raw}, lower_is_better=lower, generator=np.random.default_rng(0))
     arm = by_name(summarize_experiment(results, designs(a=sign), smallest_effect=0.01))["a"]
-    assert arm["verdict"] == "helps"
-    assert arm["effect"] == pytest.approx(worth, abs=0.02)
-    assert arm["headline"].startswith("a helps: +0.")
-    assert arm["contrast"] == ("arm - control" if sign > 0 else "control - arm")
-    assert arm["test_set_interval"][0] <= arm["effect"] <= arm["test_set_interval"][1]
-    assert arm["combined_interval"][0] <= arm["low"]
+    assert arm.verdict == "helps"
+    assert arm.effect == pytest.approx(worth, abs=0.02)
+    assert arm.headline.startswith("a helps: +0.")
+    assert arm.contrast == ("arm - control" if sign > 0 else "control - arm")
+    assert arm.test_set_interval is not None
+    low, high = numbers(*arm.test_set_interval)
+    assert low <= arm.effect <= high
+    assert arm.combined_interval is not None
+    assert numbers(*arm.combined_interval)[0] <= numbers(arm.low)[0]
 
 
 def test_four_verdicts_side_by_side() -> None:
@@ -91,54 +112,58 @@ def test_four_verdicts_side_by_side() -> None:
     arms = by_name(
         summarize_experiment(results, designs(good=1, bad=1, idle=1), smallest_effect=0.02)
     )
-    assert arms["good"]["verdict"] == "helps"
-    assert arms["bad"]["verdict"] == "hurts"
-    assert arms["idle"]["verdict"] == "no material effect"
-    assert arms["good"]["more_seeds"] is None
+    assert arms["good"].verdict == "helps"
+    assert arms["bad"].verdict == "hurts"
+    assert arms["idle"].verdict == "no material effect"
+    assert arms["good"].more_seeds is None
     for arm in arms.values():
-        assert arm["adjusted_low"] <= arm["low"] <= arm["mean"] <= arm["high"]
-        assert arm["adjusted_p"] >= arm["p"]
+        ends = numbers(arm.adjusted_low, arm.low, arm.mean, arm.high)
+        assert ends == sorted(ends)
+        adjusted_p, p = numbers(arm.adjusted_p, arm.p)
+        assert adjusted_p >= p
 
 
 def test_undecided_says_what_would_decide() -> None:
     results = simulate({"a": 0.005}, seeds=4, generator=np.random.default_rng(1))
     arm = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.001))["a"]
-    assert arm["verdict"] == "undecided"
-    assert arm["more_seeds"] >= 1
+    assert arm.verdict == "undecided"
+    assert arm.more_seeds is not None
+    assert arm.more_seeds >= 1
     # Each seed is one run of the arm and one of the control, two seconds each.
-    assert arm["more_cost_s"] == arm["more_seeds"] * 4.0
+    assert arm.more_cost_s == arm.more_seeds * 4.0
 
 
 def test_equal_results_of_a_coarse_metric_are_not_certainty() -> None:
     """Two seeds, no test image decided otherwise: that is not `no material effect`."""
     results = simulate({"a": 0.0}, seeds=2, noise=0.0, generator=np.random.default_rng(0))
-    for one in results:
-        one["result"] |= {"metric": "accuracy", "scale": 100.0}
+    coarse = {"metric": "accuracy", "scale": 100.0}
+    results = [
+        (cell, one.model_copy(update={"measured": one.measured.model_copy(update=coarse)}))
+        for cell, one in results
+    ]
     arm = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
-    assert arm["verdict"] == "undecided"
-    for one in results:
-        one["result"]["data_digest"] = "same"
+    assert arm.verdict == "undecided"
+    results = changed(results, data_digest="same")
     same = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
-    assert same["verdict"] == "no material effect"
+    assert same.verdict == "no material effect"
 
 
 def test_a_broken_a_a_arm_is_shouted() -> None:
     results = simulate({"same": 0.1}, generator=np.random.default_rng(0))
-    for one in results:
-        one["result"]["data_digest"] = "x"
+    results = changed(results, data_digest="x")
     summary = summarize_experiment(
         results, {"same": Design("nothing", "", 1, is_check=True)}, smallest_effect=0.01
     )
-    assert any("do not trust the others" in warning for warning in summary["warnings"])
+    assert any("do not trust the others" in warning for warning in summary.warnings)
 
 
 def test_warnings() -> None:
     results = simulate(
         {"a": 0.0}, seeds=4, epochs=6.0, clusters=5, generator=np.random.default_rng(0)
     )
-    results[1]["result"] |= {"steps": 50, "notes": ["said so"]}
+    results[1:2] = changed(results[1:2], steps=50, notes=("said so",))
     summary = summarize_experiment(results, designs(a=1), smallest_effect=0.01, match="epochs")
-    text = "\n".join(summary["warnings"])
+    text = "\n".join(summary.warnings)
     for part in ("fewer than 6", "repeated 6 times", "50 steps against", "a: said so", "5 indep"):
         assert part in text
 
@@ -152,10 +177,12 @@ def test_multipliers_are_read_off_the_controls_curve() -> None:
         generator=np.random.default_rng(0),
     )
     arms = by_name(summarize_experiment(results, designs(half=-1, best=-1), smallest_effect=0.01))
-    half = arms["half"]["data_multiplier"]
-    assert half["state"] == "read"
-    assert half["value"] == pytest.approx(0.5, rel=0.1)
-    assert arms["best"]["data_multiplier"]["text"] == "> 1x"
+    half, best = arms["half"].data_multiplier, arms["best"].data_multiplier
+    assert half is not None
+    assert half.state == "read"
+    assert half.value == pytest.approx(0.5, rel=0.1)
+    assert best is not None
+    assert best.text == "> 1x"
 
 
 def test_1000_a_a_experiments() -> None:
@@ -164,38 +191,38 @@ def test_1000_a_a_experiments() -> None:
     for _ in range(1_000):
         results = simulate({"a": 0, "b": 0, "c": 0}, seeds=5, generator=generator, clusters=2)
         summary = summarize_experiment(results, designs(a=1, b=-1, c=1), smallest_effect=0.004)
-        false += any(arm["verdict"] in ("helps", "hurts") for arm in summary["arms"])
+        false += any(arm.verdict in ("helps", "hurts") for arm in summary.arms)
     assert 15 <= false <= 68
 
 
 def test_an_arm_has_its_sentence() -> None:
     results = simulate({"scratch": -0.1, "rules": 0.0}, generator=np.random.default_rng(3))
-    for one in results:
-        one["result"] |= {"test_samples": 40, "items": "documents", "nine_tenths": None}
-        if one["cell"]["arm"] == "scratch":
-            one["result"]["nine_tenths"] = one["result"]["value"] - 0.03
+    results = [
+        (cell, outcome.model_copy(update={"nine_tenths": outcome.measured.value - 0.03}))
+        if cell.arm == "scratch"
+        else (cell, outcome)
+        for cell, outcome in results
+    ]
     made = {
         "scratch": Design("pretrain", "", -1, from_scratch=True),
         "rules": Design("clean.rules", "", -1),
     }
     arms = by_name(summarize_experiment(results, made, smallest_effect=0.001))
     scratch, rules = arms["scratch"], arms["rules"]
-    bounds = f"[{scratch['adjusted_low']:.4f}, {scratch['adjusted_high']:.4f}]"
-    assert scratch["headline"].startswith(
-        f"pretrain helps: +{scratch['mean']:.4f} nats {bounds} (8 "
-    )
-    assert "corrected for 2 comparisons" in scratch["headline"]
-    assert "with the test set's 40 documents)" in scratch["headline"]
-    assert scratch["headline"].endswith(
+    bounds = f"[{scratch.adjusted_low:.4f}, {scratch.adjusted_high:.4f}]"
+    assert scratch.headline.startswith(f"pretrain helps: +{scratch.mean:.4f} nats {bounds} (8 ")
+    assert "corrected for 2 comparisons" in scratch.headline
+    assert "with the test set's 40 documents)" in scratch.headline
+    assert scratch.headline.endswith(
         "; from-scratch was cut short: the last tenth of its steps still gained 0.03 nats"
     )
-    assert rules["headline"].startswith("clean.rules may or may not help on these 40 documents")
-    assert rules["headline"].endswith(f"; {rules['more_seeds']} more seeds would decide it")
-    assert not rules["cut_short"]
+    assert rules.headline.startswith("clean.rules may or may not help on these 40 documents")
+    assert rules.headline.endswith(f"; {rules.more_seeds} more seeds would decide it")
+    assert not rules.cut_short
 
 
 def test_two_arms_about_one_decision_are_told_apart() -> None:
     results = simulate({"a": 0.1, "b": 0.1}, generator=np.random.default_rng(0))
     made = {name: Design("clean.rules", "", 1) for name in ("a", "b")}
     arms = by_name(summarize_experiment(results, made))
-    assert arms["b"]["headline"].startswith("clean.rules (b) helps: +")
+    assert arms["b"].headline.startswith("clean.rules (b) helps: +")

@@ -11,9 +11,12 @@ from functools import cache
 from pathlib import Path
 
 from tilth.errors import UsageError
+from tilth.records import Json
 
 # What a transform changes: images, float32 [n, channels, height, width]; tokens, rows of tokens;
 # audio, waveforms; features, log-mel spectra. A task takes the kinds that it can use.
+# A transform as recipes write it: its name with its settings.
+TransformSpec = dict[str, Json]
 KINDS = ("images", "tokens", "audio", "features")
 
 

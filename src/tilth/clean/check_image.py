@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from tilth.schema import SIGNAL_PREFIX, column, mark_dropped, mark_error, with_columns
+from tilth.schema import SIGNAL_PREFIX, Row, column, mark_dropped, mark_error, with_columns
 from tilth.settings import BaseSettings
 
 IMAGE_SIGNALS: Final = {
@@ -46,7 +46,7 @@ class TooManyPixelsError(ValueError):
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     """Add `signal.width`, `height`, `channels`, `entropy`, `blur`; null without an image."""
-    measured: list[dict[str, Any]] = [{} for _ in range(batch.num_rows)]
+    measured: list[Row] = [{} for _ in range(batch.num_rows)]
     errors: list[str | None] = [None] * batch.num_rows
     sizes: list[str | None] = [None] * batch.num_rows
     for row, data in enumerate(column(batch, "image").to_pylist()):
@@ -72,7 +72,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     return mark_dropped(batch, too_large, f"pixels <= {settings.max_pixels}", sizes)
 
 
-def measure(data: bytes, settings: Settings) -> dict[str, Any]:
+def measure(data: bytes, settings: Settings) -> Row:
     """Width, height, channels, entropy (bits) and blur of one encoded image; its first frame.
 
     Raises:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -129,8 +129,8 @@ def _status(folder: str) -> RunStatus:
     return run_status(open_run(folder))
 
 
-def _run_document(folder: str, code: int, error: TilthError | None) -> dict[str, Any]:
-    document: dict[str, Any] = {"exit": code}
+def _run_document(folder: str, code: int, error: TilthError | None) -> dict[str, object]:
+    document: dict[str, object] = {"exit": code}
     if (Path(folder) / "run.json").is_file():
         document |= as_plain(_status(folder))
     return document | {"error": error_document(error) if error else None}

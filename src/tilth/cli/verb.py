@@ -24,6 +24,7 @@ import typer
 
 from tilth.cli.output import print_json, say
 from tilth.errors import TilthError
+from tilth.records import PlainObject
 
 STOPPED = 130
 _PATIENCE_S = 2.0
@@ -110,9 +111,9 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def error_document(error: TilthError) -> dict[str, Any]:
+def error_document(error: TilthError) -> PlainObject:
     """An error as a JSON object; all problems of a recipe with it."""
-    document: dict[str, Any] = {
+    document: PlainObject = {
         "code": error.code,
         "what": error.what,
         "where": error.where,

@@ -23,6 +23,7 @@ from tilth.collect.shares import SplitName
 from tilth.collect.sound_header import read_header
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.schema import Row
 from tilth.settings import BaseSettings
 
 _SOUNDS = (".wav", ".flac")
@@ -157,7 +158,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
 def _row(
     member: _Member, settings: Settings, transcripts: dict[str, str], places: dict[str, int]
-) -> records.Row:
+) -> Row:
     """The columns of one sound file.
 
     Raises:
@@ -166,7 +167,7 @@ def _row(
     if member.data is None:
         raise records.RecordError(files.too_long(member.size, settings.max_record_bytes))
     read_header(member.data)
-    row: records.Row = {"id": member.name, "audio": member.data}
+    row: Row = {"id": member.name, "audio": member.data}
     index = places.get(member.name, -1)
     if settings.name is not None:
         match = re.search(f"(?:^|/)(?:{settings.name})$", member.name)

@@ -20,7 +20,7 @@ from pydantic import Field, field_validator
 
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
-from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, sample_id
+from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
 from tilth.web.address import Served, canonical_host, served_hosts
@@ -253,9 +253,7 @@ def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError
     )
 
 
-def _rows(
-    frontier: Frontier, source: str, archive: Path, limit: int | None
-) -> Iterator[dict[str, Any]]:
+def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> Iterator[Row]:
     count = 0
     for end in frontier.outcomes():
         if limit is not None and (count >= limit or end.rule == "max-pages"):
@@ -265,7 +263,7 @@ def _rows(
         yield _row(end, source, archive)
 
 
-def _row(end: Outcome, source: str, archive: Path) -> dict[str, Any]:
+def _row(end: Outcome, source: str, archive: Path) -> Row:
     body, failed = None, end.error
     if end.place is not None:
         try:
@@ -290,11 +288,11 @@ def _row(end: Outcome, source: str, archive: Path) -> dict[str, Any]:
     }
 
 
-def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
+def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
     schema = pa.schema(
         [(name, SCHEMA[name]) for name in _COLUMNS] + [(name, VERDICT[name]) for name in _VERDICTS]
     )
-    held: list[dict[str, Any]] = []
+    held: list[Row] = []
     size = 0
     for row in rows:
         length = len(row["html"] or b"")

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from tilth.collect import files, records
 from tilth.collect.shares import Shares, SplitName
 from tilth.context import Context
+from tilth.schema import Row
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
@@ -312,7 +313,7 @@ def _add_rows(
 
 def _read_file(
     file: files.SourceFile, settings: Settings
-) -> Iterator[tuple[str, records.Row | records.RecordError, int]]:
+) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""
     tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = settings.delimiter or ("\t" if tab else ",")

@@ -13,7 +13,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from tilth.collect import label_studio
 from tilth.context import Context
 from tilth.errors import missing_extra
 from tilth.randomness import number_of
+from tilth.records import Json
 from tilth.settings import BaseSettings
 from tilth.store.files import write_bytes
 
@@ -146,7 +146,7 @@ def annotator_name(index: int, error_rate: float) -> str:
     return f"simulated-{index + 1} ({error_rate:.0%} wrong)"
 
 
-def _answers(index: int, true_class: int, settings: Settings) -> Iterator[dict[str, Any]]:
+def _answers(index: int, true_class: int, settings: Settings) -> Iterator[Json]:
     people = range(len(settings.error_rates))
     chosen = sorted(people, key=lambda who: number_of(settings.seed, "who", index, who))
     for who in sorted(chosen[: settings.annotators_per_item]):
@@ -158,8 +158,8 @@ def _answers(index: int, true_class: int, settings: Settings) -> Iterator[dict[s
         yield _answer(annotator_name(who, rate), answer, truth=False)
 
 
-def _answer(annotator: str, value: int, *, truth: bool) -> dict[str, Any]:
-    choice = {
+def _answer(annotator: str, value: int, *, truth: bool) -> Json:
+    choice: Json = {
         "from_name": "digit",
         "to_name": "image",
         "type": "choices",

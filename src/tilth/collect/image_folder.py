@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from tilth.collect import files, members, records
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.schema import Row
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -84,7 +85,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         if settings.labels == "folder" and label is None:
             yield from batcher.add_error("its folder names no class", member.uri)
             continue
-        row: records.Row = {"id": member.name, "image": member.data}
+        row: Row = {"id": member.name, "image": member.data}
         if label is not None and settings.labels == "folder":
             row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
         if split is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 from pydantic import Field
 
 from tilth.collect import files, records
 from tilth.context import Context
+from tilth.schema import Row
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
@@ -65,7 +66,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         raise files.empty_source(settings.path or settings.url or "")
 
 
-def parse_line(line: bytes) -> dict[str, Any]:
+def parse_line(line: bytes) -> Row:
     """One line as an object.
 
     Raises:

@@ -25,6 +25,7 @@ from pydantic import Field
 from tilth.collect import files, jsonl, records
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.schema import Row
 
 SUFFIXES = (".json", ".json.gz")
 
@@ -221,7 +222,7 @@ def _with_payload(settings: Settings, found: list[files.SourceFile]) -> Settings
     return settings.model_copy(update={"text": "text"})
 
 
-def _sound_tasks(file: files.SourceFile, max_bytes: int) -> Iterator[dict[str, Any]]:
+def _sound_tasks(file: files.SourceFile, max_bytes: int) -> Iterator[Row]:
     """The tasks with data, as far as the file can be read; `_read_file` says where it cannot."""
     with suppress(records.RecordError), files.open_bytes(file) as stream:
         for element, num_bytes in split_array(stream, max_bytes):
@@ -275,7 +276,7 @@ def _add(
     yield from batcher.add(row, place, num_bytes + len(row.get("image", b"")))
 
 
-def task_row(task: Mapping[str, Any], root: Path, settings: Settings) -> records.Row:
+def task_row(task: Mapping[str, Any], root: Path, settings: Settings) -> Row:
     """One task as the columns of a row; `task` is its own id, if it has one.
 
     Args:
@@ -290,7 +291,7 @@ def task_row(task: Mapping[str, Any], root: Path, settings: Settings) -> records
     data = task.get("data")
     if not isinstance(data, Mapping):
         raise records.RecordError("the task has no `data`; was it exported as JSON-MIN?")
-    row: records.Row = {}
+    row: Row = {}
     if settings.image is not None:
         row["image"] = load_image(records.lookup(data, settings.image), root, settings)
     if settings.text is not None:
@@ -308,7 +309,7 @@ def task_row(task: Mapping[str, Any], root: Path, settings: Settings) -> records
     return row
 
 
-def _add_answer(answer: Any, row: records.Row, settings: Settings) -> None:
+def _add_answer(answer: Any, row: Row, settings: Settings) -> None:
     """One annotator's answer: into `annotations`, or the label if it is the ground truth."""
     if not isinstance(answer, Mapping):
         raise records.RecordError("an annotation is not an object")

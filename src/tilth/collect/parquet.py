@@ -13,6 +13,7 @@ from pydantic import Field
 from tilth.collect import files, records
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.schema import Row
 
 SUFFIXES = (".parquet",)
 
@@ -122,7 +123,7 @@ def _read_group(
 
 
 def _add(
-    record: dict[str, Any],
+    record: Row,
     number: int,
     file: files.SourceFile,
     settings: Settings,
@@ -143,7 +144,7 @@ def _add(
     yield from batcher.add(row, place, num_bytes)
 
 
-def _records(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+def _records(batch: pa.RecordBatch) -> Iterator[Row]:
     """The rows as Python values; text as bytes, since Arrow does not check its UTF-8."""
     columns = []
     for array in batch.columns:

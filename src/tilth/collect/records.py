@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from tilth import schema
+from tilth.schema import Row
 from tilth.settings import BaseSettings
 
 ROWS_PER_BATCH = 1024
@@ -30,8 +31,6 @@ SPLITS: Mapping[str, str] = {
     "dev": "validation",
     "test": "test",
 }
-
-Row = dict[str, Any]
 
 
 class RecordError(ValueError):

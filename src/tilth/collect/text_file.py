@@ -11,6 +11,7 @@ from pydantic import Field
 from tilth.collect import files, records
 from tilth.collect.shares import Shares, SplitName
 from tilth.context import Context
+from tilth.schema import Row
 
 SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
 
@@ -88,7 +89,7 @@ def _whole_file(
     elif settings.split is not None:
         parts = [(settings.split, 0, len(text))]
     for split, start, end in parts:
-        row: records.Row = {"text": text[start:end], "id": f"{file.name}:{start}"}
+        row: Row = {"text": text[start:end], "id": f"{file.name}:{start}"}
         if split is not None:
             row["split"] = split
         line = text.count("\n", 0, start) + 1
@@ -112,7 +113,7 @@ def _pieces(
         if isinstance(found, records.RecordError):
             yield from batcher.add_error(str(found), place)
             continue
-        row: records.Row = {"text": found, "id": f"{file.name}:{number}"}
+        row: Row = {"text": found, "id": f"{file.name}:{number}"}
         if isinstance(split, Shares):
             row["split"] = split.at(read, total)
         elif split is not None:

@@ -80,12 +80,12 @@ def stdlib_modules() -> list[str]:
     return [name for name in sorted(names) if load(name) is not None]
 
 
-def numpy_objects() -> dict[str, Any]:
+def numpy_objects() -> dict[str, object]:
     """Public functions, classes and submodules of numpy: dotted name -> object, sorted.
 
     An object is listed once, under the first of its names.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     seen: set[int] = set()
     for space in _NUMPY_SPACES:
         module = load(space)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from tilth.errors import StepError
+from tilth.store.manifest import Counts, Shard
 
 
 @dataclass
@@ -21,17 +21,17 @@ class Books:
     by_rule: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
 
-    def add(self, entry: Mapping[str, Any]) -> None:
+    def add(self, entry: Shard) -> None:
         """Add one shard's ledger entry."""
-        self.num_in += entry["in"]
-        self.kept += entry["kept"]
-        self.dropped += entry["dropped"]
-        self.quarantined += entry["quarantine"]
-        self.by_rule.update(entry.get("by_rule", {}))
-        self.sources.update(entry.get("sources", {}))
+        self.num_in += entry.num_in
+        self.kept += entry.kept
+        self.dropped += entry.dropped
+        self.quarantined += entry.quarantine
+        self.by_rule.update(entry.by_rule)
+        self.sources.update(entry.sources)
 
     @classmethod
-    def of(cls, entries: Iterable[Mapping[str, Any]]) -> Books:
+    def of(cls, entries: Iterable[Shard]) -> Books:
         """The books of a step with these shards."""
         books = cls()
         for entry in entries:
@@ -64,11 +64,11 @@ class Books:
                 code="books",
             )
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counts:
         """The four totals, as the manifest has them."""
-        return {
-            "in": self.num_in,
-            "kept": self.kept,
-            "dropped": self.dropped,
-            "quarantined": self.quarantined,
-        }
+        return Counts(
+            num_in=self.num_in,
+            kept=self.kept,
+            dropped=self.dropped,
+            quarantined=self.quarantined,
+        )

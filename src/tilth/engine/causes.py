@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from tilth.clean.personal import FINDERS
 from tilth.clean.redact import redact
 from tilth.mix.weights import RULE as WEIGHT_RULE
 from tilth.schema import DROP_RULE, ERROR
 from tilth.store import Dataset
+from tilth.store.manifest import Manifest
 
 # What tells one record's failure from another's of the same cause: its values and its numbers.
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|0[xX][0-9A-Fa-f]+|\d+")
@@ -69,7 +69,7 @@ def _safe(text: str, limit: int) -> str:
     return "".join(char if char.isprintable() else "?" for char in cut)
 
 
-def sources_gone(dataset: Dataset, inputs: Iterable[Mapping[str, Any]]) -> list[str]:
+def sources_gone(dataset: Dataset, inputs: Iterable[Manifest]) -> list[str]:
     """A sentence for each source that reached a step and of which the step kept nothing.
 
     A source to which a mixture gives the weight 0 is left out on purpose: nothing is said of it.
@@ -80,8 +80,8 @@ def sources_gone(dataset: Dataset, inputs: Iterable[Mapping[str, Any]]) -> list[
     """
     before: Counter[str] = Counter()
     for manifest in inputs:
-        before.update(manifest.get("sources", {}))
-    kept = dataset.manifest.get("sources", {})
+        before.update(manifest.sources)
+    kept = dataset.manifest.sources
     gone = {name: count for name, count in sorted(before.items()) if count and not kept.get(name)}
     if not gone:
         return []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from tilth.records import PlainObject
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,6 @@ Event = RunStarted | TimeLeft | StepStarted | StepProgress | StepFinished | Warn
 Listener = Callable[[Event], None]
 
 
-def as_json(event: Event) -> dict[str, Any]:
+def as_json(event: Event) -> PlainObject:
     """The event as a JSON object with its type's name."""
     return {"event": type(event).__name__, **asdict(event)}

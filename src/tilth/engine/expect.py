@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tilth.engine.estimate import Expectation, Todo
-from tilth.engine.machine import describe_machine
-from tilth.engine.record import RECORD, read_record
+from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
+from tilth.errors import DataError
+from tilth.machine import Machine, describe_machine
 from tilth.recipe.plan import Plan, PlannedStep
 from tilth.recipe.times import TRAINING, Measured, scale, starter_of
 
@@ -102,46 +102,45 @@ def _as_shipped(seconds: float, starter: tuple[Plan, Measured] | None) -> bool:
     return abs(seconds - whole) <= 0.1 * whole
 
 
-def _records(folder: Path) -> Iterator[dict[str, Any]]:
+def _records(folder: Path) -> Iterator[RunRecord]:
     """The records of a run's folder, the newest first; what cannot be read says nothing."""
     history = sorted((folder / "history").glob("*.json"), reverse=True)
     for path in [folder / RECORD, *history]:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, DataError):
             yield read_record(path)
 
 
 def _from_records(
-    step: PlannedStep, plan: Plan, records: Sequence[Mapping[str, Any]], workers: int
+    step: PlannedStep, plan: Plan, records: Sequence[RunRecord], workers: int
 ) -> tuple[Expectation, str] | None:
     for record in records:
-        # Records of other versions of Tilth may lack what this one writes.
-        with contextlib.suppress(KeyError, TypeError, AttributeError):
-            for raw in record["steps"]:
-                found = _from_record(step, plan, record, raw, workers)
-                if found is not None:
-                    return found
+        for before in record.steps:
+            found = _from_record(step, plan, record, before, workers)
+            if found is not None:
+                return found
     return None
 
 
 def _from_record(
     step: PlannedStep,
     plan: Plan,
-    record: Mapping[str, Any],
-    raw: Mapping[str, Any],
+    record: RunRecord,
+    before: StepRecord,
     workers: int,
 ) -> tuple[Expectation, str] | None:
     # A step that went on from an earlier, stopped run has the seconds of its end only.
-    if raw["name"] != step.name or raw["cached"] or raw.get("went_on"):
+    if before.name != step.name or before.cached or before.went_on:
         return None
-    by = scale(step, raw["parts"])
-    by_limit = _by_limit(step, plan, record.get("limit"), (raw["counts"] or {}).get("in"))
+    by = scale(step, before.parts)
+    num_in = before.counts.num_in if before.counts else None
+    by_limit = _by_limit(step, plan, record.limit, num_in)
     if by is None or by_limit is None:
         return None
-    by *= by_limit * _by_workers(step, record, workers)
-    pace = tuple(by * second for second in raw.get("pace", ()))
-    same = record["machine"] == describe_machine()
-    place = _HERE_BEFORE if same else _as_measured(record["machine"])
-    return Expectation(by * raw["seconds"], pace), place
+    by *= by_limit * _by_workers(step, record.workers or workers, workers)
+    pace = tuple(by * second for second in before.pace)
+    same = record.machine == describe_machine()
+    place = _HERE_BEFORE if same else _as_measured(record.machine)
+    return Expectation(by * before.seconds, pace), place
 
 
 def _from_starter(
@@ -155,7 +154,7 @@ def _from_starter(
     by_limit = _by_limit(step, plan, None, time.num_in)
     if by is None or by_limit is None:
         return None
-    by *= by_limit * _by_workers(step, {"workers": measured.workers}, workers)
+    by *= by_limit * _by_workers(step, measured.workers, workers)
     pace = tuple(by * second for second in time.pace)
     return Expectation(by * time.seconds, pace), _as_measured(measured.machine)
 
@@ -170,11 +169,11 @@ def _by_limit(step: PlannedStep, plan: Plan, then: int | None, num_in: int | Non
     return min(1.0, plan.limit * sources / num_in) if then is None else plan.limit / then
 
 
-def _by_workers(step: PlannedStep, record: Mapping[str, Any], workers: int) -> float:
+def _by_workers(step: PlannedStep, then: int, workers: int) -> float:
     """A grid's cells run side by side; more workers than cells or cores make none faster."""
     if step.operation.kind != "grid":
         return 1.0
-    return float(record.get("workers", workers)) / workers
+    return then / workers
 
 
 def _share_done(one: Unfinished) -> float:
@@ -185,14 +184,13 @@ def _share_done(one: Unfinished) -> float:
     return min(1.0, one.committed / len(step.operation.module.cells(step.settings)))
 
 
-def _as_measured(machine: Mapping[str, Any]) -> str:
+def _as_measured(machine: Machine) -> str:
     return f"as measured on {spell_machine(machine)}"
 
 
-def spell_machine(machine: Mapping[str, Any]) -> str:
+def spell_machine(machine: Machine) -> str:
     """`2 cores of AMD EPYC`."""
-    cores = machine["cores"]
-    return f"{cores} core{'' if cores == 1 else 's'} of {machine['processor']}"
+    return f"{machine.cores} core{'' if machine.cores == 1 else 's'} of {machine.processor}"
 
 
 # Name, sign, seconds, and how many of them are said before the next unit is taken.

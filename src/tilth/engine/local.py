@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from pydantic import JsonValue
 
 from tilth import errors
+from tilth.context import Progress
+from tilth.engine.tasks import Reply, Task
 from tilth.errors import StepError, StorageError, TilthError
 
-Task = dict[str, Any]
 Listen = Callable[[int, float, float | None, str], None]
 
 
@@ -43,12 +46,12 @@ class _Worker:
                 start_new_session=True,
             )
 
-    def run(self, task: Task, listen: Callable[[float, float | None, str], None]) -> Any:
+    def run(self, task: Task, listen: Progress) -> JsonValue:
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
         try:
-            stdin.write(json.dumps(task).encode() + b"\n")
+            stdin.write(json.dumps(task.as_json()).encode() + b"\n")
             stdin.flush()
         except BrokenPipeError:
             raise _WorkerDiedError from None
@@ -57,7 +60,7 @@ class _Worker:
             if "progress" in message:
                 listen(*message["progress"])
                 continue
-            return _result(message, task)
+            return _result(Reply.model_validate(message), task)
         raise _WorkerDiedError
 
     def close(self) -> None:
@@ -79,29 +82,31 @@ class _WorkerDiedError(Exception):
     """The process is gone in the middle of a task: killed, out of memory, or crashed in C."""
 
 
-def _result(message: dict[str, Any], task: Task) -> Any:
-    if "done" in message:
-        return message["done"]
-    where = str(task["step"]) + (f", {task['task']} {task['index']}" if "index" in task else "")
-    if "error" in message:
-        fields = dict(message["error"])
-        found = getattr(errors, fields.pop("class"), StepError)
+def _named(task: Task) -> str:
+    return f"{task.step}, {task.kind} {task.index}"
+
+
+def _result(reply: Reply, task: Task) -> JsonValue:
+    if reply.failure is not None:
+        found = getattr(errors, reply.failure.name, StepError)
         cls: type[TilthError] = found if found is not errors.RecipeError else StepError
         raise cls(
-            fields["what"],
-            where=fields["where"] or where,
-            hint=fields["hint"],
-            code=fields["code"],
+            reply.failure.what,
+            where=reply.failure.where or _named(task),
+            hint=reply.failure.hint,
+            code=reply.failure.code,
         )
-    if "os_error" in message:
-        raise StorageError(message["os_error"][1], where=where, hint="run the same command again")
-    error = StepError(
-        f"the step failed: {message['crash']}",
-        where=where,
-        hint="what was committed is kept; --debug shows the traceback",
-    )
-    error.add_note(message["trace"])
-    raise error
+    if reply.os_error is not None:
+        raise StorageError(reply.os_error, where=_named(task), hint="run the same command again")
+    if reply.crash is not None:
+        error = StepError(
+            f"the step failed: {reply.crash}",
+            where=_named(task),
+            hint="what was committed is kept; --debug shows the traceback",
+        )
+        error.add_note(reply.trace)
+        raise error
+    return reply.result
 
 
 class LocalEngine:
@@ -123,13 +128,13 @@ class LocalEngine:
         self._starting = threading.Lock()
         self._threads = ThreadPoolExecutor(num_workers, thread_name_prefix="tilth-engine")
 
-    def run(self, tasks: Iterable[Task], listen: Listen) -> Iterator[tuple[int, Any]]:
+    def run(self, tasks: Iterable[Task], listen: Listen) -> Iterator[tuple[int, JsonValue]]:
         """Run tasks; yields (position in `tasks`, result) as they finish.
 
         Raises:
             TilthError: The first failure; tasks that have not begun are not run.
         """
-        futures: dict[Future[Any], int] = {}
+        futures: dict[Future[JsonValue], int] = {}
         waiting = enumerate(tasks)
         try:
             while True:
@@ -147,7 +152,7 @@ class LocalEngine:
             self.close()
             raise
 
-    def _run_one(self, index: int, task: Task, listen: Listen) -> Any:
+    def _run_one(self, index: int, task: Task, listen: Listen) -> JsonValue:
         def tell(done: float, total: float | None, note: str) -> None:
             listen(index, done, total, note)
 
@@ -164,7 +169,7 @@ class LocalEngine:
                 if attempt == 2:
                     raise StepError(
                         "the worker process died twice on the same task",
-                        where=f"{task['step']}, {task['task']} {task.get('index', '')}".strip(),
+                        where=_named(task),
                         hint="out of memory? try --workers 1; the worker's last words are in "
                         f"{self._log}",
                         code="worker-died",

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from tilth.errors import MissingError, TilthError, missing_extra
+from pydantic import JsonValue
 
-Task = dict[str, Any]
+from tilth.engine.tasks import Task, read_task
+from tilth.errors import MissingError, TilthError, missing_extra
+from tilth.records import Json
+
 Listen = Callable[[int, float, float | None, str], None]
 
 
-def _remote(task: Task) -> Any:
+def _remote(message: Json) -> JsonValue:
     from tilth.context import silent
-    from tilth.engine.tasks import run_task
+    from tilth.engine.perform import run_task
 
-    return run_task(task, silent)
+    return run_task(read_task(message), silent)
 
 
 class RayEngine:
@@ -50,7 +53,7 @@ class RayEngine:
                 ) from error
         self._task = ray.remote(_remote)
 
-    def run(self, tasks: Iterable[Task], _: Listen) -> Iterator[tuple[int, Any]]:
+    def run(self, tasks: Iterable[Task], _: Listen) -> Iterator[tuple[int, JsonValue]]:
         """Run tasks; yields (position in `tasks`, result) as they finish.
 
         Raises:
@@ -61,7 +64,7 @@ class RayEngine:
         running: dict[Any, int] = {}
         while True:
             for index, task in islice(waiting, at_once - len(running)):
-                running[self._task.remote(task)] = index
+                running[self._task.remote(task.as_json())] = index
             if not running:
                 return
             done, _pending = self._ray.wait(list(running), num_returns=1)

@@ -1,4 +1,4 @@
-"""Read a run's record, `run.json`, of a run that is over, goes on, or was killed.
+"""A run's record, `run.json`: of a run that is over, goes on, or was killed.
 
 While a run goes on, each finished step is appended to a journal beside the record, which names it:
 writing the whole record for every step would take time that grows with the square of their number.
@@ -7,40 +7,122 @@ writing the whole record for every step would take time that grows with the squa
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
-from typing import Any
 
-from tilth.store.files import read_json
+from pydantic import Field
+
+from tilth.errors import DataError
+from tilth.machine import Machine
+from tilth.records import Json, Record, parse
+from tilth.store.manifest import Counts
 
 RECORD = "run.json"
-JOURNAL = "journal"
+FORMAT = 1
+_WHAT = "the run's record"
 
 
-def read_record(path: Path) -> dict[str, Any]:
+class StepRecord(Record):
+    """A finished step.
+
+    Attributes:
+        name, stage, op, kind: As in the recipe.
+        identity: Content address of its output.
+        folder: Of its output, below `data`.
+        inputs: Names of the steps before it.
+        parts: What its identity is made of.
+        cached: Whether the run found it done.
+        why: Why it ran.
+        seconds: What it took when it was made.
+        went_on: Whether an earlier run began it: `seconds` are those of its end only.
+        pace: Seconds until 0, 10, ... 100 % of its units were done; empty where not known.
+        counts: Its books; None where it does not sort samples.
+    """
+
+    name: str
+    stage: str
+    op: str
+    kind: str
+    identity: str
+    folder: str
+    inputs: tuple[str, ...]
+    parts: Json
+    cached: bool
+    why: str
+    seconds: float
+    went_on: bool = False
+    pace: tuple[float, ...] = ()
+    counts: Counts | None = None
+
+
+class RunRecord(Record):
+    """An invocation of a run: its plan, books and versions, and how it ended.
+
+    Attributes:
+        format: Of this file.
+        name, about, seed: As in the recipe.
+        limit: Samples read of each source at most.
+        status: running, done, failed, stopped, or `done up to` a step.
+        started, finished: ISO 8601.
+        seconds: It took.
+        error: What went wrong.
+        recipe_yaml, recipe_file: The recipe, and where it came from.
+        machine, workers, versions: What it ran on, and with.
+        steps: The finished ones, in order.
+        unreached: What the last record has of those that were not reached.
+        journal: While it goes on: the file beside it that takes the steps.
+    """
+
+    format: int = FORMAT
+    name: str = ""
+    about: str = ""
+    seed: int = 0
+    limit: int | None = None
+    status: str = ""
+    started: str = ""
+    finished: str | None = None
+    seconds: float | None = None
+    error: str | None = None
+    recipe_yaml: str = ""
+    recipe_file: str = ""
+    machine: Machine = Machine()
+    workers: int = 0
+    versions: dict[str, str] = Field(default_factory=dict)
+    steps: tuple[StepRecord, ...]
+    unreached: tuple[StepRecord, ...] = ()
+    journal: str | None = None
+
+
+def read_record(path: Path) -> RunRecord:
     """The record with all steps that are finished, those in its journal too.
 
     Args:
         path: `run.json`, or an entry of `history/`, which is always whole.
 
     Raises:
-        ValueError: It is not JSON.
+        DataError: It cannot be read: it is damaged, or of a later version.
     """
-    record: dict[str, Any] = read_json(path)
-    journal = record.pop(JOURNAL, None) if isinstance(record, dict) else None
-    if journal is None:
+    record = parse(RunRecord, path.read_bytes(), str(path), _WHAT)
+    if record.format > FORMAT:
+        raise DataError(
+            f"the run's record is of format {record.format}, and this Tilth knows {FORMAT}",
+            where=str(path),
+            hint="a later version of Tilth made it: pip install --upgrade tilth",
+            code="later-format",
+        )
+    if record.journal is None:
         return record
-    steps = {step["name"]: step for step in [*record["steps"], *_lines(path.parent / journal)]}
-    record["steps"] = list(steps.values())
-    record["unreached"] = [s for s in record.get("unreached", []) if s["name"] not in steps]
-    return record
+    lines = _lines(path.parent / record.journal)
+    steps = {step.name: step for step in [*record.steps, *lines]}
+    left = tuple(step for step in record.unreached if step.name not in steps)
+    whole = {"steps": tuple(steps.values()), "unreached": left, "journal": None}
+    return record.model_copy(update=whole)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _lines(path: Path) -> list[StepRecord]:
     """The whole lines of a journal; a kill may have cut the last one."""
-    found: list[dict[str, Any]] = []
+    found: list[StepRecord] = []
     # Absent where the run ended between the reading of the record and now.
     with contextlib.suppress(FileNotFoundError):
-        for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n")[:-1]:
-            found.append(json.loads(line))
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            found.append(parse(StepRecord, line, str(path), _WHAT))
     return found

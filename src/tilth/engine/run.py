@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from tilth.engine.causes import commonest_cause, sources_gone
 from tilth.engine.estimate import Estimator
@@ -30,26 +29,25 @@ from tilth.engine.events import (
 )
 from tilth.engine.expect import Outlook, Unfinished, outlook
 from tilth.engine.local import LocalEngine
-from tilth.engine.machine import describe_machine
-from tilth.engine.record import JOURNAL, RECORD, read_record
+from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.engine.share import shareable_address
-from tilth.engine.steps import StepRunner
+from tilth.engine.steps import Engine, StepRunner
 from tilth.engine.tasks import num_cells_done
 from tilth.errors import DataError, TilthError
+from tilth.machine import describe_machine
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
 from tilth.store import Dataset
-from tilth.store.dataset import MANIFEST
 from tilth.store.files import (
     folder_lock,
-    read_json,
     remove,
     storage_errors,
     sweep,
     write_bytes,
     write_json,
 )
+from tilth.store.manifest import MANIFEST, Manifest, read_manifest
 from tilth.store.shard import num_committed
 
 _STARTER = " (starter)"
@@ -70,7 +68,7 @@ class StepState:
 
 def step_states(plan: Plan, folder: Path) -> list[StepState]:
     """Compare a plan with what the run's folder holds; reads no data."""
-    before = {name: step["parts"] for name, step in _steps_before(folder).items()}
+    before = {name: step.parts for name, step in _steps_before(folder).items()}
     states = []
     for step in plan.steps:
         where = data_folder(folder, step)
@@ -88,7 +86,7 @@ def step_states(plan: Plan, folder: Path) -> list[StepState]:
     return states
 
 
-def last_record(folder: Path) -> dict[str, Any] | None:
+def last_record(folder: Path) -> RunRecord | None:
     """The record of the last invocation in a run's folder, if there is one."""
     path = folder / RECORD
     return read_record(path) if path.is_file() else None
@@ -101,9 +99,11 @@ def made_from_another(recipe: Recipe, folder: Path) -> str | None:
     and report. A file that was moved is no other recipe; one of which nobody knows where it came
     from is not compared.
     """
-    last = last_record(folder) or {}
-    before, now = str(last.get("recipe_file") or ""), _recipe_file(recipe, folder)
-    if not before or not now or before == now or last.get("recipe_yaml") == recipe.to_yaml():
+    last = last_record(folder)
+    if last is None:
+        return None
+    before, now = last.recipe_file, _recipe_file(recipe, folder)
+    if not before or not now or before == now or last.recipe_yaml == recipe.to_yaml():
         return None
     return before if before.endswith(_STARTER) else os.path.relpath(folder / before)
 
@@ -125,10 +125,10 @@ def _recipe_file(recipe: Recipe, folder: Path) -> str:
     return os.path.relpath(recipe.origin, os.path.abspath(folder))
 
 
-def _steps_before(folder: Path) -> dict[str, dict[str, Any]]:
+def _steps_before(folder: Path) -> dict[str, StepRecord]:
     """What the last record has of each step, reached in its invocation or in an earlier one."""
-    last = last_record(folder) or {"steps": []}
-    return {step["name"]: step for step in [*last.get("unreached", []), *last["steps"]]}
+    last = last_record(folder)
+    return {} if last is None else {step.name: step for step in [*last.unreached, *last.steps]}
 
 
 @dataclass
@@ -193,7 +193,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                 quarantined = 0
                 for step in steps:
                     manifest = _one_step(runner, step, states[step.name], record, emit, pace)
-                    quarantined += manifest.get("counts", {}).get("quarantined", 0)
+                    quarantined += manifest.counts.quarantined if manifest.counts else 0
                     _check_budget(plan, step, manifest, folder)
                     _warn_of_gone_sources(plan, step, folder, emit)
             record.finish("done" if not options.only else f"done up to {options.only}", None)
@@ -253,8 +253,8 @@ def _time_left(expected: Outlook, emit: Listener) -> Iterator[tuple[Listener, Pa
 
 
 @contextlib.contextmanager
-def _engine(options: RunOptions, folder: Path, lock: int) -> Iterator[Any]:
-    engine: Any
+def _engine(options: RunOptions, folder: Path, lock: int) -> Iterator[Engine]:
+    engine: Engine
     if options.ray_address:
         from tilth.engine.ray import RayEngine
 
@@ -295,28 +295,27 @@ def _one_step(
     record: _Record,
     emit: Listener,
     pace: Pace,
-) -> dict[str, Any]:
+) -> Manifest:
     start = time.monotonic()
-    path = data_folder(runner.folder, step) / MANIFEST
     if state.cached:
         runner.tidy(step)
     else:
         emit(StepStarted(step.name, state.why, None, None))
         runner.run(step)
-    manifest: dict[str, Any] = read_json(path)
+    manifest = read_manifest(data_folder(runner.folder, step))
     seconds = time.monotonic() - start
-    counts = manifest.get("counts", {})
+    counts = manifest.counts
     record.add(step, state, manifest, seconds, pace())
     emit(
         StepFinished(
             step.name,
             state.cached,
             seconds,
-            counts.get("in", 0),
-            counts.get("kept", 0),
-            counts.get("dropped", 0),
-            counts.get("quarantined", 0),
-            "result" in manifest,
+            counts.num_in if counts else 0,
+            counts.kept if counts else 0,
+            counts.dropped if counts else 0,
+            counts.quarantined if counts else 0,
+            manifest.result is not None,
         )
     )
     return manifest
@@ -326,36 +325,36 @@ def _warn_of_gone_sources(plan: Plan, step: PlannedStep, folder: Path, emit: Lis
     """Nobody who asked for two sources should train on one unknowingly, on a rerun neither."""
     if step.operation.kind not in ("map", "shuffle"):
         return
-    inputs = [read_json(data_folder(folder, plan.step(n)) / MANIFEST) for _, n in step.inputs]
+    inputs = [read_manifest(data_folder(folder, plan.step(name))) for _, name in step.inputs]
     for sentence in sources_gone(Dataset(data_folder(folder, step)), inputs):
         emit(Warned(step.name, sentence))
 
 
-def _check_budget(plan: Plan, step: PlannedStep, manifest: dict[str, Any], folder: Path) -> None:
-    counts = manifest.get("counts")
-    if not counts or not counts["in"]:
+def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Path) -> None:
+    counts = manifest.counts
+    if not counts or not counts.num_in:
         return
-    share = counts["quarantined"] / counts["in"]
+    share = counts.quarantined / counts.num_in
     budget = plan.recipe.header.error_budget
     cause = None
-    if counts["quarantined"] and (share > budget or not counts["kept"]):
+    if counts.quarantined and (share > budget or not counts.kept):
         cause = commonest_cause(Dataset(data_folder(folder, step)))
     if share > budget:
         raise DataError(
-            f"{counts['quarantined']} of {counts['in']} records failed ({share:.1%}), more than "
+            f"{counts.quarantined} of {counts.num_in} records failed ({share:.1%}), more than "
             f"the error budget of {budget:.1%}; {cause}",
             where=step.name,
             hint=f"tilth show {plan.recipe.name} {step.name} --quarantined lists them; what cannot "
             "be mended, a higher `error_budget` in the recipe lets pass",
             code="error-budget",
         )
-    if not counts["kept"]:
-        why = f"; {counts['quarantined']} failed, {cause}" if cause else ""
-        for rule, count in list(manifest["by_rule"].items())[:1]:
+    if not counts.kept:
+        why = f"; {counts.quarantined} failed, {cause}" if cause else ""
+        for rule, count in list(manifest.by_rule.items())[:1]:
             why = f", {count} of them by `{rule}`{why}"
-        kind = "dropped" if counts["dropped"] else "quarantined"
+        kind = "dropped" if counts.dropped else "quarantined"
         raise DataError(
-            f"no sample is left: {counts['dropped']} of {counts['in']} were dropped{why}",
+            f"no sample is left: {counts.dropped} of {counts.num_in} were dropped{why}",
             where=step.name,
             hint=f"tilth show {plan.recipe.name} {step.name} --{kind}",
             code="nothing-left",
@@ -377,61 +376,58 @@ class _Record:
         history = folder / "history"
         if (folder / RECORD).is_file():
             number = len(list(history.glob("*.json"))) + 1
-            write_json(history / f"{number:04d}.json", read_record(folder / RECORD))
+            write_json(history / f"{number:04d}.json", read_record(folder / RECORD).as_json())
         text = plan.recipe.to_yaml()
         write_bytes(folder / "recipe.yaml", text.encode("utf-8"))
-        self._record: dict[str, Any] = {
-            "name": plan.recipe.name,
-            "about": plan.recipe.header.about,
-            "seed": plan.recipe.header.seed,
-            "limit": plan.limit,
-            "status": "running",
-            "started": _now(),
-            "finished": None,
-            "seconds": None,
-            "error": None,
-            "recipe_yaml": text,
-            "recipe_file": _recipe_file(plan.recipe, folder),
-            "machine": describe_machine(),
-            "workers": num_workers or os.cpu_count() or 1,
-            "versions": _versions(),
-            "steps": [],
-        }
+        self._steps: list[StepRecord] = []
+        self._record = RunRecord(
+            name=plan.recipe.name,
+            about=plan.recipe.header.about,
+            seed=plan.recipe.header.seed,
+            limit=plan.limit,
+            status="running",
+            started=_now(),
+            recipe_yaml=text,
+            recipe_file=_recipe_file(plan.recipe, folder),
+            machine=describe_machine(),
+            workers=num_workers or os.cpu_count() or 1,
+            versions=_versions(),
+            steps=(),
+        )
         self._start = time.monotonic()
         self._journal = folder / f".{RECORD}.{time.time_ns()}.steps"
-        self._write({JOURNAL: self._journal.name})
+        self._write(self._journal.name)
         self._remove_journals(but=self._journal)
 
     def add(
         self,
         step: PlannedStep,
         state: StepState,
-        manifest: dict[str, Any],
+        manifest: Manifest,
         seconds: float,
         pace: tuple[float, ...],
     ) -> None:
         """Add a finished step. The time of a cached step is that of the run that made it."""
         if state.cached:
             seconds = self._times.get(step.identity, 0.0)
-        entry = {
-            "name": step.name,
-            "stage": step.operation.stage,
-            "op": step.operation.name,
-            "kind": step.operation.kind,
-            "identity": step.identity,
-            "folder": step.folder_name,
-            "inputs": [name for _, name in step.inputs],
-            "parts": dict(step.parts),
-            "cached": state.cached,
-            "why": state.why,
-            "seconds": round(seconds, 3),
-            # Of a step that an earlier run began, its end only.
-            "went_on": state.begun,
-            "pace": list(pace),
-            "counts": manifest.get("counts"),
-        }
-        self._record["steps"].append(entry)
-        line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
+        entry = StepRecord(
+            name=step.name,
+            stage=step.operation.stage,
+            op=step.operation.name,
+            kind=step.operation.kind,
+            identity=step.identity,
+            folder=step.folder_name,
+            inputs=tuple(name for _, name in step.inputs),
+            parts=dict(step.parts),
+            cached=state.cached,
+            why=state.why,
+            seconds=round(seconds, 3),
+            went_on=state.begun,
+            pace=pace,
+            counts=manifest.counts,
+        )
+        self._steps.append(entry)
+        line = json.dumps(entry.as_json(), ensure_ascii=False, allow_nan=False) + "\n"
         with storage_errors(self._journal), open(self._journal, "ab") as journal:
             journal.write(line.encode("utf-8", "surrogatepass"))
 
@@ -449,28 +445,33 @@ class _Record:
 
     def finish(self, status: str, error: TilthError | None) -> None:
         """Write how the run ended."""
-        self._record["status"] = status
-        self._record["error"] = shareable_address(str(error)) if error else None
-        self._record["finished"] = _now()
-        self._record["seconds"] = round(time.monotonic() - self._start, 3)
+        self._record = self._record.model_copy(
+            update={
+                "status": status,
+                "error": shareable_address(str(error)) if error else None,
+                "finished": _now(),
+                "seconds": round(time.monotonic() - self._start, 3),
+            }
+        )
         with contextlib.suppress(TilthError):
-            self._write({})
+            self._write(None)
             self._remove_journals()
 
     def _remove_journals(self, but: Path | None = None) -> None:
         found = self._folder.glob(f".{RECORD}.*.steps")
         remove(*(path for path in found if path != but))
 
-    def _write(self, extra: dict[str, Any]) -> None:
+    def _write(self, journal: str | None) -> None:
         """Write the record. Steps that were not reached keep what the last record has of them."""
-        reached = {s["name"] for s in self._record["steps"]}
-        planned = {s.name for s in self._plan.steps}
-        self._record["unreached"] = [
+        reached = {step.name for step in self._steps}
+        planned = {step.name for step in self._plan.steps}
+        unreached = tuple(
             before
             for name, before in self._steps_before.items()
             if name in planned and name not in reached
-        ]
-        write_json(self._folder / RECORD, self._record | extra)
+        )
+        whole = {"steps": tuple(self._steps), "unreached": unreached, "journal": journal}
+        write_json(self._folder / RECORD, self._record.model_copy(update=whole).as_json())
 
 
 def _times_before(folder: Path) -> dict[str, float]:
@@ -478,11 +479,11 @@ def _times_before(folder: Path) -> dict[str, float]:
     times: dict[str, float] = {}
     for path in [*sorted((folder / "history").glob("*.json")), folder / RECORD]:
         if path.is_file():
-            for step in read_record(path)["steps"]:
-                if not step["cached"]:
-                    times[step["identity"]] = step["seconds"]
+            for step in read_record(path).steps:
+                if not step.cached:
+                    times[step.identity] = step.seconds
                 else:
-                    times.setdefault(step["identity"], step["seconds"])
+                    times.setdefault(step.identity, step.seconds)
     return times
 
 

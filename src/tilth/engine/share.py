@@ -13,6 +13,7 @@ from urllib.parse import unquote, unquote_plus
 
 from tilth.clean.personal import FINDERS
 from tilth.clean.redact import redact
+from tilth.records import Json, Plain
 from tilth.web.secrets import masked
 
 # Two numbers side by side are neither of them to the finders, which must not take what is nobody's.
@@ -77,14 +78,14 @@ def _hidden(match: re.Match[str]) -> str:
     return "[NUMBER]" if num_digits >= _MIN_DIGITS else match.group()
 
 
-def shareable_document(document: Mapping[str, Any]) -> dict[str, Any]:
+def shareable_document(document: Mapping[str, Plain]) -> Json:
     """A copy of nested mappings and lists with every string `shareable`, keys too.
 
     Who was told apart still is: of names that become one, such as annotators' e-mail addresses,
     the second and those after it are numbered in the order in which they stand, which says nothing
     of the name and is the same whenever the document is. Pictures (`image`) stay.
     """
-    copy: dict[str, Any] = _Names().copy(document)
+    copy: Json = _Names().copy(document)
     return copy
 
 

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict, assert_never
 
 import pyarrow.parquet as pq
+from pydantic import JsonValue
 
 from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.events import Listener, StepProgress
-from tilth.engine.tasks import cell_path
+from tilth.engine.tasks import (
+    Describe,
+    Fit,
+    KeptCell,
+    ListCells,
+    MapShard,
+    ReadSource,
+    RunCell,
+    ShuffleKeys,
+    ShuffleReduce,
+    ShuffleResolve,
+    Summarize,
+    Task,
+    cell_path,
+)
 from tilth.errors import DataError
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
+from tilth.records import Json, parse, read_as
 from tilth.store import Dataset
-from tilth.store.dataset import MANIFEST
-from tilth.store.files import read_json, remove, storage_errors, sweep, write_json
+from tilth.store.files import remove, storage_errors, sweep
+from tilth.store.manifest import Manifest, Shard, write_manifest
 from tilth.store.shard import forget_ledger, ledger, shard_name
-
-Task = dict[str, Any]
 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
 
 
+Listen = Callable[[int, float, float | None, str], None]
+
+
+class _Common(TypedDict):
+    """What every task is told."""
+
+    step: str
+    op: str
+    settings: Json
+    folder: Path
+    index: int
+
+
 class Engine(Protocol):
     """Runs tasks somewhere."""
 
-    def run(self, tasks: Iterable[Task], listen: Any) -> Any:
+    def run(self, tasks: Iterable[Task], listen: Listen) -> Iterator[tuple[int, JsonValue]]:
         """Run tasks; yields (position, result) as they finish."""
 
     def close(self) -> None:
@@ -65,23 +92,26 @@ class StepRunner:
             folder.mkdir(parents=True, exist_ok=True)
         # The run's lock says that no worker is left that could be writing.
         sweep(folder)
-        manifest = {
-            "format": 1,
-            "step": step.name,
-            "op": step.operation.name,
-            "identity": step.identity,
-            "parts": dict(step.parts),
-        }
+        manifest = Manifest(
+            step=step.name,
+            op=step.operation.name,
+            identity=step.identity,
+            parts=dict(step.parts),
+            inputs=tuple(name for _, name in step.inputs),
+        )
         match step.operation.kind:
             case "source" | "map" | "shuffle":
-                manifest |= self._records(step, folder)
+                manifest = self._records(step, folder, manifest)
             case "fit":
-                (manifest["result"],) = self._all(step, [self._train_task(step, folder, "fit")])
+                result = self._all(step, [self._fit_task(step, folder)])[0]
+                manifest = manifest.model_copy(update={"result": result})
             case "grid":
-                manifest["result"] = self._grid(step, folder)
+                manifest = manifest.model_copy(update={"result": self._grid(step, folder)})
             case "transform":
                 raise ValueError(f"{step.name} is no step: training applies it")
-        write_json(folder / MANIFEST, manifest)
+            case _:
+                assert_never(step.operation.kind)
+        write_manifest(folder, manifest)
         self.tidy(step)
 
     def tidy(self, step: PlannedStep) -> None:
@@ -92,7 +122,7 @@ class StepRunner:
             remove(folder / "work")
         sweep(folder / "model")  # its card, and what it answered, are written by reports
 
-    def _records(self, step: PlannedStep, folder: Path) -> dict[str, Any]:
+    def _records(self, step: PlannedStep, folder: Path, manifest: Manifest) -> Manifest:
         kind = step.operation.kind
         expected: int | None = None
         if kind == "source":
@@ -106,23 +136,23 @@ class StepRunner:
         entries = ledger(folder)
         books = Books.of(entries.values())
         books.check(step.name, expected)
-        figures: dict[str, Any] = {}
+        figures: JsonValue = {}
         if hasattr(step.operation.module, "describe") and books.kept:
             self._say(step, "describing what was kept")
             # A shard that was empty when it came in has no file at all.
-            kept = sorted(name for name, entry in entries.items() if entry["kept"])
-            task = self._task(step, folder, "describe", 0) | {"shards": kept}
+            kept = sorted(name for name, entry in entries.items() if entry.kept)
+            task = Describe(**self._common(step, folder), shards=tuple(kept))
             (figures,) = self._all(step, [task])
-        return {
-            "counts": books.counts(),
-            "by_rule": dict(books.by_rule.most_common()),
-            "sources": dict(sorted(books.sources.items())),
-            "inputs": [name for _, name in step.inputs],
-            "shards": [
-                {k: v for k, v in entry.items() if k != "by_rule"} for entry in entries.values()
-            ],
-            "figures": figures,
-        }
+        return manifest.model_copy(
+            update={
+                "counts": books.counts(),
+                "by_rule": dict(books.by_rule.most_common()),
+                "sources": dict(sorted(books.sources.items())),
+                # The whole of them stands above.
+                "shards": tuple(one.model_copy(update={"by_rule": {}}) for one in entries.values()),
+                "figures": figures,
+            }
+        )
 
     def _read(self, step: PlannedStep, folder: Path) -> None:
         """Read a source; of one that holds nothing, nothing is kept either.
@@ -153,35 +183,47 @@ class StepRunner:
                 found.append((path, pq.read_metadata(path).num_rows))
         return found
 
-    def _task(self, step: PlannedStep, folder: Path, kind: str, index: int) -> Task:
+    def _common(self, step: PlannedStep, folder: Path, index: int = 0) -> _Common:
         return {
-            "task": kind,
             "step": step.name,
             "op": step.operation.name,
             "settings": step.settings.model_dump(mode="json"),
-            "folder": str(folder),
+            "folder": folder,
             "index": index,
         }
 
-    def _source_task(self, step: PlannedStep, folder: Path) -> Task:
-        return self._task(step, folder, "read_source", 0) | {
-            "source": step.parts["source"],
-            "work": str(folder / "work"),
-            "seed": self.plan.recipe.header.seed,
-            "threads": 1,
-            "limit": self.plan.limit,
-            "shard_rows": self._options.shard_rows,
-            "shard_bytes": self._options.shard_bytes,
-        }
+    def _source_task(self, step: PlannedStep, folder: Path) -> ReadSource:
+        return ReadSource(
+            **self._common(step, folder),
+            source=step.parts["source"],
+            work=folder / "work",
+            seed=self.plan.recipe.header.seed,
+            limit=self.plan.limit,
+            shard_rows=self._options.shard_rows,
+            shard_bytes=self._options.shard_bytes,
+        )
 
-    def _train_task(self, step: PlannedStep, folder: Path, kind: str, index: int = 0) -> Task:
-        inputs = {role: str(self._artifact(name)) for role, name in step.inputs}
-        return self._task(step, folder, kind, index) | {
-            "inputs": inputs,
-            "work": str(folder / "work"),
-            "seed": self.plan.recipe.header.seed,
-            "threads": self.plan.recipe.header.threads if kind == "fit" else 1,
-        }
+    def _fit_task(self, step: PlannedStep, folder: Path) -> Fit:
+        return Fit(
+            **self._common(step, folder),
+            inputs=self._inputs(step),
+            work=folder / "work",
+            seed=self.plan.recipe.header.seed,
+            threads=self.plan.recipe.header.threads,
+        )
+
+    def _cell_task(self, step: PlannedStep, folder: Path, index: int, cell: JsonValue) -> RunCell:
+        return RunCell(
+            **self._common(step, folder, index),
+            inputs=self._inputs(step),
+            work=folder / "work",
+            seed=self.plan.recipe.header.seed,
+            threads=1,
+            cell=cell,
+        )
+
+    def _inputs(self, step: PlannedStep) -> dict[str, Path]:
+        return {role: self._artifact(name) for role, name in step.inputs}
 
     def _artifact(self, name: str) -> Path:
         """A data set's folder, or the folder of a trained model."""
@@ -194,7 +236,7 @@ class StepRunner:
     ) -> None:
         done = ledger(folder)
         tasks = [
-            self._task(step, folder, "map_shard", index) | {"input": str(path)}
+            MapShard(**self._common(step, folder, index), input=path)
             for index, (path, _) in enumerate(shards)
             if shard_name(index) not in done
         ]
@@ -205,42 +247,42 @@ class StepRunner:
 
         tell()
         for _, entry in self._engine.run(tasks, _ignore):
-            books.add(entry)
+            books.add(read_as(Shard, entry, step.name))
             tell()
 
     def _shuffle(self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]]) -> None:
         if shuffle.is_decided(folder):
             return
         keys = [
-            self._task(step, folder, "shuffle_keys", index) | {"input": str(shards[index][0])}
+            ShuffleKeys(**self._common(step, folder, index), input=shards[index][0])
             for index in shuffle.shards_without_keys(folder, len(shards))
         ]
         self._all(step, keys, "keys")
         left = shuffle.partitions_left(folder)
-        reduce = [self._task(step, folder, "shuffle_reduce", index) for index in left]
+        reduce = [ShuffleReduce(**self._common(step, folder, index)) for index in left]
         self._all(step, reduce, "partitions")
-        self._all(step, [self._task(step, folder, "shuffle_resolve", 0)], "resolve")
+        self._all(step, [ShuffleResolve(**self._common(step, folder))], "resolve")
 
-    def _grid(self, step: PlannedStep, folder: Path) -> dict[str, Any]:
-        (found,) = self._all(step, [self._task(step, folder, "cells", 0)])
-        cells = found["cells"]
-        paths = [cell_path(folder, index) for index in range(len(cells))]
+    def _grid(self, step: PlannedStep, folder: Path) -> JsonValue:
+        (cells,) = self._all(step, [ListCells(**self._common(step, folder))])
+        if not isinstance(cells, list):
+            raise TypeError(f"{step.name}: cells are a list")
         tasks = [
-            self._train_task(step, folder, "run_cell", index) | {"cell": cell}
+            self._cell_task(step, folder, index, cell)
             for index, cell in enumerate(cells)
-            if not (paths[index].is_file() and read_json(paths[index])["cell"] == cell)
+            if not _is_kept(cell_path(folder, index), cell)
         ]
         self._all(step, tasks, "cells", already=len(cells) - len(tasks))
         self._say(step, "summing up")
-        task = self._task(step, folder, "summarize", 0) | {"num_cells": len(cells)}
+        task = Summarize(**self._common(step, folder), num_cells=len(cells))
         (summary,) = self._all(step, [task])
-        return dict(summary)
+        return summary
 
     def _all(
-        self, step: PlannedStep, tasks: list[Task], unit: str = "", already: int = 0
-    ) -> list[Any]:
+        self, step: PlannedStep, tasks: Sequence[Task], unit: str = "", already: int = 0
+    ) -> list[JsonValue]:
         """Run tasks to the end; results in order of the tasks."""
-        results: dict[int, Any] = {}
+        results: dict[int, JsonValue] = {}
         total = len(tasks) + already
         if unit:
             self._emit(StepProgress(step.name, already, total, 0, 0, unit))
@@ -260,6 +302,11 @@ class StepRunner:
     def _say(self, step: PlannedStep, note: str) -> None:
         """Name a phase that counts nothing, lest the phase before be shown until it ends."""
         self._emit(StepProgress(step.name, 0, None, 0, 0, note))
+
+
+def _is_kept(path: Path, cell: JsonValue) -> bool:
+    """Whether the result of this very cell is there."""
+    return path.is_file() and parse(KeptCell, path.read_bytes(), str(path)).cell == cell
 
 
 def _ignore(index: int, done: float, total: float | None, note: str) -> None:

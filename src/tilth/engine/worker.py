@@ -16,7 +16,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from tilth.records import Json
 
 _PROGRESS_EVERY_S = 0.2
 
@@ -32,15 +37,13 @@ class Teller:
         every_s: Seconds between messages.
     """
 
-    def __init__(
-        self, send: Callable[[dict[str, Any]], None], every_s: float = _PROGRESS_EVERY_S
-    ) -> None:
+    def __init__(self, send: Callable[[Json], None], every_s: float = _PROGRESS_EVERY_S) -> None:
         self._send = send
         self._every_s = every_s
         self._lock = threading.Lock()
         self._last = -math.inf
         self._timer: threading.Timer | None = None
-        self._waiting: list[Any] | None = None
+        self._waiting: list[JsonValue] | None = None
 
     def __call__(self, done: float, total: float | None, note: str) -> None:
         """How far the task is: done of total, and what it does."""
@@ -86,7 +89,7 @@ def main() -> None:
 
     threading.Thread(target=listen, daemon=True).start()
 
-    def send(message: dict[str, Any]) -> None:
+    def send(message: Json) -> None:
         out.write(json.dumps(message) + "\n")
         out.flush()
 
@@ -95,29 +98,28 @@ def main() -> None:
         send(_run(task, send))
 
 
-def _run(task: dict[str, Any], send: Any) -> dict[str, Any]:
-    from tilth.engine.tasks import run_task
+def _run(message: Json, send: Callable[[Json], None]) -> Json:
+    from tilth.engine.perform import run_task
+    from tilth.engine.tasks import Failure, Reply, read_task
     from tilth.errors import TilthError
 
     teller = Teller(send)
     try:
-        return {"done": run_task(task, teller)}
+        reply = Reply(result=run_task(read_task(message), teller))
     except TilthError as error:
-        return {
-            "error": {
-                "class": type(error).__name__,
-                "what": error.what,
-                "where": error.where,
-                "hint": error.hint,
-                "code": error.code,
-            }
-        }
+        kind = type(error).__name__
+        failure = Failure(
+            name=kind, what=error.what, where=error.where, hint=error.hint, code=error.code
+        )
+        reply = Reply(failure=failure)
     except OSError as error:
-        return {"os_error": [error.errno, str(error)], "trace": traceback.format_exc()}
+        reply = Reply(os_error=str(error) or type(error).__name__, trace=traceback.format_exc())
     except Exception as error:
-        return {"crash": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+        crash = f"{type(error).__name__}: {error}"
+        reply = Reply(crash=crash, trace=traceback.format_exc())
     finally:
         teller.close()
+    return reply.as_json()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from pydantic import Field
 from tilth import schema
 from tilth.label import agreement, dawid_skene
 from tilth.randomness import hash_of
+from tilth.records import PlainObject
 from tilth.settings import BaseSettings
 
 # In the report: more annotators or classes than this are counted, not listed.
@@ -145,7 +146,7 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
     )
 
 
-def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, Any]:
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
     """Agreement of the annotators, what each is taken to be worth, and what consensus changed.
 
     Over the rows that are kept and were labelled here; Dawid-Skene judges the annotators even
@@ -175,7 +176,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str,
             given.append([what for _, what in usable])
             final.append(label)
             ids.append(name)
-    figures: dict[str, Any] = {"method": settings.method, "items": len(final)}
+    figures: PlainObject = {"method": settings.method, "items": len(final)}
     if expert[1]:
         figures["answers_equal_to_given_labels"] = {
             "share": expert[0] / expert[1],
@@ -191,7 +192,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str,
 
 def _figures(
     answers: _Answers, ids: list[str], final: list[str], settings: Settings
-) -> dict[str, Any]:
+) -> PlainObject:
     num_classes = len(answers.class_names)
     counts = agreement.count_answers(answers.items, answers.labels, answers.num_items, num_classes)
     fit = _fit(answers, settings)
@@ -201,7 +202,7 @@ def _figures(
     unanimous = np.bincount(counts.items, minlength=counts.num_items) == 1
     alpha = agreement.krippendorff_alpha(counts)
     kappa = agreement.fleiss_kappa(counts)
-    figures: dict[str, Any] = {
+    figures: PlainObject = {
         "answers": len(answers.items),
         "classes": answers.class_names[:_MAX_LISTED_CLASSES],
         "num_classes": num_classes,
@@ -220,7 +221,7 @@ def _figures(
 
 def _annotators(
     answers: _Answers, fit: dawid_skene.Fit, decided: npt.NDArray[np.int64]
-) -> dict[str, Any]:
+) -> PlainObject:
     """The annotators with most answers first; confusion matrices where they are small enough."""
     num = np.bincount(answers.annotators, minlength=len(answers.annotator_names))
     equal = answers.labels == decided[answers.items]
@@ -228,7 +229,7 @@ def _annotators(
     accuracy = fit.accuracy()
     order = sorted(range(len(num)), key=lambda who: (-num[who], who))
     names, classes = answers.annotator_names, answers.class_names
-    figures: dict[str, Any] = {
+    figures: PlainObject = {
         "annotators": [
             {
                 "annotator": names[who],

@@ -25,6 +25,7 @@ from pydantic import Field, field_validator, model_validator
 from tilth import schema
 from tilth.errors import UsageError
 from tilth.label import one_coin
+from tilth.records import PlainObject
 from tilth.settings import BaseSettings
 
 VOTES = schema.SIGNAL_PREFIX + "votes"
@@ -193,7 +194,7 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
     )
 
 
-def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, Any]:
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
     """What each function did, the labels, and the conflicts.
 
     A function's `coverage`, `overlap` and `conflict` are shares of all documents; `won` is the
@@ -232,9 +233,10 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str,
         if len({vote.rpartition("=")[2] for vote in pattern.split()}) > 1
     }
     listed = sorted(conflicts.items(), key=lambda pair: (-pair[1], pair[0]))
+    labelled: dict[str, int] = dict(sorted(given.items(), key=lambda pair: (-pair[1], pair[0])))
     return {
         "documents": total,
-        "labels": dict(sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "labels": labelled,
         "coverage": 1 - counts[""] / total,
         "conflict": sum(conflicts.values()) / total,
         "mean_confidence": round(sum_sure / num_sure, 6) if num_sure else None,

@@ -1,6 +1,6 @@
 """How varied a collection is: in its sources and labels, its words, and from text to text.
 
-Figures of words depend on how much text they are taken from, so they are taken from a sample of
+PlainObject of words depend on how much text they are taken from, so they are taken from a sample of
 fixed size and say how large it was. The sample is the texts with the smallest ids: ids are digests,
 so that is a random sample, and the same one however the data are cut.
 """
@@ -13,12 +13,12 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tilth.randomness import GOLDEN, finalize
+from tilth.records import PlainObject
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def effective_numbers(amounts: Iterable[float]) -> dict[str, float]:
     }
 
 
-def word_figures(texts: Sequence[str], max_words: int) -> dict[str, Any]:
+def word_figures(texts: Sequence[str], max_words: int) -> PlainObject:
     """Variety of words and word sequences.
 
     Args:
@@ -121,7 +121,7 @@ def word_figures(texts: Sequence[str], max_words: int) -> dict[str, Any]:
     if not totals[0]:
         return {"words": 0, "distinct_words": 0, "type_token_ratio": None, "entropy_bits": None}
     shares = np.array(sorted(counts.values()), np.float64) / totals[0]
-    figures: dict[str, Any] = {
+    figures: PlainObject = {
         "words": totals[0],
         "distinct_words": len(counts),
         "type_token_ratio": len(counts) / totals[0],

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from tilth import schema
 from tilth.mix import diversity
+from tilth.records import PlainObject
 from tilth.settings import BaseSettings
 
 WEIGHT = schema.SIGNAL_PREFIX + "weight"
@@ -83,7 +84,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     return schema.mark_dropped(batch, weights == 0, RULE, values)
 
 
-def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, Any]:
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
     """Make-up and diversity of the mixture, with the sizes of the samples they are taken from."""
     del settings
     tallies: dict[str, _Tally] = {name: _Tally() for name in ("source", "label", "split")}
@@ -102,7 +103,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str,
         for row, sample_id in enumerate(ids):
             if sample.wants(sample_id) and column[row].is_valid:
                 sample.add(sample_id, column[row].as_py())
-    figures: dict[str, Any] = {
+    figures: PlainObject = {
         "samples": samples,
         "expected_samples_per_epoch": math.fsum(tallies["source"].weight.values()),
         "characters": characters,
@@ -116,7 +117,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str,
     return figures
 
 
-def _text_figures(sampled: list[str], num_texts: int) -> dict[str, Any]:
+def _text_figures(sampled: list[str], num_texts: int) -> PlainObject:
     compared = sampled[:_COMPARED_TEXTS]
     near = diversity.near_duplicate_share(compared, _NEAR)
     return {
@@ -151,7 +152,7 @@ class _Tally:
         """Whether any sample has a value in this column."""
         return any(name != "(none)" for name in self.count)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[PlainObject]:
         """A row a value, the most samples first; shares are of what an epoch is expected to see."""
         seen, read = diversity.shares_of(self.weight), diversity.shares_of(self.characters)
         return [

@@ -10,13 +10,22 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.pretrain.result import (
+    Figures,
+    Intervals,
+    MeanOfRuns,
+    PretrainResult,
+    Repeat,
+    Size,
+    Taken,
+)
 from tilth.pretrain.settings import Settings
 from tilth.pretrain.start import RANDOM, fingerprint_start
 from tilth.store.files import remove
@@ -24,9 +33,10 @@ from tilth.store.files import remove
 if TYPE_CHECKING:
     from torch import nn
 
-    from tilth.statistics.intervals import Bounds
+    from tilth.statistics.found import Bounds
     from tilth.tasks.base import Answering
     from tilth.tasks.prepare import Prepared
+    from tilth.training.state import TrainResult
 
 __all__ = ["Settings", "fingerprint", "fit"]
 
@@ -42,7 +52,7 @@ def fingerprint(settings: Settings) -> str:
 
 def fit(
     inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context
-) -> dict[str, Any]:
+) -> PretrainResult:
     """Train on the samples of `inputs["data"]`; see `tilth.training.loop`.
 
     Args:
@@ -50,13 +60,6 @@ def fit(
         settings: Of the stage.
         out: Takes model.safetensors, config.json, tokenizer.json, metrics.jsonl.
         context: `work` keeps prepared arrays and checkpoints; a killed training goes on there.
-
-    Returns:
-        task, metric, unit, lower_is_better, curve, validation, test, model, stopped, steps,
-        tokens_or_examples_seen, seconds, cpu_seconds, precision, device, threads, notes;
-        `intervals`: of each figure of each split, see `tilth.statistics.intervals.Bounds`; with
-        `initialise` `initialised`: names of the tensors taken, resized, skipped, missing; with
-        several trainings `seeds` or `folds`: each one's figures, and `mean`, with its `intervals`.
 
     Raises:
         MissingError: torch is not installed.
@@ -94,33 +97,64 @@ def fit(
             folder.mkdir(exist_ok=True)
             told = _labelled(context, len(runs), len(folds) * len(seeds), name)
             cpu_before = time.process_time()
-            model, task, figures = _train_one(prepared, settings, start, seed, name, folder, told)
+            model, task, trained = _train_one(prepared, settings, start, seed, name, folder, told)
             measured = _measure(model, task, prepared, settings, inputs["data"], told)
-            figures |= measured.figures()
-            figures["cpu_seconds"] = round(time.process_time() - cpu_before, 3)
-            runs.append(_Run(None if fold is None else fold[1], seed, figures, measured))
-    return {
-        "task": settings.task,
-        "metric": task.metric,
-        "unit": task.unit,
-        "lower_is_better": task.lower_is_better,
-        **runs[0].figures,
-        "notes": list(dict.fromkeys(note for run in runs for note in run.figures["notes"])),
-        "model": {"kind": settings.model.kind, "parameters": count_parameters(model)},
-        "samples": {split: len(rows) for split, rows in prepared.splits.items()},
-        "unreadable": list(prepared.unreadable),
-        **_over_runs(runs),
-    }
+            held = Repeat(
+                seed=seed,
+                fold=None if fold is None else fold[1],
+                validation=measured.metrics["validation"],
+                test=measured.metrics["test"],
+                intervals=measured.bounds,
+                seconds=round(trained.result.seconds, 3),
+                cpu_seconds=round(time.process_time() - cpu_before, 3),
+            )
+            runs.append(_Run(trained, held, measured.most))
+    first, held = runs[0].trained, runs[0].held
+    several = tuple(run.held for run in runs) if len(runs) > 1 else ()
+    return PretrainResult(
+        task=settings.task,
+        metric=task.metric,
+        unit=task.unit,
+        lower_is_better=task.lower_is_better,
+        validation=held.validation,
+        test=held.test,
+        intervals=held.intervals,
+        seconds=held.seconds,
+        cpu_seconds=held.cpu_seconds,
+        curve=tuple(first.result.curve),
+        stopped=first.result.stopped,
+        steps=first.result.steps,
+        tokens_or_examples_seen=first.result.tokens,
+        precision=first.result.precision,
+        device=first.result.device,
+        threads=first.result.threads,
+        notes=tuple(dict.fromkeys(note for run in runs for note in run.trained.notes)),
+        model=Size(kind=settings.model.kind, parameters=count_parameters(model)),
+        samples={split: len(rows) for split, rows in prepared.splits.items()},
+        unreadable=prepared.unreadable,
+        initialised=first.initialised,
+        seeds=several if held.fold is None else (),
+        folds=() if held.fold is None else several,
+        mean=_mean_of(runs) if several else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What one training did, what the user should be told, and what it began with."""
+
+    result: TrainResult
+    notes: tuple[str, ...]
+    initialised: Taken | None
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One training of several: the value it was tested on, its seed, what it gave."""
+    """One training of several, its held-out figures, and what each of them cannot exceed."""
 
-    fold: str | None
-    seed: int
-    figures: dict[str, Any]
-    measured: _Measured
+    trained: _Trained
+    held: Repeat
+    most: Mapping[str, float]
 
 
 def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
@@ -174,8 +208,8 @@ def _train_one(
     name: str,
     folder: Path,
     context: Context,
-) -> tuple[nn.Module, Answering, dict[str, Any]]:
-    """Train once and write the model; returns (model, task, figures)."""
+) -> tuple[nn.Module, Answering, _Trained]:
+    """Train once and write the model."""
     context.progress(0, None, "building the model")
     from tilth.models.build import build_model
     from tilth.pretrain.weights import initialise, save_model
@@ -185,13 +219,12 @@ def _train_one(
     from tilth.training.state import EVENTS, METRICS
 
     notes: list[str] = []
-    figures: dict[str, Any] = {}
+    taken = None
     facts = prepared.facts
     model = build_model(settings.model, facts.sizes, seed=seed)
     if start is not None:
         taken = initialise(model, start)
         notes.append(f"started from {settings.initialise}: {taken}")
-        figures["initialised"] = asdict(taken)
     task = build_task(
         settings.task,
         facts,
@@ -232,18 +265,7 @@ def _train_one(
     if (work / EVENTS).is_dir():
         remove(folder / EVENTS)
         shutil.copytree(work / EVENTS, folder / EVENTS)
-    figures |= {
-        "curve": result.curve,
-        "stopped": result.stopped,
-        "steps": result.steps,
-        "tokens_or_examples_seen": result.tokens,
-        "seconds": round(result.seconds, 3),
-        "precision": result.precision,
-        "device": result.device,
-        "threads": result.threads,
-        "notes": [*notes, *result.notes],
-    }
-    return model, task, figures
+    return model, task, _Trained(result, (*notes, *result.notes), taken)
 
 
 @dataclass(frozen=True)
@@ -256,14 +278,9 @@ class _Measured:
         most: What each cannot exceed.
     """
 
-    metrics: dict[str, dict[str, float | str]]
-    bounds: dict[str, dict[str, Bounds]]
+    metrics: dict[str, Figures]
+    bounds: dict[str, Intervals]
     most: dict[str, float]
-
-    def figures(self) -> dict[str, Any]:
-        """As they stand in a result."""
-        bounds = self.bounds.items()
-        return {**self.metrics, "intervals": {split: _as_dicts(found) for split, found in bounds}}
 
 
 def _measure(
@@ -294,41 +311,28 @@ def _measure(
     return found
 
 
-def _as_dicts(bounds: Mapping[str, Bounds]) -> dict[str, Any]:
-    return {name: one.as_dict() for name, one in bounds.items()}
-
-
-def _over_runs(runs: list[_Run]) -> dict[str, Any]:
-    """Each training's figures and their mean, where there are several."""
-    if len(runs) == 1:
-        return {}
-    kept = ("test", "validation", "intervals", "seconds", "cpu_seconds")
-    rows = [
-        {"seed": run.seed, **({} if run.fold is None else {"fold": run.fold})}
-        | {key: run.figures[key] for key in kept}
-        for run in runs
-    ]
-    split = "test" if runs[0].figures["test"] else "validation"
-    mean: dict[str, Any] = {"split": split}
-    bounds: dict[str, Bounds] = {}
-    for name, value in runs[0].figures[split].items():
+def _mean_of(runs: list[_Run]) -> MeanOfRuns:
+    """The mean of each figure over all trainings."""
+    split: Literal["validation", "test"] = "test" if runs[0].held.test else "validation"
+    means: Figures = {}
+    bounds: Intervals = {}
+    for name, value in runs[0].held.of(split).items():
         if not isinstance(value, str):
-            mean[name] = fmean(run.figures[split][name] for run in runs)
+            means[name] = fmean(float(run.held.of(split)[name]) for run in runs)
             bounds[name] = _over_all(runs, split, name)
-    mean["intervals"] = _as_dicts(bounds)
-    return {"folds" if runs[0].fold is not None else "seeds": rows, "mean": mean}
+    return MeanOfRuns.model_validate({"split": split, "intervals": bounds, **means})
 
 
 def _over_all(runs: list[_Run], split: str, name: str) -> Bounds:
     """The interval of a figure's mean: over the seeds of each fold, then over folds."""
     from tilth.statistics.intervals import over_folds, over_seeds
 
-    most = runs[0].measured.most[name]
+    most = runs[0].most[name]
     values, bounds = [], []
-    for fold in dict.fromkeys(run.fold for run in runs):
-        of_fold = [run for run in runs if run.fold == fold]
-        each = [float(run.figures[split][name]) for run in of_fold]
-        spread = [run.measured.bounds[split][name] for run in of_fold]
+    for fold in dict.fromkeys(run.held.fold for run in runs):
+        of_fold = [run.held for run in runs if run.held.fold == fold]
+        each = [float(held.of(split)[name]) for held in of_fold]
+        spread = [held.bounds(split)[name] for held in of_fold]
         values.append(fmean(each))
         bounds.append(over_seeds(each, spread, most) if len(each) > 1 else spread[0])
     return over_folds(values, bounds, most) if len(values) > 1 else bounds[0]

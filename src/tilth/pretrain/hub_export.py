@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from tilth.models.gpt import GPT
 from tilth.models.settings import GPTSettings
 from tilth.pretrain.hub import CONFIG, FIXED, TOKENIZER, WEIGHTS, names_of
 from tilth.pretrain.weights import load_model
+from tilth.records import Json
 from tilth.store.files import write_bytes, write_json
 from tilth.tasks.text.tokenize import end_token
 from tilth.training.checkpoint import write_tensors
@@ -73,7 +73,7 @@ def export_gpt2(model_folder: Path, out: Path) -> None:
     )
 
 
-def _config_of(settings: GPTSettings, vocabulary: int, end: int) -> dict[str, Any]:
+def _config_of(settings: GPTSettings, vocabulary: int, end: int) -> Json:
     return {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tilth.context import Context
 from tilth.errors import StepError
+from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.settings import Settings
-from tilth.store.files import read_json, remove, write_json
+from tilth.records import parse
+from tilth.store.files import remove, write_json
 
 RESULT = "result.json"
 # An argument: end when standard input ends, which it does with this process, killed or not.
@@ -23,7 +24,7 @@ _KEPT_LINES = 200
 
 def launch(
     inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context
-) -> dict[str, Any]:
+) -> PretrainResult:
     """What `tilth.pretrain.fit.fit` returns, computed by `settings.loop.processes` processes.
 
     By hand, over several machines with one file system, the same is
@@ -77,5 +78,4 @@ def launch(
             where=causes[0] if causes else "",
             hint="with loop.processes: 1 the error is shown in full",
         )
-    found: dict[str, Any] = read_json(result)
-    return found
+    return parse(PretrainResult, result.read_bytes(), str(result))

@@ -1,99 +1,78 @@
-"""A held-out figure as it is quoted everywhere: value, interval, unit, and on how many of what.
-
-Reads the result of the stage, also one written before it had intervals, or damaged since.
-"""
+"""A held-out figure as it is quoted everywhere: value, interval, unit, and on how many of what."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
+from tilth.pretrain.result import Intervals, PretrainResult
+from tilth.statistics.found import Bounds
 from tilth.tasks.registry import metrics
 
 
-def sentence(result: Mapping[str, Any]) -> str:
+class Quoted(NamedTuple):
+    """The figures to quote of a result: of several trainings their means."""
+
+    figures: Mapping[str, float | str]
+    split: str
+    intervals: Intervals
+
+
+def quoted(result: PretrainResult) -> Quoted:
+    """The figures to quote: the means of several trainings, else those of the test split.
+
+    Of the validation split where nothing was tested.
+    """
+    if result.mean is not None:
+        return Quoted(result.mean.figures, result.mean.split, result.mean.intervals)
+    split = "test" if result.test else "validation"
+    return Quoted(result.of(split), split, result.bounds(split))
+
+
+def sentence(result: PretrainResult) -> str:
     """The primary metric on test: `accuracy 91.1 [90.5, 91.6] % on test, 10,000 images`.
 
     Of several trainings their mean, of whichever split it is. Empty where nothing was measured.
     """
-    name, figures, split, several = _quoted(result)
-    value = _finite(figures.get(name))
-    if value is None:
+    name = result.metric
+    figures, split, bounds = quoted(result)
+    several = ""
+    if result.mean is None:
+        figures, split, bounds = result.test, "test", result.bounds()
+    else:
+        kind, count = "fold" if result.folds else "seed", len(result.runs)
+        several = f"mean of {count} {kind}{'' if count == 1 else 's'}"
+    value = figures.get(name)
+    if not isinstance(value, float):
         return ""
-    bounds = intervals(result, split, mean=bool(several)).get(name)
-    unit = result.get("unit")
-    measured = f"{quote(value, bounds)} {unit if isinstance(unit, str) else ''}".rstrip()
+    measured = f"{quote(value, bounds.get(name))} {result.unit}".rstrip()
     known = metrics().get(name)
     called = known.words if known else name.replace("_", " ")
-    rest = [f"{called} {measured} on {split}", several, basis(bounds)]
+    rest = [f"{called} {measured} on {split}", several, basis(bounds.get(name))]
     return ", ".join(part for part in rest if part)
 
 
-def _quoted(result: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str, str]:
-    """Metric, figures, their split, and what they are the mean of."""
-    name, mean = result.get("metric"), _mapping(result.get("mean"))
-    name = name if isinstance(name, str) else ""
-    if _finite(mean.get(name)) is None:
-        return name, _mapping(result.get("test")), "test", ""
-    kind = "fold" if result.get("folds") else "seed"
-    runs = result.get(f"{kind}s")
-    count = len(runs) if isinstance(runs, list) else 0
-    several = f"mean of {count} {kind}{'' if count == 1 else 's'}"
-    return name, mean, str(mean.get("split") or "test"), several
-
-
-def intervals(
-    part: Mapping[str, Any], split: str = "test", *, mean: bool = False
-) -> Mapping[str, Mapping[str, Any]]:
-    """The interval of each figure of a split, by name; none of those that have none.
-
-    Args:
-        part: The stage's result, or one of its `seeds` or `folds`.
-        split: validation or test.
-        mean: Those of the means over seeds or folds.
-    """
-    found = _mapping(_mapping(part.get("mean")).get("intervals")) if mean else {}
-    found = found if mean else _mapping(_mapping(part.get("intervals")).get(split))
-    return {str(name): one for name, one in found.items() if isinstance(one, Mapping)}
-
-
-def quote(value: float, bounds: Mapping[str, Any] | None) -> str:
+def quote(value: float, bounds: Bounds | None) -> str:
     """`2.26 [2.21, 2.31]`; with no interval `2.262`."""
-    low, high = (_finite(_mapping(bounds).get(end)) for end in ("low", "high"))
-    if low is None or high is None:
+    if bounds is None or bounds.low is None or bounds.high is None:
         return f"{value:.4g}"
     # Two digits of the interval's width say all that is known; a tenth is always told.
+    low, high = bounds.low, bounds.high
     width = high - low
     decimals = min(max(1 - math.floor(math.log10(width)), 1), 6) if width > 0 else 2
     return f"{value:,.{decimals}f} [{low:,.{decimals}f}, {high:,.{decimals}f}]"
 
 
-def basis(bounds: Mapping[str, Any] | None) -> str:
+def basis(bounds: Bounds | None) -> str:
     """What a figure rests on: `312 documents`, `60 utterances of 6 groups`; empty if not known."""
-    given = _mapping(bounds)
-    count, item = _finite(given.get("n")), given.get("item")
-    if count is None or not isinstance(item, str):
+    if bounds is None:
         return ""
-    text = f"{count:,.0f} {item}{'' if count == 1 else 's'}"
-    groups = _finite(given.get("groups"))
-    text += f" of {groups:,.0f} groups" if groups else ""
-    return text if _finite(given.get("low")) is not None else f"{text}: no interval"
+    text = f"{bounds.n:,} {bounds.item}{'' if bounds.n == 1 else 's'}"
+    text += f" of {bounds.groups:,} groups" if bounds.groups else ""
+    return text if bounds.low is not None else f"{text}: no interval"
 
 
-def basis_of(bounds: Mapping[str, Mapping[str, Any]]) -> str:
+def basis_of(bounds: Intervals) -> str:
     """What the figures of one split rest on, which is the same for all."""
-    return next((text for one in bounds.values() if (text := basis(one))), "")
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # an integer beyond 1.8e308
-        return None
+    return next((basis(one) for one in bounds.values()), "")

@@ -41,7 +41,7 @@ def main(spec_file: Path) -> None:
         inputs = {name: Path(path) for name, path in spec["inputs"].items()}
         result = fit(inputs, settings, out, context)
         if ranks.is_first:
-            write_json(work / RESULT, result)
+            write_json(work / RESULT, result.as_json())
         distributed.barrier()
     finally:
         distributed.destroy_process_group()

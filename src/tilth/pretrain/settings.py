@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tilth.augment.registry import TransformSpec
 from tilth.models.settings import GPTSettings, ModelSettings
 from tilth.settings import BaseSettings
 from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
@@ -51,7 +52,7 @@ class Settings(BaseSettings):
         "figures are then over groups; empty: `subject`, if no held-out one is trained on, or else "
         "each sample by itself",
     )
-    augment: tuple[dict[str, Any], ...] = Field(
+    augment: tuple[TransformSpec, ...] = Field(
         default=(),
         description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
     )

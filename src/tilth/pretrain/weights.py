@@ -19,6 +19,7 @@ from tilth.models.facts import Facts
 from tilth.models.gpt import GPT
 from tilth.models.settings import ModelSettings
 from tilth.pretrain.hub import is_hub_folder, read_gpt2, require_gpt2_shape
+from tilth.pretrain.result import Taken
 from tilth.store.files import read_json, write_bytes, write_json
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
@@ -49,39 +50,6 @@ class Loaded:
     facts: Facts
     objective: ObjectiveSettings
     tokenizer: Tokenizer | None
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What a model took from another: names of its tensors.
-
-    Attributes:
-        taken: Copied.
-        resized: Embeddings with another number of rows, as `name [5, 4] to [3, 4]`: the rows that
-            both have were copied, further ones left as they were.
-        skipped: Present in both, of another shape: left as they were, as `name [2, 3] != [2, 4]`.
-        missing: Of the model, not in the file: left as they were.
-    """
-
-    taken: tuple[str, ...]
-    resized: tuple[str, ...]
-    skipped: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return ", ".join(
-            (
-                f"{len(self.taken)} tensors taken",
-                f"{len(self.resized)} resized{_listed(self.resized)}",
-                f"{len(self.skipped)} of another shape skipped{_listed(self.skipped)}",
-                f"{len(self.missing)} fresh{_listed(self.missing)}",
-            )
-        )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
-    return f" ({', '.join([*names[:3], *more])})" if names else ""
 
 
 def save_model(

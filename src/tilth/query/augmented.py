@@ -79,7 +79,7 @@ def augmented_sheet(
         MissingError: The run has not come so far, or there is no such sample.
     """
     copy = f"{run.folder.name}/recipe.yaml"
-    recipe = parse_recipe(run.record["recipe_yaml"], copy, to_run=False)
+    recipe = parse_recipe(run.record.recipe_yaml, copy, to_run=False)
     if recipe.pretrain is None or not recipe.transforms:
         raise UsageError(
             f"the recipe of `{run.name}` augments nothing",

@@ -5,60 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from tilth.pretrain.quoted import intervals
+from tilth.pretrain.result import Held, Intervals, PretrainResult
 from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
 from tilth.schema import DROP_RULE, ERROR
+from tilth.statistics.found import Multiplier
 from tilth.store import Dataset
-from tilth.store.shard import Kind
+from tilth.store.manifest import Kind
+from tilth.transfer.result import Effect, TransferResult
+from tilth.value.result import ValueResult
 
 Ends = tuple[float, float]
 _STEP_LISTS = ("clean", "deduplicate", "label", "augment", "mix")
-# What is no finding (costs, sizes), or stands beside the number that is one.
-_NOT_A_RESULT = frozenset(
-    [
-        "seconds",
-        "seconds_per_seed",
-        "cost_s",
-        "more_cost_s",
-        "more_seeds",
-        "epochs",
-        "curve",
-        "points",
-        "differences",
-        "values",
-        "summary",
-        "multipliers",
-        "samples",
-        "what",
-        "model",
-        "threads",
-        "steps",
-        "level",
-        "n",
-        "p",
-        "p_sign_flip",
-        "sd",
-        "low",
-        "high",
-        "adjusted_low",
-        "adjusted_high",
-        "adjusted_p",
-        "last_tenth",
-        "last_tenth_gain",
-        "smallest_effect",
-        "relative",
-        "unreadable",
-        "intervals",
-    ]
-)
 _EXAMPLES = 5
 
 
@@ -106,7 +71,7 @@ class ResultDifference:
     Attributes:
         name: Its path in the result.
         a, b: In each run; None where the run has no such number.
-        a_interval, b_interval: low and high, of a figure of pretrain on held-out samples.
+        a_interval, b_interval: low and high, where there is an interval.
     """
 
     name: str
@@ -153,7 +118,7 @@ def diff_runs(a: RunView, b: RunView) -> RunDifference:
 
 
 def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
-    old, new = (_by_step(yaml.safe_load(run.record["recipe_yaml"])) for run in (a, b))
+    old, new = (_by_step(yaml.safe_load(run.record.recipe_yaml)) for run in (a, b))
     for step in dict.fromkeys([*old, *new]):
         if step not in new:
             yield SettingDifference(step, "", "there", None)
@@ -169,9 +134,9 @@ def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
                     yield SettingDifference(step, key, left, right)
 
 
-def _by_step(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _by_step(tree: Mapping[str, Any]) -> dict[str, dict[str, object]]:
     """The settings of a resolved recipe by step name, nested ones under dotted names."""
-    steps: dict[str, dict[str, Any]] = {"recipe": {}}
+    steps: dict[str, dict[str, object]] = {"recipe": {}}
     for key, value in tree.items():
         if key == "collect":
             for name, body in value.items():
@@ -267,59 +232,92 @@ def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDif
     ]
 
 
+class _Finding(NamedTuple):
+    """A number that a stage found, and its interval where it has one."""
+
+    value: float
+    ends: Ends | None = None
+
+
 def _results(a: RunView, b: RunView) -> Iterator[ResultDifference]:
-    old, new = (dict(_numbers_of(run)) for run in (a, b))
-    ends = [dict(_ends_of(run)) for run in (a, b)]
+    old, new = (dict(_findings_of(run)) for run in (a, b))
     for name in dict.fromkeys([*old, *new]):
-        if old.get(name) != new.get(name):
-            both = (side.get(name) for side in ends)
-            yield ResultDifference(name, old.get(name), new.get(name), *both)
+        left, right = old.get(name), new.get(name)
+        if (left and left.value) != (right and right.value):
+            yield ResultDifference(
+                name,
+                left.value if left else None,
+                right.value if right else None,
+                left.ends if left else None,
+                right.ends if right else None,
+            )
 
 
-def _ends_of(run: RunView) -> Iterator[tuple[str, Ends]]:
-    """The interval of each held-out figure of pretrain, by the path of the figure."""
+def _findings_of(run: RunView) -> Iterator[tuple[str, _Finding]]:
+    """Every finding of a run by its path in the results: no costs, sizes or settings."""
     for step in run.steps:
-        result = step.manifest.get("result") if step.stage == "pretrain" else None
-        if not isinstance(result, dict):
-            continue
-        parts = [(step.name, result)]
-        for kind in ("seeds", "folds"):
-            runs = [one for one in result.get(kind) or [] if isinstance(one, dict)]
-            parts += [(f"{step.name}.{kind}[{_label(one)}]", one) for one in runs]
-        found = [
-            (f"{path}.{split}", intervals(part, split))
-            for path, part in parts
-            for split in ("validation", "test")
-        ]
-        for path, by_name in [*found, (f"{step.name}.mean", intervals(result, mean=True))]:
-            for name, one in by_name.items():
-                if one.get("low") is not None and one.get("high") is not None:
-                    yield f"{path}.{name}", (one["low"], one["high"])
+        if step.pretrained is not None:
+            yield from _pretrained(step.pretrained, step.name)
+        if step.transferred is not None:
+            yield from _transferred(step.transferred, step.name)
+        if step.valued is not None:
+            yield from _valued(step.valued, step.name)
 
 
-def _numbers_of(run: RunView) -> Iterator[tuple[str, float]]:
-    for step in run.steps:
-        if not step.sorts:
-            yield from _numbers(step.manifest.get("result"), step.name)
+def _pretrained(found: PretrainResult, name: str) -> Iterator[tuple[str, _Finding]]:
+    yield from _held(found, name)
+    kind = "folds" if found.folds else "seeds"
+    for one in found.runs:
+        label = " ".join(str(part) for part in (one.fold, one.seed) if part is not None)
+        yield from _held(one, f"{name}.{kind}[{label}]")
+    if found.mean is not None:
+        yield from _figures(found.mean.figures, found.mean.intervals, f"{name}.mean")
 
 
-def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
-    """Every number of a result by its path; entries of a list go by their own name."""
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int | float):
-        yield name, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key not in _NOT_A_RESULT:
-                yield from _numbers(item, f"{name}.{key}")
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict) and (label := _label(item)):
-                yield from _numbers(item, f"{name}[{label}]")
+def _held(held: Held, name: str) -> Iterator[tuple[str, _Finding]]:
+    for split in ("validation", "test"):
+        yield from _figures(held.of(split), held.bounds(split), f"{name}.{split}")
 
 
-def _label(item: Mapping[str, Any]) -> str:
-    keys = ("name", "fold", "method", "size", "seed")
-    parts = [item[key] for key in keys if item.get(key) is not None]
-    return " ".join(str(part) for part in parts)
+def _figures(
+    figures: Mapping[str, float | str], bounds: Intervals, name: str
+) -> Iterator[tuple[str, _Finding]]:
+    for figure, value in figures.items():
+        if not isinstance(value, str):
+            one = bounds.get(figure)
+            yield f"{name}.{figure}", _Finding(value, _ends(one.low, one.high) if one else None)
+
+
+def _transferred(found: TransferResult, name: str) -> Iterator[tuple[str, _Finding]]:
+    for row in found.figures:
+        yield from _figures(row.figures, {}, f"{name}.figures[{row.method} {row.size}]")
+    for gain in found.effects:
+        yield from _effect(gain, f"{name}.effects[{gain.method} {gain.size}]")
+    if found.multiplier is not None:
+        yield from _multiplier(found.multiplier, f"{name}.multiplier")
+
+
+def _valued(found: ValueResult, name: str) -> Iterator[tuple[str, _Finding]]:
+    control = found.control
+    yield f"{name}.control.mean", _Finding(control.mean, _ends(control.low, control.high))
+    for arm in found.arms:
+        at = f"{name}.arms[{arm.name}]"
+        yield from _effect(arm, at)
+        for kind, read in (("data", arm.data_multiplier), ("compute", arm.compute_multiplier)):
+            if read is not None:
+                yield from _multiplier(read, f"{at}.{kind}_multiplier")
+
+
+def _effect(effect: Effect, name: str) -> Iterator[tuple[str, _Finding]]:
+    """The difference with the interval that decides, and in how many seeds it is above zero."""
+    yield f"{name}.mean", _Finding(effect.mean, _ends(*(effect.adjusted or (None, None))))
+    yield f"{name}.wins", _Finding(effect.wins)
+
+
+def _multiplier(read: Multiplier, name: str) -> Iterator[tuple[str, _Finding]]:
+    if read.value is not None:
+        yield f"{name}.value", _Finding(read.value, _ends(read.low, read.high))
+
+
+def _ends(low: float | None, high: float | None) -> Ends | None:
+    return None if low is None or high is None else (low, high)

@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tilth.engine.machine import describe_machine, is_supported
 from tilth.errors import unsupported_system
+from tilth.machine import describe_machine, is_supported
 
 if TYPE_CHECKING:
     from tilth.recipe.model import Recipe
@@ -115,7 +115,7 @@ def _recipe(group: str, recipe: Recipe, base: bool) -> Check:
 def _machine() -> Iterator[Check]:
     machine = describe_machine()
     yield Check(
-        "machine", "system", machine["system"], is_supported(), True, unsupported_system().hint
+        "machine", "system", machine.system, is_supported(), True, unsupported_system().hint
     )
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check(
@@ -126,8 +126,8 @@ def _machine() -> Iterator[Check]:
         True,
         "install Python 3.11 or later",
     )
-    yield Check("machine", "cores", str(machine["cores"]), True, True)
-    memory = machine["memory_gib"]
+    yield Check("machine", "cores", str(machine.cores), True, True)
+    memory = machine.memory_gib
     enough = not memory or memory >= 2
     yield Check(
         "machine", "memory", f"{memory} GiB", enough, False, "the starters need 4 GiB; --workers 1"

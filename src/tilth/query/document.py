@@ -1,17 +1,28 @@
-"""A run as one dictionary: what `report.json` holds and the page is drawn from."""
+"""A run as one record: what `report.json` holds and the page is drawn from."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from tilth.engine.share import shareable, shareable_address, shareable_document
 from tilth.query.disk import Disk, disk_of
 from tilth.query.generated import generated_samples
 from tilth.query.predict import MODEL
-from tilth.query.rows import Row, read_columns
+from tilth.query.report import (
+    DiskReport,
+    Example,
+    Failure,
+    GeneratedReport,
+    ModelData,
+    ModelReport,
+    Report,
+    RuleCount,
+    StepCounts,
+    StepReport,
+)
+from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import (
     PAYLOADS,
@@ -24,19 +35,20 @@ from tilth.query.samples import (
 from tilth.query.share import shareable_excerpt
 from tilth.query.status import status_word
 from tilth.query.text import excerpt
+from tilth.records import read_as
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
 from tilth.store.files import sha256_file
+from tilth.store.manifest import Counts
 
 _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
 _MAX_ERROR_READ = 4000
 WEIGHTS = "model.safetensors"
-_STAGES = ("pretrain", "transfer", "value")
 # The recipe must run again as it stands; the others are this program's own words on the machine.
 _VERBATIM = ("recipe_yaml", "machine", "versions", "tilth", "started", "finished")
 
 
-def report_document(run: RunView) -> dict[str, Any]:
+def report_document(run: RunView) -> Report:
     """Everything that the report shows, read from the run's folder, as `shareable_document`.
 
     Examples are at most 5 a rule and 20 a step, errors at most 20 a step; `by_rule` and the
@@ -44,112 +56,114 @@ def report_document(run: RunView) -> dict[str, Any]:
 
     Raises:
         MissingError: The output of a step was removed.
+        DataError: The manifest of one cannot be read.
     """
     record = run.record
     own = [step for step in run.steps if not step.is_arm]
-    results = {step.stage: step.manifest.get("result") for step in own if step.stage in _STAGES}
     warnings = _warnings(run)
-    document = {
-        "tilth": record["versions"].get("tilth"),
-        "name": record["name"],
-        "about": record["about"],
-        "seed": record["seed"],
-        "limit": record.get("limit"),
-        "started": record["started"],
-        "finished": record["finished"],
-        "seconds": record["seconds"],
-        "disk": _disk(disk_of(run)),
-        "status": status_word(run),
-        "error": record["error"] and shareable_address(record["error"]),
-        "machine": record["machine"],
-        "versions": record["versions"],
-        "recipe_yaml": record["recipe_yaml"],
-        "totals": _totals(run),
-        "steps": [_step(step, warnings.get(step.name, [])) for step in own],
-        "arm_steps": [_counts(step) for step in run.steps if step.is_arm],
-        **{stage: results.get(stage) for stage in _STAGES},
-        **_model(run, own),
-    }
-    return shareable_document(document) | {name: document[name] for name in _VERBATIM}
+    model, generated = _model(run, own)
+    report = Report(
+        tilth=record.versions.get("tilth"),
+        name=record.name,
+        about=record.about,
+        seed=record.seed,
+        limit=record.limit,
+        started=record.started,
+        finished=record.finished,
+        seconds=record.seconds,
+        disk=_disk(disk_of(run)),
+        status=status_word(run),
+        error=shareable_address(record.error),
+        machine=record.machine,
+        versions=record.versions,
+        recipe_yaml=record.recipe_yaml,
+        totals=_totals(run),
+        steps=tuple(_step(step, tuple(warnings.get(step.name, ()))) for step in own),
+        arm_steps=tuple(_counts(step) for step in run.steps if step.is_arm),
+        pretrain=next((s.pretrained for s in own if s.pretrained is not None), None),
+        transfer=next((s.transferred for s in own if s.transferred is not None), None),
+        value=next((s.valued for s in own if s.valued is not None), None),
+        model=model,
+        generated=generated,
+    )
+    clean = read_as(Report, shareable_document(report.as_json()), str(run.folder))
+    return clean.model_copy(update={name: getattr(report, name) for name in _VERBATIM})
 
 
-def _disk(disk: Disk) -> dict[str, Any]:
+def _disk(disk: Disk) -> DiskReport:
     """Bytes of the data sets; the page's own are not of it."""
     steps = {step.name: step.num_bytes for step in disk.steps}
-    return {"bytes": disk.data_bytes, "steps": steps, "other": disk.other_data}
+    return DiskReport(bytes=disk.data_bytes, steps=steps, other=disk.other_data)
 
 
-def _model(run: RunView, steps: list[RunStep]) -> dict[str, Any]:
+def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, GeneratedReport | None]:
     """What the model was made of, and what it makes of a few samples."""
     step = next((step for step in steps if step.stage == "pretrain"), None)
     folder = step.folder / MODEL if step else None
     if step is None or folder is None or not (folder / WEIGHTS).is_file():
-        return {"model": None, "generated": None}
+        return None, None
     given = run.step(step.inputs[0])
-    model = {
-        "folder": str(folder.relative_to(run.folder)),
-        "weights_sha256": sha256_file(folder / WEIGHTS),
-        "settings": step.settings,
-        "data": {
-            "step": given.name,
-            "samples": given.kept,
-            "digest": Dataset(given.folder).digest,
-            "sources": given.manifest["sources"],
-        },
-    }
-    return {"model": model, "generated": generated_samples(run, step)}
+    data = ModelData(
+        step=given.name,
+        samples=given.kept,
+        digest=Dataset(given.folder).digest,
+        sources=given.manifest.sources,
+    )
+    model = ModelReport(
+        folder=str(folder.relative_to(run.folder)),
+        weights_sha256=sha256_file(folder / WEIGHTS),
+        settings=step.settings,
+        data=data,
+    )
+    found = generated_samples(run, step)
+    return model, None if found is None else read_as(GeneratedReport, found, str(folder))
 
 
-def _totals(run: RunView) -> dict[str, int]:
+def _totals(run: RunView) -> Counts:
     """The books over the whole line: what came in at its start, what is left at its end."""
     line = run.line()
-    return {
-        "in": sum(step.num_in or 0 for step in line if step.kind == "source"),
-        "kept": (line[-1].kept or 0) if line else 0,
-        "dropped": sum(step.dropped or 0 for step in line),
-        "quarantined": sum(step.quarantined or 0 for step in line),
-    }
+    return Counts(
+        num_in=sum(step.num_in or 0 for step in line if step.kind == "source"),
+        kept=(line[-1].kept or 0) if line else 0,
+        dropped=sum(step.dropped or 0 for step in line),
+        quarantined=sum(step.quarantined or 0 for step in line),
+    )
 
 
-def _counts(step: RunStep) -> dict[str, Any]:
-    return {
-        "name": step.name,
-        "stage": step.stage,
-        "op": step.op,
-        "kind": step.kind,
-        "identity": step.identity,
-        "cached": step.cached,
-        "seconds": step.seconds,
-        "in": step.num_in,
-        "kept": step.kept,
-        "dropped": step.dropped,
-        "quarantined": step.quarantined,
-    }
+def _counts(step: RunStep) -> StepCounts:
+    return StepCounts(
+        name=step.name,
+        stage=step.stage,
+        op=step.op,
+        kind=step.kind,
+        identity=step.identity,
+        cached=step.cached,
+        seconds=step.seconds,
+        num_in=step.num_in,
+        kept=step.kept,
+        dropped=step.dropped,
+        quarantined=step.quarantined,
+    )
 
 
-def _step(step: RunStep, warnings: list[str]) -> dict[str, Any]:
-    document = _counts(step) | {
-        "by_rule": [],
-        "sources": {},
-        "examples": [],
-        "errors": [],
-        "figures": {},
-        "warnings": warnings,
-    }
-    if step.sorts:
-        manifest = step.manifest
-        by_rule: dict[str, int] = manifest["by_rule"]
-        dataset = Dataset(step.folder)
-        document |= {
-            "by_rule": [{"rule": rule, "count": count} for rule, count in by_rule.items()],
-            "sources": manifest["sources"],
-            "figures": manifest["figures"],
-            "examples": list(_examples(dataset, by_rule)),
-            "errors": list(_errors(dataset)),
+def _step(step: RunStep, warnings: tuple[str, ...]) -> StepReport:
+    plain = StepReport.model_validate(_counts(step).as_json()).model_copy(
+        update={"warnings": warnings}
+    )
+    if not step.sorts:
+        return plain
+    manifest, dataset = step.manifest, Dataset(step.folder)
+    by_rule = manifest.by_rule
+    return plain.model_copy(
+        update={
+            "by_rule": tuple(RuleCount(rule=rule, count=n) for rule, n in by_rule.items()),
+            "sources": manifest.sources,
+            "figures": manifest.figures,
+            "examples": tuple(_examples(dataset, by_rule)),
+            "errors": tuple(_errors(dataset)),
+            "license": _licenses(dataset) if step.kind == "source" else {},
         }
-        if step.kind == "source":
-            document["license"] = _licenses(dataset)
-    return document
+    )
 
 
 def _licenses(dataset: Dataset) -> dict[str, int]:
@@ -163,32 +177,28 @@ def _licenses(dataset: Dataset) -> dict[str, int]:
     return dict(shown.most_common())
 
 
-def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[Example]:
     ids = draw_examples(dataset, by_rule, _PER_RULE, _PER_STEP)
     for row in rows_by_id(dataset, "dropped", ids, [*PLAIN, *PAYLOADS, *REASONS]):
-        yield {
-            "id": row["id"],
-            "uri": shareable_address(row.get("uri")),
-            "rule": row.get(DROP_RULE),
-            "value": shareable_address(row.get(DROP_VALUE)),
-            "of": row.get(DROP_OF),
-            **_payload(row),
-        }
+        image = row.get("image")
+        shown = image_uri(image) if image is not None and row.get("text") is None else None
+        yield Example(
+            id=row["id"],
+            uri=shareable_address(row.get("uri")),
+            rule=row.get(DROP_RULE),
+            value=shareable_address(row.get(DROP_VALUE)),
+            of=row.get(DROP_OF),
+            text=None if shown else shareable_excerpt(row, _EXCERPT),
+            image=shown or None,
+        )
 
 
-def _payload(row: Row) -> dict[str, str]:
-    image = row.get("image")
-    if image is not None and row.get("text") is None and (uri := image_uri(image)):
-        return {"image": uri}
-    return {"text": shareable_excerpt(row, _EXCERPT)}
-
-
-def _errors(dataset: Dataset) -> Iterator[dict[str, Any]]:
+def _errors(dataset: Dataset) -> Iterator[Failure]:
     left = _MAX_ERRORS
     for batch in dataset.batches(["uri", ERROR], kind="quarantine", batch_rows=_MAX_ERRORS):
         for row in batch.to_pylist()[:left]:
             error = excerpt(shareable_address(str(row[ERROR])[:_MAX_ERROR_READ]), 300)
-            yield {"uri": shareable_address(row.get("uri")), "error": error}
+            yield Failure(uri=shareable_address(row.get("uri")), error=error)
         left -= batch.num_rows
         if left <= 0:
             return

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
 from tilth.errors import UsageError
@@ -41,6 +42,7 @@ _TYPES = {
     bytes: "bytes",
     type(None): "nothing",
     Any: "any",
+    JsonValue: "any",
 }
 _BOUNDS = {
     "ge": ">=",
@@ -358,8 +360,6 @@ def list_entries(category: Category, runs: str = "runs") -> list[Entry]:
     from tilth.query.status import status_word
 
     return [
-        Entry(
-            run.name, status_word(run), f"{run.record['started']}  {run.record['about']}".rstrip()
-        )
+        Entry(run.name, status_word(run), f"{run.record.started}  {run.record.about}".rstrip())
         for run in list_runs(runs)
     ]

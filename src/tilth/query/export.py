@@ -19,9 +19,10 @@ from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
 from tilth.recipe.operations import require_choice
+from tilth.schema import Row
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes
-from tilth.store.shard import KINDS, Kind
+from tilth.store.manifest import KINDS, Kind
 
 Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
 Split = Literal["train", "validation", "test"]
@@ -248,7 +249,7 @@ def _tfrecord(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
         raise missing_extra("tensorflow", "tf") from None
     rows = 0
     batches = dataset.batches(kind=kind)
-    left: list[dict[str, Any]] = []
+    left: list[Row] = []
     number = 0
     while True:
         while len(left) < _PER_TFRECORD and (batch := next(batches, None)) is not None:
@@ -293,7 +294,7 @@ class _Encodable:
         return int(self._file.write(text.encode("utf-8", "replace").decode("utf-8")))
 
 
-def _rows(dataset: Dataset, kind: Kind) -> Iterable[dict[str, Any]]:
+def _rows(dataset: Dataset, kind: Kind) -> Iterable[Row]:
     for batch in dataset.batches(kind=kind):
         yield from batch.to_pylist()
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tilth.pretrain.quoted import sentence
-from tilth.query.runs import RunView
+from tilth.query.runs import RunStep, RunView
 
 
 def findings(run: RunView) -> tuple[str, ...]:
-    """The test result of pretrain, the headline of transfer, that of each arm of value."""
-    return tuple(
-        sentence
-        for step in run.steps
-        if not step.sorts and isinstance(result := step.manifest.get("result"), dict)
-        for sentence in _sentences(step.stage, result)
-    )
+    """The test result of pretrain, the headline of transfer, that of each arm of value.
+
+    Raises:
+        MissingError: The output of a stage was removed.
+        DataError: Its result cannot be read.
+    """
+    return tuple(said for step in run.steps for said in _sentences(step))
 
 
-def _sentences(stage: str, result: Mapping[str, Any]) -> Iterator[str]:
-    if stage == "pretrain" and (measured := sentence(result)):
+def _sentences(step: RunStep) -> Iterator[str]:
+    if step.pretrained is not None and (measured := sentence(step.pretrained)):
         yield f"pretrain: {measured}"
-    if result.get("headline"):
-        yield f"{stage}: {result['headline']}"
-    for arm in result.get("arms") or []:
-        if isinstance(arm, dict) and arm.get("headline"):
-            yield f"{stage}: {arm['headline']}"
+    if step.transferred is not None and step.transferred.headline:
+        yield f"transfer: {step.transferred.headline}"
+    for arm in step.valued.arms if step.valued is not None else ():
+        if arm.headline:
+            yield f"value: {arm.headline}"

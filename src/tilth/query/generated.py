@@ -57,7 +57,9 @@ def generated_samples(run: RunView, step: RunStep) -> dict[str, Any] | None:
 
 
 def _ask(model: TrainedModel, dataset: Dataset, step: RunStep) -> dict[str, Any]:
-    drawn = draw_ids(dataset, step.settings.get("data") or {}, _NUM_SAMPLES, _left_out(step))
+    data = step.settings.get("data")
+    chosen = data if isinstance(data, dict) else {}
+    drawn = draw_ids(dataset, chosen, _NUM_SAMPLES, _left_out(step))
     split = next((name for name in ("test", "validation") if drawn[name]), "train")
     ids = drawn[split]
     rows = rows_by_id(dataset, "kept", ids, _COLUMNS)
@@ -89,8 +91,8 @@ def _ask(model: TrainedModel, dataset: Dataset, step: RunStep) -> dict[str, Any]
 def _left_out(step: RunStep) -> tuple[str, str] | None:
     """(column, value) of the fold that the model at hand was tested on."""
     name = step.settings.get("cross_validate")
-    folds = (step.manifest.get("result") or {}).get("folds")
-    return (str(name), str(folds[0]["fold"])) if name and folds else None
+    folds = step.pretrained.folds if step.pretrained is not None else ()
+    return (str(name), str(folds[0].fold)) if name and folds else None
 
 
 def _opening(text: str) -> str:

@@ -42,7 +42,7 @@ def model_step(run: RunView) -> RunStep:
     found = [step for step in run.steps if step.stage == "pretrain" and not step.is_arm]
     if found:
         return found[0]
-    recipe = yaml.safe_load(run.record.get("recipe_yaml") or "") or {}
+    recipe = yaml.safe_load(run.record.recipe_yaml) or {}
     if "pretrain" in recipe:
         raise MissingError(
             f"`{run.name}` has no trained model yet",

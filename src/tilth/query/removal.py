@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tilth.engine.record import RECORD
+from tilth.engine.record import RECORD, RunRecord
 from tilth.errors import DataError, MissingError, StorageError, TilthError, UsageError
 from tilth.query.disk import DATA, data_sets, spell_bytes, tree_bytes
 from tilth.query.runs import RunView, list_runs, open_run
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import files
-from tilth.store.dataset import MANIFEST
 from tilth.store.files import folder_lock
+from tilth.store.manifest import MANIFEST
 
 _WHY = ".removed"
 # A step's folder: its name and 24 hex digits. What else lies there is not Tilth's to remove.
@@ -174,7 +174,8 @@ def _checked(view: RunView, given: str | Path, runs: Path) -> Path:
             hint="remove it where it is",
             code="link",
         )
-    if not {"name", "recipe_yaml"} <= view.record.keys() or not (folder / "recipe.yaml").is_file():
+    made_here = view.record.name and view.record.recipe_yaml
+    if not made_here or not (folder / "recipe.yaml").is_file():
         raise DataError(
             "this is no run that Tilth made, and it is left alone",
             where=str(view.folder),
@@ -183,13 +184,16 @@ def _checked(view: RunView, given: str | Path, runs: Path) -> Path:
     return folder
 
 
+def _needed(record: RunRecord) -> set[str]:
+    """The data sets that a record names."""
+    return {step.folder for step in (*record.steps, *record.unreached)}
+
+
 def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
     """The data sets that no record needs, nor what is left of the last one's plan."""
-    needed = {raw["folder"] for raw in view.record["steps"]}
-    needed |= {raw["folder"] for raw in view.record.get("unreached", [])}
+    needed = _needed(view.record)
     for path in sorted((folder / "history").glob("*.json")) if history else []:
-        record = open_run(f"{folder}@{int(path.stem)}", folder.parent).record
-        needed |= {raw["folder"] for raw in (*record["steps"], *record.get("unreached", []))}
+        needed |= _needed(open_run(f"{folder}@{int(path.stem)}", folder.parent).record)
     planned = _planned(view, folder)
     return [
         path
@@ -207,8 +211,8 @@ def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
 def _planned(view: RunView, folder: Path) -> set[str] | None:
     """Folder names of the steps of the last recipe; None where a source is not there now."""
     try:
-        recipe = parse_recipe(view.record["recipe_yaml"], f"{folder.name}/recipe.yaml")
-        plan = build_plan(recipe, limit=view.record.get("limit"))
+        recipe = parse_recipe(view.record.recipe_yaml, f"{folder.name}/recipe.yaml")
+        plan = build_plan(recipe, limit=view.record.limit)
     except TilthError:
         return None
     return {step.folder_name for step in plan.steps}
@@ -237,5 +241,5 @@ def _named_in(folder: Path) -> tuple[str, ...]:
     return tuple(
         other.name
         for other in list_runs(folder.parent)
-        if other.folder.name != folder.name and name.search(str(other.record.get("recipe_yaml")))
+        if other.folder.name != folder.name and name.search(other.record.recipe_yaml)
     )

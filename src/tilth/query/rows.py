@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tilth.schema import Row
 from tilth.store import Dataset
-from tilth.store.shard import KINDS, Kind
+from tilth.store.manifest import KINDS, Kind
 
-Row = dict[str, Any]
 Match = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
 # Opening a shard is mostly waiting for the disk; Arrow lets go of the interpreter meanwhile.

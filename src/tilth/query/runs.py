@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from tilth.engine.record import RECORD, read_record
+from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.errors import DataError, MissingError, UsageError
+from tilth.pretrain.result import PretrainResult
 from tilth.recipe.operations import did_you_mean
+from tilth.records import Json, Kind, read_as
+from tilth.store.manifest import MANIFEST, Manifest, read_manifest
+from tilth.transfer.result import TransferResult
+from tilth.value.result import ValueResult
 
 REPORT = "report.html"
 SORTING_KINDS = ("source", "map", "shuffle")
@@ -48,7 +51,7 @@ class RunStep:
     kept: int | None
     dropped: int | None
     quarantined: int | None
-    settings: Mapping[str, Any] = field(repr=False)
+    settings: Json = field(repr=False)
 
     @property
     def sorts(self) -> bool:
@@ -61,21 +64,39 @@ class RunStep:
         return self.name.startswith(_ARM_PREFIX) and "/" in self.name
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The manifest of its output.
 
         Raises:
             MissingError: Its output was removed.
+            DataError: It cannot be read.
         """
-        path = self.folder / "manifest.json"
-        if not path.is_file():
+        if not (self.folder / MANIFEST).is_file():
             raise MissingError(
                 f"the output of `{self.name}` is not there any more",
                 where=str(self.folder),
                 hint="run the recipe again",
             )
-        manifest: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8", "surrogatepass"))
-        return manifest
+        return read_manifest(self.folder)
+
+    @cached_property
+    def pretrained(self) -> PretrainResult | None:
+        """What it found, where it is the stage `pretrain`."""
+        return self._result(PretrainResult) if self.stage == "pretrain" else None
+
+    @cached_property
+    def transferred(self) -> TransferResult | None:
+        """What it found, where it is the stage `transfer`."""
+        return self._result(TransferResult) if self.stage == "transfer" else None
+
+    @cached_property
+    def valued(self) -> ValueResult | None:
+        """What it found, where it is the stage `value`."""
+        return None if self.stage != "value" or self.sorts else self._result(ValueResult)
+
+    def _result(self, kind: type[Kind]) -> Kind:
+        what = f"the result of `{self.name}`"
+        return read_as(kind, self.manifest.result, str(self.folder / MANIFEST), what)
 
 
 @dataclass(frozen=True)
@@ -89,7 +110,7 @@ class RunView:
     """
 
     folder: Path
-    record: Mapping[str, Any] = field(repr=False)
+    record: RunRecord = field(repr=False)
     entry: int | None = None
 
     @property
@@ -100,7 +121,7 @@ class RunView:
     @cached_property
     def steps(self) -> tuple[RunStep, ...]:
         """The finished steps, in order."""
-        return tuple(_step(self.folder, raw) for raw in self.record["steps"])
+        return tuple(_step(self.folder, step) for step in self.record.steps)
 
     def line(self) -> list[RunStep]:
         """The steps of the data line that sort samples, those of arms aside."""
@@ -142,7 +163,7 @@ class RunView:
         return {step.name: step for step in self.steps}
 
     def _unreached(self) -> list[str]:
-        return [step["name"] for step in self.record.get("unreached", [])]
+        return [step.name for step in self.record.unreached]
 
 
 def match_step(
@@ -188,24 +209,24 @@ def match_step(
     )
 
 
-def _step(folder: Path, raw: Mapping[str, Any]) -> RunStep:
-    counts = raw.get("counts") or {}
+def _step(folder: Path, record: StepRecord) -> RunStep:
+    counts, settings = record.counts, record.parts.get("settings")
     return RunStep(
-        raw["name"],
-        raw["stage"],
-        raw["op"],
-        raw["kind"],
-        raw["identity"],
-        folder / "data" / raw["folder"],
-        tuple(raw["inputs"]),
-        raw["cached"],
-        raw["why"],
-        raw["seconds"],
-        counts.get("in"),
-        counts.get("kept"),
-        counts.get("dropped"),
-        counts.get("quarantined"),
-        raw["parts"].get("settings", {}),
+        record.name,
+        record.stage,
+        record.op,
+        record.kind,
+        record.identity,
+        folder / "data" / record.folder,
+        record.inputs,
+        record.cached,
+        record.why,
+        record.seconds,
+        counts.num_in if counts else None,
+        counts.kept if counts else None,
+        counts.dropped if counts else None,
+        counts.quarantined if counts else None,
+        settings if isinstance(settings, dict) else {},
     )
 
 
@@ -235,27 +256,12 @@ def open_run(which: str | Path, runs: str | Path = "runs") -> RunView:
             count = len(list((folder / "history").glob("*.json")))
             known = f"it has {folder.name}@1 to {folder.name}@{count}" if count else "it has none"
             raise MissingError(f"the history of `{folder.name}` has no entry {entry}", hint=known)
-    return RunView(folder, _read_record(path), entry)
+    return RunView(folder, read_record(path), entry)
 
 
 def _folder(text: str, runs: Path) -> Path | None:
     places = [runs / text, Path(text)] if text else []
     return next((place for place in places if (place / RECORD).is_file()), None)
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = read_record(path)
-        if not isinstance(record["steps"], list):
-            raise TypeError("steps is not a list")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"the run's record cannot be read: {error}",
-            where=str(path),
-            hint="run the recipe again; finished steps are kept",
-            code="bad-record",
-        ) from None
-    return record
 
 
 def _not_found(text: str, runs: Path) -> MissingError:
@@ -276,7 +282,7 @@ def list_runs(runs: str | Path = "runs") -> list[RunView]:
         if path.parent.name.startswith("."):
             continue  # on its way out: see `tilth.query.removal`
         try:
-            found.append(RunView(path.parent, _read_record(path)))
+            found.append(RunView(path.parent, read_record(path)))
         except DataError:
             continue
     return found

@@ -7,16 +7,16 @@ import heapq
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tilth.errors import UsageError
-from tilth.query.rows import Row, among, find_rows, read_columns, take_rows
+from tilth.query.rows import among, find_rows, read_columns, take_rows
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import excerpt, markup_excerpt
 from tilth.recipe.operations import did_you_mean, require_choice
-from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
+from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, Row
 from tilth.store import Dataset
-from tilth.store.shard import KINDS, Kind, shard_path
+from tilth.store.manifest import KINDS, MANIFEST, Kind
+from tilth.store.shard import shard_path
 
 # What a row shows of itself; a page's bytes only where it has no text yet.
 PLAIN = ["id", "uri", "source", "split", "label", "target"]
@@ -106,13 +106,13 @@ def show_samples(
     dataset = Dataset(where.folder)
     if rule is not None:
         kind = "dropped"
-        rule = match_rule(rule, dataset.manifest["by_rule"], where.name)
+        rule = match_rule(rule, dataset.manifest.by_rule, where.name)
     names = [*PLAIN, *PAYLOADS, *REASONS]
     if rule is None:
-        total = sum(shard[kind] for shard in dataset.manifest["shards"])
+        total = sum(shard.rows(kind) for shard in dataset.manifest.shards)
         rows = list(_slice(dataset, kind, names, offset, n))
     else:
-        total = int(dataset.manifest["by_rule"][rule])
+        total = dataset.manifest.by_rule[rule]
         found = find_rows(
             dataset,
             DROP_RULE,
@@ -172,15 +172,15 @@ def _slice(
     dataset: Dataset, kind: Kind, names: Sequence[str], offset: int, n: int
 ) -> Iterable[Row]:
     """Rows [offset, offset + n), opening only the shards that hold them."""
-    for shard in dataset.manifest["shards"]:
+    for shard in dataset.manifest.shards:
         if n <= 0:
             return
-        size = shard[kind]
+        size = shard.rows(kind)
         if offset >= size:
             offset -= size
             continue
         stop = min(size, offset + n)
-        path = shard_path(dataset.path, shard["name"], kind)
+        path = shard_path(dataset.path, shard.name, kind)
         yield from take_rows(path, range(offset, stop), names)
         n -= stop - offset
         offset = 0
@@ -195,7 +195,7 @@ def find_originals(run: RunView, step: RunStep, ids: Iterable[str | None]) -> di
     for where in [step, *reversed(line[:position])]:
         if not left:
             break
-        if not (where.folder / "manifest.json").is_file():
+        if not (where.folder / MANIFEST).is_file():
             continue
         columns = ["id", "uri", *PAYLOADS]
         for item in find_rows(Dataset(where.folder), "id", among(left), columns=columns):
@@ -273,7 +273,7 @@ def draw_examples(
 
 def rows_by_id(
     dataset: Dataset, kind: Kind, ids: Sequence[str], columns: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The rows of these ids, in the order of `ids`."""
     if not ids:
         return []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tilth.engine.share import shareable_address
-from tilth.query.rows import Row
 from tilth.query.samples import payload_excerpt
 from tilth.query.text import excerpt, markup_text
+from tilth.schema import Row
 
 # Longer than what the finders know: an e-mail address has up to 64 characters before its sign.
 _MARGIN = 400

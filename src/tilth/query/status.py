@@ -58,7 +58,7 @@ class RunStatus:
 
 def status_word(run: RunView) -> str:
     """done, failed, stopped or running as recorded; "interrupted" where it was killed."""
-    status = str(run.record["status"])
+    status = run.record.status
     killed = status == "running" and (run.entry is not None or not is_running(run.folder))
     return "interrupted" if killed else status
 
@@ -84,13 +84,13 @@ def run_status(run: RunView, *, plan: bool = True) -> RunStatus:
     return RunStatus(
         run.name,
         str(run.folder),
-        str(run.record.get("about", "")),
+        run.record.about,
         status,
-        str(run.record["started"]),
-        run.record["finished"],
-        run.record["seconds"],
-        run.record.get("limit"),
-        run.record["error"],
+        run.record.started,
+        run.record.finished,
+        run.record.seconds,
+        run.record.limit,
+        run.record.error,
         sum(step.quarantined or 0 for step in run.steps),
         run.steps,
         left,
@@ -109,8 +109,8 @@ def _left(run: RunView) -> tuple[Left, ...]:
     from tilth.recipe.plan import build_plan
 
     copy = f"{run.folder.name}/recipe.yaml"
-    recipe = parse_recipe(run.record["recipe_yaml"], copy, to_run=False)
-    plan = build_plan(recipe, limit=run.record.get("limit"))
+    recipe = parse_recipe(run.record.recipe_yaml, copy, to_run=False)
+    plan = build_plan(recipe, limit=run.record.limit)
     return tuple(
         Left(state.step.name, state.why)
         for state in step_states(plan, run.folder)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tilth.errors import UsageError
-from tilth.query.rows import Found, Row, contains, equals, find_rows, starts_with
+from tilth.query.rows import Found, contains, equals, find_rows, starts_with
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import PAYLOADS, Original, find_originals, payload_excerpt
 from tilth.query.text import markup_excerpt, shown, text_changes
-from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, SIGNAL_PREFIX, VERDICT
+from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, SIGNAL_PREFIX, VERDICT, Row
 from tilth.store import Dataset
 from tilth.store.shard import shard_name
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import Field
 
 from tilth.recipe.operations import RECORD_STAGES, Operation
+from tilth.records import Json
 from tilth.settings import BaseSettings
 
 
@@ -83,9 +84,9 @@ class Recipe:
         yield from (s for s in self.records if s.stage == "mix")
         yield from (s for s in (self.pretrain, self.transfer, self.value) if s is not None)
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self) -> Json:
         """The recipe as plain values, every default written out."""
-        out: dict[str, Any] = self.header.model_dump(mode="json")
+        out: Json = self.header.model_dump(mode="json")
         out["collect"] = {
             s.name.partition(".")[2]: {s.operation.name: _plain(s)} for s in self.sources
         }
@@ -103,6 +104,6 @@ class Recipe:
         return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=96)
 
 
-def _plain(step: RecipeStep) -> dict[str, Any]:
-    plain: dict[str, Any] = step.settings.model_dump(mode="json")
+def _plain(step: RecipeStep) -> Json:
+    plain: Json = step.settings.model_dump(mode="json")
     return plain

@@ -14,8 +14,10 @@ from importlib import resources
 from typing import Any
 
 from tilth.errors import TilthError
+from tilth.machine import Machine
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.plan import Plan, PlannedStep, build_plan
+from tilth.records import Json
 
 # Settings that say how long a step goes on, not what it does.
 _LENGTHS = ("max_steps", "epochs", "seeds")
@@ -44,14 +46,14 @@ class Measured:
 
     Attributes:
         steps: By name.
-        machine: As `describe_machine` has it.
+        machine: What it was.
         date: When, year-month-day.
         workers: Processes side by side.
         rest: Seconds of the whole command that no step accounts for: start and report.
     """
 
     steps: Mapping[str, StepTime]
-    machine: Mapping[str, Any]
+    machine: Machine
     date: str
     workers: int
     rest: float = 0.0
@@ -75,7 +77,8 @@ def _measured(entry: Mapping[str, Any]) -> Measured:
         name: StepTime(step["seconds"], tuple(step.get("pace", ())), step.get("in", 0))
         for name, step in entry["steps"].items()
     }
-    return Measured(steps, entry["machine"], entry["date"], entry["workers"], entry["rest"])
+    machine = Machine.model_validate(entry["machine"])
+    return Measured(steps, machine, entry["date"], entry["workers"], entry["rest"])
 
 
 def starter_of(plan: Plan) -> tuple[Plan, Measured] | None:
@@ -94,7 +97,7 @@ def starter_of(plan: Plan) -> tuple[Plan, Measured] | None:
     return None
 
 
-def _sources(plan: Plan) -> dict[str, Any]:
+def _sources(plan: Plan) -> Json:
     steps = [step for step in plan.steps if step.operation.kind == "source"]
     return {step.name: [step.operation.name, step.parts["settings"]] for step in steps}
 

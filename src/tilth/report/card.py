@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from tilth.query.report import Report, StepReport
 from tilth.report.markdown import fenced, markdown_table, plain
 from tilth.report.page import Page, build_page
-from tilth.report.steps import Step, as_dict, as_list, as_text
+from tilth.report.steps import Step, as_text
 from tilth.report.text import ABSENT, count, percent
 
 
-def data_card(report: Mapping[str, Any]) -> str:
+def data_card(report: Report) -> str:
     """The card of a tidied report: sources, steps, what was dropped and why, figures, limits."""
     page = build_page(report)
     parts = [
@@ -40,9 +40,9 @@ def _summary(page: Page) -> str:
     )
 
 
-def sources_table(report: Mapping[str, Any], steps: Sequence[Step]) -> str:
+def sources_table(report: Report, steps: Sequence[Step]) -> str:
     """The sources with their licences and how many samples came from each."""
-    raw = {as_text(as_dict(s).get("name")): as_dict(s) for s in as_list(report.get("steps"))}
+    licences = {as_text(step.name): _licences(step) for step in report.steps}
     sources = [step for step in steps if step.kind == "source"]
     if not sources:
         return "No source was read in this run."
@@ -51,23 +51,17 @@ def sources_table(report: Mapping[str, Any], steps: Sequence[Step]) -> str:
     rows = []
     for step in sources:
         name = step.name.removeprefix("collect.")
-        licences = _licences(as_dict(raw.get(step.name)))
-        rows.append([plain(name), licences, count(step.num_in), left.get(name, ABSENT)])
+        licence = licences.get(step.name, "not stated")
+        rows.append([plain(name), licence, count(step.num_in), left.get(name, ABSENT)])
     made = markdown_table(("source", "licence", "read", "in the final data set"), rows, 2)
     if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
 
 
-def _licences(step: Mapping[str, Any]) -> str:
-    figures = as_dict(step.get("figures"))
-    given = step.get("license") or figures.get("licenses") or figures.get("license")
-    if isinstance(given, Mapping):
-        named = [f"{as_text(k, 80) or 'not stated'} ({count(v)})" for k, v in given.items()]
-        return plain(", ".join(named[:20])) or "not stated"
-    if isinstance(given, list | tuple):
-        return plain(", ".join(as_text(item, 80) for item in given[:20])) or "not stated"
-    return plain(as_text(given, 200)) or "not stated"
+def _licences(step: StepReport) -> str:
+    named = [f"{as_text(k, 80) or 'not stated'} ({count(v)})" for k, v in step.license.items()]
+    return plain(", ".join(named[:20])) or "not stated"
 
 
 def _steps(steps: Sequence[Step]) -> str:
@@ -109,20 +103,18 @@ def _quarantined(steps: Sequence[Step]) -> str:
     return "\n".join(lines) or "Nothing was quarantined."
 
 
-def _results(report: Mapping[str, Any], page: Page) -> str:
+def _results(report: Report, page: Page) -> str:
     lines = []
-    if page.pretrain and page.pretrain.headline:
-        found = as_dict(report.get("pretrain"))
-        many = "" if as_list(found.get("seeds")) or as_list(found.get("folds")) else " (one seed)"
+    if report.pretrain and page.pretrain and page.pretrain.headline:
+        many = "" if report.pretrain.runs else " (one seed)"
         lines.append(f"- Pretraining: {plain(page.pretrain.headline)}{many}.")
     if page.transfer and page.transfer.headline:
         lines.append(f"- Transfer: {plain(page.transfer.headline)}")
-    metric = as_dict(report.get("value"))
     lines += [f"- {verdict.symbol} {plain(verdict.sentence)}" for verdict in page.verdicts]
-    if page.verdicts and page.value:
+    if page.verdicts and page.value and report.value:
         seeds_text = dict(page.value.facts).get("seeds an arm", "an unknown number of")
         lines.append(
-            f"\nEffects are mean paired differences of {plain(as_text(metric.get('metric')))} "
+            f"\nEffects are mean paired differences of {plain(as_text(report.value.metric))} "
             f"over {seeds_text} seeds with Student-t 95 % intervals, corrected for the number of "
             "comparisons (Holm); positive = helps."
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tilth.report.steps import as_dict, as_image, as_list, as_text
+from tilth.query.report import GeneratedReport, GeneratedSample
+from tilth.report.steps import as_image, as_text
 from tilth.report.text import number
 
 MAX_SAMPLES, MAX_TEXT = 8, 1_500
@@ -38,30 +37,24 @@ class Generated:
         return any(sample.expected for sample in self.samples)
 
 
-def generated(part: Mapping[str, Any]) -> Generated | None:
-    """The samples of a report; a sample that is a text alone was written from nothing."""
-    given = as_list(part.get("samples"))
-    note = as_text(part.get("note"), 400)
-    if not given and not note:
-        return None
+def generated(given: GeneratedReport) -> Generated:
+    """The samples of a report."""
     return Generated(
-        tuple(_sample(one) for one in given[:MAX_SAMPLES]),
-        len(given),
-        as_text(part.get("split"), 40),
+        tuple(_sample(one) for one in given.samples[:MAX_SAMPLES]),
+        len(given.samples),
+        as_text(given.split, 40),
         tuple(
             (as_text(key, 40).replace("_", " "), number(value))
-            for key, value in as_dict(part.get("options")).items()
+            for key, value in given.options.items()
         ),
-        note,
+        as_text(given.note, 400),
     )
 
 
-def _sample(one: Any) -> Sample:
-    if not isinstance(one, Mapping):
-        return Sample("", "", as_text(one, MAX_TEXT), "")
+def _sample(one: GeneratedSample) -> Sample:
     return Sample(
-        as_text(one.get("input"), MAX_TEXT),
-        as_image(one.get("image")),
-        as_text(one.get("answer"), MAX_TEXT),
-        as_text(one.get("expected"), MAX_TEXT),
+        as_text(one.input, MAX_TEXT),
+        as_image(one.image),
+        as_text(one.answer, MAX_TEXT),
+        as_text(one.expected, MAX_TEXT),
     )

@@ -6,20 +6,25 @@ after Mitchell et al., "Model cards for model reporting" (2019).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import yaml
+from pydantic import JsonValue
 
-from tilth.pretrain.quoted import basis, basis_of, intervals, quote, sentence
+from tilth.pretrain.quoted import basis, basis_of, quote, quoted, sentence
+from tilth.pretrain.result import Held, PretrainResult, Repeat
+from tilth.query.report import ModelReport, Report
+from tilth.records import Json
 from tilth.report.card import sources_table
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.figures import named
 from tilth.report.markdown import code, fenced, markdown_table, plain
+from tilth.report.page import machine_facts
 from tilth.report.pretraining import MEASURED_ON, figure_text
-from tilth.report.steps import as_dict, as_list, as_text, build_steps
-from tilth.report.text import ABSENT, count, duration, finite, plural
+from tilth.report.steps import as_text, build_steps
+from tilth.report.text import ABSENT, count, duration, plural
 from tilth.report.valuing import verdicts
+from tilth.statistics.found import Bounds
 from tilth.tasks.registry import declaration, task_names
 
 _MAX_ROWS = 50
@@ -29,58 +34,60 @@ _INTERVALS = (
 )
 
 
-def model_card(report: Mapping[str, Any]) -> str:
-    """The card of a tidied report; empty where the run has no model."""
-    model, found = as_dict(report.get("model")), as_dict(report.get("pretrain"))
-    if not model or not found:
+def model_card(report: Report) -> str:
+    """The card of a report; empty where the run has no model."""
+    model, found = report.model, report.pretrain
+    if model is None or found is None:
         return ""
-    settings = as_dict(model.get("settings"))
     parts = [
-        _head(report, found, settings),
-        f"# {plain(as_text(report.get('name')) or 'model')}",
-        plain(as_text(report.get("about"), 500)),
-        _what(found, settings),
+        _head(report, found),
+        f"# {plain(as_text(report.name))}",
+        plain(as_text(report.about, 500)),
+        _what(found),
         "## Results\n\n" + _results(found),
         _worth(report),
         "## Training data\n\n" + _data(report, model, found),
-        "## Training\n\n" + _training(found, model, settings),
-        "## Intended use\n\n" + _use(as_text(settings.get("task"))),
+        "## Training\n\n" + _training(found, model),
+        "## Intended use\n\n" + _use(found.task),
         "## Limits\n\n" + _limits(report, found),
         "## How to make it again\n\n" + _again(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(report: Mapping[str, Any], found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    task = as_text(settings.get("task"))
+def _head(report: Report, found: PretrainResult) -> str:
+    task = as_text(found.task)
     pipeline = declaration(task).pipeline if task in task_names() else task
-    name = " ".join(as_text(report.get("name")).split()) or "model"
-    numbers, split, bounds = _figures(found)
-    metrics = [
-        {
-            "type": key,
-            "name": named(key) + _interval_name(value, bounds.get(key)),
-            "value": round(value, 6),
-        }
-        for key, item in numbers.items()
-        if key != "loss" and (value := finite(item)) is not None
-    ]
-    head: dict[str, Any] = {
+    name = " ".join(as_text(report.name).split())
+    figures, split, bounds = quoted(found)
+    numbers = {k: v for k, v in figures.items() if k != "loss" and not isinstance(v, str)}
+    head: Json = {
         # What the sources' licences allow for the model is the owner's decision, not ours.
         "license": "unknown",
         "library_name": "tilth",
         "pipeline_tag": pipeline,
-        "tags": ["tilth", task, as_text(as_dict(found.get("model")).get("kind"))],
-        "metrics": [metric["type"] for metric in metrics],
+        "tags": ["tilth", task, as_text(found.model.kind)],
+        "metrics": list(numbers),
     }
-    if metrics:
-        dataset = {"type": "tilth", "name": name, "split": split}
-        result = {"task": {"type": pipeline}, "dataset": dataset, "metrics": metrics}
+    if numbers:
+        metrics: list[JsonValue] = [
+            {
+                "type": key,
+                "name": named(key) + _interval_name(value, bounds.get(key)),
+                "value": round(value, 6),
+            }
+            for key, value in numbers.items()
+        ]
+        result: Json = {
+            "task": {"type": pipeline},
+            "dataset": {"type": "tilth", "name": name, "split": split},
+            "metrics": metrics,
+        }
         head["model-index"] = [{"name": name, "results": [result]}]
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---"
 
 
-def _interval_name(value: float, bounds: Mapping[str, Any] | None) -> str:
+def _interval_name(value: float, bounds: Bounds | None) -> str:
     """The hub has no field for an interval: it stands in the figure's name."""
     if bounds is None:
         return ""
@@ -89,119 +96,99 @@ def _interval_name(value: float, bounds: Mapping[str, Any] | None) -> str:
     return f"{interval}, {basis(bounds)}"
 
 
-def _figures(
-    found: Mapping[str, Any],
-) -> tuple[Mapping[str, Any], str, Mapping[str, Mapping[str, Any]]]:
-    """The figures to quote, of which split, their intervals: means of several trainings."""
-    mean = as_dict(found.get("mean"))
-    if mean:
-        split = as_text(mean.get("split")) or "test"
-        figures = {key: value for key, value in mean.items() if key not in ("split", "intervals")}
-        return figures, split, intervals(found, mean=True)
-    split = "test" if as_dict(found.get("test")) else "validation"
-    return as_dict(found.get(split)), split, intervals(found, split)
-
-
-def _what(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    model = as_dict(found.get("model"))
+def _what(found: PretrainResult) -> str:
     return (
-        f"A {plain(as_text(model.get('kind')))} of {count(model.get('parameters'))} parameters for "
-        f"{plain(as_text(settings.get('task')))}, trained with Tilth."
+        f"A {plain(as_text(found.model.kind))} of {count(found.model.parameters)} parameters for "
+        f"{plain(as_text(found.task))}, trained with Tilth."
     )
 
 
-def _results(found: Mapping[str, Any]) -> str:
-    seeds, folds = as_list(found.get("seeds")), as_list(found.get("folds"))
+def _results(found: PretrainResult) -> str:
     lines = [f"{plain(told)}."] if (told := sentence(found)) else []
-    if not seeds and not folds:
+    if found.mean is not None:
+        lines.append(_repeated(found.runs, found.mean.split))
+    else:
         lines.append("One training with one seed: what another seed would give is not measured.")
-    for kind, rows in (("seed", seeds), ("fold", folds)):
-        if rows:
-            lines.append(_repeated(kind, [as_dict(row) for row in rows]))
-    if not seeds and not folds:
         splits = ("validation", "test")
-        names = list(dict.fromkeys(key for split in splits for key in as_dict(found.get(split))))
-        rows_shown = [[plain(named(name)), *_values(found, splits, name)] for name in names]
-        if as_dict(found.get("intervals")):
-            on = [basis_of(intervals(found, split)) or ABSENT for split in splits]
-            rows_shown.append([MEASURED_ON, *on])
-        lines.append(markdown_table(("figure", *splits), rows_shown, 1))
-    if any(intervals(as_dict(part)) for part in (found, *seeds, *folds)):
+        names = list(dict.fromkeys(key for split in splits for key in found.of(split)))
+        rows = [[plain(named(name)), *(_value(found, s, name) for s in splits)] for name in names]
+        if found.intervals:
+            rows.append([MEASURED_ON, *(basis_of(found.bounds(s)) or ABSENT for s in splits)])
+        lines.append(markdown_table(("figure", *splits), rows, 1))
+    if any(part.intervals for part in (found, *found.runs)):
         lines.append(_INTERVALS)
     return "\n\n".join(lines)
 
 
-def _worth(report: Mapping[str, Any]) -> str:
+def _worth(report: Report) -> str:
     """What the run found the pretraining, and the decisions about its data, to be worth."""
-    carried = as_text(as_dict(report.get("transfer")).get("headline"), MAX_HEADLINE)
+    carried = as_text(report.transfer.headline, MAX_HEADLINE) if report.transfer else ""
     lines = [f"- Carried over to another task: {plain(carried)}."] if carried else []
-    lines += [f"- {plain(one.sentence)}." for one in verdicts(as_dict(report.get("value")))]
+    answers = verdicts(report.value) if report.value else ()
+    lines += [f"- {plain(one.sentence)}." for one in answers]
     return "## What it was worth\n\n" + "\n".join(lines) if lines else ""
 
 
-def _repeated(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
+def _repeated(runs: Sequence[Repeat], split: str) -> str:
+    kind = "seed" if runs[0].fold is None else "fold"
+    figures = [run.of(split) for run in runs]
     names = list(
-        dict.fromkeys(
-            key
-            for row in rows
-            for key, value in as_dict(row.get("test")).items()
-            if finite(value) is not None
-        )
+        dict.fromkeys(k for one in figures for k, v in one.items() if not isinstance(v, str))
     )
     cells = [
-        [plain(as_text(row.get(kind))), *(_values(row, ("test",), name)[0] for name in names)]
-        for row in rows[:_MAX_ROWS]
+        [
+            plain(as_text(str(run.seed) if run.fold is None else run.fold)),
+            *(_value(run, split, name) for name in names),
+        ]
+        for run in runs[:_MAX_ROWS]
     ]
     heads = [kind, *(plain(named(name)) for name in names)]
-    if any(intervals(row) for row in rows):
+    if any(run.bounds(split) for run in runs):
         heads.append(MEASURED_ON)
-        cells = [[*line, basis_of(intervals(row))] for line, row in zip(cells, rows, strict=False)]
+        cells = [
+            [*line, basis_of(run.bounds(split))] for line, run in zip(cells, runs, strict=False)
+        ]
     return markdown_table(heads, cells, 1)
 
 
-def _values(part: Mapping[str, Any], splits: Sequence[str], name: str) -> list[str]:
-    """A figure of each split, with its interval."""
-    pairs = [(as_dict(part.get(s)).get(name), intervals(part, s).get(name)) for s in splits]
-    return [plain(figure_text(value, bounds)) for value, bounds in pairs]
+def _value(part: Held, split: str, name: str) -> str:
+    """A figure of a split, with its interval."""
+    return plain(figure_text(part.of(split).get(name), part.bounds(split).get(name)))
 
 
-def _data(report: Mapping[str, Any], model: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    data = as_dict(model.get("data"))
-    splits = [f"{plain(k)} {count(v)}" for k, v in as_dict(found.get("samples")).items()]
+def _data(report: Report, model: ModelReport, found: PretrainResult) -> str:
+    splits = [f"{plain(k)} {count(v)}" for k, v in found.samples.items()]
     facts = [
-        f"- Data set: the output of {code(as_text(data.get('step')))}, "
-        f"{count(data.get('samples'))} samples, digest (SHA-256 over its shards) "
-        f"{code(as_text(data.get('digest'), 80))}.",
-        f"- Used of them: {', '.join(splits)} ({_items(model)}).",
+        f"- Data set: the output of {code(as_text(model.data.step))}, "
+        f"{count(model.data.samples)} samples, digest (SHA-256 over its shards) "
+        f"{code(as_text(model.data.digest, 80))}.",
+        f"- Used of them: {', '.join(splits)} ({_items(found.task)}).",
     ]
-    unreadable = len(as_list(found.get("unreadable")))
+    unreadable = len(found.unreadable)
     if unreadable:
         facts.append(f"- {plural(unreadable, 'sample')} could not be decoded and were left out.")
-    sources = sources_table(report, list(build_steps(report)))
+    sources = sources_table(report, build_steps(report.steps))
     return sources + "\n\n" + "\n".join(facts) + "\n\nWhat was dropped, and why: `card.md`."
 
 
-def _items(model: Mapping[str, Any]) -> str:
+def _items(task: str) -> str:
     """What its samples are called."""
-    task = as_text(as_dict(model.get("settings")).get("task"))
     return declaration(task).data.items if task in task_names() else "samples"
 
 
-def _training(
-    found: Mapping[str, Any], model: Mapping[str, Any], settings: Mapping[str, Any]
-) -> str:
+def _training(found: PretrainResult, model: ModelReport) -> str:
     facts = [
-        ("steps", count(found.get("steps"))),
-        ("tokens or examples seen", count(found.get("tokens_or_examples_seen"))),
-        ("stopped because", as_text(found.get("stopped"))),
-        ("precision", as_text(found.get("precision"))),
-        ("threads", as_text(found.get("threads"))),
-        ("time", duration(found.get("seconds"))),
-        ("processor time", duration(found.get("cpu_seconds"))),
-        ("weights, SHA-256", as_text(model.get("weights_sha256"), 80)),
+        ("steps", count(found.steps)),
+        ("tokens or examples seen", count(found.tokens_or_examples_seen)),
+        ("stopped because", as_text(found.stopped)),
+        ("precision", as_text(found.precision)),
+        ("threads", str(found.threads)),
+        ("time", duration(found.seconds)),
+        ("processor time", duration(found.cpu_seconds)),
+        ("weights, SHA-256", as_text(model.weights_sha256, 80)),
     ]
     lines = [f"- {key}: {plain(value)}" for key, value in facts if value not in ("", ABSENT)]
-    shown = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=96)
+    shown = yaml.safe_dump(model.settings, sort_keys=False, allow_unicode=True, width=96)
     return "\n".join(lines) + "\n\nSettings:\n\n" + fenced(shown, "yaml")
 
 
@@ -210,22 +197,22 @@ def _use(task: str) -> str:
     return f"For {use}, and as the start of a transfer to a task of your own."
 
 
-def _limits(report: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def _limits(report: Report, found: PretrainResult) -> str:
     lines = [
         "- The figures hold for data drawn as the held-out samples were; other data were not "
         "measured.",
         "- It repeats what its sources say and leave out; no test for bias or harm was made.",
         "- Whether it may be passed on follows from the licences of its sources, above.",
     ]
-    if finite(report.get("limit")) is not None:
-        lines.append(f"- A trial run: at most {count(report.get('limit'))} samples a source.")
-    if not as_list(found.get("seeds")) and not as_list(found.get("folds")):
+    if report.limit is not None:
+        lines.append(f"- A trial run: at most {count(report.limit)} samples a source.")
+    if not found.runs:
         lines.append("- Trained once: another seed gives other figures.")
     return "\n".join(lines)
 
 
-def _again(report: Mapping[str, Any]) -> str:
-    versions = [f"{k} {as_text(v)}" for k, v in as_dict(report.get("versions")).items()]
-    machine = [f"{as_text(k)} {as_text(v, 120)}" for k, v in as_dict(report.get("machine")).items()]
-    told = plain(", ".join([f"recipe seed {as_text(report.get('seed'))}", *versions, *machine]))
+def _again(report: Report) -> str:
+    versions = [f"{k} {as_text(v)}" for k, v in report.versions.items()]
+    machine = [f"{k} {v}" for k, v in machine_facts(report.machine)]
+    told = plain(", ".join([f"recipe seed {report.seed}", *versions, *machine]))
     return f"`tilth run recipe.yaml` with the `recipe.yaml` of the run's folder. {told}."

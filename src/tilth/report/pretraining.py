@@ -2,135 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from tilth.pretrain.quoted import basis_of, intervals, quote, sentence
+from tilth.pretrain.quoted import basis_of, quote, sentence
+from tilth.pretrain.result import MeanOfRuns, PretrainResult, Repeat
 from tilth.report.charts import Series, line_chart
 from tilth.report.evidence import Evidence, draw, warnings_of
 from tilth.report.figures import Cell, Chart, Table, humane, named, table
-from tilth.report.steps import as_dict, as_list, as_text
-from tilth.report.text import ABSENT, count, duration, finite, number, plural
+from tilth.report.steps import as_text
+from tilth.report.text import ABSENT, count, duration, number, plural
+from tilth.statistics.found import Bounds
+from tilth.training.curve import CurvePoint
 
 MAX_POINTS = 300
 # Heads the number of samples, and groups of them, that a split's figures rest on.
 MEASURED_ON = "measured on"
 
 
-def pretraining(part: Mapping[str, Any]) -> Evidence:
+def pretraining(part: PretrainResult) -> Evidence:
     """Loss curves, the held-out results, and what the training cost."""
-    unit, model = as_text(part.get("unit")), as_dict(part.get("model"))
     facts = [
-        ("task", as_text(part.get("task"))),
-        ("model", as_text(model.get("kind"))),
-        ("parameters", count(model.get("parameters"))),
-        ("tokens or examples seen", count(part.get("tokens_or_examples_seen"))),
-        ("time", duration(part.get("seconds"))),
-        ("processor time", duration(part.get("cpu_seconds"))),
-        ("precision", as_text(part.get("precision"))),
-        ("threads", as_text(part.get("threads"))),
-        ("stopped because", as_text(part.get("stopped"))),
+        ("task", as_text(part.task)),
+        ("model", as_text(part.model.kind)),
+        ("parameters", count(part.model.parameters)),
+        ("tokens or examples seen", count(part.tokens_or_examples_seen)),
+        ("time", duration(part.seconds)),
+        ("processor time", duration(part.cpu_seconds)),
+        ("precision", as_text(part.precision)),
+        ("threads", str(part.threads)),
+        ("stopped because", as_text(part.stopped)),
     ]
-    curve = [as_dict(point) for point in as_list(part.get("curve"))]
-    charts = (_loss_chart(curve), _metric_chart(curve, as_text(part.get("metric")), unit))
-    seeds, folds = ([as_dict(row) for row in as_list(part.get(key))] for key in ("seeds", "folds"))
+    charts = (_loss_chart(part.curve), _metric_chart(part.curve, part.metric, as_text(part.unit)))
     tables = []
-    if folds:
-        tables.append(_repeated("fold", folds, as_dict(part.get("mean"))))
-    if seeds:
-        tables.append(_repeated("seed", seeds, as_dict(part.get("mean"))))
-    one = " of the first training" if seeds or folds else ""
-    sure = ", with 95 % intervals over the samples" if as_dict(part.get("intervals")) else ""
+    if part.mean is not None:
+        tables.append(_repeated(part.runs, part.mean))
+    one = " of the first training" if part.runs else ""
+    sure = ", with 95 % intervals over the samples" if part.intervals else ""
     tables.append((f"Held-out results{one}{sure}", _held_out(part)))
     return Evidence(
         as_text(sentence(part), 400),
         tuple((key, value) for key, value in facts if value not in ("", ABSENT)),
         tuple(chart for chart in charts if chart),
         tuple((title, made) for title, made in tables if made.rows),
-        warnings_of(part),
+        warnings_of(part.notes),
     )
 
 
-def figure_text(value: Any, bounds: Mapping[str, Any] | None) -> str:
+def figure_text(value: float | str | None, bounds: Bounds | None) -> str:
     """A number with its interval, or what stands in its place: the signature of a score."""
     if isinstance(value, str):
         return as_text(value, 300)
-    given = finite(value)
-    shown = "" if given is None or not bounds else quote(given, bounds)
+    shown = "" if value is None or not bounds else quote(value, bounds)
     return shown if "[" in shown else number(value, 4)
 
 
-def _held_out(part: Mapping[str, Any]) -> Table:
-    splits = [(as_dict(part.get(name)), intervals(part, name)) for name in ("validation", "test")]
+def _held_out(part: PretrainResult) -> Table:
+    splits = [(part.of(name), part.bounds(name)) for name in ("validation", "test")]
     rows = []
     for name in list(dict.fromkeys(name for figures, _ in splits for name in figures))[:30]:
         cells = [_figure(figures.get(name), bounds.get(name)) for figures, bounds in splits]
-        rows.append([Cell(named(str(name))), *cells])
+        rows.append([Cell(named(name)), *cells])
     if any(bounds for _, bounds in splits):
         told = [Cell(basis_of(bounds) or ABSENT) for _, bounds in splits]
         rows.append([Cell(MEASURED_ON), *told])
     return table(("figure", "validation", "test"), rows)
 
 
-def _figure(value: Any, bounds: Mapping[str, Any] | None = None) -> Cell:
+def _figure(value: float | str | None, bounds: Bounds | None = None) -> Cell:
     return Cell(figure_text(value, bounds), not isinstance(value, str))
 
 
-def _repeated(
-    kind: str, rows: Sequence[Mapping[str, Any]], mean: Mapping[str, Any]
-) -> tuple[str, Table]:
+def _repeated(runs: Sequence[Repeat], mean: MeanOfRuns) -> tuple[str, Table]:
     """A row a training, and their mean: the repeated seeds, or the values that were left out."""
-    tests = [as_dict(row.get("test")) for row in rows]
+    kind = "seed" if runs[0].fold is None else "fold"
     names = list(
         dict.fromkeys(
-            name for test in tests for name, item in test.items() if finite(item) is not None
+            name
+            for run in runs
+            for name, value in run.of(mean.split).items()
+            if not isinstance(value, str)
         )
     )[:8]
-    both = kind == "fold" and len({as_text(row.get("seed")) for row in rows}) > 1
-    cells = [
-        [Cell(as_text(row.get(kind)) + (f", seed {as_text(row.get('seed'))}" if both else ""))]
-        + [_figure(test.get(name), intervals(row).get(name)) for name in names]
-        for row, test in zip(rows, tests, strict=True)
+    both = kind == "fold" and len({run.seed for run in runs}) > 1
+    lines = [
+        [Cell(as_text(_name(run)) + (f", seed {run.seed}" if both else ""))]
+        + [
+            _figure(run.of(mean.split).get(name), run.bounds(mean.split).get(name))
+            for name in names
+        ]
+        for run in runs[:49]
     ]
-    values = [[v for test in tests if (v := finite(test.get(name))) is not None] for name in names]
-    over = intervals({"mean": mean}, mean=True)
-    means = [
-        _figure(mean[name], over.get(name)) if finite(mean.get(name)) is not None else _mean(v)
-        for name, v in zip(names, values, strict=True)
-    ]
-    title = f"Test results of {plural(len(rows), kind)}"
+    lines.append(
+        [Cell("mean"), *(_figure(mean.figures.get(n), mean.intervals.get(n)) for n in names)]
+    )
+    title = f"{mean.split.capitalize()} results of {plural(len(runs), kind)}"
     if kind == "fold":
-        title = f"Cross-validation: tested on each of {plural(len(rows), 'fold')}, trained without"
-    heads, lines = [kind, *map(named, names)], [*cells[:49], [Cell("mean"), *means]]
-    if over or any(intervals(row) for row in rows):
+        title = f"Cross-validation: tested on each of {plural(len(runs), 'fold')}, trained without"
+    heads = [kind, *map(named, names)]
+    each = [*(run.bounds(mean.split) for run in runs[:49]), mean.intervals]
+    if any(each):
         title += ", with 95 % intervals"
         heads.append(MEASURED_ON)
-        each = [*(intervals(row) for row in rows[:49]), over]
         lines = [[*line, Cell(basis_of(one))] for line, one in zip(lines, each, strict=True)]
-    return title, table(heads, lines, len(cells) + 1)
+    return title, table(heads, lines, len(runs) + 1)
 
 
-def _mean(values: Sequence[float]) -> Cell:
-    return Cell(number(sum(values) / len(values), 4) if values else ABSENT, True)
+def _name(run: Repeat) -> str:
+    return str(run.seed) if run.fold is None else run.fold
 
 
-def _loss_chart(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
-    axis = next((x for x in ("examples", "step") if any(finite(p.get(x)) for p in curve)), "step")
-    series, missing = [], 0
+def _loss_chart(curve: Sequence[CurvePoint]) -> Chart | None:
+    axis = "examples" if any(point.examples for point in curve) else "step"
+    places = [float(point.examples if axis == "examples" else point.step) for point in curve]
+    training = [(x, point.loss) for x, point in zip(places, curve, strict=True)]
+    # Validation is sparse; of a training loss that is missing there is a gap.
+    validation = [
+        (x, point.validation_loss)
+        for x, point in zip(places, curve, strict=True)
+        if point.validation_loss is not None
+    ]
+    missing = sum(y is None for _, y in training)
     every = -(-len(curve) // MAX_POINTS)
-    fields = (("loss", "training"), ("validation_loss", "validation"))
-    for style, (field, name) in enumerate(fields):
-        given = [p for p in curve if field in p and finite(p.get(axis)) is not None]
-        points = [(finite(p.get(axis)) or 0.0, finite(p.get(field))) for p in given]
-        sparse = [point for point in points if point[1] is not None]
-        # A null among training losses is a loss that was not finite: a gap. Validation is sparse.
-        missing += sum(y is None for _, y in points) if field == "loss" else 0
-        points = points if field == "loss" else list(sparse)
-        if sparse:
+    series = []
+    for style, name, points in ((0, "training", training), (2, "validation", validation)):
+        if any(y is not None for _, y in points):
             kept = [p for i, p in enumerate(points) if i % every == 0 or i == len(points) - 1]
-            series.append(
-                Series(name, tuple(kept), style=(0, 2)[style], marks=style > 0 and len(kept) < 40)
-            )
+            marks = style > 0 and len(kept) < 40
+            series.append(Series(name, tuple(kept), style=style, marks=marks))
     if not series:
         return None
     shown = max(len(s.points) for s in series)
@@ -143,9 +141,10 @@ def _loss_chart(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
         for s in series
         if (ys := [y for _, y in s.points if y is not None])
     )
-    picked = curve[:: -(-len(curve) // 40)]
+    picked = list(zip(places, curve, strict=True))[:: -(-len(curve) // 40)]
     rows = [
-        [Cell(number(p.get(f), 4), True) for f in (axis, "loss", "validation_loss")] for p in picked
+        [Cell(number(value, 4), True) for value in (x, point.loss, point.validation_loss)]
+        for x, point in picked
     ]
     return draw(
         line_chart,
@@ -160,13 +159,12 @@ def _loss_chart(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
     )
 
 
-def _metric_chart(curve: Sequence[Mapping[str, Any]], name: str, unit: str) -> Chart | None:
+def _metric_chart(curve: Sequence[CurvePoint], name: str, unit: str) -> Chart | None:
     """The primary metric on the validation set, over training."""
     points = [
-        (x, y)
+        (float(point.examples), value)
         for point in curve
-        if (x := finite(point.get("examples", point.get("step")))) is not None
-        and (y := finite(point.get(name))) is not None
+        if isinstance(value := point.figures.get(name), float)
     ]
     if len(points) < 2:
         return None

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from tilth.foreign import shorten, visible
+from tilth.query.report import Example as Dropped
+from tilth.query.report import StepCounts, StepReport
 from tilth.report.charts import NARROW, WIDE, Flow, flow_bars
 from tilth.report.figures import Block, Chart, figure_blocks
-from tilth.report.text import count, finite, percent
+from tilth.report.text import count, percent
 
 MAX_EXCERPT, MAX_URI, MAX_RULE, MAX_ERROR = 600, 300, 200, 500
 PER_RULE, PER_STEP, MAX_RULES, MAX_ERRORS = 5, 40, 40, 20
 MAX_IMAGE = 64_000
-TRAINED = ("pretrain", "transfer", "value")
 
 # Bitmaps only: an SVG image could hold anything.
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
 
 
-def as_image(value: Any) -> str:
+def as_image(value: str | None) -> str:
     """A bitmap as a data URI that a page may hold; empty where it is none."""
-    fits = isinstance(value, str) and len(value) <= MAX_IMAGE and _IMAGE.fullmatch(value)
-    return str(value) if fits else ""
+    return value if value and len(value) <= MAX_IMAGE and _IMAGE.fullmatch(value) else ""
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,13 @@ class Rule:
     """One rule and what it dropped."""
 
     name: str
-    count: float | None
+    count: int
     share: float
     examples: tuple[Example, ...]
 
     @property
     def shown(self) -> str:
-        total = count(self.count) if self.count is not None else "an unknown number"
-        return f"{len(self.examples)} of {total} shown"
+        return f"{len(self.examples)} of {count(self.count)} shown"
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,11 @@ class Step:
     stage: str
     identity: str
     cached: bool
-    seconds: float | None
-    num_in: float | None
-    kept: float | None
-    dropped: float
-    quarantined: float
+    seconds: float
+    num_in: int | None
+    kept: int | None
+    dropped: int
+    quarantined: int
     linked: bool
     notice: str
     rules: tuple[Rule, ...]
@@ -90,7 +88,7 @@ class Step:
         return self.num_in is not None and self.kept is not None
 
     @property
-    def difference(self) -> float:
+    def difference(self) -> int:
         """What the books lack: 0 where in = kept + dropped + quarantined."""
         return (self.num_in or 0) - (self.kept or 0) - self.dropped - self.quarantined
 
@@ -106,10 +104,10 @@ class Step:
 class Line:
     """The whole line: what came in at its start, what was left at its end."""
 
-    num_in: float
-    kept: float
-    dropped: float
-    quarantined: float
+    num_in: int
+    kept: int
+    dropped: int
+    quarantined: int
     open_steps: tuple[str, ...]
     breaks: tuple[str, ...]
 
@@ -118,95 +116,74 @@ class Line:
         return not self.open_steps and self.num_in == self.kept + self.dropped + self.quarantined
 
 
-def as_list(value: Any) -> list[Any]:
-    """The value if it is a list, else an empty one: parts of a report may be absent."""
-    return list(value) if isinstance(value, list | tuple) else []
+def as_text(value: str | None, limit: int = 200) -> str:
+    """A text of bounded length, made visible; empty for None."""
+    return "" if value is None else shorten(visible(value[: limit + 1]), limit)
 
 
-def as_dict(value: Any) -> Mapping[str, Any]:
-    """The value if it is a mapping, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def as_text(value: Any, limit: int = 200) -> str:
-    """The value as a text of bounded length, made visible; empty for None."""
-    return "" if value is None else shorten(visible(str(value)[: limit + 1]), limit)
-
-
-def build_steps(report: Mapping[str, Any]) -> list[Step]:
+def build_steps(given: Sequence[StepCounts]) -> list[Step]:
     """The steps in their order, each checked against the one before it."""
     steps: list[Step] = []
-    waiting: float | None = None
-    for position, given in enumerate(as_list(report.get("steps"))):
-        raw = as_dict(given)
-        num_in, is_source = finite(raw.get("in")), raw.get("kind") == "source"
-        notice, linked = "", True
-        if num_in is not None and not is_source and waiting is not None and num_in != waiting:
-            linked = False
-            notice = f"took in {count(num_in)} where {count(waiting)} were kept before it"
-        step = _step(raw, position, linked, notice, report)
+    waiting: int | None = None
+    for position, one in enumerate(given):
+        is_source = one.kind == "source"
+        notice = ""
+        if one.num_in is not None and not is_source and waiting not in (None, one.num_in):
+            notice = f"took in {count(one.num_in)} where {count(waiting)} were kept before it"
+        step = _step(one, position, notice)
         steps.append(step)
         if step.counted and step.kept is not None:
             waiting = step.kept + (waiting or 0 if is_source else 0)
     return steps
 
 
-def _step(
-    raw: Mapping[str, Any], position: int, linked: bool, notice: str, report: Mapping[str, Any]
-) -> Step:
-    stage = as_text(raw.get("stage"))
-    dropped = finite(raw.get("dropped")) or 0.0
-    rules, total = _rules(raw, dropped)
-    sources = {str(k): finite(v) for k, v in as_dict(raw.get("sources")).items()}
-    known = sum(v or 0 for v in sources.values())
-    of = next((word for word in ("kept", "in") if known == finite(raw.get(word))), "")
-    errors = [as_dict(item) for item in as_list(raw.get("errors"))][:MAX_ERRORS]
-    # What training found has a section of its own.
-    shown = stage not in TRAINED or not report.get(stage)
+def _step(given: StepCounts, position: int, notice: str) -> Step:
+    told = given if isinstance(given, StepReport) else StepReport.model_validate(given.as_json())
+    rules, total = _rules(told)
+    known = sum(told.sources.values())
+    of = next((word for word, n in (("kept", told.kept), ("in", told.num_in)) if n == known), "")
     return Step(
         position=position + 1,
-        name=as_text(raw.get("name")) or f"step {position + 1}",
-        kind=as_text(raw.get("kind")),
-        stage=stage,
-        identity=as_text(raw.get("identity"), 64),
-        cached=raw.get("cached") is True,
-        seconds=finite(raw.get("seconds")),
-        num_in=finite(raw.get("in")),
-        kept=finite(raw.get("kept")),
-        dropped=dropped,
-        quarantined=finite(raw.get("quarantined")) or 0.0,
-        linked=linked,
+        name=as_text(told.name),
+        kind=told.kind,
+        stage=told.stage,
+        identity=told.identity,
+        cached=told.cached,
+        seconds=told.seconds,
+        num_in=told.num_in,
+        kept=told.kept,
+        dropped=told.dropped or 0,
+        quarantined=told.quarantined or 0,
+        linked=not notice,
         notice=notice,
         rules=rules,
         rules_total=total,
         errors=tuple(
-            (as_text(e.get("uri"), MAX_URI), as_text(e.get("error"), MAX_ERROR)) for e in errors
+            (as_text(one.uri, MAX_URI), as_text(one.error, MAX_ERROR))
+            for one in told.errors[:MAX_ERRORS]
         ),
-        sources=tuple((as_text(k), count(v)) for k, v in list(sources.items())[:MAX_RULES]),
+        sources=tuple((as_text(k), count(v)) for k, v in list(told.sources.items())[:MAX_RULES]),
         sources_of=of,
-        blocks=figure_blocks(raw.get("figures"), f"f{position}") if shown else (),
-        warnings=tuple(as_text(w, 400) for w in as_list(raw.get("warnings"))[:MAX_ERRORS]),
+        blocks=figure_blocks(told.figures, f"f{position}"),
+        warnings=tuple(as_text(one, 400) for one in told.warnings[:MAX_ERRORS]),
     )
 
 
-def _rules(raw: Mapping[str, Any], dropped: float) -> tuple[tuple[Rule, ...], int]:
-    counts: dict[str, float | None] = {}
-    for item in as_list(raw.get("by_rule")):
-        counts[str(as_dict(item).get("rule"))] = finite(as_dict(item).get("count"))
+def _rules(told: StepReport) -> tuple[tuple[Rule, ...], int]:
+    counts = {one.rule: one.count for one in told.by_rule}
     grouped: dict[str, list[Example]] = {name: [] for name in counts}
-    left = PER_STEP
-    for item in as_list(raw.get("examples")):
-        example = as_dict(item)
-        group = grouped.setdefault(str(example.get("rule") or "no rule named"), [])
+    left, dropped = PER_STEP, told.dropped or 0
+    for example in told.examples:
+        group = grouped.setdefault(example.rule or "no rule named", [])
         if left and len(group) < PER_RULE:
             group.append(_example(example))
             left -= 1
-    order = sorted(grouped, key=lambda name: -(counts.get(name) or 0))
+    order = sorted(grouped, key=lambda name: -counts.get(name, 0))
     rules = tuple(
         Rule(
             as_text(name, MAX_RULE),
-            counts.get(name),
-            min((counts.get(name) or 0) / dropped, 1) if dropped else 0,
+            counts.get(name, 0),
+            min(counts.get(name, 0) / dropped, 1) if dropped else 0,
             tuple(grouped[name]),
         )
         for name in order[:MAX_RULES]
@@ -214,26 +191,20 @@ def _rules(raw: Mapping[str, Any], dropped: float) -> tuple[tuple[Rule, ...], in
     return rules, len(order)
 
 
-def _example(raw: Mapping[str, Any]) -> Example:
-    image = raw.get("image")
-    text = as_text(raw.get("text"), MAX_EXCERPT)
-    if isinstance(image, str) and (len(image) > MAX_IMAGE or not _IMAGE.fullmatch(image)):
-        why = f"{len(image) // 1000:,} kB" if _IMAGE.fullmatch(image) else "not a bitmap data URI"
-        image, text = None, text or f"(image left out: {why})"
-    value = raw.get("value")
+def _example(given: Dropped) -> Example:
+    text, image = as_text(given.text, MAX_EXCERPT), as_image(given.image)
+    if given.image and not image:
+        fits = _IMAGE.fullmatch(given.image)
+        why = f"{len(given.image) // 1000:,} kB" if fits else "not a bitmap data URI"
+        text = text or f"(image left out: {why})"
     return Example(
-        id=as_text(raw.get("id"), 64),
-        uri=as_text(raw.get("uri"), MAX_URI),
-        value=as_text(value if isinstance(value, str) else _plain(value), 200),
-        of=as_text(raw.get("of"), 128),
+        id=as_text(given.id, 64),
+        uri=as_text(given.uri, MAX_URI),
+        value=as_text(given.value, 200),
+        of=as_text(given.of, 128),
         text=text,
-        image=image if isinstance(image, str) else "",
+        image=image,
     )
-
-
-def _plain(value: Any) -> str | None:
-    known = finite(value)
-    return None if value is None else f"{known:g}" if known is not None else str(value)
 
 
 def build_line(steps: Sequence[Step]) -> Line | None:
@@ -301,34 +272,44 @@ def funnel(steps: Sequence[Step]) -> Chart | None:
     return Chart("The funnel", caption, drawn[0], drawn[1])
 
 
-def books_rows(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The balance equation of every step, checked."""
+@dataclass(frozen=True)
+class BooksRow:
+    """The balance equation of a step, checked."""
+
+    step: Step
+    ok: bool
+    verdict: str
+
+
+def books_rows(steps: Sequence[Step]) -> list[BooksRow]:
+    """The balance equation of every step that sorts samples."""
+    return [
+        BooksRow(step, not off, f"off by {count(off)}" if off else "balances")
+        for step in steps
+        if step.counted
+        for off in (step.difference,)
+    ]
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """Where the time went: a step's share of the sum, and how fast it was."""
+
+    step: Step
+    share: float
+    percent: str
+    rate: str
+
+
+def cost_table(steps: Sequence[Step]) -> list[CostRow]:
+    """A row a step, with its share of the sum; a cached one took none of it."""
+    whole = sum(step.seconds for step in steps if not step.cached)
     rows = []
     for step in steps:
-        if not step.counted:
-            continue
-        off = step.difference
-        verdict = "balances" if not off else f"off by {count(off)}"
-        rows.append({"step": step, "ok": not off, "verdict": verdict})
-    return rows
-
-
-def cost_table(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Where the time went: a row a step, with its share of the sum."""
-    timed = [step for step in steps if step.seconds is not None]
-    whole = sum(step.seconds or 0 for step in timed if not step.cached)
-    rows = []
-    for step in timed:
-        mine = 0.0 if step.cached else step.seconds or 0.0
+        mine = 0.0 if step.cached else step.seconds
         rate = ""
-        if step.counted and step.seconds and not step.cached and step.num_in:
+        if step.seconds and not step.cached and step.num_in:
             rate = f"{count(step.num_in / step.seconds)} samples/s"
-        rows.append(
-            {
-                "step": step,
-                "share": mine / whole if whole else 0.0,
-                "percent": percent(mine, whole) if whole and not step.cached else "",
-                "rate": rate,
-            }
-        )
+        shown = percent(mine, whole) if whole and not step.cached else ""
+        rows.append(CostRow(step, mine / whole if whole else 0.0, shown, rate))
     return rows

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-import math
-import os
-from collections.abc import Mapping
-from typing import Any
+from pydantic import JsonValue
+
+from tilth.query.report import Report
+from tilth.records import read_as
 
 MAX_DEPTH = 24
 MAX_EXCERPT = 600
@@ -15,20 +14,18 @@ MAX_EXCERPT = 600
 _EXCERPTS = frozenset({"text"})
 
 
-def tidy(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of the report that `json.dumps(..., allow_nan=False)` accepts.
+def tidy(report: Report) -> Report:
+    """The report as JSON in any language can hold it.
 
-    A number that is not finite becomes null, a surrogate without its partner U+FFFD, an excerpt is
-    cut at 600 characters; what became of which field is listed under `report_notes`.
-
-    Args:
-        report: Nested mappings, sequences and scalars; numpy scalars, paths and dates are allowed.
+    A surrogate without its partner becomes U+FFFD, an excerpt is cut at 600 characters, figures
+    that are nested deeper than 24 are left out; what became of which field is listed under
+    `report_notes`.
     """
     notes: list[str] = []
-    document = {str(key): _tidy(value, str(key), 1, notes) for key, value in report.items()}
-    if notes:
-        document["report_notes"] = [*document.get("report_notes", []), *_summary(notes)]
-    return document
+    document = {key: _tidy(value, key, 1, notes) for key, value in report.as_json().items()}
+    clean = read_as(Report, document, report.name)
+    told = (*clean.report_notes, *_summary(notes))
+    return clean.model_copy(update={"report_notes": told})
 
 
 def _summary(notes: list[str]) -> list[str]:
@@ -36,42 +33,21 @@ def _summary(notes: list[str]) -> list[str]:
     return [*shown, f"... and {len(notes) - 20} more"] if len(notes) > 20 else shown
 
 
-def _tidy(value: Any, where: str, depth: int, notes: list[str]) -> Any:
+def _tidy(value: JsonValue, where: str, depth: int, notes: list[str]) -> JsonValue:
     if depth > MAX_DEPTH:
         notes.append(f"{where}: nested deeper than {MAX_DEPTH}, left out")
         return None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {
-            (name := _text(str(key))): _tidy(item, f"{where}.{name}", depth + 1, notes)
+            (name := _text(key)): _tidy(item, f"{where}.{name}", depth + 1, notes)
             for key, item in value.items()
         }
-    if isinstance(value, str):
-        return _text(_excerpt(value, where, notes))
-    if isinstance(value, bytes):
-        return _excerpt(value.decode("utf-8", "replace"), where, notes)
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        notes.append(f"{where} was {value}, which JSON cannot say; it is null here")
-        return None
-    if isinstance(value, set | frozenset):
-        return [_tidy(item, where, depth + 1, notes) for item in sorted(value, key=str)]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [
             _tidy(item, f"{where}[{position}]", depth + 1, notes)
             for position, item in enumerate(value)
         ]
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, os.PathLike):
-        return _text(str(value))
-    # numpy's scalars and arrays, recognised by what they can do: no import for it here.
-    for name in ("tolist", "item"):
-        if callable(convert := getattr(value, name, None)):
-            return _tidy(convert(), where, depth + 1, notes)
-    return _text(str(value))
+    return _text(_excerpt(value, where, notes)) if isinstance(value, str) else value
 
 
 def _text(text: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Sequence
 
 from tilth.report.charts import Arrow, Series, line_chart
 from tilth.report.effects import SYMBOLS
@@ -20,9 +18,10 @@ from tilth.report.evidence import (
     warnings_of,
 )
 from tilth.report.figures import Cell, Chart, Table, humane, table
-from tilth.report.steps import as_dict, as_list, as_text
-from tilth.report.text import ABSENT, count, decimals_for, duration, finite, fixed, number, plural
+from tilth.report.steps import as_text
+from tilth.report.text import count, decimals_for, duration, fixed, number, plural
 from tilth.transfer.headline import unit_of_difference
+from tilth.transfer.result import Gain, LastTenth, Reading, TransferResult
 
 MAX_METHODS = 5
 
@@ -33,56 +32,43 @@ def _style(method: str, position: int) -> int:
     return next((style for word, style in known if word in method.lower()), 3 + position % 2)
 
 
-def transfer(part: Mapping[str, Any]) -> Evidence:
+def transfer(part: TransferResult) -> Evidence:
     """The efficiency curve of each method, and what pretraining was worth."""
-    points = [as_dict(point) for point in as_list(part.get("points"))]
-    summary = [as_dict(row) for row in as_list(part.get("summary"))]
-    methods = list(
-        dict.fromkeys(as_text(r.get("method")) for r in [*summary, *points] if r.get("method"))
-    )
-    seeds = {str(point.get("seed")) for point in points if point.get("seed") is not None}
-    chart = _transfer_chart(part, methods, points, summary, len(seeds))
-    multiplier = as_dict(part.get("multiplier"))
-    at = finite(multiplier.get("size"))
-    each = " a class" if part.get("sizes_per_class") else ""
-    where = f" at {count(at)} samples{each}" if at else ""
-    facts = [
-        ("data multiplier" + where, as_text(multiplier.get("text"), 300)),
-        ("seeds", str(len(seeds)) if seeds else ""),
-        ("cost", duration(part.get("cost_s")) if part.get("cost_s") else ""),
-    ]
+    chart = _transfer_chart(part)
+    each = " a class" if part.sizes_per_class else ""
+    unit = unit_of_difference(as_text(part.unit))
+    facts = [("seeds", str(len(part.seeds))), ("cost", duration(part.cost_s))]
+    if part.multiplier is not None:
+        where = f" at {count(part.multiplier.size)} samples{each}"
+        facts.insert(0, ("data multiplier" + where, as_text(part.multiplier.text, 300)))
     tables = []
-    board = _leaderboard(part, methods, summary)
+    board = _leaderboard(part)
     if board.rows:
         tables.append((f"Leaderboard: {unit_of(part)}; best first at the largest size", board))
-    effects = [as_dict(effect) for effect in as_list(part.get("effects"))]
-    if effects:
-        unit = unit_of_difference(as_text(part.get("unit")))
+    if part.effects:
         title = f"Gain over from-scratch{f' in {unit}' if unit else ''}, paired by seed, positive "
         title += f"= helps; {INTERVAL}"
-        if any(effect.get("adjusted_low") is not None for effect in effects):
+        if any(effect.adjusted_p is not None for effect in part.effects):
             title += "; the verdict is read from the interval corrected for all rows (Holm)"
-        tables.append((title, _effects(effects)))
-        said = [as_text(effect.get("headline"), MAX_HEADLINE) for effect in effects]
+        tables.append((title, _effects(part.effects)))
+        said = [as_text(effect.headline, MAX_HEADLINE) for effect in part.effects]
         if any(said):
             tables.append(("The same in words", table(("gain",), [[Cell(text)] for text in said])))
-    short = [as_dict(row) for row in as_list(part.get("last_tenth"))]
-    if short:
-        unit = unit_of_difference(as_text(part.get("unit")))
+    if part.last_tenth:
         title = "Whether from-scratch had enough steps: what the last tenth of them gained"
-        tables.append((title + (f" ({unit})" if unit else ""), _last_tenth(short)))
-    readings = [as_dict(row) for row in as_list(part.get("multipliers"))]
-    if readings:
-        tables.append(("The data multiplier at each size", _multipliers(readings)))
-    what = as_dict(part.get("what"))
-    if what:
-        rows = [[Cell(humane(str(k))), Cell(as_text(v, 300))] for k, v in what.items()]
+        tables.append((title + (f" ({unit})" if unit else ""), _last_tenth(part.last_tenth)))
+    if part.multipliers:
+        tables.append(("The data multiplier at each size", _multipliers(part.multipliers)))
+    if part.what:
+        rows = [[Cell(humane(k)), Cell(as_text(v, 300))] for k, v in part.what.items()]
         tables.append(("What was compared", table(("method", "what it is"), rows)))
-    warnings = list(warnings_of(part))
-    if len(methods) > MAX_METHODS:
-        warnings.append(f"{MAX_METHODS} of {len(methods)} methods drawn; all are in report.json")
+    warnings = list(warnings_of(part.warnings))
+    if len(part.methods) > MAX_METHODS:
+        warnings.append(
+            f"{MAX_METHODS} of {len(part.methods)} methods drawn; all are in report.json"
+        )
     return Evidence(
-        as_text(part.get("headline"), MAX_HEADLINE),
+        as_text(part.headline, MAX_HEADLINE),
         tuple((key, value) for key, value in facts if value),
         (chart,) if chart else (),
         tuple(tables),
@@ -90,47 +76,36 @@ def transfer(part: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _transfer_chart(
-    part: Mapping[str, Any],
-    methods: Sequence[str],
-    points: Sequence[Mapping[str, Any]],
-    summary: Sequence[Mapping[str, Any]],
-    num_seeds: int,
-) -> Chart | None:
+def _transfer_chart(part: TransferResult) -> Chart | None:
     series = []
-    for position, method in enumerate(methods[:MAX_METHODS]):
-        dots = _pairs([p for p in points if p.get("method") == method], "value")
-        mine = [row for row in summary if row.get("method") == method]
-        means = _pairs(mine, "mean")
-        if not means and dots:
-            sizes = sorted({x for x, _ in dots})
-            means = [(x, _mean([y for at, y in dots if at == x])) for x in sizes]
+    for position, method in enumerate(part.methods[:MAX_METHODS]):
+        mine = [row for row in part.summary if row.method == method]
         band = [
-            (size, low, high)
+            (float(row.size), row.low, row.high)
             for row in mine
-            if (size := finite(row.get("size"))) is not None
-            and (low := finite(row.get("low"))) is not None
-            and (high := finite(row.get("high"))) is not None
+            if row.low is not None and row.high is not None
         ]
-        if means:
+        if mine:
             series.append(
                 Series(
                     humane(method),
-                    tuple(means),
+                    tuple(sorted((float(row.size), row.mean) for row in mine)),
                     tuple(sorted(band)),
-                    tuple(dots),
+                    tuple(
+                        sorted((float(p.size), p.value) for p in part.points if p.method == method)
+                    ),
                     _style(method, position),
                     marks=True,
                 )
             )
     if not series:
         return None
-    arrow = _arrow(series, as_dict(part.get("multiplier")))
+    arrow = _arrow(series, part.multiplier)
     caption = "Mean of each method over the size of the target's training set"
     if any(s.band for s in series):
         caption += f"; band: {INTERVAL}"
-    if num_seeds:
-        caption += f"; small dots: the single fits of {plural(num_seeds, 'seed')}"
+    if part.points:
+        caption += f"; small dots: the single fits of {plural(len(part.seeds), 'seed')}"
     caption += "."
     if arrow:
         caption += (
@@ -143,10 +118,10 @@ def _transfer_chart(
     )
     decimals = decimals_for(*((high - low) / 2 for s in series for _, low, high in s.band))
     rows = [
-        [Cell(humane(as_text(r.get("method")))), Cell(count(r.get("size")), True)]
-        + [Cell(fixed(r.get(field), decimals), True) for field in ("mean", "low", "high")]
-        + [Cell(count(r.get("n")), True)]
-        for r in summary
+        [Cell(humane(row.method)), Cell(count(row.size), True)]
+        + [Cell(fixed(value, decimals), True) for value in (row.mean, row.low, row.high)]
+        + [Cell(count(row.n), True)]
+        for row in part.summary
     ]
     return draw(
         line_chart,
@@ -156,7 +131,7 @@ def _transfer_chart(
         caption=caption,
         description=description,
         x_label="training samples of the target task"
-        + (" a class" if part.get("sizes_per_class") else "")
+        + (" a class" if part.sizes_per_class else "")
         + " (log scale)",
         y_label=unit_of(part),
         log_x=True,
@@ -165,114 +140,71 @@ def _transfer_chart(
     )
 
 
-def _leaderboard(
-    part: Mapping[str, Any], methods: Sequence[str], summary: Sequence[Mapping[str, Any]]
-) -> Table:
+def _leaderboard(part: TransferResult) -> Table:
     """A row a method, a column a size, each the mean over seeds and what it is worth; ● is best."""
-    sizes = sorted({size for row in summary if (size := finite(row.get("size"))) is not None})
-    means = {
-        (as_text(row.get("method")), size): mean
-        for row in summary
-        if (size := finite(row.get("size"))) is not None
-        and (mean := finite(row.get("mean"))) is not None
-    }
-    sign = -1.0 if part.get("lower_is_better") else 1.0
+    means = {(row.method, row.size): row.mean for row in part.summary}
+    sizes = sorted({size for _, size in means})
+    sign = -1.0 if part.lower_is_better else 1.0
     best = {
-        size: max(sign * mean for (_, at), mean in means.items() if at == size)
-        for size in sizes
-        if any(at == size for _, at in means)
+        size: max(sign * mean for (_, at), mean in means.items() if at == size) for size in sizes
     }
     costs: dict[str, float] = {}
-    for row in [as_dict(one) for one in as_list(part.get("figures"))]:
-        name = as_text(row.get("method"))
-        costs[name] = max(costs.get(name, 0.0), finite(row.get("cpu_seconds")) or 0.0)
+    for row in part.figures:
+        costs[row.method] = max(costs.get(row.method, 0.0), row.cpu_seconds)
 
     def standing(method: str) -> tuple[float, ...]:
         # A method that was not measured at a size stands behind all that were.
         return tuple(-sign * means.get((method, size), -sign * 1e300) for size in reversed(sizes))
 
     rows = []
-    for method in sorted(methods, key=standing):
+    for method in sorted(part.methods, key=standing):
         cells = [Cell(humane(method))]
         for size in sizes:
             mean = means.get((method, size))
-            mark = " ●" if mean is not None and sign * mean == best.get(size) else ""
+            mark = " ●" if mean is not None and sign * mean == best[size] else ""
             cells.append(Cell(number(mean, 4) + mark, mean is not None))
         if costs:
             cells.append(Cell(duration(costs.get(method)), True))
         rows.append(cells)
-    unit = " a class" if part.get("sizes_per_class") else ""
+    unit = " a class" if part.sizes_per_class else ""
     columns = ["method", *(f"{count(size)}{unit}" for size in sizes)]
     return table([*columns, "processor time"] if costs else columns, rows)
 
 
-def _pairs(rows: Sequence[Mapping[str, Any]], field: str) -> list[tuple[float, float]]:
-    return sorted(
-        (x, y)
-        for row in rows
-        if (x := finite(row.get("size"))) is not None and (y := finite(row.get(field))) is not None
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _arrow(series: Sequence[Series], multiplier: Mapping[str, Any]) -> Arrow | None:
-    """From the pretrained curve to where the from-scratch curve gets as far.
-
-    Drawn at the size it was read at; where that is not given, where its end lies nearest to the
-    measured from-scratch curve.
-    """
-    value = finite(multiplier.get("value"))
-    text = as_text(multiplier.get("text"), 34) or (f"{number(value)}x" if value else "")
+def _arrow(series: Sequence[Series], multiplier: Reading | None) -> Arrow | None:
+    """From the pretrained curve, at the size of the reading, to where the from-scratch curve gets
+    as far."""
     scratch = next((s for s in series if s.style == 0), None)
     carried = next((s for s in series if s.style == 2), None) or next(
         (s for s in series if s.style != 0), None
     )
-    if not value or value <= 0 or scratch is None or carried is None:
+    value = None if multiplier is None else multiplier.value
+    if multiplier is None or not value or value <= 0 or scratch is None or carried is None:
         return None
     known = [(x, y) for x, y in scratch.points if y is not None]
-    best: tuple[float, Arrow] | None = None
-    at = finite(multiplier.get("size"))
     for x, y in carried.points:
         end = x * value
-        if at is not None and x != at:
-            continue
-        if y is None or not known or not known[0][0] <= end <= known[-1][0]:
-            continue
-        gap = abs(_interpolate(known, end) - y)
-        if best is None or gap < best[0]:
-            best = gap, Arrow(x, end, y, text)
-    return best[1] if best else None
+        if x == multiplier.size and y is not None and known and known[0][0] <= end <= known[-1][0]:
+            return Arrow(x, end, y, as_text(multiplier.text, 34))
+    return None
 
 
-def _interpolate(points: Sequence[tuple[float, float]], x: float) -> float:
-    for (x1, y1), (x2, y2) in pairwise(points):
-        if x1 <= x <= x2:
-            return y1 + (y2 - y1) * ((x - x1) / (x2 - x1) if x2 > x1 else 0)
-    return points[-1][1]
-
-
-def _effects(effects: Sequence[Mapping[str, Any]]) -> Table:
+def _effects(effects: Sequence[Gain]) -> Table:
     decimals = decimals_for(*half_widths(effects))
-    rows = []
-    for effect in effects:
-        verdict = as_text(effect.get("verdict"))
-        wins = f"{count(effect.get('wins'))} of {count(effect.get('n'))}"
-        rows.append(
-            [
-                Cell(humane(as_text(effect.get("method")) or "pretrained")),
-                Cell(count(effect.get("size")), True),
-                Cell(f"{SYMBOLS.get(verdict, '')} {verdict}".strip() or ABSENT),
-                Cell(interval_text(effect, "low", "high", decimals), True),
-                Cell(interval_text(effect, "adjusted_low", "adjusted_high", decimals), True),
-                Cell(_over_both(effect, decimals), True),
-                Cell(p_text(effect.get("adjusted_p", effect.get("p"))), True),
-                Cell(wins if finite(effect.get("wins")) is not None else ABSENT, True),
-            ]
-        )
-    corrected = any(effect.get("adjusted_p") is not None for effect in effects)
+    rows = [
+        [
+            Cell(humane(effect.method)),
+            Cell(count(effect.size), True),
+            Cell(f"{SYMBOLS[effect.verdict]} {effect.verdict}"),
+            Cell(interval_text(effect.mean, (effect.low, effect.high), decimals), True),
+            Cell(interval_text(effect.mean, effect.adjusted, decimals), True),
+            Cell(interval_text(effect.mean, effect.adjusted_combined_interval, decimals), True),
+            Cell(p_text(effect.p if effect.adjusted_p is None else effect.adjusted_p), True),
+            Cell(f"{count(effect.wins)} of {count(effect.n)}", True),
+        ]
+        for effect in effects
+    ]
+    corrected = any(effect.adjusted_p is not None for effect in effects)
     return table(
         ("method", "samples", "verdict", "gain [95 %]", "corrected [95 %]",
          "over test sets too, corrected", "p (Holm)" if corrected else "p", "wins"),
@@ -280,32 +212,20 @@ def _effects(effects: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
 
 
-def _over_both(effect: Mapping[str, Any], decimals: int) -> str:
-    """The corrected interval over seeds and test sets; a dash where it was not measured."""
-    bounds = as_list(effect.get("adjusted_combined_interval"))
-    if len(bounds) != 2:
-        return ABSENT
-    row = {"mean": effect.get("mean"), "low": bounds[0], "high": bounds[1]}
-    return interval_text(row, "low", "high", decimals)
-
-
-def _last_tenth(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _last_tenth(rows: Sequence[LastTenth]) -> Table:
     """From-scratch at each size: the gain of its last steps, and what follows from it."""
     cells = [
         [
-            Cell(count(row.get("size")), True),
-            Cell(number(row.get("gain"), 2), True),
-            Cell("cut short" if row.get("cut_short") else "a fair opponent"),
+            Cell(count(row.size), True),
+            Cell(number(row.gain, 2), True),
+            Cell("cut short" if row.cut_short else "a fair opponent"),
         ]
         for row in rows
     ]
     return table(("samples", "gained", "from-scratch was"), cells)
 
 
-def _multipliers(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _multipliers(rows: Sequence[Reading]) -> Table:
     """What the carried-over model was worth at each size."""
-    cells = [
-        [Cell(count(row.get("size")), True), Cell(as_text(row.get("text"), 200) or ABSENT)]
-        for row in rows
-    ]
+    cells = [[Cell(count(row.size), True), Cell(as_text(row.text, 200))] for row in rows]
     return table(("samples", "worth so many times the data"), cells)

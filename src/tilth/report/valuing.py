@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tilth.report.effects import SYMBOLS, Effect, Slope, forest_plot, slope_plot, verdict_class
 from tilth.report.evidence import (
@@ -13,17 +12,18 @@ from tilth.report.evidence import (
     draw,
     half_widths,
     interval_text,
-    measured,
     p_text,
     unit_of,
     warnings_of,
 )
 from tilth.report.figures import Cell, Chart, Table, humane, table
-from tilth.report.steps import as_dict, as_list, as_text
-from tilth.report.text import ABSENT, count, decimals_for, duration, finite, number, plural, signed
+from tilth.report.steps import as_text
+from tilth.report.text import ABSENT, count, decimals_for, duration, fixed, number, plural, signed
 from tilth.transfer.headline import unit_of_difference
+from tilth.value.result import ArmResult, ValueResult
 
 MAX_ARMS = 24
+Titled = tuple[str, ArmResult]
 
 
 @dataclass(frozen=True)
@@ -43,50 +43,48 @@ class Verdict:
     sentence: str
 
 
-def verdicts(part: Mapping[str, Any]) -> list[Verdict]:
+def verdicts(part: ValueResult) -> tuple[Verdict, ...]:
     """The answer on each decision."""
     made = []
-    for arm in _arms(part)[:MAX_ARMS]:
-        word = as_text(arm.get("verdict")) or "undecided"
-        sentence = as_text(arm.get("headline"), MAX_HEADLINE) or f"{arm['title']}: {word}"
-        made.append(Verdict(word, SYMBOLS.get(word, "?"), verdict_class(word), sentence))
-    return made
+    for title, arm in _titled(part)[:MAX_ARMS]:
+        sentence = as_text(arm.headline, MAX_HEADLINE) or f"{title}: {arm.verdict}"
+        made.append(
+            Verdict(arm.verdict, SYMBOLS[arm.verdict], verdict_class(arm.verdict), sentence)
+        )
+    return tuple(made)
 
 
-def _arms(part: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The arms, each with the `title` it is shown under: the decision that its verdict is about.
+def _titled(part: ValueResult) -> list[Titled]:
+    """The arms, each under the title that it is shown under: the decision it is about.
 
     An arm `no-rules` that did worse says that the rules help; under its own name the verdict would
     be read the wrong way round. Where two arms are about one decision, their names tell them apart.
     """
-    arms = [dict(as_dict(arm)) for arm in as_list(part.get("arms"))]
-    decisions = [as_text(arm.get("decision") or arm.get("name"), 80) for arm in arms]
-    for arm, decision in zip(arms, decisions, strict=True):
-        name = as_text(arm.get("name"), 80)
-        arm["title"] = f"{decision} ({name})" if decisions.count(decision) > 1 else decision
-    return arms
+    decisions = [as_text(arm.decision, 80) for arm in part.arms]
+    return [
+        (f"{d} ({as_text(arm.name, 80)})" if decisions.count(d) > 1 else d, arm)
+        for d, arm in zip(decisions, part.arms, strict=True)
+    ]
 
 
-def value(part: Mapping[str, Any]) -> Evidence:
+def value(part: ValueResult) -> Evidence:
     """What each data decision was worth: forest plot, slope plot, table."""
-    given = _arms(part)
-    arms = given[:MAX_ARMS]
-    control = as_dict(part.get("control"))
-    smallest, seeds = finite(part.get("smallest_effect")), _seeds(part, arms)
-    unit = as_text(part.get("unit"))
+    arms = _titled(part)[:MAX_ARMS]
+    smallest, seeds = part.smallest_effect, _seeds(part)
+    unit = as_text(part.unit)
     apart = unit_of_difference(unit)
-    decimals = decimals_for(*half_widths(arms), smallest)
+    decimals = decimals_for(*half_widths([arm for _, arm in arms]), smallest)
     facts = [
         ("metric", unit_of(part)),
-        ("control", measured(control.get("mean"), unit, decimals) if control else ""),
+        ("control", f"{fixed(part.control.mean, decimals)} {unit}".strip()),
         ("seeds an arm", seeds),
         ("smallest effect that matters", f"±{smallest:g} {apart}".strip() if smallest else ""),
-        ("cost", duration(part.get("cost_s"))),
+        ("cost", duration(part.cost_s)),
     ]
-    warnings = list(warnings_of(part))
-    if len(given) > len(arms):
-        warnings.append(f"{len(arms)} of {len(given)} arms shown; all are in report.json")
-    charts = [_forest(part, arms, smallest, seeds), _slopes(part, arms, control)]
+    warnings = list(warnings_of(part.warnings))
+    if len(part.arms) > len(arms):
+        warnings.append(f"{len(arms)} of {len(part.arms)} arms shown; all are in report.json")
+    charts = [_forest(part, arms, seeds), _slopes(part, arms)]
     return Evidence(
         "",
         tuple((key, text) for key, text in facts if text not in ("", ABSENT)),
@@ -96,31 +94,20 @@ def value(part: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _seeds(part: Mapping[str, Any], arms: Sequence[Mapping[str, Any]]) -> str:
+def _seeds(part: ValueResult) -> str:
     """How many seeds an arm has: `8`, or `2 to 8` where they differ."""
-    known = sorted({n for arm in arms if (n := finite(arm.get("n")))})
-    if not known:
-        given = part.get("seeds")
-        total = len(given) if isinstance(given, list | tuple) else finite(given)
-        return count(total) if total else ""
+    known = sorted({arm.n for arm in part.arms}) or [len(part.control.values)]
     return " to ".join(dict.fromkeys((count(known[0]), count(known[-1]))))
 
 
-def _forest(
-    part: Mapping[str, Any],
-    arms: Sequence[Mapping[str, Any]],
-    smallest: float | None,
-    seeds: str,
-) -> Chart | None:
-    effects = []
-    for arm in arms:
-        mean, low, high = (finite(arm.get(field)) for field in ("mean", "low", "high"))
-        if mean is None or low is None or high is None:
+def _forest(part: ValueResult, arms: Sequence[Titled], seeds: str) -> Chart | None:
+    smallest, effects = part.smallest_effect, []
+    for title, arm in arms:
+        if arm.low is None or arm.high is None:
             continue
-        least, most = finite(arm.get("adjusted_low")), finite(arm.get("adjusted_high"))
+        least, most = arm.adjusted_low, arm.adjusted_high
         pair = (least, most) if least is not None and most is not None else None
-        word = as_text(arm.get("verdict"))
-        effects.append(Effect(arm["title"], mean, low, high, word, pair))
+        effects.append(Effect(title, arm.mean, arm.low, arm.high, arm.verdict, pair))
     if not effects:
         return None
     over = f" of {seeds} paired seeds" if seeds else ""
@@ -140,7 +127,7 @@ def _forest(
         + [Cell(e.verdict)]
         for e in effects
     ]
-    unit = unit_of_difference(as_text(part.get("unit")))
+    unit = unit_of_difference(as_text(part.unit))
     corrected = " (corrected)" if any(e.adjusted for e in effects) else ""
     return draw(
         forest_plot,
@@ -150,27 +137,23 @@ def _forest(
         title="What each decision was worth",
         caption=caption,
         description=description,
-        x_label=f"improvement of {humane(as_text(part.get('metric')) or 'the metric')}"
-        + (f" ({unit})" if unit else ""),
+        x_label=f"improvement of {humane(part.metric)}" + (f" ({unit})" if unit else ""),
         rows=table(("decision", "mean", f"low{corrected}", f"high{corrected}", "verdict"), rows),
     )
 
 
-def _slopes(
-    part: Mapping[str, Any], arms: Sequence[Mapping[str, Any]], control: Mapping[str, Any]
-) -> Chart | None:
-    base = [finite(item) for item in as_list(control.get("values"))]
-    toward = -1.0 if part.get("lower_is_better") else 1.0
+def _slopes(part: ValueResult, arms: Sequence[Titled]) -> Chart | None:
+    toward = -1.0 if part.lower_is_better else 1.0
     slopes, rows = [], []
-    for arm in arms[:8]:
-        found = _pairs_of(arm, base, toward)
+    for title, arm in arms[:8]:
+        found = _pairs_of(arm, part.control.values, toward)
         if not found:
             continue
         better = tuple(None if not gain else gain > 0 for *_, gain in found)
         pairs = tuple((before, after) for before, after, _ in found)
-        slopes.append(Slope(arm["title"], pairs, better))
+        slopes.append(Slope(title, pairs, better))
         rows += [
-            [Cell(arm["title"]), Cell(str(at + 1)), *(Cell(number(v, 4), True) for v in pair)]
+            [Cell(title), Cell(str(at + 1)), *(Cell(number(v, 4), True) for v in pair)]
             for at, pair in enumerate(pairs)
         ]
     if not slopes:
@@ -197,22 +180,18 @@ def _slopes(
 
 
 def _pairs_of(
-    arm: Mapping[str, Any], base: Sequence[float | None], toward: float
+    arm: ArmResult, base: Sequence[float], toward: float
 ) -> list[tuple[float, float, float]]:
     """(without, with, gain) of each seed; none where the numbers contradict each other."""
-    gains = [finite(item) for item in as_list(arm.get("differences"))]
-    inverted = arm.get("contrast") == "control - arm"
+    inverted = arm.contrast == "control - arm"
     found = []
-    for control, gain in zip(base, gains, strict=False):
-        if control is None or gain is None:
-            continue
+    for control, gain in zip(base, arm.differences, strict=False):
         change = toward * gain
         pair = (control - change, control) if inverted else (control, control + change)
         found.append((*pair, gain))
-    values = [finite(item) for item in as_list(arm.get("values"))]
-    for value, (without, having, _) in zip(values, found, strict=False):
+    for value, (without, having, _) in zip(arm.values, found, strict=False):
         expected = without if inverted else having
-        if value is None or abs(value - expected) > 1e-6 * max(abs(expected), 1.0):
+        if abs(value - expected) > 1e-6 * max(abs(expected), 1.0):
             return []
     return found
 
@@ -220,40 +199,38 @@ def _pairs_of(
 Tables = tuple[tuple[str, Table], ...]
 
 
-def _arms_tables(arms: Sequence[Mapping[str, Any]], decimals: int, unit: str) -> Tables:
+def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str) -> Tables:
     effects, changes, sure, worth = [], [], [], []
-    for arm in arms:
-        title, word = Cell(arm["title"]), as_text(arm.get("verdict"))
-        epochs = finite(arm.get("epochs"))
-        wins = f"{count(arm.get('wins'))} of {count(arm.get('n'))}"
-        seeds = Cell(interval_text(arm, "low", "high", decimals), True)
+    for name, arm in arms:
+        title = Cell(name)
+        seeds = Cell(interval_text(arm.mean, (arm.low, arm.high), decimals), True)
         effects.append(
             [
                 title,
-                Cell(f"{SYMBOLS.get(word, '?')} {word}"),
+                Cell(f"{SYMBOLS[arm.verdict]} {arm.verdict}"),
                 seeds,
-                Cell(interval_text(arm, "adjusted_low", "adjusted_high", decimals), True),
-                Cell(p_text(arm.get("adjusted_p", arm.get("p"))), True),
-                Cell(wins if finite(arm.get("wins")) is not None else ABSENT, True),
+                Cell(interval_text(arm.mean, arm.adjusted, decimals), True),
+                Cell(p_text(arm.p if arm.adjusted_p is None else arm.adjusted_p), True),
+                Cell(f"{count(arm.wins)} of {count(arm.n)}", True),
             ]
         )
         changes.append(
             [
-                Cell(as_text(arm.get("name"), 80)),
-                Cell(as_text(arm.get("what"), 300) or ABSENT),
-                Cell(count(arm.get("unique_examples")), True),
-                Cell(number(epochs) + (" (above 4)" if epochs and epochs > 4 else ""), True),
+                Cell(as_text(arm.name, 80)),
+                Cell(as_text(arm.what, 300) or ABSENT),
+                Cell(count(arm.unique_examples), True),
+                Cell(number(arm.epochs) + (" (above 4)" if arm.epochs > 4 else ""), True),
                 Cell(_to_settle(arm)),
             ]
         )
-        if arm.get("combined_interval"):
-            kinds = ("test_set", "combined", "adjusted_combined")
-            bounds = (_bounds(arm, name, decimals) for name in kinds)
+        if arm.combined_interval is not None:
+            further = (arm.test_set_interval, arm.combined_interval, arm.adjusted_combined_interval)
+            bounds = (Cell(interval_text(arm.mean, ends, decimals), True) for ends in further)
             sure.append([title, seeds, *bounds])
-        for kind in ("data", "compute"):
-            if read := as_dict(arm.get(f"{kind}_multiplier")):
-                worth.append([title, Cell(kind), Cell(as_text(read.get("text"), 200) or ABSENT)])
-    corrected = any(arm.get("adjusted_p") is not None for arm in arms)
+        for kind, read in (("data", arm.data_multiplier), ("compute", arm.compute_multiplier)):
+            if read is not None:
+                worth.append([title, Cell(kind), Cell(as_text(read.text, 200))])
+    corrected = any(arm.adjusted_p is not None for _, arm in arms)
     in_unit = f" ({unit})" if unit else ""
     tables = (
         (
@@ -277,17 +254,9 @@ def _arms_tables(arms: Sequence[Mapping[str, Any]], decimals: int, unit: str) ->
     return tuple((title, table(columns, rows)) for title, columns, rows in tables if rows)
 
 
-def _bounds(arm: Mapping[str, Any], name: str, decimals: int) -> Cell:
-    low, high = (*as_list(arm.get(f"{name}_interval")), None, None)[:2]
-    row = {"mean": arm.get("mean"), "low": low, "high": high}
-    return Cell(interval_text(row, "low", "high", decimals), True)
-
-
-def _to_settle(arm: Mapping[str, Any]) -> str:
+def _to_settle(arm: ArmResult) -> str:
     """How many more seeds, at what cost, would decide an undecided arm."""
-    seeds = finite(arm.get("more_seeds"))
-    if not seeds:
-        return "no number of seeds in reach" if arm.get("verdict") == "undecided" else ABSENT
-    cost = arm.get("more_cost_s")
-    after = f", {duration(cost)}" if finite(cost) is not None else ""
-    return plural(round(seeds), "seed") + after
+    if not arm.more_seeds:
+        return "no number of seeds in reach" if arm.verdict == "undecided" else ABSENT
+    after = "" if arm.more_cost_s is None else f", {duration(arm.more_cost_s)}"
+    return plural(arm.more_seeds, "seed") + after

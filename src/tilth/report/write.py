@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tilth.foreign import visible
+from tilth.query.report import Report
 from tilth.report import text
 from tilth.report.card import data_card
 from tilth.report.model_card import model_card
@@ -20,11 +20,11 @@ from tilth.report.tidy import tidy
 from tilth.store.files import write_bytes
 
 
-def write_report(report: Mapping[str, Any], folder: Path, model: Path | None = None) -> Path:
+def write_report(report: Report, folder: Path, model: Path | None = None) -> Path:
     """Write report.html, report.json and card.md, each atomically; and the model's card.
 
     Args:
-        report: The run's document; missing parts are null or absent.
+        report: The run's document.
         folder: Made if it is not there.
         model: The folder of the trained model, which gets README.md; None: there is none.
 
@@ -36,7 +36,7 @@ def write_report(report: Mapping[str, Any], folder: Path, model: Path | None = N
     """
     document = tidy(report)
     page = _render(document)
-    numbers = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    numbers = json.dumps(document.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     # The page last: where it is, its numbers are too.
     write_bytes(folder / "report.json", f"{numbers}\n".encode())
     write_bytes(folder / "card.md", data_card(document).encode())
@@ -46,12 +46,12 @@ def write_report(report: Mapping[str, Any], folder: Path, model: Path | None = N
     return folder / "report.html"
 
 
-def render(report: Mapping[str, Any]) -> str:
+def render(report: Report) -> str:
     """The report as one self-contained HTML page."""
     return _render(tidy(report))
 
 
-def _render(document: Mapping[str, Any]) -> str:
+def _render(document: Report) -> str:
     page: str = (
         environment()
         .get_template("report.html.j2")

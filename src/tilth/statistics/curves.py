@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tilth.statistics.found import Multiplier
 from tilth.statistics.paired import t_interval
 
 Floats = npt.NDArray[np.float64]
@@ -55,25 +55,6 @@ class Curve:
         if self.a <= 0:
             return math.nan
         return float(((error - self.c) / self.a) ** (-1 / self.b))
-
-
-@dataclass(frozen=True)
-class Multiplier:
-    """How many times the control's data (or steps) a result is worth.
-
-    Attributes:
-        value: The multiplier, or None where it cannot be read.
-        low: Lower end of the 95 % interval, or None where open.
-        high: Upper end, or None where open.
-        state: Whether it was read, lies above or below the measured curve, or cannot be read.
-        text: The same for people: "1.6x [1.3, 2.0]", "> 4x".
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    state: Literal["read", "above", "below", "flat"]
-    text: str
 
 
 def fit_curve(sizes: Sequence[float], errors: Sequence[float]) -> Curve:

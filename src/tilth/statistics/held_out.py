@@ -8,33 +8,33 @@ the seeds.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tilth.statistics.found import Parts
 from tilth.statistics.paired import ALPHA, Floats, Interval, t_interval, t_quantile
 
 
 def error_over_test_sets(
-    ours: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]], scale: float
+    ours: Sequence[Parts], base: Sequence[Parts], scale: float
 ) -> tuple[float, int]:
     """Standard error over test sets of the difference between paired results.
 
     Args:
-        ours: Results with the `numerators` and `denominators` of each part of the test set, the
-            metric being scale x sum / sum; one a seed.
+        ours: Results by the parts of the test set, one a seed.
         base: What each is compared with, of the same seeds.
         scale: Of the metric, with the sign that makes better positive.
 
     Returns:
         (standard error, parts behind it): infinite where there are fewer than two parts.
     """
-    weights = np.array(ours[0]["denominators"], np.float64)
+    weights = np.array(ours[0].denominators, np.float64)
     gains = np.mean(
         [
-            np.subtract(result["numerators"], other["numerators"])
+            np.subtract(result.numerators, other.numerators)
             for result, other in zip(ours, base, strict=True)
         ],
         axis=0,

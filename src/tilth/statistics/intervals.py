@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri, stdtrit
+
+from tilth.statistics.found import Bounds
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -27,30 +29,6 @@ _RESAMPLES = 2_000
 # and its cost does not grow with the data.
 _MAX_GROUPS = 2_000
 _SEED = 0
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The 95 % interval of a figure, and what it rests on.
-
-    Attributes:
-        low, high: In the figure's unit; None where one item alone says nothing of others.
-        n: Number of items.
-        item: What one is: image, document, utterance.
-        method: How the interval was made.
-        groups: Number of groups (speakers, sites) that were resampled; None: each item by itself.
-    """
-
-    low: float | None
-    high: float | None
-    n: int
-    item: str
-    method: Literal["Wilson", "bootstrap", "Student-t over folds", "items and seeds"]
-    groups: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As it stands in a result; without `groups` where there are none."""
-        return {key: value for key, value in asdict(self).items() if key != "groups" or value}
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import missing_extra
+from tilth.statistics.found import Verdict
 
 Floats = npt.NDArray[np.float64]
-Verdict = Literal["helps", "hurts", "no material effect", "undecided"]
 
 ALPHA = 0.05
 _ENUMERATE_UP_TO = 20

@@ -11,16 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.errors import DataError, MissingError, missing_extra
-from tilth.store.files import read_json, sha256_file
-from tilth.store.shard import Kind, shard_path
+from tilth.errors import DataError, missing_extra
+from tilth.store.files import sha256_file
+from tilth.store.manifest import MANIFEST, Kind, Manifest, no_data_set, read_manifest
+from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
     import polars
     import tensorflow as tf
     import torch
-
-MANIFEST = "manifest.json"
 
 
 class Dataset:
@@ -39,24 +38,19 @@ class Dataset:
         self.path = Path(path)
         self.split = split
         if not (self.path / MANIFEST).is_file():
-            raise MissingError(
-                "there is no finished data set here",
-                where=str(self.path),
-                hint="run the recipe again; it goes on where it stopped",
-            )
+            raise no_data_set(self.path)
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """Schema, counts, digests, parents and recipe step."""
-        manifest: dict[str, Any] = read_json(self.path / MANIFEST)
-        return manifest
+        return read_manifest(self.path)
 
     @property
     def num_rows(self) -> int:
         """Kept samples, of the split if one was named."""
         if self.split is not None:
             return sum(batch.num_rows for batch in self.batches(["id"]))
-        return int(self.manifest["counts"]["kept"])
+        return sum(shard.kept for shard in self.manifest.shards)
 
     @cached_property
     def digest(self) -> str:
@@ -64,9 +58,9 @@ class Dataset:
         import hashlib
 
         digest = hashlib.sha256()
-        for shard in self.manifest["shards"]:
-            if "kept" in shard["files"]:
-                digest.update(bytes.fromhex(shard["files"]["kept"]["sha256"]))
+        for shard in self.manifest.shards:
+            if "kept" in shard.files:
+                digest.update(bytes.fromhex(shard.files["kept"].sha256))
         return digest.hexdigest()
 
     def shards(self, kind: Kind = "kept") -> list[Path]:
@@ -75,9 +69,9 @@ class Dataset:
         A shard into which nothing of a kind came has no file of it.
         """
         return [
-            shard_path(self.path, shard["name"], kind)
-            for shard in self.manifest["shards"]
-            if kind in shard["files"]
+            shard_path(self.path, shard.name, kind)
+            for shard in self.manifest.shards
+            if kind in shard.files
         ]
 
     @cached_property
@@ -211,10 +205,10 @@ class Dataset:
         Raises:
             DataError: A shard is missing or differs.
         """
-        for shard in self.manifest["shards"]:
-            for kind, file in shard["files"].items():
-                path = shard_path(self.path, shard["name"], kind)
-                if not path.is_file() or sha256_file(path) != file["sha256"]:
+        for shard in self.manifest.shards:
+            for kind, file in shard.files.items():
+                path = shard_path(self.path, shard.name, kind)
+                if not path.is_file() or sha256_file(path) != file.sha256:
                     raise DataError(
                         "a shard is not what was committed",
                         where=str(path),

@@ -6,23 +6,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tilth.records import parse
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, VERDICT, column, without_columns
-from tilth.store.files import atomic_file, read_json, remove, write_json
+from tilth.store.files import atomic_file, remove, write_json
+from tilth.store.manifest import KINDS, File, Kind, Shard
 
-Kind = Literal["kept", "dropped", "quarantine"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 _LEDGER = "shards"
 _PAYLOADS = {"text", "html", "image", "audio", "target", "id", "uri"}
 
 
-def split_by_verdict(batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
+def split_by_verdict(batch: pa.RecordBatch) -> dict[Kind, pa.RecordBatch]:
     """Sort a marked batch into its kept, dropped and quarantined rows.
 
     An error outranks a drop: a row that both rules and failures claim is quarantined.
@@ -58,7 +57,7 @@ class ShardWriter:
     def __init__(self, folder: Path, index: int) -> None:
         self.folder = folder
         self.name = shard_name(index)
-        self._parts: dict[str, list[pa.RecordBatch]] = {kind: [] for kind in KINDS}
+        self._parts: dict[Kind, list[pa.RecordBatch]] = {kind: [] for kind in KINDS}
         self.num_in = 0
         self.num_bytes = 0
 
@@ -70,31 +69,40 @@ class ShardWriter:
             if part.num_rows or kind == "kept":
                 self._parts[kind].append(part)
 
-    def commit(self) -> dict[str, Any]:
+    def commit(self) -> Shard:
         """Write the files and the ledger entry; returns the entry.
 
         Raises:
             StorageError: The disk is full or the folder cannot be written.
         """
-        entry: dict[str, Any] = {"name": self.name, "in": self.num_in, "files": {}}
+        tables: dict[Kind, pa.Table] = {}
         for kind in KINDS:
             table = _concat(self._parts[kind])
-            entry[kind] = table.num_rows if table is not None else 0
-            if table is None or (not table.num_rows and kind != "kept"):
-                continue
-            path = shard_path(self.folder, self.name, kind)
-            entry["files"][kind] = write_parquet(table, path)
-            if kind == "kept":
-                entry["schema"] = {f.name: str(f.type) for f in table.schema}
-                entry["sources"] = _counts(table, "source")
-            elif kind == "dropped":
-                entry["by_rule"] = _counts(table, DROP_RULE)
-        write_json(self.folder / _LEDGER / f"{self.name}.json", entry)
+            if table is not None and (table.num_rows or kind == "kept"):
+                tables[kind] = table
+        files = {
+            kind: write_parquet(table, shard_path(self.folder, self.name, kind))
+            for kind, table in tables.items()
+        }
+        rows = {kind: tables[kind].num_rows if kind in tables else 0 for kind in KINDS}
+        kept = tables.get("kept")
+        entry = Shard(
+            name=self.name,
+            num_in=self.num_in,
+            kept=rows["kept"],
+            dropped=rows["dropped"],
+            quarantine=rows["quarantine"],
+            files=files,
+            columns={} if kept is None else {f.name: str(f.type) for f in kept.schema},
+            sources=_counts(kept, "source"),
+            by_rule=_counts(tables.get("dropped"), DROP_RULE),
+        )
+        write_json(self.folder / _LEDGER / f"{self.name}.json", entry.as_json())
         return entry
 
 
-def _counts(table: pa.Table, name: str) -> dict[str, int]:
-    if name not in table.schema.names:
+def _counts(table: pa.Table | None, name: str) -> dict[str, int]:
+    if table is None or name not in table.schema.names:
         return {}
     counts = Counter(str(value) for value in table.column(name).to_pylist())
     return dict(sorted(counts.items()))
@@ -108,12 +116,8 @@ def _concat(parts: list[pa.RecordBatch]) -> pa.Table | None:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def write_parquet(table: pa.Table, path: Path) -> dict[str, Any]:
-    """Write a Parquet file atomically; the same table gives the same bytes.
-
-    Returns:
-        Its size in bytes and SHA-256.
-    """
+def write_parquet(table: pa.Table, path: Path) -> File:
+    """Write a Parquet file atomically; the same table gives the same bytes."""
     names = table.schema.names
     with atomic_file(path) as file:
         pq.write_table(
@@ -126,7 +130,7 @@ def write_parquet(table: pa.Table, path: Path) -> dict[str, Any]:
             store_schema=True,
         )
     data = path.read_bytes()
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return File(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def shard_name(index: int) -> str:
@@ -139,9 +143,10 @@ def shard_path(folder: Path, name: str, kind: Kind) -> Path:
     return folder / kind / f"{name}.parquet"
 
 
-def ledger(folder: Path) -> dict[str, dict[str, Any]]:
+def ledger(folder: Path) -> dict[str, Shard]:
     """The committed shards of an unfinished data set, by name."""
-    return {path.stem: read_json(path) for path in sorted((folder / _LEDGER).glob("*.json"))}
+    paths = sorted((folder / _LEDGER).glob("*.json"))
+    return {path.stem: parse(Shard, path.read_bytes(), str(path)) for path in paths}
 
 
 def is_committed(folder: Path, name: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,13 +16,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from tilth.errors import StepError
+from tilth.records import Json
 from tilth.store.files import atomic_file
 from tilth.training.optimizer import UpdateRule
 
 
-def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: UpdateRule, state: dict[str, Any]
-) -> None:
+def save_checkpoint(path: Path, model: nn.Module, optimizer: UpdateRule, state: Json) -> None:
     """Write aside, sync, rename: the previous checkpoint stays until the new one is complete.
 
     Args:
@@ -40,7 +38,7 @@ def save_checkpoint(
     write_tensors(path, tensors, {"state": json.dumps(state, sort_keys=True)})
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: UpdateRule) -> dict[str, Any] | None:
+def load_checkpoint(path: Path, model: nn.Module, optimizer: UpdateRule) -> Json | None:
     """Restore model and optimizer in place.
 
     Returns:
@@ -54,7 +52,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: UpdateRule) -> dict
     hint = f"delete {path.parent} to train from the start"
     try:
         with safe_open(path, framework="pt") as file:
-            state: dict[str, Any] = json.loads(file.metadata()["state"])
+            state: Json = json.loads(file.metadata()["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise StepError(

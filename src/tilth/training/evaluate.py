@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from tilth.statistics.intervals import Bounds, Codes, Figure, bounds_of, ratio, share
+from tilth.statistics.found import Bounds
+from tilth.statistics.intervals import Codes, Figure, bounds_of, ratio, share
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
 from tilth.training.precision import precision_of_evaluation

@@ -81,5 +81,5 @@ def is_emulated(precision: str, device: torch.device) -> bool:
 def processor_has_bf16() -> bool:
     """Whether the processor multiplies bfloat16 numbers itself (AVX512-BF16 or AMX)."""
     # Absent before torch 2.10.
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -19,6 +19,7 @@ from tilth.context import FIRST_STEPS, Progress
 from tilth.randomness import combine
 from tilth.training.average import Averaged
 from tilth.training.batches import batches_from
+from tilth.training.curve import CurvePoint
 from tilth.training.device import choose_device, place, seed_dropout
 from tilth.training.evaluate import evaluate
 from tilth.training.examples import Examples
@@ -255,26 +256,24 @@ class Session:
     def _measure(self) -> None:
         """Add a point to the curve, and say whether training has converged."""
         run, state, loop = self.result, self._state, self._loop
-        point = {
-            "step": run.steps,
-            "examples": run.examples,
-            "loss": state.loss_sum / max(state.loss_count, 1),
-            "learning_rate": self._rate,
-        }
+        loss = state.loss_sum / max(state.loss_count, 1)
         state.loss_sum, state.loss_count = 0.0, 0
+        held_out: dict[str, float] = {}
         if self._validation is not None:
             evaluation = evaluate(
                 self._model, self._task, self._validation, batch_size=loop.evaluation_batch_size
             )
-            point |= {"validation_loss": evaluation.loss, self._task.metric: evaluation.value}
-            loss = of_first(evaluation.loss)
-            if loss < state.best - loop.min_improvement:
-                state.best, state.without_improvement = loss, 0
+            held_out = {"validation_loss": evaluation.loss, self._task.metric: evaluation.value}
+            everywhere = of_first(evaluation.loss)
+            if everywhere < state.best - loop.min_improvement:
+                state.best, state.without_improvement = everywhere, 0
             else:
                 state.without_improvement += 1
                 if loop.patience and state.without_improvement >= loop.patience:
                     run.stopped = "converged"
-        point["seconds"] = round(self._clock.seconds(), 3)
+        taken = {"step": run.steps, "examples": run.examples, "loss": loss}
+        at = {"learning_rate": self._rate, "seconds": round(self._clock.seconds(), 3)}
+        point = CurvePoint.model_validate(taken | at | held_out)
         run.curve.append(point)
         self._record(point)
 

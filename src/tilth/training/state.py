@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from tilth.errors import StepError
+from tilth.records import Json
 from tilth.store.files import storage_errors, sweep, write_bytes
 from tilth.training.checkpoint import load_checkpoint, save_checkpoint
+from tilth.training.curve import CurvePoint
 from tilth.training.examples import Examples
 from tilth.training.optimizer import UpdateRule
 from tilth.training.ranks import current
@@ -35,9 +36,7 @@ class TrainResult:
     """What a training run did; the model itself was changed in place.
 
     Attributes:
-        curve: One point a validation: step, examples, loss (nats a target, mean since the last
-            point), validation_loss and the primary metric (absent without validation data),
-            learning_rate, seconds.
+        curve: One point a validation.
         stopped: converged, max_steps, epochs, max_tokens or max_seconds.
         steps: Optimizer steps.
         examples: Rows trained on, repetitions included: the place in the data.
@@ -49,7 +48,7 @@ class TrainResult:
         notes: What the user should be told: a batch that was cut to fit the memory, say.
     """
 
-    curve: list[dict[str, Any]] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
     stopped: str = ""
     steps: int = 0
     examples: int = 0
@@ -74,13 +73,16 @@ class RunState:
         without_improvement: Validations since then.
     """
 
-    identity: dict[str, Any]
+    identity: Json
     result: TrainResult
     accumulate: int
     loss_sum: float = 0.0
     loss_count: int = 0
     best: float = math.inf
     without_improvement: int = 0
+
+
+_STATE = TypeAdapter(RunState)
 
 
 def new_state(
@@ -92,7 +94,7 @@ def new_state(
     device: str,
 ) -> RunState:
     """The state before step 1."""
-    identity = {
+    identity: Json = {
         "optimizer": optimizer.model_dump(mode="json"),
         "loop": loop.model_dump(mode="json", exclude=_NOT_IDENTITY),
         "data": f"{len(data)} {int(np.add.reduce(data.ids)):016x} {int(data.counts.sum())}",
@@ -113,7 +115,8 @@ def save_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: RunSt
     for name, parameter in model.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
             raise not_a_number(f"the weights `{name}` are", state, "")
-    save_checkpoint(work / CHECKPOINT, model, optimizer, asdict(state))
+    kept = _STATE.dump_python(state, mode="json")
+    save_checkpoint(work / CHECKPOINT, model, optimizer, kept)
 
 
 def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: RunState) -> RunState:
@@ -125,9 +128,10 @@ def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: Ru
     first = current().is_first
     if first:
         sweep(work)  # the others write nothing here
-    saved = load_checkpoint(work / CHECKPOINT, model, optimizer)
-    if saved is not None:
-        differing = [k for k, v in state.identity.items() if saved["identity"].get(k) != v]
+    kept = load_checkpoint(work / CHECKPOINT, model, optimizer)
+    if kept is not None:
+        saved = _STATE.validate_python(kept)
+        differing = [k for k, v in state.identity.items() if saved.identity.get(k) != v]
         if differing:
             raise StepError(
                 f"the checkpoint here is of another run: {', '.join(differing)} differ",
@@ -135,17 +139,17 @@ def restore_state(work: Path, model: nn.Module, optimizer: UpdateRule, state: Ru
                 hint=f"delete {work} to train from the start",
                 code="checkpoint-mismatch",
             )
-        state = RunState(**{**saved, "result": TrainResult(**saved["result"])})
+        state = saved
     if first:
-        lines = [json.dumps(point) + "\n" for point in state.result.curve]
-        write_bytes(work / METRICS, "".join(lines).encode())
+        lines = "".join(point.as_line() for point in state.result.curve)
+        write_bytes(work / METRICS, lines.encode())
     return state
 
 
 @contextlib.contextmanager
 def recorder(
     work: Path | None, result: TrainResult, *, tensorboard: bool
-) -> Iterator[Callable[[dict[str, Any]], None]]:
+) -> Iterator[Callable[[CurvePoint], None]]:
     """A function that writes a point of the curve for whoever watches.
 
     Args:
@@ -162,9 +166,9 @@ def recorder(
     metrics = work / METRICS
     events = Events(work / EVENTS, result.curve, result.seconds) if tensorboard else None
 
-    def record(point: dict[str, Any]) -> None:
+    def record(point: CurvePoint) -> None:
         with storage_errors(metrics), metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(point) + "\n")
+            file.write(point.as_line())
         if events is not None:
             events.add(point)
 

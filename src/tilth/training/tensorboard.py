@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tilth.errors import missing_extra
 from tilth.store.files import remove
+from tilth.training.curve import CurvePoint
 
 # What a point is plotted against, not what is plotted.
 _AXES = ("step", "examples", "seconds")
@@ -29,7 +29,7 @@ class Events:
         MissingError: tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path, curve: Sequence[Mapping[str, Any]], seconds: float) -> None:
+    def __init__(self, folder: Path, curve: Sequence[CurvePoint], seconds: float) -> None:
         try:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError:
@@ -40,13 +40,12 @@ class Events:
         for point in curve:
             self.add(point)
 
-    def add(self, point: Mapping[str, Any]) -> None:
+    def add(self, point: CurvePoint) -> None:
         """Write a point, so that whoever watches sees it."""
-        for name, value in point.items():
+        walltime = self._begun + (point.seconds or 0.0)
+        for name, value in point.as_json().items():
             if name not in _AXES:
-                self._writer.add_scalar(
-                    name, value, point["step"], walltime=self._begun + point["seconds"]
-                )
+                self._writer.add_scalar(name, value, point.step, walltime=walltime)
         self._writer.flush()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tilth.errors import DataError
 from tilth.randomness import hashed, ids_to_u64
+from tilth.statistics.found import Parts
 from tilth.statistics.intervals import Codes, Figure
 from tilth.store import Dataset
 from tilth.training.order import Ids
@@ -20,16 +21,12 @@ MAX_CLUSTERS = 2_000
 Floats = npt.NDArray[np.float64]
 
 
-def parts(
-    ids: Ids, numerators: Floats, denominators: Floats, dataset: Path, column: str
-) -> dict[str, list[float]]:
-    """`by_cluster` as a cell's result keeps it: seven digits, JSON-able."""
+def parts(ids: Ids, numerators: Floats, denominators: Floats, dataset: Path, column: str) -> Parts:
+    """`by_cluster` as a cell's result keeps it: seven digits."""
     return _kept(*by_cluster(ids, numerators, denominators, dataset, column))
 
 
-def pseudo_parts(
-    ids: Ids, figure: Figure, dataset: Path, column: str, scale: float
-) -> dict[str, list[float]]:
+def pseudo_parts(ids: Ids, figure: Figure, dataset: Path, column: str, scale: float) -> Parts:
     """`parts` of a figure that is no ratio of sums, such as BLEU or macro F1: jackknife's values.
 
     Pseudo-value i of G is G x figure - (G - 1) x figure without cluster i (Tukey 1958): their mean
@@ -84,11 +81,8 @@ def _codes(ids: Ids, dataset: Path, column: str) -> tuple[Codes, int]:
     return codes, int(codes.max(initial=-1)) + 1
 
 
-def _kept(upper: Floats, lower: Floats) -> dict[str, list[float]]:
-    return {
-        "numerators": [float(f"{v:.7g}") for v in upper],
-        "denominators": [float(f"{v:.7g}") for v in lower],
-    }
+def _kept(upper: Floats, lower: Floats) -> Parts:
+    return Parts(*(tuple(float(f"{v:.7g}") for v in side) for side in (upper, lower)))
 
 
 def _clusters(ids: Ids, path: Path, column: str) -> Ids:

@@ -14,20 +14,23 @@ seeds; the seed chooses the samples, the order and the fresh weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tilth.context import Context
+from tilth.transfer.result import Cell, TransferOutcome, TransferResult
 from tilth.transfer.settings import Settings
 
-__all__ = ["Settings", "cells", "run_cell", "summarize"]
+__all__ = ["Cell", "Outcome", "Settings", "cells", "run_cell", "summarize"]
+
+# As the engine keeps and reads them.
+Outcome = TransferOutcome
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Cell]:
     """One cell a method, size and seed; seed by seed, so that a run stopped early has pairs."""
     return [
-        {"method": method, "size": size, "seed": seed}
+        Cell(method=method, size=size, seed=seed)
         for seed in range(settings.seeds)
         for size in settings.sizes
         for method in settings.methods
@@ -35,21 +38,15 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
 
 
 def run_cell(
-    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
-) -> dict[str, Any]:
+    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+) -> TransferOutcome:
     """Train one method on one subset of the target, and measure it on the target's test split.
 
     Args:
-        cell: {"method": ..., "size": n, "seed": s}.
+        cell: Which.
         inputs: `data`, the target's data set folder; `model`, the pretrained model's folder.
         settings: The comparison.
         context: `work` keeps prepared arrays, shared by all cells.
-
-    Returns:
-        value, metric, unit, lower_is_better, scale, seconds, samples, test_samples, items, epochs,
-        what, notes; numerators and denominators of the metric by cluster of the test set (of BLEU
-        and such, see `clusters.pseudo_parts`); nine_tenths, the value of from-scratch where the
-        last tenth of its steps began.
 
     Raises:
         DataError: The target has fewer training samples than the cell's size.
@@ -59,7 +56,9 @@ def run_cell(
     return run_method(cell, inputs, settings, context)
 
 
-def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def summarize(
+    results: Sequence[tuple[Cell, TransferOutcome]], settings: Settings
+) -> TransferResult:
     """Curves, gains with their intervals, and the data multiplier; see `transfer.summary`."""
     from tilth.transfer.summary import summarize_transfer
 

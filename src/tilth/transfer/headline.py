@@ -12,11 +12,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
-from tilth.statistics.paired import Verdict
-
-Bounds = tuple[float | None, float | None]
+from tilth.statistics.found import Verdict
+from tilth.transfer.result import Ends, Outcome
 
 _VERBS: Mapping[Verdict, str] = {
     "helps": "helps",
@@ -49,13 +47,13 @@ class Claim:
     subject: str
     verdict: Verdict
     mean: float
-    interval: Bounds
+    interval: Ends
     unit: str
     seeds: int
     comparisons: int
     against: str = ""
     test_set: str = ""
-    combined: Bounds | None = None
+    combined: Ends | None = None
     exact: bool = False
     further: tuple[str, ...] = ()
 
@@ -84,31 +82,28 @@ def unit_of_difference(unit: str) -> str:
     return "points" if unit == "%" else unit
 
 
-def measured_on(result: Mapping[str, Any], group: str = "") -> str:
-    """What a cell's result was measured on: `30 documents`; empty where it does not say."""
-    count, items = result.get("test_samples"), result.get("items")
-    if not count or not items:
-        return ""
-    text = f"{count:,} {items}" if count > 1 else f"1 {str(items).removesuffix('s')}"
-    if group and (parts := len(result.get("denominators", ()))):
-        text += f" in {parts:,} groups by {group}"
-    return text
+def measured_on(outcome: Outcome, group: str = "") -> str:
+    """What a cell was measured on: `30 documents`."""
+    count, items = outcome.test_samples, outcome.items
+    text = f"{count:,} {items}" if count > 1 else f"1 {items.removesuffix('s')}"
+    return f"{text} in {len(outcome.parts.denominators):,} groups by {group}" if group else text
 
 
-def last_tenth_gain(results: Sequence[Mapping[str, Any]], toward: float) -> float | None:
+def last_tenth_gain(outcomes: Sequence[Outcome]) -> float | None:
     """What the last tenth of the steps gained on the test set, mean over seeds; positive is better.
 
     Args:
-        results: Cells' results, with `value` and `nine_tenths`.
-        toward: 1 where higher is better, else -1.
+        outcomes: Of from-scratch, one a seed.
 
     Returns:
-        None where a result has not measured it.
+        None where one has not measured it.
     """
-    if any(result.get("nine_tenths") is None for result in results):
-        return None
-    gains = [toward * (float(r["value"]) - float(r["nine_tenths"])) for r in results]
-    return fmean(gains) if gains else None
+    gains = [
+        one.measured.toward * (one.measured.value - one.nine_tenths)
+        for one in outcomes
+        if one.nine_tenths is not None
+    ]
+    return fmean(gains) if gains and len(gains) == len(outcomes) else None
 
 
 def is_cut_short(gain: float | None, smallest_effect: float) -> bool:
@@ -127,7 +122,7 @@ def cut_short_clause(gain: float, unit: str) -> str:
     )
 
 
-def difference_text(mean: float, interval: Bounds, unit: str) -> str:
+def difference_text(mean: float, interval: Ends, unit: str) -> str:
     """`2.2 points [1.1, 3.4]`."""
     decimals = _decimals(interval)
     bounds = "" if None in interval else f" {_bounds(interval, decimals)}"
@@ -149,7 +144,7 @@ def _with_test_set(claim: Claim, decimals: int, here: bool) -> str:
     return f"{_bounds(claim.combined, decimals)} with the test set's {share}"
 
 
-def _bounds(bounds: Bounds, decimals: int) -> str:
+def _bounds(bounds: Ends, decimals: int) -> str:
     low, high = (
         ("-" if side == 0 else "") + "inf" if bound is None else _number(bound, decimals)
         for side, bound in enumerate(bounds)
@@ -157,7 +152,7 @@ def _bounds(bounds: Bounds, decimals: int) -> str:
     return f"[{low}, {high}]"
 
 
-def _decimals(bounds: Bounds) -> int:
+def _decimals(bounds: Ends) -> int:
     """Decimals that give half the interval's width two significant digits."""
     low, high = bounds
     if low is None or high is None:

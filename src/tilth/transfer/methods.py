@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 from torch import nn
 
@@ -15,6 +15,7 @@ from tilth.errors import UsageError
 from tilth.models.facts import Facts
 from tilth.models.lora import adapt
 from tilth.pretrain.weights import load_model
+from tilth.statistics.found import Parts
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.registry import declaration, metrics
@@ -22,6 +23,7 @@ from tilth.tasks.settings import require_fit
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
 from tilth.transfer.clusters import parts, pseudo_parts
+from tilth.transfer.result import Cell, Reported, TransferOutcome
 from tilth.transfer.settings import Method, Settings
 from tilth.transfer.target import (
     Carried,
@@ -63,46 +65,45 @@ class _Outcome:
     epochs: float
     seconds: float
     what: str
-    notes: list[str]
+    notes: tuple[str, ...]
 
 
 def run_method(
-    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
-) -> dict[str, Any]:
+    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+) -> TransferOutcome:
     """See `tilth.transfer.compare.run_cell`."""
     begun, cpu_before = time.perf_counter(), time.process_time()
-    method: Method = cell["method"]
     target = _target(cell, inputs, settings, context)
-    if method == "tfidf-svm":
+    if cell.method == "tfidf-svm":
         found = _by_words(target)
     else:
-        found = _by_training(method, target, settings, context.threads)
+        found = _by_training(cell.method, target, settings, context.threads)
     late = found.late
-    return {
-        **_reported(found.evaluation, settings.metric),
-        **_parts(found.evaluation, settings, inputs["data"]),
+    return TransferOutcome(
+        measured=_reported(found.evaluation, settings.metric),
+        parts=_parts(found.evaluation, settings, inputs["data"]),
         # Counting words has none.
-        **({"loss": found.evaluation.loss} if found.steps else {}),
-        "figures": found.evaluation.figures,
-        "samples": int(cell["size"]),
-        "test_samples": len(found.evaluation.ids),
-        "items": declaration(target.task.name).data.items,
-        "steps": found.steps,
-        "epochs": round(found.epochs, 4),
-        "nine_tenths": None if late is None else _reported(late, settings.metric)["value"],
-        "seconds": round(time.perf_counter() - begun, 4),
-        "cpu_seconds": round(time.process_time() - cpu_before, 4),
-        "training_seconds": round(found.seconds, 4),
-        "what": found.what,
-        "notes": found.notes,
-    }
+        loss=found.evaluation.loss if found.steps else None,
+        figures=found.evaluation.figures,
+        samples=cell.size,
+        test_samples=len(found.evaluation.ids),
+        items=declaration(target.task.name).data.items,
+        steps=found.steps,
+        epochs=round(found.epochs, 4),
+        nine_tenths=None if late is None else _reported(late, settings.metric).value,
+        seconds=round(time.perf_counter() - begun, 4),
+        cpu_seconds=round(time.process_time() - cpu_before, 4),
+        training_seconds=round(found.seconds, 4),
+        what=found.what,
+        notes=found.notes,
+    )
 
 
 def _target(
-    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
+    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
 ) -> _Target:
     """Read the pretrained model and the target, and choose the cell's samples."""
-    size, seed = int(cell["size"]), context.seed * 1_000 + int(cell["seed"])
+    seed = context.seed * 1_000 + cell.seed
     loaded = load_model(inputs["model"])
     task_name = settings.task or loaded.task.name
     try:
@@ -111,7 +112,7 @@ def _target(
         raise UsageError(str(error), where="transfer.task") from None
     carried = Carried(
         loaded.settings,
-        None if cell["method"] == "scratch" else loaded.model.state_dict(),
+        None if cell.method == "scratch" else loaded.model.state_dict(),
         loaded.tokenizer,
         loaded.facts,
     )
@@ -127,7 +128,7 @@ def _target(
         tokenizer=prepared.tokenizer,
     )
     whole = split_of(prepared, "train", "the target")
-    chosen = choose(whole, size, seed, per_class=settings.sizes_per_class)
+    chosen = choose(whole, cell.size, seed, per_class=settings.sizes_per_class)
     held_out = split_of(prepared, "test", "the target")
     test_size = None if settings.test_size is None else min(settings.test_size, len(held_out))
     return _Target(
@@ -147,7 +148,7 @@ def _by_words(target: _Target) -> _Outcome:
     measured = classify_by_words(
         target.dataset, target.task.name, target.data, target.test, target.seed
     )
-    return _Outcome(measured, None, 0, 0.0, time.perf_counter() - begun, WHAT, [])
+    return _Outcome(measured, None, 0, 0.0, time.perf_counter() - begun, WHAT, ())
 
 
 def _by_training(method: Method, target: _Target, settings: Settings, threads: int) -> _Outcome:
@@ -186,7 +187,7 @@ def _by_training(method: Method, target: _Target, settings: Settings, threads: i
         learnt.epochs,
         result.seconds,
         what,
-        list(result.notes),
+        tuple(result.notes),
     )
 
 
@@ -212,7 +213,7 @@ def _made_ready(
     assert_never(method)
 
 
-def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> dict[str, Any]:
+def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> Parts:
     """The metric's parts by cluster of the test set."""
     if settings.metric not in ("", evaluation.metric):
         # A figure without parts has no unit either: `_reported` has refused it.
@@ -223,16 +224,16 @@ def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> dict[st
     )
 
 
-def _reported(evaluation: Evaluation, metric: str) -> dict[str, Any]:
+def _reported(evaluation: Evaluation, metric: str) -> Reported:
     """The metric that the comparison is read from: the task's own, or one of its figures."""
     if not metric or metric == evaluation.metric:
-        return {
-            "value": evaluation.value,
-            "metric": evaluation.metric,
-            "unit": evaluation.unit,
-            "scale": evaluation.scale,
-            "lower_is_better": evaluation.lower_is_better,
-        }
+        return Reported(
+            value=evaluation.value,
+            metric=evaluation.metric,
+            unit=evaluation.unit,
+            scale=evaluation.scale,
+            lower_is_better=evaluation.lower_is_better,
+        )
     value = evaluation.figures.get(metric)
     known = metrics()
     if metric not in known or not isinstance(value, int | float):
@@ -242,10 +243,10 @@ def _reported(evaluation: Evaluation, metric: str) -> dict[str, Any]:
             where="transfer.metric",
             hint="choose from " + ", ".join([evaluation.metric, *named]),
         )
-    return {
-        "value": float(value),
-        "metric": metric,
-        "unit": known[metric].unit,
-        "scale": known[metric].scale,
-        "lower_is_better": known[metric].lower_is_better,
-    }
+    return Reported(
+        value=float(value),
+        metric=metric,
+        unit=known[metric].unit,
+        scale=known[metric].scale,
+        lower_is_better=known[metric].lower_is_better,
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tilth.augment.registry import TransformSpec
 from tilth.settings import BaseSettings
 from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName
 from tilth.training.settings import LoopSettings, OptimizerSettings
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
         default="",
         description="column that groups the test samples (speaker, site); empty: each its own",
     )
-    augment: tuple[dict[str, Any], ...] = Field(
+    augment: tuple[TransformSpec, ...] = Field(
         default=(),
         description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
     )

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 
-from tilth.statistics.curves import MIN_SIZES, Multiplier, multiplier
+from tilth.statistics.curves import MIN_SIZES, multiplier
+from tilth.statistics.found import Multiplier
 from tilth.statistics.held_out import combined_interval, error_over_test_sets
 from tilth.statistics.paired import Floats, holm, holm_levels, paired, t_interval, verdict
 from tilth.tasks.registry import moves_in_steps
@@ -24,10 +24,23 @@ from tilth.transfer.headline import (
     measured_on,
     unit_of_difference,
 )
+from tilth.transfer.result import (
+    Cell,
+    Ends,
+    Further,
+    Gain,
+    LastTenth,
+    Mean,
+    Point,
+    Reading,
+    TransferOutcome,
+    TransferResult,
+)
 from tilth.transfer.smallest import smallest_effect_of
 
-Values = Mapping[tuple[str, int, int], float]
-Cells = Mapping[tuple[str, int, int], Mapping[str, Any]]
+Place = tuple[str, int, int]
+Values = Mapping[Place, float]
+Outcomes = Mapping[Place, TransferOutcome]
 
 # The method that knows no language at all: a network is worth its cost where it beats this.
 _BASELINE = "tfidf-svm"
@@ -40,145 +53,132 @@ _SUBJECTS = {
 
 
 def summarize_transfer(
-    results: Sequence[Mapping[str, Any]],
+    results: Sequence[tuple[Cell, TransferOutcome]],
     *,
     smallest_effect: float | None = None,
     per_class: bool = False,
     group: str = "",
-) -> dict[str, Any]:
-    """Everything in it is JSON-able; numbers that are not finite are None.
+) -> TransferResult:
+    """Effects, curves and multipliers of all cells.
 
     Args:
-        results: [{"cell": {"method", "size", "seed"}, "result": what `run_cell` returns}].
+        results: Each cell with what `run_cell` returned.
         smallest_effect: In the metric's unit; None: by metric.
         per_class: Sizes count samples of each class.
         group: Column that groups the test samples; empty: each its own.
-
-    Returns:
-        metric, unit, lower_is_better, sizes, methods, points, summary, figures, effects (gains over
-        scratch, a method and size each, positive is better, Holm over all of them, each with its
-        headline), multiplier (of the carried-over model), multipliers (a size each), last_tenth
-        (of from-scratch, a size each), headline (that of the effect to look at first), what,
-        warnings, cost_s.
     """
-    first = results[0]["result"]
-    cells = {
-        (r["cell"]["method"], int(r["cell"]["size"]), int(r["cell"]["seed"])): r["result"]
-        for r in results
+    first = results[0][1]
+    reported = first.measured
+    cells: dict[Place, TransferOutcome] = {
+        (cell.method, cell.size, cell.seed): outcome for cell, outcome in results
     }
-    values = {place: float(result["value"]) for place, result in cells.items()}
-    smallest = smallest_effect_of(first["metric"], smallest_effect)
-    methods = list(dict.fromkeys(method for method, _, _ in values))
+    values = {place: outcome.measured.value for place, outcome in cells.items()}
+    smallest = smallest_effect_of(reported.metric, smallest_effect)
+    methods = list(dict.fromkeys(method for method, _, _ in cells))
     sizes = sorted({size for _, size, _ in values})
     seeds = sorted({seed for _, _, seed in values})
-    effects = _effects(cells, methods, sizes, smallest)
+    gains = _effects(cells, methods, sizes, smallest)
     last_tenth = _last_tenth(cells, sizes, smallest)
     carried = next((m for m in ("finetune", "lora", "probe") if m in methods), None)
     readings: dict[int, Multiplier] = {}
     if carried and "scratch" in methods and len(sizes) >= MIN_SIZES:
-        best = 0.0 if first["lower_is_better"] else float(first["scale"])
+        best = 0.0 if reported.lower_is_better else reported.scale
         readings = _readings(values, carried, sizes, seeds, best)
     at, reading = _reported(readings)
-    test_set = measured_on(first, group)
-    short = {one["size"]: one["gain"] for one in last_tenth if one["cut_short"]}
+    short = {one.size: one.gain for one in last_tenth if one.cut_short}
     leads = {m: _effects(cells, [_BASELINE], sizes, smallest, against=m) for m in methods}
-    comparison = _Comparison(first["unit"], per_class, test_set, short, leads, len(effects))
-    for effect in effects:
-        read = readings.get(effect["size"]) if effect["method"] == carried else None
-        effect["headline"] = comparison.headline(effect, read)
-    return {
-        "metric": first["metric"],
-        "unit": first["unit"],
-        "lower_is_better": first["lower_is_better"],
-        "smallest_effect": smallest,
-        "sizes": sizes,
-        "sizes_per_class": per_class,
-        "methods": methods,
-        "seeds": seeds,
-        "points": [
-            {"method": m, "size": n, "seed": s, "value": v} for (m, n, s), v in values.items()
-        ],
-        "summary": [_mean(values, method, size) for method in methods for size in sizes],
-        "figures": [_figures(results, method, size) for method in methods for size in sizes],
-        "effects": effects,
-        "multiplier": None if reading is None else {"size": at, **asdict(reading)},
-        "multipliers": [{"size": size, **asdict(one)} for size, one in readings.items()],
-        "last_tenth": last_tenth,
-        "headline": _first_headline(carried, effects, at),
-        "what": {r["cell"]["method"]: r["result"]["what"] for r in results},
-        "warnings": _warnings(results, seeds, last_tenth, first["unit"]),
-        "cost_s": round(sum(float(r["result"]["seconds"]) for r in results), 3),
-    }
+    comparison = _Comparison(
+        reported.unit, per_class, measured_on(first, group), short, leads, len(gains)
+    )
+    effects = []
+    for gain in gains:
+        read = readings.get(gain.size) if gain.method == carried else None
+        effects.append(gain.model_copy(update={"headline": comparison.headline(gain, read)}))
+    return TransferResult(
+        metric=reported.metric,
+        unit=reported.unit,
+        lower_is_better=reported.lower_is_better,
+        smallest_effect=smallest,
+        sizes=tuple(sizes),
+        sizes_per_class=per_class,
+        methods=tuple(methods),
+        seeds=tuple(seeds),
+        points=tuple(Point(method=m, size=n, seed=s, value=v) for (m, n, s), v in values.items()),
+        summary=tuple(_mean(values, method, size) for method in methods for size in sizes),
+        figures=tuple(_figures(cells, method, size) for method in methods for size in sizes),
+        effects=tuple(effects),
+        multiplier=None if reading is None or at is None else _at(at, reading),
+        multipliers=tuple(_at(size, one) for size, one in readings.items()),
+        last_tenth=tuple(last_tenth),
+        headline=_first_headline(carried, effects, at),
+        what={cell.method: outcome.what for cell, outcome in results},
+        warnings=_warnings([one for _, one in results], seeds, last_tenth, reported.unit),
+        cost_s=round(sum(outcome.seconds for _, outcome in results), 3),
+    )
+
+
+def _at(size: int, reading: Multiplier) -> Reading:
+    return Reading(**asdict(reading), size=size)
 
 
 def _of(values: Values, method: str, size: int) -> dict[int, float]:
     return {seed: v for (m, n, seed), v in sorted(values.items()) if (m, n) == (method, size)}
 
 
-def _mean(values: Values, method: str, size: int) -> dict[str, Any]:
-    interval = t_interval(list(_of(values, method, size).values()))
-    return {
-        "method": method,
-        "size": size,
-        "mean": interval.mean,
-        "low": _finite(interval.low),
-        "high": _finite(interval.high),
-        "n": len(_of(values, method, size)),
-    }
+def _mean(values: Values, method: str, size: int) -> Mean:
+    mine = _of(values, method, size)
+    interval = t_interval(list(mine.values()))
+    return Mean(
+        method=method,
+        size=size,
+        mean=interval.mean,
+        low=_finite(interval.low),
+        high=_finite(interval.high),
+        n=len(mine),
+    )
 
 
-def _figures(results: Sequence[Mapping[str, Any]], method: str, size: int) -> dict[str, Any]:
+def _figures(cells: Outcomes, method: str, size: int) -> Further:
     """Means over the seeds of everything else that was measured, and the processor time."""
-    mine = [
-        r["result"]
-        for r in results
-        if (r["cell"]["method"], int(r["cell"]["size"])) == (method, size)
-    ]
-    further = [dict(one.get("figures", {})) for one in mine]
+    mine = [outcome for place, outcome in cells.items() if place[:2] == (method, size)]
     means = {
-        name: fmean(one[name] for one in further)
-        for name, value in further[0].items()
-        if not isinstance(value, str)
+        name: value if isinstance(value, str) else fmean(float(one.figures[name]) for one in mine)
+        for name, value in mine[0].figures.items()
     }
-    said = {name: value for name, value in further[0].items() if isinstance(value, str)}
-    cost = fmean(float(one.get("cpu_seconds", one["seconds"])) for one in mine)
-    return {"method": method, "size": size, "cpu_seconds": round(cost, 3)} | means | said
+    cost = round(fmean(one.cpu_seconds for one in mine), 3)
+    return Further.model_validate({"method": method, "size": size, "cpu_seconds": cost} | means)
 
 
 def _pairs(
-    cells: Cells, method: str, other: str, size: int
-) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Results of two methods at a size, seed by seed, of the seeds that both have."""
+    cells: Outcomes, method: str, other: str, size: int
+) -> tuple[list[TransferOutcome], list[TransferOutcome]]:
+    """Outcomes of two methods at a size, seed by seed, of the seeds that both have."""
     seeds = [seed for m, n, seed in sorted(cells) if (m, n) == (method, size)]
     common = [seed for seed in seeds if (other, size, seed) in cells]
     ours, base = ([cells[name, size, seed] for seed in common] for name in (method, other))
     return ours, base
 
 
-def _toward(result: Mapping[str, Any]) -> float:
-    return -1.0 if result["lower_is_better"] else 1.0
-
-
-def _gains(ours: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> Floats:
+def _gains(ours: Sequence[TransferOutcome], base: Sequence[TransferOutcome]) -> Floats:
     """Paired differences [seeds], positive is better."""
-    pairs = zip(ours, base, strict=True)
-    return np.array([_toward(a) * (float(a["value"]) - float(b["value"])) for a, b in pairs])
+    pairs = [(a.measured, b.measured) for a, b in zip(ours, base, strict=True)]
+    return np.array([a.toward * (a.value - b.value) for a, b in pairs])
 
 
-def _resolution(result: Mapping[str, Any]) -> float:
+def _resolution(outcome: TransferOutcome) -> float:
     """The step in which an accuracy moves: equal results hide what is below it."""
-    if not moves_in_steps(result["metric"]) or "denominators" not in result:
+    if not moves_in_steps(outcome.measured.metric):
         return 0.0
-    return float(result["scale"]) / float(sum(result["denominators"]))
+    return outcome.measured.scale / sum(outcome.parts.denominators)
 
 
 def _effects(
-    cells: Cells,
+    cells: Outcomes,
     methods: Sequence[str],
     sizes: Sequence[int],
     smallest: float,
     against: str = "scratch",
-) -> list[dict[str, Any]]:
+) -> list[Gain]:
     """Gains of every other method over one at every size, corrected for all of them."""
     places, pairs = [], []
     for method in methods:
@@ -197,57 +197,58 @@ def _effects(
         places, pairs, gains, steps, found, adjusted, levels, strict=True
     ):
         wider = t_interval(gain, level, step)
+        combined, corrected = _over_test_sets(both[0], both[1], gain, step, level)
         effects.append(
-            {
-                "method": method,
-                "against": against,
-                "size": size,
-                "differences": [float(d) for d in gain],
-                "mean": one.mean,
-                "low": _finite(one.interval.low),
-                "high": _finite(one.interval.high),
-                "adjusted_low": _finite(wider.low),
-                "adjusted_high": _finite(wider.high),
-                "p": one.p,
-                "p_sign_flip": one.p_sign_flip,
-                "adjusted_p": p,
-                "wins": one.wins,
-                "n": one.n,
-                "verdict": verdict(wider, smallest),
-                **_over_test_sets(both[0], both[1], gain, step, level),
-            }
+            Gain(
+                method=method,
+                against=against,
+                size=size,
+                differences=tuple(float(d) for d in gain),
+                mean=one.mean,
+                low=_finite(one.interval.low),
+                high=_finite(one.interval.high),
+                adjusted_low=_finite(wider.low),
+                adjusted_high=_finite(wider.high),
+                p=one.p,
+                p_sign_flip=one.p_sign_flip,
+                adjusted_p=p,
+                wins=one.wins,
+                n=one.n,
+                verdict=verdict(wider, smallest),
+                combined_interval=combined,
+                adjusted_combined_interval=corrected,
+            )
         )
     return effects
 
 
 def _over_test_sets(
-    ours: Sequence[Mapping[str, Any]],
-    base: Sequence[Mapping[str, Any]],
+    ours: Sequence[TransferOutcome],
+    base: Sequence[TransferOutcome],
     gain: Floats,
     step: float,
     level: float,
-) -> dict[str, Any]:
-    """Intervals over seeds and test sets; none of results that an earlier version measured."""
-    if any("numerators" not in result for result in (*ours, *base)):
-        return {"combined_interval": None, "adjusted_combined_interval": None}
-    scale = float(ours[0]["scale"]) * _toward(ours[0])
-    error, parts = error_over_test_sets(ours, base, scale)
+) -> tuple[Ends, Ends]:
+    """Intervals over seeds and test sets, plain and at a level."""
+    reported = ours[0].measured
+    scale = reported.scale * reported.toward
+    error, parts = error_over_test_sets(
+        [one.parts for one in ours], [one.parts for one in base], scale
+    )
     plain = combined_interval(gain, error, parts, resolution=step)
     wider = combined_interval(gain, error, parts, level, step)
-    return {
-        "combined_interval": [_finite(plain.low), _finite(plain.high)],
-        "adjusted_combined_interval": [_finite(wider.low), _finite(wider.high)],
-    }
+    return (_finite(plain.low), _finite(plain.high)), (_finite(wider.low), _finite(wider.high))
 
 
-def _last_tenth(cells: Cells, sizes: Sequence[int], smallest: float) -> list[dict[str, Any]]:
+def _last_tenth(cells: Outcomes, sizes: Sequence[int], smallest: float) -> list[LastTenth]:
     """What the last tenth of from-scratch's steps gained, and whether it was cut short."""
     found = []
     for size in sizes:
         mine = [cells[place] for place in sorted(cells) if place[:2] == ("scratch", size)]
-        gain = last_tenth_gain(mine, _toward(mine[0])) if mine else None
+        gain = last_tenth_gain(mine)
         if gain is not None:
-            found.append({"size": size, "gain": gain, "cut_short": is_cut_short(gain, smallest)})
+            short = is_cut_short(gain, smallest)
+            found.append(LastTenth(size=size, gain=gain, cut_short=short))
     return found
 
 
@@ -256,7 +257,7 @@ def _readings(
 ) -> dict[int, Multiplier]:
     """The data multiplier at every size, read off the curve from scratch."""
 
-    def errors(method: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def errors(method: str) -> Floats:
         rows = [[values[method, size, seed] for size in sizes] for seed in seeds]
         # An accuracy becomes an error. A perfect score has no place on a logarithm.
         return np.maximum(abs(best - np.array(rows)), 1e-9)
@@ -295,30 +296,29 @@ class _Comparison:
     per_class: bool
     test_set: str
     short: Mapping[int, float]
-    leads: Mapping[str, Sequence[Mapping[str, Any]]]
+    leads: Mapping[str, Sequence[Gain]]
     comparisons: int
 
-    def headline(self, effect: Mapping[str, Any], reading: Multiplier | None) -> str:
+    def headline(self, effect: Gain, reading: Multiplier | None) -> str:
         """What one effect says, with the baseline that does better, and an unfair opponent."""
-        method, size = str(effect["method"]), int(effect["size"])
+        method, size = effect.method, effect.size
         further = [
             self._baseline(method, size),
             "" if reading is None else _worth(reading, size),
             self._cut_short(size, reading),
         ]
-        both = effect["adjusted_combined_interval"]
         claim = Claim(
             f"at {size:,} target samples{' a class' if self.per_class else ''}, "
             f"{_SUBJECTS.get(method, method)}",
-            effect["verdict"],
-            effect["mean"],
-            (effect["adjusted_low"], effect["adjusted_high"]),
+            effect.verdict,
+            effect.mean,
+            (effect.adjusted_low, effect.adjusted_high),
             self.unit,
-            effect["n"],
+            effect.n,
             self.comparisons,
             against="from-scratch",
             test_set=self.test_set,
-            combined=None if both is None else (both[0], both[1]),
+            combined=effect.adjusted_combined_interval,
             further=tuple(clause for clause in further if clause),
         )
         return headline(claim)
@@ -340,25 +340,25 @@ class _Comparison:
         at this size, it is said as soon as the baseline is ahead.
         """
         leads = self.leads[method]
-        won = [lead["size"] for lead in leads if (lead["adjusted_low"] or 0) > 0]
+        won = [lead.size for lead in leads if (lead.adjusted_low or 0) > 0]
         where = "all" if len(won) == len(leads) else f"{len(won)} of"
         where, name = f"at {where} {len(leads)} sizes", _SUBJECTS[_BASELINE]
-        here = next((lead for lead in leads if lead["size"] == size), None)
+        here = next((lead for lead in leads if lead.size == size), None)
         if here is None or size not in won:
             said = [f"{name} does better {where}"] if won else []
-            if here is not None and here["mean"] > 0:
+            if here is not None and here.mean > 0:
                 who = "here it" if won else name
                 said.append(f"{who} is ahead, undecided: +{self._lead(here, len(leads))}")
             return ", ".join(said)
-        reach = here["adjusted_combined_interval"]
+        reach = here.adjusted_combined_interval
         only_here = reach is not None and (reach[0] is None or reach[0] <= 0)
         on_these = f" on these {self.test_set}" if only_here else ""
         text = f"{name} does better{on_these}, by {self._lead(here, len(leads))}"
         return text if len(leads) == 1 else f"{text}, {where}"
 
-    def _lead(self, lead: Mapping[str, Any], sizes: int) -> str:
-        bounds = lead["adjusted_low"], lead["adjusted_high"]
-        text = difference_text(lead["mean"], bounds, self.unit)
+    def _lead(self, lead: Gain, sizes: int) -> str:
+        bounds = lead.adjusted_low, lead.adjusted_high
+        text = difference_text(lead.mean, bounds, self.unit)
         corrected = sizes > 1 and bounds[0] is not None
         return f"{text} (corrected for {sizes} comparisons)" if corrected else text
 
@@ -372,38 +372,36 @@ def _worth(reading: Multiplier, size: int) -> str:
     return f"{text}, {more:,.0f} more samples" if more >= 1.5 else text
 
 
-def _first_headline(
-    carried: str | None, effects: Sequence[Mapping[str, Any]], at: int | None
-) -> str:
+def _first_headline(carried: str | None, effects: Sequence[Gain], at: int | None) -> str:
     """The headline of the effect to look at first: where the data multiplier is read."""
-    mine = [effect for effect in effects if effect["method"] == carried]
+    mine = [effect for effect in effects if effect.method == carried]
     if not mine:
         return "nothing to compare: from-scratch and a carried-over model are both needed"
-    size = at if at is not None else mine[len(mine) // 2]["size"]
-    return str(next(one["headline"] for one in mine if one["size"] == size))
+    size = at if at is not None else mine[len(mine) // 2].size
+    return next(one.headline for one in mine if one.size == size)
 
 
 def _warnings(
-    results: Sequence[Mapping[str, Any]],
+    outcomes: Sequence[TransferOutcome],
     seeds: Sequence[int],
-    last_tenth: Sequence[Mapping[str, Any]],
+    last_tenth: Sequence[LastTenth],
     unit: str,
-) -> list[str]:
+) -> tuple[str, ...]:
     found: dict[str, None] = {}
     if len(seeds) < 6:
         found[
             f"with fewer than 6 seeds ({len(seeds)}) the exact sign-flip p cannot fall below 0.05"
         ] = None
-    short = [one for one in last_tenth if one["cut_short"]]
+    short = [one for one in last_tenth if one.cut_short]
     if short:
-        gains = ", ".join(f"{one['gain']:.2g} at {one['size']:,}" for one in short)
+        gains = ", ".join(f"{one.gain:.2g} at {one.size:,}" for one in short)
         found[
             "from-scratch was cut short, and may look worse than it is: the last tenth of its "
             f"steps still gained {gains} samples ({unit_of_difference(unit)})"
         ] = None
-    for result in results:
-        found.update(dict.fromkeys(result["result"]["notes"]))
-    return list(found)
+    for outcome in outcomes:
+        found.update(dict.fromkeys(outcome.notes))
+    return tuple(found)
 
 
 def _finite(number: float) -> float | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -281,7 +280,7 @@ def paired_loop(loop: LoopSettings) -> LoopSettings:
     Time limits and patience depend on the machine and on the data; `auto` precision times a few
     steps to decide.
     """
-    changes: dict[str, Any] = {"max_seconds": None, "patience": 0, "processes": 1}
+    changes: dict[str, object] = {"max_seconds": None, "patience": 0, "processes": 1}
     if loop.precision == "auto":
         changes["precision"] = "fp32-fast"
     if loop.max_steps is None and loop.epochs is None and loop.max_tokens is None:

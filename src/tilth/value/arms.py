@@ -7,17 +7,20 @@ held-out data, so a difference is due to the change and to nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tilth.context import Context
+from tilth.value.result import Cell, ValueOutcome, ValueResult
 from tilth.value.settings import CONTROL, PRETRAIN, Change, Settings, resolve
 
-__all__ = ["Settings", "cells", "run_cell", "summarize"]
+__all__ = ["Cell", "Outcome", "Settings", "cells", "run_cell", "summarize"]
+
+# As the engine keeps and reads them.
+Outcome = ValueOutcome
 
 
-def cells(settings: Settings) -> list[dict[str, Any]]:
+def cells(settings: Settings) -> list[Cell]:
     """One cell an arm and seed; the control first, and at the shares of its curve.
 
     Seed by seed, so that a run that is stopped early has pairs.
@@ -26,34 +29,28 @@ def cells(settings: Settings) -> list[dict[str, Any]]:
         UsageError: The settings do not make an experiment; see `resolve`.
     """
     resolve(settings)
-    found: list[dict[str, Any]] = []
+    found: list[Cell] = []
     for seed in range(settings.seeds):
-        found.append({"arm": CONTROL, "seed": seed, "share": 1.0})
+        found.append(Cell(arm=CONTROL, seed=seed))
         found += [
-            {"arm": name, "seed": seed, "share": 1.0}
+            Cell(arm=name, seed=seed)
             for name, change in settings.arms.items()
             if seed < (change.seeds or settings.seeds)
         ]
-        found += [{"arm": CONTROL, "seed": seed, "share": s} for s in sorted(settings.curve)]
+        found += [Cell(arm=CONTROL, seed=seed, share=s) for s in sorted(settings.curve)]
     return found
 
 
 def run_cell(
-    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
-) -> dict[str, Any]:
+    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+) -> ValueOutcome:
     """Train and measure one arm with one seed.
 
     Args:
-        cell: {"arm": name, "seed": s, "share": share of the data or steps}.
+        cell: Which.
         inputs: Data set folder of `control` and of each arm that has data of its own.
         settings: The experiment.
         context: `work` keeps prepared arrays, shared by all cells.
-
-    Returns:
-        value, metric, unit, lower_is_better, scale; per-cluster numerators and denominators of
-        the test set, test_samples, items; nine_tenths, the value of an arm without pretraining
-        where the last tenth of its steps began; seconds, unique_examples, epochs, data_digest,
-        notes.
 
     Raises:
         DataError: Held-out samples are in the arm's training data, or there is no data.
@@ -63,7 +60,7 @@ def run_cell(
     return run_arm(cell, inputs, settings, context)
 
 
-def summarize(results: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def summarize(results: Sequence[tuple[Cell, ValueOutcome]], settings: Settings) -> ValueResult:
     """Effects with their intervals and verdicts; see `tilth.value.summary`."""
     from tilth.value.summary import Design, summarize_experiment
 

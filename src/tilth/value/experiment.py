@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from tilth.augment.registry import TransformSpec
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts
+from tilth.statistics.found import Parts
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.prepare import Prepared
@@ -24,6 +26,7 @@ from tilth.tasks.settings import TaskName
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Documents, Examples, Ragged
 from tilth.transfer.clusters import parts
+from tilth.transfer.result import Reported
 from tilth.transfer.target import (
     Carried,
     choose,
@@ -35,6 +38,7 @@ from tilth.transfer.target import (
     start,
 )
 from tilth.value.gate import leaking_ids
+from tilth.value.result import Cell, ValueOutcome
 from tilth.value.settings import AUGMENT, CONTROL, PRETRAIN, Experiment, Settings, resolve
 
 # The test subset is the same for all seeds.
@@ -65,13 +69,13 @@ class _Data:
 
 
 def run_arm(
-    cell: Mapping[str, Any], inputs: Mapping[str, Path], settings: Settings, context: Context
-) -> dict[str, Any]:
+    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+) -> ValueOutcome:
     """See `tilth.value.arms.run_cell`."""
     begun = time.perf_counter()
     experiment = resolve(settings)
-    name, share = str(cell["arm"]), float(cell.get("share", 1.0))
-    seed = context.seed * 1_000 + int(cell["seed"])
+    name, share = cell.arm, cell.share
+    seed = context.seed * 1_000 + cell.seed
     data = _read(name, share, seed, inputs, settings, experiment, context)
     skips_pretraining = name != CONTROL and settings.arms[name].without == PRETRAIN
     augment = _augment(name, settings)
@@ -133,21 +137,21 @@ def run_arm(
     if experiment.target is not None:
         measured_task = experiment.target.task or experiment.task
     unique = 0 if skips_pretraining else len(data.training)
-    return {
-        **_measured(evaluation, settings, data.held_out_path),
-        "test_samples": len(evaluation.ids),
-        "items": declaration(measured_task).data.items,
-        "nine_tenths": None if late is None else _value(late, settings),
-        "seconds": round(time.perf_counter() - begun, 4),
-        "steps": steps,
-        "unique_examples": unique,
-        "epochs": round(epochs, 4),
-        "data_digest": "" if skips_pretraining else _digest(rows),
-        "recipe_digest": hashlib.sha256(
-            json.dumps([augment, skips_pretraining], sort_keys=True).encode()
-        ).hexdigest()[:16],
-        "notes": notes,
-    }
+    how = json.dumps([augment, skips_pretraining], sort_keys=True).encode()
+    return ValueOutcome(
+        measured=_measured(evaluation, settings),
+        parts=_parts(evaluation, settings, data.held_out_path),
+        test_samples=len(evaluation.ids),
+        items=declaration(measured_task).data.items,
+        nine_tenths=None if late is None else _value(late, settings),
+        seconds=round(time.perf_counter() - begun, 4),
+        steps=steps,
+        unique_examples=unique,
+        epochs=round(epochs, 4),
+        data_digest="" if skips_pretraining else _digest(rows),
+        recipe_digest=hashlib.sha256(how).hexdigest()[:16],
+        notes=tuple(notes),
+    )
 
 
 def _read(
@@ -247,7 +251,7 @@ class _Gate:
         return training.select(kept), int((~kept).sum())
 
 
-def _augment(name: str, settings: Settings) -> list[dict[str, Any]]:
+def _augment(name: str, settings: Settings) -> list[TransformSpec]:
     """The arm's transforms: an arm may leave one out, or change its settings."""
     specs = [dict(spec) for spec in settings.augment]
     change = settings.arms.get(name)
@@ -264,25 +268,27 @@ def _value(evaluation: Evaluation, settings: Settings) -> float:
     return evaluation.loss if settings.metric == "loss" else evaluation.value
 
 
-def _measured(evaluation: Evaluation, settings: Settings, path: Path) -> dict[str, Any]:
-    """The declared metric, and its parts by cluster of the test set."""
+def _measured(evaluation: Evaluation, settings: Settings) -> Reported:
+    """The declared metric."""
+    if settings.metric == "loss":
+        return Reported(
+            value=evaluation.loss, metric="loss", unit="nats", scale=1.0, lower_is_better=True
+        )
+    return Reported(
+        value=evaluation.value,
+        metric=evaluation.metric,
+        unit=evaluation.unit,
+        scale=evaluation.scale,
+        lower_is_better=evaluation.lower_is_better,
+    )
+
+
+def _parts(evaluation: Evaluation, settings: Settings, path: Path) -> Parts:
+    """The declared metric by cluster of the test set."""
     numerators, denominators = evaluation.numerators, evaluation.denominators
-    measured: dict[str, Any] = {
-        "value": _value(evaluation, settings),
-        "metric": evaluation.metric,
-        "unit": evaluation.unit,
-        "scale": evaluation.scale,
-        "lower_is_better": evaluation.lower_is_better,
-    }
     if settings.metric == "loss":
         numerators, denominators = evaluation.losses, evaluation.counts.astype(np.float64)
-        measured |= {
-            "metric": "loss",
-            "unit": "nats",
-            "scale": 1.0,
-            "lower_is_better": True,
-        }
-    return measured | parts(evaluation.ids, numerators, denominators, path, settings.group)
+    return parts(evaluation.ids, numerators, denominators, path, settings.group)
 
 
 def _digest(rows: Examples) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from tilth.augment.registry import TransformSpec
 from tilth.errors import UsageError
 from tilth.models.settings import ModelSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.records import Json
 from tilth.settings import BaseSettings
 from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
 from tilth.training.settings import LoopSettings, OptimizerSettings
@@ -35,7 +37,7 @@ class Change(BaseSettings):
         "mixture as it is; under match compute the others are seen more often instead; reported is "
         "what having it is worth",
     )
-    set: dict[str, dict[str, Any]] = Field(
+    set: dict[str, Json] = Field(
         default_factory=dict,
         description="other settings of one step, {step: {setting: value}}; reported is what the "
         "change is worth",
@@ -168,7 +170,7 @@ class Settings(BaseSettings):
         description="held-out samples found in an arm's training data: stop, or leave the copies "
         "out of that arm and say how many",
     )
-    augment: tuple[dict[str, Any], ...] = Field(
+    augment: tuple[TransformSpec, ...] = Field(
         default=(),
         description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
     )
@@ -217,7 +219,7 @@ def resolve(settings: Settings) -> Experiment:
     if settings.match == "epochs":
         if loop.epochs is None:
             raise UsageError("match epochs needs value.loop.epochs", where="value")
-        limits: dict[str, Any] = {"max_steps": None}
+        limits: dict[str, object] = {"max_steps": None}
     elif steps is None:
         raise UsageError(
             f"match {settings.match} needs a number of steps",

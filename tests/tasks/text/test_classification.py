@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.tasks.text.texts import labelled_dataset
+from tests.training.samples import figure
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
@@ -121,9 +122,9 @@ def test_a_language_model_becomes_a_classifier(tmp_path: Path) -> None:
         settings = Settings.model_validate({**given, **extra})
         context = Context(work=tmp_path / f"{name}-work", threads=1)
         result = fit(data, settings, tmp_path / name, context)
-    assert "2 fresh" in result["notes"][0]
-    assert result["test"]["accuracy"] > 90
-    assert result["test"]["macro_f1"] > 90
+    assert "2 fresh" in result.notes[0]
+    assert figure(result.test, "accuracy") > 90
+    assert figure(result.test, "macro_f1") > 90
     loaded = load_model(tmp_path / "classes")
     with torch.inference_mode():
         answers = loaded.task.predict(

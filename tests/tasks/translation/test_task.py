@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.training.samples import write_dataset
+from tests.training.samples import figure, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
@@ -166,10 +166,10 @@ def test_a_small_language_is_learnt(tmp_path: Path) -> None:
     out.mkdir()
     work.mkdir()
     result = fit({"data": dataset}, settings, out, Context(work))
-    json.dumps(result, allow_nan=False)
-    assert result["metric"] == "bits_per_byte"
-    assert result["test"]["bleu"] > 90
-    assert "bleu_signature" in result["test"]
+    json.dumps(result.as_json(), allow_nan=False)
+    assert result.metric == "bits_per_byte"
+    assert figure(result.test, "bleu") > 90
+    assert "bleu_signature" in result.test
     loaded = load_model(out)
     answers = loaded.task.predict(
         loaded.model, ["drei eins", "", b"f\xc3\xbcnf vier zwei "], PredictSettings(beam=2)

@@ -5,18 +5,29 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any
+
+from tilth.records import Record
 
 
-def describe_machine() -> dict[str, Any]:
-    """Cores, memory in GiB, processor, system, Python."""
-    return {
-        "cores": os.cpu_count() or 1,
-        "memory_gib": round(memory_bytes() / 2**30, 1),
-        "processor": _processor(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-    }
+class Machine(Record):
+    """What a run ran on; empty where it is not known."""
+
+    cores: int = 0
+    memory_gib: float = 0.0
+    processor: str = ""
+    system: str = ""
+    python: str = ""
+
+
+def describe_machine() -> Machine:
+    """This machine."""
+    return Machine(
+        cores=os.cpu_count() or 1,
+        memory_gib=round(memory_bytes() / 2**30, 1),
+        processor=_processor(),
+        system=platform.system(),
+        python=platform.python_version(),
+    )
 
 
 def is_supported() -> bool:

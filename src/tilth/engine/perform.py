@@ -1,0 +1,193 @@
+"""What a worker does with a task. Each commits its output by rename and is safe to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import assert_never
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import JsonValue
+
+from tilth.context import Context, Progress
+from tilth.engine import shuffle
+from tilth.engine.apply import apply_safely
+from tilth.engine.share import shareable_document
+from tilth.engine.tasks import (
+    Describe,
+    Fit,
+    KeptCell,
+    ListCells,
+    MapShard,
+    ReadSource,
+    RunCell,
+    ShuffleKeys,
+    ShuffleReduce,
+    ShuffleResolve,
+    Summarize,
+    Task,
+    cell_path,
+)
+from tilth.errors import source_changed
+from tilth.recipe.operations import Operation, operation
+from tilth.records import Json, Record, parse, read_as
+from tilth.schema import SCHEMA
+from tilth.settings import BaseSettings
+from tilth.store.dataset import read_shard
+from tilth.store.files import atomic_folder, write_json
+from tilth.store.manifest import Shard
+from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed, shard_path
+
+# An operation sees batches of this many rows: large enough to amortise a kernel call, small
+# enough that a worker holds a few MB.
+BATCH_ROWS = 256
+
+
+def run_task(task: Task, progress: Progress) -> JsonValue:
+    """Run one task; returns what its step is to know of it, as JSON."""
+    match task:
+        case ReadSource():
+            _read_source(task, progress)
+            return None
+        case MapShard():
+            return _map_shard(task, progress).as_json()
+        case ShuffleKeys():
+            op, settings = _load(task)
+            shuffle.write_keys(op, settings, _batches(task.input), task.folder, task.index)
+        case ShuffleReduce():
+            shuffle.write_reduced(*_load(task), task.folder, task.index)
+        case ShuffleResolve():
+            shuffle.write_decisions(*_load(task), task.folder)
+        case Describe():
+            return _describe(task)
+        case Fit():
+            return _fit(task, progress)
+        case ListCells():
+            op, settings = _load(task)
+            return [cell.as_json() for cell in op.module.cells(settings)]
+        case RunCell():
+            _run_cell(task, progress)
+        case Summarize():
+            return _summarize(task)
+        case _:
+            assert_never(task)
+    progress(1, 1, "")
+    return None
+
+
+def _load(task: Task) -> tuple[Operation, BaseSettings]:
+    found = operation(task.op)
+    return found, found.settings.model_validate(task.settings)
+
+
+def _context(task: ReadSource | Fit | RunCell, progress: Progress) -> Context:
+    task.work.mkdir(parents=True, exist_ok=True)
+    if isinstance(task, ReadSource):
+        return Context(task.work, task.seed, 1, progress, task.limit)
+    return Context(task.work, task.seed, task.threads, progress)
+
+
+def _read_source(task: ReadSource, progress: Progress) -> None:
+    """Read a source into shards; shards that an earlier run committed are not written again."""
+    op, settings = _load(task)
+    before = op.module.fingerprint(settings)
+    limit, seen = task.limit, 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal seen
+        for batch in op.module.read(settings, task.source, _context(task, progress)):
+            part = _typed(batch if limit is None else batch.slice(0, limit - seen))
+            seen += part.num_rows
+            yield part
+            if limit is not None and seen >= limit:
+                return
+
+    shards = cut_shards(batches(), max_rows=task.shard_rows, max_bytes=task.shard_bytes)
+    for index, group in enumerate(shards):
+        writer = ShardWriter(task.folder, index)
+        if is_committed(task.folder, writer.name):
+            continue
+        for batch in group:
+            writer.add(batch)
+        writer.commit()
+    if op.module.fingerprint(settings) != before:
+        forget_shards(task.folder)
+        raise source_changed(task.step)
+
+
+def _typed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its standard columns in their standard types."""
+    arrays = [
+        array.cast(SCHEMA[name]) if name in SCHEMA and array.type != SCHEMA[name] else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _batches(shard: Path) -> Iterator[pa.RecordBatch]:
+    schema = pq.read_schema(shard).remove_metadata()
+    return read_shard(shard, schema, BATCH_ROWS)
+
+
+def _map_shard(task: MapShard, progress: Progress) -> Shard:
+    op, settings = _load(task)
+    apply: Callable[[pa.RecordBatch], pa.RecordBatch]
+    if op.kind == "shuffle":
+        decisions = shuffle.decisions_of(task.folder, task.index)
+
+        def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return op.module.apply(batch, decisions, settings)
+    else:
+
+        def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return op.module.apply(batch, settings)
+
+    writer = ShardWriter(task.folder, task.index)
+    for batch in _batches(task.input):
+        for part in apply_safely(apply, batch, f"{task.step}, shard {task.index}"):
+            writer.add(part)
+    entry = writer.commit()
+    progress(1, 1, "")
+    return entry
+
+
+def _describe(task: Describe) -> Json:
+    """The figures as they may be shared: the manifest is no part of the data."""
+    op, settings = _load(task)
+    paths = [shard_path(task.folder, name, "kept") for name in task.shards]
+    schema = pa.unify_schemas(
+        [pq.read_schema(path).remove_metadata() for path in paths], promote_options="permissive"
+    )
+    batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
+    return shareable_document(op.module.describe(batches, settings))
+
+
+def _fit(task: Fit, progress: Progress) -> Json:
+    op, settings = _load(task)
+    with atomic_folder(task.folder / "model") as out:
+        result: Record = op.module.fit(task.inputs, settings, out, _context(task, progress))
+        found = result.as_json()
+        write_json(out / "result.json", found)
+    return found
+
+
+def _run_cell(task: RunCell, progress: Progress) -> None:
+    op, settings = _load(task)
+    cell = op.module.Cell.model_validate(task.cell)
+    # Cells share a folder (prepared arrays), and get the recipe's seed beside their own.
+    outcome: Record = op.module.run_cell(cell, task.inputs, settings, _context(task, progress))
+    kept = KeptCell(cell=task.cell, result=outcome.as_json())
+    write_json(cell_path(task.folder, task.index), kept.as_json())
+
+
+def _summarize(task: Summarize) -> Json:
+    op, settings = _load(task)
+    results = []
+    for index in range(task.num_cells):
+        path = cell_path(task.folder, index)
+        kept = parse(KeptCell, path.read_bytes(), str(path))
+        cell = read_as(op.module.Cell, kept.cell, str(path))
+        results.append((cell, read_as(op.module.Outcome, kept.result, str(path))))
+    summary: Record = op.module.summarize(results, settings)
+    return summary.as_json()

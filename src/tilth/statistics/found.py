@@ -1,0 +1,59 @@
+"""What statistics says of a few numbers, as it is kept. Loads no numpy: reports read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["helps", "hurts", "no material effect", "undecided"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The 95 % interval of a figure, and what it rests on.
+
+    Attributes:
+        low, high: In the figure's unit; None where one item alone says nothing of others.
+        n: Number of items.
+        item: What one is: image, document, utterance.
+        method: How the interval was made.
+        groups: Number of groups (speakers, sites) that were resampled; None: each item by itself.
+    """
+
+    low: float | None
+    high: float | None
+    n: int
+    item: str
+    method: Literal["Wilson", "bootstrap", "Student-t over folds", "items and seeds"]
+    groups: int | None = None
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """How many times the control's data (or steps) a result is worth.
+
+    Attributes:
+        value: The multiplier, or None where it cannot be read.
+        low: Lower end of the 95 % interval, or None where open.
+        high: Upper end, or None where open.
+        state: Whether it was read, lies above or below the measured curve, or cannot be read.
+        text: The same for people: "1.6x [1.3, 2.0]", "> 4x".
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    state: Literal["read", "above", "below", "flat"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A metric by the parts of a test set that stand or fall together: scale x sum / sum.
+
+    Attributes:
+        numerators, denominators: One a part; of two results on one test set in the same order.
+    """
+
+    numerators: tuple[float, ...]
+    denominators: tuple[float, ...]

@@ -1,0 +1,125 @@
+"""What a data set says of itself: counts, digests, parents, figures. Written last, read first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import Field, JsonValue
+
+from tilth.errors import DataError, MissingError
+from tilth.records import Json, Record, parse
+from tilth.store.files import write_json
+
+Kind = Literal["kept", "dropped", "quarantine"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+class File(Record):
+    """A file as it was committed."""
+
+    bytes: int
+    sha256: str
+
+
+class Shard(Record):
+    """A shard's entry in the ledger, which commits it.
+
+    Attributes:
+        name: Of its files.
+        num_in, kept, dropped, quarantine: Rows.
+        files: What was written: the kinds of rows that there are; the kept ones always.
+        columns: Names and types of the kept rows.
+        sources, by_rule: Kept rows by source, dropped ones by rule.
+    """
+
+    name: str
+    num_in: int = Field(alias="in")
+    kept: int
+    dropped: int
+    quarantine: int
+    files: dict[Kind, File]
+    columns: dict[str, str] = Field(default_factory=dict, alias="schema")
+    sources: dict[str, int] = Field(default_factory=dict)
+    by_rule: dict[str, int] = Field(default_factory=dict)
+
+    def rows(self, kind: Kind) -> int:
+        """How many rows of a kind it holds."""
+        return {"kept": self.kept, "dropped": self.dropped, "quarantine": self.quarantine}[kind]
+
+
+class Counts(Record):
+    """The books of a step: in = kept + dropped + quarantined."""
+
+    num_in: int = Field(alias="in")
+    kept: int
+    dropped: int
+    quarantined: int
+
+
+class Manifest(Record):
+    """What a finished step says of its output.
+
+    Attributes:
+        format: Of this file.
+        step, op, identity, parts: Which step, and all that its output depends on.
+        counts, by_rule, sources, shards: Of a step that sorts samples; without shards of one that
+            trains or compares.
+        inputs: Names of the steps before it.
+        figures: The operation's own, in a shape of its own.
+        result: What a stage found; see `tilth.query.results`.
+    """
+
+    format: int = FORMAT
+    step: str
+    op: str = ""
+    identity: str = ""
+    parts: Json = Field(default_factory=dict)
+    counts: Counts | None = None
+    by_rule: dict[str, int] = Field(default_factory=dict)
+    sources: dict[str, int] = Field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    shards: tuple[Shard, ...] = ()
+    figures: Json = Field(default_factory=dict)
+    result: JsonValue = None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write it: from here on the data set is finished.
+
+    Raises:
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    write_json(folder / MANIFEST, manifest.as_json())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a finished data set, of this version or an earlier one.
+
+    Raises:
+        MissingError: There is none.
+        DataError: It is damaged, or of a later version.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise no_data_set(folder)
+    found = parse(Manifest, path.read_bytes(), str(path), "the manifest")
+    if found.format > FORMAT:
+        raise DataError(
+            f"the data set is of format {found.format}, and this Tilth knows {FORMAT}",
+            where=str(path),
+            hint="a later version of Tilth made it: pip install --upgrade tilth",
+            code="later-format",
+        )
+    return found
+
+
+def no_data_set(folder: Path) -> MissingError:
+    """The error of a folder that holds no finished data set."""
+    return MissingError(
+        "there is no finished data set here",
+        where=str(folder),
+        hint="run the recipe again; it goes on where it stopped",
+    )

@@ -1,0 +1,100 @@
+"""Tasks that are run again take what counts, and nothing that only lies there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.inline import inline, plan_of, run_inline
+from tests.engine.modalities import results, write_recipe
+from tilth.collect import jsonl
+from tilth.engine.run import run_plan
+from tilth.engine.tasks import cell_path
+from tilth.errors import DataError
+from tilth.recipe.plan import data_folder
+from tilth.store import Dataset
+from tilth.store.shard import num_committed
+
+__all__ = ["inline"]
+
+pytestmark = pytest.mark.usefixtures("inline")
+
+
+def _source(folder: Path, count: int = 10) -> str:
+    lines = [json.dumps({"text": f"number {number}"}) for number in range(count)]
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    collect = f"collect: {{a: {{jsonl: {{path: {folder / 'rows.jsonl'}}}}}}}"
+    return f"tilth: 1\nname: tasks\n{collect}\n"
+
+
+def _texts(text: str, folder: Path) -> list[str]:
+    step = plan_of(text).step("collect.a")
+    return [row["text"] for row in Dataset(data_folder(folder, step)).to_arrow().to_pylist()]
+
+
+@pytest.mark.parametrize("shard_rows", [1, 3, 4, 10, 100])
+def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
+    shard_rows: int, tmp_path: Path
+) -> None:
+    text = _source(tmp_path)
+    run_inline(text, tmp_path / "run", shard_rows=shard_rows)
+    manifest = Dataset(data_folder(tmp_path / "run", plan_of(text).step("collect.a"))).manifest
+    sizes = [shard.num_in for shard in manifest.shards]
+    whole, rest = divmod(10, shard_rows)
+    assert sizes == [shard_rows] * whole + [rest] * bool(rest)
+    assert _texts(text, tmp_path / "run") == [f"number {number}" for number in range(10)]
+
+
+@pytest.mark.parametrize("limit", [1, 4, 9, 10, 11])
+def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
+    from tilth.engine.run import RunOptions
+    from tilth.recipe.load import parse_recipe
+    from tilth.recipe.plan import build_plan
+
+    text = _source(tmp_path)
+    plan = build_plan(parse_recipe(text), limit=limit)
+    run_plan(plan, tmp_path / "run", RunOptions(shard_rows=3))
+    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a"))).to_arrow()
+    assert kept.column("text").to_pylist() == [f"number {n}" for n in range(min(limit, 10))]
+
+
+def test_of_a_source_that_changes_while_it_is_read_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = _source(tmp_path)
+    found = iter(range(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(jsonl, "fingerprint", lambda _: f"state {next(found)}")
+        with pytest.raises(DataError) as caught:
+            run_inline(text, tmp_path / "run", shard_rows=3)
+    assert caught.value.code == "source-changed"
+    assert all(num_committed(folder) == 0 for folder in (tmp_path / "run" / "data").iterdir())
+    run_inline(text, tmp_path / "run", shard_rows=3)
+    assert len(_texts(text, tmp_path / "run")) == 10
+
+
+def _without_manifest(folder: Path, text: str, name: str) -> Path:
+    """As if the step had been killed before its last file."""
+    step = data_folder(folder, plan_of(text).step(name))
+    (step / "manifest.json").unlink()
+    return step
+
+
+def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:
+    text = write_recipe("images", tmp_path).read_text("utf-8")
+    run_inline(text, tmp_path / "run")
+    wanted = results(tmp_path / "run")
+    step = _without_manifest(tmp_path / "run", text, "transfer")
+    path = cell_path(step, 0)
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    # The right place, and the result of another cell.
+    found["cell"] = {**found["cell"], "seed": 77}
+    found["result"]["measured"]["value"] = -1.0
+    path.write_text(json.dumps(found), "utf-8")
+    untouched = cell_path(step, 1).stat().st_mtime_ns
+    run_inline(text, tmp_path / "run")
+    assert results(tmp_path / "run") == wanted
+    assert cell_path(step, 1).stat().st_mtime_ns == untouched

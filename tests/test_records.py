@@ -1,0 +1,100 @@
+"""Records are kept as JSON, and read back whatever version wrote them."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import Field, ValidationError
+
+from tilth.errors import DataError
+from tilth.records import Figured, Json, Record, parse, read_as
+
+
+class Inner(Record):
+    low: float | None
+    num_in: int = Field(alias="in")
+
+
+class Outer(Record):
+    name: str
+    inner: Inner
+    added_later: tuple[int, ...] = ()
+
+
+class Scores(Figured):
+    split: str
+
+
+class Keyed(Record):
+    counts: dict[str, int]
+    path: Path
+
+
+OUTER = Outer(name="a", inner=Inner(low=None, num_in=3), added_later=(1, 2))
+
+
+def test_a_record_is_read_back_as_it_was() -> None:
+    kept = OUTER.as_json()
+    assert kept == {"name": "a", "inner": {"low": None, "in": 3}, "added_later": [1, 2]}
+    assert parse(Outer, json.dumps(kept).encode(), "x") == OUTER
+
+
+def test_what_an_earlier_version_lacks_has_its_default_and_what_it_had_more_goes() -> None:
+    old = {"name": "a", "inner": {"low": 1, "in": 3}, "gone": {"deep": []}}
+    found = read_as(Outer, old, "x")
+    assert found == Outer(name="a", inner=Inner(low=1.0, num_in=3))
+
+
+def test_a_record_never_changes() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        OUTER.name = "b"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"{", "Expecting"), (b"\xff", "cannot be read"), (b"[]", "cannot be read"), (b"{}", "name"),
+     (b'{"name": "a", "inner": {"low": "x", "in": 1}}', r"inner\.low")],
+)  # fmt: skip
+def test_damage_is_named_with_its_place(data: bytes, said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        parse(Outer, data, "folder/file.json", "the file")
+    assert caught.value.where == "folder/file.json"
+    assert caught.value.what.startswith("the file cannot be read")
+    assert caught.value.code == "bad-record"
+
+
+def test_figures_stand_beside_the_fields() -> None:
+    kept: Json = {"split": "test", "accuracy": 90.0, "signature": "nrefs:1"}
+    found = read_as(Scores, kept, "x")
+    assert found.figures == {"accuracy": 90.0, "signature": "nrefs:1"}
+    assert found.as_json() == kept
+    with pytest.raises(DataError, match="accuracy"):
+        read_as(Scores, {"split": "test", "accuracy": [1]}, "x")
+
+
+def test_text_that_is_no_unicode_is_kept() -> None:
+    data = json.dumps({"split": "\ud800"}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    assert parse(Scores, data, "x").split == "\ud800"
+    odd = Keyed(counts={"a\udcff": 1}, path=Path("b"))
+    assert odd.as_json() == {"counts": {"a\udcff": 1}, "path": "b"}
+    assert read_as(Keyed, odd.as_json(), "x") == odd
+
+
+def test_a_number_that_json_cannot_say_is_refused_where_it_is_made() -> None:
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValidationError, match="finite"):
+            Inner(low=value, num_in=1)
+
+
+def test_the_results_of_all_stages_load_no_numpy() -> None:
+    code = (
+        "import sys, tilth.pretrain.result, tilth.transfer.result, tilth.value.result;"
+        "print([m for m in ('numpy', 'torch', 'scipy', 'pyarrow') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
