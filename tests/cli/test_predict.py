@@ -17,6 +17,7 @@ from tests.query.trained import trained_run
 from tilth.cli.main import app
 from tilth.pretrain import ask
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 
 
 @pytest.fixture
@@ -70,9 +71,9 @@ class _Shout:
 
     def predict(
         self, model: object, samples: Sequence[str], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         return [
-            {"text": f"{text.upper()} {options.seed}/{options.first + at}\nend"}
+            Prediction(text=f"{text.upper()} {options.seed}/{options.first + at}\nend")
             for at, text in enumerate(samples)
         ]
 

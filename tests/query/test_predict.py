@@ -18,6 +18,7 @@ from tilth.pretrain.ask import TrainedModel, answers, lines_of, options_for
 from tilth.query.predict import find_model, require_verb
 from tilth.query.runs import RunView
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration, task_names
 
 
@@ -95,7 +96,9 @@ def test_a_sample_that_cannot_be_read_costs_its_own_answer(tmp_path: Path) -> No
     assert [answer.input for answer in found[:4]] == names
     assert found[0].result is not None
     assert found[0].result == found[3].result
-    assert set(found[0].result["scores"]) == {"dark", "light"}
+    assert found[0].result is not None
+    assert found[0].result.scores is not None
+    assert set(found[0].result.scores) == {"dark", "light"}
     errors = [str(answer.error) for answer in found]
     assert "not an image that can be decoded" in errors[1]
     assert "there is no such image file" in errors[2]
@@ -108,10 +111,10 @@ class _Echo:
 
     def predict(
         self, model: object, samples: Sequence[str], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         if "boom" in samples:
             raise ValueError("too loud")
-        return [{"text": f"{options.first + at}:{text}"} for at, text in enumerate(samples)]
+        return [Prediction(text=f"{options.first + at}:{text}") for at, text in enumerate(samples)]
 
 
 class _Loaded:
@@ -125,7 +128,7 @@ def test_a_draw_depends_on_the_place_in_the_stream_alone(monkeypatch: pytest.Mon
         for size in (1, 2, 32):
             options = PredictSettings(batch_size=size)
             found = list(answers(_model("text-generation"), parts, options))
-            told = [answer.result["text"] if answer.result else "" for answer in found]
+            told = [answer.result.text if answer.result else "" for answer in found]
             assert told == ["0:a", "", "2:c", "3:d", "4:e"]
             assert "ValueError: too loud" in str(found[1].error)
 

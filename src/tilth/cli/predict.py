@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from tilth.foreign import visible
 
 if TYPE_CHECKING:
     from tilth.pretrain.ask import Answer
+    from tilth.tasks.prediction import Prediction
 
 ModelArgument = Annotated[
     str,
@@ -98,7 +99,7 @@ def generate(
         nonlocal shown
         assert answer.result is not None
         # Texts have lines of their own: an empty one tells them apart.
-        line(("\n" if shown else "") + visible(answer.input + str(answer.result["text"])))
+        line(("\n" if shown else "") + visible(answer.input + (answer.result.text or "")))
         shown += 1
 
     return _ask("generate", run, runs, text, file, given, json, show, repeat=n)
@@ -131,7 +132,7 @@ def translate(
 
     def show(answer: Answer) -> None:
         assert answer.result is not None
-        line(_one_line(str(answer.result["text"])))
+        line(_one_line(answer.result.text or ""))
 
     return _ask("translate", run, runs, text, file, given, json, show)
 
@@ -148,7 +149,7 @@ def transcribe(
 
     def show(answer: Answer) -> None:
         assert answer.result is not None
-        line(f"{_one_line(answer.input)}\t{_one_line(str(answer.result['text']))}")
+        line(f"{_one_line(answer.input)}\t{_one_line(answer.result.text or '')}")
 
     return _ask("transcribe", run, runs, audio, file, {"batch_size": batch_size}, json, show)
 
@@ -168,12 +169,12 @@ def classify(
 
     def show(answer: Answer) -> None:
         assert answer.result is not None
-        best = _best(answer.result["scores"], top or 1)
+        best = _best(answer.result.scores or {}, top or 1)
         words = [part for name, share in best.items() for part in (name, f"{share:.4f}")]
         line("\t".join([*words, _one_line(answer.input)]))
 
-    def cut(result: dict[str, Any]) -> dict[str, Any]:
-        return result | {"scores": _best(result["scores"], top)}
+    def cut(found: Prediction) -> Prediction:
+        return found.model_copy(update={"scores": _best(found.scores or {}, top)})
 
     given = {"batch_size": batch_size}
     return _ask("classify", run, runs, sample, file, given, json, show, cut=cut)
@@ -194,12 +195,12 @@ def _ask(
     runs: str,
     samples: Sequence[str] | None,
     file: Path | None,
-    given: dict[str, Any],
+    given: Mapping[str, object],
     json: bool,
     show: Callable[[Answer], None],
     *,
     repeat: int = 1,
-    cut: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    cut: Callable[[Prediction], Prediction] | None = None,
 ) -> int:
     """Find the model, answer every sample, say what failed; 1 if something did."""
     from tilth.pretrain.ask import answers, options_for
@@ -216,11 +217,11 @@ def _ask(
             failed += 1
             say(str(answer.error))
         if json:
-            document: dict[str, Any] = {"input": answer.input}
+            document: dict[str, object] = {"input": answer.input}
             if answer.error is not None:
                 document["error"] = error_document(answer.error)
-            else:
-                document |= cut(dict(answer.result or {}))
+            elif answer.result is not None:
+                document |= (cut(answer.result) if cut else answer.result).as_json()
             text = json_module.dumps(as_plain(document), ensure_ascii=True, allow_nan=False)
             write(text + "\n")
         elif answer.error is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from tilth.errors import DataError, MissingError, TilthError, missing_extra
 from tilth.tasks.declare import Payload
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration, task_names
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Answer:
     """
 
     input: str
-    result: Mapping[str, Any] | None
+    result: Prediction | None
     error: TilthError | None = None
 
 
@@ -135,7 +136,7 @@ def answers(
 
 def answer_contents(
     model: TrainedModel, contents: Sequence[str | bytes], options: PredictSettings
-) -> list[dict[str, Any]]:
+) -> list[Prediction]:
     """Answers to texts, or to the bytes of files that are in memory already.
 
     Raises:
@@ -199,7 +200,7 @@ def _answer(
 
 def _predict(
     loaded: Loaded, payloads: list[str | bytes], options: PredictSettings, first: int
-) -> list[dict[str, Any]]:
+) -> list[Prediction]:
     import torch
 
     from tilth.training.precision import precision_of_evaluation

@@ -6,7 +6,6 @@ Asked once and kept beside the model: a report that is written anew does not loa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from tilth.errors import TilthError
@@ -19,6 +18,7 @@ from tilth.query.share import shareable_opening
 from tilth.store import Dataset
 from tilth.store.files import write_json
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration
 
 GENERATED = "generated.json"
@@ -99,13 +99,13 @@ def _opening(text: str) -> str:
     return " ".join(text.split()[:_PROMPT_WORDS])
 
 
-def _words(answer: Mapping[str, Any]) -> str:
+def _words(answer: Prediction) -> str:
     """An answer in one line: the text, or the class with its probability."""
-    if "label" in answer:
-        share = (answer.get("scores") or {}).get(answer["label"])
-        return f"{answer['label']}" + (f" ({share:.0%})" if share is not None else "")
+    if answer.label is not None:
+        share = (answer.scores or {}).get(answer.label)
+        return answer.label + (f" ({share:.0%})" if share is not None else "")
     # A model may have learnt by heart what its data held.
-    return shareable_opening(str(answer.get("text", answer)), 4 * _EXCERPT)
+    return shareable_opening(answer.text or "", 4 * _EXCERPT)
 
 
 def _told(model: TrainedModel, options: PredictSettings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tilth.augment.chain import Transform, from_recipe
 from tilth.errors import DataError
 from tilth.models.facts import Facts
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.tasks.text.tokenize import Tokenizer
@@ -50,11 +51,11 @@ class Answering(Task, Protocol):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         """What a trained model makes of new samples: text, or the bytes of image or sound files.
 
         Returns:
-            One JSON-able answer a sample.
+            One answer a sample.
 
         Raises:
             DataError: A sample cannot be read.

@@ -119,8 +119,9 @@ def test_a_picture_is_classified() -> None:
     Image.fromarray(np.full((9, 9), 90, np.uint8)).save(buffer, "PNG")
     model = tiny_mlp().eval()
     (answer,) = IMAGE.predict(model, [buffer.getvalue()], PredictSettings())
-    assert answer["label"] in ("a", "b", "c")
-    assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4)
+    assert answer.label in ("a", "b", "c")
+    assert answer.scores is not None
+    assert sum(answer.scores.values()) == pytest.approx(1, abs=1e-4)
     with pytest.raises(DataError, match="not an image"):
         IMAGE.predict(model, [b"no picture"], PredictSettings())
 

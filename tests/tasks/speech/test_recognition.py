@@ -80,7 +80,7 @@ def test_it_answers(made: Prepared, model: torch.nn.Module) -> None:
             answers = task_of(made, lexicon=lexicon).predict(
                 model, samples, PredictSettings(batch_size=2)
             )
-            assert [answer["text"] for answer in answers] == ["ab", "cb", "abc"]
+            assert [answer.text for answer in answers] == ["ab", "cb", "abc"]
     with pytest.raises(DataError, match="decoded") as error:
         task_of(made).predict(model, [samples[0], b"x"], PredictSettings())
     assert error.value.where == "sample 2"
@@ -93,7 +93,7 @@ def test_the_lexicon_is_all_that_is_answered(made: Prepared, lexicon: Lexicon) -
         answers = task_of(made, lexicon=lexicon).predict(
             fresh.eval(), [encode(say("aaaa"))], PredictSettings()
         )
-    assert answers[0]["text"] in made.facts.transcripts
+    assert answers[0].text in made.facts.transcripts
     with pytest.raises(DataError, match="no lexicon"):
         build_task("speech-recognition", Facts(), ObjectiveSettings(lexicon=lexicon))
 

@@ -130,7 +130,8 @@ def test_a_language_model_becomes_a_classifier(tmp_path: Path) -> None:
         answers = loaded.task.predict(
             loaded.model, ["please where is my card", b"pin code"], PredictSettings()
         )
-    assert [answer["label"] for answer in answers] == ["card", "pin"]
-    assert sum(answers[0]["scores"].values()) == pytest.approx(1, abs=1e-4)
+    assert [answer.label for answer in answers] == ["card", "pin"]
+    assert answers[0].scores is not None
+    assert sum(answers[0].scores.values()) == pytest.approx(1, abs=1e-4)
     with pytest.raises(DataError, match="not UTF-8"):
         loaded.task.predict(loaded.model, [b"\xff"], PredictSettings())

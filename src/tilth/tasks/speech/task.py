@@ -20,6 +20,7 @@ from tilth.randomness import Keys, keys_for
 from tilth.statistics.intervals import Figure, ratio, share
 from tilth.tasks.base import Ingredients, require_some
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.tasks.speech import TASK
 from tilth.tasks.speech.edit_distance import edit_distance
@@ -175,8 +176,8 @@ class SpeechRecognition(PlainForward):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = []
+    ) -> list[Prediction]:
+        answers: list[Prediction] = []
         for start in range(0, len(samples), options.batch_size):
             waves = []
             for place, sample in enumerate(samples[start : start + options.batch_size], start + 1):
@@ -188,7 +189,7 @@ class SpeechRecognition(PlainForward):
                     raise DataError(error.what, where=f"sample {place}") from None
             spectra = log_mel(Waves(waves, self.facts.sample_rate), self.facts.sizes.mels)
             logs, steps = _hear(model, *self._inputs(spectra))
-            answers += [{"text": text} for text in self._answer(logs, steps)]
+            answers += [Prediction(text=text) for text in self._answer(logs, steps)]
         return answers
 
     def _texts(self, examples: Examples, index: Index | None = None) -> list[str]:

@@ -18,6 +18,7 @@ from tilth.models.seq2seq import Seq2Seq
 from tilth.statistics.intervals import Figure, totals
 from tilth.tasks.base import IGNORED, Ingredients, require_some
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.tasks.text.tokenize import Tokenizer, decode, end_token
 from tilth.tasks.translation import TASK
@@ -134,7 +135,7 @@ class Translation(PlainForward):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         texts = [_text(sample, place) for place, sample in enumerate(samples)]
         # There is nothing to translate in an empty text, whatever the model would make of it.
         asked = [place for place, text in enumerate(texts) if text]
@@ -150,7 +151,7 @@ class Translation(PlainForward):
             batch_size=options.batch_size,
         )
         answers = dict(zip(asked, found, strict=True))
-        return [{"text": answers.get(place, "")} for place in range(len(texts))]
+        return [Prediction(text=answers.get(place, "")) for place in range(len(texts))]
 
     def _translate(
         self,

@@ -21,6 +21,7 @@ from tilth.tasks.base import Ingredients, require_classes, require_some
 from tilth.tasks.images.classification import TASK
 from tilth.tasks.images.decode import ImageDecoder
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.device import device_of
 from tilth.training.examples import Examples
@@ -167,9 +168,9 @@ class ImageClassification(PlainForward):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         channels, height, width = self.facts.sizes.image
-        answers: list[dict[str, Any]] = []
+        answers: list[Prediction] = []
         for start in range(0, len(samples), options.batch_size):
             part = samples[start : start + options.batch_size]
             decoder = ImageDecoder((height, width), channels)
@@ -183,13 +184,13 @@ class ImageClassification(PlainForward):
             pixels = self.pixels(images, np.zeros(len(images), np.uint64))
             shares = self.answer(model, pixels).softmax(1).tolist()
             answers += [
-                {
-                    "label": self.facts.classes[int(np.argmax(row))],
-                    "scores": {
+                Prediction(
+                    label=self.facts.classes[int(np.argmax(row))],
+                    scores={
                         name: round(share, 6)
                         for name, share in zip(self.facts.classes, row, strict=True)
                     },
-                }
+                )
                 for row in shares
             ]
         return answers

@@ -17,6 +17,7 @@ from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.images.classification.task import make as images
 from tilth.tasks.images.contrastive import TASK
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.device import device_of
 from tilth.training.examples import Examples
@@ -104,7 +105,7 @@ class ImageContrastive:
         model: nn.Module,  # noqa: ARG002
         samples: Sequence[str | bytes],  # noqa: ARG002
         options: PredictSettings,  # noqa: ARG002
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         raise UsageError(
             "a contrastive model answers nothing by itself",
             hint="carry it over to a task of your own with a `transfer` stage",

@@ -16,6 +16,7 @@ from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.images.classification.task import make as images
 from tilth.tasks.images.rotation import TASK
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
@@ -74,7 +75,7 @@ class ImageRotation(PlainForward):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         return self._images.predict(model, samples, options)
 
 

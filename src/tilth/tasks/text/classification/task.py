@@ -19,6 +19,7 @@ from tilth.statistics import intervals
 from tilth.statistics.intervals import Figure
 from tilth.tasks.base import Ingredients, as_text, require_classes, require_some
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.tasks.text.classification import TASK
 from tilth.tasks.text.tokenize import Tokenizer, encode_bounded, end_token
@@ -111,10 +112,10 @@ class TextClassification(PlainForward):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
+    ) -> list[Prediction]:
         if self.tokenizer is None:
             raise DataError("a text cannot be read without the model's tokenizer")
-        answers: list[dict[str, Any]] = []
+        answers: list[Prediction] = []
         for start in range(0, len(samples), options.batch_size):
             texts = [as_text(sample) for sample in samples[start : start + options.batch_size]]
             rows = Ragged.of(
@@ -124,13 +125,13 @@ class TextClassification(PlainForward):
             tokens = torch.from_numpy(padded.astype(np.int64))
             shares = _logits(model, tokens, torch.from_numpy(lengths)).softmax(1)
             answers += [
-                {
-                    "label": self.facts.classes[int(row.argmax())],
-                    "scores": {
+                Prediction(
+                    label=self.facts.classes[int(row.argmax())],
+                    scores={
                         name: round(float(share), 6)
                         for name, share in zip(self.facts.classes, row, strict=True)
                     },
-                }
+                )
                 for row in shares
             ]
         return answers

@@ -16,6 +16,7 @@ from tilth.models.gpt import GPT
 from tilth.statistics.intervals import Figure
 from tilth.tasks.base import IGNORED, Ingredients, as_text, require_some
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.prediction import Prediction
 from tilth.tasks.text.generate import generate_texts
 from tilth.tasks.text.generation import TASK
 from tilth.tasks.text.tokenize import Tokenizer
@@ -127,13 +128,13 @@ class TextGeneration(PlainForward):
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
-    ) -> list[dict[str, Any]]:
-        """What follows each prompt: {"text": ..., "stopped": "end" or "length"}."""
+    ) -> list[Prediction]:
+        """What follows each prompt."""
         if self.tokenizer is None or not isinstance(model, GPT):
             raise DataError("a text cannot be gone on with without the model's tokenizer")
         prompts = [as_text(sample) for sample in samples]
         answers = generate_texts(model, self.tokenizer, prompts, options)
-        return [{"text": text, "stopped": answer.stopped} for text, answer in answers]
+        return [Prediction(text=text, stopped=answer.stopped) for text, answer in answers]
 
 
 def make(given: Ingredients) -> TextGeneration:
