@@ -215,8 +215,10 @@ def _code_digest(modules: tuple[str, ...]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(_reachable(modules)):
+        path = _path(name)
+        assert path is not None
         digest.update(name.encode())
-        digest.update(_normal_source(name))
+        digest.update(_source_digest(path))
     return digest.hexdigest()[:16]
 
 
@@ -257,10 +259,9 @@ def _imports(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _normal_source(name: str) -> bytes:
-    """The module's syntax tree as text, less docstrings."""
-    path = _path(name)
-    assert path is not None
+@cache  # Operations share most of the modules that they stand on.
+def _source_digest(path: Path) -> bytes:
+    """SHA-256 of a module's syntax tree, less docstrings."""
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -268,4 +269,4 @@ def _normal_source(name: str) -> bytes:
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 body.pop(0)
-    return ast.dump(tree).encode()
+    return hashlib.sha256(ast.dump(tree).encode()).digest()
