@@ -58,7 +58,7 @@ def tilth(folder: Path, seed: int) -> Result:
     """This library's loop, on one thread."""
     from tilth.models.build import build_model
     from tilth.models.facts import Facts, Sizes
-    from tilth.models.settings import MLPSettings
+    from tilth.models.mlp import MLPSettings
     from tilth.randomness import splitmix64
     from tilth.tasks.build import build_task
     from tilth.tasks.settings import ObjectiveSettings

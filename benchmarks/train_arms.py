@@ -110,7 +110,7 @@ def our_network(vocabulary: int) -> nn.Module:
     """GPT-2 of this library: learned positions, biases."""
     from tilth.models.build import build_model
     from tilth.models.facts import Sizes
-    from tilth.models.settings import GPTSettings
+    from tilth.models.gpt import GPTSettings
 
     settings = GPTSettings(
         layers=LAYERS, width=WIDTH, heads=HEADS, context=CONTEXT, positions="learned", bias=True

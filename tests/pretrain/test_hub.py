@@ -15,9 +15,9 @@ from torch import Tensor
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
-from tilth.models.gpt import GPT
-from tilth.models.settings import GPTSettings
-from tilth.pretrain.hub import find_model, is_hub_folder, read_gpt2, read_tokenizer
+from tilth.models.gpt import GPTSettings
+from tilth.models.gpt.decoder import GPT
+from tilth.pretrain.hub import find_model, is_hub_folder, read_hub_model, read_tokenizer
 from tilth.pretrain.hub_export import export_gpt2
 from tilth.pretrain.weights import initialise, load_model, save_model
 from tilth.tasks.settings import ObjectiveSettings
@@ -66,7 +66,7 @@ def _change(folder: Path, **changes: Any) -> None:
 
 
 def test_what_is_written_is_read_again(exported: Path) -> None:
-    read = read_gpt2(exported)
+    read = read_hub_model(exported)
     assert is_hub_folder(exported)
     assert (read.settings, read.vocabulary) == (SETTINGS, SIZES.vocabulary)
     own = _model(SETTINGS, 1).state_dict()
@@ -129,13 +129,13 @@ def test_what_ours_does_not_compute_is_refused(
 ) -> None:
     _change(exported, **changes)
     with pytest.raises(DataError, match=cause):
-        read_gpt2(exported)
+        read_hub_model(exported)
 
 
 def test_pickled_weights_are_refused(exported: Path) -> None:
     (exported / "model.safetensors").rename(exported / "pytorch_model.bin")
     with pytest.raises(MissingError, match="is a pickle, which is not read"):
-        read_gpt2(exported)
+        read_hub_model(exported)
 
 
 def test_sharded_weights_without_a_prefix(exported: Path) -> None:
@@ -157,7 +157,9 @@ def test_sharded_weights_without_a_prefix(exported: Path) -> None:
     index = exported / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": weight_map}))
     own = _model(SETTINGS, 1).state_dict()
-    assert all(torch.equal(value, own[name]) for name, value in read_gpt2(exported).tensors.items())
+    assert all(
+        torch.equal(value, own[name]) for name, value in read_hub_model(exported).tensors.items()
+    )
 
 
 def test_an_output_layer_of_its_own_is_refused(exported: Path) -> None:
@@ -165,7 +167,7 @@ def test_an_output_layer_of_its_own_is_refused(exported: Path) -> None:
     tensors["lm_head.weight"] = tensors["transformer.wte.weight"] + 1
     save_file(tensors, exported / "model.safetensors")
     with pytest.raises(DataError, match="one matrix here"):
-        read_gpt2(exported)
+        read_hub_model(exported)
 
 
 def test_gpt2s_own_tokenizer_files(tmp_path: Path) -> None:
@@ -233,7 +235,7 @@ def test_logits_are_those_of_transformers_after_import(tmp_path: Path) -> None:
             tensor.add_(torch.randn_like(tensor) * 0.05)
     theirs.save_pretrained(tmp_path / "hub")
     (tmp_path / "hub" / "tokenizer.json").write_text(TOKENIZER.to_str())
-    read = read_gpt2(tmp_path / "hub")
+    read = read_hub_model(tmp_path / "hub")
     model = build_model(read.settings, Sizes(vocabulary=read.vocabulary), seed=0)
     initialise(model, tmp_path / "hub")
     tokens = torch.randint(0, SIZES.vocabulary, (3, 40), generator=torch.Generator().manual_seed(0))

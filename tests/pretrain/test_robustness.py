@@ -140,7 +140,7 @@ import resource
 import torch
 from tests.training.samples import IMAGE, images, tiny_mlp, weights_of
 from tilth.training.loop import train
-from tilth.models.settings import MLPSettings
+from tilth.models.mlp import MLPSettings
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
 def fit(batch, steps):

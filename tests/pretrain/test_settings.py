@@ -8,7 +8,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings
 from tilth.training.settings import LoopSettings
 

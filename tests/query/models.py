@@ -21,7 +21,7 @@ def image_model(folder: Path) -> Path:
     """A perceptron over images of 4 x 4 pixels with the classes dark and light."""
     from tilth.models.build import build_model
     from tilth.models.facts import Facts, Sizes
-    from tilth.models.settings import MLPSettings
+    from tilth.models.mlp import MLPSettings
     from tilth.pretrain.weights import save_model
     from tilth.tasks.settings import ObjectiveSettings
 

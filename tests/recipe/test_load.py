@@ -177,7 +177,7 @@ def test_values_of_closed_sets_are_listed() -> None:
     assert "`split` does not take 'trian'" in joined
     assert "did you mean `train`? choose from `train`, `validation`, `test`" in joined
     assert "did you mean `text-generation`?" in joined
-    assert "pretrain.model.kind\n  hint   did you mean `gpt`? choose from `gpt`, `mlp`" in joined
+    assert "pretrain.model.kind\n  hint   did you mean `gpt`? choose from `cnn`, `ctc`" in joined
     assert "`precision` does not take 'fp64'" in joined
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,17 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.engine.inline import plan_of
+from tilth import models
+from tilth.models.registry import declarations
 from tilth.recipe import operations as table
 from tilth.tasks.registry import declaration, task_names
 
-_MODELS = {
-    "mlp": "tilth.models.mlp",
-    "cnn": "tilth.models.cnn",
-    "resnet": "tilth.models.resnet",
-    "gpt": "tilth.models.gpt",
-    "ctc": "tilth.models.ctc",
-    "seq2seq": "tilth.models.seq2seq",
-}
+_KINDS = [declared.kind for declared in declarations()]
+# Part of a training that starts from weights, and of no other.
+_HUB = "tilth.models.gpt.hugging_face"
+_MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(models.__path__, "tilth.models.")
+    if info.name.split(".")[2] in _KINDS and info.name != _HUB
+]
 
 
 def _recipe(folder: Path, task: str, model: str, transform: str = "") -> str:
@@ -34,14 +37,15 @@ def _recipe(folder: Path, task: str, model: str, transform: str = "") -> str:
 
 
 @contextmanager
-def _one_line_more(module: str, folder: Path) -> Iterator[None]:
-    """The module as if a line stood below it."""
-    original, changed = table._path(module), folder / "changed.py"
-    assert original is not None
-    changed.write_text(original.read_text("utf-8") + "\n_ONE_LINE_MORE = 1\n", "utf-8")
-    find = table._path
+def _one_line_more(modules: tuple[str, ...], folder: Path) -> Iterator[None]:
+    """The modules as if a line stood below each."""
+    find, changed = table._path, {}
+    for module in modules:
+        original, changed[module] = find(module), folder / f"{module}.py"
+        assert original is not None
+        changed[module].write_text(original.read_text("utf-8") + "\n_ONE_LINE_MORE = 1\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table, "_path", lambda name: changed if name == module else find(name))
+        patch.setattr(table, "_path", lambda name: changed.get(name) or find(name))
         table._code_digest.cache_clear()
         yield
     table._code_digest.cache_clear()
@@ -51,9 +55,9 @@ def _identities(text: str) -> dict[str, str]:
     return {step.name: step.identity for step in plan_of(text).steps}
 
 
-def _check(text: str, module: str, folder: Path, changed: set[str]) -> None:
+def _check(text: str, module: str | tuple[str, ...], folder: Path, changed: set[str]) -> None:
     before = _identities(text)
-    with _one_line_more(module, folder):
+    with _one_line_more((module,) if isinstance(module, str) else module, folder):
         after = _identities(text)
     assert before.keys() == after.keys()
     assert {name for name in before if before[name] != after[name]} == changed
@@ -90,12 +94,76 @@ def test_a_task_that_only_the_target_has_changes_that_alone(tmp_path: Path) -> N
     _check(text, module, tmp_path, {"transfer", "value"})
 
 
-@pytest.mark.parametrize("model", _MODELS)
-def test_a_line_of_a_model_is_part_of_its_training(model: str, tmp_path: Path) -> None:
+def _recipe_with(folder: Path, model: str) -> str:
     task = next(name for name in task_names() if model in declaration(name).models)
-    transform = "shift" if task == "image-contrastive" else ""
-    text = _recipe(tmp_path, task, model, transform)
-    _check(text, _MODELS[model], tmp_path, {"pretrain", "transfer", "value"})
+    return _recipe(folder, task, model)
+
+
+@pytest.mark.parametrize("module", _MODULES)
+def test_a_line_of_a_model_is_part_of_its_training(module: str, tmp_path: Path) -> None:
+    text = _recipe_with(tmp_path, module.split(".")[2])
+    _check(text, module, tmp_path, {"pretrain", "transfer", "value"})
+
+
+@pytest.mark.parametrize("model", _KINDS)
+def test_a_line_of_another_model_is_not(model: str, tmp_path: Path) -> None:
+    others = tuple(name for name in _MODULES if name.split(".")[2] != model)
+    assert len(others) >= 2 * (len(_KINDS) - 1)
+    _check(_recipe_with(tmp_path, model), (*others, _HUB), tmp_path, set())
+
+
+def test_a_line_of_what_all_models_share_is_part_of_every_training(tmp_path: Path) -> None:
+    for model in _KINDS:
+        text = _recipe_with(tmp_path, model)
+        _check(text, "tilth.models.build", tmp_path, {"pretrain", "transfer", "value"})
+        _check(text, "tilth.models.lora", tmp_path, {"transfer"})
+
+
+def test_a_model_that_nobody_writes_is_found_all_the_same(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "text-generation", "gpt")
+    bare = text.replace("{task: text-generation, model: {kind: gpt}, ", "{")
+    assert "gpt" not in bare
+    modules = "tilth.models.gpt.classifier", "tilth.tasks.text.generation.task"
+    for module in modules:
+        _check(bare, module, tmp_path, {"pretrain", "transfer", "value"})
+    # `value` alone trains what `pretrain` would train by its defaults.
+    alone = "".join(
+        line for line in bare.splitlines(True) if not line.startswith(("pretrain", "transfer"))
+    )
+    for module in modules:
+        _check(alone, module, tmp_path, {"value"})
+
+
+def test_a_model_of_the_experiment_alone_changes_that_alone(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "image-classification", "mlp")
+    text = text.replace("budget: 5", "budget: 5, model: {kind: resnet}")
+    _check(text, "tilth.models.resnet.network", tmp_path, {"value"})
+    alone = text.replace("budget: 5", "budget: 5, task: image-classification")
+    alone = "".join(
+        line for line in alone.splitlines(True) if not line.startswith(("pretrain", "transfer"))
+    )
+    _check(alone, "tilth.models.resnet.network", tmp_path, {"value"})
+    _check(alone, "tilth.models.gpt.network", tmp_path, set())
+
+
+def test_who_starts_from_weights_is_trained_anew_when_they_are_read_otherwise(
+    tmp_path: Path,
+) -> None:
+    text = _recipe(tmp_path, "text-generation", "gpt")
+    _check(text, _HUB, tmp_path, set())
+    text = text.replace("pretrain: {", "pretrain: {initialise: owner/model, ")
+    _check(text, _HUB, tmp_path, {"pretrain", "transfer", "value"})
+
+
+def test_the_kind_of_an_optimizer_is_no_model(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "image-classification", "mlp")
+    given = text.replace("loop:", "optimizer: {kind: muon}, loop:")
+    before, after = _identities(text), _identities(given)
+    assert {name for name in before if before[name] != after[name]} == {
+        "pretrain",
+        "transfer",
+        "value",
+    }
 
 
 def test_a_line_of_a_transform_is_part_of_the_training_that_takes_it(tmp_path: Path) -> None:

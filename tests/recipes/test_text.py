@@ -12,8 +12,8 @@ from tests.training.samples import figure
 from tilth.api import Run, load_recipe, run
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
-from tilth.models.settings import GPTSettings
-from tilth.pretrain.hub import read_gpt2
+from tilth.models.gpt import GPTSettings
+from tilth.pretrain.hub import read_hub_model
 from tilth.pretrain.hub_export import export_gpt2
 from tilth.pretrain.weights import save_model
 from tilth.tasks.settings import ObjectiveSettings
@@ -103,4 +103,4 @@ def test_gpt2_starts_from_a_folder_and_goes_back_to_one(tmp_path: Path) -> None:
     )
     (trained,) = found.folder.glob("data/pretrain-*/model")
     export_gpt2(trained, tmp_path / "back")
-    assert read_gpt2(tmp_path / "back").settings.context == 16
+    assert read_hub_model(tmp_path / "back").settings.window == 16

@@ -12,7 +12,8 @@ from PIL import Image
 
 from tests.training.samples import image_rows, text_rows, write_dataset
 from tilth.errors import DataError
-from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.randomness import ids_to_u64
 from tilth.tasks.prepare import Prepared, prepare
 from tilth.tasks.settings import DataSettings, TaskName

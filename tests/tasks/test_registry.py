@@ -88,7 +88,8 @@ def test_a_figure_is_one_thing_whoever_declares_it() -> None:
 
 
 def test_a_network_that_cannot_learn_the_task_is_refused() -> None:
-    from tilth.models.settings import CTCSettings, GPTSettings
+    from tilth.models.ctc import CTCSettings
+    from tilth.models.gpt import GPTSettings
 
     require_fit("text-generation", GPTSettings())
     with pytest.raises(ValueError, match=r"task speech-recognition needs model.kind ctc, not gpt"):

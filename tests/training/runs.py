@@ -13,8 +13,8 @@ from tests.tasks.speech.speech_samples import say
 from tests.tasks.translation import test_task as translation
 from tests.training.samples import IMAGE, TEXT, documents, images, tiny_gpt, tiny_mlp
 from tilth.models.build import build_model
+from tilth.models.ctc import CTCSettings
 from tilth.models.facts import Facts, Sizes
-from tilth.models.settings import CTCSettings
 from tilth.randomness import splitmix64
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task

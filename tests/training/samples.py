@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
-from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.randomness import splitmix64
 from tilth.schema import SCHEMA, sample_id
 from tilth.store.manifest import Counts, Manifest, write_manifest

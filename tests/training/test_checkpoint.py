@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tests.training.samples import IMAGE_FACTS, same_bits, tiny_mlp, weights_of
 from tilth.errors import StepError, StorageError
 from tilth.models.build import build_model
-from tilth.models.settings import MLPSettings
+from tilth.models.mlp import MLPSettings
 from tilth.training.checkpoint import load_checkpoint, save_checkpoint, write_tensors
 from tilth.training.optimizer import build_optimizer
 from tilth.training.settings import OptimizerSettings

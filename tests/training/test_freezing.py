@@ -21,7 +21,7 @@ from tests.training.samples import (
 )
 from tilth.context import Context
 from tilth.errors import UsageError
-from tilth.models.settings import MLPSettings
+from tilth.models.mlp import MLPSettings
 from tilth.pretrain.fit import fit as fit_stage
 from tilth.pretrain.settings import Settings
 from tilth.tasks.images.classification.task import ImageClassification

@@ -32,8 +32,10 @@ from tests.training.samples import (
 from tilth.context import FIRST_STEPS
 from tilth.errors import DataError, StepError, UsageError
 from tilth.models.build import build_model
+from tilth.models.cnn import CNNSettings
 from tilth.models.facts import Sizes
-from tilth.models.settings import CNNSettings, GPTSettings, MLPSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.examples import Examples

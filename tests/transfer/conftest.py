@@ -8,7 +8,8 @@ import pytest
 
 from tests.transfer.samples import digit_rows, text_rows, write_dataset
 from tilth.models.build import build_model
-from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings
 from tilth.pretrain.weights import save_model
 from tilth.tasks.build import build_task

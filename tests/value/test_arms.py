@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from tilth.errors import UsageError
-from tilth.models.settings import GPTSettings, MLPSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.tasks.settings import DataSettings
 from tilth.training.settings import LoopSettings

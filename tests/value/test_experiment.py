@@ -11,7 +11,9 @@ import pytest
 from tests.transfer.samples import digit_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.models.settings import CNNSettings, GPTSettings, MLPSettings
+from tilth.models.cnn import CNNSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.tasks.settings import DataSettings
 from tilth.training.settings import LoopSettings, OptimizerSettings

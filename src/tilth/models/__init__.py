@@ -1,1 +1,1 @@
-"""Small reference networks, one file each, and their settings, which load no torch."""
+"""Small reference networks, a folder each, whose settings load no torch, and what they share."""

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from tilth.errors import DataError, UsageError
-from tilth.models.gpt import GPT
-from tilth.models.settings import GPTSettings
-from tilth.pretrain.hub import CONFIG, FIXED, TOKENIZER, WEIGHTS, names_of
+from tilth.models.gpt import GPTSettings
+from tilth.models.gpt.decoder import GPT
+from tilth.models.gpt.hugging_face import FIXED, names_of
+from tilth.pretrain.hub import CONFIG, TOKENIZER, WEIGHTS
 from tilth.pretrain.weights import load_model
 from tilth.records import Json
 from tilth.store.files import write_bytes, write_json

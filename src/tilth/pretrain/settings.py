@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tilth.augment.registry import TransformSpec
-from tilth.models.settings import GPTSettings, ModelSettings
+from tilth.models.settings import ModelSettings, model_settings
 from tilth.settings import BaseSettings
 from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
 from tilth.training.settings import LoopSettings, OptimizerSettings
@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     """Train a model on the data until it has converged or the budget is spent."""
 
     task: TaskName = Field(default="text-generation", description="what the model learns to do")
-    model: ModelSettings = Field(default=GPTSettings(), description="the network")
+    model: ModelSettings = Field(default=model_settings({"kind": "gpt"}), description="the network")
     data: DataSettings = Field(default=DataSettings(), description="what it learns from")
     objective: ObjectiveSettings = Field(
         default=ObjectiveSettings(), description="what is asked beside the task"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from tilth.errors import DataError, MissingError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts
-from tilth.models.gpt import GPT
-from tilth.models.settings import ModelSettings
-from tilth.pretrain.hub import is_hub_folder, read_gpt2, require_gpt2_shape
+from tilth.models.settings import ModelSettings, model_settings
+from tilth.pretrain.hub import is_hub_folder, read_hub_model
 from tilth.pretrain.result import Taken
 from tilth.store.files import read_json, write_bytes, write_json
 from tilth.tasks.base import Answering
@@ -94,7 +93,7 @@ def load_model(folder: Path) -> Loaded:
         )
     try:
         config: dict[str, Any] = read_json(folder / CONFIG)
-        settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(config["model"])
+        settings = model_settings(config["model"])
         facts = Facts.model_validate(config["facts"])
         objective = ObjectiveSettings.model_validate(config["objective"])
         model = build_model(settings, facts.sizes, seed=0)
@@ -122,15 +121,14 @@ def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> T
         DataError: It is damaged, or has nothing in common with this one.
     """
     if is_hub_folder(folder):
-        hub = read_gpt2(folder)
+        hub = read_hub_model(folder)
         if hub.tokenizer is None:
             raise DataError(
                 "there is no tokenizer beside the weights",
                 where=str(folder),
                 hint="add tokenizer.json, or vocab.json and merges.txt",
             )
-        if isinstance(model, GPT):
-            require_gpt2_shape(model.settings, hub.settings, folder)
+        hub.reader.require_shape(model, hub.settings, str(folder))
         given = hub.tensors
     elif (folder / WEIGHTS).is_file():
         given = _tensors(folder)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tilth.models.declare import NetworkSettings
+from tilth.models.registry import hub_readers, module_of
+from tilth.pretrain.start import RANDOM
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
-from tilth.recipe.operations import Operation
+from tilth.recipe.operations import Operation, operations
 from tilth.settings import BaseSettings
 from tilth.tasks.registry import modules_of
 from tilth.web.secrets import masked
@@ -140,8 +143,6 @@ class _Builder:
         return known[1]
 
     def _concat(self, ends: list[str], prefix: str) -> str:
-        from tilth.recipe.operations import operations
-
         op = operations()["weights"]
         step = RecipeStep("mix.weights", op, op.settings())
         inputs = tuple((str(i), name) for i, name in enumerate(ends))
@@ -168,15 +169,21 @@ class _Builder:
         fields = type(step.settings).model_fields
         if transforms and "augment" in fields:
             update["augment"] = tuple(transforms)
+        taken_over: list[BaseSettings] = []
         for stage, before in stages.items():
-            if before is not None and stage in fields:
+            if stage not in fields:
+                continue
+            if before is None:
+                taken_over.append(_taken_over(step.settings, stage))
+            else:
                 update[stage] = before.settings.model_dump(mode="json")
         given = {**step.settings.model_dump(mode="json"), **update}
         settings = type(step.settings).model_validate(given)
         parts = {"seed": self._recipe.header.seed, "transforms": code, **_fingerprint(step)}
         if step.operation.kind == "fit":
             parts["threads"] = self._recipe.header.threads
-        self._add(RecipeStep(step.name, step.operation, settings), "", inputs, parts)
+        step = RecipeStep(step.name, step.operation, settings)
+        self._add(step, "", inputs, parts, taken_over)
 
     def _add(
         self,
@@ -184,12 +191,13 @@ class _Builder:
         prefix: str,
         inputs: tuple[tuple[str, str], ...],
         extra: Mapping[str, Any],
+        taken_over: Sequence[BaseSettings] = (),
     ) -> str:
         settings = step.settings.model_dump(mode="json")
         parts = {
             "operation": step.operation.name,
             "settings": settings,
-            "code": step.operation.code_version(_found_by_name(settings)),
+            "code": step.operation.code_version(_found_by_name(step.settings, *taken_over)),
             "inputs": {role: self._identities[name] for role, name in inputs},
             **extra,
         }
@@ -209,17 +217,37 @@ class _Builder:
         return name
 
 
-def _found_by_name(settings: Any) -> list[str]:
-    """The modules of the tasks that settings name, wherever in them."""
+def _taken_over(settings: BaseSettings, stage: str) -> BaseSettings:
+    """What a stage does as one before it that the recipe has not: that one's defaults.
+
+    Args:
+        settings: Of the stage; what they leave empty is taken over.
+        stage: The one before.
+    """
+    defaults = operations()[stage].settings()
+    own = {name: value for name, value in settings if value is not None}
+    fields = type(defaults).model_fields
+    return defaults.model_copy(update={name: own[name] for name in fields if name in own})
+
+
+def _found_by_name(*settings: BaseSettings) -> list[str]:
+    """The modules of the tasks and models that settings name, wherever in them."""
     found: set[str] = set()
-    queue = [settings]
+    queue: list[Any] = [*settings]
     while queue:
         one = queue.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("task"), str):
-                found.update(modules_of(one["task"]))
+        if isinstance(one, NetworkSettings):
+            found.add(module_of(one.kind))
+        if isinstance(one, BaseSettings):
+            values = dict(one)
+            if values.get("task") is not None:
+                found.update(modules_of(values["task"]))
+            if values.get("initialise", RANDOM) != RANDOM:
+                found.update(hub_readers().values())
+            queue.extend(values.values())
+        elif isinstance(one, Mapping):
             queue.extend(one.values())
-        elif isinstance(one, list):
+        elif isinstance(one, tuple):
             queue.extend(one)
     return sorted(found)
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from tilth.context import Progress, silent
 from tilth.errors import DataError
 from tilth.models.facts import Facts
-from tilth.models.settings import GPTSettings, ModelSettings
+from tilth.models.settings import ModelSettings
 from tilth.store import Dataset
 from tilth.store.arrays import read_arrays
 from tilth.store.files import atomic_folder, read_json, write_json
@@ -51,9 +51,9 @@ class Prepared:
         """A split as rows for this model: documents are packed. None: no samples."""
         data = self.splits.get(split)
         if isinstance(data, Documents):
-            if not isinstance(model, GPTSettings):
+            if not model.window:
                 raise DataError(f"a {model.kind} cannot be trained on text")
-            return data.pack(model.context, self.folder)
+            return data.pack(model.window, self.folder)
         return data
 
 

@@ -133,9 +133,9 @@ def choose(
 def rows_of(data: Documents | Examples, model: ModelSettings) -> Examples:
     """Samples as rows of a model: text is packed to its context."""
     if isinstance(data, Documents):
-        if model.kind != "gpt":
+        if not model.window:
             raise DataError(f"a {model.kind} cannot be trained on text")
-        return data.pack(model.context)
+        return data.pack(model.window)
     return data
 
 

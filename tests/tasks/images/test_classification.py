@@ -13,7 +13,7 @@ from tests.training.samples import IMAGE, IMAGE_FACTS, images, tiny_mlp
 from tilth.errors import DataError, UsageError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
-from tilth.models.settings import MLPSettings
+from tilth.models.mlp import MLPSettings
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.predict_settings import PredictSettings

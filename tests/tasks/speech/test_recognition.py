@@ -11,8 +11,8 @@ import torch
 from tests.tasks.speech.speech_samples import encode, say, speech_dataset
 from tilth.errors import DataError
 from tilth.models.build import build_model
+from tilth.models.ctc import CTCSettings
 from tilth.models.facts import Facts
-from tilth.models.settings import CTCSettings
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.predict_settings import PredictSettings

@@ -14,7 +14,7 @@ from tests.training.samples import figure
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
-from tilth.models.settings import GPTSettings
+from tilth.models.gpt import GPTSettings
 from tilth.pretrain.fit import fit
 from tilth.pretrain.settings import Settings
 from tilth.pretrain.weights import load_model

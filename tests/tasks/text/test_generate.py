@@ -8,8 +8,8 @@ import torch
 from tilth.errors import DataError
 from tilth.models.build import build_model
 from tilth.models.facts import Sizes
-from tilth.models.gpt import GPT
-from tilth.models.settings import GPTSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.gpt.decoder import GPT
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.text.generate import Generated, generate, generate_texts
 from tilth.tasks.text.tokenize import train_tokenizer

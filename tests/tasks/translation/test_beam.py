@@ -10,8 +10,8 @@ import torch
 
 from tilth.models.build import build_model
 from tilth.models.facts import Sizes
-from tilth.models.seq2seq import Seq2Seq
-from tilth.models.settings import Seq2SeqSettings
+from tilth.models.seq2seq import Seq2SeqSettings
+from tilth.models.seq2seq.network import Seq2Seq
 from tilth.tasks.translation.beam import translate
 
 VOCABULARY = 5

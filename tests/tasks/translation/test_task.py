@@ -18,7 +18,8 @@ from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
-from tilth.models.settings import MLPSettings, Seq2SeqSettings
+from tilth.models.mlp import MLPSettings
+from tilth.models.seq2seq import Seq2SeqSettings
 from tilth.pretrain.fit import Settings, fit
 from tilth.pretrain.weights import load_model
 from tilth.schema import sample_id

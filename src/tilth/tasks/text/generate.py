@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tilth.errors import DataError
-from tilth.models.gpt import GPT
+from tilth.models.gpt.decoder import GPT
 from tilth.randomness import Keys, fold, keys_for, uniform
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.text.sampling import next_tokens

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tilth.models.seq2seq import Seq2Seq
+from tilth.models.seq2seq.network import Seq2Seq
 
 
 def translate(

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from tilth.errors import DataError, missing_extra
 from tilth.models.facts import Facts
-from tilth.models.seq2seq import Seq2Seq
+from tilth.models.seq2seq.network import Seq2Seq
 from tilth.statistics.intervals import Figure, totals
 from tilth.tasks.base import IGNORED, Ingredients, require_some
 from tilth.tasks.predict_settings import PredictSettings

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.errors import DataError
-from tilth.models.gpt import GPT
+from tilth.models.gpt.decoder import GPT
 from tilth.statistics.intervals import Figure
 from tilth.tasks.base import IGNORED, Ingredients, as_text, require_some
 from tilth.tasks.predict_settings import PredictSettings

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tilth.models.cnn import CNNSettings
 from tilth.models.dropout import Dropout
-from tilth.models.settings import CNNSettings
+from tilth.models.facts import Sizes
 
 
 class CNN(nn.Module):
@@ -48,3 +49,8 @@ class CNN(nn.Module):
         """Images float [n, channels, height, width] to logits [n, classes]."""
         logits: Tensor = self.head(self.body(images))
         return logits
+
+
+def make(settings: CNNSettings, sizes: Sizes) -> nn.Module:
+    """The network for what the data demands."""
+    return CNN(settings, sizes.image, sizes.classes)

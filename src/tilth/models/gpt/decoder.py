@@ -1,7 +1,7 @@
 """A decoder-only Transformer (Radford et al. 2019).
 
 By default with rotary positions and no biases; with `positions: learned` and `bias: true` it is
-GPT-2, weight for weight (see `tilth.pretrain.hub`).
+GPT-2, weight for weight (see `hugging_face`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.models.dropout import Dropout, drop
-from tilth.models.settings import GPTSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.rotary import rotate, rotations
 
 # Longer windows go to the fused attention kernel, whose memory does not grow with their square.
 _SHORT = 256
@@ -245,20 +246,3 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, dropout: float) -> Ten
     scores = torch.baddbmm(future, q, k.transpose(1, 2), alpha=head_width**-0.5)
     shares = drop(scores.softmax(-1), dropout)
     return torch.bmm(shares.to(v.dtype), v).view(n, heads, length, head_width)
-
-
-def rotations(context: int, head_width: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines float32 [context, head_width / 2] of the angle of each position and pair.
-
-    Angles are position x 10000^(-2 i / head_width) (Su et al. 2021, section 3.2.2).
-    """
-    frequency = 10_000.0 ** (-torch.arange(0, head_width, 2).double() / head_width)
-    angle = torch.outer(torch.arange(context).double(), frequency)
-    return angle.cos().float(), angle.sin().float()
-
-
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn pairs (i, i + head_width / 2) of x [n, heads, length, head_width] by their angles."""
-    first, second = x.chunk(2, dim=-1)
-    turned = torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
-    return turned.to(x.dtype)

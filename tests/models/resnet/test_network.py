@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from tests.training.samples import same_bits, weights_of
 from tilth.models.build import build_model, count_parameters
 from tilth.models.facts import Sizes
-from tilth.models.resnet import Pooled, Residual, ResNet
-from tilth.models.settings import ResNetSettings
+from tilth.models.resnet import ResNetSettings
+from tilth.models.resnet.network import Pooled, Residual, ResNet
 
 Block = Literal["pooled", "basic", "bottleneck"]
 SMALL: dict[str, Any] = {"stem_width": 6, "widths": (4, 8, 8), "blocks": (2, 1, 1)}

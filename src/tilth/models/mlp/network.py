@@ -7,7 +7,8 @@ import math
 from torch import Tensor, nn
 
 from tilth.models.dropout import Dropout
-from tilth.models.settings import MLPSettings
+from tilth.models.facts import Sizes
+from tilth.models.mlp import MLPSettings
 
 
 class MLP(nn.Module):
@@ -33,3 +34,8 @@ class MLP(nn.Module):
         """Images float [n, channels, height, width] to logits [n, classes]."""
         logits: Tensor = self.head(self.body(images))
         return logits
+
+
+def make(settings: MLPSettings, sizes: Sizes) -> nn.Module:
+    """The network for what the data demands."""
+    return MLP(settings, sizes.image, sizes.classes)

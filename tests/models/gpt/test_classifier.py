@@ -6,7 +6,7 @@ import torch
 
 from tilth.models.build import build_model
 from tilth.models.facts import Sizes
-from tilth.models.settings import GPTSettings
+from tilth.models.gpt import GPTSettings
 
 SETTINGS = GPTSettings(layers=2, width=16, heads=2, context=12)
 CLASSIFIER = build_model(SETTINGS, Sizes(vocabulary=30, classes=5), seed=0).eval()

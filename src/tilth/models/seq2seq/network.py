@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tilth.models.dropout import Dropout, drop
-from tilth.models.gpt import rotate, rotations
-from tilth.models.settings import Seq2SeqSettings
+from tilth.models.facts import Sizes
+from tilth.models.rotary import rotate, rotations
+from tilth.models.seq2seq import Seq2SeqSettings
 
 
 class Memory(NamedTuple):
@@ -282,3 +283,8 @@ class Seq2Seq(nn.Module):
 def _within(lengths: Tensor, longest: int) -> Tensor:
     """Which of `longest` places belong to each text, bool [n, longest]."""
     return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+def make(settings: Seq2SeqSettings, sizes: Sizes) -> nn.Module:
+    """The network for what the data demands."""
+    return Seq2Seq(settings, sizes.vocabulary)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tilth.models.dropout import Dropout
-from tilth.models.gpt import GPT
-from tilth.models.settings import GPTSettings
+from tilth.models.gpt import GPTSettings
+from tilth.models.gpt.decoder import GPT
 
 
 class GPTClassifier(GPT):

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from tilth.models.ctc import CTCSettings
 from tilth.models.dropout import Dropout
-from tilth.models.settings import CTCSettings
+from tilth.models.facts import Sizes
 
 STRIDE = 2  # frames that become one step
 
@@ -66,3 +67,8 @@ class CTC(nn.Module):
 def num_steps(frames: Tensor) -> Tensor:
     """Steps of utterances of so many frames, int64 [n]."""
     return torch.div(frames + STRIDE - 1, STRIDE, rounding_mode="floor")
+
+
+def make(settings: CTCSettings, sizes: Sizes) -> nn.Module:
+    """The network for what the data demands."""
+    return CTC(settings, sizes.mels, sizes.classes)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tilth.models.build import build_model
-from tilth.models.ctc import CTC
+from tilth.models.ctc import CTCSettings
+from tilth.models.ctc.network import CTC
 from tilth.models.facts import Sizes
-from tilth.models.settings import CTCSettings
 
 SIZES = Sizes(classes=5, mels=12)
 
