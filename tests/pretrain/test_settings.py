@@ -32,7 +32,7 @@ def test_a_model_is_chosen_by_its_kind() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"task": "image-classification"}, "needs model.kind mlp or cnn or resnet"),
+        ({"task": "image-classification"}, "needs model.kind cnn or mlp or resnet"),
         ({"model": {"kind": "mlp"}}, "needs model.kind gpt"),
         ({"model": {"kind": "gpt", "width": 30}}, "must be a multiple of heads"),
         ({"model": {"kind": "gpt", "width": 36}}, "multiple of twice heads"),

@@ -70,7 +70,7 @@ DATA: Mapping[Data, Callable[[Path], Path]] = {
 def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> PretrainResult:
     settings: dict[str, Any] = {
         "task": task,
-        "model": MODELS[declaration(task).models[0]],
+        "model": next(MODELS[kind] for kind in declaration(task).models if kind in MODELS),
         "data": {"vocabulary": 300, "validation_share": 0.1},
         "loop": {"max_steps": 3, "batch_size": 8},
         **given,

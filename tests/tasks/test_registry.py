@@ -94,7 +94,7 @@ def test_a_network_that_cannot_learn_the_task_is_refused() -> None:
     require_fit("text-generation", GPTSettings())
     with pytest.raises(ValueError, match=r"task speech-recognition needs model.kind ctc, not gpt"):
         require_fit("speech-recognition", GPTSettings())
-    with pytest.raises(ValueError, match=r"needs model.kind mlp or cnn or resnet"):
+    with pytest.raises(ValueError, match=r"needs model.kind cnn or mlp or resnet"):
         require_fit("image-rotation", CTCSettings())
 
 

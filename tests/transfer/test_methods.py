@@ -125,7 +125,7 @@ def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:
 
 def test_the_task_must_be_the_models(text: dict[str, Path], tmp_path: Path) -> None:
     settings = compare.Settings(task="image-classification", sizes=(4,))
-    with pytest.raises(UsageError, match=r"needs model\.kind mlp or cnn or resnet"):
+    with pytest.raises(UsageError, match=r"needs model\.kind cnn or mlp or resnet"):
         compare.run_cell(compare.cells(settings)[0], text, settings, Context(tmp_path))
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tilth.models.declare import Interface
+from tilth.models.registry import kinds_of
+
 Payload = Literal["text", "image", "audio"]
 
 
@@ -78,7 +81,7 @@ class Declaration:
     Attributes:
         name: As written in a recipe.
         data: How samples become numbers.
-        models: Kinds of model that can learn it.
+        interface: How it calls a network: the models of that interface can learn it.
         metrics: Its figures, the primary one first.
         labels: Whether every sample needs a label.
         outputs: Names of the model's outputs, where the task decides them and not the data.
@@ -94,7 +97,7 @@ class Declaration:
 
     name: str
     data: Data
-    models: tuple[str, ...]
+    interface: Interface
     metrics: tuple[Metric, ...]
     use: str
     pipeline: str
@@ -106,6 +109,11 @@ class Declaration:
     prompts: bool = False
     asked_with: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Kinds of model that can learn it."""
+        return kinds_of(self.interface)
 
     @property
     def metric(self) -> Metric:

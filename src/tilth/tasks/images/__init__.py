@@ -3,5 +3,4 @@
 from tilth.tasks.declare import Data
 
 PIXELS = Data("tilth.tasks.images.pixels", "image", "images", sheet="tilth.tasks.images.sheet")
-NETWORKS = ("mlp", "cnn", "resnet")
 A_START = "a start for other models of images (`transfer`, `pretrain.initialise`)"

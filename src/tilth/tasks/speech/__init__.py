@@ -9,7 +9,7 @@ UTTERANCES = Data(
 TASK = Declaration(
     name="speech-recognition",
     data=UTTERANCES,
-    models=("ctc",),
+    interface="frames",
     metrics=(
         Metric(
             "wer",

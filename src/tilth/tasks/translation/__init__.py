@@ -7,7 +7,7 @@ PAIRS = Data("tilth.tasks.translation.pairs", "text", "sentence pairs")
 TASK = Declaration(
     name="translation",
     data=PAIRS,
-    models=("seq2seq",),
+    interface="pairs",
     metrics=(
         BITS_PER_BYTE,
         Metric("bleu", "BLEU", "BLEU"),

@@ -1,12 +1,12 @@
 """Which class an image is of."""
 
 from tilth.tasks.declare import ACCURACY, Declaration, Metric
-from tilth.tasks.images import NETWORKS, PIXELS
+from tilth.tasks.images import PIXELS
 
 TASK = Declaration(
     name="image-classification",
     data=PIXELS,
-    models=NETWORKS,
+    interface="images",
     metrics=(ACCURACY, Metric("top5", "top-5 accuracy (%)", "%")),
     labels=True,
     transforms=("images",),

@@ -1,12 +1,12 @@
 """Which two views are of one image: pretraining without a label."""
 
 from tilth.tasks.declare import ACCURACY, Declaration
-from tilth.tasks.images import A_START, NETWORKS, PIXELS
+from tilth.tasks.images import A_START, PIXELS
 
 TASK = Declaration(
     name="image-contrastive",
     data=PIXELS,
-    models=NETWORKS,
+    interface="images",
     metrics=(ACCURACY,),
     outputs=tuple(f"projection-{number}" for number in range(64)),
     transforms=("images",),

@@ -6,7 +6,7 @@ from tilth.tasks.text import LABELLED
 TASK = Declaration(
     name="text-classification",
     data=LABELLED,
-    models=("gpt",),
+    interface="tokens",
     metrics=(ACCURACY, MACRO_F1),
     labels=True,
     transforms=("tokens",),

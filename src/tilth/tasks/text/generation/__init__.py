@@ -6,7 +6,7 @@ from tilth.tasks.text import DOCUMENTS
 TASK = Declaration(
     name="text-generation",
     data=DOCUMENTS,
-    models=("gpt",),
+    interface="tokens",
     metrics=(BITS_PER_BYTE,),
     verb="generate",
     prompts=True,
