@@ -130,8 +130,12 @@ class TextGeneration(PlainForward):
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings
     ) -> list[Prediction]:
         """What follows each prompt."""
-        if self.tokenizer is None or not isinstance(model, GPT):
+        if self.tokenizer is None:
             raise DataError("a text cannot be gone on with without the model's tokenizer")
+        if not isinstance(model, GPT):
+            raise DataError(
+                f"a {type(model).__name__} cannot go on with a text", hint="model.kind: gpt"
+            )
         prompts = [as_text(sample) for sample in samples]
         answers = generate_texts(model, self.tokenizer, prompts, options)
         return [Prediction(text=text, stopped=answer.stopped) for text, answer in answers]
