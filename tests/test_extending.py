@@ -27,7 +27,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     guide = (ROOT / "docs" / "guides" / "extend.md").read_text("utf-8")
     blocks = re.findall(r"```python\n# (src/tilth/\S+\.py)\n(.*?)```", guide, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     for name, text in blocks:
         path = root / name
         assert not path.exists()
@@ -41,14 +41,18 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _tilth(copy: Path, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
+def _called(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", _COMMAND, *arguments],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy / "src")},
         capture_output=True,
         text=True,
     )
+
+
+def _tilth(copy: Path, *arguments: str, code: int = 0) -> str:
+    done = _called(copy, *arguments)
     assert done.returncode == code, done.stderr
     return done.stdout
 
@@ -66,18 +70,23 @@ def test_a_source_of_ones_own(copy: Path) -> None:
     assert "nobody says this line" in _tilth(copy, "show", "play", "play", "--quarantined")
 
 
-def test_a_task_and_an_image_operation_of_ones_own(copy: Path) -> None:
+def _pictures(copy: Path) -> str:
+    """Writes pictures into a folder; the beginning of a recipe with them."""
     chance = np.random.default_rng(0)
     for split in ("train", "test"):
         folder = copy / "pictures" / split / "any"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for number in range(60):
             # A sky above and the ground below, so that a negative can be told.
             levels = (chance.random((8, 8)) * 80 + 40).astype(np.uint8)
             levels[:4] += 120
             Image.fromarray(levels).save(folder / f"{number}.png")
+    return "tilth: 1\ncollect: {pictures: {image_folder: {path: pictures}}}\n"
+
+
+def test_a_task_and_an_image_operation_of_ones_own(copy: Path) -> None:
     (copy / "pictures.yaml").write_text(
-        "tilth: 1\nname: pictures\ncollect: {pictures: {image_folder: {path: pictures}}}\n"
+        f"{_pictures(copy)}name: pictures\n"
         "augment: [{invert: {share: 0.1}}]\n"
         "pretrain: {task: image-inversion, model: {kind: mlp, hidden: [16]},\n"
         "  optimizer: {learning_rate: 0.01}, loop: {max_steps: 150, batch_size: 20}}\n"
@@ -92,3 +101,26 @@ def test_a_task_and_an_image_operation_of_ones_own(copy: Path) -> None:
     assert _tilth(copy, "classify", "pictures", picture).startswith(("as it was", "inverted"))
     card = next((copy / "runs" / "pictures").glob("data/pretrain-*/model/README.md"))
     assert "a start for other models of images" in card.read_text("utf-8")
+
+
+def test_a_model_of_ones_own(copy: Path) -> None:
+    recipe = (
+        f"{_pictures(copy)}name: linear\n"
+        "pretrain: {task: image-inversion, model: {kind: linear, side: 2},\n"
+        "  optimizer: {learning_rate: 0.01}, loop: {max_steps: 150, batch_size: 20}}\n"
+    )
+    (copy / "linear.yaml").write_text(recipe)
+    _tilth(copy, "run", "linear.yaml")
+    report = json.loads((copy / "runs" / "linear" / "report.json").read_text("utf-8"))
+    # 1 channel of 2 x 2 pixels, two answers.
+    assert report["pretrain"]["model"] == {"kind": "linear", "parameters": 2 * (4 + 1)}
+    assert report["pretrain"]["test"]["accuracy"] > 80
+    assert "linear: pixels a side" in _tilth(copy, "explain", "pretrain.model.side")
+    (copy / "slip.yaml").write_text(recipe.replace("linear, side", "linaer, side"))
+    done = _called(copy, "check", "slip.yaml")
+    assert done.returncode == 2
+    assert "did you mean `linear`?" in done.stderr
+    (copy / "slip.yaml").write_text(recipe.replace("image-inversion", "text-generation"))
+    assert "needs model.kind gpt, not linear" in _called(copy, "check", "slip.yaml").stderr
+    picture = str(copy / "pictures" / "test" / "any" / "0.png")
+    assert _tilth(copy, "classify", "linear", picture).startswith(("as it was", "inverted"))
