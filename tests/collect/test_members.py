@@ -3,102 +3,262 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
 import tarfile
-import zipfile
+import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
+import pyarrow as pa
 import pytest
 
-from tilth.collect import files, members
+from tests.collect.archives import (
+    FORMATS,
+    encrypted,
+    lying,
+    pack,
+    pack_damaged,
+    pack_tar,
+    tar,
+    zip_,
+)
+from tilth.collect import audio, files, image_folder, members
 from tilth.context import Context
-from tilth.errors import DataError, MissingError
+from tilth.errors import DataError
 
-FILES = {"train/cat/1.png": b"one", "train/dog/2.png": b"two", "readme.txt": b"no picture"}
+FILES = [("train/cat/1.png", b"one"), ("train/dog/2.PNG", b"two"), ("readme.txt", b"no picture")]
+WANTED = members.Wanted((".png",))
+
+
+def found(path: Path) -> list[files.SourceFile]:
+    return files.find_files(files.FileSettings(path=str(path)), WANTED.endings)
+
+
+def read(path: Path, max_bytes: int = 10_000, pattern: str = "") -> list[members.Member]:
+    wanted = members.Wanted((".png",), pattern)
+    return list(members.read_members(found(path), wanted, max_bytes))
 
 
 def tree(folder: Path) -> Path:
-    for name, data in FILES.items():
+    for name, data in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     return folder
 
 
-def tar(path: Path, mode: str, extra: list[tarfile.TarInfo] = []) -> Path:  # noqa: B006
-    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
-        for name, data in FILES.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-        for entry in extra:
-            archive.addfile(entry)
-    return path
+@pytest.mark.parametrize("ending", ["", *FORMATS])
+def test_a_folder_and_every_archive_hold_the_same(ending: str, tmp_path: Path) -> None:
+    path = pack(tmp_path, ending, FILES) if ending else tree(tmp_path / "tree")
+    one, two = read(path)
+    assert (one.name, one.data, one.error) == ("train/cat/1.png", b"one", "")
+    assert (two.name, two.data, two.error) == ("train/dog/2.PNG", b"two", "")
+    assert one.uri == f"{path}{':' if ending else '/'}train/cat/1.png"
+    assert [member.name for member in read(path, pattern="/dog/")] == ["train/dog/2.PNG"]
+    assert members.list_names(found(path), WANTED) == ["train/cat/1.png", "train/dog/2.PNG"]
 
 
-def read(path: Path, **given: Any) -> list[members.Member]:
-    settings = files.FileSettings(path=str(path), **given)
-    return list(members.read_members(settings, (".png",), Context(path.parent)))
-
-
-@pytest.mark.parametrize("kind", ["folder", "w", "w:gz", "w:xz", "w:bz2", "zip"])
-def test_a_folder_and_every_archive_hold_the_same(kind: str, tmp_path: Path) -> None:
-    if kind == "folder":
-        path = tree(tmp_path / "tree")
-    elif kind == "zip":
-        path = tmp_path / "a.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, data in FILES.items():
-                archive.writestr(name, data)
-    else:
-        path = tar(tmp_path / f"a.tar.{kind[2:] or 'x'}".removesuffix(".x"), kind)
-    found = read(path)
-    assert [(one.name, one.data) for one in found] == [
-        ("train/cat/1.png", b"one"),
-        ("train/dog/2.png", b"two"),
+def test_archives_and_files_of_a_folder_are_told_of_by_bytes(tmp_path: Path) -> None:
+    tree(tmp_path / "in")
+    pack(tmp_path / "in", ".zip", FILES)
+    told: list[tuple[float, float | None, str]] = []
+    there = found(tmp_path / "in")
+    names = [
+        member.name
+        for member in members.read_members(there, WANTED, 100, lambda *one: told.append(one))
     ]
-    assert found[0].uri in (f"{path}:train/cat/1.png", f"{path}/train/cat/1.png")
+    assert names == ["train/cat/1.png", "train/dog/2.PNG"] * 2
+    total = sum(file.path.stat().st_size for file in there)
+    assert told[-1] == (total, total, "4 rows")
 
 
-def test_links_and_devices_are_passed_over(tmp_path: Path) -> None:
-    link, device = tarfile.TarInfo("train/cat/link.png"), tarfile.TarInfo("device.png")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
-    device.type = tarfile.CHRTYPE
-    path = tar(tmp_path / "a.tar", "w", [link, device])
-    assert len(read(path)) == 2
+def test_a_file_above_the_limit_is_named_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(b"x" * 200)
+    (large,) = read(tmp_path, max_bytes=100)
+    assert (large.name, large.data) == ("large.png", b"")
+    assert large.error == "200 bytes, above `max_record_bytes` of 100"
+    assert members.list_names(found(tmp_path), WANTED) == ["large.png"]
 
 
-def test_a_member_above_the_limit_is_named_and_not_read(tmp_path: Path) -> None:
-    big = tmp_path / "a.zip"
-    with zipfile.ZipFile(big, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("bomb.png", b"\0" * 10_000_000)
-        archive.writestr("small.png", b"ok")
-    bomb, small = read(big, max_record_bytes=1_000)
-    assert (bomb.data, small.data) == (b"", b"ok")
-    assert "above `max_record_bytes`" in bomb.error
-    (tmp_path / "f").mkdir()
-    (tmp_path / "f" / "large.png").write_bytes(b"x" * 200)
-    assert "above" in read(tmp_path / "f", max_record_bytes=100)[0].error
+def test_hidden_files_are_passed_over_wherever_they_are(tmp_path: Path) -> None:
+    hidden = [("__MACOSX/._1.png", b"x"), (".cache/1.png", b"x"), ("a/.1.png", b"x")]
+    for name, data in hidden:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(data)
+    (tmp_path / "in" / "1.png").write_bytes(b"one")
+    assert [member.name for member in read(tmp_path / "in")] == ["1.png"]
+    path = pack(tmp_path, ".zip", [*hidden, ("1.png", b"one")])
+    assert [member.name for member in read(path)] == ["1.png"]
 
 
-@pytest.mark.parametrize("kind", ["w:gz", "w:xz", "w"])
-def test_a_cut_archive_is_an_error_with_a_hint(kind: str, tmp_path: Path) -> None:
-    path = tar(tmp_path / ("a.tar." + (kind[2:] or "x")).removesuffix(".x"), kind)
-    path.write_bytes(path.read_bytes()[:100])
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("name", ["../../x.png", "a/../x.png", "/etc/x.png"])
+def test_a_name_that_leads_outside_is_an_error(ending: str, name: str, tmp_path: Path) -> None:
+    bad, good = read(pack(tmp_path, ending, [(name, b"x"), ("./a/1.png", b"one")]))
+    assert (bad.name, bad.data) == ("", b"")
+    assert bad.error == "its name leads out of the folder"
+    assert bad.uri.endswith(f":{name}")
+    assert (good.name, good.data) == ("a/1.png", b"one")
+    assert members.list_names(found(tmp_path), WANTED) == ["a/1.png"]
+
+
+def test_a_name_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    packed = tar([("\udcff.png", b"x"), ("1.png", b"one")])
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    for path in (pack_tar(tmp_path, ".tar", packed), tmp_path / "in"):
+        bad = read(path)[0]
+        assert (bad.name, bad.error) == ("", "its name is not UTF-8")
+        assert bad.uri.endswith("[U+DCFF].png")
+
+
+# What holds for every source that reads members: each with three files that are sound.
+
+
+def _wav(number: int) -> bytes:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(struct.pack("<80h", *range(number, number + 80)))
+    return out.getvalue()
+
+
+def _png(number: int) -> bytes:
+    out = io.BytesIO()
+    PIL.Image.new("L", (4, 4), number).save(out, "png")
+    return out.getvalue()
+
+
+Make = Callable[[int], bytes]
+SOURCES: list[Any] = [(audio, "audio", ".wav", _wav), (image_folder, "image", ".png", _png)]
+sources = pytest.mark.parametrize(("source", "column", "suffix", "make"), SOURCES)
+formats = pytest.mark.parametrize("ending", FORMATS)
+
+
+def rows_of(source: Any, path: Path, **given: Any) -> list[dict[str, Any]]:
+    """Every row, by way of the source's own settings."""
+    settings = source.Settings(path=str(path), **given)
+    batches = source.read(settings, "s", Context(path.parent))
+    rows: list[dict[str, Any]] = pa.Table.from_batches(list(batches)).to_pylist()
+    assert len({row["id"] for row in rows}) == len(rows)
+    return rows
+
+
+def sound(suffix: str, make: Make) -> list[tuple[str, bytes]]:
+    return [(f"c/{number}{suffix}", make(number)) for number in range(3)]
+
+
+@formats
+@sources
+def test_every_source_reads_every_format(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    given = sound(suffix, make)
+    rows = rows_of(source, pack(tmp_path, ending, given))
+    assert [row[column] for row in rows] == [data for _, data in given]
+    assert not any(row["error"] for row in rows)
+
+
+@formats
+@sources
+def test_a_damaged_member_costs_one_row(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    given = sound(suffix, make)
+    rows = rows_of(source, pack_damaged(tmp_path, ending, given, given[1][0]))
+    assert [row[column] for row in rows] == [given[0][1], None, given[2][1]]
+    assert "damaged" in rows[1]["error"]
+
+
+@formats
+@sources
+def test_a_cut_archive_is_an_error(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    path = pack(tmp_path, ending, sound(suffix, make))
+    # Within the last member: what fills the archive up is longer than what is in it.
+    end = tar(sound(suffix, make)).index(b"c/2") + 600 if ending == ".tar" else -20
+    path.write_bytes(path.read_bytes()[:end])
     with pytest.raises(DataError, match="cut off or damaged"):
-        read(path)
+        rows_of(source, path)
 
 
-def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(MissingError):
-        read(tmp_path / "nowhere.tar")
+@formats
+@sources
+def test_a_bomb_costs_one_row(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    given = [sound(suffix, make)[0], (f"c/9{suffix}", bytes(1_000_000)), sound(suffix, make)[2]]
+    rows = rows_of(source, pack(tmp_path, ending, given), max_record_bytes=4096)
+    assert [row[column] for row in rows] == [given[0][1], None, given[2][1]]
+    assert rows[1]["error"].endswith("1,000,000 bytes, above `max_record_bytes` of 4,096")
 
 
-def test_one_damaged_member_of_a_zip_costs_one_record(tmp_path: Path) -> None:
+@sources
+def test_a_bomb_that_lies_about_its_size_costs_one_row(
+    source: Any, column: str, suffix: str, make: Make, tmp_path: Path
+) -> None:
+    name = f"c/9{suffix}"
     path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in ("1.png", "2.png", "3.png"):
-            archive.writestr(name, f"content of {name}")
-    path.write_bytes(path.read_bytes().replace(b"content of 2", b"c0ntent of 2"))
-    found = read(path)
-    assert [one.data for one in found] == [b"content of 1.png", b"", b"content of 3.png"]
-    assert "damaged" in found[1].error
+    path.write_bytes(lying(zip_([(name, bytes(1_000_000)), *sound(suffix, make)]), name, 100))
+    rows = rows_of(source, path, max_record_bytes=4096)
+    assert [bool(row["error"]) for row in rows] == [True, False, False, False]
+
+
+@sources
+def test_an_encrypted_member_costs_one_row(
+    source: Any, column: str, suffix: str, make: Make, tmp_path: Path
+) -> None:
+    given = sound(suffix, make)
+    path = tmp_path / "a.zip"
+    path.write_bytes(encrypted(zip_(given), given[0][0]))
+    rows = rows_of(source, path)
+    assert [row[column] for row in rows] == [None, given[1][1], given[2][1]]
+    assert "encrypted" in rows[0]["error"]
+
+
+@formats
+@sources
+def test_the_first_of_one_name_is_taken_and_the_others_are_told(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    given = sound(suffix, make)
+    again = [(f"./{given[0][0]}", make(7)), (given[0][0], make(0))]
+    rows = rows_of(source, pack(tmp_path, ending, [*given, *again]))
+    assert [row[column] for row in rows] == [*(data for _, data in given), None, None]
+    assert all("second member of this name" in row["error"] for row in rows[3:])
+
+
+@formats
+@sources
+def test_a_name_that_leads_outside_costs_one_row(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    given = [(f"../c/1{suffix}", make(1)), *sound(suffix, make)]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rows = rows_of(source, pack(folder, ending, given))
+    assert [bool(row["error"]) for row in rows] == [True, False, False, False]
+    assert not list(tmp_path.rglob(f"*{suffix}"))
+
+
+@sources
+def test_a_link_costs_one_row(
+    source: Any, column: str, suffix: str, make: Make, tmp_path: Path
+) -> None:
+    link = tarfile.TarInfo(f"c/9{suffix}")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+    rows = rows_of(source, pack_tar(tmp_path, ".tar", tar(sound(suffix, make), [link])))
+    assert [bool(row["error"]) for row in rows] == [False, False, False, True]
+    assert "a link" in rows[3]["error"]
+
+
+def test_places_by_name_are_those_of_what_can_be_used(tmp_path: Path) -> None:
+    """Sounds that are split by their place among the names: another's damage moves none."""
+    given = sound(".wav", _wav)
+    again = [*given, given[0], ("../0.wav", _wav(5))]
+    split = {"test": (0, 0), "train": (1, 2)}
+    rows = rows_of(audio, pack(tmp_path, ".tar", again), splits=split)
+    assert [row["split"] for row in rows] == ["test", "train", "train", None, None]

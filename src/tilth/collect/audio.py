@@ -1,24 +1,19 @@
-"""Read sound files with their transcripts: WAV and FLAC, in folders or tar archives.
+"""Read sound files with their transcripts: WAV and FLAC, in folders or archives.
 
 Small speech sets say in the *name* of a file who says what (`7_jackson_32.wav`); larger ones have a
-file of transcripts beside. An archive is read member by member and never unpacked to disk.
+file of transcripts beside.
 """
 
 from __future__ import annotations
 
-import lzma
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import files, records
+from tilth.collect import files, members, records
 from tilth.collect.shares import SplitName
 from tilth.collect.sound_header import read_header
 from tilth.context import Context
@@ -26,9 +21,7 @@ from tilth.errors import DataError
 from tilth.schema import Row
 from tilth.settings import BaseSettings
 
-_SOUNDS = (".wav", ".flac")
-_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-SUFFIXES = (*_SOUNDS, *_ARCHIVES)
+SUFFIXES = (".wav", ".flac")
 _GROUPS = ("target", "label", "subject", "index", "split")
 _MAX_PATTERN = 500
 
@@ -43,7 +36,7 @@ class Words(BaseSettings):
 
 
 class Settings(files.FileSettings):
-    """Read sound files (WAV, FLAC) and what is said in them, from folders or tar archives.
+    """Read sound files (WAV, FLAC) and what is said in them, from folders or archives (tar, zip).
 
     A file that is no sound file, is cut off, or whose name does not say what it should is
     quarantined by its name.
@@ -102,18 +95,9 @@ class Settings(files.FileSettings):
         return tuple(re.compile(self.name).groupindex) if self.name is not None else ()
 
 
-class _Member(NamedTuple):
-    """One sound file: its name, where it is, its size in bytes and its bytes (None: not read)."""
-
-    name: str
-    uri: str
-    size: int
-    data: bytes | None
-
-
 def fingerprint(settings: Settings) -> str:
     """Names, sizes and times of the files; for a `url`, the address and digest."""
-    found = files.fingerprint_files(settings, SUFFIXES)
+    found = files.fingerprint_files(settings, members.Wanted(SUFFIXES).endings)
     if settings.transcripts is not None:
         found += "\n" + files.fingerprint_paths([_transcript_file(settings.transcripts)])
     return found
@@ -134,38 +118,40 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     columns += ["split"] if "split" in groups or settings.splits else []
     batcher = records.Batcher(source, tuple(columns), {"license": settings.license}, context.limit)
     transcripts = _read_transcripts(settings)
-    with files.opened(settings, SUFFIXES, context) as found:
+    wanted = members.Wanted(SUFFIXES, settings.only or "")
+    with files.opened(settings, wanted.endings, context) as found:
         places: dict[str, int] = {}
         if settings.splits and "index" not in groups:
-            names = sorted(m.name for file in found for m in _members(file, 0, settings.only))
+            names = sorted(members.list_names(found, wanted))
             places = {name: place for place, name in enumerate(names)}
-        meter = files.Meter(found, context.progress)
-        for file in found:
-            for member in _members(file, settings.max_record_bytes, settings.only):
-                try:
-                    row = _row(member, settings, transcripts, places)
-                except records.RecordError as error:
-                    yield from batcher.add_error(str(error), member.uri)
-                else:
-                    yield from batcher.add(row, member.uri, member.size)
-                if batcher.is_full:
-                    break
-            meter.finish(file, batcher.num_rows)
+        read_on = members.read_members(found, wanted, settings.max_record_bytes, context.progress)
+        for member in read_on:
+            try:
+                row = _row(member, settings, transcripts, places)
+            except records.RecordError as error:
+                yield from batcher.add_error(str(error), member.uri)
+            else:
+                yield from batcher.add(row, member.uri, len(member.data))
+            if batcher.is_full:
+                break
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise files.empty_source(settings.path or settings.url or "")
 
 
 def _row(
-    member: _Member, settings: Settings, transcripts: dict[str, str], places: dict[str, int]
+    member: members.Member,
+    settings: Settings,
+    transcripts: dict[str, str],
+    places: dict[str, int],
 ) -> Row:
     """The columns of one sound file.
 
     Raises:
-        RecordError: it is too long or no sound, or its name does not say what it should.
+        RecordError: it was not read or is no sound, or its name does not say what it should.
     """
-    if member.data is None:
-        raise records.RecordError(files.too_long(member.size, settings.max_record_bytes))
+    if member.error:
+        raise records.RecordError(member.error)
     read_header(member.data)
     row: Row = {"id": member.name, "audio": member.data}
     index = places.get(member.name, -1)
@@ -214,54 +200,6 @@ def _split(index: int, splits: dict[SplitName, tuple[int, int]]) -> str:
         if first <= index <= last:
             return name
     raise records.RecordError(f"index {index} is in none of `splits`")
-
-
-def _members(file: files.SourceFile, max_bytes: int, only: str | None) -> Iterator[_Member]:
-    """The sound files of a file: itself, or members of an archive, read up to `max_bytes` each."""
-    wanted = re.compile(only or "")
-    if not file.name.lower().endswith(_ARCHIVES):
-        if not wanted.search(file.name):
-            return
-        size = file.path.stat().st_size
-        data = file.path.read_bytes() if size <= max_bytes else None
-        yield _Member(file.name, file.uri, size, data)
-        return
-    with _opened_archive(file) as archive:
-        for member in archive:
-            name = member.name.removeprefix("./")
-            if not member.isfile() or not name.lower().endswith(_SOUNDS):
-                continue
-            if not wanted.search(name):
-                continue
-            stream: IO[bytes] | None = None
-            if member.size <= max_bytes:
-                stream = archive.extractfile(member)
-            data = stream.read() if stream is not None else None
-            yield _Member(name, f"{file.uri}:{name}", member.size, data)
-        # An archive ends with a block of zeros (POSIX.1-2001, pax). `tarfile` takes an end without
-        # one for the end as well, and what was cut off would be lost in silence.
-        position = archive.fileobj.tell() if archive.fileobj is not None else 0
-        if position != archive.offset + tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("it has no end")
-
-
-@contextmanager
-def _opened_archive(file: files.SourceFile) -> Iterator[tarfile.TarFile]:
-    """A tar archive, to be read from front to end.
-
-    Raises:
-        DataError: it is cut off or damaged.
-    """
-    try:
-        with file.path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as archive:
-            yield archive
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
-        raise DataError(
-            f"the archive is cut off or damaged ({error})",
-            where=file.uri,
-            hint="fetch the file again; `tar tf FILE` shows whether it is whole",
-            code="damaged-file",
-        ) from error
 
 
 def _transcript_file(path: str) -> files.SourceFile:

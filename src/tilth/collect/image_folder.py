@@ -58,7 +58,7 @@ class Settings(files.FileSettings):
 
 def fingerprint(settings: Settings) -> str:
     """Names, sizes and times of the files; for a `url`, the address and digest."""
-    return members.fingerprint(settings, SUFFIXES)
+    return files.fingerprint_files(settings, members.Wanted(SUFFIXES).endings)
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -74,26 +74,19 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         {"license": settings.license, "split": settings.split},
         context.limit,
     )
-    wanted = re.compile(settings.include)
-    for member in members.read_members(settings, SUFFIXES, context):
-        if not wanted.search(member.name):
-            continue
-        if member.error:
-            yield from batcher.add_error(member.error, member.uri)
-            continue
-        split, label = place_of(member.name, settings)
-        if settings.labels == "folder" and label is None:
-            yield from batcher.add_error("its folder names no class", member.uri)
-            continue
-        row: Row = {"id": member.name, "image": member.data}
-        if label is not None and settings.labels == "folder":
-            row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
-        if split is not None:
-            row["split"] = split
-        yield from batcher.add(row, member.uri, len(member.data))
-        if batcher.is_full:
-            break
-    yield from batcher.flush()
+    wanted = members.Wanted(SUFFIXES, settings.include)
+    with files.opened(settings, wanted.endings, context) as found:
+        read_on = members.read_members(found, wanted, settings.max_record_bytes, context.progress)
+        for member in read_on:
+            try:
+                row = _row(member, settings)
+            except records.RecordError as error:
+                yield from batcher.add_error(str(error), member.uri)
+            else:
+                yield from batcher.add(row, member.uri, len(member.data))
+            if batcher.is_full:
+                break
+        yield from batcher.flush()
     if batcher.num_rows == 0:
         raise DataError(
             f"not one picture ({', '.join(SUFFIXES)})",
@@ -101,6 +94,25 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             hint="point `path` at the folder that holds train/CLASS/FILE or CLASS/FILE",
             code="empty-source",
         )
+
+
+def _row(member: members.Member, settings: Settings) -> Row:
+    """The columns of one picture.
+
+    Raises:
+        RecordError: it was not read, or its folder names no class.
+    """
+    if member.error:
+        raise records.RecordError(member.error)
+    split, label = place_of(member.name, settings)
+    row: Row = {"id": member.name, "image": member.data}
+    if settings.labels == "folder":
+        if label is None:
+            raise records.RecordError("its folder names no class")
+        row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
+    if split is not None:
+        row["split"] = split
+    return row
 
 
 def place_of(name: str, settings: Settings) -> tuple[str | None, str | None]:
