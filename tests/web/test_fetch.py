@@ -213,8 +213,10 @@ def test_a_packed_file_in_the_mirror_is_unpacked(tmp_path: Path) -> None:
         "mirror": tmp_path / "mirror",
     }
     url = "http://nowhere.invalid/rows.csv"
-    with pytest.raises(MissingError, match="could not be had"):
+    with pytest.raises(MissingError, match="could not be had") as raised:
         download(url, **wanted, retry_s=0.0)
+    assert "some-set/rows.csv.gz (5 bytes instead of 6,000)" in str(raised.value.where)
+    assert "mirror/rows.csv.gz (cut off or damaged: Not a gzipped" in str(raised.value.where)
     (folder / "rows.csv.gz").write_bytes(gzip.compress(content))
     found = download(url, **wanted)
     assert found == wanted["dest"]

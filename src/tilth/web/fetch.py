@@ -129,7 +129,7 @@ def download(
         return found
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
-        if folder is not None and _unpacked(url, folder, expected, dest):
+        if folder is not None and _unpacked(url, folder, expected, dest, tried):
             return dest
         with _serving(serve, allow_hosts) as served:
             transfer = _Transfer(url, secrets, allow_hosts, served, timeout_s)
@@ -168,7 +168,7 @@ def _places(url: str, folder: Path, suffix: str = "") -> list[Path]:
     return [place for place in places if place.is_file()]
 
 
-def _unpacked(url: str, folder: Path, expected: _Expected, dest: Path) -> bool:
+def _unpacked(url: str, folder: Path, expected: _Expected, dest: Path, tried: list[str]) -> bool:
     """Unpack the file into `dest` if the mirror folder has it as gzip; whether it had."""
     if expected.sha256 is None:
         return False
@@ -182,11 +182,14 @@ def _unpacked(url: str, folder: Path, expected: _Expected, dest: Path) -> bool:
                     left -= len(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-        except (gzip.BadGzipFile, EOFError, zlib.error):
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            tried.append(f"{place} (cut off or damaged: {error})")
             continue
-        if not expected.mismatch(aside):
+        reason = expected.mismatch(aside)
+        if not reason:
             move(aside, dest)
             return True
+        tried.append(f"{place} ({reason})")
     remove(aside)
     return False
 
