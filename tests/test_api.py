@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import tilth
 from tests.query.conftest import recipe_file, write_documents
-from tilth.engine.events import Event, StepFinished
+from tilth import api
+from tilth.engine.events import Event, StepFinished, StepStarted
 from tilth.errors import MissingError, RecipeError, UsageError
 from tilth.recipe.operations import _reachable, operations
+from tilth.store.files import folder_lock
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,34 @@ def test_a_run_ends_with_its_report(done: tilth.Run, folder: Path) -> None:
     assert done.quarantined == 1
     assert done.results == tilth.Results(None, None, None)
     assert repr(done) == "Run('small', done)"
+
+
+def test_what_another_process_did_since_the_plan_is_not_done_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_file(folder)
+    view = tilth.plan(recipe, runs=tmp_path)
+    tilth.run(recipe, runs=tmp_path, only="normalize", progress=False, workers=1)
+    events: list[Event] = []
+    api.run_planned(view, workers=1, progress=events.append)
+    begun = [event.step for event in events if isinstance(event, StepStarted)]
+    assert begun == [step.name for step in view.steps[2:]]
+
+
+def test_a_plan_waits_for_the_lock_and_looks_again(folder: Path, tmp_path: Path) -> None:
+    recipe = recipe_file(folder)
+    view = tilth.plan(recipe, runs=tmp_path, only="normalize")
+    done: list[tilth.Run] = []
+    with folder_lock(Path(view.folder)):
+        waiting = threading.Thread(
+            target=lambda: done.append(api.run_planned(view, workers=1, progress=False))
+        )
+        waiting.start()
+        time.sleep(0.3)
+        assert waiting.is_alive()
+        assert not (Path(view.folder) / "run.json").exists()
+    waiting.join(60)
+    assert done[0].status.status == "done up to clean.normalize"
 
 
 def test_the_plan_says_what_is_cached(done: tilth.Run, folder: Path) -> None:

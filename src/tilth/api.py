@@ -232,6 +232,24 @@ def run(
         TilthError: A step failed; what was committed is kept, and running again goes on there.
     """
     view = plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    return run_planned(view, workers=workers, ray=ray, progress=progress)
+
+
+def run_planned(
+    view: PlanView, *, workers: int = 0, ray: str | None = None, progress: Progress = True
+) -> Run:
+    """Run what was planned, as `run` does; nothing is loaded or planned again.
+
+    What is done already is looked at once more, under the run's lock: another process may have gone
+    on with the run since. A source that changed since is an error of its step.
+
+    Args:
+        view: From `plan`.
+        workers, ray, progress: As in `run`.
+
+    Raises:
+        TilthError: As in `run`.
+    """
     folder = Path(view.folder)
     with _listening(progress) as listeners:
         options = RunOptions(

@@ -120,16 +120,19 @@ def unsupported_system() -> MissingError:
     )
 
 
-def source_changed(where: str, names: Sequence[str] = ()) -> DataError:
-    """The error for a source that somebody wrote to while it was read.
+def source_changed(
+    where: str, names: Sequence[str] = (), when: str = "while it was read"
+) -> DataError:
+    """The error for a source that somebody wrote to while it was read, or before that.
 
     Args:
         where: The source.
         names: What of it changed, where that is known.
+        when: Words that say since when.
     """
     told = f": {', '.join(names[:5])}" if names else ""
     return DataError(
-        f"the source changed while it was read{told}",
+        f"the source changed {when}{told}",
         where=where,
         hint="wait until nothing writes there, then run again; nothing half-read was kept",
         code="source-changed",

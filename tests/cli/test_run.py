@@ -12,10 +12,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.cli.conftest import recipe_file, start, write_documents
+from tilth.cli.main import app
+from tilth.recipe import load, plan, times
+from tilth.recipe.model import Recipe
 
 SLOW = """
 import time
@@ -44,6 +49,50 @@ def test_a_run_with_a_bad_record_ends_with_one_and_a_document(folder: Path) -> N
     assert "\x1b" not in out + err
     for step in document["steps"]:
         assert step["num_in"] == step["kept"] + step["dropped"] + step["quarantined"]
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Names of the recipes that this process checks and plans, as often as it does."""
+    seen: dict[str, list[str]] = {"loaded": [], "planned": []}
+
+    class Check(load._Check):
+        def __init__(self, name: str, *rest: Any) -> None:
+            seen["loaded"].append(name)
+            super().__init__(name, *rest)
+
+    class Builder(plan._Builder):
+        def __init__(self, recipe: Recipe, limit: int | None) -> None:
+            seen["planned"].append(recipe.name)
+            super().__init__(recipe, limit)
+
+    monkeypatch.setattr(load, "_Check", Check)
+    monkeypatch.setattr(plan, "_Builder", Builder)
+    times._planned.cache_clear()
+    return seen
+
+
+def test_a_run_loads_and_plans_its_recipe_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, counted: dict[str, list[str]]
+) -> None:
+    monkeypatch.chdir(folder)
+    for left in (7, 0):
+        done = CliRunner().invoke(app, ["run", "small-12.yaml"], catch_exceptions=False)
+        assert done.exit_code == 1
+        assert f"{left} steps to run of 7" in done.stderr
+        assert counted == {"loaded": ["small-12.yaml"], "planned": ["small"]}
+        counted["loaded"].clear()
+        counted["planned"].clear()
+
+
+def test_the_starter_that_a_run_is_measured_by_is_planned_once_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, counted: dict[str, list[str]]
+) -> None:
+    monkeypatch.chdir(folder)
+    for command in ("init digits mine.yaml", "run mine.yaml --only collect.vendor --limit 5"):
+        done = CliRunner().invoke(app, command.split(), catch_exceptions=False)
+        assert done.exit_code == 0
+    assert counted == {"loaded": ["mine.yaml", "digits"], "planned": ["mine", "digits"]}
 
 
 def test_a_run_that_is_done_is_not_run_again(workplace: Path, tmp_path: Path) -> None:

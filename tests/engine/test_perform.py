@@ -11,10 +11,11 @@ import pytest
 from tests.engine.inline import inline, plan_of, run_inline
 from tests.engine.modalities import results, write_recipe
 from tilth.collect import jsonl
-from tilth.engine.run import run_plan
+from tilth.engine.run import RunOptions, run_plan
 from tilth.engine.tasks import cell_path
 from tilth.errors import DataError
-from tilth.recipe.plan import data_folder
+from tilth.recipe.load import parse_recipe
+from tilth.recipe.plan import build_plan, data_folder
 from tilth.store import Dataset
 from tilth.store.shard import num_committed
 
@@ -50,10 +51,6 @@ def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
 
 @pytest.mark.parametrize("limit", [1, 4, 9, 10, 11])
 def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
-    from tilth.engine.run import RunOptions
-    from tilth.recipe.load import parse_recipe
-    from tilth.recipe.plan import build_plan
-
     text = _source(tmp_path)
     plan = build_plan(parse_recipe(text), limit=limit)
     run_plan(plan, tmp_path / "run", RunOptions(shard_rows=3))
@@ -65,15 +62,30 @@ def test_of_a_source_that_changes_while_it_is_read_nothing_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = _source(tmp_path)
-    found = iter(range(100))
+    # As it is planned, before it is read, after it was read.
+    found = iter(["one", "one", "another"])
     with monkeypatch.context() as patch:
-        patch.setattr(jsonl, "fingerprint", lambda _: f"state {next(found)}")
-        with pytest.raises(DataError) as caught:
+        patch.setattr(jsonl, "fingerprint", lambda _: next(found))
+        with pytest.raises(DataError, match="while it was read") as caught:
             run_inline(text, tmp_path / "run", shard_rows=3)
     assert caught.value.code == "source-changed"
     assert all(num_committed(folder) == 0 for folder in (tmp_path / "run" / "data").iterdir())
     run_inline(text, tmp_path / "run", shard_rows=3)
     assert len(_texts(text, tmp_path / "run")) == 10
+
+
+def test_a_source_that_changed_after_it_was_planned_is_not_read(tmp_path: Path) -> None:
+    """Its data would stand under the address of what was there before."""
+    text = _source(tmp_path)
+    plan = build_plan(parse_recipe(text))
+    with (tmp_path / "rows.jsonl").open("a") as file:
+        file.write('{"text": "one more"}\n')
+    with pytest.raises(DataError, match="after it was planned") as caught:
+        run_plan(plan, tmp_path / "run", RunOptions())
+    assert caught.value.code == "source-changed"
+    assert all(num_committed(folder) == 0 for folder in (tmp_path / "run" / "data").iterdir())
+    run_inline(text, tmp_path / "run")
+    assert len(_texts(text, tmp_path / "run")) == 11
 
 
 def _without_manifest(folder: Path, text: str, name: str) -> Path:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tilth.engine.events import Event
     from tilth.query.disk import Disk
     from tilth.query.export import Exported, ExportedSplits
+    from tilth.query.plans import PlanView
     from tilth.query.removal import Removal
     from tilth.query.runs import RunStep
     from tilth.query.status import RunStatus
@@ -83,16 +84,7 @@ def run(
                 began = True
                 show_event(event)
 
-            api.run(
-                recipe,
-                runs=runs,
-                name=name,
-                limit=limit,
-                only=only,
-                workers=workers,
-                ray=ray,
-                progress=listen,
-            )
+            api.run_planned(view, workers=workers, ray=ray, progress=listen)
     except TilthError as error:
         if not began:
             raise
@@ -100,13 +92,13 @@ def run(
         failure, code = error, 1 if error.exit_code == 2 else error.exit_code
     except KeyboardInterrupt:
         if json:
-            print_json(_run_document(view.folder, STOPPED, None))
+            print_json(_run_document(view, STOPPED, None))
         raise
-    status = _status(view.folder)
+    status = _status(view)
     if code == 0 and status.quarantined:
         code = 1
     if json:
-        print_json(_run_document(view.folder, code, failure))
+        print_json(_run_document(view, code, failure))
     else:
         print_funnel(status.steps)
     if failure is not None:
@@ -122,17 +114,17 @@ def _say_failure(error: TilthError) -> None:
     say("\n".join([str(error), *(getattr(error, "__notes__", []) if debugging() else [])]))
 
 
-def _status(folder: str) -> RunStatus:
+def _status(view: PlanView) -> RunStatus:
     from tilth.query.runs import open_run
     from tilth.query.status import run_status
 
-    return run_status(open_run(folder))
+    return run_status(open_run(view.folder), planned=view.plan)
 
 
-def _run_document(folder: str, code: int, error: TilthError | None) -> dict[str, object]:
+def _run_document(view: PlanView, code: int, error: TilthError | None) -> dict[str, object]:
     document: dict[str, object] = {"exit": code}
-    if (Path(folder) / "run.json").is_file():
-        document |= as_plain(_status(folder))
+    if (Path(view.folder) / "run.json").is_file():
+        document |= as_plain(_status(view))
     return document | {"error": error_document(error) if error else None}
 
 

@@ -31,6 +31,7 @@ from tilth.engine.tasks import (
 )
 from tilth.errors import source_changed
 from tilth.recipe.operations import Operation, operation
+from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, parse, read_as
 from tilth.schema import SCHEMA
 from tilth.settings import BaseSettings
@@ -89,9 +90,16 @@ def _context(task: ReadSource | Fit | RunCell, progress: Progress) -> Context:
 
 
 def _read_source(task: ReadSource, progress: Progress) -> None:
-    """Read a source into shards; shards that an earlier run committed are not written again."""
+    """Read a source into shards; shards that an earlier run committed are not written again.
+
+    Raises:
+        DataError: It is not as it was planned, or changed while it was read: the step's identity
+            would name other data.
+    """
     op, settings = _load(task)
     before = op.module.fingerprint(settings)
+    if digest_of_outside(before) != task.outside:
+        raise source_changed(task.step, when="after it was planned")
     limit, seen = task.limit, 0
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -196,6 +196,7 @@ class StepRunner:
         return ReadSource(
             **self._common(step, folder),
             source=step.parts["source"],
+            outside=step.parts["outside"],
             work=folder / "work",
             seed=self.plan.recipe.header.seed,
             limit=self.plan.limit,

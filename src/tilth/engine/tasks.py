@@ -33,10 +33,20 @@ class _Task(Record):
 
 
 class ReadSource(_Task):
-    """Read a source into shards; `limit` records at most."""
+    """Read a source into shards.
+
+    Attributes:
+        source: Its name.
+        outside: What the plan keeps of its fingerprint.
+        work: Durable folder of the step.
+        seed: The recipe's.
+        limit: Records to read at most.
+        shard_rows, shard_bytes: The size of a shard.
+    """
 
     kind: Literal["read_source"] = "read_source"
     source: str
+    outside: str
     work: Path
     seed: int
     limit: int | None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tilth.errors import TilthError
 from tilth.query.disk import Disk, disk_of
 from tilth.query.findings import findings
 from tilth.query.runs import REPORT, RunStep, RunView
 from tilth.store.files import is_locked
+
+if TYPE_CHECKING:
+    from tilth.recipe.plan import Plan
 
 
 def is_running(folder: Path) -> bool:
@@ -63,12 +67,13 @@ def status_word(run: RunView) -> str:
     return "interrupted" if killed else status
 
 
-def run_status(run: RunView, *, plan: bool = True) -> RunStatus:
+def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) -> RunStatus:
     """How the run stands now.
 
     Args:
         run: The run.
         plan: Work out what is left of a run that is not done, which takes a second.
+        planned: The plan that the run was just made by, instead of one made anew.
     """
     status = status_word(run)
     left: tuple[Left, ...] | None = ()
@@ -77,7 +82,7 @@ def run_status(run: RunView, *, plan: bool = True) -> RunStatus:
         left, unknown = None, "not asked for"
     elif status != "done" and run.entry is None:
         try:
-            left = _left(run)
+            left = _left(run, planned or _plan_again(run))
         except TilthError as error:
             left, unknown = None, error.what
     report = run.folder / REPORT
@@ -102,15 +107,20 @@ def run_status(run: RunView, *, plan: bool = True) -> RunStatus:
     )
 
 
-def _left(run: RunView) -> tuple[Left, ...]:
-    """The steps that the recorded recipe would still run."""
-    from tilth.engine.run import step_states
+def _plan_again(run: RunView) -> Plan:
+    """The plan of the recorded recipe, as things are now."""
     from tilth.recipe.load import parse_recipe
     from tilth.recipe.plan import build_plan
 
     copy = f"{run.folder.name}/recipe.yaml"
     recipe = parse_recipe(run.record.recipe_yaml, copy, to_run=False)
-    plan = build_plan(recipe, limit=run.record.limit)
+    return build_plan(recipe, limit=run.record.limit)
+
+
+def _left(run: RunView, plan: Plan) -> tuple[Left, ...]:
+    """The steps of the plan that are not done."""
+    from tilth.engine.run import step_states
+
     return tuple(
         Left(state.step.name, state.why)
         for state in step_states(plan, run.folder)

@@ -205,12 +205,10 @@ class _Builder:
         if digest in self._by_identity:
             return self._by_identity[digest]
         name = prefix + step.name
-        if parts.get("outside"):
+        if "outside" in parts:
             # From here on it is compared and no more read; the record goes with what is shared, and
             # files may be called after people.
-            parts["outside"] = hashlib.sha256(
-                parts["outside"].encode("utf-8", "surrogatepass")
-            ).hexdigest()
+            parts["outside"] = digest_of_outside(parts["outside"])
         self._by_identity[digest] = name
         self._identities[name] = digest
         self.steps.append(PlannedStep(name, step.operation, step.settings, inputs, parts, digest))
@@ -256,6 +254,13 @@ def _fingerprint(step: RecipeStep) -> dict[str, Any]:
     """Files outside that a step's settings name: rule sets, functions, weights to start from."""
     fingerprint = getattr(step.operation.module, "fingerprint", None)
     return {"outside": fingerprint(step.settings)} if fingerprint else {}
+
+
+def digest_of_outside(fingerprint: str) -> str:
+    """What a plan keeps of an operation's fingerprint: its SHA-256, or nothing of nothing."""
+    if not fingerprint:
+        return ""
+    return hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def why_it_runs(step: PlannedStep, before: Mapping[str, Any] | None) -> str:

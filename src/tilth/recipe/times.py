@@ -89,12 +89,18 @@ def starter_of(plan: Plan) -> tuple[Plan, Measured] | None:
         if {step for step in measured.steps if step.startswith("collect.")} != own.keys():
             continue
         try:
-            other = build_plan(parse_recipe(starters()[name], name))
+            other = _planned(name)
         except (KeyError, TilthError):
             continue
         if _sources(other) == own:
             return other, measured
     return None
+
+
+@functools.cache
+def _planned(name: str) -> Plan:
+    """The plan of a starter, which is compared with more than once in a run: its settings only."""
+    return build_plan(parse_recipe(starters()[name], name))
 
 
 def _sources(plan: Plan) -> Json:
