@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-import unicodedata
-from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,25 +53,6 @@ def test_nothing_left_is_dropped_and_null_is_not() -> None:
 def test_normal_text_stays(text: str) -> None:
     once = run([text])["text"]
     assert run(once.to_pylist())["text"] == once
-
-
-_MARKS = [c for c in map(chr, range(0x110000)) if unicodedata.combining(c)]
-
-
-@settings(deadline=None)
-@given(
-    st.lists(
-        st.sampled_from(_MARKS)
-        | st.sampled_from("\u0316\u0301\u0327\uff9e\uff9f\u0344")
-        | st.sampled_from("ae가각カｶ ế´각"),
-        max_size=60,
-    ).map("".join),
-    st.sampled_from(["NFC", "NFKC"]),
-)
-def test_marks_in_order_are_the_same_text(text: str, form: Literal["NFC", "NFKC"]) -> None:
-    ordered = normalize.order_marks(text, "NFKD" if form == "NFKC" else "NFD")
-    given_array, ordered_array = pa.array([text]), pa.array([ordered])
-    assert pc.utf8_normalize(ordered_array, form).equals(pc.utf8_normalize(given_array, form))
 
 
 def test_many_marks_on_one_letter_take_no_time() -> None:

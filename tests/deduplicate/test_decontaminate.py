@@ -55,6 +55,12 @@ def test_case_and_punctuation_do_not_hide_it() -> None:
     assert list(shuffle(decontaminate, Settings(), batch)) == ["i1"]
 
 
+def test_nor_do_upper_case_and_forms_of_other_scripts() -> None:
+    held = " ".join(f"Straße{n} Ölberg ﬁn" for n in range(20))
+    batch = corpus(("test", held), ("train", held.upper()))
+    assert list(shuffle(decontaminate, Settings(), batch)) == ["i1"]
+
+
 def test_short_texts_are_compared_as_a_whole() -> None:
     batch = corpus(
         ("test", "What is the capital?"), ("train", "what is the capital"), ("train", "what is the")

@@ -34,8 +34,8 @@ A, B = Path("a"), Path("b")
 SETTINGS: Json = {"size": 3, "names": ["x", None]}
 TASKS: list[Task] = [
     ReadSource(
-        step="collect.a", op="jsonl", settings={}, folder=A, source="a", outside="x", work=B, seed=1,
-        limit=None, shard_rows=5, shard_bytes=9,
+        step="collect.a", op="jsonl", settings={}, folder=A, source="a", outside="x", work=B,
+        seed=1, limit=None, shard_rows=5, shard_bytes=9,
     ),
     MapShard(step="s", op="o", settings=SETTINGS, folder=A, index=4, input=B),
     ShuffleKeys(step="s", op="o", settings={}, folder=A, index=2, input=B),

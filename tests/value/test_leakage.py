@@ -6,9 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.deduplicate.conftest import sample_batch, shuffle
+from tilth.deduplicate import decontaminate
 from tilth.value.leakage import GRAM, OVERLAP, row_leaks, text_leaks
 
 WORDS = [f"word{i}" for i in range(400)]
@@ -47,6 +49,46 @@ def test_shared_phrases_do_not_add_up() -> None:
 def test_short_documents_are_compared_whole() -> None:
     leaks = text_leaks([("t", "Yes, of course!")], [("a", "yes of course"), ("b", "of course")])
     assert [leak.train_id for leak in leaks] == ["a"]
+
+
+HINDI = " ".join(f"हिन्दी{i} में{i}" for i in range(30))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "training"),
+    [
+        ("Ölberg Straße ﬁle " + TEST, "ÖLBERG STRASSE FILE " + TEST.upper()),
+        (HINDI, "और " + HINDI),
+    ],
+)
+def test_no_script_hides_a_copy(held_out: str, training: str) -> None:
+    (leak,) = text_leaks([("t", held_out)], [("a", training)])
+    assert leak.share == 1.0
+
+
+WRITTEN = st.sampled_from(["ä", "Ä", "ß", "SS", "b", "B", "में", "ﬁ", "fi", "c d e f", "G H i J"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WRITTEN, max_size=30), st.lists(WRITTEN, max_size=30), st.integers(0, 20))
+def test_decontamination_finds_what_the_gate_refuses(
+    held_out: list[str], own: list[str], shared: int
+) -> None:
+    """The gate's hint is to decontaminate: both count the same n-grams."""
+    texts = {"held": " ".join(held_out), "train": "; ".join([*own, *held_out[shared:]])}
+    leaks = text_leaks([("held", texts["held"])], [("train", texts["train"])])
+    assume(any(char.isalnum() for char in texts["held"]))
+    batch = sample_batch(
+        [
+            {"id": name, "split": split, "text": texts[name]}
+            for name, split in (("held", "test"), ("train", "train"))
+        ]
+    )
+    rules = decontaminate.Settings(ngram_words=GRAM, max_overlap=OVERLAP, min_matches=1)
+    dropped = shuffle(decontaminate, rules, batch)
+    if leaks:
+        assert dropped["train"][2] == "held"
+        assert float(dropped["train"][1].removeprefix("overlap=")) >= round(leaks[0].share, 2)
 
 
 def test_equal_rows() -> None:

@@ -5,9 +5,6 @@ All over Arrow's own kernels (RE2: linear time). Indentation is kept: in code it
 
 from __future__ import annotations
 
-import unicodedata
-from functools import lru_cache
-from itertools import groupby
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from tilth.kernels.ngrams import order_marks
 from tilth.schema import column, mark_dropped, with_columns
 from tilth.settings import BaseSettings
 
@@ -68,24 +66,3 @@ def _with_marks_ordered(text: pa.Array, form: str) -> pa.Array:
     for row in rows:
         texts[row] = order_marks(texts[row], "NFKD" if form == "NFKC" else "NFD")
     return pa.array(texts, text.type)
-
-
-def order_marks(text: str, form: Literal["NFD", "NFKD"]) -> str:
-    """A text that is canonically (NFKD: compatibly) equivalent, with its combining characters
-    decomposed and in canonical order, in time linear but for the sorting.
-    """
-    parts: list[str] = []
-    for are_marks, chars in groupby(text, lambda char: _marks_of(char, form) is not None):
-        if are_marks:
-            marks = "".join(_marks_of(char, form) or "" for char in chars)
-            parts += sorted(marks, key=unicodedata.combining)
-        else:
-            parts += chars
-    return "".join(parts)
-
-
-@lru_cache(maxsize=4096)
-def _marks_of(char: str, form: Literal["NFD", "NFKD"]) -> str | None:
-    """What a character is decomposed into if all of that combines with what stands before."""
-    marks = unicodedata.normalize(form, char)
-    return marks if all(map(unicodedata.combining, marks)) else None

@@ -1,7 +1,7 @@
 """Training texts that give away held-out ones: shared word n-grams.
 
 The method of GPT-3 (Brown et al. 2020, appendix C): 13-grams of lower-case words without
-punctuation; a text of fewer words is one n-gram, compared as a whole. The overlap of a training
+punctuation (see `kernels.ngrams`). The overlap of a training
 text is the larger of two shares of distinct n-grams: of its own, those found in any held-out text;
 and of a held-out text's, those found in it. The second finds a short test item pasted into a long
 page, which the first would drown.
@@ -31,8 +31,8 @@ from tilth.deduplicate.copies import (
     without_witnesses,
 )
 from tilth.errors import DataError
-from tilth.kernels.minhash import distinct_hashes, shingle_hashes
-from tilth.kernels.words import text_buffers
+from tilth.kernels.minhash import distinct_hashes
+from tilth.kernels.ngrams import word_ngrams
 from tilth.schema import column
 from tilth.settings import BaseSettings
 
@@ -71,8 +71,8 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
         Columns key (list of uint64, distinct and ascending), id, `rank` (int8) and `total` (int32,
         the number of a text's n-grams in all).
     """
-    data, offsets = text_buffers(column(batch, "text"))
-    ngram_offsets, ngrams = distinct_hashes(*shingle_hashes(data, offsets, settings.ngram_words))
+    texts = column(batch, "text")
+    ngram_offsets, ngrams = distinct_hashes(*word_ngrams(texts, settings.ngram_words))
     totals = np.diff(ngram_offsets)
     rows = np.flatnonzero(is_eligible(batch, "text") & (totals > 0))
     chosen = pa.array(rows)

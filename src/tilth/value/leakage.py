@@ -1,40 +1,36 @@
 """The leakage gate: no arm may have trained on what the experiment is measured on.
 
-Text is compared in two ways: as the digest of its normalised words (an exact copy, whatever its
-case, spacing and punctuation), and by 13-grams of words (as GPT-3's authors did, Brown et al.
-2020, appendix C): a training document that holds more than half of a test document's 13-grams is
-a copy of it. Counted document by document, so that phrases which many documents share do not add
-up to a leak. What holds more than half holds one of the rarer half at least, and only these are
-looked up, so that a footer of many documents costs no comparison with each of them. Images are
-compared by their pixels, as the model sees them before augmentation.
+Text is compared in two ways: as a whole (an exact copy, whatever its case, spacing and
+punctuation), and by 13-grams of words (as GPT-3's authors did, Brown et al. 2020, appendix C; the
+n-grams of `deduplicate.decontaminate`): a training document that holds more than half of a test
+document's 13-grams is a copy of it. Counted document by document, so that phrases which many
+documents share do not add up to a leak. What holds more than half holds one of the rarer half at
+least, and only these are looked up, so that a footer of many documents costs no comparison with
+each of them. Images are compared by their pixels, as the model sees them before augmentation.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from tilth.clean.normalize import order_marks
-
-Hashes = npt.NDArray[np.uint64]
+from tilth.kernels.minhash import Hashes
+from tilth.kernels.ngrams import word_ngrams
 
 GRAM = 13
 OVERLAP = 0.5
-_WORD = re.compile(r"\w+")
-# Combining characters, and more; `unicodedata` orders them in time quadratic in their number.
-_MARKS_IN_A_ROW = re.compile(r"(?:[^\w\x00-\x7f]|[\uff9e\uff9f]){16}")
+# Documents whose n-grams are made in one call.
+_AT_ONCE = 256
 # Where test documents are little more than a form that many share, a training document that holds
 # the form is compared with this many of them, those with least beside it: the likeliest copies.
 _MOST_SHARING = 100
-# Odd numbers, so that each place of a 13-gram is a permutation of the 64-bit integers.
-_PLACES = np.random.default_rng(0).integers(0, 2**63, GRAM, np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -60,20 +56,19 @@ class HeldOutText:
     """
 
     def __init__(self, documents: Iterable[tuple[str, str]]) -> None:
-        self._words: dict[str, int] = {}
         self.ids: list[str] = []
-        self._exact: dict[int, int] = {}
+        self._exact: dict[bytes, int] = {}
         seen: set[bytes] = set()
         numbers: list[int] = []
         hashes: list[Hashes] = []
-        for number, (name, text) in enumerate(documents):
+        for number, (name, ordered) in enumerate(_with_ngrams(documents)):
             self.ids.append(name)
-            words = self._hash_words(text)
-            self._exact.setdefault(_digest(words), number)
-            grams = _grams(words)
-            digest = hashlib.blake2b(grams.tobytes(), digest_size=16).digest()
+            if not len(ordered):
+                continue
+            self._exact.setdefault(_digest(ordered), number)
+            grams = np.unique(ordered)
             # Of documents with the same 13-grams the first is named, whichever is looked up.
-            if len(grams) and digest not in seen:
+            if (digest := _digest(grams)) not in seen:
                 seen.add(digest)
                 numbers.append(number)
                 hashes.append(grams)
@@ -83,18 +78,21 @@ class HeldOutText:
         self._starts = np.cumsum(self._counts) - self._counts
         self._telling, self._owners = self._index()
 
-    def leak(self, name: str, text: str) -> Leak | None:
-        """The held-out document that this training document is most nearly a copy of, if any.
+    def leak(self, name: str, ngrams: Hashes) -> Leak | None:
+        """The held-out document that a training document is most nearly a copy of, if any.
 
         Where more than 100 held-out documents have the same 13-gram in the rarer half of theirs,
         so that each of these is for more than half what all of them share, the 100 with fewest
         13-grams are compared.
+
+        Args:
+            name: The training document's.
+            ngrams: Its 13-grams in order, uint64 [n].
         """
-        words = self._hash_words(text)
-        exact = self._exact.get(_digest(words))
-        if exact is not None and len(words):
+        exact = self._exact.get(_digest(ngrams))
+        if exact is not None:
             return Leak(name, self.ids[exact], 1.0)
-        grams = _grams(words)
+        grams = np.unique(ngrams)
         owners = self._owners[_places(self._telling, grams)]
         # Nothing holds more than half of what is more than twice as long.
         owners = np.unique(owners[self._counts[owners] * OVERLAP < len(grams)])
@@ -127,24 +125,13 @@ class HeldOutText:
         telling = telling[nth < _MOST_SHARING]
         return self._grams[telling], owners[telling]
 
-    def _hash_words(self, text: str) -> Hashes:
-        if _MARKS_IN_A_ROW.search(text):
-            text = order_marks(text, "NFKD")
-        words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-        known = self._words
-        for word in words:
-            if word not in known:
-                digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8)
-                known[word] = int.from_bytes(digest.digest(), "little")
-        return np.array([known[word] for word in words], np.uint64)
-
 
 def text_leaks(
     held_out: Iterable[tuple[str, str]], training: Iterable[tuple[str, str]]
 ) -> list[Leak]:
     """Training documents (id, text) that are copies of held-out ones (id, text)."""
     index = HeldOutText(held_out)
-    found = (index.leak(name, text) for name, text in training)
+    found = (index.leak(name, ngrams) for name, ngrams in _with_ngrams(training))
     return [leak for leak in found if leak is not None]
 
 
@@ -163,19 +150,18 @@ def row_leaks(
     ]
 
 
-def _digest(words: Hashes) -> int:
-    return int.from_bytes(hashlib.blake2b(words.tobytes(), digest_size=16).digest(), "little")
+def _with_ngrams(documents: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Hashes]]:
+    """(id, 13-grams in order) of documents (id, text), in their order."""
+    left = iter(documents)
+    while some := list(islice(left, _AT_ONCE)):
+        texts = pa.array([text for _, text in some], pa.large_string())
+        offsets, ngrams = word_ngrams(texts, GRAM)
+        for (name, _), (start, stop) in zip(some, pairwise(offsets), strict=True):
+            yield name, ngrams[start:stop]
 
 
-def _grams(words: Hashes) -> Hashes:
-    """The distinct hashes of all 13-grams of words."""
-    if len(words) < GRAM:
-        return np.zeros(0, np.uint64)
-    count = len(words) - GRAM + 1
-    sums = np.zeros(count, np.uint64)
-    for place in range(GRAM):
-        sums += words[place : place + count] * _PLACES[place]
-    return np.unique(sums)
+def _digest(hashes: Hashes) -> bytes:
+    return hashlib.blake2b(hashes.tobytes(), digest_size=16).digest()
 
 
 def _places(known: Hashes, wanted: Hashes) -> npt.NDArray[np.int64]:
