@@ -2,9 +2,18 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from tests.query.trained import trained_run
 from tilth.query.document import report_document
 from tilth.query.report import RuleCount
 from tilth.query.runs import RunView
+from tilth.store import Dataset
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    return trained_run(tmp_path_factory.mktemp("trained"))
 
 
 def test_the_document_holds_the_books_and_examples(small: RunView) -> None:
@@ -52,3 +61,31 @@ def test_warnings_are_those_of_the_last_time(small: RunView) -> None:
         assert steps["clean.rules"].warnings == ("new",)
     finally:
         log.write_bytes(before)
+
+
+def test_the_document_says_what_the_model_was_made_of(trained: RunView) -> None:
+    model = report_document(trained).model
+    assert model is not None
+    assert len(model.weights_sha256) == 64
+    assert isinstance(loop := model.settings["loop"], dict)
+    assert loop["max_steps"] == 20
+    assert model.data.digest == Dataset(trained.end_of_line().folder).digest
+    assert model.data.samples == 120
+
+
+def test_the_document_says_what_the_model_makes_of_held_out_samples(trained: RunView) -> None:
+    generated = report_document(trained).generated
+    assert generated is not None
+    assert generated.split == "test"
+    assert len(generated.samples) == 8
+    first = generated.samples[0]
+    assert first.expected in ("dark", "light")
+    assert first.answer.split()[0] in ("dark", "light")
+    assert first.image is not None
+    assert first.image.startswith("data:image/png;base64,")
+
+
+def test_a_run_without_a_model_has_none(small: RunView) -> None:
+    document = report_document(small)
+    assert document.model is None
+    assert document.generated is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.query.trained import trained_run
-from tilth.query.draw import draw_ids
+from tilth.query.draw import draw_held_out, draw_ids
 from tilth.store import Dataset
 
 
@@ -31,3 +31,14 @@ def test_a_fold_is_tested_on_what_it_left_out(dataset: Dataset) -> None:
     drawn = draw_ids(dataset, {}, 200, ("subject", "bob"))
     assert drawn["test"] == sorted(row["id"] for row in rows if row["subject"] == "bob")
     assert drawn["train"] == sorted(row["id"] for row in rows if row["subject"] != "bob")
+
+
+def test_samples_to_ask_a_model_about_are_held_out(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    run = trained_run(tmp_path_factory.mktemp("draw"))
+    drawn = draw_held_out(run, run.step("pretrain"), 4)
+    dataset = Dataset(run.end_of_line().folder)
+    assert drawn.split == "test"
+    assert [row["id"] for row in drawn.rows] == draw_ids(dataset, {}, 4)["test"]
+    assert all(row["image"] and row["label"] for row in drawn.rows)

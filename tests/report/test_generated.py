@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tests.report.planted import planted_report, png, report_of, written
-from tilth.query.report import GeneratedReport
+from tilth.pretrain.generated import Generated
 from tilth.records import read_as
 from tilth.report.generated import MAX_SAMPLES, generated
 from tilth.report.write import render
 
 
 def test_a_few_of_many_samples_are_shown() -> None:
-    found = generated(read_as(GeneratedReport, {"samples": [written("once")] * 20}, ""))
+    found = generated(read_as(Generated, {"samples": [written("once")] * 20}, ""))
     assert (len(found.samples), found.total) == (MAX_SAMPLES, 20)
     assert found.samples[0].answer == "once"
     assert not found.compared

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tilth.engine.share import shareable, shareable_address, shareable_document
+from tilth.pretrain.generated import NUM_SAMPLES, Generated, Shown, generated_samples
 from tilth.query.disk import Disk, disk_of
-from tilth.query.generated import generated_samples
+from tilth.query.draw import draw_held_out
 from tilth.query.predict import MODEL
 from tilth.query.report import (
     DiskReport,
     Example,
     Failure,
-    GeneratedReport,
     ModelData,
     ModelReport,
     Report,
@@ -32,7 +32,7 @@ from tilth.query.samples import (
     image_uri,
     rows_by_id,
 )
-from tilth.query.share import shareable_excerpt
+from tilth.query.share import shareable_excerpt, shareable_opening
 from tilth.query.status import status_word
 from tilth.query.text import excerpt
 from tilth.records import read_as
@@ -96,7 +96,7 @@ def _disk(disk: Disk) -> DiskReport:
     return DiskReport(bytes=disk.data_bytes, steps=steps, other=disk.other_data)
 
 
-def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, GeneratedReport | None]:
+def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, Generated | None]:
     """What the model was made of, and what it makes of a few samples."""
     step = next((step for step in steps if step.stage == "pretrain"), None)
     folder = step.folder / MODEL if step else None
@@ -115,8 +115,12 @@ def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, Gene
         settings=step.settings,
         data=data,
     )
-    found = generated_samples(run, step)
-    return model, None if found is None else read_as(GeneratedReport, found, str(folder))
+    made = generated_samples(
+        folder,
+        lambda: draw_held_out(run, step, NUM_SAMPLES),
+        Shown(shareable_opening, image_uri),
+    )
+    return model, made
 
 
 def _totals(run: RunView) -> Counts:

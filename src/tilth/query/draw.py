@@ -11,10 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.pretrain.generated import Drawn
+from tilth.query.runs import RunStep, RunView
+from tilth.query.samples import rows_by_id
 from tilth.schema import column
 from tilth.store import Dataset
 
 SPLITS = ("train", "validation", "test")
+_COLUMNS = ["id", "uri", "text", "image", "audio", "target", "label"]
 
 
 def draw_ids(
@@ -48,3 +52,25 @@ def draw_ids(
             found = column(batch, "id").filter(mine).to_pylist()
             ids[name] = sorted([*ids[name], *found])[:num]
     return ids
+
+
+def draw_held_out(run: RunView, step: RunStep, num: int) -> Drawn:
+    """Samples that a trained model was tested on; where there are none, others that it knows of.
+
+    Args:
+        run: The run.
+        step: The one that trained the model.
+        num: Samples at most.
+    """
+    dataset = Dataset(run.step(step.inputs[0]).folder)
+    data = step.settings.get("data")
+    drawn = draw_ids(dataset, data if isinstance(data, dict) else {}, num, _left_out(step))
+    split = next((name for name in ("test", "validation") if drawn[name]), "train")
+    return Drawn(split, rows_by_id(dataset, "kept", drawn[split], _COLUMNS))
+
+
+def _left_out(step: RunStep) -> tuple[str, str] | None:
+    """(column, value) of the fold that the model at hand was tested on."""
+    name = step.settings.get("cross_validate")
+    folds = step.pretrained.folds if step.pretrained is not None else ()
+    return (str(name), str(folds[0].fold)) if name and folds else None

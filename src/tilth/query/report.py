@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from tilth.machine import Machine
+from tilth.pretrain.generated import Generated
 from tilth.pretrain.result import PretrainResult
 from tilth.records import Json, Record
 from tilth.store.manifest import Counts
@@ -109,24 +110,6 @@ class ModelReport(Record):
     data: ModelData
 
 
-class GeneratedSample(Record):
-    """A sample: what was given, what the model made of it, what was expected."""
-
-    input: str
-    image: str | None
-    answer: str
-    expected: str | None
-
-
-class GeneratedReport(Record):
-    """What the model makes of a few held-out samples; `note` where it could not be asked."""
-
-    split: str = ""
-    options: dict[str, JsonValue] = Field(default_factory=dict)
-    samples: tuple[GeneratedSample, ...] = ()
-    note: str = ""
-
-
 class Report(Record):
     """A run.
 
@@ -166,5 +149,5 @@ class Report(Record):
     transfer: TransferResult | None
     value: ValueResult | None
     model: ModelReport | None
-    generated: GeneratedReport | None
+    generated: Generated | None
     report_notes: tuple[str, ...] = ()

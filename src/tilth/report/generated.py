@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tilth.query.report import GeneratedReport, GeneratedSample
+from tilth.pretrain.generated import Generated as Asked
+from tilth.pretrain.generated import Sample as Answer
 from tilth.report.steps import as_image, as_text
 from tilth.report.text import number
 
@@ -37,7 +38,7 @@ class Generated:
         return any(sample.expected for sample in self.samples)
 
 
-def generated(given: GeneratedReport) -> Generated:
+def generated(given: Asked) -> Generated:
     """The samples of a report."""
     return Generated(
         tuple(_sample(one) for one in given.samples[:MAX_SAMPLES]),
@@ -51,7 +52,7 @@ def generated(given: GeneratedReport) -> Generated:
     )
 
 
-def _sample(one: GeneratedSample) -> Sample:
+def _sample(one: Answer) -> Sample:
     return Sample(
         as_text(one.input, MAX_TEXT),
         as_image(one.image),
