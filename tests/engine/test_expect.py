@@ -91,7 +91,7 @@ def test_what_this_folder_took_says_more(shipped: None, tmp_path: Path) -> None:
     found = _outlook(plan, tmp_path)
     assert found.seconds == pytest.approx(11 * 3 + 4)
     assert str(found) == "takes about 35 seconds, as the same steps took here before"
-    _record(plan, tmp_path, 3.0, machine={"cores": 64, "processor": "Other"})
+    _record(plan, tmp_path, 3.0, machine=Machine(cores=64, processor="Other"))
     assert str(_outlook(plan, tmp_path)).endswith("as measured on 64 cores of Other")
 
 

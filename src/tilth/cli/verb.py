@@ -18,13 +18,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import FrameType
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from tilth.cli.output import print_json, say
 from tilth.errors import TilthError
-from tilth.records import PlainObject
+
+if TYPE_CHECKING:
+    from tilth.records import PlainObject
 
 STOPPED = 130
 _PATIENCE_S = 2.0
