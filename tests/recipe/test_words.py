@@ -1,0 +1,54 @@
+"""A word that Tilth lacks is answered: by the slip that was made, or by what there is instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from tilth.recipe.words import OtherWord, other_word, other_words, unknown_word
+
+_CHOICES = ("jsonl", "parquet", "minhash")
+
+
+@pytest.mark.parametrize("word", ["hugging-face", "hugging_face", "Hugging Face", " HUGGING-FACE "])
+def test_a_word_is_found_however_it_is_written(word: str) -> None:
+    found = other_word(word)
+    assert found is not None
+    assert "hugging-face" in found.words
+
+
+def test_an_ending_is_found_as_the_format_that_it_stands_for() -> None:
+    assert other_word(".PDF") == other_word("pdf") != other_word("html")
+    # A full stop within a word is not one before it.
+    assert other_word("p.df") is None
+    assert other_word("") is None
+
+
+def test_a_slip_is_answered_with_the_word_that_was_meant() -> None:
+    assert unknown_word("parqet", _CHOICES) == "did you mean `parquet`?"
+    # `pdf` has an answer of its own, and yet is not near what is none of its choices.
+    assert "pdftotext" in unknown_word("pdf", _CHOICES)
+    # A slip outranks an answer: who may choose `pdfs` meant that.
+    assert unknown_word("pdf", ("pdfs", *_CHOICES)) == "did you mean `pdfs`?"
+
+
+def test_a_word_that_nobody_knows_is_answered_with_the_choices() -> None:
+    told = unknown_word("xyzzy", _CHOICES)
+    assert all(choice in told for choice in _CHOICES)
+    many = tuple(f"choice-{number}" for number in range(30))
+    assert "tilth explain clean" in unknown_word("xyzzy", many, "tilth explain clean")
+
+
+def test_the_hint_names_where_to_read_on_in_order() -> None:
+    both = OtherWord(("a",), "there is no a", ("b", "c"))
+    assert both.hint == "there is no a; `tilth explain b`, `tilth explain c`"
+    assert OtherWord(("a",), "there is no a", ()).hint == "there is no a"
+
+
+def test_every_entry_stands_once_and_under_each_of_its_words() -> None:
+    table = other_words()
+    words = [word for other in table for word in other.words]
+    assert len(words) == len(set(words))
+    assert len(table) == len({other.words for other in table}) > 20
+    for other in table:
+        assert [other_word(word) for word in other.words] == [other] * len(other.words)
+        assert other.about in unknown_word(other.words[0], _CHOICES) or other.words[0] == "json"
