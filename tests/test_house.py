@@ -179,6 +179,27 @@ def test_one_room_removes_and_renames() -> None:
     assert not found
 
 
+# Where every module has a test file of its own: what is promised of books, plans, resumes and
+# verdicts is kept here.
+MIRRORED_ROOMS = {
+    *("schema", "settings", "context", "errors", "randomness", "foreign"),
+    *("kernels", "statistics", "store", "recipe", "engine"),
+}
+MIRRORED_MODULES = {f"tilth.training.{name}" for name in ("order", "session", "state")}
+
+
+def test_modules_that_keep_promises_have_a_test_file_beside_them() -> None:
+    alone = []
+    for module, path in MODULES.items():
+        inside = path.relative_to(SRC / "tilth")
+        mirror = ROOT / "tests" / inside.with_name(f"test_{inside.name}")
+        kept = _room(module) in MIRRORED_ROOMS or module in MIRRORED_MODULES
+        if kept and path.name != "__init__.py" and not mirror.is_file():
+            alone.append(module)
+    assert not alone
+    assert MODULES.keys() >= MIRRORED_MODULES
+
+
 def test_the_map_names_what_is_there() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     for file in re.findall(r"`([a-z_/]+\.py)`", text):
