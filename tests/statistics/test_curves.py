@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tilth.statistics.curves import FLAT, fit_curve, is_flat, multiplier
+from tilth.statistics.curves import FLAT, Curve, Multiplier, fit_curve, is_flat, multiplier
 
 SIZES = (100, 200, 400, 800)
 
@@ -97,3 +97,147 @@ def test_the_interval_covers_the_truth() -> None:
         low, high = found.low or 0.0, found.high or math.inf
         covered += low <= 1.3 <= high
     assert covered >= 34
+
+
+def test_a_curve_is_inverted_from_its_first_to_its_last_size() -> None:
+    curve = Curve(2.0, 0.5, 0.1, 100, 400)
+    assert curve.at(100) == pytest.approx(0.3)
+    assert curve.invert(curve.at(100)) == pytest.approx(100)
+    assert curve.invert(curve.at(400)) == pytest.approx(400)
+    assert curve.invert(0.2) == pytest.approx(400)
+    assert curve.invert(curve.at(400) - 1e-9) == math.inf
+    assert curve.invert(curve.at(100) + 1e-9) == 0.0
+    assert math.isnan(Curve(0.0, 0.5, 0.1, 100, 400).invert(0.1))
+
+
+def test_sizes_may_come_in_any_order_and_more_than_once() -> None:
+    order = [3, 0, 2, 1, 0]
+    sizes = [SIZES[i] for i in order]
+    curve = fit_curve(sizes, [law(n) for n in sizes])
+    assert (curve.smallest, curve.largest) == (100, 800)
+    assert curve.at(300) == pytest.approx(law(300), rel=1e-3)
+    with pytest.raises(ValueError, match="needs 4 sizes or more, got 3"):
+        fit_curve((1, 2, 4, 4), (3, 2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "errors"),
+    [
+        ((0, 2, 4, 8), (4, 3, 2, 1)),
+        ((-1, 2, 4, 8), (4, 3, 2, 1)),
+        (SIZES, (4, 3, 2, -1)),
+        (SIZES, (math.inf, 3, 2, 1)),
+        (SIZES, (math.nan, 3, 2, 1)),
+    ],
+)
+def test_what_is_no_positive_number_is_refused(
+    sizes: tuple[float, ...], errors: tuple[float, ...]
+) -> None:
+    with pytest.raises(ValueError, match="must be positive numbers"):
+        fit_curve(sizes, errors)
+
+
+def test_the_smallest_numbers_are_numbers() -> None:
+    assert fit_curve((0.5, 1, 2, 4), [law(n) for n in (0.5, 1, 2, 4)]).smallest == 0.5
+
+
+def test_neither_part_of_a_curve_is_negative() -> None:
+    rising = fit_curve(SIZES, (1.0, 1.1, 1.2, 1.3))
+    assert rising.a >= 0
+    assert rising.c >= 0
+    # A straight line down to nothing is steeper than any power with a floor above 0.
+    falling = fit_curve(SIZES, (1.0, 0.5, 0.25, 0.01))
+    assert falling.c == pytest.approx(0.0, abs=1e-6)
+    assert falling.at(800) > 0
+
+
+def test_no_other_curve_of_the_kind_is_nearer() -> None:
+    """Least squares of relative residuals: found by trying a, b and c around the answer."""
+    errors = np.array([0.9, 0.61, 0.52, 0.39])
+    curve = fit_curve(SIZES, errors.tolist())
+
+    def squares(a: float, b: float, c: float) -> float:
+        fitted = a * np.array(SIZES, float) ** -b + c
+        return float(((fitted / errors - 1) ** 2).sum())
+
+    least = squares(curve.a, curve.b, curve.c)
+    for of_a in (0.97, 1.0, 1.03):
+        for of_b in (-0.02, 0.0, 0.02):
+            for of_c in (-0.01, 0.0, 0.01):
+                tried = squares(curve.a * of_a, curve.b + of_b, max(curve.c + of_c, 0.0))
+                assert tried >= least - 1e-9
+
+
+def test_a_curve_is_flat_up_to_three_standard_errors_of_its_fall() -> None:
+    # Falls of 1 +- d over four seeds: the standard error is 2 d / sqrt(12).
+    def falls(d: float) -> np.ndarray:
+        return np.array([[1.0 + sign * d + 1.0, 5.0, 1.0] for sign in (1, -1, 1, -1)])
+
+    border = math.sqrt(12) / 2 / 3
+    assert not is_flat(falls(border * 0.999))
+    assert is_flat(falls(border * 1.001))
+    assert not is_flat(np.array([[1.0, 0.999]]))
+    assert is_flat(np.array([[1.0, 1.0]]))
+    assert is_flat(np.array([[1.0, 1.1]]))
+    # What all sizes of a seed share does not count.
+    assert not is_flat(np.array([[10.0, 9.0], [100.0, 99.0], [1.0, 0.01]]))
+
+
+EXACT = np.array([[law(n) for n in SIZES]] * 4)
+
+
+def _read(results: list[float], at: float = 200) -> Multiplier:
+    # A hair of noise, lest the fall have no spread at all.
+    return multiplier(SIZES, EXACT * (1 + 1e-9 * np.arange(4)[:, None]), results, at)
+
+
+@pytest.mark.parametrize(("size", "value"), [(110, 0.55), (200, 1.0), (320, 1.6), (790, 3.95)])
+def test_a_multiplier_is_the_size_over_the_size(size: float, value: float) -> None:
+    found = _read([law(size)] * 4)
+    assert found.state == "read"
+    assert found.value == pytest.approx(value, rel=1e-3)
+
+
+def test_half_of_the_seeds_beyond_the_curve_are_beyond_it_and_fewer_leave_one_side_open() -> None:
+    beyond, before, within = law(2000), law(20), law(300)
+    above = _read([beyond, beyond, within, within])
+    assert (above.state, above.low, above.high, above.text) == ("above", 4.0, None, "> 4x")
+    below = _read([before, before, within, within])
+    assert (below.state, below.low, below.high, below.text) == ("below", None, 0.5, "< 0.5x")
+    one_above = _read([beyond, law(500), law(500), law(500)])
+    assert (one_above.state, one_above.high) == ("read", None)
+    one_below = _read([before, law(150), law(150), law(150)])
+    assert (one_below.state, one_below.low) == ("read", None)
+    assert "[< 0.5, " in one_below.text
+
+
+def test_a_side_is_open_where_the_interval_runs_past_what_was_measured() -> None:
+    wide = _read([law(400), law(790), law(790), law(790)])
+    assert wide.low is not None
+    assert wide.high is None
+    assert wide.text.endswith(", > 4]")
+    low = _read([law(300), law(105), law(105), law(105)])
+    assert low.low is None
+    assert low.high is not None
+    assert "[< 0.5, " in low.text
+    # The interval is that of the logarithms.
+    near = _read([law(n) for n in (300, 310, 320, 330)])
+    logs = np.log(np.array([300, 310, 320, 330]) / 200)
+    half = 3.182446 * logs.std(ddof=1) / 2
+    assert (near.low, near.value, near.high) == pytest.approx(
+        tuple(np.exp([logs.mean() - half, logs.mean(), logs.mean() + half])), rel=2e-3
+    )
+
+
+def test_large_multipliers_are_told_in_whole_numbers() -> None:
+    sizes = (10, 100, 1_000, 10_000)
+    curve = np.array([[law(n) for n in sizes]])
+    assert multiplier(sizes, curve, [law(124)], at=10).text == "12x one seed, no interval"
+    assert multiplier(sizes, curve, [law(92)], at=10).text == "9.2x one seed, no interval"
+    assert multiplier(sizes, curve, [law(99_000)], at=10).text == "> 1000x"
+
+
+def test_a_curve_that_one_seed_cannot_be_inverted_on_is_flat() -> None:
+    curves = np.array([[1.0, 0.9, 0.8, 0.7], [1.0, 0.9, 0.8, 0.7], [0.7, 0.7, 0.7, 0.7]])
+    found = multiplier(SIZES, curves * np.array([[1.0], [1.01], [1.0]]), [0.8, 0.8, 0.7], at=200)
+    assert (found.value, found.low, found.high, found.state) == (None, None, None, "flat")

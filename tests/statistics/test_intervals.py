@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
 from sklearn.metrics import f1_score
 
 from tilth.statistics.found import Bounds
@@ -181,3 +182,159 @@ def test_over_folds_is_students_and_never_surer_than_the_items_allow() -> None:
     assert (apart.n, apart.groups) == (200, 2)
     alike = over_folds([80.0, 80.0], [_bounds(70, 88)] * 2, 100.0)
     assert ends(alike) == pytest.approx((80 - 10 / math.sqrt(2), 80 + 8 / math.sqrt(2)))
+
+
+def _plain_bca(parts: Floats, of_sums: Callable[[Floats], Floats]) -> tuple[float, float]:
+    """Efron (1987), eq. 2.3 and 6.6, at Student's levels widened by sqrt(n / (n - 1))."""
+    n, generator = len(parts), np.random.default_rng(0)
+    value = float(of_sums(parts.sum(0)))
+    found = np.sort(
+        [float(of_sums(parts[row].sum(0))) for row in generator.integers(0, n, (2_000, n))]
+    )
+    bias = norm.ppf(np.mean(found < value) + np.mean(found == value) / 2)
+    left_out = np.array([float(of_sums(np.delete(parts, i, 0).sum(0))) for i in range(n)])
+    pulls = left_out.mean() - left_out
+    skew = (pulls**3).sum() / 6 / (pulls**2).sum() ** 1.5
+    z = math.sqrt(n / (n - 1)) * student.ppf(0.975, n - 1)
+    levels = [norm.cdf(bias + (bias + s) / (1 - skew * (bias + s))) for s in (-z, z)]
+    low, high = np.quantile(found, levels)
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize("n", [5, 12, 40])
+def test_the_bootstrap_is_efrons(n: int) -> None:
+    generator = np.random.default_rng(n)
+    parts = np.stack([generator.exponential(3, n) ** 1.5, generator.uniform(1, 3, n)], 1)
+    figure = ratio(*parts.T, scale=10.0)
+    expected = _plain_bca(parts, lambda sums: 10.0 * sums[..., 0] / sums[..., 1])
+    assert ends(bounds_of(figure, "document")) == pytest.approx(expected)
+
+
+def test_the_value_is_within_its_interval_however_skewed() -> None:
+    """One item has all of it: most draws lack it or have it more than once."""
+    parts = np.zeros(30)
+    parts[3] = 1.0
+    figure = ratio(parts, np.ones(30))
+    low, high = ends(bounds_of(figure, "document"))
+    assert low <= figure.value <= high
+
+
+def test_what_all_items_agree_in_has_no_width() -> None:
+    found = bounds_of(ratio(np.full(9, 2.0), np.ones(9)), "document")
+    assert ends(found) == (2.0, 2.0)
+    # At an end of the figure it has, for the next item may be wrong.
+    best = bounds_of(ratio(np.zeros(9), np.ones(9), best=0.0, worst=1.0), "document")
+    assert ends(best) == pytest.approx((0.0, wilson(0, 9)[1]))
+    worst = bounds_of(ratio(np.ones(9), np.ones(9), best=0.0, worst=1.0), "document")
+    assert ends(worst) == pytest.approx((1.0 - wilson(0, 9)[1], 1.0))
+    # Where the other end is not known, nothing can be said of how far it is.
+    assert ends(bounds_of(ratio(np.zeros(9), np.ones(9), best=0.0), "document")) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("right", [3, 10, 17])
+def test_groups_are_worth_what_varies_between_them(right: int) -> None:
+    """Dean and Pagano (2015): n is p (1 - p) over the variance between groups."""
+    generator = np.random.default_rng(right)
+    groups = np.repeat(np.arange(6), [2, 5, 4, 3, 8, 4])
+    hits = (generator.permutation(26) < right).astype(float)
+    p = hits.mean()
+    off = np.array([(hits[groups == g] - p).sum() for g in range(6)])
+    worth = min(26, p * (1 - p) / ((off**2).sum() * 6 / 5 / 26**2))
+    low, high = wilson(p * worth, worth, student.ppf(0.975, 5))
+    found = bounds_of(share(hits), "utterance", groups)
+    assert ends(found) == pytest.approx((100 * low, 100 * high))
+
+
+def test_of_groups_that_are_all_right_as_many_count_as_there_are_groups() -> None:
+    groups = np.repeat(np.arange(4), 10)
+    z = student.ppf(0.975, 3)
+    for right in (0, 1):
+        found = bounds_of(share(np.full(40, right)), "utterance", groups)
+        low, high = wilson(4 * right, 4, z)
+        assert ends(found) == pytest.approx((100 * low, 100 * high))
+    # One group says of others what its items say.
+    alone = bounds_of(share(np.arange(8) < 6), "utterance", np.zeros(8, np.int64))
+    assert ends(alone) == pytest.approx(tuple(100 * end for end in wilson(6, 8)))
+    assert alone.groups == 1
+
+
+def test_groups_of_equal_shares_are_worth_all_their_items() -> None:
+    groups = np.repeat(np.arange(5), 4)
+    hits = np.tile([1.0, 1.0, 0.0, 1.0], 5)
+    low, high = wilson(15, 20, student.ppf(0.975, 4))
+    assert ends(bounds_of(share(hits), "utterance", groups)) == pytest.approx(
+        (100 * low, 100 * high)
+    )
+
+
+def test_wilson_has_the_quantile_that_is_given() -> None:
+    z = 2.5
+    p, n = 0.3, 50
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert wilson(15, 50, z) == pytest.approx((middle - half, middle + half))
+    assert wilson(0, 50, z)[0] == 0.0
+    assert wilson(50, 50, z)[1] == 1.0
+
+
+def test_a_figure_knows_what_it_cannot_exceed() -> None:
+    assert share(np.ones(3)).most == 100.0
+    assert macro_f1(np.arange(3), np.arange(3)).most == 100.0
+    # By insertions more errors are made than there are words.
+    assert ratio(np.ones(3), np.ones(3), best=0.0, worst=100.0).most == math.inf
+    assert ratio(np.ones(3), np.ones(3)).most == math.inf
+    assert ratio(np.ones(3), np.ones(3), best=0.0).most == math.inf
+    assert ratio(np.ones(3), np.ones(3), worst=0.0).most == math.inf
+
+
+def test_items_that_are_seen_twice_are_half_right() -> None:
+    assert share(np.array([1.0, 0.5, 0.0, 0.5])).value == 50.0
+
+
+def test_groups_with_nothing_to_divide_by_divide_nothing() -> None:
+    figure = ratio(np.array([0.0, 3.0]), np.array([0.0, 2.0]))
+    assert figure.value == 1.5
+    assert figure.of_sums(np.array([[0.0, 0.0], [3.0, 2.0]])).tolist() == [0.0, 1.5]
+
+
+def test_more_groups_than_are_resampled_are_dealt_evenly_and_alike() -> None:
+    from tilth.statistics.intervals import _few
+
+    codes = np.arange(5_001)
+    few, count = _few(codes, 5_001)
+    assert count == 2_000
+    assert set(np.bincount(few, minlength=2_000).tolist()) == {2, 3}
+    assert np.array_equal(few, _few(codes, 5_001)[0])
+    assert (np.diff(few) != 1).mean() > 0.9
+    same, all_of_them = _few(np.arange(2_000), 2_000)
+    assert (same.tolist(), all_of_them) == (list(range(2_000)), 2_000)
+
+
+def test_no_end_of_a_mean_is_below_nothing_or_above_all() -> None:
+    few = over_seeds([2.0, 3.0], [_bounds(1, 4)] * 2, 100.0)
+    assert few.low == 0.0
+    # A figure that may be below 0 is.
+    below = over_seeds([-2.0, -3.0], [_bounds(-4, -1)] * 2, math.inf)
+    assert ends(below)[0] == -2.5
+    errors = over_seeds([99.0, 101.0], [_bounds(90, 110)] * 2, math.inf)
+    assert ends(errors)[1] == pytest.approx(100 + math.hypot(10, 12.7062), abs=1e-3)
+
+
+def test_bounds_that_are_not_known_add_nothing() -> None:
+    unknown = Bounds(None, None, 1, "image", "bootstrap")
+    half = 12.706205 / math.sqrt(2) * math.sqrt(2)
+    seeds = over_seeds([49.0, 51.0], [unknown] * 2, 100.0)
+    assert ends(seeds) == pytest.approx((50 - half, 50 + half), abs=1e-4)
+    folds = over_folds([49.0, 51.0], [unknown, _bounds(30, 90)], 100.0)
+    below, above = math.hypot(51 - 30) / 2, math.hypot(90 - 51) / 2
+    assert ends(folds) == pytest.approx((50 - max(below, half), 50 + max(above, half)), abs=1e-4)
+    assert folds.n == 101
+
+
+def test_macro_f1_leaves_out_classes_that_never_occur_and_groups_that_have_none() -> None:
+    labels, answers = np.array([0, 0, 1, 5]), np.array([0, 1, 1, 7])
+    # F1 of 0 is 2/3, of 1 2/3, of 5 and of 7 nothing.
+    assert macro_f1(labels, answers).value == pytest.approx(100 * (2 / 3 + 2 / 3) / 4)
+    assert macro_f1(np.zeros(0, np.int64), np.zeros(0, np.int64)).value == 0.0
+    sums = macro_f1(labels, answers).sums(np.array([0, 0, 1, 1]), 2)
+    assert sums.tolist() == [[1, 0, 0, 0, 3, 1, 0, 0], [0, 1, 0, 0, 0, 2, 1, 1]]

@@ -101,3 +101,126 @@ def test_intervals_cover_planted_effects(effect: float, seeds: int) -> None:
     intervals = [st.t_interval(row) for row in draws]
     covered = np.mean([one.low <= effect <= one.high for one in intervals])
     assert covered == pytest.approx(0.95, abs=0.0137)  # 2.8 standard errors
+
+
+def test_holms_levels_stay_where_it_stopped() -> None:
+    # 0.01 <= 0.05 / 4; 0.02 > 0.05 / 3, from where on nothing is rejected, be it below 0.05 / 2.
+    assert st.holm_levels([0.022, 0.01, 0.9, 0.02]) == pytest.approx(
+        [0.05 / 3, 0.05 / 4, 0.05 / 3, 0.05 / 3]
+    )
+    assert st.holm_levels([0.001, 0.002]) == pytest.approx([0.025, 0.05])
+    # At its level exactly an arm is rejected, and the next one has a wider level.
+    assert st.holm_levels([0.03, 0.025]) == pytest.approx([0.05, 0.025])
+    assert st.holm_levels([0.3, 0.05], alpha=0.1) == pytest.approx([0.1, 0.05])
+    assert st.holm_levels([]) == []
+
+
+def test_holms_p_is_a_probability_that_never_falls() -> None:
+    assert st.holm([0.5, 0.9, 0.4]) == [1.0, 1.0, 1.0]
+    assert st.holm([0.03, 0.031, 0.2]) == pytest.approx([0.09, 0.09, 0.2])
+
+
+def test_benjamini_hochberg_never_falls_and_is_a_probability() -> None:
+    assert st.benjamini_hochberg([0.9, 0.02, 0.021]) == pytest.approx([0.9, 0.0315, 0.0315])
+    assert st.benjamini_hochberg([0.99, 0.99]) == pytest.approx([0.99, 0.99])
+    assert st.benjamini_hochberg([]) == []
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.3])
+@pytest.mark.parametrize("seeds", [2, 3, 9])
+def test_an_interval_is_scipys_at_any_level(alpha: float, seeds: int) -> None:
+    from scipy import stats
+
+    values = np.random.default_rng(seeds).normal(0.4, 1.0, seeds)
+    low, high = stats.ttest_1samp(values, 0.0).confidence_interval(1 - alpha)
+    found = st.t_interval(values, alpha)
+    assert (found.low, found.mean, found.high) == pytest.approx((low, values.mean(), high))
+    # The step of a metric counts only where there is no spread that could hide it.
+    assert st.t_interval(values, alpha, 10.0) == found
+
+
+def test_what_is_said_of_one_of_two_and_of_equal_differences() -> None:
+    one = st.paired([0.5])
+    assert (one.n, one.mean, one.p, one.wins) == (1, 0.5, 1.0, 1)
+    assert math.isnan(one.sd)
+    assert (one.interval.low, one.interval.mean, one.interval.high) == (-math.inf, 0.5, math.inf)
+    two = st.paired([0.25, 0.75])
+    assert (two.n, two.mean) == (2, 0.5)
+    assert two.sd == pytest.approx(math.sqrt(0.125))
+    # Cauchy's distribution: t = mean / error = 2.
+    assert two.p == pytest.approx(2 * (0.5 - math.atan(2.0) / math.pi))
+    zero = st.paired([0.0, 0.5, -0.5])
+    assert (zero.wins, zero.p) == (1, 1.0)
+    same = st.t_interval([0.0, 0.0])
+    assert (same.low, same.mean, same.high) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [[], [[0.1, 0.2]]])
+def test_what_is_no_list_of_numbers_is_refused(wrong: list[float]) -> None:
+    with pytest.raises(ValueError, match="non-empty list"):
+        st.paired(wrong)
+
+
+def test_equal_differences_are_as_sure_as_a_step_of_the_metric_lets_them() -> None:
+    values = np.full(4, 0.02)
+    assert st.standard_error(values) == pytest.approx(0.02 / math.sqrt(12) / 2)
+    assert st.standard_error(-values) == pytest.approx(0.02 / math.sqrt(12) / 2)
+    assert st.standard_error(values, 0.05) == pytest.approx(0.05 / math.sqrt(12) / 2)
+    assert st.standard_error(values, 0.01) == pytest.approx(0.02 / math.sqrt(12) / 2)
+    assert st.standard_error(np.array([0.0, 0.1])) == pytest.approx(0.05)
+    assert st.standard_error(np.array([0.1])) == math.inf
+    assert st.paired(values, 0.05).p > st.paired(values).p
+
+
+def test_sign_flips_are_counted_up_to_20_and_drawn_above() -> None:
+    assert st.sign_flip_p(np.ones(20)) == 2 / 2**20
+    # Of 100,000 draws, and the one that was seen.
+    assert st.sign_flip_p(np.ones(21)) * 100_001 == pytest.approx(
+        round(st.sign_flip_p(np.ones(21)) * 100_001)
+    )
+    assert 1 / 100_001 <= st.sign_flip_p(np.ones(21)) < 2e-5
+    assert st.sign_flip_p(np.zeros(25)) == 1.0
+
+
+def test_sign_flips_are_drawn_by_a_seed() -> None:
+    values = np.random.default_rng(4).normal(0.2, 1.0, 24)
+    assert st.sign_flip_p(values) == st.sign_flip_p(values, 0) == st.sign_flip_p(values)
+    assert st.sign_flip_p(values, 0) != st.sign_flip_p(values, 1)
+
+
+def test_ties_of_sums_count_although_their_last_bits_differ() -> None:
+    # 0.1 + 0.2 - 0.3 is not 0 in floats, and is another number with the signs turned.
+    assert st.sign_flip_p([0.1, 0.2, -0.3]) == 1.0
+    assert st.sign_flip_p([0.3, 0.2, 0.1]) == 0.25
+    assert st.sign_flip_p([0.7, 0.1, -0.2]) == 0.75
+    many = np.array([0.1, 0.2, -0.3] * 8)
+    assert st.sign_flip_p(many) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.0, 0.05, "undecided"),
+        (-0.05, 0.0, "undecided"),
+        (-0.01, 0.01, "no material effect"),
+        (-0.0101, 0.005, "undecided"),
+        (-0.05, 0.01, "undecided"),
+        (0.005, 0.0101, "helps"),
+        (-0.0101, -0.005, "hurts"),
+    ],
+)
+def test_verdicts_at_the_bounds(low: float, high: float, verdict: str) -> None:
+    assert st.verdict(st.Interval((low + high) / 2, low, high), 0.01) == verdict
+
+
+def test_the_quantile_of_no_degrees_of_freedom_is_infinite() -> None:
+    assert st.t_quantile(0.975, 0) == st.t_quantile(0.975, -1) == math.inf
+    assert st.t_quantile(0.975, 1) == pytest.approx(12.7062, abs=1e-4)
+    assert st.t_quantile(0.975, 0.5) < math.inf
+
+
+def test_intervals_of_the_whole_line_are_within_nothing() -> None:
+    assert st.Interval(0.0, -1.0, 1.0).within(1.0)
+    assert not st.Interval(0.0, -1.1, 1.0).within(1.0)
+    assert not st.Interval(0.0, -1.0, 1.1).within(1.0)
+    assert not st.t_interval([0.0]).within(1e300)
