@@ -6,12 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # What hypothesis times is wall time, which on a busy machine says nothing of the code; growth with
 # the input is measured in processor time (tests/growth).
 settings.register_profile("tilth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tilth")
+# Of `make mutate`: the same examples every time, and one that fails need not be made small.
+settings.register_profile(
+    "mutate",
+    settings.get_profile("tilth"),
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+)
 
 _DATA = Path(
     os.environ.get("TILTH_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
