@@ -208,3 +208,37 @@ _PIECES = (
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
 def test_phones_are_those_of_the_plain_search(text: str) -> None:
     assert list(personal.find_phones(text)) == _plain_phones(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Three digits only, and no at sign: what says that it may be one are its colons.
+        ("from 2a00:abcd::beef on", "from [IP] on"),
+        ("from 2a02:fe:ab:cd:ef:ab:cd:ef on", "from [IP] on"),
+        ("ask ann@post.fr", "ask [EMAIL]"),
+        ("ring 541-714-1388", "ring [PHONE]"),
+        ("from 8.8.8.8", "from [IP]"),
+        ("a: b: c, 12 34", "a: b: c, 12 34"),
+    ],
+)
+def test_a_column_is_looked_through_for_all_that_the_finders_find(text: str, expected: str) -> None:
+    batch = pa.RecordBatch.from_pydict({"text": pa.array([text, "nothing"], pa.large_string())})
+    assert redact.apply(batch, Settings())["text"].to_pylist() == [expected, "nothing"]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("ann@post.fr", "2a00:abcd::beef", "8.8.8.8", "DE89370400440532013000", "é"),
+                *("4111 1111 1111 1111", "541-714-1388", "tel: 467 3395", " ", ":", "1", "a"),
+            ]
+        ),
+        max_size=6,
+    ).map(" ".join)
+)
+def test_a_column_is_what_its_texts_are_by_themselves(text: str) -> None:
+    batch = pa.RecordBatch.from_pydict({"text": pa.array([text], pa.large_string())})
+    assert redact.apply(batch, Settings())["text"].to_pylist() == [clean(text)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tilth.collect import files
+from tilth.context import Context
 from tilth.errors import DataError, MissingError
 
 
@@ -130,3 +131,21 @@ def test_a_line_is_never_longer_in_memory_than_the_limit() -> None:
     found = list(files.read_lines(stream, 100))
     assert found == [(b"x" * 100, 3_000_000), (b"short", 5)]
     assert stream.largest <= 1 << 18
+
+
+def test_files_that_change_while_they_are_open_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "a.x").write_text("1")
+    settings, context = files.FileSettings(path=str(tmp_path)), Context(tmp_path)
+    with files.opened(settings, (".x",), context) as found:
+        assert [file.name for file in found] == ["a.x"]
+    for change in (
+        lambda: (tmp_path / "b.x").write_text("2"),
+        lambda: (tmp_path / "a.x").write_text("12"),
+        lambda: os.utime(tmp_path / "a.x", ns=(5, 5)),
+        lambda: (tmp_path / "b.x").unlink(),
+    ):
+        with (
+            pytest.raises(DataError, match="changed while it was read"),
+            files.opened(settings, (".x",), context),
+        ):
+            change()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import struct
 from collections import Counter
 from pathlib import Path
@@ -133,6 +134,24 @@ def test_as_many_labels_as_images(pair: tuple[Path, npt.NDArray[np.uint8]]) -> N
     labels_file(pair[0] / "y", [])
     with pytest.raises(DataError, match="the source is empty"):
         read(settings_for(pair[0]), pair[0])
+
+
+def test_a_change_while_reading_is_noticed(
+    pair: tuple[Path, npt.NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, pixels = pair
+    encode = idx.encode_png
+
+    def slowly(image: npt.NDArray[np.uint8]) -> bytes:
+        labels_file(folder / "y", [2] * 7)
+        os.utime(folder / "y", ns=(5, 5))
+        return encode(image)
+
+    monkeypatch.setattr(idx, "encode_png", slowly)
+    with pytest.raises(DataError, match="changed while it was read") as caught:
+        read(settings_for(folder), folder)
+    assert caught.value.where == str(folder / "x")
+    assert len(pixels) == 7
 
 
 def test_a_missing_file(pair: tuple[Path, npt.NDArray[np.uint8]]) -> None:

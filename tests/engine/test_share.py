@@ -25,6 +25,7 @@ _EMAIL = "greta.holm@mailbox.se"
         ("/c?tel=5417141388&id=5417141388", "/c?tel=[PHONE]&id=5417141388"),
         ("/541-714-1388/x", "/[PHONE]/x"),
         ("/t?n=541+714+1388&m=%28541%29%20714-1388", "/t?n=541+714+1388&m=[PHONE]"),
+        ("/from/2a00:abcd::beef/x", "/from/[IP]/x"),
         ("/iban/DE89370400440532013000.html", "/iban/[IBAN].html"),
         ("/f?refreshToken=A1&idToken=B2", "/f?refreshToken=***&idToken=***"),
         ("/g?u=https%3A%2F%2Fbob%3Apw%40h.test%2F", "/g?u=https%3A%2F%2F***%40h.test%2F"),
@@ -37,6 +38,23 @@ _EMAIL = "greta.holm@mailbox.se"
 def test_addresses(text: str, expected: str) -> None:
     assert shareable_address(text) == expected
     assert shareable_address(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from 2a00:abcd::beef on", "from [IP] on"),
+        ("from 2a02:fe:ab:cd:ef:ab:cd:ef on", "from [IP] on"),
+        (f"ask {_EMAIL}", "ask [EMAIL]"),
+        ("ring 541-714-1388", "ring [PHONE]"),
+        ("see //bob:pw@host/", "see //***@host/"),
+        ("see /a?token=A1", "see /a?token=***"),
+        ("see /a;jsessionid=A1", "see /a;jsessionid=***"),
+        ("see a: b: c", "see a: b: c"),
+    ],
+)
+def test_texts_are_looked_through_for_all_that_is_found_in_them(text: str, expected: str) -> None:
+    assert shareable(text) == expected
 
 
 def test_what_is_no_text_stays() -> None:

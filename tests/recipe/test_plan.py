@@ -195,3 +195,74 @@ def test_the_limit_the_seed_and_the_threads_are_part_of_it(tmp_path: Path) -> No
     assert before["pretrain"] != threaded["pretrain"]
     limited = {s.name: s.identity for s in build_plan(parse_recipe(text), limit=5).steps}
     assert all(before[name] != limited[name] for name in before)
+
+
+def _step(text: str, name: str) -> dict[str, object]:
+    return dict(plan_of(text).step(name).parts)
+
+
+def test_the_seed_of_a_training_is_a_part_of_its_own(tmp_path: Path) -> None:
+    """Not only by way of its source: `tilth plan` says which of the two it was."""
+    text = _recipe(tmp_path, "text-generation", "gpt").replace(
+        "name: plan\n", "name: plan\nseed: 7\n"
+    )
+    for name in ("collect.a", "pretrain", "transfer", "value"):
+        assert _step(text, name)["seed"] == 7
+    assert _step(text, "pretrain")["threads"] == plan_of(text).recipe.header.threads
+    assert "threads" not in _step(text, "transfer")
+
+
+def test_a_setting_of_a_transform_is_part_of_the_training_that_takes_it(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "image-classification", "mlp", "{shift: {max_x: 1}}")
+    before = _identities(text)
+    after = _identities(text.replace("max_x: 1", "max_x: 2"))
+    assert {n for n in before if before[n] != after[n]} == {"pretrain", "transfer", "value"}
+
+
+def test_a_source_is_what_it_reads_and_how_it_is_called(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "text-generation", "gpt")
+    before = _identities(text)
+    renamed = text.replace("collect: {a:", "collect: {b:").replace("sources: [a]", "sources: [b]")
+    assert before["collect.a"] != _identities(renamed)["collect.b"]
+    (tmp_path / "rows.jsonl").write_text('{"text": "another"}\n')
+    after = _identities(text)
+    assert all(before[name] != after[name] for name in before)
+    # What is outside is compared, and not shown: files may be called after people.
+    assert "rows.jsonl" not in str(_step(text, "collect.a")["outside"])
+
+
+def test_the_weights_that_a_training_starts_from_are_a_part_of_it(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "text-generation", "gpt")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"one")
+    (model / "config.json").write_text("{}")
+    started = text.replace("model: {kind: gpt}", f"model: {{kind: gpt}}, initialise: {model}")
+    before = _identities(started)
+    (model / "model.safetensors").write_bytes(b"other")
+    after = _identities(started)
+    assert {n for n in before if before[n] != after[n]} >= {"pretrain"}
+    assert before["collect.a"] == after["collect.a"]
+
+
+def test_the_same_data_line_is_shared_by_the_arms_that_do_not_change_it(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "text-generation", "gpt").replace(
+        "pretrain:", "clean: [normalize]\npretrain:"
+    )
+    text = text.replace(
+        "arms: {nothing: {same: true}}",
+        "arms: {nothing: {same: true}, raw: {without: clean.normalize}}",
+    )
+    plan = plan_of(text)
+    inputs = dict(plan.step("value").inputs)
+    assert inputs == {
+        "control": "clean.normalize",
+        "nothing": "clean.normalize",
+        "raw": "collect.a",
+    }
+    assert [step.name for step in plan.steps] == [
+        *("collect.a", "clean.normalize", "pretrain", "transfer", "value"),
+    ]
+    assert [step.name for step in plan.needed_for("pretrain")] == [
+        *("collect.a", "clean.normalize", "pretrain"),
+    ]

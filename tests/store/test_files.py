@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,72 @@ def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(StorageError, match="cannot remove: device or resource busy"):
         files.remove(tmp_path / "folder")
+
+
+_WRITER = """
+import sys, time
+from pathlib import Path
+from tilth.store.files import folder_lock
+with folder_lock(Path(sys.argv[1])):
+    print("in", flush=True)
+    sys.stdin.readline()
+    time.sleep(0.3)
+    Path(sys.argv[1], "first").touch()
+"""
+
+
+def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _WRITER, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        assert first.stdout.readline() == "in\n"
+        assert files.is_locked(tmp_path)
+        first.stdin.write("\n")
+        first.stdin.flush()
+        with files.folder_lock(tmp_path, timeout_s=60.0):
+            assert (tmp_path / "first").exists()
+    assert not files.is_locked(tmp_path)
+
+
+def test_a_second_writer_waits_as_long_as_it_is_told_to_and_no_longer(tmp_path: Path) -> None:
+    with files.folder_lock(tmp_path):
+        begun = time.monotonic()
+        with (
+            pytest.raises(StorageError, match="another run is writing here") as caught,
+            files.folder_lock(tmp_path, timeout_s=0.4, hint="wait for it"),
+        ):
+            pytest.fail("two writers")
+        assert 0.4 <= time.monotonic() - begun < 10
+    assert (caught.value.where, caught.value.hint) == (str(tmp_path), "wait for it")
+
+
+def test_the_lock_of_a_folder_that_was_removed_locks_the_one_that_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited for a folder that somebody else removes meanwhile holds nothing."""
+    folder = tmp_path / "run"
+    lock, removed = fcntl.flock, False
+
+    def remove_before(descriptor: int, how: int) -> None:
+        nonlocal removed
+        if not removed:
+            removed = True
+            files.remove(folder)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", remove_before)
+    with files.folder_lock(folder) as held:
+        assert os.path.samestat(os.fstat(held), os.stat(folder / ".lock"))
+        assert files.is_locked(folder)
+        assert os.get_inheritable(held)
+
+
+def test_a_folder_without_a_lock_is_not_locked(tmp_path: Path) -> None:
+    assert not files.is_locked(tmp_path)
+    assert not files.is_locked(tmp_path / "nowhere")
+    with files.folder_lock(tmp_path / "new"):
+        assert files.is_locked(tmp_path / "new")
+    assert not files.is_locked(tmp_path / "new")

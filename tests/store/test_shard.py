@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth.schema import mark_dropped, mark_error
-from tilth.store.shard import ShardWriter, cut_shards, ledger, split_by_verdict
+from tilth.schema import SCHEMA, mark_dropped, mark_error
+from tilth.store import shard
+from tilth.store.shard import ShardWriter, cut_shards, ledger, shard_path, split_by_verdict
 
 
 def _batch(texts: list[str]) -> pa.RecordBatch:
@@ -88,3 +92,108 @@ def test_cuts_depend_on_the_records_alone(
     assert found == shards([whole])
     assert [name for shard in found for name in shard] == whole.column("id").to_pylist()
     assert all(len(shard) <= max_rows for shard in found)
+
+
+@pytest.mark.parametrize("name", ["html", "text", "image", "audio"])
+def test_the_bytes_of_every_payload_count(name: str) -> None:
+    values = [b"x" * 10] * 6 if name != "text" else ["é" * 5] * 6
+    batch = pa.RecordBatch.from_pydict(
+        {"id": [str(i) for i in range(6)], name: pa.array(values, SCHEMA[name])}
+    )
+    for max_bytes, sizes in (
+        (9, [1] * 6),
+        (10, [1] * 6),
+        (11, [2] * 3),
+        (20, [2] * 3),
+        (21, [3] * 2),
+    ):
+        shards = cut_shards([batch], max_rows=100, max_bytes=max_bytes)
+        assert [sum(part.num_rows for part in shard) for shard in shards] == sizes, max_bytes
+
+
+def test_payloads_of_a_row_are_added_and_an_absent_one_weighs_nothing() -> None:
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "id": list("abcd"),
+            "uri": ["a long address that is no payload"] * 4,
+            "text": pa.array(["aaaa", None, "aaaa", "aa"], pa.large_string()),
+            "image": pa.array([b"bb", b"bbbbbb", None, b"bbbb"], pa.large_binary()),
+        }
+    )
+    shards = cut_shards([batch], max_rows=9, max_bytes=12)
+    names = [[name for part in shard for name in part["id"].to_pylist()] for shard in shards]
+    assert names == [["a", "b"], ["c", "d"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"), [(1, [1] * 4), (2, [2, 2]), (3, [3, 1]), (4, [4]), (5, [4])]
+)
+def test_a_shard_has_as_many_rows_as_are_asked_for(rows: int, sizes: list[int]) -> None:
+    whole = _batch(["a", "b", "c", "d"])
+    for batches in ([whole], [whole.slice(0, 1), whole.slice(1, 0), whole.slice(1)]):
+        shards = [*cut_shards(batches, max_rows=rows, max_bytes=1 << 30)]
+        assert [sum(part.num_rows for part in shard) for shard in shards] == sizes
+    assert [*cut_shards([], max_rows=rows, max_bytes=1)] == []
+
+
+def test_the_ledger_says_what_is_in_a_shard(tmp_path: Path) -> None:
+    batch = _batch(["a", "b", "c", "d"])
+    batch = batch.append_column("source", pa.array(["y", "x", "y", "z"]))
+    writer = ShardWriter(tmp_path, 7)
+    writer.add(mark_dropped(batch, np.array([False, False, False, True]), "short"))
+    assert (writer.num_in, writer.num_bytes > 0) == (4, True)
+    entry = writer.commit()
+    assert entry["name"] == "00007"
+    assert list(entry["sources"].items()) == [("x", 1), ("y", 2)]
+    assert entry["schema"] == {"id": "string", "text": "large_string", "source": "string"}
+    assert sorted(entry["files"]) == ["dropped", "kept"]
+    for kind, told in entry["files"].items():
+        data = shard_path(tmp_path, "00007", kind).read_bytes()
+        assert told == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert ledger(tmp_path) == {"00007": entry}
+
+
+def test_a_shard_that_is_not_whole_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at its last data file, with a column that comes with its first row only."""
+    writer = ShardWriter(tmp_path, 0)
+    writer.add(mark_error(_batch(["a"]), ["broken"]))
+    write = shard.write_parquet
+
+    def killed(table: pa.Table, path: Path) -> dict[str, Any]:
+        if path.parent.name == "quarantine":
+            raise KeyboardInterrupt
+        return write(table, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shard, "write_parquet", killed)
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit()
+    assert ledger(tmp_path) == {}
+    assert (shard.num_committed(tmp_path), shard.is_committed(tmp_path, "00000")) == (0, False)
+    writer.commit()
+    assert (shard.num_committed(tmp_path), shard.is_committed(tmp_path, "00000")) == (1, True)
+    shard.forget_shards(tmp_path)
+    assert shard.num_committed(tmp_path) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shard_of_which_nothing_is_kept_has_the_columns_all_the_same(tmp_path: Path) -> None:
+    writer = ShardWriter(tmp_path, 0)
+    writer.add(mark_error(_batch(["a", "b"]), ["one", "two"]))
+    entry = writer.commit()
+    assert (entry["kept"], entry["dropped"], entry["quarantine"]) == (0, 0, 2)
+    kept = pq.read_table(shard_path(tmp_path, "00000", "kept"))
+    assert (kept.num_rows, kept.schema.names) == (0, ["id", "text"])
+    assert not shard_path(tmp_path, "00000", "dropped").exists()
+    assert "sources" not in ShardWriter(tmp_path, 1).commit()  # nothing came in at all
+
+
+def test_columns_that_come_later_are_null_before(tmp_path: Path) -> None:
+    writer = ShardWriter(tmp_path, 0)
+    writer.add(_batch(["a"]))
+    writer.add(_batch(["b"]).append_column("label", pa.array(["yes"])))
+    writer.commit()
+    rows = pq.read_table(shard_path(tmp_path, "00000", "kept")).to_pylist()
+    assert [row["label"] for row in rows] == [None, "yes"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.samples import IMAGE, IMAGE_FACTS, images, same_bits, tiny_mlp, weights_of
+from tilth.augment.chain import build
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training import batches
@@ -70,3 +71,57 @@ def test_the_seed_decides_and_the_last_batch_is_cut(position: int) -> None:
     assert rows(3) == rows(3) != rows(4)
     assert sum(map(len, rows(3))) == 105 - position
     assert [len(one) for one in rows(3)][-1] == 105 % 8
+
+
+class _Uneven(ImageClassification):
+    """Rows of four lengths."""
+
+    def lengths(self, examples: Examples) -> Index:
+        return (examples.ids % np.uint64(4)).astype(np.int64)
+
+
+def _uneven(order_seed: int, seed: int, position: int = 0) -> list[list[int]]:
+    data, task = images(512), _Uneven(IMAGE_FACTS, ObjectiveSettings())
+    settings = LoopSettings(epochs=2, batch_size=8)
+    order = Order(data.ids, data.weights, order_seed)
+    plan = plan_steps(settings, OptimizerSettings(), order, data)
+    found = batches_from(task, data, order, plan, settings, position, seed)
+    return [rows.tolist() for rows, _ in found]
+
+
+def test_batches_of_like_length_are_shuffled_by_the_seed_anew_in_each_stretch() -> None:
+    first, other = _uneven(5, 1), _uneven(5, 2)
+    # The same batches, for the order of the rows is the same, one after another otherwise.
+    assert first != other
+    for start in (0, 32):  # a stretch is 32 batches
+        assert sorted(first[start : start + 32]) == sorted(other[start : start + 32])
+        assert first[start : start + 32] != other[start : start + 32]
+
+    def places(stretch: int) -> list[int]:
+        lengths = _Uneven(IMAGE_FACTS, ObjectiveSettings()).lengths(images(512))
+        batches = first[stretch * 32 : stretch * 32 + 32]
+        return [int(lengths[rows].min()) for rows in batches]
+
+    assert places(0) != places(1)
+
+
+@pytest.mark.parametrize("task", [ImageClassification, _Uneven])
+def test_what_a_transform_draws_is_drawn_by_the_seed_of_the_run(
+    task: type[ImageClassification],
+) -> None:
+    drawn = task(IMAGE_FACTS, ObjectiveSettings(), augment=build([("noise", {})]))
+    data, settings = images(64), LoopSettings(epochs=1, batch_size=8)
+    order = Order(data.ids, data.weights, 5)
+    plan = plan_steps(settings, OptimizerSettings(), order, data)
+
+    def pixels(seed: int) -> dict[int, bytes]:
+        """Of each row, whatever batch it is in."""
+        found: dict[int, bytes] = {}
+        for rows, batch in batches_from(drawn, data, order, plan, settings, 0, seed):
+            for row, image in zip(rows.tolist(), batch.inputs[0], strict=True):
+                found[row] = image.numpy().tobytes()
+        return found
+
+    one, again, other = pixels(1), pixels(1), pixels(2)
+    assert one == again
+    assert all(one[row] != other[row] for row in range(64))

@@ -74,3 +74,33 @@ def test_an_epoch_may_be_empty_but_not_all_of_them() -> None:
 
 def test_hashed_depends_on_every_part() -> None:
     assert len({int(hashed(IDS[:1], a, b)[0]) for a in range(10) for b in range(10)}) == 100
+
+
+def test_who_is_seen_once_more_is_drawn_by_seed_and_epoch() -> None:
+    weights = np.full(500, 1.5, np.float32)
+
+    def twice(seed: int, epoch: int) -> list[int]:
+        counts = np.bincount(Order(IDS, weights, seed).epoch(epoch), minlength=500)
+        assert set(counts.tolist()) == {1, 2}
+        return np.flatnonzero(counts == 2).tolist()
+
+    draws = [twice(seed, epoch) for seed, epoch in ((1, 0), (1, 1), (2, 0), (2, 1))]
+    for one in range(4):
+        for other in range(one):
+            # By chance a half of the one is in the other.
+            shared = len({*draws[one]} & {*draws[other]}) / len(draws[one])
+            assert 0.35 < shared < 0.65
+
+
+def test_an_order_does_not_depend_on_what_was_asked_before() -> None:
+    weights = np.linspace(0.2, 3, 500).astype(np.float32)
+    order, fresh = Order(IDS, weights, seed=6), Order(IDS, weights, seed=6)
+    for epoch in (3, 0, 3, 1):
+        assert np.array_equal(order.epoch(epoch), Order(IDS, weights, seed=6).epoch(epoch))
+    whole = np.concatenate([order.epoch(epoch) for epoch in range(4)])
+    for position in (1_500, 10, 2_000, 0):
+        index, epochs = fresh.take(position, 30)
+        assert np.array_equal(index, whole[position : position + 30])
+        assert fresh.start(int(epochs[0])) <= position < fresh.start(int(epochs[0]) + 1)
+    lengths = [order.length(epoch) for epoch in range(3)]
+    assert [order.start(epoch) for epoch in range(4)] == [0, *np.cumsum(lengths)]

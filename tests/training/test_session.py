@@ -253,3 +253,23 @@ def test_a_session_gives_no_batch_after_its_end() -> None:
     session.result.stopped = "max_steps"
     batches: Iterator[Batch] = session.batches()
     assert list(batches) == []
+
+
+def test_dropout_is_drawn_by_the_seed_anew_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows, weights and step, and another seed; then the same seed, and another step."""
+
+    class Watched(ImageClassification):
+        def forward(self, model: nn.Module, batch: Batch) -> Any:
+            seen.append(torch.rand(3).tolist())
+            return super().forward(model, batch)
+
+    def draws(seed: int) -> list[list[float]]:
+        seen.clear()
+        task, settings = Watched(IMAGE_FACTS, ObjectiveSettings()), LoopSettings(max_steps=3)
+        train(tiny_mlp(), task, images(9), None, FAST, settings, seed=seed)
+        return list(seen)
+
+    seen: list[list[float]] = []
+    one, again, other = draws(1), draws(1), draws(2)
+    assert one == again
+    assert len({tuple(draw) for draw in one + other}) == 6

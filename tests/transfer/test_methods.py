@@ -180,3 +180,24 @@ def test_a_method_may_freeze_and_unfreeze(digits: dict[str, Path], tmp_path: Pat
             values[name, method] = found.loss
     assert values["frozen", "finetune"] == values["plain", "probe"]
     assert len({values[name, "finetune"] for name in ("plain", "half", "frozen")}) == 3
+
+
+def test_a_cell_is_a_function_of_its_seed_and_the_recipes(
+    text: dict[str, Path], tmp_path: Path
+) -> None:
+    settings = compare.Settings(
+        data=DataSettings(sources=("second",)),
+        sizes=(6,),
+        methods=("scratch",),
+        loop=LoopSettings(max_steps=2, batch_size=8),
+        test_size=4,
+    )
+
+    def value(recipe: int, cell: int) -> float:
+        given = {"method": "scratch", "size": 6, "seed": cell}
+        result = compare.run_cell(given, text, settings, Context(tmp_path, seed=recipe))
+        return float(result["value"])
+
+    found = [value(*seeds) for seeds in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    assert found[0] == found[3]
+    assert len(set(found)) == 3

@@ -252,3 +252,38 @@ def test_equal_results_of_a_coarse_metric_are_not_certainty() -> None:
     assert first.adjusted_low is not None
     assert first.adjusted_high is not None
     assert first.adjusted_low < 0 < first.adjusted_high
+
+
+def test_every_interval_of_an_effect_is_at_the_level_that_holms_rule_gives_it() -> None:
+    """The surest of four is tested at 0.05 / 4: Student's quantile of 3 degrees of freedom."""
+    apart = np.random.default_rng(3).normal(size=30)
+    given = [
+        (cell, outcome)
+        if cell.method != "finetune"
+        else (
+            cell,
+            outcome.model_copy(
+                update={
+                    "parts": Parts(
+                        tuple((outcome.measured.value + 0.01 * apart).tolist()), (1.0,) * 30
+                    )
+                }
+            ),
+        )
+        for cell, outcome in _with_parts(cells(gain_in_data=1.7), 0.0)
+    ]
+    surest = min(summarize_transfer(given).effects, key=lambda effect: effect.p or 1.0)
+    error = np.std(surest.differences, ddof=1) / 2
+    ends = surest.high, surest.adjusted_high
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0] - surest.mean == pytest.approx(3.182446 * error, rel=1e-4)
+    assert ends[1] - surest.mean == pytest.approx(5.391949 * error, rel=1e-4)
+    assert surest.combined_interval is not None
+    assert surest.adjusted_combined_interval is not None
+    plain, wider = surest.combined_interval[1], surest.adjusted_combined_interval[1]
+    assert plain is not None
+    assert wider is not None
+    assert plain - surest.mean > ends[0] - surest.mean
+    assert wider - surest.mean > 1.2 * (plain - surest.mean)
+    assert wider > ends[1]

@@ -219,3 +219,21 @@ def test_too_few_target_samples_are_said(text: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="500 samples are asked for and there are"):
         arms.run_cell(Cell(arm="same", seed=0), {"control": text}, settings, Context(tmp_path))
+
+
+def test_a_cell_is_a_function_of_its_seed_and_the_recipes(text: Path, tmp_path: Path) -> None:
+    settings = arms.Settings(
+        arms={"same": Change(same=True)},
+        budget=3,
+        model=TEXT.model,
+        pretrain=TEXT,
+    )
+
+    def value(recipe: int, cell: int) -> float:
+        given = Cell(arm="control", seed=cell)
+        context = Context(tmp_path, seed=recipe)
+        return arms.run_cell(given, {"control": text}, settings, context).measured.value
+
+    found = [value(*seeds) for seeds in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    assert found[0] == found[3]
+    assert len(set(found)) == 3

@@ -226,3 +226,47 @@ def test_two_arms_about_one_decision_are_told_apart() -> None:
     made = {name: Design("clean.rules", "", 1) for name in ("a", "b")}
     arms = by_name(summarize_experiment(results, made))
     assert arms["b"].headline.startswith("clean.rules (b) helps: +")
+
+
+def test_an_a_a_arm_takes_no_share_of_the_error_probability() -> None:
+    """What is claimed of the others is the same with it and without, and it gets what is left."""
+    effects = {"a": 0.02, "b": 0.0, "same": 0.0}
+    results = simulate(effects, seeds=5, generator=np.random.default_rng(2))
+    claims = designs(a=1, b=1)
+    alone = by_name(summarize_experiment(results, claims, smallest_effect=0.001))
+    check = {"same": Design("nothing", "", 1, is_check=True)}
+    both = by_name(summarize_experiment(results, check | claims, smallest_effect=0.001))
+    for name in claims:
+        assert both[name] == alone[name]
+    # The strictest level of two claims: 0.05 / 2, two-sided, 4 degrees of freedom.
+    same = both["same"]
+    assert same.sd is not None
+    assert same.p is not None
+    assert same.adjusted_high is not None
+    half = 3.495406 * same.sd / np.sqrt(5)
+    assert same.adjusted_high - same.mean == pytest.approx(half, rel=1e-4)
+    assert same.adjusted_p == pytest.approx(min(2 * same.p, 1))
+
+
+def test_a_verdict_is_read_at_the_level_that_holms_rule_gives_the_arm() -> None:
+    effects = {"a": 0.1, "b": 0.05, "c": 0.0}
+    results = simulate(effects, seeds=5, generator=np.random.default_rng(4))
+    arms = by_name(summarize_experiment(results, designs(a=1, b=1, c=1), smallest_effect=0.001))
+    # Student's quantiles of 4 degrees of freedom at 0.05 / 3, 0.05 / 2 and 0.05, two-sided.
+    quantiles = dict(
+        zip(
+            sorted(arms, key=lambda name: arms[name].p or 1.0),
+            (3.960627, 3.495406, 2.776445),
+            strict=True,
+        )
+    )
+    for name, arm in arms.items():
+        assert arm.sd is not None
+        assert arm.adjusted_high is not None
+        half = quantiles[name] * arm.sd / np.sqrt(5)
+        assert arm.adjusted_high - arm.mean == pytest.approx(half, rel=1e-4), name
+    # What is plainly different from nothing is undecided where the level does not reach.
+    near = simulate({"a": 0.0145, "b": 0.0, "c": 0.0}, seeds=5, generator=np.random.default_rng(7))
+    arm = by_name(summarize_experiment(near, designs(a=1, b=1, c=1), smallest_effect=0.001))["a"]
+    assert arm["low"] > 0 > arm["adjusted_low"]
+    assert arm["verdict"] == "undecided"
