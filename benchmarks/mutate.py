@@ -33,13 +33,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
 from benchmarks.mutations import Mutation, is_another_program, mutations
 
 ROOT = Path(__file__).parents[1]
+RUNNER = Path(__file__).with_name("mutate_tests.py")
 PROMISES = Path(__file__).with_name("promises.yaml")
 SOURCE = Path("src") / "tilth"
 ROOMS = (
@@ -110,6 +111,7 @@ class Checkout:
     folder: Path
     _writes: int = 0
     _took: dict[tuple[str, ...], float] = field(default_factory=dict)
+    _runner: subprocess.Popen[str] | None = None
 
     @classmethod
     def copied(cls, folder: Path) -> Checkout:
@@ -188,40 +190,47 @@ class Checkout:
         cache = self.folder / ".numba"
         if fresh:
             cache = Path(tempfile.mkdtemp(prefix="numba-", dir=self.folder))
-        data = os.environ.get("TILTH_TEST_DATA", str(ROOT.parent / "shared" / "data"))
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join((str(self.folder / "src"), str(self.folder))),
-            "NUMBA_CACHE_DIR": str(cache),
-            "TILTH_TEST_DATA": data,
-        }
-        quiet = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "-rfE")
-        command = [sys.executable, "-m", "pytest", *quiet, "--hypothesis-profile=mutate", *tests]
-        process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        given = {"tests": list(tests), "limit_s": limit_s, "numba": str(cache)}
         try:
-            told, _ = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            # With the processes that it started.
-            os.killpg(process.pid, 9)
-            process.communicate()
-            return "timeout", ""
+            code, told = self._ask(given)
         finally:
             if fresh:
                 shutil.rmtree(cache, ignore_errors=True)
-        if process.returncode in (4, 5):
+        if code is None:
+            return "timeout", ""
+        if code in (4, 5):
             sys.exit(f"no test was run: {' '.join(tests)}\n{told}")
-        if process.returncode == 0:
+        if code == 0:
             return "survived", ""
         found = re.search(r"^(?:FAILED|ERROR) (\S+)", told, re.M)
-        return "killed", found[1] if found else f"exit {process.returncode}"
+        return "killed", found[1] if found else f"exit {code}"
+
+    def _ask(self, given: Mapping[str, Any]) -> tuple[int | None, str]:
+        """Have `mutate_tests` run tests in this tree; its process is started when it is needed."""
+        if self._runner is None:
+            data = os.environ.get("TILTH_TEST_DATA", str(ROOT.parent / "shared" / "data"))
+            paths = (str(self.folder / "src"), str(self.folder))
+            self._runner = subprocess.Popen(
+                [sys.executable, RUNNER],
+                cwd=self.folder,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TILTH_TEST_DATA": data},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        stdin, stdout = self._runner.stdin, self._runner.stdout
+        if stdin is None or stdout is None:
+            raise ValueError("the pipes were asked for")
+        stdin.write(json.dumps(given) + "\n")
+        stdin.flush()
+        answer = json.loads(stdout.readline())
+        return answer["code"], answer["told"]
+
+    def close(self) -> None:
+        """End the process that runs the tests."""
+        if self._runner is not None:
+            self._runner.communicate()
+            self._runner = None
 
 
 def promised(path: Path = PROMISES) -> list[Try]:
@@ -322,9 +331,10 @@ def _all(
     tries: Sequence[Try], work: Path, jobs: int, seconds: float, report: Path | None
 ) -> list[tuple[Try, Outcome]]:
     """Try them side by side, and tell as they come."""
+    checkouts = [Checkout.copied(work / str(number)) for number in range(jobs)]
     free: SimpleQueue[Checkout] = SimpleQueue()
-    for number in range(jobs):
-        free.put(Checkout.copied(work / str(number)))
+    for checkout in checkouts:
+        free.put(checkout)
     end = time.monotonic() + seconds
 
     def run(one: Try) -> tuple[Try, Outcome] | None:
@@ -350,6 +360,8 @@ def _all(
                     entry = {"room": one.room, "file": one.file, "promise": one.promise}
                     entry |= asdict(one.mutation) | asdict(outcome)
                     file.write(json.dumps(entry) + "\n")
+    for checkout in checkouts:
+        checkout.close()
     return done
 
 

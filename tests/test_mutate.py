@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -126,10 +127,11 @@ def test_a_promise_whose_place_has_moved_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> mutate.Checkout:
+def checkout(tmp_path: Path) -> Iterator[mutate.Checkout]:
     """A tree of one module and its tests."""
     half = "from tilth.room.half import half\n\n"
     files = {
+        "pyproject.toml": "[tool.pytest.ini_options]\nfilterwarnings = ['error']\n",
         "src/tilth/__init__.py": "",
         "src/tilth/room/half.py": "def half(n: int) -> int:\n    return n // 2 if n > 0 else 0\n",
         "tests/conftest.py": "import hypothesis as h\nh.settings.register_profile('mutate')\n",
@@ -139,7 +141,9 @@ def checkout(tmp_path: Path) -> mutate.Checkout:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    return mutate.Checkout(tmp_path)
+    made = mutate.Checkout(tmp_path)
+    yield made
+    made.close()
 
 
 def _try(checkout: mutate.Checkout, before: str, after: str) -> mutate.Outcome:
