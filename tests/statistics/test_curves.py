@@ -241,3 +241,14 @@ def test_a_curve_that_one_seed_cannot_be_inverted_on_is_flat() -> None:
     curves = np.array([[1.0, 0.9, 0.8, 0.7], [1.0, 0.9, 0.8, 0.7], [0.7, 0.7, 0.7, 0.7]])
     found = multiplier(SIZES, curves * np.array([[1.0], [1.01], [1.0]]), [0.8, 0.8, 0.7], at=200)
     assert (found.value, found.low, found.high, found.state) == (None, None, None, "flat")
+
+
+def test_one_seed_of_eight_beyond_an_end_leaves_that_end_open_however_sure_the_others() -> None:
+    """Clipped to the end it would lie within an interval of the other seven."""
+    curves = EXACT[:1] * (1 + 1e-9 * np.arange(8)[:, None])
+    above = multiplier(SIZES, curves, [law(2000), *[law(300)] * 7], at=200)
+    assert (above.state, above.high) == ("read", None)
+    assert above.low is not None
+    below = multiplier(SIZES, curves, [law(20), *[law(300)] * 7], at=200)
+    assert (below.state, below.low) == ("read", None)
+    assert below.high is not None
