@@ -106,15 +106,20 @@ class Outcome:
 
 @dataclass
 class Checkout:
-    """A copy of the tree in which one file at a time is changed."""
+    """A copy of the tree in which one file at a time is changed.
+
+    Attributes:
+        nearest: Try the tests of the file alone, and those that are named for a promise.
+    """
 
     folder: Path
+    nearest: bool = False
     _writes: int = 0
     _took: dict[tuple[str, ...], float] = field(default_factory=dict)
     _runner: subprocess.Popen[str] | None = None
 
     @classmethod
-    def copied(cls, folder: Path) -> Checkout:
+    def copied(cls, folder: Path, *, nearest: bool = False) -> Checkout:
         """All that git has or would have."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -126,7 +131,7 @@ class Checkout:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
-        return cls(folder)
+        return cls(folder, nearest)
 
     def tried(self, one: Try) -> Outcome:
         """Change, test, restore."""
@@ -164,12 +169,8 @@ class Checkout:
             str(path.relative_to(self.folder))
             for path in sorted((self.folder / "tests" / room).glob("test_*.py"))
         )
-        for stage in (
-            one.tests,
-            (str(mirror),),
-            near,
-            _WIDER.get(inside.with_suffix("").parts[0], ()),
-        ):
+        further = () if self.nearest else (near, _WIDER.get(inside.with_suffix("").parts[0], ()))
+        for stage in (one.tests, (str(mirror),), *further):
             left = [name for name in stage if name not in done]
             there = tuple(n for n in left if (self.folder / n.partition("::")[0]).is_file())
             done.update(there)
@@ -307,6 +308,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="copies of the tree side by side")
     parser.add_argument("--minutes", type=float, default=120.0, help="begin nothing after so many")
+    parser.add_argument("--nearest", action="store_true", help="the tests of the file alone")
     parser.add_argument("--at", metavar="FILE:LINE", help="try one line, and nothing else")
     parser.add_argument("--no-promises", action="store_true", help="leave promises.yaml out")
     parser.add_argument("--report", type=Path, help="append every try to this file, JSON by line")
@@ -318,7 +320,11 @@ def main() -> None:
         for room in given.rooms:
             tries += sampled(room, given.number, given.seed)
     with tempfile.TemporaryDirectory(prefix="mutate-") as work:
-        done = _all(tries, Path(work), given.jobs, given.minutes * 60, given.report)
+        checkouts = [
+            Checkout.copied(Path(work) / str(number), nearest=given.nearest)
+            for number in range(given.jobs)
+        ]
+        done = _all(tries, checkouts, given.minutes * 60, given.report)
     print(f"\n{table(done)}")
     survived = [one for one, outcome in done if outcome.verdict == "survived"]
     print("\n".join(["", "survived:", *map(str, survived)]) if survived else "\nnothing survived")
@@ -328,10 +334,9 @@ def main() -> None:
 
 
 def _all(
-    tries: Sequence[Try], work: Path, jobs: int, seconds: float, report: Path | None
+    tries: Sequence[Try], checkouts: Sequence[Checkout], seconds: float, report: Path | None
 ) -> list[tuple[Try, Outcome]]:
     """Try them side by side, and tell as they come."""
-    checkouts = [Checkout.copied(work / str(number)) for number in range(jobs)]
     free: SimpleQueue[Checkout] = SimpleQueue()
     for checkout in checkouts:
         free.put(checkout)
@@ -347,7 +352,7 @@ def _all(
             free.put(checkout)
 
     done = []
-    with ThreadPoolExecutor(jobs) as threads:
+    with ThreadPoolExecutor(len(checkouts)) as threads:
         for found in threads.map(run, tries):
             if found is None:
                 continue
