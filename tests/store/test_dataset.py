@@ -89,3 +89,99 @@ def test_without_tensorflow_the_error_names_the_extra(
     with pytest.raises(MissingError, match="tensorflow") as caught:
         finished.to_tf()
     assert "tilth[tf]" in caught.value.hint
+
+
+def _written(folder: Path, shards: list[dict[str, list[object]]]) -> Dataset:
+    """A finished data set of these shards, marks and all."""
+    entries = []
+    for index, columns in enumerate(shards):
+        writer = ShardWriter(folder, index)
+        writer.add(pa.RecordBatch.from_pydict(columns))
+        entries.append(writer.commit())
+    counts = {"kept": sum(entry["kept"] for entry in entries)}
+    write_json(folder / "manifest.json", {"counts": counts, "shards": entries})
+    return Dataset(folder)
+
+
+_SPLITS: list[dict[str, list[object]]] = [
+    {"id": list("abcd"), "split": ["train", "test", None, "test"], "n": [1, 2, 3, 4]},
+    {"id": list("ef"), "n": [5, 6]},
+]
+
+
+@pytest.mark.parametrize(
+    ("split", "ids"),
+    [(None, "abcdef"), ("train", "acef"), ("test", "bd"), ("validation", "")],
+)
+def test_a_split_holds_its_samples_and_those_without_one_are_for_training(
+    split: str | None, ids: str, tmp_path: Path
+) -> None:
+    _written(tmp_path, _SPLITS)
+    found = Dataset(tmp_path, split)
+    assert found.to_arrow(["id"]).column("id").to_pylist() == list(ids)
+    assert found.num_rows == len(ids)
+    # Whether its column is asked for or not.
+    assert found.to_arrow(["n", "split"]).schema.names == ["n", "split"]
+    assert found.to_arrow(["n"]).column("n").to_pylist() == ["abcdef".index(i) + 1 for i in ids]
+    assert [sample["id"] for sample in found.to_torch(["id"])] == list(ids)
+
+
+def test_columns_are_given_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> None:
+    found = _written(tmp_path, _SPLITS)
+    table = found.to_arrow(["n", "absent", "id"])
+    assert table.schema.names == ["n", "id"]
+    assert set(found.schema.names) == {"id", "split", "n"}
+    assert found.to_arrow(kind="dropped").num_rows == 0
+    assert next(iter(found.to_torch())).keys() == {"id", "split", "n"}
+
+
+@pytest.mark.parametrize(("batch_rows", "sizes"), [(1, [1] * 6), (3, [3, 1, 2]), (99, [4, 2])])
+def test_batches_are_of_one_shard_and_no_larger_than_asked(
+    batch_rows: int, sizes: list[int], tmp_path: Path
+) -> None:
+    found = _written(tmp_path, _SPLITS)
+    assert [batch.num_rows for batch in found.batches(batch_rows=batch_rows)] == sizes
+
+
+def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: Path) -> None:
+    marked: dict[str, list[object]] = {"id": ["a"], "n": [1], "drop.rule": ["short"]}
+    found = _written(tmp_path / "all dropped", [marked])
+    assert (found.num_rows, found.to_arrow().schema.names) == (0, ["id", "n"])
+    assert found.to_arrow(["n", "absent"]).schema.names == ["n"]
+    assert found.to_arrow(["drop.rule"], "dropped").to_pylist() == [{"drop.rule": "short"}]
+    assert found.shards("quarantine") == []
+    write_json(tmp_path / "manifest.json", {"counts": {"kept": 0}, "shards": []})
+    assert Dataset(tmp_path).to_arrow().num_rows == 0
+
+
+def test_each_worker_reads_shards_of_its_own(tmp_path: Path) -> None:
+    import torch.utils.data
+
+    found = _written(tmp_path, [{"id": [f"{shard}"]} for shard in range(5)])
+    loader = torch.utils.data.DataLoader(found.to_torch(), batch_size=None, num_workers=2)
+    assert sorted(sample["id"] for sample in loader) == list("01234")
+
+
+def test_equal_data_has_an_equal_digest_and_other_data_another(tmp_path: Path) -> None:
+    one, same = (_written(tmp_path / name, _SPLITS) for name in ("one", "same"))
+    assert one.digest == same.digest
+    turned = _written(tmp_path / "turned", _SPLITS[::-1])
+    fewer = _written(tmp_path / "fewer", _SPLITS[:1])
+    assert len({one.digest, turned.digest, fewer.digest}) == 3
+    # What was dropped is no part of it.
+    marked = [{**part, "drop.rule": [None] * len(part["id"])} for part in _SPLITS]
+    dropped = {"id": ["x"], "n": [9], "drop.rule": ["short"]}
+    more = _written(tmp_path / "more", [*marked, dropped])  # type: ignore[list-item]
+    assert more.to_arrow(["id"]) == one.to_arrow(["id"])
+
+
+@pytest.mark.parametrize("kind", ["kept", "dropped"])
+def test_a_shard_that_is_missing_is_noticed(kind: str, tmp_path: Path) -> None:
+    marked: dict[str, list[object]] = {"id": ["a", "b"], "drop.rule": ["short", None]}
+    found = _written(tmp_path, [marked])
+    found.verify()
+    path = tmp_path / kind / "00000.parquet"
+    path.unlink()
+    with pytest.raises(DataError, match="not what was committed") as caught:
+        found.verify()
+    assert caught.value.where == str(path)
