@@ -78,11 +78,11 @@ def test_a_checkpoint_that_lacks_a_tensor_or_has_one_more(tmp_path: Path) -> Non
     optimizer = build_optimizer(model, OptimizerSettings())
     save_checkpoint(path, model, optimizer, {})
     whole, before = load_file(path), weights_of(model)
-    for changed in (
-        {name: tensor for name, tensor in whole.items() if name != "model.head.bias"},
-        {**whole, "model.another": torch.zeros(1)},
-    ):
+    lacking = {name: tensor for name, tensor in whole.items() if name != "model.head.bias"}
+    more = {**whole, "model.another": torch.zeros(1)}
+    for changed, told in ((lacking, "model.head.bias [3]"), (more, "more tensors than this one")):
         write_tensors(path, changed, {"state": "{}"})
-        with pytest.raises(StepError, match="another model or optimizer"):
+        with pytest.raises(StepError, match="another model or optimizer") as caught:
             load_checkpoint(path, model, optimizer)
+        assert caught.value.where == f"{path}: {told}"
     assert same_bits(weights_of(model), before)
