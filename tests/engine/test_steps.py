@@ -19,13 +19,14 @@ from tilth.context import FIRST_STEPS
 from tilth.engine.events import Event, StepProgress
 from tilth.engine.run import RunOptions
 from tilth.engine.steps import StepRunner
-from tilth.engine.tasks import cell_path
+from tilth.engine.tasks import Fit, ReadSource, RunCell, Task, cell_path
 from tilth.errors import DataError, StepError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.operations import operation
 from tilth.recipe.plan import Plan, build_plan, data_folder
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
+from tilth.store.manifest import Counts
 from tilth.store.shard import ledger, num_committed
 
 _HEAD = "tilth: 1\nname: steps\nseed: 5\nthreads: 2\n"
@@ -45,21 +46,21 @@ class WatchedEngine(InlineEngine):
     """Remembers its tasks; stops before number `stop_before` of a kind."""
 
     def __init__(self, kind: str = "", stop_before: int = -1) -> None:
-        self.tasks: list[Mapping[str, Any]] = []
+        self.tasks: list[Task] = []
         self._kind, self._stop_before = kind, stop_before
 
-    def run(self, tasks: Iterable[Mapping[str, Any]], listen: Any) -> Iterator[tuple[int, Any]]:
+    def run(self, tasks: Iterable[Task], listen: Any) -> Iterator[tuple[int, Any]]:
         return super().run(map(self._seen, tasks), listen)
 
-    def _seen(self, task: Mapping[str, Any]) -> Mapping[str, Any]:
-        if task["task"] == self._kind and len(self.of(self._kind)) == self._stop_before:
+    def _seen(self, task: Task) -> Task:
+        if task.kind == self._kind and len(self.of(self._kind)) == self._stop_before:
             raise StoppedError
         self.tasks.append(task)
         return task
 
     def of(self, kind: str) -> list[int]:
         """The places of the tasks of a kind, in the order in which they were run."""
-        return [task["index"] for task in self.tasks if task["task"] == kind]
+        return [task.index for task in self.tasks if task.kind == kind]
 
 
 def _run(plan: Plan, folder: Path, engine: InlineEngine, events: list[Event] | None = None) -> None:
@@ -139,21 +140,21 @@ def _comparison(folder: Path) -> Plan:
 def test_a_fit_and_the_cells_of_a_grid_are_given_what_their_identity_has(tmp_path: Path) -> None:
     plan, engine, events = _comparison(tmp_path), WatchedEngine(), list[Event]()
     _run(plan, tmp_path / "run", engine, events)
-    tasks = {kind: [t for t in engine.tasks if t["task"] == kind] for kind in ("fit", "run_cell")}
-    (fit,) = tasks["fit"]
-    assert (fit["seed"], fit["threads"]) == (5, 2)
-    assert fit["seed"] == plan.step("pretrain").parts["seed"]
-    assert fit["threads"] == plan.step("pretrain").parts["threads"]
+    (fit,) = [task for task in engine.tasks if isinstance(task, Fit)]
+    cells = [task for task in engine.tasks if isinstance(task, RunCell)]
+    assert (fit.seed, fit.threads) == (5, 2)
+    assert fit.seed == plan.step("pretrain").parts["seed"]
+    assert fit.threads == plan.step("pretrain").parts["threads"]
     # Cells run side by side, a thread each, whatever the recipe gives to one long training.
-    assert {(task["seed"], task["threads"]) for task in tasks["run_cell"]} == {(5, 1)}
+    assert {(task.seed, task.threads) for task in cells} == {(5, 1)}
     assert "threads" not in plan.step("transfer").parts
-    assert Path(fit["inputs"]["data"]) == data_folder(tmp_path / "run", plan.step("mix.weights"))
-    transfer = next(task for task in tasks["run_cell"] if task["step"] == "transfer")
+    assert fit.inputs["data"] == data_folder(tmp_path / "run", plan.step("mix.weights"))
+    transfer = next(task for task in cells if task.step == "transfer")
     model = data_folder(tmp_path / "run", plan.step("pretrain")) / "model"
-    assert Path(transfer["inputs"]["model"]) == model
+    assert transfer.inputs["model"] == model
     told = [e for e in events if isinstance(e, StepProgress)]
-    cells = [e for e in told if e.step == "transfer" and e.note == "cells"]
-    assert [(e.done, e.total) for e in cells] == [(done, 4) for done in range(5)]
+    counted = [e for e in told if e.step == "transfer" and e.note == "cells"]
+    assert [(e.done, e.total) for e in counted] == [(done, 4) for done in range(5)]
     # One long task speaks for itself, from its first step on.
     assert any(e.step == "pretrain" and e.note.endswith(FIRST_STEPS) for e in told)
     assert not any(e.step == "transfer" and e.note.endswith(FIRST_STEPS) for e in told)
@@ -195,12 +196,14 @@ def test_a_source_is_given_its_name_the_seed_and_the_limit(
     plan, engine = build_plan(parse_recipe(_source(tmp_path)), limit=limit), WatchedEngine()
     _run(plan, tmp_path / "run", engine)
     (task,) = engine.tasks
-    wanted = {"source": "a", "seed": 5, "threads": 1, "limit": limit, "shard_rows": 4}
-    assert {key: task[key] for key in wanted} == wanted
-    assert task["shard_bytes"] == RunOptions().shard_bytes
+    assert isinstance(task, ReadSource)
+    assert (task.source, task.seed, task.limit, task.shard_rows) == ("a", 5, limit, 4)
+    assert task.outside == plan.steps[0].parts["outside"]
+    assert task.shard_bytes == RunOptions().shard_bytes
     assert plan.steps[0].parts["limit"] == limit
     manifest = Dataset(data_folder(tmp_path / "run", plan.steps[0])).manifest
-    assert [shard["in"] for shard in manifest["shards"]] == ([4, 4, 2] if limit is None else [3])
+    sizes = [shard.num_in for shard in manifest.shards]
+    assert sizes == ([4, 4, 2] if limit is None else [3])
 
 
 def test_the_manifest_says_what_the_step_is_and_what_came_of_it(tmp_path: Path) -> None:
@@ -208,14 +211,14 @@ def test_the_manifest_says_what_the_step_is_and_what_came_of_it(tmp_path: Path) 
     _run(plan, tmp_path / "cut", InlineEngine())
     step = plan.steps[-1]
     manifest = Dataset(data_folder(tmp_path / "cut", step)).manifest
-    assert (manifest["step"], manifest["op"]) == ("deduplicate.exact", "exact")
-    assert manifest["identity"] == step.identity
-    assert manifest["parts"] == json.loads(json.dumps(dict(step.parts)))
-    assert manifest["inputs"] == ["clean.normalize"]
-    assert manifest["counts"] == {"in": 12, "kept": 6, "dropped": 6, "quarantined": 0}
-    assert manifest["by_rule"] == {"exact-duplicate": 6}
-    assert manifest["sources"] == {"a": 6}
-    assert [shard["in"] for shard in manifest["shards"]] == [3, 3, 3, 3]
+    assert (manifest.step, manifest.op) == ("deduplicate.exact", "exact")
+    assert manifest.identity == step.identity
+    assert manifest.parts == json.loads(json.dumps(dict(step.parts)))
+    assert manifest.inputs == ("clean.normalize",)
+    assert manifest.counts == Counts(num_in=12, kept=6, dropped=6, quarantined=0)
+    assert manifest.by_rule == {"exact-duplicate": 6}
+    assert manifest.sources == {"a": 6}
+    assert [shard.num_in for shard in manifest.shards] == [3, 3, 3, 3]
 
 
 def test_a_finished_step_leaves_only_what_is_needed(tmp_path: Path) -> None:
@@ -264,7 +267,7 @@ class LosingEngine(InlineEngine):
     def __init__(self, folder: Path, changed: Mapping[str, int]) -> None:
         self._ledger, self._changed = folder / "shards", changed
 
-    def run(self, tasks: Iterable[Mapping[str, Any]], listen: Any) -> Iterator[tuple[int, Any]]:
+    def run(self, tasks: Iterable[Task], listen: Any) -> Iterator[tuple[int, Any]]:
         for index, result in super().run(tasks, listen):
             for path in self._ledger.glob("00000.json"):
                 write_json(path, read_json(path) | self._changed)

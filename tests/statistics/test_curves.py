@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tilth.statistics.curves import FLAT, Curve, Multiplier, fit_curve, is_flat, multiplier
+from tilth.statistics.curves import FLAT, Curve, fit_curve, is_flat, multiplier
+from tilth.statistics.found import Multiplier
 
 SIZES = (100, 200, 400, 800)
 

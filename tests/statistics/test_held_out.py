@@ -107,9 +107,9 @@ def test_groups_are_drawn_as_their_sums() -> None:
 
 
 def test_paired_results_are_the_mean_over_seeds_of_each_part() -> None:
-    denominators = [2.0, 4.0, 1.0]
-    ours = [{"numerators": n, "denominators": denominators} for n in ([2, 3, 1], [4, 1, 1])]
-    base = [{"numerators": n, "denominators": denominators} for n in ([1, 1, 0], [2, 0, 2])]
+    denominators = (2.0, 4.0, 1.0)
+    ours = [Parts(n, denominators) for n in ((2, 3, 1), (4, 1, 1))]
+    base = [Parts(n, denominators) for n in ((1, 1, 0), (2, 0, 2))]
     gains = np.array([(1 + 2) / 2, (2 + 1) / 2, (1 - 1) / 2])
     weights = np.array(denominators)
     expected = ho.cluster_bootstrap_se(100 * gains / weights, weights)

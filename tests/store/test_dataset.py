@@ -98,8 +98,7 @@ def _written(folder: Path, shards: list[dict[str, list[object]]]) -> Dataset:
         writer = ShardWriter(folder, index)
         writer.add(pa.RecordBatch.from_pydict(columns))
         entries.append(writer.commit())
-    counts = {"kept": sum(entry["kept"] for entry in entries)}
-    write_json(folder / "manifest.json", {"counts": counts, "shards": entries})
+    write_manifest(folder, Manifest(step="mix", shards=tuple(entries)))
     return Dataset(folder)
 
 
@@ -150,7 +149,7 @@ def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: 
     assert found.to_arrow(["n", "absent"]).schema.names == ["n"]
     assert found.to_arrow(["drop.rule"], "dropped").to_pylist() == [{"drop.rule": "short"}]
     assert found.shards("quarantine") == []
-    write_json(tmp_path / "manifest.json", {"counts": {"kept": 0}, "shards": []})
+    write_manifest(tmp_path, Manifest(step="mix"))
     assert Dataset(tmp_path).to_arrow().num_rows == 0
 
 

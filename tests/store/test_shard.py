@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from tilth.schema import SCHEMA, mark_dropped, mark_error
 from tilth.store import shard
+from tilth.store.manifest import File
 from tilth.store.shard import ShardWriter, cut_shards, ledger, shard_path, split_by_verdict
 
 
@@ -143,13 +143,13 @@ def test_the_ledger_says_what_is_in_a_shard(tmp_path: Path) -> None:
     writer.add(mark_dropped(batch, np.array([False, False, False, True]), "short"))
     assert (writer.num_in, writer.num_bytes > 0) == (4, True)
     entry = writer.commit()
-    assert entry["name"] == "00007"
-    assert list(entry["sources"].items()) == [("x", 1), ("y", 2)]
-    assert entry["schema"] == {"id": "string", "text": "large_string", "source": "string"}
-    assert sorted(entry["files"]) == ["dropped", "kept"]
-    for kind, told in entry["files"].items():
+    assert entry.name == "00007"
+    assert list(entry.sources.items()) == [("x", 1), ("y", 2)]
+    assert entry.columns == {"id": "string", "text": "large_string", "source": "string"}
+    assert sorted(entry.files) == ["dropped", "kept"]
+    for kind, told in entry.files.items():
         data = shard_path(tmp_path, "00007", kind).read_bytes()
-        assert told == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        assert told == File(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
     assert ledger(tmp_path) == {"00007": entry}
 
 
@@ -161,7 +161,7 @@ def test_a_shard_that_is_not_whole_does_not_count(
     writer.add(mark_error(_batch(["a"]), ["broken"]))
     write = shard.write_parquet
 
-    def killed(table: pa.Table, path: Path) -> dict[str, Any]:
+    def killed(table: pa.Table, path: Path) -> File:
         if path.parent.name == "quarantine":
             raise KeyboardInterrupt
         return write(table, path)
@@ -183,11 +183,12 @@ def test_a_shard_of_which_nothing_is_kept_has_the_columns_all_the_same(tmp_path:
     writer = ShardWriter(tmp_path, 0)
     writer.add(mark_error(_batch(["a", "b"]), ["one", "two"]))
     entry = writer.commit()
-    assert (entry["kept"], entry["dropped"], entry["quarantine"]) == (0, 0, 2)
+    assert (entry.kept, entry.dropped, entry.quarantine) == (0, 0, 2)
     kept = pq.read_table(shard_path(tmp_path, "00000", "kept"))
     assert (kept.num_rows, kept.schema.names) == (0, ["id", "text"])
     assert not shard_path(tmp_path, "00000", "dropped").exists()
-    assert "sources" not in ShardWriter(tmp_path, 1).commit()  # nothing came in at all
+    nothing = ShardWriter(tmp_path, 1).commit()
+    assert (nothing.num_in, nothing.sources, nothing.files) == (0, {}, {})
 
 
 def test_columns_that_come_later_are_null_before(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_it_has_converged_after_so_many_measurements_without_improvement(
     result = _train(patience=patience)
     assert result.steps == steps
     assert result.stopped == ("converged" if steps < 20 else "max_steps")
-    assert [point["validation_loss"] for point in result.curve] == losses[: steps // 2]
+    assert [point.validation_loss for point in result.curve] == losses[: steps // 2]
 
 
 def test_an_improvement_below_the_least_that_counts_is_none(
@@ -103,7 +103,7 @@ def test_patience_is_kept_over_a_kill(
     measured(losses[kill_at:])
     result = _train(tmp_path, patience=3, checkpoint_every=2)
     assert (result.stopped, result.steps) == ("converged", 8)
-    assert [point["validation_loss"] for point in result.curve] == losses
+    assert [point.validation_loss for point in result.curve] == losses
 
 
 class _Small(ImageClassification):
@@ -177,7 +177,7 @@ def test_a_batch_that_is_cut_has_the_loss_and_the_gradient_of_the_whole() -> Non
         settings = LoopSettings(max_steps=3, batch_size=8, eval_every=1, accumulate=accumulate)
         curves.append(train(model, IMAGE, images(40), None, FAST, settings, seed=0).curve)
     for one, other in zip(*curves, strict=True):
-        assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
+        assert one.loss == pytest.approx(other.loss, rel=1e-5)
     for name, tensor in weights_of(still[0]).items():
         assert torch.allclose(tensor, weights_of(still[1])[name], atol=1e-5), name
 
@@ -188,15 +188,15 @@ def test_the_point_of_a_curve_is_the_mean_since_the_point_before() -> None:
         tiny_mlp(), IMAGE, images(40), None, FAST,
         LoopSettings(max_steps=4, batch_size=8, eval_every=1), seed=0,
     ).curve  # fmt: skip
-    losses = [point["loss"] for point in each]
-    assert [point["step"] for point in fine] == [2, 4]
-    assert [point["examples"] for point in fine] == [16, 32]
-    assert fine[0]["loss"] == pytest.approx(sum(losses[:2]) / 2)
-    assert fine[1]["loss"] == pytest.approx(sum(losses[2:]) / 2)
+    losses = [point.loss or 0.0 for point in each]
+    assert [point.step for point in fine] == [2, 4]
+    assert [point.examples for point in fine] == [16, 32]
+    assert fine[0].loss == pytest.approx(sum(losses[:2]) / 2)
+    assert fine[1].loss == pytest.approx(sum(losses[2:]) / 2)
 
 
 def test_it_is_measured_at_its_end_also_between_two_measurements() -> None:
-    assert [point["step"] for point in _train(steps=5).curve] == [2, 4, 5]
+    assert [point.step for point in _train(steps=5).curve] == [2, 4, 5]
 
 
 @pytest.mark.parametrize("checkpoint_every", [1, 3, 50])

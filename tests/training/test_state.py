@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import nn
 from tests.training.samples import images, same_bits, tiny_mlp, weights_of
 from tilth.errors import MissingError, StepError
 from tilth.training.checkpoint import load_checkpoint, save_checkpoint
+from tilth.training.curve import CurvePoint
 from tilth.training.examples import Examples
 from tilth.training.optimizer import UpdateRule, build_optimizer
 from tilth.training.settings import LoopSettings, OptimizerSettings
@@ -102,14 +102,17 @@ def test_rows_of_other_ids_are_other_data() -> None:
     assert _state(data=data).identity["data"] != _state(data=moved).identity["data"]
 
 
+def _point(step: int) -> CurvePoint:
+    told = {"step": step, "examples": 8 * step, "loss": 0.5, "seconds": 1.0, "accuracy": 50.0}
+    return CurvePoint.model_validate(told)
+
+
 def test_all_of_it_comes_back(tmp_path: Path) -> None:
     model, rule = _model()
     model(torch.rand(2, 1, 4, 4)).sum().backward()
     rule.step(0.1)
     state = _state(threads=3)
-    state.result = TrainResult(
-        [{"step": 2, "loss": 0.5}], "", 4, 32, 33, 1.5, "fp32", "cpu", 3, ["a note"]
-    )
+    state.result = TrainResult([_point(2)], "", 4, 32, 33, 1.5, "fp32", "cpu", 3, ["a note"])
     state.accumulate, state.loss_sum, state.loss_count = 4, 2.5, 7
     state.best, state.without_improvement = 0.25, 2
     save_state(tmp_path, model, rule, state)
@@ -118,7 +121,7 @@ def test_all_of_it_comes_back(tmp_path: Path) -> None:
     assert restore_state(tmp_path, other, fresh, _state(threads=3)) == state
     assert same_bits(weights_of(other), weights_of(model))
     assert same_bits(fresh.tensors(), rule.tensors())
-    assert json.loads((tmp_path / METRICS).read_text()) == {"step": 2, "loss": 0.5}
+    assert (tmp_path / METRICS).read_text() == _point(2).as_line()
 
 
 def test_a_run_that_begins_is_given_as_it_is(tmp_path: Path) -> None:
@@ -136,11 +139,11 @@ def test_points_that_the_checkpoint_does_not_know_are_taken_back(tmp_path: Path)
     """A run that is killed between its curve and its checkpoint measures again."""
     model, rule = _model()
     state = _state()
-    state.result.curve = [{"step": 2}]
+    state.result.curve = [_point(2)]
     save_state(tmp_path, model, rule, state)
-    (tmp_path / METRICS).write_text('{"step": 2}\n{"step": 4}\n')
+    (tmp_path / METRICS).write_text(_point(2).as_line() + _point(4).as_line())
     restore_state(tmp_path, model, rule, _state())
-    assert (tmp_path / METRICS).read_text() == '{"step": 2}\n'
+    assert (tmp_path / METRICS).read_text() == _point(2).as_line()
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -164,10 +167,10 @@ def test_the_error_of_a_batch_names_it() -> None:
 
 def test_the_curve_is_written_as_it_grows(tmp_path: Path) -> None:
     with recorder(tmp_path, TrainResult(), tensorboard=False) as record:
-        record({"step": 1})
-        assert (tmp_path / METRICS).read_text() == '{"step": 1}\n'
-        record({"step": 2})
-    assert (tmp_path / METRICS).read_text() == '{"step": 1}\n{"step": 2}\n'
+        record(_point(1))
+        assert (tmp_path / METRICS).read_text() == _point(1).as_line()
+        record(_point(2))
+    assert (tmp_path / METRICS).read_text() == _point(1).as_line() + _point(2).as_line()
     assert not (tmp_path / "tensorboard").exists()
 
 
@@ -176,7 +179,7 @@ def test_without_a_folder_nothing_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with recorder(None, TrainResult(), tensorboard=True) as record:
-        record({"step": 1})
+        record(_point(1))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -188,7 +191,7 @@ def test_events_are_asked_for_where_they_can_be_had(tmp_path: Path) -> None:
             pytest.fail("there is nothing to write them with")
         return
     with recorder(tmp_path, TrainResult(), tensorboard=True) as record:
-        record({"step": 1, "loss": 0.5, "seconds": 1.0})
+        record(_point(1))
     assert list((tmp_path / "tensorboard").iterdir())
 
 

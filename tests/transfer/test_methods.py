@@ -14,7 +14,7 @@ from tilth.errors import UsageError
 from tilth.tasks.settings import DataSettings
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer import compare
-from tilth.transfer.result import Gain, TransferResult
+from tilth.transfer.result import Cell, Gain, TransferResult
 from tilth.transfer.settings import Method
 
 
@@ -194,9 +194,9 @@ def test_a_cell_is_a_function_of_its_seed_and_the_recipes(
     )
 
     def value(recipe: int, cell: int) -> float:
-        given = {"method": "scratch", "size": 6, "seed": cell}
-        result = compare.run_cell(given, text, settings, Context(tmp_path, seed=recipe))
-        return float(result["value"])
+        given = Cell(method="scratch", size=6, seed=cell)
+        context = Context(tmp_path, seed=recipe)
+        return compare.run_cell(given, text, settings, context).measured.value
 
     found = [value(*seeds) for seeds in ((0, 0), (0, 1), (1, 0), (0, 0))]
     assert found[0] == found[3]

@@ -268,5 +268,7 @@ def test_a_verdict_is_read_at_the_level_that_holms_rule_gives_the_arm() -> None:
     # What is plainly different from nothing is undecided where the level does not reach.
     near = simulate({"a": 0.0145, "b": 0.0, "c": 0.0}, seeds=5, generator=np.random.default_rng(7))
     arm = by_name(summarize_experiment(near, designs(a=1, b=1, c=1), smallest_effect=0.001))["a"]
-    assert arm["low"] > 0 > arm["adjusted_low"]
-    assert arm["verdict"] == "undecided"
+    assert arm.low is not None
+    assert arm.adjusted_low is not None
+    assert arm.low > 0 > arm.adjusted_low
+    assert arm.verdict == "undecided"
