@@ -53,7 +53,7 @@ Verdict = Literal["killed", "survived", "timeout"]
 _WIDER: Mapping[str, tuple[str, ...]] = {
     "schema": ("tests/store/test_shard.py", "tests/engine/test_apply.py"),
     "statistics": ("tests/transfer/test_summary.py", "tests/value/test_summary.py"),
-    "store": ("tests/engine/test_steps.py", "tests/engine/test_tasks.py"),
+    "store": ("tests/engine/test_steps.py", "tests/engine/test_perform.py"),
     "recipe": ("tests/engine/test_steps.py", "tests/query/test_explain.py"),
     "training": ("tests/pretrain/test_fit.py",),
     "engine": ("tests/test_privacy.py",),
@@ -61,7 +61,7 @@ _WIDER: Mapping[str, tuple[str, ...]] = {
 # Of a room whose tests take long, those that a survivor is tried on beside its own.
 _NEAR: Mapping[str, tuple[str, ...]] = {
     "engine": (
-        *("tests/engine/test_steps.py", "tests/engine/test_tasks.py", "tests/engine/test_run.py"),
+        *("tests/engine/test_steps.py", "tests/engine/test_perform.py", "tests/engine/test_run.py"),
         *("tests/engine/test_record.py", "tests/engine/test_shuffle.py"),
     ),
     "training": (
