@@ -112,8 +112,8 @@ def measure_loaders(quick: bool = False) -> list[dict[str, Any]]:
 
 def _measure(name: str, case: Case, steps: int) -> dict[str, Any]:
     plain: dict[str, Any] = load_recipe(name).resolved()
-    given = {**plain["pretrain"], "augment": plain.get("augment", [])}
-    settings = Settings.model_validate(given)
+    transforms = plain.get("augment", [])
+    settings = Settings.model_validate(plain["pretrain"])
     batch = settings.loop.batch_size
     rows, facts = case.make(settings, steps * batch)
     model = build_model(settings.model, facts.sizes, seed=0)
@@ -121,7 +121,7 @@ def _measure(name: str, case: Case, steps: int) -> dict[str, Any]:
         settings.task,
         facts,
         settings.objective,
-        augment=settings.augment,
+        augment=transforms,
         tokenizer=train_characters(["ab"]),
     )
 
@@ -138,7 +138,7 @@ def _measure(name: str, case: Case, steps: int) -> dict[str, Any]:
         train({"epochs": 1, "precision": precision})
     return {
         "starter": name,
-        "augment": [next(iter(step)) for step in settings.augment],
+        "augment": [next(iter(step)) for step in transforms],
         "batch": batch,
         "precision": precision,
         "steps": steps,

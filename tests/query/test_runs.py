@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.query.trained import trained_run
 from tilth.errors import DataError, MissingError, UsageError
+from tilth.query.augmented import augmented_sheet
+from tilth.query.diff import diff_runs
+from tilth.query.document import report_document
+from tilth.query.removal import plan_removal
 from tilth.query.runs import RunView, list_runs, match_step, open_run
 from tilth.query.status import is_running, run_status
 from tilth.store.files import folder_lock
@@ -117,3 +122,27 @@ def test_a_record_that_is_no_record(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         open_run("broken", tmp_path)
     assert list_runs(tmp_path) == []
+
+
+def test_a_run_of_an_earlier_version_opens(tmp_path: Path) -> None:
+    """Its record has among the settings what the plan gives now, and so has its recipe."""
+    run = trained_run(tmp_path / "trained")
+    folder = tmp_path / "lights"
+    shutil.copytree(run.folder, folder)
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    for step in record["steps"]:
+        step["parts"]["settings"] |= step["parts"].pop("planned", {})
+        step["parts"]["code"] = "of then"
+    record["recipe_yaml"] = record["recipe_yaml"].replace("pretrain:", "pretrain:\n  augment: []")
+    record["status"] = "stopped"
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    earlier = open_run(folder)
+    assert earlier.step("pretrain").settings == run.step("pretrain").settings
+    transforms = earlier.step("pretrain").settings["augment"]
+    assert isinstance(transforms, list)
+    assert len(transforms) == 2
+    assert run_status(earlier).left_unknown == ""
+    assert diff_runs(earlier, run).settings == ()
+    assert report_document(earlier).model == report_document(run).model
+    assert augmented_sheet(earlier, n=1).steps == ("shift", "noise")
+    assert plan_removal("lights", tmp_path, unused=True).parts == ()

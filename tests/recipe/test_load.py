@@ -194,3 +194,29 @@ def test_values_of_closed_sets_are_listed() -> None:
 def test_an_operation_that_is_looked_for_has_an_answer(stage: str, hint: str) -> None:
     (problem,) = _problems(f"tilth: 1\nname: a\n{stage}\n")
     assert hint in problem
+
+
+TRAINED = """tilth: 1
+name: a
+collect: {a: {jsonl: {path: x}}}
+pretrain: {loop: {max_steps: 1}, augment: []}
+transfer: {augment: []}
+value: {arms: {same: {same: true}}, augment: [], pretrain: null, transfer: null}
+"""
+
+
+def test_what_the_plan_gives_is_no_setting() -> None:
+    problems = _problems(TRAINED)
+    told = [("pretrain", "augment"), ("transfer", "augment")]
+    told += [("value", name) for name in ("augment", "pretrain", "transfer")]
+    assert len(problems) == len(told)
+    for problem, (stage, name) in zip(problems, told, strict=True):
+        assert f"`{name}` is not a setting of `{stage}`" in problem
+
+
+def test_a_recorded_recipe_of_an_earlier_version_is_read_as_it_was_meant() -> None:
+    recipe = parse_recipe(TRAINED, to_run=False)
+    assert "augment" not in recipe.to_yaml()
+    # Only where it said nothing.
+    with pytest.raises(RecipeError, match="`augment` is not a setting of `pretrain`"):
+        parse_recipe(TRAINED.replace("augment: []}", "augment: [flip]}", 1), to_run=False)

@@ -13,6 +13,7 @@ from tests.engine.inline import plan_of
 from tilth import models
 from tilth.models.registry import declarations
 from tilth.recipe import operations as table
+from tilth.recipe.plan import said_of, why_it_runs
 from tilth.tasks.registry import declaration, task_names
 
 _KINDS = [declared.kind for declared in declarations()]
@@ -266,3 +267,46 @@ def test_the_same_data_line_is_shared_by_the_arms_that_do_not_change_it(tmp_path
     assert [step.name for step in plan.needed_for("pretrain")] == [
         *("collect.a", "clean.normalize", "pretrain"),
     ]
+
+
+def test_a_training_is_given_the_transforms_and_the_stages_before_it(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "image-classification", "mlp", "shift")
+    plan = plan_of(text)
+    recipe = plan.recipe
+    assert recipe.pretrain is not None
+    assert recipe.transfer is not None
+    given = {name: plan.step(name).planned for name in ("pretrain", "transfer", "value")}
+    assert all(planned is not None for planned in given.values())
+    said = {name: dict(planned or {}) for name, planned in given.items()}
+    shift = {"shift": recipe.transforms[0].settings.model_dump(mode="json")}
+    assert said["pretrain"] == said["transfer"] == {"augment": (shift,)}
+    assert said["value"] == {
+        "augment": (shift,),
+        "pretrain": recipe.pretrain.settings,
+        "transfer": recipe.transfer.settings,
+    }
+    # As given, they are settings of none of them.
+    assert [plan.step(name).settings for name in ("pretrain", "transfer")] == [
+        recipe.pretrain.settings,
+        recipe.transfer.settings,
+    ]
+
+
+def test_what_is_given_is_a_part_of_the_identity(tmp_path: Path) -> None:
+    text = _recipe(tmp_path, "image-classification", "mlp", "shift")
+    before = plan_of(text)
+    after = plan_of(text.replace("augment: [shift]", "augment: [{shift: {max_x: 9}}]"))
+    changed = [
+        step.name for step in after.steps if step.identity != before.step(step.name).identity
+    ]
+    assert changed == ["pretrain", "transfer", "value"]
+    why = why_it_runs(after.step("pretrain"), before.step("pretrain").parts)
+    assert why.startswith("augment: ")
+    assert "9" in why
+
+
+def test_an_earlier_record_has_all_among_the_settings(tmp_path: Path) -> None:
+    step = plan_of(_recipe(tmp_path, "image-classification", "mlp", "shift")).step("value")
+    earlier = {**step.parts, "settings": said_of(step.parts), "code": "of then"}
+    del earlier["planned"]
+    assert why_it_runs(step, earlier) == "its code changed"

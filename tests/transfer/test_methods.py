@@ -15,13 +15,18 @@ from tilth.tasks.settings import DataSettings
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer import compare
 from tilth.transfer.result import Cell, Gain, TransferResult
-from tilth.transfer.settings import Method
+from tilth.transfer.settings import ALONE, Method
 
 
-def run(settings: compare.Settings, inputs: dict[str, Path], work: Path) -> TransferResult:
+def run(
+    settings: compare.Settings,
+    inputs: dict[str, Path],
+    work: Path,
+    planned: compare.Planned = ALONE,
+) -> TransferResult:
     context = Context(work=work)
     results = [
-        (cell, compare.run_cell(cell, inputs, settings, context))
+        (cell, compare.run_cell(cell, inputs, settings, context, planned))
         for cell in compare.cells(settings)
     ]
     summary = compare.summarize(results, settings)
@@ -113,9 +118,9 @@ def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:
         seeds=4,
         loop=LoopSettings(max_steps=40),
         optimizer=OptimizerSettings(learning_rate=3e-3),
-        augment=({"shift": {"max_x": 1, "max_y": 1}},),
     )
-    summary = run(settings, digits, tmp_path)
+    planned = compare.Planned(augment=({"shift": {"max_x": 1, "max_y": 1}},))
+    summary = run(settings, digits, tmp_path, planned)
     assert (summary.metric, summary.unit) == ("accuracy", "%")
     means = {(r.method, r.size): r.mean for r in summary.summary}
     assert means["finetune", 100] > 70

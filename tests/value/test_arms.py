@@ -18,7 +18,7 @@ from tilth.training.settings import LoopSettings
 from tilth.transfer.settings import MethodSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value.arms import cells
-from tilth.value.settings import Change, Settings, resolve
+from tilth.value.settings import Change, Planned, Settings, resolve
 
 A_A = {"same": Change(same=True)}
 
@@ -95,7 +95,8 @@ def test_the_recipe_fills_what_is_left_empty() -> None:
         data=DataSettings(sources=("b",)),
         overrides={"finetune": MethodSettings(loop=LoopSettings(epochs=7))},
     )
-    found = resolve(Settings(arms=A_A, budget=50, pretrain=pretrain, transfer=transfer))
+    planned = Planned(pretrain=pretrain, transfer=transfer)
+    found = resolve(Settings(arms=A_A, budget=50), planned)
     assert found.model == GPTSettings(layers=3)
     assert found.data.sources == ("a",)
     assert found.loop.max_steps == 50
@@ -109,17 +110,19 @@ def test_the_recipe_fills_what_is_left_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "planned", "message"),
     [
-        ({"pretrain": PretrainSettings()}, "needs a number of steps"),
-        ({"match": "epochs"}, "match epochs needs"),
-        ({"model": MLPSettings()}, "needs model.kind gpt, not mlp"),
-        ({"arms": {"p": Change(without="pretrain")}}, "needs a target"),
+        ({}, Planned(pretrain=PretrainSettings()), "needs a number of steps"),
+        ({"match": "epochs"}, Planned(), "match epochs needs"),
+        ({"model": MLPSettings()}, Planned(), "needs model.kind gpt, not mlp"),
+        ({"arms": {"p": Change(without="pretrain")}}, Planned(), "needs a target"),
     ],
 )
-def test_what_cannot_be_an_experiment_is_said_at_once(given: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_an_experiment_is_said_at_once(
+    given: dict[str, Any], planned: Planned, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
-        cells(Settings(**{"arms": A_A, **given}))
+        cells(Settings(**{"arms": A_A, **given}), planned)
 
 
 def test_settings_load_neither_torch_nor_scipy() -> None:

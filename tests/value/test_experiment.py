@@ -42,11 +42,18 @@ TARGET = TransferSettings(
 )
 
 
-def run(settings: arms.Settings, inputs: Mapping[str, Path], work: Path) -> ValueResult:
+OF_DIGITS = arms.Planned(pretrain=DIGITS)
+OF_TEXT = arms.Planned(pretrain=TEXT, transfer=TARGET)
+
+
+def run(
+    settings: arms.Settings, planned: arms.Planned, inputs: Mapping[str, Path], work: Path
+) -> ValueResult:
     work.mkdir(exist_ok=True)
     context = Context(work=work)
     results = [
-        (cell, arms.run_cell(cell, inputs, settings, context)) for cell in arms.cells(settings)
+        (cell, arms.run_cell(cell, inputs, settings, context, planned))
+        for cell in arms.cells(settings, planned)
     ]
     summary = arms.summarize(results, settings)
     kept = [record.as_json() for record in (*(outcome for _, outcome in results), summary)]
@@ -83,10 +90,9 @@ def test_label_noise_hurts_and_a_a_is_silent(digits: Path, tmp_path: Path) -> No
         # Long enough to learn the wrong labels by heart: that is when they do their harm.
         budget=600,
         model=MLPSettings(hidden=(128,), dropout=0.0),
-        pretrain=DIGITS,
     )
     inputs = {"control": digits, "noise": noisy, "same": again}
-    summary = run(settings, inputs, tmp_path / "work")
+    summary = run(settings, OF_DIGITS, inputs, tmp_path / "work")
     noise, same = arm(summary, "noise"), arm(summary, "same")
     assert noise.verdict == "hurts"
     assert noise.effect < 0
@@ -105,19 +111,17 @@ def test_a_set_that_holds_the_test_set_is_refused(digits: Path, tmp_path: Path) 
         {**row, "id": row["id"][::-1], "split": "train"} for row in rows if row["split"] == "test"
     ]
     leaky = write_dataset(tmp_path / "leaky", rows + leaked)
-    settings = arms.Settings(
-        arms={"all": Change(without="deduplicate.exact")}, seeds=2, pretrain=DIGITS
-    )
+    settings = arms.Settings(arms={"all": Change(without="deduplicate.exact")}, seeds=2)
     inputs = {"control": digits, "all": leaky}
     cell = Cell(arm="all", seed=0)
     with pytest.raises(DataError, match="are copies of held-out samples") as refused:
-        arms.run_cell(cell, inputs, settings, Context(work=tmp_path))
+        arms.run_cell(cell, inputs, settings, Context(work=tmp_path), OF_DIGITS)
     assert refused.value.code == "leakage"
     # Left out instead, the arm is the control again, bit for bit.
     lenient = settings.model_copy(update={"leakage": "remove"})
-    left = arms.run_cell(cell, inputs, lenient, Context(work=tmp_path))
-    control = Cell(arm="control", seed=0)
-    plain = arms.run_cell(control, inputs, lenient, Context(work=tmp_path))
+    context = Context(work=tmp_path)
+    left = arms.run_cell(cell, inputs, lenient, context, OF_DIGITS)
+    plain = arms.run_cell(Cell(arm="control", seed=0), inputs, lenient, context, OF_DIGITS)
     # The rest of the 400 fell into the validation split, on which nothing is trained.
     assert left.notes == ("copies of held-out samples left out of its training: 378",)
     assert left.unique_examples == plain.unique_examples
@@ -130,12 +134,14 @@ def test_text_leaks_are_refused(text: Path, tmp_path: Path) -> None:
         {**copy, "id": "f" * 32, "source": "first", "split": "train", "text": copy["text"].upper()}
     )
     leaky = write_dataset(tmp_path / "leaky", rows)
-    settings = arms.Settings(
-        arms={"a": Change(without="deduplicate.exact")}, pretrain=TEXT, transfer=TARGET
-    )
+    settings = arms.Settings(arms={"a": Change(without="deduplicate.exact")})
     with pytest.raises(DataError, match=r"of arm a are copies of held-out samples \(1 of"):
         arms.run_cell(
-            Cell(arm="a", seed=0), {"control": text, "a": leaky}, settings, Context(tmp_path)
+            Cell(arm="a", seed=0),
+            {"control": text, "a": leaky},
+            settings,
+            Context(tmp_path),
+            OF_TEXT,
         )
 
 
@@ -149,10 +155,8 @@ def test_pretraining_and_data_decisions_on_text(text: Path, tmp_path: Path) -> N
         },
         seeds=3,
         curve=(0.125, 0.25, 0.5),
-        pretrain=TEXT,
-        transfer=TARGET,
     )
-    summary = run(settings, {"control": text, "rules": half}, tmp_path / "work")
+    summary = run(settings, OF_TEXT, {"control": text, "rules": half}, tmp_path / "work")
     assert (summary.metric, summary.lower_is_better) == ("bits_per_byte", True)
     pretraining, rules = arm(summary, "pretraining"), arm(summary, "rules")
     # Having pretraining is worth something, though bits per byte fall: positive is better.
@@ -177,12 +181,10 @@ def test_match_data_gives_all_arms_as_many_examples(text: Path, tmp_path: Path) 
         match="data",
         metric="loss",
         budget=5,
-        pretrain=TEXT,
-        transfer=TARGET,
     )
     inputs = {"control": text, "rules": half}
     both = [
-        arms.run_cell(Cell(arm=name, seed=0), inputs, settings, Context(tmp_path))
+        arms.run_cell(Cell(arm=name, seed=0), inputs, settings, Context(tmp_path), OF_TEXT)
         for name in inputs
     ]
     assert both[0].unique_examples == both[1].unique_examples
@@ -197,13 +199,15 @@ def test_an_arm_may_change_augmentation(digits: Path, tmp_path: Path) -> None:
             "still": Change(without="augment.shift"),
             "far": Change(set={"augment.shift": {"max_x": 3}}),
         },
-        augment=({"shift": {"max_x": 1, "max_y": 1}},),
         budget=20,
+    )
+    planned = arms.Planned(
+        augment=({"shift": {"max_x": 1, "max_y": 1}},),
         pretrain=DIGITS.model_copy(update={"model": cnn}),
     )
     inputs = {"control": digits, "still": digits, "far": digits}
     control, still, far = (
-        arms.run_cell(Cell(arm=name, seed=0), inputs, settings, Context(tmp_path))
+        arms.run_cell(Cell(arm=name, seed=0), inputs, settings, Context(tmp_path), planned)
         for name in ("control", "still", "far")
     )
     assert control.data_digest == still.data_digest == far.data_digest
@@ -212,27 +216,23 @@ def test_an_arm_may_change_augmentation(digits: Path, tmp_path: Path) -> None:
 
 
 def test_too_few_target_samples_are_said(text: Path, tmp_path: Path) -> None:
-    settings = arms.Settings(
-        arms={"same": Change(same=True)},
-        pretrain=TEXT,
-        transfer=TARGET.model_copy(update={"sizes": (500,)}),
-    )
+    settings = arms.Settings(arms={"same": Change(same=True)})
+    large = TARGET.model_copy(update={"sizes": (500,)})
+    planned = arms.Planned(pretrain=TEXT, transfer=large)
     with pytest.raises(DataError, match="500 samples are asked for and there are"):
-        arms.run_cell(Cell(arm="same", seed=0), {"control": text}, settings, Context(tmp_path))
+        arms.run_cell(
+            Cell(arm="same", seed=0), {"control": text}, settings, Context(tmp_path), planned
+        )
 
 
 def test_a_cell_is_a_function_of_its_seed_and_the_recipes(text: Path, tmp_path: Path) -> None:
-    settings = arms.Settings(
-        arms={"same": Change(same=True)},
-        budget=3,
-        model=TEXT.model,
-        pretrain=TEXT,
-    )
+    settings = arms.Settings(arms={"same": Change(same=True)}, budget=3, model=TEXT.model)
+    planned = arms.Planned(pretrain=TEXT)
 
     def value(recipe: int, cell: int) -> float:
         given = Cell(arm="control", seed=cell)
         context = Context(tmp_path, seed=recipe)
-        return arms.run_cell(given, {"control": text}, settings, context).measured.value
+        return arms.run_cell(given, {"control": text}, settings, context, planned).measured.value
 
     found = [value(*seeds) for seeds in ((0, 0), (0, 1), (1, 0), (0, 0))]
     assert found[0] == found[3]

@@ -181,7 +181,7 @@ def _share_done(one: Unfinished) -> float:
     step = one.step
     if not one.committed or step.operation.kind != "grid":
         return 0.0
-    return min(1.0, one.committed / len(step.operation.module.cells(step.settings)))
+    return min(1.0, one.committed / len(step.operation.module.cells(step.settings, step.planned)))
 
 
 def _as_measured(machine: Machine) -> str:

@@ -66,7 +66,7 @@ def run_task(task: Task, progress: Progress) -> JsonValue:
             return _fit(task, progress)
         case ListCells():
             op, settings = _load(task)
-            return [cell.as_json() for cell in op.module.cells(settings)]
+            return [cell.as_json() for cell in op.module.cells(settings, _planned(task, op))]
         case RunCell():
             _run_cell(task, progress)
         case Summarize():
@@ -80,6 +80,12 @@ def run_task(task: Task, progress: Progress) -> JsonValue:
 def _load(task: Task) -> tuple[Operation, BaseSettings]:
     found = operation(task.op)
     return found, found.settings.model_validate(task.settings)
+
+
+def _planned(task: Fit | ListCells | RunCell, op: Operation) -> BaseSettings:
+    """What the plan gives to a training stage."""
+    assert op.planned is not None
+    return op.planned.model_validate(task.planned)
 
 
 def _context(task: ReadSource | Fit | RunCell, progress: Progress) -> Context:
@@ -174,7 +180,9 @@ def _describe(task: Describe) -> Json:
 def _fit(task: Fit, progress: Progress) -> Json:
     op, settings = _load(task)
     with atomic_folder(task.folder / "model") as out:
-        result: Record = op.module.fit(task.inputs, settings, out, _context(task, progress))
+        result: Record = op.module.fit(
+            task.inputs, settings, out, _context(task, progress), _planned(task, op)
+        )
         found = result.as_json()
         write_json(out / "result.json", found)
     return found
@@ -184,7 +192,9 @@ def _run_cell(task: RunCell, progress: Progress) -> None:
     op, settings = _load(task)
     cell = op.module.Cell.model_validate(task.cell)
     # Cells share a folder (prepared arrays), and get the recipe's seed beside their own.
-    outcome: Record = op.module.run_cell(cell, task.inputs, settings, _context(task, progress))
+    outcome: Record = op.module.run_cell(
+        cell, task.inputs, settings, _context(task, progress), _planned(task, op)
+    )
     kept = KeptCell(cell=task.cell, result=outcome.as_json())
     write_json(cell_path(task.folder, task.index), kept.as_json())
 

@@ -48,6 +48,7 @@ class _Common(TypedDict):
     step: str
     op: str
     settings: Json
+    planned: Json | None
     folder: Path
     index: int
 
@@ -188,6 +189,7 @@ class StepRunner:
             "step": step.name,
             "op": step.operation.name,
             "settings": step.settings.model_dump(mode="json"),
+            "planned": None if step.planned is None else step.planned.model_dump(mode="json"),
             "folder": folder,
             "index": index,
         }

@@ -21,6 +21,7 @@ class _Task(Record):
         step: Its name, for errors.
         op: The operation's name.
         settings: Of the operation, as JSON.
+        planned: What a training stage is given of the rest of the recipe, as JSON.
         folder: Where the step's output stands.
         index: Which of its kind: a shard, a partition, a cell.
     """
@@ -28,6 +29,7 @@ class _Task(Record):
     step: str
     op: str
     settings: Json
+    planned: Json | None = None
     folder: Path
     index: int = 0
 

@@ -26,7 +26,7 @@ from tilth.pretrain.result import (
     Size,
     Taken,
 )
-from tilth.pretrain.settings import Settings
+from tilth.pretrain.settings import ALONE, Planned, Settings
 from tilth.pretrain.start import RANDOM, fingerprint_start
 from tilth.store.files import remove
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tilth.tasks.prepare import Prepared
     from tilth.training.state import TrainResult
 
-__all__ = ["Settings", "fingerprint", "fit"]
+__all__ = ["Planned", "Settings", "fingerprint", "fit"]
 
 
 def fingerprint(settings: Settings) -> str:
@@ -51,7 +51,11 @@ def fingerprint(settings: Settings) -> str:
 
 
 def fit(
-    inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    out: Path,
+    context: Context,
+    planned: Planned = ALONE,
 ) -> PretrainResult:
     """Train on the samples of `inputs["data"]`; see `tilth.training.loop`.
 
@@ -60,6 +64,7 @@ def fit(
         settings: Of the stage.
         out: Takes model.safetensors, config.json, tokenizer.json, metrics.jsonl.
         context: `work` keeps prepared arrays and checkpoints; a killed training goes on there.
+        planned: The recipe's transforms.
 
     Raises:
         MissingError: torch is not installed.
@@ -74,7 +79,7 @@ def fit(
     from tilth.training.ranks import current, first_before_others
 
     if settings.loop.processes > 1 and current().world == 1:
-        return launch(inputs, settings, out, context)
+        return launch(inputs, settings, out, context, planned)
     start = None if settings.initialise == RANDOM else find_model(settings.initialise)
     folds = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
@@ -97,7 +102,9 @@ def fit(
             folder.mkdir(exist_ok=True)
             told = _labelled(context, len(runs), len(folds) * len(seeds), name)
             cpu_before = time.process_time()
-            model, task, trained = _train_one(prepared, settings, start, seed, name, folder, told)
+            model, task, trained = _train_one(
+                prepared, settings, planned, start, seed, name, folder, told
+            )
             measured = _measure(model, task, prepared, settings, inputs["data"], told)
             held = Repeat(
                 seed=seed,
@@ -203,6 +210,7 @@ def _labelled(context: Context, before: int, count: int, name: str) -> Context:
 def _train_one(
     prepared: Prepared,
     settings: Settings,
+    planned: Planned,
     start: Path | None,
     seed: int,
     name: str,
@@ -229,7 +237,7 @@ def _train_one(
         settings.task,
         facts,
         settings.objective,
-        augment=settings.augment,
+        augment=planned.augment,
         tokenizer=prepared.tokenizer,
     )
     work = context.work / name

@@ -12,7 +12,7 @@ from pathlib import Path
 from tilth.context import Context
 from tilth.errors import StepError
 from tilth.pretrain.result import PretrainResult
-from tilth.pretrain.settings import Settings
+from tilth.pretrain.settings import Planned, Settings
 from tilth.records import parse
 from tilth.store.files import remove, write_json
 
@@ -23,7 +23,7 @@ _KEPT_LINES = 200
 
 
 def launch(
-    inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context
+    inputs: Mapping[str, Path], settings: Settings, out: Path, context: Context, planned: Planned
 ) -> PretrainResult:
     """What `tilth.pretrain.fit.fit` returns, computed by `settings.loop.processes` processes.
 
@@ -41,6 +41,7 @@ def launch(
         {
             "inputs": {name: str(path) for name, path in inputs.items()},
             "settings": settings.model_dump(mode="json"),
+            "planned": planned.model_dump(mode="json"),
             "out": str(out),
             "work": str(context.work),
             "seed": context.seed,

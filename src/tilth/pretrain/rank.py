@@ -13,7 +13,7 @@ from torch import distributed
 from tilth.context import Context, silent
 from tilth.pretrain.fit import fit
 from tilth.pretrain.launch import RESULT, WITH_PARENT
-from tilth.pretrain.settings import Settings
+from tilth.pretrain.settings import Planned, Settings
 from tilth.store.files import read_json, write_json
 from tilth.training.ranks import current
 
@@ -39,7 +39,7 @@ def main(spec_file: Path) -> None:
             progress=_tell if ranks.is_first else silent,
         )
         inputs = {name: Path(path) for name, path in spec["inputs"].items()}
-        result = fit(inputs, settings, out, context)
+        result = fit(inputs, settings, out, context, Planned.model_validate(spec["planned"]))
         if ranks.is_first:
             write_json(work / RESULT, result.as_json())
         distributed.barrier()

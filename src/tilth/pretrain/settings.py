@@ -13,6 +13,18 @@ from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, requ
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
 
+class Planned(BaseSettings):
+    """What the plan gives to a training stage from the rest of the recipe."""
+
+    augment: tuple[TransformSpec, ...] = Field(
+        default=(), description="the recipe's on-the-fly transforms, each {op: settings}"
+    )
+
+
+# For a stage that stands in no recipe.
+ALONE = Planned()
+
+
 class Settings(BaseSettings):
     """Train a model on the data until it has converged or the budget is spent."""
 
@@ -51,10 +63,6 @@ class Settings(BaseSettings):
         description="column that groups the held-out samples (speaker, site): the intervals of the "
         "figures are then over groups; empty: `subject`, if no held-out one is trained on, or else "
         "each sample by itself",
-    )
-    augment: tuple[TransformSpec, ...] = Field(
-        default=(),
-        description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
     )
 
     @model_validator(mode="after")

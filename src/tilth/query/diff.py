@@ -15,6 +15,7 @@ from tilth.pretrain.result import Held, Intervals, PretrainResult
 from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
+from tilth.recipe.model import without_planned
 from tilth.schema import DROP_RULE, ERROR
 from tilth.statistics.found import Multiplier
 from tilth.store import Dataset
@@ -118,7 +119,8 @@ def diff_runs(a: RunView, b: RunView) -> RunDifference:
 
 
 def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
-    old, new = (_by_step(yaml.safe_load(run.record.recipe_yaml)) for run in (a, b))
+    trees = (without_planned(yaml.safe_load(run.record.recipe_yaml)) for run in (a, b))
+    old, new = map(_by_step, trees)
     for step in dict.fromkeys([*old, *new]):
         if step not in new:
             yield SettingDifference(step, "", "there", None)

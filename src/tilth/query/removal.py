@@ -211,7 +211,8 @@ def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
 def _planned(view: RunView, folder: Path) -> set[str] | None:
     """Folder names of the steps of the last recipe; None where a source is not there now."""
     try:
-        recipe = parse_recipe(view.record.recipe_yaml, f"{folder.name}/recipe.yaml")
+        copy = f"{folder.name}/recipe.yaml"
+        recipe = parse_recipe(view.record.recipe_yaml, copy, to_run=False)
         plan = build_plan(recipe, limit=view.record.limit)
     except TilthError:
         return None

@@ -11,6 +11,7 @@ from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.pretrain.result import PretrainResult
 from tilth.recipe.operations import did_you_mean
+from tilth.recipe.plan import said_of
 from tilth.records import Json, Kind, read_as
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
 from tilth.transfer.result import TransferResult
@@ -34,7 +35,7 @@ class RunStep:
         why: Why it ran.
         seconds: What it took when it was made.
         num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
-        settings: Its settings as plain values.
+        settings: Its settings as plain values, and what the plan added to them.
     """
 
     name: str
@@ -210,7 +211,7 @@ def match_step(
 
 
 def _step(folder: Path, record: StepRecord) -> RunStep:
-    counts, settings = record.counts, record.parts.get("settings")
+    counts = record.counts
     return RunStep(
         record.name,
         record.stage,
@@ -226,7 +227,7 @@ def _step(folder: Path, record: StepRecord) -> RunStep:
         counts.kept if counts else None,
         counts.dropped if counts else None,
         counts.quarantined if counts else None,
-        settings if isinstance(settings, dict) else {},
+        said_of(record.parts),
     )
 
 

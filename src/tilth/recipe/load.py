@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
-from tilth.recipe.model import Header, Recipe, RecipeStep
+from tilth.recipe.model import Header, Recipe, RecipeStep, without_planned
 from tilth.recipe.operations import (
     RECORD_STAGES,
     STAGES,
@@ -137,9 +137,11 @@ def parse_recipe(text: str, name: str = "recipe", *, to_run: bool = True) -> Rec
         text: YAML.
         name: Its name in messages.
         to_run: Whether the secrets that its sources name must be there; not for the copy of a
-            recipe that ran, on whatever machine.
+            recipe that ran, on whatever machine, and by whatever version of Tilth.
     """
     tree, positions = _parse_yaml(text, name)
+    if not to_run:
+        tree = without_planned(tree)
     check = _Check(name, positions, to_run)
     recipe = check.recipe(tree)
     if check.problems or recipe is None:

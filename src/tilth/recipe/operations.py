@@ -70,6 +70,12 @@ class Operation:
         settings: type[BaseSettings] = self.module.Settings
         return settings
 
+    @property
+    def planned(self) -> type[BaseSettings] | None:
+        """What the module is given of the rest of the recipe; None for what is not a training."""
+        planned: type[BaseSettings] | None = getattr(self.module, "Planned", None)
+        return planned
+
     def code_version(self, further: Sequence[str] = ()) -> str:
         """A digest of the code that decides the operation's output.
 

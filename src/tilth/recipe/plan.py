@@ -37,6 +37,7 @@ class PlannedStep:
         inputs: (role, name of the step that makes it), in order.
         parts: What the identity is made of, by name: why a step runs is a difference of these.
         identity: 24 hex digits.
+        planned: What a training stage is given of the rest of the recipe.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PlannedStep:
     inputs: tuple[tuple[str, str], ...]
     parts: Mapping[str, Any] = field(repr=False)
     identity: str
+    planned: BaseSettings | None = None
 
     @property
     def folder_name(self) -> str:
@@ -99,7 +101,7 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
         builder.train(recipe.pretrain, (("data", control),), {}, transforms, code)
     if recipe.transfer is not None:
         inputs = (("data", control), ("model", "pretrain"))
-        builder.train(recipe.transfer, inputs, {"pretrain": recipe.pretrain}, transforms, code)
+        builder.train(recipe.transfer, inputs, {}, transforms, code)
     if recipe.value is not None:
         arms = [("control", control)]
         for name, arm in dict(recipe.value.settings.arms).items():  # type: ignore[attr-defined]
@@ -164,26 +166,17 @@ class _Builder:
         transforms: list[dict[str, Any]],
         code: list[str],
     ) -> None:
-        """Add a training stage; it gets the recipe's transforms and the stages before it."""
-        update: dict[str, Any] = {}
-        fields = type(step.settings).model_fields
-        if transforms and "augment" in fields:
-            update["augment"] = tuple(transforms)
-        taken_over: list[BaseSettings] = []
-        for stage, before in stages.items():
-            if stage not in fields:
-                continue
-            if before is None:
-                taken_over.append(_taken_over(step.settings, stage))
-            else:
-                update[stage] = before.settings.model_dump(mode="json")
-        given = {**step.settings.model_dump(mode="json"), **update}
-        settings = type(step.settings).model_validate(given)
+        """Add a training stage; it is given the recipe's transforms and the stages before it."""
+        assert step.operation.planned is not None
+        before = {name: one.settings for name, one in stages.items() if one is not None}
+        planned = step.operation.planned.model_validate({"augment": transforms, **before})
+        taken_over = [
+            _taken_over(step.settings, name) for name, one in stages.items() if one is None
+        ]
         parts = {"seed": self._recipe.header.seed, "transforms": code, **_fingerprint(step)}
         if step.operation.kind == "fit":
             parts["threads"] = self._recipe.header.threads
-        step = RecipeStep(step.name, step.operation, settings)
-        self._add(step, "", inputs, parts, taken_over)
+        self._add(step, "", inputs, parts, planned, taken_over)
 
     def _add(
         self,
@@ -191,16 +184,19 @@ class _Builder:
         prefix: str,
         inputs: tuple[tuple[str, str], ...],
         extra: Mapping[str, Any],
+        planned: BaseSettings | None = None,
         taken_over: Sequence[BaseSettings] = (),
     ) -> str:
-        settings = step.settings.model_dump(mode="json")
-        parts = {
+        parts: dict[str, Any] = {
             "operation": step.operation.name,
-            "settings": settings,
-            "code": step.operation.code_version(_found_by_name(step.settings, *taken_over)),
+            "settings": step.settings.model_dump(mode="json"),
             "inputs": {role: self._identities[name] for role, name in inputs},
             **extra,
         }
+        if planned is not None:
+            parts["planned"] = planned.model_dump(mode="json")
+        named = [step.settings, *([] if planned is None else [planned]), *taken_over]
+        parts["code"] = step.operation.code_version(_found_by_name(*named))
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
         if digest in self._by_identity:
             return self._by_identity[digest]
@@ -211,7 +207,9 @@ class _Builder:
             parts["outside"] = digest_of_outside(parts["outside"])
         self._by_identity[digest] = name
         self._identities[name] = digest
-        self.steps.append(PlannedStep(name, step.operation, step.settings, inputs, parts, digest))
+        self.steps.append(
+            PlannedStep(name, step.operation, step.settings, inputs, parts, digest, planned)
+        )
         return name
 
 
@@ -256,6 +254,15 @@ def _fingerprint(step: RecipeStep) -> dict[str, Any]:
     return {"outside": fingerprint(step.settings)} if fingerprint else {}
 
 
+def said_of(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that a recipe says of a step: its settings, and what the plan added to them.
+
+    Args:
+        parts: Of a planned or recorded step. A record of an earlier version has all in `settings`.
+    """
+    return {**parts.get("settings", {}), **parts.get("planned", {})}
+
+
 def digest_of_outside(fingerprint: str) -> str:
     """What a plan keeps of an operation's fingerprint: its SHA-256, or nothing of nothing."""
     if not fingerprint:
@@ -273,7 +280,7 @@ def why_it_runs(step: PlannedStep, before: Mapping[str, Any] | None) -> str:
     if before is None:
         return "never run"
     reasons = []
-    settings, old = step.parts["settings"], before.get("settings", {})
+    settings, old = said_of(step.parts), said_of(before)
     for key in sorted({*settings, *old}):
         if settings.get(key) != old.get(key):
             reasons.append(f"{key}: {_difference(old.get(key), settings.get(key))}")

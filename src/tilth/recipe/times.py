@@ -16,7 +16,7 @@ from typing import Any
 from tilth.errors import TilthError
 from tilth.machine import Machine
 from tilth.recipe.load import parse_recipe, starters
-from tilth.recipe.plan import Plan, PlannedStep, build_plan
+from tilth.recipe.plan import Plan, PlannedStep, build_plan, said_of
 from tilth.records import Json
 
 # Settings that say how long a step goes on, not what it does.
@@ -115,7 +115,7 @@ def scale(step: PlannedStep, parts: Mapping[str, Any]) -> float | None:
     """
     if step.parts["operation"] != parts["operation"]:
         return None
-    now, then = step.parts["settings"], json.loads(json.dumps(parts["settings"]))
+    now, then = said_of(step.parts), json.loads(json.dumps(said_of(parts)))
     # A setting that one version of Tilth has and the other has not is at its default.
     for key in now.keys() & then.keys():
         if _without_lengths(now[key]) != _without_lengths(then[key]) and key not in _LENGTHS:

@@ -19,16 +19,17 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.transfer.result import Cell, TransferOutcome, TransferResult
-from tilth.transfer.settings import Settings
+from tilth.transfer.settings import ALONE, Planned, Settings
 
-__all__ = ["Cell", "Outcome", "Settings", "cells", "run_cell", "summarize"]
+__all__ = ["Cell", "Outcome", "Planned", "Settings", "cells", "run_cell", "summarize"]
 
 # As the engine keeps and reads them.
 Outcome = TransferOutcome
 
 
-def cells(settings: Settings) -> list[Cell]:
+def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:
     """One cell a method, size and seed; seed by seed, so that a run stopped early has pairs."""
+    del planned
     return [
         Cell(method=method, size=size, seed=seed)
         for seed in range(settings.seeds)
@@ -38,7 +39,11 @@ def cells(settings: Settings) -> list[Cell]:
 
 
 def run_cell(
-    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+    cell: Cell,
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    context: Context,
+    planned: Planned = ALONE,
 ) -> TransferOutcome:
     """Train one method on one subset of the target, and measure it on the target's test split.
 
@@ -47,13 +52,14 @@ def run_cell(
         inputs: `data`, the target's data set folder; `model`, the pretrained model's folder.
         settings: The comparison.
         context: `work` keeps prepared arrays, shared by all cells.
+        planned: The recipe's transforms.
 
     Raises:
         DataError: The target has fewer training samples than the cell's size.
     """
     from tilth.transfer.methods import run_method
 
-    return run_method(cell, inputs, settings, context)
+    return run_method(cell, inputs, settings, context, planned)
 
 
 def summarize(

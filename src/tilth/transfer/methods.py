@@ -24,7 +24,7 @@ from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
 from tilth.transfer.clusters import parts, pseudo_parts
 from tilth.transfer.result import Cell, Reported, TransferOutcome
-from tilth.transfer.settings import Method, Settings
+from tilth.transfer.settings import Method, Planned, Settings
 from tilth.transfer.target import (
     Carried,
     choose,
@@ -69,11 +69,15 @@ class _Outcome:
 
 
 def run_method(
-    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+    cell: Cell,
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    context: Context,
+    planned: Planned,
 ) -> TransferOutcome:
     """See `tilth.transfer.compare.run_cell`."""
     begun, cpu_before = time.perf_counter(), time.process_time()
-    target = _target(cell, inputs, settings, context)
+    target = _target(cell, inputs, settings, context, planned)
     if cell.method == "tfidf-svm":
         found = _by_words(target)
     else:
@@ -100,7 +104,11 @@ def run_method(
 
 
 def _target(
-    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+    cell: Cell,
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    context: Context,
+    planned: Planned,
 ) -> _Target:
     """Read the pretrained model and the target, and choose the cell's samples."""
     seed = context.seed * 1_000 + cell.seed
@@ -124,7 +132,7 @@ def _target(
         task_name,
         facts,
         settings.objective or loaded.objective,
-        augment=settings.augment,
+        augment=planned.augment,
         tokenizer=prepared.tokenizer,
     )
     whole = split_of(prepared, "train", "the target")

@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tilth.augment.registry import TransformSpec
+from tilth.pretrain.settings import ALONE, Planned
 from tilth.settings import BaseSettings
 from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer.smallest import smallest_effects
+
+__all__ = ["ALONE", "Method", "MethodSettings", "Planned", "Settings"]
 
 Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]
 
@@ -86,10 +88,6 @@ class Settings(BaseSettings):
     group: str = Field(
         default="",
         description="column that groups the test samples (speaker, site); empty: each its own",
-    )
-    augment: tuple[TransformSpec, ...] = Field(
-        default=(),
-        description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
     )
 
     @model_validator(mode="after")

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.value.result import Cell, ValueOutcome, ValueResult
-from tilth.value.settings import CONTROL, PRETRAIN, Change, Settings, resolve
+from tilth.value.settings import ALONE, CONTROL, PRETRAIN, Change, Planned, Settings, resolve
 
-__all__ = ["Cell", "Outcome", "Settings", "cells", "run_cell", "summarize"]
+__all__ = ["Cell", "Outcome", "Planned", "Settings", "cells", "run_cell", "summarize"]
 
 # As the engine keeps and reads them.
 Outcome = ValueOutcome
 
 
-def cells(settings: Settings) -> list[Cell]:
+def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:
     """One cell an arm and seed; the control first, and at the shares of its curve.
 
     Seed by seed, so that a run that is stopped early has pairs.
@@ -28,7 +28,7 @@ def cells(settings: Settings) -> list[Cell]:
     Raises:
         UsageError: The settings do not make an experiment; see `resolve`.
     """
-    resolve(settings)
+    resolve(settings, planned)
     found: list[Cell] = []
     for seed in range(settings.seeds):
         found.append(Cell(arm=CONTROL, seed=seed))
@@ -42,7 +42,11 @@ def cells(settings: Settings) -> list[Cell]:
 
 
 def run_cell(
-    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+    cell: Cell,
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    context: Context,
+    planned: Planned = ALONE,
 ) -> ValueOutcome:
     """Train and measure one arm with one seed.
 
@@ -51,13 +55,14 @@ def run_cell(
         inputs: Data set folder of `control` and of each arm that has data of its own.
         settings: The experiment.
         context: `work` keeps prepared arrays, shared by all cells.
+        planned: The recipe's transforms, and the stages that the experiment takes over from.
 
     Raises:
         DataError: Held-out samples are in the arm's training data, or there is no data.
     """
     from tilth.value.experiment import run_arm
 
-    return run_arm(cell, inputs, settings, context)
+    return run_arm(cell, inputs, settings, context, planned)
 
 
 def summarize(results: Sequence[tuple[Cell, ValueOutcome]], settings: Settings) -> ValueResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,16 @@ from tilth.transfer.target import (
 )
 from tilth.value.gate import leaking_ids
 from tilth.value.result import Cell, ValueOutcome
-from tilth.value.settings import AUGMENT, CONTROL, PRETRAIN, Experiment, Settings, resolve
+from tilth.value.settings import (
+    AUGMENT,
+    CONTROL,
+    PRETRAIN,
+    Change,
+    Experiment,
+    Planned,
+    Settings,
+    resolve,
+)
 
 # The test subset is the same for all seeds.
 _TEST_SEED = 0
@@ -69,16 +78,20 @@ class _Data:
 
 
 def run_arm(
-    cell: Cell, inputs: Mapping[str, Path], settings: Settings, context: Context
+    cell: Cell,
+    inputs: Mapping[str, Path],
+    settings: Settings,
+    context: Context,
+    planned: Planned,
 ) -> ValueOutcome:
     """See `tilth.value.arms.run_cell`."""
     begun = time.perf_counter()
-    experiment = resolve(settings)
+    experiment = resolve(settings, planned)
     name, share = cell.arm, cell.share
     seed = context.seed * 1_000 + cell.seed
     data = _read(name, share, seed, inputs, settings, experiment, context)
     skips_pretraining = name != CONTROL and settings.arms[name].without == PRETRAIN
-    augment = _augment(name, settings)
+    augment = _augment(settings.arms.get(name), planned.augment)
     tokenizer, facts = data.control.tokenizer, data.control.facts
     loop = paired_loop(experiment.loop)
     if share < 1 and settings.curve_of == "steps" and loop.max_steps is not None:
@@ -251,10 +264,9 @@ class _Gate:
         return training.select(kept), int((~kept).sum())
 
 
-def _augment(name: str, settings: Settings) -> list[TransformSpec]:
+def _augment(change: Change | None, planned: Sequence[TransformSpec]) -> list[TransformSpec]:
     """The arm's transforms: an arm may leave one out, or change its settings."""
-    specs = [dict(spec) for spec in settings.augment]
-    change = settings.arms.get(name)
+    specs = [dict(spec) for spec in planned]
     if change is None or not change.step.startswith(AUGMENT):
         return specs
     op = change.step.removeprefix(AUGMENT)

@@ -1,4 +1,4 @@
-"""Every setting of the stage `value`, and what the recipe fills in. This module loads no torch."""
+"""Every setting of the stage `value`, and what fills in the others. This module loads no torch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tilth.augment.registry import TransformSpec
 from tilth.errors import UsageError
 from tilth.models.settings import ModelSettings
+from tilth.pretrain.settings import Planned as PlannedTraining
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.records import Json
 from tilth.settings import BaseSettings
@@ -19,6 +19,17 @@ from tilth.transfer.settings import Settings as TransferSettings
 from tilth.transfer.smallest import smallest_effects
 
 CONTROL = "control"
+
+
+class Planned(PlannedTraining):
+    """What the plan gives to the stage from the rest of the recipe."""
+
+    pretrain: PretrainSettings | None = Field(default=None, description="the stage `pretrain`")
+    transfer: TransferSettings | None = Field(default=None, description="the stage `transfer`")
+
+
+# For a stage that stands in no recipe.
+ALONE = Planned()
 # What `without` may name beside the steps of the data line.
 PRETRAIN, AUGMENT = "pretrain", "augment."
 
@@ -170,16 +181,6 @@ class Settings(BaseSettings):
         description="held-out samples found in an arm's training data: stop, or leave the copies "
         "out of that arm and say how many",
     )
-    augment: tuple[TransformSpec, ...] = Field(
-        default=(),
-        description="the recipe's on-the-fly transforms, each {op: settings}; set by the plan",
-    )
-    pretrain: PretrainSettings | None = Field(
-        default=None, description="the recipe's `pretrain`; set by the plan"
-    )
-    transfer: TransferSettings | None = Field(
-        default=None, description="the recipe's `transfer`; set by the plan"
-    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
@@ -205,7 +206,7 @@ class Experiment:
     target: TargetSettings | None
 
 
-def resolve(settings: Settings) -> Experiment:
+def resolve(settings: Settings, planned: Planned = ALONE) -> Experiment:
     """Fill what is left empty from the recipe's `pretrain` and `transfer`.
 
     Limits of time and patience are taken out: under them two arms would differ in length.
@@ -213,7 +214,7 @@ def resolve(settings: Settings) -> Experiment:
     Raises:
         UsageError: Something is neither given nor there to be taken over, or does not fit.
     """
-    before = settings.pretrain or PretrainSettings(loop=LoopSettings(max_steps=200))
+    before = planned.pretrain or PretrainSettings(loop=LoopSettings(max_steps=200))
     loop = settings.loop or before.loop
     steps = settings.budget or loop.max_steps
     if settings.match == "epochs":
@@ -233,7 +234,7 @@ def resolve(settings: Settings) -> Experiment:
     limits["precision"] = "fp32-fast" if loop.precision == "auto" else loop.precision
     task = settings.task or before.task
     model = settings.model or before.model
-    target = settings.target or _target_of(settings.transfer)
+    target = settings.target or _target_of(planned.transfer)
     if target == "none":
         target = None
     try:
