@@ -185,7 +185,8 @@ def test_no_place_is_missing_from_the_list(
 ) -> None:
     # Of an address, and of a sample's life.
     others = {f"src/tilth/{name}.py" for name in ("web/crawler", "web/hosts", "query/trace")}
-    others.add("src/tilth/cli/samples.py")
+    # And of a change that a test was to see.
+    others |= {"src/tilth/cli/samples.py", "benchmarks/mutate.py"}
     assert _files(pattern) - others <= places
     assert set(said) == {*PLACES, "sentences"}
 

@@ -236,11 +236,14 @@ def test_a_finished_step_leaves_only_what_is_needed(tmp_path: Path) -> None:
     (exact / "shards").mkdir()
     (exact / "model").mkdir()
     (exact / "model" / ".card.7.aside").touch()
+    # And one that was killed in the middle of removing.
+    (exact / ".work.7.leaving.aside" / "keys").mkdir(parents=True)
     StepRunner(plan, tmp_path, InlineEngine(), list[Event]().append, RunOptions()).tidy(
         plan.steps[-1]
     )
     assert not (exact / "work").exists()
     assert not (exact / "shards").exists()
+    assert not list(exact.glob(".*"))
     assert list((exact / "model").iterdir()) == []
 
 

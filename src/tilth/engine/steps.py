@@ -118,6 +118,7 @@ class StepRunner:
     def tidy(self, step: PlannedStep) -> None:
         """Remove what a finished step needs no more; also of one that was killed before it did."""
         folder = data_folder(self.folder, step)
+        sweep(folder, below=False)  # what was on its way out when it was killed
         forget_ledger(folder)
         if step.operation.kind != "source":  # A source's own state (what was fetched) is kept.
             remove(folder / "work")
