@@ -20,6 +20,7 @@ from tilth.models.facts import Facts
 from tilth.statistics.found import Parts
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
+from tilth.tasks.declare import Payload
 from tilth.tasks.prepare import Prepared
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import TaskName
@@ -207,7 +208,8 @@ def _read(
     held_out = split_of(measured_on, "test", "the control")
     if test_size is not None:
         held_out = choose(held_out, min(test_size, len(held_out)), _TEST_SEED)
-    gate = _Gate(held_out, control_path, settings.leakage, context.work)
+    payload = declaration(experiment.task).data.payload
+    gate = _Gate(held_out, control_path, settings.leakage, context.work, payload)
     tuning, removed = None, 0
     if target is not None:
         tuning, removed = gate.passed(
@@ -234,12 +236,14 @@ class _Gate:
         path: The data set that they lie in.
         policy: What happens to copies: refuse or remove.
         work: Where the answers are kept.
+        payload: What a sample is; the same for arms and target, which one network reads.
     """
 
     held_out: Documents | Examples
     path: Path
     policy: str
     work: Path
+    payload: Payload
 
     def passed(
         self, training: Documents | Examples, path: Path, what: str
@@ -249,7 +253,9 @@ class _Gate:
         Raises:
             DataError: There are copies and the policy is to refuse.
         """
-        leaks, example = leaking_ids(self.held_out, self.path, training, path, self.work)
+        leaks, example = leaking_ids(
+            self.held_out, self.path, training, path, self.work, self.payload
+        )
         if not len(leaks):
             return training, 0
         if self.policy == "refuse":

@@ -11,7 +11,8 @@ import numpy as np
 from tilth.randomness import ids_to_u64
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
-from tilth.training.examples import Documents, Examples, Ragged
+from tilth.tasks.declare import Payload
+from tilth.training.examples import Documents, Examples
 from tilth.training.order import Ids
 from tilth.value.leakage import Leak, row_leaks, text_leaks
 
@@ -22,6 +23,7 @@ def leaking_ids(
     training: Documents | Examples,
     training_path: Path,
     work: Path,
+    payload: Payload,
 ) -> tuple[Ids, str]:
     """Ids of the training samples that are copies of held-out ones, uint64 [n], and an example.
 
@@ -34,6 +36,7 @@ def leaking_ids(
         training: The training samples as numbers.
         training_path: Their data set.
         work: Folder that the cells share.
+        payload: What the samples are; texts are compared by their words, all else as it is.
     """
     digest = hashlib.sha256()
     for part in (held_out.ids, training.ids):
@@ -43,7 +46,11 @@ def leaking_ids(
     if kept.is_file():
         leaks = [Leak(*row) for row in read_json(kept)]
     else:
-        leaks = _find(held_out, held_out_path, training, training_path)
+        if payload == "text":
+            texts = _texts(held_out_path, held_out.ids), _texts(training_path, training.ids)
+            leaks = text_leaks(*texts)
+        else:
+            leaks = _equal_rows(held_out, training)
         write_json(kept, [[leak.train_id, leak.test_id, leak.share] for leak in leaks])
     if not leaks:
         return np.zeros(0, np.uint64), ""
@@ -51,17 +58,11 @@ def leaking_ids(
     return ids_to_u64([leak.train_id for leak in leaks]), example
 
 
-def _find(
-    held_out: Documents | Examples,
-    held_out_path: Path,
-    training: Documents | Examples,
-    training_path: Path,
-) -> list[Leak]:
-    if isinstance(held_out, Examples) and isinstance(training, Examples):
-        of_text = isinstance(held_out.inputs, Ragged) and held_out.inputs.values.dtype == np.uint16
-        if not of_text:  # pixels and samples of sound are compared as they are
-            return row_leaks(held_out.inputs, held_out.ids, training.inputs, training.ids)
-    return text_leaks(_texts(held_out_path, held_out.ids), _texts(training_path, training.ids))
+def _equal_rows(held_out: Documents | Examples, training: Documents | Examples) -> list[Leak]:
+    """Pixels, or samples of sound, that are the same."""
+    if isinstance(held_out, Documents) or isinstance(training, Documents):
+        raise TypeError("documents are compared as texts")
+    return row_leaks(held_out.inputs, held_out.ids, training.inputs, training.ids)
 
 
 def _texts(path: Path, ids: Ids) -> Iterator[tuple[str, str]]:
