@@ -22,25 +22,30 @@ class Batch(NamedTuple):
     Attributes:
         inputs: Tensors whose first axis is the row, such as images float32 [n, channels, height,
             width]; tokens int64 [n, context]; features and their lengths.
-        targets: int64 or float32, first axis the row.
+        targets: int64, first axis the row.
         counts: int64 [n], targets of each row: the denominator of the loss.
+        shares: Of rows that are mixed with others, how much each is of which class, float32
+            [n, classes]; None: each row is of the class in `targets` alone.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Tensor
     counts: Index
+    shares: Tensor | None = None
 
     def split(self, size: int) -> list[Batch]:
         """Parts of `size` rows each, the last one smaller perhaps, without a copy."""
         counts = [self.counts[start : start + size] for start in range(0, len(self.counts), size)]
         inputs = zip(*(split(tensor, size) for tensor in self.inputs), strict=True)
         targets = split(self.targets, size)
-        return [Batch(*part) for part in zip(inputs, targets, counts, strict=True)]
+        shares = [None] * len(counts) if self.shares is None else split(self.shares, size)
+        return [Batch(*part) for part in zip(inputs, targets, counts, shares, strict=True)]
 
     def to(self, where: device) -> Batch:
         """The same rows on a device; the counts stay."""
         inputs = tuple(tensor.to(where) for tensor in self.inputs)
-        return Batch(inputs, self.targets.to(where), self.counts)
+        shares = None if self.shares is None else self.shares.to(where)
+        return Batch(inputs, self.targets.to(where), self.counts, shares)
 
 
 class Measured(NamedTuple):

@@ -40,6 +40,8 @@ def test_what_is_drawn_depends_on_seed_epoch_and_id_only(task: Answering) -> Non
     part = task.collate(data, index[7:9], epochs[7:9], seed=1)
     assert torch.equal(whole.inputs[0][7:9], part.inputs[0])
     assert torch.equal(whole.targets[7:9], part.targets)
+    if whole.shares is not None and part.shares is not None:
+        assert torch.equal(whole.shares[7:9], part.shares)
     other = task.collate(data, index, epochs, seed=2)
     assert not torch.equal(whole.inputs[0], other.inputs[0])
     assert torch.equal(task.collate(data, index).inputs[0], task.collate(data, index).inputs[0])
@@ -55,16 +57,32 @@ def test_quarter_turns() -> None:
         assert torch.equal(turned.inputs[0][row], expected)
 
 
-def test_mixup_mixes_targets_as_it_mixes_pixels() -> None:
+def test_mixup_mixes_classes_as_it_mixes_pixels() -> None:
     data, index = images(400), np.arange(400)
     batch = MIXED.collate(data, index, np.zeros(400, np.int64), 0)
-    assert batch.targets.sum(1).numpy() == pytest.approx(1, abs=1e-5)
-    assert (batch.targets.max(1).values >= 0.5 - 1e-5).all()
-    assert 0.2 < (batch.targets.max(1).values < 0.99).float().mean() < 0.9
-    own = batch.targets[torch.arange(400), torch.from_numpy(data.labels)]
+    assert torch.equal(batch.targets, torch.from_numpy(data.labels))
+    assert batch.shares is not None
+    assert batch.shares.sum(1).numpy() == pytest.approx(1, abs=1e-5)
+    assert (batch.shares.max(1).values >= 0.5 - 1e-5).all()
+    assert 0.2 < (batch.shares.max(1).values < 0.99).float().mean() < 0.9
+    own = batch.shares[torch.arange(400), batch.targets]
     assert (own >= 0.5 - 1e-5).all()
     # In measuring, nothing is mixed.
-    assert torch.equal(MIXED.collate(data, index).targets, torch.from_numpy(data.labels))
+    assert MIXED.collate(data, index).shares is None
+
+
+def test_the_loss_of_what_is_mixed_is_taken_on_the_shares() -> None:
+    data, index = images(12), np.arange(12)
+    batch = MIXED.collate(data, index, np.zeros(12, np.int64), 0)
+    assert batch.shares is not None
+    outputs = torch.randn(12, batch.shares.shape[1], generator=torch.Generator().manual_seed(0))
+    expected = -(batch.shares * outputs.log_softmax(1)).sum()
+    assert MIXED.loss(outputs, batch).item() == pytest.approx(expected.item(), rel=1e-5)
+    # In parts as well, wherever they are.
+    parts = [part.to(torch.device("cpu")) for part in batch.split(5)]
+    cut = torch.split(outputs, 5)
+    lost = sum(MIXED.loss(one, part).item() for one, part in zip(cut, parts, strict=True))
+    assert lost == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_contrastive_loss_is_equation_1() -> None:

@@ -70,9 +70,10 @@ class ImageClassification(PlainForward):
     ) -> Batch:
         inputs = self.pixels(examples.rows[index], examples.ids[index], epochs, seed)
         targets = torch.from_numpy(examples.labels[index])
+        shares: Tensor | None = None
         if self._mixup and epochs is not None:
-            inputs, targets = self._mixed(inputs, targets, examples, index, epochs, seed)
-        return Batch((inputs,), targets, np.ones(len(index), np.int64))
+            inputs, shares = self._mixed(inputs, targets, examples, index, epochs, seed)
+        return Batch((inputs,), targets, np.ones(len(index), np.int64), shares)
 
     def _mixed(
         self,
@@ -83,7 +84,7 @@ class ImageClassification(PlainForward):
         epochs: Index,
         seed: int,
     ) -> tuple[Tensor, Tensor]:
-        """MixUp (Zhang et al. 2018): each image and its target mixed with another's.
+        """MixUp (Zhang et al. 2018): each image and its class mixed with another's.
 
         The other is drawn from all of the data by (seed, epoch, id), not from the batch, so that a
         batch may be cut. The share is Beta(alpha, alpha), by its quantile.
@@ -114,7 +115,7 @@ class ImageClassification(PlainForward):
     def loss(self, outputs: Any, batch: Batch) -> Tensor:
         return F.cross_entropy(
             outputs.float(),
-            batch.targets,
+            batch.targets if batch.shares is None else batch.shares,
             reduction="sum",
             label_smoothing=self._smoothing,
         )

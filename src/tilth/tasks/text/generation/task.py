@@ -105,8 +105,8 @@ class TextGeneration(PlainForward):
 
     def _measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index)
-        inputs, targets, _ = batch.to(device_of(model))
-        logits = model(*inputs).float()
+        moved = batch.to(device_of(model))
+        targets, logits = moved.targets, model(*moved.inputs).float()
         # Classes last: over a middle dimension the same sum takes two and a half times as long.
         losses = F.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none"
