@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tilth.cli.output import line, print_json, table
-from tilth.cli.verb import Json, Runs, add_verb
+from tilth.cli.verb import Json, Runs, Verb
 
 if TYPE_CHECKING:
     from tilth.query.doctor import Diagnosis
@@ -69,19 +69,16 @@ def demo_site(
     run(port)
 
 
-def add_verbs(app: typer.Typer) -> None:
-    """Put the verbs on the command."""
-    add_verb(
-        app,
+VERBS = (
+    Verb(
         doctor,
         """tilth doctor
         tilth doctor quickstart
         tilth doctor --runs /data/runs""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         demo_site,
         """tilth demo-site
         tilth demo-site --port 8000""",
-        "demo-site",
-    )
+    ),
+)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Annotated
 
 import typer
 
-from tilth.cli import machine, predict, recipes, runs, samples
 from tilth.cli.output import line
 from tilth.cli.usage import Verbs
-from tilth.cli.verb import prepare_streams
+from tilth.cli.verb import add_verb, prepare_streams
+
+# The modules of this room that declare `VERBS`, in the order of the help.
+MODULES = (
+    "recipes",
+    "runs",
+    "samples",
+    "predict",
+    "machine",
+)
 
 app = typer.Typer(
     cls=Verbs,
@@ -45,11 +54,9 @@ def _root(
     """See the help of each verb for examples."""
 
 
-recipes.add_starting_verbs(app)
-runs.add_verbs(app)
-samples.add_verbs(app)
-predict.add_verbs(app)
-machine.add_verbs(app)
+for _module in MODULES:
+    for _verb in importlib.import_module(f"tilth.cli.{_module}").VERBS:
+        add_verb(app, _verb)
 
 
 def main() -> None:

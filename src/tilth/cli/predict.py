@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tilth.cli.output import as_plain, line, say, write
-from tilth.cli.verb import Runs, add_verb, error_document
+from tilth.cli.verb import Runs, Verb, error_document
 from tilth.errors import MissingError
 from tilth.foreign import visible
 
@@ -255,32 +255,28 @@ def _parts(
         ) from None
 
 
-def add_verbs(app: typer.Typer) -> None:
-    """Put the verbs on the command."""
-    add_verb(
-        app,
+VERBS = (
+    Verb(
         generate,
         """tilth generate shakespeare "ROMEO:" --temperature 0.7 --top-k 40
         tilth generate shakespeare "To be" -n 3 --seed 1 --max-tokens 100
         tilth generate shakespeare --file prompts.txt --json > texts.jsonl""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         translate,
         """tilth translate multi30k "Ein Hund rennt durch den Schnee."
         tilth translate multi30k --beam 1 < german.txt > english.txt
         tilth translate multi30k --file german.txt --json""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         transcribe,
         """tilth transcribe spoken-digits a.wav b.wav
         find recordings -name '*.wav' | tilth transcribe spoken-digits --json""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         classify,
         """tilth classify mnist digit.png
         tilth classify text-transfer "My card has not arrived" --top 3
         tilth classify sms-spam --file messages.txt --json""",
-    )
+    ),
+)

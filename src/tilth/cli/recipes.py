@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tilth.cli.output import line, paragraph, plural, print_json, table
-from tilth.cli.verb import Json, Runs, add_verb
+from tilth.cli.verb import Json, Runs, Verb
 from tilth.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -195,39 +195,33 @@ def print_plan(view: PlanView, json: bool) -> None:
         line(f"\n{view.outlook}")
 
 
-def add_starting_verbs(app: typer.Typer) -> None:
-    """Put the verbs on the command."""
-    add_verb(
-        app,
+VERBS = (
+    Verb(
         init,
         """tilth init quickstart
         tilth init digits my-digits.yaml""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         list_,
         """tilth list
         tilth list operations
         tilth list runs --json""",
-        "list",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         explain,
         """tilth explain minhash
         tilth explain word_count
         tilth explain gopher-quality
         tilth explain recipe""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         check,
         """tilth check my.yaml
         tilth check my.yaml --json""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         plan,
         """tilth plan quickstart
         tilth plan my.yaml --only clean.rules""",
-    )
+    ),
+)

@@ -12,7 +12,7 @@ import typer
 
 from tilth.cli.output import as_plain, count, line, paragraph, plural, print_json, say, table
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan
-from tilth.cli.verb import STOPPED, Json, Runs, add_verb, debugging, error_document
+from tilth.cli.verb import STOPPED, Json, Runs, Verb, debugging, error_document
 from tilth.errors import TilthError, UsageError
 
 if TYPE_CHECKING:
@@ -400,31 +400,26 @@ def _agreed() -> bool:
     return typer.confirm("remove it?", default=False)
 
 
-def add_verbs(app: typer.Typer) -> None:
-    """Put the verbs on the command."""
-    add_verb(
-        app,
+VERBS = (
+    Verb(
         run,
         """tilth run quickstart
         tilth run my.yaml --limit 200
         tilth run my.yaml --only clean.rules --workers 4
         tilth run mnist --mirror ~/downloads""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         status,
         """tilth status
         tilth status quickstart
         tilth status quickstart@1 --json""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         report,
         """tilth report quickstart
         tilth report quickstart@2""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         export,
         """tilth export quickstart train --to train --format jsonl
         tilth export quickstart --to splits
@@ -432,11 +427,11 @@ def add_verbs(app: typer.Typer) -> None:
         tilth export quickstart clean.rules --kind dropped --to dropped
         tilth export mnist collect.mnist --to records --tfrecord
         tilth export gpt2 --to model --huggingface""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         remove,
         """tilth remove digits
         tilth remove quickstart --unused
         tilth remove quickstart --unused --no-history --yes""",
-    )
+    ),
+)

@@ -9,7 +9,7 @@ import typer
 
 from tilth.cli.output import count, line, paragraph, plural, print_json, table
 from tilth.cli.runs import RunArgument
-from tilth.cli.verb import Json, Runs, add_verb
+from tilth.cli.verb import Json, Runs, Verb
 from tilth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -261,25 +261,22 @@ def _number(value: float | None, ends: tuple[float, float] | None) -> str:
     return f"{value:.6g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
 
 
-def add_verbs(app: typer.Typer) -> None:
-    """Put the verbs on the command."""
-    add_verb(
-        app,
+VERBS = (
+    Verb(
         show,
         """tilth show quickstart clean.rules --dropped
         tilth show quickstart rules --rule word_count -n 5
         tilth show quickstart collect.packages --quarantined
         tilth show digits --augmented -n 12 --epochs 5""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         trace,
         """tilth trace quickstart 3f9a01
         tilth trace quickstart packages.jsonl:17""",
-    )
-    add_verb(
-        app,
+    ),
+    Verb(
         diff,
         """tilth diff quickstart@1 quickstart
         tilth diff mine yours --json""",
-    )
+    ),
+)

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 _PATIENCE_S = 2.0
-Verb = Callable[..., int | None]
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[
@@ -41,26 +41,38 @@ Runs = Annotated[
 ]
 
 
-def add_verb(app: typer.Typer, verb: Verb, examples: str, name: str | None = None) -> None:
-    """Make a function a verb of the command.
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the command.
 
-    Args:
-        app: The command.
-        verb: Its docstring is the help; it returns an exit code, or None for 0.
+    Attributes:
+        function: Its docstring is the help; it returns an exit code, or None for 0.
         examples: Lines that the help ends with.
-        name: Where it differs from the function's.
     """
 
-    @functools.wraps(verb)
+    function: Callable[..., int | None]
+    examples: str
+
+    @property
+    def name(self) -> str:
+        """The function's, as it is typed: `demo-site` of `demo_site`, `list` of `list_`."""
+        return self.function.__name__.strip("_").replace("_", "-")
+
+
+def add_verb(app: typer.Typer, verb: Verb) -> None:
+    """Put a verb on the command."""
+    function = verb.function
+
+    @functools.wraps(function)
     def run(*, debug: bool, **arguments: Any) -> None:
         with guarded(debug, bool(arguments.get("json"))):
-            code = verb(**arguments) or 0
+            code = function(**arguments) or 0
         raise typer.Exit(code)
 
     # The annotations are text until resolved where the verb stands.
-    hints = {**get_type_hints(verb, include_extras=True), "debug": Debug, "return": None}
+    hints = {**get_type_hints(function, include_extras=True), "debug": Debug, "return": None}
     parameters = [
-        *inspect.signature(verb).parameters.values(),
+        *inspect.signature(function).parameters.values(),
         inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False),
     ]
     run.__annotations__ = hints
@@ -69,9 +81,9 @@ def add_verb(app: typer.Typer, verb: Verb, examples: str, name: str | None = Non
     )
     # A reader of hints looks at what is wrapped otherwise.
     del run.__wrapped__
-    lines = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
+    lines = "\n".join(f"  {line.strip()}" for line in verb.examples.strip().splitlines())
     # \b keeps the lines of a block as they are.
-    app.command(name, epilog=f"\b\nExamples:\n{lines}")(run)
+    app.command(verb.name, epilog=f"\b\nExamples:\n{lines}")(run)
 
 
 _debugging: ContextVar[bool] = ContextVar("debugging", default=False)
