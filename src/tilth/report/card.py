@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tilth.pretrain.quoted import sentence
 from tilth.query.report import Report, StepReport
+from tilth.report.again import Again, again
+from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.markdown import fenced, markdown_table, plain
-from tilth.report.page import Page, build_page
-from tilth.report.steps import Step, as_text
+from tilth.report.steps import Line, Step, as_text, build_line, build_steps
 from tilth.report.text import ABSENT, count, percent
+from tilth.report.valuing import seeds_an_arm, verdicts
 
 
 def data_card(report: Report) -> str:
     """The card of a tidied report: sources, steps, what was dropped and why, figures, limits."""
-    page = build_page(report)
+    steps = build_steps(report.steps)
     parts = [
-        f"# {plain(page.name)}",
-        plain(page.about),
-        _summary(page),
-        "## Sources\n\n" + sources_table(report, page.steps),
-        "## Steps\n\n" + _steps(page.steps),
-        "## Dropped, by rule\n\n" + _dropped(page.steps),
-        "## Quarantined\n\n" + _quarantined(page.steps),
-        "## What training on it gave\n\n" + _results(report, page),
-        "## How to make it again\n\n" + _again(page),
+        f"# {plain(as_text(report.name))}",
+        plain(as_text(report.about, 500)),
+        _summary(build_line(steps)),
+        "## Sources\n\n" + sources_table(report, steps),
+        "## Steps\n\n" + _steps(steps),
+        "## Dropped, by rule\n\n" + _dropped(steps),
+        "## Quarantined\n\n" + _quarantined(steps),
+        "## What training on it gave\n\n" + _results(report),
+        "## How to make it again\n\n" + _again(again(report)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(page: Page) -> str:
-    if page.line is None:
+def _summary(line: Line | None) -> str:
+    if line is None:
         return "No step of this run counted samples."
-    line = page.line
     share = percent(line.kept, line.num_in)
     balance = "The books balance." if line.balances else "**The books do not balance.**"
     return (
@@ -103,30 +105,29 @@ def _quarantined(steps: Sequence[Step]) -> str:
     return "\n".join(lines) or "Nothing was quarantined."
 
 
-def _results(report: Report, page: Page) -> str:
+def _results(report: Report) -> str:
     lines = []
-    if report.pretrain and page.pretrain and page.pretrain.headline:
+    if report.pretrain and (told := sentence(report.pretrain)):
         many = "" if report.pretrain.runs else " (one seed)"
-        lines.append(f"- Pretraining: {plain(page.pretrain.headline)}{many}.")
-    if page.transfer and page.transfer.headline:
-        lines.append(f"- Transfer: {plain(page.transfer.headline)}")
-    lines += [f"- {verdict.symbol} {plain(verdict.sentence)}" for verdict in page.verdicts]
-    if page.verdicts and page.value and report.value:
-        seeds_text = dict(page.value.facts).get("seeds an arm", "an unknown number of")
+        lines.append(f"- Pretraining: {plain(as_text(told, 400))}{many}.")
+    if report.transfer and report.transfer.headline:
+        lines.append(f"- Transfer: {plain(as_text(report.transfer.headline, MAX_HEADLINE))}")
+    if report.value and (answers := verdicts(report.value)):
+        lines += [f"- {verdict.symbol} {plain(verdict.sentence)}" for verdict in answers]
         lines.append(
             f"\nEffects are mean paired differences of {plain(as_text(report.value.metric))} "
-            f"over {seeds_text} seeds with Student-t 95 % intervals, corrected for the number of "
-            "comparisons (Holm); positive = helps."
+            f"over {seeds_an_arm(report.value)} seeds with Student-t 95 % intervals, corrected for "
+            "the number of comparisons (Holm); positive = helps."
         )
     return "\n".join(lines) or "No model was trained in this run."
 
 
-def _again(page: Page) -> str:
-    facts = [f"seed {page.seed}"]
-    facts += [f"{row[0].text} {row[1].text}" for row in page.versions.rows]
-    facts += [f"{key} {item}" for key, item in page.machine]
+def _again(made: Again) -> str:
+    facts = [f"seed {made.seed}"]
+    facts += [f"{row[0].text} {row[1].text}" for row in made.versions.rows]
+    facts += [f"{key} {item}" for key, item in made.machine]
     text = plain(", ".join(facts)) + "."
-    if not page.recipe:
+    if not made.recipe:
         return text + " The recipe is not part of this report."
-    cut = "\n\nThe recipe was cut; it is whole in report.json." if page.recipe_cut else ""
-    return f"{text}\n\n{fenced(page.recipe, 'yaml')}{cut}"
+    cut = "\n\nThe recipe was cut; it is whole in report.json." if made.recipe_cut else ""
+    return f"{text}\n\n{fenced(made.recipe, 'yaml')}{cut}"

@@ -15,11 +15,11 @@ from tilth.pretrain.quoted import basis, basis_of, quote, quoted, sentence
 from tilth.pretrain.result import Held, PretrainResult, Repeat
 from tilth.query.report import ModelReport, Report
 from tilth.records import Json
+from tilth.report.again import machine_facts
 from tilth.report.card import sources_table
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.figures import named
 from tilth.report.markdown import code, fenced, markdown_table, plain
-from tilth.report.page import machine_facts
 from tilth.report.pretraining import MEASURED_ON, figure_text
 from tilth.report.steps import as_text, build_steps
 from tilth.report.text import ABSENT, count, duration, plural

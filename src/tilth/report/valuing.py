@@ -70,7 +70,7 @@ def _titled(part: ValueResult) -> list[Titled]:
 def value(part: ValueResult) -> Evidence:
     """What each data decision was worth: forest plot, slope plot, table."""
     arms = _titled(part)[:MAX_ARMS]
-    smallest, seeds = part.smallest_effect, _seeds(part)
+    smallest, seeds = part.smallest_effect, seeds_an_arm(part)
     unit = as_text(part.unit)
     apart = unit_of_difference(unit)
     decimals = decimals_for(*half_widths([arm for _, arm in arms]), smallest)
@@ -94,7 +94,7 @@ def value(part: ValueResult) -> Evidence:
     )
 
 
-def _seeds(part: ValueResult) -> str:
+def seeds_an_arm(part: ValueResult) -> str:
     """How many seeds an arm has: `8`, or `2 to 8` where they differ."""
     known = sorted({arm.n for arm in part.arms}) or [len(part.control.values)]
     return " to ".join(dict.fromkeys((count(known[0]), count(known[-1]))))

@@ -52,11 +52,7 @@ def render(report: Report) -> str:
 
 
 def _render(document: Report) -> str:
-    page: str = (
-        environment()
-        .get_template("report.html.j2")
-        .render(page=build_page(document), model_card=model_card(document))
-    )
+    page: str = environment().get_template("report.html.j2").render(page=build_page(document))
     return page
 
 

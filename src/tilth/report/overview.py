@@ -1,0 +1,52 @@
+"""The sections over the whole line: the funnel with its books, and where the time went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tilth.query.report import Report
+from tilth.report.figures import Chart
+from tilth.report.steps import (
+    BooksRow,
+    CostRow,
+    books_rows,
+    build_line,
+    build_steps,
+    cost_table,
+    funnel,
+)
+from tilth.report.text import duration
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """What every step did with what came in: drawn, and as books that are checked."""
+
+    chart: Chart
+    books: tuple[BooksRow, ...]
+    breaks: tuple[str, ...]
+    arm_books: tuple[BooksRow, ...]
+
+
+def funnel_of(report: Report) -> Funnel | None:
+    """The funnel; None where no step counts samples."""
+    steps = build_steps(report.steps)
+    chart, line = funnel(steps), build_line(steps)
+    if chart is None or line is None:
+        return None
+    arm_books = tuple(books_rows(build_steps(report.arm_steps)))
+    return Funnel(chart, tuple(books_rows(steps)), line.breaks, arm_books)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each step took, and the run from start to finish."""
+
+    rows: tuple[CostRow, ...]
+    seconds: str
+
+
+def costs(report: Report) -> Costs | None:
+    """Where the time went; None where there is no step."""
+    rows = tuple(cost_table(build_steps(report.steps)))
+    return Costs(rows, duration(report.seconds)) if rows else None
