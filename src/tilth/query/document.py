@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 
-from tilth.engine.share import shareable, shareable_address, shareable_document
+from tilth.engine.share import shareable_address, shareable_document
 from tilth.pretrain.generated import NUM_SAMPLES, Generated, Shown, generated_samples
 from tilth.query.disk import Disk, disk_of
 from tilth.query.draw import draw_held_out
+from tilth.query.licences import count_licences
 from tilth.query.predict import MODEL
 from tilth.query.report import (
     DiskReport,
@@ -22,7 +22,6 @@ from tilth.query.report import (
     StepCounts,
     StepReport,
 )
-from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import (
     PAYLOADS,
@@ -165,20 +164,9 @@ def _step(step: RunStep, warnings: tuple[str, ...]) -> StepReport:
             "figures": manifest.figures,
             "examples": tuple(_examples(dataset, by_rule)),
             "errors": tuple(_errors(dataset)),
-            "license": _licenses(dataset) if step.kind == "source" else {},
+            "license": count_licences(dataset) if step.kind == "source" else {},
         }
     )
-
-
-def _licenses(dataset: Dataset) -> dict[str, int]:
-    """Kept samples by the licence that they state."""
-    counts: Counter[str] = Counter()
-    for table in read_columns(dataset, "kept", ["license"]):
-        counts.update(name or "not stated" for name in table.column(0).to_pylist())
-    shown: Counter[str] = Counter()
-    for name, count in counts.items():
-        shown[shareable(name)] += count
-    return dict(shown.most_common())
 
 
 def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[Example]:
