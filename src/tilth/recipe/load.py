@@ -137,11 +137,10 @@ def parse_recipe(text: str, name: str = "recipe", *, to_run: bool = True) -> Rec
         text: YAML.
         name: Its name in messages.
         to_run: Whether the secrets that its sources name must be there; not for the copy of a
-            recipe that ran, on whatever machine, and by whatever version of Tilth.
+            recipe that ran, on whatever machine.
     """
     tree, positions = _parse_yaml(text, name)
-    if not to_run:
-        tree = without_planned(tree)
+    tree = without_planned(tree)
     check = _Check(name, positions, to_run)
     recipe = check.recipe(tree)
     if check.problems or recipe is None:

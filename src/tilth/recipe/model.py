@@ -105,8 +105,8 @@ class Recipe:
 
 
 def without_planned(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree of a recorded recipe without what earlier versions had among the settings of a
-    training stage, for the plan to fill in: in a record it says nothing."""
+    """The tree of a recipe without what earlier versions had among the settings of a training
+    stage, for the plan to fill in: empty, as in the copies that they left, it says nothing."""
     given = ("augment", "pretrain", "transfer")
     return {
         stage: {key: value for key, value in block.items() if value or key not in given}
