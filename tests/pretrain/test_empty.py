@@ -15,8 +15,9 @@ from tests.tasks.speech.speech_samples import speech_rows
 from tests.training.samples import image_rows, text_rows
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.fit import fit
 from tilth.pretrain.result import PretrainResult
+from tilth.pretrain.settings import Planned, Settings
 from tilth.schema import SCHEMA
 from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
@@ -88,13 +89,13 @@ def _train(task: str, folder: Path, shards: Sequence[Sequence[Row]]) -> Pretrain
             "model": {"kind": model, **_MODELS[model]},
             "data": _DATA[kind.data],
             "objective": {"beam": 1} if kind.data is PAIRS else {},
-            "augment": [{"shift": {}}] if task == "image-contrastive" else [],
             "loop": {"max_steps": 2, "batch_size": 4, "precision": "fp32"},
         }
     )
     (folder / "out").mkdir()
     (folder / "work").mkdir()
-    return fit({"data": dataset}, settings, folder / "out", Context(work=folder / "work"))
+    planned = Planned(augment=({"shift": {}},) if task == "image-contrastive" else ())
+    return fit({"data": dataset}, settings, folder / "out", Context(work=folder / "work"), planned)
 
 
 def _splits(task: str) -> dict[str, list[Row]]:

@@ -11,8 +11,9 @@ import pytest
 from tests.training.samples import figure, image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.fit import fit
 from tilth.pretrain.result import PretrainResult
+from tilth.pretrain.settings import ALONE, Planned, Settings
 from tilth.pretrain.weights import load_model
 
 TEXT: dict[str, Any] = {
@@ -30,12 +31,18 @@ IMAGE: dict[str, Any] = {
 }
 
 
-def run(folder: Path, dataset: Path, settings: dict[str, Any], seed: int = 0) -> PretrainResult:
+def run(
+    folder: Path,
+    dataset: Path,
+    settings: dict[str, Any],
+    seed: int = 0,
+    planned: Planned = ALONE,
+) -> PretrainResult:
     out, work = folder / "out", folder / "work"
     out.mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)
     context = Context(work=work, seed=seed)
-    result = fit({"data": dataset}, Settings.model_validate(settings), out, context)
+    result = fit({"data": dataset}, Settings.model_validate(settings), out, context, planned)
     json.dumps(result.as_json(), allow_nan=False)
     return result
 
@@ -82,7 +89,8 @@ def test_images_over_three_seeds(tmp_path: Path) -> None:
 
 def test_augmented_and_started_from_a_model(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", image_rows(100))
-    run(tmp_path / "1", dataset, {**IMAGE, "augment": [{"shift": {"max_x": 1, "max_y": 0}}]})
+    planned = Planned(augment=({"shift": {"max_x": 1, "max_y": 0}},))
+    run(tmp_path / "1", dataset, IMAGE, planned=planned)
     short = {**IMAGE, "loop": {"max_steps": 1}, "optimizer": {"learning_rate": 1e-6}}
     start = str(tmp_path / "1" / "out")
     cold = run(tmp_path / "2", dataset, short)

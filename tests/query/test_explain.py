@@ -91,6 +91,14 @@ def test_a_setting_and_a_value_of_one_are_explained(word: str, owner: str) -> No
     assert all(word in info.name or word in info.type for info in found.settings)
 
 
+@pytest.mark.parametrize("word", ["pretrain.task", "pretrain.loop.epochs", "minhash.threshold"])
+def test_a_setting_is_known_by_its_address(word: str) -> None:
+    (found,) = explain(word)
+    owner, _, setting = word.partition(".")
+    assert found.facts == (("see", f"tilth explain {owner}"),)
+    assert {info.name for info in found.settings} == {setting}
+
+
 @pytest.mark.parametrize("word", ["xyzzy", "qqq", "zebra", "tset"])
 def test_a_word_near_nothing_is_answered_with_all_there_is(word: str) -> None:
     with pytest.raises(UsageError) as caught:

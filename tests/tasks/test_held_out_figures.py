@@ -16,10 +16,11 @@ from tests.tasks.translation.test_task import pairs
 from tests.training.samples import image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.fit import fit
 from tilth.pretrain.groups import groups_of
 from tilth.pretrain.quoted import sentence
 from tilth.pretrain.result import Intervals, PretrainResult
+from tilth.pretrain.settings import Planned, Settings
 from tilth.randomness import ids_to_u64
 from tilth.records import parse
 from tilth.schema import sample_id
@@ -77,13 +78,13 @@ def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> PretrainR
     }
     if task == "speech-recognition":
         settings["objective"] = {"lexicon": "words"}
-    if "images" in declaration(task).transforms:
-        settings["augment"] = [{"shift": {"max_x": 1, "max_y": 1}}]
+    images = "images" in declaration(task).transforms
+    planned = Planned(augment=({"shift": {"max_x": 1, "max_y": 1}},) if images else ())
     for name in ("out", "work"):
         (folder / name).mkdir(parents=True)
     context = Context(work=folder / "work")
     inputs = {"data": dataset}
-    result = fit(inputs, Settings.model_validate(settings), folder / "out", context)
+    result = fit(inputs, Settings.model_validate(settings), folder / "out", context, planned)
     kept = json.dumps(result.as_json(), allow_nan=False).encode()
     assert parse(PretrainResult, kept, "what was kept") == result
     return result

@@ -28,8 +28,9 @@ from tests.training.samples import (
 from tests.training.second_device import TOY, second_device
 from tilth.context import Context
 from tilth.errors import StepError, UsageError
-from tilth.pretrain.fit import Settings, fit
+from tilth.pretrain.fit import fit
 from tilth.pretrain.result import PretrainResult
+from tilth.pretrain.settings import Planned, Settings
 from tilth.pretrain.weights import load_model
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.predict_settings import PredictSettings
@@ -101,7 +102,10 @@ def run(folder: Path, dataset: Path, settings: dict[str, Any]) -> PretrainResult
     out, work = folder / "out", folder / "work"
     out.mkdir(parents=True)
     work.mkdir()
-    return fit({"data": dataset}, Settings.model_validate(settings), out, Context(work=work))
+    given = {name: value for name, value in settings.items() if name != "augment"}
+    planned = Planned(augment=tuple(settings.get("augment", ())))
+    context = Context(work=work)
+    return fit({"data": dataset}, Settings.model_validate(given), out, context, planned)
 
 
 def but_for_time(result: PretrainResult) -> PretrainResult:

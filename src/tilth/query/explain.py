@@ -213,13 +213,17 @@ def _explain_other_word(word: str, what: str) -> Iterator[Explanation]:
 
 
 def _explain_setting(word: str) -> Iterator[Explanation]:
-    """The settings of that name, or that take it as a value, whatever operation has them."""
+    """The settings of that name, or that take it as a value, whatever operation has them.
+
+    A name may say the operation as well: `pretrain.loop.epochs`.
+    """
     # Blocks such as `loop` stand in several places; what says the same is shown once.
     found: dict[str, SettingInfo] = {}
     owners: dict[str, None] = {}
     for op in operations().values():
         for info in settings_of(op.settings):
-            if word and word in (info.name, info.name.rpartition(".")[2], *info.type.split(" | ")):
+            names = (info.name, f"{op.name}.{info.name}", info.name.rpartition(".")[2])
+            if word and word in (*names, *info.type.split(" | ")):
                 found.setdefault(info.description, info)
                 owners[op.name] = None
     if found:
