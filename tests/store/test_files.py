@@ -200,3 +200,22 @@ def test_a_folder_without_a_lock_is_not_locked(tmp_path: Path) -> None:
     with files.folder_lock(tmp_path / "new"):
         assert files.is_locked(tmp_path / "new")
     assert not files.is_locked(tmp_path / "new")
+
+
+def test_a_sweep_looks_into_folders_where_it_is_told_to(tmp_path: Path) -> None:
+    places = [tmp_path / ".a.7.aside", tmp_path / "deep" / ".b.7.aside"]
+
+    def left(*, below: bool) -> list[bool]:
+        for place in places:
+            place.parent.mkdir(exist_ok=True)
+            place.touch()
+        (tmp_path / "a.aside").touch()  # nobody's way to write aside
+        files.sweep(tmp_path, below=below)
+        assert (tmp_path / "a.aside").exists()
+        return [place.exists() for place in places]
+
+    assert left(below=False) == [False, True]
+    assert left(below=True) == [False, False]
+    (tmp_path / ".a.7.aside").mkdir()
+    files.sweep(tmp_path)
+    assert not (tmp_path / ".a.7.aside").exists()

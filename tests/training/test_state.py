@@ -128,6 +128,8 @@ def test_a_run_that_begins_is_given_as_it_is(tmp_path: Path) -> None:
     model, rule = _model()
     fresh = _state(threads=2, loop=LoopSettings(max_steps=9, batch_size=8, accumulate=2))
     assert (fresh.best, fresh.accumulate, fresh.result.threads) == (math.inf, 2, 2)
+    assert (fresh.loss_sum, fresh.loss_count, fresh.without_improvement) == (0.0, 0, 0)
+    assert fresh.result == TrainResult([], "", 0, 0, 0, 0.0, "", "cpu", 2, [])
     (tmp_path / f".{CHECKPOINT}.7.aside").touch()
     (tmp_path / METRICS).write_text('{"of": "a run before"}\n')
     assert restore_state(tmp_path, model, rule, fresh) is fresh
