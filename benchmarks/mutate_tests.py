@@ -73,16 +73,23 @@ def _test(tests: list[str], numba: str, told: int) -> None:
 
 
 def _wait(child: int, limit_s: float) -> int | None:
-    """The exit status; None where it took too long, and was killed with all that it started."""
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+    """The exit status; None where it took too long, and was killed with all that it started.
+
+    So it is where nobody waits for it any more.
+    """
+    end, asked_by = time.monotonic() + limit_s, os.getppid()
+    try:
+        while time.monotonic() < end and os.getppid() == asked_by:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                child = 0
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        return None
+    finally:
+        if child:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 if __name__ == "__main__":
