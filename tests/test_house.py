@@ -18,7 +18,7 @@ SRC = ROOT / "src"
 LAYERS: list[set[str]] = [
     {"errors", "settings", "schema", "context", "randomness", "foreign"},
     {"records"},
-    {"machine"},
+    {"machine", "extensions"},
     {"kernels", "statistics"},
     {"store"},
     {"demo"},

@@ -102,6 +102,12 @@ class StepError(TilthError):
     code = "step"
 
 
+class ExtensionError(TilthError):
+    """A module of the user's own cannot be used: it raises, or lacks what it must have."""
+
+    code = "extension"
+
+
 def missing_extra(package: str, extra: str) -> MissingError:
     """The error for an optional package that is not installed."""
     return MissingError(
