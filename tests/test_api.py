@@ -13,7 +13,8 @@ from tests.query.conftest import recipe_file, write_documents
 from tilth import api
 from tilth.engine.events import Event, StepFinished, StepStarted
 from tilth.errors import MissingError, RecipeError, UsageError
-from tilth.recipe.operations import _reachable, operations
+from tilth.recipe.code import _reachable
+from tilth.recipe.operations import operations
 from tilth.store.files import folder_lock
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from tests.engine.conftest import run_text
 from tilth.errors import MissingError
-from tilth.recipe import needs
-from tilth.recipe import operations as table
+from tilth.recipe import code, needs
 from tilth.recipe.load import load_recipe, parse_recipe, starters
 from tilth.recipe.operations import operations
 
@@ -33,8 +32,8 @@ def _extras() -> dict[str, set[str]]:
 def _imported(module: str) -> set[str]:
     """Top packages that a module of Tilth, and all of Tilth that it imports, name anywhere."""
     found: set[str] = set()
-    for name in table._reachable([module]):
-        path = table._path(name)
+    for name in code._reachable([module]):
+        path = code._path(name)
         assert path is not None
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):

@@ -12,7 +12,7 @@ import pytest
 from tests.engine.inline import plan_of
 from tilth import models
 from tilth.models.registry import declarations
-from tilth.recipe import operations as table
+from tilth.recipe import code
 from tilth.recipe.plan import said_of, why_it_runs
 from tilth.tasks.registry import declaration, task_names
 
@@ -40,16 +40,16 @@ def _recipe(folder: Path, task: str, model: str, transform: str = "") -> str:
 @contextmanager
 def _one_line_more(modules: tuple[str, ...], folder: Path) -> Iterator[None]:
     """The modules as if a line stood below each."""
-    find, changed = table._path, {}
+    find, changed = code._path, {}
     for module in modules:
         original, changed[module] = find(module), folder / f"{module}.py"
         assert original is not None
         changed[module].write_text(original.read_text("utf-8") + "\n_ONE_LINE_MORE = 1\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table, "_path", lambda name: changed.get(name) or find(name))
-        table._code_digest.cache_clear()
+        patch.setattr(code, "_path", lambda name: changed.get(name) or find(name))
+        code.code_digest.cache_clear()
         yield
-    table._code_digest.cache_clear()
+    code.code_digest.cache_clear()
 
 
 def _identities(text: str) -> dict[str, str]:

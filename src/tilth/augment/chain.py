@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tilth.augment.registry import kind_of, module_of
+from tilth.extensions import load_module
 from tilth.randomness import Keys, fold
 from tilth.settings import BaseSettings
 
@@ -29,7 +29,7 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
     """
     ready: list[tuple[Any, int, BaseSettings]] = []
     for name, given in steps:
-        module = importlib.import_module(module_of(name))
+        module = load_module(module_of(name))
         settings = (
             given
             if isinstance(given, BaseSettings)

@@ -1,4 +1,6 @@
-"""The transforms by name: a module in the folder of what it changes. Loads none of them.
+"""The transforms by name: a module in the folder of what it changes, here or in an extension.
+
+Loads none of them.
 
 Each has `Settings` and `transform(batch, keys, settings)`.
 """
@@ -7,10 +9,11 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from tilth.errors import UsageError
+from tilth.extensions import Extension, active
 from tilth.records import Json
 
 # What a transform changes: images, float32 [n, channels, height, width]; tokens, rows of tokens;
@@ -20,14 +23,25 @@ TransformSpec = dict[str, Json]
 KINDS = ("images", "tokens", "audio", "features")
 
 
-@cache
 def transforms() -> Mapping[str, str]:
     """What each transform changes, by its name."""
-    return {
-        info.name: kind
+    return {name: kind for name, (kind, _) in _found(active()).items()}
+
+
+@lru_cache(maxsize=32)
+def _found(extensions: tuple[Extension, ...]) -> Mapping[str, tuple[str, str]]:
+    """What each transform changes, and its module, by its name; Tilth's own go first."""
+    found = {
+        info.name: (kind, f"tilth.augment.{kind}.{info.name}")
         for kind in KINDS
         for info in pkgutil.iter_modules([str(Path(__file__).with_name(kind))])
     }
+    for extension in extensions:
+        for kind in KINDS:
+            for name in extension.modules(f"augment.{kind}"):
+                module = extension.full_name(f"augment.{kind}.{name}")
+                found.setdefault(name, (kind, module))
+    return found
 
 
 def kind_of(name: str) -> str:
@@ -36,12 +50,7 @@ def kind_of(name: str) -> str:
     Raises:
         UsageError: There is no transform of that name.
     """
-    kind = transforms().get(name)
-    if kind is None:
-        raise UsageError(
-            f"there is no transform `{name}`", hint="choose from " + ", ".join(transforms())
-        )
-    return kind
+    return _one(name)[0]
 
 
 def module_of(name: str) -> str:
@@ -50,4 +59,11 @@ def module_of(name: str) -> str:
     Raises:
         UsageError: There is no transform of that name.
     """
-    return f"tilth.augment.{kind_of(name)}.{name}"
+    return _one(name)[1]
+
+
+def _one(name: str) -> tuple[str, str]:
+    found = _found(active())
+    if name not in found:
+        raise UsageError(f"there is no transform `{name}`", hint="choose from " + ", ".join(found))
+    return found[name]

@@ -27,6 +27,10 @@ Only = Annotated[
     str | None,
     typer.Option("--only", metavar="STEP", help="This step and what it stands on, no more."),
 ]
+WithExtensions = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="FILE", help="A recipe whose extensions are known too."),
+]
 Name = Annotated[
     str | None, typer.Option("--name", help="Name of the run; the recipe's by default.")
 ]
@@ -70,6 +74,7 @@ def list_(
             metavar="[CATEGORY]", help="operations, starters, signals, rules or runs; all if none."
         ),
     ] = None,
+    recipe: WithExtensions = None,
     runs: Runs = "runs",
     json: Json = False,
 ) -> None:
@@ -82,7 +87,7 @@ def list_(
         raise UsageError(
             f"there is no category `{category}`", hint=did_you_mean(str(category), list(CATEGORIES))
         )
-    found = {name: list_entries(name, runs) for name in wanted}
+    found = {name: list_entries(name, runs, recipe) for name in wanted}
     if json:
         print_json(found)
         return
@@ -101,12 +106,13 @@ def explain(
     word: Annotated[
         str, typer.Argument(metavar="WORD", help="An operation, stage, signal, rule set, starter.")
     ],
+    recipe: WithExtensions = None,
     json: Json = False,
 ) -> None:
     """Say what a word of a recipe means, with all its settings."""
     from tilth.query.explain import explain as ask
 
-    found = ask(word)
+    found = ask(word, recipe)
     if json:
         print_json(found)
         return
@@ -212,7 +218,8 @@ VERBS = (
         """tilth explain minhash
         tilth explain word_count
         tilth explain gopher-quality
-        tilth explain recipe""",
+        tilth explain recipe
+        tilth explain shout --recipe my.yaml""",
     ),
     Verb(
         check,

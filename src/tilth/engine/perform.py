@@ -30,6 +30,7 @@ from tilth.engine.tasks import (
     cell_path,
 )
 from tilth.errors import source_changed
+from tilth.extensions import open_reference, using
 from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, parse, read_as
@@ -47,6 +48,11 @@ BATCH_ROWS = 256
 
 def run_task(task: Task, progress: Progress) -> JsonValue:
     """Run one task; returns what its step is to know of it, as JSON."""
+    with using([open_reference(one) for one in task.extensions]):
+        return _run_task(task, progress)
+
+
+def _run_task(task: Task, progress: Progress) -> JsonValue:
     match task:
         case ReadSource():
             _read_source(task, progress)

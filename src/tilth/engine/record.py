@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from tilth.engine.extend import Named
 from tilth.errors import DataError
 from tilth.machine import Machine
 from tilth.records import Json, Record, parse
@@ -67,6 +68,7 @@ class RunRecord(Record):
         error: What went wrong.
         recipe_yaml, recipe_file: The recipe, and where it came from.
         machine, workers, versions: What it ran on, and with.
+        extensions: What of the user's own it was made with.
         steps: The finished ones, in order.
         unreached: What the last record has of those that were not reached.
         journal: While it goes on: the file beside it that takes the steps.
@@ -87,6 +89,7 @@ class RunRecord(Record):
     machine: Machine = Machine()
     workers: int = 0
     versions: dict[str, str] = Field(default_factory=dict)
+    extensions: tuple[Named, ...] = ()
     steps: tuple[StepRecord, ...]
     unreached: tuple[StepRecord, ...] = ()
     journal: str | None = None

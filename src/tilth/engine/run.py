@@ -28,12 +28,14 @@ from tilth.engine.events import (
     as_json,
 )
 from tilth.engine.expect import Outlook, Unfinished, outlook
+from tilth.engine.extend import named
 from tilth.engine.local import LocalEngine
 from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.engine.share import shareable_address
 from tilth.engine.steps import Engine, StepRunner
 from tilth.engine.tasks import num_cells_done
 from tilth.errors import DataError, TilthError
+from tilth.extensions import using
 from tilth.machine import describe_machine
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
@@ -167,7 +169,11 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
         TilthError: A step failed, the error budget was exceeded, the disk is full, ...; what was
             committed is kept, and the run's record says where it stopped.
     """
-    with folder_lock(folder) as lock, _event_log(folder, options.listeners) as emit:
+    with (
+        using(plan.recipe.extensions),
+        folder_lock(folder) as lock,
+        _event_log(folder, options.listeners) as emit,
+    ):
         for place in (folder, folder / "history"):
             sweep(place, below=False)
         # Before the record of this invocation takes the place of the last one's.
@@ -392,6 +398,7 @@ class _Record:
             machine=describe_machine(),
             workers=num_workers or os.cpu_count() or 1,
             versions=_versions(),
+            extensions=named(plan.recipe.extensions),
             steps=(),
         )
         self._start = time.monotonic()

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.events import Listener, StepProgress
+from tilth.engine.extend import keep_copies
 from tilth.engine.tasks import (
     Describe,
     Fit,
@@ -28,6 +29,7 @@ from tilth.engine.tasks import (
     cell_path,
 )
 from tilth.errors import DataError
+from tilth.extensions import Reference
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, parse, read_as
 from tilth.store import Dataset
@@ -51,6 +53,7 @@ class _Common(TypedDict):
     planned: Json | None
     folder: Path
     index: int
+    extensions: tuple[Reference, ...]
 
 
 class Engine(Protocol):
@@ -81,6 +84,7 @@ class StepRunner:
         self._engine = engine
         self._emit = emit
         self._options = options
+        self._extensions = keep_copies(plan.recipe.extensions, folder)
 
     def run(self, step: PlannedStep) -> None:
         """Run the step to its manifest.
@@ -193,6 +197,7 @@ class StepRunner:
             "planned": None if step.planned is None else step.planned.model_dump(mode="json"),
             "folder": folder,
             "index": index,
+            "extensions": self._extensions,
         }
 
     def _source_task(self, step: PlannedStep, folder: Path) -> ReadSource:

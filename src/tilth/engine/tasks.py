@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter
 
+from tilth.extensions import Reference
 from tilth.records import Json, Record
 
 
@@ -24,6 +25,7 @@ class _Task(Record):
         planned: What a training stage is given of the rest of the recipe, as JSON.
         folder: Where the step's output stands.
         index: Which of its kind: a shard, a partition, a cell.
+        extensions: Of the recipe, whose names it may use.
     """
 
     step: str
@@ -32,6 +34,7 @@ class _Task(Record):
     planned: Json | None = None
     folder: Path
     index: int = 0
+    extensions: tuple[Reference, ...] = ()
 
 
 class ReadSource(_Task):

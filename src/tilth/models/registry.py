@@ -1,26 +1,64 @@
-"""The models by kind: every folder of this room. Loads no torch."""
+"""The models by kind: every folder of this room, and of extensions. Loads no torch."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from functools import cache
+from functools import lru_cache
 from types import ModuleType
 
 from tilth import models as room
-from tilth.errors import UsageError
+from tilth.errors import ExtensionError, UsageError
+from tilth.extensions import Extension, active, load_module
 from tilth.models.declare import Declaration, Interface
 
+ROOM = "models"
 
-@cache
+
 def _declared() -> dict[str, tuple[Declaration, str]]:
     """Each model with the folder that declares it, by kind."""
+    return _found_in(active())
+
+
+@lru_cache(maxsize=32)
+def _found_in(extensions: tuple[Extension, ...]) -> dict[str, tuple[Declaration, str]]:
+    """Tilth's own go first."""
     found: dict[str, tuple[Declaration, str]] = {}
     for info in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
         if info.ispkg:
             declared: Declaration = importlib.import_module(info.name).MODEL
             found[declared.kind] = declared, info.name
+    for extension in extensions:
+        for package, added in declared_in(extension).items():
+            found.setdefault(added.kind, (added, extension.full_name(package)))
     return dict(sorted(found.items()))
+
+
+def declared_in(extension: Extension) -> dict[str, Declaration]:
+    """The models of an extension, by the folders that declare them.
+
+    Raises:
+        MissingError, ExtensionError: A folder declares none, or lacks its module `network`.
+    """
+    found: dict[str, Declaration] = {}
+    for package in extension.packages(ROOM):
+        if package.count(".") > 1:  # what a model keeps in a folder of its own
+            continue
+        declared = getattr(load_module(extension.full_name(package)), "MODEL", None)
+        if not isinstance(declared, Declaration) or not declared.kind:
+            raise ExtensionError(
+                f"`{extension.shown_file(package)}` declares no model",
+                hint='MODEL = Declaration(MySettings, interface="images"), and in MySettings '
+                "`kind` has a default",
+            )
+        if not extension.has(f"{package}.network"):
+            raise ExtensionError(
+                f"`{extension.shown_file(package)}` declares a model, and no `network.py` stands "
+                "beside it",
+                hint="it has `make(settings, sizes)`, which builds the network",
+            )
+        found[package] = declared
+    return found
 
 
 def declarations() -> tuple[Declaration, ...]:
@@ -53,7 +91,7 @@ def load_network(kind: str) -> ModuleType:
     Raises:
         UsageError: There is no model of this kind.
     """
-    return importlib.import_module(module_of(kind))
+    return load_module(module_of(kind))
 
 
 def hub_readers() -> dict[str, str]:

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
-from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import GetCoreSchemaHandler, TypeAdapter
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from tilth.models.declare import NetworkSettings
 from tilth.models.registry import declarations
 
-# One of the models' settings, told apart by `kind`. A checker of types reads what all of them have;
-# who needs more asks which it is, with `isinstance`.
+
+def _validated(given: object) -> NetworkSettings:
+    """The settings of the model whose `kind` is given, asked for when it is given.
+
+    Which models there are depends on the recipe at hand: a type made beforehand could not know.
+    """
+    if isinstance(given, NetworkSettings):
+        return given
+    if not isinstance(given, Mapping):
+        raise PydanticKnownError("model_attributes_type")
+    by_kind = {declared.kind: declared.settings for declared in declarations()}
+    if "kind" not in given:
+        raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
+    found = by_kind.get(given["kind"]) if isinstance(given["kind"], str) else None
+    if found is None:
+        tags = ", ".join(f"'{kind}'" for kind in by_kind)
+        told = {"discriminator": "'kind'", "tag": str(given["kind"]), "expected_tags": tags}
+        raise PydanticKnownError("union_tag_invalid", told)
+    return found.model_validate(dict(given))
+
+
+class _OneOf:
+    """A field that takes the settings of any model, told apart by `kind`."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_validated)
+
+
+# A checker of types reads what all of them have; who needs more asks which it is, with
+# `isinstance`.
 if TYPE_CHECKING:
     ModelSettings = NetworkSettings
 else:
-    ModelSettings = Annotated[
-        reduce(or_, (declared.settings for declared in declarations())),
-        Field(discriminator="kind"),
-    ]
+    ModelSettings = _OneOf
+
+
+def settings_classes() -> tuple[type[NetworkSettings], ...]:
+    """The classes of which a value of `ModelSettings` is one."""
+    return tuple(declared.settings for declared in declarations())
 
 
 def model_settings(given: Mapping[str, Any]) -> ModelSettings:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.errors import StepError
+from tilth.extensions import active
 from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.settings import Planned, Settings
 from tilth.records import parse
@@ -46,6 +47,7 @@ def launch(
             "work": str(context.work),
             "seed": context.seed,
             "threads": context.threads,
+            "extensions": [extension.reference().as_json() for extension in active()],
         },
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

@@ -7,10 +7,12 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from torch import distributed
 
 from tilth.context import Context, silent
+from tilth.extensions import Reference, open_reference, using
 from tilth.pretrain.fit import fit
 from tilth.pretrain.launch import RESULT, WITH_PARENT
 from tilth.pretrain.settings import Planned, Settings
@@ -26,25 +28,30 @@ def main(spec_file: Path) -> None:
     distributed.init_process_group("gloo")
     try:
         spec = read_json(spec_file)
-        settings = Settings.model_validate(spec["settings"])
-        out, work = Path(spec["out"]), Path(spec["work"])
-        ranks = current()
-        if not ranks.is_first:
-            out = work / f"rank-{ranks.rank}"
-            out.mkdir(exist_ok=True)
-        context = Context(
-            work=work,
-            seed=spec["seed"],
-            threads=spec["threads"],
-            progress=_tell if ranks.is_first else silent,
-        )
-        inputs = {name: Path(path) for name, path in spec["inputs"].items()}
-        result = fit(inputs, settings, out, context, Planned.model_validate(spec["planned"]))
-        if ranks.is_first:
-            write_json(work / RESULT, result.as_json())
+        with using([open_reference(Reference.model_validate(e)) for e in spec["extensions"]]):
+            _train(spec)
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
+
+
+def _train(spec: Any) -> None:
+    settings = Settings.model_validate(spec["settings"])
+    out, work = Path(spec["out"]), Path(spec["work"])
+    ranks = current()
+    if not ranks.is_first:
+        out = work / f"rank-{ranks.rank}"
+        out.mkdir(exist_ok=True)
+    context = Context(
+        work=work,
+        seed=spec["seed"],
+        threads=spec["threads"],
+        progress=_tell if ranks.is_first else silent,
+    )
+    inputs = {name: Path(path) for name, path in spec["inputs"].items()}
+    result = fit(inputs, settings, out, context, Planned.model_validate(spec["planned"]))
+    if ranks.is_first:
+        write_json(work / RESULT, result.as_json())
 
 
 def _tell(done: float, of: float | None, note: str) -> None:

@@ -12,12 +12,16 @@ from typing import Any, Literal
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
-from tilth.errors import UsageError
-from tilth.recipe.load import parse_recipe, starters
+from tilth.errors import TilthError, UsageError
+from tilth.extensions import using
+from tilth.models.settings import ModelSettings, settings_classes
+from tilth.recipe.load import extensions_of, parse_recipe, starters
 from tilth.recipe.model import Header
 from tilth.recipe.operations import STAGES, Operation, closest, operations
 from tilth.recipe.words import other_word
 from tilth.settings import BaseSettings
+from tilth.tasks.registry import task_names
+from tilth.tasks.settings import TaskName
 
 Category = Literal["operations", "starters", "signals", "rules", "runs"]
 CATEGORIES: tuple[Category, ...] = typing.get_args(Category)
@@ -96,12 +100,22 @@ class Entry:
     about: str
 
 
-def explain(word: str) -> list[Explanation]:
+def explain(word: str, recipe: str | None = None) -> list[Explanation]:
     """Everything that the word names; else what there is instead, and the settings of that name.
+
+    Args:
+        word: Of a recipe.
+        recipe: A recipe whose extensions know more words.
 
     Raises:
         UsageError: Nothing; with the closest word, or all that there is.
+        RecipeError: An extension of the recipe has mistakes.
     """
+    with using(extensions_of(recipe) if recipe else ()):
+        return _explain(word)
+
+
+def _explain(word: str) -> list[Explanation]:
     found = [
         *_explain_recipe(word),
         *_explain_operation(word),
@@ -238,6 +252,8 @@ def about_operation(op: Operation) -> str:
         return _document(op.settings).partition("\n")[0]
     except ImportError as error:
         return f"(cannot be loaded: {error})"
+    except TilthError as error:
+        return f"({error.what})"
 
 
 def _document(cls: type[BaseSettings]) -> str:
@@ -281,6 +297,8 @@ def _alternatives(
 
 
 def _blocks(annotation: Any) -> Sequence[type[BaseSettings]]:
+    if annotation is ModelSettings:
+        return settings_classes()
     if isinstance(annotation, type) and issubclass(annotation, BaseSettings):
         return [annotation]
     parts = [part for part in typing.get_args(annotation) if part is not Ellipsis]
@@ -289,6 +307,10 @@ def _blocks(annotation: Any) -> Sequence[type[BaseSettings]]:
 
 def type_name(annotation: Any) -> str:
     """A type as a newcomer reads it: `list of text`, `a | b`, `number or nothing`."""
+    if annotation is TaskName:
+        return " | ".join(task_names())
+    if annotation is ModelSettings:
+        return "block"
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return type_name(parts[0])
@@ -337,13 +359,20 @@ def _bounds(field: FieldInfo) -> str:
     return ", ".join(parts)
 
 
-def list_entries(category: Category, runs: str = "runs") -> list[Entry]:
-    """What there is of a category, a line each."""
+def list_entries(category: Category, runs: str = "runs", recipe: str | None = None) -> list[Entry]:
+    """What there is of a category, a line each.
+
+    Args:
+        category: Of what.
+        runs: The folder that holds runs.
+        recipe: A recipe whose extensions have more operations.
+    """
     if category == "operations":
-        return [
-            Entry(op.name, op.stage, about_operation(op))
-            for op in sorted(operations().values(), key=lambda op: STAGES.index(op.stage))
-        ]
+        with using(extensions_of(recipe) if recipe else ()):
+            return [
+                Entry(op.name, op.stage, about_operation(op))
+                for op in sorted(operations().values(), key=lambda op: STAGES.index(op.stage))
+            ]
     if category == "starters":
         return [
             Entry(name, "starter", parse_recipe(text, name).header.about)

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -18,6 +18,9 @@ from pydantic_core import ErrorDetails
 
 from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, Problem, RecipeError, TilthError
+from tilth.extensions import Extension, using
+from tilth.models.settings import ModelSettings, settings_classes
+from tilth.recipe.extend import open_extensions
 from tilth.recipe.model import Header, Recipe, RecipeStep, without_planned
 from tilth.recipe.operations import (
     RECORD_STAGES,
@@ -105,20 +108,25 @@ def load_recipe(where: str | Path) -> Recipe:
         MissingError: There is no such file or starter.
         RecipeError: The recipe has mistakes; all of them are listed.
     """
+    text, name = _text_of(where)
+    origin = os.path.abspath(where) if Path(where).is_file() else name
+    return replace(parse_recipe(text, name), origin=origin)
+
+
+def _text_of(where: str | Path) -> tuple[str, str]:
+    """The text of a recipe's file or of a starter, and its name in messages."""
     path = Path(where)
     if path.is_file():
         data = path.read_bytes()
         if len(data) > _MAX_BYTES:
             raise _one("too-large", f"a recipe has at most {_MAX_BYTES} bytes", str(path))
         try:
-            found = parse_recipe(data.decode("utf-8"), str(path))
+            return data.decode("utf-8"), str(path)
         except UnicodeDecodeError as error:
             raise _one("not-text", f"the recipe is not UTF-8: {error}", str(path)) from None
-        return replace(found, origin=os.path.abspath(path))
     shipped = starters()
     if str(where) in shipped:
-        origin = f"{where} (starter)"
-        return replace(parse_recipe(shipped[str(where)], origin), origin=origin)
+        return shipped[str(where)], f"{where} (starter)"
     raise MissingError(
         f"there is no recipe `{where}`: neither a file nor a starter",
         hint=did_you_mean(str(where), list(shipped), "tilth list starters"),
@@ -130,7 +138,13 @@ def _one(code: str, what: str, where: str, hint: str = "") -> RecipeError:
     return RecipeError([Problem(code, what, where, hint)])
 
 
-def parse_recipe(text: str, name: str = "recipe", *, to_run: bool = True) -> Recipe:
+def parse_recipe(
+    text: str,
+    name: str = "recipe",
+    *,
+    to_run: bool = True,
+    extensions: tuple[Extension, ...] | None = None,
+) -> Recipe:
     """Check a recipe's text; see `load_recipe`.
 
     Args:
@@ -138,17 +152,37 @@ def parse_recipe(text: str, name: str = "recipe", *, to_run: bool = True) -> Rec
         name: Its name in messages.
         to_run: Whether the secrets that its sources name must be there; not for the copy of a
             recipe that ran, on whatever machine.
+        extensions: Those that it names, where they are open already.
     """
     tree, positions = _parse_yaml(text, name)
     tree = without_planned(tree)
     check = _Check(name, positions, to_run)
-    recipe = check.recipe(tree)
-    if check.problems or recipe is None:
-        raise RecipeError(check.problems)
-    problems = check_references(recipe, check.where)
+    if extensions is None:
+        extensions = check.extensions(tree)
+    with using(extensions):
+        recipe = check.recipe(tree)
+        if check.problems or recipe is None:
+            raise RecipeError(check.problems)
+        problems = check_references(recipe, check.where)
     if problems:
         raise RecipeError(problems)
-    return recipe
+    return replace(recipe, extensions=extensions)
+
+
+def extensions_of(where: str | Path) -> tuple[Extension, ...]:
+    """The extensions that a recipe's file names, whatever else is wrong with it.
+
+    Raises:
+        MissingError: There is no such file or starter.
+        RecipeError: It is no recipe, or an extension has mistakes.
+    """
+    text, name = _text_of(where)
+    tree, positions = _parse_yaml(text, name)
+    check = _Check(name, positions, to_run=False)
+    found = check.extensions(tree)
+    if check.problems:
+        raise RecipeError(check.problems)
+    return found
 
 
 class _Loader(yaml.SafeLoader):
@@ -239,6 +273,15 @@ class _Check:
         self._name = name
         self._positions = positions
         self.problems: list[Problem] = []
+        # Of an extension that cannot be used nobody knows the names.
+        self._knows_all_names = True
+
+    def extensions(self, tree: dict[str, Any]) -> tuple[Extension, ...]:
+        """Open the extensions that the header names; what is wrong with them is collected too."""
+        found, problems = open_extensions(tree.get("extensions"), self.where)
+        self.problems += problems
+        self._knows_all_names = not problems
+        return found
 
     def where(self, path: Path_) -> str:
         """`file:line:column  dotted.path` of the closest known place."""
@@ -270,7 +313,7 @@ class _Check:
         single = {
             stage: self._single(stage, tree[stage])
             for stage in ("pretrain", "transfer", "value")
-            if tree.get(stage) is not None
+            if tree.get(stage) is not None and self._knows_all_names
         }
         if not self.problems:
             self._check_transforms([s for s in steps if s.stage == "augment"], single)
@@ -352,6 +395,8 @@ class _Check:
         op_name, given = next(iter(body.items()))
         fitting = [op.name for op in operations().values() if op.stage == stage]
         if op_name not in fitting:
+            if not self._knows_all_names:
+                return None
             elsewhere = operations().get(op_name)
             hint = (
                 f"`{op_name}` belongs under `{elsewhere.stage}`"
@@ -379,7 +424,12 @@ class _Check:
         if op.stage == "collect" and self._to_run:
             for place, problem in find_problems(given):
                 self._add(problem.code, problem.what, (*path, *place), problem.hint)
-        settings = self._settings(op.settings, given, path, op.name)
+        try:
+            cls = op.settings
+        except TilthError as error:
+            self._add(error.code, error.what, path, error.hint)
+            return None
+        settings = self._settings(cls, given, path, op.name)
         return RecipeStep(name, op, settings) if settings is not None else None
 
     def _settings(
@@ -445,7 +495,9 @@ def _field_names(cls: type[BaseSettings], inside: Path_) -> list[str]:
     return [name for c in classes for name in c.model_fields]
 
 
-def _settings_classes(annotation: Any) -> list[type[BaseSettings]]:
+def _settings_classes(annotation: Any) -> Sequence[type[BaseSettings]]:
+    if annotation is ModelSettings:
+        return settings_classes()
     if isinstance(annotation, type):
         return [annotation] if issubclass(annotation, BaseSettings) else []
     return [c for part in getattr(annotation, "__args__", ()) for c in _settings_classes(part)]

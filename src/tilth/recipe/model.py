@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
+from tilth.extensions import Extension
 from tilth.recipe.operations import RECORD_STAGES, Operation
 from tilth.records import Json
 from tilth.settings import BaseSettings
@@ -31,6 +32,11 @@ class Header(BaseSettings):
     )
     threads: int = Field(
         2, ge=1, description="threads of a training step; part of what the weights depend on"
+    )
+    extensions: tuple[str, ...] = Field(
+        (),
+        description="folders with operations, tasks and models of your own, laid out as Tilth's "
+        "rooms, relative to the working directory",
     )
 
 
@@ -56,6 +62,8 @@ class Recipe:
         header: Name, seed, budget.
         origin: Where it was loaded from: the absolute path of a file, or `NAME (starter)`; empty
             where it was made otherwise. No output depends on it.
+        extensions: As they were read with the recipe: a file of one that is edited later changes
+            this recipe no more than an edit of the recipe's own file.
         sources: `collect.<name>` steps.
         records: clean, deduplicate, label and mix steps, in the order of the line.
         transforms: augment steps: applied on the fly in training.
@@ -70,6 +78,7 @@ class Recipe:
     transfer: RecipeStep | None = None
     value: RecipeStep | None = None
     origin: str = ""
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def name(self) -> str:

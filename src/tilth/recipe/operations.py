@@ -1,24 +1,22 @@
 """The table of operations. A line here and one module make an operation that recipes can name.
 
-A transform needs no line: its module lies in the folder of what it changes.
+A transform needs no line: its module lies in the folder of what it changes. Nor does an operation
+of an extension: its module lies in the folder of its stage.
 """
 
 from __future__ import annotations
 
-import ast
 import difflib
-import hashlib
-import importlib
-import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
 from types import ModuleType
 from typing import Literal
 
-from tilth.augment.registry import module_of, transforms
-from tilth.errors import UsageError
+from tilth.augment.registry import KINDS, module_of, transforms
+from tilth.errors import ExtensionError, UsageError
+from tilth.extensions import Extension, active, find, load_module
+from tilth.recipe.code import code_digest
 from tilth.settings import BaseSettings
 
 Kind = Literal["source", "map", "shuffle", "fit", "grid", "transform"]
@@ -61,12 +59,38 @@ class Operation:
 
     @property
     def module(self) -> ModuleType:
-        """The module, imported when first asked for."""
-        return importlib.import_module(self.module_name)
+        """The module, imported when first asked for.
+
+        Raises:
+            MissingError, ExtensionError: It is a user's own and raises, or lacks what it must have.
+        """
+        module = load_module(self.module_name)
+        if (found := find(self.module_name)) is not None:
+            self._require_functions(module, found[0].shown_file(found[1]))
+        return module
+
+    def _require_functions(self, module: ModuleType, file: str) -> None:
+        settings = getattr(module, "Settings", None)
+        if not isinstance(settings, type) or not issubclass(settings, BaseSettings):
+            raise ExtensionError(
+                f"`{file}` has no `class Settings(BaseSettings)`",
+                hint="from tilth.settings import BaseSettings; what is no operation has a name "
+                "that begins with _",
+            )
+        lacking = [name for name in _FUNCTIONS[self.kind] if not callable(vars(module).get(name))]
+        if lacking:
+            raise ExtensionError(
+                f"`{file}` lacks {', '.join(f'`{name}`' for name in lacking)}",
+                hint=f"the functions of a {self.kind} are in docs/concepts/operations.md",
+            )
 
     @property
     def settings(self) -> type[BaseSettings]:
-        """The module's settings class."""
+        """The module's settings class.
+
+        Raises:
+            MissingError, ExtensionError: As of `module`.
+        """
         settings: type[BaseSettings] = self.module.Settings
         return settings
 
@@ -82,7 +106,7 @@ class Operation:
         Args:
             further: Modules that it finds by a name in its settings, which no import shows.
         """
-        return _code_digest((self.module_name, *further))
+        return code_digest((self.module_name, *further))
 
 
 _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
@@ -128,9 +152,25 @@ _SINGLE: dict[str, tuple[Kind, str]] = {
 }
 
 
-@cache
+# What the module of a kind has beside `Settings`.
+_FUNCTIONS: dict[Kind, tuple[str, ...]] = {
+    "source": ("fingerprint", "read"),
+    "map": ("apply",),
+    "shuffle": ("keys", "reduce", "resolve", "apply"),
+    "fit": ("fit",),
+    "grid": ("cells", "run_cell", "summarize"),
+    "transform": ("transform",),
+}
+
+
 def operations() -> dict[str, Operation]:
-    """All operations by name."""
+    """All operations by name, those of the extensions at hand too."""
+    return _found(active())
+
+
+@lru_cache(maxsize=32)
+def _found(extensions: tuple[Extension, ...]) -> dict[str, Operation]:
+    """Tilth's own go first."""
     found = {
         name: Operation(name, stage, kind, f"tilth.{stage}.{name}")
         for kind, stages in _TABLE.items()
@@ -141,7 +181,28 @@ def operations() -> dict[str, Operation]:
         found[name] = Operation(name, "augment", "transform", module_of(name))
     for stage, (kind, module) in _SINGLE.items():
         found[stage] = Operation(stage, stage, kind, module)
+    for extension in extensions:
+        for op in operations_in(extension):
+            found.setdefault(op.name, op)
     return found
+
+
+def operations_in(extension: Extension) -> Iterator[Operation]:
+    """The operations of an extension, by where they lie; none is imported.
+
+    Of the record stages, what has `keys` is a shuffle, and everything else a map.
+    """
+    for stage in ("collect", *RECORD_STAGES):
+        for name in extension.modules(stage):
+            place = f"{stage}.{name}"
+            kind: Kind = "source" if stage == "collect" else "map"
+            if kind == "map" and extension.defines(place, "keys"):
+                kind = "shuffle"
+            yield Operation(name, stage, kind, extension.full_name(place))
+    for what in KINDS:
+        for name in extension.modules(f"augment.{what}"):
+            place = extension.full_name(f"augment.{what}.{name}")
+            yield Operation(name, "augment", "transform", place)
 
 
 def operation(name: str) -> Operation:
@@ -210,69 +271,3 @@ def closest(word: str, choices: Sequence[str]) -> str | None:
             if near > nearest:
                 best, nearest = choice, near
     return best
-
-
-@cache
-def _code_digest(modules: tuple[str, ...]) -> str:
-    """SHA-256 over the modules and all of Tilth that they import, comments and docstrings aside.
-
-    Automatic, so that a change of code cannot be forgotten in a version number; blind to
-    comments, so that prose re-runs nothing.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(_reachable(modules)):
-        path = _path(name)
-        assert path is not None
-        digest.update(name.encode())
-        digest.update(_source_digest(path))
-    return digest.hexdigest()[:16]
-
-
-def _reachable(modules: Sequence[str]) -> set[str]:
-    seen: set[str] = set()
-    queue = list(modules)
-    while queue:
-        name = queue.pop()
-        # The package itself (`from tilth import schema`) only says where its names are found.
-        if name in seen or name == "tilth" or _path(name) is None:
-            continue
-        seen.add(name)
-        queue.extend(_imports(name))
-    return seen
-
-
-@cache
-def _path(name: str) -> Path | None:
-    root = Path(__file__).parents[2]
-    base = root.joinpath(*name.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
-
-
-@cache
-def _imports(name: str) -> tuple[str, ...]:
-    path = _path(name)
-    assert path is not None
-    found: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tilth"):
-            found.append(str(node.module))
-            found.extend(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            found.extend(a.name for a in node.names if a.name.startswith("tilth"))
-    return tuple(found)
-
-
-@cache  # Operations share most of the modules that they stand on.
-def _source_digest(path: Path) -> bytes:
-    """SHA-256 of a module's syntax tree, less docstrings."""
-    tree = ast.parse(path.read_text("utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                body.pop(0)
-    return hashlib.sha256(ast.dump(tree).encode()).digest()

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tilth.extensions import using
 from tilth.models.declare import NetworkSettings
 from tilth.models.registry import hub_readers, module_of
 from tilth.pretrain.start import RANDOM
@@ -93,6 +94,11 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
     Raises:
         MissingError: A source's file is not there, or the model to start from.
     """
+    with using(recipe.extensions):
+        return _build_plan(recipe, limit)
+
+
+def _build_plan(recipe: Recipe, limit: int | None) -> Plan:
     builder = _Builder(recipe, limit)
     control = builder.data_line(recipe, "")
     transforms = [{s.operation.name: s.settings.model_dump(mode="json")} for s in recipe.transforms]

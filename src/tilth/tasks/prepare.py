@@ -7,7 +7,6 @@ appear whole; a run that was killed in between prepares again, one that was not 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from types import ModuleType
 
 from tilth.context import Progress, silent
 from tilth.errors import DataError
+from tilth.extensions import load_module
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
 from tilth.store import Dataset
@@ -99,7 +99,7 @@ def prepare(
     ]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = work / f"prepared-{digest[:16]}"
-    kind = importlib.import_module(declaration(task).data.module)
+    kind = load_module(declaration(task).data.module)
     if not folder.exists():
         counts = selection.scan()
         if not counts.rows["train"]:

@@ -1,27 +1,60 @@
-"""The tasks by name: every folder below this room that declares one. Loads no torch."""
+"""The tasks by name: every folder that declares one, here or in an extension. Loads no torch."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from functools import cache
+from functools import lru_cache
 from types import ModuleType
 
 from tilth import tasks as room
-from tilth.errors import UsageError
+from tilth.errors import ExtensionError, UsageError
+from tilth.extensions import Extension, active, load_module
 from tilth.tasks.declare import LOSS, Declaration, Metric
 
+ROOM = "tasks"
 
-@cache
+
 def _declared() -> dict[str, tuple[Declaration, str]]:
     """Each task with the folder that declares it, by name."""
+    return _found_in(active())
+
+
+@lru_cache(maxsize=32)
+def _found_in(extensions: tuple[Extension, ...]) -> dict[str, tuple[Declaration, str]]:
+    """Tilth's own go first."""
     found: dict[str, tuple[Declaration, str]] = {}
     for info in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
         if info.ispkg:
             declared = getattr(importlib.import_module(info.name), "TASK", None)
             if isinstance(declared, Declaration):
                 found[declared.name] = declared, info.name
+    for extension in extensions:
+        for package, added in declared_in(extension).items():
+            found.setdefault(added.name, (added, extension.full_name(package)))
     return dict(sorted(found.items()))
+
+
+def declared_in(extension: Extension) -> dict[str, Declaration]:
+    """The tasks of an extension, by the folders that declare them.
+
+    Raises:
+        MissingError, ExtensionError: A folder cannot be imported, or lacks its module `task`.
+    """
+    found: dict[str, Declaration] = {}
+    for package in extension.packages(ROOM):
+        # A folder between declares nothing: it has what its tasks share.
+        declared = getattr(load_module(extension.full_name(package)), "TASK", None)
+        if not isinstance(declared, Declaration):
+            continue
+        if not extension.has(f"{package}.task"):
+            raise ExtensionError(
+                f"`{extension.shown_file(package)}` declares a task, and no `task.py` stands "
+                "beside it",
+                hint="it has `make(ingredients)`, which gives the task",
+            )
+        found[package] = declared
+    return found
 
 
 def task_names() -> tuple[str, ...]:
@@ -46,7 +79,7 @@ def modules_of(name: str) -> tuple[str, ...]:
 
 def load_task(name: str) -> ModuleType:
     """The module that learns the task, which loads torch."""
-    return importlib.import_module(modules_of(name)[0])
+    return load_module(modules_of(name)[0])
 
 
 def metrics() -> dict[str, Metric]:

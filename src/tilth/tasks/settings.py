@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from tilth.models.settings import ModelSettings
 from tilth.settings import BaseSettings
 from tilth.tasks.registry import declaration, task_names
 
-# The names of whatever tasks there are: a setting that names another is refused, with the closest.
+
+def _validated(given: object) -> str:
+    """A name of whatever tasks there are when it is given; another is refused, with the closest."""
+    names = task_names()
+    if not isinstance(given, str) or given not in names:
+        listed = [f"'{name}'" for name in names]
+        expected = " or ".join(filter(None, (", ".join(listed[:-1]), listed[-1])))
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return given
+
+
+class _OneOf:
+    """A field that takes the name of any task."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(_validated)
+
+
 if TYPE_CHECKING:
     TaskName = str
 else:
-    TaskName = Literal[task_names()]
+    TaskName = _OneOf
 
 
 def require_fit(task: TaskName, model: ModelSettings) -> None:
