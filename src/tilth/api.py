@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tilth.engine.events import Event
 from tilth.engine.run import RunOptions, run_plan
+from tilth.extensions import using
 from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
 from tilth.query.disk import Disk, disk_of
@@ -163,10 +164,11 @@ class Run:
         Raises:
             StorageError: The folder cannot be written.
         """
-        document = report_document(self.view)
-        model = document.model if self.view.entry is None else None
-        beside = self.folder / model.folder if model else None
-        return write_report(document, report_folder(self.view), beside)
+        with using(self.view.extensions):
+            document = report_document(self.view)
+            model = document.model if self.view.entry is None else None
+            beside = self.folder / model.folder if model else None
+            return write_report(document, report_folder(self.view), beside)
 
 
 def report_folder(view: RunView) -> Path:

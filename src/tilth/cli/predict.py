@@ -203,29 +203,31 @@ def _ask(
     cut: Callable[[Prediction], Prediction] | None = None,
 ) -> int:
     """Find the model, answer every sample, say what failed; 1 if something did."""
+    from tilth.extensions import using
     from tilth.pretrain.ask import answers, options_for
     from tilth.query.predict import find_model, require_verb
 
     model = find_model(run, runs)
-    require_verb(model, verb)
-    options = options_for(model, given)
-    parts = _parts(samples, file, files=model.reads != "text")
-    repeated = ([sample for sample in part for _ in range(repeat)] for part in parts)
     failed = 0
-    for answer in answers(model, repeated, options):
-        if answer.error is not None:
-            failed += 1
-            say(str(answer.error))
-        if json:
-            document: dict[str, object] = {"input": answer.input}
+    with using(model.extensions):
+        require_verb(model, verb)
+        options = options_for(model, given)
+        parts = _parts(samples, file, files=model.reads != "text")
+        repeated = ([sample for sample in part for _ in range(repeat)] for part in parts)
+        for answer in answers(model, repeated, options):
             if answer.error is not None:
-                document["error"] = error_document(answer.error)
-            elif answer.result is not None:
-                document |= (cut(answer.result) if cut else answer.result).as_json()
-            text = json_module.dumps(as_plain(document), ensure_ascii=True, allow_nan=False)
-            write(text + "\n")
-        elif answer.error is None:
-            show(answer)
+                failed += 1
+                say(str(answer.error))
+            if json:
+                document: dict[str, object] = {"input": answer.input}
+                if answer.error is not None:
+                    document["error"] = error_document(answer.error)
+                elif answer.result is not None:
+                    document |= (cut(answer.result) if cut else answer.result).as_json()
+                text = json_module.dumps(as_plain(document), ensure_ascii=True, allow_nan=False)
+                write(text + "\n")
+            elif answer.error is None:
+                show(answer)
     return 1 if failed else 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tilth.errors import DataError, MissingError, TilthError, missing_extra
+from tilth.extensions import Extension, active
 from tilth.tasks.declare import Payload
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
@@ -34,11 +35,13 @@ class TrainedModel:
         name: As the user named it.
         folder: Holds config.json and model.safetensors.
         config: What config.json says.
+        extensions: Of the run that made it. Whoever asks it does so while they are at hand.
     """
 
     name: str
     folder: Path
     config: Mapping[str, Any]
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def task(self) -> str:
@@ -92,9 +95,10 @@ def read_model(folder: Path, name: str) -> TrainedModel:
         raise DataError(
             f"{CONFIG} is not that of a model which Tilth trained",
             where=str(folder),
-            hint="a model of another kind is carried over with `pretrain.initialise`",
+            hint="a model of another kind is carried over with `pretrain.initialise`; one whose "
+            "task is of an extension is asked by the name of its run",
         )
-    return TrainedModel(name, folder, config)
+    return TrainedModel(name, folder, config, active())
 
 
 def options_for(model: TrainedModel, given: Mapping[str, Any]) -> PredictSettings:

@@ -5,7 +5,6 @@ Every view is a function of (seed, epoch, id) alone, so any of them can be made 
 
 from __future__ import annotations
 
-import importlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, UsageError, missing_extra
+from tilth.extensions import load_module, using
 from tilth.query.draw import draw_ids
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
@@ -78,8 +78,15 @@ def augmented_sheet(
         UsageError: The recipe augments nothing that its task can use.
         MissingError: The run has not come so far, or there is no such sample.
     """
+    with using(run.extensions):
+        return _sheet(run, n, num_epochs, first_epoch, samples)
+
+
+def _sheet(
+    run: RunView, n: int, num_epochs: int, first_epoch: int, samples: Sequence[str]
+) -> AugmentedSheet:
     copy = f"{run.folder.name}/recipe.yaml"
-    recipe = parse_recipe(run.record.recipe_yaml, copy, to_run=False)
+    recipe = parse_recipe(run.record.recipe_yaml, copy, to_run=False, extensions=run.extensions)
     if recipe.pretrain is None or not recipe.transforms:
         raise UsageError(
             f"the recipe of `{run.name}` augments nothing",
@@ -114,7 +121,7 @@ def augmented_sheet(
             code="no-augmentation",
         )
     try:
-        sheet = importlib.import_module(task.data.sheet)
+        sheet = load_module(task.data.sheet)
     except ImportError as error:
         raise missing_extra(error.name or "torch", "train") from None
     views = sheet.looks(augmenting, rows)

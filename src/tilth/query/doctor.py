@@ -99,10 +99,12 @@ def _recipes(recipe: str | None) -> Iterator[Check]:
 
 
 def _recipe(group: str, recipe: Recipe, base: bool) -> Check:
+    from tilth.extensions import using
     from tilth.recipe.needs import install_command, missing_packages, needed_packages
 
     steps = list(recipe.steps())
-    needed, missing = needed_packages(steps), missing_packages(steps)
+    with using(recipe.extensions):
+        needed, missing = needed_packages(steps), missing_packages(steps)
     listed = ", ".join(package.name for package in needed)
     found = f"needs {listed}" if needed else "needs no extra"
     if missing:

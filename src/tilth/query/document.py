@@ -75,6 +75,7 @@ def report_document(run: RunView) -> Report:
         error=shareable_address(record.error),
         machine=record.machine,
         versions=record.versions,
+        extensions={one.name: one.digest for one in record.extensions},
         recipe_yaml=record.recipe_yaml,
         totals=_totals(run),
         steps=tuple(_step(step, tuple(warnings.get(step.name, ()))) for step in own),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.errors import MissingError, UsageError, missing_extra
+from tilth.extensions import using
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
@@ -173,7 +174,8 @@ def export_model(run: RunView, to: str | Path) -> Exported:
             write_bytes(aside / card.name, card.read_bytes())
         return 0
 
-    rows, files = _committed(Path(to), write)
+    with using(run.extensions):
+        rows, files = _committed(Path(to), write)
     return Exported(run.name, step.name, "model", None, "huggingface", str(to), files, rows)
 
 

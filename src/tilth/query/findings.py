@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tilth.extensions import using
 from tilth.pretrain.quoted import sentence
 from tilth.query.runs import RunStep, RunView
 
@@ -15,7 +16,8 @@ def findings(run: RunView) -> tuple[str, ...]:
         MissingError: The output of a stage was removed.
         DataError: Its result cannot be read.
     """
-    return tuple(said for step in run.steps for said in _sentences(step))
+    with using(run.extensions):
+        return tuple(said for step in run.steps for said in _sentences(step))
 
 
 def _sentences(step: RunStep) -> Iterator[str]:

@@ -8,6 +8,7 @@ import yaml
 
 from tilth.engine.record import RECORD
 from tilth.errors import MissingError, UsageError
+from tilth.extensions import using
 from tilth.pretrain.ask import CONFIG, TrainedModel, read_model
 from tilth.query.runs import RunStep, RunView, open_run
 from tilth.tasks.registry import declaration
@@ -24,13 +25,15 @@ def find_model(which: str | Path, runs: str | Path = "runs") -> TrainedModel:
 
     Raises:
         MissingError: There is no such run or folder, or it has no trained model yet.
-        DataError: config.json is not one of Tilth's.
+        DataError: config.json is not one of Tilth's, or an extension of the run was changed.
     """
     folder = Path(which)
     # A run's name goes first: what was exported from it may stand here under the same name.
-    if (Path(runs) / which / RECORD).is_file() or not (folder / CONFIG).is_file():
-        folder = model_step(open_run(which, runs)).folder / MODEL
-    return read_model(folder, str(which))
+    if not (Path(runs) / which / RECORD).is_file() and (folder / CONFIG).is_file():
+        return read_model(folder, str(which))
+    run = open_run(which, runs)
+    with using(run.extensions):
+        return read_model(model_step(run).folder / MODEL, str(which))
 
 
 def model_step(run: RunView) -> RunStep:

@@ -118,6 +118,7 @@ class Report(Record):
         tilth: The version that made the run.
         name, about, seed, limit, started, finished, seconds, error, recipe_yaml, machine, versions:
             As in the run's record.
+        extensions: What of the user's own made the run: SHA-256 by name.
         status: Also `interrupted`, of a run that was killed.
         disk: What its data sets take.
         totals: The books over the whole line.
@@ -141,6 +142,7 @@ class Report(Record):
     error: str | None
     machine: Machine
     versions: dict[str, str]
+    extensions: dict[str, str] = Field(default_factory=dict)
     recipe_yaml: str
     totals: Counts
     steps: tuple[StepReport, ...]

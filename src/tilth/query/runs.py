@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from tilth.engine.extend import open_copies
 from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.errors import DataError, MissingError, UsageError
+from tilth.extensions import Extension
 from tilth.pretrain.result import PretrainResult
 from tilth.recipe.operations import did_you_mean
 from tilth.recipe.plan import said_of
@@ -123,6 +125,16 @@ class RunView:
     def steps(self) -> tuple[RunStep, ...]:
         """The finished steps, in order."""
         return tuple(_step(self.folder, step) for step in self.record.steps)
+
+    @cached_property
+    def extensions(self) -> tuple[Extension, ...]:
+        """What of the user's own it was made with, from the copies in its folder.
+
+        Raises:
+            MissingError: A copy is not there any more.
+            DataError: One was changed.
+        """
+        return open_copies(self.record.extensions, self.folder)
 
     def line(self) -> list[RunStep]:
         """The steps of the data line that sort samples, those of arms aside."""

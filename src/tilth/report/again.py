@@ -26,7 +26,7 @@ class Again:
 
 def again(report: Report) -> Again:
     """What the run was made with, the recipe cut where it is long."""
-    rows = [[Cell(as_text(k, 60)), Cell(as_text(v, 60))] for k, v in report.versions.items()]
+    rows = [[Cell(name), Cell(version)] for name, version in versions_of(report)]
     return Again(
         str(report.seed),
         machine_facts(report.machine),
@@ -34,6 +34,16 @@ def again(report: Report) -> Again:
         as_text(report.recipe_yaml, MAX_RECIPE),
         len(report.recipe_yaml) > MAX_RECIPE,
     )
+
+
+def versions_of(report: Report) -> tuple[tuple[str, str], ...]:
+    """What decides outputs beside the recipe: packages, and extensions by what is in them."""
+    packages = [(as_text(k, 60), as_text(v, 60)) for k, v in report.versions.items()]
+    extensions = [
+        (f"extension {as_text(name, 60)}", f"sha256 {as_text(digest[:16])}")
+        for name, digest in report.extensions.items()
+    ]
+    return (*packages, *extensions)
 
 
 def machine_facts(machine: Machine) -> tuple[tuple[str, str], ...]:

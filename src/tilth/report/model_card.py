@@ -15,7 +15,7 @@ from tilth.pretrain.quoted import basis, basis_of, quote, quoted, sentence
 from tilth.pretrain.result import Held, PretrainResult, Repeat
 from tilth.query.report import ModelReport, Report
 from tilth.records import Json
-from tilth.report.again import machine_facts
+from tilth.report.again import machine_facts, versions_of
 from tilth.report.card import sources_table
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.figures import named
@@ -212,7 +212,7 @@ def _limits(report: Report, found: PretrainResult) -> str:
 
 
 def _again(report: Report) -> str:
-    versions = [f"{k} {as_text(v)}" for k, v in report.versions.items()]
+    versions = [f"{name} {version}" for name, version in versions_of(report)]
     machine = [f"{k} {v}" for k, v in machine_facts(report.machine)]
     told = plain(", ".join([f"recipe seed {report.seed}", *versions, *machine]))
     return f"`tilth run recipe.yaml` with the `recipe.yaml` of the run's folder. {told}."
