@@ -34,6 +34,9 @@ class _Worker:
         # again: a fifth of a small model's time.
         for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
             environment.setdefault(name, str(4 << 30))
+        # It looks for modules where this process does: not in whatever folder that stands in.
+        if not {"", os.getcwd()} & set(sys.path):
+            environment["PYTHONSAFEPATH"] = "1"
         with open(log, "ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tilth.engine.worker"],
