@@ -28,7 +28,7 @@ from tilth.engine.events import (
     as_json,
 )
 from tilth.engine.expect import Outlook, Unfinished, outlook
-from tilth.engine.extend import named
+from tilth.engine.extend import keep_copies, named
 from tilth.engine.local import LocalEngine
 from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.engine.share import shareable_address
@@ -187,6 +187,8 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
         expected = expected_time(
             plan, [states[step.name] for step in steps], folder, options.num_workers
         )
+        # First the copies, so that a record which names one never stands without it.
+        extensions = keep_copies(plan.recipe.extensions, folder)
         record = _Record(plan, folder, options.num_workers)
         # Around the engine too: closing it takes time, in which a run can be stopped.
         with record.of_its_end():
@@ -195,7 +197,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                 _time_left(expected, emit) as (emit, pace),
                 _engine(options, folder, lock) as engine,
             ):
-                runner = StepRunner(plan, folder, engine, emit, options)
+                runner = StepRunner(plan, folder, engine, emit, options, extensions)
                 quarantined = 0
                 for step in steps:
                     manifest = _one_step(runner, step, states[step.name], record, emit, pace)

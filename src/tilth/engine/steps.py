@@ -12,7 +12,6 @@ from pydantic import JsonValue
 from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.events import Listener, StepProgress
-from tilth.engine.extend import keep_copies
 from tilth.engine.tasks import (
     Describe,
     Fit,
@@ -77,14 +76,20 @@ class StepRunner:
     """Runs the steps of one plan in one run's folder."""
 
     def __init__(
-        self, plan: Plan, folder: Path, engine: Engine, emit: Listener, options: Options
+        self,
+        plan: Plan,
+        folder: Path,
+        engine: Engine,
+        emit: Listener,
+        options: Options,
+        extensions: tuple[Reference, ...] = (),
     ) -> None:
         self.plan = plan
         self.folder = folder
         self._engine = engine
         self._emit = emit
         self._options = options
-        self._extensions = keep_copies(plan.recipe.extensions, folder)
+        self._extensions = extensions
 
     def run(self, step: PlannedStep) -> None:
         """Run the step to its manifest.

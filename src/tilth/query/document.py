@@ -44,7 +44,7 @@ _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
 _MAX_ERROR_READ = 4000
 WEIGHTS = "model.safetensors"
 # The recipe must run again as it stands; the others are this program's own words on the machine.
-_VERBATIM = ("recipe_yaml", "machine", "versions", "tilth", "started", "finished")
+_VERBATIM = ("recipe_yaml", "machine", "versions", "extensions", "tilth", "started", "finished")
 
 
 def report_document(run: RunView) -> Report:
