@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import distributed, nn
 
 from tests.training.samples import image_rows, text_rows, write_dataset
 from tilth.context import Context
 from tilth.errors import StepError
+from tilth.extensions import open_extension, using
 from tilth.pretrain.fit import Settings, fit
 from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.weights import load_model
@@ -66,6 +68,54 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     assert two.test["loss"] == pytest.approx(one.test["loss"], abs=1e-5)
     assert load_model(two_folder / "out").tokenizer is not None
     assert told
+
+
+_LINEAR = """from typing import Literal
+
+from tilth.models.declare import Declaration, NetworkSettings
+
+
+class Linear(NetworkSettings):
+    kind: Literal["linear"] = "linear"
+
+
+MODEL = Declaration(Linear, interface="images")
+"""
+_NETWORK = """from torch import nn
+
+
+class Linear(nn.Sequential):
+    def __init__(self, pixels, classes):
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.head = nn.Linear(pixels, classes)
+
+
+def make(settings, sizes):
+    channels, height, width = sizes.image
+    return Linear(channels * height * width, sizes.classes)
+"""
+
+
+def test_every_process_knows_the_models_of_an_extension(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", image_rows(40))
+    folder = tmp_path / "mine" / "models" / "linear"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(_LINEAR)
+    (folder / "network.py").write_text(_NETWORK)
+    with using([open_extension(tmp_path / "mine")]):
+        given = Settings.model_validate(
+            {
+                "task": "image-classification",
+                "model": {"kind": "linear"},
+                "data": {"validation_share": 0.2},
+                "loop": {"max_steps": 4, "batch_size": 7, "precision": "fp32", "processes": 2},
+            }
+        )
+        found = run(tmp_path / "2", dataset, given)
+    assert found.model.kind == "linear"
+    with pytest.raises(ValidationError, match="linear"):
+        Settings.model_validate(given.model_dump(mode="json"))
 
 
 def test_processes_that_measure_differently_stop_together(tmp_path: Path) -> None:
