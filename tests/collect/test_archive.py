@@ -81,6 +81,15 @@ def test_the_last_and_the_first_member_may_be_the_damaged_ones(tmp_path: Path) -
         assert len(found) == 4
 
 
+@pytest.mark.parametrize("behind", [b"\n", b"x" * 511, b"x" * 512, b"x" * 5000, tar(MEMBERS)[1:]])
+def test_what_stands_behind_the_end_is_told_of(behind: bytes, tmp_path: Path) -> None:
+    found = read(pack_tar(tmp_path, ".tar", tar(MEMBERS) + behind))
+    assert found[:4] == MEMBERS
+    assert found[4][0] == "byte 10240"
+    assert f"for {len(behind):,} bytes" in str(found[4][1]) or behind[:1] != b"x"
+    assert all(isinstance(cause, str) for _, cause in found[4:])
+
+
 @pytest.mark.parametrize("part", [0.05, 0.5, 0.95])
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_cut_archive_is_an_error(ending: str, part: float, tmp_path: Path) -> None:
@@ -178,6 +187,20 @@ def test_a_header_that_leads_back_is_damaged(size: int, tmp_path: Path) -> None:
     found = read(pack_tar(tmp_path, ".tar", header.tobuf(tarfile.GNU_FORMAT) + tar(MEMBERS)))
     assert found[0][0] == "byte 0"
     assert found[1:] == MEMBERS
+
+
+def test_an_attribute_that_says_less_than_nothing_costs_its_member(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as packed:
+        for name, data in MEMBERS:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            if name == "2.x":
+                info.pax_headers = {"size": "-5"}
+            packed.addfile(info, io.BytesIO(data))
+    found = read(pack_tar(tmp_path, ".tar", out.getvalue()))
+    assert [one for one in found if isinstance(one[1], bytes)] == [MEMBERS[0], *MEMBERS[2:]]
+    assert found[1][0] == "byte 1024"
 
 
 def test_headers_without_end_are_damaged(tmp_path: Path) -> None:

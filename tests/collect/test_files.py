@@ -88,6 +88,14 @@ def test_a_change_while_reading_names_the_file(tmp_path: Path) -> None:
         files.check_unchanged(before, found)
 
 
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """Opened, it would be waited for without an end."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    (file,) = files.find_files(files.FileSettings(path=str(tmp_path)), (".jsonl",))
+    with pytest.raises(DataError, match="a pipe or a device"), files.open_bytes(file):
+        pass
+
+
 def test_gzip_is_known_by_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "no-suffix"
     path.write_bytes(gzip.compress(b"text"))

@@ -35,7 +35,7 @@ def read(folder: Path, limit: int | None = None, **given: Any) -> list[dict[str,
     ("name", "place"),
     [
         ("train/cat/1.jpg", ("train", "cat")),
-        ("./val/n01440764/a.JPEG", ("validation", "n01440764")),
+        ("val/n01440764/a.JPEG", ("validation", "n01440764")),
         ("ILSVRC/Data/CLS-LOC/train/n01440764/a.JPEG", ("train", "n01440764")),
         ("cat/1.png", (None, "cat")),
         ("test/7.png", ("test", None)),

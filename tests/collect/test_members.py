@@ -94,7 +94,42 @@ def test_hidden_files_are_passed_over_wherever_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-@pytest.mark.parametrize("name", ["../../x.png", "a/../x.png", "/etc/x.png"])
+@pytest.mark.parametrize("name", ["./a/1.png", "a/./1.png", "a//1.png", ".//./a/.//1.png"])
+def test_parts_of_a_path_that_lead_nowhere(name: str, ending: str, tmp_path: Path) -> None:
+    (one,) = read(pack(tmp_path, ending, [(name, b"one")]))
+    assert (one.name, one.data, one.error) == ("a/1.png", b"one", "")
+    one, two = read(pack(tmp_path, ending, [(name, b"one"), ("a/1.png", b"two")]))
+    assert (one.name, one.data) == ("a/1.png", b"one")
+    assert two.error == "a second member of this name"
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_an_archive_in_an_archive_is_told_of(ending: str, tmp_path: Path) -> None:
+    inner, one = read(pack(tmp_path, ending, [("a/b.tgz", b"x"), ("1.png", b"one")]))
+    assert (inner.name, inner.data) == ("", b"")
+    assert inner.uri.endswith(":a/b.tgz")
+    assert "not opened" in inner.error
+    assert one.name == "1.png"
+
+
+def test_what_stands_in_a_folder_and_is_no_file_costs_itself(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"one")
+    (tmp_path / "2.png").symlink_to("nowhere.png")
+    (tmp_path / "3.png").symlink_to("1.png")
+    os.mkfifo(tmp_path / "4.png")
+    one, two, three, four = read(tmp_path)
+    assert (one.data, three.data) == (b"one", b"one")
+    assert (two.name, two.error) == ("2.png", "a link to a file that is not there")
+    assert (four.name, four.error) == ("4.png", "a pipe or a device, not a file")
+    there = found(tmp_path)
+    before = files.fingerprint_paths(there)
+    (tmp_path / "nowhere.png").write_bytes(b"two")
+    with pytest.raises(DataError, match="changed"):
+        files.check_unchanged(before, found(tmp_path))
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("name", ["../../x.png", "a/../x.png", "/etc/x.png", "C:/dog/x.png"])
 def test_a_name_that_leads_outside_is_an_error(ending: str, name: str, tmp_path: Path) -> None:
     bad, good = read(pack(tmp_path, ending, [(name, b"x"), ("./a/1.png", b"one")]))
     assert (bad.name, bad.data) == ("", b"")

@@ -156,7 +156,7 @@ def _of_tar(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
     with _unpacked(file) as raw:
         stream = _Forward(raw, max(max_bytes, _MAX_HEADER))
         archive = _Headers(fileobj=cast(BinaryIO, stream))
-        ended, damaged_from = False, -1
+        ended, damaged_from, behind_end = False, -1, False
         while len(block := stream.peek()) == tarfile.BLOCKSIZE:
             place = stream.tell()
             if not block.strip(b"\0"):
@@ -164,13 +164,14 @@ def _of_tar(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
                 ended = True
                 stream.skip_to(place + tarfile.BLOCKSIZE)
                 continue
-            ended = False
+            was_ended, ended = ended, False
             try:
                 entry = tarfile.TarInfo.fromtarfile(archive)
-                if archive.offset < stream.tell():
+                if entry.size < 0 or archive.offset < stream.tell():
                     raise ValueError("a header that leads back")
             except (tarfile.TarError, ValueError, OverflowError, RecursionError):
-                damaged_from = place if damaged_from < 0 else damaged_from
+                if damaged_from < 0:
+                    damaged_from, behind_end = place, was_ended
                 stream.skip_to(max(place + tarfile.BLOCKSIZE, stream.tell()))
                 continue
             if damaged_from >= 0:
@@ -180,10 +181,13 @@ def _of_tar(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
                 yield Entry(entry.name, _reader_of_tar(file, stream, entry))
             stream.skip_to(archive.offset)
         # Blocks of zeros end an archive (POSIX.1-2017, pax, "ustar Interchange Format").
-        if not ended or block.strip(b"\0"):
+        # What stands behind them is told of, in case it was an archive that was appended.
+        if damaged_from < 0 and block.strip(b"\0"):
+            damaged_from, behind_end = stream.tell(), ended
+        if not ended and not behind_end:
             raise tarfile.ReadError("it does not end as a tar archive does")
         if damaged_from >= 0:
-            yield _lost(damaged_from, stream.tell())
+            yield _lost(damaged_from, stream.tell() + len(block))
 
 
 def _lost(start: int, end: int) -> Entry:

@@ -11,6 +11,7 @@ import glob
 import gzip
 import io
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,15 +119,29 @@ def fingerprint_files(settings: FileSettings, suffixes: tuple[str, ...]) -> str:
 
 
 def fingerprint_paths(files: list[SourceFile]) -> str:
-    """Names, sizes (bytes) and modification times (ns), one file a line."""
+    """Names, sizes (bytes) and modification times (ns), one file a line.
+
+    Raises:
+        MissingError: one is not there any more. Of a link that leads nowhere whoever reads it says
+            so: it may be one record of many.
+    """
     lines = []
     for file in files:
-        try:
-            state = file.path.stat()
-        except FileNotFoundError:
-            raise _not_found(str(file.path)) from None
+        state = _state_of(file.path)
         lines.append(f"{file.name} {state.st_size} {state.st_mtime_ns}")
     return "\n".join(lines)
+
+
+def _state_of(path: Path) -> os.stat_result:
+    try:
+        return path.lstat() if path.is_symlink() and not path.exists() else path.stat()
+    except FileNotFoundError:
+        raise _not_found(str(path)) from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether it can be read to an end: a pipe or a device may have none."""
+    return stat.S_ISREG(path.stat().st_mode)
 
 
 @contextmanager
@@ -183,9 +198,16 @@ def open_bytes(file: SourceFile) -> Iterator[BinaryIO]:
 
     Raises:
         MissingError: it is not there or may not be read.
-        DataError: the gzip stream is cut off or damaged.
+        DataError: it is no file, or the gzip stream is cut off or damaged.
     """
     try:
+        if not is_file(file.path):
+            raise DataError(
+                "a pipe or a device, not a file",
+                where=file.uri,
+                hint="write it to a file first: what is read once cannot be read again",
+                code="not-a-file",
+            )
         raw = io.BufferedReader(file.path.open("rb", buffering=0), _CHUNK)
     except FileNotFoundError:
         raise _not_found(str(file.path)) from None
@@ -258,13 +280,13 @@ class Meter:
     """Tells how far through its files a source is, in bytes on disk."""
 
     def __init__(self, files: list[SourceFile], progress: Progress) -> None:
-        self._total = float(sum(file.path.stat().st_size for file in files))
+        self._total = float(sum(_state_of(file.path).st_size for file in files))
         self._done = 0.0
         self._progress = progress
 
     def finish(self, file: SourceFile, num_rows: int) -> None:
         """One file is read."""
-        self._done += file.path.stat().st_size
+        self._done += _state_of(file.path).st_size
         self._progress(self._done, self._total, f"{num_rows:,} rows")
 
 

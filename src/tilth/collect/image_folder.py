@@ -117,7 +117,7 @@ def _row(member: members.Member, settings: Settings) -> Row:
 
 def place_of(name: str, settings: Settings) -> tuple[str | None, str | None]:
     """(split, label) that a path inside the source names; None where it does not."""
-    folders = name.strip("./").split("/")[:-1]
+    folders = name.split("/")[:-1]
     own = {name.lower(): split for name, split in settings.splits.items()}
     known = {**records.SPLITS, **own}
     split = next((known[one.lower()] for one in folders if one.lower() in known), None)

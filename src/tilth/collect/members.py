@@ -1,9 +1,9 @@
 """The files of a folder or an archive, one after another, each read whole and within limits.
 
 One reader for every source of files that are records, and one set of rules. Whatever has a wanted
-ending is a member: what cannot be read is one with an error, and nothing is passed over but hidden
-files. An archive is never unpacked to disk: a member is read, handed on, and forgotten, so nothing
-larger than one member is in memory.
+ending is a member: what cannot be read is one with an error, as is an archive in an archive; of
+these nothing is passed over but hidden files. An archive is never unpacked to disk: a member is
+read, handed on, and forgotten, so nothing larger than one member is in memory.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from tilth.collect import archive, files, records
 from tilth.context import Progress, silent
 from tilth.foreign import visible
+
+# Also as Windows has it.
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,17 @@ def _places(file: files.SourceFile, wanted: Wanted, max_bytes: int) -> Iterator[
                 cause = "a second member of this name"
                 again = f"{visible(name)} ({seen[name]})"
                 yield _Place("", f"{file.uri}:{again}", archive.refused(cause))
+        elif name.lower().endswith(archive.ENDINGS):
+            cause = "an archive in an archive is not opened: unpack it beside this one"
+            yield _Place("", f"{file.uri}:{visible(name)}", archive.refused(cause))
 
 
 def _plain(name: str) -> str:
-    """A path without the `./` that `tar` writes where it packs a folder from within."""
-    while name.startswith("./"):
-        name = name[2:].lstrip("/")
-    return name
+    """A path without the parts that lead nowhere: `./`, as `tar` writes it where it packs a folder
+    from within, and a second slash.
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return "/" * name.startswith("/") + "/".join(parts)
 
 
 def _checked(name: str, uri: str, read: Callable[[int], bytes]) -> _Place:
@@ -148,14 +154,23 @@ def _checked(name: str, uri: str, read: Callable[[int], bytes]) -> _Place:
         name.encode()
     except UnicodeEncodeError:
         return _Place("", visible(uri), archive.refused("its name is not UTF-8"))
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
+    if _ABSOLUTE.match(name) or ".." in name.split("/"):
         return _Place("", uri, archive.refused("its name leads out of the folder"))
     return _Place(name, uri, read)
 
 
 def _read_file(file: files.SourceFile, max_bytes: int) -> bytes:
-    size = file.path.stat().st_size
-    if size > max_bytes:
-        raise records.RecordError(files.too_long(size, max_bytes))
-    return file.path.read_bytes()
+    try:
+        if not files.is_file(file.path):
+            raise records.RecordError("a pipe or a device, not a file")
+        with file.path.open("rb") as stream:
+            data = stream.read(max_bytes + 1)
+            if len(data) > max_bytes:
+                size = os.fstat(stream.fileno()).st_size
+                raise records.RecordError(files.too_long(size, max_bytes))
+            return data
+    except FileNotFoundError:
+        # A file that was there is noticed as a change of the source.
+        raise records.RecordError("a link to a file that is not there") from None
+    except OSError as error:
+        raise records.RecordError(f"cannot be read: {error.strerror or error}") from None
