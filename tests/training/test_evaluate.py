@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.training.samples import IMAGE, IMAGE_FACTS, TEXT, documents, images, tiny_gpt, tiny_mlp
-from tilth.errors import DataError, UsageError
+from tilth.errors import DataError, StepError, UsageError
 from tilth.tasks.build import build_task
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training.evaluate import evaluate
@@ -60,6 +60,18 @@ def test_evaluation_leaves_the_mode_and_refuses_nothing_to_measure() -> None:
     assert model.training
     with pytest.raises(DataError, match="no sample is left"):
         evaluate(model, IMAGE, images(4).select(np.zeros(0, np.int64)))
+
+
+@pytest.mark.parametrize("factor", [1e30, math.inf, math.nan])
+def test_a_figure_that_is_no_number_is_an_error(factor: float) -> None:
+    model = tiny_mlp()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(factor)
+    with pytest.raises(StepError, match="the loss of the held-out samples is not a num") as caught:
+        evaluate(model, IMAGE, images(23))
+    assert caught.value.code == "not-a-number"
+    assert "learning_rate" in caught.value.hint
 
 
 def test_augmentation_depends_on_seed_epoch_and_id_only() -> None:

@@ -215,6 +215,26 @@ def test_other_errors_and_a_single_row_that_does_not_fit_are_not_hidden() -> Non
             train(tiny_mlp(), task, images(9), None, FAST, LoopSettings(max_steps=1), seed=0)
 
 
+@pytest.mark.parametrize("eval_every", [1, 50])
+def test_a_training_that_runs_away_says_so(eval_every: int, tmp_path: Path) -> None:
+    """Measured before the next update too, where the weights are numbers and what they give not."""
+    optimizer = OptimizerSettings(kind="sgd", learning_rate=1e30)
+    settings = LoopSettings(max_steps=50, batch_size=4, eval_every=eval_every)
+    with pytest.raises(StepError, match="not a number") as caught:
+        train(
+            tiny_mlp(),
+            IMAGE,
+            images(40),
+            images(10),
+            optimizer,
+            settings,
+            seed=0,
+            work=tmp_path,
+        )
+    assert caught.value.code == "not-a-number"
+    assert "learning_rate" in caught.value.hint
+
+
 def test_nan_stops_before_the_update_and_names_the_batch(tmp_path: Path) -> None:
     class Failing(ImageClassification):
         seen = 0

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tilth.records import Json
 
 _PROGRESS_EVERY_S = 0.2
+_MAX_SAID = 500
 
 
 class Teller:
@@ -115,7 +117,9 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
     except OSError as error:
         reply = Reply(os_error=str(error) or type(error).__name__, trace=traceback.format_exc())
     except Exception as error:
-        crash = f"{type(error).__name__}: {error}"
+        # In one line: what libraries say may fill a page, and the trace has it all.
+        said = shorten(str(error), _MAX_SAID, placeholder=" …")
+        crash = f"{type(error).__name__}: {said}"
         reply = Reply(crash=crash, trace=traceback.format_exc())
     finally:
         teller.close()

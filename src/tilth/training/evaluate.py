@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from tilth.errors import StepError
 from tilth.statistics.found import Bounds
 from tilth.statistics.intervals import Codes, Figure, bounds_of, ratio, share
 from tilth.training.examples import Examples
@@ -100,6 +102,7 @@ def evaluate(
 
     Raises:
         DataError: The data is empty or does not fit the model.
+        StepError: A figure is not a number: the weights have grown beyond measure.
     """
     task.check(model, data)
     ids, total = task.units(data)
@@ -115,7 +118,7 @@ def evaluate(
         further = task.figures(model, data) if figures else {}
     for module, training in modes:
         module.training = training
-    return Evaluation(
+    found = Evaluation(
         ids,
         *Measured(*total),
         metric=task.metric,
@@ -127,3 +130,12 @@ def evaluate(
         share=task.share,
         by_item={k: v for k, v in further.items() if not isinstance(v, str)},
     )
+    for name, value in found.metrics().items():
+        if not isinstance(value, str) and not math.isfinite(value):
+            raise StepError(
+                f"the {name} of the held-out samples is not a number: the weights have grown "
+                "beyond measure",
+                hint="lower optimizer.learning_rate or set optimizer.grad_clip: 1.0",
+                code="not-a-number",
+            )
+    return found
