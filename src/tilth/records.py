@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -19,6 +20,8 @@ Json = dict[str, JsonValue]
 Plain: TypeAlias = "bool | int | float | str | Sequence[Plain] | Mapping[str, Plain] | None"
 PlainObject = dict[str, Plain]
 Kind = TypeVar("Kind", bound="Record")
+# The code of the error of a record that cannot be read.
+DAMAGED = "bad-record"
 
 
 class Record(BaseModel):
@@ -85,10 +88,20 @@ def parse(kind: type[Kind], data: bytes, where: str, what: str = "what was kept"
     return read_as(kind, found, where, what)
 
 
+def read_if_whole(kind: type[Kind], path: Path) -> Kind | None:
+    """A record in a file that can be made again; None where it is not there, or damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return parse(kind, path.read_bytes(), str(path))
+    except DataError:
+        return None
+
+
 def _damaged(what: str, why: str, where: str) -> DataError:
     return DataError(
         f"{what} cannot be read: {why}",
         where=where,
         hint="run the recipe again; finished steps are kept",
-        code="bad-record",
+        code=DAMAGED,
     )

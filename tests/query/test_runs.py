@@ -13,7 +13,7 @@ from tilth.query.diff import diff_runs
 from tilth.query.document import report_document
 from tilth.query.removal import plan_removal
 from tilth.query.runs import RunView, list_runs, match_step, open_run
-from tilth.query.status import is_running, run_status
+from tilth.query.status import is_running, run_status, status_word
 from tilth.store.files import folder_lock
 
 
@@ -121,7 +121,9 @@ def test_a_record_that_is_no_record(tmp_path: Path) -> None:
     (tmp_path / "broken" / "run.json").write_text('{"steps": 3', "utf-8")
     with pytest.raises(DataError, match="cannot be read"):
         open_run("broken", tmp_path)
-    assert list_runs(tmp_path) == []
+    (listed,) = list_runs(tmp_path)
+    assert (listed.name, status_word(listed)) == ("broken", "unreadable")
+    assert run_status(listed, plan=False).status == "unreadable"
 
 
 def test_a_run_of_an_earlier_version_opens(tmp_path: Path) -> None:

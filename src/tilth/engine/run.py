@@ -9,7 +9,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +40,7 @@ from tilth.machine import describe_machine
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
+from tilth.records import DAMAGED, read_if_whole
 from tilth.store import Dataset
 from tilth.store.files import (
     folder_lock,
@@ -50,7 +51,7 @@ from tilth.store.files import (
     write_json,
 )
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
-from tilth.store.shard import num_committed
+from tilth.store.shard import forget_shards, num_committed
 
 _STARTER = " (starter)"
 _TIME_LEFT_EVERY_S = 2.0
@@ -89,9 +90,18 @@ def step_states(plan: Plan, folder: Path) -> list[StepState]:
 
 
 def last_record(folder: Path) -> RunRecord | None:
-    """The record of the last invocation in a run's folder, if there is one."""
+    """The record of the last invocation in a run's folder, if there is one that can be read.
+
+    Raises:
+        DataError: It is of a later version.
+    """
     path = folder / RECORD
-    return read_record(path) if path.is_file() else None
+    try:
+        return read_record(path) if path.is_file() else None
+    except DataError as error:
+        if error.code != DAMAGED:
+            raise
+        return None
 
 
 def made_from_another(recipe: Recipe, folder: Path) -> str | None:
@@ -125,6 +135,16 @@ def _recipe_file(recipe: Recipe, folder: Path) -> str:
     if not recipe.origin or recipe.origin.endswith(_STARTER):
         return recipe.origin
     return os.path.relpath(recipe.origin, os.path.abspath(folder))
+
+
+def _set_damaged_aside(name: str, folder: Path, emit: Listener) -> None:
+    """Move a record that cannot be read out of the way: what is finished is known without it."""
+    path = folder / RECORD
+    if path.is_file() and last_record(folder) is None:
+        aside = path.with_name(f"{RECORD}.damaged")
+        with storage_errors(path):
+            path.replace(aside)
+        emit(Warned(name, f"{path} is damaged and was moved to {aside.name}; a new one is begun"))
 
 
 def _steps_before(folder: Path) -> dict[str, StepRecord]:
@@ -176,6 +196,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
     ):
         for place in (folder, folder / "history"):
             sweep(place, below=False)
+        _set_damaged_aside(plan.recipe.name, folder, emit)
         # Before the record of this invocation takes the place of the last one's.
         states = {state.step.name: state for state in step_states(plan, folder)}
         steps = plan.needed_for(options.only) if options.only else plan.steps
@@ -305,12 +326,19 @@ def _one_step(
     pace: Pace,
 ) -> Manifest:
     start = time.monotonic()
+    folder = data_folder(runner.folder, step)
+    if state.cached and read_if_whole(Manifest, folder / MANIFEST) is None:
+        # Without it, nobody knows what is whole of the data beside it.
+        emit(Warned(step.name, f"{folder / MANIFEST} is damaged: the step is run again"))
+        remove(folder / MANIFEST)
+        forget_shards(folder)
+        state = replace(state, cached=False, why="its manifest is damaged")
     if state.cached:
         runner.tidy(step)
     else:
         emit(StepStarted(step.name, state.why, None, None))
         runner.run(step)
-    manifest = read_manifest(data_folder(runner.folder, step))
+    manifest = read_manifest(folder)
     seconds = time.monotonic() - start
     counts = manifest.counts
     record.add(step, state, manifest, seconds, pace())
@@ -484,15 +512,17 @@ class _Record:
 
 
 def _times_before(folder: Path) -> dict[str, float]:
-    """Seconds that each identity took when it was made."""
+    """Seconds that each identity took when it was made; a damaged record says nothing."""
     times: dict[str, float] = {}
     for path in [*sorted((folder / "history").glob("*.json")), folder / RECORD]:
-        if path.is_file():
-            for step in read_record(path).steps:
-                if not step.cached:
-                    times[step.identity] = step.seconds
-                else:
-                    times.setdefault(step.identity, step.seconds)
+        steps: tuple[StepRecord, ...] = ()
+        with contextlib.suppress(FileNotFoundError, DataError):
+            steps = read_record(path).steps
+        for step in steps:
+            if not step.cached:
+                times[step.identity] = step.seconds
+            else:
+                times.setdefault(step.identity, step.seconds)
     return times
 
 

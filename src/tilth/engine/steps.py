@@ -30,7 +30,7 @@ from tilth.engine.tasks import (
 from tilth.errors import DataError
 from tilth.extensions import Reference
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
-from tilth.records import Json, parse, read_as
+from tilth.records import Json, read_as, read_if_whole
 from tilth.store import Dataset
 from tilth.store.files import remove, storage_errors, sweep
 from tilth.store.manifest import Manifest, Shard, write_manifest
@@ -319,8 +319,9 @@ class StepRunner:
 
 
 def _is_kept(path: Path, cell: JsonValue) -> bool:
-    """Whether the result of this very cell is there."""
-    return path.is_file() and parse(KeptCell, path.read_bytes(), str(path)).cell == cell
+    """Whether the result of this very cell is there, and whole."""
+    kept = read_if_whole(KeptCell, path)
+    return kept is not None and kept.cell == cell
 
 
 def _ignore(index: int, done: float, total: float | None, note: str) -> None:

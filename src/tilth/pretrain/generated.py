@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 
 from tilth.errors import TilthError
 from tilth.pretrain.ask import TrainedModel, answer_contents, options_for, read_model
-from tilth.records import Record, parse
+from tilth.records import Record, read_if_whole
 from tilth.schema import Row
 from tilth.store.files import write_json
 from tilth.tasks.prediction import Prediction
@@ -94,8 +94,9 @@ def generated_samples(folder: Path, draw: Callable[[], Drawn], shown: Shown) -> 
         None for a task that answers nothing, and where there is no model.
     """
     path = folder / GENERATED
-    if path.is_file():
-        return parse(Generated, path.read_bytes(), str(path), "what the model was asked")
+    asked = read_if_whole(Generated, path)
+    if asked is not None:
+        return asked
     try:
         model = read_model(folder, str(folder))
     except TilthError:

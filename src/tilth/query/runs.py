@@ -288,7 +288,7 @@ def _not_found(text: str, runs: Path) -> MissingError:
 
 
 def list_runs(runs: str | Path = "runs") -> list[RunView]:
-    """All runs of a folder, by name; those whose record cannot be read are left out."""
+    """All runs of a folder, by name; one whose record cannot be read has that for its status."""
     found = []
     folder = Path(runs)
     for path in sorted(folder.glob(f"*/{RECORD}")) if folder.is_dir() else []:
@@ -296,6 +296,15 @@ def list_runs(runs: str | Path = "runs") -> list[RunView]:
             continue  # on its way out: see `tilth.query.removal`
         try:
             found.append(RunView(path.parent, read_record(path)))
-        except DataError:
-            continue
+        except DataError as error:
+            found.append(RunView(path.parent, _unreadable(path.parent, error)))
     return found
+
+
+def _unreadable(folder: Path, error: DataError) -> RunRecord:
+    """What is known of a run whose record is damaged, or of a later version."""
+    recipe = folder / "recipe.yaml"
+    text = recipe.read_text("utf-8", "replace") if recipe.is_file() else ""
+    return RunRecord(
+        name=folder.name, status="unreadable", error=error.what, recipe_yaml=text, steps=()
+    )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.records import parse
+from tilth.records import read_if_whole
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, VERDICT, column, without_columns
 from tilth.store.files import atomic_file, remove, write_json
 from tilth.store.manifest import KINDS, File, Kind, Shard
@@ -145,13 +145,15 @@ def shard_path(folder: Path, name: str, kind: Kind) -> Path:
 
 def ledger(folder: Path) -> dict[str, Shard]:
     """The committed shards of an unfinished data set, by name."""
-    paths = sorted((folder / _LEDGER).glob("*.json"))
-    return {path.stem: parse(Shard, path.read_bytes(), str(path)) for path in paths}
+    found = {
+        path.stem: read_if_whole(Shard, path) for path in sorted((folder / _LEDGER).glob("*.json"))
+    }
+    return {name: entry for name, entry in found.items() if entry is not None}
 
 
 def is_committed(folder: Path, name: str) -> bool:
     """Whether a shard of an unfinished data set counts."""
-    return (folder / _LEDGER / f"{name}.json").is_file()
+    return read_if_whole(Shard, folder / _LEDGER / f"{name}.json") is not None
 
 
 def num_committed(folder: Path) -> int:

@@ -1,0 +1,93 @@
+"""What a run kept and can make again is made again where it is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.engine.inline import inline, plan_of, run_inline
+from tests.engine.modalities import results, write_recipe
+from tilth.engine.events import Event, Warned
+from tilth.engine.record import RECORD, read_record
+from tilth.engine.run import step_states
+from tilth.engine.tasks import num_cells_done
+from tilth.errors import DataError
+from tilth.recipe.plan import data_folder
+from tilth.store.manifest import MANIFEST
+
+__all__ = ["inline"]
+
+pytestmark = pytest.mark.usefixtures("inline")
+
+Damage = Callable[[bytes], bytes]
+DAMAGE: Mapping[str, Damage] = {
+    "cut": lambda data: data[: len(data) // 2],
+    "emptied": lambda _: b"",
+    "zeros": lambda data: bytes(len(data)),
+    "another": lambda _: b'{"steps": 3, "counts": 3, "cell": 3, "name": 3}',
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[str, Path]:
+    """A recipe's text, and the folder of a run of it."""
+    text = write_recipe("images", tmp_path).read_text("utf-8")
+    run_inline(text, tmp_path / "run")
+    return text, tmp_path / "run"
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_records_and_manifests_are_made_again(how: str, run: tuple[str, Path]) -> None:
+    text, folder = run
+    run_inline(text, folder)  # which gives it a history
+    calm = results(folder)
+    manifests = [data_folder(folder, step) / MANIFEST for step in plan_of(text).steps]
+    for path in [folder / RECORD, folder / "history" / "0001.json", *manifests]:
+        path.write_bytes(DAMAGE[how](path.read_bytes()))
+    told: list[Event] = []
+    run_inline(text, folder, listeners=[told.append])
+    assert results(folder) == calm
+    warned = [event.message for event in told if isinstance(event, Warned)]
+    assert sum("run.json is damaged" in message for message in warned) == 1
+    assert sum("manifest.json is damaged" in message for message in warned) == len(manifests)
+    assert (folder / f"{RECORD}.damaged").is_file()
+    record = read_record(folder / RECORD)
+    assert record.status == "done"
+    assert {step.why for step in record.steps} == {"its manifest is damaged"}
+    assert all(state.cached for state in step_states(plan_of(text), folder))
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_what_unfinished_steps_kept_is_made_again(how: str, run: tuple[str, Path]) -> None:
+    text, folder = run
+    calm = results(folder)
+    for step in plan_of(text).steps:
+        where = data_folder(folder, step)
+        manifest = where / MANIFEST
+        # As a step stands whose process was killed before the manifest: with its ledger.
+        (where / "shards").mkdir(exist_ok=True)
+        for shard in sorted((where / "kept").glob("*.parquet")):
+            entry = where / "shards" / f"{shard.stem}.json"
+            entry.write_bytes(DAMAGE[how](b'{"name": "00000", "num_in": 1, "kept": 1}'))
+        for cell in sorted((where / "cells").glob("*.json")):
+            cell.write_bytes(DAMAGE[how](cell.read_bytes()))
+        manifest.unlink()
+    assert any(num_cells_done(data_folder(folder, step)) for step in plan_of(text).steps)
+    run_inline(text, folder)
+    assert results(folder) == calm
+
+
+def test_what_a_later_version_made_is_left_alone(run: tuple[str, Path]) -> None:
+    text, folder = run
+    for path in (folder / RECORD, data_folder(folder, plan_of(text).steps[0]) / MANIFEST):
+        kept = path.read_bytes()
+        later = kept.replace(b'"format": ', b'"format": 9', 1)
+        assert later != kept
+        path.write_bytes(later)
+        with pytest.raises(DataError) as caught:
+            run_inline(text, folder)
+        assert caught.value.code == "later-format"
+        assert path.read_bytes() == later
+        path.write_bytes(kept)
