@@ -94,6 +94,8 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     (file,) = files.find_files(files.FileSettings(path=str(tmp_path)), (".jsonl",))
     with pytest.raises(DataError, match="a pipe or a device"), files.open_bytes(file):
         pass
+    with pytest.raises(DataError, match="a pipe or a device"):
+        files.open_raw(file)
 
 
 def test_gzip_is_known_by_its_bytes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,12 @@ def test_limit_and_stable_ids(tmp_path: Path) -> None:
     assert len(few) == 1300
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=5000)
     assert [row["id"] for row in read(tmp_path / "a.parquet")][:1300] == [r["id"] for r in few]
+
+
+def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\xff.parquet")
+    with path.open("wb") as stream:
+        pq.write_table(pa.table({"text": ["one", None]}), stream)
+    one, two = read(tmp_path)
+    assert (one["text"], one["uri"]) == ("one", f"{tmp_path}/a\\udcff.parquet:1")
+    assert two["error"].startswith(f"{tmp_path}/a\\udcff.parquet:2: ")

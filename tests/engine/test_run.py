@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tilth.engine.events import (
 )
 from tilth.engine.local import LocalEngine
 from tilth.engine.run import last_record, step_states
-from tilth.errors import DataError, MissingError, StorageError
+from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store.manifest import Counts
@@ -263,3 +264,17 @@ def test_a_run_says_what_it_expects_from_what_it_took_before(
     run_text(recipe_text(documents), folder, listeners=[events.append])
     assert events[0] == RunStarted("small", 6, 0, 0.0, "")
     assert not [e for e in events if isinstance(e, TimeLeft)]
+
+
+def test_a_run_wants_a_folder_whose_name_is_text(documents: Path, tmp_path: Path) -> None:
+    """Data sets stand in it, and Arrow's paths are UTF-8. Files of a source may have any name."""
+    folder = tmp_path / os.fsdecode(b"run\xff")
+    with pytest.raises(UsageError, match="not UTF-8") as caught:
+        run_text(recipe_text(documents), folder)
+    assert caught.value.code == "bad-name"
+    assert not folder.exists()
+    named = tmp_path / os.fsdecode(b"d\xff.jsonl")
+    named.write_bytes(documents.read_bytes())
+    run_text(recipe_text(tmp_path / "d*.jsonl"), tmp_path / "run")
+    uris = dataset(tmp_path / "run", "collect.a").to_arrow(["uri"]).column("uri").to_pylist()
+    assert f"{tmp_path}/d\\udcff.jsonl:1" in uris

@@ -72,8 +72,11 @@ def read_entries(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
     Raises:
         DataError: The archive is cut off, its compressed stream or its directory is damaged, or it
             is none.
+        MissingError: It is not there or may not be read.
     """
-    entries = _of_zip(file) if _is_zip(file) else _of_tar(file, max_bytes)
+    with files.open_raw(file) as raw:
+        head = raw.read(6)
+    entries = _of_zip(file) if _is_zip(file) else _of_tar(file, head, max_bytes)
     with _damage_told(file):
         yield from entries
 
@@ -152,8 +155,8 @@ class _Forward:
         self._place = place
 
 
-def _of_tar(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
-    with _unpacked(file) as raw:
+def _of_tar(file: files.SourceFile, head: bytes, max_bytes: int) -> Iterator[Entry]:
+    with _unpacked(file, head) as raw:
         stream = _Forward(raw, max(max_bytes, _MAX_HEADER))
         archive = _Headers(fileobj=cast(BinaryIO, stream))
         ended, damaged_from, behind_end = False, -1, False
@@ -215,10 +218,8 @@ def _reader_of_tar(
     return read
 
 
-def _unpacked(file: files.SourceFile) -> BinaryIO:
+def _unpacked(file: files.SourceFile, head: bytes) -> BinaryIO:
     """The tar stream, whatever its compression, by its first bytes."""
-    with file.path.open("rb") as raw:
-        head = raw.read(6)
     if head.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.open(file.path))
     if head.startswith(b"BZh"):

@@ -200,22 +200,7 @@ def open_bytes(file: SourceFile) -> Iterator[BinaryIO]:
         MissingError: it is not there or may not be read.
         DataError: it is no file, or the gzip stream is cut off or damaged.
     """
-    try:
-        if not is_file(file.path):
-            raise DataError(
-                "a pipe or a device, not a file",
-                where=file.uri,
-                hint="write it to a file first: what is read once cannot be read again",
-                code="not-a-file",
-            )
-        raw = io.BufferedReader(file.path.open("rb", buffering=0), _CHUNK)
-    except FileNotFoundError:
-        raise _not_found(str(file.path)) from None
-    except PermissionError:
-        raise MissingError(
-            f"no permission to read {file.path}", hint=f"ls -l {file.path}", code="unreadable"
-        ) from None
-    with raw:
+    with open_raw(file) as raw:
         try:
             if raw.peek(2)[:2] != b"\x1f\x8b":
                 yield raw
@@ -229,6 +214,30 @@ def open_bytes(file: SourceFile) -> Iterator[BinaryIO]:
                 hint="fetch the file again; `gzip -t FILE` shows whether it is whole",
                 code="damaged-file",
             ) from error
+
+
+def open_raw(file: SourceFile) -> io.BufferedReader:
+    """The file's bytes as they are.
+
+    Raises:
+        MissingError: it is not there or may not be read.
+        DataError: it is no file.
+    """
+    try:
+        if not is_file(file.path):
+            raise DataError(
+                "a pipe or a device, not a file",
+                where=file.uri,
+                hint="write it to a file first: what is read once cannot be read again",
+                code="not-a-file",
+            )
+        return io.BufferedReader(file.path.open("rb", buffering=0), _CHUNK)
+    except FileNotFoundError:
+        raise _not_found(str(file.path)) from None
+    except PermissionError:
+        raise MissingError(
+            f"no permission to read {file.path}", hint=f"ls -l {file.path}", code="unreadable"
+        ) from None
 
 
 def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:

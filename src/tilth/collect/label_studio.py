@@ -22,7 +22,7 @@ import PIL.Image
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import files, jsonl, records
+from tilth.collect import files, jsonl, members, records
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.schema import Row
@@ -446,10 +446,6 @@ def _image_file(reference: str, root: Path, max_bytes: int) -> bytes:
     if os.path.commonpath([base, path]) != base:
         raise records.RecordError(f"image {reference[:80]} is outside the delivery's folder")
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(max_bytes + 1)
-    except OSError as error:
-        raise records.RecordError(f"image {reference[:80]}: {error.strerror}") from None
-    if len(data) > max_bytes:
-        raise records.RecordError(files.too_long(os.path.getsize(path), max_bytes))
-    return data
+        return members.read_whole(Path(path), max_bytes)
+    except records.RecordError as error:
+        raise records.RecordError(f"image {reference[:80]}: {error}") from None

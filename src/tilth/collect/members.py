@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tilth.collect import archive, files, records
 from tilth.context import Progress, silent
@@ -117,7 +118,7 @@ def _places(file: files.SourceFile, wanted: Wanted, max_bytes: int) -> Iterator[
     if not file.name.lower().endswith(archive.ENDINGS):
         name = file.name.replace(os.sep, "/")
         if wanted.has(name):
-            yield _checked(name, file.uri, lambda most: _read_file(file, most))
+            yield _checked(name, file.uri, lambda most: read_whole(file.path, most))
         return
     seen: Counter[str] = Counter()
     for entry in archive.read_entries(file, max_bytes):
@@ -159,18 +160,24 @@ def _checked(name: str, uri: str, read: Callable[[int], bytes]) -> _Place:
     return _Place(name, uri, read)
 
 
-def _read_file(file: files.SourceFile, max_bytes: int) -> bytes:
+def read_whole(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a file that is one record, or part of one.
+
+    Raises:
+        RecordError: It is longer, no file, or cannot be read.
+    """
     try:
-        if not files.is_file(file.path):
+        if not files.is_file(path):
             raise records.RecordError("a pipe or a device, not a file")
-        with file.path.open("rb") as stream:
+        with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
             if len(data) > max_bytes:
                 size = os.fstat(stream.fileno()).st_size
                 raise records.RecordError(files.too_long(size, max_bytes))
             return data
     except FileNotFoundError:
-        # A file that was there is noticed as a change of the source.
-        raise records.RecordError("a link to a file that is not there") from None
+        # One that went meanwhile is noticed as a change of the source.
+        cause = "a link to a file that is not there" if path.is_symlink() else "No such file"
+        raise records.RecordError(cause) from None
     except OSError as error:
         raise records.RecordError(f"cannot be read: {error.strerror or error}") from None

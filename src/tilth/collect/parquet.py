@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,8 +70,16 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 def _read_file(
     file: files.SourceFile, settings: Settings, batcher: records.Batcher
 ) -> Iterator[pa.RecordBatch]:
+    # Opened here: Arrow's own paths are UTF-8, and a file's name may be any bytes.
+    with files.open_raw(file) as stream:
+        yield from _read_stream(stream, file, settings, batcher)
+
+
+def _read_stream(
+    stream: BinaryIO, file: files.SourceFile, settings: Settings, batcher: records.Batcher
+) -> Iterator[pa.RecordBatch]:
     try:
-        parquet = pq.ParquetFile(file.path, memory_map=False, pre_buffer=False)
+        parquet = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"not a readable Parquet file: {_first_line(error)}",

@@ -251,6 +251,7 @@ class Batcher:
             place: File and row, as `file:row`.
             num_bytes: The record's size, for bounding the batch.
         """
+        place = _spelt(place)
         name: str = row.get("id", place)
         payload: str | bytes = next(
             (row[kind] for kind in ("image", "audio", "text") if kind in row), ""
@@ -266,6 +267,7 @@ class Batcher:
 
     def add_error(self, cause: str, place: str) -> Iterator[pa.RecordBatch]:
         """Take one record that cannot become a sample."""
+        place = _spelt(place)
         row = {
             "id": schema.sample_id(self.source, place, "error"),
             "source": self.source,
@@ -292,6 +294,11 @@ class Batcher:
         ]
         self._rows, self._num_bytes = [], 0
         yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in self.fields])
+
+
+def _spelt(place: str) -> str:
+    """A place as text, also where a file's name is none: its bytes are written out."""
+    return place.encode("utf-8", "backslashreplace").decode()
 
 
 def _kind(value: Any) -> str:

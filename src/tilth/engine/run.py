@@ -34,7 +34,7 @@ from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
 from tilth.engine.share import shareable_address
 from tilth.engine.steps import Engine, StepRunner
 from tilth.engine.tasks import num_cells_done
-from tilth.errors import DataError, TilthError
+from tilth.errors import DataError, TilthError, UsageError
 from tilth.extensions import using
 from tilth.machine import describe_machine
 from tilth.recipe.model import Recipe
@@ -186,9 +186,11 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
 
     Raises:
         MissingError: A package that a step needs is not installed; nothing ran.
+        UsageError: The folder's name is no text.
         TilthError: A step failed, the error budget was exceeded, the disk is full, ...; what was
             committed is kept, and the run's record says where it stopped.
     """
+    _check_name(folder)
     with (
         using(plan.recipe.extensions),
         folder_lock(folder) as lock,
@@ -227,6 +229,18 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                     _warn_of_gone_sources(plan, step, folder, emit)
             record.finish("done" if not options.only else f"done up to {options.only}", None)
     return RunOutcome(folder, quarantined)
+
+
+def _check_name(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the name of the run's folder is not UTF-8, which data sets need",
+            where=ascii(str(folder)),
+            hint="name another with --runs, or --name",
+            code="bad-name",
+        ) from None
 
 
 def expected_time(
