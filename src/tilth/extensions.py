@@ -240,8 +240,7 @@ def load_module(full_name: str) -> ModuleType:
     """Import a module, of Tilth or of an extension.
 
     Raises:
-        MissingError: The module of an extension needs a package that is not installed.
-        ExtensionError: It raises something else; both say in which line.
+        ExtensionError: The module of an extension cannot be imported; says in which line.
     """
     found = find(full_name)
     if found is None:

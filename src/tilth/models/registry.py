@@ -38,7 +38,7 @@ def declared_in(extension: Extension) -> dict[str, Declaration]:
     """The models of an extension, by the folders that declare them.
 
     Raises:
-        MissingError, ExtensionError: A folder declares none, or lacks its module `network`.
+        ExtensionError: A folder cannot be imported, declares none, or lacks its module `network`.
     """
     found: dict[str, Declaration] = {}
     for package in extension.packages(ROOM):

@@ -62,7 +62,7 @@ class Operation:
         """The module, imported when first asked for.
 
         Raises:
-            MissingError, ExtensionError: It is a user's own and raises, or lacks what it must have.
+            ExtensionError: It is a user's own and raises, or lacks what it must have.
         """
         module = load_module(self.module_name)
         if (found := find(self.module_name)) is not None:
@@ -89,7 +89,7 @@ class Operation:
         """The module's settings class.
 
         Raises:
-            MissingError, ExtensionError: As of `module`.
+            ExtensionError: As of `module`.
         """
         settings: type[BaseSettings] = self.module.Settings
         return settings

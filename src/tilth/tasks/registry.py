@@ -39,7 +39,7 @@ def declared_in(extension: Extension) -> dict[str, Declaration]:
     """The tasks of an extension, by the folders that declare them.
 
     Raises:
-        MissingError, ExtensionError: A folder cannot be imported, or lacks its module `task`.
+        ExtensionError: A folder cannot be imported, or lacks its module `task`.
     """
     found: dict[str, Declaration] = {}
     for package in extension.packages(ROOM):
