@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.kernels.characters import NUM_CODE_POINTS, character_class, class_table
-from tilth.kernels.words import plain_words, split_words, text_buffers
+from tilth.kernels.words import hash_words, plain_words, split_words, text_buffers
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=6)
 PROSE = st.lists(st.text("abZ9_ .,-\n\té日\u0301\u200d#", max_size=80), max_size=6)
@@ -71,3 +71,14 @@ def test_words_of_many_scripts_stay_whole() -> None:
     assert list(plain_words("हिन्दी में।")) == ["हिन्दी", "में", "।"]
     assert list(plain_words("می‌خواهم")) == ["می‌خواهم"]
     assert list(plain_words("a\u200bb\u0000c")) == ["a", "b", "c"]
+
+
+def test_hashes_are_those_of_fnv_as_published() -> None:
+    """Test vectors of 64-bit FNV-1a by Noll; lengths are in characters."""
+    words = {"a": 0xAF63DC4C8601EC8C, "foobar": 0x85944171F73967E8, "é日": None}
+    data, offsets = text_buffers(pa.array([" ".join(words)], pa.large_string()))
+    _, starts, ends = split_words(data, offsets)
+    hashes, lengths = hash_words(data, starts, ends)
+    assert [int(h) for h in hashes[:2]] == [words["a"], words["foobar"]]
+    assert lengths.tolist() == [1, 6, 2]
+    assert (hashes.dtype, lengths.dtype) == (np.uint64, np.int64)

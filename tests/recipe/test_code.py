@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tilth.extensions import open_extension, using
 from tilth.recipe import code
 
 
@@ -21,3 +22,15 @@ def test_code_version_covers_what_the_module_imports() -> None:
     assert "tilth.kernels.signals" in reached
     assert "tilth.schema" in reached
     assert not any(name.startswith("tilth.cli") for name in reached)
+
+
+def test_code_version_covers_the_packages_around_a_module_of_ones_own(tmp_path: Path) -> None:
+    """Python runs them when it imports the module."""
+    (tmp_path / "mine" / "clean" / "loud").mkdir(parents=True)
+    for name in ("clean/__init__.py", "clean/loud/__init__.py", "clean/loud/shout.py"):
+        (tmp_path / "mine" / name).write_text("x = 1\n")
+    extension = open_extension(tmp_path / "mine", shown="mine")
+    with using([extension]):
+        reached = code._reachable([extension.full_name("clean.loud.shout")])
+    names = {extension.full_name(name) for name in ("clean", "clean.loud", "clean.loud.shout")}
+    assert names <= reached

@@ -102,6 +102,32 @@ def test_a_bomb_of_aliases_is_refused_quickly() -> None:
     assert "too large" in "\n".join(_problems("\n".join(lines)))
 
 
+@pytest.mark.parametrize("depth", [40, 500_000])
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_what_is_nested_deeply_is_refused(opening: str, depth: int) -> None:
+    """Also before it is built: the parser goes down by calling itself."""
+    assert "nested too deeply" in "\n".join(
+        _problems("about: " * (opening in "[{a: ") + opening * depth)
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("about: " + "x" * 501, "at most 500 characters"),
+        ("tilth: 2", "`tilth`"),
+        ("takes: " + "x" * 201, "at most 200 characters"),
+        ("seed: -1", "`seed`"),
+        ("seed: 4294967296", "`seed`"),
+    ],
+)
+def test_a_header_keeps_its_bounds(line: str, told: str) -> None:
+    key = line.partition(":")[0]
+    text = "".join(f"{one}\n" for one in GOOD.splitlines() if not one.startswith(f"{key}:"))
+    (problem,) = _problems(f"{text}{line}\n")
+    assert told in problem, problem
+
+
 def test_names_that_refer_to_nothing_are_found() -> None:
     text = GOOD + "deduplicate:\n  - hold_out: {sources: [b], test: 0.1}\n"
     (problem,) = _problems(text)

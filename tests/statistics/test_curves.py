@@ -26,6 +26,14 @@ def test_recovers_the_law(a: float, b: float, c: float) -> None:
         assert curve.invert(law(n, a, b, c)) == pytest.approx(n, rel=0.01)
 
 
+def test_what_does_not_fall_and_what_falls_to_nothing() -> None:
+    level = fit_curve(SIZES, [0.3] * 4)
+    assert (level.a, level.c) == pytest.approx((0, 0.3))
+    steep = fit_curve((1, 2, 4, 8), (1.0, 0.25, 0.0625, 0.015))
+    assert steep.c == 0
+    assert steep.b > 2
+
+
 def test_never_extrapolates() -> None:
     curve = fit_curve(SIZES, [law(n) for n in SIZES])
     assert curve.invert(law(900)) == math.inf
@@ -144,8 +152,8 @@ def test_the_smallest_numbers_are_numbers() -> None:
 
 def test_neither_part_of_a_curve_is_negative() -> None:
     rising = fit_curve(SIZES, (1.0, 1.1, 1.2, 1.3))
-    assert rising.a >= 0
-    assert rising.c >= 0
+    assert rising.a == 0
+    assert 1.0 < rising.c < 1.3
     # A straight line down to nothing is steeper than any power with a floor above 0.
     falling = fit_curve(SIZES, (1.0, 0.5, 0.25, 0.01))
     assert falling.c == pytest.approx(0.0, abs=1e-6)

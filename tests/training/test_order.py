@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.errors import DataError
-from tilth.randomness import hashed, splitmix64
-from tilth.training.order import Order
+from tilth.randomness import hashed, shares, splitmix64
+from tilth.training.order import Ids, Order
 
 IDS = splitmix64(np.arange(500, dtype=np.uint64))
 ONES = np.ones(500, np.float32)
@@ -58,7 +58,41 @@ def test_a_weight_is_the_expected_number_of_times_an_epoch() -> None:
 def test_copies_of_an_example_lie_apart() -> None:
     order = Order(IDS, np.full(500, 2, np.float32), seed=5)
     index = order.epoch(0)
+    assert np.bincount(index).tolist() == [2] * 500
     assert (index[1:] == index[:-1]).sum() < 10
+
+
+def _plain(ids: Ids, weights: list[float], seed: int, epoch: int) -> list[int]:
+    """The examples of an epoch, one by one."""
+    keyed = []
+    for number, (name, weight) in enumerate(zip(ids, weights, strict=True)):
+        one = np.array([name])
+        again = float(shares(one, seed, epoch, 1)[0]) < weight - int(weight)
+        for copy in range(int(weight) + again):
+            key = hashed(splitmix64(one) ^ np.uint64(copy), seed, epoch)[0]
+            keyed.append((int(key), number))
+    return [number for _, number in sorted(keyed, key=lambda pair: pair[0])]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.25, 1.0, 2.0, 2.5, 3.0]), min_size=1, max_size=40),
+    st.integers(0, 3),
+    st.integers(1, 40),
+)
+def test_an_epoch_is_that_of_its_examples_one_by_one(
+    weights: list[float], seed: int, distinct: int
+) -> None:
+    """Those of one id, as two texts that are equal have it, stay in the order of the data."""
+    ids = IDS[np.arange(len(weights)) % distinct]
+    given_weights = np.array(weights, np.float32)
+    if given_weights.sum() == 0:
+        return
+    order = Order(ids, given_weights, seed)
+    for epoch in (2, 0, 1, 1):
+        index = order.epoch(epoch)
+        assert index.tolist() == _plain(ids, weights, seed, epoch)
+        assert len(index) == order.length(epoch)
 
 
 def test_an_epoch_may_be_empty_but_not_all_of_them() -> None:
