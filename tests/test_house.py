@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,22 @@ def test_what_is_passed_on_has_a_type() -> None:
         if "dict[str, Any]" in line
     ]
     assert len(lines) <= 20, "\n".join(lines)
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Not taken from what another package happens to bring along."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    listed = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    declared = {re.split(r"[^\w.-]", one)[0].lower().replace("-", "_") for one in listed}
+    names = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit_learn"}
+    imported: dict[str, str] = {}
+    for path in sorted((SRC / "tilth").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            found = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found = [node.module]
+            for name in found:
+                imported.setdefault(name.partition(".")[0], str(path))
+    outside = imported.keys() - sys.stdlib_module_names - {"tilth"}
+    assert {n: imported[n] for n in outside if names.get(n, n) not in declared} == {}
