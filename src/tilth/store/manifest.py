@@ -69,7 +69,7 @@ class Manifest(Record):
             trains or compares.
         inputs: Names of the steps before it.
         figures: The operation's own, in a shape of its own.
-        result: What a stage found; see `tilth.query.results`.
+        result: What a stage found; see `tilth.query.runs`.
     """
 
     format: int = FORMAT
