@@ -24,8 +24,13 @@ def test_the_recipe_is_sound() -> None:
     assert parse_recipe(block).name == "mine"
 
 
-def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (block,) = _blocks("README.md", "python")
+@pytest.mark.parametrize(
+    ("page", "recipe"), [("README.md", "quickstart"), ("docs/start.md", "my.yaml")]
+)
+def test_the_python_runs(
+    page: str, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = _blocks(page, "python")
     monkeypatch.chdir(tmp_path)
     write_documents(tmp_path / "documents.jsonl", 200)
     (tmp_path / "small.yaml").write_text(
@@ -33,9 +38,9 @@ def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         "collect: {docs: {jsonl: {path: documents.jsonl}}}\n"
         "clean: [signals, {rules: {where: ['word_count >= 20']}}]\n"
     )
-    # The README's own lines on a recipe that takes a second.
-    assert '"quickstart"' in block
-    exec(block.replace('"quickstart"', '"small.yaml"'), {"tilth": tilth})
+    # The page's own lines on a recipe that takes a second.
+    assert f'"{recipe}"' in block
+    exec(block.replace(f'"{recipe}"', '"small.yaml"'), {"tilth": tilth})
     assert (tmp_path / "runs" / "small" / "report.html").is_file()
 
 
