@@ -39,12 +39,12 @@ GROUPS = {
     "Data sets": ("store.dataset", "store.manifest"),
     "Samples": ("query.samples", "query.trace"),
     "Recipes and plans": ("recipe.model", "query.plans"),
-    "Records": ("engine.record", "machine", "records"),
+    "Records": ("engine.record", "engine.extend", "machine", "records"),
     "Events": ("engine.events",),
     "Errors": ("errors",),
 }
 # Not public, though public types have them: an attribute of such a type is left out.
-OPAQUE = {"Plan", "Operation", "BaseSettings"}
+OPAQUE = {"Plan", "Operation", "BaseSettings", "Extension"}
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 
 

@@ -81,4 +81,5 @@ def test_hashes_are_those_of_fnv_as_published() -> None:
     hashes, lengths = hash_words(data, starts, ends)
     assert [int(h) for h in hashes[:2]] == [words["a"], words["foobar"]]
     assert lengths.tolist() == [1, 6, 2]
-    assert (hashes.dtype, lengths.dtype) == (np.uint64, np.int64)
+    assert hashes.dtype == np.uint64
+    assert lengths.dtype == np.int64
