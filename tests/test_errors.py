@@ -7,6 +7,7 @@ import pytest
 from tilth import errors
 from tilth.errors import (
     DataError,
+    ExtensionError,
     MissingError,
     Problem,
     RecipeError,
@@ -32,6 +33,7 @@ def test_what_where_and_what_next() -> None:
         (DataError, "data", 1),
         (StorageError, "storage", 1),
         (StepError, "step", 1),
+        (ExtensionError, "extension", 1),
         (UsageError, "usage", 2),
         (MissingError, "missing", 3),
     ],
@@ -49,8 +51,8 @@ def test_every_class_is_in_that_table() -> None:
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, TilthError)
     }
-    known = {TilthError, DataError, StorageError, StepError, UsageError, MissingError, RecipeError}
-    assert found == known
+    known = {TilthError, DataError, StorageError, StepError, UsageError, MissingError}
+    assert found == known | {RecipeError, ExtensionError}
 
 
 def test_all_mistakes_of_a_recipe_at_once() -> None:

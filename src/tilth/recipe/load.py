@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tilth.augment.registry import kind_of
-from tilth.errors import MissingError, Problem, RecipeError, TilthError
+from tilth.errors import ExtensionError, MissingError, Problem, RecipeError, TilthError
 from tilth.extensions import Extension, using
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.extend import open_extensions
@@ -426,7 +426,7 @@ class _Check:
                 self._add(problem.code, problem.what, (*path, *place), problem.hint)
         try:
             cls = op.settings
-        except TilthError as error:
+        except ExtensionError as error:
             self._add(error.code, error.what, path, error.hint)
             return None
         settings = self._settings(cls, given, path, op.name)
