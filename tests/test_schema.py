@@ -61,6 +61,11 @@ def test_a_column_that_is_absent_is_null_or_its_default() -> None:
     assert schema.column(batch, "text").type == pa.large_string()
     assert schema.column(batch, "split", "train").to_pylist() == ["train"] * 3
     assert schema.column(batch, "drop.rule").type == pa.string()
+    assert schema.column(batch, "label_confidence").type == schema.SCHEMA["label_confidence"]
+    assert schema.column(batch, "label_confidence", 1.0).to_pylist() == [1.0] * 3
+    # Wherever it stands.
+    for index, name in enumerate(batch.schema.names):
+        assert schema.column(batch, name).equals(batch.column(index))
 
 
 def test_columns_are_replaced_where_they_stand() -> None:

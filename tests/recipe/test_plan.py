@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from tests.engine.inline import plan_of
 from tilth import models
 from tilth.models.registry import declarations
 from tilth.recipe import code
-from tilth.recipe.plan import said_of, why_it_runs
+from tilth.recipe.plan import digest_of_outside, said_of, why_it_runs
 from tilth.tasks.registry import declaration, task_names
 
 _KINDS = [declared.kind for declared in declarations()]
@@ -310,3 +311,10 @@ def test_an_earlier_record_has_all_among_the_settings(tmp_path: Path) -> None:
     earlier = {**step.parts, "settings": said_of(step.parts), "code": "of then"}
     del earlier["planned"]
     assert why_it_runs(step, earlier) == "its code changed"
+
+
+def test_what_is_outside_is_kept_as_its_digest() -> None:
+    """It may be as long as a list of all files; nothing of nothing."""
+    assert digest_of_outside("") == ""
+    assert digest_of_outside("a.txt 3 17") == hashlib.sha256(b"a.txt 3 17").hexdigest()
+    assert digest_of_outside("\udcff") != digest_of_outside("?")

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tests.training.samples import IMAGE, IMAGE_FACTS, images, same_bits, tiny_mlp, weights_of
 from tilth.errors import StepError
+from tilth.models.mlp import MLPSettings
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training import session as module
@@ -180,6 +182,45 @@ def test_a_batch_that_is_cut_has_the_loss_and_the_gradient_of_the_whole() -> Non
         assert one.loss == pytest.approx(other.loss, rel=1e-5)
     for name, tensor in weights_of(still[0]).items():
         assert torch.allclose(tensor, weights_of(still[1])[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.01, 100.0])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_a_step_is_that_of_a_textbook(accumulate: int, clip: float) -> None:
+    """Mean loss of the batch, its gradient cut to a length, weights less rate times gradient."""
+    plain = MLPSettings(hidden=(8,), dropout=0)
+    model, twin, data = tiny_mlp(settings=plain), tiny_mlp(settings=plain), images(40)
+    settings = LoopSettings(max_steps=1, batch_size=40, accumulate=accumulate, eval_every=1)
+    sgd = OptimizerSettings(
+        kind="sgd", momentum=0, weight_decay=0, learning_rate=0.1, grad_clip=clip
+    )
+    (point,) = train(model, IMAGE, data, None, sgd, settings, seed=0).curve
+    logits = twin((torch.from_numpy(data.rows).float() / 255 - 0.3) / 0.2)
+    loss = functional.cross_entropy(logits, torch.from_numpy(data.labels))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert point.loss == pytest.approx(loss.item(), rel=1e-5)
+    assert point.learning_rate is not None
+    gradients = [p.grad for p in twin.parameters() if p.grad is not None]
+    length = torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
+    assert 0.01 < length < 100
+    rate = point.learning_rate * (min(1.0, clip / length) if clip else 1.0)
+    for ours, parameter in zip(model.parameters(), twin.parameters(), strict=True):
+        assert parameter.grad is not None
+        assert torch.allclose(ours, parameter - rate * parameter.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_a_gradient_that_is_not_a_number_changes_nothing() -> None:
+    class Steep(ImageClassification):
+        def loss(self, outputs: Any, batch: Batch) -> Tensor:
+            # The root of nothing: 0, and no slope.
+            return super().loss(outputs, batch) + (outputs * 0).abs().sum().sqrt()
+
+    model, task = tiny_mlp(), Steep(IMAGE_FACTS, ObjectiveSettings())
+    settings = LoopSettings(max_steps=1, batch_size=10)
+    clipped = FAST.model_copy(update={"grad_clip": 1.0})
+    with pytest.raises(StepError, match="the gradient is not a number at step 1"):
+        train(model, task, images(40), None, clipped, settings, seed=0)
+    assert same_bits(weights_of(model), weights_of(tiny_mlp()))
 
 
 def test_the_point_of_a_curve_is_the_mean_since_the_point_before() -> None:

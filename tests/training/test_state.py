@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,9 @@ def test_a_run_that_begins_is_given_as_it_is(tmp_path: Path) -> None:
     assert (fresh.best, fresh.accumulate, fresh.result.threads) == (math.inf, 2, 2)
     assert (fresh.loss_sum, fresh.loss_count, fresh.without_improvement) == (0.0, 0, 0)
     assert fresh.result == TrainResult([], "", 0, 0, 0, 0.0, "", "cpu", 2, [])
+    assert _state(device="cuda:1").result.device == "cuda:1"
+    # It is compared with what JSON gave back.
+    assert json.loads(json.dumps(fresh.identity)) == fresh.identity
     (tmp_path / f".{CHECKPOINT}.7.aside").touch()
     (tmp_path / METRICS).write_text('{"of": "a run before"}\n')
     assert restore_state(tmp_path, model, rule, fresh) is fresh
@@ -193,8 +197,10 @@ def test_events_are_asked_for_where_they_can_be_had(tmp_path: Path) -> None:
             pytest.fail("there is nothing to write them with")
         return
     with recorder(tmp_path, TrainResult(), tensorboard=True) as record:
+        (events,) = (tmp_path / "tensorboard").iterdir()
+        begun = events.stat().st_size
         record(_point(1))
-    assert list((tmp_path / "tensorboard").iterdir())
+    assert events.stat().st_size > begun
 
 
 @pytest.fixture
@@ -231,7 +237,7 @@ def test_a_checkpoint_is_due_every_20_seconds_whatever_the_step(now: list[float]
 
 def test_a_report_is_due_twice_a_second(now: list[float]) -> None:
     clock = Clock(0.0, 1)
-    for passed, due in ((0.4, False), (0.2, True), (0.3, False), (0.3, True)):
+    for passed, due in ((0.4, False), (0.2, True), (0.3, False), (0.3, True), (0.5, True)):
         now[0] += passed
         assert clock.report_is_due() == due
 
