@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.conftest import recipe_text, run_text, write_documents
 from tilth.engine import local, perform, worker
+from tilth.engine.events import Event, StepProgress
 from tilth.engine.tasks import ListCells, Reply
 from tilth.errors import DataError, MissingError, StepError, StorageError, TilthError
 
@@ -46,6 +47,14 @@ def test_what_an_operation_prints_goes_to_the_log(tmp_path: Path) -> None:
     functions.write_text("def loud(text: str) -> float:\n    print('{noise}')\n    return 1.0\n")
     run_text(recipe_text(documents, functions=f"['{functions}:loud']"), tmp_path / "run")
     assert os.linesep.join(["{noise}"]) in (tmp_path / "run" / "workers.log").read_text()
+
+
+def test_what_a_worker_tells_of_a_task_is_heard(tmp_path: Path) -> None:
+    documents, told = tmp_path / "documents.jsonl", list[Event]()
+    write_documents(documents, 20)
+    run_text(recipe_text(documents), tmp_path / "run", listeners=[told.append])
+    # Of one task, nobody but its worker knows how far it is.
+    assert "collect.a" in {event.step for event in told if isinstance(event, StepProgress)}
 
 
 TASK = ListCells(step="transfer", op="transfer", settings={}, folder=Path("x"))

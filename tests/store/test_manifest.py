@@ -96,3 +96,13 @@ def test_one_of_a_later_version_is_refused(tmp_path: Path) -> None:
 def test_without_one_there_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no finished data set"):
         read_manifest(tmp_path)
+
+
+def test_what_an_earlier_version_did_not_keep_has_a_default(tmp_path: Path) -> None:
+    shard = {"name": "00000", "in": 1, "kept": 1, "dropped": 0, "quarantine": 0, "files": {}}
+    (tmp_path / MANIFEST).write_text(json.dumps({"step": "mix.weights", "shards": [shard]}))
+    found = read_manifest(tmp_path)
+    assert (found.parts, found.by_rule, found.sources, found.figures) == ({}, {}, {}, {})
+    assert (found.counts, found.inputs, found.result) == (None, (), None)
+    (one,) = found.shards
+    assert (one.columns, one.sources, one.by_rule) == ({}, {}, {})

@@ -213,7 +213,8 @@ def test_a_gradient_that_is_not_a_number_changes_nothing() -> None:
     class Steep(ImageClassification):
         def loss(self, outputs: Any, batch: Batch) -> Tensor:
             # The root of nothing: 0, and no slope.
-            return super().loss(outputs, batch) + (outputs * 0).abs().sum().sqrt()
+            root: Tensor = (outputs * 0).abs().sum().sqrt()
+            return super().loss(outputs, batch) + root
 
     model, task = tiny_mlp(), Steep(IMAGE_FACTS, ObjectiveSettings())
     settings = LoopSettings(max_steps=1, batch_size=10)
