@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -95,3 +98,9 @@ def test_the_first_error_stays() -> None:
     batch = schema.mark_error(_batch(), [None, "broken", None])
     batch = schema.mark_error(batch, ["late", "later", None])
     assert batch.column("error").to_pylist() == ["late", "broken", None]
+
+
+def test_the_page_of_operations_has_every_standard_column() -> None:
+    page = Path(__file__).parents[1].joinpath("docs/concepts/operations.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE))
+    assert told == {name: str(kind) for name, kind in schema.SCHEMA.items()}

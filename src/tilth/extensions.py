@@ -110,12 +110,35 @@ class Extension:
         return not name or any(n == name or n.startswith(f"{name}.") for n in self.sources)
 
     def defines(self, name: str, function: str) -> bool:
-        """Whether a module has a function of that name; it is read and not imported."""
+        """Whether a module defines a function of that name or imports it; it is only read."""
         try:
             body = ast.parse(self.sources[name].data).body
         except (SyntaxError, ValueError):
             return False
-        return any(isinstance(node, ast.FunctionDef) and node.name == function for node in body)
+        return any(function in _bound_by(node) for node in body)
+
+    def require_function(self, name: str, function: str, wanted: str) -> None:
+        """Refuse a folder whose module for something, read and not imported, is not there.
+
+        Args:
+            name: The module, of the folder that declares something.
+            function: What it has to have.
+            wanted: How that is called and what it does, for the hint.
+
+        Raises:
+            ExtensionError: There is no such module, or it has no such function.
+        """
+        package, _, last = name.rpartition(".")
+        if name not in self.sources and not self.has(name):
+            raise ExtensionError(
+                f"`{self.shown_file(package)}` declares something, and no `{last}.py` stands "
+                "beside it",
+                hint=f"it has {wanted}",
+            )
+        if name in self.sources and not self.defines(name, function):
+            raise ExtensionError(
+                f"`{self.shown_file(name)}` has no `{function}`", hint=f"it has {wanted}"
+            )
 
     def shown_file(self, name: str) -> str:
         """The file of a module in messages."""
@@ -255,16 +278,25 @@ def load_module(full_name: str) -> ModuleType:
         raise _not_imported(extension, file, error) from error
 
 
+def place_of(error: BaseException) -> str:
+    """The innermost line of an extension that an error came through, as `file:line`, or nothing."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        found = find(str(frame.f_globals.get("__name__", "")))
+        if found is not None and found[1] in found[0].sources:
+            place = f"{found[0].shown_file(found[1])}:{line}"
+    return place or (place_of(error.__cause__) if error.__cause__ is not None else "")
+
+
 def _not_imported(extension: Extension, file: str, error: BaseException) -> ExtensionError:
     """What is wrong with a module, and in which line of which file."""
     place = f"{extension.shown}/{file}"
     if isinstance(error, SyntaxError) and error.lineno:
         place = f"{error.filename}:{error.lineno}"
     else:
-        for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename.startswith(f"{extension.shown}/"):
-                place = f"{frame.filename}:{frame.lineno}"
+        place = place_of(error) or place
     message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    message = message.replace(f"{extension.space}.", "").replace(extension.space, extension.name)
     what = f"`{place}` cannot be imported: {type(error).__name__}: {message}".rstrip(": ")
     hint = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -273,7 +305,19 @@ def _not_imported(extension: Extension, file: str, error: BaseException) -> Exte
             hint = "modules of an extension import each other relatively: `from . import NAME`"
         elif not first.startswith(_PREFIX):
             hint = f"install `{first}`, or take the import away"
+    elif isinstance(error, NameError) and error.name == "__file__":
+        hint = "a module has no place on the disk; a file that it reads is a setting of it"
     return ExtensionError(what, hint=hint)
+
+
+def _bound_by(node: ast.stmt) -> list[str]:
+    """The names that a line of a module gives a meaning."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _read(folder: Path, shown: str) -> dict[str, Source]:
@@ -286,7 +330,15 @@ def _read(folder: Path, shown: str) -> dict[str, Source]:
         place = Path(top).relative_to(folder)
         for file in sorted(files):
             stem, dot, ending = file.partition(".")
-            if (dot, ending) != (".", "py") or not stem.isidentifier():
+            if (dot, ending) != (".", "py"):
+                continue
+            if not stem.isidentifier():
+                if place.parts and stem.replace("-", "_").isidentifier():
+                    raise ExtensionError(
+                        f"`{shown}/{(place / file).as_posix()}` cannot be imported: `{stem}` is no "
+                        "name in Python",
+                        hint=f"call it {stem.replace('-', '_')}.py",
+                    )
                 continue
             path = Path(top, file)
             num_bytes += path.stat().st_size

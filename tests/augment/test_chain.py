@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +14,10 @@ from hypothesis import strategies as st
 from tests.augment.images import keys, make
 from tilth.augment import chain
 from tilth.augment.images import shift
-from tilth.errors import UsageError
+from tilth.augment.sounds import Spectra, Waves
+from tilth.augment.token_rows import TokenRows
+from tilth.errors import StepError, UsageError
+from tilth.settings import BaseSettings
 
 ALL: list[tuple[str, dict[str, float | None]]] = [
     ("crop", {}),
@@ -73,3 +80,39 @@ def test_none_is_no_change_and_an_unknown_name_is_said() -> None:
     with pytest.raises(UsageError, match="no transform `rotate`") as raised:
         chain.build([("rotate", {})])
     assert "shift" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "told"),
+    [
+        ("images", lambda b: None, "gives a NoneType where it was given a ndarray"),
+        ("images", lambda b: list(b), "gives a list"),
+        ("images", lambda b: b.astype(np.float64), "gives float64"),
+        ("images", lambda b: b[:2], r"float32 \[2, 3, 8, 8\] where .* \[4, 3, 8, 8\]"),
+        ("images", lambda b: b[..., :4], r"gives float32 \[4, 3, 8, 4\]"),
+        ("tokens", lambda b: b.tokens, "gives a ndarray where it was given a TokenRows"),
+        ("tokens", lambda b: b._replace(tokens=b.tokens[1:]), "gives int64"),
+        ("tokens", lambda b: b._replace(lengths=b.lengths.astype(np.int32)), "gives int32"),
+        ("audio", lambda b: b._replace(samples=b.samples[1:]), "gives 3 samples"),
+        ("features", lambda b: b._replace(values=b.values[..., 0]), "gives float32"),
+    ],
+)
+def test_what_is_no_such_batch_any_more_is_refused(
+    kind: str, changed: Callable[[Any], Any], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: dict[str, Any] = {
+        "images": np.zeros((4, 3, 8, 8), np.float32),
+        "tokens": TokenRows(np.zeros((4, 6), np.int64), np.full(4, 6), 9, 0),
+        "audio": Waves([np.zeros(100, np.float32)] * 4, 8000),
+        "features": Spectra(np.zeros((4, 10, 16), np.float32), np.full(4, 10)),
+    }
+    module = types.SimpleNamespace(
+        __name__=f"mine.augment.{kind}.mine",
+        Settings=BaseSettings,
+        transform=lambda batch, keys, settings: changed(batch),
+    )
+    monkeypatch.setattr("tilth.augment.chain.load_module", lambda name: module)
+    monkeypatch.setattr("tilth.augment.chain.module_of", lambda name: name)
+    run = chain.build([("mine", {})])
+    with pytest.raises(StepError, match=f"the transform `mine` .*{told}"):
+        run(batches[kind], np.arange(4, dtype=np.uint64))

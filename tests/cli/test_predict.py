@@ -7,15 +7,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.query.models import image_model, png
 from tests.query.trained import trained_run
+from tilth.cli import predict
 from tilth.cli.main import app
 from tilth.pretrain import ask
+from tilth.tasks.declare import Verb
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
 
@@ -117,6 +119,18 @@ def test_options_out_of_range_are_refused(text_model: Path, option: str) -> None
 def test_translate_gives_a_line_for_a_line(text_model: Path) -> None:
     found = _call("translate", "mt", given="ja\n\nnein\n")
     assert found.stdout == "JA 0/0 end\n 0/1 end\nNEIN 0/2 end\n"
+
+
+def test_an_answer_without_probabilities_is_an_answer(text_model: Path) -> None:
+    (text_model / "words").mkdir()
+    (text_model / "words" / "config.json").write_text(json.dumps({"task": "text-classification"}))
+    assert _call("classify", "words", "a").stdout == "A 0/0 end\ta\n"
+    (row,) = _call("classify", "words", "a", "--json", "--top", "2").stdout.splitlines()
+    assert json.loads(row) == {"input": "a", "text": "A 0/0\nend"}
+
+
+def test_a_task_can_name_the_verbs_that_ask_and_no_others() -> None:
+    assert {"", *(verb.name for verb in predict.VERBS)} == set(get_args(Verb))
 
 
 def test_transcribe_names_the_file(text_model: Path) -> None:

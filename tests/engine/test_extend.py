@@ -16,7 +16,7 @@ from tests.engine.inline import use_inline
 from tilth.engine.extend import FOLDER, open_copies
 from tilth.engine.record import read_record
 from tilth.engine.run import RunOptions, run_plan
-from tilth.errors import DataError, ExtensionError, MissingError
+from tilth.errors import DataError, ExtensionError, MissingError, StepError, TilthError
 from tilth.query.runs import open_run
 from tilth.recipe.load import load_recipe
 from tilth.recipe.plan import build_plan
@@ -145,6 +145,43 @@ def test_what_breaks_in_a_worker_alone_is_told_with_its_line(here: Path) -> None
     (here / "mine" / "clean" / "shout.py").write_text(text)
     line = text[: text.index("raise")].count("\n") + 1
     with pytest.raises(ExtensionError, match=rf"`mine/clean/shout\.py:{line}` .* only here"):
+        run_plan(build_plan(load_recipe("my.yaml")), here / "run", RunOptions(num_workers=1))
+
+
+@pytest.mark.parametrize(
+    ("broken", "raised", "told"),
+    [
+        ("raise ValueError('no')", DataError, r"ValueError: no \(mine/clean/shout\.py:LINE\)"),
+        ("raise OSError('off')", DataError, r"OSError: off \(mine/clean/shout\.py:LINE\)"),
+        ("return None", StepError, "`apply` gives a NoneType"),
+        (
+            "return with_columns(batch, {'label': pa.array([0.5] * batch.num_rows)})",
+            StepError,
+            "the column `label` as double",
+        ),
+    ],
+)
+def test_what_breaks_at_a_sample_is_told_with_its_line(
+    here: Path, broken: str, raised: type[TilthError], told: str
+) -> None:
+    text = _MAP.replace("    time.sleep(settings.seconds)\n", f"    {broken}\n")
+    line = text[: text.index(broken)].count("\n") + 1
+    (here / "mine" / "clean" / "shout.py").write_text(text)
+    with pytest.raises(raised, match=told.replace("LINE", str(line))):
+        run_plan(build_plan(load_recipe("my.yaml")), here / "run", RunOptions(num_workers=1))
+
+
+def test_a_source_that_fails_is_no_fault_of_the_storage(here: Path) -> None:
+    (here / "mine" / "collect").mkdir()
+    (here / "mine" / "collect" / "stars.py").write_text(
+        "from tilth.settings import BaseSettings\n\n\nclass Settings(BaseSettings):\n"
+        "    a: int = 1\n\n\ndef fingerprint(settings):\n    return ''\n\n\n"
+        "def read(settings, source, context):\n    raise OSError('clouds')\n    yield\n"
+    )
+    (here / "my.yaml").write_text(
+        _RECIPE.replace("SECONDS", "0").replace("{jsonl: {path: rows.jsonl}}", "stars")
+    )
+    with pytest.raises(StepError, match=r"OSError: clouds \(mine/collect/stars\.py:13\)"):
         run_plan(build_plan(load_recipe("my.yaml")), here / "run", RunOptions(num_workers=1))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.inline import plan_of
 from tilth.augment.registry import transforms
-from tilth.errors import RecipeError
+from tilth.errors import ExtensionError, RecipeError
 from tilth.extensions import using
 from tilth.models.registry import declarations
 from tilth.query.explain import explain, list_entries
@@ -225,6 +225,54 @@ def test_the_mistakes_of_a_recipe_keep_their_places() -> None:
             "no `task.py`",
             "extensions[0]",
         ),
+        ("models/linear/network.py", "x = 1\n", "network.py` has no `make`", "extensions[0]"),
+        ("tasks/inversion/task.py", "x = 1\n", "task.py` has no `make`", "extensions[0]"),
+        ("tasks/inversion/__init__.py", "x = 1\n", "declares no task", "extensions[0]"),
+        (
+            "models/linear/__init__.py",
+            _MODEL.replace(' = "linear"', ""),
+            "declares no model",
+            "extensions[0]",
+        ),
+        (
+            "models/linear/__init__.py",
+            _MODEL.replace("images", "image"),
+            "interface is 'image', and one of 'images'",
+            "extensions[0]",
+        ),
+        *(
+            (
+                "tasks/inversion/__init__.py",
+                _TASK.replace(right, wrong),
+                f"`mine/tasks/inversion/__init__.py:{line}` cannot be imported: ValueError: {told}",
+                "extensions[0]",
+            )
+            for right, wrong, line, told in (
+                ("(ACCURACY,)", "()", 4, "metrics is a tuple of at least one"),
+                ('("images",)', '"images"', 4, "transforms is a tuple"),
+                ('("images",)', '("pictures",)', 4, "transforms is 'pictures'"),
+                ('pipeline="other"', 'pipeline="other", verb="guess"', 4, "verb is 'guess'"),
+                ("image-inversion", "image inversion", 4, "name is 'image inversion'"),
+                ('interface="images"', 'interface="pixels"', 4, "interface is 'pixels'"),
+            )
+        ),
+        (
+            "augment/images/invert.py",
+            _TRANSFORM.replace("batch, keys, settings", "batch, keys"),
+            "`transform` of `mine/augment/images/invert.py` cannot be called with 3 arguments",
+            "augment[0].invert",
+        ),
+        (
+            "clean/shout.py",
+            _MAP.replace("batch, settings", "batch"),
+            "cannot be called with 2 arguments",
+            "clean[1].shout",
+        ),
+        ("cleen/other.py", _MAP, "`mine/cleen` is no folder", "extensions[0]"),
+        ("augment/pictures/other.py", _TRANSFORM, "no transform where it lies", "extensions[0]"),
+        ("augment/other.py", _TRANSFORM, "no transform where it lies", "extensions[0]"),
+        ("clean/my-own.py", _MAP, "`mine/clean/my-own.py` cannot be imported", "extensions[0]"),
+        ("clean/whisper.py", "def f(:\n", "`mine/clean/whisper.py:1`", "extensions[0]"),
     ],
 )
 def test_what_is_broken_is_told_with_its_line_beside_other_mistakes(
@@ -242,7 +290,14 @@ def test_what_is_broken_is_told_with_its_line_beside_other_mistakes(
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({"clean/minhash.py": _MAP}, "an operation `minhash` already, and `mine/clean/minhash.py`"),
+        (
+            {"clean/minhash.py": _MAP},
+            "an operation `minhash` already: Tilth's own, and `mine/clean/minhash.py`",
+        ),
+        (
+            {"clean/shout.py": _MAP, "mix/shout.py": _MAP},
+            "an operation `shout` already: `mine/clean/shout.py`, and `mine/mix/shout.py`",
+        ),
         ({"collect/clean.py": _MAP}, "an operation `clean` already"),
         ({"augment/tokens/shout.py": _MAP}, "an operation `shout` already"),
         ({"models/linear/__init__.py": _MODEL.replace("linear", "cnn")}, "a model `cnn` already"),
@@ -289,3 +344,37 @@ def test_words_of_an_extension_are_explained_for_its_recipe(here: Path) -> None:
     assert {"shout", "twins", "invert"} <= names
     assert [extension.name for extension in extensions_of("my.yaml")] == ["mine"]
     assert "shout" not in {entry.name for entry in list_entries("operations")}
+
+
+def test_what_stands_beside_the_rooms_is_the_users_own_affair(here: Path) -> None:
+    files = dict.fromkeys(("notes/plan.py", "augment/_sizes.py", "clean/_own/x.py"), "x = 1\n")
+    _write(here / "mine", {**files, "setup-it.py": "x = 1\n", "models/linear/parts/x.py": "\n"})
+    assert parse_recipe(_RECIPE, "my.yaml").extensions
+
+
+def test_a_function_that_is_imported_is_there(here: Path) -> None:
+    _write(here / "mine", {"models/linear/network.py": "from ._parts import make\n"})
+    _write(here / "mine", {"models/linear/_parts.py": "def make(settings, sizes):\n    pass\n"})
+    assert parse_recipe(_RECIPE, "my.yaml").extensions
+
+
+def test_a_fingerprint_is_a_text(here: Path) -> None:
+    source = _SETTINGS.format("a: int = 1") + (
+        "def fingerprint(settings):\n    return 3\n\n\n"
+        "def read(settings, source, context):\n    return []\n"
+    )
+    _write(here / "mine", {"collect/stars.py": source})
+    text = _RECIPE.replace("{jsonl: {path: rows.jsonl}}", "stars")
+    with pytest.raises(ExtensionError, match=r"`fingerprint` of `stars` gives a int"):
+        plan_of(text)
+
+
+def test_tasks_and_models_are_explained(here: Path) -> None:
+    (here / "my.yaml").write_text(_RECIPE)
+    (task,) = explain("image-inversion", "my.yaml")
+    assert task.what == "task"
+    assert dict(task.facts)["models"] == "cnn, linear, mlp, resnet"
+    (model,) = explain("linear", "my.yaml")
+    assert model.what == "model"
+    assert [one.name for one in model.settings] == ["kind", "side"]
+    assert dict(model.facts)["tasks"].startswith("image-classification")

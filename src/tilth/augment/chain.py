@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tilth.augment.registry import kind_of, module_of
+from tilth.errors import StepError
 from tilth.extensions import load_module
 from tilth.randomness import Keys, fold
 from tilth.settings import BaseSettings
 
 Transform = Callable[[Any, Keys], Any]
+
+_IMAGES = 4  # axes of a batch of images
 
 
 def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Transform:
@@ -39,10 +44,40 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
 
     def run(batch: Any, keys: Keys) -> Any:
         for module, occurrence, settings in ready:
-            batch = module.transform(batch, fold(keys, occurrence), settings)
+            given = batch
+            batch = module.transform(given, fold(keys, occurrence), settings)
+            _require_like(given, batch, module.__name__.rpartition(".")[2])
         return batch
 
     return run
+
+
+def _require_like(given: Any, changed: Any, name: str) -> None:
+    """Refuse what is no such batch any more: a network would meet it as an error of its own.
+
+    Raises:
+        StepError: It is another type, or an array of it has another type or number of samples.
+    """
+    if type(changed) is not type(given):
+        raise _unlike(name, f"a {type(changed).__name__}", f"a {type(given).__name__}")
+    parts = zip(given, changed, strict=True) if isinstance(given, tuple) else [(given, changed)]
+    for before, after in parts:
+        if isinstance(before, Sequence) and len(before) != len(after):
+            raise _unlike(name, f"{len(after)} samples", str(len(before)))
+        if not isinstance(before, np.ndarray) or not isinstance(after, np.ndarray):
+            continue
+        # What may grow or shrink is the length of a sample, and never that of an image.
+        same = before.shape == after.shape if before.ndim == _IMAGES else len(before) == len(after)
+        if before.dtype != after.dtype or before.ndim != after.ndim or not same:
+            raise _unlike(name, *(f"{one.dtype} {list(one.shape)}" for one in (after, before)))
+
+
+def _unlike(name: str, found: str, wanted: str) -> StepError:
+    return StepError(
+        f"the transform `{name}` gives {found} where it was given {wanted}",
+        hint="what each kind of transform takes and gives is in docs/guides/extend.md",
+        code="contract",
+    )
 
 
 def from_recipe(specs: Sequence[Mapping[str, Any]], kind: str) -> Transform | None:

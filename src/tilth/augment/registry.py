@@ -11,16 +11,18 @@ import pkgutil
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, get_args
 
 from tilth.errors import UsageError
 from tilth.extensions import Extension, active
 from tilth.records import Json
 
-# What a transform changes: images, float32 [n, channels, height, width]; tokens, rows of tokens;
-# audio, waveforms; features, log-mel spectra. A task takes the kinds that it can use.
 # A transform as recipes write it: its name with its settings.
 TransformSpec = dict[str, Json]
-KINDS = ("images", "tokens", "audio", "features")
+# What a transform changes: images, float32 [n, channels, height, width]; tokens, `TokenRows`;
+# audio, `Waves`; features, log-mel `Spectra`. A task takes the kinds that it can use.
+Changes = Literal["images", "tokens", "audio", "features"]
+KINDS: tuple[str, ...] = get_args(Changes)
 
 
 def transforms() -> Mapping[str, str]:

@@ -171,10 +171,13 @@ def classify(
         assert answer.result is not None
         best = _best(answer.result.scores or {}, top or 1)
         words = [part for name, share in best.items() for part in (name, f"{share:.4f}")]
+        # A task that gives no probabilities has its answer all the same.
+        words = words or [_one_line(answer.result.label or answer.result.text or "")]
         line("\t".join([*words, _one_line(answer.input)]))
 
     def cut(found: Prediction) -> Prediction:
-        return found.model_copy(update={"scores": _best(found.scores or {}, top)})
+        scores = None if found.scores is None else _best(found.scores, top)
+        return found.model_copy(update={"scores": scores})
 
     given = {"batch_size": batch_size}
     return _ask("classify", run, runs, sample, file, given, json, show, cut=cut)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from tilth.cli.output import print_json, say
-from tilth.errors import TilthError
+from tilth.errors import ExtensionError, TilthError
 
 if TYPE_CHECKING:
     from tilth.records import PlainObject
@@ -116,13 +116,23 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        hint = "this is a defect of Tilth; run it with --debug for the traceback and report it"
-        internal = TilthError(what, hint=hint, code="internal")
+        internal = _unexpected(error)
         say(str(internal))
         if json:
             print_json({"error": error_document(internal)})
-        raise typer.Exit(1) from None
+        raise typer.Exit(internal.exit_code) from None
+
+
+def _unexpected(error: Exception) -> TilthError:
+    """What nobody expected: an error of a user's own module, or else a defect."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    from tilth.extensions import place_of
+
+    if place := place_of(error):
+        hint = "it is a module of your own; --debug shows the traceback"
+        return ExtensionError(f"`{place}` raised {what}", hint=hint)
+    hint = "this is a defect of Tilth; run it with --debug for the traceback and report it"
+    return TilthError(what, hint=hint, code="internal")
 
 
 def error_document(error: TilthError) -> PlainObject:

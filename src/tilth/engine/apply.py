@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from tilth.engine.contract import require_batch
 from tilth.errors import StepError, TilthError
+from tilth.extensions import place_of
 from tilth.schema import mark_error
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -28,7 +30,8 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
 
     Raises:
         TilthError: The operation says that it cannot run at all (a missing package, say).
-        StepError: The operation changed the rows it was given, which it may not.
+        StepError: The operation changed the rows it was given, which it may not, or gave no batch,
+            or a standard column as another kind of value.
     """
     try:
         result = apply(batch)
@@ -42,6 +45,7 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
             *apply_safely(apply, batch.slice(0, half), step),
             *apply_safely(apply, batch.slice(half), step),
         ]
+    result = require_batch(result, "`apply`", step)
     if not _same_rows(batch, result):
         raise StepError(
             "the operation added, removed or reordered rows; it may only mark them",
@@ -59,6 +63,8 @@ def _same_rows(before: pa.RecordBatch, after: pa.RecordBatch) -> bool:
 
 
 def describe_error(error: BaseException) -> str:
-    """`Type: message`, on one line and bounded."""
+    """`Type: message`, on one line and bounded; of a user's own module, with its file and line."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+    text = text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+    place = place_of(error)
+    return f"{text} ({place})" if place else text

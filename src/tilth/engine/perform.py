@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from tilth.context import Context, Progress
 from tilth.engine import shuffle
 from tilth.engine.apply import apply_safely
+from tilth.engine.contract import require_batch, require_figures, require_samples
 from tilth.engine.share import shareable_document
 from tilth.engine.tasks import (
     Describe,
@@ -34,7 +35,6 @@ from tilth.extensions import open_reference, using
 from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, parse, read_as
-from tilth.schema import SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.dataset import read_shard
 from tilth.store.files import atomic_folder, write_json
@@ -117,7 +117,9 @@ def _read_source(task: ReadSource, progress: Progress) -> None:
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal seen
         for batch in op.module.read(settings, task.source, _context(task, progress)):
-            part = _typed(batch if limit is None else batch.slice(0, limit - seen))
+            part = require_batch(batch, "`read`", task.step)
+            require_samples(part, task.step)
+            part = part if limit is None else part.slice(0, limit - seen)
             seen += part.num_rows
             yield part
             if limit is not None and seen >= limit:
@@ -134,15 +136,6 @@ def _read_source(task: ReadSource, progress: Progress) -> None:
     if op.module.fingerprint(settings) != before:
         forget_shards(task.folder)
         raise source_changed(task.step)
-
-
-def _typed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch with its standard columns in their standard types."""
-    arrays = [
-        array.cast(SCHEMA[name]) if name in SCHEMA and array.type != SCHEMA[name] else array
-        for name, array in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 def _batches(shard: Path) -> Iterator[pa.RecordBatch]:
@@ -180,7 +173,7 @@ def _describe(task: Describe) -> Json:
         [pq.read_schema(path).remove_metadata() for path in paths], promote_options="permissive"
     )
     batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
-    return shareable_document(op.module.describe(batches, settings))
+    return shareable_document(require_figures(op.module.describe(batches, settings), task.step))
 
 
 def _fit(task: Fit, progress: Progress) -> Json:

@@ -394,8 +394,12 @@ def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Pat
             f"{counts.quarantined} of {counts.num_in} records failed ({share:.1%}), more than "
             f"the error budget of {budget:.1%}; {cause}",
             where=step.name,
-            hint=f"tilth show {plan.recipe.name} {step.name} --quarantined lists them; what cannot "
-            "be mended, a higher `error_budget` in the recipe lets pass",
+            hint=f"tilth show {plan.recipe.name} {step.name} --quarantined lists them"
+            + (
+                "; what cannot be mended, a higher `error_budget` in the recipe lets pass"
+                if counts.kept
+                else ""
+            ),
             code="error-budget",
         )
     if not counts.kept:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tilth.engine.contract import require_columns
 from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
 from tilth.store.files import atomic_file, write_json
@@ -55,7 +56,7 @@ def write_keys(
     row = 0
     for batch in batches:
         ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
-        keys: pa.Table = op.module.keys(batch, settings)
+        keys = require_columns(op.module.keys(batch, settings), ("id", "key"), "`keys`", op.name)
         if keys.num_rows:
             # The position orders records over the whole data set, whatever worker saw them.
             positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
@@ -77,7 +78,7 @@ def write_reduced(op: Operation, settings: BaseSettings, folder: Path, partition
     table = pa.concat_tables(tables) if tables else pa.table({})
     done = _done_path(folder, partition)
     if table.num_rows:
-        reduced: pa.Table = op.module.reduce(table, settings)
+        reduced = require_columns(op.module.reduce(table, settings), (), "`reduce`", op.name)
         with atomic_file(done.with_suffix(".parquet")) as file:
             pq.write_table(reduced, file)
     write_json(done, {"rows": table.num_rows})
@@ -88,8 +89,10 @@ def write_decisions(op: Operation, settings: BaseSettings, folder: Path) -> None
     parts = sorted(_done_path(folder, 0).parent.glob("*.parquet"))
     decisions = pa.table({})
     if parts:
-        decisions = op.module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
+        found = op.module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
+        decisions = require_columns(found, (), "`resolve`", op.name)
     if decisions.num_rows:
+        require_columns(decisions, (SHARD,), "`resolve`", op.name)
         decisions = decisions.sort_by(SHARD)
     _write_groups(decisions, SHARD, _decisions_path(folder))
 

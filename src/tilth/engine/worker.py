@@ -104,6 +104,7 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
     from tilth.engine.perform import run_task
     from tilth.engine.tasks import Failure, Reply, read_task
     from tilth.errors import TilthError
+    from tilth.extensions import place_of
 
     teller = Teller(send)
     try:
@@ -114,12 +115,14 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
             name=kind, what=error.what, where=error.where, hint=error.hint, code=error.code
         )
         reply = Reply(failure=failure)
-    except OSError as error:
-        reply = Reply(os_error=str(error) or type(error).__name__, trace=traceback.format_exc())
     except Exception as error:
+        place = place_of(error)
+        if isinstance(error, OSError) and not place:
+            fault = str(error) or type(error).__name__
+            return Reply(os_error=fault, trace=traceback.format_exc()).as_json()
         # In one line: what libraries say may fill a page, and the trace has it all.
         said = shorten(str(error), _MAX_SAID, placeholder=" …")
-        crash = f"{type(error).__name__}: {said}"
+        crash = f"{type(error).__name__}: {said}" + (f" ({place})" if place else "")
         reply = Reply(crash=crash, trace=traceback.format_exc())
     finally:
         teller.close()

@@ -6,8 +6,9 @@ module `network` a function `make(settings, sizes)` that builds it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -27,6 +28,17 @@ Count = Annotated[int, Field(ge=1)]
 # To answer token by token, text-generation and translation ask more: the caches of `GPT` and of
 # `Seq2Seq`.
 Interface = Literal["images", "tokens", "frames", "pairs"]
+
+
+def require_one_of(name: str, value: object, choices: Collection[object]) -> None:
+    """Refuse a value of a declaration that is none of a closed set.
+
+    Raises:
+        ValueError: It is not; with the choices.
+    """
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} is {value!r}, and one of {listed} is wanted")
 
 
 class NetworkSettings(BaseSettings):
@@ -54,6 +66,14 @@ class Declaration:
     settings: type[NetworkSettings]
     interface: Interface
     hub_type: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no task could call.
+
+        Raises:
+            ValueError: There is no such interface.
+        """
+        require_one_of("interface", self.interface, get_args(Interface))
 
     @property
     def kind(self) -> str:

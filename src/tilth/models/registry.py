@@ -45,20 +45,22 @@ def declared_in(extension: Extension) -> dict[str, Declaration]:
         if package.count(".") > 1:  # what a model keeps in a folder of its own
             continue
         declared = getattr(load_module(extension.full_name(package)), "MODEL", None)
-        if not isinstance(declared, Declaration) or not declared.kind:
+        if not isinstance(declared, Declaration) or not _has_kind(declared):
             raise ExtensionError(
                 f"`{extension.shown_file(package)}` declares no model",
                 hint='MODEL = Declaration(MySettings, interface="images"), and in MySettings '
                 "`kind` has a default",
             )
-        if not extension.has(f"{package}.network"):
-            raise ExtensionError(
-                f"`{extension.shown_file(package)}` declares a model, and no `network.py` stands "
-                "beside it",
-                hint="it has `make(settings, sizes)`, which builds the network",
-            )
+        extension.require_function(
+            f"{package}.network", "make", "make(settings, sizes), which builds the network"
+        )
         found[package] = declared
     return found
+
+
+def _has_kind(declared: Declaration) -> bool:
+    field = declared.settings.model_fields.get("kind")
+    return field is not None and isinstance(field.default, str) and bool(field.default)
 
 
 def declarations() -> tuple[Declaration, ...]:

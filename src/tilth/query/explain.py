@@ -14,13 +14,14 @@ from pydantic.fields import FieldInfo
 
 from tilth.errors import TilthError, UsageError
 from tilth.extensions import using
+from tilth.models.registry import declarations
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.load import extensions_of, parse_recipe, starters
 from tilth.recipe.model import Header
 from tilth.recipe.operations import STAGES, Operation, closest, operations
 from tilth.recipe.words import other_word
 from tilth.settings import BaseSettings
-from tilth.tasks.registry import task_names
+from tilth.tasks.registry import declaration, task_names
 from tilth.tasks.settings import TaskName
 
 Category = Literal["operations", "starters", "signals", "rules", "runs"]
@@ -75,8 +76,8 @@ class Explanation:
 
     Attributes:
         name: The word.
-        what: operation, stage, signal, rule set, starter, recipe, setting, or "not a word of a
-            recipe".
+        what: operation, stage, signal, rule set, starter, task, model, recipe, setting, or "not a
+            word of a recipe".
         about: One or a few sentences.
         facts: (label, text), such as stage and kind, or a rule and its reason.
         settings: Of operations and stages.
@@ -123,6 +124,8 @@ def _explain(word: str) -> list[Explanation]:
         *_explain_signal(word),
         *_explain_rule_set(word),
         *_explain_starter(word),
+        *_explain_task(word),
+        *_explain_model(word),
     ]
     if not found:
         settings = [*_explain_setting(word)]
@@ -152,7 +155,10 @@ def _words() -> list[str]:
 
     return list(
         dict.fromkeys(
-            ["recipe", *STAGES, *operations(), *SIGNALS, *shipped_rule_sets(), *starters()]
+            [
+                *("recipe", *STAGES, *operations(), *SIGNALS, *shipped_rule_sets(), *starters()),
+                *(*task_names(), *(declared.kind for declared in declarations())),
+            ]
         )
     )
 
@@ -218,6 +224,34 @@ def _explain_starter(word: str) -> Iterator[Explanation]:
         yield Explanation(word, "starter", recipe.header.about, facts, (), text)
 
 
+def _explain_task(word: str) -> Iterator[Explanation]:
+    if word in task_names():
+        task = declaration(word)
+        figures = ", ".join(f"{metric.name} ({metric.unit})" for metric in task.metrics)
+        facts = [
+            ("written as", f"pretrain: {{task: {word}}}"),
+            ("reads", task.data.payload + (", with a label" if task.labels else "")),
+            ("models", ", ".join(task.models)),
+            ("figures", figures),
+            ("transforms", ", ".join(task.transforms) or "none"),
+            ("asked by", f"tilth {task.verb}" if task.verb else "no verb"),
+        ]
+        yield Explanation(word, "task", f"A model for {task.use}.", tuple(facts))
+
+
+def _explain_model(word: str) -> Iterator[Explanation]:
+    for model in declarations():
+        if model.kind == word:
+            tasks = [name for name in task_names() if word in declaration(name).models]
+            facts = (
+                ("written as", f"pretrain: {{model: {{kind: {word}}}}}"),
+                ("tasks", ", ".join(tasks) or "none"),
+                ("starts from", f"weights of `{model.hub_type}`" if model.hub_type else "its own"),
+            )
+            settings = settings_of(model.settings)
+            yield Explanation(word, "model", _document(model.settings), facts, settings)
+
+
 def _explain_other_word(word: str, what: str) -> Iterator[Explanation]:
     other = other_word(word)
     if other is not None:
@@ -237,7 +271,7 @@ def _explain_setting(word: str) -> Iterator[Explanation]:
     for op in operations().values():
         for info in settings_of(op.settings):
             names = (info.name, f"{op.name}.{info.name}", info.name.rpartition(".")[2])
-            if word and word in (*names, *info.type.split(" | ")):
+            if word and word in (*names, *info.type.removesuffix(" or nothing").split(" | ")):
                 found.setdefault(info.description, info)
                 owners[op.name] = None
     if found:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tilth.augment.registry import KINDS
 from tilth.errors import ExtensionError, Problem, TilthError
 from tilth.extensions import Extension, open_extension, using
 from tilth.models import registry as models
-from tilth.recipe.operations import STAGES, operations, operations_in
+from tilth.recipe.operations import RECORD_STAGES, STAGES, closest, operations, operations_in
 from tilth.tasks import registry as tasks
 
 Where = Callable[[tuple[str | int, ...]], str]
+
+_ROOMS = ("collect", *RECORD_STAGES, "augment", tasks.ROOM, models.ROOM)
+_OURS = "Tilth's own"
 
 
 def open_extensions(given: object, where: Where) -> tuple[tuple[Extension, ...], list[Problem]]:
@@ -35,10 +39,33 @@ def open_extensions(given: object, where: Where) -> tuple[tuple[Extension, ...],
         else:
             found.append(extension)
             # What is no Python would only be said again by what imports it.
-            errors += extension.unreadable() or taken.add(extension)
+            errors += extension.unreadable() or [*_misplaced(extension), *taken.add(extension)]
         place = where(("extensions", number))
         problems += [Problem(error.code, error.what, place, error.hint) for error in errors]
     return tuple(found), problems
+
+
+def _misplaced(extension: Extension) -> list[ExtensionError]:
+    """An error for every module that lies where an operation would not be found.
+
+    What else an extension holds beside its rooms is its own affair.
+    """
+    found = []
+    for top in sorted({name.partition(".")[0] for name in extension.sources if "." in name}):
+        near = None if top in _ROOMS else closest(top, _ROOMS)
+        if near is not None:
+            what = f"`{extension.shown}/{top}` is no folder of Tilth's rooms"
+            found.append(ExtensionError(what, hint=f"did you mean `{near}`?"))
+    kinds = ", ".join(f"augment/{kind}" for kind in KINDS)
+    for name in sorted(extension.sources):
+        room, _, rest = name.rpartition(".")
+        kind = room.removeprefix("augment").removeprefix(".")
+        of_augment = room.split(".")[0] == "augment" and "_" not in (rest[0], (kind or " ")[0])
+        if of_augment and kind not in KINDS and not extension.is_package(name):
+            what = f"`{extension.shown_file(name)}` is no transform where it lies"
+            hint = f"transforms lie in {kinds}; what is none has a name that begins with _"
+            found.append(ExtensionError(what, hint=hint))
+    return found
 
 
 class _Taken:
@@ -46,21 +73,21 @@ class _Taken:
 
     def __init__(self) -> None:
         with using(()):
-            self._operations = {*STAGES, *operations()}
-            self._tasks = set(tasks.task_names())
+            self._operations = dict.fromkeys([*STAGES, *operations()], _OURS)
+            self._tasks = dict.fromkeys(tasks.task_names(), _OURS)
             self._metrics = tasks.metrics()
-            self._models = {declared.kind for declared in models.declarations()}
-            self._hub_types = set(models.hub_readers())
-        self._extensions: set[str] = set()
+            self._models = dict.fromkeys((one.kind for one in models.declarations()), _OURS)
+            self._hub_types = dict.fromkeys(models.hub_readers(), _OURS)
+        self._extensions: dict[str, str] = {}
 
     def add(self, extension: Extension) -> list[TilthError]:
         """Add the names of an extension; an error for each that is taken, or cannot be found."""
         errors: list[TilthError] = []
 
-        def claim(what: str, name: str, names: set[str], file: str) -> None:
+        def claim(what: str, name: str, names: dict[str, str], file: str) -> None:
             if name in names:
-                errors.append(_taken(what, name, file))
-            names.add(name)
+                errors.append(_taken(what, name, file, names[name]))
+            names.setdefault(name, f"`{file}`")
 
         claim("extension", extension.name, self._extensions, extension.shown)
         for op in operations_in(extension):
@@ -72,7 +99,7 @@ class _Taken:
                 claim("task", task.name, self._tasks, file)
                 for metric in task.metrics:
                     if self._metrics.setdefault(metric.name, metric) != metric:
-                        errors.append(_taken("figure", metric.name, file))
+                        errors.append(_taken("figure", metric.name, file, ""))
         except TilthError as error:
             errors.append(error)
         try:
@@ -86,10 +113,11 @@ class _Taken:
         return errors
 
 
-def _taken(what: str, name: str, file: str) -> ExtensionError:
+def _taken(what: str, name: str, file: str, other: str) -> ExtensionError:
+    where = f": {other}" if other else ""
     return ExtensionError(
-        f"there is {'an' if what[0] in 'aeiou' else 'a'} {what} `{name}` already, and `{file}` has "
-        "another",
+        f"there is {'an' if what[0] in 'aeiou' else 'a'} {what} `{name}` already{where}, and "
+        f"`{file}` has another",
         hint="give yours a name of its own; nothing that is there is replaced",
         code="name-taken",
     )

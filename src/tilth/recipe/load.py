@@ -293,7 +293,9 @@ class _Check:
         return f"{self._name}:{line}:{column}" + (f"  {dotted}" if dotted else "")
 
     def _add(self, code: str, what: str, path: Path_, hint: str = "") -> None:
-        self.problems.append(Problem(code, what, self.where(path), hint))
+        # A module that cannot be imported was told where the recipe names its folder.
+        if not any(one.code == ExtensionError.code and one.what == what for one in self.problems):
+            self.problems.append(Problem(code, what, self.where(path), hint))
 
     def recipe(self, tree: dict[str, Any]) -> Recipe | None:
         known = [*Header.model_fields, *STAGES]

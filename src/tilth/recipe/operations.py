@@ -7,6 +7,7 @@ of an extension: its module lies in the folder of its stage.
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -83,6 +84,15 @@ class Operation:
                 f"`{file}` lacks {', '.join(f'`{name}`' for name in lacking)}",
                 hint=f"the functions of a {self.kind} are in docs/concepts/operations.md",
             )
+        for name, num in _FUNCTIONS[self.kind].items():
+            try:
+                inspect.signature(vars(module)[name]).bind(*[None] * num)
+            except TypeError:
+                raise ExtensionError(
+                    f"`{name}` of `{file}` cannot be called with {num} "
+                    f"argument{'s' if num > 1 else ''}",
+                    hint=f"what a {self.kind} is given is in docs/concepts/operations.md",
+                ) from None
 
     @property
     def settings(self) -> type[BaseSettings]:
@@ -152,14 +162,14 @@ _SINGLE: dict[str, tuple[Kind, str]] = {
 }
 
 
-# What the module of a kind has beside `Settings`.
-_FUNCTIONS: dict[Kind, tuple[str, ...]] = {
-    "source": ("fingerprint", "read"),
-    "map": ("apply",),
-    "shuffle": ("keys", "reduce", "resolve", "apply"),
-    "fit": ("fit",),
-    "grid": ("cells", "run_cell", "summarize"),
-    "transform": ("transform",),
+# What the module of a kind has beside `Settings`, and how much each function is given.
+_FUNCTIONS: dict[Kind, dict[str, int]] = {
+    "source": {"fingerprint": 1, "read": 3},
+    "map": {"apply": 2},
+    "shuffle": {"keys": 2, "reduce": 2, "resolve": 2, "apply": 3},
+    "fit": {"fit": 5},
+    "grid": {"cells": 2, "run_cell": 5, "summarize": 2},
+    "transform": {"transform": 3},
 }
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tilth.errors import ExtensionError
 from tilth.extensions import using
 from tilth.models.declare import NetworkSettings
 from tilth.models.registry import hub_readers, module_of
@@ -159,7 +160,7 @@ class _Builder:
     def _source_parts(self, step: RecipeStep) -> dict[str, Any]:
         return {
             "source": step.name.partition(".")[2],
-            "outside": step.operation.module.fingerprint(step.settings),
+            **_fingerprint(step),
             "limit": self._limit,
             "seed": self._recipe.header.seed,
         }
@@ -257,7 +258,15 @@ def _found_by_name(*settings: BaseSettings) -> list[str]:
 def _fingerprint(step: RecipeStep) -> dict[str, Any]:
     """Files outside that a step's settings name: rule sets, functions, weights to start from."""
     fingerprint = getattr(step.operation.module, "fingerprint", None)
-    return {"outside": fingerprint(step.settings)} if fingerprint else {}
+    if fingerprint is None:
+        return {}
+    outside = fingerprint(step.settings)
+    if not isinstance(outside, str):
+        raise ExtensionError(
+            f"`fingerprint` of `{step.operation.name}` gives a {type(outside).__name__}, not a str",
+            hint="it gives a text that changes when what lies outside does, or an empty one",
+        )
+    return {"outside": outside}
 
 
 def said_of(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,17 @@ whose `make` builds it. A modality says in its own `__init__.py` how its samples
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from tilth.models.declare import Interface
+from tilth.augment.registry import Changes
+from tilth.models.declare import Interface, require_one_of
 from tilth.models.registry import kinds_of
 
 Payload = Literal["text", "image", "audio"]
+# The commands that ask a model.
+Verb = Literal["", "generate", "translate", "transcribe", "classify"]
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,31 @@ class Declaration:
     pipeline: str
     labels: bool = False
     outputs: tuple[str, ...] = ()
-    transforms: tuple[str, ...] = ()
-    verb: str = ""
+    transforms: tuple[Changes, ...] = ()
+    verb: Verb = ""
     answer: Literal["", "label", "target"] = ""
     prompts: bool = False
     asked_with: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody could learn, measure, augment or ask.
+
+        Raises:
+            ValueError: A value is none of those that there are.
+        """
+        if not re.fullmatch(r"\w[\w.-]*", self.name):
+            raise ValueError(f"name is {self.name!r}, and letters, digits and - are wanted")
+        require_one_of("interface", self.interface, get_args(Interface))
+        require_one_of("verb", self.verb, get_args(Verb))
+        require_one_of("answer", self.answer, ("", "label", "target"))
+        require_one_of("data.payload", self.data.payload, get_args(Payload))
+        if not isinstance(self.metrics, tuple) or not self.metrics:
+            raise ValueError("metrics is a tuple of at least one Metric, the primary one first")
+        if not isinstance(self.transforms, tuple):
+            raise ValueError('transforms is a tuple of kinds, as ("images",)')
+        for kind in self.transforms:
+            require_one_of("transforms", kind, get_args(Changes))
 
     @property
     def models(self) -> tuple[str, ...]:

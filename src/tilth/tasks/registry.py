@@ -46,13 +46,16 @@ def declared_in(extension: Extension) -> dict[str, Declaration]:
         # A folder between declares nothing: it has what its tasks share.
         declared = getattr(load_module(extension.full_name(package)), "TASK", None)
         if not isinstance(declared, Declaration):
+            if f"{package}.task" in extension.sources:
+                raise ExtensionError(
+                    f"`{extension.shown_file(package)}` declares no task, and a `task.py` stands "
+                    "beside it",
+                    hint="TASK = Declaration(...), of tilth.tasks.declare",
+                )
             continue
-        if not extension.has(f"{package}.task"):
-            raise ExtensionError(
-                f"`{extension.shown_file(package)}` declares a task, and no `task.py` stands "
-                "beside it",
-                hint="it has `make(ingredients)`, which gives the task",
-            )
+        extension.require_function(
+            f"{package}.task", "make", "make(ingredients), which gives the task"
+        )
         found[package] = declared
     return found
 

@@ -1,0 +1,116 @@
+"""What an operation gives is refused at its own step where its kind promises something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tilth.engine.contract import (
+    require_batch,
+    require_columns,
+    require_figures,
+    require_samples,
+)
+from tilth.errors import StepError
+from tilth.schema import SCHEMA, sample_id
+
+_GOOD: dict[str, list[Any]] = {
+    "id": [sample_id("a"), sample_id("b")],
+    "source": ["s", "s"],
+    "uri": ["x:1", "x:2"],
+    "text": ["one", "two"],
+}
+
+
+def _batch(**columns: Any) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({**_GOOD, **columns})
+
+
+def test_standard_columns_get_their_standard_types() -> None:
+    given = _batch(
+        text=pa.array(["one", "two"]).dictionary_encode(),
+        html=pa.array([b"a", None], pa.binary()),
+        label_confidence=pa.array([1, 0], pa.int8()),
+        label=pa.nulls(2),
+    )
+    found = require_batch(given, "`read`", "step")
+    assert {name: found.schema.field(name).type for name in found.schema.names} == {
+        name: SCHEMA[name] for name in (*_GOOD, "html", "label_confidence", "label")
+    }
+    assert found.to_pylist() == given.to_pylist()
+    require_samples(found, "step")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "gives a NoneType, not a pyarrow.RecordBatch"),
+        ({"id": "a"}, "gives a dict"),
+        (pa.table(_GOOD), "gives a Table"),
+        (_batch(text=[1, 2]), "the column `text` as int64; it is large_string"),
+        (_batch(label=[0.5, 1.0]), "the column `label` as double; it is string"),
+        (_batch(label=[True, False]), "the column `label` as bool"),
+        (_batch(label_confidence=["a", "b"]), "the column `label_confidence` as string"),
+        (_batch(text=[b"\xff", b""]), "gives `text` as no large_string"),
+        (_batch(**{"drop.rule": [1, None]}), "the column `drop.rule` as int64"),
+        (_batch(annotations=[["a"], []]), "gives `annotations` as no list"),
+        (
+            pa.RecordBatch.from_arrays([pa.array(["a"]), pa.array(["b"])], ["id", "id"]),
+            "the column `id` twice",
+        ),
+    ],
+)
+def test_another_kind_of_value_is_refused(given: object, told: str) -> None:
+    with pytest.raises(StepError) as raised:
+        require_batch(given, "`apply`", "clean.mine, shard 0")
+    assert told in raised.value.what
+    assert raised.value.where == "clean.mine, shard 0"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (_batch().select(["source", "uri", "text"]), "no column `id`"),
+        (_batch().select(["id", "source", "text"]), "no column `uri`"),
+        (_batch(source=["s", None]), "rows without `source`"),
+        (_batch(id=["x", sample_id("b")]), "the id `x`"),
+        (_batch(id=[sample_id("a"), sample_id("b").upper()]), "which is no sample's"),
+        (_batch(id=[sample_id("a"), sample_id("b") + "0"]), "which is no sample's"),
+    ],
+)
+def test_a_sample_has_a_name_a_source_and_an_address(given: pa.RecordBatch, told: str) -> None:
+    with pytest.raises(StepError) as raised:
+        require_samples(require_batch(given, "`read`", "step"), "step")
+    assert told in raised.value.what
+
+
+def test_a_phase_gives_a_table_with_what_the_next_one_reads() -> None:
+    table = pa.table({"id": ["a"], "key": ["b"]})
+    assert require_columns(table, ("id", "key"), "`keys`", "mine") is table
+    for given, told in ((None, "a NoneType"), (_batch(), "a RecordBatch"), (table, "`shard`")):
+        with pytest.raises(StepError) as raised:
+            require_columns(given, ("shard",), "`resolve`", "mine")
+        assert told in raised.value.what
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "a NoneType, not a dict"),
+        ({"a": {"b": float("nan")}}, "gives nan under `a.b`"),
+        ({"a": [1, float("inf")]}, "gives inf under `a.1`"),
+        ({"a": {1: 2}}, "keys under `a` that are no text"),
+        ({"a": {2.0}}, "a set under `a`"),
+    ],
+)
+def test_figures_are_what_a_manifest_can_keep(given: object, told: str) -> None:
+    with pytest.raises(StepError) as raised:
+        require_figures(given, "step")
+    assert told in raised.value.what
+
+
+def test_figures_that_can_be_kept_stay_as_they_are() -> None:
+    given = {"rows": 3, "share": 0.5, "by": {"a": [1, None, "x", True]}, "empty": {}}
+    assert require_figures(given, "step") is given
