@@ -12,7 +12,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from tilth.errors import DataError
-from tilth.records import Figured, Json, Record, parse, read_as
+from tilth.records import DAMAGED, Figured, Json, Record, parse, read_as, read_file, read_if_whole
 
 
 class Inner(Record):
@@ -98,3 +98,15 @@ def test_the_results_of_all_stages_load_no_numpy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_file_that_is_none_or_nested_too_deeply_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "deep").write_text("[" * 100_000 + "]" * 100_000)
+    for name, told in (("folder", "Is a directory"), ("deep", "nested too deeply")):
+        with pytest.raises(DataError, match=told) as raised:
+            read_file(Record, tmp_path / name, "the record")
+        assert raised.value.code == DAMAGED
+        assert read_if_whole(Record, tmp_path / name) is None
+    with pytest.raises(FileNotFoundError):
+        read_file(Record, tmp_path / "nothing")

@@ -85,7 +85,25 @@ def parse(kind: type[Kind], data: bytes, where: str, what: str = "what was kept"
         found = json.loads(data.decode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise _damaged(what, str(error), where) from None
+    except RecursionError:
+        raise _damaged(what, "it is nested too deeply", where) from None
     return read_as(kind, found, where, what)
+
+
+def read_file(kind: type[Kind], path: Path, what: str = "what was kept") -> Kind:
+    """As `read_as`, of a JSON file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        DataError: It cannot be read, is something else, or damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _damaged(what, error.strerror or str(error), str(path)) from None
+    return parse(kind, data, str(path), what)
 
 
 def read_if_whole(kind: type[Kind], path: Path) -> Kind | None:
@@ -93,7 +111,7 @@ def read_if_whole(kind: type[Kind], path: Path) -> Kind | None:
     if not path.is_file():
         return None
     try:
-        return parse(kind, path.read_bytes(), str(path))
+        return read_file(kind, path)
     except DataError:
         return None
 

@@ -245,3 +245,13 @@ def test_a_copy_that_an_earlier_version_left_is_read_as_it_was_meant() -> None:
     """It has the names, empty, and goes with what people share: it runs again."""
     for to_run in (True, False):
         assert "augment" not in parse_recipe(TRAINED, to_run=to_run).to_yaml()
+
+
+@pytest.mark.parametrize("char", ["\x00", "\x1b", "\ud800", "\ufffe"])
+def test_a_character_that_no_yaml_may_hold_is_one_clear_error(char: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        parse_recipe(f"tilth: 1\nname: a{char}b\n", "my.yaml")
+    (problem,) = raised.value.problems
+    assert problem.code == "yaml"
+    assert "special characters are not allowed" in problem.what
+    assert "\n" not in problem.what

@@ -34,7 +34,7 @@ from tilth.errors import source_changed
 from tilth.extensions import open_reference, using
 from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import digest_of_outside
-from tilth.records import Json, Record, parse, read_as
+from tilth.records import Json, Record, read_as, read_file
 from tilth.settings import BaseSettings
 from tilth.store.dataset import read_shard
 from tilth.store.files import atomic_folder, write_json
@@ -203,7 +203,7 @@ def _summarize(task: Summarize) -> Json:
     results = []
     for index in range(task.num_cells):
         path = cell_path(task.folder, index)
-        kept = parse(KeptCell, path.read_bytes(), str(path))
+        kept = read_file(KeptCell, path)
         cell = read_as(op.module.Cell, kept.cell, str(path))
         results.append((cell, read_as(op.module.Outcome, kept.result, str(path))))
     summary: Record = op.module.summarize(results, settings)

@@ -14,7 +14,7 @@ from pydantic import Field
 from tilth.engine.extend import Named
 from tilth.errors import DataError
 from tilth.machine import Machine
-from tilth.records import Json, Record, parse
+from tilth.records import Json, Record, parse, read_file
 from tilth.store.manifest import Counts
 
 RECORD = "run.json"
@@ -104,7 +104,7 @@ def read_record(path: Path) -> RunRecord:
     Raises:
         DataError: It cannot be read: it is damaged, or of a later version.
     """
-    record = parse(RunRecord, path.read_bytes(), str(path), _WHAT)
+    record = read_file(RunRecord, path, _WHAT)
     if record.format > FORMAT:
         raise DataError(
             f"the run's record is of format {record.format}, and this Tilth knows {FORMAT}",

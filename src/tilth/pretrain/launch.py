@@ -14,7 +14,7 @@ from tilth.errors import StepError
 from tilth.extensions import active
 from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.settings import Planned, Settings
-from tilth.records import parse
+from tilth.records import read_file
 from tilth.store.files import remove, write_json
 
 RESULT = "result.json"
@@ -81,4 +81,4 @@ def launch(
             where=causes[0] if causes else "",
             hint="with loop.processes: 1 the error is shown in full",
         )
-    return parse(PretrainResult, result.read_bytes(), str(result))
+    return read_file(PretrainResult, result)

@@ -212,7 +212,11 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
     """Plain values, and the (line, column) of every key and item, both counted from 1."""
     problems: list[Problem] = []
     positions: Positions = {}
-    loader = _Loader(text, name)
+    try:
+        loader = _Loader(text, name)
+    except yaml.YAMLError as error:  # a character that no YAML may hold
+        what = " ".join(str(error).split())
+        raise _one("yaml", f"not valid YAML: {what}", name) from None
     num_nodes = 0
 
     def place(node: yaml.Node) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from pydantic import Field, JsonValue
 
 from tilth.errors import DataError, MissingError
-from tilth.records import Json, Record, parse
+from tilth.records import Json, Record, read_file
 from tilth.store.files import write_json
 
 Kind = Literal["kept", "dropped", "quarantine"]
@@ -105,7 +105,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise no_data_set(folder)
-    found = parse(Manifest, path.read_bytes(), str(path), "the manifest")
+    found = read_file(Manifest, path, "the manifest")
     if found.format > FORMAT:
         raise DataError(
             f"the data set is of format {found.format}, and this Tilth knows {FORMAT}",
