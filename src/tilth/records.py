@@ -76,17 +76,31 @@ def read_as(kind: type[Kind], found: object, where: str, what: str = "what was k
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise _damaged(what, f"{place}: {first['msg']}" if place else first["msg"], where) from None
+        raise damaged(what, f"{place}: {first['msg']}" if place else first["msg"], where) from None
 
 
 def parse(kind: type[Kind], data: bytes, where: str, what: str = "what was kept") -> Kind:
-    """As `read_as`, of the bytes of a JSON file."""
+    """As `read_as`, of the bytes of a JSON file.
+
+    Raises:
+        DataError: It is something else, damaged, or of a later format than this version knows.
+    """
     try:
         found = json.loads(data.decode("utf-8", "surrogatepass"))
     except ValueError as error:
-        raise _damaged(what, str(error), where) from None
+        raise damaged(what, str(error), where) from None
     except RecursionError:
-        raise _damaged(what, "it is nested too deeply", where) from None
+        raise damaged(what, "it is nested too deeply", where) from None
+    # Before its fields: those of a later version may be others.
+    known = kind.model_fields["format"].default if "format" in kind.model_fields else None
+    later = found.get("format") if isinstance(found, dict) else None
+    if isinstance(known, int) and isinstance(later, int) and later > known:
+        raise DataError(
+            f"{what} is of format {later}, and this Tilth knows {known}",
+            where=where,
+            hint="a later version of Tilth made it: pip install --upgrade tilth",
+            code="later-format",
+        )
     return read_as(kind, found, where, what)
 
 
@@ -95,14 +109,14 @@ def read_file(kind: type[Kind], path: Path, what: str = "what was kept") -> Kind
 
     Raises:
         FileNotFoundError: There is none.
-        DataError: It cannot be read, is something else, or damaged.
+        DataError: It cannot be read, or as of `parse`.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _damaged(what, error.strerror or str(error), str(path)) from None
+        raise damaged(what, error.strerror or str(error), str(path)) from None
     return parse(kind, data, str(path), what)
 
 
@@ -116,7 +130,8 @@ def read_if_whole(kind: type[Kind], path: Path) -> Kind | None:
         return None
 
 
-def _damaged(what: str, why: str, where: str) -> DataError:
+def damaged(what: str, why: str, where: str) -> DataError:
+    """The error of what cannot be read as it was kept."""
     return DataError(
         f"{what} cannot be read: {why}",
         where=where,

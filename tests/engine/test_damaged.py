@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,9 @@ from tilth.engine.events import Event, Warned
 from tilth.engine.record import RECORD, read_record
 from tilth.engine.run import step_states
 from tilth.engine.tasks import num_cells_done
-from tilth.errors import DataError
+from tilth.errors import DataError, StepError
 from tilth.recipe.plan import data_folder
+from tilth.store.files import remove
 from tilth.store.manifest import MANIFEST
 
 __all__ = ["inline"]
@@ -55,7 +59,7 @@ def test_records_and_manifests_are_made_again(how: str, run: tuple[str, Path]) -
     assert (folder / f"{RECORD}.damaged").is_file()
     record = read_record(folder / RECORD)
     assert record.status == "done"
-    assert {step.why for step in record.steps} == {"its manifest is damaged"}
+    assert {step.why for step in record.steps} == {"what it had made is damaged"}
     assert all(state.cached for state in step_states(plan_of(text), folder))
 
 
@@ -77,6 +81,92 @@ def test_what_unfinished_steps_kept_is_made_again(how: str, run: tuple[str, Path
     assert any(num_cells_done(data_folder(folder, step)) for step in plan_of(text).steps)
     run_inline(text, folder)
     assert results(folder) == calm
+
+
+def _lose(key: str) -> Callable[[Path], None]:
+    return lambda folder: _change(folder, lambda manifest: manifest.pop(key))
+
+
+def _change(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    change(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted((folder / "kept").glob("*.parquet"))
+
+
+def _cut(folder: Path) -> None:
+    _shards(folder)[0].write_bytes(_shards(folder)[0].read_bytes()[:-100])
+
+
+def _folder_instead(folder: Path) -> None:
+    path = _shards(folder)[0]
+    path.unlink()
+    path.mkdir()
+
+
+LOSSES: Mapping[str, Callable[[Path], object]] = {
+    "no shards": _lose("shards"),
+    "no counts": _lose("counts"),
+    "a shard less": lambda folder: _change(folder, lambda found: found["shards"].pop()),
+    "a shard twice": lambda folder: _change(
+        folder, lambda found: found["shards"].append(found["shards"][0])
+    ),
+    "other counts": lambda folder: _change(
+        folder, lambda found: found["counts"].update(kept=found["counts"]["kept"] + 1)
+    ),
+    "no file": lambda folder: _change(folder, lambda found: found["shards"][0].update(files={})),
+    "gone": lambda folder: _shards(folder)[0].unlink(),
+    "cut": _cut,
+    "emptied": lambda folder: _shards(folder)[0].write_bytes(b""),
+    "a folder": _folder_instead,
+    "another": lambda folder: shutil.copyfile(_shards(folder)[-1], _shards(folder)[0]),
+}
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_a_data_set_that_lost_something_is_made_again(how: str, tmp_path: Path) -> None:
+    """Never taken for whole: the steps behind it would go on with what is left, and say done."""
+    rows = "".join(f'{{"text": "row {n} {n * 7919}"}}\n' for n in range(23))
+    (tmp_path / "a.jsonl").write_text(rows)
+    text = (
+        f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
+        "clean: [normalize, signals]\ndeduplicate: [exact]\n"
+    )
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    calm = results(folder)
+    source, first, *others = (data_folder(folder, step) for step in plan_of(text).steps)
+    for broken in (source, first):
+        LOSSES[how](broken)
+        for other in others:  # they run, and read what is before them
+            remove(other)
+        told: list[Event] = []
+        run_inline(text, folder, listeners=[told.append], shard_rows=10)
+        assert results(folder) == calm
+        (warned,) = [event for event in told if isinstance(event, Warned)]
+        assert warned.message.endswith("the step is run again")
+
+
+def test_a_step_takes_in_what_the_books_before_it_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a file came to hold other rows and nothing showed it."""
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(23)))
+    text = (
+        f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
+        "clean: [normalize]\n"
+    )
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    source, cleaned = (data_folder(folder, step) for step in plan_of(text).steps)
+    remove(cleaned)
+    LOSSES["another"](source)
+    monkeypatch.setattr("tilth.engine.run.damage_of", lambda folder: None)
+    with pytest.raises(StepError, match="the inputs kept 23, but 16 came in"):
+        run_inline(text, folder, shard_rows=10)
 
 
 def test_what_a_later_version_made_is_left_alone(run: tuple[str, Path]) -> None:

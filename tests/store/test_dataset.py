@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
+from tilth.engine.books import Books
 from tilth.errors import DataError, MissingError
 from tilth.store import Dataset
 from tilth.store.manifest import Counts, Manifest, write_manifest
@@ -98,7 +99,8 @@ def _written(folder: Path, shards: list[dict[str, list[object]]]) -> Dataset:
         writer = ShardWriter(folder, index)
         writer.add(pa.RecordBatch.from_pydict(columns))
         entries.append(writer.commit())
-    write_manifest(folder, Manifest(step="mix", shards=tuple(entries)))
+    counts = Books.of(entries).counts()
+    write_manifest(folder, Manifest(step="mix", counts=counts, shards=tuple(entries)))
     return Dataset(folder)
 
 
@@ -149,7 +151,7 @@ def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: 
     assert found.to_arrow(["n", "absent"]).schema.names == ["n"]
     assert found.to_arrow(["drop.rule"], "dropped").to_pylist() == [{"drop.rule": "short"}]
     assert found.shards("quarantine") == []
-    write_manifest(tmp_path, Manifest(step="mix"))
+    write_manifest(tmp_path, Manifest(step="mix", counts=Books().counts()))
     assert Dataset(tmp_path).to_arrow().num_rows == 0
 
 

@@ -25,7 +25,11 @@ SHARD = Shard(
     kept=7,
     dropped=2,
     quarantine=1,
-    files={"kept": File(bytes=5, sha256="ab"), "dropped": File(bytes=3, sha256="cd")},
+    files={
+        "kept": File(bytes=5, sha256="ab"),
+        "dropped": File(bytes=3, sha256="cd"),
+        "quarantine": File(bytes=2, sha256="ef"),
+    },
     columns={"id": "string"},
     sources={"a": 7},
     by_rule={"rule": 2},
@@ -93,16 +97,45 @@ def test_one_of_a_later_version_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "later-format"
 
 
+def test_the_format_is_looked_at_before_the_fields(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps({"format": FORMAT + 1, "name of a step": "a"}))
+    with pytest.raises(DataError) as caught:
+        read_manifest(tmp_path)
+    assert caught.value.code == "later-format"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"counts": None}, "neither counts nor a result"),
+        ({"shards": ()}, "not those that were counted"),
+        ({"shards": (SHARD, SHARD)}, "stands twice"),
+        ({"shards": (SHARD, SHARD.model_copy(update={"name": "1"}))}, "not those that were"),
+        ({"counts": Counts(num_in=10, kept=8, dropped=1, quarantined=1)}, "not those that were"),
+        ({"shards": (SHARD.model_copy(update={"files": {}}),)}, "shard 00000 lacks a file"),
+    ],
+)
+def test_a_part_that_is_lost_is_no_default(
+    change: dict[str, object], told: str, tmp_path: Path
+) -> None:
+    write_manifest(tmp_path, WHOLE.model_copy(update=change))
+    with pytest.raises(DataError, match=told):
+        read_manifest(tmp_path)
+
+
 def test_without_one_there_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no finished data set"):
         read_manifest(tmp_path)
 
 
 def test_what_an_earlier_version_did_not_keep_has_a_default(tmp_path: Path) -> None:
-    shard = {"name": "00000", "in": 1, "kept": 1, "dropped": 0, "quarantine": 0, "files": {}}
-    (tmp_path / MANIFEST).write_text(json.dumps({"step": "mix.weights", "shards": [shard]}))
+    files = {"kept": {"bytes": 9, "sha256": "ef"}}
+    shard = {"name": "00000", "in": 1, "kept": 1, "dropped": 0, "quarantine": 0, "files": files}
+    counts = {"in": 1, "kept": 1, "dropped": 0, "quarantined": 0}
+    old = {"step": "mix.weights", "counts": counts, "shards": [shard]}
+    (tmp_path / MANIFEST).write_text(json.dumps(old))
     found = read_manifest(tmp_path)
     assert (found.parts, found.by_rule, found.sources, found.figures) == ({}, {}, {}, {})
-    assert (found.counts, found.inputs, found.result) == (None, (), None)
+    assert (found.inputs, found.result) == ((), None)
     (one,) = found.shards
     assert (one.columns, one.sources, one.by_rule) == ({}, {}, {})

@@ -12,7 +12,6 @@ from pathlib import Path
 from pydantic import Field
 
 from tilth.engine.extend import Named
-from tilth.errors import DataError
 from tilth.machine import Machine
 from tilth.records import Json, Record, parse, read_file
 from tilth.store.manifest import Counts
@@ -105,13 +104,6 @@ def read_record(path: Path) -> RunRecord:
         DataError: It cannot be read: it is damaged, or of a later version.
     """
     record = read_file(RunRecord, path, _WHAT)
-    if record.format > FORMAT:
-        raise DataError(
-            f"the run's record is of format {record.format}, and this Tilth knows {FORMAT}",
-            where=str(path),
-            hint="a later version of Tilth made it: pip install --upgrade tilth",
-            code="later-format",
-        )
     if record.journal is None:
         return record
     lines = _lines(path.parent / record.journal)

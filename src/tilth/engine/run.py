@@ -40,8 +40,9 @@ from tilth.machine import describe_machine
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
-from tilth.records import DAMAGED, read_if_whole
+from tilth.records import DAMAGED
 from tilth.store import Dataset
+from tilth.store.dataset import damage_of
 from tilth.store.files import (
     folder_lock,
     remove,
@@ -341,12 +342,12 @@ def _one_step(
 ) -> Manifest:
     start = time.monotonic()
     folder = data_folder(runner.folder, step)
-    if state.cached and read_if_whole(Manifest, folder / MANIFEST) is None:
-        # Without it, nobody knows what is whole of the data beside it.
-        emit(Warned(step.name, f"{folder / MANIFEST} is damaged: the step is run again"))
+    if state.cached and (damage := damage_of(folder)) is not None:
+        # Nobody knows what is whole of the data beside it.
+        emit(Warned(step.name, f"{damage}: the step is run again"))
         remove(folder / MANIFEST)
         forget_shards(folder)
-        state = replace(state, cached=False, why="its manifest is damaged")
+        state = replace(state, cached=False, why="what it had made is damaged")
     if state.cached:
         runner.tidy(step)
     else:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypedDict, assert_never
 
-import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from tilth.engine import shuffle
@@ -139,8 +138,12 @@ class StepRunner:
         if kind == "source":
             self._read(step, folder)
         else:
-            shards = self._input_shards(step)
-            expected = sum(rows for _, rows in shards)
+            inputs = [
+                Dataset(data_folder(self.folder, self.plan.step(name))) for _, name in step.inputs
+            ]
+            shards = [path for dataset in inputs for path in dataset.shards()]
+            # What the steps before kept by their own books, not what stands in the files.
+            expected = sum(dataset.num_rows for dataset in inputs)
             if kind == "shuffle":
                 self._shuffle(step, folder, shards)
             self._map(step, folder, shards, expected)
@@ -184,15 +187,6 @@ class StepRunner:
             if error.code == _EMPTY:
                 remove(folder)
             raise
-
-    def _input_shards(self, step: PlannedStep) -> list[tuple[Path, int]]:
-        """(kept shard, rows) of all inputs in order."""
-        found = []
-        for _, name in step.inputs:
-            dataset = Dataset(data_folder(self.folder, self.plan.step(name)))
-            for path in dataset.shards():
-                found.append((path, pq.read_metadata(path).num_rows))
-        return found
 
     def _common(self, step: PlannedStep, folder: Path, index: int = 0) -> _Common:
         return {
@@ -245,13 +239,11 @@ class StepRunner:
         folder = data_folder(self.folder, step)
         return folder / "model" if step.operation.kind == "fit" else folder
 
-    def _map(
-        self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]], total: int
-    ) -> None:
+    def _map(self, step: PlannedStep, folder: Path, shards: list[Path], total: int) -> None:
         done = ledger(folder)
         tasks = [
             MapShard(**self._common(step, folder, index), input=path)
-            for index, (path, _) in enumerate(shards)
+            for index, path in enumerate(shards)
             if shard_name(index) not in done
         ]
         books = Books.of(done.values())
@@ -264,11 +256,11 @@ class StepRunner:
             books.add(read_as(Shard, entry, step.name))
             tell()
 
-    def _shuffle(self, step: PlannedStep, folder: Path, shards: list[tuple[Path, int]]) -> None:
+    def _shuffle(self, step: PlannedStep, folder: Path, shards: list[Path]) -> None:
         if shuffle.is_decided(folder):
             return
         keys = [
-            ShuffleKeys(**self._common(step, folder, index), input=shards[index][0])
+            ShuffleKeys(**self._common(step, folder, index), input=shards[index])
             for index in shuffle.shards_without_keys(folder, len(shards))
         ]
         self._all(step, keys, "keys")

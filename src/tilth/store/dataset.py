@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.errors import DataError, missing_extra
+from tilth.errors import DataError, MissingError, missing_extra
+from tilth.records import DAMAGED
 from tilth.store.files import sha256_file
-from tilth.store.manifest import MANIFEST, Kind, Manifest, no_data_set, read_manifest
+from tilth.store.manifest import MANIFEST, File, Kind, Manifest, no_data_set, read_manifest
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
@@ -205,15 +206,40 @@ class Dataset:
         Raises:
             DataError: A shard is missing or differs.
         """
+        for path, file in self._files():
+            if not path.is_file() or sha256_file(path) != file.sha256:
+                raise DataError(
+                    "a shard is not what was committed",
+                    where=str(path),
+                    hint=f"remove {self.path} and run again",
+                )
+
+    def _files(self) -> Iterator[tuple[Path, File]]:
         for shard in self.manifest.shards:
             for kind, file in shard.files.items():
-                path = shard_path(self.path, shard.name, kind)
-                if not path.is_file() or sha256_file(path) != file.sha256:
-                    raise DataError(
-                        "a shard is not what was committed",
-                        where=str(path),
-                        hint=f"remove {self.path} and run again",
-                    )
+                yield shard_path(self.path, shard.name, kind), file
+
+
+def damage_of(folder: Path) -> str | None:
+    """What of a finished data set is not there as it was committed; None: nothing that shows.
+
+    By the manifest and the sizes of the files: to read them all may take as long as the step did.
+
+    Raises:
+        DataError: It is of a later version.
+    """
+    try:
+        dataset = Dataset(folder)
+        for path, file in dataset._files():
+            if not path.is_file() or path.stat().st_size != file.bytes:
+                return f"{path} is not what was committed"
+    except MissingError:
+        return f"{folder / MANIFEST} is not there"
+    except DataError as error:
+        if error.code != DAMAGED:
+            raise
+        return f"{folder / MANIFEST} is damaged"
+    return None
 
 
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:

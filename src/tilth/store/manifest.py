@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from pydantic import Field, JsonValue
 
-from tilth.errors import DataError, MissingError
-from tilth.records import Json, Record, read_file
+from tilth.errors import MissingError
+from tilth.records import Json, Record, damaged, read_file
 from tilth.store.files import write_json
 
 Kind = Literal["kept", "dropped", "quarantine"]
@@ -106,14 +106,30 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise no_data_set(folder)
     found = read_file(Manifest, path, "the manifest")
-    if found.format > FORMAT:
-        raise DataError(
-            f"the data set is of format {found.format}, and this Tilth knows {FORMAT}",
-            where=str(path),
-            hint="a later version of Tilth made it: pip install --upgrade tilth",
-            code="later-format",
-        )
+    if (wrong := _imbalance(found)) is not None:
+        raise damaged("the manifest", wrong, str(path))
     return found
+
+
+def _imbalance(manifest: Manifest) -> str | None:
+    """What of a manifest cannot be: a part of it that is lost has a default, and would pass."""
+    counts, shards = manifest.counts, manifest.shards
+    if counts is None:
+        return "it has neither counts nor a result" if manifest.result is None else None
+    if len({shard.name for shard in shards}) < len(shards):
+        return "a shard stands twice"
+    sums = Counts(
+        num_in=sum(shard.num_in for shard in shards),
+        kept=sum(shard.kept for shard in shards),
+        dropped=sum(shard.dropped for shard in shards),
+        quarantined=sum(shard.quarantine for shard in shards),
+    )
+    if sums != counts:
+        return "its shards are not those that were counted"
+    for shard in shards:
+        if any(shard.rows(kind) and kind not in shard.files for kind in KINDS):
+            return f"shard {shard.name} lacks a file"
+    return None
 
 
 def no_data_set(folder: Path) -> MissingError:
