@@ -129,7 +129,7 @@ class Extension:
             ExtensionError: There is no such module, or it has no such function.
         """
         package, _, last = name.rpartition(".")
-        if name not in self.sources and not self.has(name):
+        if not self.has(name):
             raise ExtensionError(
                 f"`{self.shown_file(package)}` declares something, and no `{last}.py` stands "
                 "beside it",

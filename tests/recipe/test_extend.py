@@ -268,9 +268,10 @@ def test_the_mistakes_of_a_recipe_keep_their_places() -> None:
             "cannot be called with 2 arguments",
             "clean[1].shout",
         ),
-        ("cleen/other.py", _MAP, "`mine/cleen` is no folder", "extensions[0]"),
-        ("augment/pictures/other.py", _TRANSFORM, "no transform where it lies", "extensions[0]"),
-        ("augment/other.py", _TRANSFORM, "no transform where it lies", "extensions[0]"),
+        ("cleen/other.py", _MAP, "`mine/cleen/other.py` is an operation", "extensions[0]"),
+        ("other.py", _MAP, "`mine/other.py` is an operation", "extensions[0]"),
+        ("augment/pictures/other.py", _TRANSFORM, "found where it lies", "extensions[0]"),
+        ("augment/other.py", _TRANSFORM, "found where it lies", "extensions[0]"),
         ("clean/my-own.py", _MAP, "`mine/clean/my-own.py` cannot be imported", "extensions[0]"),
         ("clean/whisper.py", "def f(:\n", "`mine/clean/whisper.py:1`", "extensions[0]"),
     ],
@@ -347,7 +348,7 @@ def test_words_of_an_extension_are_explained_for_its_recipe(here: Path) -> None:
 
 
 def test_what_stands_beside_the_rooms_is_the_users_own_affair(here: Path) -> None:
-    files = dict.fromkeys(("notes/plan.py", "augment/_sizes.py", "clean/_own/x.py"), "x = 1\n")
+    files = dict.fromkeys(("notes/plan.py", "augment/sizes.py", "clean/own/x.py"), "x = 1\n")
     _write(here / "mine", {**files, "setup-it.py": "x = 1\n", "models/linear/parts/x.py": "\n"})
     assert parse_recipe(_RECIPE, "my.yaml").extensions
 

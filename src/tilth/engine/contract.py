@@ -61,7 +61,7 @@ def require_samples(batch: pa.RecordBatch, step: str) -> None:
         if batch.column(name).null_count:
             raise _broken(f"`read` gives rows without `{name}`", step)
     sound = pc.match_substring_regex(batch.column("id"), _ID)
-    if not pc.all(sound).as_py() and batch.num_rows:
+    if not pc.all(sound).as_py():
         wrong = batch.column("id").filter(pc.invert(sound))[0].as_py()
         raise _broken(
             f"`read` gives the id `{wrong[:40]}`, which is no sample's",
@@ -74,11 +74,11 @@ def require_columns(given: object, wanted: Sequence[str], what: str, step: str) 
     """What a phase of a shuffle gave, as a table with the columns that the next phase reads.
 
     Raises:
-        StepError: It is no table, or lacks one.
+        StepError: It is no table, or has rows and lacks one.
     """
     if not isinstance(given, pa.Table):
         raise _broken(f"{what} gives a {type(given).__name__}, not a pyarrow.Table", step)
-    for name in wanted:
+    for name in wanted if given.num_rows else ():
         if name not in given.schema.names:
             raise _broken(f"{what} gives no column `{name}`", step)
     return given

@@ -90,9 +90,8 @@ def write_decisions(op: Operation, settings: BaseSettings, folder: Path) -> None
     decisions = pa.table({})
     if parts:
         found = op.module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
-        decisions = require_columns(found, (), "`resolve`", op.name)
+        decisions = require_columns(found, (SHARD,), "`resolve`", op.name)
     if decisions.num_rows:
-        require_columns(decisions, (SHARD,), "`resolve`", op.name)
         decisions = decisions.sort_by(SHARD)
     _write_groups(decisions, SHARD, _decisions_path(folder))
 

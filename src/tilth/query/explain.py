@@ -236,7 +236,7 @@ def _explain_task(word: str) -> Iterator[Explanation]:
             ("transforms", ", ".join(task.transforms) or "none"),
             ("asked by", f"tilth {task.verb}" if task.verb else "no verb"),
         ]
-        yield Explanation(word, "task", f"A model for {task.use}.", tuple(facts))
+        yield Explanation(word, "task", f"For {task.use}.", tuple(facts))
 
 
 def _explain_model(word: str) -> Iterator[Explanation]:

@@ -9,12 +9,12 @@ from tilth.augment.registry import KINDS
 from tilth.errors import ExtensionError, Problem, TilthError
 from tilth.extensions import Extension, open_extension, using
 from tilth.models import registry as models
-from tilth.recipe.operations import RECORD_STAGES, STAGES, closest, operations, operations_in
+from tilth.recipe.operations import RECORD_STAGES, STAGES, operations, operations_in
 from tilth.tasks import registry as tasks
 
 Where = Callable[[tuple[str | int, ...]], str]
 
-_ROOMS = ("collect", *RECORD_STAGES, "augment", tasks.ROOM, models.ROOM)
+_FOLDERS = ("collect", *RECORD_STAGES, *(f"augment/{kind}" for kind in KINDS))
 _OURS = "Tilth's own"
 
 
@@ -46,26 +46,26 @@ def open_extensions(given: object, where: Where) -> tuple[tuple[Extension, ...],
 
 
 def _misplaced(extension: Extension) -> list[ExtensionError]:
-    """An error for every module that lies where an operation would not be found.
+    """An error for every operation that lies where none is found; it would be passed over.
 
     What else an extension holds beside its rooms is its own affair.
     """
-    found = []
-    for top in sorted({name.partition(".")[0] for name in extension.sources if "." in name}):
-        near = None if top in _ROOMS else closest(top, _ROOMS)
-        if near is not None:
-            what = f"`{extension.shown}/{top}` is no folder of Tilth's rooms"
-            found.append(ExtensionError(what, hint=f"did you mean `{near}`?"))
-    kinds = ", ".join(f"augment/{kind}" for kind in KINDS)
-    for name in sorted(extension.sources):
-        room, _, rest = name.rpartition(".")
-        kind = room.removeprefix("augment").removeprefix(".")
-        of_augment = room.split(".")[0] == "augment" and "_" not in (rest[0], (kind or " ")[0])
-        if of_augment and kind not in KINDS and not extension.is_package(name):
-            what = f"`{extension.shown_file(name)}` is no transform where it lies"
-            hint = f"transforms lie in {kinds}; what is none has a name that begins with _"
-            found.append(ExtensionError(what, hint=hint))
-    return found
+    known = {op.module_name for op in operations_in(extension)}
+    hint = (
+        "operations lie in " + ", ".join(f"{one}/" for one in _FOLDERS) + "; what is none has a "
+        "name that begins with _"
+    )
+    return [
+        ExtensionError(
+            f"`{extension.shown_file(name)}` is an operation, and none is found where it lies",
+            hint=hint,
+        )
+        for name in sorted(extension.sources)
+        if extension.full_name(name) not in known
+        and not any(part.startswith("_") for part in name.split("."))
+        and extension.defines(name, "Settings")
+        and any(extension.defines(name, one) for one in ("read", "apply", "transform"))
+    ]
 
 
 class _Taken:
