@@ -44,7 +44,7 @@ def test_a_source_left_out_of_the_mixture_leaves_the_line_before_it_alone(
 def test_its_weight_is_zero_and_the_others_keep_theirs(mix: str) -> None:
     given = recipe("{less: {without_source: b}}", mix)
     assert given.value is not None
-    derived = arm_recipe(given, "less", given.value.settings.arms["less"])  # type: ignore[attr-defined]
+    derived = arm_recipe(given, given.value.settings.arms["less"])  # type: ignore[attr-defined]
     assert derived is not None
     (weights,) = [s for s in derived.records if s.operation.name == "weights"]
     found = dict(weights.settings.sources)  # type: ignore[attr-defined]

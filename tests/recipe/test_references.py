@@ -60,6 +60,47 @@ def test_a_transfer_of_no_model() -> None:
     assert problem[0] == "no-pretrain"
 
 
+@pytest.mark.parametrize(
+    ("stages", "place", "hint"),
+    [
+        ("transfer: {task: image-classification}\n", "transfer.task", ""),
+        ("transfer: {metric: accuracy}\n", "transfer.metric", "choose from bits_per_byte, loss"),
+        (
+            "transfer: {methods: [scratch, tfidf-svm]}\n",
+            "transfer.methods",
+            "leave `tfidf-svm` out",
+        ),
+        ("value: {budget: 5, task: speech-recognition, arms: {n: {same: true}}}\n", "value", ""),
+        (
+            "value: {budget: 5, target: {task: translation}, arms: {n: {same: true}}}\n",
+            "value",
+            "",
+        ),
+        (
+            "value: {arms: {n: {same: true}}, loop: {epochs: 1}}\n",
+            "value",
+            "set value.budget, the optimizer steps of each small model",
+        ),
+    ],
+)
+def test_a_stage_that_the_one_before_cannot_serve(stages: str, place: str, hint: str) -> None:
+    (problem,) = _problems(_LINE + _TRAINING + stages)
+    assert problem[1].split("  ")[-1] == place
+    assert problem[2] == hint
+
+
+def test_what_an_arm_sets_is_a_setting_of_its_step() -> None:
+    arms = (
+        "{a: {set: {clean.normalize: {lines: 1}}}, "
+        "b: {set: {clean.normalize: {max_newlines: none}}}, c: {set: {clean.normalize: {}}}}"
+    )
+    found = _problems(f"{_LINE}clean: [normalize]\n{_TRAINING}value: {{budget: 5, arms: {arms}}}\n")
+    assert [(code, where.split("  ")[-1]) for code, where, _ in found] == [
+        ("unknown-setting", "value.arms.a.set.clean.normalize.lines"),
+        ("unknown-setting", "value.arms.b.set.clean.normalize.max_newlines"),
+    ]
+
+
 def test_all_of_them_are_told_at_once_and_the_first_with_a_suggestion() -> None:
     names = ", ".join(f"book{number}" for number in range(30))
     stage = f"deduplicate: [{{hold_out: {{sources: [{names}], test: 0.1}}}}]\n"

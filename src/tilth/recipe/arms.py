@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tilth.errors import Problem, RecipeError
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import operations
 
 
-def arm_recipe(recipe: Recipe, name: str, arm: Any) -> Recipe | None:
+def arm_recipe(recipe: Recipe, arm: Any) -> Recipe | None:
     """The recipe of one arm's data, or None where the arm changes no data.
 
     Args:
         recipe: The control.
-        name: The arm's name, for errors.
         arm: Settings with `without` (a step, or a source never collected), `without_source` (a
             source that the mixture leaves out), `set` (settings of steps changed) or `same`
             (nothing changed: an A/A arm).
-
-    Raises:
-        RecipeError: The changed settings do not validate.
     """
     if arm.without == "pretrain":
         return None
@@ -36,8 +31,8 @@ def arm_recipe(recipe: Recipe, name: str, arm: Any) -> Recipe | None:
     changes = dict(arm.set or {})
     return replace(
         recipe,
-        sources=tuple(_changed(s, changes.get(s.name), name) for s in recipe.sources),
-        records=tuple(_changed(s, changes.get(s.name), name) for s in recipe.records),
+        sources=tuple(_changed(s, changes.get(s.name)) for s in recipe.sources),
+        records=tuple(_changed(s, changes.get(s.name)) for s in recipe.records),
     )
 
 
@@ -55,12 +50,9 @@ def _unmixed(records: tuple[RecipeStep, ...], source: str) -> tuple[RecipeStep, 
     return tuple(without(step) if step.operation.name == weights.name else step for step in records)
 
 
-def _changed(step: RecipeStep, change: dict[str, Any] | None, arm: str) -> RecipeStep:
+def _changed(step: RecipeStep, change: dict[str, Any] | None) -> RecipeStep:
     if not change:
         return step
+    # Whether they are settings of the step was checked as the recipe was read.
     given = {**step.settings.model_dump(mode="json"), **change}
-    try:
-        return replace(step, settings=type(step.settings).model_validate(given))
-    except ValueError as error:
-        what = " ".join(str(error).split())
-        raise RecipeError([Problem("bad-arm", what, f"value.arms.{arm}.set.{step.name}")]) from None
+    return replace(step, settings=type(step.settings).model_validate(given))

@@ -112,7 +112,7 @@ def _build_plan(recipe: Recipe, limit: int | None) -> Plan:
     if recipe.value is not None:
         arms = [("control", control)]
         for name, arm in dict(recipe.value.settings.arms).items():  # type: ignore[attr-defined]
-            derived = arm_recipe(recipe, name, arm)
+            derived = arm_recipe(recipe, arm)
             if derived is not None:
                 arms.append((name, builder.data_line(derived, f"value.{name}/")))
         stages = {"pretrain": recipe.pretrain, "transfer": recipe.transfer}

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tilth.errors import Problem
+from tilth.errors import Problem, UsageError
 from tilth.recipe.model import Recipe
 from tilth.recipe.operations import did_you_mean
+from tilth.settings import BaseSettings
 
 Where = Callable[[tuple[str | int, ...]], str]
 
@@ -47,6 +48,23 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
         )
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
+    return problems or _check_stages(recipe, where)
+
+
+def _check_stages(recipe: Recipe, where: Where) -> list[Problem]:
+    """What a training stage says of itself that the stages before it cannot give."""
+    problems: list[Problem] = []
+    before: dict[str, BaseSettings] = {}
+    for step in (recipe.pretrain, recipe.transfer, recipe.value):
+        if step is None:
+            continue
+        if hasattr(step.operation.module, "require_together"):
+            try:
+                step.operation.module.require_together(step.settings, before)
+            except UsageError as error:
+                path = tuple((error.where or step.name).split("."))
+                problems.append(Problem(error.code, error.what, where(path), error.hint))
+        before[step.name] = step.settings
     return problems
 
 

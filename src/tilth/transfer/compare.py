@@ -19,9 +19,18 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.transfer.result import Cell, TransferOutcome, TransferResult
-from tilth.transfer.settings import ALONE, Planned, Settings
+from tilth.transfer.settings import ALONE, Planned, Settings, require_together
 
-__all__ = ["Cell", "Outcome", "Planned", "Settings", "cells", "run_cell", "summarize"]
+__all__ = [
+    "Cell",
+    "Outcome",
+    "Planned",
+    "Settings",
+    "cells",
+    "require_together",
+    "run_cell",
+    "summarize",
+]
 
 # As the engine keeps and reads them.
 Outcome = TransferOutcome

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from tilth.errors import UsageError
 from tilth.pretrain.settings import ALONE, Planned
+from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings
-from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName
+from tilth.tasks.declare import LOSS
+from tilth.tasks.registry import declaration
+from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.transfer.smallest import smallest_effects
 
-__all__ = ["ALONE", "Method", "MethodSettings", "Planned", "Settings"]
+__all__ = [
+    "ALONE",
+    "Method",
+    "MethodSettings",
+    "Planned",
+    "Settings",
+    "require_texts",
+    "require_together",
+]
 
 Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]
+_BY_WORDS: Method = "tfidf-svm"
 
 
 class MethodSettings(BaseSettings):
@@ -106,3 +120,43 @@ class Settings(BaseSettings):
     def own_of(self, method: Method) -> MethodSettings:
         """What one method does otherwise than the others."""
         return self.overrides.get(method, MethodSettings())
+
+
+def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> None:
+    """Refuse what the model of the stage before cannot be carried over to.
+
+    Raises:
+        UsageError: It cannot learn the task; the task lacks the figure, or its data the words.
+    """
+    pretrain = before.get("pretrain")
+    if not isinstance(pretrain, PretrainSettings):
+        return
+    task = settings.task or pretrain.task
+    try:
+        require_fit(task, pretrain.model)
+    except ValueError as error:
+        raise UsageError(str(error), where="transfer.task") from None
+    figures = [metric.name for metric in (*declaration(task).metrics, LOSS)]
+    if settings.metric and settings.metric not in figures:
+        raise UsageError(
+            f"{task} has no figure `{settings.metric}`",
+            where="transfer.metric",
+            hint="choose from " + ", ".join(figures),
+        )
+    if _BY_WORDS in settings.methods:
+        require_texts(task)
+
+
+def require_texts(task: TaskName) -> None:
+    """Refuse a task whose samples cannot be classified by the words in them.
+
+    Raises:
+        UsageError: It has no texts, or no classes.
+    """
+    kind = declaration(task)
+    if not kind.labels or kind.data.payload != "text":
+        raise UsageError(
+            f"method {_BY_WORDS} classifies texts, and the target is {task}",
+            where="transfer.methods",
+            hint=f"leave `{_BY_WORDS}` out",
+        )

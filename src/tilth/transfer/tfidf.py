@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tilth.errors import DataError, UsageError, missing_extra
+from tilth.errors import DataError, missing_extra
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.statistics.intervals import macro_f1
 from tilth.store import Dataset
-from tilth.tasks.registry import declaration
 from tilth.tasks.settings import TaskName
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
 from tilth.training.order import Ids
+from tilth.transfer.settings import require_texts
 
 Classes = npt.NDArray[np.int64]
 
@@ -48,13 +48,7 @@ def classify_by_words(
         UsageError: The task is another one.
         DataError: The data set lacks a sample.
     """
-    kind = declaration(task)
-    if not kind.labels or kind.data.payload != "text":
-        raise UsageError(
-            f"method tfidf-svm classifies texts, and the target is {task}",
-            where="transfer.methods",
-            hint="leave `tfidf-svm` out",
-        )
+    require_texts(task)
     train_texts, test_texts = (_texts_of(dataset, rows.ids) for rows in (data, test))
     answers = answer_by_words(train_texts, data.labels, test_texts, seed=seed)
     right = (answers == test.labels).astype(np.float64)

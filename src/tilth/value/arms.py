@@ -11,13 +11,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tilth.context import Context
+from tilth.settings import BaseSettings
 from tilth.value.result import Cell, ValueOutcome, ValueResult
 from tilth.value.settings import ALONE, CONTROL, PRETRAIN, Change, Planned, Settings, resolve
 
-__all__ = ["Cell", "Outcome", "Planned", "Settings", "cells", "run_cell", "summarize"]
+__all__ = [
+    "Cell",
+    "Outcome",
+    "Planned",
+    "Settings",
+    "cells",
+    "require_together",
+    "run_cell",
+    "summarize",
+]
 
 # As the engine keeps and reads them.
 Outcome = ValueOutcome
+
+
+def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> None:
+    """Refuse what makes no experiment with the stages before.
+
+    Raises:
+        UsageError: See `resolve`.
+    """
+    resolve(settings, Planned.model_validate(dict(before)))
 
 
 def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:
