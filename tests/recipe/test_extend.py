@@ -268,6 +268,30 @@ def test_the_mistakes_of_a_recipe_keep_their_places() -> None:
             "cannot be called with 2 arguments",
             "clean[1].shout",
         ),
+        (
+            "clean/whisper.py",
+            _SETTINGS.format(
+                "a: int = 1\n    def __init__(self, **given):\n        raise KeyError(7)"
+            )
+            + "def apply(batch, settings):\n    return batch\n",
+            "the settings of `whisper` raise KeyError: 7 (mine/clean/whisper.py:7)",
+            "clean[2].whisper",
+        ),
+        (
+            "clean/whisper.py",
+            "from __future__ import annotations\n\n"
+            + _SETTINGS.format("a: Nowhere = 1")
+            + "def apply(batch, settings):\n    return batch\n",
+            "the settings of `whisper` raise PydanticUserError",
+            "clean[2].whisper",
+        ),
+        (
+            "clean/whisper.py",
+            _SETTINGS.format("a: set[int] = {1}")
+            + "def apply(batch, settings):\n    return batch\n",
+            "`a` of `whisper` is a set",
+            "clean[2].whisper",
+        ),
         ("cleen/other.py", _MAP, "`mine/cleen/other.py` is an operation", "extensions[0]"),
         ("other.py", _MAP, "`mine/other.py` is an operation", "extensions[0]"),
         ("augment/pictures/other.py", _TRANSFORM, "found where it lies", "extensions[0]"),

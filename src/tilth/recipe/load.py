@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from tilth.augment.registry import kind_of
 from tilth.errors import ExtensionError, MissingError, Problem, RecipeError, TilthError
-from tilth.extensions import Extension, using
+from tilth.extensions import Extension, find, place_of, using
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.extend import open_extensions
 from tilth.recipe.model import Header, Recipe, RecipeStep, without_planned
@@ -32,6 +32,7 @@ from tilth.recipe.operations import (
 )
 from tilth.recipe.references import check_references
 from tilth.recipe.words import unknown_word
+from tilth.recipe.written import require_written
 from tilth.settings import BaseSettings
 from tilth.tasks.registry import declaration
 from tilth.web.secrets import find_problems, masked
@@ -57,6 +58,8 @@ _VALIDATOR_WORDS = {
     "String should have": "should have",
 }
 _MAX_NAME = 64
+# Of what a user's own code says, when it raises.
+_MAX_SAID = 300
 _TAGS = {f"tag:yaml.org,2002:{t}" for t in ("map", "seq", "str", "int", "float", "bool", "null")}
 
 Path_ = tuple[str | int, ...]
@@ -323,6 +326,7 @@ class _Check:
         }
         if not self.problems:
             self._check_transforms([s for s in steps if s.stage == "augment"], single)
+            self._check_changes([*sources, *steps], single.get("value"))
         if self.problems or not isinstance(header, Header):
             return None
         return Recipe(
@@ -351,6 +355,17 @@ class _Check:
                     ("augment", number),
                     f"the tasks here are {', '.join(own)}",
                 )
+
+    def _check_changes(self, steps: list[RecipeStep], value: RecipeStep | None) -> None:
+        """What the arms of an experiment set otherwise has to be settings of the step."""
+        by_name = {step.name: step for step in steps}
+        arms = {} if value is None else dict(getattr(value.settings, "arms", {}))
+        for name, arm in arms.items():
+            for changed, given in arm.set.items():
+                if (step := by_name.get(changed)) is not None:
+                    path: Path_ = ("value", "arms", name, "set", changed)
+                    merged = {**step.settings.model_dump(mode="json"), **given}
+                    self._settings(type(step.settings), merged, path, step.operation.name)
 
     def _sources(self, block: Any) -> list[RecipeStep]:
         if not isinstance(block, dict) or not block:
@@ -442,12 +457,21 @@ class _Check:
         self, cls: type[BaseSettings], given: Mapping[str, Any], path: Path_, owner: str
     ) -> BaseSettings | None:
         try:
-            return cls.model_validate(given)
+            found = cls.model_validate(given)
+            require_written(found, owner)
         except ValidationError as error:
             for details in error.errors():
                 self._explain(details, cls, path, owner)
         except TilthError as error:
             self._add(error.code, error.what, path, error.hint)
+        except Exception as error:
+            if find(cls.__module__) is None:
+                raise
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_SAID]
+            place = place_of(error) or cls.__module__.partition(".")[2]
+            self._add("bad-settings", f"the settings of `{owner}` raise {what} ({place})", path)
+        else:
+            return found
         return None
 
     def _explain(
