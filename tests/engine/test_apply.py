@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -58,3 +60,41 @@ def test_a_long_message_is_cut() -> None:
 
     (part,) = apply_safely(operation, _batch(1), "step")
     assert len(column(part, ERROR)[0].as_py()) == 300
+
+
+@pytest.mark.parametrize(
+    ("error", "rows"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "8 records"),
+        (OSError(errno.EMFILE, "Too many open files"), "8 records"),
+        (MemoryError(), "the record 5"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_fault_of_a_record(error: Exception, rows: str) -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        if "5" in batch.column("id").to_pylist():
+            raise error
+        return batch
+
+    with pytest.raises(StepError, match=rows) as told:
+        apply_safely(operation, _batch(8), "step")
+    assert type(error).__name__ in told.value.what
+
+
+def test_a_batch_too_large_for_the_memory_is_cut() -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        if batch.num_rows > 2:
+            raise MemoryError
+        return with_columns(batch, {"signal.fine": [1.0] * batch.num_rows})
+
+    parts = apply_safely(operation, _batch(8), "step")
+    assert [row["id"] for part in parts for row in part.to_pylist()] == [str(i) for i in range(8)]
+    assert all(row.get(ERROR) is None for part in parts for row in part.to_pylist())
+
+
+def test_a_file_that_cannot_be_read_is_the_records_own() -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        raise OSError("image file is truncated")
+
+    (part,) = apply_safely(operation, _batch(1), "step")
+    assert column(part, ERROR)[0].as_py() == "OSError: image file is truncated"

@@ -8,13 +8,15 @@ import pyarrow as pa
 import pytest
 
 from tilth.engine.contract import (
+    SamplesOnce,
     require_batch,
     require_columns,
     require_figures,
+    require_same_rows,
     require_samples,
 )
 from tilth.errors import StepError
-from tilth.schema import SCHEMA, sample_id
+from tilth.schema import SCHEMA, sample_id, with_columns, without_columns
 
 _GOOD: dict[str, list[Any]] = {
     "id": [sample_id("a"), sample_id("b")],
@@ -84,6 +86,29 @@ def test_a_sample_has_a_name_a_source_and_an_address(given: pa.RecordBatch, told
     with pytest.raises(StepError) as raised:
         require_samples(require_batch(given, "`read`", "step"), "step")
     assert told in raised.value.what
+
+
+def test_an_id_is_of_one_sample_in_a_shard() -> None:
+    once = SamplesOnce()
+    once.add(_batch(), "step")
+    once.add(_batch(), "step")  # the same two files again, as in an archive
+    once.add(_batch(id=[sample_id("c"), sample_id("d")]), "step")
+    with pytest.raises(StepError, match=f"the id `{sample_id('a')}` to two samples"):
+        once.add(_batch(id=[sample_id("e"), sample_id("a")]), "step")
+    with pytest.raises(StepError, match="to two samples"):
+        SamplesOnce().add(_batch(id=[sample_id("a")] * 2), "step")
+
+
+def test_an_operation_adds_and_marks_and_leaves_the_rest() -> None:
+    batch = _batch(html=[b"<p>", b"<p>"], split=["test", None])
+    require_same_rows(batch, with_columns(batch, {"text": ["new"] * 2, "more": [1, 2]}), "step")
+    require_same_rows(batch, without_columns(batch, ["html"]), "step")
+    for name in ("source", "uri", "text", "split"):
+        with pytest.raises(StepError, match=f"no column `{name}`"):
+            require_same_rows(batch, without_columns(batch, [name]), "step")
+    for name in ("source", "uri"):
+        with pytest.raises(StepError, match=f"changes `{name}`"):
+            require_same_rows(batch, with_columns(batch, {name: ["x"] * 2}), "step")
 
 
 def test_a_phase_gives_a_table_with_what_the_next_one_reads() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import pyarrow as pa
 
-from tilth.engine.contract import require_batch
+from tilth.engine.contract import require_batch, require_same_rows
 from tilth.errors import StepError, TilthError
 from tilth.extensions import place_of
 from tilth.schema import mark_error
@@ -15,6 +16,12 @@ Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 # What an error message may carry into the ledger: enough to name the cause, not a document.
 _MAX_MESSAGE = 300
+
+# A disk that is full is no fault of the record that met it.
+_OF_THE_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+}
 
 
 def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.RecordBatch]:
@@ -31,14 +38,19 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
     Raises:
         TilthError: The operation says that it cannot run at all (a missing package, say).
         StepError: The operation changed the rows it was given, which it may not, or gave no batch,
-            or a standard column as another kind of value.
+            or a standard column as another kind of value; or the machine has no memory, no disk
+            or no files left for it: a record that is set aside for that would stay aside.
     """
     try:
         result = apply(batch)
     except TilthError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise _fault_of_the_machine(batch, error, step) from error
         if batch.num_rows <= 1:
+            if isinstance(error, MemoryError):
+                raise _fault_of_the_machine(batch, error, step) from error
             return [mark_error(batch, [describe_error(error)] * batch.num_rows)]
         half = batch.num_rows // 2
         return [
@@ -46,20 +58,20 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
             *apply_safely(apply, batch.slice(half), step),
         ]
     result = require_batch(result, "`apply`", step)
-    if not _same_rows(batch, result):
-        raise StepError(
-            "the operation added, removed or reordered rows; it may only mark them",
-            where=step,
-            hint="mark rows with tilth.schema.mark_dropped",
-            code="rows-changed",
-        )
+    require_same_rows(batch, result, step)
     return [result]
 
 
-def _same_rows(before: pa.RecordBatch, after: pa.RecordBatch) -> bool:
-    if before.num_rows != after.num_rows or "id" not in after.schema.names:
-        return False
-    return bool(before.column("id").equals(after.column("id")))
+def _fault_of_the_machine(batch: pa.RecordBatch, error: Exception, step: str) -> StepError:
+    rows = f"{batch.num_rows} records"
+    if batch.num_rows == 1:
+        rows = f"the record {batch.column('id')[0].as_py()}"
+    return StepError(
+        f"the operation could not go on at {rows}: {describe_error(error)}",
+        where=step,
+        hint="free what is short and run the same command again; what was committed is kept",
+        code="machine-fault",
+    )
 
 
 def describe_error(error: BaseException) -> str:

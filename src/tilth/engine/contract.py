@@ -15,9 +15,12 @@ from pyarrow import types
 
 from tilth.errors import StepError
 from tilth.records import Json
-from tilth.schema import SCHEMA, VERDICT
+from tilth.schema import SCHEMA, VERDICT, Row
 
 _NAMED = ("id", "source", "uri")
+# A page needs no room any more once its text is taken out; what else goes would be missed.
+_MAY_GO = ("html",)
+_PAYLOADS = ("html", "text", "image", "audio", "target")
 # What `tilth.schema.sample_id` gives; draws, orders and partitions are made of it.
 _ID = "^[0-9a-f]{32}$"
 
@@ -68,6 +71,73 @@ def require_samples(batch: pa.RecordBatch, step: str) -> None:
             step,
             hint="tilth.schema.sample_id(source, name, payload) makes it",
         )
+
+
+class SamplesOnce:
+    """Refuses samples of one shard that share an id and not their content.
+
+    Which rows a shuffle drops is said by shard and id: with two of one id both would go. The same
+    sample may well stand there twice, as a file may in an archive.
+    """
+
+    def __init__(self) -> None:
+        self._batches: list[pa.RecordBatch] = []
+        self._ids: set[str] = set()
+
+    def add(self, batch: pa.RecordBatch, step: str) -> None:
+        """Take in a batch of the shard.
+
+        Raises:
+            StepError: An id stands for two samples.
+        """
+        ids = batch.column("id").to_pylist()
+        before = len(self._ids)
+        self._ids.update(ids)
+        self._batches.append(batch)
+        if len(self._ids) == before + len(ids):
+            return
+        seen: dict[str, Row] = {}
+        for part in self._batches:
+            for number, name in enumerate(part.column("id").to_pylist()):
+                row = part.select(_columns_of(part, _PAYLOADS)).slice(number, 1).to_pylist()[0]
+                if seen.setdefault(name, row) != row:
+                    raise _broken(
+                        f"`read` gives the id `{name}` to two samples",
+                        step,
+                        hint="tilth.schema.sample_id(source, name, payload) makes one for each",
+                    )
+
+
+def require_same_rows(before: pa.RecordBatch, after: pa.RecordBatch, step: str) -> None:
+    """Refuse what an operation on records gave where it did more than mark and add.
+
+    Raises:
+        StepError: Rows are gone, new or elsewhere; or they lack a column that they had, or come
+            from elsewhere by now.
+    """
+    names = after.schema.names
+    ids = "id" in names and before.num_rows == after.num_rows
+    if not (ids and before.column("id").equals(after.column("id"))):
+        raise StepError(
+            "the operation added, removed or reordered rows; it may only mark them",
+            where=step,
+            hint="mark rows with tilth.schema.mark_dropped",
+            code="rows-changed",
+        )
+    for name in before.schema.names:
+        if name not in names and name not in _MAY_GO:
+            raise _broken(
+                f"`apply` gives no column `{name}`, which it was given",
+                step,
+                hint="tilth.schema.with_columns adds to a batch and keeps the rest",
+            )
+    for name in _columns_of(before, ("source", "uri")):
+        if not before.column(name).equals(after.column(name)):
+            raise _broken(f"`apply` changes `{name}`, which says where a sample comes from", step)
+
+
+def _columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in batch.schema.names]
 
 
 def require_columns(given: object, wanted: Sequence[str], what: str, step: str) -> pa.Table:

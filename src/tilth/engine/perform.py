@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from tilth.context import Context, Progress
 from tilth.engine import shuffle
 from tilth.engine.apply import apply_safely
-from tilth.engine.contract import require_batch, require_figures, require_samples
+from tilth.engine.contract import SamplesOnce, require_batch, require_figures, require_samples
 from tilth.engine.share import shareable_document
 from tilth.engine.tasks import (
     Describe,
@@ -130,7 +130,9 @@ def _read_source(task: ReadSource, progress: Progress) -> None:
         writer = ShardWriter(task.folder, index)
         if is_committed(task.folder, writer.name):
             continue
+        once = SamplesOnce()
         for batch in group:
+            once.add(batch, task.step)
             writer.add(batch)
         writer.commit()
     if op.module.fingerprint(settings) != before:
