@@ -10,14 +10,22 @@ import pytest
 from tests.engine.conftest import recipe_text
 from tilth.engine import run
 from tilth.engine.events import Event, StepFinished
-from tilth.engine.record import RECORD, read_record
+from tilth.engine.record import RECORD, earlier_records, next_entry, read_record
 from tilth.engine.run import RunOptions, last_record, run_plan
-from tilth.errors import DataError
+from tilth.errors import DataError, MissingError
+from tilth.query.removal import plan_removal
 from tilth.query.runs import open_run
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import files
 from tilth.store.manifest import Counts
+
+_STEP = {
+    "name": "collect.a", "stage": "collect", "op": "jsonl", "kind": "source", "identity": "1",
+    "folder": "collect.a-1", "inputs": [], "parts": {"settings": {}}, "cached": False,
+    "why": "never run", "seconds": 1.5, "of a later one": True,
+    "counts": {"in": 3, "kept": 2, "dropped": 1, "quarantined": 0},
+}  # fmt: skip
 
 
 class _KilledError(BaseException):
@@ -93,6 +101,14 @@ def test_a_record_that_is_damaged_or_of_a_later_version_is_refused(tmp_path: Pat
         ("[]", "cannot be read"),
         ('{"status": "done", "steps": 3}', "steps"),
         ('{"status": "done", "steps": [], "format": 99}', "of format 99"),
+        *(
+            (json.dumps({"steps": [], "journal": name}), "journal")
+            for name in ("", ".", "..", "data", "a\0b", "\ud800", "../run.json", "/etc/passwd")
+        ),
+        *(
+            (json.dumps({"steps": [{**_STEP, "parts": parts}]}), "parts")
+            for parts in ({"settings": 7}, {"planned": [1]}, {"inputs": "a"}, 3, None)
+        ),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=said) as caught:
@@ -101,15 +117,30 @@ def test_a_record_that_is_damaged_or_of_a_later_version_is_refused(tmp_path: Pat
 
 
 def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
-    step = {
-        "name": "collect.a", "stage": "collect", "op": "jsonl", "kind": "source", "identity": "1",
-        "folder": "collect.a-1", "inputs": [], "parts": {"settings": {}}, "cached": False,
-        "why": "never run", "seconds": 1.5, "of a later one": True,
-        "counts": {"in": 3, "kept": 2, "dropped": 1, "quarantined": 0},
-    }  # fmt: skip
-    text = json.dumps({"name": "a", "status": "done", "started": "", "steps": [step]})
+    text = json.dumps({"name": "a", "status": "done", "started": "", "steps": [_STEP]})
     (tmp_path / RECORD).write_text(text)
     record = read_record(tmp_path / RECORD)
     assert record.steps[0].counts == Counts(num_in=3, kept=2, dropped=1, quarantined=0)
     assert (record.limit, record.workers, record.unreached) == (None, 0, ())
     assert record.steps[0].pace == ()
+
+
+def test_no_entry_of_the_history_takes_anothers_place(documents: Path, tmp_path: Path) -> None:
+    plan = build_plan(parse_recipe(recipe_text(documents)))
+    folder = tmp_path / "run"
+    for _ in range(4):
+        run_plan(plan, folder, RunOptions(num_workers=1))
+    history = folder / "history"
+    last = (history / "0003.json").read_bytes()
+    (history / "0001.json").unlink()
+    for name in ("notes.json", "1 copy.json", "²³.json"):
+        (history / name).write_text("{}")
+    assert next_entry(folder) == 4
+    run_plan(plan, folder, RunOptions(num_workers=1))
+    assert (history / "0003.json").read_bytes() == last
+    assert list(earlier_records(folder)) == [2, 3, 4]
+    assert open_run(f"{folder}@4").entry == 4
+    with pytest.raises(MissingError, match="no entry 1") as caught:
+        open_run(f"{folder}@1")
+    assert caught.value.hint == "it has run@2 to run@4"
+    assert not plan_removal(folder, tmp_path, unused=True).parts

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 
 from tests.engine.inline import InlineEngine, plan_of, sample, write_source
 from tests.engine.modalities import results, write_recipe
+from tilth.clean import normalize
 from tilth.context import FIRST_STEPS
 from tilth.engine.events import Event, StepProgress
 from tilth.engine.run import RunOptions
@@ -24,6 +26,7 @@ from tilth.errors import DataError, StepError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.operations import operation
 from tilth.recipe.plan import Plan, build_plan, data_folder
+from tilth.schema import with_columns
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
 from tilth.store.manifest import Counts
@@ -187,6 +190,37 @@ def test_a_cell_counts_only_with_the_question_that_it_answers(tmp_path: Path) ->
     _run(plan, tmp_path / "run", again)
     assert again.of("run_cell") == [2]
     assert read_json(cell_path(step, 2))["cell"] == cell["cell"]
+
+
+@pytest.mark.parametrize("lost", [{}, None, [], {"value": 3}])
+def test_a_cell_counts_only_with_an_outcome(lost: object, tmp_path: Path) -> None:
+    plan = _comparison(tmp_path)
+    _run(plan, tmp_path / "run", InlineEngine())
+    step = data_folder(tmp_path / "run", plan.step("transfer"))
+    whole = read_json(step / "manifest.json")
+    write_json(cell_path(step, 2), {**read_json(cell_path(step, 2)), "result": lost})
+    (step / "manifest.json").unlink()
+    again = WatchedEngine()
+    _run(plan, tmp_path / "run", again)
+    assert again.of("run_cell") == [2]
+    assert read_json(step / "manifest.json")["counts"] == whole["counts"]
+
+
+def test_a_column_of_two_types_is_an_error_of_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = normalize.apply
+
+    def told(batch: pa.RecordBatch, settings: normalize.Settings) -> pa.RecordBatch:
+        first = batch.column("text")[0].as_py()
+        values: list[object] = ["word" if first.startswith("text 0") else 3] * batch.num_rows
+        return with_columns(apply(batch, settings), {"mine": values})
+
+    monkeypatch.setattr(normalize, "apply", told)
+    plan = plan_of(_line(tmp_path))
+    with pytest.raises(DataError, match="no one type can hold") as caught:
+        _run(plan, tmp_path / "whole", InlineEngine())
+    assert "mine" in caught.value.what
 
 
 @pytest.mark.parametrize("limit", [None, 3])

@@ -116,6 +116,30 @@ def test_status_without_the_source_does_not_fail(small: RunView, tmp_path: Path)
     assert status.left_unknown
 
 
+@pytest.mark.parametrize("how", ["gone", "odd", "other"])
+def test_one_run_whose_results_are_damaged_does_not_hide_the_others(
+    how: str, tmp_path: Path
+) -> None:
+    run = trained_run(tmp_path / "made")
+    folder = tmp_path / "runs" / "lights"
+    shutil.copytree(run.folder, folder)
+    for step in open_run(folder).steps:
+        if step.pretrained is not None:
+            path = step.folder / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    if how == "gone":
+        path.unlink()
+    elif how == "odd":
+        manifest["result"] = 3
+        path.write_text(json.dumps(manifest))
+    else:
+        path.write_text("[]")
+    statuses = [run_status(one, plan=False) for one in list_runs(folder.parent)]
+    (said,) = statuses[0].findings
+    assert said.startswith("what the training stages found cannot be read: ")
+    assert statuses[0].steps
+
+
 def test_a_record_that_is_no_record(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text('{"steps": 3', "utf-8")

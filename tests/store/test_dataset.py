@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
 from tilth.engine.books import Books
-from tilth.errors import DataError, MissingError
+from tilth.errors import DataError, MissingError, TilthError
+from tilth.query.rows import read_columns, take_rows
 from tilth.store import Dataset
 from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
@@ -25,6 +27,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return dataset(folder / "run", "clean.rules")
 
 
+# A machine, or a part of one, may have a single core.
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_all_views_agree(finished: Dataset) -> None:
     import torch.utils.data
 
@@ -104,6 +108,29 @@ def _written(folder: Path, shards: list[dict[str, list[object]]]) -> Dataset:
     return Dataset(folder)
 
 
+@pytest.mark.parametrize("how", ["cut", "emptied", "other", "gone"])
+def test_a_shard_that_cannot_be_read_is_named(how: str, tmp_path: Path) -> None:
+    dataset = _written(tmp_path, [{"id": ["a", "b"], "n": [1, 2]}, {"id": ["c"], "n": [3]}])
+    path = dataset.shards()[1]
+    data = path.read_bytes()
+    path.write_bytes({"cut": data[:-20], "emptied": b"", "other": b"PAR1" * 40}.get(how, b""))
+    error: type[TilthError] = DataError
+    if how == "gone":
+        path.unlink()
+        error = MissingError
+    readers: list[Callable[[], object]] = [
+        lambda: list(dataset.batches()),
+        dataset.to_arrow,
+        lambda: dataset.schema,
+        lambda: list(read_columns(dataset, "kept", ["n"])),
+        lambda: take_rows(path, [0]),
+    ]
+    for read in readers:
+        with pytest.raises(error) as caught:
+            read()
+        assert caught.value.where == str(path)
+
+
 _SPLITS: list[dict[str, list[object]]] = [
     {"id": list("abcd"), "split": ["train", "test", None, "test"], "n": [1, 2, 3, 4]},
     {"id": list("ef"), "n": [5, 6]},
@@ -155,6 +182,7 @@ def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: 
     assert Dataset(tmp_path).to_arrow().num_rows == 0
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_each_worker_reads_shards_of_its_own(tmp_path: Path) -> None:
     import torch.utils.data
 

@@ -181,7 +181,7 @@ def status(
 ) -> None:
     """Say how a run stands: its steps, its books, what is left, what went wrong."""
     from tilth.query.disk import spell_bytes
-    from tilth.query.runs import list_runs, open_run
+    from tilth.query.runs import list_runs, open_run, spell_entries
     from tilth.query.status import run_status
 
     if run is None:
@@ -229,7 +229,7 @@ def status(
     if state.report:
         line(f"report  {state.report}")
     if state.history:
-        line(f"history {state.name}@1 to {state.name}@{state.history}")
+        line(f"history {spell_entries(Path(state.folder))}")
 
 
 def report(run: RunArgument, runs: Runs = "runs", json: Json = False) -> None:

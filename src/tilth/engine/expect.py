@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tilth.engine.estimate import Expectation, Todo
-from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
+from tilth.engine.record import RECORD, RunRecord, StepRecord, earlier_records, read_record
 from tilth.errors import DataError
 from tilth.machine import Machine, describe_machine
 from tilth.recipe.plan import Plan, PlannedStep
@@ -104,8 +104,7 @@ def _as_shipped(seconds: float, starter: tuple[Plan, Measured] | None) -> bool:
 
 def _records(folder: Path) -> Iterator[RunRecord]:
     """The records of a run's folder, the newest first; what cannot be read says nothing."""
-    history = sorted((folder / "history").glob("*.json"), reverse=True)
-    for path in [folder / RECORD, *history]:
+    for path in [folder / RECORD, *reversed(earlier_records(folder).values())]:
         with contextlib.suppress(OSError, DataError):
             yield read_record(path)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import assert_never
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from tilth.context import Context, Progress
@@ -36,7 +35,7 @@ from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, read_as, read_file
 from tilth.settings import BaseSettings
-from tilth.store.dataset import read_shard
+from tilth.store.dataset import read_shard, schema_of
 from tilth.store.files import atomic_folder, write_json
 from tilth.store.manifest import Shard
 from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed, shard_path
@@ -141,8 +140,7 @@ def _read_source(task: ReadSource, progress: Progress) -> None:
 
 
 def _batches(shard: Path) -> Iterator[pa.RecordBatch]:
-    schema = pq.read_schema(shard).remove_metadata()
-    return read_shard(shard, schema, BATCH_ROWS)
+    return read_shard(shard, schema_of([shard]), BATCH_ROWS)
 
 
 def _map_shard(task: MapShard, progress: Progress) -> Shard:
@@ -171,9 +169,7 @@ def _describe(task: Describe) -> Json:
     """The figures as they may be shared: the manifest is no part of the data."""
     op, settings = _load(task)
     paths = [shard_path(task.folder, name, "kept") for name in task.shards]
-    schema = pa.unify_schemas(
-        [pq.read_schema(path).remove_metadata() for path in paths], promote_options="permissive"
-    )
+    schema = schema_of(paths)
     batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
     return shareable_document(require_figures(op.module.describe(batches, settings), task.step))
 

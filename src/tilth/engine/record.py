@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tilth.engine.extend import Named
 from tilth.machine import Machine
@@ -17,6 +17,7 @@ from tilth.records import Json, Record, parse, read_file
 from tilth.store.manifest import Counts
 
 RECORD = "run.json"
+HISTORY = "history"
 FORMAT = 1
 _WHAT = "the run's record"
 
@@ -52,6 +53,14 @@ class StepRecord(Record):
     went_on: bool = False
     pace: tuple[float, ...] = ()
     counts: Counts | None = None
+
+    @field_validator("parts")
+    @classmethod
+    def _parts_of_a_step(cls, parts: Json) -> Json:
+        for name in ("settings", "planned", "inputs"):
+            if not isinstance(parts.get(name) or {}, dict):
+                raise ValueError(f"`{name}` is no mapping")
+        return parts
 
 
 class RunRecord(Record):
@@ -91,7 +100,21 @@ class RunRecord(Record):
     extensions: tuple[Named, ...] = ()
     steps: tuple[StepRecord, ...]
     unreached: tuple[StepRecord, ...] = ()
-    journal: str | None = None
+    journal: str | None = Field(default=None, pattern=rf"^\.{RECORD}\.\d+\.steps$")
+
+
+def earlier_records(folder: Path) -> dict[int, Path]:
+    """The records of a run's earlier invocations, by their numbers, the first one first."""
+    found = {}
+    for path in (folder / HISTORY).glob("*.json"):
+        if path.stem.isascii() and path.stem.isdecimal():
+            found[int(path.stem)] = path
+    return dict(sorted(found.items()))
+
+
+def next_entry(folder: Path) -> int:
+    """The number that the record of a run will have once another takes its place."""
+    return max(earlier_records(folder), default=0) + 1
 
 
 def read_record(path: Path) -> RunRecord:

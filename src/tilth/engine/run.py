@@ -30,7 +30,15 @@ from tilth.engine.events import (
 from tilth.engine.expect import Outlook, Unfinished, outlook
 from tilth.engine.extend import keep_copies, named
 from tilth.engine.local import LocalEngine
-from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
+from tilth.engine.record import (
+    HISTORY,
+    RECORD,
+    RunRecord,
+    StepRecord,
+    earlier_records,
+    next_entry,
+    read_record,
+)
 from tilth.engine.share import shareable_address
 from tilth.engine.steps import Engine, StepRunner
 from tilth.engine.tasks import num_cells_done
@@ -123,7 +131,7 @@ def made_from_another(recipe: Recipe, folder: Path) -> str | None:
 
 def shared_folder(folder: Path, other: str) -> str:
     """What it means that a run's folder was made from another recipe, in a sentence or two."""
-    entry = f"{folder.name}@{len(list((folder / 'history').glob('*.json'))) + 1}"
+    entry = f"{folder.name}@{next_entry(folder)}"
     return (
         f"{folder} was last made from {other}, a recipe of the same name; its record and report "
         f"give way to this run's and are found as {entry}. --name NAME, or another `name:` in the "
@@ -197,7 +205,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
         folder_lock(folder) as lock,
         _event_log(folder, options.listeners) as emit,
     ):
-        for place in (folder, folder / "history"):
+        for place in (folder, folder / HISTORY):
             sweep(place, below=False)
         _set_damaged_aside(plan.recipe.name, folder, emit)
         # Before the record of this invocation takes the place of the last one's.
@@ -428,10 +436,9 @@ class _Record:
         self._times = _times_before(folder)
         self._steps_before = _steps_before(folder)
         self._plan = plan
-        history = folder / "history"
         if (folder / RECORD).is_file():
-            number = len(list(history.glob("*.json"))) + 1
-            write_json(history / f"{number:04d}.json", read_record(folder / RECORD).as_json())
+            entry = folder / HISTORY / f"{next_entry(folder):04d}.json"
+            write_json(entry, read_record(folder / RECORD).as_json())
         text = plan.recipe.to_yaml()
         write_bytes(folder / "recipe.yaml", text.encode("utf-8"))
         self._steps: list[StepRecord] = []
@@ -533,7 +540,7 @@ class _Record:
 def _times_before(folder: Path) -> dict[str, float]:
     """Seconds that each identity took when it was made; a damaged record says nothing."""
     times: dict[str, float] = {}
-    for path in [*sorted((folder / "history").glob("*.json")), folder / RECORD]:
+    for path in [*earlier_records(folder).values(), folder / RECORD]:
         steps: tuple[StepRecord, ...] = ()
         with contextlib.suppress(FileNotFoundError, DataError):
             steps = read_record(path).steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypedDict, assert_never
 
@@ -29,11 +29,12 @@ from tilth.engine.tasks import (
 from tilth.errors import DataError
 from tilth.extensions import Reference
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
-from tilth.records import Json, read_as, read_if_whole
+from tilth.records import Json, Record, read_as, read_if_whole
 from tilth.store import Dataset
+from tilth.store.dataset import schema_of
 from tilth.store.files import remove, storage_errors, sweep
 from tilth.store.manifest import Manifest, Shard, write_manifest
-from tilth.store.shard import forget_ledger, ledger, shard_name
+from tilth.store.shard import forget_ledger, ledger, shard_name, shard_path
 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
@@ -150,11 +151,13 @@ class StepRunner:
         entries = ledger(folder)
         books = Books.of(entries.values())
         books.check(step.name, expected)
+        # A shard that was empty when it came in has no file at all.
+        kept = sorted(name for name, entry in entries.items() if entry.kept)
+        if _differ(entries[name].columns for name in kept):
+            schema_of([shard_path(folder, name, "kept") for name in kept])
         figures: JsonValue = {}
         if hasattr(step.operation.module, "describe") and books.kept:
             self._say(step, "describing what was kept")
-            # A shard that was empty when it came in has no file at all.
-            kept = sorted(name for name, entry in entries.items() if entry.kept)
             task = Describe(**self._common(step, folder), shards=tuple(kept))
             (figures,) = self._all(step, [task])
         return manifest.model_copy(
@@ -276,7 +279,7 @@ class StepRunner:
         tasks = [
             self._cell_task(step, folder, index, cell)
             for index, cell in enumerate(cells)
-            if not _is_kept(cell_path(folder, index), cell)
+            if not _is_kept(cell_path(folder, index), cell, step.operation.module.Outcome)
         ]
         self._all(step, tasks, "cells", already=len(cells) - len(tasks))
         self._say(step, "summing up")
@@ -310,10 +313,24 @@ class StepRunner:
         self._emit(StepProgress(step.name, 0, None, 0, 0, note))
 
 
-def _is_kept(path: Path, cell: JsonValue) -> bool:
+def _is_kept(path: Path, cell: JsonValue, outcome: type[Record]) -> bool:
     """Whether the result of this very cell is there, and whole."""
     kept = read_if_whole(KeptCell, path)
-    return kept is not None and kept.cell == cell
+    if kept is None or kept.cell != cell:
+        return False
+    try:
+        read_as(outcome, kept.result, str(path))
+    except DataError:
+        return False
+    return True
+
+
+def _differ(columns: Iterable[Mapping[str, str]]) -> bool:
+    """Whether a column is of two types, of which one may not hold the other's values."""
+    types: dict[str, str] = {}
+    return any(
+        types.setdefault(name, kind) != kind for one in columns for name, kind in one.items()
+    )
 
 
 def _ignore(index: int, done: float, total: float | None, note: str) -> None:

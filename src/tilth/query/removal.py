@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tilth.engine.record import RECORD, RunRecord
+from tilth.engine.record import RECORD, RunRecord, earlier_records, read_record
 from tilth.errors import DataError, MissingError, StorageError, TilthError, UsageError
 from tilth.query.disk import DATA, data_sets, spell_bytes, tree_bytes
 from tilth.query.runs import RunView, list_runs, open_run
@@ -192,8 +192,8 @@ def _needed(record: RunRecord) -> set[str]:
 def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
     """The data sets that no record needs, nor what is left of the last one's plan."""
     needed = _needed(view.record)
-    for path in sorted((folder / "history").glob("*.json")) if history else []:
-        needed |= _needed(open_run(f"{folder}@{int(path.stem)}", folder.parent).record)
+    for path in earlier_records(folder).values() if history else ():
+        needed |= _needed(read_record(path))
     planned = _planned(view, folder)
     return [
         path

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from tilth.schema import Row
 from tilth.store import Dataset
+from tilth.store.dataset import reading
 from tilth.store.manifest import KINDS, Kind
 
 Match = Callable[[pa.ChunkedArray], pa.ChunkedArray]
@@ -95,12 +96,12 @@ def find_rows(
 
 
 def _matches(path: Path, column: str, match: Match) -> list[int]:
-    with pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path) as file:
         if column not in file.schema_arrow.names:
             return []
-        hits = match(file.read([column]).column(0))
-        indices: list[int] = np.flatnonzero(np.asarray(pc.fill_null(hits, False))).tolist()
-        return indices
+        values = file.read([column]).column(0)
+    indices: list[int] = np.flatnonzero(np.asarray(pc.fill_null(match(values), False))).tolist()
+    return indices
 
 
 def take_rows(
@@ -109,7 +110,7 @@ def take_rows(
     """The rows at these positions of a shard; columns that it lacks are left out."""
     if not indices:
         return []
-    with pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
         read = [n for n in columns if n in names] if columns is not None else names
         sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
@@ -128,7 +129,7 @@ def take_rows(
 def read_columns(dataset: Dataset, kind: Kind, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of every shard of a kind, one table a shard; absent columns are null."""
     for path in dataset.shards(kind):
-        with pq.ParquetFile(path) as file:
+        with reading(path), pq.ParquetFile(path) as file:
             present = [n for n in columns if n in file.schema_arrow.names]
             table = file.read(present)
         for name in columns:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tilth.engine.extend import open_copies
-from tilth.engine.record import RECORD, RunRecord, StepRecord, read_record
+from tilth.engine.record import RECORD, RunRecord, StepRecord, earlier_records, read_record
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.extensions import Extension
 from tilth.pretrain.result import PretrainResult
@@ -264,12 +264,27 @@ def open_run(which: str | Path, runs: str | Path = "runs") -> RunView:
         raise _not_found(text, Path(runs))
     path = folder / RECORD
     if entry is not None:
-        path = folder / "history" / f"{entry:04d}.json"
-        if not path.is_file():
-            count = len(list((folder / "history").glob("*.json")))
-            known = f"it has {folder.name}@1 to {folder.name}@{count}" if count else "it has none"
+        history = earlier_records(folder)
+        if entry not in history:
+            known = f"it has {spell_entries(folder)}" if history else "it has none"
             raise MissingError(f"the history of `{folder.name}` has no entry {entry}", hint=known)
+        path = history[entry]
     return RunView(folder, read_record(path), entry)
+
+
+def spell_entries(folder: Path) -> str:
+    """The entries of a run's history as they are named: `s@1 to s@4`, `s@6`."""
+    numbers = list(earlier_records(folder))
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    name = folder.name
+    return ", ".join(
+        f"{name}@{first}" + (f" to {name}@{last}" if last > first else "") for first, last in ranges
+    )
 
 
 def _folder(text: str, runs: Path) -> Path | None:

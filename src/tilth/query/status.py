@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tilth.engine.record import earlier_records
 from tilth.errors import TilthError
 from tilth.query.disk import Disk, disk_of
 from tilth.query.findings import findings
@@ -100,11 +101,22 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
         run.steps,
         left,
         unknown,
-        findings(run),
-        len(list((run.folder / "history").glob("*.json"))),
+        _found(run),
+        len(earlier_records(run.folder)),
         str(report) if report.is_file() and run.entry is None else None,
         disk_of(run),
     )
+
+
+def _found(run: RunView) -> tuple[str, ...]:
+    """What the training stages found; of what cannot be read, why: the books stand without it."""
+    try:
+        return findings(run)
+    except TilthError as error:
+        why = error.what
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        why = f"its figures are damaged ({type(error).__name__})"
+    return (f"what the training stages found cannot be read: {why}",)
 
 
 def _plan_again(run: RunView) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, missing_extra
-from tilth.records import DAMAGED
+from tilth.records import DAMAGED, damaged
 from tilth.store.files import sha256_file
 from tilth.store.manifest import MANIFEST, File, Kind, Manifest, no_data_set, read_manifest
 from tilth.store.shard import shard_path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import polars
     import tensorflow as tf
     import torch
+
+# Of what a library says of a damaged file.
+_MAX_SAID = 200
 
 
 class Dataset:
@@ -81,10 +85,7 @@ class Dataset:
         return self._schema("kept")
 
     def _schema(self, kind: Kind) -> pa.Schema:
-        schemas = [pq.read_schema(path).remove_metadata() for path in self.shards(kind)]
-        if not schemas:
-            return pa.schema([])
-        return pa.unify_schemas(schemas, promote_options="permissive")
+        return schema_of(self.shards(kind))
 
     def batches(
         self, columns: Sequence[str] | None = None, kind: Kind = "kept", batch_rows: int = 1024
@@ -242,9 +243,54 @@ def damage_of(folder: Path) -> str | None:
     return None
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What goes wrong with a shard as it is read is an error that names it.
+
+    Raises:
+        MissingError: It is not there any more.
+        DataError: It is damaged.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise MissingError(
+            "a shard is not there any more", where=str(path), hint="run the recipe again"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        raise damaged("a shard", " ".join(str(error).split())[:_MAX_SAID], str(path)) from error
+
+
+def schema_of(paths: Sequence[Path]) -> pa.Schema:
+    """The columns of some shards together; one that is of two types has the wider.
+
+    Raises:
+        MissingError, DataError: A shard cannot be read, or two have a column that no type holds.
+    """
+    schemas = []
+    for path in paths:
+        with reading(path):
+            schemas.append(pq.read_schema(path).remove_metadata())
+    if not schemas:
+        return pa.schema([])
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(
+            f"shards have a column that no one type can hold: {error}",
+            where=str(paths[0].parent),
+            hint="an operation gives a column one type, whatever is in a batch",
+            code="two-types",
+        ) from None
+
+
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
-    """Stream one Parquet shard in the columns and types of `schema`."""
-    with pq.ParquetFile(path) as file:
+    """Stream one Parquet shard in the columns and types of `schema`.
+
+    Raises:
+        MissingError, DataError: It cannot be read.
+    """
+    with reading(path), pq.ParquetFile(path) as file:
         stored = set(file.schema_arrow.names)
         present = [n for n in schema.names if n in stored]
         for batch in file.iter_batches(batch_rows, columns=present):
