@@ -98,6 +98,22 @@ def test_it_is_found_again_and_a_half_written_one_is_not(
     assert len(list(work.glob("prepared-*"))) == 2
 
 
+@pytest.mark.parametrize("how", ["one bit", "cut", "gone"])
+def test_arrays_that_are_damaged_are_made_again(how: str, tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(20))
+    work = tmp_path / "work"
+    work.mkdir()
+    whole = prepare(dataset, TEXT, ALL, work)
+    path = max((whole.folder / "train").glob("*.bin"), key=lambda p: p.stat().st_size)
+    data = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-8] if how == "cut" else bytes([data[0] ^ 4]) + data[1:])
+    prepare(dataset, TEXT, ALL, work)
+    assert path.read_bytes() == data
+
+
 def test_sources_labels_and_limit_choose_samples(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", image_rows(40))
     chosen = ALL.model_copy(update={"sources": ("a",), "labels": ("0", "2")})

@@ -21,6 +21,7 @@ from tilth.models.settings import ModelSettings
 from tilth.store import Dataset
 from tilth.store.arrays import read_arrays
 from tilth.store.files import atomic_folder, read_json, write_json
+from tilth.store.seal import is_whole, seal
 from tilth.tasks.registry import declaration
 from tilth.tasks.selection import SPLITS, Selection
 from tilth.tasks.settings import DataSettings, TaskName
@@ -69,7 +70,7 @@ def prepare(
     limit: int | None = None,
     progress: Progress = silent,
 ) -> Prepared:
-    """Read a data set's splits as arrays.
+    """Read a data set's splits as arrays; those that lie in `work` whole are taken from there.
 
     Args:
         dataset: Folder of the data set.
@@ -100,13 +101,14 @@ def prepare(
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = work / f"prepared-{digest[:16]}"
     kind = load_module(declaration(task).data.module)
-    if not folder.exists():
+    if not is_whole(folder):
         counts = selection.scan()
         if not counts.rows["train"]:
             raise _nothing_left(data, counts.seen)
         with atomic_folder(folder) as aside:
             facts: Facts = kind.write(selection, counts, aside, given, progress)
             write_json(aside / "facts.json", facts.model_dump(mode="json"))
+            seal(aside)
     return _load(folder, kind, data)
 
 
