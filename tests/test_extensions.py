@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -118,6 +119,55 @@ def test_what_is_no_extension(tmp_path: Path) -> None:
     _written(tmp_path / "huge", **{f"a{n}": "" for n in range(1001)})
     with pytest.raises(ExtensionError, match="too large"):
         open_extension(tmp_path / "huge")
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    folder = _written(tmp_path / "mine", clean__a="VALUE = 1\n")
+    os.mkfifo(folder / "clean" / "b.py")
+    with pytest.raises(ExtensionError, match=r"`mine/clean/b\.py` is no file"):
+        open_extension(folder)
+
+
+def test_a_link_to_a_folder_is_not_passed_over(tmp_path: Path) -> None:
+    folder = _written(tmp_path / "mine", clean__a="VALUE = 1\n")
+    elsewhere = _written(tmp_path / "elsewhere", b="VALUE = 1\n")
+    (folder / "clean" / "more").symlink_to(elsewhere)
+    with pytest.raises(ExtensionError, match="`mine/clean/more` is a link to a folder"):
+        open_extension(folder)
+
+
+@pytest.mark.parametrize("name", ["/", ""])
+def test_an_extension_has_a_name(name: str) -> None:
+    with pytest.raises(ExtensionError, match="a folder with a name"):
+        open_extension(Path(name), shown=name.rstrip("/"))
+
+
+def test_what_an_import_prints_is_no_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _written(tmp_path / "mine", clean__a="print('hello')\nVALUE = 1\n")
+    assert _value(open_extension(folder)) == 1
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("raise BaseException('no')", "BaseException: no"),
+        ("import sys\nsys.exit(3)", "SystemExit: 3"),
+        ("raise ValueError('\\ud800')", r"ValueError: \ud800"),
+        (
+            "class Odd(Exception):\n    def __str__(self):\n        raise KeyError\n\n\nraise Odd",
+            "Odd: what it says cannot be told: KeyError",
+        ),
+    ],
+)
+def test_whatever_an_import_raises_is_said(source: str, told: str, tmp_path: Path) -> None:
+    folder = _written(tmp_path / "mine", clean__a=source)
+    with pytest.raises(ExtensionError) as caught:
+        _value(open_extension(folder))
+    assert told in caught.value.what
+    assert caught.value.what.isprintable()
 
 
 def test_another_process_opens_the_same_or_none(tmp_path: Path) -> None:

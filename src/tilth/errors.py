@@ -108,6 +108,15 @@ class ExtensionError(TilthError):
     code = "extension"
 
 
+def words_of(error: BaseException) -> str:
+    """What an error says, on one line that can be printed and kept, whoever wrote its class."""
+    try:
+        said = str(error)
+    except Exception as broken:
+        said = f"what it says cannot be told: {type(broken).__name__}"
+    return " ".join(said.encode("utf-8", "backslashreplace").decode().split())
+
+
 def missing_extra(package: str, extra: str) -> MissingError:
     """The error for an optional package that is not installed."""
     return MissingError(

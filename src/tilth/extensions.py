@@ -12,6 +12,7 @@ whoever looks for a name asks `active`, so that no function in between has to pa
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib
 import importlib.abc
@@ -22,13 +23,12 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from tilth.errors import DataError, ExtensionError, MissingError, TilthError
+from tilth.errors import DataError, ExtensionError, MissingError, TilthError, words_of
 from tilth.records import Record
 
 _PREFIX = "tilth_extension_"
@@ -178,7 +178,7 @@ def active() -> tuple[Extension, ...]:
     return _active.get()
 
 
-@contextmanager
+@contextlib.contextmanager
 def using(extensions: Sequence[Extension]) -> Iterator[None]:
     """The names of these extensions, and of no others, are known inside the block."""
     token = _active.set(tuple(extensions))
@@ -202,6 +202,8 @@ def open_extension(folder: Path, shown: str = "", name: str = "") -> Extension:
     """
     shown = shown or name or folder.name
     folder = Path(os.path.abspath(folder))
+    if not shown or not folder.name:
+        raise ExtensionError("an extension is a folder with a name", hint="extensions: [my_own]")
     if not folder.is_dir():
         raise MissingError(
             f"there is no folder `{shown}` with an extension",
@@ -270,10 +272,12 @@ def load_module(full_name: str) -> ModuleType:
         return importlib.import_module(full_name)
     extension, name = found
     try:
-        return importlib.import_module(full_name)
-    except TilthError:
+        # What it prints is no part of what a command writes.
+        with contextlib.redirect_stdout(sys.stderr):
+            return importlib.import_module(full_name)
+    except (TilthError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         file = extension.sources[name].file if name in extension.sources else name
         raise _not_imported(extension, file, error) from error
 
@@ -295,7 +299,7 @@ def _not_imported(extension: Extension, file: str, error: BaseException) -> Exte
         place = f"{error.filename}:{error.lineno}"
     else:
         place = place_of(error) or place
-    message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    message = error.msg if isinstance(error, SyntaxError) else words_of(error)
     message = message.replace(f"{extension.space}.", "").replace(extension.space, extension.name)
     what = f"`{place}` cannot be imported: {type(error).__name__}: {message}".rstrip(": ")
     hint = ""
@@ -328,6 +332,13 @@ def _read(folder: Path, shown: str) -> dict[str, Source]:
         # What no import could name is no part of it: `.git`, `__pycache__`, `lib64-3.11`.
         folders[:] = sorted(n for n in folders if n.isidentifier() and not n.startswith("__"))
         place = Path(top).relative_to(folder)
+        for name in folders:
+            if Path(top, name).is_symlink():
+                raise ExtensionError(
+                    f"`{shown}/{(place / name).as_posix()}` is a link to a folder, and none is "
+                    "followed",
+                    hint="name that folder as an extension of its own, or copy it",
+                )
         for file in sorted(files):
             stem, dot, ending = file.partition(".")
             if (dot, ending) != (".", "py"):
@@ -341,6 +352,10 @@ def _read(folder: Path, shown: str) -> dict[str, Source]:
                     )
                 continue
             path = Path(top, file)
+            if not path.is_file():
+                raise ExtensionError(
+                    f"`{shown}/{(place / file).as_posix()}` is no file that can be read"
+                )
             num_bytes += path.stat().st_size
             if len(found) >= _MAX_FILES or num_bytes > _MAX_BYTES:
                 raise ExtensionError(

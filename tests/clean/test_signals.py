@@ -127,6 +127,9 @@ def test_edited_function_changes_the_fingerprint(tmp_path: Path) -> None:
         ("def f(text) -> list: return []", UsageError, "must return"),
         ("import nowhere_to_be_found", MissingError, "cannot be imported"),
         ("def f(text) return", UsageError, "SyntaxError"),
+        ("import sys\nsys.exit(3)", UsageError, "SystemExit: 3"),
+        ("f = dict", UsageError, "signature of `f` cannot be read"),
+        ("def f(text: 'Words') -> float: return 1.0", UsageError, "signature of `f`"),
     ],
 )
 def test_wrong_functions_say_what_is_wrong(

@@ -57,6 +57,67 @@ def test_what_a_worker_tells_of_a_task_is_heard(tmp_path: Path) -> None:
     assert "collect.a" in {event.step for event in told if isinstance(event, StepProgress)}
 
 
+_EXTENSION = """
+import os
+
+from tilth.settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    pass
+
+
+def apply(batch, settings):
+    {body}
+    return batch
+"""
+
+
+def _run_with(body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run a line whose third step does something, from the folder that it is in."""
+    monkeypatch.chdir(folder)
+    write_documents(folder / "documents.jsonl", 40)
+    (folder / "mine" / "clean").mkdir(parents=True)
+    (folder / "mine" / "clean" / "odd.py").write_text(_EXTENSION.format(body=body))
+    text = (
+        "tilth: 1\nname: odd\nextensions: [mine]\ncollect: {a: {jsonl: {path: documents.jsonl}}}\n"
+        "clean: [normalize, odd]\n"
+    )
+    run_text(text, Path("runs/odd"))
+    return folder / "runs" / "odd"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3 (mine/clean/odd.py:12)"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("open(os.path.abspath('runs/none'), 'w').close(); os.mkdir('runs')", "odd.py:12"),
+    ],
+)
+def test_what_ends_a_program_ends_a_step(
+    body: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TilthError) as caught:
+        _run_with(body, tmp_path, monkeypatch)
+    assert told in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_question_has_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="EOFError"):
+        _run_with("input('name? ')", tmp_path, monkeypatch)
+
+
+def test_an_operation_that_goes_elsewhere_takes_nothing_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    folder = _run_with("os.chdir('elsewhere')", tmp_path, monkeypatch)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert len(list(folder.glob("data/*/manifest.json"))) == 3
+
+
 TASK = ListCells(step="transfer", op="transfer", settings={}, folder=Path("x"))
 
 

@@ -87,7 +87,7 @@ def _load(place: str, name: str, stamp: int) -> UserFunction:
         module = _import_file(place, stamp) if place.endswith(".py") else import_module(place)
     except ModuleNotFoundError as error:
         raise MissingError(f"`{place}` cannot be imported: {error}", where=where) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"`{place}` cannot be imported: {type(error).__name__}: {error}", where=where
         ) from error
@@ -99,14 +99,21 @@ def _load(place: str, name: str, stamp: int) -> UserFunction:
             where=where,
             hint=f"did you mean `{near[0]}`?" if near else "",
         )
-    columns = tuple(inspect.signature(call).parameters)
+    try:
+        columns = tuple(inspect.signature(call).parameters)
+        returns = typing.get_type_hints(call).get("return", float)
+    except Exception as error:  # of a builtin, and of names that nobody knows
+        raise UsageError(
+            f"the signature of `{name}` cannot be read: {type(error).__name__}: {error}",
+            where=where,
+            hint=f"def {name}(text: str) -> float:",
+        ) from None
     if not columns or not set(columns) <= set(SCHEMA):
         raise UsageError(
             f"`{name}` must take columns of a sample by name, such as `text`",
             where=where,
             hint=f"def {name}(text: str) -> float:",
         )
-    returns = typing.get_type_hints(call).get("return", float)
     if returns not in _ARROW_TYPES:
         raise UsageError(
             f"`{name}` must return float, int, bool or str, not {returns!r}",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from tilth.engine.contract import require_batch, require_same_rows
-from tilth.errors import StepError, TilthError
+from tilth.errors import StepError, TilthError, words_of
 from tilth.extensions import place_of
 from tilth.schema import mark_error
 
@@ -76,7 +76,7 @@ def _fault_of_the_machine(batch: pa.RecordBatch, error: Exception, step: str) ->
 
 def describe_error(error: BaseException) -> str:
     """`Type: message`, on one line and bounded; of a user's own module, with its file and line."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = f"{type(error).__name__}: {words_of(error)}"
     text = text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
     place = place_of(error)
     return f"{text} ({place})" if place else text

@@ -94,22 +94,28 @@ def _result(reply: Reply, task: Task) -> JsonValue:
         found = getattr(errors, reply.failure.name, StepError)
         cls: type[TilthError] = found if found is not errors.RecipeError else StepError
         raise cls(
-            reply.failure.what,
-            where=reply.failure.where or _named(task),
+            _from_here(reply.failure.what),
+            where=_from_here(reply.failure.where) or _named(task),
             hint=reply.failure.hint,
             code=reply.failure.code,
         )
     if reply.os_error is not None:
-        raise StorageError(reply.os_error, where=_named(task), hint="run the same command again")
+        fault = _from_here(reply.os_error)
+        raise StorageError(fault, where=_named(task), hint="run the same command again")
     if reply.crash is not None:
         error = StepError(
-            f"the step failed: {reply.crash}",
+            f"the step failed: {_from_here(reply.crash)}",
             where=_named(task),
             hint="what was committed is kept; --debug shows the traceback",
         )
         error.add_note(reply.trace)
         raise error
     return reply.result
+
+
+def _from_here(text: str) -> str:
+    """With paths as the user has them: a task is told whole ones, and records are shared."""
+    return text.replace(os.getcwd() + os.sep, "")
 
 
 class LocalEngine:

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import queue
-import sys
 import threading
 import time
 import traceback
@@ -82,10 +81,16 @@ def main() -> None:
     # What an operation or a library prints must not mix with messages.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogatepass")
     os.dup2(2, 1)
+    # Nor may one that asks a question take the next task for the answer.
+    given = os.fdopen(os.dup(0), encoding="utf-8", errors="surrogatepass")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    home = os.getcwd()
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen() -> None:
-        for line in sys.stdin:
+        for line in given:
             tasks.put(line)
         os._exit(0)
 
@@ -97,13 +102,15 @@ def main() -> None:
 
     while True:
         task = json.loads(tasks.get())
+        # What a recipe names is relative to where it was run, wherever the last task went.
+        os.chdir(home)
         send(_run(task, send))
 
 
 def _run(message: Json, send: Callable[[Json], None]) -> Json:
     from tilth.engine.perform import run_task
     from tilth.engine.tasks import Failure, Reply, read_task
-    from tilth.errors import TilthError
+    from tilth.errors import TilthError, words_of
     from tilth.extensions import place_of
 
     teller = Teller(send)
@@ -115,13 +122,14 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
             name=kind, what=error.what, where=error.where, hint=error.hint, code=error.code
         )
         reply = Reply(failure=failure)
-    except Exception as error:
+    # Of a task, not of the worker: an operation may call `sys.exit`, or raise what ends a program.
+    except BaseException as error:
         place = place_of(error)
         if isinstance(error, OSError) and not place:
-            fault = str(error) or type(error).__name__
+            fault = words_of(error) or type(error).__name__
             return Reply(os_error=fault, trace=traceback.format_exc()).as_json()
         # In one line: what libraries say may fill a page, and the trace has it all.
-        said = shorten(str(error), _MAX_SAID, placeholder=" …")
+        said = shorten(words_of(error), _MAX_SAID, placeholder=" …")
         crash = f"{type(error).__name__}: {said}" + (f" ({place})" if place else "")
         reply = Reply(crash=crash, trace=traceback.format_exc())
     finally:

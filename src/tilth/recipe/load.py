@@ -17,7 +17,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tilth.augment.registry import kind_of
-from tilth.errors import ExtensionError, MissingError, Problem, RecipeError, TilthError
+from tilth.errors import (
+    ExtensionError,
+    MissingError,
+    Problem,
+    RecipeError,
+    TilthError,
+    words_of,
+)
 from tilth.extensions import Extension, find, place_of, using
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.extend import open_extensions
@@ -287,7 +294,10 @@ class _Check:
         """Open the extensions that the header names; what is wrong with them is collected too."""
         found, problems = open_extensions(tree.get("extensions"), self.where)
         self.problems += problems
-        self._knows_all_names = not problems
+        # What is no list of folders the header refuses.
+        given = tree.get("extensions") or []
+        whole = isinstance(given, list) and all(isinstance(one, str) for one in given)
+        self._knows_all_names = whole and not problems
         return found
 
     def where(self, path: Path_) -> str:
@@ -467,7 +477,7 @@ class _Check:
         except Exception as error:
             if find(cls.__module__) is None:
                 raise
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_SAID]
+            what = f"{type(error).__name__}: {words_of(error)}"[:_MAX_SAID]
             place = place_of(error) or cls.__module__.partition(".")[2]
             self._add("bad-settings", f"the settings of `{owner}` raise {what} ({place})", path)
         else:
@@ -484,7 +494,9 @@ class _Check:
             if (*path, *inside, part) in self._positions or lacking:
                 inside = (*inside, part)
         place = (*path, *inside)
-        key = str(inside[-1]) if inside else owner
+        key = owner
+        for part in inside:
+            key = f"{key}[{part}]" if isinstance(part, int) else str(part)
         if details["type"] == "extra_forbidden":
             names = _field_names(cls, inside[:-1])
             hint = did_you_mean(key, names)
