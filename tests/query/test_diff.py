@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.query.test_findings import PLAIN, write_run
 from tests.report.planted import planted_report
+from tilth.errors import DataError
 from tilth.query.diff import _results, diff_runs
 from tilth.query.runs import RunView, open_run
 from tilth.store.manifest import Manifest, write_manifest
@@ -102,3 +106,20 @@ def test_a_held_out_figure_has_its_interval_beside_it(small: RunView, tmp_path: 
     ]
     assert sorted(r.name for r in found) == sorted(names)
     assert {(r.a_interval, r.b_interval) for r in found} == {((79.0, 81.0), (89.0, 91.0))}
+
+
+@pytest.mark.parametrize("text", ["{", "3", "[]", "collect: 3", "collect: {a: 3}", "clean: 4", ""])
+def test_a_record_without_a_recipe_is_damaged(text: str, small: RunView, tmp_path: Path) -> None:
+    broken = replace(small, record=small.record.model_copy(update={"recipe_yaml": text}))
+    with pytest.raises(DataError, match="the recipe in the run's record cannot be read"):
+        diff_runs(broken, small)
+
+
+def test_what_an_earlier_version_did_not_write_is_no_difference(small: RunView) -> None:
+    text = small.record.recipe_yaml
+    assert "extensions: []" in text
+    before = small.record.model_copy(
+        update={"recipe_yaml": text.replace("extensions: []", "").replace("seed: 0", "seed: 1")}
+    )
+    found = diff_runs(replace(small, record=before), small)
+    assert [(one.setting, one.a, one.b) for one in found.settings] == [("seed", "1", "0")]

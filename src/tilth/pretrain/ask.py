@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pydantic import ValidationError
+
 from tilth.errors import DataError, MissingError, TilthError, missing_extra
 from tilth.extensions import Extension, active
 from tilth.tasks.declare import Payload
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration, task_names
+from tilth.tasks.settings import ObjectiveSettings
 
 if TYPE_CHECKING:
     from tilth.pretrain.weights import Loaded
@@ -98,6 +101,10 @@ def read_model(folder: Path, name: str) -> TrainedModel:
             hint="a model of another kind is carried over with `pretrain.initialise`; one whose "
             "task is of an extension is asked by the name of its run",
         )
+    try:
+        ObjectiveSettings.model_validate(config.get("objective") or {})
+    except ValidationError as error:
+        raise DataError(f"{CONFIG} cannot be read: {error}", where=str(folder)) from None
     return TrainedModel(name, folder, config, active())
 
 

@@ -16,6 +16,7 @@ from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
 from tilth.recipe.model import without_planned
+from tilth.records import damaged
 from tilth.schema import DROP_RULE, ERROR
 from tilth.statistics.found import Multiplier
 from tilth.store import Dataset
@@ -119,8 +120,7 @@ def diff_runs(a: RunView, b: RunView) -> RunDifference:
 
 
 def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
-    trees = (without_planned(yaml.safe_load(run.record.recipe_yaml)) for run in (a, b))
-    old, new = map(_by_step, trees)
+    old, new = map(_recipe_of, (a, b))
     for step in dict.fromkeys([*old, *new]):
         if step not in new:
             yield SettingDifference(step, "", "there", None)
@@ -128,12 +128,28 @@ def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
             yield SettingDifference(step, "", None, "there")
         else:
             for key in dict.fromkeys([*old[step], *new[step]]):
-                if old[step].get(key) != new[step].get(key):
+                before, now = old[step].get(key), new[step].get(key)
+                # What an earlier version did not write down at all is as if it were empty.
+                told = before or now or (key in old[step] and key in new[step])
+                if before != now and told:
                     left, right = (
                         shown(side[step][key], 200) if key in side[step] else None
                         for side in (old, new)
                     )
                     yield SettingDifference(step, key, left, right)
+
+
+def _recipe_of(run: RunView) -> dict[str, dict[str, object]]:
+    """The settings of a run's recipe by step.
+
+    Raises:
+        DataError: Its record is damaged there.
+    """
+    try:
+        return _by_step(without_planned(yaml.safe_load(run.record.recipe_yaml)))
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        what, where = "the recipe in the run's record", str(run.folder)
+        raise damaged(what, " ".join(str(error).split())[:200], where) from None
 
 
 def _by_step(tree: Mapping[str, Any]) -> dict[str, dict[str, object]]:
