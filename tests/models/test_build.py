@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from tests.training.samples import same_bits, tiny_mlp, weights_of
-from tilth.errors import UsageError
+from tilth.errors import ExtensionError, UsageError
 from tilth.models.build import build_model, count_parameters
 from tilth.models.declare import NetworkSettings
 from tilth.models.facts import Sizes
+from tilth.models.mlp import network
 from tilth.models.registry import declarations
 from tilth.models.settings import model_settings
 
@@ -52,6 +53,12 @@ def test_a_seed_gives_the_weights_that_it_always_gave(
 
 def test_every_model_has_such_figures() -> None:
     assert {written["kind"] for written, *_ in WEIGHTS} == {d.kind for d in declarations()}
+
+
+def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "make", lambda settings, sizes: None)
+    with pytest.raises(ExtensionError, match=r"`make` of model mlp gives a NoneType, no torch\.nn"):
+        build_model(model_settings({"kind": "mlp"}), SIZES, seed=0)
 
 
 def test_settings_of_a_kind_that_is_not_there_build_nothing() -> None:

@@ -209,6 +209,33 @@ def test_a_step_is_that_of_a_textbook(accumulate: int, clip: float) -> None:
         assert torch.allclose(ours, parameter - rate * parameter.grad, rtol=1e-4, atol=1e-7)
 
 
+class _BadLoss(ImageClassification):
+    """Forgets to add up, or gives what is no tensor."""
+
+    given: Any = None
+
+    def loss(self, outputs: Any, batch: Batch) -> Tensor:
+        found: Tensor = self.given(super().loss(outputs, batch))
+        return found
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (lambda loss: loss.expand(8), r"gives \[8\]"),
+        (lambda loss: loss[None], r"gives \[1\]"),
+        (lambda loss: 3.0, "gives float"),
+        (lambda loss: None, "gives NoneType"),
+    ],
+)
+def test_a_loss_is_one_number(given: Any, told: str) -> None:
+    task = _BadLoss(IMAGE_FACTS, ObjectiveSettings())
+    task.given = given
+    loop = LoopSettings(max_steps=2, batch_size=8)
+    with pytest.raises(StepError, match=told):
+        train(tiny_mlp(), task, images(40), None, FAST, loop, seed=0)
+
+
 def test_a_gradient_that_is_not_a_number_changes_nothing() -> None:
     class Steep(ImageClassification):
         def loss(self, outputs: Any, batch: Batch) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tilth.errors import missing_extra
+from tilth.errors import ExtensionError, missing_extra
 from tilth.models.facts import Sizes
 from tilth.models.registry import load_network
 from tilth.models.settings import ModelSettings
@@ -21,6 +21,7 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
 
     Raises:
         UsageError: There is no model of this kind.
+        ExtensionError: It is a user's own, and gives no network.
     """
     network = load_network(settings.kind)
     state = torch.random.get_rng_state()
@@ -29,6 +30,11 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
         model: nn.Module = network.make(settings, sizes)
     finally:
         torch.random.set_rng_state(state)
+    if not isinstance(model, nn.Module):
+        raise ExtensionError(
+            f"`make` of model {settings.kind} gives a {type(model).__name__}, no torch.nn.Module",
+            where=network.__name__.partition(".")[2],
+        )
     return model
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tilth.errors import ExtensionError
 from tilth.models.facts import Facts
 from tilth.tasks.base import Answering, Ingredients
-from tilth.tasks.registry import load_task
+from tilth.tasks.registry import declaration, load_task
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.tasks.text.tokenize import Tokenizer
 
@@ -31,6 +32,24 @@ def build_task(
 
     Raises:
         UsageError: There is no task of this name.
+        ExtensionError: It is a user's own, and lacks what training calls.
     """
-    made: Answering = load_task(name).make(Ingredients(facts, objective, tokenizer, augment))
+    module = load_task(name)
+    made: Answering = module.make(Ingredients(facts, objective, tokenizer, augment))
+    silent = {"predict"} if not declaration(name).verb else set()
+    lacking = sorted(one for one in _called() - silent if not hasattr(made, one))
+    if lacking:
+        raise ExtensionError(
+            f"`make` of task {name} gives a {type(made).__name__} without "
+            + ", ".join(f"`{one}`" for one in lacking),
+            where=module.__name__.partition(".")[2],
+            hint="what training asks of a task is `Task` of tilth.training.task",
+        )
     return made
+
+
+def _called() -> set[str]:
+    """The names that a task has to have."""
+    names = {name for base in Answering.__mro__ for name in getattr(base, "__annotations__", {})}
+    names |= {name for base in Answering.__mro__ for name, it in vars(base).items() if callable(it)}
+    return {name for name in names if not name.startswith("_")}

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tilth.context import FIRST_STEPS, Progress
+from tilth.errors import StepError
 from tilth.randomness import combine
 from tilth.training.average import Averaged
 from tilth.training.batches import batches_from
@@ -195,7 +196,16 @@ class Session:
     def loss(self, outputs: Any, part: Batch) -> Tensor:
         """How wrong that is, in nats, summed over the targets."""
         with autocast(self.result.precision, self._device):
-            return self._task.loss(outputs, part)
+            found = self._task.loss(outputs, part)
+        if not isinstance(found, Tensor) or found.dim():
+            given = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise StepError(
+                f"the task's `loss` gives {given}, and one number is wanted: a tensor without "
+                "dimensions",
+                hint="summed over the targets of the batch, as by `.sum()`",
+                code="contract",
+            )
+        return found
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of the part's share of the mean loss to the parameters'."""
