@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tilth.extensions import open_extension, using
 from tilth.recipe import code
 
@@ -34,3 +36,41 @@ def test_code_version_covers_the_packages_around_a_module_of_ones_own(tmp_path: 
         reached = code._reachable([extension.full_name("clean.loud.shout")])
     names = {extension.full_name(name) for name in ("clean", "clean.loud", "clean.loud.shout")}
     assert names <= reached
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import importlib\nh = importlib.import_module('._h', __package__)\n",
+        "from importlib import import_module as load\nh = load('._h', __package__)\n",
+        "h = __import__('_h', globals(), level=1)\n",
+        "from ._h import *\n",
+        "def __getattr__(name):\n    return name\n",
+        '"""Words: a b c"""\nwords = __doc__.split()\n',
+        "exec('from . import _h')\n",
+    ],
+)
+def test_of_what_finds_code_otherwise_the_whole_extension_counts(
+    source: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine" / "clean").mkdir(parents=True)
+    (tmp_path / "mine" / "clean" / "shout.py").write_text(source)
+    found = set()
+    for number in range(3):
+        # The second time a file that no import names has changed, the third time nothing has.
+        (tmp_path / "mine" / "clean" / "_h.py").write_text(f"x = {min(number, 1)}\n")
+        extension = open_extension(tmp_path / "mine", shown="mine")
+        found.add(code.code_digest((extension.full_name("clean.shout"),)))
+    assert len(found) == 2
+
+
+def test_of_what_imports_plainly_only_what_it_imports_counts(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "clean").mkdir(parents=True)
+    (tmp_path / "mine" / "clean" / "shout.py").write_text("import re\nfrom ._h import x\n")
+    (tmp_path / "mine" / "clean" / "_h.py").write_text("x = 1\n")
+    found = set()
+    for text in ("y = 1\n", "y = 2\n"):
+        (tmp_path / "mine" / "clean" / "other.py").write_text(text)
+        extension = open_extension(tmp_path / "mine", shown="mine")
+        found.add(code.code_digest((extension.full_name("clean.shout"),)))
+    assert len(found) == 1

@@ -1,6 +1,7 @@
 """A digest of the code that a step stands on: its modules and all that they import.
 
-Of Tilth and of extensions: other packages are named in the run's record by their versions.
+Of Tilth and of extensions: other packages are named in the run's record by their versions. Imports
+are read, not run; of an extension with a module that finds code in another way, all of it counts.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def code_digest(modules: tuple[str, ...]) -> str:
         else:
             extension, inner = found
             parts.append((f"extension {inner}", _digest(extension.sources[inner].data)))
+            if _finds_otherwise(extension, inner):
+                parts.append(("extension", bytes.fromhex(extension.digest)))
     for name, source in sorted(parts):
         digest.update(name.encode())
         digest.update(source)
@@ -85,6 +88,35 @@ def _imports_of(extension: Extension, inner: str) -> tuple[str, ...]:
     package = inner if extension.is_package(inner) else inner.rpartition(".")[0]
     tree = ast.parse(extension.sources[inner].data)
     return tuple(_imported(tree, extension.full_name(package)))
+
+
+# What finds code, or text of the module's own, where no import names it.
+_FINDERS = {
+    *("importlib", "import_module", "__import__", "__getattr__", "pkgutil", "runpy", "exec"),
+    *("eval", "compile", "__path__", "__doc__", "getsource", "resources"),
+}
+
+
+@cache
+def _finds_otherwise(extension: Extension, inner: str) -> bool:
+    """Whether a module of an extension may depend on more of it than its imports say."""
+    for node in ast.walk(ast.parse(extension.sources[inner].data)):
+        names: list[str] = []
+        if isinstance(node, ast.Name):
+            names = [node.id]
+        elif isinstance(node, ast.Attribute):
+            names = [node.attr]
+        elif isinstance(node, ast.FunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Import):
+            names = [part for alias in node.names for part in alias.name.split(".")]
+        elif isinstance(node, ast.ImportFrom):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            if node.level and "*" in names:
+                return True
+        if not _FINDERS.isdisjoint(names):
+            return True
+    return False
 
 
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:
