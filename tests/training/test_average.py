@@ -15,22 +15,35 @@ from tilth.training.optimizer import build_optimizer
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
 
-def test_the_average_is_the_recursion() -> None:
+@pytest.mark.parametrize("most", [0.5, 0.99])
+def test_the_average_is_the_recursion(most: float) -> None:
     model = tiny_mlp()
-    rule = Averaged(build_optimizer(model, OptimizerSettings()), model, 0.5)
+    rule = Averaged(build_optimizer(model, OptimizerSettings()), model, most)
     expected = weights_of(model)["head.weight"]
     for step in range(20):
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)
         rule.step(0.1)
-        decay = min(0.5, (1 + step) / (10 + step))
+        decay = min(most, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * weights_of(model)["head.weight"]
+        with rule.in_place():
+            assert torch.allclose(weights_of(model)["head.weight"], expected, atol=1e-6)
     own = weights_of(model)
     with rule.in_place():
         assert torch.allclose(weights_of(model)["head.weight"], expected, atol=1e-6)
     assert same_bits(weights_of(model), own)
     rule.keep()
     assert torch.allclose(weights_of(model)["head.weight"], expected, atol=1e-6)
+
+
+def test_of_what_is_counted_the_last_is_kept() -> None:
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1))
+    rule = Averaged(build_optimizer(model, OptimizerSettings()), model, 0.99)
+    for _ in range(3):
+        model(torch.randn(4, 2)).sum().backward()
+        rule.step(0.1)
+    rule.keep()
+    assert model.state_dict()["0.num_batches_tracked"] == 3
 
 
 def test_it_is_measured_kept_and_resumed(tmp_path: Path) -> None:

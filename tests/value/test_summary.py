@@ -185,6 +185,40 @@ def test_multipliers_are_read_off_the_controls_curve() -> None:
     assert best.text == "> 1x"
 
 
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_multiplier_is_of_errors_whichever_way_the_figure_points(lower: bool) -> None:
+    """An arm that errs as often as a quarter of the control's data does is worth that quarter."""
+
+    def value(cell: Cell) -> float:
+        share = 0.25 if cell.arm == "quarter" else cell.share
+        error: float = 10 * (1 + 0.01 * cell.seed) * share**-0.5
+        return error if lower else 100 - error
+
+    results = simulate(
+        {"quarter": 0.0}, shares=(0.125, 0.25, 0.5), generator=np.random.default_rng(0)
+    )
+    results = [
+        (
+            cell,
+            outcome.model_copy(
+                update={
+                    "measured": outcome.measured.model_copy(
+                        update={
+                            "value": value(cell),
+                            "scale": 100.0,
+                            "lower_is_better": lower,
+                        }
+                    )
+                }
+            ),
+        )
+        for cell, outcome in results
+    ]
+    (arm,) = summarize_experiment(results, designs(quarter=-1), smallest_effect=0.1).arms
+    assert arm.data_multiplier is not None
+    assert arm.data_multiplier.value == pytest.approx(0.25, rel=1e-3)
+
+
 def test_1000_a_a_experiments() -> None:
     """Three arms without effect: at most 5 % of the experiments claim one (99 % binomial)."""
     generator, false = np.random.default_rng(20), 0
