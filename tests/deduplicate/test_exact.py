@@ -37,6 +37,9 @@ def test_normalization_is_as_asked() -> None:
     assert list(shuffle(exact, Settings(ignore_case=True), batch)) == ["b"]
     assert shuffle(exact, Settings(), batch) == {}
     assert shuffle(exact, Settings(ignore_case=True, ignore_whitespace=False), batch) == {}
+    # Not each letter by itself: capitals have no sharp s.
+    batch = sample_batch([{"id": "a", "text": "Straße"}, {"id": "b", "text": "STRASSE"}])
+    assert list(shuffle(exact, Settings(ignore_case=True), batch)) == ["b"]
 
 
 def test_images_and_missing_payloads() -> None:

@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import run_text
+from tests.engine.inline import inline
 from tilth.engine.events import Event, Warned
 from tilth.errors import DataError
+
+__all__ = ["inline"]
+
+pytestmark = pytest.mark.usefixtures("inline")
 
 
 def _write(path: Path, rows: list[object]) -> None:

@@ -49,6 +49,13 @@ def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
     assert _texts(text, tmp_path / "run") == [f"number {number}" for number in range(10)]
 
 
+def test_the_limit_holds_over_the_batches_of_a_source(tmp_path: Path) -> None:
+    plan = build_plan(parse_recipe(_source(tmp_path, 3000)), limit=2000)
+    run_plan(plan, tmp_path / "run", RunOptions(shard_rows=10_000))
+    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a")))
+    assert kept.num_rows == 2000
+
+
 @pytest.mark.parametrize("limit", [1, 4, 9, 10, 11])
 def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
     text = _source(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import recipe_text
+from tests.engine.inline import inline
 from tilth.engine import run
 from tilth.engine.events import Event, StepFinished
 from tilth.engine.record import RECORD, earlier_records, next_entry, read_record
@@ -19,6 +20,10 @@ from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import files
 from tilth.store.manifest import Counts
+
+__all__ = ["inline"]
+
+pytestmark = pytest.mark.usefixtures("inline")
 
 _STEP = {
     "name": "collect.a", "stage": "collect", "op": "jsonl", "kind": "source", "identity": "1",
@@ -144,3 +149,28 @@ def test_no_entry_of_the_history_takes_anothers_place(documents: Path, tmp_path:
         open_run(f"{folder}@1")
     assert caught.value.hint == "it has run@2 to run@4"
     assert not plan_removal(folder, tmp_path, unused=True).parts
+
+
+def test_events_are_there_as_they_happen(documents: Path, tmp_path: Path) -> None:
+    """Whoever looks into a run that was killed sees how far it came."""
+    folder, seen = tmp_path / "run", list[int]()
+
+    def look(event: Event) -> None:
+        if isinstance(event, StepFinished):
+            lines = (folder / "events.jsonl").read_text("utf-8").splitlines()
+            seen.append(sum(json.loads(line)["event"] == "StepFinished" for line in lines))
+
+    plan = build_plan(parse_recipe(recipe_text(documents)))
+    run_plan(plan, folder, RunOptions(num_workers=1, listeners=[look]))
+    assert seen == list(range(1, len(plan.steps) + 1))
+
+
+def test_the_time_of_a_step_is_that_of_the_run_that_made_it_last(tmp_path: Path) -> None:
+    (tmp_path / "history").mkdir()
+    runs = [(False, 5.0), (True, 5.0), (False, 7.0), (True, 9.0)]
+    for number, (cached, seconds) in enumerate(runs, 1):
+        step = {**_STEP, "cached": cached, "seconds": seconds}
+        path = tmp_path / "history" / f"{number:04d}.json"
+        path.write_text(json.dumps({"steps": [step]}))
+        expected = 7.0 if number > 2 else 5.0
+        assert run._times_before(tmp_path) == {"1": expected}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import dataset, digests, recipe_text, run_text, write_documents
+from tests.engine.inline import inline
 from tilth.engine import run as engine_run
 from tilth.engine.events import (
     Event,
@@ -25,6 +26,8 @@ from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store.manifest import Counts
+
+__all__ = ["inline"]
 
 
 def _states(text: str, folder: Path) -> dict[str, tuple[bool, str]]:
@@ -55,6 +58,7 @@ def test_books_balance_and_follow_on(documents: Path, tmp_path: Path) -> None:
     assert dataset(folder, "deduplicate.minhash").manifest.by_rule
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_changed_threshold_measures_nothing_again(documents: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run_text(recipe_text(documents, words=20), folder)
@@ -73,6 +77,7 @@ def test_a_changed_threshold_measures_nothing_again(documents: Path, tmp_path: P
     assert dataset(folder, "clean.signals").path.stat().st_mtime_ns == measured
 
 
+@pytest.mark.usefixtures("inline")
 def test_the_same_recipe_again_runs_nothing(documents: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run_text(recipe_text(documents), folder)
@@ -88,6 +93,7 @@ def test_output_does_not_depend_on_the_number_of_workers(documents: Path, tmp_pa
     assert digests(tmp_path / "1") == digests(tmp_path / "3")
 
 
+@pytest.mark.usefixtures("inline")
 def test_one_bad_record_costs_one_record(documents: Path, tmp_path: Path) -> None:
     functions = tmp_path / "mine.py"
     functions.write_text(
@@ -115,6 +121,17 @@ def test_one_bad_record_costs_one_record(documents: Path, tmp_path: Path) -> Non
     assert "this one" in row["error"]
 
 
+@pytest.mark.usefixtures("inline")
+def test_an_error_budget_may_be_spent_to_the_last(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 19)
+    with documents.open("a") as file:
+        file.write("{broken\n")
+    outcome = run_text(recipe_text(documents, words=1, budget=0.05), tmp_path / "run")
+    assert outcome.quarantined == 1
+
+
+@pytest.mark.usefixtures("inline")
 def test_an_error_budget_that_is_exceeded_stops_the_run(tmp_path: Path) -> None:
     documents = tmp_path / "documents.jsonl"
     write_documents(documents, 100)
@@ -132,11 +149,13 @@ def test_an_error_budget_that_is_exceeded_stops_the_run(tmp_path: Path) -> None:
     assert run_text(recipe_text(documents, budget=0.1), folder).quarantined == 5
 
 
+@pytest.mark.usefixtures("inline")
 def test_nothing_left_is_an_error_that_says_why(documents: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no sample is left: 3000 of 3000 were dropped"):
         run_text(recipe_text(documents, words=10_000), tmp_path / "run")
 
 
+@pytest.mark.usefixtures("inline")
 def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_bytes(b"")
@@ -144,11 +163,13 @@ def test_an_empty_source_is_an_error(tmp_path: Path) -> None:
         run_text(recipe_text(empty), tmp_path / "run")
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_missing_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MissingError):
         run_text(recipe_text(tmp_path / "absent.jsonl"), tmp_path / "run")
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_source_that_changed_is_read_anew_and_plan_says_so(
     documents: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +186,7 @@ def test_a_source_that_changed_is_read_anew_and_plan_says_so(
     assert record.steps[0].counts.num_in == 100
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_folder_that_is_a_file_is_an_error(documents: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "run"
     blocked.write_text("here first")
@@ -202,6 +224,7 @@ def test_a_run_that_is_stopped_says_so_at_either_end(
     assert record.status == "done"
 
 
+@pytest.mark.usefixtures("inline")
 def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None:
     from tilth.engine.run import RunOptions, run_plan
 
@@ -237,6 +260,7 @@ def test_a_step_speaks_only_while_it_runs(documents: Path, tmp_path: Path) -> No
     assert all(done[0] == 0 for done in phases["deduplicate.minhash"].values())
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_run_says_what_it_expects_from_what_it_took_before(
     documents: Path, tmp_path: Path
 ) -> None:
@@ -266,6 +290,7 @@ def test_a_run_says_what_it_expects_from_what_it_took_before(
     assert not [e for e in events if isinstance(e, TimeLeft)]
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_run_wants_a_folder_whose_name_is_text(documents: Path, tmp_path: Path) -> None:
     """Data sets stand in it, and Arrow's paths are UTF-8. Files of a source may have any name."""
     folder = tmp_path / os.fsdecode(b"run\xff")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,6 +69,19 @@ def test_any_number_of_partitions_decides_the_same(
     assert all(other == found[0] for other in found[1:])
     manifests = [value for path, value in found[0].items() if path.endswith("manifest.json")]
     assert any(m["counts"]["dropped"] or m["figures"] for m in manifests), manifests
+
+
+def test_an_earlier_sample_stays_whatever_shard_a_later_one_is_in(tmp_path: Path) -> None:
+    """Of a shard with many rows the last comes before the first of the next."""
+    op = operations()["exact"]
+    for shard, count in enumerate((700, 3)):
+        rows = [sample("a", shard * 1000 + number, text=str(number)) for number in range(count)]
+        batches = iter([pa.RecordBatch.from_pylist(rows)])
+        shuffle.write_keys(op, op.settings(), batches, tmp_path, shard)
+    tables = [pq.read_table(path) for path in sorted(tmp_path.rglob("*.parquet"))]
+    first, second = (table["position"].to_pylist() for table in tables)
+    assert max(first) < min(second)
+    assert len({*first, *second}) == 703
 
 
 def test_keys_for_another_number_of_partitions_are_not_used(

@@ -74,3 +74,24 @@ def test_of_what_imports_plainly_only_what_it_imports_counts(tmp_path: Path) -> 
         extension = open_extension(tmp_path / "mine", shown="mine")
         found.add(code.code_digest((extension.full_name("clean.shout"),)))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from . import _h\n",
+        "from ._h import x\n",
+        "from .. import words\n",
+        "from ..clean import _h\n",
+    ],
+)
+def test_a_module_that_is_imported_counts_however_it_is_named(source: str, tmp_path: Path) -> None:
+    (tmp_path / "mine" / "clean").mkdir(parents=True)
+    (tmp_path / "mine" / "clean" / "shout.py").write_text(source)
+    found = set()
+    for number in range(2):
+        for name in ("words.py", "clean/_h.py"):
+            (tmp_path / "mine" / name).write_text(f"x = {number}\n")
+        extension = open_extension(tmp_path / "mine", shown="mine")
+        found.add(code.code_digest((extension.full_name("clean.shout"),)))
+    assert len(found) == 2

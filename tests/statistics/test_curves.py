@@ -188,6 +188,9 @@ def test_a_curve_is_flat_up_to_three_standard_errors_of_its_fall() -> None:
     assert not is_flat(np.array([[1.0, 0.999]]))
     assert is_flat(np.array([[1.0, 1.0]]))
     assert is_flat(np.array([[1.0, 1.1]]))
+    # Two seeds have a noise as well: falls of 1 and 3, a standard error of 1.
+    assert is_flat(np.array([[2.0, 1.0], [4.0, 1.0]]))
+    assert not is_flat(np.array([[2.0, 1.0], [2.1, 1.0]]))
     # What all sizes of a seed share does not count.
     assert not is_flat(np.array([[10.0, 9.0], [100.0, 99.0], [1.0, 0.01]]))
 
@@ -218,6 +221,9 @@ def test_half_of_the_seeds_beyond_the_curve_are_beyond_it_and_fewer_leave_one_si
     one_below = _read([before, law(150), law(150), law(150)])
     assert (one_below.state, one_below.low) == ("read", None)
     assert "[< 0.5, " in one_below.text
+    five = np.array([[law(n) for n in SIZES]] * 5) * (1 + 1e-9 * np.arange(5)[:, None])
+    for outside in (beyond, before):
+        assert multiplier(SIZES, five, [outside] * 2 + [within] * 3, 200).state == "read"
 
 
 def test_a_side_is_open_where_the_interval_runs_past_what_was_measured() -> None:

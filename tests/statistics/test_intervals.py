@@ -280,6 +280,7 @@ def test_wilson_has_the_quantile_that_is_given() -> None:
 def test_a_figure_knows_what_it_cannot_exceed() -> None:
     assert share(np.ones(3)).most == 100.0
     assert macro_f1(np.arange(3), np.arange(3)).most == 100.0
+    assert ratio(np.ones(3), np.ones(3), best=0.0, worst=-5.0).most == 0.0
     # By insertions more errors are made than there are words.
     assert ratio(np.ones(3), np.ones(3), best=0.0, worst=100.0).most == math.inf
     assert ratio(np.ones(3), np.ones(3)).most == math.inf

@@ -123,6 +123,15 @@ def test_a_folder_is_gone_at_once_or_not_at_all(
     files.sweep(tmp_path / "nowhere")
 
 
+def test_what_an_earlier_removal_left_is_no_hindrance(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for path in (folder, files.aside_of(folder, ".leaving")):
+        path.mkdir()
+        (path / "file").touch()
+    files.remove(folder)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_removed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> None:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.training.samples import TEXT, documents, losses_of, tiny_gpt, weights_of
+from tests.training.samples import TEXT, documents, losses_of, tiny_gpt, tiny_mlp, weights_of
 from tilth.training.loop import train
 from tilth.training.muon import Muon, orthogonalize
 from tilth.training.optimizer import build_optimizer
@@ -31,6 +31,14 @@ def test_a_step_moves_against_the_gradient_by_the_rate() -> None:
     rule.step(0.01)
     assert (matrix.diagonal() < -0.006).all()
     assert (matrix.diagonal() > -0.013).all()
+
+
+def test_the_last_layer_follows_adamw() -> None:
+    model = tiny_mlp()
+    names = set(build_optimizer(model, OptimizerSettings(kind="muon")).tensors())
+    inner = {n for n, p in model.named_parameters() if p.dim() >= 2 and not n.startswith("head.")}
+    assert inner
+    assert len([name for name in names if name.startswith("muon.")]) == len(inner)
 
 
 def test_embeddings_gains_and_outputs_follow_adamw() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.samples import same_bits
 from tests.transfer.conftest import DIGITS
 from tilth.errors import DataError
 from tilth.models.build import build_model
@@ -54,6 +55,13 @@ def test_methods_share_the_fresh_head(digits: dict[str, Path]) -> None:
     body = next(name for name in fresh if name.startswith("body"))
     assert not torch.equal(fresh[body], carried[body])
     assert torch.equal(carried[body], loaded.model.state_dict()[body])
+
+
+def test_a_head_over_the_same_classes_is_carried_over(digits: dict[str, Path]) -> None:
+    loaded = load_model(digits["model"])
+    carried = Carried(DIGITS.model, loaded.model.state_dict(), None, loaded.facts)
+    begun = start(carried, loaded.facts, seed=3).state_dict()
+    assert same_bits(dict(begun), dict(loaded.model.state_dict()))
 
 
 def facts_of(loaded: Loaded, classes: tuple[str, ...]) -> Facts:
