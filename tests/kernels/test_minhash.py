@@ -14,6 +14,7 @@ from tilth.kernels.characters import Integers
 from tilth.kernels.minhash import (
     EMPTY,
     Hashes,
+    _seeds,
     band_hashes,
     bucket_pairs,
     distinct_hashes,
@@ -109,6 +110,11 @@ def test_punctuation_and_case_do_not_count_and_word_order_does() -> None:
     assert np.diff(offsets).tolist() == [1, 1, 1, 0, 0]
     assert shingles[0] == shingles[1]
     assert shingles[0] != shingles[2]
+
+
+def test_every_hash_is_one_to_one() -> None:
+    """Multiplied by an odd number, no two of the 2^32 words get the same (all even ones may)."""
+    assert (_seeds(512)[0] % 2 == 1).all()
 
 
 def test_text_without_words_has_the_empty_signature() -> None:
