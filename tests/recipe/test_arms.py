@@ -11,6 +11,7 @@ from tilth.recipe.arms import arm_recipe
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import build_plan
+from tilth.value.settings import Change
 
 RECIPE = """
 name: arms
@@ -59,3 +60,38 @@ def test_a_source_that_is_not_there_is_named() -> None:
     assert problem.code == "unknown-source"
     assert "`bb`" in problem.what
     assert "`b`" in problem.hint
+
+
+def _names(recipe: Recipe | None) -> list[str]:
+    assert recipe is not None
+    return [step.name for step in (*recipe.sources, *recipe.records)]
+
+
+def test_a_step_or_a_source_left_out_leaves_the_rest() -> None:
+    given = recipe("{x: {same: true}}")
+    whole = _names(given)
+    for name in ("deduplicate.exact", "clean.normalize", "collect.b"):
+        derived = arm_recipe(given, Change(without=name))
+        assert _names(derived) == [one for one in whole if one != name]
+    assert arm_recipe(given, Change(without="pretrain")) is None
+
+
+def test_what_is_set_changes_that_setting_and_nothing_else() -> None:
+    given = recipe("{x: {same: true}}")
+    derived = arm_recipe(given, Change(set={"deduplicate.hold_out": {"test": 0.3}}))
+    assert derived is not None
+    assert _names(derived) == _names(given)
+    for ours, theirs in zip(derived.records, given.records, strict=True):
+        before = theirs.settings.model_dump()
+        if ours.name == "deduplicate.hold_out":
+            before["test"] = 0.3
+        assert ours.settings.model_dump() == before
+    source = arm_recipe(given, Change(set={"collect.a": {"path": "c.jsonl"}}))
+    assert source is not None
+    paths = [step.settings.path for step in source.sources]  # type: ignore[attr-defined]
+    assert paths == ["c.jsonl", "b.jsonl"]
+
+
+def test_an_arm_that_is_the_same_is_the_recipe() -> None:
+    given = recipe("{x: {same: true}}")
+    assert arm_recipe(given, Change(same=True)) == given

@@ -287,6 +287,17 @@ def test_the_mistakes_of_a_recipe_keep_their_places() -> None:
         ),
         (
             "clean/whisper.py",
+            "from tilth.errors import UsageError\n"
+            + _SETTINGS.format(
+                "a: int = 1\n    def __init__(self, **given):\n"
+                "        raise UsageError('a cannot be', hint='b')"
+            )
+            + "def apply(batch, settings):\n    return batch\n",
+            "a cannot be",
+            "clean[2].whisper",
+        ),
+        (
+            "clean/whisper.py",
             _SETTINGS.format("a: set[int] = {1}")
             + "def apply(batch, settings):\n    return batch\n",
             "`a` of `whisper` is a set",

@@ -72,6 +72,10 @@ def test_two_steps_of_one_operation_have_names_of_their_own() -> None:
         ("- a\n- b\n", "mapping"),
         ("name: [", "not valid YAML"),
         ("name: a\nname: b\n", "stands twice"),
+        *(
+            (f"tilth: 1\nname: a\ncollect: {block}\n", "names no source")
+            for block in ("", "{}", "[a]", "3", "a")
+        ),
         ("tilth: 1\nname: a\n", "names no source"),
         ("tilth: 2\nname: a\ncollect: {a: {jsonl: {path: x}}}\n", "`tilth`"),
         ("tilth: 1\nname: ../up\ncollect: {a: {jsonl: {path: x}}}\n", "`name`"),
@@ -118,6 +122,8 @@ def test_what_is_nested_deeply_is_refused(opening: str, depth: int) -> None:
         ("tilth: 2", "`tilth`"),
         ("takes: " + "x" * 201, "at most 200 characters"),
         ("seed: -1", "`seed`"),
+        ("error_budget: -0.1", "`error_budget`"),
+        ("error_budget: 1.1", "`error_budget`"),
         ("seed: 4294967296", "`seed`"),
     ],
 )
@@ -126,6 +132,27 @@ def test_a_header_keeps_its_bounds(line: str, told: str) -> None:
     text = "".join(f"{one}\n" for one in GOOD.splitlines() if not one.startswith(f"{key}:"))
     (problem,) = _problems(f"{text}{line}\n")
     assert told in problem, problem
+
+
+def test_a_recipe_without_a_version_is_of_the_first() -> None:
+    text = "".join(f"{one}\n" for one in GOOD.splitlines() if not one.startswith("tilth:"))
+    recipe = parse_recipe(text)
+    assert recipe.header.tilth == 1
+    assert recipe.name == recipe.header.name == "good"
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("{loop: {epohcs: 1}}", "`epochs`"),
+        ("{model: {kind: gpt, layrs: 2}}", "`layers`"),
+        ("{model: {kind: resnet, bloks: [1]}, task: image-classification}", "`blocks`"),
+        ("{optimizer: {learning_rat: 1}}", "`learning_rate`"),
+    ],
+)
+def test_a_misspelt_setting_has_the_nearest_of_its_own_place(written: str, hint: str) -> None:
+    (problem,) = _problems(f"{GOOD}pretrain: {written}\n")
+    assert f"did you mean {hint}?" in problem
 
 
 def test_names_that_refer_to_nothing_are_found() -> None:
