@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from tests.engine.inline import plan_of
 from tilth import models
 from tilth.models.registry import declarations
+from tilth.query.removal import _DATA_SET
 from tilth.recipe import code
-from tilth.recipe.plan import digest_of_outside, said_of, why_it_runs
+from tilth.recipe.plan import Plan, digest_of_outside, said_of, why_it_runs
 from tilth.tasks.registry import declaration, task_names
 
 _KINDS = [declared.kind for declared in declarations()]
@@ -318,3 +320,28 @@ def test_what_is_outside_is_kept_as_its_digest() -> None:
     assert digest_of_outside("") == ""
     assert digest_of_outside("a.txt 3 17") == hashlib.sha256(b"a.txt 3 17").hexdigest()
     assert digest_of_outside("\udcff") != digest_of_outside("?")
+
+
+def test_why_a_step_runs_is_its_own_change_before_that_of_its_input(tmp_path: Path) -> None:
+    def plan(rows: str, form: str) -> Plan:
+        (tmp_path / "rows.jsonl").write_text(rows)
+        path = tmp_path / "rows.jsonl"
+        return plan_of(
+            f"name: why\ncollect: {{a: {{jsonl: {{path: {path}}}}}}}\n"
+            f"clean: [{{normalize: {{form: {form}}}}}, signals]\n"
+        )
+
+    before = plan('{"text": "a"}\n', "NFC")
+    both = plan('{"text": "longer"}\n', "NFKC")
+    for name, why in (
+        ("collect.a", "what it reads changed"),
+        ("clean.normalize", 'form: "NFC" -> "NFKC"'),
+        ("clean.signals", "its input changed: clean.normalize"),
+    ):
+        assert why_it_runs(both.step(name), before.step(name).parts) == why
+        assert why_it_runs(both.step(name), None) == "never run"
+    other = {**both.step("clean.signals").parts, "inputs": {}}
+    assert why_it_runs(before.step("clean.signals"), other) == "its input changed: clean.normalize"
+    # Removals know a step's folder by this.
+    assert all(re.fullmatch("[0-9a-f]{24}", step.identity) for step in both.steps)
+    assert all(_DATA_SET.fullmatch(step.folder_name) for step in both.steps)

@@ -101,6 +101,14 @@ def test_what_an_arm_sets_is_a_setting_of_its_step() -> None:
     ]
 
 
+def test_of_several_steps_of_a_stage_the_one_at_fault_is_named() -> None:
+    names = ("books", "bokks", "talks", "tlaks")
+    steps = ", ".join(f"{{hold_out: {{sources: [{name}], test: 0.1}}}}" for name in names)
+    found = _problems(f"{_LINE}deduplicate: [{steps}]\n")
+    places = [where.split("  ")[-1] for _, where, _ in found]
+    assert places == [f"deduplicate[{number}].hold_out.sources" for number in (1, 3)]
+
+
 def test_all_of_them_are_told_at_once_and_the_first_with_a_suggestion() -> None:
     names = ", ".join(f"book{number}" for number in range(30))
     stage = f"deduplicate: [{{hold_out: {{sources: [{names}], test: 0.1}}}}]\n"

@@ -57,6 +57,15 @@ def test_a_column_that_a_shard_lacks_is_null(tmp_path: Path) -> None:
     ]
 
 
+def test_a_column_of_two_types_has_the_wider_one(tmp_path: Path) -> None:
+    shards: list[dict[str, list[object]]] = [
+        {"id": ["a"], "n": [1]},
+        {"id": ["b"], "n": [0.5]},
+        {"id": ["c"], "n": [None]},
+    ]
+    assert _written(tmp_path, shards).to_arrow().column("n").to_pylist() == [1.0, 0.5, None]
+
+
 def test_damage_is_noticed(tmp_path: Path) -> None:
     write_documents(tmp_path / "d.jsonl", 60)
     run_text(recipe_text(tmp_path / "d.jsonl"), tmp_path / "run")
