@@ -58,6 +58,7 @@ def test_causes_that_differ_in_numbers_and_values_are_one(tmp_path: Path) -> Non
     error = _failure(_recipe(tmp_path, "a"), tmp_path)
     assert "; 7 for this cause: not valid JSON: " in error.what
     assert error.what.endswith("; 2 other causes")
+    assert "…" not in error.what
 
 
 def test_the_example_is_short_and_holds_nothing_private(tmp_path: Path) -> None:
@@ -75,6 +76,7 @@ def test_the_example_is_short_and_holds_nothing_private(tmp_path: Path) -> None:
     assert "7360" not in str(error)
     assert "\x1b" not in str(error)
     assert len(error.what) < 600
+    assert "…" in error.what
 
 
 def test_nothing_left_names_the_rule_or_the_failure(tmp_path: Path) -> None:

@@ -132,6 +132,16 @@ def test_what_was_never_measured_is_not_made_up() -> None:
     assert estimator.unknown(50.0) == []
 
 
+@pytest.mark.parametrize("measured", [True, False])
+def test_between_two_words_of_a_step_its_time_goes_on(measured: bool) -> None:
+    estimator = Estimator([Todo("pretrain", "fit", Expectation(40.0) if measured else None)], 0.0)
+    estimator.take(StepStarted("pretrain", "", None, None), 0.0)
+    for done in range(3):
+        estimator.take(_progress("pretrain", "fit", 25 * done, 100), 10.0 * done)
+    found = [estimator.left_s(now) or 0.0 for now in (20.0, 24.0, 29.0)]
+    assert found == pytest.approx([20.0, 16.0, 11.0], abs=0.5)
+
+
 def test_an_arm_takes_as_long_as_the_same_step_of_the_line() -> None:
     todo = [Todo("clean.rules", "map"), Todo("value.strict/clean.rules", "map")]
     estimator = Estimator(todo, 0.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tilth.engine.estimate import Todo
 from tilth.engine.expect import Outlook, Unfinished, outlook, spell_roughly
 from tilth.engine.record import RunRecord, StepRecord
 from tilth.machine import Machine, describe_machine
@@ -122,6 +123,13 @@ def test_nothing_is_made_up(unshipped: None, tmp_path: Path) -> None:
         "the time is not known: nothing was measured yet of collect.vendor, clean.check_image, "
         "others"
     )
+
+
+@pytest.mark.parametrize(("number", "named"), [(3, "a0, a1, a2"), (4, "a0, a1, others")])
+def test_so_many_steps_are_named(number: int, named: str) -> None:
+    unknown = tuple(f"a{one}" for one in range(number))
+    outlook = Outlook(tuple(Todo(name, "map") for name in unknown), None, "", unknown, 0.0)
+    assert str(outlook) == f"the time is not known: nothing was measured yet of {named}"
 
 
 def test_a_limit_shortens_what_sorts_records(shipped: None, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tilth.engine.books import Books
 from tilth.errors import DataError, MissingError, TilthError
 from tilth.query.rows import read_columns, take_rows
 from tilth.store import Dataset
+from tilth.store.dataset import damage_of
 from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 
@@ -64,6 +65,27 @@ def test_a_column_of_two_types_has_the_wider_one(tmp_path: Path) -> None:
         {"id": ["c"], "n": [None]},
     ]
     assert _written(tmp_path, shards).to_arrow().column("n").to_pylist() == [1.0, 0.5, None]
+
+
+def test_of_a_finished_data_set_what_is_damaged_is_said(tmp_path: Path) -> None:
+    dataset = _written(tmp_path, [{"id": ["a"]}, {"id": ["b"]}])
+    assert damage_of(tmp_path) is None
+    shard, manifest = dataset.shards()[1], tmp_path / "manifest.json"
+    whole, text = shard.read_bytes(), manifest.read_text()
+    for data in (None, whole + b"x", whole[:-1]):
+        shard.unlink()
+        if data is not None:
+            shard.write_bytes(data)
+        assert damage_of(tmp_path) == f"{shard} is not what was committed"
+        shard.write_bytes(whole)
+    assert damage_of(tmp_path) is None
+    manifest.write_text("{")
+    assert damage_of(tmp_path) == f"{manifest} is damaged"
+    manifest.write_text(text.replace('"format": 1', '"format": 9'))
+    with pytest.raises(DataError, match="of format 9"):
+        damage_of(tmp_path)
+    manifest.unlink()
+    assert damage_of(tmp_path) == f"{manifest} is not there"
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:
