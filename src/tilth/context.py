@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,28 @@ Progress = Callable[[float, float | None, str], None]
 
 # A training's note with the step that it begins at, before it has a loss to tell.
 FIRST_STEPS = "first steps"
+
+
+Held = Callable[[], int]
+_gatherers: ContextVar[list[Held] | None] = ContextVar("tilth_gatherers", default=None)
+
+
+def gathers(num_held: Held) -> None:
+    """Whoever gathers rows says here how to ask how many it holds, so that none is forgotten."""
+    known = _gatherers.get()
+    if known is not None:
+        known.append(num_held)
+
+
+@contextmanager
+def gathering() -> Iterator[Held]:
+    """Gives how many rows are held by what was made to gather them inside the block."""
+    known: list[Held] = []
+    token = _gatherers.set(known)
+    try:
+        yield lambda: sum(num_held() for num_held in known)
+    finally:
+        _gatherers.reset(token)
 
 
 def silent(done: float, total: float | None, note: str) -> None:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.errors import StepError
+
 # A sample, or what a record says of one: values by column.
 Row = dict[str, Any]
 
@@ -73,11 +75,21 @@ def sample_id(*parts: str | bytes) -> str:
 
 
 def column(batch: pa.RecordBatch, name: str, default: Any = None) -> pa.Array:
-    """The column, or one filled with `default` (null) where the batch lacks it."""
+    """The column, or one filled with `default` (null) where the batch lacks it.
+
+    Raises:
+        StepError: The batch lacks it, and it is neither a standard column nor a signal's.
+    """
     index = batch.schema.get_field_index(name)
     if index >= 0:
         return batch.column(index)
     kind = SCHEMA.get(name) or VERDICT.get(name) or pa.string()
+    if name not in SCHEMA and name not in VERDICT and not name.startswith(SIGNAL_PREFIX):
+        raise StepError(
+            f"there is no column `{name}`",
+            hint="the batch has " + ", ".join(f"`{one}`" for one in batch.schema.names),
+            code="no-column",
+        )
     if default is None:
         return pa.nulls(batch.num_rows, kind)
     return pa.repeat(pa.scalar(default, kind), batch.num_rows)

@@ -67,6 +67,7 @@ def test_a_long_message_is_cut() -> None:
     [
         (OSError(errno.ENOSPC, "No space left on device"), "8 records"),
         (OSError(errno.EMFILE, "Too many open files"), "8 records"),
+        (OSError(errno.EIO, "Input/output error"), "8 records"),
         (MemoryError(), "the record 5"),
     ],
 )

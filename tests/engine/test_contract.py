@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from tilth.collect.records import Batcher
 from tilth.engine.contract import (
     SamplesOnce,
     require_batch,
+    require_batches,
     require_columns,
     require_figures,
+    require_keys,
     require_same_rows,
     require_samples,
+    require_shards,
 )
 from tilth.errors import StepError
 from tilth.schema import SCHEMA, sample_id, with_columns, without_columns
@@ -24,6 +29,10 @@ _GOOD: dict[str, list[Any]] = {
     "uri": ["x:1", "x:2"],
     "text": ["one", "two"],
 }
+
+
+_ENDLESS: dict[str, Any] = {}
+_ENDLESS["a"] = [_ENDLESS]
 
 
 def _batch(**columns: Any) -> pa.RecordBatch:
@@ -42,7 +51,7 @@ def test_standard_columns_get_their_standard_types() -> None:
         name: SCHEMA[name] for name in (*_GOOD, "html", "label_confidence", "label")
     }
     assert found.to_pylist() == given.to_pylist()
-    require_samples(found, "step")
+    require_samples(found, "s", "step")
 
 
 @pytest.mark.parametrize(
@@ -78,20 +87,83 @@ def test_another_kind_of_value_is_refused(given: object, told: str) -> None:
         (_batch().select(["id", "source", "text"]), "no column `uri`"),
         (_batch(source=["s", None]), "rows without `source`"),
         (_batch(id=["x", sample_id("b")]), "the id `x`"),
+        (_batch(source=["s", "t"]), "of the source `s` gives rows of `t`"),
         (_batch(id=[sample_id("a"), sample_id("b").upper()]), "which is no sample's"),
         (_batch(id=[sample_id("a"), sample_id("b") + "0"]), "which is no sample's"),
     ],
 )
 def test_a_sample_has_a_name_a_source_and_an_address(given: pa.RecordBatch, told: str) -> None:
     with pytest.raises(StepError) as raised:
-        require_samples(require_batch(given, "`read`", "step"), "step")
+        require_samples(require_batch(given, "`read`", "step"), "s", "step")
     assert told in raised.value.what
+
+
+def test_a_batch_without_a_row_is_a_batch() -> None:
+    empty = _batch().slice(0, 0)
+    require_samples(require_batch(empty, "`read`", "step"), "s", "step")
+    require_same_rows(empty, empty, "step")
+    SamplesOnce().add(empty, "step")
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"split": ["train", "dev"]}, "gives 'dev' as `split`; it is one of train, validation"),
+        ({"label_confidence": [0.5, 1.5]}, "gives 1.5 as `label_confidence`; it is from 0 to 1"),
+        ({"label_confidence": [-0.1, None]}, "gives -0.1"),
+        ({"label_confidence": [float("nan"), 1.0]}, "gives nan"),
+    ],
+)
+def test_values_of_standard_columns_are_among_theirs(columns: dict[str, Any], told: str) -> None:
+    with pytest.raises(StepError) as raised:
+        require_batch(_batch(**columns), "`apply`", "step")
+    assert told in raised.value.what
+    sound = _batch(split=["test", None], label_confidence=[0.0, 1.0])
+    assert require_batch(sound, "`apply`", "step").to_pylist() == sound.to_pylist()
+
+
+def test_what_is_read_comes_batch_by_batch_and_to_the_last_row() -> None:
+    def read(*, flush: bool) -> Iterator[object]:
+        batcher = Batcher("s", ("text",), {}, None)
+        yield from batcher.add({"text": "a"}, "f:1", 1)
+        if flush:
+            yield from batcher.flush()
+
+    (batch,) = require_batches(read(flush=True), "step")
+    assert isinstance(batch, pa.RecordBatch)
+    with pytest.raises(StepError, match="its Batcher still holds 1 rows"):
+        list(require_batches(read(flush=False), "step"))
+    with pytest.raises(StepError, match="`read` gives a NoneType"):
+        list(require_batches(None, "step"))
+
+
+def test_keys_are_of_the_batch_and_decisions_of_shards_that_there_are() -> None:
+    require_keys(pa.string(), ["a"], {"a": 0}, "step")
+    for kind in (pa.large_string(), pa.int64(), pa.list_(pa.uint64()), pa.large_list(pa.string())):
+        with pytest.raises(StepError, match="it is one of string, uint64, large_list"):
+            require_keys(kind, ["a"], {"a": 0}, "step")
+    with pytest.raises(StepError, match="the id `b`, which is none of the batch"):
+        require_keys(pa.string(), ["b"], {"a": 0}, "step")
+    require_shards(pa.chunked_array([[-1, 0, 1]]), 2, "step")
+    for shards, told in (([0, 2], "the shard 2, and there are 2"), ([-2], "the shard -2")):
+        with pytest.raises(StepError, match=told):
+            require_shards(pa.chunked_array([shards]), 2, "step")
+    with pytest.raises(StepError, match="the shard none"):
+        require_shards(pa.chunked_array([[0, None]]), 2, "step")
+    with pytest.raises(StepError, match="`shard` as double"):
+        require_shards(pa.chunked_array([[0.0]]), 2, "step")
 
 
 def test_an_id_is_of_one_sample_in_a_shard() -> None:
     once = SamplesOnce()
     once.add(_batch(), "step")
     once.add(_batch(), "step")  # the same two files again, as in an archive
+    once.add(_batch(target=["x", "y"], label=["1", "2"]), "step")  # with another translation
+    once.add(_batch(image=pa.nulls(2, pa.large_binary())), "step")
+    for name in ("text", "image", "audio", "html"):
+        other = pa.array(["x", "y"]).cast(SCHEMA[name])
+        with pytest.raises(StepError, match="to two samples"):
+            once.add(_batch(**{name: other}), "step")
     once.add(_batch(id=[sample_id("c"), sample_id("d")]), "step")
     with pytest.raises(StepError, match=f"the id `{sample_id('a')}` to two samples"):
         once.add(_batch(id=[sample_id("e"), sample_id("a")]), "step")
@@ -127,6 +199,7 @@ def test_a_phase_gives_a_table_with_what_the_next_one_reads() -> None:
         ({"a": {"b": float("nan")}}, "gives nan under `a.b`"),
         ({"a": [1, float("inf")]}, "gives inf under `a.1`"),
         ({"a": {1: 2}}, "keys under `a` that are no text"),
+        (_ENDLESS, "nested too deeply, or holds itself"),
         ({"a": {2.0}}, "a set under `a`"),
     ],
 )

@@ -8,13 +8,15 @@ from __future__ import annotations
 import datetime
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
 
 from tilth import schema
+from tilth.context import gathers
+from tilth.errors import StepError
 from tilth.schema import Row
 from tilth.settings import BaseSettings
 
@@ -219,6 +221,9 @@ class Batcher:
         columns: Payload columns of every batch.
         defaults: Values of rows that do not say (licence, split).
         limit: Rows to take at most.
+
+    Raises:
+        StepError: A column is none of the standard ones.
     """
 
     def __init__(
@@ -231,12 +236,16 @@ class Batcher:
         self.source = source
         self.defaults = {name: value for name, value in defaults.items() if value is not None}
         wanted = {"id", "source", "uri", *columns, *self.defaults}
+        if unknown := wanted - schema.SCHEMA.keys():
+            raise _no_column(min(unknown), schema.SCHEMA)
         self.fields = [(name, kind) for name, kind in schema.SCHEMA.items() if name in wanted]
         self.fields.append((schema.ERROR, schema.VERDICT[schema.ERROR]))
         self.limit = limit
         self.num_rows = 0
+        self._names = {"id", "uri", *wanted}
         self._rows: list[Row] = []
         self._num_bytes = 0
+        gathers(lambda: len(self._rows))
 
     @property
     def is_full(self) -> bool:
@@ -250,7 +259,12 @@ class Batcher:
             row: Its columns; `id` is the record's own name, absent for file and row.
             place: File and row, as `file:row`.
             num_bytes: The record's size, for bounding the batch.
+
+        Raises:
+            StepError: It has a column that the batches have not.
         """
+        if unknown := row.keys() - self._names:
+            raise _no_column(min(unknown), self._names)
         place = _spelt(place)
         name: str = row.get("id", place)
         payload: str | bytes = next(
@@ -294,6 +308,14 @@ class Batcher:
         ]
         self._rows, self._num_bytes = [], 0
         yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in self.fields])
+
+
+def _no_column(name: str, known: Iterable[str]) -> StepError:
+    return StepError(
+        f"a row has `{name}`, which is no column of its batches",
+        hint=f"their columns are {', '.join(sorted(known))}: name it among the Batcher's `columns`",
+        code="contract",
+    )
 
 
 def _spelt(place: str) -> str:

@@ -18,7 +18,7 @@ Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
 _MAX_MESSAGE = 300
 
 # A disk that is full is no fault of the record that met it.
-_OF_THE_MACHINE = {
+OF_THE_MACHINE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
 }
@@ -46,7 +46,7 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
     except TilthError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             raise _fault_of_the_machine(batch, error, step) from error
         if batch.num_rows <= 1:
             if isinstance(error, MemoryError):

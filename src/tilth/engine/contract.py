@@ -7,22 +7,46 @@ error of that step or as none at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from tilth.context import gathering
 from tilth.errors import StepError
 from tilth.records import Json
-from tilth.schema import SCHEMA, VERDICT, Row
+from tilth.schema import SCHEMA, VERDICT, column
 
 _NAMED = ("id", "source", "uri")
 # A page needs no room any more once its text is taken out; what else goes would be missed.
 _MAY_GO = ("html",)
-_PAYLOADS = ("html", "text", "image", "audio", "target")
+# What an id is made of, beside source and name.
+_PAYLOADS = ("html", "image", "audio", "text")
+_SPLITS = ("train", "validation", "test")
+# Figures are nested a few times; a list that holds itself is without end.
+_MAX_DEPTH = 32
+_KEYS = (pa.string(), pa.uint64(), pa.large_list(pa.uint64()))
 # What `tilth.schema.sample_id` gives; draws, orders and partitions are made of it.
 _ID = "^[0-9a-f]{32}$"
+
+
+def require_batches(given: object, step: str) -> Iterator[object]:
+    """What `read` gave, as something to go through, to the last row that it gathered.
+
+    Raises:
+        StepError: It is nothing of the kind, or rows were gathered and never given.
+    """
+    if not isinstance(given, Iterable):
+        raise _broken(f"`read` gives a {type(given).__name__}, not one batch after another", step)
+    with gathering() as num_held:
+        yield from given
+        if num_held():
+            raise _broken(
+                f"`read` ends, and its Batcher still holds {num_held()} rows",
+                step,
+                hint="end it with `yield from batcher.flush()`",
+            )
 
 
 def require_batch(given: object, what: str, step: str) -> pa.RecordBatch:
@@ -45,14 +69,26 @@ def require_batch(given: object, what: str, step: str) -> pa.RecordBatch:
     arrays = [
         _typed(name, array, what, step) for name, array in zip(names, given.columns, strict=True)
     ]
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+    typed = pa.RecordBatch.from_arrays(arrays, names=names)
+    for name in _columns_of(typed, ("split", "label_confidence")):
+        given_values = typed.column(name).drop_null()
+        if name == "split":
+            sound = pc.is_in(given_values, pa.array(_SPLITS))
+        else:
+            sound = pc.and_(pc.greater_equal(given_values, 0), pc.less_equal(given_values, 1))
+        if not pc.all(sound, min_count=0).as_py():
+            wrong = given_values.filter(pc.invert(sound))[0].as_py()
+            among = f"one of {', '.join(_SPLITS)}" if name == "split" else "from 0 to 1"
+            raise _broken(f"{what} gives {wrong!r} as `{name}`; it is {among}", step)
+    return typed
 
 
-def require_samples(batch: pa.RecordBatch, step: str) -> None:
-    """Refuse what a source gives where a sample has no name, no source or no address.
+def require_samples(batch: pa.RecordBatch, source: str, step: str) -> None:
+    """Refuse what a source gives where a sample has no name, no address, or another source.
 
     Raises:
-        StepError: A column of them is missing or has a gap, or an `id` is no sample's.
+        StepError: A column of them is missing or has a gap, an `id` is no sample's, or a `source`
+            is not this one.
     """
     for name in _NAMED:
         if name not in batch.schema.names:
@@ -63,8 +99,11 @@ def require_samples(batch: pa.RecordBatch, step: str) -> None:
             )
         if batch.column(name).null_count:
             raise _broken(f"`read` gives rows without `{name}`", step)
+    for other in batch.column("source").unique().to_pylist():
+        if other != source:
+            raise _broken(f"`read` of the source `{source}` gives rows of `{other}`", step)
     sound = pc.match_substring_regex(batch.column("id"), _ID)
-    if not pc.all(sound).as_py():
+    if not pc.all(sound, min_count=0).as_py():
         wrong = batch.column("id").filter(pc.invert(sound))[0].as_py()
         raise _broken(
             f"`read` gives the id `{wrong[:40]}`, which is no sample's",
@@ -77,12 +116,11 @@ class SamplesOnce:
     """Refuses samples of one shard that share an id and not their content.
 
     Which rows a shuffle drops is said by shard and id: with two of one id both would go. The same
-    sample may well stand there twice, as a file may in an archive.
+    content may well stand there twice, as a file may in an archive, or with two labels.
     """
 
     def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
-        self._ids: set[str] = set()
+        self._first: dict[str, tuple[pa.RecordBatch, int]] = {}
 
     def add(self, batch: pa.RecordBatch, step: str) -> None:
         """Take in a batch of the shard.
@@ -90,22 +128,19 @@ class SamplesOnce:
         Raises:
             StepError: An id stands for two samples.
         """
-        ids = batch.column("id").to_pylist()
-        before = len(self._ids)
-        self._ids.update(ids)
-        self._batches.append(batch)
-        if len(self._ids) == before + len(ids):
-            return
-        seen: dict[str, Row] = {}
-        for part in self._batches:
-            for number, name in enumerate(part.column("id").to_pylist()):
-                row = part.select(_columns_of(part, _PAYLOADS)).slice(number, 1).to_pylist()[0]
-                if seen.setdefault(name, row) != row:
-                    raise _broken(
-                        f"`read` gives the id `{name}` to two samples",
-                        step,
-                        hint="tilth.schema.sample_id(source, name, payload) makes one for each",
-                    )
+        for number, name in enumerate(batch.column("id").to_pylist()):
+            here = (batch, number)
+            first = self._first.setdefault(name, here)
+            if first is not here and _content(*first) != _content(*here):
+                raise _broken(
+                    f"`read` gives the id `{name}` to two samples",
+                    step,
+                    hint="tilth.schema.sample_id(source, name, payload) makes one for each",
+                )
+
+
+def _content(batch: pa.RecordBatch, row: int) -> list[object]:
+    return [column(batch, name)[row].as_py() for name in _PAYLOADS]
 
 
 def require_same_rows(before: pa.RecordBatch, after: pa.RecordBatch, step: str) -> None:
@@ -154,6 +189,38 @@ def require_columns(given: object, wanted: Sequence[str], what: str, step: str) 
     return given
 
 
+def require_keys(kind: pa.DataType, ids: Sequence[str], known: Container[str], step: str) -> None:
+    """Refuse keys of another type, or of samples that are not in the batch.
+
+    Raises:
+        StepError: They are.
+    """
+    if kind not in _KEYS:
+        listed = ", ".join(map(str, _KEYS))
+        raise _broken(f"`keys` gives `key` as {kind}; it is one of {listed}", step)
+    strange = next((name for name in ids if name not in known), None)
+    if strange is not None:
+        raise _broken(f"`keys` gives the id `{strange}`, which is none of the batch", step)
+
+
+def require_shards(shards: pa.ChunkedArray, num_shards: int, step: str) -> None:
+    """Refuse decisions about shards that are not there: they would decide nothing.
+
+    Raises:
+        StepError: A number is no shard's, nor -1, which stands for all.
+    """
+    if not types.is_integer(shards.type):
+        raise _broken(f"`resolve` gives `shard` as {shards.type}; it is a whole number", step)
+    least, most = pc.min(shards).as_py(), pc.max(shards).as_py()
+    if shards.null_count or least < -1 or most >= num_shards:
+        wrong = "none" if shards.null_count else least if least < -1 else most
+        raise _broken(
+            f"`resolve` decides of the shard {wrong}, and there are {num_shards}",
+            step,
+            hint="the column `shard` of the keys says which shard a sample is in; -1 is all",
+        )
+
+
 def require_figures(given: object, step: str) -> Json:
     """What `describe` gave, as a manifest can keep it: words, finite numbers, lists and mappings.
 
@@ -162,16 +229,18 @@ def require_figures(given: object, step: str) -> Json:
     """
     if not isinstance(given, dict):
         raise _broken(f"`describe` gives a {type(given).__name__}, not a dict", step)
-    queue: list[tuple[str, object]] = [("", given)]
+    queue: list[tuple[str, object, int]] = [("", given, 0)]
     while queue:
-        name, value = queue.pop()
+        name, value, depth = queue.pop()
+        if depth > _MAX_DEPTH:
+            raise _broken("`describe` gives what is nested too deeply, or holds itself", step)
         shown = f" under `{name[1:]}`" if name else ""
         if isinstance(value, dict):
             if not all(isinstance(key, str) for key in value):
                 raise _broken(f"`describe` gives keys{shown} that are no text", step)
-            queue += [(f"{name}.{key}", one) for key, one in value.items()]
+            queue += [(f"{name}.{key}", one, depth + 1) for key, one in value.items()]
         elif isinstance(value, list | tuple):
-            queue += [(f"{name}.{number}", one) for number, one in enumerate(value)]
+            queue += [(f"{name}.{number}", one, depth + 1) for number, one in enumerate(value)]
         elif isinstance(value, float) and not math.isfinite(value):
             raise _broken(f"`describe` gives {value}{shown}, which is no number", step)
         elif value is not None and not isinstance(value, str | int | float):

@@ -12,7 +12,13 @@ from pydantic import JsonValue
 from tilth.context import Context, Progress
 from tilth.engine import shuffle
 from tilth.engine.apply import apply_safely
-from tilth.engine.contract import SamplesOnce, require_batch, require_figures, require_samples
+from tilth.engine.contract import (
+    SamplesOnce,
+    require_batch,
+    require_batches,
+    require_figures,
+    require_samples,
+)
 from tilth.engine.share import shareable_document
 from tilth.engine.tasks import (
     Describe,
@@ -30,7 +36,7 @@ from tilth.engine.tasks import (
     cell_path,
 )
 from tilth.errors import source_changed
-from tilth.extensions import open_reference, using
+from tilth.extensions import find, open_reference, using
 from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, read_as, read_file
@@ -60,11 +66,14 @@ def _run_task(task: Task, progress: Progress) -> JsonValue:
             return _map_shard(task, progress).as_json()
         case ShuffleKeys():
             op, settings = _load(task)
-            shuffle.write_keys(op, settings, _batches(task.input), task.folder, task.index)
+            where, batches = _place(task, op), _batches(task.input)
+            shuffle.write_keys(op, settings, batches, task.folder, task.index, where)
         case ShuffleReduce():
-            shuffle.write_reduced(*_load(task), task.folder, task.index)
+            op, settings = _load(task)
+            shuffle.write_reduced(op, settings, task.folder, task.index, _place(task, op))
         case ShuffleResolve():
-            shuffle.write_decisions(*_load(task), task.folder)
+            op, settings = _load(task)
+            shuffle.write_decisions(op, settings, task.folder, _place(task, op))
         case Describe():
             return _describe(task)
         case Fit():
@@ -85,6 +94,12 @@ def _run_task(task: Task, progress: Progress) -> JsonValue:
 def _load(task: Task) -> tuple[Operation, BaseSettings]:
     found = operation(task.op)
     return found, found.settings.model_validate(task.settings)
+
+
+def _place(task: Task, op: Operation) -> str:
+    """The step, in errors; of a user's own operation with its file."""
+    found = find(op.module_name)
+    return task.step if found is None else f"{task.step} ({found[0].shown_file(found[1])})"
 
 
 def _planned(task: Fit | ListCells | RunCell, op: Operation) -> BaseSettings:
@@ -111,13 +126,14 @@ def _read_source(task: ReadSource, progress: Progress) -> None:
     before = op.module.fingerprint(settings)
     if digest_of_outside(before) != task.outside:
         raise source_changed(task.step, when="after it was planned")
-    limit, seen = task.limit, 0
+    limit, seen, where = task.limit, 0, _place(task, op)
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal seen
-        for batch in op.module.read(settings, task.source, _context(task, progress)):
-            part = require_batch(batch, "`read`", task.step)
-            require_samples(part, task.step)
+        given = op.module.read(settings, task.source, _context(task, progress))
+        for batch in require_batches(given, where):
+            part = require_batch(batch, "`read`", where)
+            require_samples(part, task.source, where)
             part = part if limit is None else part.slice(0, limit - seen)
             seen += part.num_rows
             yield part
@@ -131,7 +147,7 @@ def _read_source(task: ReadSource, progress: Progress) -> None:
             continue
         once = SamplesOnce()
         for batch in group:
-            once.add(batch, task.step)
+            once.add(batch, where)
             writer.add(batch)
         writer.commit()
     if op.module.fingerprint(settings) != before:
@@ -158,7 +174,7 @@ def _map_shard(task: MapShard, progress: Progress) -> Shard:
 
     writer = ShardWriter(task.folder, task.index)
     for batch in _batches(task.input):
-        for part in apply_safely(apply, batch, f"{task.step}, shard {task.index}"):
+        for part in apply_safely(apply, batch, f"{_place(task, op)}, shard {task.index}"):
             writer.add(part)
     entry = writer.commit()
     progress(1, 1, "")
@@ -171,7 +187,9 @@ def _describe(task: Describe) -> Json:
     paths = [shard_path(task.folder, name, "kept") for name in task.shards]
     schema = schema_of(paths)
     batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
-    return shareable_document(require_figures(op.module.describe(batches, settings), task.step))
+    return shareable_document(
+        require_figures(op.module.describe(batches, settings), _place(task, op))
+    )
 
 
 def _fit(task: Fit, progress: Progress) -> Json:

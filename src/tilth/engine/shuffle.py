@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.engine.contract import require_columns
+from tilth.engine.contract import require_columns, require_keys, require_shards
 from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
 from tilth.store.files import atomic_file, write_json
@@ -50,14 +50,20 @@ def write_keys(
     batches: Iterator[pa.RecordBatch],
     folder: Path,
     index: int,
+    where: str,
 ) -> None:
-    """First phase: commit the keys of one shard, a row group a partition."""
+    """First phase: commit the keys of one shard, a row group a partition.
+
+    Raises:
+        StepError: The operation gives no such keys; named by `where`.
+    """
     tables: list[pa.Table] = []
     row = 0
     for batch in batches:
         ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
-        keys = require_columns(op.module.keys(batch, settings), ("id", "key"), "`keys`", op.name)
+        keys = require_columns(op.module.keys(batch, settings), ("id", KEY), "`keys`", where)
         if keys.num_rows:
+            require_keys(keys[KEY].type, keys.column("id").to_pylist(), ids, where)
             # The position orders records over the whole data set, whatever worker saw them.
             positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
             keys = keys.append_column(SHARD, pa.array([index] * keys.num_rows, pa.int32()))
@@ -68,8 +74,14 @@ def write_keys(
     _write_groups(table, PARTITION, _keys_path(folder, index))
 
 
-def write_reduced(op: Operation, settings: BaseSettings, folder: Path, partition: int) -> None:
-    """Second phase: commit what all keys of one partition, over all shards, come to."""
+def write_reduced(
+    op: Operation, settings: BaseSettings, folder: Path, partition: int, where: str
+) -> None:
+    """Second phase: commit what all keys of one partition, over all shards, come to.
+
+    Raises:
+        StepError: The operation gives no table; named by `where`.
+    """
     tables = [
         table
         for path in sorted(_keys_path(folder, 0).parent.glob("*.parquet"))
@@ -78,20 +90,26 @@ def write_reduced(op: Operation, settings: BaseSettings, folder: Path, partition
     table = pa.concat_tables(tables) if tables else pa.table({})
     done = _done_path(folder, partition)
     if table.num_rows:
-        reduced = require_columns(op.module.reduce(table, settings), (), "`reduce`", op.name)
+        reduced = require_columns(op.module.reduce(table, settings), (), "`reduce`", where)
         with atomic_file(done.with_suffix(".parquet")) as file:
             pq.write_table(reduced, file)
     write_json(done, {"rows": table.num_rows})
 
 
-def write_decisions(op: Operation, settings: BaseSettings, folder: Path) -> None:
-    """Third phase: the partial results of all partitions become decisions, a row group a shard."""
+def write_decisions(op: Operation, settings: BaseSettings, folder: Path, where: str) -> None:
+    """Third phase: the partial results of all partitions become decisions, a row group a shard.
+
+    Raises:
+        StepError: The operation decides of no shard, or of one that is not there; named by `where`.
+    """
     parts = sorted(_done_path(folder, 0).parent.glob("*.parquet"))
     decisions = pa.table({})
     if parts:
         found = op.module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
-        decisions = require_columns(found, (SHARD,), "`resolve`", op.name)
+        decisions = require_columns(found, (SHARD,), "`resolve`", where)
     if decisions.num_rows:
+        num_shards = len(list(_keys_path(folder, 0).parent.glob("*.parquet")))
+        require_shards(decisions[SHARD], num_shards, where)
         decisions = decisions.sort_by(SHARD)
     _write_groups(decisions, SHARD, _decisions_path(folder))
 
@@ -112,9 +130,6 @@ def partitioned(keys: pa.Table) -> pa.Table:
     Returns:
         The same rows with a column `partition` (int32), or, of lists, a row for each partition in
         which one has a hash, with the hashes that lie there. Rows without a key are in 0.
-
-    Raises:
-        TypeError: The keys are none of these.
     """
     column = keys[KEY].combine_chunks()
     if column.type == pa.large_list(pa.uint64()):
@@ -122,10 +137,8 @@ def partitioned(keys: pa.Table) -> pa.Table:
     if column.type == pa.string():
         words = ((word or "").encode("utf-8", "surrogatepass") for word in column.to_pylist())
         hashes = np.fromiter((zlib.crc32(word) << 32 for word in words), np.uint64, len(column))
-    elif column.type == pa.uint64():
-        hashes = pc.fill_null(column, 0).to_numpy()
     else:
-        raise TypeError(f"keys are string, uint64 or large_list<uint64>, not {column.type}")
+        hashes = pc.fill_null(column, 0).to_numpy()
     return keys.append_column(PARTITION, pa.array(_partition_of(hashes)))
 
 

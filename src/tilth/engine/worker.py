@@ -108,6 +108,7 @@ def main() -> None:
 
 
 def _run(message: Json, send: Callable[[Json], None]) -> Json:
+    from tilth.engine.apply import OF_THE_MACHINE
     from tilth.engine.perform import run_task
     from tilth.engine.tasks import Failure, Reply, read_task
     from tilth.errors import TilthError, words_of
@@ -125,7 +126,7 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
     # Of a task, not of the worker: an operation may call `sys.exit`, or raise what ends a program.
     except BaseException as error:
         place = place_of(error)
-        if isinstance(error, OSError) and not place:
+        if isinstance(error, OSError) and (not place or error.errno in OF_THE_MACHINE):
             fault = words_of(error) or type(error).__name__
             return Reply(os_error=fault, trace=traceback.format_exc()).as_json()
         # In one line: what libraries say may fill a page, and the trace has it all.
