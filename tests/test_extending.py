@@ -22,7 +22,7 @@ def _blocks() -> dict[str, str]:
     """The guide's files by their names below the folder."""
     guide = (ROOT / "docs" / "guides" / "extend.md").read_text("utf-8")
     found = dict(re.findall(r"```python\n# mine/(\S+\.py)\n(.*?)```", guide, re.DOTALL))
-    assert len(found) == 7
+    assert len(found) == 8
     return found
 
 
@@ -73,6 +73,25 @@ def test_a_source_and_an_operation_of_ones_own(here: Path) -> None:
     assert "Drop texts of which too many" in listed
     assert "dialogue" not in _tilth(here, "list", "operations")
     assert "max_share" in _tilth(here, "explain", "shout", "--recipe", "play.yaml")
+
+
+def test_a_shuffle_of_ones_own(here: Path) -> None:
+    texts = ["The east is red", "The east is red.", "The west", "", "The east is re"] * 30
+    rows = [json.dumps({"text": text}) for text in texts]
+    (here / "starts.jsonl").write_text("\n".join(rows))
+    (here / "starts.yaml").write_text(
+        "tilth: 1\nname: starts\nextensions: [mine]\ncollect: {a: {jsonl: {path: starts.jsonl}}}\n"
+        "deduplicate: [{same_start: {length: 5}}]\n"
+    )
+    _tilth(here, "run", "starts.yaml")
+    record = json.loads((here / "runs" / "starts" / "run.json").read_text("utf-8"))
+    counts = record["steps"][-1]["counts"]
+    assert counts["in"] == counts["kept"] + counts["dropped"]
+    assert counts["kept"] == 3
+    _tilth(here, "export", "starts", "--format", "jsonl", "--to", "out")
+    files = [path.read_text("utf-8") for path in (here / "out").rglob("*.jsonl")]
+    kept = [json.loads(line) for text in files for line in text.splitlines()]
+    assert sorted(row["text"] for row in kept) == ["", "The east is red.", "The west"]
 
 
 def _pictures(here: Path) -> str:
