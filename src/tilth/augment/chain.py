@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from tilth.settings import BaseSettings
 Transform = Callable[[Any, Keys], Any]
 
 _IMAGES = 4  # axes of a batch of images
+_ROUNDING = 1e-3
 
 
 def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Transform:
@@ -62,6 +64,9 @@ def _require_like(given: Any, changed: Any, name: str) -> None:
         raise _unlike(name, f"a {type(changed).__name__}", f"a {type(given).__name__}")
     parts = zip(given, changed, strict=True) if isinstance(given, tuple) else [(given, changed)]
     for before, after in parts:
+        for array in after if isinstance(after, list | tuple) else [after]:
+            if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+                _require_values(array, before, name)
         if isinstance(before, Sequence) and len(before) != len(after):
             raise _unlike(name, f"{len(after)} samples", str(len(before)))
         if not isinstance(before, np.ndarray) or not isinstance(after, np.ndarray):
@@ -70,6 +75,20 @@ def _require_like(given: Any, changed: Any, name: str) -> None:
         same = before.shape == after.shape if before.ndim == _IMAGES else len(before) == len(after)
         if before.dtype != after.dtype or before.ndim != after.ndim or not same:
             raise _unlike(name, *(f"{one.dtype} {list(one.shape)}" for one in (after, before)))
+
+
+def _require_values(array: Any, before: Any, name: str) -> None:
+    """Refuse what is no number, and images that are darker than black or lighter than white.
+
+    Raises:
+        StepError: A value is.
+    """
+    least, most = float(array.min(initial=0)), float(array.max(initial=0))
+    if not (math.isfinite(least) and math.isfinite(most)):
+        raise _unlike(name, "values that are no numbers", "numbers")
+    is_image = isinstance(before, np.ndarray) and before.ndim == _IMAGES
+    if is_image and not (least >= -_ROUNDING and most <= 1 + _ROUNDING):
+        raise _unlike(name, f"values from {least:.3g} to {most:.3g}", "images of 0 to 1")
 
 
 def _unlike(name: str, found: str, wanted: str) -> StepError:
