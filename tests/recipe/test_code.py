@@ -48,6 +48,9 @@ def test_code_version_covers_the_packages_around_a_module_of_ones_own(tmp_path: 
         "def __getattr__(name):\n    return name\n",
         '"""Words: a b c"""\nwords = __doc__.split()\n',
         "exec('from . import _h')\n",
+        "from tilth.extensions import load_module\nh = load_module(__package__ + '._h')\n",
+        "import inspect\nwords = inspect.getdoc(str)\n",
+        "words = Settings.model_json_schema()\n",
     ],
 )
 def test_of_what_finds_code_otherwise_the_whole_extension_counts(
@@ -66,7 +69,8 @@ def test_of_what_finds_code_otherwise_the_whole_extension_counts(
 
 def test_of_what_imports_plainly_only_what_it_imports_counts(tmp_path: Path) -> None:
     (tmp_path / "mine" / "clean").mkdir(parents=True)
-    (tmp_path / "mine" / "clean" / "shout.py").write_text("import re\nfrom ._h import x\n")
+    plain = "import re\nfrom ._h import x\nfind = re.compile('a')\nmodel.eval()\n"
+    (tmp_path / "mine" / "clean" / "shout.py").write_text(plain)
     (tmp_path / "mine" / "clean" / "_h.py").write_text("x = 1\n")
     found = set()
     for text in ("y = 1\n", "y = 2\n"):

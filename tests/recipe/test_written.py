@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from pydantic import ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from tilth.errors import ExtensionError
 from tilth.recipe.load import load_recipe, starters
@@ -51,6 +53,23 @@ class _Deep(BaseSettings):
     inner: dict[str, tuple[set[str], ...]] = Field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Noted:
+    words: frozenset[str]
+
+
+class _Other(BaseModel):
+    words: set[str]
+
+
+class _Listed(BaseSettings):
+    of: list[Any] = Field(default_factory=list)
+
+
+class _Wrong(BaseSettings):
+    most: int = Field(default=-3, ge=0)
+
+
 class _Bytes(BaseSettings):
     mark: bytes = b""
 
@@ -72,9 +91,13 @@ def test_what_comes_back_as_it_was_is_fine(settings: BaseSettings) -> None:
         (_Again(amount=3), "`amount` of `own` is 4 and is read again as 5"),
         (_Sets(words=frozenset("ab")), "`words` of `own` is a set"),
         (_Deep(inner={"a": ({"b"},)}), "`inner` of `own` is a set"),
+        (_Listed(of=[{"b"}]), "`of` of `own` is a set"),
+        (_Listed(of=[_Noted(words=frozenset("a"))]), "`of` of `own` is a set"),
+        (_Listed(of=[_Other(words={"a"})]), "`of` of `own` is a set"),
         (_Bytes(mark=b"\xff\xfe"), "cannot be written down"),
-        (_Plain(rate=math.inf), "cannot be written down"),
-        (_Plain(weights={"a": math.nan}), "cannot be written down"),
+        (_Plain(rate=math.inf), "`rate` of `own` is inf, which is no number"),
+        (_Plain(weights={"a": math.nan}), "`weights` of `own` is nan, which is no number"),
+        (_Wrong(), "`most` of `own` has a default that it refuses"),
     ],
 )
 def test_what_would_run_as_nobody_asked_is_refused(settings: BaseSettings, told: str) -> None:

@@ -92,9 +92,10 @@ def _imports_of(extension: Extension, inner: str) -> tuple[str, ...]:
 
 # What finds code, or text of the module's own, where no import names it.
 _FINDERS = {
-    *("importlib", "import_module", "__import__", "__getattr__", "pkgutil", "runpy", "exec"),
-    *("eval", "compile", "__path__", "__doc__", "getsource", "resources"),
+    *("importlib", "import_module", "load_module", "__import__", "__getattr__", "pkgutil", "runpy"),
+    *("__path__", "__doc__", "getdoc", "getsource", "inspect", "resources", "model_json_schema"),
 }
+_BUILTINS = {"exec", "eval", "compile"}  # and not `re.compile`, `model.eval()`
 
 
 @cache
@@ -104,6 +105,8 @@ def _finds_otherwise(extension: Extension, inner: str) -> bool:
         names: list[str] = []
         if isinstance(node, ast.Name):
             names = [node.id]
+            if node.id in _BUILTINS:
+                return True
         elif isinstance(node, ast.Attribute):
             names = [node.attr]
         elif isinstance(node, ast.FunctionDef):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -467,15 +469,17 @@ class _Check:
         self, cls: type[BaseSettings], given: Mapping[str, Any], path: Path_, owner: str
     ) -> BaseSettings | None:
         try:
-            found = cls.model_validate(given)
-            require_written(found, owner)
+            # What a validator prints is no part of what a command writes.
+            with contextlib.redirect_stdout(sys.stderr):
+                found = cls.model_validate(given)
+                require_written(found, owner)
         except ValidationError as error:
             for details in error.errors():
                 self._explain(details, cls, path, owner)
         except TilthError as error:
             self._add(error.code, error.what, path, error.hint)
-        except Exception as error:
-            if find(cls.__module__) is None:
+        except (Exception, SystemExit) as error:
+            if find(cls.__module__) is None and not place_of(error):
                 raise
             what = f"{type(error).__name__}: {words_of(error)}"[:_MAX_SAID]
             place = place_of(error) or cls.__module__.partition(".")[2]
