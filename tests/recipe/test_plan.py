@@ -16,7 +16,7 @@ from tilth import models
 from tilth.models.registry import declarations
 from tilth.query.removal import _DATA_SET
 from tilth.recipe import code
-from tilth.recipe.plan import Plan, digest_of_outside, said_of, why_it_runs
+from tilth.recipe.plan import Plan, _difference, digest_of_outside, said_of, why_it_runs
 from tilth.tasks.registry import declaration, task_names
 
 _KINDS = [declared.kind for declared in declarations()]
@@ -345,3 +345,22 @@ def test_why_a_step_runs_is_its_own_change_before_that_of_its_input(tmp_path: Pa
     # Removals know a step's folder by this.
     assert all(re.fullmatch("[0-9a-f]{24}", step.identity) for step in both.steps)
     assert all(_DATA_SET.fullmatch(step.folder_name) for step in both.steps)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (1, 2, "1 -> 2"),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "b: 2 -> 3"),
+        ([1, 2], [1, 3], "2 -> 3"),
+        (
+            [{"erase": {"most": 0.1, "fill": 0}}],
+            [{"erase": {"most": 0.2, "fill": 0}}],
+            "erase: most: 0.1 -> 0.2",
+        ),
+        ([1, 2], [2, 1], "in another order"),
+        ([1], [1, 2], "[] -> [2]"),
+    ],
+)
+def test_of_old_and_new_only_what_differs_is_told(old: object, new: object, told: str) -> None:
+    assert _difference(old, new) == told

@@ -101,6 +101,21 @@ def test_what_an_arm_sets_is_a_setting_of_its_step() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("arm", "key"),
+    [
+        ("{set: {pretrain: {optimizer: {learning_rate: 1}}}}", "set"),
+        ("{set: {value: {nope: 1}}}", "set"),
+        ("{without: value}", "without"),
+    ],
+)
+def test_an_arm_that_would_change_nothing_is_refused(arm: str, key: str) -> None:
+    text = f"{_LINE}{_TRAINING}value: {{budget: 5, arms: {{it: {arm}}}}}\n"
+    (problem,) = _problems(text)
+    assert problem[0] == "bad-arm"
+    assert problem[1].endswith(f"value.arms.it.{key}")
+
+
 def test_of_several_steps_of_a_stage_the_one_at_fault_is_named() -> None:
     names = ("books", "bokks", "talks", "tlaks")
     steps = ", ".join(f"{{hold_out: {{sources: [{name}], test: 0.1}}}}" for name in names)

@@ -15,7 +15,7 @@ from tilth.pretrain.result import Held, Intervals, PretrainResult
 from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
-from tilth.recipe.model import without_planned
+from tilth.recipe.model import Header, without_planned
 from tilth.records import damaged
 from tilth.schema import DROP_RULE, ERROR
 from tilth.statistics.found import Multiplier
@@ -128,10 +128,7 @@ def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
             yield SettingDifference(step, "", None, "there")
         else:
             for key in dict.fromkeys([*old[step], *new[step]]):
-                before, now = old[step].get(key), new[step].get(key)
-                # What an earlier version did not write down at all is as if it were empty.
-                told = before or now or (key in old[step] and key in new[step])
-                if before != now and told:
+                if old[step].get(key) != new[step].get(key):
                     left, right = (
                         shown(side[step][key], 200) if key in side[step] else None
                         for side in (old, new)
@@ -154,7 +151,9 @@ def _recipe_of(run: RunView) -> dict[str, dict[str, object]]:
 
 def _by_step(tree: Mapping[str, Any]) -> dict[str, dict[str, object]]:
     """The settings of a resolved recipe by step name, nested ones under dotted names."""
-    steps: dict[str, dict[str, object]] = {"recipe": {}}
+    # What an earlier version did not know it did not write down: it was the default.
+    header = Header(name="any").model_dump(mode="json", exclude={"name"})
+    steps: dict[str, dict[str, object]] = {"recipe": header}
     for key, value in tree.items():
         if key == "collect":
             for name, body in value.items():

@@ -329,6 +329,8 @@ def _difference(old: Any, new: Any) -> str:
         return ", ".join(f"{k}: {_difference(old.get(k), new.get(k))}" for k in keys)
     if isinstance(old, list) and isinstance(new, list):
         old, new = [x for x in old if x not in new], [x for x in new if x not in old]
+        if len(old) == len(new):
+            return ", ".join(map(_difference, old, new)) or "in another order"
     return f"{_short(old)} -> {_short(new)}"
 
 
