@@ -18,7 +18,7 @@ from tilth.engine.run import step_states
 from tilth.engine.tasks import num_cells_done
 from tilth.errors import DataError, StepError
 from tilth.recipe.plan import data_folder
-from tilth.store.files import remove
+from tilth.store.files import remove, sha256_file
 from tilth.store.manifest import MANIFEST
 
 __all__ = ["inline"]
@@ -150,6 +150,42 @@ def test_a_data_set_that_lost_something_is_made_again(how: str, tmp_path: Path) 
         assert warned.message.endswith("the step is run again")
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_flipped_bit_in_what_is_read_again_is_not_passed_on(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(23)))
+    text = (
+        f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
+        "clean: [normalize, signals]\ndeduplicate: [exact]\n"
+    )
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    calm = results(folder)
+    steps = [data_folder(folder, step) for step in plan_of(text).steps]
+    (_, path, *_) = _shards(steps[number])
+    data = path.read_bytes()
+    path.write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+    looked_at: list[Path] = []
+
+    def look(path: Path) -> str:
+        looked_at.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr("tilth.store.dataset.sha256_file", look)
+    # Nobody reads it: nor is it looked at, which may take as long as making it.
+    run_inline(text, folder, shard_rows=10)
+    assert not looked_at
+    for later in steps[number + 1 :]:
+        remove(later)
+    told: list[Event] = []
+    run_inline(text, folder, listeners=[told.append], shard_rows=10)
+    assert results(folder) == calm
+    (warned,) = [event for event in told if isinstance(event, Warned)]
+    assert warned.message == f"{path} is not what was committed: the step is run again"
+    assert {path.parents[1] for path in looked_at} == {steps[number]}
+
+
 def test_a_step_takes_in_what_the_books_before_it_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +200,7 @@ def test_a_step_takes_in_what_the_books_before_it_say(
     source, cleaned = (data_folder(folder, step) for step in plan_of(text).steps)
     remove(cleaned)
     LOSSES["another"](source)
-    monkeypatch.setattr("tilth.engine.run.damage_of", lambda folder: None)
+    monkeypatch.setattr("tilth.engine.run.damage_of", lambda folder, read: None)
     with pytest.raises(StepError, match="the inputs kept 23, but 16 came in"):
         run_inline(text, folder, shard_rows=10)
 

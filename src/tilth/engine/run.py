@@ -231,8 +231,11 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             ):
                 runner = StepRunner(plan, folder, engine, emit, options, extensions)
                 quarantined = 0
+                to_run = [step for step in steps if not states[step.name].cached]
+                inputs = {name for step in to_run for _, name in step.inputs}
                 for step in steps:
-                    manifest = _one_step(runner, step, states[step.name], record, emit, pace)
+                    state, is_read = states[step.name], step.name in inputs
+                    manifest = _one_step(runner, step, state, is_read, record, emit, pace)
                     quarantined += manifest.counts.quarantined if manifest.counts else 0
                     _check_budget(plan, step, manifest, folder)
                     _warn_of_gone_sources(plan, step, folder, emit)
@@ -344,13 +347,15 @@ def _one_step(
     runner: StepRunner,
     step: PlannedStep,
     state: StepState,
+    is_read: bool,
     record: _Record,
     emit: Listener,
     pace: Pace,
 ) -> Manifest:
     start = time.monotonic()
     folder = data_folder(runner.folder, step)
-    if state.cached and (damage := damage_of(folder)) is not None:
+    # What is about to be read may as well be read twice: its damage would become another's data.
+    if state.cached and (damage := damage_of(folder, read=is_read)) is not None:
         # Nobody knows what is whole of the data beside it.
         emit(Warned(step.name, f"{damage}: the step is run again"))
         remove(folder / MANIFEST)

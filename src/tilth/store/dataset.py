@@ -221,10 +221,12 @@ class Dataset:
                 yield shard_path(self.path, shard.name, kind), file
 
 
-def damage_of(folder: Path) -> str | None:
+def damage_of(folder: Path, *, read: bool = False) -> str | None:
     """What of a finished data set is not there as it was committed; None: nothing that shows.
 
-    By the manifest and the sizes of the files: to read them all may take as long as the step did.
+    Args:
+        folder: Of the data set.
+        read: Read the files through and compare their digests; else their sizes have to do.
 
     Raises:
         DataError: It is of a later version.
@@ -232,7 +234,11 @@ def damage_of(folder: Path) -> str | None:
     try:
         dataset = Dataset(folder)
         for path, file in dataset._files():
-            if not path.is_file() or path.stat().st_size != file.bytes:
+            if (
+                not path.is_file()
+                or path.stat().st_size != file.bytes
+                or (read and sha256_file(path) != file.sha256)
+            ):
                 return f"{path} is not what was committed"
     except MissingError:
         return f"{folder / MANIFEST} is not there"
