@@ -67,7 +67,7 @@ def test_a_changed_threshold_measures_nothing_again(documents: Path, tmp_path: P
     assert states["clean.signals"] == (True, "unchanged")
     assert states["clean.rules"] == (
         False,
-        'where: ["word_count >= 20"] -> ["word_count >= 30"]',
+        'where: "word_count >= 20" -> "word_count >= 30"',
     )
     assert "its input changed: clean.rules" in states["deduplicate.exact"][1]
     events: list[Event] = []
