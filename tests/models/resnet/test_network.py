@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any, Literal
 
 import pytest
 import torch
 from pydantic import ValidationError
+from torch.nn import functional
 
 from tests.training.samples import same_bits, weights_of
 from tilth.models.build import build_model, count_parameters
 from tilth.models.facts import Sizes
 from tilth.models.resnet import ResNetSettings
-from tilth.models.resnet.network import Pooled, Residual, ResNet
+from tilth.models.resnet.network import Convolution, Pooled, Residual, ResNet
 
 Block = Literal["pooled", "basic", "bottleneck"]
 SMALL: dict[str, Any] = {"stem_width": 6, "widths": (4, 8, 8), "blocks": (2, 1, 1)}
@@ -89,6 +92,30 @@ def test_answers_depend_on_the_image_alone(block: Block) -> None:
         alone = torch.cat([model(images[row : row + 1]) for row in range(6)])
     torch.testing.assert_close(alone, whole, atol=1e-5, rtol=1e-5)
     assert same_bits(weights_of(model), before)
+
+
+@pytest.mark.parametrize("inputs", [3, 7, 8])
+@pytest.mark.parametrize("side", [7, 8])
+def test_a_shortcut_is_a_strided_convolution(inputs: int, side: int) -> None:
+    shortcut = Convolution(inputs, 5, 1, stride=2)
+    images = pictures(4, (inputs, side, side)).contiguous(memory_format=torch.channels_last)
+    plain = functional.conv2d(images, shortcut.convolution.weight, stride=2)
+    assert torch.allclose(shortcut(images), shortcut.norm(plain), atol=1e-5)
+
+
+def test_narrow_networks_break_no_memory() -> None:
+    """In a process of its own: what is broken may be found much later."""
+    script = (
+        "import gc, torch\nfrom tilth.models.resnet.network import Convolution\n"
+        "torch.set_num_threads(1)\n"
+        "for inputs in range(1, 9):\n"
+        "    layer = Convolution(inputs, 8, 1, stride=2).to(memory_format=torch.channels_last)\n"
+        "    for _ in range(20):\n"
+        "        images = torch.rand(8, inputs, 8, 8).to(memory_format=torch.channels_last)\n"
+        "        layer(images.requires_grad_()).sum().backward()\n"
+        "gc.collect()\nkept = [torch.rand(size) for size in range(1, 4000)]\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_a_residual_block_begins_as_the_identity() -> None:
