@@ -17,8 +17,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tilth.errors import StepError
-
 # A sample, or what a record says of one: values by column.
 Row = dict[str, Any]
 
@@ -59,6 +57,10 @@ VERDICT: Mapping[str, pa.DataType] = {
 }
 
 
+class NoColumnError(ValueError):
+    """A column is asked for by a name that no column has: a slip, and not a gap in the data."""
+
+
 def sample_id(*parts: str | bytes) -> str:
     """The content digest that names a sample: 128 bits of BLAKE2b in hex, stable over runs.
 
@@ -78,18 +80,15 @@ def column(batch: pa.RecordBatch, name: str, default: Any = None) -> pa.Array:
     """The column, or one filled with `default` (null) where the batch lacks it.
 
     Raises:
-        StepError: The batch lacks it, and it is neither a standard column nor a signal's.
+        NoColumnError: The batch lacks it, and it is neither a standard column nor a signal's.
     """
     index = batch.schema.get_field_index(name)
     if index >= 0:
         return batch.column(index)
     kind = SCHEMA.get(name) or VERDICT.get(name) or pa.string()
     if name not in SCHEMA and name not in VERDICT and not name.startswith(SIGNAL_PREFIX):
-        raise StepError(
-            f"there is no column `{name}`",
-            hint="the batch has " + ", ".join(f"`{one}`" for one in batch.schema.names),
-            code="no-column",
-        )
+        known = ", ".join(f"`{one}`" for one in batch.schema.names)
+        raise NoColumnError(f"there is no column `{name}`; the batch has {known}")
     if default is None:
         return pa.nulls(batch.num_rows, kind)
     return pa.repeat(pa.scalar(default, kind), batch.num_rows)

@@ -99,3 +99,8 @@ def test_a_file_that_cannot_be_read_is_the_records_own() -> None:
 
     (part,) = apply_safely(operation, _batch(1), "step")
     assert column(part, ERROR)[0].as_py() == "OSError: image file is truncated"
+
+
+def test_a_column_that_nothing_has_is_no_fault_of_a_record() -> None:
+    with pytest.raises(StepError, match="there is no column `txt`; the batch has `id`"):
+        apply_safely(lambda batch: with_columns(batch, {"a": column(batch, "txt")}), _batch(8), "s")

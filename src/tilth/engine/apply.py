@@ -10,7 +10,7 @@ import pyarrow as pa
 from tilth.engine.contract import require_batch, require_same_rows
 from tilth.errors import StepError, TilthError, words_of
 from tilth.extensions import place_of
-from tilth.schema import mark_error
+from tilth.schema import NoColumnError, mark_error
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -38,13 +38,16 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
     Raises:
         TilthError: The operation says that it cannot run at all (a missing package, say).
         StepError: The operation changed the rows it was given, which it may not, or gave no batch,
-            or a standard column as another kind of value; or the machine has no memory, no disk
-            or no files left for it: a record that is set aside for that would stay aside.
+            or a standard column as another kind of value, or asks for a column that nothing has; or
+            the machine has no memory, no disk or no files left for it: a record that is set aside
+            for that would stay aside.
     """
     try:
         result = apply(batch)
     except TilthError:
         raise
+    except NoColumnError as error:
+        raise StepError(describe_error(error), where=step, code="no-column") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             raise _fault_of_the_machine(batch, error, step) from error
