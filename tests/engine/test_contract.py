@@ -175,6 +175,9 @@ def test_an_operation_adds_and_marks_and_leaves_the_rest() -> None:
     batch = _batch(html=[b"<p>", b"<p>"], split=["test", None])
     require_same_rows(batch, with_columns(batch, {"text": ["new"] * 2, "more": [1, 2]}), "step")
     require_same_rows(batch, without_columns(batch, ["html"]), "step")
+    for other in (batch.slice(1), batch.take(pa.array([1, 0])), without_columns(batch, ["id"])):
+        with pytest.raises(StepError, match="added, removed or reordered rows"):
+            require_same_rows(batch, other, "step")
     for name in ("source", "uri", "text", "split"):
         with pytest.raises(StepError, match=f"no column `{name}`"):
             require_same_rows(batch, without_columns(batch, [name]), "step")
