@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth import schema
+from tilth.cli import runs
+from tilth.collect import records
+from tilth.deduplicate import copies
 
 
 def _batch(**columns: pa.Array) -> pa.RecordBatch:
@@ -112,3 +116,9 @@ def test_the_page_of_operations_has_every_standard_column() -> None:
     page = Path(__file__).parents[1].joinpath("docs/concepts/operations.md").read_text("utf-8")
     told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE))
     assert told == {name: str(kind) for name, kind in schema.SCHEMA.items()}
+
+
+def test_whoever_knows_the_splits_knows_the_same() -> None:
+    assert set(copies.RANKS) == set(records.SPLITS.values()) == set(schema.SPLITS)
+    given, _ = get_args(get_type_hints(runs.export)["split"])
+    assert get_args(given) == schema.SPLITS

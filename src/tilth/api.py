@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tilth.engine.events import Event
+from tilth.engine.record import HISTORY
 from tilth.engine.run import RunOptions, run_plan
 from tilth.extensions import using
 from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
 from tilth.query.disk import Disk, disk_of
 from tilth.query.document import report_document
-from tilth.query.export import SPLITS, final_split
+from tilth.query.export import final_split
 from tilth.query.findings import findings
 from tilth.query.lines import PlainLines
 from tilth.query.plans import PlanView, plan_recipe, renamed
@@ -34,6 +35,7 @@ from tilth.query.trace import Trace, trace_sample
 from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
 from tilth.report.write import write_report
+from tilth.schema import SPLITS
 from tilth.store import Dataset
 from tilth.store.manifest import Kind
 from tilth.transfer.result import TransferResult
@@ -175,7 +177,7 @@ def report_folder(view: RunView) -> Path:
     """Where a run's report goes; an entry of the history has a folder of its own."""
     if view.entry is None:
         return view.folder
-    return view.folder / "history" / f"{view.entry:04d}"
+    return view.folder / HISTORY / f"{view.entry:04d}"
 
 
 def _recipe(recipe: Recipe | str | Path) -> Recipe:

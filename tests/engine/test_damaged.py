@@ -126,15 +126,17 @@ LOSSES: Mapping[str, Callable[[Path], object]] = {
 }
 
 
+def _line(folder: Path, steps: str) -> str:
+    """A recipe of 23 rows, which are three shards of ten."""
+    rows = "".join(f'{{"text": "row {n} {n * 7919}"}}\n' for n in range(23))
+    (folder / "a.jsonl").write_text(rows)
+    return f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {folder}/a.jsonl}}}}}}\n{steps}"
+
+
 @pytest.mark.parametrize("how", LOSSES)
 def test_a_data_set_that_lost_something_is_made_again(how: str, tmp_path: Path) -> None:
     """Never taken for whole: the steps behind it would go on with what is left, and say done."""
-    rows = "".join(f'{{"text": "row {n} {n * 7919}"}}\n' for n in range(23))
-    (tmp_path / "a.jsonl").write_text(rows)
-    text = (
-        f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
-        "clean: [normalize, signals]\ndeduplicate: [exact]\n"
-    )
+    text = _line(tmp_path, "clean: [normalize, signals]\ndeduplicate: [exact]\n")
     folder = tmp_path / "run"
     run_inline(text, folder, shard_rows=10)
     calm = results(folder)
@@ -154,11 +156,7 @@ def test_a_data_set_that_lost_something_is_made_again(how: str, tmp_path: Path) 
 def test_a_flipped_bit_in_what_is_read_again_is_not_passed_on(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(23)))
-    text = (
-        f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
-        "clean: [normalize, signals]\ndeduplicate: [exact]\n"
-    )
+    text = _line(tmp_path, "clean: [normalize, signals]\ndeduplicate: [exact]\n")
     folder = tmp_path / "run"
     run_inline(text, folder, shard_rows=10)
     calm = results(folder)
@@ -190,11 +188,7 @@ def test_a_step_takes_in_what_the_books_before_it_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where a file came to hold other rows and nothing showed it."""
-    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "row {n}"}}\n' for n in range(23)))
-    text = (
-        f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
-        "clean: [normalize]\n"
-    )
+    text = _line(tmp_path, "clean: [normalize]\n")
     folder = tmp_path / "run"
     run_inline(text, folder, shard_rows=10)
     source, cleaned = (data_folder(folder, step) for step in plan_of(text).steps)

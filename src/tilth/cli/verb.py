@@ -125,9 +125,10 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
 
 def _unexpected(error: Exception) -> TilthError:
     """What nobody expected: an error of a user's own module, or else a defect."""
+    from tilth.errors import words_of
     from tilth.extensions import place_of
 
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    what = f"{type(error).__name__}: {words_of(error)}"
     if place := place_of(error):
         hint = "it is a module of your own; --debug shows the traceback"
         return ExtensionError(f"`{place}` raised {what}", hint=hint)

@@ -14,11 +14,10 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.collect import files, members, records
-from tilth.collect.shares import SplitName
 from tilth.collect.sound_header import read_header
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 from tilth.settings import BaseSettings
 
 SUFFIXES = (".wav", ".flac")

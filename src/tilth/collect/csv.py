@@ -15,9 +15,9 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.collect import files, records
-from tilth.collect.shares import Shares, SplitName
+from tilth.collect.shares import Shares
 from tilth.context import Context
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 

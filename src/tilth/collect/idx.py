@@ -27,6 +27,7 @@ from pydantic import Field, model_validator
 from tilth.collect import files, records
 from tilth.context import Context
 from tilth.errors import DataError, source_changed
+from tilth.schema import SplitName
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
 from tilth.web import fetch
@@ -60,7 +61,7 @@ class IdxFile(BaseSettings):
 class IdxPair(BaseSettings):
     """Images and their labels, row by row."""
 
-    split: Literal["train", "validation", "test"] = Field(description="the official split")
+    split: SplitName = Field(description="the official split")
     images: IdxFile = Field(description="file with the images (3 dimensions)")
     labels: IdxFile = Field(description="file with the labels (1 dimension)")
 

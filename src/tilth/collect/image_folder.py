@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from tilth.collect import files, members, records
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -35,14 +35,14 @@ class Settings(files.FileSettings):
     class_names: dict[str, str] = Field(
         default_factory=dict, description="folder name -> label, where they differ"
     )
-    splits: dict[str, Literal["train", "validation", "test"]] = Field(
+    splits: dict[str, SplitName] = Field(
         default_factory=dict,
         description="top folder -> split; beside train, val, validation, dev, test",
     )
     include: str = Field(
         "", description="only files whose path inside matches this regular expression"
     )
-    split: Literal["train", "validation", "test"] | None = Field(
+    split: SplitName | None = Field(
         None, description="split of all pictures whose path does not name one"
     )
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Literal
 
 import pyarrow as pa
 from pydantic import Field
 
 from tilth.collect import files, records
 from tilth.context import Context
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
@@ -33,7 +32,7 @@ class Settings(files.FileSettings):
     fields: records.Fields = Field(
         records.Fields(), description="which field is the text, label, id, ..."
     )
-    split: Literal["train", "validation", "test"] | None = Field(
+    split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
     )
 

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
 import PIL.Image
@@ -25,7 +25,7 @@ from pydantic import Field
 from tilth.collect import files, jsonl, members, records
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 
 SUFFIXES = (".json", ".json.gz")
 
@@ -62,7 +62,7 @@ class Settings(files.FileSettings):
     max_pixels: int = Field(
         64_000_000, description="pixels that an image may have; a larger one is quarantined", ge=1
     )
-    split: Literal["train", "validation", "test"] | None = Field(
+    split: SplitName | None = Field(
         None, description="split of all tasks whose data has no `split`"
     )
 

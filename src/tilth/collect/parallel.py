@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -22,6 +21,7 @@ from pydantic import Field, model_validator
 from tilth.collect import files, records
 from tilth.context import Context
 from tilth.errors import DataError, source_changed
+from tilth.schema import SplitName
 from tilth.settings import BaseSettings
 from tilth.web import fetch
 from tilth.web.secrets import HEADERS, masked
@@ -56,7 +56,7 @@ class TextFile(BaseSettings):
 class FilePair(BaseSettings):
     """Two files of equally many lines."""
 
-    split: Literal["train", "validation", "test"] | None = Field(
+    split: SplitName | None = Field(
         None, description="split of all pairs in the files; empty: none was made"
     )
     source: TextFile = Field(description="file that is translated from; becomes `text`")

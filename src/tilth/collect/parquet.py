@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +13,7 @@ from pydantic import Field
 from tilth.collect import files, records
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 
 SUFFIXES = (".parquet",)
 
@@ -33,7 +33,7 @@ class Settings(files.FileSettings):
         None,
         description="column with encoded images (bytes, or a struct with `bytes`), instead of text",
     )
-    split: Literal["train", "validation", "test"] | None = Field(
+    split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
     )
 

@@ -242,7 +242,7 @@ class Batcher:
         self.fields.append((schema.ERROR, schema.VERDICT[schema.ERROR]))
         self.limit = limit
         self.num_rows = 0
-        self._names = {"id", "uri", *wanted}
+        self._names = wanted
         self._rows: list[Row] = []
         self._num_bytes = 0
         gathers(lambda: len(self._rows))
@@ -263,8 +263,8 @@ class Batcher:
         Raises:
             StepError: It has a column that the batches have not.
         """
-        if unknown := row.keys() - self._names:
-            raise _no_column(min(unknown), self._names)
+        if not row.keys() <= self._names:
+            raise _no_column(min(row.keys() - self._names), self._names)
         place = _spelt(place)
         name: str = row.get("id", place)
         payload: str | bytes = next(

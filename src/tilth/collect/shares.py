@@ -6,13 +6,10 @@ the order, see `hold_out`.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
+from tilth.schema import SplitName
 from tilth.settings import BaseSettings
-
-SplitName = Literal["train", "validation", "test"]
 
 
 class Shares(BaseSettings):

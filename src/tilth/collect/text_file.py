@@ -9,9 +9,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from tilth.collect import files, records
-from tilth.collect.shares import Shares, SplitName
+from tilth.collect.shares import Shares
 from tilth.context import Context
-from tilth.schema import Row
+from tilth.schema import Row, SplitName
 
 SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
 

@@ -7,7 +7,7 @@ error of that step or as none at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,14 +16,21 @@ from pyarrow import types
 from tilth.context import gathering
 from tilth.errors import StepError
 from tilth.records import Json
-from tilth.schema import SCHEMA, VERDICT, column
+from tilth.schema import SCHEMA, SPLITS, VERDICT, column
 
 _NAMED = ("id", "source", "uri")
 # A page needs no room any more once its text is taken out; what else goes would be missed.
 _MAY_GO = ("html",)
 # What an id is made of, beside source and name.
 _PAYLOADS = ("html", "image", "audio", "text")
-_SPLITS = ("train", "validation", "test")
+# Columns of which not every value of their type is one, and which are.
+_AMONG: Mapping[str, tuple[Callable[[pa.Array], pa.Array], str]] = {
+    "split": (lambda values: pc.is_in(values, pa.array(SPLITS)), f"one of {', '.join(SPLITS)}"),
+    "label_confidence": (
+        lambda values: pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1)),
+        "from 0 to 1",
+    ),
+}
 # Figures are nested a few times; a list that holds itself is without end.
 _MAX_DEPTH = 32
 _KEYS = (pa.string(), pa.uint64(), pa.large_list(pa.uint64()))
@@ -70,16 +77,13 @@ def require_batch(given: object, what: str, step: str) -> pa.RecordBatch:
         _typed(name, array, what, step) for name, array in zip(names, given.columns, strict=True)
     ]
     typed = pa.RecordBatch.from_arrays(arrays, names=names)
-    for name in _columns_of(typed, ("split", "label_confidence")):
-        given_values = typed.column(name).drop_null()
-        if name == "split":
-            sound = pc.is_in(given_values, pa.array(_SPLITS))
-        else:
-            sound = pc.and_(pc.greater_equal(given_values, 0), pc.less_equal(given_values, 1))
-        if not pc.all(sound, min_count=0).as_py():
-            wrong = given_values.filter(pc.invert(sound))[0].as_py()
-            among = f"one of {', '.join(_SPLITS)}" if name == "split" else "from 0 to 1"
-            raise _broken(f"{what} gives {wrong!r} as `{name}`; it is {among}", step)
+    for name, (is_sound, among) in _AMONG.items():
+        if name in names:
+            values = typed.column(name).drop_null()
+            sound = is_sound(values)
+            if not pc.all(sound, min_count=0).as_py():
+                wrong = values.filter(pc.invert(sound))[0].as_py()
+                raise _broken(f"{what} gives {wrong!r} as `{name}`; it is {among}", step)
     return typed
 
 

@@ -197,8 +197,7 @@ class StepRunner:
             "op": step.operation.name,
             "settings": step.settings.model_dump(mode="json"),
             "planned": None if step.planned is None else step.planned.model_dump(mode="json"),
-            # A task may leave the folder that it was started in.
-            "folder": folder.absolute(),
+            "folder": folder,
             "index": index,
             "extensions": self._extensions,
         }
@@ -208,7 +207,7 @@ class StepRunner:
             **self._common(step, folder),
             source=step.parts["source"],
             outside=step.parts["outside"],
-            work=folder.absolute() / "work",
+            work=folder / "work",
             seed=self.plan.recipe.header.seed,
             limit=self.plan.limit,
             shard_rows=self._options.shard_rows,
@@ -219,7 +218,7 @@ class StepRunner:
         return Fit(
             **self._common(step, folder),
             inputs=self._inputs(step),
-            work=folder.absolute() / "work",
+            work=folder / "work",
             seed=self.plan.recipe.header.seed,
             threads=self.plan.recipe.header.threads,
         )
@@ -228,7 +227,7 @@ class StepRunner:
         return RunCell(
             **self._common(step, folder, index),
             inputs=self._inputs(step),
-            work=folder.absolute() / "work",
+            work=folder / "work",
             seed=self.plan.recipe.header.seed,
             threads=1,
             cell=cell,
@@ -240,13 +239,13 @@ class StepRunner:
     def _artifact(self, name: str) -> Path:
         """A data set's folder, or the folder of a trained model."""
         step = self.plan.step(name)
-        folder = data_folder(self.folder, step).absolute()
+        folder = data_folder(self.folder, step)
         return folder / "model" if step.operation.kind == "fit" else folder
 
     def _map(self, step: PlannedStep, folder: Path, shards: list[Path], total: int) -> None:
         done = ledger(folder)
         tasks = [
-            MapShard(**self._common(step, folder, index), input=path.absolute())
+            MapShard(**self._common(step, folder, index), input=path)
             for index, path in enumerate(shards)
             if shard_name(index) not in done
         ]
@@ -264,7 +263,7 @@ class StepRunner:
         if shuffle.is_decided(folder):
             return
         keys = [
-            ShuffleKeys(**self._common(step, folder, index), input=shards[index].absolute())
+            ShuffleKeys(**self._common(step, folder, index), input=shards[index])
             for index in shuffle.shards_without_keys(folder, len(shards))
         ]
         self._all(step, keys, "keys")

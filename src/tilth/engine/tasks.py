@@ -9,10 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, Field, JsonValue, TypeAdapter
 
 from tilth.extensions import Reference
 from tilth.records import Json, Record
+
+# An operation may leave the folder that its worker was started in.
+Place = Annotated[Path, AfterValidator(Path.absolute)]
 
 
 class _Task(Record):
@@ -32,7 +35,7 @@ class _Task(Record):
     op: str
     settings: Json
     planned: Json | None = None
-    folder: Path
+    folder: Place
     index: int = 0
     extensions: tuple[Reference, ...] = ()
 
@@ -52,7 +55,7 @@ class ReadSource(_Task):
     kind: Literal["read_source"] = "read_source"
     source: str
     outside: str
-    work: Path
+    work: Place
     seed: int
     limit: int | None
     shard_rows: int
@@ -63,14 +66,14 @@ class MapShard(_Task):
     """Apply a map, or the last phase of a shuffle, to one shard and commit it."""
 
     kind: Literal["map_shard"] = "map_shard"
-    input: Path
+    input: Place
 
 
 class ShuffleKeys(_Task):
     """First phase of a shuffle: the keys of one shard."""
 
     kind: Literal["shuffle_keys"] = "shuffle_keys"
-    input: Path
+    input: Place
 
 
 class ShuffleReduce(_Task):
@@ -102,8 +105,8 @@ class _Training(_Task):
         threads: Of torch.
     """
 
-    inputs: dict[str, Path]
-    work: Path
+    inputs: dict[str, Place]
+    work: Place
     seed: int
     threads: int
 

@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from tilth.pretrain.generated import Drawn
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import rows_by_id
-from tilth.schema import column
+from tilth.schema import SPLITS, column
 from tilth.store import Dataset
 
-SPLITS = ("train", "validation", "test")
 _COLUMNS = ["id", "uri", "text", "image", "audio", "target", "label"]
 
 

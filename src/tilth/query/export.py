@@ -20,15 +20,13 @@ from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
 from tilth.recipe.operations import require_choice
-from tilth.schema import Row
+from tilth.schema import SPLITS, Row
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes
 from tilth.store.manifest import KINDS, Kind
 
 Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
-Split = Literal["train", "validation", "test"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-SPLITS: tuple[Split, ...] = get_args(Split)
 _PER_TFRECORD = 10_000
 
 

@@ -107,7 +107,7 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
     problems: list[Problem] = []
     arms: dict[str, Any] = dict(getattr(recipe.value.settings, "arms", {}))
     for name, arm in arms.items():
-        problems += _check_stage_of(name, arm, where)
+        problems += _changes_nothing(name, arm, where)
         referred = [arm.without] if arm.without else []
         referred += [step for step, _ in (arm.set or {}).items()]
         for step in referred:
@@ -133,7 +133,7 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
     return problems
 
 
-def _check_stage_of(name: str, arm: Any, where: Where) -> list[Problem]:
+def _changes_nothing(name: str, arm: Any, where: Where) -> list[Problem]:
     """An arm is other data, other transforms or no pretraining: what else it names is not done."""
     named = [("set", step) for step in arm.set or {}]
     named += [("without", arm.without)] if arm.without != "pretrain" else []

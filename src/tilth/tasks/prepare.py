@@ -18,12 +18,13 @@ from tilth.errors import DataError
 from tilth.extensions import load_module
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
+from tilth.schema import SPLITS
 from tilth.store import Dataset
 from tilth.store.arrays import read_arrays
 from tilth.store.files import atomic_folder, read_json, write_json
 from tilth.store.seal import is_whole, seal
 from tilth.tasks.registry import declaration
-from tilth.tasks.selection import SPLITS, Selection
+from tilth.tasks.selection import Selection
 from tilth.tasks.settings import DataSettings, TaskName
 from tilth.tasks.splits import UNREADABLE, Given, Reading
 from tilth.tasks.text.tokenize import Tokenizer, end_token, load_tokenizer

@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tilth.randomness import ids_to_u64, shares
-from tilth.schema import column
+from tilth.schema import SPLITS, SplitName, column
 from tilth.store import Dataset
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import DataSettings, TaskName
 
-SPLITS = ("train", "validation", "test")
 WEIGHT = "signal.weight"
 
 
@@ -78,7 +77,7 @@ class Selection:
             counts.labels["train"] |= counts.labels["validation"]
         return counts
 
-    def read(self, columns: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def read(self, columns: Sequence[str]) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
         """Batches of one split each, in the order of the data set."""
         small = ["id", "source", "split", "label", WEIGHT, *([self.fold[0]] if self.fold else [])]
         wanted = list(dict.fromkeys([*columns, *small]))
