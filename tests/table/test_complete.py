@@ -1,0 +1,106 @@
+"""The table is complete: no setting and no option without an entry, no entry without a setting."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from tests import table
+from tests.table.entries import ENTRIES, Entry
+from tests.table.listed import everything, options, settings
+
+HERE = Path(__file__).parent
+# What a setting of text holds where it is no name of something that must be there. A pattern of
+# paths, and what it is.
+FREE = {
+    "recipe.name": "what the user calls the run",
+    "recipe.about": "words",
+    "recipe.takes": "words",
+}
+# Settings and options whose entries are still to be written: one a line, `kind path`, in a file of
+# its own for each stage.
+PENDING = HERE / "pending"
+
+
+def _entries() -> list[Entry]:
+    for module in pkgutil.iter_modules(table.__path__):
+        if module.name.startswith("test_") and module.name != "test_complete":
+            importlib.import_module(f"{table.__name__}.{module.name}")
+    return ENTRIES
+
+
+def _covered(kind: str) -> set[str]:
+    return {path for entry in _entries() if entry.kind == kind for path in entry.paths}
+
+
+def _is_number(path: str) -> bool:
+    return path in settings() and settings()[path].is_of(int, float)
+
+
+def _is_name(path: str) -> bool:
+    text = path in settings() and settings()[path].is_of(str)
+    return text and not any(fnmatchcase(path, pattern) for pattern in FREE)
+
+
+def _wanted() -> set[str]:
+    """Every entry that there has to be, as `kind path`."""
+    wanted = {f"effect {path}" for path in everything()}
+    wanted |= {f"extreme {path}" for path in settings() if _is_number(path)}
+    return wanted | {f"name {path}" for path in settings() if _is_name(path)}
+
+
+def _there() -> set[str]:
+    kinds = ("effect", "extreme", "name")
+    return {f"{kind} {path}" for kind in kinds for path in _covered(kind)}
+
+
+def _pending() -> set[str]:
+    return {
+        line for file in PENDING.glob("*.txt") for line in file.read_text("utf-8").split("\n")
+    } - {""}
+
+
+def test_every_setting_and_option_has_its_entries() -> None:
+    missing = sorted(_wanted() - _there() - _pending())
+    assert not missing, "\n".join(missing)
+
+
+def test_what_is_pending_is_wanted_and_missing() -> None:
+    assert not sorted(_pending() - _wanted())
+    assert not sorted(_pending() & _there())
+
+
+def test_every_entry_is_about_something_that_there_is() -> None:
+    paths = {path for entry in _entries() for path in entry.paths}
+    assert not sorted(paths - set(everything()))
+
+
+def test_every_word_that_is_no_name_is_a_setting() -> None:
+    assert not [pattern for pattern in FREE if not any(fnmatchcase(p, pattern) for p in settings())]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "clean.language.keep",
+        "pretrain.model.gpt.layers",
+        "transfer.overrides.*.optimizer.learning_rate",
+        "value.arms.*.set",
+        "label.vote.functions.matches",
+        "predict.top_k",
+        "collect.csv.fields.text",
+        "recipe.seed",
+    ],
+)
+def test_settings_are_found_wherever_they_stand(path: str) -> None:
+    assert path in settings()
+
+
+def test_options_are_found() -> None:
+    assert {"tilth run --limit", "tilth show step", "tilth generate -n", "tilth --version"} <= set(
+        options()
+    )
