@@ -21,6 +21,7 @@ from tilth.pretrain.settings import Settings
 from tilth.randomness import splitmix64
 from tilth.recipe.load import load_recipe
 from tilth.tasks.build import build_task
+from tilth.tasks.settings import form_of
 from tilth.tasks.speech.utterances import spectra_of
 from tilth.tasks.text.tokenize import train_characters
 from tilth.training import session
@@ -72,16 +73,18 @@ def made_images(settings: Settings, rows: int) -> tuple[Examples, Facts]:  # noq
 
 def made_pairs(settings: Settings, rows: int) -> tuple[Examples, Facts]:
     """Random tokens, in number spread as in captions."""
-    sides = [_ragged(_lengths(rows, 15, 5, 4), settings.data.vocabulary) for _ in range(2)]
-    return _examples(*sides), Facts(sizes=Sizes(vocabulary=settings.data.vocabulary))
+    form = form_of(settings.data)
+    sides = [_ragged(_lengths(rows, 15, 5, 4), form.vocabulary) for _ in range(2)]
+    return _examples(*sides), Facts(sizes=Sizes(vocabulary=form.vocabulary))
 
 
 def made_speech(settings: Settings, rows: int) -> tuple[Examples, Facts]:
     """Noise, as long as a spoken digit, with four letters to spell."""
-    rate = settings.data.sample_rate
+    form = form_of(settings.data)
+    rate = form.sample_rate
     samples = _lengths(rows, 0.43 * rate, 0.1 * rate, 0.2 * rate)
     facts = Facts(
-        sizes=Sizes(classes=16, mels=settings.data.mels),
+        sizes=Sizes(classes=16, mels=form.mels),
         classes=("", *"abcdefghijklmno"),
         sample_rate=rate,
         transcripts=("abcd", "efgh"),
@@ -89,7 +92,7 @@ def made_speech(settings: Settings, rows: int) -> tuple[Examples, Facts]:
     sound = Ragged(
         _random().integers(-9000, 9000, int(samples.sum())).astype(np.int16), _starts(samples)
     )
-    spectra = Ragged.of(spectra_of(list(sound), rate, settings.data.mels), np.float32)
+    spectra = Ragged.of(spectra_of(list(sound), rate, form.mels), np.float32)
     return replace(_examples(sound, _ragged(np.full(rows, 4), 16)), frames=spectra), facts
 
 

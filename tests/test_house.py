@@ -18,7 +18,7 @@ SRC = ROOT / "src"
 # layer do not know each other.
 LAYERS: list[set[str]] = [
     {"errors", "settings", "schema", "context", "randomness", "foreign"},
-    {"records"},
+    {"records", "hints"},
     {"machine", "extensions"},
     {"kernels", "statistics"},
     {"store"},
@@ -183,7 +183,7 @@ def test_one_room_removes_and_renames() -> None:
 # Where every module has a test file of its own: what is promised of books, plans, resumes and
 # verdicts is kept here.
 MIRRORED_ROOMS = {
-    *("schema", "settings", "context", "errors", "randomness", "foreign"),
+    *("schema", "settings", "context", "errors", "randomness", "foreign", "hints"),
     *("kernels", "statistics", "store", "recipe", "engine"),
 }
 MIRRORED_MODULES = {f"tilth.training.{name}" for name in ("order", "session", "state")}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from pydantic import ValidationError
+from typing import Literal
 
-from tilth.settings import BaseSettings
+import pytest
+from pydantic import Field, ValidationError
+
+from tilth.settings import BaseSettings, fill, laid_over, part_of
 
 
 class _Settings(BaseSettings):
@@ -35,3 +37,44 @@ def test_equal_settings_are_one_key() -> None:
 def test_white_space_is_what_was_written() -> None:
     """A prompt may end in a blank, and a separator may be nothing else."""
     assert _Settings(name=" a ").name == " a "
+
+
+class _Rate(BaseSettings):
+    kind: Literal["slow", "fast"] = "slow"
+    rate: float = 0.1
+    weights: tuple[tuple[str, float], ...] = (("a", 1.0), ("b", 2.0))
+    named: dict[str, float] = Field(default_factory=dict)
+
+
+class _Whole(BaseSettings):
+    inner: _Rate = _Rate()
+    size: int = 4
+
+
+def test_what_is_given_changes_only_itself() -> None:
+    base = _Whole(inner=_Rate(rate=0.5, named={"x": 1.0}), size=9)
+    assert _Whole.model_validate(laid_over(base, {})) == base
+    over = _Whole.model_validate(laid_over(base, {"inner": {"named": {"y": 2}}}))
+    assert over == _Whole(inner=_Rate(rate=0.5, named={"x": 1, "y": 2}), size=9)
+    pairs = laid_over(base, {"inner": {"weights": {"b": 5}}})["inner"]
+    assert isinstance(pairs, dict)
+    assert pairs["weights"] == {"a": 1.0, "b": 5}
+
+
+def test_of_another_kind_nothing_is_kept() -> None:
+    assert laid_over(_Rate(rate=0.5), {"kind": "fast"}) == {"kind": "fast"}
+    assert laid_over(_Rate(rate=0.5), {"kind": "slow", "named": {}})["rate"] == 0.5
+
+
+def test_what_is_no_mapping_is_left_for_the_validator() -> None:
+    given: dict[str, object] = {"inner": 3}
+    fill(given, "inner", _Rate())
+    fill(given, "absent", _Rate())
+    assert given == {"inner": 3}
+    assert laid_over(_Whole(), {"inner": 3})["inner"] == 3
+
+
+def test_a_part_is_as_given_or_else_its_default() -> None:
+    assert part_of(_Whole, "inner", {"rate": 3}) == _Rate(rate=3)
+    assert part_of(_Whole, "inner", {"rat": 3}) == _Rate()
+    assert part_of(_Whole, "inner", None) == _Rate()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class BaseSettings(BaseModel):
@@ -12,3 +15,71 @@ class BaseSettings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+def fill(given: dict[str, object], name: str, base: BaseSettings) -> None:
+    """Lay what is given of one part over the part that it falls back to, in place.
+
+    What is not given at all stays so, and so does what is no mapping: a validator refuses it.
+
+    Args:
+        given: Settings as a recipe writes them.
+        name: Of the part.
+        base: What the part falls back to.
+    """
+    part = given.get(name)
+    if isinstance(part, Mapping):
+        given[name] = laid_over(base, part)
+
+
+def part_of(cls: type[BaseSettings], name: str, given: object) -> BaseSettings:
+    """One part of settings as it is once given; what cannot be used is told elsewhere, and is here
+    the part's default.
+
+    Args:
+        cls: The settings.
+        name: Of the part, which has a default.
+        given: As a recipe writes it; None: not at all.
+    """
+    default: BaseSettings = cls.model_fields[name].get_default(call_default_factory=True)
+    if not isinstance(given, Mapping):
+        return default
+    try:
+        return type(default).model_validate(given)
+    except ValidationError:
+        return default
+
+
+def laid_over(base: BaseSettings, given: Mapping[str, Any]) -> dict[str, object]:
+    """Plain settings in which what is given changes only itself, and all else is the base's.
+
+    Mappings in them are laid over each other too, so that of many weights one can be changed. Of
+    settings of another `kind`, or of another type, nothing is kept.
+
+    Args:
+        base: Whole settings.
+        given: Some of the same settings, as a recipe writes them.
+    """
+    kind = getattr(base, "kind", None)
+    if given.get("kind", kind) != kind:
+        return dict(given)
+    whole = base.model_dump(mode="json")
+    return {**whole, **{name: _laid(getattr(base, name, None), it) for name, it in given.items()}}
+
+
+def _laid(base: object, given: object) -> object:
+    if not isinstance(given, Mapping):
+        return given
+    if isinstance(base, BaseSettings):
+        return laid_over(base, given)
+    # A mapping that can be a key is a tuple of pairs.
+    if isinstance(base, tuple) and all(isinstance(one, tuple) and len(one) == 2 for one in base):
+        base = dict(base)
+    if not isinstance(base, Mapping):
+        return given
+    both = {name: _plain(one) for name, one in base.items()}
+    return {**both, **{name: _laid(base.get(name), one) for name, one in given.items()}}
+
+
+def _plain(value: object) -> object:
+    return value.model_dump(mode="json") if isinstance(value, BaseSettings) else value

@@ -54,7 +54,6 @@ def write_recipe(modality: str, folder: Path) -> Path:
     tree["pretrain"] = {**_TINY[modality], "loop": _LOOP}
     loop = {"max_steps": 3, "batch_size": 8, "precision": "fp32"}
     tree["transfer"] = {
-        "data": _TINY[modality].get("data", {}),
         "sizes": [8],
         "methods": ["scratch", "finetune"],
         "seeds": 2,

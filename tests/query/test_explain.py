@@ -79,7 +79,8 @@ def test_the_answers_lead_to_what_there_is() -> None:
     ("word", "owner"),
     [
         ("tokenizer", "pretrain"),
-        ("patience", "transfer"),
+        ("patience", "pretrain"),
+        ("accumulate", "transfer"),
         ("muon", "pretrain"),
         ("delay_s", "crawl"),
     ],

@@ -78,7 +78,7 @@ def test_a_transfer_of_no_model() -> None:
         ),
         (
             "value: {arms: {n: {same: true}}, loop: {epochs: 1}}\n",
-            "value",
+            "value.loop.epochs",
             "set value.budget, the optimizer steps of each small model",
         ),
     ],
@@ -104,7 +104,8 @@ def test_what_an_arm_sets_is_a_setting_of_its_step() -> None:
 @pytest.mark.parametrize(
     ("arm", "key"),
     [
-        ("{set: {pretrain: {optimizer: {learning_rate: 1}}}}", "set"),
+        ("{set: {pretrain: {optimizer: {learning_rate: 0.001}}}}", "set.pretrain"),
+        ("{set: {pretrain: {model: {layers: 4}}}}", "set.pretrain"),
         ("{set: {value: {nope: 1}}}", "set"),
         ("{without: value}", "without"),
     ],
@@ -114,6 +115,24 @@ def test_an_arm_that_would_change_nothing_is_refused(arm: str, key: str) -> None
     (problem,) = _problems(text)
     assert problem[0] == "bad-arm"
     assert problem[1].endswith(f"value.arms.it.{key}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{data: {sources: [books]}}", "an arm sets no `data` of pretrain"),
+        ("{loop: {max_steps: 9}}", "all arms are trained equally long"),
+        ("{optimizer: {learning_rat: 9}}", "`optimizer.learning_rat`: Extra inputs"),
+        ("{model: {kind: mlp, hidden: [8]}}", "needs model.kind gpt, not mlp"),
+        ("{model: 3}", "`model` of pretrain is a mapping"),
+    ],
+)
+def test_what_an_arm_sets_of_the_training_is_checked(given: str, said: str) -> None:
+    text = f"{_LINE}{_TRAINING}value: {{budget: 5, arms: {{it: {{set: {{pretrain: {given}}}}}}}}}\n"
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    (problem,) = caught.value.problems
+    assert said in problem.what
 
 
 def test_of_several_steps_of_a_stage_the_one_at_fault_is_named() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tilth.training.settings import LoopSettings
+from tilth.training.settings import BudgetSettings
 from tilth.transfer.compare import Cell, cells
 from tilth.transfer.settings import MethodSettings, Settings
 
@@ -25,7 +25,7 @@ def test_sizes_ascend(sizes: tuple[int, ...]) -> None:
 
 
 def test_a_method_may_have_its_own_loop() -> None:
-    own = MethodSettings(loop=LoopSettings(max_steps=5))
+    own = MethodSettings(loop=BudgetSettings(max_steps=5))
     settings = Settings(overrides={"probe": own})
     assert settings.recipe_of("probe") == (settings.optimizer, own.loop)
     assert settings.recipe_of("scratch") == (settings.optimizer, settings.loop)

@@ -11,8 +11,8 @@ import pytest
 from tests.tasks.text.texts import labelled_dataset
 from tilth.context import Context
 from tilth.errors import UsageError
-from tilth.tasks.settings import DataSettings
-from tilth.training.settings import LoopSettings, OptimizerSettings
+from tilth.tasks.settings import TargetDataSettings
+from tilth.training.settings import BudgetSettings, OptimizerSettings
 from tilth.transfer import compare
 from tilth.transfer.result import Cell, Gain, TransferResult
 from tilth.transfer.settings import ALONE, Method
@@ -41,10 +41,10 @@ def effect(summary: TransferResult, method: str, size: int) -> Gain:
 
 def test_text_gains_from_pretraining(text: dict[str, Path], tmp_path: Path) -> None:
     settings = compare.Settings(
-        data=DataSettings(sources=("second",)),
+        data=TargetDataSettings(sources=("second",)),
         sizes=(6, 12, 24, 48),
         seeds=3,
-        loop=LoopSettings(max_steps=10, batch_size=8),
+        loop=BudgetSettings(max_steps=10, batch_size=8),
         optimizer=OptimizerSettings(learning_rate=2e-3),
         test_size=10,
     )
@@ -70,12 +70,12 @@ def test_from_scratch_is_measured_before_its_last_tenth_and_no_other(
     text: dict[str, Path], tmp_path: Path
 ) -> None:
     settings = compare.Settings(
-        data=DataSettings(sources=("second",)),
+        data=TargetDataSettings(sources=("second",)),
         sizes=(12,),
         seeds=2,
-        loop=LoopSettings(max_steps=10, batch_size=8),
+        loop=BudgetSettings(max_steps=10, batch_size=8),
     )
-    shorter = settings.model_copy(update={"loop": LoopSettings(max_steps=9, batch_size=8)})
+    shorter = settings.model_copy(update={"loop": BudgetSettings(max_steps=9, batch_size=8)})
     cells = {cell.method: cell for cell in compare.cells(settings) if cell.seed == 0}
     for method, cell in cells.items():
         result = compare.run_cell(cell, text, settings, Context(tmp_path))
@@ -97,7 +97,7 @@ def test_a_comparison_may_be_read_from_another_figure(
         methods=("scratch", "finetune", "tfidf-svm"),
         metric="macro_f1",
         seeds=2,
-        loop=LoopSettings(max_steps=10, batch_size=8),
+        loop=BudgetSettings(max_steps=10, batch_size=8),
     )
     inputs = text | {"data": labelled_dataset(tmp_path / "labelled")}
     summary = run(settings, inputs, tmp_path)
@@ -107,16 +107,16 @@ def test_a_comparison_may_be_read_from_another_figure(
     wrong = settings.model_copy(update={"metric": "bleu"})
     with pytest.raises(UsageError, match="no figure `bleu`") as caught:
         compare.run_cell(compare.cells(wrong)[0], inputs, wrong, Context(tmp_path))
-    assert caught.value.hint == "choose from accuracy, macro_f1"
+    assert caught.value.hint == "choose from loss, accuracy, macro_f1"
 
 
 def test_images_get_a_new_head(digits: dict[str, Path], tmp_path: Path) -> None:
     """From five digits to the other five."""
     settings = compare.Settings(
-        data=DataSettings(labels=("5", "6", "7", "8", "9")),
+        data=TargetDataSettings(labels=("5", "6", "7", "8", "9")),
         sizes=(20, 100),
         seeds=4,
-        loop=LoopSettings(max_steps=40),
+        loop=BudgetSettings(max_steps=40),
         optimizer=OptimizerSettings(learning_rate=3e-3),
     )
     planned = compare.Planned(augment=({"shift": {"max_x": 1, "max_y": 1}},))
@@ -143,11 +143,11 @@ def _one(
 def test_cells_side_by_side_prepare_once(text: dict[str, Path], tmp_path: Path) -> None:
     """Processes that start together on an empty folder give what one process gives."""
     settings = compare.Settings(
-        data=DataSettings(sources=("second",)),
+        data=TargetDataSettings(sources=("second",)),
         sizes=(6, 12),
         seeds=2,
         methods=("scratch",),
-        loop=LoopSettings(max_steps=3, batch_size=8),
+        loop=BudgetSettings(max_steps=3, batch_size=8),
     )
     jobs = [(cell, text, settings, tmp_path / "together") for cell in compare.cells(settings)]
     (tmp_path / "together").mkdir()
@@ -191,10 +191,10 @@ def test_a_cell_is_a_function_of_its_seed_and_the_recipes(
     text: dict[str, Path], tmp_path: Path
 ) -> None:
     settings = compare.Settings(
-        data=DataSettings(sources=("second",)),
+        data=TargetDataSettings(sources=("second",)),
         sizes=(6,),
         methods=("scratch",),
-        loop=LoopSettings(max_steps=2, batch_size=8),
+        loop=BudgetSettings(max_steps=2, batch_size=8),
         test_size=4,
     )
 

@@ -13,12 +13,13 @@ from tilth.errors import UsageError
 from tilth.models.gpt import GPTSettings
 from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.tasks.settings import DataSettings
-from tilth.training.settings import LoopSettings
+from tilth.tasks.settings import DataSettings, TargetDataSettings
+from tilth.training.settings import ALONE_ONLY, BudgetSettings, LoopSettings
 from tilth.transfer.settings import MethodSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value.arms import cells
-from tilth.value.settings import Change, Planned, Settings, resolve
+from tilth.value.resolve import resolve
+from tilth.value.settings import Change, Planned, Settings
 
 A_A = {"same": Change(same=True)}
 
@@ -92,16 +93,17 @@ def test_the_recipe_fills_what_is_left_empty() -> None:
     )
     transfer = TransferSettings(
         sizes=(4, 8),
-        data=DataSettings(sources=("b",)),
-        overrides={"finetune": MethodSettings(loop=LoopSettings(epochs=7))},
+        data=TargetDataSettings(sources=("b",)),
+        overrides={"finetune": MethodSettings(loop=BudgetSettings(epochs=7))},
     )
     planned = Planned(pretrain=pretrain, transfer=transfer)
     found = resolve(Settings(arms=A_A, budget=50), planned)
     assert found.model == GPTSettings(layers=3)
     assert found.data.sources == ("a",)
     assert found.loop.max_steps == 50
+    assert found.loop.epochs is None
     # Nothing by which two arms could differ in length or arithmetic.
-    assert (found.loop.epochs, found.loop.max_seconds, found.loop.patience) == (None, None, 0)
+    assert not set(ALONE_ONLY) & set(type(found.loop).model_fields)
     assert found.loop.precision == "fp32-fast"
     assert found.target is not None
     assert found.target.size == 8

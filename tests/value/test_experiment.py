@@ -15,8 +15,8 @@ from tilth.models.cnn import CNNSettings
 from tilth.models.gpt import GPTSettings
 from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.tasks.settings import DataSettings
-from tilth.training.settings import LoopSettings, OptimizerSettings
+from tilth.tasks.settings import DataSettings, TargetDataSettings
+from tilth.training.settings import BudgetSettings, LoopSettings, OptimizerSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value import arms
 from tilth.value.arms import Cell
@@ -36,9 +36,9 @@ TEXT = PretrainSettings(
     loop=LoopSettings(max_steps=40, batch_size=8),
 )
 TARGET = TransferSettings(
-    data=DataSettings(sources=("second",)),
+    data=TargetDataSettings(sources=("second",)),
     sizes=(8,),
-    loop=LoopSettings(epochs=2, batch_size=8),
+    loop=BudgetSettings(epochs=2, batch_size=8),
 )
 
 

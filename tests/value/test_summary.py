@@ -145,7 +145,24 @@ def test_equal_results_of_a_coarse_metric_are_not_certainty() -> None:
     assert arm.verdict == "undecided"
     results = changed(results, data_digest="same")
     same = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
-    assert same.verdict == "no material effect"
+    assert same.verdict == "nothing changed"
+    assert same.headline.startswith("a changed nothing: data and training are exactly")
+
+
+def test_what_changed_nothing_takes_no_share_of_the_error_probability() -> None:
+    """Two arms and one of them the control again: the other is corrected for itself alone."""
+    generator = np.random.default_rng(0)
+    results = simulate({"a": 0.05, "b": 0.0}, seeds=8, generator=generator)
+    alone = [one for one in results if one[0].arm != "b"]
+    same = [
+        (cell, one.model_copy(update={"data_digest": "x"}) if cell.arm != "a" else one)
+        for cell, one in results
+    ]
+    both = by_name(summarize_experiment(same, designs(a=1, b=1), smallest_effect=0.01))
+    one = by_name(summarize_experiment(alone, designs(a=1), smallest_effect=0.01))
+    assert both["b"].verdict == "nothing changed"
+    assert both["a"].adjusted_p == one["a"].adjusted_p
+    assert "corrected for" not in both["a"].headline
 
 
 def test_a_broken_a_a_arm_is_shouted() -> None:

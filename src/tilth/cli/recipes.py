@@ -79,8 +79,8 @@ def list_(
     json: Json = False,
 ) -> None:
     """List operations, starters, signals, rule sets or runs."""
+    from tilth.hints import did_you_mean
     from tilth.query.explain import CATEGORIES, list_entries
-    from tilth.recipe.operations import did_you_mean
 
     wanted = [c for c in CATEGORIES if category in (None, c)]
     if not wanted:

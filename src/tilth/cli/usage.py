@@ -108,7 +108,7 @@ def _bad_value(error: Any, given: Sequence[str], command: str, help_: str) -> Us
         what = " ".join(str(error.message).split()).rstrip(".")
         return UsageError(f"`{name}`: {what}", where=_line(given), hint=help_)
     if choices:
-        from tilth.recipe.operations import choose_from
+        from tilth.hints import choose_from
 
         what = f"`{name}` does not take `{value}`"
         return UsageError(what, where=_line(given), hint=choose_from(value, choices))
@@ -116,7 +116,7 @@ def _bad_value(error: Any, given: Sequence[str], command: str, help_: str) -> Us
 
 
 def _near(word: str, choices: Sequence[str]) -> str:
-    from tilth.recipe.operations import closest
+    from tilth.hints import closest
 
     close = closest(word.lstrip("-"), [choice.lstrip("-") for choice in choices])
     found = next((choice for choice in choices if choice.lstrip("-") == close), None)

@@ -61,11 +61,13 @@ class Declaration:
         interface: How its network is called: a task learns with the models of its own interface.
         hub_type: Hugging Face's word (`model_type`) for the weights that it can start from, which
             the folder's module `hugging_face` reads; empty: only from its own.
+        probe: Whether it can be trained at its end alone: it has a `head`, or `blocks` in a row.
     """
 
     settings: type[NetworkSettings]
     interface: Interface
     hub_type: str = ""
+    probe: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no task could call.

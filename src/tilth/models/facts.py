@@ -35,3 +35,9 @@ class Facts(BaseSettings):
     words: tuple[str, ...] = Field(
         default=(), description="speech: the distinct words of the training split, if not too many"
     )
+
+    def normalised_as(self, model: Facts | None) -> Facts:
+        """These facts with the normalisation that a trained model knows its pictures by."""
+        if model is None or not model.mean:
+            return self
+        return self.model_copy(update={"mean": model.mean, "std": model.std})

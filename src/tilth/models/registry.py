@@ -68,6 +68,15 @@ def declarations() -> tuple[Declaration, ...]:
     return tuple(declared for declared, _ in _declared().values())
 
 
+def declaration(kind: str) -> Declaration:
+    """What the model of this kind says of itself.
+
+    Raises:
+        UsageError: There is none.
+    """
+    return _of_kind(kind)[0]
+
+
 def kinds_of(interface: Interface) -> tuple[str, ...]:
     """The kinds of model whose network is called in this way."""
     return tuple(declared.kind for declared in declarations() if declared.interface == interface)
@@ -79,12 +88,16 @@ def module_of(kind: str) -> str:
     Raises:
         UsageError: There is no model of this kind.
     """
+    return f"{_of_kind(kind)[1]}.network"
+
+
+def _of_kind(kind: str) -> tuple[Declaration, str]:
     found = _declared().get(kind)
     if found is None:
         raise UsageError(
             f"there is no model of kind `{kind}`", hint="choose from " + ", ".join(_declared())
         )
-    return f"{found[1]}.network"
+    return found
 
 
 def load_network(kind: str) -> ModuleType:

@@ -27,7 +27,7 @@ from tilth.pretrain.result import (
     Taken,
 )
 from tilth.pretrain.settings import ALONE, Planned, Settings
-from tilth.pretrain.start import RANDOM, fingerprint_start
+from tilth.pretrain.start import RANDOM, facts_of, fingerprint_start
 from tilth.store.files import remove
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def fit(
     if settings.loop.processes > 1 and current().world == 1:
         return launch(inputs, settings, out, context, planned)
     start = None if settings.initialise == RANDOM else find_model(settings.initialise)
+    known = None if start is None else facts_of(start)
     folds = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
     runs: list[_Run] = []
@@ -93,9 +94,11 @@ def fit(
                 settings.data,
                 context.work,
                 tokenizer=None if start is None else read_tokenizer(start),
+                model=known,
                 fold=fold,
                 progress=context.progress,
             )
+        prepared = replace(prepared, facts=prepared.facts.normalised_as(known))
         for seed in seeds:
             name = _name(fold, seed, len(seeds))
             folder = out / name if runs else out

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tilth.errors import MissingError
-from tilth.store.files import sha256_file
+from tilth.errors import DataError, MissingError
+from tilth.models.facts import Facts
+from tilth.store.files import read_json, sha256_file
 
-RANDOM = "random"
+RANDOM, CONFIG = "random", "config.json"
 # All that is read of a model's folder, Tilth's or in Hugging Face's format.
 FILES = (
     "*.safetensors",
@@ -57,3 +58,31 @@ def fingerprint_start(initialise: str) -> str:
             "format; pickled weights (*.bin) are not read",
         )
     return "\n".join(f"{path.name} {sha256_file(path)}" for path in sorted(found))
+
+
+def facts_of(folder: Path) -> Facts | None:
+    """What a trained model says of its data; None: it says nothing, as one of the hub.
+
+    Raises:
+        DataError: Its configuration is damaged.
+    """
+    file = folder / CONFIG
+    try:
+        config = read_json(file) if file.is_file() else {}
+        return Facts.model_validate(config["facts"]) if "facts" in config else None
+    except (TypeError, ValueError) as error:
+        raise DataError(f"this model cannot be read: {error}", where=str(file)) from error
+
+
+def trained_on(initialise: str) -> Facts | None:
+    """What the model says of its data that a training starts from, if it lies here.
+
+    Args:
+        initialise: The setting.
+
+    Raises:
+        MissingError: The folder is not there.
+        DataError: As of `facts_of`.
+    """
+    folder = None if initialise == RANDOM else local_folder(initialise)
+    return None if folder is None else facts_of(folder)

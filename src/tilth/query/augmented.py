@@ -13,6 +13,7 @@ from pathlib import Path
 from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.extensions import load_module, using
+from tilth.pretrain.start import trained_on
 from tilth.query.draw import draw_ids
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
@@ -20,6 +21,7 @@ from tilth.query.samples import rows_by_id
 from tilth.recipe.load import parse_recipe
 from tilth.store import Dataset
 from tilth.tasks.registry import declaration
+from tilth.tasks.settings import DataSettings, form_of
 from tilth.tasks.sheet import Augmenting, View
 
 _COLUMNS = ["id", "uri", "label", "text", "image", "audio", "target"]
@@ -100,8 +102,13 @@ def _sheet(
     ]
     epochs = tuple(range(first_epoch, first_epoch + num_epochs))
     seed = (settings["seeds"] or [recipe.header.seed])[0]
+    data = DataSettings.model_validate(settings["data"])
     augmenting = Augmenting(
-        settings["data"], specs, int(seed), epochs, lambda: model_step(run).folder / MODEL
+        form_of(data, trained_on(settings["initialise"])),
+        specs,
+        int(seed),
+        epochs,
+        lambda: model_step(run).folder / MODEL,
     )
     dataset = Dataset(run.end_of_line().folder)
     ids = list(samples) or draw_ids(dataset, settings["data"], n)[_SPLIT]

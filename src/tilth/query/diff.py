@@ -15,7 +15,8 @@ from tilth.pretrain.result import Held, Intervals, PretrainResult
 from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
-from tilth.recipe.model import Header, without_planned
+from tilth.recipe.earlier import as_now
+from tilth.recipe.model import Header
 from tilth.records import damaged
 from tilth.schema import DROP_RULE, ERROR
 from tilth.statistics.found import Multiplier
@@ -143,7 +144,7 @@ def _recipe_of(run: RunView) -> dict[str, dict[str, object]]:
         DataError: Its record is damaged there.
     """
     try:
-        return _by_step(without_planned(yaml.safe_load(run.record.recipe_yaml)))
+        return _by_step(as_now(yaml.safe_load(run.record.recipe_yaml), ran=True))
     except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         what, where = "the recipe in the run's record", str(run.folder)
         raise damaged(what, " ".join(str(error).split())[:200], where) from None

@@ -14,11 +14,12 @@ from pydantic.fields import FieldInfo
 
 from tilth.errors import TilthError, UsageError
 from tilth.extensions import using
+from tilth.hints import closest
 from tilth.models.registry import declarations
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.load import extensions_of, parse_recipe, starters
 from tilth.recipe.model import Header
-from tilth.recipe.operations import STAGES, Operation, closest, operations
+from tilth.recipe.operations import STAGES, Operation, operations
 from tilth.recipe.words import other_word
 from tilth.settings import BaseSettings
 from tilth.tasks.registry import declaration, task_names

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.extensions import using
+from tilth.hints import require_choice
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
-from tilth.recipe.operations import require_choice
 from tilth.schema import SPLITS, Row
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes

@@ -11,8 +11,8 @@ from tilth.engine.extend import open_copies
 from tilth.engine.record import RECORD, RunRecord, StepRecord, earlier_records, read_record
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.extensions import Extension
+from tilth.hints import did_you_mean
 from tilth.pretrain.result import PretrainResult
-from tilth.recipe.operations import did_you_mean
 from tilth.recipe.plan import said_of
 from tilth.records import Json, Kind, read_as
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tilth.errors import UsageError
+from tilth.hints import did_you_mean, require_choice
 from tilth.query.rows import among, find_rows, read_columns, take_rows
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import excerpt, markup_excerpt
-from tilth.recipe.operations import did_you_mean, require_choice
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, Row
 from tilth.store import Dataset
 from tilth.store.manifest import KINDS, MANIFEST, Kind

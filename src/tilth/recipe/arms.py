@@ -7,6 +7,7 @@ from typing import Any
 
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import operations
+from tilth.settings import laid_over
 
 
 def arm_recipe(recipe: Recipe, arm: Any) -> Recipe | None:
@@ -54,5 +55,5 @@ def _changed(step: RecipeStep, change: dict[str, Any] | None) -> RecipeStep:
     if not change:
         return step
     # Whether they are settings of the step was checked as the recipe was read.
-    given = {**step.settings.model_dump(mode="json"), **change}
+    given = laid_over(step.settings, change)
     return replace(step, settings=type(step.settings).model_validate(given))

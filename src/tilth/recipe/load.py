@@ -28,21 +28,16 @@ from tilth.errors import (
     words_of,
 )
 from tilth.extensions import Extension, find, place_of, using
+from tilth.hints import choose_from, did_you_mean
 from tilth.models.settings import ModelSettings, settings_classes
+from tilth.recipe.earlier import as_now, why_gone
 from tilth.recipe.extend import open_extensions
-from tilth.recipe.model import Header, Recipe, RecipeStep, without_planned
-from tilth.recipe.operations import (
-    RECORD_STAGES,
-    STAGES,
-    Operation,
-    choose_from,
-    did_you_mean,
-    operations,
-)
+from tilth.recipe.model import Header, Recipe, RecipeStep
+from tilth.recipe.operations import RECORD_STAGES, STAGES, Operation, operations
 from tilth.recipe.references import check_references
 from tilth.recipe.words import unknown_word
 from tilth.recipe.written import require_written
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, laid_over
 from tilth.tasks.registry import declaration
 from tilth.web.secrets import find_problems, masked
 
@@ -167,7 +162,7 @@ def parse_recipe(
         extensions: Those that it names, where they are open already.
     """
     tree, positions = _parse_yaml(text, name)
-    tree = without_planned(tree)
+    tree = as_now(tree, ran=not to_run)
     check = _Check(name, positions, to_run)
     if extensions is None:
         extensions = check.extensions(tree)
@@ -331,11 +326,7 @@ class _Check:
         )
         sources = self._sources(tree.get("collect"))
         steps = [s for stage in (*RECORD_STAGES, "augment") for s in self._stage(tree, stage)]
-        single = {
-            stage: self._single(stage, tree[stage])
-            for stage in ("pretrain", "transfer", "value")
-            if tree.get(stage) is not None and self._knows_all_names
-        }
+        single = self._training(tree) if self._knows_all_names else {}
         if not self.problems:
             self._check_transforms([s for s in steps if s.stage == "augment"], single)
             self._check_changes([*sources, *steps], single.get("value"))
@@ -376,7 +367,7 @@ class _Check:
             for changed, given in arm.set.items():
                 if (step := by_name.get(changed)) is not None:
                     path: Path_ = ("value", "arms", name, "set", changed)
-                    merged = {**step.settings.model_dump(mode="json"), **given}
+                    merged = laid_over(step.settings, given)
                     self._settings(type(step.settings), merged, path, step.operation.name)
 
     def _sources(self, block: Any) -> list[RecipeStep]:
@@ -445,8 +436,18 @@ class _Check:
             return None
         return self._typed(name, operations()[op_name], given, (*path, op_name))
 
-    def _single(self, stage: str, given: Any) -> RecipeStep | None:
-        return self._typed(stage, operations()[stage], given, (stage,))
+    def _training(self, tree: dict[str, Any]) -> dict[str, RecipeStep | None]:
+        """The training stages; what one leaves out of a part is as the stages before have it."""
+        found: dict[str, RecipeStep | None] = {}
+        for stage in ("pretrain", "transfer", "value"):
+            if (given := tree.get(stage)) is None:
+                continue
+            operation = operations()[stage]
+            if isinstance(given, dict) and hasattr(operation.module, "filled"):
+                before = {name: one.settings for name, one in found.items() if one is not None}
+                given = operation.module.filled(given, before)
+            found[stage] = self._typed(stage, operation, given, (stage,))
+        return found
 
     def _typed(self, name: str, op: Operation, given: Any, path: Path_) -> RecipeStep | None:
         if given is None:
@@ -503,8 +504,8 @@ class _Check:
             key = f"{key}[{part}]" if isinstance(part, int) else str(part)
         if details["type"] == "extra_forbidden":
             names = _field_names(cls, inside[:-1])
-            hint = did_you_mean(key, names)
-            if "did you" not in hint:
+            hint = why_gone(place) or did_you_mean(key, names)
+            if hint.startswith("choose"):
                 hint = f"`tilth explain {owner}` lists them" if owner in operations() else hint
             self._add("unknown-setting", f"`{key}` is not a setting of `{owner}`", place, hint)
         elif details["type"] == "missing":

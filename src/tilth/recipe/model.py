@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import Field
@@ -111,18 +111,6 @@ class Recipe:
     def to_yaml(self) -> str:
         """The resolved recipe as YAML that `tilth run` accepts."""
         return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=96)
-
-
-def without_planned(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree of a recipe without what earlier versions had among the settings of a training
-    stage, for the plan to fill in: empty, as in the copies that they left, it says nothing."""
-    given = ("augment", "pretrain", "transfer")
-    return {
-        stage: {key: value for key, value in block.items() if value or key not in given}
-        if stage in ("pretrain", "transfer", "value") and isinstance(block, Mapping)
-        else block
-        for stage, block in tree.items()
-    }
 
 
 def _plain(step: RecipeStep) -> Json:

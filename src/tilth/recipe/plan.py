@@ -180,6 +180,8 @@ class _Builder:
         taken_over = [
             _taken_over(step.settings, name) for name, one in stages.items() if one is None
         ]
+        if hasattr(step.operation.module, "models_of"):
+            taken_over += step.operation.module.models_of(step.settings, planned)
         parts = {"seed": self._recipe.header.seed, "transforms": code, **_fingerprint(step)}
         if step.operation.kind == "fit":
             parts["threads"] = self._recipe.header.threads

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from tilth.errors import Problem, UsageError
+from tilth.hints import did_you_mean
 from tilth.recipe.model import Recipe
-from tilth.recipe.operations import did_you_mean
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, laid_over
 
 Where = Callable[[tuple[str | int, ...]], str]
 
@@ -48,7 +48,7 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
         )
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
-    return problems or _check_stages(recipe, where)
+    return problems or _check_stages(recipe, where) or _unchanged(recipe, where)
 
 
 def _check_stages(recipe: Recipe, where: Where) -> list[Problem]:
@@ -134,16 +134,44 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
 
 
 def _changes_nothing(name: str, arm: Any, where: Where) -> list[Problem]:
-    """An arm is other data, other transforms or no pretraining: what else it names is not done."""
-    named = [("set", step) for step in arm.set or {}]
+    """An arm is other data, another training or none: what else it names is not done."""
+    named = [("set", step) for step in arm.set if step != "pretrain"]
     named += [("without", arm.without)] if arm.without != "pretrain" else []
     return [
         Problem(
             "bad-arm",
-            f"arm `{name}` changes `{step}`, and arms change data and transforms only",
+            f"arm `{name}` changes `{step}`, by which all arms are measured alike",
             where(("value", "arms", name, key)),
-            "a step from collect to mix, or of augment; `without: pretrain` leaves it out",
+            "a step from collect to mix, or of augment, or `set: {pretrain: ...}`; "
+            "`without: pretrain` leaves it out",
         )
         for key, step in named
         if step in ("pretrain", "transfer", "value")
     ]
+
+
+def _unchanged(recipe: Recipe, where: Where) -> list[Problem]:
+    """Arms that say what already holds: they would train the control twice."""
+    if recipe.value is None:
+        return []
+    steps = {step.name: step for step in recipe.steps()}
+    planned = {s.name: s.settings for s in (recipe.pretrain, recipe.transfer) if s is not None}
+    changes = recipe.value.operation.module.changes_training
+    problems = []
+    for name, arm in dict(getattr(recipe.value.settings, "arms", {})).items():
+        for changed, given in arm.set.items():
+            settings = steps[changed].settings
+            if changed == "pretrain":
+                same = not changes(recipe.value.settings, planned, name)
+            else:
+                same = type(settings).model_validate(laid_over(settings, given)) == settings
+            if same:
+                problems.append(
+                    Problem(
+                        "bad-arm",
+                        f"arm `{name}` sets `{changed}` to what it is: it would change nothing",
+                        where(("value", "arms", name, "set", changed)),
+                        "`same: true` is the check that the experiment sees no ghosts",
+                    )
+                )
+    return problems

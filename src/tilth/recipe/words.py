@@ -13,7 +13,7 @@ from importlib import resources
 
 import yaml
 
-from tilth.recipe.operations import closest, did_you_mean
+from tilth.hints import closest, did_you_mean
 
 
 @dataclass(frozen=True)

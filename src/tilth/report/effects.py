@@ -22,8 +22,14 @@ from tilth.report.svg import (
 from tilth.report.text import decimals_for, number, signed
 
 # A verdict's sign and its mark's shape: told apart without colour.
-SYMBOLS = {"helps": "▲", "hurts": "▼", "no material effect": "≈", "undecided": "?"}
-_SHAPES = {"helps": 2, "hurts": 4, "no material effect": 1, "undecided": 0}
+SYMBOLS = {
+    "helps": "▲",
+    "hurts": "▼",
+    "no material effect": "≈",
+    "undecided": "?",
+    "nothing changed": "=",
+}
+_SHAPES = {"helps": 2, "hurts": 4, "no material effect": 1, "undecided": 0, "nothing changed": 0}
 
 
 def verdict_class(verdict: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["helps", "hurts", "no material effect", "undecided"]
+Verdict = Literal["helps", "hurts", "no material effect", "undecided", "nothing changed"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -25,7 +25,7 @@ from tilth.store.files import atomic_folder, read_json, write_json
 from tilth.store.seal import is_whole, seal
 from tilth.tasks.registry import declaration
 from tilth.tasks.selection import Selection
-from tilth.tasks.settings import DataSettings, TaskName
+from tilth.tasks.settings import DataSettings, TaskName, form_of
 from tilth.tasks.splits import UNREADABLE, Given, Reading
 from tilth.tasks.text.tokenize import Tokenizer, end_token, load_tokenizer
 from tilth.training.examples import Documents, Examples
@@ -67,6 +67,7 @@ def prepare(
     *,
     tokenizer: Tokenizer | None = None,
     classes: Sequence[str] | None = None,
+    model: Facts | None = None,
     fold: tuple[str, str] | None = None,
     limit: int | None = None,
     progress: Progress = silent,
@@ -80,20 +81,24 @@ def prepare(
         work: Where the arrays are kept, under a name that depends on all of this.
         tokenizer: Use this one, of a pretrained model, say; None: train one on the training split.
         classes: Use these numbers for labels; None: the labels of the training split, sorted.
+        model: What a model that is started from was trained on; samples are read as its were.
         fold: (column, value): samples of that value are the test split, all others are trained on.
         limit: Samples to use at most.
         progress: Told of samples read.
 
     Raises:
+        UsageError: `data` says otherwise than the model how samples are read.
         DataError: No sample is left for training; a label is missing or not among the classes;
             images differ in size, or more than 1 % cannot be decoded.
     """
-    selection = Selection(Dataset(dataset), task, data, limit, fold)
+    form = form_of(data, model)
+    selection = Selection(Dataset(dataset), task, data, form, limit, fold)
     given = Given(tokenizer, None if classes is None else tuple(classes))
     identity = [
         selection.dataset.digest,
         task,
         data.model_dump(mode="json"),
+        asdict(form),
         None if tokenizer is None else tokenizer.to_str(),
         classes,
         fold,

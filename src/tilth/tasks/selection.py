@@ -14,7 +14,7 @@ from tilth.randomness import ids_to_u64, shares
 from tilth.schema import SPLITS, SplitName, column
 from tilth.store import Dataset
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import DataSettings, TaskName
+from tilth.tasks.settings import DataSettings, SampleForm, TaskName
 
 WEIGHT = "signal.weight"
 
@@ -37,6 +37,7 @@ class Selection:
         dataset: To choose from.
         task: Says which columns matter.
         data: Which sources, labels and splits.
+        form: How they become numbers.
         limit: Samples at most.
         fold: (column, value): samples of that value are the test split, all others are trained on.
     """
@@ -46,12 +47,14 @@ class Selection:
         dataset: Dataset,
         task: TaskName,
         data: DataSettings,
-        limit: int | None,
+        form: SampleForm,
+        limit: int | None = None,
         fold: tuple[str, str] | None = None,
     ) -> None:
         self.dataset = dataset
         self.task = task
         self.data = data
+        self.form = form
         self.limit = limit
         self.fold = fold
         self._holds_out = False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from tilth.errors import UsageError
+from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
 from tilth.settings import BaseSettings
 from tilth.tasks.registry import declaration, task_names
@@ -70,12 +73,16 @@ class DataSettings(BaseSettings):
         description="share of the training samples, chosen by a hash of their id, that is held "
         "out for validation where the data has no validation split",
     )
-    vocabulary: int = Field(
-        default=2048, ge=258, le=65_535, description="text: size of the byte-level BPE vocabulary"
+    vocabulary: int | None = Field(
+        default=None,
+        ge=258,
+        le=65_535,
+        description="text: size of the byte-level BPE vocabulary; empty: 2048",
     )
-    tokenizer: Literal["bytes-bpe", "characters"] = Field(
-        default="bytes-bpe",
-        description="text: byte-level BPE, or one token a character of the training split",
+    tokenizer: Literal["bytes-bpe", "characters"] | None = Field(
+        default=None,
+        description="text: byte-level BPE, or one token a character of the training split; empty: "
+        "bytes-bpe",
     )
     tokenizer_sources: tuple[str, ...] = Field(
         default=(),
@@ -87,26 +94,129 @@ class DataSettings(BaseSettings):
         description="text-generation: pack the documents in the order of a hash of their id. In a "
         "file that is sorted by class, what follows a text tells its class, labels or not",
     )
-    max_length: int = Field(
-        default=128,
+    max_length: int | None = Field(
+        default=None,
         ge=2,
         description="text-classification, translation: tokens of a text that are read; the rest "
-        "is cut off",
+        "is cut off; empty: as the model that is started from, or else 128",
     )
-    sample_rate: int = Field(
-        default=8000, ge=1000, description="speech: samples a second to resample to"
+    sample_rate: int | None = Field(
+        default=None,
+        ge=1000,
+        description="speech: samples a second to resample to; empty: as the model that is started "
+        "from, or else 8000",
     )
-    mels: int = Field(
-        default=40, ge=4, le=256, description="speech: bands of a frame, evenly spaced in mel"
+    mels: int | None = Field(
+        default=None,
+        ge=4,
+        le=256,
+        description="speech: bands of a frame, evenly spaced in mel; empty: as the model that is "
+        "started from, or else 40",
     )
     image_size: tuple[int, int] | None = Field(
         default=None,
-        description="images: height and width to resize to; empty: all must agree already",
+        description="images: height and width to resize to; empty: as the model that is started "
+        "from, or else all must agree already",
     )
     channels: Literal[1, 3] | None = Field(
         default=None,
-        description="images: 1 for grey, 3 for colour; empty: what the first image has",
+        description="images: 1 for grey, 3 for colour; empty: as the model that is started from, "
+        "or else what the first image has",
     )
+
+
+class TargetDataSettings(BaseSettings):
+    """Which samples a trained model is carried over to; they are read as those it was trained on.
+
+    Nothing is validated while a model is carried over: what `split` calls validation is left out,
+    and of data without splits nothing is held back.
+    """
+
+    sources: tuple[str, ...] = Field(default=(), description="keep only these sources; empty: all")
+    labels: tuple[str, ...] = Field(
+        default=(), description="keep only samples with these labels; empty: all"
+    )
+    train: str = Field(default="train", description="value of `split` that is trained on")
+    test: str = Field(default="test", description="value of `split` that is measured on")
+    shuffle: bool = Field(
+        default=True,
+        description="text-generation: pack the documents in the order of a hash of their id",
+    )
+    max_length: int | None = Field(
+        default=None,
+        ge=2,
+        description="text-classification, translation: tokens of a text that are read; empty: as "
+        "the model was trained, or else 128",
+    )
+
+    @property
+    def whole(self) -> DataSettings:
+        """As what is prepared."""
+        return DataSettings(**self.model_dump(), validation_share=0.0)
+
+
+@dataclass(frozen=True)
+class SampleForm:
+    """How samples become numbers, settled: what `DataSettings` may leave empty.
+
+    Attributes:
+        vocabulary, tokenizer: Of text, where the tokenizer is learnt.
+        max_length: Tokens of a text that are read.
+        sample_rate, mels: Of sound.
+        image_size: Height and width; None: all pictures must agree.
+        channels: 1 or 3; None: what the first picture has.
+    """
+
+    vocabulary: int = 2048
+    tokenizer: Literal["bytes-bpe", "characters"] = "bytes-bpe"
+    max_length: int = 128
+    sample_rate: int = 8000
+    mels: int = 40
+    image_size: tuple[int, int] | None = None
+    channels: Literal[1, 3] | None = None
+
+
+def form_of(data: DataSettings, model: Facts | None = None, section: str = "data") -> SampleForm:
+    """What the settings give; what they leave empty is the model's, or else the default.
+
+    Args:
+        data: As a recipe has them.
+        model: What the model that is started from says of its data; None: there is none.
+        section: Where the settings stand in the recipe, for the message.
+
+    Raises:
+        UsageError: They give what the model was trained on otherwise.
+    """
+    names = [field.name for field in fields(SampleForm)]
+    given = {name: one for name in names if (one := getattr(data, name)) is not None}
+    trained = {} if model is None else _trained_on(model)
+    for name, value in trained.items():
+        if given.get(name, value) != value:
+            raise UsageError(
+                f"`{name}` is {_spelt(given[name])}, and the model was trained with "
+                f"{_spelt(value)}",
+                where=f"{section}.{name}",
+                hint="leave it out: samples are read as those that the model was trained on",
+                code="read-otherwise",
+            )
+    return replace(SampleForm(), **{**trained, **given})
+
+
+def _trained_on(model: Facts) -> dict[str, object]:
+    """How a model's samples were read, as far as there were samples of the kind."""
+    channels, *size = model.sizes.image
+    known = {
+        "max_length": model.max_length,
+        "sample_rate": model.sample_rate,
+        "mels": model.sizes.mels,
+        "image_size": tuple(size) if channels else None,
+        "channels": channels,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _spelt(value: object) -> str:
+    return " x ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class ObjectiveSettings(BaseSettings):

@@ -12,6 +12,7 @@ import numpy as np
 
 from tilth.augment.chain import from_recipe
 from tilth.randomness import Keys, ids_to_u64, keys_for
+from tilth.tasks.settings import SampleForm
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -29,14 +30,14 @@ class Augmenting:
     """What every view is a function of, the sample aside.
 
     Attributes:
-        data: Settings of how samples become numbers, by name.
+        form: How samples become numbers.
         specs: The recipe's transforms, each {op: settings}.
         seed: Of the training.
         epochs: Of the views, in order.
         model_folder: Finds the trained model, for what was learnt of the data (a tokenizer).
     """
 
-    data: Mapping[str, Any]
+    form: SampleForm
     specs: Sequence[Mapping[str, Any]]
     seed: int
     epochs: tuple[int, ...]

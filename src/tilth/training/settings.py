@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,18 +53,81 @@ class OptimizerSettings(BaseSettings):
     )
 
 
-class LoopSettings(BaseSettings):
-    """How long, in what portions, and with what care training goes on."""
+MaxSteps = Annotated[int | None, Field(ge=1, description="optimizer steps at most")]
+Epochs = Annotated[float | None, Field(gt=0, description="passes over the data at most")]
+MaxTokens = Annotated[int | None, Field(ge=1, description="text: tokens trained on at most")]
+
+
+class StepSettings(BaseSettings):
+    """In what portions, and where, steps are taken, whoever says how many."""
 
     batch_size: int = Field(default=32, ge=1, description="examples an optimizer step")
     accumulate: int = Field(
         default=1, ge=1, description="micro-batches that a batch is cut into, to save memory"
     )
-    max_steps: int | None = Field(default=None, ge=1, description="optimizer steps at most")
-    epochs: float | None = Field(default=None, gt=0, description="passes over the data at most")
-    max_tokens: int | None = Field(
-        default=None, ge=1, description="text: tokens trained on at most"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="where it is computed; auto: on a GPU if there is one, which is part of the "
+        "run's identity as the threads are",
     )
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description="compile the network (torch.compile), which takes up to a minute; auto: on a "
+        "GPU, in runs of 1,000 steps or more",
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="decay a step of a running average of the weights, which is measured and kept "
+        "instead of the last weights; 0: none",
+    )
+    evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
+
+    @model_validator(mode="after")
+    def _is_cut_evenly(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})"
+            )
+        return self
+
+
+# What two trainings that are compared may take: `auto` decides by a trial, each for itself.
+FixedPrecision = Annotated[
+    Literal["fp32", "fp32-fast", "bf16"],
+    Field(
+        description="of matrix products: fp32; fp32-fast, the same numbers by the faster library, "
+        "on a GPU TF32; bf16, for processors that have it"
+    ),
+]
+
+
+class BudgetSettings(StepSettings):
+    """How long each training of a comparison goes on: the same on any machine.
+
+    Its limits count steps and samples: by the clock, or by patience, two methods would differ in
+    length for reasons that have nothing to do with them.
+    """
+
+    max_steps: MaxSteps = None
+    epochs: Epochs = None
+    max_tokens: MaxTokens = None
+    precision: FixedPrecision = "fp32-fast"
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.max_steps is None and self.epochs is None and self.max_tokens is None:
+            raise ValueError("nothing ends this training: set one of max_steps, epochs, max_tokens")
+        return self
+
+
+class LoopSettings(StepSettings):
+    """How long, in what portions, and with what care training goes on."""
+
+    max_steps: MaxSteps = None
+    epochs: Epochs = None
+    max_tokens: MaxTokens = None
     max_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -92,27 +155,10 @@ class LoopSettings(BaseSettings):
         "which two runs may decide differently. On a GPU fp32-fast is TF32, and auto is bf16 where "
         "the GPU has it",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto",
-        description="where it is computed; auto: on a GPU if there is one, which is part of the "
-        "run's identity as the threads are",
-    )
-    compile: bool | Literal["auto"] = Field(
-        default="auto",
-        description="compile the network (torch.compile), which takes up to a minute; auto: on a "
-        "GPU, in runs of 1,000 steps or more",
-    )
     tensorboard: bool = Field(
         default=False,
         description="write the curve as TensorBoard's events too, in the folder `tensorboard` "
         "beside metrics.jsonl",
-    )
-    ema: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="decay a step of a running average of the weights, which is measured and kept "
-        "instead of the last weights; 0: none",
     )
     processes: int = Field(
         default=1,
@@ -120,10 +166,9 @@ class LoopSettings(BaseSettings):
         description="processes that share every batch, each with the recipe's threads (torchrun, "
         "gloo); what a batch normalization sees is then a part of the batch",
     )
-    evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
 
     @model_validator(mode="after")
-    def _ends(self) -> LoopSettings:
+    def _ends(self) -> Self:
         limits = (self.max_steps, self.epochs, self.max_tokens, self.max_seconds)
         if all(limit is None for limit in limits) and not self.patience:
             raise ValueError(
@@ -135,8 +180,13 @@ class LoopSettings(BaseSettings):
                 "several processes must agree: with `processes`, no max_seconds and no precision "
                 "auto, which each would decide by its own clock"
             )
-        if self.batch_size % self.accumulate:
-            raise ValueError(
-                f"accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})"
-            )
         return self
+
+
+# What only a training that stands alone can keep.
+ALONE_ONLY = tuple(set(LoopSettings.model_fields) - set(BudgetSettings.model_fields))
+
+
+def loop_of(steps: StepSettings) -> LoopSettings:
+    """What the training loop is given of settings that say less."""
+    return LoopSettings.model_validate(steps.model_dump())

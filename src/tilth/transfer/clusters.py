@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.errors import DataError
+from tilth.hints import did_you_mean
 from tilth.randomness import hashed, ids_to_u64
 from tilth.statistics.found import Parts
 from tilth.statistics.intervals import Codes, Figure
@@ -85,15 +86,40 @@ def _kept(upper: Floats, lower: Floats) -> Parts:
     return Parts(*(tuple(float(f"{v:.7g}") for v in side) for side in (upper, lower)))
 
 
-def _clusters(ids: Ids, path: Path, column: str) -> Ids:
-    """A number for each example's cluster, uint64 [examples]."""
+def require_column(path: Path, column: str) -> None:
+    """Refuse to group by what the data does not say.
+
+    Args:
+        path: Folder of the data set.
+        column: Empty: nothing is grouped.
+
+    Raises:
+        DataError: It has no such column, or none of its rows has a value there.
+    """
+    if not column:
+        return
     dataset = Dataset(path)
-    if column not in dataset.schema.names:
+    names = dataset.schema.names
+    if column not in names:
         raise DataError(
             f"the data has no column `{column}` to group the test samples by",
             where="group",
-            hint="it has " + ", ".join(dataset.schema.names),
+            hint=did_you_mean(column, names),
+            code="no-column",
         )
+    if all(batch.column(0).null_count == batch.num_rows for batch in dataset.batches([column])):
+        raise DataError(
+            f"no sample has a `{column}` to be grouped by",
+            where="group",
+            hint="leave `group` out: each sample then counts by itself",
+            code="no-column",
+        )
+
+
+def _clusters(ids: Ids, path: Path, column: str) -> Ids:
+    """A number for each example's cluster, uint64 [examples]."""
+    require_column(path, column)
+    dataset = Dataset(path)
     found: dict[int, int] = {}
     numbers: dict[str, int] = {}
     for batch in dataset.batches(["id", column]):

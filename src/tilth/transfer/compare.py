@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.transfer.result import Cell, TransferOutcome, TransferResult
-from tilth.transfer.settings import ALONE, Planned, Settings, require_together
+from tilth.transfer.settings import ALONE, Planned, Settings, filled, require_together
 
 __all__ = [
     "Cell",
@@ -27,6 +27,7 @@ __all__ = [
     "Planned",
     "Settings",
     "cells",
+    "filled",
     "require_together",
     "run_cell",
     "summarize",

@@ -21,6 +21,7 @@ _VERBS: Mapping[Verdict, str] = {
     "hurts": "hurts",
     "no material effect": "has no material effect",
     "undecided": "may or may not help",
+    "nothing changed": "changed nothing",
 }
 
 
@@ -60,6 +61,11 @@ class Claim:
 
 def headline(claim: Claim) -> str:
     """The claim as a sentence, without its full stop."""
+    if claim.verdict == "nothing changed":
+        return (
+            f"{claim.subject} {_VERBS[claim.verdict]}: data and training are exactly the "
+            "control's, so its worth is not measured"
+        )
     decimals = _decimals(claim.interval)
     here = _holds_for_this_test_set_only(claim)
     finding = _VERBS[claim.verdict] + (f" on these {claim.test_set}" if here else "")

@@ -15,23 +15,23 @@ from tilth.errors import UsageError
 from tilth.models.facts import Facts
 from tilth.models.lora import adapt
 from tilth.pretrain.weights import load_model
-from tilth.statistics.found import Parts
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
-from tilth.tasks.registry import declaration, metrics
+from tilth.tasks.declare import LOSS
+from tilth.tasks.registry import declaration
 from tilth.tasks.settings import require_fit
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
-from tilth.transfer.clusters import parts, pseudo_parts
-from tilth.transfer.result import Cell, Reported, TransferOutcome
+from tilth.transfer.clusters import require_column
+from tilth.transfer.measure import parts_of, reported
+from tilth.transfer.result import Cell, TransferOutcome
 from tilth.transfer.settings import Method, Planned, Settings
 from tilth.transfer.target import (
     Carried,
     choose,
     frozen_for_probe,
     learn,
-    paired_loop,
-    prepare_once,
+    prepare_target,
     rows_of,
     split_of,
     start,
@@ -84,8 +84,8 @@ def run_method(
         found = _by_training(cell.method, target, settings, context.threads)
     late = found.late
     return TransferOutcome(
-        measured=_reported(found.evaluation, settings.metric),
-        parts=_parts(found.evaluation, settings, inputs["data"]),
+        measured=reported(found.evaluation, settings.metric),
+        parts=parts_of(found.evaluation, settings.metric, inputs["data"], settings.group),
         # Counting words has none.
         loss=found.evaluation.loss if found.steps else None,
         figures=found.evaluation.figures,
@@ -94,7 +94,7 @@ def run_method(
         items=declaration(target.task.name).data.items,
         steps=found.steps,
         epochs=round(found.epochs, 4),
-        nine_tenths=None if late is None else _reported(late, settings.metric).value,
+        nine_tenths=None if late is None else reported(late, settings.metric).value,
         seconds=round(time.perf_counter() - begun, 4),
         cpu_seconds=round(time.process_time() - cpu_before, 4),
         training_seconds=round(found.seconds, 4),
@@ -124,13 +124,13 @@ def _target(
         loaded.tokenizer,
         loaded.facts,
     )
-    prepared = prepare_once(
-        inputs["data"], task_name, settings.data, context.work, tokenizer=loaded.tokenizer
+    require_column(inputs["data"], settings.group)
+    prepared = prepare_target(
+        inputs["data"], task_name, settings.data, context.work, loaded.tokenizer, loaded.facts
     )
-    facts = carried.read_as_trained(prepared.facts)
     task = build_task(
         task_name,
-        facts,
+        prepared.facts,
         settings.objective or loaded.objective,
         augment=planned.augment,
         tokenizer=prepared.tokenizer,
@@ -142,7 +142,7 @@ def _target(
     return _Target(
         inputs["data"],
         carried,
-        facts,
+        prepared.facts,
         task,
         rows_of(chosen, carried.model),
         rows_of(choose(held_out, test_size, _TEST_SEED), carried.model),
@@ -176,7 +176,7 @@ def _by_training(method: Method, target: _Target, settings: Settings, threads: i
         target.data,
         target.test,
         optimizer,
-        paired_loop(loop),
+        loop,
         seed=target.seed,
         threads=threads,
         frozen=frozen,
@@ -184,7 +184,7 @@ def _by_training(method: Method, target: _Target, settings: Settings, threads: i
         figures=True,
         # Whether it was given enough steps to be a fair opponent (see `transfer.headline`).
         late=method == "scratch",
-        late_figures=bool(settings.metric),
+        late_figures=settings.metric not in ("", LOSS.name),
     )
     assert learnt.evaluation is not None
     result = learnt.result
@@ -213,48 +213,9 @@ def _made_ready(
         case "lora":
             what = (
                 "the pretrained weights, frozen but for the head; beside every other linear layer "
-                f"a product of rank {settings.lora_rank} is trained"
+                f"a product of rank {settings.rank} is trained"
             )
-            return adapt(model, settings.lora_rank, seed=seed), what
+            return adapt(model, settings.rank, seed=seed), what
         case "tfidf-svm":
             raise ValueError("it has no network")
     assert_never(method)
-
-
-def _parts(evaluation: Evaluation, settings: Settings, dataset: Path) -> Parts:
-    """The metric's parts by cluster of the test set."""
-    if settings.metric not in ("", evaluation.metric):
-        # A figure without parts has no unit either: `_reported` has refused it.
-        figure, scale = evaluation.by_item[settings.metric], metrics()[settings.metric].scale
-        return pseudo_parts(evaluation.ids, figure, dataset, settings.group, scale)
-    return parts(
-        evaluation.ids, evaluation.numerators, evaluation.denominators, dataset, settings.group
-    )
-
-
-def _reported(evaluation: Evaluation, metric: str) -> Reported:
-    """The metric that the comparison is read from: the task's own, or one of its figures."""
-    if not metric or metric == evaluation.metric:
-        return Reported(
-            value=evaluation.value,
-            metric=evaluation.metric,
-            unit=evaluation.unit,
-            scale=evaluation.scale,
-            lower_is_better=evaluation.lower_is_better,
-        )
-    value = evaluation.figures.get(metric)
-    known = metrics()
-    if metric not in known or not isinstance(value, int | float):
-        named = [name for name in evaluation.figures if name in known]
-        raise UsageError(
-            f"this task has no figure `{metric}`",
-            where="transfer.metric",
-            hint="choose from " + ", ".join([evaluation.metric, *named]),
-        )
-    return Reported(
-        value=float(value),
-        metric=metric,
-        unit=known[metric].unit,
-        scale=known[metric].scale,
-        lower_is_better=known[metric].lower_is_better,
-    )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from tilth.errors import UsageError
+from tilth.models.registry import declaration as model_declaration
 from tilth.pretrain.settings import ALONE, Planned
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, fill, part_of
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
-from tilth.training.settings import LoopSettings, OptimizerSettings
+from tilth.tasks.settings import ObjectiveSettings, TargetDataSettings, TaskName, require_fit
+from tilth.training.settings import BudgetSettings, OptimizerSettings
 from tilth.transfer.smallest import smallest_effects
 
 __all__ = [
@@ -23,19 +24,27 @@ __all__ = [
     "MethodSettings",
     "Planned",
     "Settings",
+    "filled",
     "require_texts",
     "require_together",
 ]
 
 Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]
 _BY_WORDS: Method = "tfidf-svm"
+_DEFAULT_METHODS: tuple[Method, ...] = ("scratch", "probe", "finetune")
+_LORA_RANK = 8
 
 
 class MethodSettings(BaseSettings):
     """What one method does otherwise than the others."""
 
-    optimizer: OptimizerSettings | None = Field(default=None, description="its own optimizer")
-    loop: LoopSettings | None = Field(default=None, description="its own budget")
+    optimizer: OptimizerSettings | None = Field(
+        default=None,
+        description="its own optimizer; what is not given is as `transfer.optimizer`",
+    )
+    loop: BudgetSettings | None = Field(
+        default=None, description="its own budget; what is not given is as `transfer.loop`"
+    )
     freeze: tuple[str, ...] = Field(
         default=(), description="parameters whose names begin like this are not trained"
     )
@@ -52,8 +61,9 @@ class Settings(BaseSettings):
     task: TaskName | None = Field(
         default=None, description="what the target is; empty: the pretrained model's own task"
     )
-    data: DataSettings = Field(
-        default_factory=DataSettings, description="the target's samples: sources or labels, splits"
+    data: TargetDataSettings = Field(
+        default_factory=TargetDataSettings,
+        description="the target's samples: sources or labels, splits",
     )
     sizes: tuple[int, ...] = Field(
         default=(16, 32, 64, 128),
@@ -66,18 +76,23 @@ class Settings(BaseSettings):
     )
     metric: str = Field(
         default="",
-        description="figure that the comparison is read from, such as bleu; empty: the task's own",
+        description="figure that the comparison is read from, such as bleu, or loss; empty: the "
+        "task's own",
     )
     objective: ObjectiveSettings | None = Field(
-        default=None, description="what is asked beside the task; empty: as `pretrain`"
+        default=None,
+        description="what is asked beside the task; what is not given is as `pretrain`",
     )
     methods: tuple[Method, ...] = Field(
-        default=("scratch", "probe", "finetune"),
+        default=_DEFAULT_METHODS,
         min_length=1,
-        description="which methods to compare",
+        description="which methods to compare; not given: the default, without probe where the "
+        "network has no last layer that can be trained alone",
     )
-    lora_rank: int = Field(
-        default=8, ge=1, description="method lora: rank of the matrices beside the network's own"
+    lora_rank: int | None = Field(
+        default=None,
+        ge=1,
+        description="method lora: rank of the matrices beside the network's own; empty: 8",
     )
     seeds: int = Field(default=4, ge=2, le=200, description="repetitions, paired over methods")
     smallest_effect: float | None = Field(
@@ -89,15 +104,17 @@ class Settings(BaseSettings):
     optimizer: OptimizerSettings = Field(
         default_factory=OptimizerSettings, description="how every method learns"
     )
-    loop: LoopSettings = Field(
-        default_factory=lambda: LoopSettings(epochs=10, max_steps=200),
+    loop: BudgetSettings = Field(
+        default_factory=lambda: BudgetSettings(epochs=10, max_steps=200),
         description="how long every method learns",
     )
     overrides: dict[Method, MethodSettings] = Field(
         default_factory=dict, description="method -> what it does otherwise"
     )
     test_size: int | None = Field(
-        default=None, ge=2, description="test samples to measure on, always the same; empty: all"
+        default=None,
+        ge=2,
+        description="test samples to measure on at most, always the same; empty: all",
     )
     group: str = Field(
         default="",
@@ -110,16 +127,59 @@ class Settings(BaseSettings):
             raise ValueError("sizes must be positive and ascending")
         if len(set(self.methods)) != len(self.methods):
             raise ValueError("a method is named twice")
+        for method, own in self.overrides.items():
+            if method not in self.methods:
+                raise ValueError(f"overrides.{method}: this method is not among `methods`")
+            if method == _BY_WORDS and own != MethodSettings():
+                raise ValueError(f"overrides.{method}: it trains no network, and takes none of it")
+        if self.lora_rank is not None and "lora" not in self.methods:
+            raise ValueError("lora_rank: `lora` is not among `methods`")
         return self
 
-    def recipe_of(self, method: Method) -> tuple[OptimizerSettings, LoopSettings]:
+    def recipe_of(self, method: Method) -> tuple[OptimizerSettings, BudgetSettings]:
         """How one method learns, and how long."""
         own = self.own_of(method)
         return own.optimizer or self.optimizer, own.loop or self.loop
 
+    @property
+    def rank(self) -> int:
+        """Of method lora."""
+        return self.lora_rank or _LORA_RANK
+
     def own_of(self, method: Method) -> MethodSettings:
         """What one method does otherwise than the others."""
         return self.overrides.get(method, MethodSettings())
+
+
+def filled(given: Mapping[str, Any], before: Mapping[str, BaseSettings]) -> dict[str, object]:
+    """What a recipe gives of the stage, with the rest of each part from where that falls back to.
+
+    Args:
+        given: As it stands in the recipe.
+        before: The stages before, by name.
+    """
+    found = dict(given)
+    pretrain = before.get("pretrain")
+    if isinstance(pretrain, PretrainSettings):
+        fill(found, "objective", pretrain.objective)
+        if "methods" not in found and not model_declaration(pretrain.model.kind).probe:
+            found["methods"] = [name for name in _DEFAULT_METHODS if name != "probe"]
+    overrides = found.get("overrides")
+    if isinstance(overrides, Mapping):
+        parts = {name: part_of(Settings, name, found.get(name)) for name in ("optimizer", "loop")}
+        found["overrides"] = {
+            method: _filled_method(own, parts) for method, own in overrides.items()
+        }
+    return found
+
+
+def _filled_method(own: object, parts: Mapping[str, BaseSettings]) -> object:
+    if not isinstance(own, Mapping):
+        return own
+    found = dict(own)
+    for name, base in parts.items():
+        fill(found, name, base)
+    return found
 
 
 def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> None:
@@ -145,6 +205,13 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
         )
     if _BY_WORDS in settings.methods:
         require_texts(task)
+    if "probe" in settings.methods and not model_declaration(pretrain.model.kind).probe:
+        raise UsageError(
+            f"a probe trains the last layer alone, and a {pretrain.model.kind} has none that "
+            "stands alone",
+            where="transfer.methods",
+            hint="leave `probe` out; `lora` trains little too",
+        )
 
 
 def require_texts(task: TaskName) -> None:

@@ -7,7 +7,7 @@ samples, the smaller subset inside the larger, and the same order and fresh weig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,12 @@ from tilth.randomness import hashed
 from tilth.store.files import folder_lock
 from tilth.tasks.base import Answering
 from tilth.tasks.prepare import Prepared, prepare
-from tilth.tasks.settings import DataSettings, TaskName
+from tilth.tasks.settings import DataSettings, TargetDataSettings, TaskName
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.evaluate import Evaluation, evaluate
 from tilth.training.examples import Documents, Examples, Ragged
 from tilth.training.loop import TrainResult, train
-from tilth.training.settings import LoopSettings, OptimizerSettings
+from tilth.training.settings import OptimizerSettings, StepSettings, loop_of
 
 # Number among the uses of a sample's hash (see `pretrain.order.hashed`): which samples are chosen.
 _CHOICE = 6
@@ -50,12 +50,6 @@ class Carried:
     weights: Mapping[str, Tensor] | None
     tokenizer: Tokenizer | None
     facts: Facts
-
-    def read_as_trained(self, target: Facts) -> Facts:
-        """The target's facts, with the normalisation that the carried model was trained with."""
-        if not self.facts.mean:
-            return target
-        return target.model_copy(update={"mean": self.facts.mean, "std": self.facts.std})
 
 
 @dataclass(frozen=True)
@@ -89,10 +83,38 @@ def prepare_once(
     *,
     tokenizer: Tokenizer | None = None,
     classes: Sequence[str] | None = None,
+    model: Facts | None = None,
 ) -> Prepared:
     """`prepare` for cells that run side by side: one of them does it, the others find it done."""
     with folder_lock(work / "preparing", timeout_s=_PREPARE_TIMEOUT_S):
-        return prepare(dataset, task, data, work, tokenizer=tokenizer, classes=classes)
+        return prepare(dataset, task, data, work, tokenizer=tokenizer, classes=classes, model=model)
+
+
+def prepare_target(
+    dataset: Path,
+    task: TaskName,
+    data: TargetDataSettings,
+    work: Path,
+    tokenizer: Tokenizer | None,
+    model: Facts,
+) -> Prepared:
+    """The target as numbers, read as the carried model's own samples were.
+
+    A mixture's weights are of pretraining: here each chosen sample is seen once an epoch.
+
+    Raises:
+        UsageError: `data` says otherwise than the model how samples are read.
+    """
+    found = prepare_once(dataset, task, data.whole, work, tokenizer=tokenizer, model=model)
+    return replace(
+        found,
+        facts=found.facts.normalised_as(model),
+        splits={name: _seen_once(rows) for name, rows in found.splits.items()},
+    )
+
+
+def _seen_once(data: Documents | Examples) -> Documents | Examples:
+    return replace(data, weights=np.ones(len(data), np.float32))
 
 
 def choose(
@@ -219,7 +241,7 @@ def learn(
     data: Examples,
     test: Examples | None,
     optimizer: OptimizerSettings,
-    loop: LoopSettings,
+    budget: StepSettings,
     *,
     seed: int,
     threads: int,
@@ -237,7 +259,7 @@ def learn(
         data: Rows to learn from.
         test: Rows to measure on; None: nothing is measured.
         optimizer: The update rule and its schedule.
-        loop: Budget, batch, precision.
+        budget: Steps, batch, precision.
         seed: Fixes order, dropout and augmentation.
         threads: Torch's threads.
         frozen: Prefixes of parameter names that are not trained.
@@ -246,6 +268,7 @@ def learn(
         late: Measure also where the last tenth of the steps begins, which changes no weight.
         late_figures: Of that measurement, what takes decoding as well.
     """
+    loop = loop_of(budget)
     before: list[Evaluation] = []
 
     def measure_late() -> None:
@@ -272,17 +295,3 @@ def learn(
             model, task, test, batch_size=loop.evaluation_batch_size, figures=figures
         )
     return Learnt(evaluation, result, len(data), before[0] if before else None)
-
-
-def paired_loop(loop: LoopSettings) -> LoopSettings:
-    """The loop without what would make two cells of a comparison differ in length or arithmetic.
-
-    Time limits and patience depend on the machine and on the data; `auto` precision times a few
-    steps to decide.
-    """
-    changes: dict[str, object] = {"max_seconds": None, "patience": 0, "processes": 1}
-    if loop.precision == "auto":
-        changes["precision"] = "fp32-fast"
-    if loop.max_steps is None and loop.epochs is None and loop.max_tokens is None:
-        changes["epochs"] = 10.0
-    return loop.model_copy(update=changes)

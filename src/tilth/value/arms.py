@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.settings import BaseSettings
+from tilth.value.resolve import filled, models_of, resolve
 from tilth.value.result import Cell, ValueOutcome, ValueResult
-from tilth.value.settings import ALONE, CONTROL, PRETRAIN, Change, Planned, Settings, resolve
+from tilth.value.settings import ALONE, CONTROL, PRETRAIN, Change, Planned, Settings
 
 __all__ = [
     "Cell",
@@ -21,6 +22,9 @@ __all__ = [
     "Planned",
     "Settings",
     "cells",
+    "changes_training",
+    "filled",
+    "models_of",
     "require_together",
     "run_cell",
     "summarize",
@@ -36,7 +40,21 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
     Raises:
         UsageError: See `resolve`.
     """
-    resolve(settings, Planned.model_validate(dict(before)))
+    planned = Planned.model_validate(dict(before))
+    for arm in (CONTROL, *settings.arms):
+        resolve(settings, planned, arm)
+
+
+def changes_training(settings: Settings, before: Mapping[str, BaseSettings], arm: str) -> bool:
+    """Whether an arm trains otherwise than the control, whatever its data.
+
+    Args:
+        settings: Of the stage.
+        before: The stages before, by name.
+        arm: Which.
+    """
+    planned = Planned.model_validate(dict(before))
+    return resolve(settings, planned, arm) != resolve(settings, planned)
 
 
 def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,38 +18,35 @@ from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts
-from tilth.statistics.found import Parts
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
-from tilth.tasks.declare import Payload
+from tilth.tasks.declare import LOSS, Payload
 from tilth.tasks.prepare import Prepared
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import TaskName
-from tilth.training.evaluate import Evaluation
+from tilth.tasks.settings import ObjectiveSettings, TaskName
 from tilth.training.examples import Documents, Examples, Ragged
-from tilth.transfer.clusters import parts
-from tilth.transfer.result import Reported
+from tilth.transfer.clusters import require_column
+from tilth.transfer.measure import parts_of, reported
 from tilth.transfer.target import (
     Carried,
     choose,
     learn,
-    paired_loop,
     prepare_once,
+    prepare_target,
     rows_of,
     split_of,
     start,
 )
 from tilth.value.gate import leaking_ids
+from tilth.value.resolve import Experiment, resolve
 from tilth.value.result import Cell, ValueOutcome
 from tilth.value.settings import (
     AUGMENT,
     CONTROL,
     PRETRAIN,
     Change,
-    Experiment,
     Planned,
     Settings,
-    resolve,
 )
 
 # The test subset is the same for all seeds.
@@ -87,57 +85,60 @@ def run_arm(
 ) -> ValueOutcome:
     """See `tilth.value.arms.run_cell`."""
     begun = time.perf_counter()
-    experiment = resolve(settings, planned)
     name, share = cell.arm, cell.share
+    experiment = resolve(settings, planned, name)
     seed = context.seed * 1_000 + cell.seed
     data = _read(name, share, seed, inputs, settings, experiment, context)
     skips_pretraining = name != CONTROL and settings.arms[name].without == PRETRAIN
     augment = _augment(settings.arms.get(name), planned.augment)
     tokenizer, facts = data.control.tokenizer, data.control.facts
-    loop = paired_loop(experiment.loop)
+    loop = experiment.loop
     if share < 1 and settings.curve_of == "steps" and loop.max_steps is not None:
         loop = loop.model_copy(update={"max_steps": max(round(loop.max_steps * share), 1)})
 
-    def task_of(name: TaskName, said: Facts) -> Answering:
+    def task_of(name: TaskName, said: Facts, objective: ObjectiveSettings) -> Answering:
         # What a transform draws depends on (seed, epoch, id): arms of one seed draw alike.
-        return build_task(
-            name,
-            said,
-            experiment.objective,
-            augment=augment,
-            tokenizer=tokenizer,
-        )
+        return build_task(name, said, objective, augment=augment, tokenizer=tokenizer)
 
     rows = rows_of(data.training, experiment.model)
     model = build_model(experiment.model, facts.sizes, seed=seed)
     notes: list[str] = []
+    asked, target = experiment.metric not in ("", LOSS.name), experiment.target
     steps, epochs, evaluation, late = 0, 0.0, None, None
     if not skips_pretraining:
         learnt = learn(
             model,
-            task_of(experiment.task, facts),
+            task_of(experiment.task, facts, experiment.objective),
             rows,
             rows_of(data.held_out, experiment.model) if data.target is None else None,
             experiment.optimizer,
             loop,
             seed=seed,
             threads=context.threads,
+            figures=asked and data.target is None,
         )
         steps, epochs, evaluation = learnt.result.steps, learnt.epochs, learnt.evaluation
         notes += learnt.result.notes
-    if data.target is not None and data.tuning is not None and experiment.target is not None:
+    if data.target is not None and data.tuning is not None and target is not None:
         weights = None if skips_pretraining else model.state_dict()
         carried = Carried(experiment.model, weights, tokenizer, facts)
-        said = carried.read_as_trained(data.target.facts)
+        said = data.target.facts
+        # The control's objective: what an arm changes of it is of pretraining.
+        objective = target.objective or resolve(settings, planned).objective
+        tuned_on = choose(data.tuning, target.size, seed, per_class=target.size_per_class)
         learnt = learn(
             start(carried, said, seed),
-            task_of(experiment.target.task or experiment.task, said),
-            rows_of(choose(data.tuning, experiment.target.size, seed), experiment.model),
+            task_of(experiment.measured_task, said, objective),
+            rows_of(tuned_on, experiment.model),
             rows_of(data.held_out, experiment.model),
-            experiment.target.optimizer,
-            paired_loop(experiment.target.loop),
+            target.optimizer,
+            target.loop,
             seed=seed,
             threads=context.threads,
+            frozen=target.freeze,
+            unfreeze=target.unfreeze,
+            figures=asked,
+            late_figures=asked,
             # From scratch: whether that was given enough steps (see `transfer.headline`).
             late=skips_pretraining,
         )
@@ -147,17 +148,15 @@ def run_arm(
         raise DataError("an arm without pretraining needs a target", where=f"value.arms.{name}")
     if data.removed:
         notes.append(f"copies of held-out samples left out of its training: {data.removed}")
-    measured_task = experiment.task
-    if experiment.target is not None:
-        measured_task = experiment.target.task or experiment.task
     unique = 0 if skips_pretraining else len(data.training)
-    how = json.dumps([augment, skips_pretraining], sort_keys=True).encode()
+    own = {} if name == CONTROL else settings.arms[name].training
+    how = json.dumps([augment, skips_pretraining, own], sort_keys=True).encode()
     return ValueOutcome(
-        measured=_measured(evaluation, settings),
-        parts=_parts(evaluation, settings, data.held_out_path),
+        measured=reported(evaluation, experiment.metric),
+        parts=parts_of(evaluation, experiment.metric, data.held_out_path, settings.group),
         test_samples=len(evaluation.ids),
-        items=declaration(measured_task).data.items,
-        nine_tenths=None if late is None else _value(late, settings),
+        items=declaration(experiment.measured_task).data.items,
+        nine_tenths=None if late is None else reported(late, experiment.metric).value,
         seconds=round(time.perf_counter() - begun, 4),
         steps=steps,
         unique_examples=unique,
@@ -179,6 +178,7 @@ def _read(
 ) -> _Data:
     """Arrays of control, arm and target. The tokenizer is the control's: one yardstick for all."""
     control_path = inputs[CONTROL]
+    require_column(control_path, settings.group)
     arm_path = inputs.get(name, control_path)
     control = prepare_once(control_path, experiment.task, experiment.data, context.work)
 
@@ -197,12 +197,13 @@ def _read(
     arm = of_arm(arm_path)
     target, measured_on, test_size = None, control, None
     if experiment.target is not None:
-        target = prepare_once(
+        target = prepare_target(
             control_path,
-            experiment.target.task or experiment.task,
+            experiment.measured_task,
             experiment.target.data,
             context.work,
-            tokenizer=control.tokenizer,
+            control.tokenizer,
+            control.facts,
         )
         measured_on, test_size = target, experiment.target.test_size
     held_out = split_of(measured_on, "test", "the control")
@@ -272,41 +273,18 @@ class _Gate:
 
 def _augment(change: Change | None, planned: Sequence[TransformSpec]) -> list[TransformSpec]:
     """The arm's transforms: an arm may leave one out, or change its settings."""
-    specs = [dict(spec) for spec in planned]
-    if change is None or not change.step.startswith(AUGMENT):
-        return specs
-    op = change.step.removeprefix(AUGMENT)
-    if change.without:
-        return [spec for spec in specs if op not in spec]
-    given = change.set[change.step]
-    return [{op: {**spec[op], **given}} if op in spec else spec for spec in specs]
-
-
-def _value(evaluation: Evaluation, settings: Settings) -> float:
-    return evaluation.loss if settings.metric == "loss" else evaluation.value
-
-
-def _measured(evaluation: Evaluation, settings: Settings) -> Reported:
-    """The declared metric."""
-    if settings.metric == "loss":
-        return Reported(
-            value=evaluation.loss, metric="loss", unit="nats", scale=1.0, lower_is_better=True
-        )
-    return Reported(
-        value=evaluation.value,
-        metric=evaluation.metric,
-        unit=evaluation.unit,
-        scale=evaluation.scale,
-        lower_is_better=evaluation.lower_is_better,
-    )
-
-
-def _parts(evaluation: Evaluation, settings: Settings, path: Path) -> Parts:
-    """The declared metric by cluster of the test set."""
-    numerators, denominators = evaluation.numerators, evaluation.denominators
-    if settings.metric == "loss":
-        numerators, denominators = evaluation.losses, evaluation.counts.astype(np.float64)
-    return parts(evaluation.ids, numerators, denominators, path, settings.group)
+    found: list[TransformSpec] = []
+    seen: Counter[str] = Counter()
+    for spec in planned:
+        [(op, settings)] = spec.items()
+        seen[op] += 1
+        # As the recipe's steps are named: of two of one kind the second has a number.
+        step = f"{AUGMENT}{op}" + (f"-{seen[op]}" if seen[op] > 1 else "")
+        if change is None or change.step != step:
+            found.append(spec)
+        elif change.set:
+            found.append({op: {**settings, **change.set[step]}})
+    return found
 
 
 def _digest(rows: Examples) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tilth.errors import UsageError
 from tilth.models.settings import ModelSettings
 from tilth.pretrain.settings import Planned as PlannedTraining
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.records import Json
 from tilth.settings import BaseSettings
-from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
-from tilth.training.settings import LoopSettings, OptimizerSettings
+from tilth.tasks.settings import (
+    DataSettings,
+    ObjectiveSettings,
+    TargetDataSettings,
+    TaskName,
+)
+from tilth.training.settings import (
+    BudgetSettings,
+    Epochs,
+    FixedPrecision,
+    MaxSteps,
+    OptimizerSettings,
+    StepSettings,
+)
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.transfer.smallest import smallest_effects
 
@@ -32,6 +42,7 @@ class Planned(PlannedTraining):
 ALONE = Planned()
 # What `without` may name beside the steps of the data line.
 PRETRAIN, AUGMENT = "pretrain", "augment."
+PRIMARY = "primary"
 
 
 class Change(BaseSettings):
@@ -50,8 +61,9 @@ class Change(BaseSettings):
     )
     set: dict[str, Json] = Field(
         default_factory=dict,
-        description="other settings of one step, {step: {setting: value}}; reported is what the "
-        "change is worth",
+        description="other settings of one step, {step: {setting: value}}, or of `pretrain` its "
+        "model, objective, optimizer or loop; what is not given stays as it is; reported is what "
+        "the change is worth",
     )
     same: bool = Field(
         default=False,
@@ -73,6 +85,11 @@ class Change(BaseSettings):
         if len(self.set) > 1:
             raise ValueError("an arm is one change: `set` names one step")
         return self
+
+    @property
+    def training(self) -> Json:
+        """Settings of `pretrain` that it gives otherwise."""
+        return self.set.get(PRETRAIN, {})
 
     @property
     def step(self) -> str:
@@ -97,25 +114,54 @@ class Change(BaseSettings):
         return -1 if self.without or self.without_source else 1
 
 
+class ArmLoopSettings(StepSettings):
+    """How each arm is trained: as many steps, or passes over its data, as all the others.
+
+    Time, patience and tokens are no limits here: under them two arms would differ in length.
+    """
+
+    max_steps: MaxSteps = None
+    epochs: Epochs = None
+    precision: FixedPrecision = "fp32-fast"
+
+
 class TargetSettings(BaseSettings):
     """The user's own task, to which each arm's model is carried over before it is measured."""
 
     task: TaskName | None = Field(
         default=None, description="what the target is; empty: the arms' own task"
     )
-    data: DataSettings = Field(default=DataSettings(), description="the target's samples")
+    data: TargetDataSettings = Field(
+        default=TargetDataSettings(), description="the target's samples"
+    )
     size: int | None = Field(
         default=None,
         ge=1,
         description="target samples to fine-tune on, another subset a seed; empty: all",
     )
+    size_per_class: bool = Field(
+        default=False, description="`size` counts samples of each class, not all together"
+    )
+    objective: ObjectiveSettings | None = Field(
+        default=None, description="what is asked beside the task; empty: as `pretrain`"
+    )
     test_size: int | None = Field(
-        default=None, ge=2, description="test samples to measure on, always the same; empty: all"
+        default=None,
+        ge=2,
+        description="test samples to measure on at most, always the same; empty: all",
     )
     optimizer: OptimizerSettings = Field(
         default=OptimizerSettings(), description="how the fine-tuning learns"
     )
-    loop: LoopSettings = Field(default=LoopSettings(epochs=3), description="how long it learns")
+    loop: BudgetSettings = Field(default=BudgetSettings(epochs=3), description="how long it learns")
+    freeze: tuple[str, ...] = Field(
+        default=(), description="parameters whose names begin like this are not trained"
+    )
+    unfreeze: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict,
+        description="parameters whose names begin like this are trained after this share only, as "
+        "`pretrain.unfreeze`",
+    )
 
 
 class Settings(BaseSettings):
@@ -137,10 +183,11 @@ class Settings(BaseSettings):
         description="smallest difference that matters, in the metric's unit; nothing: "
         + smallest_effects(),
     )
-    metric: Literal["primary", "loss"] = Field(
-        default="primary",
-        description="declared before the run: the task's metric, or its loss, which is quieter "
-        "than an accuracy",
+    metric: str = Field(
+        default="",
+        description="figure that the arms are judged by, declared before the run: one of the "
+        "task's, or loss, which is quieter than an accuracy; `primary`: the task's own; empty: as "
+        "`transfer` where its target is taken over, or else the task's own",
     )
     match: Literal["compute", "data", "epochs"] = Field(
         default="compute",
@@ -153,16 +200,26 @@ class Settings(BaseSettings):
     task: TaskName | None = Field(
         default=None, description="what the models learn to do; empty: as `pretrain`"
     )
-    model: ModelSettings | None = Field(default=None, description="empty: as `pretrain`")
-    data: DataSettings | None = Field(
-        default=None, description="the samples an arm trains on; empty: as `pretrain`"
+    model: ModelSettings | None = Field(
+        default=None, description="what is not given is as `pretrain.model`"
     )
-    optimizer: OptimizerSettings | None = Field(default=None, description="empty: as `pretrain`")
-    loop: LoopSettings | None = Field(default=None, description="empty: as `pretrain`")
+    data: DataSettings | None = Field(
+        default=None,
+        description="the samples an arm trains on; what is not given is as `pretrain.data`",
+    )
+    optimizer: OptimizerSettings | None = Field(
+        default=None, description="what is not given is as `pretrain.optimizer`"
+    )
+    loop: ArmLoopSettings | None = Field(
+        default=None,
+        description="what is not given is as `pretrain.loop`, less its limits of tokens, time and "
+        "patience; precision `auto` is fp32-fast",
+    )
     target: TargetSettings | Literal["none"] | None = Field(
         default=None,
-        description="fine-tune on this before measuring; empty: as `transfer`, its largest size; "
-        "`none`, or no `transfer`: an arm's model is measured on the control's test split",
+        description="fine-tune on this before measuring; what is not given is as `transfer` "
+        "fine-tunes at its largest size; `none`, or no `transfer`: an arm's model is measured on "
+        "the control's test split",
     )
     curve: tuple[float, ...] = Field(
         default=(),
@@ -174,7 +231,8 @@ class Settings(BaseSettings):
     )
     group: str = Field(
         default="",
-        description="column that groups the test samples (speaker, site); empty: each its own",
+        description="column that groups the test samples (speaker, site); empty: as `transfer` "
+        "where its target is taken over, or else each its own",
     )
     leakage: Literal["refuse", "remove"] = Field(
         default="refuse",
@@ -188,87 +246,15 @@ class Settings(BaseSettings):
             raise ValueError(f"`{CONTROL}` is the recipe itself; give the arm another name")
         if self.curve and (len(self.curve) < 3 or not all(0 < s < 1 for s in self.curve)):
             raise ValueError("`curve` needs three shares or more, each between 0 and 1")
+        if len(set(self.curve)) < len(self.curve):
+            raise ValueError("`curve` has a share twice")
         if self.curve_of == "steps" and self.match == "epochs":
             raise ValueError("curve_of steps needs match compute or data")
+        if self.curve_of == "steps" and not self.curve:
+            raise ValueError("curve_of steps: there is no `curve`")
+        for name, arm in self.arms.items():
+            if arm.seeds is not None and arm.seeds > self.seeds:
+                raise ValueError(
+                    f"arms.{name}.seeds: {arm.seeds}, and the experiment has {self.seeds} only"
+                )
         return self
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """The settings with what `pretrain` and `transfer` give filled in."""
-
-    task: TaskName
-    model: ModelSettings
-    data: DataSettings
-    objective: ObjectiveSettings
-    optimizer: OptimizerSettings
-    loop: LoopSettings
-    target: TargetSettings | None
-
-
-def resolve(settings: Settings, planned: Planned = ALONE) -> Experiment:
-    """Fill what is left empty from the recipe's `pretrain` and `transfer`.
-
-    Limits of time and patience are taken out: under them two arms would differ in length.
-
-    Raises:
-        UsageError: Something is neither given nor there to be taken over, or does not fit.
-    """
-    before = planned.pretrain or PretrainSettings(loop=LoopSettings(max_steps=200))
-    loop = settings.loop or before.loop
-    steps = settings.budget or loop.max_steps
-    if settings.match == "epochs":
-        if loop.epochs is None:
-            raise UsageError("match epochs needs value.loop.epochs", where="value")
-        limits: dict[str, object] = {"max_steps": None}
-    elif steps is None:
-        raise UsageError(
-            f"match {settings.match} needs a number of steps",
-            where="value",
-            hint="set value.budget, the optimizer steps of each small model",
-        )
-    else:
-        limits = {"max_steps": steps, "epochs": None}
-    limits |= {"max_tokens": None, "max_seconds": None, "patience": 0}
-    # `auto` times a few steps to decide: two cells might decide differently.
-    limits["precision"] = "fp32-fast" if loop.precision == "auto" else loop.precision
-    task = settings.task or before.task
-    model = settings.model or before.model
-    target = settings.target or _target_of(planned.transfer)
-    if target == "none":
-        target = None
-    try:
-        require_fit(task, model)
-        if target is not None:
-            require_fit(target.task or task, model)
-    except ValueError as error:
-        raise UsageError(str(error), where="value") from None
-    if target is None and any(arm.without == PRETRAIN for arm in settings.arms.values()):
-        raise UsageError(
-            "an arm `without: pretrain` needs a target to be trained on instead",
-            where="value.arms",
-            hint="add a `transfer` stage, or value.target",
-        )
-    return Experiment(
-        task,
-        model,
-        settings.data or before.data,
-        before.objective,
-        settings.optimizer or before.optimizer,
-        loop.model_copy(update=limits),
-        target,
-    )
-
-
-def _target_of(transfer: TransferSettings | None) -> TargetSettings | None:
-    if transfer is None:
-        return None
-    optimizer, loop = transfer.recipe_of("finetune")
-    return TargetSettings(
-        task=transfer.task,
-        data=transfer.data,
-        size=transfer.sizes[-1],
-        test_size=transfer.test_size,
-        optimizer=optimizer,
-        loop=loop,
-    )

@@ -84,6 +84,11 @@ class _Arm:
     resolution: float
     found: Paired
 
+    @property
+    def claims(self) -> bool:
+        """Whether there is a verdict: not of an A/A arm, nor where nothing was changed."""
+        return not self.design.is_check and not self.same_data
+
 
 def summarize_experiment(
     results: Sequence[tuple[Cell, ValueOutcome]],
@@ -126,7 +131,7 @@ def summarize_experiment(
     values = [outcome.measured.value for outcome in control.values()]
     mean = t_interval(values)
     decisions = [arm.design.decision for arm in arms]
-    claims = max(sum(not arm.design.is_check for arm in arms), 1)
+    claims = max(sum(arm.claims for arm in arms), 1)
     described = []
     for arm in arms:
         one = _describe(arm, *levels[arm.name], smallest, curves, curve_of, float(np.mean(values)))
@@ -188,9 +193,9 @@ def _pair(name: str, design: Design, pairs: Sequence[tuple[ValueOutcome, ValueOu
 def _levels(arms: Sequence[_Arm]) -> dict[str, tuple[float, float]]:
     """Adjusted p and the level of the adjusted interval, by name.
 
-    A/A arms make no claim and are left out of the count; they get the strictest level.
+    Arms that make no claim are left out of the count; they get the strictest level.
     """
-    claims = [arm for arm in arms if not arm.design.is_check]
+    claims = [arm for arm in arms if arm.claims]
     p_values = [arm.found.p for arm in claims]
     adjusted, levels = holm(p_values), holm_levels(p_values)
     found = {arm.name: (adjusted[i], levels[i]) for i, arm in enumerate(claims)}
@@ -222,6 +227,8 @@ def _describe(
     found, design = arm.found, arm.design
     adjusted = t_interval(arm.differences, level, arm.resolution)
     word = verdict(adjusted, smallest)
+    if arm.same_data and not design.is_check:
+        word = "nothing changed"
     error, clusters = _test_set_error(arm)
     combined, corrected = (
         combined_interval(arm.differences, error, clusters, alpha, arm.resolution)

@@ -37,4 +37,4 @@ class Seq2SeqSettings(NetworkSettings):
         return self
 
 
-MODEL = Declaration(Seq2SeqSettings, interface="pairs")
+MODEL = Declaration(Seq2SeqSettings, interface="pairs", probe=False)

@@ -42,7 +42,7 @@ def write(
     labelled = kind.labels
     classes = classes_of(counts, given.classes) if labelled else kind.outputs
     numbers = {name: number for number, name in enumerate(classes)}
-    decoder = ImageDecoder(selection.data.image_size, selection.data.channels)
+    decoder = ImageDecoder(selection.form.image_size, selection.form.channels)
     moments: list[npt.NDArray[np.float64]] = []  # [pixels, sum, sum of squares] x channels
 
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:

@@ -15,8 +15,7 @@ def looks(augmenting: Augmenting, rows: Rows) -> list[tuple[View, ...]]:
     Raises:
         DataError: An image cannot be decoded.
     """
-    size = augmenting.data.get("image_size")
-    decoder = ImageDecoder(tuple(size) if size else None, augmenting.data.get("channels"))
+    decoder = ImageDecoder(augmenting.form.image_size, augmenting.form.channels)
     pixels, sound = decoder.decode([row.get("image") for row in rows], [r["id"] for r in rows])
     if not sound.all():
         raise DataError("an image cannot be decoded", where=", ".join(decoder.unreadable[:5]))

@@ -18,7 +18,7 @@ def looks(augmenting: Augmenting, rows: Rows) -> list[tuple[View, ...]]:
 
     With each, the words that are left in it.
     """
-    rate, mels = int(augmenting.data["sample_rate"]), int(augmenting.data["mels"])
+    rate, mels = augmenting.form.sample_rate, augmenting.form.mels
     decoded = [decode_sound(row["audio"], rate) for row in rows]
     said = [(row.get("target") or "").split() for row in rows]
     spans = np.array([(0, max(len(words), 1)) for words in said], np.int64)

@@ -54,7 +54,7 @@ def write(
     """
     symbols, transcripts, words = _survey(selection, given)
     numbers = {symbol: number for number, symbol in enumerate(symbols)}
-    rate = selection.data.sample_rate
+    rate = selection.form.sample_rate
     left_out: list[str] = []
 
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG001
@@ -80,7 +80,7 @@ def write(
             "weights": weights_of(batch)[sound],
         }
         add_ragged(arrays, "samples", waves, np.int16)
-        add_ragged(arrays, "frames", spectra_of(waves, rate, selection.data.mels), np.float32)
+        add_ragged(arrays, "frames", spectra_of(waves, rate, selection.form.mels), np.float32)
         add_ragged(arrays, "symbols", targets, np.uint16)
         return arrays
 
@@ -95,7 +95,7 @@ def write(
     if left_out:
         write_json(folder / UNREADABLE, left_out)
     return Facts(
-        sizes=Sizes(classes=len(symbols), mels=selection.data.mels),
+        sizes=Sizes(classes=len(symbols), mels=selection.form.mels),
         classes=symbols,
         sample_rate=rate,
         transcripts=transcripts,

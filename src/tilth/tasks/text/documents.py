@@ -85,11 +85,13 @@ def learn_tokenizer(
     progress(0, counts.seen, "training the tokenizer")
     if selection.data.tokenizer_sources:
         data = selection.data.model_copy(update={"sources": selection.data.tokenizer_sources})
-        selection = Selection(selection.dataset, selection.task, data, selection.limit)
+        selection = Selection(
+            selection.dataset, selection.task, data, selection.form, selection.limit
+        )
     texts = _training_texts(selection, share, columns)
-    if selection.data.tokenizer == "characters":
+    if selection.form.tokenizer == "characters":
         return train_characters(texts)
-    return train_tokenizer(texts, selection.data.vocabulary)
+    return train_tokenizer(texts, selection.form.vocabulary)
 
 
 def _training_texts(selection: Selection, share: float, columns: Sequence[str]) -> Iterator[str]:

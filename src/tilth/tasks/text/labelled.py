@@ -41,7 +41,7 @@ def write(
     classes = classes_of(counts, given.classes)
     numbers = {name: number for number, name in enumerate(classes)}
     tokenizer = given.tokenizer or learn_tokenizer(selection, counts, ["text"], progress)
-    max_length = selection.data.max_length
+    max_length = selection.form.max_length
 
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG001
         texts = pc.fill_null(column(batch, "text"), "").to_pylist()

@@ -14,7 +14,7 @@ def looks(augmenting: Augmenting, rows: Rows) -> list[tuple[View, ...]]:
     tokenizer = load_tokenizer(augmenting.model_folder() / "tokenizer.json")
     end = end_token(tokenizer)
     texts = [row["text"] for row in rows]
-    encoded = encode_bounded(tokenizer, texts, augmenting.data["max_length"])
+    encoded = encode_bounded(tokenizer, texts, augmenting.form.max_length)
     lengths = np.array([len(one) for one in encoded], np.int64)
     tokens = np.full((len(rows), int(lengths.max())), end, np.int64)
     for row, one in enumerate(encoded):

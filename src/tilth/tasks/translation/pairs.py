@@ -39,7 +39,7 @@ def write(
     """
     tokenizer = given.tokenizer or _learn(selection, counts, progress)
     end = end_token(tokenizer)
-    longest = selection.data.max_length
+    longest = selection.form.max_length
 
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:
         _require_both(batch)
@@ -82,7 +82,7 @@ def _learn(selection: Selection, counts: Counts, progress: Progress) -> Tokenize
     if wanted:
         data = selection.data.model_copy(update={"sources": wanted})
         selection = Selection(
-            selection.dataset, selection.task, data, selection.limit, selection.fold
+            selection.dataset, selection.task, data, selection.form, selection.limit, selection.fold
         )
         counts = selection.scan()
         if not counts.rows["train"]:

@@ -1,0 +1,66 @@
+"""Hints for names that are not there: the nearest that is, or all where they are few."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from tilth.errors import UsageError
+
+# A choice is near a word when more than this share of the letters of both agree, in order.
+_NEAR = 0.65
+_MIN_BEGINNING = 3
+_MAX_LISTED = 12
+
+
+def did_you_mean(word: str, choices: Sequence[str], listed_by: str = "") -> str:
+    """A hint that names the closest choice, or all where they are few, or where they are listed.
+
+    Args:
+        word: What was written.
+        choices: What could have been.
+        listed_by: The command that lists the choices, for where there are more than 12.
+    """
+    close = closest(word, choices)
+    if close is not None:
+        return f"did you mean `{close}`?"
+    if len(choices) > _MAX_LISTED and listed_by:
+        return f"`{listed_by}` lists all"
+    shown = sorted(choices)[:_MAX_LISTED]
+    more = f" and {len(choices) - len(shown)} more" if len(choices) > len(shown) else ""
+    return "choose from " + ", ".join(f"`{choice}`" for choice in shown) + more
+
+
+def choose_from(word: str, choices: Sequence[str]) -> str:
+    """A hint of all choices of a closed set, in their order, the closest first where one is."""
+    close = closest(word, choices)
+    listed = "choose from " + ", ".join(f"`{choice}`" for choice in choices)
+    return f"did you mean `{close}`? {listed}" if close is not None else listed
+
+
+def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is not of a closed set.
+
+    Raises:
+        UsageError: It is not; with the choices.
+    """
+    if value not in choices:
+        raise UsageError(f"`{name}` does not take `{value}`", hint=choose_from(value, choices))
+
+
+def closest(word: str, choices: Sequence[str]) -> str | None:
+    """The choice that `word` is likely a slip of, or the beginning of; None where none is near.
+
+    Of a dotted choice (`clean.rules`), its last part counts as much as the whole. A word that only
+    shares some letters is not near: half of `speed` is in `pdf`.
+    """
+    word = word.lower()
+    best, nearest = None, _NEAR
+    for choice in choices:
+        for form in {choice.lower(), choice.lower().rpartition(".")[2]}:
+            near = difflib.SequenceMatcher(None, word, form).ratio()
+            if len(word) >= _MIN_BEGINNING and form.startswith(word):
+                near = max(near, _NEAR + len(word) / len(form) / 4)
+            if near > nearest:
+                best, nearest = choice, near
+    return best

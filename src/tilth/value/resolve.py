@@ -1,0 +1,260 @@
+"""What fills the settings of an experiment that are left empty: the stages before it.
+
+This module loads no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from tilth.errors import UsageError
+from tilth.hints import choose_from
+from tilth.models.settings import ModelSettings, model_settings
+from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.records import Json
+from tilth.settings import BaseSettings, fill, laid_over
+from tilth.tasks.declare import LOSS
+from tilth.tasks.registry import declaration
+from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
+from tilth.training.settings import LoopSettings, OptimizerSettings, StepSettings
+from tilth.transfer.settings import Settings as TransferSettings
+from tilth.value.settings import (
+    ALONE,
+    CONTROL,
+    PRETRAIN,
+    PRIMARY,
+    ArmLoopSettings,
+    Planned,
+    Settings,
+    TargetSettings,
+)
+
+Part = TypeVar("Part", bound=BaseSettings)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The settings with what `pretrain` and `transfer` give filled in."""
+
+    task: TaskName
+    model: ModelSettings
+    data: DataSettings
+    objective: ObjectiveSettings
+    optimizer: OptimizerSettings
+    loop: ArmLoopSettings
+    target: TargetSettings | None
+    metric: str
+
+    @property
+    def measured_task(self) -> TaskName:
+        """What the arms are measured at."""
+        return self.task if self.target is None else self.target.task or self.task
+
+
+def filled(given: Mapping[str, Any], before: Mapping[str, BaseSettings]) -> dict[str, object]:
+    """What a recipe gives of the stage, with the rest of each part from where that falls back to.
+
+    Args:
+        given: As it stands in the recipe.
+        before: The stages before, by name.
+    """
+    found = dict(given)
+    pretrain, transfer = before.get("pretrain"), before.get("transfer")
+    if isinstance(pretrain, PretrainSettings):
+        for name in ("model", "data", "optimizer"):
+            fill(found, name, getattr(pretrain, name))
+        by_passes = found.get("match") == "epochs"
+        limit = None if by_passes or found.get("budget") else pretrain.loop.max_steps
+        base = _arm_loop(pretrain.loop, limit, pretrain.loop.epochs if by_passes else None)
+        fill(found, "loop", base)
+    if isinstance(transfer, TransferSettings) and found.get("target") != "none":
+        target = _target_of(transfer)
+        fill(found, "target", target)
+        asked = found.get("target")
+        own = asked.get("task") if isinstance(asked, Mapping) else target.task
+        # Of another task than transfer's its figure need not be there.
+        if own == target.task:
+            found.setdefault("metric", transfer.metric)
+        found.setdefault("group", transfer.group)
+    return found
+
+
+def resolve(settings: Settings, planned: Planned = ALONE, arm: str = CONTROL) -> Experiment:
+    """Fill what is left empty from the recipe's `pretrain` and `transfer`.
+
+    Args:
+        settings: Of the stage.
+        planned: The stages before.
+        arm: Whose training it is; of one that sets `pretrain` otherwise, with that.
+
+    Raises:
+        UsageError: Something is neither given nor there to be taken over, or does not fit.
+    """
+    before = planned.pretrain or PretrainSettings(loop=LoopSettings(max_steps=200))
+    _require_limits(settings)
+    steps = settings.budget or (settings.loop or before.loop).max_steps
+    epochs = (settings.loop or before.loop).epochs
+    if settings.match == "epochs":
+        if epochs is None:
+            raise UsageError("match epochs needs value.loop.epochs", where="value")
+        steps = None
+    elif steps is None:
+        raise UsageError(
+            f"match {settings.match} needs a number of steps",
+            where="value",
+            hint="set value.budget, the optimizer steps of each small model",
+        )
+    else:
+        epochs = None
+    target = settings.target or _target_of_stage(planned.transfer)
+    if target == "none":
+        target = None
+    if target is None and any(one.without == PRETRAIN for one in settings.arms.values()):
+        raise UsageError(
+            "an arm `without: pretrain` needs a target to be trained on instead",
+            where="value.arms",
+            hint="add a `transfer` stage, or value.target",
+        )
+    found = Experiment(
+        settings.task or before.task,
+        settings.model or before.model,
+        settings.data or before.data,
+        before.objective,
+        settings.optimizer or before.optimizer,
+        _arm_loop(settings.loop or before.loop, steps, epochs),
+        target,
+        "" if settings.metric == PRIMARY else settings.metric,
+    )
+    if arm != CONTROL:
+        found = _changed(found, settings.arms[arm].training, f"value.arms.{arm}.set")
+    _require_fit(found)
+    return found
+
+
+def _require_limits(settings: Settings) -> None:
+    """Refuse a limit that the match does not read."""
+    loop = settings.loop or ArmLoopSettings()
+    unread: dict[str, float | None] = {"loop.epochs": loop.epochs}
+    hint = "set value.budget, the optimizer steps of each small model"
+    if settings.match == "epochs":
+        unread = {"budget": settings.budget, "loop.max_steps": loop.max_steps}
+        hint = "set value.loop.epochs, the passes of each over its own data"
+    elif settings.budget not in (None, loop.max_steps):
+        unread["loop.max_steps"] = loop.max_steps
+    for name, value in unread.items():
+        if value is not None:
+            why = f"match {settings.match} does not read it"
+            if name == "loop.max_steps" and settings.budget:
+                why = f"`value.budget` is {settings.budget}, and says the same"
+            raise UsageError(f"`{name}` is {value:g}: {why}", where=f"value.{name}", hint=hint)
+
+
+def models_of(settings: Settings, planned: Planned = ALONE) -> list[ModelSettings]:
+    """The models that arms train otherwise than the control.
+
+    Raises:
+        UsageError: As `resolve`.
+    """
+    changed = [name for name, arm in settings.arms.items() if arm.training]
+    return [resolve(settings, planned, name).model for name in changed]
+
+
+# What of `pretrain` an arm may give otherwise: its data is changed where it is made.
+_OF_AN_ARM = ("model", "objective", "optimizer", "loop")
+
+
+def _changed(control: Experiment, given: Json, where: str) -> Experiment:
+    """The control's training with other settings of `pretrain`."""
+    for name in given:
+        if name not in _OF_AN_ARM:
+            raise UsageError(
+                f"an arm sets no `{name}` of pretrain",
+                where=where,
+                hint=f"choose from {', '.join(_OF_AN_ARM)}; its data is the business of the steps "
+                "that make it",
+            )
+    loop = given.get("loop")
+    if isinstance(loop, Mapping) and (limits := {"max_steps", "epochs"} & set(loop)):
+        raise UsageError(
+            f"all arms are trained equally long: an arm sets no `{min(limits)}`",
+            where=where,
+            hint="value.match and value.budget say how long",
+        )
+
+    def part(name: str, base: Part) -> Part:
+        if name not in given:
+            return base
+        own = given[name]
+        if not isinstance(own, Mapping):
+            raise UsageError(f"`{name}` of pretrain is a mapping of settings", where=where)
+        try:
+            whole = laid_over(base, own)
+            made = model_settings(whole) if name == "model" else type(base).model_validate(whole)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, (name, *first["loc"])))
+            raise UsageError(f"`{place}`: {first['msg']}", where=where) from None
+        return cast(Part, made)
+
+    return replace(
+        control,
+        model=part("model", control.model),
+        objective=part("objective", control.objective),
+        optimizer=part("optimizer", control.optimizer),
+        loop=part("loop", control.loop),
+    )
+
+
+def _require_fit(experiment: Experiment) -> None:
+    try:
+        require_fit(experiment.task, experiment.model)
+        require_fit(experiment.measured_task, experiment.model)
+    except ValueError as error:
+        raise UsageError(str(error), where="value") from None
+    figures = [metric.name for metric in (*declaration(experiment.measured_task).metrics, LOSS)]
+    if experiment.metric and experiment.metric not in figures:
+        raise UsageError(
+            f"{experiment.measured_task} has no figure `{experiment.metric}`",
+            where="value.metric",
+            hint=choose_from(experiment.metric, figures),
+        )
+
+
+def _arm_loop(
+    base: LoopSettings | ArmLoopSettings, steps: int | None, epochs: float | None
+) -> ArmLoopSettings:
+    """What of a loop two arms can share, and how long they go on."""
+    shared = {name: getattr(base, name) for name in StepSettings.model_fields}
+    # `auto` times a few steps to decide: two cells might decide differently.
+    return ArmLoopSettings(
+        **shared,
+        max_steps=steps,
+        epochs=epochs,
+        precision="fp32-fast" if base.precision == "auto" else base.precision,
+    )
+
+
+def _target_of_stage(transfer: TransferSettings | None) -> TargetSettings | None:
+    return None if transfer is None else _target_of(transfer)
+
+
+def _target_of(transfer: TransferSettings) -> TargetSettings:
+    """As the stage fine-tunes at its largest size."""
+    optimizer, loop = transfer.recipe_of("finetune")
+    own = transfer.own_of("finetune")
+    return TargetSettings(
+        task=transfer.task,
+        data=transfer.data,
+        size=transfer.sizes[-1],
+        size_per_class=transfer.sizes_per_class,
+        objective=transfer.objective,
+        test_size=transfer.test_size,
+        optimizer=optimizer,
+        loop=loop,
+        freeze=own.freeze,
+        unfreeze=own.unfreeze,
+    )
