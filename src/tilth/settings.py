@@ -83,3 +83,9 @@ def _laid(base: object, given: object) -> object:
 
 def _plain(value: object) -> object:
     return value.model_dump(mode="json") if isinstance(value, BaseSettings) else value
+
+
+def is_default(settings: BaseSettings, name: str) -> bool:
+    """Whether a setting has the value that it has where nobody gives it."""
+    default = type(settings).model_fields[name].get_default(call_default_factory=True)
+    return bool(getattr(settings, name) == default)

@@ -39,6 +39,18 @@ def test_a_model_is_chosen_by_its_kind() -> None:
         ({"loop": {"epochs": 1, "batch_size": 10, "accumulate": 3}}, "must divide batch_size"),
         ({"loop": {}}, "nothing ends this run"),
         ({"lop": {}}, "Extra inputs"),
+        ({"data": {"max_length": 9}}, "does not read `data.max_length`, only text-classification"),
+        ({"objective": {"mixup": 1}}, "`objective.mixup`, only image-classification"),
+        ({"data": {"validation": "test"}}, "three different splits"),
+        ({"data": {"tokenizer": "characters", "vocabulary": 300}}, "one token a character"),
+        ({"initialise": "a/b", "data": {"vocabulary": 300}}, "nothing beside `initialise`"),
+        (
+            {"cross_validate": "source", "data": {"test": "validation", "validation": "test"}},
+            "nothing beside `cross_validate`",
+        ),
+        ({"seeds": [3, 3]}, "the same seed twice"),
+        ({"loop": {"max_steps": 9}, "optimizer": {"warmup_steps": 10}}, "longer than the run"),
+        ({"loop": {"patience": 1}, "unfreeze": {"head.": 0.5}}, "depends on the last step"),
     ],
 )
 def test_what_cannot_work_is_refused(given: dict[str, object], message: str) -> None:

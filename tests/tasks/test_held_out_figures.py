@@ -72,12 +72,14 @@ def _fit(folder: Path, dataset: Path, task: TaskName, **given: Any) -> PretrainR
     settings: dict[str, Any] = {
         "task": task,
         "model": next(MODELS[kind] for kind in declaration(task).models if kind in MODELS),
-        "data": {"vocabulary": 300, "validation_share": 0.1},
+        "data": {"validation_share": 0.1},
         "loop": {"max_steps": 3, "batch_size": 8},
         **given,
     }
     if task == "speech-recognition":
         settings["objective"] = {"lexicon": "words"}
+    if declaration(task).data.payload == "text":
+        settings["data"] = {"vocabulary": 300, **settings["data"]}
     images = "images" in declaration(task).transforms
     planned = Planned(augment=({"shift": {"max_x": 1, "max_y": 1}},) if images else ())
     for name in ("out", "work"):

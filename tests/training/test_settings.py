@@ -31,6 +31,7 @@ def test_any_limit_will_do(limit: dict[str, Any]) -> None:
         ({"max_steps": 1, "ema": 1.0}, "less than 1"),
         ({"max_steps": 1, "precision": "fp64"}, "fp32"),
         ({"max_steps": 1, "no_such": 1}, "Extra inputs"),
+        ({"max_steps": 1, "min_improvement": 0.1}, "nothing without `patience`"),
     ],
 )
 def test_what_cannot_be_is_refused(loop: dict[str, Any], told: str) -> None:
@@ -44,7 +45,10 @@ def test_several_processes_with_limits_that_all_know() -> None:
 
 @pytest.mark.parametrize(
     "given", [{"learning_rate": 0}, {"momentum": 1.0}, {"cooldown_share": 0}, {"grad_clip": -1},
-              {"rates": {"head.": 0}}, {"kind": "lion"}, {"schedule": "linear"}],
+              {"rates": {"head.": 0}}, {"kind": "lion"}, {"schedule": "linear"},
+              {"betas": (1.5, 0.9)}, {"betas": (0.9, 1.0)}, {"momentum": 0.5},
+              {"kind": "sgd", "betas": (0.8, 0.9)}, {"adam_share": 0.5}, {"cooldown_share": 0.5},
+              {"schedule": "inverse-sqrt"}, {"learning_rate": 0.1, "weight_decay": 10}],
 )  # fmt: skip
 def test_an_update_rule_that_cannot_be(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

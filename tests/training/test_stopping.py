@@ -16,7 +16,8 @@ from tilth.training.stopping import Plan, plan_steps
 def _plan(schedule: str = "constant", **loop: Any) -> Plan:
     data = images(70)
     settings = LoopSettings(batch_size=8, **loop)
-    optimizer = OptimizerSettings.model_validate({"schedule": schedule})
+    warmup = 1 if schedule == "inverse-sqrt" else 0
+    optimizer = OptimizerSettings.model_validate({"schedule": schedule, "warmup_steps": warmup})
     return plan_steps(settings, optimizer, Order(data.ids, data.weights, 0), data)
 
 

@@ -8,9 +8,19 @@ from pydantic import Field, model_validator
 
 from tilth.augment.registry import TransformSpec
 from tilth.models.settings import ModelSettings, model_settings
-from tilth.settings import BaseSettings
-from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
-from tilth.training.settings import LoopSettings, OptimizerSettings
+from tilth.pretrain.start import RANDOM
+from tilth.settings import BaseSettings, is_default
+from tilth.tasks.registry import declaration
+from tilth.tasks.settings import (
+    DataSettings,
+    ObjectiveSettings,
+    TaskName,
+    require_fit,
+    require_read,
+)
+from tilth.training.settings import LoopSettings, OptimizerSettings, require_end
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Planned(BaseSettings):
@@ -21,6 +31,9 @@ class Planned(BaseSettings):
     )
 
 
+# What a model to start from decides, and what a cross-validation does.
+_VOCABULARY = ("vocabulary", "tokenizer", "tokenizer_sources")
+_SPLITS = ("train", "validation", "test")
 # For a stage that stands in no recipe.
 ALONE = Planned()
 
@@ -55,7 +68,7 @@ class Settings(BaseSettings):
         description="train once for each value of this column, tested on that value and trained on "
         "the others; the figures are the mean",
     )
-    seeds: tuple[int, ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         default=(), description="train once for each, and report the mean; empty: the recipe's seed"
     )
     group: str = Field(
@@ -68,4 +81,27 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _model_fits_task(self) -> Settings:
         require_fit(self.task, self.model)
+        require_read(self.task, self.data, self.objective, self.loop)
+        require_end(self.optimizer, self.loop, shares=bool(self.unfreeze))
+        return self
+
+    @model_validator(mode="after")
+    def _acts(self) -> Settings:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: the same seed twice is the same training twice")
+        own = [f"data.{name}" for name in _VOCABULARY if not is_default(self.data, name)]
+        if self.initialise != RANDOM and own:
+            raise ValueError(
+                f"`{own[0]}` does nothing beside `initialise`: the vocabulary is that of the model "
+                "to start from"
+            )
+        named = [f"data.{name}" for name in _SPLITS if not is_default(self.data, name)]
+        if self.cross_validate and named:
+            raise ValueError(
+                f"`{named[0]}` does nothing beside `cross_validate`, which makes the splits itself"
+            )
+        if self.cross_validate == "label" and declaration(self.task).labels:
+            raise ValueError(
+                f"cross_validate: label leaves out a whole class, which {self.task} must have seen"
+            )
         return self

@@ -70,12 +70,15 @@ class Data:
         payload: The column that a sample is read from; a new sample is such a text, or a file.
         items: What is measured one by one, in the plural.
         sheet: Has `looks`: what augmentation makes of a sample, to be shown. Empty: nothing is.
+        reads: Settings of `data` that decide the numbers, beside those that choose samples. Any
+            other is refused where a recipe gives it.
     """
 
     module: str
     payload: Payload
     items: str
     sheet: str = ""
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ class Declaration:
         use: What its model is for, in words that follow "for".
         pipeline: The Hugging Face hub's word for it.
         needs: Packages of the extra `train` that it uses and training in general does not.
+        objective: Settings of `objective` that it reads; any other is refused where a recipe gives
+            it.
     """
 
     name: str
@@ -113,6 +118,7 @@ class Declaration:
     prompts: bool = False
     asked_with: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    objective: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what nobody could learn, measure, augment or ask.

@@ -103,8 +103,8 @@ class Selection:
         given = column(batch, "split")
         splits = np.full(batch.num_rows, "", dtype="U10")
         named = (self.data.train, self.data.validation, self.data.test)
-        for split, name in zip(SPLITS, named, strict=True):
-            splits[pc.fill_null(pc.equal(given, name), False).to_numpy(False)] = split
+        for split, wanted in zip(SPLITS, named, strict=True):
+            splits[pc.fill_null(pc.equal(given, wanted), False).to_numpy(False)] = split
         splits[pc.is_null(given).to_numpy(False)] = "train"  # no split was ever made
         if self.fold is not None:
             name, value = self.fold

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from tilth.errors import UsageError
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
-from tilth.settings import BaseSettings
+from tilth.schema import SPLITS, SplitName
+from tilth.settings import BaseSettings, is_default
 from tilth.tasks.registry import declaration, task_names
+from tilth.training.settings import Limits
 
 
 def _validated(given: object) -> str:
@@ -41,6 +43,11 @@ else:
     TaskName = _OneOf
 
 
+# Settings of `data` that choose samples, whatever is learnt from them.
+_CHOOSING = ("sources", "labels", "train", "validation", "test", "validation_share")
+Side = Annotated[int, Field(ge=1, le=8192)]
+
+
 def require_fit(task: TaskName, model: ModelSettings) -> None:
     """Refuse a model that cannot learn the task.
 
@@ -59,11 +66,11 @@ class DataSettings(BaseSettings):
     labels: tuple[str, ...] = Field(
         default=(), description="keep only samples with these labels; empty: all"
     )
-    train: str = Field(default="train", description="value of `split` that is trained on")
-    validation: str = Field(
+    train: SplitName = Field(default="train", description="value of `split` that is trained on")
+    validation: SplitName = Field(
         default="validation", description="value of `split` that decides when to stop"
     )
-    test: str = Field(
+    test: SplitName = Field(
         default="test", description="value of `split` that is measured once, at the end"
     )
     validation_share: float = Field(
@@ -77,7 +84,8 @@ class DataSettings(BaseSettings):
         default=None,
         ge=258,
         le=65_535,
-        description="text: size of the byte-level BPE vocabulary; empty: 2048",
+        description="text: tokens of the byte-level BPE vocabulary at most, few texts give fewer; "
+        "empty: 2048",
     )
     tokenizer: Literal["bytes-bpe", "characters"] | None = Field(
         default=None,
@@ -96,13 +104,15 @@ class DataSettings(BaseSettings):
     )
     max_length: int | None = Field(
         default=None,
-        ge=2,
-        description="text-classification, translation: tokens of a text that are read; the rest "
-        "is cut off; empty: as the model that is started from, or else 128",
+        ge=3,
+        description="text-classification, translation: tokens of a text that are read, its end "
+        "tokens (two, of a translation one) included; the rest is cut off; empty: as the model "
+        "that is started from, or else 128",
     )
     sample_rate: int | None = Field(
         default=None,
         ge=1000,
+        le=192_000,
         description="speech: samples a second to resample to; empty: as the model that is started "
         "from, or else 8000",
     )
@@ -113,7 +123,7 @@ class DataSettings(BaseSettings):
         description="speech: bands of a frame, evenly spaced in mel; empty: as the model that is "
         "started from, or else 40",
     )
-    image_size: tuple[int, int] | None = Field(
+    image_size: tuple[Side, Side] | None = Field(
         default=None,
         description="images: height and width to resize to; empty: as the model that is started "
         "from, or else all must agree already",
@@ -123,6 +133,20 @@ class DataSettings(BaseSettings):
         description="images: 1 for grey, 3 for colour; empty: as the model that is started from, "
         "or else what the first image has",
     )
+
+    @model_validator(mode="after")
+    def _acts(self) -> DataSettings:
+        if len({self.train, self.validation, self.test}) < 3:
+            raise ValueError(
+                "train, validation and test must be three different splits, not "
+                f"{self.train}, {self.validation}, {self.test}"
+            )
+        if self.tokenizer == "characters" and not is_default(self, "vocabulary"):
+            raise ValueError(
+                "`vocabulary` does nothing with tokenizer: characters, which has one token a "
+                "character"
+            )
+        return self
 
 
 class TargetDataSettings(BaseSettings):
@@ -136,23 +160,30 @@ class TargetDataSettings(BaseSettings):
     labels: tuple[str, ...] = Field(
         default=(), description="keep only samples with these labels; empty: all"
     )
-    train: str = Field(default="train", description="value of `split` that is trained on")
-    test: str = Field(default="test", description="value of `split` that is measured on")
+    train: SplitName = Field(default="train", description="value of `split` that is trained on")
+    test: SplitName = Field(default="test", description="value of `split` that is measured on")
     shuffle: bool = Field(
         default=True,
         description="text-generation: pack the documents in the order of a hash of their id",
     )
     max_length: int | None = Field(
         default=None,
-        ge=2,
+        ge=3,
         description="text-classification, translation: tokens of a text that are read; empty: as "
         "the model was trained, or else 128",
     )
 
+    @model_validator(mode="after")
+    def _differ(self) -> TargetDataSettings:
+        if self.train == self.test:
+            raise ValueError(f"train and test must be two different splits, not both {self.train}")
+        return self
+
     @property
     def whole(self) -> DataSettings:
         """As what is prepared."""
-        return DataSettings(**self.model_dump(), validation_share=0.0)
+        left = next(name for name in SPLITS if name not in (self.train, self.test))
+        return DataSettings(**self.model_dump(), validation=left, validation_share=0.0)
 
 
 @dataclass(frozen=True)
@@ -226,8 +257,8 @@ class ObjectiveSettings(BaseSettings):
         default=0.0,
         ge=0,
         lt=1,
-        description="classification, translation: probability spread over all outputs in training "
-        "(Szegedy et al. 2016)",
+        description="classification, image-rotation, translation: probability spread over all "
+        "outputs in training (Szegedy et al. 2016)",
     )
     mixup: float = Field(
         default=0.0,
@@ -240,7 +271,7 @@ class ObjectiveSettings(BaseSettings):
         "image; and over both shifted by a pixel",
     )
     temperature: float = Field(
-        default=0.2, gt=0, description="image-contrastive: softness of the comparison"
+        default=0.2, gt=0, le=1000, description="image-contrastive: softness of the comparison"
     )
     beam: int = Field(
         default=5, ge=1, description="translation: hypotheses kept in beam search; 1: greedy"
@@ -255,3 +286,50 @@ class ObjectiveSettings(BaseSettings):
         description="speech-recognition: answer in words, or in whole transcripts, of the training "
         "split; null: spell freely",
     )
+
+
+def require_read(
+    task: TaskName,
+    data: DataSettings | None = None,
+    objective: ObjectiveSettings | None = None,
+    loop: Limits | None = None,
+) -> None:
+    """Refuse what is set otherwise than by default and the task does not read.
+
+    Args:
+        task: Declares what it reads.
+        data: Settings of data; those that choose samples every task reads.
+        objective: Settings of the objective.
+        loop: Its limits: tokens are counted of text.
+
+    Raises:
+        ValueError: It does not read them, with the tasks that do; or another setting leaves one of
+            them nothing to do.
+    """
+    declared = declaration(task)
+    given: list[tuple[str, BaseSettings | None, tuple[str, ...]]] = [
+        ("data", data, (*_CHOOSING, *declared.data.reads)),
+        ("objective", objective, declared.objective),
+    ]
+    for block, settings, read in given:
+        if settings is None:
+            continue
+        for name in type(settings).model_fields:
+            if name not in read and not is_default(settings, name):
+                raise ValueError(
+                    f"task {task} does not read `{block}.{name}`, only "
+                    + " and ".join(_readers(block, name))
+                )
+    if objective is not None and objective.beam == 1 and objective.length_penalty != 1:
+        # Not refused by the settings themselves: models of earlier versions are kept with both.
+        raise ValueError("`objective.length_penalty` does nothing with beam: 1")
+    if loop is not None and loop.max_tokens is not None and declared.data.payload != "text":
+        raise ValueError(f"`loop.max_tokens` counts tokens of text, and task {task} reads none")
+
+
+def _readers(block: str, name: str) -> list[str]:
+    read = {
+        task: declaration(task).data.reads if block == "data" else declaration(task).objective
+        for task in task_names()
+    }
+    return [task for task, names in read.items() if name in names]

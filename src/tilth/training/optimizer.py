@@ -187,7 +187,7 @@ def learning_rate(settings: OptimizerSettings, step: int, total_steps: int | Non
     if step < settings.warmup_steps:
         return peak * (step + 1) / settings.warmup_steps
     if settings.schedule == "inverse-sqrt":
-        return peak * math.sqrt(max(settings.warmup_steps, 1) / (step + 1))
+        return peak * math.sqrt(settings.warmup_steps / (step + 1))
     if settings.schedule == "constant" or total_steps is None:
         return peak
     warm = max(total_steps - settings.warmup_steps, 1)

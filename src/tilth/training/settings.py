@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, is_default
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+# Settings of an update rule or a schedule, and the values of `kind` or `schedule` that read them.
+_READ_BY = {
+    "betas": ("kind", ("adam", "adamw", "muon")),
+    "momentum": ("kind", ("sgd", "muon")),
+    "adam_share": ("kind", ("muon",)),
+    "cooldown_share": ("schedule", ("cooldown",)),
+}
+_NEED_AN_END = ("cosine", "cooldown", "one-cycle")
 
 
 class OptimizerSettings(BaseSettings):
@@ -22,13 +32,18 @@ class OptimizerSettings(BaseSettings):
         description="parameters whose names begin like this learn at so many times the rate, as "
         "{head.: 10} (Howard and Ruder 2018, section 3.2)",
     )
-    betas: tuple[float, float] = Field(default=(0.9, 0.99), description="adam, adamw: decay rates")
+    betas: tuple[Decay, Decay] = Field(
+        default=(0.9, 0.99),
+        description="adam, adamw, and what muon leaves to adamw: decay a step of the gradient's "
+        "mean and of its square's",
+    )
     momentum: float = Field(
         default=0.9, ge=0, lt=1, description="sgd, muon: Nesterov momentum; 0: none"
     )
     adam_share: float = Field(
         default=0.1,
         gt=0,
+        le=1000,
         description="muon: rate of what adamw updates, over the rate of the matrices",
     )
     weight_decay: float = Field(
@@ -38,9 +53,9 @@ class OptimizerSettings(BaseSettings):
     )
     schedule: Literal["constant", "cosine", "cooldown", "one-cycle", "inverse-sqrt"] = Field(
         default="constant",
-        description="after the warm-up: constant; cosine to a tenth at the last step; constant, "
-        "then linear to 0 over the last `cooldown_share` of the steps; one-cycle: linear to 0 at "
-        "the last step; or peak x sqrt(warmup_steps / step)",
+        description="after the warm-up: constant; cosine to a tenth at the last step; cooldown: "
+        "constant, then linear to 0 over the last `cooldown_share` of the steps; one-cycle: linear "
+        "to 0 at the last step; inverse-sqrt: peak x sqrt(warmup_steps / step)",
     )
     warmup_steps: int = Field(
         default=0, ge=0, description="steps of linear growth from 0 to the peak"
@@ -52,10 +67,41 @@ class OptimizerSettings(BaseSettings):
         default=0.0, ge=0, description="largest L2 norm of the whole gradient; 0: not clipped"
     )
 
+    @model_validator(mode="after")
+    def _acts(self) -> OptimizerSettings:
+        for name, (chosen_by, readers) in _READ_BY.items():
+            chosen = getattr(self, chosen_by)
+            if chosen not in readers and not is_default(self, name):
+                raise ValueError(
+                    f"`{name}` does nothing with {chosen_by}: {chosen}, only with "
+                    + " or ".join(readers)
+                )
+        if self.schedule == "inverse-sqrt" and not self.warmup_steps:
+            raise ValueError(
+                "schedule inverse-sqrt is peak x sqrt(warmup_steps / step): set `warmup_steps`"
+            )
+        rate = self.learning_rate * max([1.0, *self.rates.values()])
+        rate *= max(self.adam_share, 1.0) if self.kind == "muon" else 1.0
+        if self.kind != "adam" and rate * self.weight_decay >= 1:
+            raise ValueError(
+                f"weight_decay {self.weight_decay:g} at a rate of {rate:g} takes away more of a "
+                "weight in one step than there is: their product must be below 1"
+            )
+        return self
+
 
 MaxSteps = Annotated[int | None, Field(ge=1, description="optimizer steps at most")]
-Epochs = Annotated[float | None, Field(gt=0, description="passes over the data at most")]
-MaxTokens = Annotated[int | None, Field(ge=1, description="text: tokens trained on at most")]
+Epochs = Annotated[
+    float | None, Field(gt=0, le=1_000_000, description="passes over the data at most")
+]
+MaxTokens = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        description="text: tokens trained on at most: those that are predicted, or read to tell a "
+        "class; the last batch is cut to fit",
+    ),
+]
 
 
 class StepSettings(BaseSettings):
@@ -137,7 +183,8 @@ class LoopSettings(StepSettings):
     eval_every: int = Field(
         default=0,
         ge=0,
-        description="steps between validations; 0: a tenth of the run, or of an epoch",
+        description="steps between validations, one more at the end; 0: a tenth of the run, or an "
+        "epoch where no limit says how many steps it has",
     )
     patience: int = Field(
         default=0, ge=0, description="validations without improvement until converged; 0: never"
@@ -180,6 +227,8 @@ class LoopSettings(StepSettings):
                 "several processes must agree: with `processes`, no max_seconds and no precision "
                 "auto, which each would decide by its own clock"
             )
+        if self.min_improvement and not self.patience:
+            raise ValueError("`min_improvement` does nothing without `patience`")
         return self
 
 
@@ -190,3 +239,45 @@ ALONE_ONLY = tuple(set(LoopSettings.model_fields) - set(BudgetSettings.model_fie
 def loop_of(steps: StepSettings) -> LoopSettings:
     """What the training loop is given of settings that say less."""
     return LoopSettings.model_validate(steps.model_dump())
+
+
+class Limits(Protocol):
+    """What a loop says of its last step."""
+
+    @property
+    def max_steps(self) -> int | None:
+        """Optimizer steps at most."""
+
+    @property
+    def epochs(self) -> float | None:
+        """Passes over the data at most."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Tokens at most."""
+
+
+def require_end(optimizer: OptimizerSettings, loop: Limits, *, shares: bool = False) -> None:
+    """Refuse what depends on a run's last step where none is known, or lies behind it.
+
+    Args:
+        optimizer: Its schedule and warm-up.
+        loop: Its limits.
+        shares: Whether something else, as `unfreeze`, is a share of the run.
+
+    Raises:
+        ValueError: There is no last step, or the warm-up goes on beyond it.
+    """
+    if loop.max_steps is None and loop.epochs is None and loop.max_tokens is None:
+        wanting = [f"the schedule `{optimizer.schedule}`"] * (optimizer.schedule in _NEED_AN_END)
+        wanting += ["`unfreeze`"] * shares
+        if wanting:
+            raise ValueError(
+                f"{wanting[0]} depends on the last step, and none is set: set loop.max_steps, "
+                "loop.epochs or loop.max_tokens"
+            )
+    if loop.max_steps is not None and optimizer.warmup_steps > loop.max_steps:
+        raise ValueError(
+            f"the warm-up of {optimizer.warmup_steps} steps is longer than the run of "
+            f"{loop.max_steps}: the rate never reaches its peak"
+        )

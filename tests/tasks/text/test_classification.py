@@ -112,10 +112,12 @@ def test_a_language_model_becomes_a_classifier(tmp_path: Path) -> None:
     data = {"data": labelled_dataset(tmp_path / "data", 120)}
     loop = {"batch_size": 8, "max_steps": 150}
     optimizer = {"learning_rate": 3e-3}
-    given = {"model": MODEL, "data": DATA, "loop": loop, "optimizer": optimizer}
+    given = {"model": MODEL, "loop": loop, "optimizer": optimizer}
+    held_out = {"validation_share": 0}
+    classes = {"task": "text-classification", "initialise": str(tmp_path / "lm")}
     for name, extra in (
-        ("lm", {}),
-        ("classes", {"task": "text-classification", "initialise": str(tmp_path / "lm")}),
+        ("lm", {"data": {**held_out, "vocabulary": 300}}),
+        ("classes", {**classes, "data": {**held_out, "max_length": 32}}),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / f"{name}-work").mkdir()

@@ -3,7 +3,11 @@
 from tilth.tasks.declare import Data, Declaration, Metric
 
 UTTERANCES = Data(
-    "tilth.tasks.speech.utterances", "audio", "utterances", sheet="tilth.tasks.speech.sheet"
+    "tilth.tasks.speech.utterances",
+    "audio",
+    "utterances",
+    sheet="tilth.tasks.speech.sheet",
+    reads=("sample_rate", "mels"),
 )
 
 TASK = Declaration(
@@ -27,4 +31,5 @@ TASK = Declaration(
     use="writing down recordings like those it was trained on (`tilth transcribe`)",
     pipeline="automatic-speech-recognition",
     needs=("soundfile",),
+    objective=("lexicon",),
 )

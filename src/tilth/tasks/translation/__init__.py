@@ -2,7 +2,12 @@
 
 from tilth.tasks.declare import BITS_PER_BYTE, Data, Declaration, Metric
 
-PAIRS = Data("tilth.tasks.translation.pairs", "text", "sentence pairs")
+PAIRS = Data(
+    "tilth.tasks.translation.pairs",
+    "text",
+    "sentence pairs",
+    reads=("vocabulary", "tokenizer", "tokenizer_sources", "max_length"),
+)
 
 TASK = Declaration(
     name="translation",
@@ -20,4 +25,5 @@ TASK = Declaration(
     use="translating sentences like those it was trained on (`tilth translate`)",
     pipeline="translation",
     needs=("sacrebleu",),
+    objective=("label_smoothing", "beam", "length_penalty"),
 )

@@ -14,4 +14,5 @@ TASK = Declaration(
     answer="label",
     use="saying which of its classes an image is of (`tilth classify`)",
     pipeline="image-classification",
+    objective=("label_smoothing", "mixup", "views"),
 )

@@ -12,4 +12,5 @@ TASK = Declaration(
     transforms=("images",),
     use=A_START,
     pipeline="image-feature-extraction",
+    objective=("temperature",),
 )

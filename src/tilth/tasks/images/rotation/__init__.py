@@ -13,4 +13,5 @@ TASK = Declaration(
     verb="classify",
     use=A_START,
     pipeline="image-feature-extraction",
+    objective=("label_smoothing",),
 )

@@ -14,4 +14,5 @@ TASK = Declaration(
     answer="label",
     use="saying which of its classes a text is of (`tilth classify`)",
     pipeline="text-classification",
+    objective=("label_smoothing",),
 )
