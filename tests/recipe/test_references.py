@@ -25,6 +25,7 @@ def _problems(text: str) -> list[tuple[str, str, str]]:
         ("deduplicate: [{hold_out: {sources: [bokks], test: 0.1}}]\n", "deduplicate"),
         ("mix: [{weights: {sources: {bokks: 2.0}}}]\n", "mix"),
         ("pretrain: {data: {sources: [bokks]}, loop: {max_steps: 1}}\n", "pretrain"),
+        ("pretrain: {data: {tokenizer_sources: [bokks]}}\n", "pretrain.data.tokenizer_sources"),
         (_TRAINING + "transfer: {data: {sources: [bokks]}}\n", "transfer"),
         (
             _TRAINING + "value: {budget: 5, arms: {n: {same: true}}, target: "
@@ -53,6 +54,28 @@ def test_an_arm_that_names_what_is_not_there(arm: str, code: str, hint: str) -> 
     (problem,) = _problems(text)
     assert (problem[0], problem[2]) == (code, hint)
     assert "arms" in problem[1]
+
+
+def test_transforms_of_no_training() -> None:
+    (problem,) = _problems(_LINE + "augment: [flip]\n")
+    assert problem[0] == "unused-transform"
+    assert problem[1].endswith("augment")
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "hint"),
+    [
+        ("freeze: [bloks.]", "pretrain.freeze", "did you mean `blocks.`?"),
+        ("unfreeze: {hed.: 0.5}", "pretrain.unfreeze", "the parts of this model are tokens., "),
+        ("optimizer: {rates: {norn.: 2}}", "pretrain.optimizer.rates", "did you mean `norm.`?"),
+        ("freeze: [tokens., blocks., norm.]", "pretrain.freeze", ""),
+        ("freeze: [blocks.], unfreeze: {blocks.0.: 0.5}", "pretrain.unfreeze", ""),
+    ],
+)
+def test_a_part_that_the_model_has_not(given: str, where: str, hint: str) -> None:
+    (problem,) = _problems(f"{_LINE}pretrain: {{{given}, loop: {{max_steps: 1}}}}\n")
+    assert problem[1].endswith(where)
+    assert hint in problem[2]
 
 
 def test_a_transfer_of_no_model() -> None:

@@ -38,6 +38,16 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
     return model
 
 
+def parameter_names(settings: ModelSettings, sizes: Sizes) -> list[str]:
+    """The names of a model's parameters, without the memory that they take.
+
+    Raises:
+        As `build_model`.
+    """
+    with torch.device("meta"):
+        return [name for name, _ in build_model(settings, sizes, seed=0).named_parameters()]
+
+
 def count_parameters(model: nn.Module) -> int:
     """Numbers that training can change."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.pretrain.parts import require_named_parts
 from tilth.pretrain.result import (
     Figures,
     Intervals,
@@ -28,6 +29,7 @@ from tilth.pretrain.result import (
 )
 from tilth.pretrain.settings import ALONE, Planned, Settings
 from tilth.pretrain.start import RANDOM, facts_of, fingerprint_start
+from tilth.settings import BaseSettings
 from tilth.store.files import remove
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from tilth.tasks.prepare import Prepared
     from tilth.training.state import TrainResult
 
-__all__ = ["Planned", "Settings", "fingerprint", "fit"]
+__all__ = ["Planned", "Settings", "fingerprint", "fit", "require_together"]
 
 
 def fingerprint(settings: Settings) -> str:
@@ -48,6 +50,15 @@ def fingerprint(settings: Settings) -> str:
         MissingError: They are not there.
     """
     return fingerprint_start(settings.initialise)
+
+
+def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> None:  # noqa: ARG001
+    """Refuse what the settings name of a model that it has not.
+
+    Raises:
+        UsageError: The model has no such parameters.
+    """
+    require_named_parts(settings)
 
 
 def fit(
@@ -68,6 +79,7 @@ def fit(
 
     Raises:
         MissingError: torch is not installed.
+        UsageError: The settings name parameters that the model has not.
         DataError: There are no samples, or they do not fit the task.
         StepError: The loss is not a number.
     """
@@ -80,6 +92,7 @@ def fit(
 
     if settings.loop.processes > 1 and current().world == 1:
         return launch(inputs, settings, out, context, planned)
+    require_named_parts(settings)
     start = None if settings.initialise == RANDOM else find_model(settings.initialise)
     known = None if start is None else facts_of(start)
     folds = _folds(inputs["data"], settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -37,6 +37,7 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
                         _suggestion(name, sources, problems),
                     )
                 )
+    problems += _untaken_transforms(recipe, where)
     if recipe.transfer is not None and recipe.pretrain is None:
         problems.append(
             Problem(
@@ -68,6 +69,20 @@ def _check_stages(recipe: Recipe, where: Where) -> list[Problem]:
     return problems
 
 
+def _untaken_transforms(recipe: Recipe, where: Where) -> list[Problem]:
+    """Transforms are applied in training: without one they would be listed and do nothing."""
+    if not recipe.transforms or recipe.pretrain or recipe.transfer or recipe.value:
+        return []
+    return [
+        Problem(
+            "unused-transform",
+            "`augment` changes samples in training, and the recipe trains nothing",
+            where(("augment",)),
+            "add a `pretrain` stage, or leave `augment` out",
+        )
+    ]
+
+
 def _suggestion(name: str, choices: list[str], problems: list[Problem]) -> str:
     return did_you_mean(name, choices) if len(problems) < _MAX_SUGGESTIONS else ""
 
@@ -89,13 +104,21 @@ def _places(recipe: Recipe) -> dict[str, tuple[str | int, ...]]:
 
 
 def _named_sources(settings: BaseModel) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(path, name) of every source that settings name: any field called `sources`."""
+    """(path, name) of every source that settings name.
+
+    These are the fields called `sources`, or so at their end, as `tokenizer_sources`, wherever they
+    stand.
+    """
     for field, value in settings:
-        if field == "sources":
+        if field == "sources" or field.endswith("_sources"):
             names = [pair[0] if isinstance(pair, tuple) else pair for pair in value or ()]
             yield from (((field,), str(name)) for name in names)
-        elif isinstance(value, BaseModel):
-            yield from (((field, *path), name) for path, name in _named_sources(value))
+            continue
+        inner = value.items() if isinstance(value, Mapping) else [("", value)]
+        for key, one in inner:
+            if isinstance(one, BaseModel):
+                place = (field, str(key)) if key else (field,)
+                yield from (((*place, *path), name) for path, name in _named_sources(one))
 
 
 def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:

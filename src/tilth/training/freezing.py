@@ -6,11 +6,14 @@ Gradual unfreezing: the layers nearest the input, which are the most general, be
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 from torch import nn
 
 from tilth.errors import UsageError
+
+_RATES = "optimizer.rates"
 
 
 def first_steps(
@@ -28,7 +31,8 @@ def first_steps(
         total_steps: Of the whole run, or None.
 
     Raises:
-        UsageError: No name begins with a prefix of `unfreeze`, or the run has no known end.
+        UsageError: No name begins with a prefix, nothing is left to train, or the run has no known
+            end.
     """
     if unfreeze and total_steps is None:
         raise UsageError(
@@ -37,14 +41,17 @@ def first_steps(
             hint="set loop.max_steps, loop.epochs or loop.max_tokens",
         )
     names = [name for name, _ in model.named_parameters()]
-    for prefix in unfreeze:
-        require_prefix(prefix, names, "unfreeze")
+    for setting, prefixes in (("freeze", frozen), ("unfreeze", unfreeze)):
+        for prefix in prefixes:
+            require_prefix(prefix, names, setting)
     found = {}
     for name in names:
         if not name.startswith(tuple(frozen)):
             fitting = [prefix for prefix in unfreeze if name.startswith(prefix)]
             share = unfreeze[max(fitting, key=len)] if fitting else 0.0
             found[name] = int(share * (total_steps or 0))
+    if not found:
+        raise UsageError("all parameters are frozen: nothing is left to train", where="freeze")
     return found
 
 
@@ -75,9 +82,51 @@ def require_prefix(prefix: str, names: Sequence[str], setting: str) -> None:
         UsageError: None has.
     """
     if not any(name.startswith(prefix) for name in names):
+        parts = dict.fromkeys(name[: at + 1] for name in names for at in _dots(name))
+        near = difflib.get_close_matches(prefix, [*parts, *names], 1)
         raise UsageError(
             f"no parameter's name begins with `{prefix}`",
             where=setting,
-            hint="the parts of this model are "
+            hint=(f"did you mean `{near[0]}`? " if near else "")
+            + "the parts of this model are "
             + ", ".join(dict.fromkeys(name.split(".")[0] + "." for name in names)),
         )
+
+
+def require_parts(
+    names: Sequence[str],
+    frozen: Sequence[str],
+    unfreeze: Sequence[str],
+    rates: Sequence[str],
+    stage: str = "",
+) -> None:
+    """Refuse prefixes that say nothing of any parameter that is trained.
+
+    Args:
+        names: Of all parameters.
+        frozen: Prefixes of `freeze`.
+        unfreeze: Prefixes of `unfreeze`.
+        rates: Prefixes of `optimizer.rates`.
+        stage: Of the recipe, with a dot, as `pretrain.`: where they stand.
+
+    Raises:
+        UsageError: No name begins with one, all that do are frozen, or nothing is left to train.
+    """
+    for setting, prefixes in (("freeze", frozen), ("unfreeze", unfreeze), (_RATES, rates)):
+        for prefix in prefixes:
+            require_prefix(prefix, names, stage + setting)
+    trained = [name for name in names if not name.startswith(tuple(frozen))]
+    if not trained:
+        what = "all parameters are frozen: nothing is left to train"
+        raise UsageError(what, where=f"{stage}freeze")
+    for setting, prefixes in (("unfreeze", unfreeze), (_RATES, rates)):
+        for prefix in prefixes:
+            if not any(name.startswith(prefix) for name in trained):
+                raise UsageError(
+                    f"`{setting}` of `{prefix}` does nothing: `freeze` holds all that begins so",
+                    where=stage + setting,
+                )
+
+
+def _dots(name: str) -> list[int]:
+    return [at for at, letter in enumerate(name) if letter == "."]
