@@ -122,3 +122,27 @@ def test_cross_validation_leaves_each_value_out_once(tmp_path: Path) -> None:
     one = write_dataset(tmp_path / "one", [{**row, "source": "a"} for row in rows])
     with pytest.raises(DataError, match="two values of `source`"):
         run(tmp_path / "2", one, {**IMAGE, "cross_validate": "source"})
+
+
+def test_a_test_split_of_one_class_is_not_measured(tmp_path: Path) -> None:
+    rows = [row for row in image_rows(60) if row["split"] == "train" or row["label"] == "2"]
+    short = {**IMAGE, "loop": {"max_steps": 2}, "data": {"validation_share": 0}}
+    result = run(tmp_path / "1", write_dataset(tmp_path / "data", rows), short)
+    assert result.samples["test"] == 4
+    assert result.test == {}
+    assert "the test split has the class `2` alone (4 samples)" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("group", "told"),
+    [("subjekt", "no column `subjekt`"), ("subject", "does not part the held-out samples")],
+)
+def test_a_group_that_groups_nothing_is_refused_before_training(
+    group: str, told: str, tmp_path: Path
+) -> None:
+    rows = [{**row, "subject": None} for row in image_rows(30)]
+    dataset = write_dataset(tmp_path / "data", rows)
+    with pytest.raises(DataError, match=told) as caught:
+        run(tmp_path / "1", dataset, {**IMAGE, "group": group})
+    assert group == "subject" or "did you mean `subject`?" in caught.value.hint
+    assert not list((tmp_path / "1" / "out").iterdir())

@@ -205,3 +205,32 @@ def test_images_of_several_sizes_are_refused_or_resized(tmp_path: Path) -> None:
         4,
         8,
     )
+
+
+def test_a_label_that_no_sample_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    rows = [{**row, "label": "ab"[i % 2]} for i, row in enumerate(image_rows(20))]
+    wanted = ALL.model_copy(update={"labels": ("a", "B")})
+    with pytest.raises(DataError, match="no sample has the label `B`") as caught:
+        of(tmp_path, rows, IMAGE, wanted)
+    assert "did you mean `b`?" in caught.value.hint
+
+
+def test_one_class_is_nothing_to_tell_apart(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="every training sample has the label `1`"):
+        of(tmp_path, image_rows(20), IMAGE, ALL.model_copy(update={"labels": ("1",)}))
+
+
+def test_a_vocabulary_is_learnt_from_no_text_that_is_held_out(tmp_path: Path) -> None:
+    rows = [
+        {**row, "text": "abc"[i % 3] * 9, "subject": "xyz"[i % 3], "split": "train"}
+        for i, row in enumerate(text_rows(30))
+    ]
+    dataset = write_dataset(tmp_path / "data", rows)
+    for sources in ((), ("a", "b")):
+        data = ALL.model_copy(update={"tokenizer": "characters", "tokenizer_sources": sources})
+        prepared = prepare(dataset, TEXT, data, tmp_path, fold=("subject", "y"))
+        assert prepared.tokenizer is not None
+        assert set(prepared.tokenizer.get_vocab()) == {"<|end|>", "<|unknown|>", "a", "c"}
+    nothing = ALL.model_copy(update={"tokenizer_sources": ("nobody",)})
+    with pytest.raises(DataError, match="no training text of nobody to learn a vocabulary from"):
+        prepare(dataset, TEXT, nothing, tmp_path)

@@ -85,6 +85,7 @@ def fit(
     """
     # torch and what stands on it are loaded here: `tilth check` reads settings without them.
     from tilth.models.build import count_parameters
+    from tilth.pretrain.groups import require_groups
     from tilth.pretrain.hub import find_model, read_tokenizer
     from tilth.pretrain.launch import launch
     from tilth.tasks.prepare import prepare
@@ -112,6 +113,8 @@ def fit(
                 progress=context.progress,
             )
         prepared = replace(prepared, facts=prepared.facts.normalised_as(known))
+        held_out = {k: rows.ids for k, rows in prepared.splits.items() if k != "train"}
+        require_groups(inputs["data"], held_out, settings.group)
         for seed in seeds:
             name = _name(fold, seed, len(seeds))
             folder = out / name if runs else out
@@ -131,7 +134,8 @@ def fit(
                 seconds=round(trained.result.seconds, 3),
                 cpu_seconds=round(time.process_time() - cpu_before, 3),
             )
-            runs.append(_Run(trained, held, measured.most))
+            told_of = replace(trained, notes=(*trained.notes, *measured.notes))
+            runs.append(_Run(told_of, held, measured.most))
     first, held = runs[0].trained, runs[0].held
     several = tuple(run.held for run in runs) if len(runs) > 1 else ()
     return PretrainResult(
@@ -189,10 +193,11 @@ def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
     if not name:
         return [None]
     found: set[str] = set()
-    for batch in Dataset(dataset).batches([name, "source"]):
-        wanted = column(batch, "source").to_pylist()
-        for value, source in zip(column(batch, name).to_pylist(), wanted, strict=True):
-            if value is not None and source in (settings.data.sources or (source,)):
+    for batch in Dataset(dataset).batches([name, "source", "label"]):
+        columns = (column(batch, one).to_pylist() for one in (name, "source", "label"))
+        for value, source, label in zip(*columns, strict=True):
+            chosen = source in (settings.data.sources or (source,))
+            if value is not None and chosen and label in (settings.data.labels or (label,)):
                 found.add(value)
     if len(found) < 2:
         raise DataError(
@@ -297,14 +302,16 @@ class _Measured:
     """What each split of a training was measured to be, and how sure that is.
 
     Attributes:
-        metrics: Of each split; empty where it has no samples.
+        metrics: Of each split; empty where it has no samples, or too few classes to be measured.
         bounds: Of each number among them.
         most: What each cannot exceed.
+        notes: What the user should be told.
     """
 
     metrics: dict[str, Figures]
     bounds: dict[str, Intervals]
     most: dict[str, float]
+    notes: list[str]
 
 
 def _measure(
@@ -317,20 +324,34 @@ def _measure(
 ) -> _Measured:
     """Measure a trained model on what was held out."""
     from tilth.pretrain.groups import groups_of
+    from tilth.tasks.base import only_class
     from tilth.training.evaluate import evaluate
     from tilth.training.state import torch_state
 
-    found = _Measured({}, {}, {})
+    found = _Measured({}, {}, {}, [])
     for split in ("validation", "test"):
         held_out = prepared.examples(split, settings.model)
         found.metrics[split], found.bounds[split] = {}, {}
         if held_out is None:
+            continue
+        only = only_class(settings.task, prepared.facts.classes, held_out)
+        # A fold may be of one class, as a patient of one diagnosis: the mean is over all of them.
+        if only is not None and not settings.cross_validate:
+            found.notes.append(
+                f"the {split} split has the class `{only}` alone ({len(held_out)} samples), of "
+                "which a figure says nothing: it is not measured"
+            )
             continue
         context.progress(0, None, f"measuring the {split} split")
         with torch_state(context.threads):
             measured = evaluate(model, task, held_out, figures=True)
         groups = groups_of(dataset, measured.ids, prepared.splits["train"].ids, settings.group)
         found.metrics[split], found.bounds[split] = measured.metrics(), measured.bounds(groups)
+        if settings.group and groups is not None and len(set(groups.tolist())) == 1:
+            # What was asked for is an interval over groups, and one group has none.
+            found.bounds[split] = {
+                name: replace(one, low=None, high=None) for name, one in found.bounds[split].items()
+            }
         found.most.update({name: one.most for name, one in measured.all_figures().items()})
     return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tilth.errors import DataError
+from tilth.hints import did_you_mean
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.statistics.intervals import Codes
@@ -36,11 +37,7 @@ def groups_of(dataset: Path, held_out: Ids, trained_on: Ids, name: str = "") -> 
     if wanted not in Dataset(dataset).schema.names:
         if not name:
             return None
-        raise DataError(
-            f"the data has no column `{name}` to group the held-out samples by",
-            where="pretrain.group",
-            hint="it has " + ", ".join(Dataset(dataset).schema.names),
-        )
+        raise _no_column(dataset, name)
     place = {int(one): at for at, one in enumerate(held_out)}
     found: dict[int, str] = {}
     for ids, values in _rows(dataset, wanted):
@@ -48,7 +45,9 @@ def groups_of(dataset: Path, held_out: Ids, trained_on: Ids, name: str = "") -> 
             if value is not None and (at := place.get(int(one))) is not None:
                 found[at] = value
     groups = set(found.values())
-    if not groups or len(groups) + len(place) - len(found) < 2:
+    if not name and len(groups) + len(place) - len(found) < 2:
+        return None
+    if not groups:
         return None
     if not name and any(
         value in groups
@@ -63,6 +62,40 @@ def groups_of(dataset: Path, held_out: Ids, trained_on: Ids, name: str = "") -> 
     for at, value in found.items():
         codes[at] = numbers[value]
     return codes
+
+
+def require_groups(dataset: Path, held_out: Mapping[str, Ids], name: str) -> None:
+    """Refuse a group that the held-out samples cannot be counted by, before anything is trained.
+
+    Args:
+        dataset: Folder of the data set that the samples are of.
+        held_out: uint64, ids of the samples of each held-out split.
+        name: Column that names the group; empty: nothing is refused.
+
+    Raises:
+        DataError: There is no such column, or not two groups in any split.
+    """
+    if not name:
+        return
+    if name not in Dataset(dataset).schema.names:
+        raise _no_column(dataset, name)
+    codes = [groups_of(dataset, ids, ids[:0], name) for ids in held_out.values()]
+    if not any(one is not None and len(np.unique(one)) > 1 for one in codes):
+        raise DataError(
+            f"`{name}` does not part the held-out samples into two groups or more: an interval "
+            "over groups cannot be given",
+            where="pretrain.group",
+            hint="leave `group` out, or hold out samples of several groups",
+        )
+
+
+def _no_column(dataset: Path, name: str) -> DataError:
+    names = Dataset(dataset).schema.names
+    return DataError(
+        f"the data has no column `{name}` to group the held-out samples by",
+        where="pretrain.group",
+        hint=did_you_mean(name, names),
+    )
 
 
 def _rows(dataset: Path, name: str) -> Iterator[tuple[Ids, list[str | None]]]:

@@ -114,6 +114,17 @@ def never_seen(task: str, classes: Sequence[str], examples: Examples) -> list[st
     ]
 
 
+def only_class(task: str, classes: Sequence[str], examples: Examples) -> str | None:
+    """The class that all rows of a split are of, where the task tells classes of the data apart.
+
+    A figure of such a split says nothing of the others: to name that class every time is enough.
+    """
+    if not declaration(task).labels:
+        return None
+    found = np.unique(examples.labels)
+    return classes[int(found[0])] if len(found) == 1 else None
+
+
 def require_classes(model: nn.Module, examples: Examples) -> None:
     """Refuse labels that are not among the outputs of the model's `head`.
 

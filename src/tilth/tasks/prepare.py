@@ -88,7 +88,8 @@ def prepare(
 
     Raises:
         UsageError: `data` says otherwise than the model how samples are read.
-        DataError: No sample is left for training; a label is missing or not among the classes;
+        DataError: No sample is left for training; a label is missing, not among the classes, or
+            wanted and not there; there is one class only, or no text to learn a vocabulary from;
             images differ in size, or more than 1 % cannot be decoded.
     """
     form = form_of(data, model)
@@ -108,6 +109,7 @@ def prepare(
     folder = work / f"prepared-{digest[:16]}"
     kind = load_module(declaration(task).data.module)
     if not is_whole(folder):
+        selection.require_labels()
         counts = selection.scan()
         if not counts.rows["train"]:
             raise _nothing_left(data, counts.seen)

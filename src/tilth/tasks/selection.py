@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.errors import DataError
+from tilth.hints import did_you_mean
 from tilth.randomness import ids_to_u64, shares
 from tilth.schema import SPLITS, SplitName, column
 from tilth.store import Dataset
@@ -79,6 +81,28 @@ class Selection:
             # A class all of whose samples are held out is a class of the training data.
             counts.labels["train"] |= counts.labels["validation"]
         return counts
+
+    def require_labels(self) -> None:
+        """Refuse `data.labels` that no sample has.
+
+        Raises:
+            DataError: A label is not there; with the nearest that is.
+        """
+        if not self.data.labels:
+            return
+        found: set[str] = set()
+        for batch in self.dataset.batches(["label", "source"]):
+            if self.data.sources:
+                batch = batch.filter(pc.is_in(column(batch, "source"), pa.array(self.data.sources)))
+            found |= set(pc.unique(column(batch, "label").drop_null()).to_pylist())
+        for label in self.data.labels:
+            if label not in found:
+                raise DataError(
+                    f"no sample has the label `{label}`",
+                    where="data.labels",
+                    hint=did_you_mean(label, sorted(found)) if found else "the samples have none",
+                    code="unknown-label",
+                )
 
     def read(self, columns: Sequence[str]) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
         """Batches of one split each, in the order of the data set."""

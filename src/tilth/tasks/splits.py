@@ -55,7 +55,8 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
     """The classes in the order of their numbers; each label must be one of them.
 
     Raises:
-        DataError: A sample has no label, or one that is not among the classes.
+        DataError: A sample has no label, or one that is not among the classes; or there is one
+            class only.
     """
     if counts.unlabelled:
         raise DataError(
@@ -66,6 +67,13 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
         )
     found = counts.labels["train"]
     classes = tuple(given) if given is not None else tuple(sorted(found, key=_label_order))
+    if len(classes) < 2:
+        raise DataError(
+            f"there is nothing to tell apart: every training sample has the label `{classes[0]}`",
+            hint="two labels or more are needed; did `data.labels`, a rule or another field take "
+            "the others away?",
+            code="one-class",
+        )
     for split in SPLITS:
         unknown = sorted(counts.labels[split] - set(classes))
         if unknown:

@@ -6,12 +6,12 @@ Gradual unfreezing: the layers nearest the input, which are the most general, be
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from torch import nn
 
 from tilth.errors import UsageError
+from tilth.hints import closest
 
 _RATES = "optimizer.rates"
 
@@ -83,11 +83,11 @@ def require_prefix(prefix: str, names: Sequence[str], setting: str) -> None:
     """
     if not any(name.startswith(prefix) for name in names):
         parts = dict.fromkeys(name[: at + 1] for name in names for at in _dots(name))
-        near = difflib.get_close_matches(prefix, [*parts, *names], 1)
+        near = closest(prefix, [*parts, *names])
         raise UsageError(
             f"no parameter's name begins with `{prefix}`",
             where=setting,
-            hint=(f"did you mean `{near[0]}`? " if near else "")
+            hint=(f"did you mean `{near}`? " if near else "")
             + "the parts of this model are "
             + ", ".join(dict.fromkeys(name.split(".")[0] + "." for name in names)),
         )

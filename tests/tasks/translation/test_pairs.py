@@ -83,7 +83,7 @@ def test_the_vocabulary_may_be_of_other_sources(tmp_path: Path) -> None:
         assert one.tokenizer is not None
         longer[name] = len(one.tokenizer.encode("phrase numéro").ids)
     assert longer["both"] < longer["own"]
-    with pytest.raises(DataError, match="no training sample of es-en"):
+    with pytest.raises(DataError, match="no training text of es-en"):
         prepared(tmp_path / "none", tokenizer_sources=("es-en",))
 
 

@@ -80,14 +80,36 @@ def read(arrays: dict[str, npt.NDArray[Any]], reading: Reading) -> Documents:
 def learn_tokenizer(
     selection: Selection, counts: Counts, columns: Sequence[str], progress: Progress
 ) -> Tokenizer:
-    """A tokenizer learnt from some columns of the training split."""
-    share = min(_TOKENIZER_BYTES / max(counts.text_bytes, 1), 1.0)
+    """A tokenizer learnt from some columns of the training split.
+
+    Of the sources that are named for it, where some are; what is held out of the training, by a
+    fold or for validation, is held out of the vocabulary too.
+
+    Raises:
+        DataError: There is no text to learn it from.
+    """
     progress(0, counts.seen, "training the tokenizer")
-    if selection.data.tokenizer_sources:
-        data = selection.data.model_copy(update={"sources": selection.data.tokenizer_sources})
+    wanted = selection.data.tokenizer_sources
+    if wanted:
+        data = selection.data.model_copy(update={"sources": wanted})
         selection = Selection(
-            selection.dataset, selection.task, data, selection.form, selection.limit
+            selection.dataset,
+            selection.task,
+            data,
+            selection.form,
+            selection.limit,
+            selection.fold,
         )
+        counts = selection.scan()
+    if not counts.text_bytes:
+        raise DataError(
+            f"there is no training text{' of ' * bool(wanted)}{' or '.join(wanted)} to learn a "
+            "vocabulary from",
+            where="data.tokenizer_sources" if wanted else "",
+            hint="`tilth show RUN STEP --dropped` says which rules took the samples",
+            code="no-samples",
+        )
+    share = min(_TOKENIZER_BYTES / counts.text_bytes, 1.0)
     texts = _training_texts(selection, share, columns)
     if selection.form.tokenizer == "characters":
         return train_characters(texts)

@@ -37,7 +37,7 @@ def write(
     Raises:
         DataError: A pair lacks one of its sides.
     """
-    tokenizer = given.tokenizer or _learn(selection, counts, progress)
+    tokenizer = given.tokenizer or learn_tokenizer(selection, counts, _SIDES, progress)
     end = end_token(tokenizer)
     longest = selection.form.max_length
 
@@ -74,25 +74,6 @@ def encode_ended(
     """Tokens of each text, the end token last, at most `limit` with it."""
     kept = None if limit is None else limit - 1
     return [np.append(row[:kept], np.uint16(end)) for row in encode(tokenizer, texts)]
-
-
-def _learn(selection: Selection, counts: Counts, progress: Progress) -> Tokenizer:
-    """A tokenizer learnt from both sides of the training split, or of the sources named for it."""
-    wanted = selection.data.tokenizer_sources
-    if wanted:
-        data = selection.data.model_copy(update={"sources": wanted})
-        selection = Selection(
-            selection.dataset, selection.task, data, selection.form, selection.limit, selection.fold
-        )
-        counts = selection.scan()
-        if not counts.rows["train"]:
-            raise DataError(
-                f"there is no training sample of {' or '.join(wanted)} to learn a vocabulary from",
-                where="data.tokenizer_sources",
-                hint="name sources of this recipe's `collect`",
-                code="no-samples",
-            )
-    return learn_tokenizer(selection, counts, _SIDES, progress)
 
 
 def _require_both(batch: pa.RecordBatch) -> None:
