@@ -20,6 +20,7 @@ from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Examples, Ragged
 from tilth.training.task import Task
 
+BITS_A_BYTE = 8.0  # of what tokens do not tell, in the figure of bits per byte
 IGNORED = -100  # the target of a token that is not predicted: `cross_entropy` leaves it out
 
 

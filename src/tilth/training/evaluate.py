@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from tilth.errors import StepError
+from tilth.errors import DataError, StepError
 from tilth.statistics.found import Bounds
 from tilth.statistics.intervals import Codes, Figure, bounds_of, ratio, share
 from tilth.training.examples import Examples
@@ -106,6 +106,12 @@ def evaluate(
     """
     task.check(model, data)
     ids, total = task.units(data)
+    if not total.denominators.sum() > 0:
+        raise DataError(
+            f"there is nothing to measure {task.metric} by: the held-out samples are empty",
+            hint="drop such samples with a rule",
+            code="no-samples",
+        )
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     with torch.inference_mode(), precision_of_evaluation():

@@ -45,6 +45,8 @@ class Documents:
         weights: float32 [n], times seen an epoch.
         end: The tokenizer's token that begins every document and ends the last.
         shuffled: Whether they are packed in the order of a hash of their ids, not in their own.
+        untold: int64 [n], bytes that the tokens do not tell: of characters that the tokenizer does
+            not know. None: there are none.
     """
 
     tokens: npt.NDArray[np.uint16]
@@ -54,6 +56,7 @@ class Documents:
     weights: npt.NDArray[np.float32]
     end: int = END
     shuffled: bool = False
+    untold: Index | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -70,6 +73,7 @@ class Documents:
             self.weights[index],
             self.end,
             self.shuffled,
+            None if self.untold is None else self.untold[index],
         )
 
     @staticmethod
@@ -84,6 +88,7 @@ class Documents:
             np.concatenate([part.weights for part in parts]),
             parts[0].end,
             parts[0].shuffled,
+            np.concatenate([_or_zeros(part.untold, len(part)) for part in parts]),
         )
 
     def pack(self, context: int, folder: Path | None = None) -> Examples:
@@ -133,7 +138,8 @@ class Documents:
             ids[row : row + rows] = splitmix64(self.ids[members[owner]]) ^ offsets
             row += rows
         packed_weights = weights[first_document] if total else np.zeros(0, np.float32)
-        packed = Packing(self.ids[order], self.bytes[order], first_document, self.end)
+        untold = _or_zeros(self.untold, len(self))[order]
+        packed = Packing(self.ids[order], self.bytes[order], first_document, untold, self.end)
         return Examples(inputs, targets, ids, packed_weights, packed)
 
 
@@ -207,12 +213,14 @@ class Packing:
         ids: uint64 [documents], in packed order.
         bytes: int64 [documents].
         first: int64 [windows], the document of each window's first token.
+        untold: int64 [documents], bytes that the tokens do not tell.
         end: The token that begins every document.
     """
 
     ids: Ids
     bytes: Index
     first: Index
+    untold: Index
     end: int = END
 
 
@@ -230,6 +238,7 @@ class Examples:
         packing: For packed text, the documents in the windows.
         frames: For utterances, their spectra, float32 [total, bands]: made once, and read where no
             transform changes the samples.
+        references: For translations, the bytes of the target text as it was given, uint8.
     """
 
     inputs: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Ragged
@@ -238,6 +247,7 @@ class Examples:
     weights: npt.NDArray[np.float32]
     packing: Packing | None = None
     frames: Ragged | None = None
+    references: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -273,6 +283,7 @@ class Examples:
             self.ids[chosen],
             self.weights[chosen],
             frames=None if self.frames is None else self.frames.select(chosen),
+            references=None if self.references is None else self.references.select(chosen),
         )
 
     def names(self, index: Index) -> list[str]:
@@ -281,6 +292,10 @@ class Examples:
             return [f"{int(i):016x}" for i in self.ids[index]]
         documents = np.unique(self.packing.first[index])
         return [f"{int(i):016x}" for i in self.packing.ids[documents]]
+
+
+def _or_zeros(counts: Index | None, length: int) -> Index:
+    return np.zeros(length, np.int64) if counts is None else counts
 
 
 def _chosen(rows: Any, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Any:

@@ -19,6 +19,7 @@ from tilth.tasks.text.tokenize import (
     load_tokenizer,
     train_characters,
     train_tokenizer,
+    untold_bytes,
 )
 from tilth.training.examples import END
 
@@ -115,3 +116,11 @@ def test_the_end_token_of_another_programs_tokenizer(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(path)
     assert end_token(tokenizer) == 0
     assert 0 not in encode(tokenizer, ["a <|endoftext|> b"])[0]
+
+
+def test_characters_that_are_not_known_are_counted_in_bytes() -> None:
+    known = train_characters(["abc "])
+    texts = ["abc", "a€b", "雪雪 a", ""]
+    assert untold_bytes(known, texts, encode(known, texts)).tolist() == [0, 3, 6, 0]
+    bytewise = train_tokenizer(["abc"], 300)
+    assert untold_bytes(bytewise, texts, encode(bytewise, texts)).tolist() == [0, 0, 0, 0]

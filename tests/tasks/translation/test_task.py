@@ -26,7 +26,7 @@ from tilth.schema import sample_id
 from tilth.statistics.intervals import Figure
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.settings import ObjectiveSettings
-from tilth.tasks.text.tokenize import train_tokenizer
+from tilth.tasks.text.tokenize import train_characters, train_tokenizer
 from tilth.tasks.translation.pairs import encode_ended
 from tilth.tasks.translation.task import Translation, score
 from tilth.training.evaluate import evaluate
@@ -178,3 +178,22 @@ def test_a_small_language_is_learnt(tmp_path: Path) -> None:
     assert [answer.text for answer in answers] == ["three one", "", "five four two"]
     with pytest.raises(DataError, match="invalid UTF-8"):
         loaded.task.predict(loaded.model, [b"\xff"], PredictSettings())
+
+
+def test_what_is_measured_is_the_reference_as_it_was_given() -> None:
+    """And not its tokens, which tell nothing of characters that the vocabulary lacks."""
+    tokenizer = train_characters(["one two"])
+    given = ["one", "tw€"]
+    data = Examples(
+        Ragged.of(encode_ended(tokenizer, given, 0, None), np.uint16),
+        Ragged.of(encode_ended(tokenizer, given, 0, None), np.uint16),
+        np.arange(2, dtype=np.uint64),
+        np.ones(2, np.float32),
+        references=Ragged.of([np.frombuffer(t.encode(), np.uint8) for t in given], np.uint8),
+    )
+    facts = Facts(sizes=Sizes(vocabulary=tokenizer.get_vocab_size()))
+    own = Translation(facts, ObjectiveSettings(), tokenizer)
+    _, measured = own.units(data.select(np.array([1, 0])))
+    assert measured.denominators.tolist() == [5, 3]
+    assert measured.numerators.tolist() == [24, 0]
+    assert own._references(data) == given

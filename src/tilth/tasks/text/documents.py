@@ -20,7 +20,13 @@ from tilth.schema import column
 from tilth.store.files import write_bytes
 from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.splits import Given, Reading, weights_of, write_splits
-from tilth.tasks.text.tokenize import Tokenizer, encode, train_characters, train_tokenizer
+from tilth.tasks.text.tokenize import (
+    Tokenizer,
+    encode,
+    train_characters,
+    train_tokenizer,
+    untold_bytes,
+)
 from tilth.training.examples import Documents
 
 _TOKENIZER_BYTES = 64 << 20  # merges learnt from more text than this differ in rare words only
@@ -39,13 +45,15 @@ def write(
 
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:
         texts = pc.fill_null(column(batch, "text"), "")
-        tokens = encode(tokenizer, texts.to_pylist())
+        words = texts.to_pylist()
+        tokens = encode(tokenizer, words)
         lengths = pc.binary_length(texts).to_numpy().astype(np.int64)
         num_bytes[split] += int(lengths.sum())
         return {
             "tokens": np.concatenate(tokens),
             "lengths": np.array([len(one) for one in tokens], np.int64),
             "bytes": lengths,
+            "untold": untold_bytes(tokenizer, words, tokens),
             "ids": ids_to_u64(column(batch, "id").to_pylist()),
             "weights": weights_of(batch),
         }
@@ -74,6 +82,7 @@ def read(arrays: dict[str, npt.NDArray[Any]], reading: Reading) -> Documents:
         weights,
         end=reading.end,
         shuffled=reading.shuffled,
+        untold=arrays["untold"],
     )
 
 

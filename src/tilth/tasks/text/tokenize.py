@@ -29,6 +29,7 @@ __all__ = [
     "load_tokenizer",
     "train_characters",
     "train_tokenizer",
+    "untold_bytes",
 ]
 
 END_TEXT = "<|end|>"
@@ -129,6 +130,31 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[npt.NDArray[np.ui
     """Tokens of each text, uint16, without end tokens."""
     encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
     return [np.array(one.ids, np.uint16) for one in encoded]
+
+
+def untold_bytes(
+    tokenizer: Tokenizer, texts: Sequence[str], tokens: Sequence[npt.NDArray[np.uint16]]
+) -> npt.NDArray[np.int64]:
+    """UTF-8 bytes that the tokens of each text do not tell, int64 [n].
+
+    Those of characters that became the token of what is unknown, from which nobody can tell which
+    they were.
+
+    Args:
+        tokenizer: Made the tokens.
+        texts: One each.
+        tokens: Of each text, without end tokens.
+    """
+    found = np.zeros(len(texts), np.int64)
+    text_of_unknown = getattr(tokenizer.model, "unk_token", None)
+    unknown = None if text_of_unknown is None else tokenizer.token_to_id(text_of_unknown)
+    if unknown is None:
+        return found
+    for place in (place for place, row in enumerate(tokens) if bool((row == unknown).any())):
+        text, one = texts[place], tokenizer.encode(texts[place], add_special_tokens=False)
+        spans = zip(one.ids, one.offsets, strict=True)
+        found[place] = sum(len(text[a:b].encode()) for token, (a, b) in spans if token == unknown)
+    return found
 
 
 def encode_bounded(

@@ -51,6 +51,9 @@ def write(
         sources, targets = (column(batch, side).to_pylist() for side in _SIDES)
         add_ragged(arrays, "sources", encode_ended(tokenizer, sources, end, longest), np.uint16)
         add_ragged(arrays, "targets", encode_ended(tokenizer, targets, end, limit), np.uint16)
+        if split != "train":
+            given = [np.frombuffer(text.encode(), np.uint8) for text in targets]
+            add_ragged(arrays, "references", given, np.uint8)
         return arrays
 
     write_splits(selection, counts, folder, _SIDES, convert, progress)
@@ -65,6 +68,7 @@ def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
         read_ragged(arrays, "targets"),
         np.asarray(arrays["ids"]),
         np.asarray(arrays["weights"]),
+        references=read_ragged(arrays, "references") if "references" in arrays else None,
     )
 
 

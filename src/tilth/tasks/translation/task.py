@@ -16,11 +16,11 @@ from tilth.errors import DataError, missing_extra
 from tilth.models.facts import Facts
 from tilth.models.seq2seq.network import Seq2Seq
 from tilth.statistics.intervals import Figure, totals
-from tilth.tasks.base import IGNORED, Ingredients, require_some
+from tilth.tasks.base import BITS_A_BYTE, IGNORED, Ingredients, require_some
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.settings import ObjectiveSettings
-from tilth.tasks.text.tokenize import Tokenizer, decode, end_token
+from tilth.tasks.text.tokenize import Tokenizer, decode, end_token, untold_bytes
 from tilth.tasks.translation import TASK
 from tilth.tasks.translation.beam import translate
 from tilth.tasks.translation.pairs import encode_ended
@@ -36,7 +36,8 @@ _MAX_TOKENS = 256
 class Translation(PlainForward):
     """Write each next token of the translation. Measured: bits per byte of the translation.
 
-    Bits per byte compare over vocabularies, cost no decoding and have a value a sentence. What is
+    Bits per byte compare over vocabularies (see `TextGeneration` for characters that one does not
+    know), cost no decoding and have a value a sentence. What is
     published, BLEU and chrF, is in the figures, by beam search and sacreBLEU (Post 2018).
 
     Args:
@@ -108,9 +109,13 @@ class Translation(PlainForward):
 
     def units(self, examples: Examples) -> tuple[Ids, Measured]:
         ids, measured = one_unit_a_row(examples)
-        _, targets = _sides(examples)
-        num_bytes = [len(decode(self.tokenizer, row.tolist()).encode()) for row in targets]
-        return ids, measured._replace(denominators=np.array(num_bytes, np.float64))
+        texts = self._references(examples)
+        num_bytes = [len(text.encode()) for text in texts]
+        untold = untold_bytes(self.tokenizer, texts, list(_sides(examples)[1]))
+        return ids, measured._replace(
+            numerators=BITS_A_BYTE * untold.astype(np.float64),
+            denominators=np.array(num_bytes, np.float64),
+        )
 
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index).to(device_of(model))
@@ -119,10 +124,10 @@ class Translation(PlainForward):
         rows = np.repeat(np.arange(len(index)), batch.counts)
         nats = np.bincount(rows, losses.double().cpu().numpy(), minlength=len(index))
         total.losses[index] = nats
-        total.numerators[index] = nats / math.log(2)
+        total.numerators[index] += nats / math.log(2)
 
     def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
-        sources, targets = _sides(examples)
+        sources, _ = _sides(examples)
         found = self._translate(
             model,
             list(sources),
@@ -131,7 +136,14 @@ class Translation(PlainForward):
             max_tokens=_MAX_TOKENS,
             batch_size=_TEXTS_AT_ONCE,
         )
-        return score(found, [decode(self.tokenizer, row.tolist()) for row in targets])
+        return score(found, self._references(examples))
+
+    def _references(self, examples: Examples) -> list[str]:
+        """The translations to be measured by, as given: tokens may not tell all of them."""
+        if examples.references is not None:
+            return [row.tobytes().decode() for row in examples.references]
+        _, targets = _sides(examples)
+        return [decode(self.tokenizer, row.tolist()) for row in targets]
 
     def predict(
         self, model: nn.Module, samples: Sequence[str | bytes], options: PredictSettings

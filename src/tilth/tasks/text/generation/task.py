@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tilth.errors import DataError
 from tilth.models.gpt.decoder import GPT
 from tilth.statistics.intervals import Figure
-from tilth.tasks.base import IGNORED, Ingredients, as_text, require_some
+from tilth.tasks.base import BITS_A_BYTE, IGNORED, Ingredients, as_text, require_some
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.text.generate import generate_texts
@@ -32,6 +32,9 @@ _TOKENS_AT_ONCE = 2048
 
 class TextGeneration(PlainForward):
     """Predict each next token. Measured: bits per byte, which no tokenizer can flatter.
+
+    They are the length of a code of the text: a character that the tokenizer does not know costs
+    the token that says so, and then its UTF-8 bytes at 8 bits each, from which it could be read.
 
     Args:
         tokenizer: Of the text; only `predict` needs it.
@@ -92,7 +95,10 @@ class TextGeneration(PlainForward):
         packing = _packing(examples)
         n = len(packing.ids)
         measured = Measured(
-            np.zeros(n), np.zeros(n, np.int64), np.zeros(n), packing.bytes.astype(np.float64)
+            np.zeros(n),
+            np.zeros(n, np.int64),
+            BITS_A_BYTE * packing.untold.astype(np.float64),
+            packing.bytes.astype(np.float64),
         )
         return packing.ids, measured
 
