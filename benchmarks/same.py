@@ -96,7 +96,10 @@ def is_whole(name: str) -> bool:
 
 def shortened(tree: dict[str, Any]) -> dict[str, Any]:
     """The recipe with 20 steps a training, two seeds, and one size of the target."""
-    for loop in _loops(tree):
+    for optimizer in _blocks(tree, "optimizer"):
+        if "warmup_steps" in optimizer:
+            optimizer["warmup_steps"] = min(optimizer["warmup_steps"], _STEPS)
+    for loop in _blocks(tree, "loop"):
         for limit in ("epochs", "max_tokens", "max_seconds"):
             loop.pop(limit, None)
         loop |= {"max_steps": _STEPS, "precision": "fp32-fast"}
@@ -107,12 +110,12 @@ def shortened(tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def _loops(tree: Any) -> Iterator[dict[str, Any]]:
+def _blocks(tree: Any, name: str) -> Iterator[dict[str, Any]]:
     for key, value in tree.items() if isinstance(tree, dict) else ():
-        if key == "loop":
+        if key == name:
             yield value
         else:
-            yield from _loops(value)
+            yield from _blocks(value, name)
 
 
 def figures(folder: Path) -> dict[str, Any]:

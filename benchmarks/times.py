@@ -202,6 +202,9 @@ def with_changes(text: str, steps: int, changes: Sequence[str]) -> str:
     loop.pop("epochs", None)
     loop["max_steps"] = steps
     loop["eval_every"] = steps
+    optimizer = tree["pretrain"].get("optimizer", {})
+    if optimizer.get("warmup_steps", 0) > steps:  # refused: the rate would not reach its peak
+        optimizer["warmup_steps"] = steps
     for change in changes:
         key, _, value = change.partition("=")
         *path, last = key.split(".")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.recipes.shorter import warm_up_in_time
 from tests.training.samples import figure
 from tilth.api import Run, load_recipe, run
 from tilth.web.fetch import MIRROR_VARIABLE
@@ -41,7 +42,7 @@ def small_run(name: str, folder: Path, tree: Path, **changes: dict[str, Any]) ->
     for stage, given in changes.items():
         recipe[stage] |= given
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    path.write_text(yaml.safe_dump(warm_up_in_time(recipe)), "utf-8")
     return run(path, runs=folder / "runs", progress=False, workers=1)
 
 
@@ -64,7 +65,7 @@ def test_imagenet_on_a_tree_of_ones_own(tmp_path: Path) -> None:
     stage["data"] |= {"image_size": [64, 64], "validation_share": 0.2}
     stage["loop"] = short("imagenet", "pretrain", 4)
     path = tmp_path / "imagenet.yaml"
-    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    path.write_text(yaml.safe_dump(warm_up_in_time(recipe)), "utf-8")
     found = run(path, runs=tmp_path / "runs", progress=False, workers=1)
     assert found.quarantined == 1
     result = found.results.pretrain
@@ -138,7 +139,7 @@ def test_on_the_real_pictures(
         recipe["collect"]["cifar10"]["image_folder"] |= {"url": None, "path": str(archive)}
     recipe["pretrain"]["loop"] = short(name, "pretrain")
     path = tmp_path / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    path.write_text(yaml.safe_dump(warm_up_in_time(recipe)), "utf-8")
     found = run(path, runs=tmp_path / "runs", progress=False)
     assert found.quarantined == 0
     train = 60_000 if name == "mnist-cnn" else 50_000

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.recipes.shorter import warm_up_in_time
 from tests.training.samples import figure
 from tilth.api import Run, load_recipe, run
 from tilth.models.build import build_model
@@ -36,7 +37,7 @@ def _short(name: str, folder: Path, **changes: dict[str, Any]) -> Run:
     for stage, given in changes.items():
         recipe[stage] |= given
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    path.write_text(yaml.safe_dump(warm_up_in_time(recipe)), "utf-8")
     return run(path, runs=folder / "runs", progress=False)
 
 

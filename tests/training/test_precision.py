@@ -75,6 +75,9 @@ def test_measuring_leaves_the_precision_as_it_was() -> None:
     with precision_of_evaluation():
         assert torch.get_float32_matmul_precision() == "medium"
     assert torch.get_float32_matmul_precision() == "highest"
+    for precision, kept in (("fp32", "highest"), ("bf16", "medium"), ("fp32-fast", "medium")):
+        with precision_of_evaluation(precision):
+            assert torch.get_float32_matmul_precision() == kept
     with pytest.raises(RuntimeError), precision_of_evaluation():
         raise RuntimeError
     assert torch.get_float32_matmul_precision() == "highest"

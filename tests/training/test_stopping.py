@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.training.samples import documents, images
@@ -30,7 +31,9 @@ def _plan(schedule: str = "constant", **loop: Any) -> Plan:
         ({"epochs": 0.001}, 1, 1, "epochs"),
         ({"epochs": 2, "max_steps": 17}, 17, None, "max_steps"),
         ({"epochs": 2, "max_steps": 19}, 18, 140, "epochs"),
-        ({"max_tokens": 20}, 3, None, "max_tokens"),
+        ({"max_tokens": 20}, 3, 20, "max_tokens"),
+        ({"max_tokens": 2 * 70 + 5}, 19, 145, "max_tokens"),
+        ({"max_tokens": 10**18, "epochs": 1}, 9, 70, "epochs"),
         ({"max_tokens": 20, "max_steps": 2}, 2, None, "max_steps"),
         ({"patience": 3}, None, None, ""),
         ({"max_seconds": 9.0}, None, None, ""),
@@ -74,10 +77,17 @@ def test_a_schedule_that_needs_an_end_is_refused_without_one(schedule: str) -> N
     assert _plan("inverse-sqrt", patience=3).total_steps is None
 
 
-def test_tokens_are_counted_by_row() -> None:
+@pytest.mark.parametrize("weights", [1.0, 0.5])
+def test_tokens_are_counted_row_by_row_and_never_exceeded(weights: float) -> None:
     data = documents([9] * 20).pack(8)
-    order = Order(data.ids, data.weights, 0)
-    tokens = int(data.counts.sum())
-    settings = LoopSettings(batch_size=4, max_tokens=tokens)
-    plan = plan_steps(settings, OptimizerSettings(), order, data)
-    assert plan.total_steps == -(-len(data) // 4)
+    order = Order(data.ids, np.full(len(data), weights, np.float32), 0)
+    for tokens in (8, 9, 50, 400, 1000):
+        settings = LoopSettings(batch_size=4, max_tokens=tokens)
+        plan = plan_steps(settings, OptimizerSettings(), order, data)
+        rows = plan.total_examples
+        assert rows is not None
+        used = data.counts[order.take(0, rows + 1)[0]].cumsum()
+        assert used[-2] <= tokens < used[-1]
+        assert plan.total_steps == -(-rows // 4)
+    with pytest.raises(UsageError, match="less than one row"):
+        plan_steps(LoopSettings(max_tokens=1), OptimizerSettings(), order, data)

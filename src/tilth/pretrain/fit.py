@@ -124,7 +124,8 @@ def fit(
             model, task, trained = _train_one(
                 prepared, settings, planned, start, seed, name, folder, told
             )
-            measured = _measure(model, task, prepared, settings, inputs["data"], told)
+            precision = trained.result.precision
+            measured = _measure(model, task, prepared, settings, inputs["data"], told, precision)
             held = Repeat(
                 seed=seed,
                 fold=None if fold is None else fold[1],
@@ -321,8 +322,9 @@ def _measure(
     settings: Settings,
     dataset: Path,
     context: Context,
+    precision: str,
 ) -> _Measured:
-    """Measure a trained model on what was held out."""
+    """Measure a trained model on what was held out, in the precision of its training."""
     from tilth.pretrain.groups import groups_of
     from tilth.tasks.base import only_class
     from tilth.training.evaluate import evaluate
@@ -344,7 +346,14 @@ def _measure(
             continue
         context.progress(0, None, f"measuring the {split} split")
         with torch_state(context.threads):
-            measured = evaluate(model, task, held_out, figures=True)
+            measured = evaluate(
+                model,
+                task,
+                held_out,
+                batch_size=settings.loop.evaluation_batch_size,
+                figures=True,
+                precision=precision,
+            )
         groups = groups_of(dataset, measured.ids, prepared.splits["train"].ids, settings.group)
         found.metrics[split], found.bounds[split] = measured.metrics(), measured.bounds(groups)
         if settings.group and groups is not None and len(set(groups.tolist())) == 1:

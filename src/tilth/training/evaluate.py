@@ -90,8 +90,9 @@ def evaluate(
     *,
     batch_size: int = 256,
     figures: bool = False,
+    precision: str = "fp32-fast",
 ) -> Evaluation:
-    """Measure a model in precision fp32-fast, without changing it.
+    """Measure a model, without changing it.
 
     Args:
         model: Of the task.
@@ -99,6 +100,7 @@ def evaluate(
         data: Held-out rows.
         batch_size: Rows at once.
         figures: Measure also what takes decoding: `Task.figures`.
+        precision: That of the training: fp32 is kept, of any other it is fp32-fast.
 
     Raises:
         DataError: The data is empty or does not fit the model.
@@ -114,7 +116,7 @@ def evaluate(
         )
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    with torch.inference_mode(), precision_of_evaluation():
+    with torch.inference_mode(), precision_of_evaluation(precision):
         # Rows of like length side by side: little computation goes into padding.
         lengths = task.lengths(data)
         rows = np.arange(len(data), dtype=np.int64)

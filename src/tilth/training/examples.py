@@ -273,6 +273,13 @@ class Examples:
             return self.targets.lengths
         return self.targets if self.packing is not None else np.ones(len(self), np.int64)
 
+    @property
+    def tokens(self) -> Index:
+        """Tokens of text in each row, int64 [n]: its targets, or what is read to tell a class."""
+        if isinstance(self.inputs, Ragged) and not isinstance(self.targets, Ragged):
+            return self.inputs.lengths
+        return self.counts
+
     def select(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Examples:
         """The chosen rows (indices or mask); of packed text, select `Documents` and pack."""
         if self.packing is not None:

@@ -64,8 +64,15 @@ class Order:
         """Examples in one epoch."""
         return len(self._ids) if self._weights is None else int(self._times(epoch).sum())
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether epochs differ in which examples they have."""
+        return self._weights is not None
+
     def start(self, epoch: int) -> int:
         """Position of the first example of an epoch."""
+        if self._weights is None:
+            return epoch * len(self._ids)
         while len(self._starts) <= epoch:
             self._starts.append(self._starts[-1] + self.length(len(self._starts) - 1))
         return self._starts[epoch]

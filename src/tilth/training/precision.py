@@ -28,10 +28,10 @@ def set_precision(precision: str) -> None:
 
 
 @contextlib.contextmanager
-def precision_of_evaluation() -> Iterator[None]:
-    """fp32-fast, whatever the training uses; then as it was before."""
+def precision_of_evaluation(precision: str = "fp32-fast") -> Iterator[None]:
+    """fp32 where the training uses that, or else fp32-fast; then as it was before."""
     before = torch.get_float32_matmul_precision()
-    set_precision("fp32-fast")
+    set_precision("fp32" if precision == "fp32" else "fp32-fast")
     try:
         yield
     finally:

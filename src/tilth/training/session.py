@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tilth.context import FIRST_STEPS, Progress
-from tilth.errors import StepError
+from tilth.errors import StepError, UsageError
 from tilth.randomness import combine
 from tilth.training.average import Averaged
 from tilth.training.batches import batches_from
@@ -79,6 +79,14 @@ class Session:
         self._seed, self._work, self._progress, self._late = seed, work, progress, late
         self._order = Order(train_data.ids, train_data.weights, seed)
         self._plan = plan_steps(loop, optimizer, self._order, train_data)
+        if loop.patience and validation_data is None:
+            raise UsageError(
+                f"patience {loop.patience} waits for the validation loss, and no sample is held "
+                "out for validation",
+                where="loop.patience",
+                hint="raise data.validation_share, or leave `patience` out",
+            )
+        steps = self._plan.total_steps
         self._device = choose_device(loop.device)
         place(model, self._device)
         if _compiles(loop, self._device, self._plan):
@@ -90,6 +98,11 @@ class Session:
         self._average = Averaged(rule, model, loop.ema) if loop.ema else None
         self._rule = self._average or rule
         self._state = new_state(optimizer, loop, train_data, seed, threads, self._device.type)
+        if steps is not None and optimizer.warmup_steps > steps:
+            self.result.notes.append(
+                f"the warm-up of {optimizer.warmup_steps} steps is longer than the run of {steps}: "
+                "the rate never reached its peak"
+            )
         self._rows: Index = np.zeros(0, np.int64)
         self._rate = self._loss_sum = 0.0
         self._targets = 0
@@ -271,7 +284,11 @@ class Session:
         held_out: dict[str, float] = {}
         if self._validation is not None:
             evaluation = evaluate(
-                self._model, self._task, self._validation, batch_size=loop.evaluation_batch_size
+                self._model,
+                self._task,
+                self._validation,
+                batch_size=loop.evaluation_batch_size,
+                precision=run.precision,
             )
             held_out = {"validation_loss": evaluation.loss, self._task.metric: evaluation.value}
             everywhere = of_first(evaluation.loss)

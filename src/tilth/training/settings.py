@@ -109,7 +109,10 @@ class StepSettings(BaseSettings):
 
     batch_size: int = Field(default=32, ge=1, description="examples an optimizer step")
     accumulate: int = Field(
-        default=1, ge=1, description="micro-batches that a batch is cut into, to save memory"
+        default=1,
+        ge=1,
+        description="micro-batches that a batch is cut into, to save memory; image-contrastive "
+        "compares, and a batch normalization averages, within each",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
@@ -126,9 +129,15 @@ class StepSettings(BaseSettings):
         ge=0,
         lt=1,
         description="decay a step of a running average of the weights, which is measured and kept "
-        "instead of the last weights; 0: none",
+        "instead of the last weights; 0: none. In the first steps it decays faster, (1 + n) / "
+        "(10 + n)",
     )
-    evaluation_batch_size: int = Field(default=256, ge=1, description="examples an evaluation step")
+    evaluation_batch_size: int = Field(
+        default=256,
+        ge=1,
+        description="examples an evaluation step; image-contrastive compares an image with those "
+        "of its step, every other figure is the same",
+    )
 
     @model_validator(mode="after")
     def _is_cut_evenly(self) -> Self:
@@ -199,8 +208,8 @@ class LoopSettings(StepSettings):
         default="fp32-fast",
         description="of matrix products: fp32; fp32-fast, the same numbers by the faster library; "
         "bf16, for processors that have it; auto, the fastest of these in a trial at the start, "
-        "which two runs may decide differently. On a GPU fp32-fast is TF32, and auto is bf16 where "
-        "the GPU has it",
+        "which two runs may decide differently. What was trained in bf16 is measured in fp32-fast. "
+        "On a GPU fp32-fast is TF32, and auto is bf16 where the GPU has it",
     )
     tensorboard: bool = Field(
         default=False,

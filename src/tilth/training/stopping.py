@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from tilth.errors import UsageError
 from tilth.training.examples import Examples
-from tilth.training.order import Order
+from tilth.training.order import Index, Order
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
 
@@ -49,20 +51,25 @@ def plan_steps(
     """Turn the limits into steps; the lowest one counts.
 
     Raises:
-        UsageError: The schedule depends on the last step and none is set.
+        UsageError: The schedule depends on the last step and none is set, or there are fewer tokens
+            to train on than one row has.
     """
     batch = loop.batch_size
-    limits: list[tuple[int, str, int | None]] = []
+    limits: list[tuple[int, float, str]] = []  # steps, rows, what says so
     if loop.max_steps is not None:
-        limits.append((loop.max_steps, "max_steps", None))
+        limits.append((loop.max_steps, math.inf, "max_steps"))
     if loop.epochs is not None:
         whole = int(loop.epochs)
         rows = order.start(whole) + round((loop.epochs - whole) * order.length(whole))
-        limits.append((max(math.ceil(rows / batch), 1), "epochs", max(rows, 1)))
+        rows = max(rows, 1)
+        limits.append((math.ceil(rows / batch), rows, "epochs"))
     if loop.max_tokens is not None:
-        tokens_a_row = float(examples.counts.mean())
-        limits.append((math.ceil(loop.max_tokens / tokens_a_row / batch), "max_tokens", None))
-    total, named, rows_or_none = min(limits, default=(None, "", None), key=lambda limit: limit[0])
+        most = min((min(steps * batch, rows) for steps, rows, _ in limits), default=math.inf)
+        rows = _rows_of(loop.max_tokens, order, examples.tokens, most)
+        limits.append((math.ceil(rows / batch), rows, "max_tokens"))
+    total, rows_at_most, named = min(
+        limits, default=(None, math.inf, ""), key=lambda limit: limit[:2]
+    )
     if total is None and optimizer.schedule not in ("constant", "inverse-sqrt"):
         raise UsageError(
             f"the schedule `{optimizer.schedule}` depends on the last step, and none is set",
@@ -71,4 +78,33 @@ def plan_steps(
     eval_every = loop.eval_every or max(
         math.ceil(order.length(0) / batch) if total is None else total // 10, 1
     )
-    return Plan(total, rows_or_none, named, loop.max_seconds, eval_every)
+    end = None if rows_at_most == math.inf else int(rows_at_most)
+    return Plan(total, end, named, loop.max_seconds, eval_every)
+
+
+def _rows_of(max_tokens: int, order: Order, tokens: Index, most: float) -> int:
+    """How many rows of the order have so many tokens at most; not counted on beyond `most` rows.
+
+    Raises:
+        UsageError: The first row has more.
+    """
+    rows, left, epoch = 0, max_tokens, 0
+    while rows <= most:
+        used = np.cumsum(tokens[order.epoch(epoch)])
+        taken = int(np.searchsorted(used, left, side="right"))
+        rows += taken
+        if taken < len(used):
+            break
+        left -= int(used[-1]) if len(used) else 0
+        epoch += 1
+        if not order.is_weighted:  # every epoch has the same tokens
+            whole, left = divmod(left, max(int(used[-1]), 1))
+            rows, epoch = rows + whole * len(used), epoch + whole
+    if not rows:
+        raise UsageError(
+            f"loop.max_tokens ({max_tokens}) is less than one row of the data has "
+            f"({int(tokens[order.epoch(0)[:1]].sum())})",
+            where="loop.max_tokens",
+            hint="allow more tokens",
+        )
+    return rows
