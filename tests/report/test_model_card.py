@@ -93,3 +93,21 @@ def test_foreign_text_is_not_markup(text: str) -> None:
     assert "<img" not in prose.replace("\\<", "").replace("`" + text + "`", "")
     assert "\n# head" not in prose
     assert _head(card)["model-index"][0]["name"] == " ".join(text.split())
+
+
+def test_sources_that_were_not_trained_on_are_not_listed() -> None:
+    report = planted_model()
+    assert "stdlib" in model_card(report_of(report))
+    assert "| packages |" in model_card(report_of(report))
+    # Nothing of it is left in the data set; or the training chose others.
+    report["model"]["data"]["sources"] = {"stdlib": 2031, "packages": 0}
+    card = model_card(report_of(report))
+    assert "| stdlib |" in card
+    assert "| packages |" not in card
+    report["model"]["data"]["sources"] = {"stdlib": 2031, "packages": 400}
+    chosen = {"sources": ["packages"], "tokenizer_sources": ["stdlib"]}
+    report["model"]["settings"]["data"] = chosen
+    card = model_card(report_of(report))
+    assert "| stdlib |" not in card
+    assert "| packages |" in card
+    assert "The vocabulary was learnt from texts of stdlib." in card

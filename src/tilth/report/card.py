@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tilth.pretrain.quoted import sentence
 from tilth.query.report import Report, StepReport
@@ -42,10 +42,19 @@ def _summary(line: Line | None) -> str:
     )
 
 
-def sources_table(report: Report, steps: Sequence[Step]) -> str:
-    """The sources with their licences and how many samples came from each."""
+def sources_table(
+    report: Report, steps: Sequence[Step], only: Collection[str] | None = None
+) -> str:
+    """The sources with their licences and how many samples came from each.
+
+    Args:
+        report: Of a run.
+        steps: Its steps, ready to be shown.
+        only: Names of the sources to list, without `collect.`; None: all.
+    """
     licences = {as_text(step.name): _licences(step) for step in report.steps}
-    sources = [step for step in steps if step.kind == "source"]
+    chosen = None if only is None else {f"collect.{as_text(name)}" for name in only}
+    sources = [s for s in steps if s.kind == "source" and (chosen is None or s.name in chosen)]
     if not sources:
         return "No source was read in this run."
     last = next((step for step in reversed(steps) if step.counted and step.kind != "source"), None)

@@ -167,8 +167,26 @@ def _data(report: Report, model: ModelReport, found: PretrainResult) -> str:
     unreadable = len(found.unreadable)
     if unreadable:
         facts.append(f"- {plural(unreadable, 'sample')} could not be decoded and were left out.")
-    sources = sources_table(report, build_steps(report.steps))
+    vocabulary = _named(model, "tokenizer_sources")
+    if vocabulary:
+        names = ", ".join(plain(as_text(name)) for name in vocabulary)
+        facts.append(f"- The vocabulary was learnt from texts of {names}.")
+    sources = sources_table(report, build_steps(report.steps), _trained_on(model))
     return sources + "\n\n" + "\n".join(facts) + "\n\nWhat was dropped, and why: `card.md`."
+
+
+def _trained_on(model: ModelReport) -> set[str] | None:
+    """The sources that the model's training read; None where the record does not say."""
+    left = {name for name, samples in model.data.sources.items() if samples}
+    wanted = set(_named(model, "sources"))
+    return (left & wanted if left and wanted else left or wanted) or None
+
+
+def _named(model: ModelReport, setting: str) -> list[str]:
+    """The sources that a setting of `data` names."""
+    data = model.settings.get("data")
+    given = data.get(setting) if isinstance(data, dict) else None
+    return [str(name) for name in given] if isinstance(given, list) else []
 
 
 def _items(task: str) -> str:
