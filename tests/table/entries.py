@@ -66,7 +66,11 @@ def _entry(kind: Kind, paths: tuple[str, ...]) -> Callable[[Test], Test]:
 
     def add(test: Test) -> Test:
         ENTRIES.append(Entry(kind, paths, f"{test.__module__}::{test.__name__}"))
-        if "path" in inspect.signature(test).parameters:
+        marks = getattr(test, "pytestmark", ())
+        given = [mark.args[1] for mark in marks if mark.args[:1] == ("path",)]
+        if given:  # by an entry of another kind, of the same paths
+            assert given == [paths]
+        elif "path" in inspect.signature(test).parameters:
             marked: Test = pytest.mark.parametrize("path", paths)(test)
             return marked
         return test
