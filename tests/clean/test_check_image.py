@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from tilth.clean import check_image
 from tilth.clean.check_image import Settings, blur, entropy
@@ -96,3 +97,21 @@ def test_too_many_pixels_are_not_decoded() -> None:
     assert rows[0]["drop.value"] == "pixels=64000000"
     (row,) = run([encode(NOISE)], Settings(max_pixels=1199))
     assert row["drop.value"] == "pixels=1200"
+
+
+def test_formats_are_those_that_there_are() -> None:
+    assert Settings(formats=("png", "ICO")).formats == ("PNG", "ICO")
+    with pytest.raises(ValidationError, match="no format `JPGE`; did you mean `JPEG`"):
+        Settings(formats=("JPGE",))
+    with pytest.raises(ValidationError, match="at least 1"):
+        Settings(formats=())
+
+
+def test_more_pixels_than_pillow_warns_of_may_be_allowed() -> None:
+    file = io.BytesIO()
+    Image.new("1", (10_000, 9_000)).save(file, "PNG")
+    (most,) = run([file.getvalue()], Settings(max_pixels=90_000_000))
+    assert most["drop.rule"] is None
+    assert most["signal.width"] == 10_000
+    (less,) = run([file.getvalue()], Settings(max_pixels=89_999_999))
+    assert less["drop.value"] == "pixels=90000000"

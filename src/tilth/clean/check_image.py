@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from tilth.pictures import MOST_PIXELS, TooManyPixelsError, open_picture
 from tilth.schema import SIGNAL_PREFIX, Row, column, mark_dropped, mark_error, with_columns
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, require_known
 
 IMAGE_SIGNALS: Final = {
     "width": ("pixels", pa.int64()),
@@ -32,16 +31,35 @@ class Settings(BaseSettings):
     """Decode every image and measure it; a broken file is quarantined with its cause."""
 
     max_pixels: int = Field(
-        50_000_000, ge=1, description="Larger images are dropped before they are decoded (pixels)"
+        50_000_000,
+        ge=1,
+        le=MOST_PIXELS,
+        description="Larger images are dropped before they are decoded (pixels)",
     )
     formats: tuple[str, ...] = Field(
         ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"),
+        min_length=1,
         description="Formats that are read (Pillow's names); others are quarantined",
     )
 
+    @field_validator("formats")
+    @classmethod
+    def _are_known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        named = tuple(name.upper() for name in formats)
+        if not set(named) <= set(cls.model_fields["formats"].default):
+            Image.init()  # loads all of Pillow's readers
+            require_known(named, Image.OPEN, "format")
+        return named
 
-class TooManyPixelsError(ValueError):
-    """The header announces more pixels than may be decoded."""
+
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that it looks at."""
+    return ("image",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+    """The signals that it measures."""
+    return tuple(SIGNAL_PREFIX + name for name in IMAGE_SIGNALS)
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
@@ -79,29 +97,21 @@ def measure(data: bytes, settings: Settings) -> Row:
         TooManyPixelsError: The header announces more than `max_pixels`; nothing was decoded.
         OSError: Not an image of the formats to read, or a truncated one.
     """
-    with warnings.catch_warnings():
-        # Pillow's own limit is a global; ours is checked below, before anything is decoded.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(io.BytesIO(data), formats=settings.formats)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise TooManyPixelsError(str(error)) from error
-        except UnidentifiedImageError as error:
-            # Its message prints an object's address, which differs from run to run.
-            raise OSError(f"no image in one of {', '.join(settings.formats)}") from error
-        with image:
-            width, height = image.size
-            if width * height > settings.max_pixels:
-                raise TooManyPixelsError(f"pixels={width * height}")
-            image.load()
-            grey = _grey(image)
-            return {
-                "width": width,
-                "height": height,
-                "channels": len(image.getbands()),
-                "entropy": entropy(grey),
-                "blur": blur(grey),
-            }
+    try:
+        image = open_picture(data, max_pixels=settings.max_pixels, formats=settings.formats)
+    except UnidentifiedImageError as error:
+        # Its message prints an object's address, which differs from run to run.
+        raise OSError(f"no image in one of {', '.join(settings.formats)}") from error
+    with image:
+        image.load()
+        grey = _grey(image)
+        return {
+            "width": image.width,
+            "height": image.height,
+            "channels": len(image.getbands()),
+            "entropy": entropy(grey),
+            "blur": blur(grey),
+        }
 
 
 def _grey(image: Image.Image) -> npt.NDArray[np.uint8]:

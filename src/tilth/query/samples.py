@@ -236,14 +236,14 @@ def payload_excerpt(row: Row, limit: int) -> str:
 
 def image_uri(data: bytes) -> str | None:
     """A thumbnail of an encoded image as a PNG data URI; None where it cannot be made small."""
-    from PIL import Image
+    from tilth.pictures import open_picture
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_picture(data) as image:
             image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
             out = io.BytesIO()
             image.convert("RGB" if image.mode not in ("L", "1") else "L").save(out, "PNG")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         return None
     uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
     return uri if len(uri) <= _MAX_IMAGE_CHARS else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tilth.errors import DataError
+from tilth.pictures import open_picture
 
 
 class ImageDecoder:
@@ -41,9 +41,9 @@ class ImageDecoder:
         sound = np.zeros(len(images), bool)
         for row, (data, name) in enumerate(zip(images, ids, strict=True)):
             try:
-                image: Image.Image = Image.open(io.BytesIO(data or b""))
+                image = open_picture(data or b"")
                 image.load()
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except (OSError, ValueError, SyntaxError):
                 self.unreadable.append(name)
                 continue
             if self._channels is None:
