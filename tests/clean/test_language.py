@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from tilth.clean import language
 from tilth.clean.language import Settings, identify
@@ -69,3 +70,24 @@ def test_accuracy_on_real_sentences(shared_data: Path) -> None:
                 total += 1
     assert total == 540
     assert right / total >= 0.95
+
+
+def test_only_languages_that_it_knows_can_be_kept() -> None:
+    assert Settings(keep=("nb",)).keep == Settings(keep=("nn", "no")).keep == ("no",)
+    assert Settings(keep=("iw", "cmn", "zxx")).keep == ("he", "zh", "unknown")
+    for given, told in (("jp", "ja"), ("eng", "en"), ("EN", "en"), ("pt-BR", "pt"), ("cz", "cs")):
+        with pytest.raises(ValidationError, match=f"no language `{given}`; did you mean `{told}`"):
+            Settings(keep=(given,))
+    norwegian = "Dette er en helt vanlig setning som er skrevet på norsk bokmål av en nordmann."
+    (row,) = run([norwegian], Settings(keep=("nb",)))
+    assert row["drop.rule"] is None
+
+
+def test_every_language_that_it_can_find_can_be_kept() -> None:
+    assert Settings(keep=language.codes()).keep == language.codes()
+    assert "nn" not in language.codes()
+
+
+def test_letters_that_no_text_can_have_are_refused() -> None:
+    with pytest.raises(ValidationError, match="all would be `unknown`"):
+        Settings(min_letters=101, max_chars=100)

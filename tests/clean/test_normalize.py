@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 import pyarrow as pa
 import pytest
@@ -60,3 +61,25 @@ def test_many_marks_on_one_letter_take_no_time() -> None:
     found = run(["e" + "\u0316\u0301" * 50_000])["text"].to_pylist()
     assert time.process_time() - start < 2
     assert found == ["é" + "\u0316" * 50_000 + "\u0301" * 49_999]
+
+
+# Letters that compose, marks, Hangul, and what may stand between them and be taken away.
+_PIECES = st.sampled_from(
+    [
+        *("e", "a", "\u0301", "\u0316", "\u1100", "\u1161", "\u11a8", "\x00", "\u00ad", "\ufeff"),
+        *(" ", "\n", "\t", "\r", "\u00a0", "\u00a8", "\ufb01", "\u2028", "\x85"),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join), st.sampled_from(["NFC", "NFKC"]))
+@settings(max_examples=300, deadline=None)
+def test_what_comes_out_is_in_the_form_that_was_asked_for(text: str, form: str) -> None:
+    given = Settings.model_validate({"form": form})
+    once = run([text], given)["text"]
+    assert unicodedata.is_normalized(form, once[0].as_py())  # type: ignore[arg-type]
+    assert run(once.to_pylist(), given)["text"] == once
+
+
+def test_an_invisible_character_does_not_keep_a_letter_from_its_mark() -> None:
+    assert run(["e\u00ad\u0301"])["text"].to_pylist() == ["é"]

@@ -242,3 +242,7 @@ def test_a_column_is_looked_through_for_all_that_the_finders_find(text: str, exp
 def test_a_column_is_what_its_texts_are_by_themselves(text: str) -> None:
     batch = pa.RecordBatch.from_pydict({"text": pa.array([text], pa.large_string())})
     assert redact.apply(batch, Settings())["text"].to_pylist() == [clean(text)]
+
+
+def test_a_column_named_twice_is_counted_once() -> None:
+    assert Settings(columns=("text", "text")).columns == ("text",)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tilth.deduplicate import exact
 from tilth.deduplicate.exact import Settings
@@ -83,3 +84,10 @@ def test_one_copy_of_each_stays_for_any_cut(
     assert dropped == shuffle(exact, Settings(), batch)
     stay = [text for n, (text, _) in enumerate(samples) if f"i{n}" not in dropped]
     assert sorted(stay) == sorted({text for text, _ in samples})
+
+
+@pytest.mark.parametrize("given", [{"ignore_case": True}, {"ignore_whitespace": False}])
+def test_what_is_about_texts_is_refused_of_images(given: dict[str, bool]) -> None:
+    Settings.model_validate(given)
+    with pytest.raises(ValidationError, match="is about texts, and `of` is image"):
+        Settings.model_validate({"of": "image", **given})

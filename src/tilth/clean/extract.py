@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 import trafilatura
-from pydantic import Field
+from pydantic import Field, model_validator
 from resiliparse.extract.html2text import extract_plain_text
 
 from tilth.clean.decode import UndecodableError, decode_html
@@ -54,6 +54,25 @@ class Settings(BaseSettings):
     max_undecodable: float = Field(
         0.001, ge=0, le=1, description="Share of undecodable characters that is still replaced"
     )
+
+    @model_validator(mode="after")
+    def _can_act(self) -> Settings:
+        if self.method == "resiliparse" and not self.read_layout_tables:
+            raise ValueError(
+                "`read_layout_tables: false` is of trafilatura; resiliparse reads every page line "
+                "by line"
+            )
+        return self
+
+
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that it takes apart."""
+    return ("html",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+    """The column that it writes."""
+    return ("text",)
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:

@@ -13,27 +13,36 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import numbers
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tilth.errors import MissingError, UsageError
 from tilth.schema import SCHEMA
+from tilth.settings import nearest
 
 _ARROW_TYPES: Mapping[type, pa.DataType] = {
     float: pa.float64(),
     int: pa.int64(),
     bool: pa.bool_(),
     str: pa.string(),
+}
+# What a function may give for what it promises: Arrow would make 2 of 2.5 and 1 of True.
+_KEPT: Mapping[pa.DataType, tuple[str, tuple[type, ...]]] = {
+    pa.float64(): ("float", (numbers.Real,)),
+    pa.int64(): ("int", (numbers.Integral,)),
+    pa.bool_(): ("bool", (bool, np.bool_)),
+    pa.string(): ("str", (str,)),
 }
 
 
@@ -46,6 +55,20 @@ class UserFunction:
     type: pa.DataType
     call: Callable[..., Any]
     file: str = ""
+
+    def result(self, *values: Any) -> Any:
+        """What the function says of one record's columns; None says that there is nothing to say.
+
+        Raises:
+            TypeError: It is not of the type that the function promises.
+        """
+        found = self.call(*values)
+        promised, kept = _KEPT[self.type]
+        is_bool = isinstance(found, bool | np.bool_)
+        if found is None or (isinstance(found, kept) and is_bool == (promised == "bool")):
+            return found
+        shown = f"{found!r:.60}"
+        raise TypeError(f"`{self.name}` promises {promised} and gives {shown}")
 
 
 def digest_of_sources(specs: Sequence[str]) -> str:
@@ -93,11 +116,11 @@ def _load(place: str, name: str, stamp: int) -> UserFunction:
         ) from error
     call = getattr(module, name, None)
     if not callable(call):
-        near = get_close_matches(name, vars(module), 1)
+        callables = [one for one, value in vars(module).items() if callable(value)]
         raise UsageError(
             f"no function `{name}` in `{place}`",
             where=where,
-            hint=f"did you mean `{near[0]}`?" if near else "",
+            hint=nearest(name, callables),
         )
     try:
         columns = tuple(inspect.signature(call).parameters)

@@ -11,14 +11,25 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from tilth.schema import SIGNAL_PREFIX, column, mark_dropped, with_columns
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, require_known
 
 UNKNOWN: Final = "unknown"
 # zxx is "no linguistic content"; Nynorsk and Bokmål are written under one code.
 _SAME: Final = {"zxx": UNKNOWN, "nn": "no", "nb": "no"}
+# What else the same languages are called: codes that ISO 639 has given up, single languages of a
+# macro-language where the model knows that one only, and the longer codes of ISO 639-2 and 639-3.
+_ALIASES: Final = _SAME | {
+    "iw": "he", "in": "id", "jw": "jv", "mo": "ro", "cmn": "zh", "arb": "ar", "fil": "tl",
+    "pes": "fa", "zsm": "ms", "ekk": "et", "lvs": "lv", "swh": "sw", "als": "sq", "npi": "ne",
+}  # fmt: skip
+# What is often written for a language and is the code of its country.
+_COUNTRIES: Final = {
+    "jp": "ja", "cn": "zh", "kr": "ko", "dk": "da", "cz": "cs", "gr": "el", "ua": "uk",
+    "vn": "vi", "ir": "fa", "al": "sq", "ee": "et",
+}  # fmt: skip
 
 
 class Settings(BaseSettings):
@@ -26,7 +37,8 @@ class Settings(BaseSettings):
 
     keep: tuple[str, ...] = Field(
         (),
-        description="ISO 639 codes to keep, `unknown` among them if you like; none named: all",
+        description="ISO 639 codes to keep, `unknown` among them if you like; none named: all. "
+        "Bokmål (nb) and Nynorsk (nn) are one language, `no`",
     )
     min_score: float = Field(
         0.5, ge=0, le=1, description="Probability below which the language is `unknown`"
@@ -38,12 +50,53 @@ class Settings(BaseSettings):
         2000, ge=100, description="Characters that are looked at, from the middle of the text"
     )
 
+    @field_validator("keep")
+    @classmethod
+    def _are_known(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
+        named = tuple(dict.fromkeys(_ALIASES.get(code, code) for code in keep))
+        known = codes() if named else ()
+        for code in named:
+            if code in known:
+                continue
+            # `pt-BR`, `PT_br`
+            short = code.replace("_", "-").partition("-")[0].lower()
+            near = _COUNTRIES.get(short, short)
+            if near in known:
+                raise ValueError(f"there is no language `{code}`; did you mean `{near}`?")
+        require_known(named, known, "language")
+        return named
+
+    @model_validator(mode="after")
+    def _can_be_long_enough(self) -> Settings:
+        if self.min_letters > self.max_chars:
+            raise ValueError(
+                f"of {self.max_chars} characters (`max_chars`), none has `min_letters` "
+                f"({self.min_letters}) letters: all would be `unknown`"
+            )
+        return self
+
+
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that it looks at."""
+    return ("text",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+    """The signals that it measures."""
+    return (SIGNAL_PREFIX + "language", SIGNAL_PREFIX + "language_score")
+
 
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def codes() -> tuple[str, ...]:
+    """All languages that it can find, `unknown` among them."""
+    found = {_SAME.get(code, code) for code in _identifier().nb_classes}
+    return tuple(sorted(found))
 
 
 def identify(text: str, settings: Settings) -> tuple[str, float]:

@@ -30,20 +30,32 @@ class Settings(BaseSettings):
     form: Literal["NFC", "NFKC", "none"] = Field(
         "NFC", description="Unicode normal form; NFKC also folds ligatures and full-width letters"
     )
-    max_blank_lines: int = Field(1, ge=0, description="Blank lines in a row that are kept")
+    # RE2 repeats nothing more than a thousand times.
+    max_blank_lines: int = Field(1, ge=0, le=999, description="Blank lines in a row that are kept")
     collapse_spaces: bool = Field(
         False, description="Make one space of several; loses the indentation of code"
     )
+
+
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that it rewrites."""
+    return ("text",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+    """None that was empty."""
+    return ()
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     """Rewrite `text`; a text of which nothing is left is dropped by the rule `no-text`."""
     original = column(batch, "text")
     text = original.cast(pa.large_string())
+    # First: what they kept apart may have to be composed.
+    text = pc.replace_substring_regex(text, _INVISIBLE, "")
     if settings.form != "none":
         text = pc.utf8_normalize(_with_marks_ordered(text, settings.form), settings.form)
     text = pc.replace_substring_regex(text, _LINE_ENDS, "\n")
-    text = pc.replace_substring_regex(text, _INVISIBLE, "")
     text = pc.replace_substring_regex(text, r"\p{Zs}", " ")
     if settings.collapse_spaces:
         text = pc.replace_substring_regex(text, r"[ \t]+", " ")

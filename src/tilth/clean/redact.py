@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tilth.clean.personal import FINDERS, Kind
 from tilth.schema import SIGNAL_PREFIX, column, with_columns
@@ -24,11 +24,26 @@ class Settings(BaseSettings):
     """Replace e-mail, IP, bank account, card and telephone numbers in the text by placeholders."""
 
     kinds: tuple[Kind, ...] = Field(
-        ("email", "iban", "card", "ip", "phone"), description="What to look for"
+        ("email", "iban", "card", "ip", "phone"), min_length=1, description="What to look for"
     )
     columns: tuple[Literal["text", "target"], ...] = Field(
-        ("text",), description="Columns to look in"
+        ("text",), min_length=1, description="Columns to look in"
     )
+
+    @field_validator("columns")
+    @classmethod
+    def _each_once(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(columns))
+
+
+def reads(settings: Settings) -> tuple[str, ...]:
+    """The columns that it looks in."""
+    return settings.columns
+
+
+def fills(settings: Settings) -> tuple[str, ...]:
+    """A signal for each kind that it looks for."""
+    return tuple(f"{SIGNAL_PREFIX}redacted_{kind}" for kind in settings.kinds)
 
 
 def redact(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[Kind, int]]:

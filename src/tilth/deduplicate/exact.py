@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tilth.deduplicate.copies import (
     DECISIONS,
@@ -41,6 +41,23 @@ class Settings(BaseSettings):
         True, description="Of texts: count every run of white space as one blank."
     )
     ignore_case: bool = Field(False, description="Of texts: compare without case.")
+
+    @model_validator(mode="after")
+    def _is_about_texts(self) -> Settings:
+        if self.of != "text" and (self.ignore_case or not self.ignore_whitespace):
+            name = "ignore_case" if self.ignore_case else "ignore_whitespace"
+            raise ValueError(f"`{name}` is about texts, and `of` is {self.of}")
+        return self
+
+
+def reads(settings: Settings) -> tuple[str, ...]:
+    """The column that is compared."""
+    return (settings.of,)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """None."""
+    return ()
 
 
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
