@@ -28,6 +28,7 @@ def test_payloads_and_verdicts_are_what_other_rooms_and_files_expect() -> None:
         "id": "string",
         "source": "string",
         "uri": "string",
+        "key": "string",
         "html": "large_binary",
         "content_type": "string",
         "text": "large_string",

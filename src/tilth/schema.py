@@ -28,6 +28,7 @@ SCHEMA: Mapping[str, pa.DataType] = {
     "id": pa.string(),
     "source": pa.string(),
     "uri": pa.string(),
+    "key": pa.string(),
     "html": pa.large_binary(),
     "content_type": pa.string(),
     "text": pa.large_string(),
@@ -47,7 +48,23 @@ SCHEMA: Mapping[str, pa.DataType] = {
     "subject": pa.string(),
 }
 
+# What a sample is itself, and what takes room.
+PAYLOADS = ("html", "text", "image", "audio", "target")
+
 SIGNAL_PREFIX = "signal."
+# How often training sees a sample in an epoch, which rules it failed, which functions voted.
+WEIGHT = SIGNAL_PREFIX + "weight"
+FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
+VOTES = SIGNAL_PREFIX + "votes"
+# All signals that operations write beside those of `clean.signals`, less the prefix. A signal of
+# the user's own has none of these names, and not that of a standard column either.
+OWN_SIGNALS = frozenset(
+    {
+        *("weight", "failed_rules", "votes", "language", "language_score"),
+        *("width", "height", "channels", "entropy", "blur"),
+        *(f"redacted_{kind}" for kind in ("email", "iban", "card", "ip", "phone")),
+    }
+)
 
 # How an operation marks a row. `drop.rule` set: dropped, by that rule, because `drop.value` (the
 # deciding number or word), as a copy of the sample `drop.of`. `error` set: quarantined.

@@ -144,3 +144,32 @@ def test_wrong_functions_say_what_is_wrong(
 def test_wrong_specs(spec: str) -> None:
     with pytest.raises(ValidationError):
         Settings(functions=(spec,))
+
+
+@pytest.mark.parametrize("name", ["weight", "failed_rules", "votes", "language", "label", "split"])
+def test_names_that_the_program_reads_are_not_a_users(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"`{name}` is a name that Tilth writes and reads"):
+        Settings(functions=(f"own.py:{name}",))
+
+
+@pytest.mark.parametrize(
+    ("promised", "given", "is_kept"),
+    [
+        *[("int", "2.5", False), ("int", "2.0", False), ("int", "True", False), ("int", "2", True)],
+        *[("int", "__import__('numpy').int64(3)", True), ("int", "None", True)],
+        *[("float", "2", True), ("float", "True", False), ("float", "'2'", False)],
+        *[("bool", "True", True), ("bool", "1", False), ("bool", "0.0", False)],
+        *[("str", "'a'", True), ("str", "1", False)],
+    ],
+)
+def test_a_function_keeps_the_type_that_it_promises(
+    promised: str, given: str, is_kept: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(f"def own(text: str) -> {promised}:\n    return {given}\n")
+    settings = Settings(names=("char_count",), functions=(f"{file}:own",))
+    if is_kept:
+        assert "signal.own" in measure(["a"], settings)[0]
+        return
+    with pytest.raises(TypeError, match=f"`own` promises {promised} and gives"):
+        measure(["a"], settings)

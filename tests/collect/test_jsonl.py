@@ -58,6 +58,7 @@ def test_fields_become_columns(tmp_path: Path) -> None:
     assert row == {
         "source": "s",
         "uri": "http://x/1",
+        "key": None,
         "text": "T\nB é",
         "label": "3",
         "label_origin": "given",

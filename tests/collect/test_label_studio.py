@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tilth import schema
 from tilth.collect import label_studio, records
 from tilth.context import Context
 from tilth.errors import DataError
@@ -71,6 +72,7 @@ def test_text_tasks_with_several_annotators(tmp_path: Path) -> None:
     assert rows[0] == {
         "source": "s",
         "uri": f"{path}:1",
+        "key": schema.sample_id("content", "hello"),
         "text": "hello",
         "label": None,
         "label_confidence": None,

@@ -101,3 +101,43 @@ def test_sample_without_group_is_an_error_and_not_a_guess() -> None:
 def test_shares_above_one_are_refused() -> None:
     with pytest.raises(ValidationError, match="above 1"):
         Settings(test=0.6, validation=0.5)
+
+
+def keyed(count: int, **more: str | None) -> list[dict[str, str | None]]:
+    return [
+        {"id": f"i{n}", "source": "s", "uri": f"a.jsonl:{n}", "key": f"{n:032x}", **more}
+        for n in range(count)
+    ]
+
+
+def test_a_sample_is_known_by_its_key_and_a_page_by_its_address() -> None:
+    rows = keyed(300)
+    moved = [{**row, "uri": f"./other.jsonl:{n + 7}", "id": f"j{n}"} for n, row in enumerate(rows)]
+    settings = Settings(test=0.3, validation=0.2)
+    assert splits(rows, settings) == splits(moved, settings)
+    assert splits(rows, settings) != splits(keyed(300, key=None), settings)
+    assert splits(pages(300), settings) == splits(pages(300, key=None), settings)
+    assert splits(pages(300), settings) == splits(
+        pages(300), Settings(test=0.3, validation=0.2, by="uri")
+    )
+
+
+def survey(rows: list[dict[str, str | None]], settings: Settings) -> list[str]:
+    batch = sample_batch(rows)
+    return hold_out.survey(iter([batch.slice(0, 1), batch.slice(1)]), settings)
+
+
+def test_nothing_to_hold_out_is_an_error() -> None:
+    assert survey(keyed(200), Settings(test=0.5)) == []
+    assert survey([*keyed(200), *keyed(5, split="train")], Settings(test=0.5)) == []
+    with pytest.raises(DataError, match="every sample has a split already"):
+        survey(keyed(200, split="train"), Settings(test=0.5))
+    others = [*keyed(2, split="train"), *keyed(9, source="b")]
+    with pytest.raises(DataError, match="every sample has a split already"):
+        survey(others, Settings(sources=("s",)))
+    assert hold_out.survey(iter([]), Settings()) == []
+
+
+def test_a_split_that_nothing_is_drawn_to_is_told() -> None:
+    (told,) = survey(keyed(20, source="one"), Settings(by="source", test=0.5, validation=0.5))
+    assert "of 20 samples none is drawn to" in told

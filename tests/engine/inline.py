@@ -113,7 +113,7 @@ def sample(source: str, number: int, **given: Any) -> Row:
         "target": f"target {number}",
         "label": None,
         "annotations": [{"annotator": f"a{i}", "label": answer} for i in range(3)],
-        "split": ("train", "train", "test", "validation", "train")[number % 5],
+        "split": (None, "train", "test", "validation", "train")[number % 5],
         "license": "CC0",
         "subject": "stays",
     }

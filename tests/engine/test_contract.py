@@ -18,6 +18,7 @@ from tilth.engine.contract import (
     require_keys,
     require_same_rows,
     require_samples,
+    require_sentences,
     require_shards,
 )
 from tilth.errors import StepError
@@ -215,3 +216,38 @@ def test_figures_are_what_a_manifest_can_keep(given: object, told: str) -> None:
 def test_figures_that_can_be_kept_stay_as_they_are() -> None:
     given = {"rows": 3, "share": 0.5, "by": {"a": [1, None, "x", True]}, "empty": {}}
     assert require_figures(given, "step") is given
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "is_kept"),
+    [
+        ("signal.weight", "clean.mine (own/clean/mine.py), shard 0", False),
+        ("signal.weight", "mix.mine (own/mix/mine.py), shard 0", True),
+        ("signal.weight", "value.arm/mix.mine, shard 0", True),
+        ("signal.votes", "clean.mine", False),
+        ("signal.label", "mix.mine", False),
+        ("signal.worth", "clean.mine", True),
+    ],
+)
+def test_what_tilth_reads_itself_is_no_signal_of_ones_own(
+    name: str, step: str, is_kept: bool
+) -> None:
+    after = with_columns(_batch(), {name: pa.array([1.0, 2.0])})
+    require_same_rows(after, after, step)  # a step before may have given it
+    if is_kept:
+        require_same_rows(_batch(), after, step)
+        return
+    with pytest.raises(StepError, match="which is a name that Tilth reads itself"):
+        require_same_rows(_batch(), after, step)
+
+
+def test_a_source_gives_no_mixture() -> None:
+    with pytest.raises(StepError, match=r"`read` gives `signal\.weight`"):
+        require_samples(_batch(**{"signal.weight": [1.0, 1.0]}), "s", "collect.s")
+
+
+@pytest.mark.parametrize("given", [None, "one", ["one", 2]])
+def test_a_survey_gives_sentences(given: object) -> None:
+    assert require_sentences(["one"], "step") == ["one"]
+    with pytest.raises(StepError, match="not a list of sentences"):
+        require_sentences(given, "step")

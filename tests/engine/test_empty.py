@@ -14,15 +14,24 @@ import yaml
 
 from tests.engine.inline import Row, inline, plan_of, run_inline, sample, write_source
 from tilth import api
+from tilth.collect import jsonl
 from tilth.errors import TilthError
 from tilth.query.runs import open_run
 from tilth.recipe.operations import RECORD_STAGES, Operation, operations
 from tilth.recipe.plan import data_folder
+from tilth.schema import SCHEMA
 from tilth.store import Dataset
 
 __all__ = ["inline"]
 
 pytestmark = pytest.mark.usefixtures("inline")
+
+
+@pytest.fixture(autouse=True)
+def of_any_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are written by hand, and have what the settings of their sources do not tell."""
+    monkeypatch.setattr(jsonl, "fills", lambda settings: tuple(SCHEMA))
+
 
 # What a step needs to have something to do; the others are tried as they come.
 SETTINGS: dict[str, list[dict[str, Any]]] = {

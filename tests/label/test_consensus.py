@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from tests.label.crowd import load
 from tests.shuffles import run_shuffle
@@ -152,3 +153,8 @@ def test_of_very_many_classes_an_item_is_taken_to_be_of_one_that_it_was_given() 
         "c64",
         "other",
     ]
+
+
+def test_an_unsure_one_answer_cannot_be_asked_for() -> None:
+    with pytest.raises(ValidationError, match="`min_confidence` drops nothing"):
+        Settings(method="single", min_confidence=0.5)

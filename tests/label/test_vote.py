@@ -142,7 +142,7 @@ def test_what_is_told_of_the_functions() -> None:
 
 def test_settings_are_checked() -> None:
     for given, message in (
-        ({"sets": ("none",)}, "no set `none`; shipped are documents"),
+        ({"sets": ("none",)}, "no set of functions `none`; there are `documents`"),
         ({"sets": ()}, "no function votes"),
         ({"functions": ({"name": "f", "label": "l", "at_least": 1},)}, "needs one of"),
         ({"functions": ({"name": "f", "label": "l", "lines": "x"},)}, "needs `at_least`"),
@@ -162,3 +162,25 @@ def test_settings_are_checked() -> None:
 def test_the_fingerprint_is_of_the_shipped_functions() -> None:
     assert vote.fingerprint(OWN) == ""
     assert len(vote.fingerprint(Settings())) == 32
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"lines": "x", "at_least": 1.5}, "would never vote"),
+        ({"matches": "x", "at_most": -1}, "would never vote"),
+        ({"matches": "x", "at_least": 3, "at_most": 2}, "would never vote"),
+    ],
+)
+def test_a_function_that_could_never_vote_is_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Function.model_validate({"name": "f", "label": "l", **given})
+    Function.model_validate({"name": "f", "label": "l", "signal": "x", "at_most": -1})
+
+
+def test_words_are_nothing_to_vote_on() -> None:
+    with pytest.raises(UsageError, match="the signal `length` holds words"):
+        vote.keys(batch_of(["a"], **{"signal.length": ["long"]}), OWN)
+    with pytest.raises(UsageError) as caught:
+        vote.keys(batch_of(["a"], **{"signal.lenght": [1]}), OWN)
+    assert caught.value.hint == "did you mean `lenght`?"

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tilth import schema
+from tilth.errors import DataError
 from tilth.mix import weights
 from tilth.mix.weights import Settings
 
@@ -99,3 +100,19 @@ def test_images_have_no_text_figures() -> None:
     assert "text" not in figures
     assert figures["characters"] == 0
     assert weights.describe(iter([]), Settings())["samples"] == 0
+
+
+def test_a_second_step_multiplies() -> None:
+    once = run(sources={"web": 0.25})
+    twice = weights.apply(once, Settings.model_validate({"labels": {"code": 2}}))
+    assert twice.column("signal.weight").to_pylist() == [0.5, 0.25, 1.0, 1.0]
+
+
+def test_a_label_that_no_sample_has_is_refused_with_the_nearest() -> None:
+    def survey(**given: Any) -> list[str]:
+        return weights.survey(iter([batch_of(ROWS)]), Settings.model_validate(given))
+
+    assert survey(labels={"code": 0, "prose": 2}) == survey() == []
+    with pytest.raises(DataError, match="no sample has the label `Prose`") as caught:
+        survey(labels={"code": 2, "Prose": 2})
+    assert caught.value.hint == "did you mean `prose`?"

@@ -16,7 +16,7 @@ collect:
   a: {jsonl: {path: a.jsonl}}
 clean:
   - normalize
-  - rules: {where: ["word_count >= 50"]}
+  - rules: {where: ["text != 'none'"]}
 """
 
 
@@ -61,7 +61,7 @@ deduplicate:
 
 
 def test_two_steps_of_one_operation_have_names_of_their_own() -> None:
-    recipe = parse_recipe(GOOD + '  - rules: {where: ["word_count <= 90"]}\n')
+    recipe = parse_recipe(GOOD + "  - rules: {where: [\"source != 'x'\"]}\n")
     assert [s.name for s in recipe.records][-2:] == ["clean.rules", "clean.rules-2"]
 
 

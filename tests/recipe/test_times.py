@@ -33,7 +33,7 @@ def test_a_copy_under_another_name_is_still_the_starter(measured: Mapping[str, M
     found = starter_of(_plan(text))
     assert found is not None
     assert found[1] is measured["digits"]
-    assert found[1].seconds == 4.0 + 10.0 * 11
+    assert found[1].seconds == 4.0 + 10.0 * 10
 
 
 def test_other_sources_are_another_recipe(measured: Mapping[str, Measured]) -> None:

@@ -78,6 +78,20 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, _, name in sorted(found)))
 
 
+def names_needed(text: str) -> tuple[str, ...]:
+    """The signals without which it cannot be decided: of those that it reads, the ones that it does
+    not ask about with `known`."""
+    tree = ast.parse(text.strip(), mode="eval")
+    asked = {
+        arg.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        for arg in node.args
+        if node.func.id == "known" and isinstance(arg, ast.Name)
+    }
+    return tuple(name for name in names(text) if name not in asked)
+
+
 def _check(node: ast.expr, text: str) -> None:
     """Raise where a node is outside the language."""
     match node:

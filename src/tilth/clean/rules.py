@@ -20,15 +20,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from tilth.clean.expression import evaluate, names, parse
+from tilth.clean.expression import evaluate, names, names_needed, parse
 from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, TilthError, UsageError
-from tilth.schema import SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
-from tilth.settings import BaseSettings
+from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
+from tilth.settings import BaseSettings, nearest
 
-FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
 # How near an unknown name must be to a shipped signal to be taken for a slip of the pen.
 _SLIP = 0.85
 
@@ -84,6 +83,23 @@ class Settings(BaseSettings):
                     raise ValueError(f"no signal `{name}` in `{text}`; did you mean `{near[0]}`?")
         return where
 
+    @model_validator(mode="after")
+    def _has_rules(self) -> Settings:
+        if not self.files and not self.where:
+            raise ValueError("no rule is given: name `files`, or expressions in `where`")
+        return self
+
+
+def reads(settings: Settings) -> tuple[str, ...]:
+    """The signals and columns without which a rule decides nothing."""
+    needed = {name for text in expressions(settings) for name in names_needed(text)}
+    return tuple(sorted(name if name in SCHEMA else SIGNAL_PREFIX + name for name in needed))
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The signal that tells of all rules that fail."""
+    return (FAILED_RULES,)
+
 
 def shipped_rule_sets() -> tuple[str, ...]:
     """Names of the rule sets in the package."""
@@ -106,9 +122,7 @@ def _rule_set_text(name: str) -> str:
         return (package_files("tilth.clean") / "rule_sets" / f"{name}.yaml").read_text("utf-8")
     path = Path(name)
     if not path.is_file():
-        near = get_close_matches(name, shipped_rule_sets(), 1)
-        shipped = ", ".join(shipped_rule_sets())
-        hint = f"did you mean `{near[0]}`?" if near else f"shipped are {shipped}"
+        hint = nearest(name, shipped_rule_sets())
         raise MissingError(f"no rule set or file `{name}`", hint=hint)
     return path.read_text("utf-8")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,8 @@ from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.repetition import count_repetitions
 from tilth.kernels.signals import COUNTS, count_text
 from tilth.kernels.words import split_words, text_buffers
-from tilth.schema import SIGNAL_PREFIX, column, with_columns
-from tilth.settings import BaseSettings
+from tilth.schema import OWN_SIGNALS, SCHEMA, SIGNAL_PREFIX, column, with_columns
+from tilth.settings import BaseSettings, require_known
 
 Floats = npt.NDArray[np.float64]
 
@@ -150,11 +149,7 @@ class Settings(BaseSettings):
     @field_validator("names")
     @classmethod
     def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in SIGNALS:
-                near = get_close_matches(name, SIGNALS, 1)
-                hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(SIGNALS)}"
-                raise ValueError(f"no signal `{name}`; {hint}")
+        require_known(names, SIGNALS, "signal")
         return names
 
     @field_validator("functions")
@@ -169,7 +164,22 @@ class Settings(BaseSettings):
                 )
             if name in SIGNALS or names.count(name) > 1:
                 raise ValueError(f"there is a signal `{name}` already; rename the function")
+            if name in OWN_SIGNALS or name in SCHEMA:
+                raise ValueError(
+                    f"`{name}` is a name that Tilth writes and reads itself; rename the function"
+                )
         return functions
+
+
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that the shipped signals are measured on."""
+    return ("text",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The signals that it measures."""
+    own = (spec.rpartition(":")[2] for spec in settings.functions)
+    return tuple(SIGNAL_PREFIX + name for name in (*(settings.names or SIGNALS), *own))
 
 
 def fingerprint(settings: Settings) -> str:
@@ -199,5 +209,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
 
 def _call(function: UserFunction, batch: pa.RecordBatch) -> pa.Array:
     columns = [column(batch, name).to_pylist() for name in function.columns]
-    values = [None if row[0] is None else function.call(*row) for row in zip(*columns, strict=True)]
+    values = [
+        None if row[0] is None else function.result(*row) for row in zip(*columns, strict=True)
+    ]
     return pa.array(values, function.type)

@@ -102,6 +102,21 @@ def fingerprint(settings: Settings) -> str:
     return found
 
 
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    groups = settings.groups
+    columns = {
+        "audio": True,
+        "target": "target" in groups or settings.transcripts,
+        "label": "label" in groups,
+        "label_origin": "label" in groups,
+        "subject": "subject" in groups,
+        "split": "split" in groups or settings.splits,
+        "license": settings.license,
+    }
+    return tuple(name for name, given in columns.items() if given)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """One row a sound file: its bytes as they are, transcript, label, speaker and split.
 

@@ -110,6 +110,11 @@ def fingerprint(settings: Settings) -> str:  # noqa: ARG001 (the contract of a s
     return ""
 
 
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+    """The columns that a row may have, as far as the settings tell."""
+    return ("html", "content_type", "consent", "fetched_at")
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """Crawl, where that is not complete, then yield a row for every address, in their order.
 

@@ -84,6 +84,11 @@ def fingerprint(settings: Settings) -> str:
     return f"{path.name} {path.stat().st_size if path.exists() else ''}".strip()
 
 
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+    """The columns that a row may have, as far as the settings tell."""
+    return label_studio.fills(label_studio.Settings(path="", license=_LICENSE))
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """Write the delivery to the work folder, then read it as any Label Studio export.
 

@@ -124,6 +124,11 @@ def fingerprint(settings: Settings) -> str:
     return "\n".join(lines)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+    """The columns that a row may have, as far as the settings tell."""
+    return ("image", "label", "label_confidence", "label_origin", "split", "license")
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """Images as PNG with label and split, pair after pair; a limit is shared out among the pairs.
 

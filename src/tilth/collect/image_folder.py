@@ -61,6 +61,14 @@ def fingerprint(settings: Settings) -> str:
     return files.fingerprint_files(settings, members.Wanted(SUFFIXES).endings)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    labels = settings.labels == "folder"
+    columns = dict.fromkeys(("label", "label_confidence", "label_origin"), labels)
+    columns |= {"image": True, "split": True, "license": settings.license is not None}
+    return tuple(name for name, given in columns.items() if given)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The pictures as rows: encoded bytes, label and split from the path.
 

@@ -42,6 +42,11 @@ def fingerprint(settings: Settings) -> str:
     return files.fingerprint_files(settings, SUFFIXES)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    return records.filled(settings.fields, license=settings.license, split=settings.split)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The lines as rows, in the order of file name and line.
 

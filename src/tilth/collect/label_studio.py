@@ -72,6 +72,12 @@ def fingerprint(settings: Settings) -> str:
     return files.fingerprint_files(settings, SUFFIXES)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+    """The columns that a row may have, as far as the settings tell."""
+    # Which of the two it is may be found in the file only.
+    return ("image", "text", "license", *_COLUMNS)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The tasks as rows, in the order of file name and task.
 

@@ -110,6 +110,13 @@ def fingerprint(settings: Settings) -> str:
     return "\n".join(lines)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    split = any(pair.split for pair in settings.files)
+    columns = {"text": True, "target": True, "split": split, "license": settings.license}
+    return tuple(name for name, given in columns.items() if given)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The pairs as rows, file after file; a limit is shared out among the files.
 

@@ -43,6 +43,14 @@ def fingerprint(settings: Settings) -> str:
     return files.fingerprint_files(settings, SUFFIXES)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    names = records.filled(settings.fields, license=settings.license, split=settings.split)
+    if settings.image is None:
+        return names
+    return ("image", *(name for name in names if name != "text"))
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The rows of all files, in the order of file name and row.
 

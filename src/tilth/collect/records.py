@@ -145,6 +145,8 @@ def make_row(record: Mapping[str, Any], fields: Fields, *, with_text: bool = Tru
         field = getattr(fields, column)
         if field is not None:
             row[column] = as_text(lookup(record, field), field)
+    if "id" in row:
+        row["key"] = row["id"]
     if fields.label is not None:
         label = lookup(record, fields.label)
         # A missing label is a state of the sample, not a fault of the record.
@@ -213,6 +215,17 @@ def columns_of(fields: Fields) -> tuple[str, ...]:
     return tuple(name for name in schema.SCHEMA if name in names)
 
 
+def filled(fields: Fields, *, license: str | None, split: object) -> tuple[str, ...]:
+    """The columns that a row may have: from its fields, and by default.
+
+    Args:
+        fields: Which field is which column.
+        license, split: What rows have that do not say; nothing: none.
+    """
+    defaults = {"license": license, "split": split}
+    return (*columns_of(fields), *(name for name, given in defaults.items() if given))
+
+
 class Batcher:
     """Gathers rows into record batches of bounded size and one schema.
 
@@ -235,7 +248,7 @@ class Batcher:
     ) -> None:
         self.source = source
         self.defaults = {name: value for name, value in defaults.items() if value is not None}
-        wanted = {"id", "source", "uri", *columns, *self.defaults}
+        wanted = {"id", "source", "uri", "key", *columns, *self.defaults}
         if unknown := wanted - schema.SCHEMA.keys():
             raise _no_column(min(unknown), schema.SCHEMA)
         self.fields = [(name, kind) for name, kind in schema.SCHEMA.items() if name in wanted]
@@ -256,7 +269,8 @@ class Batcher:
         """Take one sound row; gives a batch when one is full.
 
         Args:
-            row: Its columns; `id` is the record's own name, absent for file and row.
+            row: Its columns; `id` names the record in its source, absent for file and row; `key`
+                is the record's own name, absent where it has none.
             place: File and row, as `file:row`.
             num_bytes: The record's size, for bounding the batch.
 
@@ -275,6 +289,7 @@ class Batcher:
             **row,
             "id": schema.sample_id(self.source, name, payload),
             "source": self.source,
+            "key": _key(row, payload or place),
         }
         sample.setdefault("uri", place)
         yield from self._put(sample, num_bytes)
@@ -308,6 +323,20 @@ class Batcher:
         ]
         self._rows, self._num_bytes = [], 0
         yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in self.fields])
+
+
+def _key(row: Row, payload: str | bytes) -> str | None:
+    """What the sample is known by wherever its file lies, and whatever is done to it later.
+
+    Its own name, else its content, of which white space may change with how a file is written;
+    nothing where it has an address, by which it is known.
+    """
+    if "uri" in row:
+        return None
+    if "key" in row:
+        return schema.sample_id("name", row["key"])
+    words = " ".join(payload.split()) if isinstance(payload, str) else payload
+    return schema.sample_id("content", words)
 
 
 def _no_column(name: str, known: Iterable[str]) -> StepError:

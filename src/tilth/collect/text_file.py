@@ -42,6 +42,12 @@ def fingerprint(settings: Settings) -> str:
     return files.fingerprint_files(settings, SUFFIXES)
 
 
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    columns = {"text": True, "split": settings.split, "license": settings.license}
+    return tuple(name for name, given in columns.items() if given)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The records as rows, in the order of file name and line.
 

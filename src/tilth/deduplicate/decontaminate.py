@@ -64,6 +64,16 @@ class Settings(BaseSettings):
     )
 
 
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that is compared."""
+    return ("text",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+    """None."""
+    return ()
+
+
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """The hashed n-grams of each text that has any.
 

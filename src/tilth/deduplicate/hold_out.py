@@ -3,11 +3,18 @@
 The split is a pure function of the group's name and the salt: it is the same in every batch, shard
 and arm of an experiment, and a sample that is added later moves no other. Whole groups stay
 together, so that a speaker, a site or a patient is never on both sides.
+
+A sample is known by its `key`, made where it was collected: the record's own id, else its content
+as it was read, so that neither the name of its file, nor its place there, nor what `clean` does to
+it moves it to another side; two samples of equal content are on one side. A page of the web, and
+a record that states its address, is known by that: what stands there changes from day to day.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,11 +25,23 @@ from tilth.errors import DataError
 from tilth.schema import column, with_columns
 from tilth.settings import BaseSettings
 
-Group = Literal["uri", "id", "site", "source", "subject"]
+Group = Literal["sample", "uri", "id", "site", "source", "subject"]
+# The columns that name a group: the first that a row has.
+_COLUMNS: Mapping[Group, tuple[str, ...]] = {
+    "sample": ("key", "uri"),
+    "uri": ("uri",),
+    "id": ("id",),
+    "site": ("uri",),
+    "source": ("source",),
+    "subject": ("subject",),
+}
 
 
 class Settings(BaseSettings):
-    """Hold out samples for test and validation, the same ones whatever else changes."""
+    """Hold out samples for test and validation, the same ones whatever else changes.
+
+    Samples that have a split already keep it.
+    """
 
     sources: tuple[str, ...] = Field(
         (), description="Sources to hold out from; the others are training data. Empty = all."
@@ -32,16 +51,55 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="Share of the groups that go to validation."
     )
     by: Group = Field(
-        "uri",
-        description="What stays together: uri, id, site (the host of the uri), source or subject.",
+        "sample",
+        description="What is drawn, and stays together: sample (known by its address, if it has "
+        "one of its own, else by its record's own id, else by its content), uri (of a record "
+        "without address: file and row), id (of source, file, row and content), site (the host of "
+        "the uri), source or subject.",
     )
     salt: str = Field("", description="Another salt gives another split of the same sizes.")
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Settings:
-        if self.test + self.validation > 1:
+        if self.test + self.validation > 1 + 1e-9:
             raise ValueError(f"test + validation is {self.test + self.validation:g}, above 1")
         return self
+
+
+def reads(settings: Settings) -> tuple[str, ...]:
+    """The column of the groups, where not every sample has one."""
+    return ("subject",) if settings.by == "subject" else ()
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The split."""
+    return ("split",)
+
+
+def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
+    """Which of the splits that are asked for no sample is drawn to.
+
+    Raises:
+        DataError: Every sample that could be held out has a split already; or one to split has no
+            value in the group's column.
+    """
+    num_rows, counts = 0, Counter[str]()
+    for batch in batches:
+        num_rows += batch.num_rows
+        counts.update(_drawn(batch, settings).values())
+    if num_rows and not counts:
+        raise DataError(
+            "every sample has a split already, so that none is held out",
+            hint="leave `hold_out` out, or take the split away from the source that states it "
+            "(`split`, `fields.split`)",
+            code="nothing-to-hold-out",
+        )
+    asked = {"test": settings.test, "validation": settings.validation}
+    return [
+        f"of {counts.total()} samples none is drawn to {name}, whose share is {share:g}"
+        for name, share in asked.items()
+        if share and counts and not counts[name]
+    ]
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
@@ -50,24 +108,31 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     Raises:
         DataError: A row to split has no value in the group's column.
     """
+    drawn = _drawn(batch, settings)
     given = column(batch, "split").to_pylist()
-    sources = column(batch, "source").to_pylist()
-    names = column(batch, "uri" if settings.by == "site" else settings.by).to_pylist()
-    splits = []
-    for split, source, name in zip(given, sources, names, strict=True):
-        if split is None:
-            from_here = not settings.sources or source in settings.sources
-            split = _draw(_group(name, settings.by), settings) if from_here else "train"
-        splits.append(split)
+    splits = [drawn.get(row, split or "train") for row, split in enumerate(given)]
     return with_columns(batch, {"split": pa.array(splits, pa.string())})
+
+
+def _drawn(batch: pa.RecordBatch, settings: Settings) -> dict[int, str]:
+    """The split of each row that has none and is of the sources to hold out from."""
+    sources = column(batch, "source").to_pylist()
+    columns = [column(batch, name).to_pylist() for name in _COLUMNS[settings.by]]
+    names = [next(filter(None, values), None) for values in zip(*columns, strict=True)]
+    return {
+        row: _draw(_group(names[row], settings.by), settings)
+        for row, split in enumerate(column(batch, "split").to_pylist())
+        if split is None and (not settings.sources or sources[row] in settings.sources)
+    }
 
 
 def _group(name: str | None, by: Group) -> str:
     """The name of a row's group; the site of an address without a host is the address."""
     if not name:
         raise DataError(
-            f"a sample has no `{by}`, so it cannot be said which samples it must stay with",
-            hint="hold out `by: id`, or name in `sources` the sources that have it",
+            f"a sample has no `{_COLUMNS[by][-1]}`, so it cannot be said which samples it must "
+            "stay with",
+            hint="hold out `by: sample`, or name in `sources` the sources that have it",
             code="no-group",
         )
     return (urlsplit(name).hostname or name) if by == "site" else name

@@ -85,6 +85,16 @@ class Settings(BaseSettings):
         return math.ceil(share * self.num_hashes - 1e-9)
 
 
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The column that is compared."""
+    return ("text",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+    """None."""
+    return ()
+
+
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """One key a band of each text that has a word.
 

@@ -16,7 +16,16 @@ from pyarrow import types
 from tilth.context import gathering
 from tilth.errors import StepError
 from tilth.records import Json
-from tilth.schema import SCHEMA, SPLITS, VERDICT, column
+from tilth.schema import (
+    FAILED_RULES,
+    SCHEMA,
+    SIGNAL_PREFIX,
+    SPLITS,
+    VERDICT,
+    VOTES,
+    WEIGHT,
+    column,
+)
 
 _NAMED = ("id", "source", "uri")
 # A page needs no room any more once its text is taken out; what else goes would be missed.
@@ -31,6 +40,8 @@ _AMONG: Mapping[str, tuple[Callable[[pa.Array], pa.Array], str]] = {
         "from 0 to 1",
     ),
 }
+# Signals that Tilth itself reads, and the stage whose operations write them.
+_WRITTEN_BY = {WEIGHT: "mix", VOTES: "label", FAILED_RULES: "clean"}
 # Figures are nested a few times; a list that holds itself is without end.
 _MAX_DEPTH = 32
 _KEYS = (pa.string(), pa.uint64(), pa.large_list(pa.uint64()))
@@ -107,6 +118,7 @@ def require_samples(batch: pa.RecordBatch, source: str, step: str) -> None:
         if other != source:
             raise _broken(f"`read` of the source `{source}` gives rows of `{other}`", step)
     sound = pc.match_substring_regex(batch.column("id"), _ID)
+    _require_own_names([], batch, "`read`", step)
     if not pc.all(sound, min_count=0).as_py():
         wrong = batch.column("id").filter(pc.invert(sound))[0].as_py()
         raise _broken(
@@ -173,6 +185,22 @@ def require_same_rows(before: pa.RecordBatch, after: pa.RecordBatch, step: str) 
     for name in _columns_of(before, ("source", "uri")):
         if not before.column(name).equals(after.column(name)):
             raise _broken(f"`apply` changes `{name}`, which says where a sample comes from", step)
+    _require_own_names(before.schema.names, after, "`apply`", step)
+
+
+def _require_own_names(before: Sequence[str], after: pa.RecordBatch, what: str, step: str) -> None:
+    """Refuse a signal that a rule would take for a column, or training for the mixture."""
+    stage = step.partition(" ")[0].rpartition("/")[2].partition(".")[0]
+    for name in after.schema.names:
+        plain = name.removeprefix(SIGNAL_PREFIX)
+        if name in before or plain == name:
+            continue
+        if plain in SCHEMA or _WRITTEN_BY.get(name, stage) != stage:
+            raise _broken(
+                f"{what} gives `{name}`, which is a name that Tilth reads itself",
+                step,
+                hint="give the signal a name of its own",
+            )
 
 
 def _columns_of(batch: pa.RecordBatch, names: Sequence[str]) -> list[str]:
@@ -223,6 +251,17 @@ def require_shards(shards: pa.ChunkedArray, num_shards: int, step: str) -> None:
             step,
             hint="the column `shard` of the keys says which shard a sample is in; -1 is all",
         )
+
+
+def require_sentences(given: object, step: str) -> Sequence[str]:
+    """What `survey` gave, as sentences.
+
+    Raises:
+        StepError: It is something else.
+    """
+    if isinstance(given, list | tuple) and all(isinstance(one, str) for one in given):
+        return given
+    raise _broken(f"`survey` gives a {type(given).__name__}, not a list of sentences", step)
 
 
 def require_figures(given: object, step: str) -> Json:

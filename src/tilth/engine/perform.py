@@ -18,6 +18,7 @@ from tilth.engine.contract import (
     require_batches,
     require_figures,
     require_samples,
+    require_sentences,
 )
 from tilth.engine.share import shareable_document
 from tilth.engine.tasks import (
@@ -32,6 +33,7 @@ from tilth.engine.tasks import (
     ShuffleReduce,
     ShuffleResolve,
     Summarize,
+    Survey,
     Task,
     cell_path,
 )
@@ -40,6 +42,7 @@ from tilth.extensions import find, open_reference, using
 from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, read_as, read_file
+from tilth.schema import PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.dataset import read_shard, schema_of
 from tilth.store.files import atomic_folder, write_json
@@ -76,6 +79,8 @@ def _run_task(task: Task, progress: Progress) -> JsonValue:
             shuffle.write_decisions(op, settings, task.folder, _place(task, op))
         case Describe():
             return _describe(task)
+        case Survey():
+            return _survey(task)
         case Fit():
             return _fit(task, progress)
         case ListCells():
@@ -185,11 +190,22 @@ def _describe(task: Describe) -> Json:
     """The figures as they may be shared: the manifest is no part of the data."""
     op, settings = _load(task)
     paths = [shard_path(task.folder, name, "kept") for name in task.shards]
+    paths += [shard_path(task.folder, name, "dropped") for name in task.dropped]
     schema = schema_of(paths)
     batches = (batch for path in paths for batch in read_shard(path, schema, BATCH_ROWS))
     return shareable_document(
         require_figures(op.module.describe(batches, settings), _place(task, op))
     )
+
+
+def _survey(task: Survey) -> list[JsonValue]:
+    """What is to be told before the step begins."""
+    op, settings = _load(task)
+    kinds = schema_of(task.inputs)
+    small = [name for name in kinds.names if name in SCHEMA and name not in PAYLOADS]
+    schema = pa.schema([kinds.field(name) for name in small])
+    batches = (batch for path in task.inputs for batch in read_shard(path, schema, BATCH_ROWS))
+    return list(require_sentences(op.module.survey(batches, settings), _place(task, op)))
 
 
 def _fit(task: Fit, progress: Progress) -> Json:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from tilth.engine import shuffle
 from tilth.engine.books import Books
-from tilth.engine.events import Listener, StepProgress
+from tilth.engine.events import Listener, StepProgress, Warned
 from tilth.engine.tasks import (
     Describe,
     Fit,
@@ -23,6 +23,7 @@ from tilth.engine.tasks import (
     ShuffleReduce,
     ShuffleResolve,
     Summarize,
+    Survey,
     Task,
     cell_path,
 )
@@ -30,8 +31,9 @@ from tilth.errors import DataError
 from tilth.extensions import Reference
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, Record, read_as, read_if_whole
+from tilth.schema import SIGNAL_PREFIX
 from tilth.store import Dataset
-from tilth.store.dataset import schema_of
+from tilth.store.dataset import is_empty, schema_of
 from tilth.store.files import remove, storage_errors, sweep
 from tilth.store.manifest import Manifest, Shard, write_manifest
 from tilth.store.shard import forget_ledger, ledger, shard_name, shard_path
@@ -145,6 +147,8 @@ class StepRunner:
             shards = [path for dataset in inputs for path in dataset.shards()]
             # What the steps before kept by their own books, not what stands in the files.
             expected = sum(dataset.num_rows for dataset in inputs)
+            if expected:
+                self._look_ahead(step, folder, shards)
             if kind == "shuffle":
                 self._shuffle(step, folder, shards)
             self._map(step, folder, shards, expected)
@@ -158,7 +162,11 @@ class StepRunner:
         figures: JsonValue = {}
         if hasattr(step.operation.module, "describe") and books.kept:
             self._say(step, "describing what was kept")
-            task = Describe(**self._common(step, folder), shards=tuple(kept))
+            both = getattr(step.operation.module, "DESCRIBES_DROPPED", False)
+            dropped = sorted(n for n, entry in entries.items() if both and entry.dropped)
+            task = Describe(
+                **self._common(step, folder), shards=tuple(kept), dropped=tuple(dropped)
+            )
             (figures,) = self._all(step, [task])
         return manifest.model_copy(
             update={
@@ -170,6 +178,33 @@ class StepRunner:
                 "figures": figures,
             }
         )
+
+    def _look_ahead(self, step: PlannedStep, folder: Path, shards: list[Path]) -> None:
+        """Tell of what the step will not find in the samples, before it begins.
+
+        Raises:
+            DataError: The operation cannot do what its settings say. Of a part of the data only,
+                and of an arm that takes data away, it is told.
+        """
+        module = step.operation.module
+        told: list[str] = []
+        for name in module.reads(step.settings) if hasattr(module, "reads") else ():
+            if is_empty(shards, name):
+                plain = name.removeprefix(SIGNAL_PREFIX)
+                told.append(
+                    f"no sample has a value in `{plain}`, which `{step.operation.name}` reads"
+                )
+        if hasattr(module, "survey"):
+            try:
+                task = Survey(**self._common(step, folder), inputs=tuple(shards))
+                (sentences,) = self._all(step, [task])
+                told += map(str, sentences if isinstance(sentences, list) else ())
+            except DataError as error:
+                if self.plan.limit is None and "/" not in step.name:
+                    raise
+                told.append(f"{error.what}; {error.hint}")
+        for sentence in told:
+            self._emit(Warned(step.name, sentence))
 
     def _read(self, step: PlannedStep, folder: Path) -> None:
         """Read a source; of one that holds nothing, nothing is kept either.

@@ -89,10 +89,23 @@ class ShuffleResolve(_Task):
 
 
 class Describe(_Task):
-    """The operation's own figures of the shards it kept something of."""
+    """The operation's own figures of the shards it kept something of.
+
+    Attributes:
+        shards: Their names.
+        dropped: Of those with dropped rows, where the operation describes these too.
+    """
 
     kind: Literal["describe"] = "describe"
     shards: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+
+
+class Survey(_Task):
+    """What the operation says beforehand of all that comes in."""
+
+    kind: Literal["survey"] = "survey"
+    inputs: tuple[Place, ...]
 
 
 class _Training(_Task):
@@ -144,6 +157,7 @@ Task = (
     | ShuffleReduce
     | ShuffleResolve
     | Describe
+    | Survey
     | Fit
     | ListCells
     | RunCell

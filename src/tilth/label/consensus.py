@@ -13,7 +13,7 @@ from typing import Literal, assert_never
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tilth import schema
 from tilth.label import agreement, dawid_skene
@@ -27,6 +27,10 @@ _MAX_LISTED_MATRICES = 10
 _MAX_LISTED_CLASSES = 12
 # Deliveries for demonstration name their annotators so.
 _SIMULATED = "simulated"
+
+# How far people agree is seen in all that they answered, and not in what is left when the disputed
+# items are gone.
+DESCRIBES_DROPPED = True
 
 _ANSWERS = pa.list_(pa.string())
 
@@ -45,13 +49,49 @@ class Settings(BaseSettings):
         "by hash; single: one answer an item, chosen by hash, of unknown confidence",
     )
     min_confidence: float = Field(
-        0.0, description="drop items whose label is less sure than this", ge=0, le=1
+        0.0,
+        description="drop items whose label is less sure than this (not of single, which does not "
+        "know)",
+        ge=0,
+        le=1,
     )
     smoothing: float = Field(
-        0.01, description="added to the counts of each confusion matrix (dawid-skene)", gt=0
+        0.01,
+        description="added to the counts of each confusion matrix (dawid-skene; of the other "
+        "methods, in what is told of the annotators)",
+        gt=0,
+        le=1000,
     )
-    max_iterations: int = Field(100, description="rounds of EM at most (dawid-skene)", ge=1)
-    seed: int = Field(0, description="decides ties (majority) and the one answer (single)")
+    max_iterations: int = Field(
+        100, description="rounds of EM at most (as `smoothing`, of dawid-skene)", ge=1
+    )
+    seed: int = Field(
+        0,
+        description="decides ties (majority; of the other methods, in the comparison with it) and "
+        "the one answer (single)",
+        ge=0,
+        lt=2**32,
+    )
+
+    @model_validator(mode="after")
+    def _can_be_unsure(self) -> Settings:
+        if self.method == "single" and self.min_confidence > 0:
+            raise ValueError(
+                "`min_confidence` drops nothing with `method: single`, whose labels are of unknown "
+                "confidence"
+            )
+        return self
+
+
+def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The answers."""
+    return ("annotations",)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that say what a sample is; one answer alone says nothing about how sure."""
+    names = ("label", "label_confidence", "label_origin")
+    return tuple(n for n in names if settings.method != "single" or n != "label_confidence")
 
 
 @dataclass(frozen=True)
@@ -135,7 +175,8 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
             continue
         labels[row], confidences[row] = found[name]
         origins[row] = f"consensus:{settings.method}"
-        unsure[row] = (confidences[row] or 1.0) < settings.min_confidence
+        sure = confidences[row]
+        unsure[row] = sure is not None and sure < settings.min_confidence
     batch = schema.with_columns(
         batch, {"label": labels, "label_confidence": confidences, "label_origin": origins}
     )
@@ -149,8 +190,8 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
     """Agreement of the annotators, what each is taken to be worth, and what consensus changed.
 
-    Over the rows that are kept and were labelled here; Dawid-Skene judges the annotators even
-    where another method made the labels.
+    Over all rows that were labelled here, those that are too unsure to be kept too; Dawid-Skene
+    judges the annotators even where another method made the labels.
     """
     people: list[list[str]] = []
     given: list[list[str]] = []

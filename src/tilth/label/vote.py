@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import yaml
+from pyarrow import types
 from pydantic import Field, field_validator, model_validator
 
 from tilth import schema
 from tilth.errors import UsageError
 from tilth.label import one_coin
 from tilth.records import PlainObject
-from tilth.settings import BaseSettings
+from tilth.schema import VOTES
+from tilth.settings import BaseSettings, nearest, require_known
 
-VOTES = schema.SIGNAL_PREFIX + "votes"
 ORIGIN = "vote"
 
 _MAX_LISTED_PATTERNS = 20
@@ -67,7 +68,19 @@ class Function(BaseSettings):
             raise ValueError(f"`{self.name}` needs one of `lines`, `matches`, `signal`")
         if self.at_least is None and self.at_most is None:
             raise ValueError(f"`{self.name}` needs `at_least` or `at_most`")
+        # A share is from 0 to 1, and nothing is found less than never.
+        lowest = -math.inf if self.signal is not None else 0.0
+        highest = 1.0 if self.lines is not None else math.inf
+        least = lowest if self.at_least is None else self.at_least
+        most = highest if self.at_most is None else self.at_most
+        if least > most or least > highest or most < lowest:
+            raise ValueError(f"`{self.name}` would never vote: no measure lies within its bounds")
         return self
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it measures the text, and not a signal."""
+        return self.signal is None
 
 
 class Settings(BaseSettings):
@@ -90,15 +103,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _has_functions(self) -> Settings:
-        for name in self.sets:
-            if name not in shipped_sets():
-                raise ValueError(f"no set `{name}`; shipped are {', '.join(shipped_sets())}")
+        require_known(self.sets, shipped_sets(), "set of functions")
         names = [function.name for function in voters(self)]
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise ValueError(f"two functions are called `{twice[0]}`")
         if not names:
             raise ValueError("no function votes; give `sets` or `functions`")
+        default = type(self).model_fields["max_chars"].default
+        if self.max_chars != default and not any(f.reads_text for f in voters(self)):
+            raise ValueError("`max_chars` bounds the text, and every function reads a signal")
         return self
 
 
@@ -119,6 +133,18 @@ def voters(settings: Settings) -> tuple[Function, ...]:
     """All functions of a step: the sets' first, in order."""
     shipped = (function for name in settings.sets for function in _load(name).functions)
     return (*shipped, *settings.functions)
+
+
+def reads(settings: Settings) -> tuple[str, ...]:
+    """The text, where a function measures it, and the signals that functions read."""
+    functions = voters(settings)
+    signals = [schema.SIGNAL_PREFIX + f.signal for f in functions if f.signal is not None]
+    return (*(["text"] if any(f.reads_text for f in functions) else []), *signals)
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The columns that say what a sample is, and the votes."""
+    return ("label", "label_confidence", "label_origin", VOTES)
 
 
 def fingerprint(settings: Settings) -> str:
@@ -253,7 +279,7 @@ def cast_votes(batch: pa.RecordBatch, settings: Settings) -> list[str]:
     """The votes on each row, such as ``signatures=reference sentences=prose``; empty: none.
 
     Raises:
-        UsageError: a function reads a signal that no earlier step has measured.
+        UsageError: a function reads a signal that no earlier step has measured, or that is words.
     """
     functions = voters(settings)
     columns: dict[str, list[Any]] = {}
@@ -263,8 +289,16 @@ def cast_votes(batch: pa.RecordBatch, settings: Settings) -> list[str]:
             if name not in batch.schema.names:
                 raise UsageError(
                     f"no signal `{function.signal}`, which the function `{function.name}` reads",
-                    hint="put the step `signals` into `clean`",
+                    hint=_signals_there(function.signal, batch),
                     code="unknown-signal",
+                )
+            kind = batch.column(name).type
+            if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+                raise UsageError(
+                    f"the signal `{function.signal}` holds words, and the function "
+                    f"`{function.name}` compares it with numbers",
+                    hint="votes are cast on numbers; `rules` can compare words",
+                    code="not-a-number",
                 )
             columns[function.signal] = batch.column(name).to_pylist()
     patterns = []
@@ -282,6 +316,12 @@ def cast_votes(batch: pa.RecordBatch, settings: Settings) -> list[str]:
                 votes.append(f"{function.name}={function.label}")
         patterns.append(" ".join(votes))
     return patterns
+
+
+def _signals_there(name: str, batch: pa.RecordBatch) -> str:
+    prefix = schema.SIGNAL_PREFIX
+    measured = [one.removeprefix(prefix) for one in batch.schema.names if one.startswith(prefix)]
+    return nearest(name, measured) if measured else "put the step `signals` into `clean`"
 
 
 def _measure(function: Function, text: str, lines: list[str], num_words: int) -> float | None:

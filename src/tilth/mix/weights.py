@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, field_validator
 
 from tilth import schema
+from tilth.errors import DataError
 from tilth.mix import diversity
 from tilth.records import PlainObject
-from tilth.settings import BaseSettings
+from tilth.schema import WEIGHT
+from tilth.settings import BaseSettings, nearest
 
-WEIGHT = schema.SIGNAL_PREFIX + "weight"
 RULE = "weight > 0"
 
 # Sizes of the samples that the figures are taken from; the report states them.
@@ -44,13 +45,18 @@ Weights = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_as_pairs)]
 class Settings(BaseSettings):
     """Weigh samples by source and label: how often each is seen in an epoch.
 
-    The weight of a sample is that of its source times that of its label; 0 drops it.
+    The weight of a sample is that of its source times that of its label, times what an earlier step
+    of this kind gave it; 0 drops it.
     """
 
     sources: Weights = Field(
         (), description="weight of each source by name, such as `{stdlib: 1.0, packages: 0.5}`"
     )
-    labels: Weights = Field((), description="weight of each label, such as `{code: 0.5}`")
+    labels: Weights = Field(
+        (),
+        description="weight of each label, such as `{code: 0.5}`; 1 of those that are not named, "
+        "and of samples without one",
+    )
     otherwise: float = Field(1.0, description="weight of sources that are not named", ge=0, le=1000)
 
     @field_validator("sources", "labels")
@@ -64,8 +70,38 @@ class Settings(BaseSettings):
         return pairs
 
 
+def reads(settings: Settings) -> tuple[str, ...]:
+    """The column by which it weighs, beside the source."""
+    return ("label",) if settings.labels else ()
+
+
+def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+    """The weight."""
+    return (WEIGHT,)
+
+
+def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
+    """Nothing to tell, where every label that is weighed is that of a sample.
+
+    Raises:
+        DataError: One is not.
+    """
+    named = dict(settings.labels)
+    there: set[str] = set()
+    for batch in batches if named else ():
+        there.update(schema.column(batch, "label").drop_null().unique().to_pylist())
+    for label in named:
+        if label not in there:
+            raise DataError(
+                f"no sample has the label `{label}`, which `weights` names",
+                hint=nearest(label, there),
+                code="unknown-label",
+            )
+    return []
+
+
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
-    """Write `signal.weight`; drop samples of weight 0."""
+    """Write `signal.weight`, the product with what is there; drop samples of weight 0."""
     by_source, by_label = dict(settings.sources), dict(settings.labels)
     sources = schema.column(batch, "source").to_pylist()
     labels = schema.column(batch, "label").to_pylist()
@@ -76,6 +112,9 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
         ],
         np.float64,
     )
+    if WEIGHT in batch.schema.names:
+        earlier = pc.fill_null(batch.column(WEIGHT), 1.0)
+        weights *= earlier.to_numpy(zero_copy_only=False)
     batch = schema.with_columns(batch, {WEIGHT: pa.array(weights)})
     values = [
         f"weight=0 (source={source}, label={label})"

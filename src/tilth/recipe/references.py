@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from tilth.errors import Problem, UsageError
 from tilth.hints import did_you_mean
+from tilth.recipe.columns import check_columns
 from tilth.recipe.model import Recipe
 from tilth.settings import BaseSettings, laid_over
 
@@ -49,6 +50,7 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
         )
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
+    problems = problems or check_columns(recipe, places, where)
     return problems or _check_stages(recipe, where) or _unchanged(recipe, where)
 
 

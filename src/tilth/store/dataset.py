@@ -290,6 +290,30 @@ def schema_of(paths: Sequence[Path]) -> pa.Schema:
         ) from None
 
 
+def is_empty(paths: Sequence[Path], name: str) -> bool:
+    """Whether a column is null in every row of some shards, or in none of them; from their footers.
+
+    Raises:
+        MissingError, DataError: A shard cannot be read.
+    """
+    for path in paths:
+        with reading(path), pq.ParquetFile(path) as file:
+            for number in range(file.metadata.num_row_groups):
+                group = file.metadata.row_group(number)
+                for place in range(group.num_columns):
+                    chunk = group.column(place)
+                    # A list's column stands there by what is in it: `annotations.list.element`.
+                    own = chunk.path_in_schema
+                    if own != name and not own.startswith(f"{name}.list."):
+                        continue
+                    found = chunk.statistics
+                    if found is None or not found.has_null_count:
+                        return False
+                    if found.null_count < chunk.num_values:
+                        return False
+    return True
+
+
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
     """Stream one Parquet shard in the columns and types of `schema`.
 

@@ -18,7 +18,7 @@ from tilth.store.files import atomic_file, remove, write_json
 from tilth.store.manifest import KINDS, File, Kind, Shard
 
 _LEDGER = "shards"
-_PAYLOADS = {"text", "html", "image", "audio", "target", "id", "uri"}
+_PAYLOADS = {"text", "html", "image", "audio", "target", "id", "uri", "key"}
 
 
 def split_by_verdict(batch: pa.RecordBatch) -> dict[Kind, pa.RecordBatch]:

@@ -1,0 +1,103 @@
+"""Check that what a step reads was filled by a step before it, as far as the recipe shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tilth.clean.signals import SIGNALS
+from tilth.errors import Problem
+from tilth.recipe.arms import arm_recipe
+from tilth.recipe.model import Recipe, RecipeStep
+from tilth.recipe.operations import did_you_mean
+from tilth.schema import SCHEMA, SIGNAL_PREFIX
+
+Where = Callable[[tuple[str | int, ...]], str]
+Place = tuple[str | int, ...]
+
+# After these every sample has a label, or is dropped.
+_LABEL_ALL = ("vote", "consensus")
+
+
+def check_columns(recipe: Recipe, places: dict[str, Place], where: Where) -> list[Problem]:
+    """What the record steps read and nothing before them fills, of the recipe and of its arms.
+
+    Args:
+        recipe: Its names are right.
+        places: Where in the file each step stands.
+        where: Gives the place of a path in the recipe.
+    """
+    found = list(_unfilled(recipe))
+    told = {step for step, _ in found}
+    problems = [
+        Problem(code, what, where(places[step]), hint) for step, (code, what, hint) in found
+    ]
+    arms = {} if recipe.value is None else dict(getattr(recipe.value.settings, "arms", {}))
+    for name, arm in arms.items():
+        derived = arm_recipe(recipe, arm)
+        for step, (code, what, hint) in _unfilled(derived) if derived is not None else ():
+            if step not in told:
+                place = where(("value", "arms", name))
+                problems.append(Problem(code, f"in the arm `{name}`, {what}", place, hint))
+    return problems
+
+
+def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """For each step that has nothing to read: its name; a code, what is wrong, and a hint."""
+    filled = {"id", "source", "uri", "key"}
+    for source in recipe.sources:
+        own = _named(source, "fills")
+        if own is None:
+            return  # of a source that does not say, all columns may be
+        filled.update(own)
+    labelled = ""
+    for number, step in enumerate(recipe.records):
+        for name in _named(step, "reads") or ():
+            if name not in filled:
+                later = [
+                    one.name
+                    for one in recipe.records[number + 1 :]
+                    if name in (_named(one, "fills") or ())
+                ]
+                yield step.name, _unread(step, name, filled, later)
+        if step.operation.name in _LABEL_ALL:
+            if labelled:
+                yield step.name, _relabelled(step, labelled)
+            labelled = step.name
+        own = _named(step, "fills")
+        if own is None:
+            return
+        filled.update(own)
+
+
+def _named(step: RecipeStep, function: str) -> tuple[str, ...] | None:
+    """What the operation says that it reads, or fills; None: it does not say."""
+    say = getattr(step.operation.module, function, None)
+    return None if say is None else tuple(say(step.settings))
+
+
+def _unread(
+    step: RecipeStep, name: str, filled: set[str], later: list[str]
+) -> tuple[str, str, str]:
+    plain = name.removeprefix(SIGNAL_PREFIX)
+    known = [one.removeprefix(SIGNAL_PREFIX) for one in sorted(filled)]
+    if later:
+        hint = f"`{later[0]}` fills it, and comes later"
+    elif plain in SIGNALS:
+        hint = "put the step `signals` before it"
+    elif name in SCHEMA:
+        hint = "the source fills it where its settings say from what; `tilth explain` lists them"
+    else:
+        hint = did_you_mean(plain, known)
+    return (
+        "nothing-to-read",
+        f"`{step.name}` reads `{plain}`, and nothing before it fills that",
+        hint,
+    )
+
+
+def _relabelled(step: RecipeStep, before: str) -> tuple[str, str, str]:
+    return (
+        "labelled-already",
+        f"after `{before}` no sample is without a label, and `{step.name}` labels no other",
+        "leave one of them out",
+    )

@@ -1,0 +1,58 @@
+"""Before a step begins it is looked for what it needs: told, or refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.table.whole import changed, rows, run
+from tilth.api import Run
+from tilth.errors import DataError
+from tilth.query.document import report_document
+
+RECORDS = [{"text": f"text {n} of many", "label": "xy"[n % 2], "who": None} for n in range(20)]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> dict[str, Any]:
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in RECORDS), "utf-8")
+    source = {"path": str(file), "fields": {"label": "label", "annotations": "who"}}
+    return {
+        "collect": {"a": {"jsonl": source}},
+        "clean": [{"rules": {"where": ["label_confidence >= 0.5"]}}],
+        "label": [{"consensus": {"min_confidence": 0.9}}],
+        "mix": [{"weights": {"labels": {"x": 2}}}],
+    }
+
+
+def warnings(found: Run, step: str) -> tuple[str, ...]:
+    document = report_document(found.view)
+    return next(one.warnings for one in document.steps if one.name == step)
+
+
+def test_a_column_that_is_empty_in_every_sample_is_told(
+    tree: dict[str, Any], tmp_path: Path
+) -> None:
+    tree = {**tree, "clean": [], "label": ["consensus"]}
+    found = run(tree, tmp_path)
+    told = "no sample has a value in `annotations`, which `consensus` reads"
+    assert warnings(found, "label.consensus") == (told,)
+    assert warnings(found, "mix.weights") == ()
+    assert warnings(run(tree, tmp_path), "label.consensus") == (told,)
+
+
+def test_a_label_that_is_not_there_stops_the_run_and_a_part_of_the_data_does_not(
+    tree: dict[str, Any], tmp_path: Path
+) -> None:
+    tree = {**tree, "clean": [], "label": []}
+    unknown = changed(tree, "mix/0/weights/labels", {"x": 2, "z": 3})
+    with pytest.raises(DataError, match="no sample has the label `z`"):
+        run(unknown, tmp_path)
+    found = run(unknown, tmp_path, limit=4)
+    assert len(rows(found, "mix.weights")) == 4
+    (told,) = warnings(found, "mix.weights")
+    assert told.startswith("no sample has the label `z`, which `weights` names; there are")
