@@ -56,6 +56,8 @@ SIGNAL_PREFIX = "signal."
 WEIGHT = SIGNAL_PREFIX + "weight"
 FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
 VOTES = SIGNAL_PREFIX + "votes"
+# The origin of a label that was voted on.
+VOTED = "vote"
 # All signals that operations write beside those of `clean.signals`, less the prefix. A signal of
 # the user's own has none of these names, and not that of a standard column either.
 OWN_SIGNALS = frozenset(

@@ -173,3 +173,15 @@ def test_a_function_keeps_the_type_that_it_promises(
         return
     with pytest.raises(TypeError, match=f"`own` promises {promised} and gives"):
         measure(["a"], settings)
+
+
+def test_a_column_that_a_function_reads_and_nothing_fills_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("def of_label(label: str, text: str) -> int:\n    return len(label)\n")
+    settings = Settings(functions=(f"{file}:of_label",))
+    rows = with_columns(batch(["a", "b"]), {"label": ["x", None]})
+    assert signals.survey(iter([rows]), settings) == []
+    assert signals.survey(iter([batch(["a"])]), settings) == [
+        "no sample has a value in `label`, which `of_label` reads"
+    ]
+    assert signals.survey(iter([batch(["a"])]), Settings()) == []

@@ -39,7 +39,8 @@ def _run(shuffled: str, folder: Path) -> dict[str, Any]:
     origin = folder.parent / "rows.jsonl"
     if not origin.exists():
         origin.write_bytes(b"")
-    collect = f"collect: {{a: {{jsonl: {{path: {origin}}}}}}}"
+    fields = "{annotations: answers}"
+    collect = f"collect: {{a: {{jsonl: {{path: {origin}, fields: {fields}}}}}}}"
     text = f"tilth: 1\nname: shuffled\n{collect}\n{_SHUFFLES[shuffled]}\n"
     if not folder.exists():
         rows = []

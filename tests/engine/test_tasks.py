@@ -23,6 +23,7 @@ from tilth.engine.tasks import (
     ShuffleReduce,
     ShuffleResolve,
     Summarize,
+    Survey,
     Task,
     cell_path,
     num_cells_done,
@@ -42,6 +43,7 @@ TASKS: list[Task] = [
     ShuffleReduce(step="s", op="o", settings={}, folder=A, index=63),
     ShuffleResolve(step="s", op="o", settings={}, folder=A),
     Describe(step="s", op="o", settings={}, folder=A, shards=("00000", "00002")),
+    Survey(step="s", op="o", settings={}, folder=A, inputs=(A, B)),
     Fit(step="s", op="o", settings={}, folder=A, inputs={"data": B}, work=B, seed=0, threads=2),
     ListCells(step="s", op="o", settings={}, folder=A),
     RunCell(

@@ -158,3 +158,12 @@ def test_of_very_many_classes_an_item_is_taken_to_be_of_one_that_it_was_given() 
 def test_an_unsure_one_answer_cannot_be_asked_for() -> None:
     with pytest.raises(ValidationError, match="`min_confidence` drops nothing"):
         Settings(method="single", min_confidence=0.5)
+
+
+def test_answers_to_what_has_a_label_are_told() -> None:
+    settings = Settings()
+    labelled = batch_of([item(0, "a", label="b"), item(1, "a", label="b")])
+    (told,) = consensus.survey(iter([labelled]), settings)
+    assert told == "every sample that has answers has a label already, and `consensus` labels none"
+    assert consensus.survey(iter([labelled, batch_of([item(2, "a")])]), settings) == []
+    assert consensus.survey(iter([batch_of([item(3)])]), settings) == []

@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.shuffles import run_shuffle
+from tilth import schema
 from tilth.errors import UsageError
 from tilth.label import vote
 from tilth.label.vote import Function, Settings
@@ -184,3 +185,16 @@ def test_words_are_nothing_to_vote_on() -> None:
     with pytest.raises(UsageError) as caught:
         vote.keys(batch_of(["a"], **{"signal.lenght": [1]}), OWN)
     assert caught.value.hint == "did you mean `lenght`?"
+
+
+def test_what_vote_leaves_alone_is_told() -> None:
+    answers = pa.array([[{"annotator": "p", "label": "x"}], []], schema.SCHEMA["annotations"])
+    one = batch_of(["who?", "a"], annotations=answers)
+    (told,) = vote.survey(iter([one]), OWN)
+    assert "not read by `vote` (samples without a label that have some: 1)" in told
+    labelled = batch_of(["who?", "a"], label=["x", "y"])
+    assert vote.survey(iter([labelled]), OWN) == [
+        "every sample has a label already, and `vote` labels none"
+    ]
+    assert vote.survey(iter([batch_of(["a"])]), OWN) == []
+    assert vote.survey(iter([]), OWN) == []

@@ -60,7 +60,7 @@ def test_nothing_to_read(given: dict[str, Any], told: str) -> None:
         {"clean": [{"rules": {"where": ["known(license) and license == 'CC0'"]}}]},
         {"clean": [{"rules": {"where": ["split != 'test'"]}}], "collect": {"a": {"jsonl": {
             "path": "a.jsonl", "split": "train"}}}},
-        {"label": ["vote"], "mix": [{"weights": {"labels": {"x": 2}}}]},
+        {"label": ["vote"], "mix": [{"weights": {"labels": {"prose": 2}}}]},
         {"collect": ANSWERED, "label": [{"consensus": {"method": "single"}}]},
         {"collect": {"b": {"crawl": {"start": ["http://a.org"]}}}, "clean": ["extract", "redact"]},
     ],
@@ -120,3 +120,13 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
             assert set(names) <= {*schema.SCHEMA, *(n for n in names if n.startswith("signal."))}
             written |= {n.removeprefix("signal.") for n in names if n.startswith("signal.")}
     assert written == schema.OWN_SIGNALS | set(SIGNALS)
+
+
+def test_a_label_that_no_function_votes_for_is_refused() -> None:
+    """Where a source gives labels, all may be there."""
+    weighed = {"label": ["vote"], "mix": [{"weights": {"labels": {"prse": 2, "code": 1}}}]}
+    (problem,) = problems(tree(**weighed))
+    assert problem.what == "`mix.weights` names the label `prse`, which no sample can get"
+    assert problem.hint == "did you mean `prose`?"
+    source = {"path": "a.jsonl", "fields": {"label": "kind"}}
+    read(tree(**weighed, collect={"a": {"jsonl": source}}))

@@ -1,4 +1,4 @@
-"""Rows of the sample schema, and operations applied to them in memory as the engine applies them."""
+"""Rows of the sample schema, and operations applied to them in memory."""
 
 from __future__ import annotations
 

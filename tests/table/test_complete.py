@@ -20,6 +20,13 @@ FREE = {
     "recipe.name": "what the user calls the run",
     "recipe.about": "words",
     "recipe.takes": "words",
+    "deduplicate.hold_out.salt": "any text makes another draw",
+    "label.vote.functions.name": "what the user calls the function",
+    "label.vote.functions.label": "a class of the user's own",
+    "label.vote.otherwise": "a class of the user's own",
+    "label.vote.functions.because": "words",
+    "label.vote.functions.lines": "a pattern",
+    "label.vote.functions.matches": "a pattern",
 }
 # Settings and options whose entries are still to be written: one a line, `kind path`, in a file of
 # its own for each stage.

@@ -7,7 +7,7 @@ function of one text. A user's own signal needs no change here: name its functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.repetition import count_repetitions
 from tilth.kernels.signals import COUNTS, count_text
 from tilth.kernels.words import split_words, text_buffers
-from tilth.schema import OWN_SIGNALS, SCHEMA, SIGNAL_PREFIX, column, with_columns
+from tilth.schema import OWN_SIGNALS, PAYLOADS, SCHEMA, SIGNAL_PREFIX, column, with_columns
 from tilth.settings import BaseSettings, require_known
 
 Floats = npt.NDArray[np.float64]
@@ -180,6 +180,24 @@ def fills(settings: Settings) -> tuple[str, ...]:
     """The signals that it measures."""
     own = (spec.rpartition(":")[2] for spec in settings.functions)
     return tuple(SIGNAL_PREFIX + name for name in (*(settings.names or SIGNALS), *own))
+
+
+def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
+    """The columns that a function of the user's reads, payloads aside, and that are empty."""
+    empty = {
+        column: function.name
+        for function in map(load_function, settings.functions)
+        for column in function.columns
+        if column not in PAYLOADS
+    }
+    for batch in batches if empty else ():
+        for name in list(empty):
+            if column(batch, name).null_count < batch.num_rows:
+                del empty[name]
+    return [
+        f"no sample has a value in `{name}`, which `{function}` reads"
+        for name, function in empty.items()
+    ]
 
 
 def fingerprint(settings: Settings) -> str:

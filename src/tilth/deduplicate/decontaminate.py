@@ -65,8 +65,8 @@ class Settings(BaseSettings):
 
 
 def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
-    """The column that is compared."""
-    return ("text",)
+    """The column that is compared, and what is held out."""
+    return ("text", "split")
 
 
 def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001

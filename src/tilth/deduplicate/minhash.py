@@ -141,7 +141,7 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
         -1, settings.num_hashes
     )
     first, second, matches = bucket_pairs(
-        buckets, sketches, settings.min_matches, settings.max_representatives
+        buckets, sketches, settings.min_matches, min(settings.max_representatives, order.size)
     )
     sides = {"a": shared.take(pa.array(first)), "b": shared.take(pa.array(second))}
     columns = {f"{s}.{name}": side[name] for s, side in sides.items() for name in SIDE}

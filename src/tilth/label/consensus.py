@@ -13,6 +13,7 @@ from typing import Literal, assert_never
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from tilth import schema
@@ -104,6 +105,20 @@ class _Answers:
     annotators: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     num_items: int
+
+
+def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:  # noqa: ARG001
+    """Whether there are answers, and none to a sample without a label."""
+    answered = unlabelled = 0
+    for batch in batches:
+        answers = pc.fill_null(pc.list_value_length(schema.column(batch, "annotations")), 0)
+        has_answers = pc.greater(answers, 0)
+        is_open = pc.is_null(schema.column(batch, "label"))
+        answered += pc.sum(has_answers).as_py() or 0
+        unlabelled += pc.sum(pc.and_(has_answers, is_open)).as_py() or 0
+    if answered and not unlabelled:
+        return ["every sample that has answers has a label already, and `consensus` labels none"]
+    return []
 
 
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:

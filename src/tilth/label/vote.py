@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from pyarrow import types
 from pydantic import Field, field_validator, model_validator
@@ -27,10 +28,8 @@ from tilth import schema
 from tilth.errors import UsageError
 from tilth.label import one_coin
 from tilth.records import PlainObject
-from tilth.schema import VOTES
+from tilth.schema import VOTED, VOTES
 from tilth.settings import BaseSettings, nearest, require_known
-
-ORIGIN = "vote"
 
 _MAX_LISTED_PATTERNS = 20
 _WORD = re.compile(r"\w+")
@@ -147,6 +146,31 @@ def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract 
     return ("label", "label_confidence", "label_origin", VOTES)
 
 
+def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:  # noqa: ARG001
+    """Whether nothing is left to label, and how many samples have answers that nobody reads."""
+    num_rows = unlabelled = answered = 0
+    for batch in batches:
+        num_rows += batch.num_rows
+        is_open = pc.is_null(schema.column(batch, "label"))
+        unlabelled += pc.sum(is_open).as_py() or 0
+        answers = pc.fill_null(pc.list_value_length(schema.column(batch, "annotations")), 0)
+        answered += pc.sum(pc.and_(is_open, pc.greater(answers, 0))).as_py() or 0
+    told = []
+    if num_rows and not unlabelled:
+        told.append("every sample has a label already, and `vote` labels none")
+    if answered:
+        told.append(
+            f"people's answers are not read by `vote` (samples without a label that have some: "
+            f"{answered}); `consensus` reads them"
+        )
+    return told
+
+
+def gives_labels(settings: Settings) -> tuple[str, ...]:
+    """All labels that a sample can get."""
+    return tuple(sorted({f.label for f in voters(settings)} | {settings.otherwise}))
+
+
 def fingerprint(settings: Settings) -> str:
     """A digest of the shipped functions that are used: the step runs anew when one was edited."""
     text = "\0".join(_text(name) for name in settings.sets)
@@ -208,7 +232,7 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
     for row, pattern in enumerate(patterns):
         if labels[row] is None:
             labels[row], confidences[row] = found[pattern]
-            origins[row] = ORIGIN
+            origins[row] = VOTED
     return schema.with_columns(
         batch,
         {

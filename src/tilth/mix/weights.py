@@ -21,7 +21,7 @@ from tilth import schema
 from tilth.errors import DataError
 from tilth.mix import diversity
 from tilth.records import PlainObject
-from tilth.schema import WEIGHT
+from tilth.schema import VOTED, WEIGHT
 from tilth.settings import BaseSettings, nearest
 
 RULE = "weight > 0"
@@ -81,23 +81,25 @@ def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract 
 
 
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
-    """Nothing to tell, where every label that is weighed is that of a sample.
+    """The labels that are weighed and that no sample has, where labels were voted on.
 
     Raises:
-        DataError: One is not.
+        DataError: No sample has one of them, and its name comes from the data alone.
     """
     named = dict(settings.labels)
-    there: set[str] = set()
+    there, origins = set[str](), set[str]()
     for batch in batches if named else ():
         there.update(schema.column(batch, "label").drop_null().unique().to_pylist())
-    for label in named:
-        if label not in there:
-            raise DataError(
-                f"no sample has the label `{label}`, which `weights` names",
-                hint=nearest(label, there),
-                code="unknown-label",
-            )
-    return []
+        origins.update(schema.column(batch, "label_origin").drop_null().unique().to_pylist())
+    lacking = [label for label in named if label not in there]
+    if lacking and VOTED not in origins:
+        raise DataError(
+            f"no sample has the label `{lacking[0]}`, which `weights` names",
+            hint=nearest(lacking[0], there),
+            code="unknown-label",
+        )
+    # A function that never voted is no slip of the pen: `check` knows what functions vote for.
+    return [f"no sample has the label `{label}`, which `weights` names" for label in lacking]
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:

@@ -50,6 +50,8 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
             return  # of a source that does not say, all columns may be
         filled.update(own)
     labelled = ""
+    # All labels that a sample can have, as long as that is known.
+    labels = None if "label" in filled else set[str]()
     for number, step in enumerate(recipe.records):
         for name in _named(step, "reads") or ():
             if name not in filled:
@@ -59,6 +61,10 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
                     if name in (_named(one, "fills") or ())
                 ]
                 yield step.name, _unread(step, name, filled, later)
+        if labels:
+            unknown = [one for one in _weighed_labels(step) if one not in labels]
+            if unknown:
+                yield step.name, _unlabelled(step, unknown[0], sorted(labels))
         if step.operation.name in _LABEL_ALL:
             if labelled:
                 yield step.name, _relabelled(step, labelled)
@@ -67,12 +73,29 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
         if own is None:
             return
         filled.update(own)
+        if "label" in own:
+            given = _named(step, "gives_labels")
+            labels = None if labels is None or given is None else labels.union(given)
 
 
 def _named(step: RecipeStep, function: str) -> tuple[str, ...] | None:
     """What the operation says that it reads, or fills; None: it does not say."""
     say = getattr(step.operation.module, function, None)
     return None if say is None else tuple(say(step.settings))
+
+
+def _weighed_labels(step: RecipeStep) -> tuple[str, ...]:
+    if step.operation.name != "weights":
+        return ()
+    return tuple(name for name, _ in getattr(step.settings, "labels", ()))
+
+
+def _unlabelled(step: RecipeStep, label: str, labels: list[str]) -> tuple[str, str, str]:
+    return (
+        "unknown-label",
+        f"`{step.name}` names the label `{label}`, which no sample can get",
+        did_you_mean(label, labels),
+    )
 
 
 def _unread(
@@ -87,7 +110,7 @@ def _unread(
     elif name in SCHEMA:
         hint = "the source fills it where its settings say from what; `tilth explain` lists them"
     else:
-        hint = did_you_mean(plain, known)
+        hint = did_you_mean(plain, [*known, *SIGNALS])
     return (
         "nothing-to-read",
         f"`{step.name}` reads `{plain}`, and nothing before it fills that",
