@@ -117,9 +117,15 @@ def test_a_sample_is_known_by_its_key_and_a_page_by_its_address() -> None:
     assert splits(rows, settings) == splits(moved, settings)
     assert splits(rows, settings) != splits(keyed(300, key=None), settings)
     assert splits(pages(300), settings) == splits(pages(300, key=None), settings)
-    assert splits(pages(300), settings) == splits(
-        pages(300), Settings(test=0.3, validation=0.2, by="uri")
-    )
+
+
+@pytest.mark.parametrize("by", ["uri", "id", "site"])
+def test_no_draw_hangs_on_the_file_and_its_rows(by: str) -> None:
+    settings = Settings.model_validate({"by": by, "test": 0.3, "validation": 0.2})
+    rows = keyed(300)
+    moved = [{**row, "uri": f"b.jsonl:{n + 7}", "id": f"j{n}"} for n, row in enumerate(rows)]
+    assert splits(rows, settings) == splits(moved, settings)
+    assert len(set(splits(rows, settings))) == 3
 
 
 def survey(rows: list[dict[str, str | None]], settings: Settings) -> list[str]:

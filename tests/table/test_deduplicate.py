@@ -344,3 +344,18 @@ class TestTheSameOnes:
         file = folder / f"{name}.jsonl"
         file.write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
         return {"jsonl": {"path": str(file)}}
+
+    @pytest.mark.parametrize("by", ["uri", "id", "site"])
+    def test_however_it_is_grouped(self, by: str, tmp_path: Path) -> None:
+        """And wherever its source has it from: blank ids and addresses are none."""
+        records = [{"text": text, "n": "", "at": ""} for text in self.TEXTS]
+        fields = {"id": "n", "uri": "at"}
+        step = {"hold_out": {"test": 0.3, "validation": 0, "by": by}}
+        sides = []
+        for number, lines in enumerate([records, records[::-1]]):
+            source = self.source(tmp_path, f"a{number}", lines)
+            source["jsonl"]["fields"] = fields if by != "site" else {}
+            found = rows(run(tree(step, a=source), tmp_path), "deduplicate.hold_out")
+            sides.append({row["text"] for row in found if row["split"] == "test"})
+        assert sides[0] == sides[1]
+        assert 20 < len(sides[0]) < 52

@@ -331,9 +331,9 @@ def _key(row: Row, payload: str | bytes) -> str | None:
     Its own name, else its content, of which white space may change with how a file is written;
     nothing where it has an address, by which it is known.
     """
-    if "uri" in row:
+    if row.get("uri"):
         return None
-    if "key" in row:
+    if row.get("key"):
         return schema.sample_id("name", row["key"])
     words = " ".join(payload.split()) if isinstance(payload, str) else payload
     return schema.sample_id("content", words)

@@ -25,13 +25,12 @@ from tilth.errors import DataError
 from tilth.schema import column, with_columns
 from tilth.settings import BaseSettings
 
-Group = Literal["sample", "uri", "id", "site", "source", "subject"]
+Group = Literal["uri", "id", "site", "source", "subject"]
 # The columns that name a group: the first that a row has.
 _COLUMNS: Mapping[Group, tuple[str, ...]] = {
-    "sample": ("key", "uri"),
-    "uri": ("uri",),
-    "id": ("id",),
-    "site": ("uri",),
+    "uri": ("key", "uri"),
+    "id": ("key", "id"),
+    "site": ("key", "uri"),
     "source": ("source",),
     "subject": ("subject",),
 }
@@ -51,11 +50,10 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="Share of the groups that go to validation."
     )
     by: Group = Field(
-        "sample",
-        description="What is drawn, and stays together: sample (known by its address, if it has "
-        "one of its own, else by its record's own id, else by its content), uri (of a record "
-        "without address: file and row), id (of source, file, row and content), site (the host of "
-        "the uri), source or subject.",
+        "uri",
+        description="What stays together: uri (the address; a record without one is known by its "
+        "own id, else by its content), id (each record by itself), site (the host of the uri), "
+        "source or subject.",
     )
     salt: str = Field("", description="Another salt gives another split of the same sizes.")
 
@@ -132,7 +130,7 @@ def _group(name: str | None, by: Group) -> str:
         raise DataError(
             f"a sample has no `{_COLUMNS[by][-1]}`, so it cannot be said which samples it must "
             "stay with",
-            hint="hold out `by: sample`, or name in `sources` the sources that have it",
+            hint="hold out `by: uri`, or name in `sources` the sources that have it",
             code="no-group",
         )
     return (urlsplit(name).hostname or name) if by == "site" else name
