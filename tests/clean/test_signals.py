@@ -175,6 +175,15 @@ def test_a_function_keeps_the_type_that_it_promises(
         measure(["a"], settings)
 
 
+@pytest.mark.parametrize("given", ["nan", "inf", "-inf"])
+def test_what_is_no_number_is_an_error_and_not_unknown(given: str, tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(f"def own(text: str) -> float:\n    return float('{given}')\n")
+    settings = Settings(names=("char_count",), functions=(f"{file}:own",))
+    with pytest.raises(TypeError, match=f"`own` gives {given}, which is no number"):
+        measure(["a"], settings)
+
+
 def test_a_column_that_a_function_reads_and_nothing_fills_is_told(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     file.write_text("def of_label(label: str, text: str) -> int:\n    return len(label)\n")

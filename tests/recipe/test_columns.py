@@ -36,6 +36,7 @@ def tree(**given: Any) -> dict[str, Any]:
             "did you mean `language`?",
         ),
         ({"clean": [{"rules": {"where": ["license == 'CC0'"]}}]}, "reads `license`"),
+        ({"clean": ["language", {"rules": {"where": ["known(langauge)"]}}]}, "mean `language`?"),
         ({"clean": [{"rules": {"where": ["weight > 1"]}}]}, "reads `weight`"),
         ({"clean": ["extract"]}, "`clean.extract` reads `html`"),
         ({"clean": ["check_image"]}, "`clean.check_image` reads `image`"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import math
 import numbers
 import sys
 import typing
@@ -62,13 +63,19 @@ class UserFunction:
         Raises:
             TypeError: It is not of the type that the function promises.
         """
-        found = self.call(*values)
+        found: Any = self.call(*values)
+        if found is None:
+            return None
         promised, kept = _KEPT[self.type]
-        is_bool = isinstance(found, bool | np.bool_)
-        if found is None or (isinstance(found, kept) and is_bool == (promised == "bool")):
-            return found
-        shown = f"{found!r:.60}"
-        raise TypeError(f"`{self.name}` promises {promised} and gives {shown}")
+        is_kept = isinstance(found, kept)
+        if not is_kept or isinstance(found, bool | np.bool_) != (promised == "bool"):
+            raise TypeError(f"`{self.name}` promises {promised} and gives {found!r:.60}")
+        if promised == "float" and not math.isfinite(found):
+            # To a rule it would be unknown, and every row passes what is unknown.
+            raise TypeError(
+                f"`{self.name}` gives {found}, which is no number; None says that there is none"
+            )
+        return found
 
 
 def digest_of_sources(specs: Sequence[str]) -> str:

@@ -91,9 +91,12 @@ class Settings(BaseSettings):
 
 
 def reads(settings: Settings) -> tuple[str, ...]:
-    """The signals and columns without which a rule decides nothing."""
-    needed = {name for text in expressions(settings) for name in names_needed(text)}
-    return tuple(sorted(name if name in SCHEMA else SIGNAL_PREFIX + name for name in needed))
+    """The columns without which a rule decides nothing, and all of its signals."""
+    found = set[str]()
+    for text in expressions(settings):
+        found.update(name for name in names_needed(text) if name in SCHEMA)
+        found.update(SIGNAL_PREFIX + name for name in names(text) if name not in SCHEMA)
+    return tuple(sorted(found))
 
 
 def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
