@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tilth.errors import UsageError
-from tilth.hints import closest, did_you_mean, require_choice
+from tilth.hints import closest, did_you_mean, require_choice, require_known
 
 
 def test_hints() -> None:
@@ -41,3 +41,11 @@ def test_a_value_of_a_closed_set_is_refused_with_all_of_them() -> None:
     with pytest.raises(UsageError) as caught:
         require_choice("kind", "droped", ["kept", "dropped"])
     assert caught.value.hint == "did you mean `dropped`? choose from `kept`, `dropped`"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    require_known(["PNG", "GIF"], ("PNG", "GIF", "WEBP"), "format")
+    with pytest.raises(ValueError, match=r"^there is no format `pgn`; did you mean `PNG`\?$"):
+        require_known(["PNG", "pgn"], ("PNG", "GIF", "WEBP"), "format")
+    with pytest.raises(ValueError, match=r"choose from `GIF`, `PNG`$"):
+        require_known(["x"], ("PNG", "GIF"), "format")

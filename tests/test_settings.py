@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from tilth.settings import BaseSettings, fill, laid_over, nearest, part_of, require_known
+from tilth.settings import BaseSettings, fill, laid_over, part_of
 
 
 class _Settings(BaseSettings):
@@ -78,14 +78,3 @@ def test_a_part_is_as_given_or_else_its_default() -> None:
     assert part_of(_Whole, "inner", {"rate": 3}) == _Rate(rate=3)
     assert part_of(_Whole, "inner", {"rat": 3}) == _Rate()
     assert part_of(_Whole, "inner", None) == _Rate()
-def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    require_known(["PNG", "GIF"], ("PNG", "GIF", "WEBP"), "format")
-    with pytest.raises(ValueError, match=r"^there is no format `pgn`; did you mean `PNG`\?$"):
-        require_known(["PNG", "pgn"], ("PNG", "GIF", "WEBP"), "format")
-    with pytest.raises(ValueError, match=r"there are `GIF`, `PNG`$"):
-        require_known(["x"], ("PNG", "GIF"), "format")
-
-
-def test_of_many_choices_the_first_are_told() -> None:
-    assert nearest("xyz", map(str, range(40))).endswith("`19` and 28 more")
-    assert nearest("xyz", ()) == "there are none"

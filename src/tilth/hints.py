@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 
 from tilth.errors import UsageError
 
@@ -13,7 +13,7 @@ _MIN_BEGINNING = 3
 _MAX_LISTED = 12
 
 
-def did_you_mean(word: str, choices: Sequence[str], listed_by: str = "") -> str:
+def did_you_mean(word: str, choices: Collection[str], listed_by: str = "") -> str:
     """A hint that names the closest choice, or all where they are few, or where they are listed.
 
     Args:
@@ -26,19 +26,21 @@ def did_you_mean(word: str, choices: Sequence[str], listed_by: str = "") -> str:
         return f"did you mean `{close}`?"
     if len(choices) > _MAX_LISTED and listed_by:
         return f"`{listed_by}` lists all"
+    if not choices:
+        return "there is none"
     shown = sorted(choices)[:_MAX_LISTED]
     more = f" and {len(choices) - len(shown)} more" if len(choices) > len(shown) else ""
     return "choose from " + ", ".join(f"`{choice}`" for choice in shown) + more
 
 
-def choose_from(word: str, choices: Sequence[str]) -> str:
+def choose_from(word: str, choices: Collection[str]) -> str:
     """A hint of all choices of a closed set, in their order, the closest first where one is."""
     close = closest(word, choices)
     listed = "choose from " + ", ".join(f"`{choice}`" for choice in choices)
     return f"did you mean `{close}`? {listed}" if close is not None else listed
 
 
-def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def require_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Refuse a value that is not of a closed set.
 
     Raises:
@@ -48,7 +50,7 @@ def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise UsageError(f"`{name}` does not take `{value}`", hint=choose_from(value, choices))
 
 
-def closest(word: str, choices: Sequence[str]) -> str | None:
+def closest(word: str, choices: Collection[str]) -> str | None:
     """The choice that `word` is likely a slip of, or the beginning of; None where none is near.
 
     Of a dotted choice (`clean.rules`), its last part counts as much as the whole. A word that only
@@ -64,3 +66,20 @@ def closest(word: str, choices: Sequence[str]) -> str | None:
             if near > nearest:
                 best, nearest = choice, near
     return best
+
+
+def require_known(given: Iterable[str], choices: Iterable[str], what: str) -> None:
+    """Refuse a name that is not among those that there are.
+
+    Args:
+        given: The names.
+        choices: Those that there are.
+        what: What they name, in the message.
+
+    Raises:
+        ValueError: One is not; with the nearest, or with all where they are few.
+    """
+    listed = list(choices)
+    for name in given:
+        if name not in listed:
+            raise ValueError(f"there is no {what} `{name}`; {did_you_mean(name, listed)}")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-
-_MAX_LISTED = 12
-# Below this share of equal letters a choice is no slip of the word.
-_NEAR = 0.5
 
 
 class BaseSettings(BaseModel):
@@ -94,34 +89,3 @@ def is_default(settings: BaseSettings, name: str) -> bool:
     """Whether a setting has the value that it has where nobody gives it."""
     default = type(settings).model_fields[name].get_default(call_default_factory=True)
     return bool(getattr(settings, name) == default)
-def require_known(given: Iterable[str], choices: Iterable[str], what: str) -> None:
-    """Refuse a name that is not among those that there are.
-
-    Args:
-        given: The names.
-        choices: Those that there are.
-        what: What they name, in the message.
-
-    Raises:
-        ValueError: One is not; with the nearest, or with all where they are few.
-    """
-    listed = list(choices)
-    for name in given:
-        if name not in listed:
-            raise ValueError(f"there is no {what} `{name}`; {nearest(name, listed)}")
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """`did you mean ...?`, or what there is to choose from, the first twelve of it.
-
-    Args:
-        name: What was written.
-        choices: What could have been.
-    """
-    plain = {one.lower(): one for one in choices}
-    near = get_close_matches(name.lower(), plain, 1, _NEAR)
-    if near:
-        return f"did you mean `{plain[near[0]]}`?"
-    shown = sorted(plain.values())[:_MAX_LISTED]
-    more = f" and {len(plain) - len(shown)} more" if len(plain) > len(shown) else ""
-    return f"there are {', '.join(f'`{one}`' for one in shown) or 'none'}{more}"

@@ -143,7 +143,7 @@ def test_what_is_told_of_the_functions() -> None:
 
 def test_settings_are_checked() -> None:
     for given, message in (
-        ({"sets": ("none",)}, "no set of functions `none`; there are `documents`"),
+        ({"sets": ("none",)}, "no set of functions `none`; choose from `documents`"),
         ({"sets": ()}, "no function votes"),
         ({"functions": ({"name": "f", "label": "l", "at_least": 1},)}, "needs one of"),
         ({"functions": ({"name": "f", "label": "l", "lines": "x"},)}, "needs `at_least`"),

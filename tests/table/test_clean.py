@@ -256,7 +256,7 @@ def test_files(tmp_path: Path) -> None:
     measured = batch([{**dict.fromkeys(signals, n), "signal.sentence_count": 9} for n in (0, 1, 5)])
     assert kept("rules", measured, files=["c4"]) == [0]
     assert kept("rules", measured, files=[str(tmp_path / "own.yaml")]) == [0, 1]
-    assert "did you mean `c4`" in told("rules", files=["c5"])
+    assert "choose from `c4`" in told("rules", files=["c5"])
     assert "there are `c4`" in told("rules", files=[str(tmp_path / "nowhere")])
     assert "no rule is given" in said(tree("rules"))
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field, field_validator
 
+from tilth.hints import require_known
 from tilth.pictures import MOST_PIXELS, TooManyPixelsError, open_picture
 from tilth.schema import SIGNAL_PREFIX, Row, column, mark_dropped, mark_error, with_columns
-from tilth.settings import BaseSettings, require_known
+from tilth.settings import BaseSettings
 
 IMAGE_SIGNALS: Final = {
     "width": ("pixels", pa.int64()),

@@ -29,8 +29,8 @@ import numpy as np
 import pyarrow as pa
 
 from tilth.errors import MissingError, UsageError
+from tilth.hints import did_you_mean
 from tilth.schema import SCHEMA
-from tilth.settings import nearest
 
 _ARROW_TYPES: Mapping[type, pa.DataType] = {
     float: pa.float64(),
@@ -127,7 +127,7 @@ def _load(place: str, name: str, stamp: int) -> UserFunction:
         raise UsageError(
             f"no function `{name}` in `{place}`",
             where=where,
-            hint=nearest(name, callables),
+            hint=did_you_mean(name, callables),
         )
     try:
         columns = tuple(inspect.signature(call).parameters)

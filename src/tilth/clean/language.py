@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
+from tilth.hints import require_known
 from tilth.schema import SIGNAL_PREFIX, column, mark_dropped, with_columns
-from tilth.settings import BaseSettings, require_known
+from tilth.settings import BaseSettings
 
 UNKNOWN: Final = "unknown"
 # zxx is "no linguistic content"; Nynorsk and Bokmål are written under one code.

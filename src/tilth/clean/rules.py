@@ -25,8 +25,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from tilth.clean.expression import evaluate, names, names_needed, parse
 from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, TilthError, UsageError
+from tilth.hints import did_you_mean
 from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
-from tilth.settings import BaseSettings, nearest
+from tilth.settings import BaseSettings
 
 # How near an unknown name must be to a shipped signal to be taken for a slip of the pen.
 _SLIP = 0.85
@@ -125,7 +126,7 @@ def _rule_set_text(name: str) -> str:
         return (package_files("tilth.clean") / "rule_sets" / f"{name}.yaml").read_text("utf-8")
     path = Path(name)
     if not path.is_file():
-        hint = nearest(name, shipped_rule_sets())
+        hint = did_you_mean(name, shipped_rule_sets())
         raise MissingError(f"no rule set or file `{name}`", hint=hint)
     return path.read_text("utf-8")
 

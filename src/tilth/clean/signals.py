@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from tilth.clean.functions import UserFunction, digest_of_sources, load_function
+from tilth.hints import require_known
 from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.repetition import count_repetitions
 from tilth.kernels.signals import COUNTS, count_text
 from tilth.kernels.words import split_words, text_buffers
 from tilth.schema import OWN_SIGNALS, PAYLOADS, SCHEMA, SIGNAL_PREFIX, column, with_columns
-from tilth.settings import BaseSettings, require_known
+from tilth.settings import BaseSettings
 
 Floats = npt.NDArray[np.float64]
 

@@ -26,10 +26,11 @@ from pydantic import Field, field_validator, model_validator
 
 from tilth import schema
 from tilth.errors import UsageError
+from tilth.hints import did_you_mean, require_known
 from tilth.label import one_coin
 from tilth.records import PlainObject
 from tilth.schema import VOTED, VOTES
-from tilth.settings import BaseSettings, nearest, require_known
+from tilth.settings import BaseSettings
 
 _MAX_LISTED_PATTERNS = 20
 _WORD = re.compile(r"\w+")
@@ -345,7 +346,7 @@ def cast_votes(batch: pa.RecordBatch, settings: Settings) -> list[str]:
 def _signals_there(name: str, batch: pa.RecordBatch) -> str:
     prefix = schema.SIGNAL_PREFIX
     measured = [one.removeprefix(prefix) for one in batch.schema.names if one.startswith(prefix)]
-    return nearest(name, measured) if measured else "put the step `signals` into `clean`"
+    return did_you_mean(name, measured) if measured else "put the step `signals` into `clean`"
 
 
 def _measure(function: Function, text: str, lines: list[str], num_words: int) -> float | None:

@@ -19,10 +19,11 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from tilth import schema
 from tilth.errors import DataError
+from tilth.hints import did_you_mean
 from tilth.mix import diversity
 from tilth.records import PlainObject
 from tilth.schema import VOTED, WEIGHT
-from tilth.settings import BaseSettings, nearest
+from tilth.settings import BaseSettings
 
 RULE = "weight > 0"
 
@@ -95,7 +96,7 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
     if lacking and VOTED not in origins:
         raise DataError(
             f"no sample has the label `{lacking[0]}`, which `weights` names",
-            hint=nearest(lacking[0], there),
+            hint=did_you_mean(lacking[0], there),
             code="unknown-label",
         )
     # A function that never voted is no slip of the pen: `check` knows what functions vote for.

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from tilth.clean.signals import SIGNALS
 from tilth.errors import Problem
+from tilth.hints import did_you_mean
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
-from tilth.recipe.operations import did_you_mean
 from tilth.schema import SCHEMA, SIGNAL_PREFIX
 
 Where = Callable[[tuple[str | int, ...]], str]
