@@ -44,7 +44,9 @@ def read(folder: Path, limit: int | None = None, **given: Any) -> list[dict[str,
     ],
 )
 def test_the_path_names_split_and_class(name: str, place: tuple[str | None, str | None]) -> None:
-    settings = image_folder.Settings(splits={"HoldOut": "test"}, class_names={"cat": "katze"})
+    settings = image_folder.Settings(
+        path="x", splits={"HoldOut": "test"}, class_names={"cat": "katze"}
+    )
     split, label = image_folder.place_of(name, settings)
     assert (split, label if "holdout" in name else label and label.replace("katze", "cat")) == place
 

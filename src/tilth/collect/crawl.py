@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from tilth.collect.fetching import Hosts, Serve, check_serving
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
-from tilth.web.address import Served, canonical_host, served_hosts
+from tilth.web.address import Served, served_hosts
 from tilth.web.frontier import Frontier, Outcome
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, normalize
@@ -33,6 +34,8 @@ _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
 _COLUMNS = ("id", "source", "uri", "html", "content_type", "license", "consent", "fetched_at")
 _VERDICTS = (DROP_RULE, DROP_VALUE, ERROR)
+_MAX_COUNT = 1_000_000_000
+_MAX_S = 86_400.0
 
 
 class Settings(BaseSettings):
@@ -47,35 +50,42 @@ class Settings(BaseSettings):
         "default: the folders of the start pages",
     )
     headers: dict[str, str] = Field({}, description=HEADERS.replace("address", "start pages"))
-    allow_hosts: tuple[str, ...] = Field(
-        (), description="hosts that may be at private or loopback addresses"
+    allow_hosts: Hosts = ()
+    serve: Serve = None
+    max_pages: int = Field(
+        10_000, ge=1, le=_MAX_COUNT, description="fetch at most this many addresses"
     )
-    serve: Literal["demo-site"] | None = Field(
-        None,
-        description="let the demo site answer for the allow_hosts under .localhost while crawling",
+    max_depth: int = Field(
+        20, ge=0, le=_MAX_COUNT, description="follow links at most this far from the start"
     )
-    max_pages: int = Field(10_000, ge=1, description="fetch at most this many addresses")
-    max_depth: int = Field(20, ge=0, description="follow links at most this far from the start")
-    max_bytes: int = Field(10 << 20, ge=1, description="drop pages larger than this, in bytes")
+    max_bytes: int = Field(
+        10 << 20, ge=1, le=1 << 31, description="drop pages larger than this, in bytes"
+    )
     max_url_length: int = Field(
-        2000, ge=32, description="drop addresses longer than this, in characters"
+        2000, ge=32, le=1 << 20, description="drop addresses longer than this, in characters"
     )
-    timeout_s: float = Field(30.0, gt=0, description="seconds for one request with its answer")
+    timeout_s: float = Field(
+        30.0, gt=0, le=_MAX_S, description="seconds for one request with its answer"
+    )
     concurrency: int = Field(16, ge=1, le=256, description="requests under way at a time")
     delay_s: float = Field(
         0.5,
         ge=0,
+        le=_MAX_S,
         description="seconds between two requests to a host; a longer crawl-delay of its "
         "robots.txt is honoured",
     )
     retries: int = Field(3, ge=0, le=10, description="further tries of a page that fails")
     retry_s: float = Field(
-        1.0, ge=0, description="pause before the first further try; doubled for each one"
+        1.0,
+        ge=0,
+        le=_MAX_S,
+        description="pause before the first further try; doubled for each one",
     )
     user_agent: str = Field(
         "tilth/0.1 (pretraining data crawler)",
         min_length=1,
-        pattern=r"^[\x20-\x7e]+$",
+        pattern=r"^[!-.0-~][\x20-\x7e]*$",
         description="User-Agent header; its first word, up to a slash, is the name that a "
         "robots.txt may address; say whom to write to",
     )
@@ -99,10 +109,10 @@ class Settings(BaseSettings):
     def _scope_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(normalize(url) for url in urls))
 
-    @field_validator("allow_hosts")
-    @classmethod
-    def _canonical(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(canonical_host(host) for host in hosts))
+    @model_validator(mode="after")
+    def _serves(self) -> Settings:
+        check_serving(self.serve, self.allow_hosts, self.start)
+        return self
 
 
 def fingerprint(settings: Settings) -> str:  # noqa: ARG001 (the contract of a source)

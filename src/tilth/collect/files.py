@@ -17,18 +17,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from tilth.collect.fetching import (
+    Fetching,
+    Headers,
+    Hosts,
+    License,
+    Mirror,
+    Serve,
+    check_fetching,
+    mirror_of,
+)
 from tilth.context import Context, Progress
 from tilth.errors import DataError, MissingError, source_changed
 from tilth.settings import BaseSettings
 from tilth.web import fetch
-from tilth.web.secrets import HEADERS, masked
+from tilth.web.secrets import masked
 
 _CHUNK = 1 << 18
+# Some readers ask for all of it at once, and a Python of 32 bits could not hold more.
+MAX_RECORD_BYTES = 1 << 31
 
 
 class FileSettings(BaseSettings):
@@ -38,27 +50,31 @@ class FileSettings(BaseSettings):
         None, description="file, folder or glob, relative to the working directory"
     )
     url: str | None = Field(None, description="address to fetch the file from, instead of `path`")
-    headers: dict[str, str] = Field({}, description=HEADERS)
+    headers: Headers = Field({})
     sha256: str | None = Field(
         None, description="SHA-256 of the file at `url`, in hex", pattern="^[0-9a-f]{64}$"
     )
     size: int | None = Field(None, description="bytes of the file at `url`", ge=0)
-    mirror: str | None = Field(None, description="folder to look in before fetching")
-    serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
-    allow_hosts: tuple[str, ...] = Field(
-        (), description="hosts allowed although their address is private"
-    )
+    mirror: Mirror = None
+    serve: Serve = None
+    allow_hosts: Hosts = ()
     max_record_bytes: int = Field(
-        8 << 20, description="bytes that one record may have; a longer one is quarantined", ge=64
+        8 << 20,
+        description="bytes that one record may have; a longer one is quarantined",
+        ge=64,
+        le=MAX_RECORD_BYTES,
     )
-    license: str | None = Field(None, description="licence of rows that do not state their own")
+    license: License = Field(None, description="licence of rows that do not state their own")
 
     @model_validator(mode="after")
     def _one_place(self) -> FileSettings:
         if self.path is not None and self.url is not None:
             raise ValueError("`path` and `url` exclude each other")
-        if self.url is None and (self.sha256 is not None or self.size is not None or self.headers):
-            raise ValueError("`sha256`, `size` and `headers` belong to `url`")
+        if self.path is None and self.url is None:
+            raise ValueError("neither `path` nor `url`: add `path: FILE, FOLDER or GLOB`")
+        if self.url is None and (self.sha256 is not None or self.size is not None):
+            raise ValueError("`sha256` and `size` belong to `url`")
+        check_fetching(self, [] if self.url is None else [self.url])
         return self
 
 
@@ -88,10 +104,7 @@ def find_files(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Source
         MissingError: there is nothing at that path.
         DataError: the folder has no file of the kind.
     """
-    if settings.path is None:
-        raise DataError(
-            "the source has neither `path` nor `url`", hint="add `path: FILE, FOLDER or GLOB`"
-        )
+    assert settings.path is not None
     given = os.path.expanduser(settings.path)
     if os.path.isfile(given):
         return [SourceFile(Path(given), os.path.basename(given), settings.path)]
@@ -114,8 +127,32 @@ def fingerprint_files(settings: FileSettings, suffixes: tuple[str, ...]) -> str:
         MissingError: the files are not there.
     """
     if settings.url is not None:
-        return f"{settings.url} {settings.sha256 or ''} {settings.size or ''}".strip()
+        return fingerprint_address(settings, settings)
     return fingerprint_paths(find_files(settings, suffixes))
+
+
+class Expected(Protocol):
+    """A file at an address, and what it should be."""
+
+    @property
+    def url(self) -> str | None: ...
+    @property
+    def sha256(self) -> str | None: ...
+    @property
+    def size(self) -> int | None: ...
+
+
+def fingerprint_address(file: Expected, settings: Fetching) -> str:
+    """What is known beforehand of a file that is fetched.
+
+    Raises:
+        MissingError: There is no such mirror.
+    """
+    mirror = mirror_of(settings)
+    if mirror is not None and not mirror.is_dir():
+        raise _not_found(str(mirror))
+    size = "" if file.size is None else file.size
+    return f"{file.url} {file.sha256 or ''} {size}".strip()
 
 
 def fingerprint_paths(files: list[SourceFile]) -> str:
@@ -182,7 +219,7 @@ def fetch_file(settings: FileSettings, url: str, context: Context) -> SourceFile
         url,
         sha256=settings.sha256,
         size=settings.size,
-        mirror=Path(settings.mirror) if settings.mirror else None,
+        mirror=mirror_of(settings),
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
         headers=settings.headers,

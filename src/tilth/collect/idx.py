@@ -25,13 +25,22 @@ import yaml
 from pydantic import Field, model_validator
 
 from tilth.collect import files, records
+from tilth.collect.fetching import (
+    Headers,
+    Hosts,
+    License,
+    Mirror,
+    Serve,
+    check_fetching,
+    mirror_of,
+)
 from tilth.context import Context
 from tilth.errors import DataError, source_changed
 from tilth.schema import SplitName
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
 from tilth.web import fetch
-from tilth.web.secrets import HEADERS, masked
+from tilth.web.secrets import masked
 
 # https://yann.lecun.com/exdb/mnist, "The IDX file format": two zero bytes, the type of the values
 # (8: unsigned byte), the number of dimensions, then each dimension as a big-endian uint32.
@@ -77,18 +86,14 @@ class Settings(BaseSettings):
     path: str | None = Field(
         None, description="folder with the files of `set`; nothing is fetched then"
     )
-    mirror: str | None = Field(
-        None, description="folder to look in before fetching; default: $TILTH_MIRROR"
-    )
-    headers: dict[str, str] = Field({}, description=HEADERS)
-    serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
-    allow_hosts: tuple[str, ...] = Field(
-        (), description="hosts allowed although their address is private"
-    )
+    mirror: Mirror = None
+    headers: Headers = Field({})
+    serve: Serve = None
+    allow_hosts: Hosts = ()
     class_names: tuple[str, ...] = Field(
         (), description="names of label 0, 1, ...; default: digits"
     )
-    license: str | None = Field(None, description="licence of the rows; default: that of `set`")
+    license: License = Field(None, description="licence of the rows; default: that of `set`")
 
     @model_validator(mode="after")
     def _has_files(self) -> Settings:
@@ -96,6 +101,8 @@ class Settings(BaseSettings):
             raise ValueError("either `set: mnist` or `files: [{split, images, labels}]`")
         if self.path is not None and self.set is None:
             raise ValueError("`path` belongs to `set`; name paths under `files`")
+        parts = [part for pair in _pairs(self) for part in (pair.images, pair.labels)]
+        check_fetching(self, [part.url for part in parts if part.url is not None])
         return self
 
 
@@ -120,7 +127,7 @@ def fingerprint(settings: Settings) -> str:
             if part.path is not None:
                 lines.append(files.fingerprint_paths([_local(part.path)]))
             else:
-                lines.append(f"{part.url} {part.sha256 or ''} {part.size or ''}".strip())
+                lines.append(files.fingerprint_address(part, settings))
     return "\n".join(lines)
 
 
@@ -216,7 +223,7 @@ def _pairs(settings: Settings) -> tuple[IdxPair, ...]:
     pairs = _known(settings.set).files
     if settings.path is None:
         return pairs
-    folder = Path(settings.path)
+    folder = Path(settings.path).expanduser()
     return tuple(
         pair.model_copy(
             update={
@@ -250,7 +257,7 @@ def _open(part: IdxFile, num_dims: int, settings: Settings, context: Context) ->
     dest = context.work / "download" / name
     path = fetch.download(
         part.url,
-        mirror=Path(settings.mirror) if settings.mirror else None,
+        mirror=mirror_of(settings),
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
         headers=settings.headers,

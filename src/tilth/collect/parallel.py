@@ -19,12 +19,22 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from tilth.collect import files, records
+from tilth.collect.fetching import (
+    Headers,
+    Hosts,
+    License,
+    Mirror,
+    Serve,
+    check_fetching,
+    mirror_of,
+)
+from tilth.collect.files import MAX_RECORD_BYTES
 from tilth.context import Context
 from tilth.errors import DataError, source_changed
 from tilth.schema import SplitName
 from tilth.settings import BaseSettings
 from tilth.web import fetch
-from tilth.web.secrets import HEADERS, masked
+from tilth.web.secrets import masked
 
 _CHUNK = 1 << 20
 
@@ -80,18 +90,23 @@ class Settings(BaseSettings):
     """
 
     files: tuple[FilePair, ...] = Field(min_length=1, description="pairs of files")
-    mirror: str | None = Field(
-        None, description="folder to look in before fetching; default: $TILTH_MIRROR"
-    )
-    headers: dict[str, str] = Field({}, description=HEADERS)
-    serve: str | None = Field(None, description="local site to start for the fetch: `demo-site`")
-    allow_hosts: tuple[str, ...] = Field(
-        (), description="hosts allowed although their address is private"
-    )
+    mirror: Mirror = None
+    headers: Headers = Field({})
+    serve: Serve = None
+    allow_hosts: Hosts = ()
     max_record_bytes: int = Field(
-        1 << 16, description="bytes that one line may have; a longer one is quarantined", ge=64
+        1 << 16,
+        description="bytes that one line may have; a longer one is quarantined",
+        ge=64,
+        le=MAX_RECORD_BYTES,
     )
-    license: str | None = Field(None, description="licence of the rows")
+    license: License = Field(None, description="licence of the rows")
+
+    @model_validator(mode="after")
+    def _fetches(self) -> Settings:
+        sides = [side for pair in self.files for side in (pair.source, pair.target)]
+        check_fetching(self, [side.url for side in sides if side.url is not None])
+        return self
 
 
 def fingerprint(settings: Settings) -> str:
@@ -106,7 +121,7 @@ def fingerprint(settings: Settings) -> str:
             if side.path is not None:
                 lines.append(files.fingerprint_paths([_local(side.path)]))
             else:
-                lines.append(f"{side.url} {side.sha256 or ''} {side.size or ''}".strip())
+                lines.append(files.fingerprint_address(side, settings))
     return "\n".join(lines)
 
 
@@ -198,7 +213,7 @@ def _find(side: TextFile, folder: Path, settings: Settings, context: Context) ->
         side.url,
         sha256=side.sha256,
         size=side.size,
-        mirror=Path(settings.mirror) if settings.mirror else None,
+        mirror=mirror_of(settings),
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
         headers=settings.headers,

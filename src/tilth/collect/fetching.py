@@ -1,0 +1,96 @@
+"""What the sources of files have beside their addresses, and when it may stand there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from tilth.web.address import AddressRefusedError, canonical_host, check_url
+from tilth.web.secrets import HEADERS
+
+_LOCAL = ".localhost"
+
+
+def _canonical(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(canonical_host(host) for host in hosts))
+
+
+Headers = Annotated[dict[str, str], Field(description=HEADERS)]
+Hosts = Annotated[
+    tuple[str, ...],
+    AfterValidator(_canonical),
+    Field(description="hosts that may be fetched from although their address is private"),
+]
+Mirror = Annotated[
+    str | None,
+    Field(
+        description="folder to look in before fetching; default: that of --mirror or $TILTH_MIRROR",
+        min_length=1,
+    ),
+]
+Serve = Annotated[
+    Literal["demo-site"] | None,
+    Field(description="site to start here, to answer for the `allow_hosts` under .localhost"),
+]
+License = Annotated[str | None, Field(pattern=r"\S")]
+
+
+class Fetching(Protocol):
+    """Settings of a source that fetches, or may."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def mirror(self) -> str | None: ...
+    @property
+    def serve(self) -> str | None: ...
+    @property
+    def allow_hosts(self) -> Collection[str]: ...
+
+
+def check_fetching(settings: Fetching, urls: Collection[str]) -> None:
+    """Refuse what could not act: settings of fetching where nothing is, addresses that never are.
+
+    Args:
+        settings: Of the source.
+        urls: All that it fetches; none: its files are here.
+
+    Raises:
+        ValueError: With the setting and the reason.
+    """
+    for name in ("headers", "mirror", "serve", "allow_hosts"):
+        if not urls and getattr(settings, name):
+            raise ValueError(f"`{name}` belongs to `url`: nothing is fetched here")
+    for url in urls:
+        try:
+            check_url(url, settings.allow_hosts)
+        except AddressRefusedError as error:
+            raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
+    if urls:
+        check_serving(settings.serve, settings.allow_hosts, urls)
+
+
+def check_serving(serve: str | None, allow_hosts: Collection[str], urls: Collection[str]) -> None:
+    """Refuse a local site that would answer for none of the addresses.
+
+    Raises:
+        ValueError: It would not.
+    """
+    hosts = {urlsplit(url).hostname or "" for url in urls}
+    if serve is not None and not any(
+        host.endswith(_LOCAL) and host in allow_hosts for host in hosts
+    ):
+        raise ValueError(
+            f"`serve: {serve}` answers for hosts under {_LOCAL} that `allow_hosts` lists, and no "
+            "address is at one"
+        )
+
+
+def mirror_of(settings: Fetching) -> Path | None:
+    """The folder that the recipe names, if it does."""
+    return None if settings.mirror is None else Path(os.path.expanduser(settings.mirror))

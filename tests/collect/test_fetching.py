@@ -1,0 +1,95 @@
+"""Settings of fetching stand where something is fetched, and are refused where nothing is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tilth.collect import crawl, files, idx, parallel
+from tilth.errors import MissingError
+from tilth.settings import BaseSettings
+
+URL = "https://example.org/a.csv"
+GIVEN: list[dict[str, Any]] = [
+    {"headers": {"X-Team": "a"}},
+    {"mirror": "."},
+    {"serve": "demo-site", "allow_hosts": ["a.localhost"]},
+    {"allow_hosts": ["a.localhost"]},
+]
+
+
+def pair(place: str) -> list[dict[str, Any]]:
+    return [{"split": "train", "images": {place: URL}, "labels": {place: URL}}]
+
+
+def sides(place: str) -> list[dict[str, Any]]:
+    return [{"source": {place: URL}, "target": {place: URL}}]
+
+
+@pytest.mark.parametrize("given", GIVEN, ids=lambda given: next(iter(given)))
+@pytest.mark.parametrize(
+    ("settings", "local"),
+    [
+        (files.FileSettings, {"path": "a.csv"}),
+        (idx.Settings, {"files": pair("path")}),
+        (idx.Settings, {"set": "mnist", "path": "here"}),
+        (parallel.Settings, {"files": sides("path")}),
+    ],
+)
+def test_where_nothing_is_fetched_they_are_refused(
+    settings: type[BaseSettings], local: dict[str, Any], given: dict[str, Any]
+) -> None:
+    settings.model_validate(local)
+    with pytest.raises(ValidationError, match=f"`{next(iter(given))}` belongs to `url`"):
+        settings.model_validate({**local, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        ({}, "neither `path` nor `url`"),
+        ({"url": "a.csv"}, "only http and https"),
+        ({"url": "ftp://example.org/a.csv"}, "only http and https"),
+        ({"url": "http://127.0.0.1/a.csv"}, "not a public address; list it in `allow_hosts`"),
+        ({"url": URL, "allow_hosts": ["a/b"]}, "not a host name"),
+        ({"url": URL, "serve": "demo-site", "allow_hosts": ["x.localhost"]}, "no address is at"),
+        ({"url": "http://x.localhost/a", "serve": "demo-site"}, "no address is at one"),
+        ({"url": URL, "serve": "demo-sight"}, "demo-site"),
+        ({"url": URL, "mirror": ""}, "at least 1 character"),
+    ],
+)
+def test_what_could_not_be_fetched_is_refused(given: dict[str, Any], cause: str) -> None:
+    with pytest.raises(ValidationError, match=cause):
+        files.FileSettings.model_validate(given)
+
+
+def test_a_host_is_allowed_however_it_is_spelt() -> None:
+    found = files.FileSettings(url="http://127.0.0.1/a.csv", allow_hosts=("127.1", "A.Localhost."))
+    assert found.allow_hosts == ("127.0.0.1", "a.localhost")
+
+
+def test_a_crawl_of_no_local_host_needs_no_local_site() -> None:
+    with pytest.raises(ValidationError, match="no address is at one"):
+        crawl.Settings(start=("http://example.org/",), serve="demo-site")
+
+
+@pytest.mark.parametrize("agent", [" ", "/1.0", " bot"])
+def test_a_crawler_has_a_name(agent: str) -> None:
+    with pytest.raises(ValidationError, match="user_agent"):
+        crawl.Settings(start=("http://example.org/",), user_agent=agent)
+
+
+def test_a_mirror_that_is_not_there_is_an_error_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mirror").mkdir()
+    settings = files.FileSettings(url=URL, mirror=str(tmp_path / "miror"))
+    with pytest.raises(MissingError, match="no such file, folder or glob") as caught:
+        files.fingerprint_files(settings, (".csv",))
+    assert "did you mean `mirror`" in caught.value.hint
+    monkeypatch.setenv("HOME", str(tmp_path))
+    there = files.FileSettings(url=URL, mirror="~/mirror")
+    assert files.fingerprint_files(there, (".csv",)) == URL
