@@ -112,7 +112,7 @@ def test_a_bad_file_is_one_quarantined_row(tmp_path: Path) -> None:
         tmp_path,
         path=str(pack(tmp_path / "x.tar", members, "w")),
         name=NAME,
-        words={"spelling": {str(digit): "x" for digit in range(7)} | {"8": "x"}},
+        words={"spelling": dict.fromkeys("012348", "x")},
         splits={"test": [0, 4]},
         max_record_bytes=4096,
     )

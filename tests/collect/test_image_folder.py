@@ -83,5 +83,8 @@ def test_no_picture_is_an_error(tmp_path: Path) -> None:
 def test_cifar_10_counts(shared_data: Path) -> None:
     archive = shared_data / "cifar-10-jpeg" / "cifar-10-jpeg.tar.xz"
     rows = read(archive, limit=5_500)
-    assert Counter(row["label"] for row in rows) == {"airplane": 5_000, "automobile": 500}
-    assert Counter(row["split"] for row in rows) == {"train": 5_500}
+    assert set(Counter(row["label"] for row in rows).values()) <= {549, 550, 551}
+    assert len(Counter(row["label"] for row in rows)) == 10
+    splits = Counter(row["split"] for row in rows)
+    assert abs(splits["test"] - 5_500 / 6) < 10
+    assert splits["train"] + splits["test"] == 5_500

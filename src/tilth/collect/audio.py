@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import files, members, records
+from tilth.collect import files, limits, members, records
+from tilth.collect.named import Named
 from tilth.collect.sound_header import read_header
 from tilth.context import Context
 from tilth.errors import DataError
@@ -86,6 +88,13 @@ class Settings(files.FileSettings):
             raise ValueError("`transcripts` and the group `target` exclude each other")
         if self.splits and "split" in self.groups:
             raise ValueError("`splits` and the group `split` exclude each other")
+        if self.words != Words() and "target" not in self.groups:
+            raise ValueError("`words` belongs to the group `target` of `name`")
+        ranges = sorted(self.splits.values())
+        if not all(0 <= first <= last for first, last in ranges):
+            raise ValueError("`splits` are the first and the last index, counted from 0")
+        if any(one[1] >= next_one[0] for one, next_one in pairwise(ranges)):
+            raise ValueError("`splits` overlap: an index is in one of them")
         return self
 
     @property
@@ -122,7 +131,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: not one sound file, a damaged archive, or a file that changed meanwhile.
+        DataError: not one sound file, a split or a part of `words` that no file has, a damaged
+            archive, or a file that changed meanwhile.
     """
     groups = settings.groups
     columns = ["audio"]
@@ -133,74 +143,128 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     batcher = records.Batcher(source, tuple(columns), {"license": settings.license}, context.limit)
     transcripts = _read_transcripts(settings)
     wanted = members.Wanted(SUFFIXES, settings.only or "")
+    where = settings.path or settings.url or ""
     with files.opened(settings, wanted.endings, context) as found:
         places: dict[str, int] = {}
         if settings.splits and "index" not in groups:
             names = sorted(members.list_names(found, wanted))
             places = {name: place for place, name in enumerate(names)}
-        read_on = members.read_members(found, wanted, settings.max_record_bytes, context.progress)
+        said = _Said(settings, transcripts, places)
+        shared = context.limit is not None and (settings.splits or groups)
+        takes = limits.sharing(
+            context.limit if shared else None,
+            lambda: map(said.kind_of, members.each_name(found, wanted)),
+        )
+        read_on = members.read_members(
+            found,
+            wanted,
+            settings.max_record_bytes,
+            context.progress,
+            lambda name: takes(said.kind_of(name)),
+        )
         for member in read_on:
             try:
-                row = _row(member, settings, transcripts, places)
+                if member.error:
+                    raise records.RecordError(member.error)
+                read_header(member.data)
+                row = {"id": member.name, "audio": member.data, **said.columns(member.name)}
             except records.RecordError as error:
                 yield from batcher.add_error(str(error), member.uri)
             else:
                 yield from batcher.add(row, member.uri, len(member.data))
             if batcher.is_full:
                 break
+        if batcher.num_rows == 0:
+            raise members.none_found(wanted, "only", found, where)
+        if shared or not batcher.is_full:
+            said.check(where)
         yield from batcher.flush()
-    if batcher.num_rows == 0:
-        raise files.empty_source(settings.path or settings.url or "")
 
 
-def _row(
-    member: members.Member,
-    settings: Settings,
-    transcripts: dict[str, str],
-    places: dict[str, int],
-) -> Row:
-    """The columns of one sound file.
+class _Said:
+    """What the names of sound files say, and the transcripts beside.
 
-    Raises:
-        RecordError: it was not read or is no sound, or its name does not say what it should.
+    Args:
+        settings: How the names are read.
+        transcripts: Names to texts.
+        places: Of the files in the order of their names, where the split goes by that.
     """
-    if member.error:
-        raise records.RecordError(member.error)
-    read_header(member.data)
-    row: Row = {"id": member.name, "audio": member.data}
-    index = places.get(member.name, -1)
-    if settings.name is not None:
-        match = re.search(f"(?:^|/)(?:{settings.name})$", member.name)
-        if match is None:
-            raise records.RecordError(f"its name does not fit `{settings.name}`")
-        said = {name: value for name, value in match.groupdict().items() if value is not None}
-        if "target" in said:
-            row["target"] = _transcript(said["target"], settings.words)
-        if "label" in said:
-            row |= {"label": said["label"], "label_origin": "given"}
-        if "subject" in said:
-            row["subject"] = said["subject"]
-        if "split" in said:
-            row["split"] = records.as_split(said["split"])
-        if "index" in said:
-            index = _as_index(said["index"])
-    if settings.transcripts is not None:
-        keys = [member.name, Path(member.name).name, Path(member.name).stem]
-        text = next((transcripts[key] for key in keys if key in transcripts), None)
-        if text is None:
-            raise records.RecordError(f"no line for it in {settings.transcripts}")
-        row["target"] = text
-    if settings.splits:
-        row["split"] = _split(index, settings.splits)
-    return row
 
+    def __init__(
+        self, settings: Settings, transcripts: dict[str, str], places: dict[str, int]
+    ) -> None:
+        self._settings = settings
+        self._transcripts = transcripts
+        self._places = places
+        self._splits = dict.fromkeys(settings.splits)
+        self._parts = Named("words.spelling", settings.words.spelling, "part")
 
-def _transcript(said: str, words: Words) -> str:
-    parts = [part for part in said.split(words.separator) if part]
-    unknown = [part for part in parts if words.spelling and part not in words.spelling]
-    if unknown or not parts:
-        raise records.RecordError(f"no word for `{(unknown or [said])[0][:40]}` of its name")
-    return " ".join(words.spelling.get(part, part) for part in parts)
+    def kind_of(self, name: str) -> limits.Kind:
+        """Of what split and class a file is, by its name; empty: of none that can be read."""
+        try:
+            return limits.kind_of(self.columns(name)) if name else limits.BAD
+        except records.RecordError:
+            return limits.BAD
+
+    def check(self, where: str) -> None:
+        """Once all names were read.
+
+        Raises:
+            DataError: `splits` or `words` name what no file has.
+        """
+        self._parts.check(where)
+        for split in self._splits:
+            first, last = self._settings.splits[split]
+            raise DataError(
+                f"`splits: {{{split}: [{first}, {last}]}}` has no file: none has such an index",
+                where=where,
+                hint="the index is the group `index` of `name`, or the place in the order of "
+                "names, from 0",
+                code="unknown-name",
+            )
+
+    def columns(self, name: str) -> Row:
+        """The columns of one sound file, but for the sound.
+
+        Raises:
+            RecordError: Its name does not say what it should.
+        """
+        settings, row = self._settings, Row()
+        index = self._places.get(name, -1)
+        if settings.name is not None:
+            match = re.search(f"(?:^|/)(?:{settings.name})$", name)
+            if match is None:
+                raise records.RecordError(f"its name does not fit `{settings.name}`")
+            said = {group: value for group, value in match.groupdict().items() if value is not None}
+            if "target" in said:
+                row["target"] = self._transcript(said["target"])
+            if "label" in said:
+                row |= {"label": said["label"], "label_origin": "given"}
+            if "subject" in said:
+                row["subject"] = said["subject"]
+            if "split" in said:
+                row["split"] = records.as_split(said["split"])
+            if "index" in said:
+                index = _as_index(said["index"])
+        if settings.transcripts is not None:
+            keys = [name, Path(name).name, Path(name).stem]
+            text = next((self._transcripts[key] for key in keys if key in self._transcripts), None)
+            if text is None:
+                raise records.RecordError(f"no line for it in {settings.transcripts}")
+            row["target"] = text
+        if settings.splits:
+            row["split"] = _split(index, settings.splits)
+            self._splits.pop(row["split"], None)
+        return row
+
+    def _transcript(self, said: str) -> str:
+        words = self._settings.words
+        parts = [part for part in said.split(words.separator) if part]
+        self._parts.saw(*parts)
+        unknown = [part for part in parts if words.spelling and part not in words.spelling]
+        if unknown or not parts:
+            raise records.RecordError(f"no word for `{(unknown or [said])[0][:40]}` of its name")
+        return " ".join(words.spelling.get(part, part) for part in parts)
 
 
 def _as_index(value: str) -> int:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tilth.collect import files, records
+from tilth.collect import files, limits, records
+from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
 from tilth.schema import Row, SplitName
@@ -52,17 +53,26 @@ class Settings(files.FileSettings):
         "rows, in order, as {train: 0.3, test: 0.7}",
     )
 
-    @field_validator("delimiter")
+    @field_validator("delimiter", "quote")
     @classmethod
-    def _one_character(cls, value: str | None) -> str | None:
-        if value is not None and (len(value) != 1 or value in '"\r\n'):
-            raise ValueError("one character, neither a quotation mark nor a line break")
+    def _one_character(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and (len(value) != 1 or value in "\r\n"):
+            raise ValueError("one character, and no line break")
+        if value == "" and info.field_name == "delimiter":
+            raise ValueError("one character")
         return value
 
     @model_validator(mode="after")
     def _has_names(self) -> Settings:
         if self.header == bool(self.columns):
             raise ValueError("either `header: true`, or `header: false` with `columns: [...]`")
+        if self.columns:
+            try:
+                _check_header(list(self.columns), self.fields)
+            except records.RecordError as error:
+                raise ValueError(f"`columns`: {error}") from None
+        if self.quote and self.quote == self.delimiter:
+            raise ValueError("`quote` and `delimiter` are one character")
         if self.labels and self.fields.label is None:
             raise ValueError("`labels` needs `fields: {label: ...}`: which column has the label")
         return self
@@ -83,7 +93,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: no record at all, a damaged gzip stream, or a file that changed meanwhile.
+        DataError: no record at all, a damaged gzip stream, a label in `labels` that no record has,
+            or a file that changed meanwhile.
     """
     columns = records.columns_of(settings.fields)
     defaults: dict[str, str | None] = {"license": settings.license}
@@ -93,10 +104,18 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         defaults["split"] = settings.split
     batcher = records.Batcher(source, columns, defaults, context.limit)
     with files.opened(settings, SUFFIXES, context) as found:
+        rows = _Rows.of(found, settings)
+        shared = isinstance(settings.split, Shares) or records.tells_kinds(settings.fields)
+        takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = files.Meter(found, context.progress)
         for file in found:
-            yield from _add_rows(file, settings, batcher)
+            for place, row, num_bytes in rows.of_file(file):
+                if batcher.is_full:
+                    break
+                if takes(limits.kind_of(row)):
+                    yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
+        rows.labels.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise files.empty_source(settings.path or settings.url or "")
@@ -291,29 +310,51 @@ def _decoded(data: bytes, encoding: str) -> str:
         raise records.RecordError(records.describe_unicode(error)) from None
 
 
-def _add_rows(
-    file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
-    """The file's records as rows with label and split."""
-    split, total = settings.split, 0
-    if isinstance(split, Shares):
-        # A first pass for the total: a share of what is not known yet cannot be taken.
-        total = sum(1 for _ in _read_file(file, settings))
-    for number, (place, found, num_bytes) in enumerate(_read_file(file, settings)):
-        if batcher.is_full:
-            return
-        if isinstance(found, records.RecordError):
-            yield from batcher.add_error(str(found), place)
-            continue
-        label = found.get("label")
-        if settings.labels and label is not None:
-            if label not in settings.labels:
-                yield from batcher.add_error(f"label `{label[:40]}` is not in `labels`", place)
-                continue
-            found["label"] = settings.labels[label]
-        if isinstance(split, Shares):
-            found.setdefault("split", split.at(number, total))
-        yield from batcher.add(found, place, num_bytes)
+@dataclass
+class _Rows:
+    """The rows of all files; gone through more than once where something must be known before.
+
+    Attributes:
+        labels: Those that `labels` names, and which were met.
+        totals: Records of each file, where a share of them is a split.
+    """
+
+    found: list[files.SourceFile]
+    settings: Settings
+    labels: Named
+    totals: dict[str, int]
+
+    @classmethod
+    def of(cls, found: list[files.SourceFile], settings: Settings) -> _Rows:
+        """Counts the records first where a share of them is a split."""
+        totals = {}
+        if isinstance(settings.split, Shares):
+            for file in found:
+                totals[file.name] = sum(1 for _ in _read_file(file, settings))
+        return cls(found, settings, Named("labels", settings.labels, "label"), totals)
+
+    def kinds(self) -> Iterator[limits.Kind]:
+        """What each record is of, in the order of the source."""
+        return (limits.kind_of(row) for file in self.found for _, row, _ in self.of_file(file))
+
+    def of_file(
+        self, file: files.SourceFile
+    ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
+        """Place, row with label and split (or what is wrong with it), and bytes of each record."""
+        split = self.settings.split
+        for number, (place, row, num_bytes) in enumerate(_read_file(file, self.settings)):
+            if not isinstance(row, records.RecordError):
+                label = row.get("label")
+                if self.settings.labels and label is not None:
+                    self.labels.saw(label)
+                    if label not in self.settings.labels:
+                        error = records.RecordError(f"label `{label[:40]}` is not in `labels`")
+                        yield place, error, num_bytes
+                        continue
+                    row["label"] = self.settings.labels[label]
+                if isinstance(split, Shares):
+                    row.setdefault("split", split.at(number, self.totals[file.name]))
+            yield place, row, num_bytes
 
 
 def _read_file(
@@ -353,9 +394,10 @@ def _check_header(names: list[str], fields: records.Fields) -> None:
     Raises:
         RecordError: a column is missing or named twice.
     """
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    # Columns without a name are what a spreadsheet once used, right of its data.
+    twice = sorted(name for name, count in Counter(names).items() if count > 1 and name)
     if twice:
         raise records.RecordError(f"column `{twice[0]}` is there twice")
     for name in records.names_of(fields):
         if name not in names:
-            raise records.RecordError(f"no column `{name}`; there are {', '.join(names)[:200]}")
+            raise records.RecordError(records.no_column(name, names))

@@ -24,7 +24,7 @@ import pyarrow as pa
 import yaml
 from pydantic import Field, model_validator
 
-from tilth.collect import files, records
+from tilth.collect import files, limits, records
 from tilth.collect.fetching import (
     Headers,
     Hosts,
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     serve: Serve = None
     allow_hosts: Hosts = ()
     class_names: tuple[str, ...] = Field(
-        (), description="names of label 0, 1, ...; default: digits"
+        (), description="names of label 0, 1, ...; default: the numbers"
     )
     license: License = Field(None, description="licence of the rows; default: that of `set`")
 
@@ -137,12 +137,12 @@ def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract 
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
-    """Images as PNG with label and split, pair after pair; a limit is shared out among the pairs.
+    """Images as PNG with label and split, pair after pair.
 
     Raises:
         MissingError: a file is not there, and cannot be had.
         DataError: a file is cut off, is not an idx file, has another digest, has another number
-            of labels than images, or changed meanwhile.
+            of labels than images or no image of a class that is named, or changed meanwhile.
     """
     before = fingerprint(settings)
     pairs = _pairs(settings)
@@ -160,21 +160,53 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         {"license": licence},
         context.limit,
     )
-    for pair, images, labels in opened:
+    for _, images, labels in opened:
         if images.shape[0] != labels.shape[0]:
             raise DataError(
                 f"{images.shape[0]:,} images but {labels.shape[0]:,} labels",
                 where=f"{images.file.uri}, {labels.file.uri}",
                 hint="the two files belong to different sets; check `files`",
             )
-        count = images.shape[0]
-        if context.limit is not None:
-            count = min(count, -(-context.limit * count // total))
-        yield from _read_pair(pair, images, labels, count, settings, batcher)
+    _check_names(settings.class_names, [labels for _, _, labels in opened])
+    takes = limits.sharing(
+        context.limit,
+        lambda: (
+            limits.Kind(pair.split, str(value))
+            for pair, _, labels in opened
+            for value in _values(labels)
+        ),
+    )
+    for pair, images, labels in opened:
+        yield from _read_pair(pair, images, labels, takes, settings, batcher)
         context.progress(batcher.num_rows, total, "images")
     yield from batcher.flush()
     if fingerprint(settings) != before:
         raise source_changed(opened[0][1].file.uri)
+
+
+def _values(labels: _Opened) -> Iterator[int]:
+    """The numbers of the classes, image by image."""
+    with files.open_bytes(labels.file) as stream:
+        stream.read(labels.header_bytes)
+        for start in range(0, labels.shape[0], _CHUNK):
+            yield from _exactly(stream, min(_CHUNK, labels.shape[0] - start), labels.file)
+
+
+def _check_names(names: tuple[str, ...], labels: list[_Opened]) -> None:
+    """Refuse the name of a class that no image is of.
+
+    Raises:
+        DataError: The last one is such a name.
+    """
+    last = max((value for part in labels for value in _values(part)), default=0) if names else 0
+    if len(names) > last + 1:
+        raise DataError(
+            f"`class_names` names class {len(names) - 1} `{names[-1]}`, and the last that there is "
+            f"is {last}",
+            where=", ".join(part.file.uri for part in labels),
+            hint="one name for each of the labels 0, 1, ...",
+            code="unknown-name",
+        )
 
 
 def encode_png(image: npt.NDArray[np.uint8]) -> bytes:
@@ -326,21 +358,25 @@ def _read_pair(
     pair: IdxPair,
     images: _Opened,
     labels: _Opened,
-    count: int,
+    takes: limits.Takes,
     settings: Settings,
     batcher: records.Batcher,
 ) -> Iterator[pa.RecordBatch]:
-    _, height, width = images.shape
+    count, height, width = images.shape
     names = settings.class_names
     with files.open_bytes(images.file) as pixels, files.open_bytes(labels.file) as answers:
         pixels.read(images.header_bytes)
         answers.read(labels.header_bytes)
         for start in range(0, count, _IMAGES_AT_ONCE):
+            if batcher.is_full:
+                return
             num = min(_IMAGES_AT_ONCE, count - start)
             block = np.frombuffer(_exactly(pixels, num * height * width, images.file), np.uint8)
             classes = _exactly(answers, num, labels.file)
             rows = zip(block.reshape(num, height, width), classes, strict=True)
             for number, (image, value) in enumerate(rows, start=start + 1):
+                if not takes(limits.Kind(pair.split, str(value))):
+                    continue
                 place = f"{images.file.uri}:{number}"
                 if names and value >= len(names):
                     cause = f"label {value}, but there are {len(names)} class names"

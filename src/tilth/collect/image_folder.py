@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import files, members, records
+from tilth.collect import files, limits, members, records
+from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.schema import Row, SplitName
@@ -25,8 +26,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 class Settings(files.FileSettings):
     """Read pictures from a folder or archive (tar, zip) in which their folder is their class.
 
-    A first folder `train`, `val`, `validation` or `test` is the split. A file that is too large
-    is quarantined with its name; whether a picture can be decoded is checked by `check_image`.
+    The outermost folder that is called `train`, `val`, `validation` or `test`, in whatever other
+    folders, is the split. A file that is too large is quarantined with its name; whether a picture
+    can be decoded is checked by `check_image`.
     """
 
     labels: Literal["folder", "none"] = Field(
@@ -37,7 +39,8 @@ class Settings(files.FileSettings):
     )
     splits: dict[str, SplitName] = Field(
         default_factory=dict,
-        description="top folder -> split; beside train, val, validation, dev, test",
+        description="folder -> split, in upper or lower case; beside train, training, val, valid, "
+        "validation, dev and test, and before them",
     )
     include: str = Field(
         "", description="only files whose path inside matches this regular expression"
@@ -45,6 +48,12 @@ class Settings(files.FileSettings):
     split: SplitName | None = Field(
         None, description="split of all pictures whose path does not name one"
     )
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> Settings:
+        if self.labels == "none" and self.class_names:
+            raise ValueError("`class_names` belongs to `labels: folder`")
+        return self
 
     @field_validator("include")
     @classmethod
@@ -74,7 +83,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such folder or archive.
-        DataError: no picture in it, a damaged archive, or a source that changed meanwhile.
+        DataError: no picture in it, a folder in `splits` or `class_names` that is not there, a
+            damaged archive, or a source that changed meanwhile.
     """
     batcher = records.Batcher(
         source,
@@ -83,8 +93,19 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         context.limit,
     )
     wanted = members.Wanted(SUFFIXES, settings.include)
+    where = settings.path or settings.url or ""
+    tree = _Tree(settings)
     with files.opened(settings, wanted.endings, context) as found:
-        read_on = members.read_members(found, wanted, settings.max_record_bytes, context.progress)
+        takes = limits.sharing(
+            context.limit, lambda: map(tree.kind_of, members.each_name(found, wanted))
+        )
+        read_on = members.read_members(
+            found,
+            wanted,
+            settings.max_record_bytes,
+            context.progress,
+            lambda name: takes(tree.kind_of(name)),
+        )
         for member in read_on:
             try:
                 row = _row(member, settings)
@@ -94,14 +115,47 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 yield from batcher.add(row, member.uri, len(member.data))
             if batcher.is_full:
                 break
+        if batcher.num_rows == 0 and settings.include:
+            raise members.none_found(wanted, "include", found, where)
+        tree.check(where)
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise DataError(
             f"not one picture ({', '.join(SUFFIXES)})",
-            where=settings.path or settings.url or "",
+            where=where,
             hint="point `path` at the folder that holds train/CLASS/FILE or CLASS/FILE",
             code="empty-source",
         )
+
+
+class _Tree:
+    """The folders of a source, as the names of its pictures tell them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._splits = Named("splits", map(str.lower, settings.splits), "folder")
+        self._classes = Named("class_names", settings.class_names, "folder")
+
+    def kind_of(self, name: str) -> limits.Kind:
+        """Of what split and class a picture is, by its path; empty: of none that can be read."""
+        if not name:
+            return limits.BAD
+        folders = name.split("/")[:-1]
+        self._splits.saw(*map(str.lower, folders))
+        self._classes.saw(*folders[-1:])
+        split, label = place_of(name, self._settings)
+        if self._settings.labels == "none":
+            return limits.Kind(split)
+        return limits.BAD if label is None else limits.Kind(split, label)
+
+    def check(self, where: str) -> None:
+        """Once all names were told.
+
+        Raises:
+            DataError: The recipe names a folder that is not there.
+        """
+        self._splits.check(where)
+        self._classes.check(where)
 
 
 def _row(member: members.Member, settings: Settings) -> Row:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import files, records
+from tilth.collect import files, limits, records
+from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.schema import Row, SplitName
 
@@ -25,8 +26,8 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DO
 class Settings(files.FileSettings):
     """Read JSON Lines: one object a line, plain or gzip.
 
-    A line that is not a JSON object, not UTF-8, too long or lacks a field is quarantined with
-    its file and row; nothing else is lost.
+    A line that is not a JSON object, not UTF-8, too long or lacks the text is quarantined with
+    its file and row; nothing else is lost. A field that no line has is an error.
     """
 
     fields: records.Fields = Field(
@@ -52,7 +53,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: no record at all, a damaged gzip stream, or a file that changed meanwhile.
+        DataError: no record at all, a damaged gzip stream, a field that no record has, or a file
+            that changed meanwhile.
     """
     batcher = records.Batcher(
         source,
@@ -61,10 +63,26 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         context.limit,
     )
     with files.opened(settings, SUFFIXES, context) as found:
+        names = Named("fields", records.names_of(settings.fields), "field")
+        shared = context.limit is not None and records.tells_kinds(settings.fields)
+        takes = limits.sharing(
+            context.limit if shared else None,
+            lambda: (
+                limits.kind_of(row)
+                for file in found
+                for _, row, _ in _records(file, settings, names)
+            ),
+        )
         meter = files.Meter(found, context.progress)
         for file in found:
-            yield from _read_file(file, settings, batcher)
+            for place, row, num_bytes in _records(file, settings, names):
+                if batcher.is_full:
+                    break
+                if takes(limits.kind_of(row)):
+                    yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
+        if shared or not batcher.is_full:
+            names.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise files.empty_source(settings.path or settings.url or "")
@@ -106,27 +124,26 @@ def depth(data: bytes) -> int:
     return deepest
 
 
-def _read_file(
-    file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
+def _records(
+    file: files.SourceFile, settings: Settings, names: Named
+) -> Iterator[tuple[str, Row | records.RecordError, int]]:
+    """Place, row (or what is wrong with it) and bytes of each record."""
     with files.open_bytes(file) as stream:
         lines = files.read_lines(stream, settings.max_record_bytes)
         for number, (line, num_bytes) in enumerate(lines, start=1):
-            if batcher.is_full:
-                return
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if not line.strip():
                 continue
             place = f"{file.uri}:{number}"
-            if num_bytes > settings.max_record_bytes:
-                cause = files.too_long(num_bytes, settings.max_record_bytes)
-                yield from batcher.add_error(cause, place)
-                continue
             try:
-                row = records.make_row(parse_line(line), settings.fields)
+                if num_bytes > settings.max_record_bytes:
+                    raise records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
+                record = parse_line(line)
+                names.saw_fields(record)
+                row = records.make_row(record, settings.fields)
             except records.RecordError as error:
-                yield from batcher.add_error(str(error), place)
+                yield place, error, num_bytes
                 continue
             row.setdefault("id", f"{file.name}:{number}")
-            yield from batcher.add(row, place, num_bytes)
+            yield place, row, num_bytes

@@ -20,9 +20,10 @@ from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
 import PIL.Image
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tilth.collect import files, jsonl, members, records
+from tilth.collect import files, jsonl, limits, members, records
+from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.schema import Row, SplitName
@@ -37,6 +38,8 @@ _INSIDE = re.compile(rb'["\\]')
 # The scanner only counts brackets; a single task is held to `jsonl.MAX_DEPTH` when parsed.
 _MAX_OPEN = 100_000
 _SPACE = b" \t\r\n"
+# What Pillow opens at most.
+_MAX_PIXELS = 2 * 89_478_485
 _COLUMNS = ("label", "label_confidence", "label_origin", "annotations", "split")
 
 
@@ -60,15 +63,31 @@ class Settings(files.FileSettings):
         None, description="folder of the images; default: that of the export"
     )
     max_pixels: int = Field(
-        64_000_000, description="pixels that an image may have; a larger one is quarantined", ge=1
+        64_000_000,
+        description="pixels that an image may have; a larger one is quarantined",
+        ge=1,
+        le=_MAX_PIXELS,
     )
     split: SplitName | None = Field(
-        None, description="split of all tasks whose data has no `split`"
+        None, description="split of all tasks whose data states none in `split`"
     )
+
+    @model_validator(mode="after")
+    def _has_images(self) -> Settings:
+        if self.text is not None and self.image is None:
+            for name in {"images", "max_pixels"} & self.model_fields_set:
+                raise ValueError(f"`{name}` belongs to `image`, and only `text` is read")
+        return self
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of the exports; for a `url`, the address and digest."""
+    """Names, sizes and times of the exports; for a `url`, the address and digest.
+
+    Raises:
+        MissingError: the exports or the folder of their images are not there.
+    """
+    if settings.images is not None:
+        files.fingerprint_paths([_folder(settings.images)])
     return files.fingerprint_files(settings, SUFFIXES)
 
 
@@ -83,7 +102,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: not a JSON array, cut off, no task at all, or changed meanwhile.
+        DataError: not a JSON array, cut off, no task at all, without what `image`, `text` or
+            `control` names, or changed meanwhile.
     """
     with files.opened(settings, SUFFIXES, context) as found:
         settings = _with_payload(settings, found)
@@ -94,10 +114,20 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             {"license": settings.license, "split": settings.split},
             context.limit,
         )
+        names = _Names(settings)
+        takes = limits.sharing(
+            context.limit,
+            lambda: (
+                limits.kind_of(row)
+                for file in found
+                for _, _, row, _ in _tasks(file, settings, names)
+            ),
+        )
         meter = files.Meter(found, context.progress)
         for file in found:
-            yield from _read_file(file, settings, batcher)
+            yield from _read_file(file, settings, batcher, names, takes)
             meter.finish(file, batcher.num_rows)
+        names.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise files.empty_source(settings.path or settings.url or "")
@@ -239,18 +269,65 @@ def _sound_tasks(file: files.SourceFile, max_bytes: int) -> Iterator[Row]:
                         yield task
 
 
-def _read_file(
-    file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
-    root = Path(settings.images) if settings.images else file.path.parent
+class _Names:
+    """What the settings name of a task's data and answers, and which of it was met."""
+
+    def __init__(self, settings: Settings) -> None:
+        keys = (settings.image, settings.text)
+        self._keys = Named("image` or `text", filter(None, keys), "key")
+        self._controls = Named("control", filter(None, (settings.control,)), "control tag")
+
+    def saw(self, task: Mapping[str, Any]) -> None:
+        """What a task has is there."""
+        if isinstance(task.get("data"), Mapping):
+            self._keys.saw_fields(task["data"])
+        answers = task.get("annotations", task.get("completions"))
+        for answer in answers if isinstance(answers, list) else ():
+            for result in _results(answer):
+                if "from_name" in result:
+                    self._controls.saw(str(result["from_name"]))
+
+    def check(self, where: str) -> None:
+        """Once all tasks were read.
+
+        Raises:
+            DataError: No task has what the recipe names.
+        """
+        self._keys.check(where)
+        self._controls.check(where)
+
+
+def _results(answer: Any) -> list[Mapping[str, Any]]:
+    results = answer.get("result") if isinstance(answer, Mapping) else None
+    found = results if isinstance(results, list) else []
+    return [result for result in found if isinstance(result, Mapping)]
+
+
+def _tasks(
+    file: files.SourceFile, settings: Settings, names: _Names
+) -> Iterator[tuple[int, Mapping[str, Any], Row | records.RecordError, int]]:
+    """Number, data, what is answered (or what is wrong) and bytes of each task of an export.
+
+    Raises:
+        DataError: It is no JSON array, or cut off.
+    """
     number = 0
     try:
         with files.open_bytes(file) as stream:
             for element, num_bytes in split_array(stream, settings.max_record_bytes):
-                if batcher.is_full:
-                    return
                 number += 1
-                yield from _add(element, num_bytes, number, root, file, settings, batcher)
+                try:
+                    if num_bytes > settings.max_record_bytes:
+                        raise records.RecordError(
+                            files.too_long(num_bytes, settings.max_record_bytes)
+                        )
+                    task = jsonl.parse_line(element)
+                    names.saw(task)
+                    row = _answered(task, settings)
+                except records.RecordError as error:
+                    yield number, {}, error, num_bytes
+                    continue
+                yield number, task["data"], row, num_bytes
     except records.RecordError as error:
         raise DataError(
             f"not a Label Studio JSON export: {error}",
@@ -260,52 +337,72 @@ def _read_file(
         ) from error
 
 
-def _add(
-    element: bytes,
-    num_bytes: int,
-    number: int,
-    root: Path,
+def _read_file(
     file: files.SourceFile,
     settings: Settings,
     batcher: records.Batcher,
+    names: _Names,
+    takes: limits.Takes,
 ) -> Iterator[pa.RecordBatch]:
-    place = f"{file.uri}:{number}"
-    try:
-        if num_bytes > settings.max_record_bytes:
-            raise records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
-        row = task_row(jsonl.parse_line(element), root, settings)
-    except records.RecordError as error:
-        yield from batcher.add_error(str(error), place)
-        return
-    task = row.pop("task", None)
-    row["id"] = f"{file.name}:{number if task is None else task}"
-    yield from batcher.add(row, place, num_bytes + len(row.get("image", b"")))
+    root = file.path.parent if settings.images is None else _folder(settings.images).path
+    for number, data, row, num_bytes in _tasks(file, settings, names):
+        if batcher.is_full:
+            return
+        if not takes(limits.kind_of(row)):
+            continue
+        place = f"{file.uri}:{number}"
+        try:
+            if isinstance(row, records.RecordError):
+                raise row
+            row |= _payload(data, root, settings)
+        except records.RecordError as error:
+            yield from batcher.add_error(str(error), place)
+            continue
+        row["id"] = f"{file.name}:{row.get('id', number)}"
+        yield from batcher.add(row, place, num_bytes + len(row.get("image", b"")))
 
 
-def task_row(task: Mapping[str, Any], root: Path, settings: Settings) -> Row:
-    """One task as the columns of a row; `task` is its own id, if it has one.
+def _folder(path: str) -> files.SourceFile:
+    return files.SourceFile(Path(os.path.expanduser(path)), path, path)
+
+
+def _payload(data: Mapping[str, Any], root: Path, settings: Settings) -> Row:
+    """The image, the text or both of a task, by its data.
 
     Args:
-        task: As in the export: `data`, and `annotations` (`completions` before 2021).
+        data: Of the task.
         root: Folder that relative image paths start from.
         settings: Which keys to read; `image`, `text` or both are set.
 
     Raises:
-        RecordError: the task has no payload, no list of annotations, or an image that cannot be
-            read.
+        RecordError: it has no payload, or an image that cannot be read.
     """
-    data = task.get("data")
-    if not isinstance(data, Mapping):
-        raise records.RecordError("the task has no `data`; was it exported as JSON-MIN?")
     row: Row = {}
     if settings.image is not None:
         row["image"] = load_image(records.lookup(data, settings.image), root, settings)
     if settings.text is not None:
         row["text"] = records.as_text(records.lookup(data, settings.text), settings.text)
-    if data.get("split") is not None:
-        row["split"] = records.as_split(records.as_text(data["split"], "split"))
+    return row
+
+
+def _answered(task: Mapping[str, Any], settings: Settings) -> Row:
+    """What is known of one task beside its payload; `id` is its own, if it has one.
+
+    Args:
+        task: As in the export: `data`, and `annotations` (`completions` before 2021).
+        settings: Which control tag to read.
+
+    Raises:
+        RecordError: the task has no data, no list of annotations, or one that is none.
+    """
+    data = task.get("data")
+    if not isinstance(data, Mapping):
+        raise records.RecordError("the task has no `data`; was it exported as JSON-MIN?")
+    row: Row = {}
+    if (split := records.stated(data, "split")) is not None:
+        row["split"] = records.as_split(split)
     if "id" in task:
-        row["task"] = records.as_text(task["id"], "id")
+        row["id"] = records.as_text(task["id"], "id")
     answers = task.get("annotations", task.get("completions"))
     if not isinstance(answers, list):
         raise records.RecordError("the task has no list of `annotations`")
@@ -404,8 +501,7 @@ def check_image(data: bytes, max_pixels: int) -> None:
         RecordError: it is cut off, damaged, of unknown format, or larger than `max_pixels`.
     """
     try:
-        with warnings.catch_warnings(), PIL.Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), PIL.Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > max_pixels:
                 raise records.RecordError(
                     f"image of {image.width} x {image.height} pixels, above `max_pixels`"

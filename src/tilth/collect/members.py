@@ -8,6 +8,7 @@ read, handed on, and forgotten, so nothing larger than one member is in memory.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter
@@ -17,8 +18,11 @@ from pathlib import Path
 
 from tilth.collect import archive, files, records
 from tilth.context import Progress, silent
+from tilth.errors import DataError
 from tilth.foreign import visible
 
+# Names that an error lists.
+_MAX_SHOWN = 5
 # Also as Windows has it.
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
@@ -72,6 +76,7 @@ def read_members(
     wanted: Wanted,
     max_bytes: int,
     progress: Progress = silent,
+    takes: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Member]:
     """The wanted files, in the order of their names, or of the archive that holds them.
 
@@ -80,6 +85,7 @@ def read_members(
         wanted: Which of them, and which of an archive's, are members.
         max_bytes: What one may have; a longer one is a member with an error, and not read.
         progress: Told of bytes on disk after each of the files.
+        takes: Asked by name, once for each in their order, whether it is read and given at all.
 
     Raises:
         DataError: An archive is cut off, or damaged so that nobody knows how much is missing.
@@ -88,6 +94,8 @@ def read_members(
     num_read = 0
     for file in found:
         for place in _places(file, wanted, max_bytes):
+            if not takes(place.name):
+                continue
             num_read += 1
             try:
                 yield Member(place.name, place.uri, place.read(max_bytes))
@@ -96,13 +104,33 @@ def read_members(
         meter.finish(file, num_read)
 
 
-def list_names(found: list[files.SourceFile], wanted: Wanted) -> list[str]:
-    """The names of the wanted files, whether or not they can be read; none of them is.
+def each_name(found: list[files.SourceFile], wanted: Wanted) -> Iterator[str]:
+    """The names of what `read_members` gives, in its order, empty where there is none; none of the
+    files is read.
 
     Raises:
         DataError: As in `read_members`.
     """
-    return [place.name for file in found for place in _places(file, wanted, 0) if place.name]
+    return (place.name for file in found for place in _places(file, wanted, 0))
+
+
+def list_names(found: list[files.SourceFile], wanted: Wanted) -> list[str]:
+    """The names that there are of `each_name`."""
+    return [name for name in each_name(found, wanted) if name]
+
+
+def none_found(wanted: Wanted, setting: str, found: list[files.SourceFile], uri: str) -> DataError:
+    """The error for a source without a single member, which may lie in the setting's pattern."""
+    all_names = each_name(found, Wanted(wanted.suffixes))
+    names = [name for name in itertools.islice(all_names, _MAX_SHOWN) if name]
+    if not wanted.pattern or not names:
+        return files.empty_source(uri)
+    return DataError(
+        f"`{setting}: {wanted.pattern}` is in the path of no file",
+        where=uri,
+        hint=f"there are {', '.join(visible(name) for name in names)}",
+        code="unknown-name",
+    )
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from tilth.collect import files, records
+from tilth.collect import files, limits, records
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.schema import Row, SplitName
@@ -18,6 +18,9 @@ from tilth.schema import Row, SplitName
 SUFFIXES = (".parquet",)
 
 _ROWS_AT_ONCE = 256
+_KINDS = ("split", "label", "annotations")
+
+_Found = tuple[str, Row | records.RecordError, int]
 
 
 class Settings(files.FileSettings):
@@ -36,6 +39,9 @@ class Settings(files.FileSettings):
     split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
     )
+
+
+_Make = Callable[[Row, Settings], Row]
 
 
 def fingerprint(settings: Settings) -> str:
@@ -66,9 +72,22 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         source, columns, {"license": settings.license, "split": settings.split}, context.limit
     )
     with files.opened(settings, SUFFIXES, context) as found:
+        shared = records.tells_kinds(settings.fields)
+        takes = limits.sharing(
+            context.limit if shared else None,
+            lambda: (
+                limits.kind_of(row)
+                for file in found
+                for _, row, _ in _read_file(file, settings, _make_kind, kinds_only=True)
+            ),
+        )
         meter = files.Meter(found, context.progress)
         for file in found:
-            yield from _read_file(file, settings, batcher)
+            for place, row, num_bytes in _read_file(file, settings, _make_row):
+                if batcher.is_full:
+                    break
+                if takes(limits.kind_of(row)):
+                    yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
     if batcher.num_rows == 0:
@@ -76,48 +95,39 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
 
 def _read_file(
-    file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
+    file: files.SourceFile, settings: Settings, make: _Make, *, kinds_only: bool = False
+) -> Iterator[_Found]:
+    """Place, row (or what is wrong with it) and bytes of each record of a file."""
     # Opened here: Arrow's own paths are UTF-8, and a file's name may be any bytes.
     with files.open_raw(file) as stream:
-        yield from _read_stream(stream, file, settings, batcher)
-
-
-def _read_stream(
-    stream: BinaryIO, file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
-    try:
-        parquet = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"not a readable Parquet file: {_first_line(error)}",
-            where=file.uri,
-            hint="its footer is missing or damaged; fetch the file again",
-            code="damaged-file",
-        ) from error
-    with parquet:
-        wanted = _wanted(settings)
-        _check_columns(parquet.schema_arrow, wanted, file)
-        row = 0
-        for group in range(parquet.num_row_groups):
-            if batcher.is_full:
-                return
-            yield from _read_group(parquet, group, row, wanted, file, settings, batcher)
-            row += parquet.metadata.row_group(group).num_rows
+        try:
+            parquet = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"not a readable Parquet file: {_first_line(error)}",
+                where=file.uri,
+                hint="its footer is missing or damaged; fetch the file again",
+                code="damaged-file",
+            ) from error
+        with parquet:
+            _check_columns(parquet.schema_arrow, _wanted(settings), file)
+            start = 0
+            for group in range(parquet.num_row_groups):
+                wanted = _of_kinds(settings) if kinds_only else _wanted(settings)
+                records_of = _read_group(parquet, group, wanted)
+                for number, record in enumerate(records_of, start=start + 1):
+                    row, num_bytes = _made(record, settings, make)
+                    if not isinstance(row, records.RecordError):
+                        row.setdefault("id", f"{file.name}:{number}")
+                    yield f"{file.uri}:{number}", row, num_bytes
+                start += parquet.metadata.row_group(group).num_rows
 
 
 def _read_group(
-    parquet: pq.ParquetFile,
-    group: int,
-    start: int,
-    wanted: list[str],
-    file: files.SourceFile,
-    settings: Settings,
-    batcher: records.Batcher,
-) -> Iterator[pa.RecordBatch]:
-    """The rows of one row group; `start` is the number of rows before it."""
-    count = parquet.metadata.row_group(group).num_rows
-    done = 0
+    parquet: pq.ParquetFile, group: int, wanted: list[str]
+) -> Iterator[Row | records.RecordError]:
+    """The records of one row group, those that cannot be read as errors."""
+    count, done = parquet.metadata.row_group(group).num_rows, 0
     try:
         batches = parquet.iter_batches(
             _ROWS_AT_ONCE, row_groups=[group], columns=wanted, use_threads=False
@@ -125,39 +135,40 @@ def _read_group(
         for batch in batches:
             for record in _records(batch):
                 done += 1
-                yield from _add(record, start + done, file, settings, batcher)
-            if batcher.is_full:
-                return
+                yield record
         cause = "it has fewer rows than the footer says"
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         cause = _first_line(error)
-    for number in range(done + 1, count + 1):
-        if batcher.is_full:
-            return
-        place = f"{file.uri}:{start + number}"
-        yield from batcher.add_error(f"row group {group} cannot be read: {cause}", place)
+    for _ in range(done, count):
+        yield records.RecordError(f"row group {group} cannot be read: {cause}")
 
 
-def _add(
-    record: Row,
-    number: int,
-    file: files.SourceFile,
-    settings: Settings,
-    batcher: records.Batcher,
-) -> Iterator[pa.RecordBatch]:
-    place = f"{file.uri}:{number}"
+def _made(
+    record: Row | records.RecordError, settings: Settings, make: _Make
+) -> tuple[Row | records.RecordError, int]:
+    """The row of a record, or what is wrong with it, and its bytes."""
+    if isinstance(record, records.RecordError):
+        return record, 0
     try:
-        row = records.make_row(record, settings.fields, with_text=settings.image is None)
-        if settings.image is not None:
-            row["image"] = _image_bytes(records.lookup(record, settings.image), settings.image)
-        num_bytes = len(row.get("image", b"")) + len(row.get("text", ""))
+        row = make(record, settings)
+        num_bytes = records.num_bytes_of(row)
         if num_bytes > settings.max_record_bytes:
             raise records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
     except records.RecordError as error:
-        yield from batcher.add_error(str(error), place)
-        return
-    row.setdefault("id", f"{file.name}:{number}")
-    yield from batcher.add(row, place, num_bytes)
+        return error, 0
+    return row, num_bytes
+
+
+def _make_row(record: Row, settings: Settings) -> Row:
+    row = records.make_row(record, settings.fields, with_text=settings.image is None)
+    if settings.image is not None:
+        row["image"] = _image_bytes(records.lookup(record, settings.image), settings.image)
+    return row
+
+
+def _make_kind(record: Row, settings: Settings) -> Row:
+    fields = records.Fields(**{name: getattr(settings.fields, name) for name in _KINDS})
+    return records.make_row(record, fields, with_text=False)
 
 
 def _records(batch: pa.RecordBatch) -> Iterator[Row]:
@@ -190,12 +201,25 @@ def _wanted(settings: Settings) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _of_kinds(settings: Settings) -> list[str]:
+    """The columns that say of what split and class a row is."""
+    given = (getattr(settings.fields, name) for name in _KINDS)
+    return list(dict.fromkeys(name for name in given if name is not None))
+
+
 def _check_columns(schema: pa.Schema, wanted: list[str], file: files.SourceFile) -> None:
     for name in wanted:
-        if name not in schema.names and name.split(".")[0] not in schema.names:
-            raise files.bad_header(
-                f"no column `{name}`; there are {', '.join(schema.names)[:200]}", file.uri
-            )
+        if name in schema.names:
+            continue
+        inside, names, prefix = list(schema), schema.names, ""
+        for part in name.split("."):
+            if part not in names:
+                raise files.bad_header(
+                    records.no_column(name, [f"{prefix}{one}" for one in names]), file.uri
+                )
+            kind = inside[names.index(part)].type
+            inside = [kind.field(at) for at in range(kind.num_fields)]
+            names, prefix = [field.name for field in inside], f"{prefix}{part}."
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pydantic import Field
 from tilth import schema
 from tilth.context import gathers
 from tilth.errors import StepError
+from tilth.hints import closest
 from tilth.schema import Row
 from tilth.settings import BaseSettings
 
@@ -35,6 +37,9 @@ SPLITS: Mapping[str, str] = {
 }
 
 
+ABSENT: Any = object()
+
+
 class RecordError(ValueError):
     """Why one record cannot become a sample; becomes the row's `error`."""
 
@@ -45,32 +50,65 @@ class Fields(BaseSettings):
     text: str | tuple[str, ...] = Field(
         "text", description="field with the text; several are joined by a line break"
     )
-    id: str | None = Field(None, description="field that names the record; default: file and row")
-    label: str | None = Field(None, description="field with the label")
+    id: str | None = Field(
+        None, description="field that names the record; where there is none: file and row"
+    )
+    label: str | None = Field(
+        None, description="field with the label; blanks around it are no part of it"
+    )
     target: str | None = Field(None, description="field with the translation or transcript")
-    uri: str | None = Field(None, description="field with the address; default: file and row")
-    split: str | None = Field(None, description="field with train, validation or test")
-    license: str | None = Field(None, description="field with the licence")
+    uri: str | None = Field(
+        None, description="field with the address; where there is none: file and row"
+    )
+    split: str | None = Field(
+        None, description="field with train, validation or test; an empty one states none"
+    )
+    license: str | None = Field(
+        None, description="field with the licence; an empty one states none"
+    )
     subject: str | None = Field(None, description="field saying whose data it is, for erasure")
     annotations: str | None = Field(
-        None, description="field with people's answers: a list of {annotator, label}"
+        None,
+        description="field with people's answers: a list of {annotator, label}, or a text that is "
+        "one in JSON",
     )
 
 
-def lookup(record: Mapping[str, Any], name: str) -> Any:
-    """The value of a field, by its plain name first, by its dotted path second.
-
-    Raises:
-        RecordError: the record has no such field.
-    """
+def find(record: Mapping[str, Any], name: str) -> Any:
+    """The value of a field, by its plain name first, by its dotted path second; `ABSENT`: none."""
     if name in record:
         return record[name]
     value: Any = record
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
-            raise RecordError(f"no field `{name}`; {_fields_of(record)}")
+            return ABSENT
         value = value[part]
     return value
+
+
+def lookup(record: Mapping[str, Any], name: str) -> Any:
+    """The value of a field that a record must have.
+
+    Raises:
+        RecordError: the record has no such field.
+    """
+    value = find(record, name)
+    if value is ABSENT:
+        raise RecordError(f"no field `{name}`; {_fields_of(record)}")
+    return value
+
+
+def stated(record: Mapping[str, Any], name: str | None) -> str | None:
+    """What a record says in a field that it may leave open; None: absent, null or blank.
+
+    Raises:
+        RecordError: it is nested, or not valid UTF-8.
+    """
+    value = ABSENT if name is None else find(record, name)
+    if name is None or value is ABSENT or value is None:
+        return None
+    text = as_text(value, name)
+    return text if text.strip() else None
 
 
 def _fields_of(record: Mapping[str, Any]) -> str:
@@ -80,6 +118,13 @@ def _fields_of(record: Mapping[str, Any]) -> str:
         return "the record is empty"
     more = f" and {len(record) - len(names)} more" if len(record) > len(names) else ""
     return f"the record has {', '.join(names)}{more}; `fields` says which to take"
+
+
+def no_column(name: str, names: Sequence[str]) -> str:
+    """What is said of a column that a file has not."""
+    near = closest(name, names)
+    meant = f" (did you mean `{near}`?)" if near is not None else ""
+    return f"no column `{name}`{meant}; there are {', '.join(names)[:200]}"
 
 
 def as_text(value: Any, name: str) -> str:
@@ -141,22 +186,27 @@ def make_row(record: Mapping[str, Any], fields: Fields, *, with_text: bool = Tru
                 raise RecordError(f"field `{name}` is {_kind(value)}, not text")
             parts.append(as_text(value, name))
         row["text"] = "\n".join(parts)
-    for column in ("id", "target", "uri", "license", "subject"):
-        field = getattr(fields, column)
-        if field is not None:
-            row[column] = as_text(lookup(record, field), field)
+    if fields.target is not None:
+        row["target"] = as_text(lookup(record, fields.target), fields.target)
+        if not row["target"].strip():
+            raise RecordError(f"field `{fields.target}` is empty")
+    # What a record does not say is a state of the sample, not a fault of the record.
+    for column in ("id", "uri", "license", "subject", "split", "label"):
+        said = stated(record, getattr(fields, column))
+        if said is not None:
+            row[column] = said
     if "id" in row:
         row["key"] = row["id"]
-    if fields.label is not None:
-        label = lookup(record, fields.label)
-        # A missing label is a state of the sample, not a fault of the record.
-        if label is not None:
-            row["label"] = as_text(label, fields.label)
-            row["label_origin"] = "given"
-    if fields.split is not None:
-        row["split"] = as_split(as_text(lookup(record, fields.split), fields.split))
+    if "label" in row:
+        row["label"] = row["label"].strip()
+        row["label_origin"] = "given"
+    if "split" in row:
+        row["split"] = as_split(row["split"])
     if fields.annotations is not None:
-        row["annotations"] = as_annotations(lookup(record, fields.annotations), fields.annotations)
+        answers = find(record, fields.annotations)
+        row["annotations"] = as_annotations(
+            None if answers is ABSENT else answers, fields.annotations
+        )
     return row
 
 
@@ -175,9 +225,16 @@ def as_split(value: str) -> str:
 def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
     """People's answers as the schema has them.
 
+    Args:
+        value: A list of objects with `annotator` and `label`, or the same as JSON in a text, for a
+            cell of a CSV can hold nothing else.
+        name: The field's.
+
     Raises:
-        RecordError: it is not a list of objects with `annotator` and `label`.
+        RecordError: it is none of these, or one of the answers is empty.
     """
+    if isinstance(value, str | bytes):
+        value = _parsed(as_text(value, name), name)
     if value is None:
         return []
     if not isinstance(value, list):
@@ -188,11 +245,27 @@ def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
             raise RecordError(f"field `{name}` holds {_kind(item)}, not {{annotator, label}}")
         answers.append(
             {
-                "annotator": as_text(lookup(item, "annotator"), f"{name}.annotator"),
-                "label": as_text(lookup(item, "label"), f"{name}.label"),
+                part: _answered(as_text(lookup(item, part), f"{name}.{part}"), f"{name}.{part}")
+                for part in ("annotator", "label")
             }
         )
     return answers
+
+
+def _answered(text: str, name: str) -> str:
+    if not text.strip():
+        raise RecordError(f"field `{name}` is empty")
+    return text.strip()
+
+
+def _parsed(text: str, name: str) -> Any:
+    """The JSON in a cell; None where it is blank."""
+    try:
+        return json.loads(text) if text.strip() else None
+    except (ValueError, RecursionError):
+        raise RecordError(
+            f"field `{name}` is text, and no JSON list of {{annotator, label}}"
+        ) from None
 
 
 def names_of(fields: Fields) -> tuple[str, ...]:
@@ -200,6 +273,20 @@ def names_of(fields: Fields) -> tuple[str, ...]:
     texts = (fields.text,) if isinstance(fields.text, str) else fields.text
     others = (getattr(fields, name) for name in Fields.model_fields if name != "text")
     return (*texts, *(name for name in others if name is not None))
+
+
+def num_bytes_of(row: Row) -> int:
+    """Bytes of all that a row says, its texts in UTF-8."""
+    return sum(
+        len(value if isinstance(value, bytes) else value.encode())
+        for value in row.values()
+        if isinstance(value, str | bytes)
+    )
+
+
+def tells_kinds(fields: Fields) -> bool:
+    """Whether the rows may be of several splits or classes, as their fields say."""
+    return any((fields.split, fields.label, fields.annotations))
 
 
 def columns_of(fields: Fields) -> tuple[str, ...]:
@@ -293,6 +380,15 @@ class Batcher:
         }
         sample.setdefault("uri", place)
         yield from self._put(sample, num_bytes)
+
+    def add_found(
+        self, row: Row | RecordError, place: str, num_bytes: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Take a row, or one record that cannot become one."""
+        if isinstance(row, RecordError):
+            yield from self.add_error(str(row), place)
+        else:
+            yield from self.add(row, place, num_bytes)
 
     def add_error(self, cause: str, place: str) -> Iterator[pa.RecordBatch]:
         """Take one record that cannot become a sample."""

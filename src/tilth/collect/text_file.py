@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import files, records
+from tilth.collect import files, limits, records
 from tilth.collect.shares import Shares
 from tilth.context import Context
 from tilth.schema import Row, SplitName
@@ -58,21 +58,33 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     columns = ("text",) if settings.split is None else ("text", "split")
     batcher = records.Batcher(source, columns, {"license": settings.license}, context.limit)
     with files.opened(settings, SUFFIXES, context) as found:
+        shared = isinstance(settings.split, Shares)
+        takes = limits.sharing(
+            context.limit if shared else None,
+            lambda: (limits.kind_of(row) for file in found for _, row, _ in _rows(file, settings)),
+        )
         meter = files.Meter(found, context.progress)
         for file in found:
-            if settings.record == "file":
-                yield from _whole_file(file, settings, batcher)
-            else:
-                yield from _pieces(file, settings, batcher)
+            for place, row, num_bytes in _rows(file, settings):
+                if batcher.is_full:
+                    break
+                if takes(limits.kind_of(row)):
+                    yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise files.empty_source(settings.path or settings.url or "")
 
 
-def _whole_file(
-    file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
+_Found = tuple[str, Row | records.RecordError, int]
+
+
+def _rows(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
+    """Place, row (or what is wrong with it) and bytes of each record of a file."""
+    return _whole_file(file, settings) if settings.record == "file" else _pieces(file, settings)
+
+
+def _whole_file(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
     """The file as one record, or as one a part where it is split."""
     with files.open_bytes(file) as stream:
         data = stream.read(settings.max_record_bytes + 1)
@@ -85,7 +97,7 @@ def _whole_file(
             )
         text = _decoded(data.removeprefix(b"\xef\xbb\xbf"), settings.encoding)
     except records.RecordError as error:
-        yield from batcher.add_error(str(error), place)
+        yield place, error, len(data)
         return
     if not text.strip():
         return
@@ -99,12 +111,10 @@ def _whole_file(
         if split is not None:
             row["split"] = split
         line = text.count("\n", 0, start) + 1
-        yield from batcher.add(row, f"{file.uri}:{line}", len(data))
+        yield f"{file.uri}:{line}", row, len(data)
 
 
-def _pieces(
-    file: files.SourceFile, settings: Settings, batcher: records.Batcher
-) -> Iterator[pa.RecordBatch]:
+def _pieces(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
     """The lines or paragraphs of a file."""
     split, total = settings.split, 0
     if isinstance(split, Shares):
@@ -113,11 +123,9 @@ def _pieces(
         total = sum(map(len, texts))
     read = 0
     for number, found, num_bytes in _records(file, settings):
-        if batcher.is_full:
-            return
         place = f"{file.uri}:{number}"
         if isinstance(found, records.RecordError):
-            yield from batcher.add_error(str(found), place)
+            yield place, found, num_bytes
             continue
         row: Row = {"text": found, "id": f"{file.name}:{number}"}
         if isinstance(split, Shares):
@@ -125,7 +133,7 @@ def _pieces(
         elif split is not None:
             row["split"] = split
         read += len(found)
-        yield from batcher.add(row, place, num_bytes)
+        yield place, row, num_bytes
 
 
 def _records(

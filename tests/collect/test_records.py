@@ -1,0 +1,111 @@
+"""What a record leaves open is the same in every format; a name that none has is an error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.collect.tabular import SOURCES, read, write
+from tilth.errors import DataError
+
+KINDS = pytest.mark.parametrize("kind", SOURCES)
+OPEN = {"id": "key", "uri": "at", "license": "rights", "split": "part", "label": "y"}
+FIELDS = {**OPEN, "subject": "who", "annotations": "said"}
+
+
+@KINDS
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_what_a_row_does_not_say_is_open(kind: str, nothing: str | None, tmp_path: Path) -> None:
+    full: dict[str, Any] = {
+        "text": "a",
+        "key": "k",
+        "at": "http://x/1",
+        "rights": "CC0",
+        "part": "dev",
+        "y": " b ",
+        "who": "ann",
+        "said": [{"annotator": "p", "label": "c "}],
+    }
+    empty = dict.fromkeys(full, nothing) | {"text": "d"}
+    if kind == "parquet":
+        empty["said"] = None
+    path = write(kind, tmp_path, [full, empty])
+    first, second = read(kind, path, fields=FIELDS, license="MIT", split="train")
+    assert (first["error"], second["error"]) == (None, None)
+    assert (first["license"], first["split"], first["label"]) == ("CC0", "validation", "b")
+    assert (second["license"], second["split"], second["label"]) == ("MIT", "train", None)
+    assert first["annotations"] == [{"annotator": "p", "label": "c"}]
+    assert (second["annotations"], second["subject"], second["label_origin"]) == ([], None, None)
+    assert second["uri"].startswith(f"{path}:")
+    (alone,) = read(kind, write(kind, tmp_path, [empty], "b"), fields={"license": "rights"})
+    assert alone["license"] is None
+
+
+def test_a_field_that_is_left_out_is_open_too(tmp_path: Path) -> None:
+    full = {"text": "a", "key": "k", "at": "u", "rights": "CC0", "part": "test", "y": "b"}
+    path = write("jsonl", tmp_path, [full, {"text": "d"}])
+    rows = read("jsonl", path, fields=OPEN, license="MIT", split="train")
+    assert [row["license"] for row in rows] == ["CC0", "MIT"]
+    assert [row["split"] for row in rows] == ["test", "train"]
+    assert not any(row["error"] for row in rows)
+
+
+@KINDS
+def test_two_rows_without_an_id_are_two_samples(kind: str, tmp_path: Path) -> None:
+    path = write(kind, tmp_path, [{"text": "a", "key": "k"}, *[{"text": "a", "key": None}] * 2])
+    assert len({row["id"] for row in read(kind, path, fields={"id": "key"})}) == 3
+
+
+@KINDS
+@pytest.mark.parametrize("column", [*FIELDS, "target", "text"])
+def test_a_field_that_no_record_has_is_an_error(kind: str, column: str, tmp_path: Path) -> None:
+    path = write(kind, tmp_path, [{"text": "a", "kolumn": "b"}] * 3)
+    with pytest.raises(DataError, match=r"column|field") as caught:
+        read(kind, path, fields={column: "column"})
+    assert "did you mean `kolumn`" in str(caught.value)
+
+
+@KINDS
+def test_an_empty_translation_costs_its_row(kind: str, tmp_path: Path) -> None:
+    path = write(kind, tmp_path, [{"text": "a", "to": "b"}, {"text": "c", "to": " "}])
+    rows = read(kind, path, fields={"target": "to"})
+    assert rows[1]["error"].endswith("field `to` is empty")
+
+
+@KINDS
+def test_a_limit_is_shared_out_over_splits_and_classes(kind: str, tmp_path: Path) -> None:
+    records = [
+        {"text": f"{part} {y} {n}", "part": part, "y": y}
+        for part, number in (("test", 20), ("train", 60))
+        for y in "abc"
+        for n in range(number)
+    ]
+    path = write(kind, tmp_path, records)
+    rows = read(kind, path, 24, fields={"label": "y", "split": "part"})
+    assert Counter((row["split"], row["label"]) for row in rows) == {
+        **{("test", y): 2 for y in "abc"},
+        **{("train", y): 6 for y in "abc"},
+    }
+    whole = {row["text"]: row["id"] for row in read(kind, path)}
+    assert all(whole[row["text"]] == row["id"] for row in rows)
+    assert read(kind, path, 24, fields={"label": "y", "split": "part"}) == rows
+    # Where a record says nothing of a class the first are read, and the rest of the file is not.
+    assert [row["text"] for row in read(kind, path, 2)] == ["test a 0", "test a 1"]
+
+
+def test_a_column_inside_another_is_looked_for_there(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"], "meta": [{"url": "u"}]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"no column `meta.urls` \(did you mean `meta.url`\?\)"):
+        read("parquet", tmp_path / "a.parquet", fields={"uri": "meta.urls"})
+
+
+def test_the_limit_of_a_record_is_in_bytes(tmp_path: Path) -> None:
+    path = write("parquet", tmp_path, [{"text": "é" * 40}, {"text": "e" * 40}])
+    rows = read("parquet", path, max_record_bytes=64)
+    assert [bool(row["error"]) for row in rows] == [True, False]
+    assert "80 bytes, above" in rows[0]["error"]
