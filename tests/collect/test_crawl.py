@@ -404,3 +404,17 @@ def test_a_leftover_of_another_crawl_is_done_away_with(site: Site, tmp_path: Pat
     assert set(_rows(site, tmp_path, sitemaps=False)) == {"/"}
     shutil.rmtree(tmp_path / "crawl")
     assert set(_rows(site, tmp_path, sitemaps=False)) == {"/"}
+
+
+def test_a_part_of_the_scope_in_which_nothing_is_found_is_an_error(
+    site: Site, tmp_path: Path
+) -> None:
+    site.html("/", "/docs/a")
+    site.html("/docs/a")
+    scope = (f"{site.root}/docs/", f"{site.root}/dosc/")
+    with pytest.raises(DataError, match="/dosc/`, which is not there"):
+        _rows(site, tmp_path / "a", scope=scope)
+    assert set(_rows(site, tmp_path / "b", scope=scope[:1])) == {"/", "/docs/a"}
+    # Cut short, it may be there all the same.
+    assert set(_rows(site, tmp_path / "c", scope=scope, max_pages=1)) == {"/", "/docs/a"}
+    assert set(_rows(site, tmp_path / "d", limit=1, scope=scope)) == {"/"}

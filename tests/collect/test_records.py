@@ -31,7 +31,7 @@ def test_what_a_row_does_not_say_is_open(kind: str, nothing: str | None, tmp_pat
         "who": "ann",
         "said": [{"annotator": "p", "label": "c "}],
     }
-    empty = dict.fromkeys(full, nothing) | {"text": "d"}
+    empty: dict[str, Any] = dict.fromkeys(full, nothing) | {"text": "d"}
     if kind == "parquet":
         empty["said"] = None
     path = write(kind, tmp_path, [full, empty])

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.collect.fetching import Hosts, Serve, check_serving
+from tilth.collect.named import no_such_name
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
@@ -79,8 +80,8 @@ class Settings(BaseSettings):
     retry_s: float = Field(
         1.0,
         ge=0,
-        le=_MAX_S,
-        description="pause before the first further try; doubled for each one",
+        le=120,
+        description="pause before the first further try; doubled for each one, up to two minutes",
     )
     user_agent: str = Field(
         "tilth/0.1 (pretraining data crawler)",
@@ -141,7 +142,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     Raises:
         MissingError: A site is down; run again to go on.
         UsageError: The start is at an address that is not allowed.
-        DataError: There is no page at all, or the archive is damaged.
+        DataError: There is no page at all, none in a part of the scope, or the archive is damaged.
         StorageError: The work folder cannot be written.
     """
     budget = settings.max_pages if context.limit is None else min(settings.max_pages, context.limit)
@@ -154,6 +155,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 frontier.set_fact("complete", "yes")
             if frontier.count_pages() == 0:
                 raise _no_page(settings, frontier, folder)
+            if context.limit is None:
+                _check_scope(settings, frontier)
             rows = _rows(frontier, source, folder / "warc", context.limit)
             yield from _batches(rows)
     except (OSError, sqlite3.Error) as error:
@@ -266,6 +269,26 @@ def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError
         hint="is `start` right? a redirect is followed only inside `scope`",
         code="empty-crawl",
     )
+
+
+def _check_scope(settings: Settings, frontier: Frontier) -> None:
+    """Refuse a part of the scope in which nothing was found, unless the crawl was cut short.
+
+    Raises:
+        DataError: There is one.
+    """
+    missing = {prefix: Scope([prefix]) for prefix in settings.scope}
+    for end in frontier.outcomes() if missing else ():
+        if end.rule == "max-pages":
+            return
+        missing = {
+            prefix: scope for prefix, scope in missing.items() if not scope.contains(end.url)
+        }
+    for prefix in missing:
+        near = [f"{url.partition('?')[0].rpartition('/')[0]}/" for url in settings.start]
+        raise no_such_name(
+            "scope", prefix, "addresses", near, ", ".join(map(masked, settings.start))
+        )
 
 
 def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import files, records
+from tilth.collect import files, limits, records
 from tilth.collect.fetching import (
     Headers,
     Hosts,
@@ -148,11 +148,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     batcher = records.Batcher(
         source, ("text", "target", "split"), {"license": settings.license}, context.limit
     )
-    for pair in opened:
-        count = len(pair.lines)
-        if context.limit is not None:
-            count = min(count, -(-context.limit * count // total))
-        yield from _read_pair(pair, pair.lines[:count], settings.max_record_bytes, batcher)
+    kinds = [limits.Kind(str(number)) for number in range(len(opened))]
+    counts = {kind: len(pair.lines) for kind, pair in zip(kinds, opened, strict=True) if pair.lines}
+    shares = limits.share_out(counts, total if context.limit is None else context.limit)
+    for kind, pair in zip(kinds, opened, strict=True):
+        lines = pair.lines[: shares.get(kind, 0)]
+        yield from _read_pair(pair, lines, settings.max_record_bytes, batcher)
         context.progress(batcher.num_rows, total, "pairs")
     yield from batcher.flush()
     if fingerprint(settings) != before:
