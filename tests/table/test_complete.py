@@ -27,6 +27,12 @@ FREE = {
     "label.vote.functions.because": "words",
     "label.vote.functions.lines": "a pattern",
     "label.vote.functions.matches": "a pattern",
+    # Not `fields.license`, which names a column.
+    "collect.*[!s].license": "what the owner of the data states",
+    "collect.csv.delimiter": "a character",
+    "collect.csv.quote": "a character",
+    "collect.audio.words.separator": "what stands between the parts of a name",
+    "collect.crawl.user_agent": "what the crawler calls itself",
 }
 # Settings and options whose entries are still to be written: one a line, `kind path`, in a file of
 # its own for each stage.
