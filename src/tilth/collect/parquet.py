@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tilth.collect import files, limits, records
 from tilth.context import Context
@@ -39,6 +39,12 @@ class Settings(files.FileSettings):
     split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
     )
+
+    @model_validator(mode="after")
+    def _one_payload(self) -> Settings:
+        if self.image is not None and "text" in self.fields.model_fields_set:
+            raise ValueError("`fields.text` is not read beside `image`")
+        return self
 
 
 _Make = Callable[[Row, Settings], Row]
