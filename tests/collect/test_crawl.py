@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -418,3 +419,12 @@ def test_a_part_of_the_scope_in_which_nothing_is_found_is_an_error(
     # Cut short, it may be there all the same.
     assert set(_rows(site, tmp_path / "c", scope=scope, max_pages=1)) == {"/", "/docs/a"}
     assert set(_rows(site, tmp_path / "d", limit=1, scope=scope)) == {"/"}
+
+
+def test_pages_that_lead_from_one_to_the_next_keep_the_pace(site: Site, tmp_path: Path) -> None:
+    for number in range(4):
+        site.html(f"/{number or ''}", f"/{number + 1}")
+    site.html("/4")
+    started = time.monotonic()
+    assert len(_rows(site, tmp_path, delay_s=0.1)) == 5
+    assert time.monotonic() - started >= 0.4

@@ -19,12 +19,15 @@ from tilth.collect.named import Named
 from tilth.collect.sound_header import read_header
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.foreign import visible
 from tilth.schema import Row, SplitName
 from tilth.settings import BaseSettings
 
 SUFFIXES = (".wav", ".flac")
 _GROUPS = ("target", "label", "subject", "index", "split")
 _MAX_PATTERN = 500
+# Names that an error lists.
+_MAX_SHOWN = 5
 
 
 class Words(BaseSettings):
@@ -131,7 +134,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: not one sound file, a split or a part of `words` that no file has, a damaged
+        DataError: not one sound file, a setting that says nothing of any of them, a damaged
             archive, or a file that changed meanwhile.
     """
     groups = settings.groups
@@ -198,6 +201,9 @@ class _Said:
         self._places = places
         self._splits = dict.fromkeys(settings.splits)
         self._parts = Named("words.spelling", settings.words.spelling, "part")
+        given = [one for one in ("name", "transcripts") if getattr(settings, one) is not None]
+        self._unmet = dict.fromkeys(given)
+        self._names: list[str] = []
 
     def kind_of(self, name: str) -> limits.Kind:
         """Of what split and class a file is, by its name; empty: of none that can be read."""
@@ -210,8 +216,18 @@ class _Said:
         """Once all names were read.
 
         Raises:
-            DataError: `splits` or `words` name what no file has.
+            DataError: `name` or `transcripts` are of other files, `splits` or `words` name what
+                none has.
         """
+        if not self._names:
+            return
+        for setting in self._unmet:
+            raise DataError(
+                f"`{setting}: {getattr(self._settings, setting)}` says nothing of any file",
+                where=where,
+                hint=f"there are {', '.join(map(visible, self._names))}",
+                code="unknown-name",
+            )
         self._parts.check(where)
         for split in self._splits:
             first, last = self._settings.splits[split]
@@ -230,11 +246,14 @@ class _Said:
             RecordError: Its name does not say what it should.
         """
         settings, row = self._settings, Row()
+        if len(self._names) < _MAX_SHOWN:
+            self._names.append(name)
         index = self._places.get(name, -1)
         if settings.name is not None:
             match = re.search(f"(?:^|/)(?:{settings.name})$", name)
             if match is None:
                 raise records.RecordError(f"its name does not fit `{settings.name}`")
+            self._unmet.pop("name", None)
             said = {group: value for group, value in match.groupdict().items() if value is not None}
             if "target" in said:
                 row["target"] = self._transcript(said["target"])
@@ -251,6 +270,7 @@ class _Said:
             text = next((self._transcripts[key] for key in keys if key in self._transcripts), None)
             if text is None:
                 raise records.RecordError(f"no line for it in {settings.transcripts}")
+            self._unmet.pop("transcripts", None)
             row["target"] = text
         if settings.splits:
             row["split"] = _split(index, settings.splits)

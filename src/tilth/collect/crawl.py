@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         0.5,
         ge=0,
         le=_MAX_S,
-        description="seconds between two requests to a host; a longer crawl-delay of its "
+        description="seconds from one page of a host to its next; a longer crawl-delay of its "
         "robots.txt is honoured",
     )
     retries: int = Field(3, ge=0, le=10, description="further tries of a page that fails")

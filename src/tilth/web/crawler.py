@@ -99,6 +99,8 @@ class Crawler:
         self._links: list[tuple[str, int]] = []
         # Addresses that are in the frontier already: a shortcut, and so bounded.
         self._known: set[str] = set()
+        # When the next page of a host may be asked for, on whatever level.
+        self._ready: dict[str, float] = {}
         self._committed_at = time.monotonic()
         self._rate = 0.0
 
@@ -192,7 +194,8 @@ class Crawler:
         queues = {place: deque[str]() for place in origins}
         last = dict.fromkeys(origins, "")
         # (earliest time, turn, origin): the heap gives the host whose time has come.
-        turns = [(0.0, turn, place) for turn, place in enumerate(origins)]
+        turns = [(self._ready.get(place, 0.0), turn, place) for turn, place in enumerate(origins)]
+        heapq.heapify(turns)
         turn = len(turns)
         async with asyncio.TaskGroup() as tasks:
             while turns:
@@ -210,6 +213,7 @@ class Crawler:
                 turn += 1
                 following = time.monotonic() + host.pace_s if host.pace_s else 0.0
                 heapq.heappush(turns, (following, turn, place))
+                self._ready[place] = following
         for place in origins:
             await self._settle_failing(place)
         self._commit()

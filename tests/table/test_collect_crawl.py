@@ -1,0 +1,303 @@
+"""A crawl: where it begins, how far it goes, how fast, and which pages it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.table.entries import effect, extreme, name, refused
+from tests.table.sources import read
+from tests.table.whole import said
+from tests.web.sites import Reply, Site, running
+from tilth.demo import site as demo_site
+from tilth.errors import DataError, MissingError, UsageError
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running(Site()) as found:
+        yield found
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses of the crawl, which are not waited for."""
+    found: list[float] = []
+    sleep = asyncio.sleep
+
+    async def at_once(delay: float, *_: Any) -> None:
+        found.append(delay)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    return found
+
+
+def rows(site: Site, work: Path, **given: Any) -> dict[str, dict[str, Any]]:
+    """The row of each address, by its path."""
+    settings: dict[str, Any] = {"start": [f"{site.root}/"], "allow_hosts": ["127.0.0.1"]}
+    settings |= {"sitemaps": False, "delay_s": 0, "retry_s": 0, "retries": 0, "timeout_s": 5}
+    settings |= given
+    return {row["uri"].removeprefix(site.root): row for row in read("crawl", work, settings)}
+
+
+def pages(found: dict[str, dict[str, Any]]) -> list[str]:
+    return sorted(path for path, row in found.items() if row["html"] is not None)
+
+
+def ends(found: dict[str, dict[str, Any]], rule: str) -> list[str]:
+    return sorted(path for path, row in found.items() if row["drop.rule"] == rule)
+
+
+def wrong(**given: Any) -> str:
+    return said({"collect": {"a": {"crawl": {"start": ["http://a.org/"], **given}}}})
+
+
+@effect("collect.crawl.start", "collect.crawl.scope")
+def test_it_begins_at_the_start_and_stays_in_scope(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/a/1", "/b/1")
+    site.html("/a/1", "/")
+    site.html("/b/1")
+    assert pages(rows(site, tmp_path / "1")) == ["/", "/a/1", "/b/1"]
+    # By default the folder of the start.
+    assert pages(rows(site, tmp_path / "2", start=[f"{site.root}/a/1"])) == ["/a/1"]
+    assert pages(rows(site, tmp_path / "3", scope=[f"{site.root}/b/"])) == ["/", "/b/1"]
+
+
+@name("collect.crawl.start", "collect.crawl.scope")
+def test_addresses_of_nothing_are_refused(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/docs/1")
+    site.html("/docs/1")
+    with pytest.raises(DataError, match="found no page") as caught:
+        rows(site, tmp_path / "1", start=[f"{site.root}/nowhere"])
+    assert "http-status 404" in caught.value.where
+    with pytest.raises(DataError, match=r"`scope` names the addresses `.*/dosc/`"):
+        rows(site, tmp_path / "2", scope=[f"{site.root}/docs/", f"{site.root}/dosc/"])
+    for bad in ("ftp://a.org/", "a.org", "http://"):
+        assert "start" in wrong(start=[bad])
+        assert "scope" in wrong(scope=[bad])
+    assert "start" in wrong(start=[])
+
+
+@effect("collect.crawl.allow_hosts")
+@name("collect.crawl.allow_hosts")
+def test_a_host_here_is_asked_where_it_is_allowed(site: Site, tmp_path: Path) -> None:
+    site.html("/")
+    for hosts in ([], ["127.0.0.2"]):
+        with pytest.raises(UsageError, match=r"127.0.0.1, which is not a public address"):
+            rows(site, tmp_path / str(len(hosts)), allow_hosts=hosts)
+    assert pages(rows(site, tmp_path, allow_hosts=["127.1"])) == ["/"]
+    assert "not a host name" in wrong(allow_hosts=["a/b"])
+
+
+@effect("collect.crawl.headers")
+def test_headers_are_sent(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.html("/")
+    monkeypatch.setenv("TABLE_KEY", "opensesame")
+    rows(site, tmp_path / "1")
+    assert not any("x-key" in headers for headers in site.headers)
+    rows(site, tmp_path / "2", headers={"X-Key": "${TABLE_KEY}"})
+    assert site.headers[-1]["x-key"] == "opensesame"
+
+
+@effect("collect.crawl.serve")
+def test_a_local_site_answers_for_its_hosts(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def serve() -> Iterator[tuple[str, int]]:
+        yield "127.0.0.1", site.port
+
+    # The real one takes a second to start; `tests/demo` and the quickstart are about it.
+    monkeypatch.setattr(demo_site, "serve", serve)
+    site.html("/", text="served")
+    there = {"start": ["http://a.localhost/"], "allow_hosts": ["a.localhost"]}
+    (row,) = rows(site, tmp_path / "1", serve="demo-site", **there).values()
+    assert b"served" in row["html"]
+    with pytest.raises(MissingError, match="does not answer"):
+        rows(site, tmp_path / "2", **{**there, "start": ["http://a.localhost:1/"]})
+
+
+@refused("collect.crawl.serve")
+def test_a_local_site_that_would_answer_for_nothing() -> None:
+    assert "no address is at one" in wrong(serve="demo-site")
+    assert "demo-site" in wrong(serve="demo-sight")
+
+
+@effect("collect.crawl.max_pages", "collect.crawl.max_depth")
+@extreme("collect.crawl.max_pages", "collect.crawl.max_depth")
+def test_no_more_pages_and_no_deeper(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/1", "/2")
+    site.html("/1", "/1/1")
+    site.html("/2")
+    site.html("/1/1")
+    for number in (1, 2):
+        found = rows(site, tmp_path / f"pages {number}", max_pages=number)
+        assert len(pages(found)) == number
+        assert ends(found, "max-pages")
+    for depth, last in ((0, ["/"]), (1, ["/", "/1", "/2"])):
+        found = rows(site, tmp_path / f"depth {depth}", max_depth=depth)
+        assert pages(found) == last
+        assert ends(found, "max-depth")
+    most = {"max_pages": 10**9, "max_depth": 10**9}
+    assert len(pages(rows(site, tmp_path / "most", **most))) == 4
+    for setting, values in {"max_pages": (0, -1, 10**9 + 1), "max_depth": (-1, 10**9 + 1)}.items():
+        for bad in values:
+            assert setting in wrong(**{setting: bad})
+
+
+@effect("collect.crawl.max_bytes", "collect.crawl.max_url_length")
+@extreme("collect.crawl.max_bytes", "collect.crawl.max_url_length")
+def test_no_larger_pages_and_no_longer_addresses(site: Site, tmp_path: Path) -> None:
+    long = "/" + "a" * 100
+    site.html("/", "/large", long)
+    site.html("/large", text="x" * 5000)
+    site.html(long)
+    assert pages(rows(site, tmp_path / "1")) == sorted(["/", "/large", long])
+    found = rows(site, tmp_path / "2", max_bytes=1000)
+    assert ends(found, "max-bytes") == ["/large"]
+    found = rows(site, tmp_path / "3", max_url_length=len(site.root + long) - 1)
+    assert ends(found, "url-length") == [long]
+    exact = {"max_url_length": len(site.root + long), "max_bytes": len(site.pages["/large"].body)}  # type: ignore[union-attr]
+    assert len(pages(rows(site, tmp_path / "4", **exact))) == 3
+    assert len(pages(rows(site, tmp_path / "5", max_bytes=1 << 31, max_url_length=1 << 20))) == 3
+    for bad in (0, -1, (1 << 31) + 1):
+        assert "max_bytes" in wrong(max_bytes=bad)
+    for bad in (31, -1, (1 << 20) + 1):
+        assert "max_url_length" in wrong(max_url_length=bad)
+
+
+@effect("collect.crawl.timeout_s")
+@extreme("collect.crawl.timeout_s")
+def test_an_answer_is_waited_for_so_long(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/slow")
+    site.html("/slow", wait_s=0.3)
+    assert pages(rows(site, tmp_path / "1", timeout_s=86_400)) == ["/", "/slow"]
+    found = rows(site, tmp_path / "2", timeout_s=0.1)
+    assert "no complete answer within 0.1 s" in found["/slow"]["error"]
+    for bad in (0, -1, float("inf"), float("nan"), 86_401):
+        assert "timeout_s" in wrong(timeout_s=bad)
+
+
+@effect("collect.crawl.concurrency")
+@extreme("collect.crawl.concurrency")
+def test_so_many_requests_are_under_way(site: Site, tmp_path: Path) -> None:
+    lock, at_once, most = threading.Lock(), 0, 0
+    both, waits = threading.Barrier(2), False
+
+    def answer(_: int) -> Reply:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        if waits:
+            both.wait(10)
+        with lock:
+            at_once -= 1
+        return Reply(b"<p>x")
+
+    site.html("/", "/1", "/2", "/3", "/4")
+    site.pages |= {f"/{number}": answer for number in range(1, 5)}
+    for number in (1, 2):
+        most, waits = 0, number == 2
+        assert len(pages(rows(site, tmp_path / str(number), concurrency=number))) == 5
+        assert most == number
+    assert not wrong(concurrency=256)
+    for bad in (0, 257, -1):
+        assert "concurrency" in wrong(concurrency=bad)
+
+
+@effect("collect.crawl.delay_s")
+@extreme("collect.crawl.delay_s")
+def test_a_pause_between_two_requests(site: Site, tmp_path: Path, pauses: list[float]) -> None:
+    site.html("/", "/1", "/2")
+    site.html("/1")
+    site.html("/2", "/3")
+    site.html("/3")
+    rows(site, tmp_path / "1", delay_s=0)
+    assert not [pause for pause in pauses if pause > 0.5]
+    # From each of the four pages to the next, whether or not one links the other.
+    rows(site, tmp_path / "2", delay_s=100)
+    assert len([pause for pause in pauses if 50 < pause <= 100]) == 3
+    site.pages["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 7\n")
+    pauses.clear()
+    rows(site, tmp_path / "3", delay_s=1)
+    assert max(pauses) > 5
+    for bad in (-1, float("inf"), float("nan"), 86_401):
+        assert "delay_s" in wrong(delay_s=bad)
+
+
+@effect("collect.crawl.retries", "collect.crawl.retry_s")
+@extreme("collect.crawl.retries", "collect.crawl.retry_s")
+def test_further_tries_after_growing_pauses(
+    site: Site, tmp_path: Path, pauses: list[float]
+) -> None:
+    site.html("/", "/late")
+    good = Reply(b"<p>at last")
+    site.pages["/late"] = lambda count: good if count % 3 == 0 else Reply(status=503)
+    assert pages(rows(site, tmp_path / "1", retries=2, retry_s=8)) == ["/", "/late"]
+    assert [pause for pause in pauses if pause >= 4] == [8, 16]
+    found = rows(site, tmp_path / "2", retries=1, retry_s=0)
+    assert "HTTP status 503" in found["/late"]["error"]
+    site.pages["/late"] = Reply(status=503)
+    asked = site.asked["/late"]
+    rows(site, tmp_path / "3", retries=0)
+    assert site.asked["/late"] == asked + 1
+    pauses.clear()
+    rows(site, tmp_path / "4", retries=10, retry_s=120)
+    assert [pause for pause in pauses if pause > 1] == [120] * 10
+    for bad in (-1, 11):
+        assert "retries" in wrong(retries=bad)
+    for pause in (-1, 121, float("nan")):
+        assert "retry_s" in wrong(retry_s=pause)
+
+
+@effect("collect.crawl.user_agent")
+def test_it_says_who_it_is_and_obeys_by_that_name(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/a")
+    site.html("/a")
+    site.pages["/robots.txt"] = Reply(b"User-agent: herons\nDisallow: /a\n")
+    assert pages(rows(site, tmp_path / "1", user_agent="egrets/1 (me@a.org)")) == ["/", "/a"]
+    assert "egrets/1 (me@a.org)" in site.agents
+    found = rows(site, tmp_path / "2", user_agent="herons/1 (me@a.org)")
+    assert ends(found, "robots") == ["/a"]
+    for bad in ("", " ", "/1", "bot\n"):
+        assert "user_agent" in wrong(user_agent=bad)
+
+
+@effect("collect.crawl.sitemaps")
+def test_addresses_of_sitemaps_are_taken(site: Site, tmp_path: Path) -> None:
+    site.html("/")
+    site.html("/unlinked")
+    places = f"<urlset><url><loc>{site.root}/unlinked</loc></url></urlset>"
+    kind = (("Content-Type", "application/xml"),)
+    site.pages["/sitemap.xml"] = Reply(places.encode(), headers=kind)
+    assert pages(rows(site, tmp_path / "1", sitemaps=True)) == ["/", "/unlinked"]
+    assert pages(rows(site, tmp_path / "2", sitemaps=False)) == ["/"]
+
+
+@effect("collect.crawl.opt_outs")
+def test_pages_that_opt_out_are_dropped_or_say_so(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/mine")
+    site.html("/mine", head='<meta name="robots" content="noai">')
+    found = rows(site, tmp_path / "1")
+    assert pages(found) == ["/"]
+    found = rows(site, tmp_path / "2", opt_outs="record")
+    assert pages(found) == ["/", "/mine"]
+    assert "noai" in found["/mine"]["consent"]
+
+
+@effect("collect.crawl.canonical")
+def test_pages_of_another_address_are_dropped_or_kept(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/print")
+    site.html("/print", head=f'<link rel="canonical" href="{site.root}/page">')
+    site.html("/page")
+    found = rows(site, tmp_path / "1")
+    assert (ends(found, "canonical"), "/page" in found) == (["/print"], True)
+    assert pages(rows(site, tmp_path / "2", canonical="keep")) == ["/", "/print"]
