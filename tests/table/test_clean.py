@@ -257,7 +257,7 @@ def test_files(tmp_path: Path) -> None:
     assert kept("rules", measured, files=["c4"]) == [0]
     assert kept("rules", measured, files=[str(tmp_path / "own.yaml")]) == [0, 1]
     assert "choose from `c4`" in told("rules", files=["c5"])
-    assert "there are `c4`" in told("rules", files=[str(tmp_path / "nowhere")])
+    assert "choose from `c4`" in told("rules", files=[str(tmp_path / "nowhere")])
     assert "no rule is given" in said(tree("rules"))
 
 
