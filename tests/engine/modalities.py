@@ -120,7 +120,7 @@ def _speech(folder: Path) -> Tree:
     return {
         "collect": {"said": {"audio": audio}},
         "deduplicate": [{"hold_out": {"test": 0.3, "by": "id"}}, {"exact": {"of": "audio"}}],
-        "augment": [{"gain": {}}],
+        "augment": [{"speed": {}}],
         "mix": ["weights"],
     }
 
