@@ -23,10 +23,16 @@ class Settings(BaseSettings):
         0.2, description="distance from the mean grey, by such a factor", ge=0, le=1
     )
     saturation: float = Field(
-        0.2, description="distance of colours from grey, by such a factor", ge=0, le=1
+        0.2,
+        description="colour pictures: distance of colours from grey, by such a factor",
+        ge=0,
+        le=1,
     )
     hue: float = Field(
-        0.0, description="turn of the colour circle at most, 0.5 being half of it", ge=0, le=0.5
+        0.0,
+        description="colour pictures: turn of the colour circle at most, 0.5 being half of it",
+        ge=0,
+        le=0.5,
     )
 
 
@@ -44,14 +50,15 @@ def transform(images: Images, keys: Keys, settings: Settings) -> Images:
         float32 [n, channels, height, width], values in [0, 1].
     """
     images = images * _factor(keys, "colour.brightness", settings.brightness)
-    grey = _grey(images)
-    mean = grey.mean(axis=(2, 3), keepdims=True)
-    images = mean + (images - mean) * _factor(keys, "colour.contrast", settings.contrast)
-    if images.shape[1] == 3:
+    # What is not asked for is left out: rounding would change a pixel's last digits.
+    if settings.contrast:
+        mean = _grey(images).mean(axis=(2, 3), keepdims=True)
+        images = mean + (images - mean) * _factor(keys, "colour.contrast", settings.contrast)
+    if images.shape[1] == 3 and settings.saturation:
         grey = _grey(images)
         images = grey + (images - grey) * _factor(keys, "colour.saturation", settings.saturation)
-        if settings.hue:
-            images = _turned(images, (2 * uniform(keys, "colour.hue") - 1) * settings.hue)
+    if images.shape[1] == 3 and settings.hue:
+        images = _turned(images, (2 * uniform(keys, "colour.hue") - 1) * settings.hue)
     clipped: Images = np.clip(images, 0, 1, dtype=np.float32)
     return clipped
 

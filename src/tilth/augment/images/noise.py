@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     """Add Gaussian noise to each image."""
 
     std: float = Field(
-        0.05, description="standard deviation, where pixels lie between 0 and 1", ge=0
+        0.05, description="standard deviation, where pixels lie between 0 and 1", ge=0, le=1
     )
 
 

@@ -50,12 +50,17 @@ def _enhanced(kind: Callable[[Image.Image], ImageEnhance._Enhance]) -> _Operatio
     return lambda image, strength: kind(image).enhance(1 + 0.9 * strength)
 
 
+def _towards(whole: Callable[[Image.Image], Image.Image]) -> _Operation:
+    """What has no strength of its own: that share of the way from the image to the whole change."""
+    return lambda image, strength: Image.blend(image, whole(image), abs(strength))
+
+
 # The strength is signed for those that have a direction, and taken without its sign by the others.
 # Ranges at strength 1 are those of Cubuk et al. (2019), table 6.
 _OPERATIONS: Mapping[str, _Operation] = {
     "identity": lambda image, _: image,
-    "autocontrast": lambda image, _: ImageOps.autocontrast(image),
-    "equalize": lambda image, _: ImageOps.equalize(image),
+    "autocontrast": _towards(ImageOps.autocontrast),
+    "equalize": _towards(ImageOps.equalize),
     "posterize": lambda image, strength: ImageOps.posterize(image, 8 - round(4 * abs(strength))),
     "solarize": lambda image, strength: ImageOps.solarize(image, 256 - round(256 * abs(strength))),
     "rotate": _rotated,
@@ -73,6 +78,9 @@ _OPERATIONS: Mapping[str, _Operation] = {
 def transform(images: Images, keys: Keys, settings: Settings) -> Images:
     """The images after a few operations each, which are Pillow's.
 
+    Equalizing and stretching the contrast, which Cubuk et al. do wholly or not at all, are done to
+    the share `strength` too.
+
     Args:
         images: float32 [n, 1 or 3 channels, height, width], values in [0, 1].
         keys: uint64 [n].
@@ -81,6 +89,8 @@ def transform(images: Images, keys: Keys, settings: Settings) -> Images:
     Returns:
         float32 [n, channels, height, width], in steps of 1 / 255.
     """
+    if not settings.strength:  # not even rounded to whole levels
+        return images
     names = list(_OPERATIONS)
     drawn = [
         (

@@ -6,23 +6,36 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tilth.randomness import Keys, integers
 from tilth.settings import BaseSettings
 
 Images = npt.NDArray[np.float32]
 
+_FAR = 65_535  # pixels: no picture is larger
+
 
 class Settings(BaseSettings):
     """Move each image by a few whole pixels, as far as drawn for it."""
 
-    max_x: int = Field(2, description="pixels to the left or right at most", ge=0)
-    max_y: int = Field(2, description="pixels up or down at most", ge=0)
+    max_x: int = Field(2, description="pixels to the left or right at most", ge=0, le=_FAR)
+    max_y: int = Field(2, description="pixels up or down at most", ge=0, le=_FAR)
     border: Literal["fill", "reflect"] = Field(
         "fill", description="what moves in from outside: `fill`, or the image mirrored at its edge"
     )
-    fill: float = Field(0.0, description="value of pixels that move in from outside")
+    fill: float = Field(
+        0.0,
+        description="value of pixels that move in from outside, with `border: fill`",
+        ge=0,
+        le=1,
+    )
+
+    @model_validator(mode="after")
+    def _fills_or_reflects(self) -> Settings:
+        if self.border == "reflect" and self.fill:
+            raise ValueError("`fill` has no effect with `border: reflect`; give one of them")
+        return self
 
 
 def transform(images: Images, keys: Keys, settings: Settings) -> Images:
