@@ -22,3 +22,11 @@ def test_no_token_moves_further_than_the_distance(distance: int) -> None:
         moves = [abs(token - place) for place, token in enumerate(text, start=1)]
         furthest = max([furthest, *moves])
     assert furthest == distance
+
+
+@pytest.mark.parametrize("distance", [28, 60, 1_000_000])
+def test_a_distance_beyond_the_longest_text_leaves_the_end_tokens(distance: int) -> None:
+    given = rows(300)
+    found = text_swap.transform(given, keys(300), text_swap.Settings(distance=distance))
+    for text, before in zip(texts_of(found), texts_of(given), strict=True):
+        assert sorted(text) == sorted(before)

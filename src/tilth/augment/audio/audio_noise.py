@@ -17,8 +17,12 @@ class Settings(BaseSettings):
     """Add white noise to some utterances, as loud as drawn for each."""
 
     probability: float = Field(0.5, description="share of the utterances", ge=0, le=1)
-    min_snr_db: float = Field(10.0, description="loudest noise: so far below the speech")
-    max_snr_db: float = Field(40.0, description="softest noise")
+    min_snr_db: float = Field(
+        10.0, description="loudest noise: so many decibels below the speech", ge=-60, le=100
+    )
+    max_snr_db: float = Field(
+        40.0, description="softest noise: so many decibels below the speech", ge=-60, le=100
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Settings:

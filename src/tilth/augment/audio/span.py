@@ -27,7 +27,10 @@ class Settings(BaseSettings):
         gt=0,
     )
     silence_db: float = Field(
-        20.0, description="a pause is so far below the loudest of the utterance", gt=0
+        20.0,
+        description="a pause is so many decibels below the loudest of the utterance",
+        gt=0,
+        le=100,
     )
 
 

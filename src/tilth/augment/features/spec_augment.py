@@ -14,10 +14,12 @@ from tilth.settings import BaseSettings
 class Settings(BaseSettings):
     """Hide stripes of bands and of frames, so that no single cue is relied on (SpecAugment)."""
 
-    band_stripes: int = Field(2, description="stripes of bands", ge=0)
-    max_bands: int = Field(6, description="bands that one stripe hides at most", ge=0)
-    frame_stripes: int = Field(1, description="stripes of frames", ge=0)
-    max_frames: int = Field(6, description="frames that one stripe hides at most", ge=0)
+    band_stripes: int = Field(2, description="stripes of bands", ge=0, le=256)
+    max_bands: int = Field(6, description="bands that one stripe hides at most", ge=0, le=256)
+    frame_stripes: int = Field(1, description="stripes of frames", ge=0, le=256)
+    max_frames: int = Field(
+        6, description="frames that one stripe hides at most", ge=0, le=1_000_000
+    )
     max_share: float = Field(
         0.2, description="share of an utterance's frames that one stripe hides at most", ge=0, le=1
     )

@@ -16,7 +16,10 @@ class Settings(BaseSettings):
     """Add a smooth curve over the bands to each utterance: another microphone or room."""
 
     strength: float = Field(
-        0.5, description="standard deviation of each of the curve's three parts, in nats", ge=0
+        0.5,
+        description="standard deviation of each of the curve's three parts, in nats",
+        ge=0,
+        le=10,
     )
 
 

@@ -13,7 +13,7 @@ from tilth.settings import BaseSettings
 class Settings(BaseSettings):
     """Move a text's tokens a few places from where they stood."""
 
-    distance: int = Field(3, description="places that a token moves at most", ge=1)
+    distance: int = Field(3, description="places that a token moves at most", ge=0, le=1_000_000)
 
 
 def transform(rows: TokenRows, keys: Keys, settings: Settings) -> TokenRows:
@@ -35,7 +35,8 @@ def transform(rows: TokenRows, keys: Keys, settings: Settings) -> TokenRows:
     moved = place + uniform_block(keys, "text_swap", longest) * (settings.distance + 1)
     inside = rows.inside()
     # The tokens inside are sorted among themselves: all else has a place before or behind them.
-    moved = np.where(inside, moved, np.where(place > 0, place + 2 * longest, -1.0))
+    behind = place + longest + settings.distance + 1
+    moved = np.where(inside, moved, np.where(place > 0, behind, -1.0))
     order = np.argsort(moved, axis=1, kind="stable")
     tokens = np.take_along_axis(rows.tokens, order, axis=1)
     return rows._replace(tokens=tokens)
