@@ -347,7 +347,8 @@ class _Check:
     ) -> None:
         """A transform that no training stage takes would be listed and do nothing."""
         settings = [step.settings for step in single.values() if step is not None]
-        own = [task for s in settings if (task := getattr(s, "task", None)) is not None]
+        learning = [*settings, *(getattr(s, "target", None) for s in settings)]
+        own = [task for s in learning if (task := getattr(s, "task", None)) is not None]
         taken = {kind for task in own for kind in declaration(task).transforms}
         for number, step in enumerate(transforms):
             kind = kind_of(step.operation.name)
