@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -69,6 +70,27 @@ def test_mixup_mixes_classes_as_it_mixes_pixels() -> None:
     assert (own >= 0.5 - 1e-5).all()
     # In measuring, nothing is mixed.
     assert MIXED.collate(data, index).shares is None
+
+
+def test_mixup_draws_its_partner_as_often_as_it_is_seen() -> None:
+    """By the weights of the mixture; without any it draws what it ever drew."""
+    data, index, epochs = images(400), np.arange(400), np.zeros(400, np.int64)
+    of_two = dataclasses.replace(data, targets=np.arange(400) % 2)
+    rare = np.where(of_two.labels == 1, 0.02, 1).astype(np.float32)
+    shares = {}
+    for name, weights in (("even", of_two.weights), ("rare", rare), ("half", rare * 0 + 0.5)):
+        weighted = dataclasses.replace(of_two, weights=weights)
+        found = [MIXED.collate(weighted, index, epochs + k, 0).shares for k in range(5)]
+        shares[name] = torch.stack([one for one in found if one is not None])
+    assert torch.equal(shares["even"], shares["half"])
+    # Of class 0 with a partner: how often that is of class 1.
+    other = {name: (one[:, ::2, 1] > 0).double().mean().item() for name, one in shares.items()}
+    assert other["even"] == pytest.approx(0.5, abs=0.05)
+    assert other["rare"] == pytest.approx(0.02 / 1.02, abs=0.015)
+    never = dataclasses.replace(of_two, weights=np.where(of_two.labels == 1, 0, 1).astype("f4"))
+    alone = MIXED.collate(never, index, epochs, 0).shares
+    assert alone is not None
+    assert not alone[::2, 1].any()
 
 
 def test_the_loss_of_what_is_mixed_is_taken_on_the_shares() -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from tilth.augment.chain import Transform
 from tilth.errors import DataError
 from tilth.models.facts import Facts
-from tilth.randomness import fold, integers, keys_for, uniform
+from tilth.randomness import fold, keys_for, uniform
 from tilth.statistics.intervals import Figure, share
 from tilth.tasks.base import Ingredients, require_classes, require_some
 from tilth.tasks.images.classification import TASK
@@ -87,10 +87,12 @@ class ImageClassification(PlainForward):
         """MixUp (Zhang et al. 2018): each image and its class mixed with another's.
 
         The other is drawn from all of the data by (seed, epoch, id), not from the batch, so that a
-        batch may be cut. The share is Beta(alpha, alpha), by its quantile.
+        batch may be cut: each as often as it is seen an epoch, by its weight. The share is
+        Beta(alpha, alpha), by its quantile.
         """
         keys = fold(keys_for(seed, epochs, examples.ids[index]), 2)
-        others = integers(keys, "mixup.other", 0, len(examples) - 1)
+        reached = examples.weights.cumsum(dtype=np.float64)
+        others = np.searchsorted(reached, uniform(keys, "mixup.other") * reached[-1], "right")
         share = betaincinv(self._mixup, self._mixup, uniform(keys, "mixup.share"))
         share = torch.from_numpy(np.maximum(share, 1 - share).astype(np.float32))
         other = self.pixels(examples.rows[others], examples.ids[others], epochs, seed)
