@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.tasks.settings import DataSettings, TargetDataSettings
 from tilth.training.settings import BudgetSettings, LoopSettings, OptimizerSettings
 from tilth.transfer.settings import Settings as TransferSettings
-from tilth.value import arms
+from tilth.value import arms, experiment
 from tilth.value.arms import Cell
 from tilth.value.result import ArmResult, ValueResult
 from tilth.value.settings import Change
@@ -213,6 +214,20 @@ def test_an_arm_may_change_augmentation(digits: Path, tmp_path: Path) -> None:
     assert control.data_digest == still.data_digest == far.data_digest
     assert len({one.recipe_digest for one in (control, still, far)}) == 3
     assert control.parts.numerators != still.parts.numerators
+
+
+def test_of_two_transforms_of_a_name_an_arm_changes_the_one_that_it_names() -> None:
+    planned: Any = ({"shift": {"max_x": 1}}, {"flip": {}}, {"shift": {"max_x": 2}})
+
+    def of(**given: Any) -> Any:
+        return experiment._augment(Change(**given), planned)
+
+    assert of(without="augment.shift") == [{"flip": {}}, {"shift": {"max_x": 2}}]
+    assert of(without="augment.shift-2") == [{"shift": {"max_x": 1}}, {"flip": {}}]
+    far = {"max_x": 3, "max_y": 0}
+    assert of(set={"augment.shift-2": far})[2] == {"shift": far}
+    assert of(set={"augment.shift-2": far})[:2] == list(planned[:2])
+    assert of(same=True) == list(planned)
 
 
 def test_too_few_target_samples_are_said(text: Path, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def build(steps: Sequence[tuple[str, Mapping[str, Any] | BaseSettings]]) -> Tran
     Returns:
         From a batch of the kind and keys uint64 [n] to such a batch. A transform
         that stands there twice draws twice. Leaving one out leaves the others' draws as they are,
-        so that training with and without it differ in nothing else.
+        but for those of the same name behind it, so that training with and without it differ in
+        nothing else.
 
     Raises:
         UsageError: There is no transform of that name.
