@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 
+from tests.table.seen import heard, utterances
 from tests.tasks.speech.speech_samples import encode, say, speech_dataset
 from tilth.errors import DataError
 from tilth.models.build import build_model
 from tilth.models.ctc import CTCSettings
-from tilth.models.facts import Facts
+from tilth.models.facts import Facts, Sizes
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.predict_settings import PredictSettings
@@ -96,6 +99,76 @@ def test_the_lexicon_is_all_that_is_answered(made: Prepared, lexicon: Lexicon) -
     assert answers[0].text in made.facts.transcripts
     with pytest.raises(DataError, match="no lexicon"):
         build_task("speech-recognition", Facts(), ObjectiveSettings(lexicon=lexicon))
+
+
+class _Said(torch.nn.Module):
+    """Hears what it was made to hear, whatever is said."""
+
+    def __init__(self, logs: torch.Tensor) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(1, logs.shape[2])
+        self.logs = logs
+
+    def forward(self, frames: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.logs, torch.full((len(frames),), self.logs.shape[1])
+
+
+def _spelt(path: tuple[int, ...], classes: tuple[str, ...]) -> str:
+    return "".join(classes[symbol] for symbol, _ in itertools.groupby(path))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_lexicon_answers_is_the_best_of_all_paths(seed: int) -> None:
+    """Of a transcript the sum over its paths counts, of words the best path."""
+    classes, steps = ("", " ", "a", "b"), 5
+    facts = Facts(
+        sizes=Sizes(classes=4, mels=16),
+        classes=classes,
+        sample_rate=8000,
+        transcripts=("a b", "aa", "b", "bab", "ab ba"),
+        words=("a", "aa", "ab", "b", "ba", "bab"),
+    )
+    generator = torch.Generator().manual_seed(seed)
+    logs = (torch.randn(3, steps, 4, generator=generator) * 2).log_softmax(-1)
+    for row in range(3):
+        sums = dict.fromkeys(facts.transcripts, 0.0)
+        best = ("", -math.inf)
+        for path in itertools.product(range(4), repeat=steps):
+            text = _spelt(path, classes)
+            score = float(logs[row, range(steps), path].sum())
+            if text in sums:
+                sums[text] += math.exp(score)
+            if all(word in facts.words for word in text.split(" ")) and score > best[1]:
+                best = (text, score)
+        expected = {"transcripts": max(sums, key=lambda one: sums[one]), "words": best[0]}
+        for lexicon in ("transcripts", "words"):
+            objective = ObjectiveSettings.model_validate({"lexicon": lexicon})
+            task = build_task("speech-recognition", facts, objective)
+            (answer,) = task.predict(
+                _Said(logs[row : row + 1]), [encode(say("ab"))], PredictSettings()
+            )
+            assert answer.text == expected[lexicon]
+    # In a single step neither "aa" nor "bab" can be said: then nothing was.
+    task = build_task(
+        "speech-recognition",
+        facts.model_copy(update={"transcripts": ("aa", "bab")}),
+        ObjectiveSettings(lexicon="transcripts"),
+    )
+    (nothing,) = task.predict(_Said(logs[:1, :1]), [encode(say("ab"))], PredictSettings())
+    assert nothing.text == ""
+
+
+def test_words_are_counted_however_many_spaces_part_them() -> None:
+    """A span is cut at as many pauses as there are between words, and the words go along."""
+    texts = ["ab  ca bc", " ab ca bc", "ab ca bc "] * 8
+    data = utterances(texts)
+    whole, _ = heard([], data)
+    cut, left = heard([{"span": {"probability": 1}}], data)
+    assert {text.strip() for text in left} >= {"ab", "ca", "bc", "ca bc"}
+    for before, after, text, words in zip(whole, cut, texts, left, strict=True):
+        assert words == text or words in text.strip()
+        share = len(words.replace(" ", "")) / len(text.replace(" ", ""))
+        assert len(after) / len(before) == pytest.approx(share, abs=0.2)
 
 
 def test_spectra_are_laid_down_as_they_would_be_made(made: Prepared) -> None:

@@ -110,7 +110,7 @@ class SpeechRecognition(PlainForward):
     ) -> tuple[Waves, list[npt.NDArray[np.uint16]]]:
         """Changed waveforms, and the words that are left in them."""
         said = [np.asarray(symbols[row]) for row in index.tolist()]
-        words = [int((text == self._space).sum()) + 1 for text in said]
+        words = [max(len(self._words(text)), 1) for text in said]
         spans = np.stack([np.zeros(len(said), np.int64), np.array(words, np.int64)], axis=1)
         heard = [as_float(samples[row]) for row in index.tolist()]
         waves = transform(Waves(heard, self.facts.sample_rate, spans), keys)
@@ -126,9 +126,16 @@ class SpeechRecognition(PlainForward):
         return torch.from_numpy(normal.values), torch.from_numpy(normal.lengths)
 
     def _cut(self, symbols: npt.NDArray[np.uint16], first: int, end: int) -> npt.NDArray[np.uint16]:
-        """The words from the first to the one before the end."""
-        bounds = np.r_[-1, np.flatnonzero(symbols == self._space), len(symbols)]
-        return symbols[bounds[first] + 1 : bounds[end]]
+        """The words from the first to the one before the end; all of them: as they are written."""
+        words = self._words(symbols)
+        if end - first >= len(words):
+            return symbols
+        return symbols[words[first][0] : words[end - 1][1]]
+
+    def _words(self, symbols: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+        """Where each word begins and ends, int64 [words, 2], however many spaces part them."""
+        inside = np.r_[False, symbols != self._space, False]
+        return np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
 
     def loss(self, outputs: Any, batch: Batch) -> Tensor:
         logs, steps = outputs
@@ -215,14 +222,18 @@ class SpeechRecognition(PlainForward):
         return texts
 
     def _choose(self, logs: Tensor, steps: Tensor) -> list[str]:
-        """The likeliest transcript, over all ways to say it."""
+        """The likeliest transcript, over all ways to say it; none where so few steps spell none."""
         rows = len(logs)
         costs = []
         for symbols in self._spelt:
             counts = np.full(rows, len(symbols), np.int64)
             targets = torch.from_numpy(symbols.astype(np.int64)).expand(rows, -1)
             costs.append(_ctc(logs, steps, targets, counts, impossible=math.inf))
-        return [self._known[number] for number in torch.stack(costs).argmin(0).tolist()]
+        least = torch.stack(costs).min(0)
+        return [
+            "" if math.isinf(cost) else self._known[number]
+            for cost, number in zip(least.values.tolist(), least.indices.tolist(), strict=True)
+        ]
 
     def _in_words(self, logs: Tensor, steps: Tensor) -> list[str]:
         """The words of the likeliest path."""
