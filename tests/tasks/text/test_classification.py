@@ -86,6 +86,17 @@ def test_a_text_longer_than_the_context_is_refused(prepared: Prepared) -> None:
         task(prepared).check(model, rows(prepared))
 
 
+def test_a_text_is_answered_as_far_as_the_model_reads(prepared: Prepared) -> None:
+    """Longer than any that was trained on, it is read to the end of the context, and no further."""
+    sizes = prepared.facts.sizes
+    model = build_model(MODEL.model_copy(update={"context": 8}), sizes, seed=0).eval()
+    with torch.inference_mode():
+        long, longer, other = task(prepared).predict(
+            model, ["a " * 30, "a " * 90, "b " * 30], PredictSettings()
+        )
+    assert long == longer != other
+
+
 def test_accuracy_and_macro_f1_are_those_of_the_answers(prepared: Prepared) -> None:
     model = build_model(MODEL, prepared.facts.sizes, seed=3)
     data = rows(prepared, "test")

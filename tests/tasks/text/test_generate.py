@@ -114,6 +114,19 @@ def test_a_penalty_makes_a_text_repeat_itself_less() -> None:
     assert distinct[1] > distinct[0]
 
 
+def test_to_end_a_text_is_no_repetition() -> None:
+    """Before every prompt stands the end token, which nobody sees: no penalty makes it unlikely."""
+    model = gpt()
+    with torch.inference_mode():
+        prompt = next(
+            [0, token]
+            for token in range(1, VOCABULARY)
+            if int(model(torch.tensor([[0, token]]))[0, -1].argmax()) == 0
+        )
+    (answer,) = generate(model, [prompt], options(temperature=0, repetition_penalty=50.0), end=0)
+    assert answer == Generated([], "end")
+
+
 def test_a_prompt_without_a_token_is_refused() -> None:
     with pytest.raises(DataError, match="has no token"):
         generate(gpt(), [[0], []], options(), end=0)

@@ -163,6 +163,8 @@ class _Batch:
         if self._options.repetition_penalty != 1:
             for row, text in enumerate(self._running):
                 so_far[row, : len(self._texts[text])] = torch.tensor(self._texts[text])
+        # The end token before a prompt is no part of the text: to end it is no repetition.
+        so_far[so_far == self._end] = -1
         chosen = next_tokens(
             logits,
             so_far.to(self._device),

@@ -116,11 +116,11 @@ class TextClassification(PlainForward):
         if self.tokenizer is None:
             raise DataError("a text cannot be read without the model's tokenizer")
         answers: list[Prediction] = []
+        # A text may be longer than any that was trained on: it is read as far as the model reads.
+        limit = min(self.facts.max_length, int(getattr(model, "context", self.facts.max_length)))
         for start in range(0, len(samples), options.batch_size):
             texts = [as_text(sample) for sample in samples[start : start + options.batch_size]]
-            rows = Ragged.of(
-                encode_bounded(self.tokenizer, texts, self.facts.max_length), np.uint16
-            )
+            rows = Ragged.of(encode_bounded(self.tokenizer, texts, limit), np.uint16)
             padded, lengths = rows.padded(np.arange(len(rows), dtype=np.int64), fill=self._end)
             tokens = torch.from_numpy(padded.astype(np.int64))
             shares = _logits(model, tokens, torch.from_numpy(lengths)).softmax(1)
