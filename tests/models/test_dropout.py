@@ -27,6 +27,13 @@ def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
     assert torch.equal(drop(x, share), dropped)
 
 
+def test_of_a_share_below_1_something_stays() -> None:
+    torch.manual_seed(0)
+    dropped = drop(torch.ones(300, 1000), 0.9999999)
+    assert dropped.isfinite().all()
+    assert 0 < (dropped > 0).sum() < 30
+
+
 def test_no_dropout_draws_nothing() -> None:
     before = torch.random.get_rng_state()
     x = torch.ones(5)

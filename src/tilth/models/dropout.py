@@ -30,7 +30,7 @@ class Dropout(nn.Module):
 
 def drop(x: Tensor, share: float) -> Tensor:
     """x with a share of its elements set to zero, decided by torch's global generator."""
-    dropped_levels = round(share * _LEVELS)
+    dropped_levels = min(round(share * _LEVELS), _LEVELS - 1)  # of a share below 1, some stay
     if not dropped_levels:
         return x
     words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)

@@ -33,7 +33,7 @@ def pictures(count: int, image: tuple[int, int, int] = (3, 8, 8)) -> torch.Tenso
 
 
 @pytest.mark.parametrize("block", ["pooled", "basic", "bottleneck"])
-@pytest.mark.parametrize("image", [(3, 32, 32), (1, 28, 28), (3, 5, 9), (1, 1, 1)])
+@pytest.mark.parametrize("image", [(3, 32, 32), (1, 28, 28), (3, 5, 9), (3, 32, 3), (1, 1, 1)])
 @pytest.mark.parametrize("stem", ["small", "imagenet"])
 def test_images_to_one_logit_a_class(block: Block, image: tuple[int, int, int], stem: str) -> None:
     model = small(block, image, stem=stem).eval()

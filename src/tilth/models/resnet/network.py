@@ -125,7 +125,7 @@ class ResNet(nn.Module):
 
     def __init__(self, settings: ResNetSettings, image: tuple[int, int, int], classes: int) -> None:
         super().__init__()
-        channels, side, _ = image
+        channels, side = image[0], min(image[1:])
         momentum = settings.norm_momentum
         self.scale = settings.logit_scale
         self.pooled = settings.block == "pooled"
