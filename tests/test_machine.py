@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import platform
 
-from tilth.machine import describe_machine, is_supported, memory_bytes
+from tilth.machine import describe_machine, is_supported, memory_bytes, memory_limit
 
 
 def test_it_names_no_host_and_no_user() -> None:
@@ -16,6 +16,10 @@ def test_it_names_no_host_and_no_user() -> None:
     said = " ".join(map(str, machine.as_json().values())).split()
     assert platform.node() not in said
     assert getpass.getuser() not in said
+
+
+def test_a_process_may_use_no_more_than_there_is() -> None:
+    assert 0 < memory_limit() <= memory_bytes()
 
 
 def test_a_system_with_locks_is_supported() -> None:

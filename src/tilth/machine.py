@@ -47,6 +47,16 @@ def memory_bytes() -> int:
         return 0
 
 
+def memory_limit() -> int:
+    """What this process may use: physical memory, or less in a container; 0: not known."""
+    there = memory_bytes()
+    try:
+        given = int(Path("/sys/fs/cgroup/memory.max").read_text())
+    except (OSError, ValueError):  # no such system, or "max": no limit
+        return there
+    return min(there, given) if there else given
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():

@@ -9,6 +9,7 @@ import torch
 
 from tests.training.samples import same_bits, tiny_mlp, weights_of
 from tilth.errors import ExtensionError, UsageError
+from tilth.models import build
 from tilth.models.build import build_model, count_parameters
 from tilth.models.declare import NetworkSettings
 from tilth.models.facts import Sizes
@@ -53,6 +54,20 @@ def test_a_seed_gives_the_weights_that_it_always_gave(
 
 def test_every_model_has_such_figures() -> None:
     assert {written["kind"] for written, *_ in WEIGHTS} == {d.kind for d in declarations()}
+
+
+def test_a_network_larger_than_the_memory_is_refused_unmade(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """784,000 numbers and their gradients are 6 MB."""
+    settings = model_settings({"kind": "gpt"})
+    monkeypatch.setattr(build, "memory_limit", lambda: 5 << 20)
+    with pytest.raises(UsageError, match=r"a gpt of [\d,]+ numbers needs .* GiB") as caught:
+        build_model(settings, SIZES, seed=0)
+    assert caught.value.code == "too-large"
+    for enough in (8 << 20, 0):  # 0: it is not known
+        monkeypatch.setattr(build, "memory_limit", lambda enough=enough: enough)
+        assert count_parameters(build_model(settings, SIZES, seed=0)) == 790_144
 
 
 def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

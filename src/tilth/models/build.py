@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tilth.errors import ExtensionError, missing_extra
+from types import ModuleType
+
+from tilth.errors import ExtensionError, UsageError, missing_extra
+from tilth.machine import memory_limit
 from tilth.models.facts import Sizes
 from tilth.models.registry import load_network
 from tilth.models.settings import ModelSettings
@@ -13,6 +16,8 @@ try:
 except ImportError:
     raise missing_extra("torch", "train") from None
 
+_BYTES = 8  # a number and its gradient, float32
+
 
 def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Module:
     """A freshly initialised model; the same seed gives the same weights.
@@ -20,10 +25,11 @@ def build_model(settings: ModelSettings, sizes: Sizes, *, seed: int) -> nn.Modul
     Torch's global generator is left as it was.
 
     Raises:
-        UsageError: There is no model of this kind.
+        UsageError: There is no model of this kind, or it does not fit into this machine's memory.
         ExtensionError: It is a user's own, and gives no network.
     """
     network = load_network(settings.kind)
+    _require_memory(network, settings, sizes)
     state = torch.random.get_rng_state()
     torch.default_generator.manual_seed(seed)
     try:
@@ -46,6 +52,30 @@ def parameter_names(settings: ModelSettings, sizes: Sizes) -> list[str]:
     """
     with torch.device("meta"):
         return [name for name, _ in build_model(settings, sizes, seed=0).named_parameters()]
+
+
+def _require_memory(network: ModuleType, settings: ModelSettings, sizes: Sizes) -> None:
+    """Refuse a network before its numbers fill all memory and the system ends the process.
+
+    Raises:
+        UsageError: Its weights and their gradients alone are more than there is.
+    """
+    if not network.__name__.startswith("tilth.models."):
+        return  # of an extension: what else making it does is not known
+    with torch.device("meta"):  # shapes without numbers
+        shapes = network.make(settings, sizes)
+    if not isinstance(shapes, nn.Module):
+        return
+    count = sum(part.numel() for part in (*shapes.parameters(), *shapes.buffers()))
+    there = memory_limit()
+    if there and _BYTES * count > there:
+        raise UsageError(
+            f"a {settings.kind} of {count:,} numbers needs {_BYTES * count / 2**30:,.1f} GiB for "
+            f"its weights and their gradients, and this machine has {there / 2**30:,.1f} GiB",
+            where="model",
+            hint="make it narrower or give it fewer layers",
+            code="too-large",
+        )
 
 
 def count_parameters(model: nn.Module) -> int:

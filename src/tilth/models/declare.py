@@ -14,7 +14,10 @@ from pydantic import Field
 
 from tilth.settings import BaseSettings
 
-Count = Annotated[int, Field(ge=1)]
+# Units or channels of a layer; layers one after another; how many of either a list may name. Beyond
+# these no network of this library is trained on one machine.
+MAX_WIDTH, MAX_LAYERS, MAX_STAGES = 65_536, 1000, 64
+Count = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 
 # How a network is called: what a task and the models that can learn it agree on. `n` is the batch;
 # lengths are int64 [n], of what is padded. The layer that makes the classes is its `head`.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tilth.models.declare import Count, Declaration, NetworkSettings
+from tilth.models.declare import MAX_STAGES, Count, Declaration, NetworkSettings
 
 
 class CNNSettings(NetworkSettings):
@@ -14,11 +14,12 @@ class CNNSettings(NetworkSettings):
 
     kind: Literal["cnn"] = "cnn"
     channels: tuple[Count, ...] = Field(
-        default=(16, 32), min_length=1, description="channels after each convolution"
+        default=(16, 32),
+        min_length=1,
+        max_length=MAX_STAGES,
+        description="channels after each convolution",
     )
-    hidden: int = Field(
-        default=64, ge=1, description="units of the hidden layer before the classes"
-    )
+    hidden: Count = Field(default=64, description="units of the hidden layer before the classes")
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="share of activations dropped in training"
     )

@@ -6,19 +6,25 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tilth.models.declare import Declaration, NetworkSettings
+from tilth.models.declare import MAX_LAYERS, MAX_WIDTH, Count, Declaration, NetworkSettings
 
 
 class GPTSettings(NetworkSettings):
     """A decoder-only Transformer over text tokens."""
 
     kind: Literal["gpt"] = "gpt"
-    layers: int = Field(default=4, ge=1, description="Transformer blocks")
+    layers: int = Field(default=4, ge=1, le=MAX_LAYERS, description="Transformer blocks")
     width: int = Field(
-        default=128, ge=8, description="size of a token's vector; a multiple of `heads`"
+        default=128,
+        ge=8,
+        le=MAX_WIDTH,
+        description="size of a token's vector; a multiple of `heads`, with rotary positions of "
+        "twice `heads`",
     )
-    heads: int = Field(default=4, ge=1, description="attention heads a block")
-    context: int = Field(default=128, ge=2, description="tokens that the model sees at once")
+    heads: Count = Field(default=4, description="attention heads a block")
+    context: int = Field(
+        default=128, ge=2, le=131_072, description="tokens that the model sees at once"
+    )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="share of activations dropped in training"
     )

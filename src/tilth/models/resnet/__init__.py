@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tilth.models.declare import Count, Declaration, NetworkSettings
+from tilth.models.declare import MAX_LAYERS, MAX_STAGES, Count, Declaration, NetworkSettings
 
 
 class ResNetSettings(NetworkSettings):
@@ -17,7 +17,7 @@ class ResNetSettings(NetworkSettings):
         default="small",
         description="first layer: a 3x3 convolution; or 7x7 with stride 2 and a pooling by 2",
     )
-    stem_width: int = Field(default=32, ge=1, description="channels after the first layer")
+    stem_width: Count = Field(default=32, description="channels after the first layer")
     block: Literal["pooled", "basic", "bottleneck"] = Field(
         default="pooled",
         description="pooled: a convolution and a 2x2 pooling, then one convolution with a "
@@ -25,17 +25,23 @@ class ResNetSettings(NetworkSettings):
         "times as wide at the end",
     )
     widths: tuple[Count, ...] = Field(
-        default=(64, 256, 256), min_length=1, description="channels of each stage"
+        default=(64, 256, 256),
+        min_length=1,
+        max_length=MAX_STAGES,
+        description="channels of each stage; of bottlenecks a quarter of what comes out",
     )
-    blocks: tuple[Count, ...] = Field(
+    blocks: tuple[Annotated[int, Field(ge=1, le=MAX_LAYERS)], ...] = Field(
         default=(1, 1, 1), min_length=1, description="residual blocks of each stage"
     )
     logit_scale: float = Field(
-        default=1.0, gt=0, description="the outputs are multiplied by this: below 1 softens them"
+        default=1.0,
+        ge=0.001,
+        le=1000,
+        description="the outputs are multiplied by this: below 1 softens them",
     )
     norm_momentum: float = Field(
         default=0.1,
-        gt=0,
+        ge=0.0001,
         le=1,
         description="share of a batch in the running averages of batch normalization; larger for "
         "short trainings",

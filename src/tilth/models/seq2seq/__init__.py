@@ -6,20 +6,27 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tilth.models.declare import Declaration, NetworkSettings
+from tilth.models.declare import MAX_LAYERS, MAX_WIDTH, Count, Declaration, NetworkSettings
 
 
 class Seq2SeqSettings(NetworkSettings):
     """An encoder-decoder Transformer: reads a text of tokens, writes another."""
 
     kind: Literal["seq2seq"] = "seq2seq"
-    encoder_layers: int = Field(default=3, ge=1, description="Transformer blocks that read")
-    decoder_layers: int = Field(default=3, ge=1, description="Transformer blocks that write")
-    width: int = Field(
-        default=256, ge=8, description="size of a token's vector; a multiple of twice `heads`"
+    encoder_layers: int = Field(
+        default=3, ge=1, le=MAX_LAYERS, description="Transformer blocks that read"
     )
-    heads: int = Field(default=4, ge=1, description="attention heads a block")
-    hidden: int = Field(default=512, ge=1, description="units of a block's hidden layer")
+    decoder_layers: int = Field(
+        default=3, ge=1, le=MAX_LAYERS, description="Transformer blocks that write"
+    )
+    width: int = Field(
+        default=256,
+        ge=8,
+        le=MAX_WIDTH,
+        description="size of a token's vector; a multiple of twice `heads`",
+    )
+    heads: Count = Field(default=4, description="attention heads a block")
+    hidden: Count = Field(default=512, description="units of a block's hidden layer")
     dropout: float = Field(
         default=0.3, ge=0, lt=1, description="share of activations dropped in training"
     )
