@@ -64,6 +64,8 @@ def test_where_no_model_takes_them() -> None:
     assert not said(TREE)
     alone = {key: value for key, value in TREE.items() if key != "transfer"}
     assert "`text_mask` changes tokens, and no training stage takes those" in said(alone)
+    nothing = {key: value for key, value in alone.items() if key != "pretrain"}
+    assert "no training stage takes those (transforms act in training: add" in said(nothing)
     target = {"target": {"task": "text-classification"}, "budget": 5}
     assert not said({**alone, "value": {"arms": {"mask": {"same": True}}, **target}})
 

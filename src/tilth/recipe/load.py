@@ -352,12 +352,14 @@ class _Check:
         taken = {kind for task in own for kind in declaration(task).transforms}
         for number, step in enumerate(transforms):
             kind = kind_of(step.operation.name)
-            if settings and kind not in taken:
+            if kind not in taken:
                 self._add(
                     "unused-transform",
                     f"`{step.operation.name}` changes {kind}, and no training stage takes those",
                     ("augment", number),
-                    f"the tasks here are {', '.join(own)}",
+                    f"the tasks here are {', '.join(own)}"
+                    if own
+                    else "transforms act in training: add `pretrain`",
                 )
 
     def _check_changes(self, steps: list[RecipeStep], value: RecipeStep | None) -> None:
