@@ -81,6 +81,20 @@ def test_what_is_not_given_is_as_the_model_was_measured() -> None:
     assert (options.beam, options.length_penalty, options.max_tokens) == (3, 1.5, 7)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"temperature": 5000}, "`temperature`: input should be less than or equal to 1000, not 5"),
+        ({"temperature": float("nan")}, "`temperature`: .* not nan"),
+        ({"beam": 10**9}, "`beam`: input should be less than or equal to 1000"),
+        ({"first": -1}, "`first`: input should be greater than or equal to 0"),
+    ],
+)
+def test_an_option_beyond_its_bounds_is_refused(given: dict[str, float], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        options_for(_model("text-generation"), given)
+
+
 def test_a_sample_that_cannot_be_read_costs_its_own_answer(tmp_path: Path) -> None:
     image_model(tmp_path / "model")
     (tmp_path / "good.png").write_bytes(png(1))

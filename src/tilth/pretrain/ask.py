@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import ValidationError
 
-from tilth.errors import DataError, MissingError, TilthError, missing_extra
+from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.extensions import Extension, active
 from tilth.tasks.declare import Payload
 from tilth.tasks.predict_settings import PredictSettings
@@ -114,12 +114,20 @@ def options_for(model: TrainedModel, given: Mapping[str, Any]) -> PredictSetting
     Args:
         model: Its objective says the beam and length penalty that its figures were measured with.
         given: By the names of `PredictSettings`; None: not given.
+
+    Raises:
+        UsageError: A value is out of bounds.
     """
     objective = model.config.get("objective") or {}
     known = {name: objective[name] for name in ("beam", "length_penalty") if name in objective}
-    return PredictSettings.model_validate(
-        known | {name: value for name, value in given.items() if value is not None}
-    )
+    try:
+        return PredictSettings.model_validate(
+            known | {name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name, said = first["loc"][0], first["msg"].lower()
+        raise UsageError(f"`{name}`: {said}, not {first['input']!r}", code="bad-value") from None
 
 
 def answers(

@@ -17,7 +17,8 @@ _SMOOTHED = 5  # blocks over which loudness is averaged
 class Settings(BaseSettings):
     """Take some words in a row out of some utterances, cut at pauses; the transcript is cut along.
 
-    So no word is learnt by its place: any word may come first.
+    So no word is learnt by its place: any word may come first. Words are what spaces part in the
+    transcript; without any, an utterance stays whole.
     """
 
     probability: float = Field(0.7, description="share of the utterances", ge=0, le=1)
