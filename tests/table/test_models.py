@@ -21,7 +21,8 @@ from tilth.models.facts import Sizes
 from tilth.models.settings import model_settings
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.value import arms
-from tilth.value.settings import Change, Planned, Settings, resolve
+from tilth.value.resolve import resolve
+from tilth.value.settings import Change, Planned, Settings
 
 SECTIONS = ("pretrain.model", "value.model")
 TASKS = {
