@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pytest
 
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
 from tilth.engine.books import Books
-from tilth.errors import DataError, MissingError, TilthError
+from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.query.rows import read_columns, take_rows
 from tilth.store import Dataset
 from tilth.store.dataset import damage_of, is_empty
@@ -187,11 +188,53 @@ def test_a_split_holds_its_samples_and_those_without_one_are_for_training(
 
 def test_columns_are_given_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> None:
     found = _written(tmp_path, _SPLITS)
-    table = found.to_arrow(["n", "absent", "id"])
-    assert table.schema.names == ["n", "id"]
+    assert found.to_arrow(["n", "id"]).schema.names == ["n", "id"]
     assert set(found.schema.names) == {"id", "split", "n"}
     assert found.to_arrow(kind="dropped").num_rows == 0
     assert next(iter(found.to_torch())).keys() == {"id", "split", "n"}
+
+
+_READERS: dict[str, Callable[[Dataset, list[str]], object]] = {
+    "batches": lambda found, columns: found.batches(columns),
+    "to_arrow": lambda found, columns: found.to_arrow(columns),
+    "to_polars": lambda found, columns: found.to_polars(columns),
+    "to_torch": lambda found, columns: found.to_torch(columns),
+}
+
+
+@pytest.mark.parametrize("reader", _READERS)
+def test_a_column_that_there_is_not_is_refused_before_anything_is_read(
+    reader: str, tmp_path: Path
+) -> None:
+    found = _written(tmp_path, [{"id": ["a"], "signal.word_count": [1], "label": ["x"]}])
+    for name, near in (("signal.word_cout", "signal.word_count"), ("labl", "label")):
+        with pytest.raises(UsageError, match=f"no column `{name}`") as caught:
+            _READERS[reader](found, ["id", name])
+        assert caught.value.hint == f"did you mean `{near}`?"
+
+
+def test_a_standard_column_that_the_data_set_lacks_is_null(tmp_path: Path) -> None:
+    found = _written(tmp_path, _SPLITS)
+    table = found.to_arrow(["label", "id", "label_confidence", "drop.rule"])
+    assert table.schema.names == ["label", "id", "label_confidence", "drop.rule"]
+    assert table.schema.field("label_confidence").type == pa.float64()
+    assert table.column("label").null_count == table.num_rows == 6
+    assert found.to_polars(["label"])["label"].to_list() == [None] * 6
+    assert [one["label"] for one in found.to_torch(["label"])] == [None] * 6
+    assert Dataset(tmp_path, "test").to_arrow(["text"]).column("text").to_pylist() == [None] * 2
+
+
+def test_a_split_a_kind_and_a_size_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    found = _written(tmp_path, _SPLITS)
+    with pytest.raises(UsageError, match="`split` does not take `tset`") as caught:
+        Dataset(tmp_path, "tset")
+    assert "did you mean `test`?" in caught.value.hint
+    wrong: Any = "droped"
+    for read in (found.shards, found.to_arrow, lambda kind: found.batches(kind=kind)):
+        with pytest.raises(UsageError, match="`kind` does not take `droped`"):
+            read(kind=wrong)
+    with pytest.raises(UsageError, match="1 row or more"):
+        found.batches(batch_rows=0)
 
 
 @pytest.mark.parametrize(("batch_rows", "sizes"), [(1, [1] * 6), (3, [3, 1, 2]), (99, [4, 2])])
@@ -206,11 +249,16 @@ def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: 
     marked: dict[str, list[object]] = {"id": ["a"], "n": [1], "drop.rule": ["short"]}
     found = _written(tmp_path / "all dropped", [marked])
     assert (found.num_rows, found.to_arrow().schema.names) == (0, ["id", "n"])
-    assert found.to_arrow(["n", "absent"]).schema.names == ["n"]
+    # A column of the schema that no sample has, and one that only those of another kind have.
+    table = found.to_arrow(["n", "label", "drop.rule"])
+    assert (table.schema.names, table.num_rows) == (["n", "label", "drop.rule"], 0)
     assert found.to_arrow(["drop.rule"], "dropped").to_pylist() == [{"drop.rule": "short"}]
     assert found.shards("quarantine") == []
     write_manifest(tmp_path, Manifest(step="mix", counts=Books().counts()))
-    assert Dataset(tmp_path).to_arrow().num_rows == 0
+    empty = Dataset(tmp_path)
+    assert empty.to_arrow().num_rows == 0
+    # Of a data set without any sample nobody knows the columns.
+    assert empty.to_arrow(["id", "n"]).schema.names == ["id", "n"]
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")

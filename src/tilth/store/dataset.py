@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.errors import DataError, MissingError, missing_extra
+from tilth.errors import DataError, MissingError, UsageError, missing_extra
+from tilth.hints import did_you_mean, require_choice
 from tilth.records import DAMAGED, damaged
+from tilth.schema import SCHEMA, SPLITS, VERDICT
 from tilth.store.files import sha256_file
-from tilth.store.manifest import MANIFEST, File, Kind, Manifest, no_data_set, read_manifest
+from tilth.store.manifest import KINDS, MANIFEST, File, Kind, Manifest, no_data_set, read_manifest
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
@@ -37,9 +39,12 @@ class Dataset:
 
     Raises:
         MissingError: There is no finished data set.
+        UsageError: There is no such split.
     """
 
     def __init__(self, path: Path | str, split: str | None = None) -> None:
+        if split is not None:
+            require_choice("split", split, SPLITS)
         self.path = Path(path)
         self.split = split
         if not (self.path / MANIFEST).is_file():
@@ -72,7 +77,11 @@ class Dataset:
         """The Parquet files of a kind (kept, dropped, quarantine), in order.
 
         A shard into which nothing of a kind came has no file of it.
+
+        Raises:
+            UsageError: There is no such kind.
         """
+        require_choice("kind", kind, KINDS)
         return [
             shard_path(self.path, shard.name, kind)
             for shard in self.manifest.shards
@@ -93,15 +102,44 @@ class Dataset:
         """Stream the samples in order, with memory flat in the size of the data.
 
         Args:
-            columns: Those to read, all if None; one that a shard lacks is null there.
+            columns: Those to read, all if None. One that a shard lacks is null there, and so is a
+                standard column that the data set lacks.
             kind: kept, dropped or quarantine.
             batch_rows: Rows a batch at most.
+
+        Raises:
+            UsageError: No column has one of the names, there is no such kind, or `batch_rows` is
+                below 1.
         """
-        schema = self._schema(kind)
-        if columns is not None:
-            schema = pa.schema([schema.field(n) for n in columns if n in schema.names])
-        for path in self.shards(kind):
-            yield from self._read(path, schema, batch_rows)
+        if batch_rows < 1:
+            raise UsageError(f"a batch has 1 row or more, not {batch_rows}")
+        schema, shards = self._columns(columns, kind), self.shards(kind)
+        return (batch for path in shards for batch in self._read(path, schema, batch_rows))
+
+    def _columns(self, names: Sequence[str] | None, kind: Kind) -> pa.Schema:
+        """The columns of these names, all that the kind has if None."""
+        own = self._schema(kind)
+        if names is None:
+            return own
+        lacking = {name: self._type_of(name) for name in names if name not in own.names}
+        return pa.schema(
+            [own.field(n) if n not in lacking else pa.field(n, lacking[n]) for n in names]
+        )
+
+    def _type_of(self, name: str) -> pa.DataType:
+        """The type of a column that the samples of some kind lack."""
+        if (standard := SCHEMA.get(name) or VERDICT.get(name)) is not None:
+            return standard
+        known = {field.name: field.type for kind in KINDS for field in self._schema(kind)}
+        if known and name not in known:
+            raise UsageError(
+                f"the data set has no column `{name}`",
+                where=str(self.path),
+                hint=did_you_mean(name, list(known)),
+                code="no-column",
+            )
+        # Of a data set without any sample nobody knows the columns.
+        return known.get(name, pa.null())
 
     def _read(
         self, path: Path, schema: pa.Schema, batch_rows: int = 1024
@@ -118,13 +156,9 @@ class Dataset:
             yield batch.filter(pc.equal(splits, self.split)).select(schema.names)
 
     def to_arrow(self, columns: Sequence[str] | None = None, kind: Kind = "kept") -> pa.Table:
-        """The whole data set as an Arrow table, in memory."""
-        batches = list(self.batches(columns, kind))
-        if not batches:
-            schema = self._schema(kind)
-            names = [n for n in (columns or schema.names) if n in schema.names]
-            return pa.schema([schema.field(n) for n in names]).empty_table()
-        return pa.Table.from_batches(batches)
+        """The whole data set as an Arrow table, in memory; `columns` and `kind` as of `batches`."""
+        batches = self.batches(columns, kind)
+        return pa.Table.from_batches(batches, self._columns(columns, kind))
 
     def to_polars(self, columns: Sequence[str] | None = None) -> polars.DataFrame:
         """The whole data set as a Polars data frame (extra `polars`)."""
@@ -141,21 +175,19 @@ class Dataset:
     ) -> torch.utils.data.IterableDataset[dict[str, Any]]:
         """A torch iterable data set of one dict a sample, streamed (extra `train`).
 
-        Each `DataLoader` worker reads its own shards, so no sample comes twice.
+        Each `DataLoader` worker reads its own shards, so no sample comes twice; `columns` as of
+        `batches`.
         """
         try:
             import torch.utils.data as data
         except ImportError:
             raise missing_extra("torch", "train") from None
-        dataset = self
+        dataset, schema = self, self._columns(columns, "kept")
 
         class _Samples(data.IterableDataset[dict[str, Any]]):
             def __iter__(self) -> Iterator[dict[str, Any]]:
                 worker = data.get_worker_info()
                 start, step = (worker.id, worker.num_workers) if worker else (0, 1)
-                schema = dataset.schema
-                if columns is not None:
-                    schema = pa.schema([schema.field(n) for n in columns])
                 for path in dataset.shards()[start::step]:
                     for batch in dataset._read(path, schema):
                         yield from batch.to_pylist()
@@ -165,18 +197,22 @@ class Dataset:
     def to_tf(self, columns: Sequence[str] | None = None) -> tf.data.Dataset:
         """A `tf.data.Dataset` of one dict a sample, streamed (extra `tf`).
 
-        Numbers, strings and bytes are carried; nested columns are left out.
+        Numbers, strings and bytes are carried; `columns` as of `batches`, without any all but the
+        nested ones. TensorFlow knows no null: it is NaN, 0, false or empty.
+
+        Raises:
+            UsageError: As of `batches`, or a column is nested.
         """
         try:
             import tensorflow as tf
         except ImportError:
             raise missing_extra("tensorflow", "tf") from None
-        fields = [
-            self.schema.field(n)
-            for n in (columns or self.schema.names)
-            if not pa.types.is_nested(self.schema.field(n).type)
-        ]
+        asked = list(self._columns(columns, "kept"))
+        fields = [field for field in asked if not pa.types.is_nested(field.type)]
         names = [field.name for field in fields]
+        if columns is not None and len(fields) < len(asked):
+            nested = next(field.name for field in asked if field.name not in names)
+            raise UsageError(f"`{nested}` holds nested values, which `tf.data` cannot carry")
 
         def tf_type(kind: pa.DataType) -> Any:
             if pa.types.is_floating(kind):

@@ -106,7 +106,8 @@ class Selection:
 
     def read(self, columns: Sequence[str]) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
         """Batches of one split each, in the order of the data set."""
-        small = ["id", "source", "split", "label", WEIGHT, *([self.fold[0]] if self.fold else [])]
+        small = ["id", "source", "split", "label", *([self.fold[0]] if self.fold else [])]
+        small += [WEIGHT] if WEIGHT in self.dataset.schema.names else []
         wanted = list(dict.fromkeys([*columns, *small]))
         left = self.limit if self.limit is not None else self.dataset.num_rows
         for whole in self.dataset.batches(wanted):
