@@ -17,6 +17,7 @@ from pathlib import Path
 from tilth.engine.events import Event
 from tilth.engine.record import HISTORY
 from tilth.engine.run import RunOptions, run_plan
+from tilth.errors import UsageError
 from tilth.extensions import using
 from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
@@ -155,7 +156,8 @@ class Run:
 
         Raises:
             StorageError: A run is going on in its folder, or it cannot be changed.
-            UsageError: It is an entry of a history, or a link leads elsewhere.
+            UsageError: It is an entry of a history, a link leads elsewhere, or `history` is false
+                without `unused`.
         """
         found = plan_removal(self.name, self.folder.parent, unused=unused, history=history)
         return found if dry_run or not found.parts else remove_planned(found)
@@ -204,6 +206,7 @@ def plan(
     Raises:
         RecipeError: The recipe has mistakes.
         MissingError: A source is not there.
+        UsageError: There is no step `only`, `name` is none for a folder, or `limit` is below 1.
     """
     return plan_recipe(renamed(_recipe(recipe), name), runs=runs, limit=limit, only=only)
 
@@ -229,11 +232,13 @@ def run(
         only: Run this step and what it stands on, no more.
         workers: Processes side by side; 0: one a processor core. Changes no output.
         ray: Run on the Ray cluster at this address instead (`auto`, `host:port`; `local` starts
-            one here); extra `ray`. Changes no output.
+            one here), as many tasks side by side as it has processors; extra `ray`. Changes no
+            output.
         progress: Lines on standard error, nothing, or a function called with each event.
 
     Raises:
         TilthError: A step failed; what was committed is kept, and running again goes on there.
+        UsageError: As of `plan`, or `workers` are below 0, or given beside `ray`.
     """
     view = plan(recipe, runs=runs, name=name, limit=limit, only=only)
     return run_planned(view, workers=workers, ray=ray, progress=progress)
@@ -254,6 +259,13 @@ def run_planned(
     Raises:
         TilthError: As in `run`.
     """
+    if workers < 0:
+        raise UsageError(f"the number of workers is 0 or more, not {workers}")
+    if workers and ray is not None:
+        raise UsageError(
+            "`workers` and `ray` exclude each other",
+            hint="on a Ray cluster as many tasks run side by side as it has processors",
+        )
     folder = Path(view.folder)
     with _listening(progress) as listeners:
         options = RunOptions(

@@ -60,7 +60,7 @@ def test_with_yes_it_is_gone(place: Path) -> None:
 def test_a_flag_that_would_mean_nothing_is_refused(place: Path) -> None:
     code, _, err = _tilth(place, "remove", "small", "--no-history", "--yes")
     assert code == 2
-    assert "--no-history is of --unused" in err
+    assert "`--no-history` does nothing without `--unused`" in err
     assert (place / "runs" / "small" / "run.json").is_file()
 
 

@@ -89,7 +89,7 @@ def test_another_recipe_makes_data_sets_that_can_go(runs: Path, workplace: Path)
 
 def test_a_run_that_goes_on_is_not_removed(runs: Path) -> None:
     for unused in (False, True):
-        planned = plan_removal("small", runs, unused=unused, history=False)
+        planned = plan_removal("small", runs, unused=unused, history=not unused)
         with (
             folder_lock(runs / "small"),
             pytest.raises(StorageError, match="another run") as caught,
@@ -186,13 +186,13 @@ def test_a_removal_that_is_stopped_leaves_nothing_half(
     def stopped(_: Path) -> None:
         raise KeyboardInterrupt
 
-    planned = plan_removal("small", runs, unused=unused, history=False)
+    planned = plan_removal("small", runs, unused=unused, history=not unused)
     with monkeypatch.context() as patched:
         patched.setattr("tilth.store.files.shutil.rmtree", stopped)
         with pytest.raises(KeyboardInterrupt):
             remove(planned)
     assert [view.name for view in list_runs(runs)] == (["small"] if unused else [])
-    again = plan_removal("small", runs, unused=unused, history=False)
+    again = plan_removal("small", runs, unused=unused, history=not unused)
     assert {part.what for part in again.parts} == {"left by a removal that was stopped"}
     assert again.num_bytes == planned.num_bytes
     remove(again)

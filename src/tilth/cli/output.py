@@ -41,9 +41,9 @@ def say(text: str) -> None:
     write(text + "\n", sys.stderr)
 
 
-def print_json(value: Any) -> None:
-    """The one document of `--json`: strict JSON (RFC 8259) in ASCII, whatever the encoding."""
-    text = json.dumps(as_plain(value), indent=2, ensure_ascii=True, allow_nan=False)
+def print_json(value: Any, indent: int | None = 2) -> None:
+    """A document of `--json`: strict JSON (RFC 8259) in ASCII; without `indent` on one line."""
+    text = json.dumps(as_plain(value), indent=indent, ensure_ascii=True, allow_nan=False)
     write(text + "\n")
 
 

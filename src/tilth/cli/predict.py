@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tilth.cli.output import as_plain, line, say, write
-from tilth.cli.verb import Runs, Verb, error_document
-from tilth.errors import MissingError
+from tilth.cli.verb import Runs, Verb, error_document, say_error
+from tilth.errors import MissingError, UsageError
 from tilth.foreign import visible
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Inputs = Annotated[
 ]
 Lines = Annotated[
     Path | None,
-    typer.Option("--file", "-f", metavar="FILE", help="Read the lines of this file instead."),
+    typer.Option("--file", "-f", metavar="FILE", help="Lines of this file, not of standard input."),
 ]
 JsonLines = Annotated[
     bool, typer.Option("--json", help="Print one JSON object a line; all else goes to stderr.")
@@ -91,6 +91,7 @@ def generate(
         "seed": seed,
         "batch_size": batch_size,
     }
+    _require_drawn(given, n)
     if not text and file is None and sys.stdin.isatty():
         text = [""]
     shown = 0
@@ -103,6 +104,26 @@ def generate(
         shown += 1
 
     return _ask("generate", run, runs, text, file, given, json, show, repeat=n)
+
+
+def _require_drawn(given: Mapping[str, object], n: int) -> None:
+    """Refuse what says how to draw where nothing is drawn.
+
+    Raises:
+        UsageError: The likeliest token is asked for, and something of a draw as well.
+    """
+    one = next((name for name, at in (("temperature", 0), ("top_k", 1)) if given[name] == at), None)
+    if one is None:
+        return
+    drawing = ("temperature", "top_k", "top_p", "seed")
+    idle = [name for name in drawing if name != one and given[name] is not None]
+    if idle or n > 1:
+        options = [f"--{name.replace('_', '-')}" for name in (one, *idle)]
+        raise UsageError(
+            f"`{options[1] if idle else '-n'}` does nothing beside `{options[0]} {given[one]:g}`, "
+            "which takes the likeliest token: nothing is drawn",
+            hint="leave one of them out",
+        )
 
 
 def translate(
@@ -215,12 +236,17 @@ def _ask(
     with using(model.extensions):
         require_verb(model, verb)
         options = options_for(model, given)
+        if given.get("length_penalty") is not None and options.beam == 1:
+            raise UsageError(
+                "greedy search keeps one hypothesis: `--length-penalty` does nothing",
+                hint="--beam 5",
+            )
         parts = _parts(samples, file, files=model.reads != "text")
         repeated = ([sample for sample in part for _ in range(repeat)] for part in parts)
         for answer in answers(model, repeated, options):
             if answer.error is not None:
                 failed += 1
-                say(str(answer.error))
+                say_error(answer.error)
             if json:
                 document: dict[str, object] = {"input": answer.input}
                 if answer.error is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tilth.cli.output import line, paragraph, plural, print_json, table
-from tilth.cli.verb import Json, Runs, Verb
+from tilth.cli.verb import Json, Runs, Verb, say_error, was_given
 from tilth.errors import RecipeError, UsageError
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ def list_(
         raise UsageError(
             f"there is no category `{category}`", hint=did_you_mean(str(category), list(CATEGORIES))
         )
+    of = {"recipe": "operations", "runs": "runs"}
+    for option, only in of.items():
+        if was_given(option) and only not in wanted:
+            raise UsageError(
+                f"`--{option}` does nothing for {category}", hint=f"tilth list {only} --{option} …"
+            )
     found = {name: list_entries(name, runs, recipe) for name in wanted}
     if json:
         print_json(found)
@@ -148,7 +154,6 @@ def _print_explanation(explanation: Explanation) -> None:
 
 def check(recipe: RecipeArgument, json: Json = False) -> int:
     """Check a recipe; prints all its mistakes at once, each with its line."""
-    from tilth.cli.output import say
     from tilth.recipe.load import load_recipe
 
     try:
@@ -156,7 +161,7 @@ def check(recipe: RecipeArgument, json: Json = False) -> int:
     except RecipeError as error:
         if not json:
             raise
-        say(str(error))
+        say_error(error)
         print_json({"recipe": recipe, "ok": False, "problems": error.problems})
         return error.exit_code
     steps = [step.name for step in found.steps()]

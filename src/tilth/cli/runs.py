@@ -12,7 +12,7 @@ import typer
 
 from tilth.cli.output import as_plain, count, line, paragraph, plural, print_json, say, table
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan
-from tilth.cli.verb import STOPPED, Json, Runs, Verb, debugging, error_document
+from tilth.cli.verb import STOPPED, Json, Runs, Verb, error_document, say_error
 from tilth.errors import TilthError, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ def run(
     runs: Runs = "runs",
     mirror: Annotated[
         Path | None,
-        typer.Option("--mirror", metavar="DIR", help="Folder to look in before a file is fetched."),
+        typer.Option(
+            "--mirror",
+            metavar="DIR",
+            envvar="TILTH_MIRROR",
+            help="Folder to look in before a file is fetched; a source's own `mirror` goes first.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, run nothing.")
@@ -102,16 +107,11 @@ def run(
     else:
         print_funnel(status.steps)
     if failure is not None:
-        _say_failure(failure)
+        say_error(failure)
     elif not json:
         line()
         _print_ending(status)
     return code
-
-
-def _say_failure(error: TilthError) -> None:
-    """The error; with --debug the traceback that a worker left with it."""
-    say("\n".join([str(error), *(getattr(error, "__notes__", []) if debugging() else [])]))
 
 
 def _status(view: PlanView) -> RunStatus:
@@ -287,9 +287,9 @@ def export(
     found = open_run(run, runs)
     format = "tfrecord" if tfrecord else format
     if huggingface:
-        if what not in (None, "pretrain") or tfrecord or split is not None:
+        if what not in (None, "pretrain"):
             raise UsageError(
-                "--huggingface is of the model: it takes no step, split or format",
+                f"--huggingface is of the model, which is of the step `pretrain`, not `{what}`",
                 hint=f"tilth export {run} --huggingface --to DIR",
             )
         model = export_model(found, to or Path(f"{found.name}-model"))
@@ -304,7 +304,7 @@ def export(
             hint="one of " + ", ".join(names),
             code="no-step",
         )
-    if what in SPLITS and (kind != "kept" or split not in (None, what)):
+    if what in SPLITS and (kind != "kept" or split is not None):
         raise UsageError(
             f"`{what}` is a split of the final data set: it takes no --kind or --split",
             hint=f"tilth export {run} {what} --to DIR; a step has both",
@@ -361,13 +361,10 @@ def remove(
     json: Json = False,
 ) -> None:
     """Remove a run, or its data sets that nothing needs; first says what, and how much."""
-    from tilth.errors import UsageError
     from tilth.query.disk import spell_bytes
     from tilth.query.removal import plan_removal
     from tilth.query.removal import remove as carry_out
 
-    if no_history and not unused:
-        raise UsageError("--no-history is of --unused: a run goes with its history")
     found = plan_removal(run, runs, unused=unused, history=not no_history)
     if not json:
         _print_removal(found)
@@ -408,6 +405,7 @@ VERBS = (
         tilth run my.yaml --limit 200
         tilth run my.yaml --only clean.rules --workers 4
         tilth run mnist --mirror ~/downloads""",
+        apart=(("ray", "workers"),),
     ),
     Verb(
         status,
@@ -428,11 +426,16 @@ VERBS = (
         tilth export quickstart clean.rules --kind dropped --to dropped
         tilth export mnist collect.mnist --to records --tfrecord
         tilth export gpt2 --to model --huggingface""",
+        apart=(
+            ("format", "tfrecord"),
+            *(("huggingface", one) for one in ("format", "tfrecord", "kind", "split")),
+        ),
     ),
     Verb(
         remove,
         """tilth remove digits
         tilth remove quickstart --unused
         tilth remove quickstart --unused --no-history --yes""",
+        needs={"no_history": "unused"},
     ),
 )

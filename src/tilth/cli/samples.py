@@ -31,7 +31,8 @@ def show(
         bool, typer.Option("--quarantined", help="What failed, with its error.")
     ] = False,
     rule: Annotated[
-        str | None, typer.Option("--rule", metavar="R", help="Only what this rule dropped.")
+        str | None,
+        typer.Option("--rule", metavar="R", help="What this rule dropped, without --dropped too."),
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=10_000, help="Samples at most.")] = 20,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Samples to pass over.")] = 0,
@@ -57,27 +58,22 @@ def show(
     from tilth.query.samples import show_samples
 
     if augmented:
-        if step is not None or dropped or quarantined or rule is not None or offset:
-            raise UsageError(
-                "--augmented is of the whole run: it takes no step and no filter",
-                hint=f"tilth show {run} --augmented",
-            )
         _show_augmented(open_run(run, runs), n, epochs, sample or [], to, json)
         return
     if step is None:
         names = [one.name for one in open_run(run, runs).line()]
         raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
-    if quarantined and (dropped or rule is not None):
-        raise UsageError(
-            "--quarantined excludes --dropped and --rule",
-            hint=f"tilth show {run} {step} --quarantined; what it dropped is another list",
-        )
     kind: Literal["kept", "dropped", "quarantine"] = "kept"
     if quarantined:
         kind = "quarantine"
     elif dropped or rule is not None:
         kind = "dropped"
     shown = show_samples(open_run(run, runs), step, kind, rule=rule, n=n, offset=offset)
+    if offset and not shown.rows:
+        raise UsageError(
+            f"`--offset` {offset:,} is past the end: there are {shown.total:,}",
+            where=f"{shown.run} {shown.step}, {shown.kind}",
+        )
     if json:
         print_json(shown)
         return
@@ -94,14 +90,12 @@ def _show_augmented(
     from tilth.query.augmented import augmented_sheet, write_png
     from tilth.report.augmented import write_sheet
 
-    sheet = augmented_sheet(run, n=n, num_epochs=epochs, samples=samples)
     path = to or run.folder / "augmented.html"
-    if path.suffix == ".png":
-        write_png(sheet, path)
-    elif path.suffix == ".html":
-        write_sheet(sheet, path)
-    else:
+    if path.suffix not in (".html", ".png"):
         raise UsageError("a sheet is a file .html or .png", where=str(path), hint="--to sheet.html")
+    sheet = augmented_sheet(run, n=n, num_epochs=epochs, samples=samples)
+    write = write_png if path.suffix == ".png" else write_sheet
+    write(sheet, path)
     if json:
         rows = [
             {"id": one.id, "uri": one.uri, "label": one.label}
@@ -268,6 +262,13 @@ VERBS = (
         tilth show quickstart rules --rule word_count -n 5
         tilth show quickstart collect.packages --quarantined
         tilth show digits --augmented -n 12 --epochs 5""",
+        needs=dict.fromkeys(("epochs", "sample", "to"), "augmented"),
+        apart=(
+            ("quarantined", "dropped"),
+            ("quarantined", "rule"),
+            ("sample", "n"),
+            *(("augmented", one) for one in ("step", "dropped", "quarantined", "rule", "offset")),
+        ),
     ),
     Verb(
         trace,

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from tilth.cli.output import print_json, say
+from tilth.cli.output import say
 from tilth.errors import UsageError
 
 # Typer exports this one of its parser's errors; all of them are of the class below it.
@@ -54,9 +54,9 @@ class Verbs(TyperGroup):
         found = self._usage_error(error, given)
         say(str(found))
         if "--json" in given:
-            from tilth.cli.verb import error_document
+            from tilth.cli.verb import print_error
 
-            print_json({"error": error_document(found)})
+            print_error(found)
         return found.exit_code
 
     def _usage_error(self, error: Any, given: Sequence[str]) -> UsageError:

@@ -15,16 +15,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from tilth.cli.output import print_json, say
-from tilth.errors import ExtensionError, TilthError
+from tilth.errors import ExtensionError, TilthError, UsageError
 
 if TYPE_CHECKING:
     from tilth.records import PlainObject
@@ -48,10 +48,14 @@ class Verb:
     Attributes:
         function: Its docstring is the help; it returns an exit code, or None for 0.
         examples: Lines that the help ends with.
+        needs: Options that do nothing without another one, and which that is.
+        apart: Pairs of options and arguments that say different things.
     """
 
     function: Callable[..., int | None]
     examples: str
+    needs: Mapping[str, str] = field(default_factory=dict)
+    apart: Sequence[tuple[str, str]] = ()
 
     @property
     def name(self) -> str:
@@ -64,16 +68,20 @@ def add_verb(app: typer.Typer, verb: Verb) -> None:
     function = verb.function
 
     @functools.wraps(function)
-    def run(*, debug: bool, **arguments: Any) -> None:
+    def run(*, ctx: typer.Context, debug: bool, **arguments: Any) -> None:
+        _given.set(_written(ctx))
         with guarded(debug, bool(arguments.get("json"))):
+            _require_together(verb)
             code = function(**arguments) or 0
         raise typer.Exit(code)
 
     # The annotations are text until resolved where the verb stands.
     hints = {**get_type_hints(function, include_extras=True), "debug": Debug, "return": None}
+    hints["ctx"] = typer.Context
     parameters = [
         *inspect.signature(function).parameters.values(),
         inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False),
+        inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY),
     ]
     run.__annotations__ = hints
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -87,11 +95,50 @@ def add_verb(app: typer.Typer, verb: Verb) -> None:
 
 
 _debugging: ContextVar[bool] = ContextVar("debugging", default=False)
+_given: ContextVar[Mapping[str, str]] = ContextVar("given")
 
 
 def debugging() -> bool:
     """Whether the verb was called with --debug."""
     return _debugging.get()
+
+
+def was_given(name: str) -> bool:
+    """Whether the command itself has this option or argument: not its default, nor a variable."""
+    return name in _given.get()
+
+
+def _written(ctx: typer.Context) -> dict[str, str]:
+    """The options and arguments that a command has, as they are written, by their names here."""
+    found = {}
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(str(param.name))
+        if source is not None and source.name == "COMMANDLINE":
+            is_option = param.param_type_name == "option"
+            found[str(param.name)] = max(param.opts, key=len) if is_option else _metavar(param)
+    return found
+
+
+def _metavar(argument: Any) -> str:
+    """`[STEP]` as it is called in a message: STEP."""
+    return str(argument.metavar or argument.name.upper()).strip("[].")
+
+
+def _require_together(verb: Verb) -> None:
+    """Refuse what would be passed over in silence.
+
+    Raises:
+        UsageError: An option does nothing without another one, or two say different things.
+    """
+    given = _given.get()
+    hint = f"`tilth {verb.name} --help` has examples"
+    for name, needed in verb.needs.items():
+        if name in given and needed not in given:
+            what = f"`{given[name]}` does nothing without `--{needed.replace('_', '-')}`"
+            raise UsageError(what, hint=hint)
+    for one, other in verb.apart:
+        if one in given and other in given:
+            raise UsageError(f"`{given[one]}` and `{given[other]}` exclude each other", hint=hint)
 
 
 @contextlib.contextmanager
@@ -102,11 +149,9 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
         with _stopping_once():
             yield
     except TilthError as error:
-        if debug:
-            traceback.print_exc()
-        say(str(error))
+        say_error(error)
         if json:
-            print_json({"error": error_document(error)})
+            print_error(error)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         say("stopped; what was committed is kept, and the same command goes on from there")
@@ -114,12 +159,11 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
     except (typer.Exit, SystemExit):
         raise
     except Exception as error:
-        if debug:
-            traceback.print_exc()
         internal = _unexpected(error)
-        say(str(internal))
+        internal.__cause__ = error
+        say_error(internal)
         if json:
-            print_json({"error": error_document(internal)})
+            print_error(internal)
         raise typer.Exit(internal.exit_code) from None
 
 
@@ -134,6 +178,18 @@ def _unexpected(error: Exception) -> TilthError:
         return ExtensionError(f"`{place}` raised {what}", hint=hint)
     hint = "this is a defect of Tilth; run it with --debug for the traceback and report it"
     return TilthError(what, hint=hint, code="internal")
+
+
+def say_error(error: TilthError) -> None:
+    """An error on standard error; with --debug whence it came, in a worker too."""
+    if debugging():
+        traceback.print_exception(error)
+    say(str(error))
+
+
+def print_error(error: TilthError) -> None:
+    """The document of a verb that failed: on one line, for some verbs print an object a line."""
+    print_json({"error": error_document(error)}, indent=None)
 
 
 def error_document(error: TilthError) -> PlainObject:

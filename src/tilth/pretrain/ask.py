@@ -255,5 +255,8 @@ def _told(error: Exception, name: str) -> TilthError:
     """The error of one sample, which says which one it was."""
     where = name if len(name) <= 200 else name[:199] + "…"
     if isinstance(error, TilthError):
-        return DataError(error.what, where=where, hint=error.hint, code=error.code)
-    return DataError(f"{type(error).__name__}: {error}", where=where)
+        told = DataError(error.what, where=where, hint=error.hint, code=error.code)
+    else:
+        told = DataError(f"{type(error).__name__}: {error}", where=where)
+    told.__cause__ = error
+    return told

@@ -6,9 +6,10 @@ Every view is a function of (seed, epoch, id) alone, so any of them can be made 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, UsageError, missing_extra
@@ -19,12 +20,13 @@ from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import rows_by_id
 from tilth.recipe.load import parse_recipe
+from tilth.schema import Row
 from tilth.store import Dataset
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import DataSettings, form_of
 from tilth.tasks.sheet import Augmenting, View
 
-_COLUMNS = ["id", "uri", "label", "text", "image", "audio", "target"]
+_COLUMNS = ["id", "uri", "source", "split", "label", "text", "image", "audio", "target"]
 _SPLIT = "train"
 _CELL_PX = 64  # small images are enlarged to about this
 
@@ -77,7 +79,8 @@ def augmented_sheet(
         samples: These ids instead.
 
     Raises:
-        UsageError: The recipe augments nothing that its task can use.
+        UsageError: The recipe augments nothing that its task can use, or a sample is not one of
+            those that it is trained on.
         MissingError: The run has not come so far, or there is no such sample.
     """
     with using(run.extensions):
@@ -113,12 +116,14 @@ def _sheet(
     dataset = Dataset(run.end_of_line().folder)
     ids = list(samples) or draw_ids(dataset, settings["data"], n)[_SPLIT]
     rows = rows_by_id(dataset, "kept", ids, _COLUMNS)
-    if not rows:
+    absent = sorted({*ids} - {row["id"] for row in rows})
+    if absent or not rows:
         raise MissingError(
             "there is no such sample at the end of the line",
-            where=", ".join(ids[:3]) or run.name,
+            where=", ".join(absent[:3]) or run.name,
             hint=f"tilth show {run.name} {run.end_of_line().name}",
         )
+    _require_trained_on(rows, settings["data"])
     task = declaration(settings["task"])
     kinds = task.transforms
     if not task.data.sheet or not any(kind_of(name) in kinds for spec in specs for name in spec):
@@ -143,6 +148,26 @@ def _sheet(
             for row, look in zip(rows, views, strict=True)
         ),
     )
+
+
+def _require_trained_on(rows: Sequence[Row], data: Mapping[str, Any]) -> None:
+    """Refuse samples that training does not see.
+
+    Raises:
+        UsageError: One is of another split, source or label.
+    """
+    wanted = {name: data.get(key) for name, key in (("source", "sources"), ("label", "labels"))}
+    for row in rows:
+        given = {"split": row.get("split") or _SPLIT}
+        given |= {name: row.get(name) for name, values in wanted.items() if values}
+        allowed = {"split": [data.get(_SPLIT, _SPLIT)], **wanted}
+        for name, value in given.items():
+            if value not in (allowed[name] or ()):
+                raise UsageError(
+                    f"this is no training sample: its {name} is `{value}`",
+                    where=row["id"],
+                    hint="only what is trained on is augmented",
+                )
 
 
 def write_png(sheet: AugmentedSheet, path: Path) -> None:

@@ -139,7 +139,8 @@ def export_step(
     Raises:
         UsageError: The folder is there and not empty, or there is no such step, format, kind or
             split.
-        MissingError: TensorFlow, which writes TFRecord, is not installed.
+        MissingError: No sample is in the split, or TensorFlow, which writes TFRecord, is not
+            installed.
         StorageError: The disk is full or the folder cannot be written.
     """
     require_choice("kind", kind, KINDS)
@@ -147,6 +148,13 @@ def export_step(
         require_choice("split", split, SPLITS)
     where, writer = sorting_step(run, step, SPLITS), _writer(format)
     dataset = Dataset(where.folder, split=split)
+    if split is not None and not any(batch.num_rows for batch in dataset.batches(["id"], kind)):
+        raise MissingError(
+            f"no {kind} sample of `{where.name}` is in the split `{split}`",
+            where=run.name,
+            hint="`hold_out`, or the source, says which sample is in which split",
+            code="no-split",
+        )
     rows, files = _committed(Path(to), lambda aside: writer(dataset, kind, aside, where.name))
     return Exported(run.name, where.name, kind, split, format, str(to), files, rows)
 

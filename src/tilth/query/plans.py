@@ -13,6 +13,7 @@ from tilth.engine.run import (
     shared_folder,
     step_states,
 )
+from tilth.errors import UsageError
 from tilth.query.runs import match_step
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
@@ -94,8 +95,6 @@ def renamed(recipe: Recipe, name: str | None) -> Recipe:
         return recipe
     from pydantic import ValidationError
 
-    from tilth.errors import UsageError
-
     try:
         header = type(recipe.header).model_validate({**recipe.header.model_dump(), "name": name})
     except ValidationError:
@@ -123,8 +122,10 @@ def plan_recipe(
 
     Raises:
         MissingError: A source is not there.
-        UsageError: There is no step `only`.
+        UsageError: There is no step `only`, or `limit` is below 1.
     """
+    if limit is not None and limit < 1:
+        raise UsageError(f"the limit is 1 sample or more, not {limit}")
     plan = build_plan(recipe, limit=limit)
     folder = Path(runs) / recipe.name
     states: Sequence[StepState] = step_states(plan, folder)

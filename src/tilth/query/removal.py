@@ -86,9 +86,12 @@ def plan_removal(
 
     Raises:
         MissingError: There is no such run.
-        UsageError: It is an entry of a history, or leads out of the folder of runs by a link.
+        UsageError: It is an entry of a history, or leads out of the folder of runs by a link; or
+            `history` is false without `unused`.
         DataError: A record cannot be read: what it needs is not known.
     """
+    if not (unused or history):
+        raise UsageError("`history` is of `unused`: a run goes with its history")
     try:
         view = open_run(run, runs)
     except MissingError:

@@ -91,12 +91,14 @@ def show_samples(
         run: The run.
         step: The step, or an unambiguous end of its name.
         kind: kept, dropped or quarantine.
-        rule: Only what this rule dropped; a part of it is enough where it is clear.
+        rule: Only what this rule dropped, whether or not `kind` says so; a part of it is enough
+            where it is clear.
         n: Rows at most.
         offset: Rows to pass over first.
 
     Raises:
-        UsageError: There is no such step or rule, or the step has no samples.
+        UsageError: There is no such step or rule, the step has no samples, or a rule is named beside
+            the kind quarantine.
         MissingError: Its output is not there.
     """
     require_choice("kind", kind, KINDS)
@@ -105,6 +107,8 @@ def show_samples(
         raise UsageError("a number of rows is not below 0")
     dataset = Dataset(where.folder)
     if rule is not None:
+        if kind == "quarantine":
+            raise UsageError("a rule drops samples: it quarantines none", hint="kind: dropped")
         kind = "dropped"
         rule = match_rule(rule, dataset.manifest.by_rule, where.name)
     names = [*PLAIN, *PAYLOADS, *REASONS]
