@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import tilth
+from tests.query.tfrecords import read_tfrecord
 from tests.query.trained import trained_run
 from tilth.api import Run
-from tilth.errors import MissingError, UsageError
+from tilth.errors import DataError, MissingError, UsageError
+from tilth.query import export
 from tilth.query.export import export_model, export_split, export_splits, export_step
 from tilth.query.runs import RunView
+from tilth.store import Dataset
 
 
 @pytest.mark.parametrize("format", ["parquet", "jsonl", "csv"])
@@ -120,6 +122,35 @@ def test_nothing_is_overwritten(small: RunView, tmp_path: Path) -> None:
     assert export_step(small, "rules", tmp_path / "empty").rows
 
 
+def test_a_number_that_json_has_not_is_null(
+    small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": "a", "x": float("nan"), "deep": [{"y": float("inf"), "z": 1.5}]}]
+    monkeypatch.setattr(export, "_rows", lambda *_: iter(rows))
+    export_step(small, "minhash", tmp_path / "out", format="jsonl")
+    text = next((tmp_path / "out").iterdir()).read_text("utf-8")
+    assert text == '{"id": "a", "x": null, "deep": [{"y": null, "z": 1.5}]}\n'
+
+
+def test_tfrecord_is_read_back_by_another_reader(
+    small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_PER_TFRECORD", 100)
+    done = export_step(small, "minhash", tmp_path / "out", format="tfrecord")
+    assert len(done.files) == -(-done.rows // 100)
+    records = [row for name in done.files for row in read_tfrecord(tmp_path / "out" / name)]
+    rows = Dataset(small.end_of_line().folder).to_arrow().to_pylist()
+    assert len(records) == done.rows == len(rows)
+    for record, row in zip(records, rows, strict=True):
+        there = {name: value for name, value in row.items() if value is not None}
+        assert record.keys() == there.keys()
+        assert record["text"] == there["text"].encode()
+        assert record["signal.word_count"] == there["signal.word_count"]
+        assert record["signal.alpha_ratio"] == pytest.approx(there["signal.alpha_ratio"], 1e-6)
+    nothing = export_step(small, "minhash", tmp_path / "q", format="tfrecord", kind="quarantine")
+    assert read_tfrecord(tmp_path / "q" / nothing.files[0]) == []
+
+
 def test_tfrecord_holds_every_sample(small: RunView, tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow", reason="the extra `tf` is not installed")
     done = export_step(small, "minhash", tmp_path / "out", format="tfrecord")
@@ -129,13 +160,12 @@ def test_tfrecord_holds_every_sample(small: RunView, tmp_path: Path) -> None:
     assert len(texts) == done.rows == small.end_of_line().kept
 
 
-def test_without_tensorflow_nothing_is_left_behind(
+def test_tfrecord_of_a_number_that_it_cannot_hold_leaves_nothing_behind(
     small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingError) as caught:
+    monkeypatch.setattr(export, "_rows", lambda *_: iter([{"id": "a", "hash": 1 << 63}]))
+    with pytest.raises(DataError, match="`hash` holds 9223372036854775808, which int64 cannot"):
         export_step(small, "minhash", tmp_path / "out", format="tfrecord")
-    assert "tilth[tf]" in caught.value.hint
     assert not list(tmp_path.iterdir())
 
 

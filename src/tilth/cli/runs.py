@@ -263,7 +263,7 @@ def export(
         typer.Option("--format", help="Of the files."),
     ] = "parquet",
     tfrecord: Annotated[
-        bool, typer.Option("--tfrecord", help="Short for --format tfrecord (extra `tf`).")
+        bool, typer.Option("--tfrecord", help="Short for --format tfrecord.")
     ] = False,
     huggingface: Annotated[
         bool, typer.Option("--huggingface", help="The run's model instead, as Hugging Face has it.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,7 +16,7 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.errors import MissingError, UsageError, missing_extra
+from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.extensions import using
 from tilth.hints import require_choice
 from tilth.query.predict import MODEL, model_step
@@ -86,7 +88,8 @@ def export_split(
 
     Raises:
         UsageError: The folder is there and not empty, or there is no such split.
-        MissingError: The split has no sample, or TensorFlow, which writes TFRecord, is not there.
+        MissingError: The split has no sample.
+        DataError: As `export_step`.
         StorageError: The disk is full or the folder cannot be written.
     """
     require_choice("split", split, SPLITS)
@@ -132,15 +135,16 @@ def export_step(
 ) -> Exported:
     """Write a step's samples to a new folder, which appears when all is written.
 
-    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648); in CSV and
-    TFRecord, nested values are JSON. A TFRecord holds a `tf.train.Example` a sample: text and
-    bytes as bytes, whole numbers and booleans as int64, others as float32; a null is left out.
+    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648); in JSON,
+    what is no finite number is null; in CSV and TFRecord, nested values are JSON. A TFRecord
+    holds a `tf.train.Example` a sample: text and bytes as bytes, whole numbers and booleans as
+    int64, others as float32; a null is left out.
 
     Raises:
         UsageError: The folder is there and not empty, or there is no such step, format, kind or
             split.
-        MissingError: No sample is in the split, or TensorFlow, which writes TFRecord, is not
-            installed.
+        MissingError: No sample is in the split.
+        DataError: TFRecord cannot hold a number: its whole numbers have 64 bits with a sign.
         StorageError: The disk is full or the folder cannot be written.
     """
     require_choice("kind", kind, KINDS)
@@ -231,10 +235,25 @@ def _jsonl(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
     rows = 0
     with open(folder / f"{name}.jsonl", "w", encoding="utf-8", errors="surrogatepass") as file:
         for row in _rows(dataset, kind):
-            line = json.dumps(row, ensure_ascii=False, default=_plain)
-            file.write(line + "\n")
+            file.write(_json_line(row) + "\n")
             rows += 1
     return rows
+
+
+def _json_line(row: Row) -> str:
+    """Strict JSON (RFC 8259), which has no number that is none: null stands for it."""
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        return json.dumps(_without_nan(row), ensure_ascii=False, default=_plain)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
@@ -251,45 +270,33 @@ def _csv(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
 
 
 def _tfrecord(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
-    try:
-        import tensorflow as tf
-    except ImportError:
-        raise missing_extra("tensorflow", "tf") from None
-    rows = 0
-    batches = dataset.batches(kind=kind)
-    left: list[Row] = []
-    number = 0
-    while True:
-        while len(left) < _PER_TFRECORD and (batch := next(batches, None)) is not None:
-            left += batch.to_pylist()
-        if not left and number:
-            return rows
-        with tf.io.TFRecordWriter(str(folder / f"{name}-{number:05d}.tfrecord")) as file:
-            for row in left[:_PER_TFRECORD]:
-                file.write(_example(tf, row))
-        rows += len(left[:_PER_TFRECORD])
-        left, number = left[_PER_TFRECORD:], number + 1
+    """A file for 10,000 samples, and one without any where there are none."""
+    from tilth.query.tfrecord import example, framed
+
+    rows, left = 0, iter(_rows(dataset, kind))
+    while (part := list(itertools.islice(left, _PER_TFRECORD))) or not rows:
+        place = folder / f"{name}-{rows // _PER_TFRECORD:05d}.tfrecord"
+        with open(place, "wb") as file:
+            for row in part:
+                try:
+                    file.write(framed(example(_features(row))))
+                except ValueError as error:
+                    raise DataError(str(error), where=row["id"], hint="--format parquet") from None
+        rows += len(part)
+        if not part:
+            break
+    return rows
 
 
-def _example(tf: Any, row: Mapping[str, Any]) -> bytes:
-    """A row as a serialized `tf.train.Example`."""
-    features = {}
-    for name, value in row.items():
-        if isinstance(value, bool | int):
-            kind = {"int64_list": tf.train.Int64List(value=[int(value)])}
-        elif isinstance(value, float):
-            kind = {"float_list": tf.train.FloatList(value=[value])}
-        elif value is not None:
-            data = (
-                value if isinstance(value, bytes) else str(_cell(value)).encode("utf-8", "replace")
-            )
-            kind = {"bytes_list": tf.train.BytesList(value=[data])}
-        else:
-            continue
-        features[name] = tf.train.Feature(**kind)
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    serialized: bytes = example.SerializeToString()
-    return serialized
+def _features(row: Row) -> dict[str, bytes | int | float]:
+    """A row as TFRecord has it; nulls are left out."""
+    return {
+        name: value
+        if isinstance(value, bytes | int | float)
+        else str(_cell(value)).encode("utf-8", "replace")
+        for name, value in row.items()
+        if value is not None
+    }
 
 
 class _Encodable:

@@ -97,8 +97,8 @@ def show_samples(
         offset: Rows to pass over first.
 
     Raises:
-        UsageError: There is no such step or rule, the step has no samples, or a rule is named beside
-            the kind quarantine.
+        UsageError: There is no such step or rule, the step has no samples, or a rule is named
+            beside the kind quarantine.
         MissingError: Its output is not there.
     """
     require_choice("kind", kind, KINDS)
