@@ -60,6 +60,49 @@ deduplicate:
     assert "my.yaml:11:" in joined
 
 
+def test_no_mistake_of_a_step_hides_those_of_another_kind() -> None:
+    text = """\
+tilth: 1
+name: a
+name: b
+error_budget: 7
+collect:
+  a: {jsonl: {path: x}}
+clean:
+  - rules: {where: ["word_count > 1"]}
+augment:
+  - text_drop: {}
+  - crop: {}
+pretrain: {task: image-classification, model: {kind: mlp}, loop: {max_steps: 1}}
+value:
+  arms: {longer: {set: {clean.rules: {where: ["word_count >"]}}}}
+  budget: 10
+  target: {size: 5}
+"""
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    assert [one.code for one in caught.value.problems] == [
+        "twice",
+        "bad-value",
+        "unused-transform",
+        "bad-value",
+    ]
+    # Of a training stage that cannot be read nobody knows what it takes.
+    for bad in ("augment: 5\n", "augment: [{text_drop: {}}]\npretrain: {lop: {}}\n"):
+        with pytest.raises(RecipeError) as caught:
+            parse_recipe(GOOD + bad)
+        (problem,) = caught.value.problems
+        assert problem.code in ("not-a-list", "unknown-setting")
+
+
+def test_of_blocks_of_which_one_is_written_only_its_own_settings_are_near() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(GOOD + "pretrain: {model: {kind: seq2seq, layers: 1}, loop: {max_steps: 1}}\n")
+    (problem,) = caught.value.problems
+    assert problem.what == "`layers` is not a setting of `pretrain`"
+    assert problem.hint == "`tilth explain pretrain` lists them"
+
+
 def test_two_steps_of_one_operation_have_names_of_their_own() -> None:
     recipe = parse_recipe(GOOD + "  - rules: {where: [\"source != 'x'\"]}\n")
     assert [s.name for s in recipe.records][-2:] == ["clean.rules", "clean.rules-2"]

@@ -153,7 +153,7 @@ def _print_explanation(explanation: Explanation) -> None:
 
 
 def check(recipe: RecipeArgument, json: Json = False) -> int:
-    """Check a recipe; prints all its mistakes at once, each with its line."""
+    """Check a recipe; prints its mistakes with their lines, of all steps at once."""
     from tilth.recipe.load import load_recipe
 
     try:

@@ -1,4 +1,7 @@
-"""Read a recipe: YAML with line numbers, checked as a whole, all mistakes reported at once."""
+"""Read a recipe: YAML with line numbers, checked as a whole, mistakes reported together.
+
+First those of every step by itself; where there are none, those of what steps say of each other.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +116,8 @@ def load_recipe(where: str | Path) -> Recipe:
 
     Raises:
         MissingError: There is no such file or starter.
-        RecipeError: The recipe has mistakes; all of them are listed.
+        RecipeError: The recipe has mistakes: those of all steps are listed, or if there are none,
+            those of what the steps say of each other.
     """
     text, name = _text_of(where)
     origin = os.path.abspath(where) if Path(where).is_file() else name
@@ -161,9 +165,9 @@ def parse_recipe(
             recipe that ran, on whatever machine.
         extensions: Those that it names, where they are open already.
     """
-    tree, positions = _parse_yaml(text, name)
+    tree, positions, twice = _parse_yaml(text, name)
     tree = as_now(tree, ran=not to_run)
-    check = _Check(name, positions, to_run)
+    check = _Check(name, positions, to_run, twice)
     if extensions is None:
         extensions = check.extensions(tree)
     with using(extensions):
@@ -184,8 +188,8 @@ def extensions_of(where: str | Path) -> tuple[Extension, ...]:
         RecipeError: It is no recipe, or an extension has mistakes.
     """
     text, name = _text_of(where)
-    tree, positions = _parse_yaml(text, name)
-    check = _Check(name, positions, to_run=False)
+    tree, positions, twice = _parse_yaml(text, name)
+    check = _Check(name, positions, False, twice)
     found = check.extensions(tree)
     if check.problems:
         raise RecipeError(check.problems)
@@ -215,8 +219,9 @@ def _too_large(name: str) -> RecipeError:
     return _one("too-large", "the recipe is too large or nested too deeply", name)
 
 
-def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
-    """Plain values, and the (line, column) of every key and item, both counted from 1."""
+def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions, list[Problem]]:
+    """Plain values, the (line, column) of every key and item, both counted from 1, and the keys
+    that stand twice."""
     problems: list[Problem] = []
     positions: Positions = {}
     try:
@@ -269,21 +274,21 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions]:
         raise _one("yaml", f"not valid YAML: {what}", where) from None
     finally:
         loader.dispose()
-    if problems:
-        raise RecipeError(problems)
     if not isinstance(tree, dict):
         raise _one("not-a-mapping", "a recipe is a mapping of stages", f"{name}:1")
-    return tree, positions
+    return tree, positions, problems
 
 
 class _Check:
     """Walks the plain values and collects every problem with its place."""
 
-    def __init__(self, name: str, positions: Positions, to_run: bool) -> None:
+    def __init__(
+        self, name: str, positions: Positions, to_run: bool, found: Sequence[Problem]
+    ) -> None:
         self._to_run = to_run
         self._name = name
         self._positions = positions
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = [*found]
         # Of an extension that cannot be used nobody knows the names.
         self._knows_all_names = True
 
@@ -327,9 +332,13 @@ class _Check:
         sources = self._sources(tree.get("collect"))
         steps = [s for stage in (*RECORD_STAGES, "augment") for s in self._stage(tree, stage)]
         single = self._training(tree) if self._knows_all_names else {}
-        if not self.problems:
-            self._check_transforms([s for s in steps if s.stage == "augment"], single)
-            self._check_changes([*sources, *steps], single.get("value"))
+        transforms = [s for s in steps if s.stage == "augment"]
+        given = tree.get("augment")
+        whole = isinstance(given, list) and len(given) == len(transforms)
+        # Of a stage that could not be read nobody knows what it takes.
+        if whole and None not in single.values():
+            self._check_transforms(transforms, single)
+        self._check_changes([*sources, *steps], single.get("value"))
         if self.problems or not isinstance(header, Header):
             return None
         return Recipe(
@@ -479,7 +488,7 @@ class _Check:
                 require_written(found, owner)
         except ValidationError as error:
             for details in error.errors():
-                self._explain(details, cls, path, owner)
+                self._explain(details, given, cls, path, owner)
         except TilthError as error:
             self._add(error.code, error.what, path, error.hint)
         except (Exception, SystemExit) as error:
@@ -493,7 +502,12 @@ class _Check:
         return None
 
     def _explain(
-        self, details: ErrorDetails, cls: type[BaseSettings], path: Path_, owner: str
+        self,
+        details: ErrorDetails,
+        settings: Mapping[str, Any],
+        cls: type[BaseSettings],
+        path: Path_,
+        owner: str,
     ) -> None:
         # A union puts its tag or type into the location; what the file has not is skipped.
         inside: Path_ = ()
@@ -506,7 +520,7 @@ class _Check:
         for part in inside:
             key = f"{key}[{part}]" if isinstance(part, int) else str(part)
         if details["type"] == "extra_forbidden":
-            names = _field_names(cls, inside[:-1])
+            names = _field_names(cls, inside[:-1], settings)
             hint = why_gone(place) or did_you_mean(key, names)
             if hint.startswith("choose"):
                 hint = f"`tilth explain {owner}` lists them" if owner in operations() else hint
@@ -534,15 +548,28 @@ class _Check:
             self._add("bad-value", what, place, f"did you mean {closest}" if closest else "")
 
 
-def _field_names(cls: type[BaseSettings], inside: Path_) -> list[str]:
-    """The settings that may stand at a place inside a settings class."""
+def _field_names(cls: type[BaseSettings], inside: Path_, given: Any) -> list[str]:
+    """The settings that may stand at a place inside a settings class, by the values given."""
     classes = [cls]
     for part in inside:
+        try:
+            given = given[part]
+        except (TypeError, LookupError):
+            given = None
         if isinstance(part, int):
             continue
         annotations = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
-        classes = [found for a in annotations for found in _settings_classes(a)]
+        found = [one for a in annotations for one in _settings_classes(a)]
+        kind = given.get("kind") if isinstance(given, Mapping) else None
+        # Of several blocks the one that is written, where it says which.
+        classes = [one for one in found if _kind(one) == kind] or found
     return [name for c in classes for name in c.model_fields]
+
+
+def _kind(cls: type[BaseSettings]) -> str:
+    """What tells a block of several from the others."""
+    field = cls.model_fields.get("kind")
+    return "" if field is None else str(field.default)
 
 
 def _settings_classes(annotation: Any) -> Sequence[type[BaseSettings]]:
