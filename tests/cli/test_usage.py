@@ -112,6 +112,35 @@ def test_what_else_cannot_be_read(command: str, what: str, hint: str) -> None:
     assert hint in found["hint"]
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("run a --only b --only c", "--only"),
+        ("show a b -n 3 -n5", "-n"),
+        ("show a b --rule=x --rule y", "--rule"),
+        ("classify a --file x -f y", "-f"),
+    ],
+)
+def test_an_option_of_one_value_is_given_once(command: str, name: str) -> None:
+    for more in ([], ["--json"]):
+        code, out, err = _call(*command.split(), *more)
+        assert (code, bool(out)) == (2, bool(more))
+        found = FORM.fullmatch(err)
+        assert found is not None, err
+        assert found["what"] == f"`{name}` is given twice"
+
+
+def test_what_may_stand_more_than_once() -> None:
+    for command in (
+        "show a --augmented --sample 0 --sample 1",
+        "run a --json --json",
+        "show a b --rule --rule",  # a rule that is called so
+        "generate a -- --seed --seed",
+    ):
+        _, _, err = _call(*command.split())
+        assert "twice" not in err
+
+
 def test_it_is_a_document_too() -> None:
     code, out, _ = _call("show", "small", "-n", "0", "--json")
     assert code == 2

@@ -76,6 +76,18 @@ def test_what_goes_wrong_is_json_too(verb: str, place: Path) -> None:
     assert (unread.code, unread.lines[0]["error"]["code"]) == (2, "usage")
 
 
+@pytest.mark.parametrize("verb", ["status", "classify"])
+def test_a_stop_is_a_document_too(verb: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tilth.query.runs.open_run", stop)
+    monkeypatch.setattr("tilth.query.predict.open_run", stop)
+    found = tilth_(verb, *RIGHT[verb], "--json")
+    assert (found.code, found.document["error"]["code"]) == (130, "stopped")
+    assert "what was committed is kept" in found.err
+
+
 @effect(*[path for path in _of("--debug") if _verb(path) != "demo-site"])
 def test_debug_shows_whence_an_error_came(path: str, place: Path) -> None:
     verb = _verb(path)

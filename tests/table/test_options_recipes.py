@@ -88,6 +88,10 @@ def test_the_runs_of_that_folder_are_listed(place: Path, fresh: Path) -> None:
     assert "small" in tilth_("list", "runs", "--runs", runs).out
     assert "small" in tilth_("list", "runs", TILTH_RUNS=str(runs)).out
     assert "small" in tilth_("list", "--runs", runs).out
+    for words in (["list", "runs"], ["list"], ["status"]):
+        absent = tilth_(*words, "--runs", "absent")
+        assert (absent.code, absent.out) == (3, "")
+        assert "there is no such folder of runs\n  where  absent" in absent.err
 
 
 @refused("tilth list --recipe", "tilth list --runs")
@@ -118,6 +122,9 @@ def test_a_word_of_a_recipes_extensions_is_explained(shouting: Path) -> None:
     found = tilth_("explain", "shout", "--recipe", shouting)
     assert found.out.startswith("shout: operation\n\n  Keep what is not shouted.")
     for words in (["explain", "minhash"], ["list"]):
+        idle = tilth_(*words, "--recipe", "small.yaml")
+        assert (idle.code, idle.out) == (2, "")
+        assert "the recipe names no extensions" in idle.err
         wrong = tilth_(*words, "--recipe", "quikstart")
         assert (wrong.code, wrong.out) == (3, "")
         assert "did you mean `quickstart`?" in wrong.err

@@ -10,7 +10,7 @@ import typer
 
 from tilth.cli.output import line, paragraph, plural, print_json, table
 from tilth.cli.verb import Json, Runs, Verb, say_error, was_given
-from tilth.errors import RecipeError, UsageError
+from tilth.errors import MissingError, RecipeError, UsageError
 
 if TYPE_CHECKING:
     from tilth.query.explain import Explanation
@@ -93,6 +93,8 @@ def list_(
             raise UsageError(
                 f"`--{option}` does nothing for {category}", hint=f"tilth list {only} --{option} …"
             )
+    if was_given("runs"):
+        require_runs(runs)
     found = {name: list_entries(name, runs, recipe) for name in wanted}
     if json:
         print_json(found)
@@ -106,6 +108,16 @@ def list_(
             table(["name", "", "about"], [[e.name, e.group, e.about] for e in entries])
         if len(wanted) > 1:
             line()
+
+
+def require_runs(folder: str) -> None:
+    """Refuse a folder of runs that is named and not there: it has no run for another reason.
+
+    Raises:
+        MissingError: It is not there.
+    """
+    if not Path(folder).is_dir():
+        raise MissingError("there is no such folder of runs", where=folder, code="no-runs")
 
 
 def explain(

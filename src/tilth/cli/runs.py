@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tilth.cli.output import as_plain, count, line, paragraph, plural, print_json, say, table
-from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan
-from tilth.cli.verb import STOPPED, Json, Runs, Verb, error_document, say_error
+from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan, require_runs
+from tilth.cli.verb import STOPPED, Json, Runs, Verb, error_document, say_error, stopped, was_given
 from tilth.errors import TilthError, UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def run(
     except KeyboardInterrupt:
         if json:
             print_json(_run_document(view, STOPPED, None))
-        raise
+        raise stopped() from None
     status = _status(view)
     if code == 0 and status.quarantined:
         code = 1
@@ -185,6 +185,8 @@ def status(
     from tilth.query.status import run_status
 
     if run is None:
+        if was_given("runs"):
+            require_runs(runs)
         found = [run_status(view, plan=False) for view in list_runs(runs)]
         if json:
             print_json(found)

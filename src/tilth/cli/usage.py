@@ -40,7 +40,12 @@ class Verbs(TyperGroup):
         """Run a command and end with its exit code; 2 where it cannot be read."""
         given = list(sys.argv[1:] if args is None else args)
         try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            if (twice := self._given_twice(given)) is not None:
+                code = _tell(twice, given)
+            else:
+                code = super().main(
+                    args, prog_name, complete_var, False, windows_expand_args, **extra
+                )
         except _PARSER_ERROR as error:
             code = self._answer(error, given)
         if standalone_mode:
@@ -51,16 +56,41 @@ class Verbs(TyperGroup):
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
             return int(error.exit_code)
-        found = self._usage_error(error, given)
-        say(str(found))
-        if "--json" in given:
-            from tilth.cli.verb import print_error
+        return _tell(self._usage_error(error, given), given)
 
-            print_error(found)
-        return found.exit_code
+    def _given_twice(self, given: Sequence[str]) -> UsageError | None:
+        """An option of one value that has two: the parser would take the last and say nothing."""
+        verb = self._verb(given)
+        params: Sequence[Any] = self.commands[verb].params if verb else ()
+        single = {
+            name: param
+            for param in params
+            if param.param_type_name == "option" and not (param.is_flag or param.multiple)
+            for name in param.opts
+        }
+        seen, words = set(), iter(given)
+        for word in words:
+            if word == "--":
+                break
+            name = word[:2] if word[1:2] != "-" else word.partition("=")[0]
+            if (param := single.get(name)) is None:
+                continue
+            if param.name in seen:
+                return UsageError(
+                    f"`{name}` is given twice",
+                    where=_line(given),
+                    hint="give it once: it has one value",
+                )
+            seen.add(param.name)
+            if word == name:
+                next(words, None)  # its value, whatever it looks like
+        return None
+
+    def _verb(self, given: Sequence[str]) -> str | None:
+        return next((word for word in given if word in self.commands), None)
 
     def _usage_error(self, error: Any, given: Sequence[str]) -> UsageError:
-        verb = next((word for word in given if word in self.commands), None)
+        verb = self._verb(given)
         command = f"tilth {verb}" if verb else "tilth"
         help_ = f"`{command} --help` has examples" if verb else "`tilth --help` lists the verbs"
         name = getattr(error, "option_name", None)
@@ -93,6 +123,16 @@ class Verbs(TyperGroup):
     def _options(self, verb: str | None) -> list[str]:
         params = self.commands[verb].params if verb else self.params
         return [name for param in params for name in param.opts if name.startswith("-")]
+
+
+def _tell(error: UsageError, given: Sequence[str]) -> int:
+    """Say it, and as a document where that was asked for; returns the exit code."""
+    say(str(error))
+    if "--json" in given:
+        from tilth.cli.verb import print_error
+
+        print_error(error)
+    return error.exit_code
 
 
 def _bad_value(error: Any, given: Sequence[str], command: str, help_: str) -> UsageError:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 _PATIENCE_S = 2.0
+_GOES_ON = "what was committed is kept, and the same command goes on from there"
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[
@@ -154,8 +155,9 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
             print_error(error)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        say("stopped; what was committed is kept, and the same command goes on from there")
-        raise typer.Exit(STOPPED) from None
+        if json:
+            print_error(TilthError("stopped", hint=_GOES_ON, code="stopped"))
+        raise stopped() from None
     except (typer.Exit, SystemExit):
         raise
     except Exception as error:
@@ -202,6 +204,12 @@ def error_document(error: TilthError) -> PlainObject:
     }
     problems = getattr(error, "problems", None)
     return document | ({"problems": problems} if problems else {})
+
+
+def stopped() -> typer.Exit:
+    """The end of a verb that was stopped and has said on standard output how far it came."""
+    say(f"stopped; {_GOES_ON}")
+    return typer.Exit(STOPPED)
 
 
 @contextlib.contextmanager

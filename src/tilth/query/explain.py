@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
 from tilth.errors import TilthError, UsageError
-from tilth.extensions import using
+from tilth.extensions import Extension, using
 from tilth.hints import closest
 from tilth.models.registry import declarations
 from tilth.models.settings import ModelSettings, settings_classes
@@ -110,11 +110,23 @@ def explain(word: str, recipe: str | None = None) -> list[Explanation]:
         recipe: A recipe whose extensions know more words.
 
     Raises:
-        UsageError: Nothing; with the closest word, or all that there is.
+        UsageError: Nothing; with the closest word, or all that there is. Or the recipe has no
+            extensions.
         RecipeError: An extension of the recipe has mistakes.
     """
-    with using(extensions_of(recipe) if recipe else ()):
+    with using(_extensions_of(recipe)):
         return _explain(word)
+
+
+def _extensions_of(recipe: str | None) -> tuple[Extension, ...]:
+    found = () if recipe is None else extensions_of(recipe)
+    if recipe is not None and not found:
+        raise UsageError(
+            "the recipe names no extensions: it has no words of its own",
+            where=recipe,
+            hint="leave --recipe out",
+        )
+    return found
 
 
 def _explain(word: str) -> list[Explanation]:
@@ -403,7 +415,7 @@ def list_entries(category: Category, runs: str = "runs", recipe: str | None = No
         recipe: A recipe whose extensions have more operations.
     """
     if category == "operations":
-        with using(extensions_of(recipe) if recipe else ()):
+        with using(_extensions_of(recipe)):
             return [
                 Entry(op.name, op.stage, about_operation(op))
                 for op in sorted(operations().values(), key=lambda op: STAGES.index(op.stage))
