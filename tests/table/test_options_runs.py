@@ -137,6 +137,7 @@ def test_what_is_named_is_exported(place: Path) -> None:
     assert set(pq.read_table(path)["split"].to_pylist()) == {"test"}
     (path,), step = _exported("small", "signals")
     assert (step["step"], step["rows"]) == ("clean.signals", 40)
+    assert tilth_("export", "small", "").code == 2
     for wrong, near in (("tst", "test"), ("signls", "clean.signals")):
         found = tilth_("export", "small", wrong)
         assert (found.code, found.out) == (2, "")

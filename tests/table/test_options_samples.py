@@ -69,6 +69,7 @@ def test_what_one_rule_dropped_is_shown(fresh: Path) -> None:
     wrong = tilth_("show", "small", "rules", "--rule", "wrd_count >= 12")
     assert (wrong.code, wrong.out) == (2, "")
     assert "did you mean `word_count >= 12`?" in wrong.err
+    assert tilth_("show", "small", "rules", "--rule", "").code == 2
     assert "is part of several rules" in tilth_("show", "small", "rules", "--rule", ">=").err
 
 

@@ -311,7 +311,7 @@ def export(
             f"`{what}` is a split of the final data set: it takes no --kind or --split",
             hint=f"tilth export {run} {what} --to DIR; a step has both",
         )
-    what = what or split
+    what = split if what is None else what
     if what is None:
         splits = export_splits(found, to or Path(f"{found.name}-splits"), format=format)
         _say_exported(splits, json, *_split_lines(splits))

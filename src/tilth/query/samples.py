@@ -162,7 +162,7 @@ def match_rule(rule: str, rules: Mapping[str, int], step: str) -> str:
     """
     if rule in rules:
         return rule
-    fitting = [name for name in rules if rule in name]
+    fitting = [name for name in rules if rule and rule in name]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
