@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,3 +170,27 @@ def test_mistakes_are_errors_before_anything_runs(folder: Path) -> None:
 def test_the_identity_of_a_step_does_not_depend_on_who_shows_it(name: str) -> None:
     rooms = {module.split(".")[1] for module in _reachable(operations()[name].module_name)}
     assert not rooms & {"api", "cli", "engine", "query", "recipe", "report"}
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"limit": 0}, "the limit is 1 sample or more, not 0"),
+        ({"limit": -3}, "the limit is 1 sample or more, not -3"),
+        ({"workers": -1}, "the number of workers is 0 or more, not -1"),
+        ({"workers": 2, "ray": "local"}, "`workers` and `ray` exclude each other"),
+        ({"name": ""}, "`` cannot name a run"),
+        ({"only": "ruls"}, "there is no step `ruls`"),
+    ],
+)
+def test_what_a_run_cannot_do_is_refused_before_it(
+    given: dict[str, Any], what: str, tmp_path: Path
+) -> None:
+    (tmp_path / "d.jsonl").write_text('{"text": "a heron"}\n', "utf-8")
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        f"tilth: 1\nname: r\ncollect: {{a: {{jsonl: {{path: {tmp_path}/d.jsonl}}}}}}\n"
+    )
+    with pytest.raises(UsageError, match=what):
+        tilth.run(recipe, runs=tmp_path / "runs", progress=False, **given)
+    assert not (tmp_path / "runs").exists()

@@ -18,7 +18,7 @@ from tests.query.conftest import recipe_file
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.query.disk import disk_of, spell_bytes, tree_bytes
 from tilth.query.removal import plan_removal, remove
-from tilth.query.runs import list_runs, open_run
+from tilth.query.runs import RunView, list_runs, open_run
 from tilth.store.files import folder_lock, write_json
 
 
@@ -255,3 +255,9 @@ def test_sizes_are_spelled() -> None:
         *("0 bytes", "812 bytes", "999 bytes", "1.0 kB"),
         *("4.1 kB", "250 MB", "1.0 MB", "1.2 GB"),
     ]
+
+
+def test_a_run_goes_with_its_history(small: RunView) -> None:
+    with pytest.raises(UsageError, match="a run goes with its history"):
+        plan_removal(small.folder, history=False)
+    assert plan_removal(small.folder).whole

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import random
 import tempfile
@@ -99,9 +98,11 @@ def tilth_(*words: object, given: str = "", **environment: str) -> Said:
     return Said(found.exit_code, found.stdout, found.stderr)
 
 
-@functools.cache
-def _made() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="tilth-table-"))
+# It is made once, whichever module of tests asks first.
+_made: list[Path] = []
+
+
+def _make(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         use_inline(patch)
         patch.chdir(folder)
@@ -120,14 +121,17 @@ def _made() -> Path:
         for name, text in _recipes(folder).items():
             (folder / f"{name}.yaml").write_text(text, "utf-8")
             tilth.run(f"{name}.yaml", progress=False)
-    return folder
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the runs, as the working directory; what a test adds goes elsewhere in it."""
-    monkeypatch.chdir(_made())
-    return _made()
+    if not _made:
+        folder = tmp_path_factory.mktemp("table")
+        _make(folder)
+        _made.append(folder)
+    monkeypatch.chdir(_made[0])
+    return _made[0]
 
 
 @pytest.fixture
