@@ -260,4 +260,5 @@ def test_sizes_are_spelled() -> None:
 def test_a_run_goes_with_its_history(small: RunView) -> None:
     with pytest.raises(UsageError, match="a run goes with its history"):
         plan_removal(small.folder, history=False)
-    assert plan_removal(small.folder).whole
+    # A path that is no name below `runs` leads nowhere else.
+    assert plan_removal(small.folder, "nowhere").whole

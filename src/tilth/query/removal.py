@@ -169,7 +169,8 @@ def _checked(view: RunView, given: str | Path, runs: Path) -> Path:
             "that only the history needs",
         )
     folder = view.folder.resolve()
-    inside = folder.parent == runs.resolve() or not (runs / str(given)).exists()
+    by_path = Path(given).is_absolute() or not (runs / str(given)).exists()
+    inside = by_path or folder.parent == runs.resolve()
     if view.folder.is_symlink() or not inside or (folder / DATA).is_symlink():
         raise UsageError(
             "a link leads out of the folder of runs, and nothing beyond it is removed",
