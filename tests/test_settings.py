@@ -62,7 +62,9 @@ def test_what_is_given_changes_only_itself() -> None:
 
 
 def test_of_another_kind_nothing_is_kept() -> None:
-    assert laid_over(_Rate(rate=0.5), {"kind": "fast"}) == {"kind": "fast"}
+    assert laid_over(_Rate(rate=0.5), {"kind": "other"}) == {"kind": "other"}
+    # Of another kind that the same class has, all that is not given stays.
+    assert laid_over(_Rate(rate=0.5), {"kind": "fast"})["rate"] == 0.5
     assert laid_over(_Rate(rate=0.5), {"kind": "slow", "named": {}})["rate"] == 0.5
 
 
@@ -78,3 +80,10 @@ def test_a_part_is_as_given_or_else_its_default() -> None:
     assert part_of(_Whole, "inner", {"rate": 3}) == _Rate(rate=3)
     assert part_of(_Whole, "inner", {"rat": 3}) == _Rate()
     assert part_of(_Whole, "inner", None) == _Rate()
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_is_finite(number: float) -> None:
+    for given in ({"rate": number}, {"named": {"x": number}}, {"weights": [["a", number]]}):
+        with pytest.raises(ValidationError, match="finite number"):
+            _Rate.model_validate(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -11,10 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 class BaseSettings(BaseModel):
     """Settings of one operation or stage. An unknown key is an error; a value never changes.
 
+    A number is finite: no setting means anything at infinity, and JSON cannot hold it.
+
     Collections are tuples and frozen pairs so that settings can key a cache.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=False, allow_inf_nan=False
+    )
 
 
 def fill(given: dict[str, object], name: str, base: BaseSettings) -> None:
@@ -54,17 +58,23 @@ def laid_over(base: BaseSettings, given: Mapping[str, Any]) -> dict[str, object]
     """Plain settings in which what is given changes only itself, and all else is the base's.
 
     Mappings in them are laid over each other too, so that of many weights one can be changed. Of
-    settings of another `kind`, or of another type, nothing is kept.
+    settings of another class, as a network of another `kind` has them, nothing is kept.
 
     Args:
         base: Whole settings.
         given: Some of the same settings, as a recipe writes them.
     """
-    kind = getattr(base, "kind", None)
-    if given.get("kind", kind) != kind:
+    if _is_another(base, given):
         return dict(given)
     whole = base.model_dump(mode="json")
     return {**whole, **{name: _laid(getattr(base, name, None), it) for name, it in given.items()}}
+
+
+def _is_another(base: BaseSettings, given: Mapping[str, Any]) -> bool:
+    """Whether a `kind` is given that settings of another class are for."""
+    kind = getattr(base, "kind", None)
+    known = get_args(type(base).model_fields["kind"].annotation) if kind is not None else ()
+    return given.get("kind", kind) not in (kind, *known)
 
 
 def _laid(base: object, given: object) -> object:

@@ -95,8 +95,8 @@ def test_what_comes_back_as_it_was_is_fine(settings: BaseSettings) -> None:
         (_Listed(of=[_Noted(words=frozenset("a"))]), "`of` of `own` is a set"),
         (_Listed(of=[_Other(words={"a"})]), "`of` of `own` is a set"),
         (_Bytes(mark=b"\xff\xfe"), "cannot be written down"),
-        (_Plain(rate=math.inf), "`rate` of `own` is inf, which is no number"),
-        (_Plain(weights={"a": math.nan}), "`weights` of `own` is nan, which is no number"),
+        (_Listed(of=[math.inf]), "`of` of `own` is inf, which is no number"),
+        (_Listed(of=[{"a": math.nan}]), "`of` of `own` is nan, which is no number"),
         (_Wrong(), "`most` of `own` has a default that it refuses"),
     ],
 )

@@ -66,13 +66,17 @@ def _entry(kind: Kind, paths: tuple[str, ...]) -> Callable[[Test], Test]:
 
     def add(test: Test) -> Test:
         ENTRIES.append(Entry(kind, paths, f"{test.__module__}::{test.__name__}"))
-        marks = getattr(test, "pytestmark", ())
-        given = [mark.args[1] for mark in marks if mark.args[:1] == ("path",)]
-        if given:  # by an entry of another kind, of the same paths
-            assert given == [paths]
-        elif "path" in inspect.signature(test).parameters:
+        # Of two entries that are one test the paths are the same, and it runs once for each.
+        before = _paths_of(test)
+        assert before in (None, paths), "a test with `path` is about the same paths throughout"
+        if "path" in inspect.signature(test).parameters and before is None:
             marked: Test = pytest.mark.parametrize("path", paths)(test)
             return marked
         return test
 
     return add
+
+
+def _paths_of(test: Callable[..., Any]) -> tuple[str, ...] | None:
+    marks = getattr(test, "pytestmark", [])
+    return next((mark.args[1] for mark in marks if mark.args and mark.args[0] == "path"), None)
