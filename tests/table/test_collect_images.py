@@ -252,6 +252,8 @@ def test_where_only_text_is_read(path: str) -> None:
     given = {"path": "x", "text": "text", setting: {"images": ".", "max_pixels": 9}[setting]}
     found = said({"collect": {"a": {"label_studio": given}}})
     assert f"`{setting}` belongs to `image`, and only `text` is read" in found
+    del given[setting]
+    assert not said({"collect": {"a": {"label_studio": given}}})
 
 
 @effect("collect.label_studio.split")

@@ -67,6 +67,8 @@ def test_several_fields_are_one_text(path: str, tmp_path: Path) -> None:
     assert row["text"] == "bird\na heron"
     tree = {"path": "x", "fields": {"txt": "body"}}
     assert "did you mean `text`" in said({"collect": {"a": {kind: tree}}})
+    tree = {"path": "x", "fields": {"text": []}}
+    assert "at least 1" in said({"collect": {"a": {kind: tree}}})
 
 
 @effect(*each("fields.id"))
@@ -121,6 +123,8 @@ def test_a_column_of_images(tmp_path: Path) -> None:
 def test_an_image_is_read_instead_of_a_text() -> None:
     tree = {"path": "x", "image": "pic", "fields": {"text": "body"}}
     assert "`fields.text` is not read beside `image`" in said({"collect": {"a": {"parquet": tree}}})
+    tree["fields"] = {"label": "y"}
+    assert not said({"collect": {"a": {"parquet": tree}}})
 
 
 @name("collect.parquet.image")
@@ -157,6 +161,7 @@ def test_the_quote_holds_a_delimiter(tmp_path: Path) -> None:
     assert "3 columns instead of 2" in csv(tmp_path, text)[0]["error"]
     assert csv(tmp_path, 'text\n"a"\n', quote="")[0]["text"] == '"a"'
     assert "no line break" in wrong(quote="\r")
+    assert "are one character" in wrong(quote=",")
 
 
 @effect("collect.csv.header", "collect.csv.columns")

@@ -71,7 +71,7 @@ class Settings(files.FileSettings):
                 _check_header(list(self.columns), self.fields)
             except records.RecordError as error:
                 raise ValueError(f"`columns`: {error}") from None
-        if self.quote and self.quote == self.delimiter:
+        if self.quote and self.quote in (self.delimiter or ",\t"):
             raise ValueError("`quote` and `delimiter` are one character")
         if self.labels and self.fields.label is None:
             raise ValueError("`labels` needs `fields: {label: ...}`: which column has the label")

@@ -75,8 +75,9 @@ class Settings(files.FileSettings):
     @model_validator(mode="after")
     def _has_images(self) -> Settings:
         if self.text is not None and self.image is None:
-            for name in {"images", "max_pixels"} & self.model_fields_set:
-                raise ValueError(f"`{name}` belongs to `image`, and only `text` is read")
+            for name in ("images", "max_pixels"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"`{name}` belongs to `image`, and only `text` is read")
         return self
 
 

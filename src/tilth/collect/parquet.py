@@ -42,7 +42,7 @@ class Settings(files.FileSettings):
 
     @model_validator(mode="after")
     def _one_payload(self) -> Settings:
-        if self.image is not None and "text" in self.fields.model_fields_set:
+        if self.image is not None and self.fields.text != records.Fields().text:
             raise ValueError("`fields.text` is not read beside `image`")
         return self
 

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import Field
@@ -47,7 +47,7 @@ class RecordError(ValueError):
 class Fields(BaseSettings):
     """Which field of the source is which column; `a.b` reaches into a nested object."""
 
-    text: str | tuple[str, ...] = Field(
+    text: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "text", description="field with the text; several are joined by a line break"
     )
     id: str | None = Field(
