@@ -26,8 +26,9 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DO
 class Settings(files.FileSettings):
     """Read JSON Lines: one object a line, plain or gzip.
 
-    A line that is not a JSON object, not UTF-8, too long or lacks the text is quarantined with
-    its file and row; nothing else is lost. A field that no line has is an error.
+    A line that is not a JSON object, not UTF-8, too long or lacks the text or the target is
+    quarantined with its file and row; nothing else is lost. Another field that no line has is an
+    error.
     """
 
     fields: records.Fields = Field(
@@ -53,8 +54,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: no record at all, a damaged gzip stream, a field that no record has, or a file
-            that changed meanwhile.
+        DataError: no record at all, a damaged gzip stream, a field beside text and target that no
+            record has, or a file that changed meanwhile.
     """
     batcher = records.Batcher(
         source,
@@ -63,7 +64,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         context.limit,
     )
     with files.opened(settings, SUFFIXES, context) as found:
-        names = Named("fields", records.names_of(settings.fields), "field")
+        names = Named("fields", records.open_names_of(settings.fields), "field")
         shared = context.limit is not None and records.tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None,

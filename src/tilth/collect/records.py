@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -38,6 +39,8 @@ SPLITS: Mapping[str, str] = {
 
 
 ABSENT: Any = object()
+# Fields that a message lists.
+_MAX_SHOWN = 8
 
 
 class RecordError(ValueError):
@@ -94,7 +97,8 @@ def lookup(record: Mapping[str, Any], name: str) -> Any:
     """
     value = find(record, name)
     if value is ABSENT:
-        raise RecordError(f"no field `{name}`; {_fields_of(record)}")
+        meant = _meant(name, tuple(str(one)[:40] for one in itertools.islice(record, _MAX_SHOWN)))
+        raise RecordError(f"no field `{name}`{meant}; {_fields_of(record)}")
     return value
 
 
@@ -113,18 +117,22 @@ def stated(record: Mapping[str, Any], name: str | None) -> str | None:
 
 def _fields_of(record: Mapping[str, Any]) -> str:
     """The first few fields that a record has, for where the wanted one is not among them."""
-    names = [f"`{str(name)[:40]}`" for name in itertools.islice(record, 8)]
+    names = [f"`{str(name)[:40]}`" for name in itertools.islice(record, _MAX_SHOWN)]
     if not names:
         return "the record is empty"
     more = f" and {len(record) - len(names)} more" if len(record) > len(names) else ""
     return f"the record has {', '.join(names)}{more}; `fields` says which to take"
 
 
+@lru_cache(maxsize=256)
+def _meant(name: str, names: tuple[str, ...]) -> str:
+    near = closest(name, names)
+    return f" (did you mean `{near}`?)" if near is not None else ""
+
+
 def no_column(name: str, names: Sequence[str]) -> str:
     """What is said of a column that a file has not."""
-    near = closest(name, names)
-    meant = f" (did you mean `{near}`?)" if near is not None else ""
-    return f"no column `{name}`{meant}; there are {', '.join(names)[:200]}"
+    return f"no column `{name}`{_meant(name, tuple(names))}; there are {', '.join(names)[:200]}"
 
 
 def as_text(value: Any, name: str) -> str:
@@ -281,6 +289,16 @@ def num_bytes_of(row: Row) -> int:
         len(value if isinstance(value, bytes) else value.encode())
         for value in row.values()
         if isinstance(value, str | bytes)
+    )
+
+
+def open_names_of(fields: Fields) -> tuple[str, ...]:
+    """The source's fields that a record may lack: all but those of its text and its target."""
+    others = (getattr(fields, name) for name in Fields.model_fields)
+    return tuple(
+        name
+        for name in others
+        if isinstance(name, str) and name not in (fields.text, fields.target)
     )
 
 
