@@ -66,6 +66,10 @@ def test_where_no_model_takes_them() -> None:
     assert "`text_mask` changes tokens, and no training stage takes those" in said(alone)
     nothing = {key: value for key, value in alone.items() if key != "pretrain"}
     assert "no training stage takes those (transforms act in training: add" in said(nothing)
+    by_words = changed(TREE, "transfer/methods", ["tfidf-svm"])
+    assert "no training stage takes those" in said(by_words)
+    # The models of `value` are fine-tuned on that task all the same.
+    assert not said({**by_words, "value": {"arms": {"mask": {"same": True}}, "budget": 5}})
     target = {"target": {"task": "text-classification"}, "budget": 5}
     assert not said({**alone, "value": {"arms": {"mask": {"same": True}}, **target}})
 

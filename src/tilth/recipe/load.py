@@ -21,7 +21,6 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tilth.augment.registry import kind_of
 from tilth.errors import (
     ExtensionError,
     MissingError,
@@ -41,7 +40,6 @@ from tilth.recipe.references import check_references
 from tilth.recipe.words import unknown_word
 from tilth.recipe.written import require_written
 from tilth.settings import BaseSettings, laid_over
-from tilth.tasks.registry import declaration
 from tilth.web.secrets import find_problems, masked
 
 _MAX_BYTES = 1 << 20
@@ -332,12 +330,6 @@ class _Check:
         sources = self._sources(tree.get("collect"))
         steps = [s for stage in (*RECORD_STAGES, "augment") for s in self._stage(tree, stage)]
         single = self._training(tree) if self._knows_all_names else {}
-        transforms = [s for s in steps if s.stage == "augment"]
-        given = tree.get("augment")
-        whole = isinstance(given, list) and len(given) == len(transforms)
-        # Of a stage that could not be read nobody knows what it takes.
-        if whole and None not in single.values():
-            self._check_transforms(transforms, single)
         self._check_changes([*sources, *steps], single.get("value"))
         if self.problems or not isinstance(header, Header):
             return None
@@ -350,26 +342,6 @@ class _Check:
             single.get("transfer"),
             single.get("value"),
         )
-
-    def _check_transforms(
-        self, transforms: list[RecipeStep], single: dict[str, RecipeStep | None]
-    ) -> None:
-        """A transform that no training stage takes would be listed and do nothing."""
-        settings = [step.settings for step in single.values() if step is not None]
-        learning = [*settings, *(getattr(s, "target", None) for s in settings)]
-        own = [task for s in learning if (task := getattr(s, "task", None)) is not None]
-        taken = {kind for task in own for kind in declaration(task).transforms}
-        for number, step in enumerate(transforms):
-            kind = kind_of(step.operation.name)
-            if kind not in taken:
-                self._add(
-                    "unused-transform",
-                    f"`{step.operation.name}` changes {kind}, and no training stage takes those",
-                    ("augment", number),
-                    f"the tasks here are {', '.join(own)}"
-                    if own
-                    else "transforms act in training: add `pretrain`",
-                )
 
     def _check_changes(self, steps: list[RecipeStep], value: RecipeStep | None) -> None:
         """What the arms of an experiment set otherwise has to be settings of the step."""

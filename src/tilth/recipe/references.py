@@ -7,15 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tilth.augment.registry import kind_of
 from tilth.errors import Problem, UsageError
 from tilth.hints import did_you_mean
 from tilth.recipe.columns import check_columns
 from tilth.recipe.model import Recipe
+from tilth.recipe.transforms import arm_over_unused, unused_transforms
 from tilth.settings import BaseSettings, laid_over
-from tilth.tasks.registry import declaration
-from tilth.value.resolve import resolve
-from tilth.value.settings import Planned, Settings
 
 Where = Callable[[tuple[str | int, ...]], str]
 
@@ -52,6 +49,7 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
                 "add a `pretrain` stage",
             )
         )
+    problems += unused_transforms(recipe, where)
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
     problems = problems or check_columns(recipe, places, where)
@@ -137,7 +135,7 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
     arms: dict[str, Any] = dict(getattr(recipe.value.settings, "arms", {}))
     for name, arm in arms.items():
         problems += _changes_nothing(name, arm, where)
-        problems += _not_taken(name, arm, recipe, where)
+        problems += arm_over_unused(name, arm, recipe, where)
         referred = [arm.without] if arm.without else []
         referred += [step for step, _ in (arm.set or {}).items()]
         for step in referred:
@@ -161,41 +159,6 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
                 )
             )
     return problems
-
-
-def _not_taken(name: str, arm: Any, recipe: Recipe, where: Where) -> list[Problem]:
-    """An arm over a transform that no model which `value` trains takes is the control again."""
-    kinds = {step.name: kind_of(step.operation.name) for step in recipe.transforms}
-    try:
-        tasks = _trained_tasks(recipe)
-    except UsageError:  # what makes no experiment is told of the stage
-        return []
-    taken = {kind for task in tasks for kind in declaration(task).transforms}
-    named = [("set", step) for step in arm.set or {}] + [("without", arm.without)]
-    return [
-        Problem(
-            "unused-transform",
-            f"arm `{name}` changes `{step}`, and no model that `value` trains takes transforms of "
-            f"{kinds[step]}: the arm would be the control again",
-            where(("value", "arms", name, key)),
-            f"`value` trains {' and '.join(tasks)}; `value.target` may name a task that takes them",
-        )
-        for key, step in named
-        if step in kinds and kinds[step] not in taken
-    ]
-
-
-def _trained_tasks(recipe: Recipe) -> list[str]:
-    """The tasks that the models of `value` learn: the arms' own, and that of the target."""
-    stages = {"pretrain": recipe.pretrain, "transfer": recipe.transfer}
-    before = {name: step.settings for name, step in stages.items() if step is not None}
-    settings = None if recipe.value is None else recipe.value.settings
-    assert isinstance(settings, Settings)
-    experiment = resolve(settings, Planned.model_validate(before))
-    tasks = [experiment.task]
-    if experiment.target is not None:
-        tasks.append(experiment.measured_task)
-    return list(dict.fromkeys(tasks))
 
 
 def _changes_nothing(name: str, arm: Any, where: Where) -> list[Problem]:
