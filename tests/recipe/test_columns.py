@@ -92,6 +92,13 @@ def test_what_would_label_nothing_any_more_is_refused(steps: tuple[str, str]) ->
     assert f"after `label.{steps[0]}` no sample is without a label" in found
 
 
+def test_what_is_held_out_once_is_not_held_out_again() -> None:
+    two = [{"hold_out": {"sources": ["a"]}}, {"hold_out": {"test": 0.1}}]
+    assert "after `deduplicate.hold_out` no sample is without a split" in said(
+        tree(deduplicate=two)
+    )
+
+
 def test_after_an_operation_of_ones_own_all_may_be_there(tmp_path: Path) -> None:
     (tmp_path / "own" / "clean").mkdir(parents=True)
     module = tmp_path / "own" / "clean" / "marks.py"

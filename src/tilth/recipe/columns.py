@@ -14,8 +14,8 @@ from tilth.schema import SCHEMA, SIGNAL_PREFIX
 Where = Callable[[tuple[str | int, ...]], str]
 Place = tuple[str | int, ...]
 
-# After these every sample has a label, or is dropped.
-_LABEL_ALL = ("vote", "consensus")
+# After these every sample has a label (or is dropped), or a split; they leave alone what has one.
+_GIVE_ALL = {"vote": "label", "consensus": "label", "hold_out": "split"}
 
 
 def check_columns(recipe: Recipe, places: dict[str, Place], where: Where) -> list[Problem]:
@@ -49,7 +49,7 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
         if own is None:
             return  # of a source that does not say, all columns may be
         filled.update(own)
-    labelled = ""
+    given_by: dict[str, str] = {}
     # All labels that a sample can have, as long as that is known.
     labels = None if "label" in filled else set[str]()
     for number, step in enumerate(recipe.records):
@@ -65,17 +65,17 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
             unknown = [one for one in _weighed_labels(step) if one not in labels]
             if unknown:
                 yield step.name, _unlabelled(step, unknown[0], sorted(labels))
-        if step.operation.name in _LABEL_ALL:
-            if labelled:
-                yield step.name, _relabelled(step, labelled)
-            labelled = step.name
+        if (what := _GIVE_ALL.get(step.operation.name)) is not None:
+            if what in given_by:
+                yield step.name, _given_again(step, what, given_by[what])
+            given_by[what] = step.name
         own = _named(step, "fills")
         if own is None:
             return
         filled.update(own)
         if "label" in own:
-            given = _named(step, "gives_labels")
-            labels = None if labels is None or given is None else labels.union(given)
+            gives = _named(step, "gives_labels")
+            labels = None if labels is None or gives is None else labels.union(gives)
 
 
 def _named(step: RecipeStep, function: str) -> tuple[str, ...] | None:
@@ -118,9 +118,9 @@ def _unread(
     )
 
 
-def _relabelled(step: RecipeStep, before: str) -> tuple[str, str, str]:
+def _given_again(step: RecipeStep, what: str, before: str) -> tuple[str, str, str]:
     return (
-        "labelled-already",
-        f"after `{before}` no sample is without a label, and `{step.name}` labels no other",
+        "given-already",
+        f"after `{before}` no sample is without a {what}, and `{step.name}` gives it to no other",
         "leave one of them out",
     )
