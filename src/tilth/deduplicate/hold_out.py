@@ -88,8 +88,8 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
     if num_rows and not counts:
         raise DataError(
             "every sample has a split already, so that none is held out",
-            hint="leave `hold_out` out, or take the split away from the source that states it "
-            "(`split`, `fields.split`)",
+            hint="leave `hold_out` out (training validates on a share of train where there is no "
+            "validation split), or take the split away from the source that states it",
             code="nothing-to-hold-out",
         )
     asked = {"test": settings.test, "validation": settings.validation}
