@@ -116,3 +116,11 @@ def test_a_label_that_no_sample_has_is_refused_with_the_nearest() -> None:
     with pytest.raises(DataError, match="no sample has the label `Prose`") as caught:
         survey(labels={"code": 2, "Prose": 2})
     assert caught.value.hint == "did you mean `prose`?"
+
+
+def test_of_labels_that_were_voted_on_it_is_told() -> None:
+    """A function that votes for one may never have found its trait."""
+    voted = schema.with_columns(batch_of(ROWS), {"label_origin": ["vote", None, "vote", "vote"]})
+    given = Settings.model_validate({"labels": {"code": 2, "reference": 2}})
+    (told,) = weights.survey(iter([voted]), given)
+    assert told.startswith("no sample has the label `reference`, which `weights` names; ")

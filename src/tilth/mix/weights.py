@@ -100,7 +100,10 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
             code="unknown-label",
         )
     # A function that never voted is no slip of the pen: `check` knows what functions vote for.
-    return [f"no sample has the label `{label}`, which `weights` names" for label in lacking]
+    return [
+        f"no sample has the label `{label}`, which `weights` names; {nearest(label, there)}"
+        for label in lacking
+    ]
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
