@@ -138,10 +138,11 @@ def test_a_rule_over_a_signal_that_nothing_measured(folder: Path) -> None:
     )
     process = start("run", "small-12.yaml", cwd=folder)
     _, err = process.communicate(timeout=120)
-    # 2 would promise that nothing ran.
-    assert process.returncode == 1
-    assert "no signal `digit_ratio`" in err
-    assert "Traceback" not in err
+    # Found before anything runs.
+    assert process.returncode == 2
+    assert "`clean.rules` reads `digit_ratio`, and nothing before it fills that" in err
+    assert "nothing was run" in err
+    assert not (folder / "runs").exists()
 
 
 def test_a_place_that_cannot_hold_runs(folder: Path) -> None:
