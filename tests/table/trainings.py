@@ -90,8 +90,9 @@ def text_samples() -> list[Row]:
     """Short sentences of two classes with a translation, from two sources."""
     rows = []
     for number, row in enumerate(text_rows(60)):
-        text = f"{'good' if number % 2 else 'bad'} {' '.join(row['text'].split()[:6])}"
-        label, said = "ab"[number % 2], " ".join(reversed(text.split()))
+        kind = number // 2 % 2  # and the source is `number % 2`
+        text = f"{('bad', 'good')[kind]} {' '.join(row['text'].split()[:6])}"
+        label, said = "ab"[kind], " ".join(reversed(text.split()))
         rows.append({**row, "text": text, "label": label, "target": said})
     return rows
 

@@ -34,6 +34,7 @@ from tilth.pretrain.settings import Planned, Settings
 from tilth.pretrain.weights import load_model
 from tilth.tasks.images.classification.task import ImageClassification
 from tilth.tasks.predict_settings import PredictSettings
+from tilth.tasks.registry import declaration
 from tilth.tasks.settings import ObjectiveSettings
 from tilth.training import device as module
 from tilth.training import session
@@ -121,7 +122,11 @@ def test_a_task_gives_the_same_on_another_device(
 ) -> None:
     rows, given, samples = CASES[task]
     dataset = write_dataset(tmp_path / "data", rows)
-    data = {"vocabulary": 300, "max_length": 32, "validation_share": 0.2}
+    read = declaration(task).data.reads
+    data: dict[str, Any] = {
+        name: value for name, value in {"vocabulary": 300, "max_length": 32}.items() if name in read
+    }
+    data["validation_share"] = 0.2
     loop = {"max_steps": 4, "batch_size": 8, "eval_every": 2, **given.get("loop", {})}
     settings = {"task": task, **given, "data": data, "loop": loop}
     here = run(tmp_path / "cpu", dataset, settings)

@@ -194,7 +194,8 @@ def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
     if not name:
         return [None]
     found: set[str] = set()
-    for batch in Dataset(dataset).batches([name, "source", "label"]):
+    names = list(dict.fromkeys((name, "source", "label")))
+    for batch in Dataset(dataset).batches(names):
         columns = (column(batch, one).to_pylist() for one in (name, "source", "label"))
         for value, source, label in zip(*columns, strict=True):
             chosen = source in (settings.data.sources or (source,))
