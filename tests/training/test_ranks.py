@@ -195,6 +195,43 @@ def test_the_next_run_meets_no_process_of_one_that_was_killed(tmp_path: Path) ->
             os.kill(pid, signal.SIGKILL)
 
 
+_GOES_ON = """
+import sys
+from pathlib import Path
+from tests.training.test_ranks import settings
+from tilth.context import Context
+from tilth.pretrain.fit import fit
+folder, dataset = map(Path, sys.argv[1:])
+for name in ("out", "work"):
+    (folder / name).mkdir(parents=True, exist_ok=True)
+loop = {"processes": 2, "max_steps": 200, "checkpoint_every": 5, "ema": 0.9}
+fit({"data": dataset}, settings(**loop), folder / "out", Context(work=folder / "work"))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_were_killed_go_on_bit_for_bit(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", text_rows(60))
+
+    def begin(name: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", _GOES_ON, str(tmp_path / name), str(dataset)]
+        return subprocess.Popen(command, cwd=Path(__file__).parents[2])
+
+    assert begin("whole").wait(300) == 0
+    kept = tmp_path / "cut" / "work" / "seed-0" / "checkpoint.safetensors"
+    for _ in range(2):
+        process, begun = begin("cut"), time.time()
+        while process.poll() is None and not (kept.is_file() and kept.stat().st_mtime > begun):
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        while _naming(tmp_path / "cut"):
+            time.sleep(0.1)
+    assert begin("cut").wait(300) == 0
+    model = Path("out") / "model.safetensors"
+    assert (tmp_path / "cut" / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
+
+
 def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fused update rules read parameter and gradient side by side as they lie in memory."""
     monkeypatch.setattr(distributed, "all_reduce", lambda flat: flat.mul_(2))
