@@ -299,6 +299,15 @@ def test_the_history_of_a_run_that_goes_goes_with_it(removable: Path) -> None:
     assert removable.is_dir()
 
 
+def test_debug_shows_where_a_step_failed(fresh: Path) -> None:
+    text = (fresh / "small.yaml").read_text("utf-8")
+    (fresh / "small.yaml").write_text(text.replace("error_budget: 0.1", "error_budget: 0"))
+    for more, shown in (([], False), (["--debug"], True)):
+        found = tilth_("run", "small.yaml", *more)
+        assert (found.code, "Traceback" in found.err) == (1, shown)
+        assert "error[error-budget]" in found.err
+
+
 @pytest.mark.parametrize(
     ("words", "change", "code"),
     [
