@@ -1,7 +1,8 @@
 """What every verb does alike: errors become messages and exit codes, Ctrl-C is no accident.
 
-Exit codes: 0 done; 1 done with quarantined records, or a step failed; 2 the recipe or the command
-is wrong and nothing ran; 3 something is missing; 130 stopped, and safe to run again.
+Exit codes: 0 done; 1 done with quarantined records or unanswered samples, or it failed; 2 the
+recipe or the command is wrong and nothing ran; 3 something is missing; 130 stopped, and safe to run
+again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Read a recipe: YAML with line numbers, checked as a whole, mistakes reported together.
 
-First those of every step by itself; where there are none, those of what steps say of each other.
+First those of every step by itself, but for what a wrong value hides; where there are none, those
+of what the steps say of each other.
 """
 
 from __future__ import annotations
