@@ -32,6 +32,12 @@ def test_the_final_number_of_each_source_is_told_where_known() -> None:
     assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 1,800 |" in data_card(report_of(report))
 
 
+def test_a_trial_run_says_so() -> None:
+    said = "A trial run: of each source at most 200 samples were read."
+    assert said not in data_card(tidy(report_of(planted_report() | {"limit": None})))
+    assert said in data_card(tidy(report_of(planted_report() | {"limit": 200})))
+
+
 def test_a_run_of_nothing_has_a_card() -> None:
     empty: dict[str, Any] = {"steps": [], "pretrain": None, "transfer": None, "value": None}
     card = data_card(report_of(planted_report() | empty))

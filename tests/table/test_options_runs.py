@@ -44,6 +44,11 @@ def test_no_more_samples_of_a_source_are_read(fresh: Path) -> None:
     found = tilth_("run", "small.yaml", "--limit", 5, "--json")
     assert (found.code, found.document["exit"]) == (0, 0)
     assert (found.document["limit"], found.document["steps"][0]["num_in"]) == (5, 5)
+    # Nobody who looks at it later takes it for the whole.
+    assert ", at most 5 samples a source\n" in tilth_("status", "small").out
+    for file in ("card.md", "report.html"):
+        page = (fresh / "runs" / "small" / file).read_text("utf-8")
+        assert "at most 5 samples" in page or "5 samples a source" in page
     assert tilth_("run", "small.yaml", "--json").document["steps"][0]["num_in"] == 41
 
 

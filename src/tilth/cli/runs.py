@@ -202,7 +202,8 @@ def status(
     if json:
         print_json(state)
         return
-    line(f"{state.name}: {state.status}, started {state.started}")
+    limited = "" if state.limit is None else f", at most {plural(state.limit, 'sample')} a source"
+    line(f"{state.name}: {state.status}, started {state.started}{limited}")
     if state.about:
         paragraph(state.about, indent="  ")
     line()

@@ -21,6 +21,9 @@ def data_card(report: Report) -> str:
         f"# {plain(as_text(report.name))}",
         plain(as_text(report.about, 500)),
         _summary(build_line(steps)),
+        ""
+        if report.limit is None
+        else f"A trial run: of each source at most {count(report.limit)} samples were read.",
         "## Sources\n\n" + sources_table(report, steps),
         "## Steps\n\n" + _steps(steps),
         "## Dropped, by rule\n\n" + _dropped(steps),
