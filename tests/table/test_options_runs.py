@@ -50,6 +50,8 @@ def test_no_more_samples_of_a_source_are_read(fresh: Path) -> None:
         page = (fresh / "runs" / "small" / file).read_text("utf-8")
         assert "at most 5 samples" in page or "5 samples a source" in page
     assert tilth_("run", "small.yaml", "--json").document["steps"][0]["num_in"] == 41
+    told = tilth_("diff", "small@1", "small", "--json").document["settings"]
+    assert told == [{"step": "collect", "setting": "--limit", "a": "5", "b": None}]
 
 
 @effect("tilth run --only")

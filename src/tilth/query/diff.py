@@ -32,7 +32,7 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True)
 class SettingDifference:
-    """A setting of a step; None where the run has no such setting or step."""
+    """A setting of a step, or the run's `--limit`; None where a run has no such setting or step."""
 
     step: str
     setting: str
@@ -121,6 +121,9 @@ def diff_runs(a: RunView, b: RunView) -> RunDifference:
 
 
 def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
+    if a.record.limit != b.record.limit:
+        limits = [None if n is None else str(n) for n in (a.record.limit, b.record.limit)]
+        yield SettingDifference("collect", "--limit", *limits)
     old, new = map(_recipe_of, (a, b))
     for step in dict.fromkeys([*old, *new]):
         if step not in new:
