@@ -101,7 +101,7 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
         )
     # A function that never voted is no slip of the pen: `check` knows what functions vote for.
     return [
-        f"no sample has the label `{label}`, which `weights` names; {nearest(label, there)}"
+        f"no sample has the label `{label}`, which `weights` names; {did_you_mean(label, there)}"
         for label in lacking
     ]
 
