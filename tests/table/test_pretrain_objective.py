@@ -172,7 +172,7 @@ def test_translations_are_searched_as_it_is_asked(tmp_path: Path) -> None:
         objective = ObjectiveSettings(**given)
         task = build_task("translation", loaded.facts, objective, tokenizer=loaded.tokenizer)
         with torch.inference_mode():
-            found = task.figures(loaded.model, prepared)
+            found = task.figures(loaded.model, prepared, 256)
         return {name: one if isinstance(one, str) else one.value for name, one in found.items()}
 
     # The stage's figures are those of its own beam, and other beams and penalties give others.

@@ -169,7 +169,7 @@ def test_the_methods_that_are_named_are_compared(digits: Place, texts: Place) ->
     values = {one.method: one.mean for one in summary.summary}
     assert len(set(values.values())) == 3
     counted = with_(texts.tree, task="text-classification", methods=["scratch", "tfidf-svm"])
-    assert texts.transferred(counted, "tfidf-svm").what.startswith("no network")
+    assert texts.transferred(counted, "tfidf-svm").what.startswith("no pretraining: TF-IDF")
     assert "classifies texts" in said(with_(digits.tree, methods=["tfidf-svm"]))
     assert "does not take" in said(with_(digits.tree, methods=["finetun"]))
     for wrong in ([], ["scratch", "scratch"]):
@@ -346,10 +346,13 @@ def test_what_is_trained_later_learns_less(digits: Place) -> None:
         tree = with_setting(digits.tree, "transfer.overrides.*.unfreeze", given)
         return digits.transferred(tree).measured.value
 
-    found = [loss(body=share, head=share) for share in (0.0, 0.5, 0.9)]
+    found = [loss(body=share) for share in (0.0, 0.5, 0.9)]
     assert found[0] == digits.transferred(digits.tree).measured.value
     assert found == sorted(found)
     assert found[2] > found[0] + 0.01
+    # A training that begins with nothing to train.
+    with pytest.raises(TilthError, match="nothing is trained in the first 5 steps"):
+        loss(body=0.5, head=0.6)
     for wrong in (1.0, -0.1):
         assert said(with_setting(digits.tree, "transfer.overrides.*.unfreeze", {"head.": wrong}))
     with pytest.raises(TilthError, match=r"bodi\."):

@@ -6,6 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tilth.errors import UsageError
+
 
 class Adapted(nn.Module):
     """A linear layer W x + b, frozen, plus scale x B A x with A and B of low rank.
@@ -41,7 +43,22 @@ def adapt(model: nn.Module, rank: int, *, scale: float = 2.0, seed: int = 0) -> 
 
     Returns:
         Names of the parameters that are not to be trained: all but the new ones and the head's.
+
+    Raises:
+        UsageError: No such layer has as many rows and columns as the rank.
     """
+    layers = [
+        layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and not name.startswith("head")
+    ]
+    most = max((min(one.in_features, one.out_features) for one in layers), default=0)
+    if rank > most:
+        raise UsageError(
+            f"rank {rank:,} is more than any matrix beside the head has ({most:,})",
+            where="transfer.lora_rank",
+            hint=f"a rank below {most:,} is what makes it low" if most > 1 else "",
+        )
     state = torch.random.get_rng_state()
     torch.default_generator.manual_seed(seed)
     for name, module in list(model.named_modules()):

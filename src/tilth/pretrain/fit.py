@@ -109,6 +109,7 @@ def fit(
                 context.work,
                 tokenizer=None if start is None else read_tokenizer(start),
                 model=known,
+                window=settings.model.window,
                 fold=fold,
                 progress=context.progress,
             )

@@ -15,6 +15,7 @@ from tilth.tasks.settings import (
     DataSettings,
     ObjectiveSettings,
     TaskName,
+    form_of,
     require_fit,
     require_read,
 )
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     def _model_fits_task(self) -> Settings:
         require_fit(self.task, self.model)
         require_read(self.task, self.data, self.objective, self.loop)
+        form_of(self.data, None, "pretrain.data", window=self.model.window)
         require_end(self.optimizer, self.loop, shares=bool(self.unfreeze))
         return self
 

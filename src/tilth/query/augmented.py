@@ -14,6 +14,7 @@ from typing import Any
 from tilth.augment.registry import kind_of
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.extensions import load_module, using
+from tilth.models.settings import model_settings
 from tilth.pretrain.start import trained_on
 from tilth.query.draw import draw_ids
 from tilth.query.predict import MODEL, model_step
@@ -107,7 +108,11 @@ def _sheet(
     seed = (settings["seeds"] or [recipe.header.seed])[0]
     data = DataSettings.model_validate(settings["data"])
     augmenting = Augmenting(
-        form_of(data, trained_on(settings["initialise"])),
+        form_of(
+            data,
+            trained_on(settings["initialise"]),
+            window=model_settings(settings["model"]).window,
+        ),
         specs,
         int(seed),
         epochs,

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from tilth.errors import Problem, UsageError
 from tilth.hints import did_you_mean
+from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.recipe.columns import check_columns
 from tilth.recipe.model import Recipe
 from tilth.recipe.transforms import arm_over_unused, unused_transforms
@@ -39,7 +40,6 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
                         _suggestion(name, sources, problems),
                     )
                 )
-    problems += _untaken_transforms(recipe, where)
     if recipe.transfer is not None and recipe.pretrain is None:
         problems.append(
             Problem(
@@ -71,20 +71,6 @@ def _check_stages(recipe: Recipe, where: Where) -> list[Problem]:
                 problems.append(Problem(error.code, error.what, where(path), error.hint))
         before[step.name] = step.settings
     return problems
-
-
-def _untaken_transforms(recipe: Recipe, where: Where) -> list[Problem]:
-    """Transforms are applied in training: without one they would be listed and do nothing."""
-    if not recipe.transforms or recipe.pretrain or recipe.transfer or recipe.value:
-        return []
-    return [
-        Problem(
-            "unused-transform",
-            "`augment` changes samples in training, and the recipe trains nothing",
-            where(("augment",)),
-            "add a `pretrain` stage, or leave `augment` out",
-        )
-    ]
 
 
 def _suggestion(name: str, choices: list[str], problems: list[Problem]) -> str:
@@ -148,6 +134,20 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
                         _suggestion(step, names, problems),
                     )
                 )
+        for step in (one for one in recipe.steps() if one.name in arm.set):
+            if not isinstance(step.settings, PretrainSettings):
+                changed = laid_over(step.settings, arm.set[step.name])
+                own = type(step.settings).model_validate(changed)
+                problems += [
+                    Problem(
+                        "unknown-source",
+                        f"arm `{name}` names the source `{source}`, which `collect` has not",
+                        where(("value", "arms", name, "set", step.name, *path)),
+                        _suggestion(source, sources, problems),
+                    )
+                    for path, source in _named_sources(own)
+                    if source not in known_sources
+                ]
         left_out = arm.without_source
         if left_out and left_out not in known_sources:
             problems.append(

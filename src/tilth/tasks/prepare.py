@@ -68,6 +68,7 @@ def prepare(
     tokenizer: Tokenizer | None = None,
     classes: Sequence[str] | None = None,
     model: Facts | None = None,
+    window: int = 0,
     fold: tuple[str, str] | None = None,
     limit: int | None = None,
     progress: Progress = silent,
@@ -82,6 +83,7 @@ def prepare(
         tokenizer: Use this one, of a pretrained model, say; None: train one on the training split.
         classes: Use these numbers for labels; None: the labels of the training split, sorted.
         model: What a model that is started from was trained on; samples are read as its were.
+        window: Tokens that the network reads at once; 0: as many as there are.
         fold: (column, value): samples of that value are the test split, all others are trained on.
         limit: Samples to use at most.
         progress: Told of samples read.
@@ -92,7 +94,7 @@ def prepare(
             wanted and not there; there is one class only, or no text to learn a vocabulary from;
             images differ in size, or more than 1 % cannot be decoded.
     """
-    form = form_of(data, model)
+    form = form_of(data, model, window=window)
     selection = Selection(Dataset(dataset), task, data, form, limit, fold)
     given = Given(tokenizer, None if classes is None else tuple(classes))
     identity = [

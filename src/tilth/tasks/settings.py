@@ -170,7 +170,7 @@ class TargetDataSettings(BaseSettings):
         default=None,
         ge=3,
         description="text-classification, translation: tokens of a text that are read; empty: as "
-        "the model was trained, or else 128",
+        "the model was trained, or else 128, and not more than it reads at once",
     )
 
     @model_validator(mode="after")
@@ -181,7 +181,7 @@ class TargetDataSettings(BaseSettings):
 
     @property
     def whole(self) -> DataSettings:
-        """As what is prepared."""
+        """As what is prepared: the split that is neither is left out."""
         left = next(name for name in SPLITS if name not in (self.train, self.test))
         return DataSettings(**self.model_dump(), validation=left, validation_share=0.0)
 
@@ -207,16 +207,19 @@ class SampleForm:
     channels: Literal[1, 3] | None = None
 
 
-def form_of(data: DataSettings, model: Facts | None = None, section: str = "data") -> SampleForm:
+def form_of(
+    data: DataSettings, model: Facts | None = None, section: str = "data", *, window: int = 0
+) -> SampleForm:
     """What the settings give; what they leave empty is the model's, or else the default.
 
     Args:
         data: As a recipe has them.
         model: What the model that is started from says of its data; None: there is none.
         section: Where the settings stand in the recipe, for the message.
+        window: Tokens that the network reads at once; 0: as many as there are.
 
     Raises:
-        UsageError: They give what the model was trained on otherwise.
+        UsageError: They give what the model was trained on otherwise, or more than it reads.
     """
     names = [field.name for field in fields(SampleForm)]
     given = {name: one for name in names if (one := getattr(data, name)) is not None}
@@ -230,7 +233,16 @@ def form_of(data: DataSettings, model: Facts | None = None, section: str = "data
                 hint="leave it out: samples are read as those that the model was trained on",
                 code="read-otherwise",
             )
-    return replace(SampleForm(), **{**trained, **given})
+    found = replace(SampleForm(), **{**trained, **given})
+    if window and found.max_length > window:
+        if "max_length" in given:
+            raise UsageError(
+                f"`max_length` is {found.max_length}, and the model reads {window} tokens at once",
+                where=f"{section}.max_length",
+                hint=f"{window} or less; longer texts are cut, or raise `model.context`",
+            )
+        found = replace(found, max_length=window)
+    return found
 
 
 def _trained_on(model: Facts) -> dict[str, object]:

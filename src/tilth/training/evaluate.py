@@ -123,7 +123,7 @@ def evaluate(
         rows = rows if lengths is None else rows[np.argsort(lengths, kind="stable")]
         for start in range(0, len(data), batch_size):
             task.measure(model, data, rows[start : start + batch_size], total)
-        further = task.figures(model, data) if figures else {}
+        further = task.figures(model, data, batch_size) if figures else {}
     for module, training in modes:
         module.training = training
     found = Evaluation(

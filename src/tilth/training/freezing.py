@@ -52,6 +52,12 @@ def first_steps(
             found[name] = int(share * (total_steps or 0))
     if not found:
         raise UsageError("all parameters are frozen: nothing is left to train", where="freeze")
+    if min(found.values()) > 0:
+        raise UsageError(
+            f"nothing is trained in the first {min(found.values())} steps",
+            where="unfreeze",
+            hint="leave out what is to be trained from the start, the head most likely",
+        )
     return found
 
 

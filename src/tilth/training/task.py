@@ -112,10 +112,17 @@ class Task(Protocol):
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         """Add the losses and scores of some rows to those of their units."""
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
         """Further figures, measured once, when training has ended; they may take decoding.
 
         Each by what the units add to it, in their order, so that an interval can be put on it.
+
+        Args:
+            model: Of the task, in evaluation mode.
+            examples: Held-out rows.
+            batch_size: Rows at once, at most.
         """
 
 

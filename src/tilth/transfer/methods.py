@@ -126,7 +126,13 @@ def _target(
     )
     require_column(inputs["data"], settings.group)
     prepared = prepare_target(
-        inputs["data"], task_name, settings.data, context.work, loaded.tokenizer, loaded.facts
+        inputs["data"],
+        task_name,
+        settings.data,
+        context.work,
+        loaded.tokenizer,
+        loaded.facts,
+        loaded.settings.window,
     )
     task = build_task(
         task_name,

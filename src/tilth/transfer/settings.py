@@ -8,13 +8,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tilth.errors import UsageError
+from tilth.hints import choose_from
 from tilth.models.registry import declaration as model_declaration
 from tilth.pretrain.settings import ALONE, Planned
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings, fill, part_of
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import ObjectiveSettings, TargetDataSettings, TaskName, require_fit
+from tilth.tasks.settings import (
+    ObjectiveSettings,
+    TargetDataSettings,
+    TaskName,
+    form_of,
+    require_fit,
+)
 from tilth.training.settings import BudgetSettings, OptimizerSettings
 from tilth.transfer.smallest import smallest_effects
 
@@ -196,15 +203,27 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
         require_fit(task, pretrain.model)
     except ValueError as error:
         raise UsageError(str(error), where="transfer.task") from None
+    form_of(settings.data.whole, None, "transfer.data", window=pretrain.model.window)
     figures = [metric.name for metric in (*declaration(task).metrics, LOSS)]
     if settings.metric and settings.metric not in figures:
         raise UsageError(
             f"{task} has no figure `{settings.metric}`",
             where="transfer.metric",
-            hint="choose from " + ", ".join(figures),
+            hint=choose_from(settings.metric, figures),
+        )
+    if settings.sizes_per_class and not declaration(task).labels:
+        raise UsageError(
+            f"`sizes_per_class` counts samples of a class, and {task} has none",
+            where="transfer.sizes_per_class",
         )
     if _BY_WORDS in settings.methods:
         require_texts(task)
+    if _BY_WORDS in settings.methods and settings.metric == LOSS.name:
+        raise UsageError(
+            f"method {_BY_WORDS} has no loss to be compared by",
+            where="transfer.metric",
+            hint=f"leave `{_BY_WORDS}` out, or compare by another figure",
+        )
     if "probe" in settings.methods and not model_declaration(pretrain.model.kind).probe:
         raise UsageError(
             f"a probe trains the last layer alone, and a {pretrain.model.kind} has none that "

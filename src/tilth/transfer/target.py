@@ -84,10 +84,20 @@ def prepare_once(
     tokenizer: Tokenizer | None = None,
     classes: Sequence[str] | None = None,
     model: Facts | None = None,
+    window: int = 0,
 ) -> Prepared:
     """`prepare` for cells that run side by side: one of them does it, the others find it done."""
     with folder_lock(work / "preparing", timeout_s=_PREPARE_TIMEOUT_S):
-        return prepare(dataset, task, data, work, tokenizer=tokenizer, classes=classes, model=model)
+        return prepare(
+            dataset,
+            task,
+            data,
+            work,
+            tokenizer=tokenizer,
+            classes=classes,
+            model=model,
+            window=window,
+        )
 
 
 def prepare_target(
@@ -97,6 +107,7 @@ def prepare_target(
     work: Path,
     tokenizer: Tokenizer | None,
     model: Facts,
+    window: int,
 ) -> Prepared:
     """The target as numbers, read as the carried model's own samples were.
 
@@ -105,7 +116,9 @@ def prepare_target(
     Raises:
         UsageError: `data` says otherwise than the model how samples are read.
     """
-    found = prepare_once(dataset, task, data.whole, work, tokenizer=tokenizer, model=model)
+    found = prepare_once(
+        dataset, task, data.whole, work, tokenizer=tokenizer, model=model, window=window
+    )
     return replace(
         found,
         facts=found.facts.normalised_as(model),

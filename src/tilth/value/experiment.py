@@ -180,7 +180,10 @@ def _read(
     control_path = inputs[CONTROL]
     require_column(control_path, settings.group)
     arm_path = inputs.get(name, control_path)
-    control = prepare_once(control_path, experiment.task, experiment.data, context.work)
+    window = experiment.model.window
+    control = prepare_once(
+        control_path, experiment.task, experiment.data, context.work, window=window
+    )
 
     def of_arm(path: Path) -> Prepared:
         if path == control_path:
@@ -192,6 +195,7 @@ def _read(
             context.work,
             tokenizer=control.tokenizer,
             classes=control.facts.classes or None,
+            window=window,
         )
 
     arm = of_arm(arm_path)
@@ -204,6 +208,7 @@ def _read(
             context.work,
             control.tokenizer,
             control.facts,
+            window,
         )
         measured_on, test_size = target, experiment.target.test_size
     held_out = split_of(measured_on, "test", "the control")

@@ -19,7 +19,7 @@ from tilth.records import Json
 from tilth.settings import BaseSettings, fill, laid_over
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, require_fit
+from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, form_of, require_fit
 from tilth.training.settings import LoopSettings, OptimizerSettings, StepSettings
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value.settings import (
@@ -215,6 +215,16 @@ def _require_fit(experiment: Experiment) -> None:
         require_fit(experiment.measured_task, experiment.model)
     except ValueError as error:
         raise UsageError(str(error), where="value") from None
+    target, window = experiment.target, experiment.model.window
+    form_of(experiment.data, None, "value.data", window=window)
+    if target is not None:
+        form_of(target.data.whole, None, "value.target.data", window=window)
+    classes = declaration(experiment.measured_task).labels
+    if target is not None and target.size_per_class and not (target.size and classes):
+        raise UsageError(
+            "`size_per_class` counts samples of a class: give `size`, and a task with classes",
+            where="value.target.size_per_class",
+        )
     figures = [metric.name for metric in (*declaration(experiment.measured_task).metrics, LOSS)]
     if experiment.metric and experiment.metric not in figures:
         raise UsageError(

@@ -151,7 +151,7 @@ def test_top_5_of_ten_classes_or_more() -> None:
     logits = model(*task.collate(data, np.arange(300)).inputs).detach().numpy()
     ranks = (logits > logits[np.arange(300), data.labels][:, None]).sum(1)
     assert found == pytest.approx(100 * (ranks < 5).mean())
-    assert IMAGE.figures(tiny_mlp(), data) == {}
+    assert IMAGE.figures(tiny_mlp(), data, 256) == {}
 
 
 def test_a_picture_is_classified() -> None:

@@ -159,7 +159,9 @@ class SpeechRecognition(PlainForward):
             for found, text in zip(answers, said, strict=True)
         ]
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
         """exact: share of utterances that are wholly right; cer: symbol error rate; in percent.
 
         With a lexicon `exact_greedy` is what spelling freely would give.
@@ -167,8 +169,9 @@ class SpeechRecognition(PlainForward):
         said = self._texts(examples)
         answers: list[str] = []
         greedy: list[str] = []
-        for start in range(0, len(examples), _UTTERANCES_AT_ONCE):
-            index = np.arange(start, min(start + _UTTERANCES_AT_ONCE, len(examples)))
+        at_once = min(batch_size, _UTTERANCES_AT_ONCE)
+        for start in range(0, len(examples), at_once):
+            index = np.arange(start, min(start + at_once, len(examples)))
             logs, steps = _hear(model, *self.collate(examples, index).inputs)
             answers += self._answer(logs, steps)
             greedy += self._spell(logs, steps)

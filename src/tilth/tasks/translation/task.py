@@ -126,7 +126,9 @@ class Translation(PlainForward):
         total.losses[index] = nats
         total.numerators[index] += nats / math.log(2)
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
         sources, _ = _sides(examples)
         found = self._translate(
             model,
@@ -134,7 +136,7 @@ class Translation(PlainForward):
             beam=self.objective.beam,
             length_penalty=self.objective.length_penalty,
             max_tokens=_MAX_TOKENS,
-            batch_size=_TEXTS_AT_ONCE,
+            batch_size=min(batch_size, _TEXTS_AT_ONCE),
         )
         return score(found, self._references(examples))
 

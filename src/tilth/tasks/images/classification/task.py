@@ -29,7 +29,6 @@ from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _MIN_CLASSES_OF_TOP5 = 10
-_EVALUATION_BATCH = 256
 
 
 class ImageClassification(PlainForward):
@@ -157,13 +156,15 @@ class ImageClassification(PlainForward):
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
         """`top5`, in percent: the class is among the five likeliest; of ten classes or more."""
         if len(self.facts.classes) < _MIN_CLASSES_OF_TOP5:
             return {}
         right = np.zeros(len(examples))
-        for start in range(0, len(examples), _EVALUATION_BATCH):
-            index = np.arange(start, min(start + _EVALUATION_BATCH, len(examples)), dtype=np.int64)
+        for start in range(0, len(examples), batch_size):
+            index = np.arange(start, min(start + batch_size, len(examples)), dtype=np.int64)
             batch = self.collate(examples, index)
             likeliest = self.answer(model, *batch.inputs).topk(5, dim=1).indices
             right[index] = (likeliest == batch.targets[:, None]).any(1).numpy()

@@ -97,7 +97,10 @@ class ImageContrastive:
         total.losses[index] = losses.view(2, n).mean(0).numpy()
         total.numerators[index] = right.numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:  # noqa: ARG002
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
+        del model, examples, batch_size
         return {}
 
     def predict(

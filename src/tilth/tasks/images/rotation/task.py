@@ -70,7 +70,10 @@ class ImageRotation(PlainForward):
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         self._images.score(model, self.collate(examples, index), index, total)
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:  # noqa: ARG002
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
+        del model, examples, batch_size
         return {}
 
     def predict(

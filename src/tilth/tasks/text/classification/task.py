@@ -28,8 +28,6 @@ from tilth.training.examples import Examples, Ragged
 from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
-_EVALUATION_BATCH = 256
-
 
 class TextClassification(PlainForward):
     """One class a text. Measured: accuracy, in percent; and the mean F1 over classes.
@@ -100,12 +98,14 @@ class TextClassification(PlainForward):
         total.losses[index] = F.cross_entropy(logits, batch.targets, reduction="none").numpy()
         total.numerators[index] = (logits.argmax(1) == batch.targets).numpy()
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
         """`macro_f1`, in percent: the mean over classes of 2 TP / (2 TP + FP + FN)."""
         found = np.zeros(len(examples), np.int64)
         order = np.argsort(_tokens(examples).lengths, kind="stable").astype(np.int64)
-        for start in range(0, len(order), _EVALUATION_BATCH):
-            index = order[start : start + _EVALUATION_BATCH]
+        for start in range(0, len(order), batch_size):
+            index = order[start : start + batch_size]
             logits = _logits(model, *self.collate(examples, index).inputs)
             found[index] = logits.argmax(1).numpy()
         return {"macro_f1": intervals.macro_f1(examples.labels, found)}

@@ -129,7 +129,10 @@ class TextGeneration(PlainForward):
         np.add.at(total.counts, owners[valid], 1)
         np.add.at(total.numerators, owners[valid], nats / math.log(2))
 
-    def figures(self, model: nn.Module, examples: Examples) -> dict[str, Figure | str]:  # noqa: ARG002
+    def figures(
+        self, model: nn.Module, examples: Examples, batch_size: int
+    ) -> dict[str, Figure | str]:
+        del model, examples, batch_size
         return {}
 
     def predict(
