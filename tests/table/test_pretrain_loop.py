@@ -323,10 +323,30 @@ def test_so_many_are_measured_at_once_and_no_figure_changes(path: str) -> None:
     for task in ("image-classification", "text-classification"):
         one, all_at_once = (learn(path, size, task).result.test for size in (1, 1000))
         assert one == pytest.approx(all_at_once, rel=1e-4)
-    # What says that the last measurement keeps it: alone, a view has nothing to be confused with.
-    assert learn(path, 1, "image-contrastive").figure("accuracy") == 100
-    assert learn(path, 1000, "image-contrastive").figure("accuracy") < 100
+    # What says that the last measurement keeps it: of few, a view is confused with few.
+    few, many = (learn(path, size, "image-contrastive").figure("loss") for size in (2, 1000))
+    assert few < many
     assert not taken(evaluation_batch_size=0)
+
+
+@refused(*under(LOOPS, "batch_size", "accumulate", "evaluation_batch_size"))
+@pytest.mark.parametrize(
+    ("loop", "named"),
+    [
+        ({"batch_size": 1}, "batch_size over accumulate"),
+        ({"batch_size": 8, "accumulate": 8}, "batch_size over accumulate"),
+        ({"evaluation_batch_size": 1}, "evaluation_batch_size"),
+    ],
+)
+def test_one_that_is_compared_with_none_is_refused(loop: dict[str, int], named: str) -> None:
+    """Its partner would always be the nearest: a loss of 0, and 100 % right."""
+    stage = {
+        "task": "image-contrastive",
+        "model": {"kind": "mlp"},
+        "loop": {"max_steps": 1, **loop},
+    }
+    tree = {"collect": {"a": {"jsonl": {"path": "x"}}}, "pretrain": stage}
+    assert f"`loop.{named}` must be 2 or more, not 1" in said(tree)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from tests.table.entries import effect, extreme, refused, under
 from tests.table.trainings import BASES, OBJECTIVES, dataset_of, differ, learn, text_samples
 from tests.table.whole import said
 from tests.training.samples import IMAGE_FACTS, TEXT_FACTS, images, tiny_mlp
+from tilth.errors import DataError
 from tilth.models.facts import Facts, Sizes
 from tilth.pretrain.weights import load_model
 from tilth.tasks.build import build_task
@@ -131,6 +132,8 @@ def test_it_answers_with_the_mean_over_views(path: str) -> None:
     one, other = learn(path), learn(path, "mirror")
     assert not differ(one, other)
     assert one.figure("loss") != other.figure("loss")
+    with pytest.raises(DataError, match="cannot be shifted by a pixel"):
+        learn(path, "mirror-shift", data={"image_size": [1, 4]})
     assert not taken(views="all")
 
 
@@ -152,7 +155,7 @@ def test_a_low_temperature_compares_sharply(path: str) -> None:
     assert losses[3] == pytest.approx(2 * math.log(3), rel=1e-2)
     contrasted = [learn(path, one, "image-contrastive") for one in (0.05, 1.0)]
     assert differ(*contrasted)
-    assert not any(taken(temperature=one) for one in (0, -1, 1001, math.nan))
+    assert not any(taken(temperature=one) for one in (0, 1e-4, -1, 1001, math.nan))
 
 
 @effect(*under(OBJECTIVES, "beam", "length_penalty"))

@@ -244,6 +244,12 @@ def test_a_figure_of_one_class_is_not_given() -> None:
     found = pretrain(rows=rows).result
     assert found.test == {}
     assert "the test split has the class `1` alone (4 samples)" in " ".join(found.notes)
-    # Two are enough.
+    # Nor of one image that is compared with none.
+    rows = image_samples()[:49]
+    found = pretrain("image-contrastive", rows=rows).result
+    assert (found.samples["test"], found.test) == (1, {})
+    assert "the test split has 1 sample" in " ".join(found.notes)
+    # Two classes are enough.
+    rows = [row for row in image_samples() if row["split"] == "train" or row["label"] == "1"]
     rows += [row for row in image_samples() if row["split"] == "test" and row["label"] == "2"]
     assert torch.tensor(pretrain(rows=rows).figure("accuracy")).isfinite()

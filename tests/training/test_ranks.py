@@ -204,7 +204,7 @@ from tilth.pretrain.fit import fit
 folder, dataset = map(Path, sys.argv[1:])
 for name in ("out", "work"):
     (folder / name).mkdir(parents=True, exist_ok=True)
-loop = {"processes": 2, "max_steps": 200, "checkpoint_every": 5, "ema": 0.9}
+loop = {"processes": 2, "max_steps": 60, "checkpoint_every": 5, "ema": 0.9}
 fit({"data": dataset}, settings(**loop), folder / "out", Context(work=folder / "work"))
 """
 

@@ -31,6 +31,7 @@ from tilth.pretrain.settings import ALONE, Planned, Settings
 from tilth.pretrain.start import RANDOM, facts_of, fingerprint_start
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
+from tilth.tasks.registry import declaration
 
 if TYPE_CHECKING:
     from torch import nn
@@ -344,6 +345,12 @@ def _measure(
             found.notes.append(
                 f"the {split} split has the class `{only}` alone ({len(held_out)} samples), of "
                 "which a figure says nothing: it is not measured"
+            )
+            continue
+        if len(held_out) < declaration(settings.task).at_once:
+            found.notes.append(
+                f"the {split} split has {len(held_out)} sample, and {settings.task} compares them "
+                "with each other: it is not measured"
             )
             continue
         context.progress(0, None, f"measuring the {split} split")

@@ -102,6 +102,7 @@ class Declaration:
         needs: Packages of the extra `train` that it uses and training in general does not.
         objective: Settings of `objective` that it reads; any other is refused where a recipe gives
             it.
+        at_once: How many samples it needs side by side: more than one where it compares them.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Declaration:
     asked_with: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     objective: tuple[str, ...] = ()
+    at_once: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what nobody could learn, measure, augment or ask.

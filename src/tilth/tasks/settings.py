@@ -283,7 +283,7 @@ class ObjectiveSettings(BaseSettings):
         "image; and over both shifted by a pixel",
     )
     temperature: float = Field(
-        default=0.2, gt=0, le=1000, description="image-contrastive: softness of the comparison"
+        default=0.2, ge=1e-3, le=1000, description="image-contrastive: softness of the comparison"
     )
     beam: int = Field(
         default=5, ge=1, description="translation: hypotheses kept in beam search; 1: greedy"
@@ -312,7 +312,7 @@ def require_read(
         task: Declares what it reads.
         data: Settings of data; those that choose samples every task reads.
         objective: Settings of the objective.
-        loop: Its limits: tokens are counted of text.
+        loop: Its limits, for tokens are counted of text; and how many samples it has at once.
 
     Raises:
         ValueError: It does not read them, with the tasks that do; or another setting leaves one of
@@ -337,6 +337,17 @@ def require_read(
         raise ValueError("`objective.length_penalty` does nothing with beam: 1")
     if loop is not None and loop.max_tokens is not None and declared.data.payload != "text":
         raise ValueError(f"`loop.max_tokens` counts tokens of text, and task {task} reads none")
+    if loop is not None:
+        at_once = {
+            "batch_size over accumulate": loop.batch_size // loop.accumulate,
+            "evaluation_batch_size": loop.evaluation_batch_size,
+        }
+        for name, number in at_once.items():
+            if number < declared.at_once:
+                raise ValueError(
+                    f"task {task} compares samples with each other: `loop.{name}` must be "
+                    f"{declared.at_once} or more, not {number}"
+                )
 
 
 def _readers(block: str, name: str) -> list[str]:

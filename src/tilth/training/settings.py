@@ -251,7 +251,19 @@ def loop_of(steps: StepSettings) -> LoopSettings:
 
 
 class Limits(Protocol):
-    """What a loop says of its last step."""
+    """What every loop says of its last step, and of how many samples are seen at once."""
+
+    @property
+    def batch_size(self) -> int:
+        """Examples an optimizer step."""
+
+    @property
+    def accumulate(self) -> int:
+        """Micro-batches of a batch."""
+
+    @property
+    def evaluation_batch_size(self) -> int:
+        """Examples an evaluation step."""
 
     @property
     def max_steps(self) -> int | None:

@@ -29,6 +29,7 @@ from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _MIN_CLASSES_OF_TOP5 = 10
+_LEAST_SHIFTED = 2
 
 
 class ImageClassification(PlainForward):
@@ -63,6 +64,12 @@ class ImageClassification(PlainForward):
     def check(self, model: nn.Module, examples: Examples) -> None:
         require_some(examples)
         require_classes(model, examples)
+        if self._views == "mirror-shift" and min(examples.rows.shape[2:]) < _LEAST_SHIFTED:
+            raise DataError(
+                "an image of one pixel cannot be shifted by a pixel",
+                where="objective.views",
+                hint="views: mirror, or a larger data.image_size",
+            )
 
     def collate(
         self, examples: Examples, index: Index, epochs: Index | None = None, seed: int = 0

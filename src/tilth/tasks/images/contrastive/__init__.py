@@ -13,4 +13,5 @@ TASK = Declaration(
     use=A_START,
     pipeline="image-feature-extraction",
     objective=("temperature",),
+    at_once=2,
 )
