@@ -93,6 +93,16 @@ def test_a_folder_that_is_not_there_is_refused_before_the_run(tmp_path: Path) ->
         fingerprint(Settings(initialise=str(tmp_path / "empty")))
 
 
+@refused("pretrain.initialise")
+def test_a_text_model_without_its_tokenizer_is_refused(tmp_path: Path) -> None:
+    words = pretrain("text-generation")
+    for file in words.folder.iterdir():
+        if file.name != "tokenizer.json":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(DataError, match="there is no tokenizer beside the weights"):
+        pretrain("text-generation", data={"vocabulary": None}, initialise=str(tmp_path))
+
+
 @refused("pretrain.initialise", "pretrain.data.tokenizer", "pretrain.data.tokenizer_sources")
 @pytest.mark.parametrize(
     ("setting", "value"),
@@ -175,6 +185,9 @@ def test_each_value_is_left_out_once() -> None:
     assert found.mean is not None
     mean = sum(float(one.test["loss"]) for one in found.folds) / 3
     assert found.mean.figures["loss"] == pytest.approx(mean)
+    some = [{**row, "subject": row["subject"] if i % 5 else None} for i, row in enumerate(rows)]
+    told_of = pretrain(rows=some, cross_validate="subject", loop={"max_steps": 1}).result.notes
+    assert "12 samples have no `subject`: they are always trained on and never tested" in told_of
     by_source = pretrain(rows=rows, cross_validate="source", loop={"max_steps": 1}).result
     assert [one.fold for one in by_source.folds] == ["a", "b"]
     by_label = pretrain("text-generation", cross_validate="label", loop={"max_steps": 1}).result

@@ -97,7 +97,18 @@ def fit(
     require_named_parts(settings)
     start = None if settings.initialise == RANDOM else find_model(settings.initialise)
     known = None if start is None else facts_of(start)
-    folds = _folds(inputs["data"], settings)
+    tokenizer = None if start is None else read_tokenizer(start)
+    if (
+        start is not None
+        and tokenizer is None
+        and declaration(settings.task).data.payload == "text"
+    ):
+        raise DataError(
+            "there is no tokenizer beside the weights to start from, and their rows are its tokens",
+            where=settings.initialise,
+            hint="add tokenizer.json, or vocab.json and merges.txt",
+        )
+    folds, notes = _folds(inputs["data"], settings)
     seeds = settings.seeds or (context.seed,)
     runs: list[_Run] = []
     for fold in folds:
@@ -108,7 +119,7 @@ def fit(
                 settings.task,
                 settings.data,
                 context.work,
-                tokenizer=None if start is None else read_tokenizer(start),
+                tokenizer=tokenizer,
                 model=known,
                 window=settings.model.window,
                 fold=fold,
@@ -158,7 +169,7 @@ def fit(
         precision=first.result.precision,
         device=first.result.device,
         threads=first.result.threads,
-        notes=tuple(dict.fromkeys(note for run in runs for note in run.trained.notes)),
+        notes=tuple(dict.fromkeys([*notes, *(n for run in runs for n in run.trained.notes)])),
         model=Size(kind=settings.model.kind, parameters=count_parameters(model)),
         samples={split: len(rows) for split, rows in prepared.splits.items()},
         unreadable=prepared.unreadable,
@@ -187,21 +198,28 @@ class _Run:
     most: Mapping[str, float]
 
 
-def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
-    """The values to leave out, one a training; [None]: the data's own splits."""
+def _folds(
+    dataset: Path, settings: Settings
+) -> tuple[list[tuple[str, str] | None], tuple[str, ...]]:
+    """The values to leave out, one a training, [None] for the data's own splits; and notes."""
     from tilth.schema import column
     from tilth.store import Dataset
 
     name = settings.cross_validate
     if not name:
-        return [None]
+        return [None], ()
     found: set[str] = set()
+    without = 0
     names = list(dict.fromkeys((name, "source", "label")))
     for batch in Dataset(dataset).batches(names):
         columns = (column(batch, one).to_pylist() for one in (name, "source", "label"))
         for value, source, label in zip(*columns, strict=True):
             chosen = source in (settings.data.sources or (source,))
-            if value is not None and chosen and label in (settings.data.labels or (label,)):
+            if not chosen or label not in (settings.data.labels or (label,)):
+                continue
+            if value is None:
+                without += 1
+            else:
                 found.add(value)
     if len(found) < 2:
         raise DataError(
@@ -209,7 +227,8 @@ def _folds(dataset: Path, settings: Settings) -> list[tuple[str, str] | None]:
             where="pretrain.cross_validate",
             hint="the source must say whose each sample is",
         )
-    return [(name, value) for value in sorted(found)]
+    told = f"{without} samples have no `{name}`: they are always trained on and never tested"
+    return [(name, value) for value in sorted(found)], (told,) * bool(without)
 
 
 def _name(fold: tuple[str, str] | None, seed: int, num_seeds: int) -> str:
