@@ -70,8 +70,16 @@ def test_of_several_trainings_the_mean_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_nothing_is_found_where_nothing_was_measured(tmp_path: Path) -> None:
-    assert findings(write_run(tmp_path / "a", "pretrain", PLAIN)) == ()
+def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
+    assert findings(write_run(tmp_path / "a", "pretrain", PLAIN)) == (
+        "pretrain: accuracy is not measured: nothing is held out",
+    )
+    one_class = {**PLAIN, "samples": {"train": 8, "test": 3}}
+    assert findings(write_run(tmp_path / "b", "pretrain", one_class)) == (
+        "pretrain: accuracy on test is not measured: the notes of the report say why",
+    )
+    validated = {**PLAIN, "validation": {"accuracy": 81.0}}
+    assert findings(write_run(tmp_path / "c", "pretrain", validated)) == ()
 
 
 def test_a_result_that_cannot_be_read_is_said(tmp_path: Path) -> None:

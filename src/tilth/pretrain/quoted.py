@@ -33,7 +33,8 @@ def quoted(result: PretrainResult) -> Quoted:
 def sentence(result: PretrainResult) -> str:
     """The primary metric on test: `accuracy 91.1 [90.5, 91.6] % on test, 10,000 images`.
 
-    Of several trainings their mean, of whichever split it is. Empty where nothing was measured.
+    Of several trainings their mean, of whichever split it is. Where nothing was held out, or the
+    test split was not measured, it says so; it is empty where only validation was.
     """
     name = result.metric
     figures, split, bounds = quoted(result)
@@ -44,11 +45,15 @@ def sentence(result: PretrainResult) -> str:
         kind, count = "fold" if result.folds else "seed", len(result.runs)
         several = f"mean of {count} {kind}{'' if count == 1 else 's'}"
     value = figures.get(name)
-    if not isinstance(value, float):
-        return ""
-    measured = f"{quote(value, bounds.get(name))} {result.unit}".rstrip()
     known = metrics().get(name)
     called = known.words if known else name.replace("_", " ")
+    if not isinstance(value, float):
+        if result.samples.get("test"):
+            return f"{called} on test is not measured: the notes of the report say why"
+        return (
+            "" if figures or result.validation else f"{called} is not measured: nothing is held out"
+        )
+    measured = f"{quote(value, bounds.get(name))} {result.unit}".rstrip()
     rest = [f"{called} {measured} on {split}", several, basis(bounds.get(name))]
     return ", ".join(part for part in rest if part)
 

@@ -323,15 +323,15 @@ def require_read(
         ("data", data, (*_CHOOSING, *declared.data.reads)),
         ("objective", objective, declared.objective),
     ]
-    for block, settings, read in given:
-        if settings is None:
-            continue
-        for name in type(settings).model_fields:
-            if name not in read and not is_default(settings, name):
-                raise ValueError(
-                    f"task {task} does not read `{block}.{name}`, only "
-                    + " and ".join(_readers(block, name))
-                )
+    found = [
+        f"task {task} does not read `{block}.{name}`, only " + " and ".join(_readers(block, name))
+        for block, settings, read in given
+        if settings is not None
+        for name in type(settings).model_fields
+        if name not in read and not is_default(settings, name)
+    ]
+    if found:
+        raise ValueError("; ".join(found))
     if objective is not None and objective.beam == 1 and objective.length_penalty != 1:
         # Not refused by the settings themselves: models of earlier versions are kept with both.
         raise ValueError("`objective.length_penalty` does nothing with beam: 1")
