@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -60,3 +61,17 @@ def test_what_cannot_work_is_refused(given: dict[str, object], message: str) -> 
 
 def test_patience_alone_ends_a_run() -> None:
     assert LoopSettings(patience=2).max_steps is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"task": "image-classification", "model": {"kind": "mlp"}},
+        {"task": "text-generation", "initialise": "gpt2"},
+        {"data": {"tokenizer": "characters"}},
+    ],
+)
+def test_what_earlier_versions_wrote_out_says_nothing(given: dict[str, Any]) -> None:
+    written = {"vocabulary": 2048, "max_length": 128, "sample_rate": 8000, "mels": 40}
+    data = {**written, "tokenizer": "bytes-bpe", **given.get("data", {})}
+    assert Settings.model_validate({**given, "data": data})

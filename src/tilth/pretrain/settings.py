@@ -18,6 +18,7 @@ from tilth.tasks.settings import (
     form_of,
     require_fit,
     require_read,
+    says_nothing,
 )
 from tilth.training.settings import LoopSettings, OptimizerSettings, require_end
 
@@ -91,7 +92,7 @@ class Settings(BaseSettings):
     def _acts(self) -> Settings:
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: the same seed twice is the same training twice")
-        own = [f"data.{name}" for name in _VOCABULARY if not is_default(self.data, name)]
+        own = [f"data.{name}" for name in _VOCABULARY if not says_nothing(self.data, name)]
         if self.initialise != RANDOM and own:
             raise ValueError(
                 f"`{own[0]}` does nothing beside `initialise`: the vocabulary is that of the model "

@@ -141,7 +141,7 @@ class DataSettings(BaseSettings):
                 "train, validation and test must be three different splits, not "
                 f"{self.train}, {self.validation}, {self.test}"
             )
-        if self.tokenizer == "characters" and not is_default(self, "vocabulary"):
+        if self.tokenizer == "characters" and not says_nothing(self, "vocabulary"):
             raise ValueError(
                 "`vocabulary` does nothing with tokenizer: characters, which has one token a "
                 "character"
@@ -328,7 +328,7 @@ def require_read(
         for block, settings, read in given
         if settings is not None
         for name in type(settings).model_fields
-        if name not in read and not is_default(settings, name)
+        if name not in read and not says_nothing(settings, name)
     ]
     if found:
         raise ValueError("; ".join(found))
@@ -348,6 +348,15 @@ def require_read(
                     f"task {task} compares samples with each other: `loop.{name}` must be "
                     f"{declared.at_once} or more, not {number}"
                 )
+
+
+def says_nothing(settings: BaseSettings, name: str) -> bool:
+    """Whether a setting is left out, or is what holds where it is.
+
+    Copies of recipes that earlier versions left write out what empty stands for in `SampleForm`.
+    """
+    value = getattr(settings, name)
+    return is_default(settings, name) or value == getattr(SampleForm(), name, None)
 
 
 def _readers(block: str, name: str) -> list[str]:
