@@ -122,7 +122,8 @@ class Run:
 
         Raises:
             UsageError: There is no such step.
-            MissingError: It has no samples of that split, or its output was removed.
+            MissingError: It has no samples of that split, the run has not come to the end of the
+                line, or the output was removed.
         """
         if which not in SPLITS:
             return Dataset(self.view.step(which, SPLITS).folder)

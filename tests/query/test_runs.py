@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+import tilth
+from tests.query.conftest import recipe_file
 from tests.query.trained import trained_run
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.query.augmented import augmented_sheet
 from tilth.query.diff import diff_runs
 from tilth.query.document import report_document
+from tilth.query.export import export_splits
 from tilth.query.removal import plan_removal
-from tilth.query.runs import RunView, list_runs, match_step, open_run
+from tilth.query.runs import RunView, _last_of, list_runs, match_step, open_run
 from tilth.query.status import is_running, run_status, status_word
 from tilth.store.files import folder_lock
 
@@ -172,3 +175,40 @@ def test_a_run_of_an_earlier_version_opens(tmp_path: Path) -> None:
     assert report_document(earlier).model == report_document(run).model
     assert augmented_sheet(earlier, n=1).steps == ("shift", "noise")
     assert plan_removal("lights", tmp_path, unused=True).parts == ()
+
+
+_ENDS = {
+    "collect: {a: {jsonl: {}}}": "collect.a",
+    "collect: {a: {jsonl: {}}, b: {jsonl: {}}}": "mix.weights",
+    "{collect: {a: {}}, clean: [rules: {}, rules: {}], augment: [crop: {}]}": "clean.rules-2",
+    "{collect: {a: {}}, label: [vote: {}], deduplicate: [exact: {}], clean: []}": "label.vote",
+    "": None,
+    "[": None,
+    "clean: [3]": None,
+}
+
+
+@pytest.mark.parametrize(("recipe", "last"), _ENDS.items())
+def test_the_last_step_of_a_recipe(recipe: str, last: str | None) -> None:
+    assert _last_of(recipe) == last
+
+
+def test_what_a_run_that_failed_has_not_come_to_is_not_its_final_data_set(
+    workplace: Path, tmp_path: Path
+) -> None:
+    options = {"runs": tmp_path, "progress": False, "workers": 1}
+    ended = tilth.run(recipe_file(workplace), only="signals", **options)  # type: ignore[arg-type]
+    # It was told to end there.
+    assert ended.dataset("train").num_rows == 400
+    record = json.loads((tmp_path / "small" / "run.json").read_text("utf-8"))
+    for status in ("failed", "stopped", "running"):
+        (tmp_path / "small" / "run.json").write_text(json.dumps(record | {"status": status}))
+        run = tilth.open_run("small", tmp_path)
+        assert run.dataset("signals").num_rows == 400
+        for read in (
+            lambda run=run: run.dataset("train"),
+            lambda run=run: export_splits(run.view, tmp_path / "x"),
+        ):
+            with pytest.raises(MissingError, match=r"has come to `clean\.signals`") as caught:
+                read()
+            assert caught.value.hint.endswith("or name the step `clean.signals`")

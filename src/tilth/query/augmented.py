@@ -118,7 +118,7 @@ def _sheet(
         epochs,
         lambda: model_step(run).folder / MODEL,
     )
-    dataset = Dataset(run.end_of_line().folder)
+    dataset = Dataset(run.final_step().folder)
     ids = list(samples) or draw_ids(dataset, settings["data"], n)[_SPLIT]
     rows = rows_by_id(dataset, "kept", ids, _COLUMNS)
     absent = sorted({*ids} - {row["id"] for row in rows})

@@ -67,9 +67,9 @@ def final_split(run: RunView, split: str) -> Dataset:
     """The train, validation or test split of the data set at the end of the line.
 
     Raises:
-        MissingError: It has no sample, no step is finished, or the output was removed.
+        MissingError: It has no sample, the run has not come so far, or the output was removed.
     """
-    end = run.end_of_line()
+    end = run.final_step()
     dataset = Dataset(end.folder, split=split)
     if not dataset.num_rows:
         raise MissingError(
@@ -88,7 +88,7 @@ def export_split(
 
     Raises:
         UsageError: The folder is there and not empty, or there is no such split.
-        MissingError: The split has no sample.
+        MissingError: The split has no sample, or the run has not come so far.
         DataError: As `export_step`.
         StorageError: The disk is full or the folder cannot be written.
     """
@@ -105,7 +105,7 @@ def export_splits(run: RunView, to: str | Path, *, format: Format = "parquet") -
     Raises:
         As `export_split`.
     """
-    end, writer = run.end_of_line(), _writer(format)
+    end, writer = run.final_step(), _writer(format)
     found = {split: Dataset(end.folder, split=split) for split in SPLITS}
     full = [split for split in SPLITS if found[split].num_rows]
     done: list[Exported] = []

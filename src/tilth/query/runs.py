@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import yaml
+
 from tilth.engine.extend import open_copies
 from tilth.engine.record import RECORD, RunRecord, StepRecord, earlier_records, read_record
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.extensions import Extension
 from tilth.hints import did_you_mean
 from tilth.pretrain.result import PretrainResult
+from tilth.recipe.operations import RECORD_STAGES
 from tilth.recipe.plan import said_of
 from tilth.records import Json, Kind, read_as
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
@@ -155,6 +158,25 @@ class RunView:
             )
         return line[-1]
 
+    def final_step(self) -> RunStep:
+        """The step whose samples are the final data set; of a run that was told to end before it
+        (`--only`), the last that it was to make.
+
+        Raises:
+            MissingError: The run was stopped, or failed, before it.
+        """
+        end = self.end_of_line()
+        whole = self.record.status.startswith("done")
+        last = None if whole else _last_of(self.record.recipe_yaml)
+        if last not in (None, end.name):
+            raise MissingError(
+                f"the final data set is that of `{last}`, and the run has come to `{end.name}`",
+                where=str(self.folder),
+                hint=f"run the recipe again: it goes on there; or name the step `{end.name}`",
+                code="not-reached",
+            )
+        return end
+
     def step(self, name: str, or_one_of: Sequence[str] = ()) -> RunStep:
         """The step of that name; `rules` stands for `clean.rules` where that is clear.
 
@@ -177,6 +199,20 @@ class RunView:
 
     def _unreached(self) -> list[str]:
         return [step.name for step in self.record.unreached]
+
+
+def _last_of(recipe: str) -> str | None:
+    """The last step of a resolved recipe's data line; None where it cannot be told."""
+    try:
+        tree = yaml.safe_load(recipe)
+        for stage in reversed(RECORD_STAGES):
+            if names := [next(iter(step)) for step in tree.get(stage) or ()]:
+                count = names.count(names[-1])
+                return f"{stage}.{names[-1]}" + (f"-{count}" if count > 1 else "")
+        sources = list(tree["collect"])
+    except (yaml.YAMLError, AttributeError, KeyError, StopIteration, TypeError):
+        return None
+    return f"collect.{sources[0]}" if len(sources) == 1 else "mix.weights"
 
 
 def match_step(
