@@ -127,6 +127,24 @@ def test_a_file_is_taken_from_the_mirror(fresh: Path) -> None:
     assert "the mirror is not a folder" in tilth_("run", "far.yaml", "--mirror", "absent").err
 
 
+@refused("tilth run --mirror")
+@pytest.mark.parametrize("own", ["path: docs.jsonl", "url: http://localhost:9/d, mirror: ."])
+def test_a_mirror_of_nothing_that_is_fetched(own: str, fresh: Path) -> None:
+    (fresh / "near.yaml").write_text(
+        f"tilth: 1\nname: near\ncollect: {{a: {{jsonl: {{{own}}}}}}}\n", "utf-8"
+    )
+    found = tilth_("run", "near.yaml", "--mirror", ".")
+    assert (found.code, found.out) == (2, "")
+    assert "`--mirror` does nothing" in found.err
+    # The variable is not of this recipe alone.
+    assert "does nothing" not in tilth_("run", "near.yaml", "--dry-run", TILTH_MIRROR=".").err
+
+
+@pytest.mark.parametrize("starter", ["mnist", "multi30k"])
+def test_starters_that_fetch_take_a_mirror(starter: str, fresh: Path) -> None:
+    assert tilth_("run", starter, "--dry-run", "--mirror", ".").code == 0
+
+
 def _exported(*words: object) -> tuple[list[Path], Any]:
     found = tilth_("export", *words, "--to", "{new}", "--json")
     assert found.code == 0, found.err

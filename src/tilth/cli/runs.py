@@ -73,6 +73,11 @@ def run(
     from tilth.cli.progress import progress
 
     view = api.plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    if was_given("mirror") and not view.takes_mirror:
+        raise UsageError(
+            "`--mirror` does nothing: no source fetches a file, or each has its own `mirror`",
+            where=recipe,
+        )
     if dry_run:
         print_plan(view, json)
         return 0

@@ -17,6 +17,7 @@ from tilth.errors import UsageError
 from tilth.query.runs import match_step
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
+from tilth.settings import BaseSettings
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,15 @@ class PlanView:
         """The steps that will run."""
         return [step for step in self.steps if not step.cached]
 
+    @property
+    def takes_mirror(self) -> bool:
+        """Whether a source may fetch a file and names no mirror of its own."""
+        return any(
+            # What an operation of the user's own fetches nobody knows.
+            not step.operation.module_name.startswith("tilth.") or _fetches(step.settings)
+            for step in self.plan.recipe.sources
+        )
+
     def __str__(self) -> str:
         lines = [
             f"{self.name}: {len(self.steps)} steps, {len(self.steps) - len(self.to_run)} cached, "
@@ -83,6 +93,22 @@ class PlanView:
         ]
         warning = f"warning: {self.warning}" if self.warning else ""
         return "\n".join([*lines, *filter(None, [self.outlook, warning])])
+
+
+def _fetches(settings: BaseSettings) -> bool:
+    """Whether a source fetches files, and looks for them where all look first."""
+    if getattr(settings, "mirror", "has no such setting") is not None:
+        return False
+    # What names neither has addresses that it knows itself, as `idx` those of MNIST.
+    return _names(settings, "url") or not _names(settings, "path")
+
+
+def _names(value: object, setting: str) -> bool:
+    """Whether settings have a value of that name, wherever in them."""
+    if isinstance(value, BaseSettings):
+        own = getattr(value, setting, None) is not None
+        return own or any(_names(one, setting) for _, one in value)
+    return isinstance(value, tuple) and any(_names(one, setting) for one in value)
 
 
 def renamed(recipe: Recipe, name: str | None) -> Recipe:
