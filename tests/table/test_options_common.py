@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
 import shutil
 import socket
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from tests.table.commands import ANSWERED, Said, fresh, place, tilth_
 from tests.table.entries import effect, name
 from tests.table.listed import options
+from tilth.cli.main import MODULES
 
 __all__ = ["fresh", "place"]
 
@@ -197,6 +200,17 @@ def test_the_two_runs_that_are_named_are_compared(place: Path) -> None:
         assert wrong.code == 3
         assert "did you mean `small`?" in wrong.err
     assert "it has small@1" in tilth_("diff", "small@7", "small").err
+
+
+def test_what_verbs_declare_of_their_options_is_about_options_that_they_have() -> None:
+    for module in MODULES:
+        for verb in importlib.import_module(f"tilth.cli.{module}").VERBS:
+            named = {
+                *verb.needs,
+                *verb.needs.values(),
+                *(one for pair in verb.apart for one in pair),
+            }
+            assert named <= inspect.signature(verb.function).parameters.keys(), verb.name
 
 
 @effect("tilth --version")
