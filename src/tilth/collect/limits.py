@@ -86,7 +86,7 @@ class _Sharing:
 def share_out(counts: Mapping[Kind, int], limit: int) -> dict[Kind, int]:
     """How many of each kind are read: its share, and at least one while there is room.
 
-    Where there is room for some only, the classes of most records come first, each in all splits.
+    Where there is room for some only, classes come by their names, each in all splits.
 
     Args:
         counts: Records of each kind, at least one.
@@ -98,7 +98,7 @@ def share_out(counts: Mapping[Kind, int], limit: int) -> dict[Kind, int]:
     total = sum(counts.values())
     limit = min(limit, total)
     shares = {kind: limit * count // total for kind, count in counts.items() if kind.is_bad}
-    sound = sorted((kind for kind in counts if not kind.is_bad), key=_order(counts))
+    sound = sorted((kind for kind in counts if not kind.is_bad), key=_order)
     limit = min(limit - sum(shares.values()), sum(counts[kind] for kind in sound))
     if limit <= len(sound):
         return shares | dict.fromkeys(sound[:limit], 1)
@@ -135,13 +135,7 @@ def _apportion(sizes: Mapping[Part, int], least: Mapping[Part, int], seats: int)
     return given
 
 
-def _order(counts: Mapping[Kind, int]) -> Callable[[Kind], tuple[int, str, int]]:
-    of_class: Counter[str | None] = Counter()
-    for kind, count in counts.items():
-        of_class[kind.label] += count
+def _order(kind: Kind) -> tuple[bool, str, int]:
+    """By the names of classes, so that two sources of the same classes are read for the same."""
     splits = {"train": 0, "validation": 1, "test": 2}
-    return lambda kind: (
-        -of_class[kind.label],
-        kind.label or "",
-        splits.get(kind.split or "", len(splits)),
-    )
+    return kind.label is None, kind.label or "", splits.get(kind.split or "", len(splits))
