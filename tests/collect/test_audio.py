@@ -136,6 +136,9 @@ def test_transcripts_beside(tmp_path: Path) -> None:
     rows = read(tmp_path, path=str(folder), transcripts=str(lines))
     assert [row["target"] for row in rows] == ["hello there", "good bye", None]
     assert rows[2]["error"].endswith(f"no line for it in {lines}")
+    lines.write_bytes(b"\xef\xbb\xbfa\thello\r\n\r\nb\tgood bye\r\nc\tyes\r\n \r\n")
+    rows = read(tmp_path, path=str(folder), transcripts=str(lines))
+    assert [row["target"] for row in rows] == ["hello", "good bye", "yes"]
     for wrong in ("a hello", "a\tx\na\ty"):
         lines.write_text(wrong)
         with pytest.raises(DataError, match=r"TAB|second time"):

@@ -114,3 +114,15 @@ def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
     one, two = read(tmp_path)
     assert (one["text"], one["uri"]) == ("one", f"{tmp_path}/a\\udcff.parquet:1")
     assert two["error"].startswith(f"{tmp_path}/a\\udcff.parquet:2: ")
+
+
+def test_times_in_nanoseconds_are_spelt_out(tmp_path: Path) -> None:
+    times = pa.array([1_500_000_000, 1_500_000_001], pa.timestamp("ns"))
+    whole = pa.array([1_000, 2_000], pa.time64("ns"))
+    table = pa.table({"text": ["a", "b"], "at": times, "day": whole})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read(tmp_path, fields={"uri": "at", "subject": "day"})
+    assert [row["error"] for row in rows] == [None, None]
+    assert rows[0]["uri"] == "1970-01-01 00:00:01.500000000"
+    assert rows[1]["uri"] == "1970-01-01 00:00:01.500000001"
+    assert rows[0]["subject"] == "00:00:00.000001000"

@@ -46,6 +46,14 @@ def test_what_a_row_does_not_say_is_open(kind: str, nothing: str | None, tmp_pat
     assert alone["license"] is None
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_whole_numbers_are_one_class_however_they_are_written(kind: str, tmp_path: Path) -> None:
+    path = write(kind, tmp_path, [{"text": str(y), "y": y} for y in (1.0, 0.5, None, 2.0)])
+    assert [row["label"] for row in read(kind, path, fields={"label": "y"})] == [
+        *("1", "0.5", None, "2")
+    ]
+
+
 def test_a_field_that_is_left_out_is_open_too(tmp_path: Path) -> None:
     full = {"text": "a", "key": "k", "at": "u", "rights": "CC0", "part": "test", "y": "b"}
     path = write("jsonl", tmp_path, [full, {"text": "d"}])

@@ -60,7 +60,7 @@ class Settings(files.FileSettings):
     transcripts: str | None = Field(
         None,
         description="file with `name TAB text` a line, name being the sound file's, with or "
-        "without folder and ending",
+        "without folder and ending; empty lines are passed over",
     )
     splits: dict[SplitName, tuple[int, int]] = Field(
         {},
@@ -316,6 +316,9 @@ def _read_transcripts(settings: Settings) -> dict[str, str]:
     found: dict[str, str] = {}
     with files.open_bytes(file) as stream:
         for number, (line, size) in enumerate(files.read_lines(stream, 1 << 16), start=1):
+            line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if not line.strip():
+                continue
             try:
                 name, tab, text = line.decode().partition("\t")
             except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -16,15 +17,27 @@ from tilth.web.secrets import HEADERS
 _LOCAL = ".localhost"
 
 
+# As an address has it, with a port or without; an IPv6 address alone needs no brackets.
+_WITH_PORT = re.compile(r"(?:\[(.+)\]|([^:]+))(?::\d{1,5})?")
+
+
 def _canonical(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(canonical_host(host) for host in hosts))
+    return tuple(dict.fromkeys(map(_host_of, hosts)))
+
+
+def _host_of(host: str) -> str:
+    found = _WITH_PORT.fullmatch(host)
+    return canonical_host(host if found is None else found[1] or found[2])
 
 
 Headers = Annotated[dict[str, str], Field(description=HEADERS)]
 Hosts = Annotated[
     tuple[str, ...],
     AfterValidator(_canonical),
-    Field(description="hosts that may be fetched from although their address is private"),
+    Field(
+        description="hosts that may be fetched from although their address is private, at whatever "
+        "port"
+    ),
 ]
 Mirror = Annotated[
     str | None,

@@ -185,9 +185,16 @@ def _records(batch: pa.RecordBatch) -> Iterator[Row]:
             array = array.dictionary_decode()
         if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
             array = pc.cast(array, pa.large_binary())
-        columns.append(array.to_pylist())
+        columns.append(_spelt_out(array).to_pylist())
     for values in zip(*columns, strict=True):
         yield dict(zip(batch.schema.names, values, strict=True))
+
+
+def _spelt_out(array: pa.Array) -> pa.Array:
+    """Times in nanoseconds, which Python's cannot hold, as text; spans of them as numbers."""
+    if not pa.types.is_temporal(array.type) or getattr(array.type, "unit", "") != "ns":
+        return array
+    return array.cast(pa.int64() if pa.types.is_duration(array.type) else pa.string())
 
 
 def _image_bytes(value: Any, name: str) -> bytes:

@@ -161,8 +161,9 @@ def as_text(value: Any, name: str) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
-        return repr(value)
-    if isinstance(value, datetime.date | datetime.datetime):
+        # A column of whole numbers with a gap comes from a data frame as 1.0, 2.0.
+        return str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else repr(value)
+    if isinstance(value, datetime.date | datetime.datetime | datetime.time):
         return value.isoformat()
     raise RecordError(f"field `{name}` is {_kind(value)}, not text")
 
