@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 from collections import Counter
@@ -168,6 +169,21 @@ def test_a_known_set_is_read_from_a_folder(shared_data: Path, tmp_path: Path) ->
     assert "`path` belongs to `set`" in found
 
 
+def test_a_file_of_a_known_set_that_is_another_is_refused(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    for path in (shared_data / "mnist").glob("*-ubyte*"):
+        (tmp_path / path.name).symlink_to(path)
+    (wrong,) = tmp_path.glob("train-labels*")
+    with gzip.open(wrong) as file:
+        data = bytearray(file.read())
+    data[-1] ^= 1
+    wrong.unlink()
+    wrong.write_bytes(gzip.compress(data))
+    with pytest.raises(DataError, match="sha256 of the content"):
+        read("idx", tmp_path, {"set": "mnist", "path": str(tmp_path)}, 20)
+
+
 @name("collect.idx.path")
 def test_a_folder_without_the_set_is_told_by_the_plan(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no such file"):
@@ -326,10 +342,20 @@ def test_so_large_a_share_is_held_out(tmp_path: Path) -> None:
 
 @effect("collect.demo_digits.seed")
 @extreme("collect.demo_digits.seed")
-def test_the_seed_says_who_answers_and_what_is_held_out(tmp_path: Path) -> None:
-    first = digits(tmp_path)
-    assert digits(tmp_path, seed=0) == first
-    for seed in (1, -1, 1 << 70):
-        other = digits(tmp_path, seed=seed)
-        assert [task["split"] for task in other] != [task["split"] for task in first]
-        assert other != first
+def test_the_seed_says_who_answers_what_and_what_is_held_out(tmp_path: Path) -> None:
+    def of(seed: int, of_what: str) -> list[Any]:
+        if of_what == "split":
+            return [item["split"] for item in digits(tmp_path, seed=seed)]
+        # Where all answer, only what they say is drawn; where all are wrong, only which it is.
+        rate, number = (1.0 if of_what == "which" else 0.5), (2 if of_what == "who" else 3)
+        people = {"error_rates": [rate] * 3, "annotators_per_item": number}
+        found = [item["answers"] for item in digits(tmp_path, seed=seed, test_share=0, **people)]
+        if of_what == "wrong":
+            right = enumerate(found)
+            return [[one == str(n % 10) for one in said.values()] for n, said in right]
+        return [list(said) if of_what == "who" else said for said in found]
+
+    for of_what in ("split", "who", "wrong", "which"):
+        first = of(0, of_what)
+        assert of(0, of_what) == first
+        assert first not in (of(-1, of_what), of(1 << 70, of_what))
