@@ -1,0 +1,61 @@
+"""The pages below `benchmarks/` say what the committed result files hold, and add up."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+from benchmarks import __main__ as bench
+from benchmarks import train_table
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks"
+MUTATE = (FOLDER / "mutate.md").read_text("utf-8")
+
+
+def test_the_page_of_make_bench_is_made_of_its_results() -> None:
+    results = json.loads((FOLDER / "results.json").read_text("utf-8"))
+    assert (FOLDER / "results.md").read_text("utf-8") == bench.table(results)
+
+
+def test_the_page_of_make_bench_train_is_made_of_its_results() -> None:
+    results = json.loads((FOLDER / "train.json").read_text("utf-8"))
+    assert (FOLDER / "train.md").read_text("utf-8") == train_table.table(results)
+
+
+def _table(below: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without its head."""
+    lines = MUTATE.partition(f"\n## {below}\n")[2].partition("\n|")[2].partition("\n\n")[0]
+    return [line.strip("| ").split(" | ") for line in lines.splitlines()[2:]]
+
+
+def test_the_samples_of_broken_lines_add_up() -> None:
+    """Of 25 a room: killed, equivalent, accepted, with a test since; shares found and now."""
+    rooms = 0
+    for room, *cells in _table("Samples"):
+        killed, equivalent, accepted, added = map(int, cells[:4])
+        assert killed + equivalent + accepted + added == 25, room
+        counted = 25 - equivalent
+        assert cells[4] == f"{killed / counted * 100:.0f} %", room
+        assert cells[5] == f"{(killed + added) / counted * 100:.0f} %", room
+        rooms += 1
+    assert rooms == 9
+
+
+def test_the_promises_add_up() -> None:
+    listed, *ends = _table("Promises")[0]
+    assert int(listed) == sum(map(int, ends))
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", MUTATE))
+    there = {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len(named) >= 20
+    assert not named - there
