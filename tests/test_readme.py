@@ -1,17 +1,25 @@
-"""What the README shows works: its recipe is sound, its code runs, its two languages agree."""
+"""What README and guides show works: recipes are sound, code runs, commands and names are there."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 import tilth
+from tests.claims import MADE_BELOW
 from tests.engine.conftest import write_documents
-from tilth.recipe.load import parse_recipe
+from tilth.cli.main import app
+from tilth.query.explain import list_entries
+from tilth.recipe.load import parse_recipe, starters
+from tilth.recipe.operations import operations
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def _blocks(name: str, language: str) -> list[str]:
@@ -71,3 +79,138 @@ def test_the_first_sixty_lines_hold_what_matters() -> None:
     head = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:60])
     for needed in ("make quickstart", "make test", "![", "```yaml", "```python"):
         assert needed in head
+
+
+# A word of the table of what works, where it is not the name of what does it.
+_DONE_BY = {
+    "plain files": "text_file",
+    "parallel text": "parallel",
+    "TSV": "csv",
+    "folders and archives by class": "image_folder",
+    "Label Studio exports": "label_studio",
+    "WAV and FLAC in folders and archives": "audio",
+    "with transcripts": "audio",
+    "decode": "check_image",
+    "size": "check_image",
+    "blur": "check_image",
+    "entropy": "check_image",
+    "decontamination": "decontaminate",
+    "labelling functions with a label model": "vote",
+    "people's answers: agreement": "consensus",
+    "Dawid-Skene": "consensus",
+    "weights by source and label": "weights",
+    "mask": "text_mask",
+    "drop": "text_drop",
+    "swap": "text_swap",
+    "RandAugment": "rand_augment",
+    "SpecAugment": "spec_augment",
+    "noise": "noise",
+    "MixUp": "pretrain",
+    "35 signals": "signals",
+    "rules (Gopher": "rules",
+    "C4": "rules",
+    "FineWeb)": "rules",
+}
+
+
+def test_what_works_today_is_there() -> None:
+    """Each word of the table's first rows is an operation of its stage."""
+    rows = re.findall(
+        r"^\| (collect|clean|deduplicate|label|augment, mix) \| (.*) \|$", README, re.M
+    )
+    assert len(rows) == 5
+    for stages, cells in rows:
+        for word in re.split(r" \| |, |; ", cells):
+            if word != "not yet":
+                name = _DONE_BY.get(word, word.lower())
+                assert operations()[name].stage in (*stages.split(", "), "pretrain"), word
+    assert f"{len(list_entries('signals', 'none'))} signals" in README
+    assert {"gopher-quality", "c4", "fineweb"} <= {
+        one.name for one in list_entries("rules", "none")
+    }
+
+
+def test_every_starter_is_in_the_table_once() -> None:
+    rows = README.partition("| starters | what |")[2].partition("\n\n")[0]
+    named = [name for row in rows.splitlines() for name in re.findall(r"`([\w-]+)`", row)]
+    assert sorted(named) == sorted(starters())
+
+
+def test_the_heads_of_starters_have_their_results_but_for_those_that_are_named() -> None:
+    (said,) = re.findall(r"those of\n`(quickstart)` stand above, and (.*?) have none", README)
+    without = {said[0], *re.findall(r"`(\w+)`", said[1])}
+    for name, text in starters().items():
+        head = text.partition("# results\n")[2].partition("# end of results")[0]
+        assert ("make reproduce" in head) == (name not in without), name
+
+
+def test_the_python_and_the_extras_are_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["requires-python"] == ">=3.11"
+    assert "Python 3.11 or newer" in README
+    extras = {name for name in project["optional-dependencies"] if name != "dev"}
+    start = (ROOT / "docs" / "start.md").read_text("utf-8").partition("The\nextras:")[2]
+    assert set(re.findall(r"`([a-z]+)`", start)) == extras
+    assert set(re.findall(r"\w+", project["optional-dependencies"]["all"][0])) == (
+        extras - {"tf", "all"} | {"tilth"}
+    )
+    assert "`all` of them but `tf`" in start
+
+
+# Of guides that show a part of a recipe, what the rest of it could be.
+_REST = {
+    "train.md": "collect: {a: {jsonl: {path: a.jsonl}}}\n",
+    "transfer.md": (
+        "collect: {target: {jsonl: {path: a.jsonl, fields: {label: label}}}}\n"
+        "pretrain: {model: {kind: gpt}, loop: {max_steps: 5}}\n"
+    ),
+}
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+# It adds a verb: `test_extending_answers.py`.
+PAGES.remove(ROOT / "docs" / "guides" / "extend-answers.md")
+
+
+@pytest.mark.parametrize("guide", ["crawl", "speech", "train", "transfer", "translate"])
+def test_every_recipe_of_a_guide_is_sound(
+    guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WIKI_TOKEN", "WIKI_KEY"):
+        monkeypatch.setenv(name, "any")
+    (tmp_path / "rows").write_text("any")
+    page = f"{guide}.md"
+    found = _blocks(f"docs/guides/{page}", "yaml")
+    assert found
+    for block in found:
+        block = block.replace("/run/secrets/", f"{tmp_path}/")
+        assert parse_recipe(f"name: any\n{_REST.get(page, '')}{block}").name == "any"
+
+
+def test_every_command_that_a_page_shows_is_one() -> None:
+    """Verbs and options of `tilth`, and targets of the Makefile, in code of any page."""
+    command: Any = typer.main.get_command(app)
+    verbs = {
+        name: {option for one in verb.params for option in one.opts}
+        for name, verb in command.commands.items()
+    }
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    seen = 0
+    for page in PAGES:
+        text = page.read_text("utf-8").partition(MADE_BELOW)[0]
+        code = re.findall(r"`([^`\n]+)`|^    (.*)$|^tilth .*$", text, re.M)
+        for shown in (one or other for one, other in code):
+            for target in re.findall(r"\bmake ([a-z-]+)", shown):
+                assert target in targets, f"{page.name}: {shown}"
+            for verb, rest in re.findall(r"\btilth ([a-z-]+)([^;&|]*)", shown):
+                assert verb in {*verbs, "VERB"}, f"{page.name}: {shown}"
+                options = re.findall(r" (--?[a-z][a-z-]*)", rest.partition("#")[0])
+                assert set(options) <= verbs.get(verb, {"--help"}) | {"--help"}, shown
+                seen += 1
+        for line in text.splitlines() if page.name == "commands.md" else ():
+            if line.startswith("| `"):
+                verb = line.split("`")[1].split()[0]
+                options = re.findall(r"`(--?[a-z][a-z-]*)", line)
+                options += re.findall(r" (--?[a-z][a-z-]*)", line.split("`")[1])
+                known = verbs[verb] | (verbs["explain"] if verb == "list" else set())
+                assert set(options) <= known, line
+    assert seen > 50
