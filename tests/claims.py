@@ -18,11 +18,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 LIST = ROOT / "dev" / "claims.yaml"
 OPEN = "?"
-# Pages that are made, and held to what they are made of by a test of their own.
-MADE = {
-    "benchmarks/results.md": "test_bench_pages.py",
-    "benchmarks/train.md": "test_bench_pages.py",
-}
+# Its paragraphs stand in the list each with its twin of the README.
+CHINESE, ENGLISH = "README.zh.md", "README.md"
 # What is below this line is made as well: `test_reference.py`.
 MADE_BELOW = "<!-- From here on made by"
 
@@ -36,15 +33,24 @@ _ITEM = re.compile(r"( *)([-*]|\d+\.) +(?=\S)")
 
 def pages() -> list[str]:
     """The pages whose sentences are listed, by their place in the project."""
-    found = [ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")]
-    found += sorted((ROOT / "docs").rglob("*.md")) + sorted((ROOT / "benchmarks").glob("*.md"))
-    names = [path.relative_to(ROOT).as_posix() for path in found]
-    return [name for name in names if name not in MADE]
+    names = [ENGLISH, CHINESE, "SECURITY.md", "CONTRIBUTING.md"]
+    return names + sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))
 
 
 def sentences(page: str) -> list[str]:
-    """What a page says, in order: a sentence, a row of a table, or a block of code each."""
+    """What a page says, in order: a sentence, a row of a table, or a block of code each.
+
+    Of the Chinese page, a paragraph or item each.
+    """
+    if page == CHINESE:
+        return [" ".join(block) for block in blocks(page)]
     return [one for block in blocks(page) for one in block]
+
+
+def twins() -> dict[str, str]:
+    """What the list says of each paragraph of the Chinese page: the digest of its English twin."""
+    english = [key(" ".join(block)).partition(" ")[0] for block in blocks(ENGLISH)]
+    return dict(zip(map(key, sentences(CHINESE)), map("twin of {}".format, english), strict=True))
 
 
 def blocks(page: str) -> list[list[str]]:
@@ -61,7 +67,7 @@ def key(sentence: str) -> str:
     """How the list names a sentence: a digest of it, and its beginning for whoever reads."""
     digest = hashlib.sha256(sentence.encode()).hexdigest()[:6]
     words = re.sub(r"[^\w\s./-]", "", sentence.partition("\n")[0]).split()
-    return f"{digest} {' '.join(words[:7])}".strip()
+    return f"{digest} {' '.join(words[:7])[:60]}".strip()
 
 
 def listed() -> dict[str, dict[str, str]]:
@@ -76,7 +82,7 @@ def _cut(text: str) -> list[str]:
 
     def hide(match: re.Match[str]) -> str:
         spans.append(match[0])
-        return "\0" * len(match[0])
+        return "\0" + "\1" * (len(match[0]) - 1)
 
     hidden = _CODE.sub(hide, _LINK.sub("]", text))
     parts: list[str] = []
@@ -86,7 +92,7 @@ def _cut(text: str) -> list[str]:
         at = end.end()
     parts.append(hidden[at:])
     restored = iter(spans)
-    return [re.sub(r"\0+", lambda _: next(restored), part).strip() for part in parts]
+    return [re.sub("\0\1*", lambda _: next(restored), part).strip() for part in parts]
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str, str]]:
@@ -155,6 +161,10 @@ def main() -> None:
     for page in pages():
         known = before.get(page, {})
         rows = {key(one): known.get(key(one), OPEN) for one in sentences(page)}
+        if page == CHINESE:
+            rows = {
+                name: it if rows[name] == it else f"{OPEN} {it}" for name, it in twins().items()
+            }
         parts.append(f"\n{page}:\n" + "".join(f"  {_row(k, v)}\n" for k, v in rows.items()))
     LIST.write_text("".join(parts), "utf-8")
 
