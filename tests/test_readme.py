@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tilth.cli.main import app
 from tilth.query.explain import list_entries
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.operations import operations
+from tilth.recipe.words import other_words
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -194,23 +196,31 @@ def test_every_command_that_a_page_shows_is_one() -> None:
         for name, verb in command.commands.items()
     }
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
-    seen = 0
+    for name, shown in _shown():
+        for target in re.findall(r"\bmake ([a-z-]+)", shown):
+            assert target in targets, f"{name}: {shown}"
+        for verb, rest in re.findall(r"\btilth ([a-z-]+)([^;&|]*)", shown):
+            assert verb in {*verbs, "VERB"}, f"{name}: {shown}"
+            options = re.findall(r" (--?[a-z][a-z-]*)", rest.partition("#")[0])
+            assert set(options) <= verbs.get(verb, set()) | {"--help"}, f"{name}: {shown}"
+    table = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert len(rows) > 20
+    for row in rows:
+        verb = row.split("`")[1].split()[0]
+        options = re.findall(r"[` ](--?[a-z][a-z-]*)", row)
+        assert set(options) <= verbs[verb] | (verbs["explain"] if verb == "list" else set()), row
+
+
+def _shown() -> Iterator[tuple[str, str]]:
+    """Code in the pages, in the heads of starters and in answers about words; and where it is."""
     for page in PAGES:
         text = page.read_text("utf-8").partition(MADE_BELOW)[0]
-        code = re.findall(r"`([^`\n]+)`|^    (.*)$|^tilth .*$", text, re.M)
-        for shown in (one or other for one, other in code):
-            for target in re.findall(r"\bmake ([a-z-]+)", shown):
-                assert target in targets, f"{page.name}: {shown}"
-            for verb, rest in re.findall(r"\btilth ([a-z-]+)([^;&|]*)", shown):
-                assert verb in {*verbs, "VERB"}, f"{page.name}: {shown}"
-                options = re.findall(r" (--?[a-z][a-z-]*)", rest.partition("#")[0])
-                assert set(options) <= verbs.get(verb, {"--help"}) | {"--help"}, shown
-                seen += 1
-        for line in text.splitlines() if page.name == "commands.md" else ():
-            if line.startswith("| `"):
-                verb = line.split("`")[1].split()[0]
-                options = re.findall(r"`(--?[a-z][a-z-]*)", line)
-                options += re.findall(r" (--?[a-z][a-z-]*)", line.split("`")[1])
-                known = verbs[verb] | (verbs["explain"] if verb == "list" else set())
-                assert set(options) <= known, line
-    assert seen > 50
+        for one, other in re.findall(r"`([^`\n]+)`|^    (.*)$", text, re.M):
+            yield page.name, one or other
+    for starter, text in starters().items():
+        for code in re.findall(r"^#   (.*)$|`(tilth[^`]+)`", text, re.M):
+            yield starter, "".join(code)
+    for word in other_words():
+        for code in re.findall(r"`([^`]+)`", word.about):
+            yield word.words[0], code

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tilth.collect.archive import ENDINGS
+from tilth.query.explain import explain
 from tilth.recipe.words import OtherWord, other_word, other_words, unknown_word
 
 _CHOICES = ("jsonl", "parquet", "minhash")
@@ -52,3 +56,28 @@ def test_every_entry_stands_once_and_under_each_of_its_words() -> None:
     for other in table:
         assert [other_word(word) for word in other.words] == [other] * len(other.words)
         assert other.about in unknown_word(other.words[0], _CHOICES) or other.words[0] == "json"
+
+
+# Programs of others, and what is written as Python or as a file's name.
+_OTHERS = re.compile(r"(pdftotext|pandoc|python|ffmpeg|tilth) |run\.|report\.|\$\{|^(tf|ray)$")
+
+
+def test_what_an_answer_names_is_there() -> None:
+    """Operations, settings and tasks; commands are tried with those of the pages."""
+    named = {code for other in other_words() for code in re.findall(r"`([^`]+)`", other.about)}
+    assert len(named) > 40
+    for code in named:
+        if not _OTHERS.search(code):
+            whats = {found.what for found in explain(code.rpartition(".")[2])}
+            assert whats & {"operation", "stage", "setting", "task"}, code
+
+
+def test_what_is_said_of_archives_and_buckets_is_so() -> None:
+    archives = other_word("zst")
+    assert archives is not None
+    for packing in ("zip", "tar", "plain", "gzip", "bzip2", "xz"):
+        assert packing in archives.about
+    assert set(ENDINGS) == {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip"}
+    bucket = other_word("s3")
+    assert bucket is not None
+    assert "its signature as `${NAME}`" in bucket.about

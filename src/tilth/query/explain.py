@@ -34,7 +34,7 @@ _STAGE_WORDS = {
     "deduplicate": "Hold out evaluation samples; drop exact and near copies; decontaminate.",
     "label": "Votes of labelling functions and people, combined with their disagreement.",
     "augment": "Transforms applied on the fly in training.",
-    "mix": "Weights per source, and how diverse the result is.",
+    "mix": "Weights of sources and labels, and how diverse the result is.",
     "pretrain": "Train a model on the data line's end.",
     "transfer": "Carry the weights to another task, against training from scratch.",
     "value": "What each data decision was worth, with an interval.",
