@@ -7,6 +7,7 @@ import gzip
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -258,8 +259,6 @@ def test_sitemaps(site: Site, tmp_path: Path) -> None:
 
 
 def test_the_delay_of_robots_txt_is_kept(site: Site, tmp_path: Path) -> None:
-    import time
-
     times: list[float] = []
     site.on_request = lambda _: times.append(time.monotonic())
     site.html("/", "/a", "/b")
@@ -268,6 +267,18 @@ def test_the_delay_of_robots_txt_is_kept(site: Site, tmp_path: Path) -> None:
     site.pages["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 0.25\n")
     _rows(site, tmp_path, sitemaps=False)
     assert times[3] - times[2] > 0.2
+
+
+def test_the_delay_is_kept_from_one_level_of_links_to_the_next(site: Site, tmp_path: Path) -> None:
+    times: list[float] = []
+    site.on_request = lambda _: times.append(time.monotonic())
+    site.html("/", "/a")
+    site.html("/a", "/b")
+    site.html("/b")
+    _rows(site, tmp_path, sitemaps=False, delay_s=0.2)
+    _, *pages = times  # robots.txt comes first
+    assert len(pages) == 3
+    assert min(after - before for before, after in pairwise(pages)) > 0.18
 
 
 def test_a_site_that_is_down(site: Site, tmp_path: Path) -> None:

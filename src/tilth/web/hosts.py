@@ -23,7 +23,8 @@ class Host:
         robots: Its robots.txt.
         unreachable: Why its robots.txt could not be read; empty if it could.
         refused: The address at which the host is, where that is not allowed.
-        pace_s: Seconds between two requests.
+        pace_s: Seconds between two pages.
+        ready_at: When the next page may be asked for, by the monotonic clock.
         failing: Failed pages that are not written down yet: the site may be down.
         down: The site has stopped answering.
     """
@@ -32,6 +33,7 @@ class Host:
     unreachable: str = ""
     refused: str = ""
     pace_s: float = 0.0
+    ready_at: float = 0.0
     failing: list[Outcome] = field(default_factory=list)
     down: bool = False
 
@@ -54,7 +56,7 @@ class Hosts:
         client: Asks them.
         frontier: Keeps their robots.txt, so that a crawl taken up again decides as it did.
         agent: The crawler's name in a robots.txt.
-        delay_s: The least number of seconds between two requests to a host.
+        delay_s: The least number of seconds between two pages of a host.
     """
 
     def __init__(
