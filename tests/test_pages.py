@@ -44,6 +44,10 @@ def count_words(texts):
 
 
 '''
+_DESCRIBE = """
+def describe(batches, settings):
+    return {"words that stay": sum(sum(count_words(column(b, "text"))) for b in batches)}
+"""
 DOCS = ROOT / "docs"
 
 
@@ -124,7 +128,7 @@ def test_the_operation_of_the_page_drops_by_its_number(
     (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     module = tmp_path / "mine" / "clean" / "long_enough.py"
     module.parent.mkdir(parents=True)
-    module.write_text(_AROUND + block, "utf-8")
+    module.write_text(f"{_AROUND}{block}\n\n{_DESCRIBE}", "utf-8")
     lines = [json.dumps({"text": "word " * number}) for number in range(1, 6)]
     (tmp_path / "a.jsonl").write_text("\n".join(lines), "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -133,11 +137,14 @@ def test_the_operation_of_the_page_drops_by_its_number(
         "collect": {"a": {"jsonl": {"path": "a.jsonl"}}},
         "clean": ["long_enough"],
     }
-    found = run(tree, tmp_path).dataset("clean.long_enough")
+    done = run(tree, tmp_path)
+    found = done.dataset("clean.long_enough")
     assert [found.to_arrow(kind=kind).num_rows for kind in ("kept", "dropped")] == [3, 2]
     gone = found.to_arrow(["drop.rule", "drop.value"], kind="dropped")
     assert gone.column("drop.rule").to_pylist() == ["min_words"] * 2
     assert sorted(gone.column("drop.value").to_pylist()) == ["1", "2"]
+    # What `describe` says of them is in the report.
+    assert re.search(r"words that stay.{0,60}12", done.report_path.read_text("utf-8"), re.DOTALL)
 
 
 def test_the_sentence_of_the_page_is_that_of_the_readme() -> None:
