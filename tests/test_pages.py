@@ -46,7 +46,8 @@ def count_words(texts):
 '''
 _DESCRIBE = """
 def describe(batches, settings):
-    return {"words that stay": sum(sum(count_words(column(b, "text"))) for b in batches)}
+    total = sum(count_words(column(batch, "text")).sum() for batch in batches)
+    return {"words that stay": int(total)}
 """
 DOCS = ROOT / "docs"
 
