@@ -1,4 +1,4 @@
-"""The pages below `benchmarks/` say what the committed result files hold, and add up."""
+"""Pages below `benchmarks/` and heads of starters say what the committed result files hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import __main__ as bench
 from benchmarks import train_table
+from tilth.recipe.load import starters
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
@@ -23,6 +24,21 @@ def test_the_page_of_make_bench_is_made_of_its_results() -> None:
 def test_the_page_of_make_bench_train_is_made_of_its_results() -> None:
     results = json.loads((FOLDER / "train.json").read_text("utf-8"))
     assert (FOLDER / "train.md").read_text("utf-8") == train_table.table(results)
+
+
+def test_the_heads_of_starters_are_their_last_records() -> None:
+    """What `make reproduce` wrote into both: the last line of a starter in reproduced.jsonl."""
+    records = (FOLDER / "reproduced.jsonl").read_text("utf-8").splitlines()
+    last = {record["recipe"]: record["lines"] for record in map(json.loads, records)}
+    shown = 0
+    for name, text in starters().items():
+        head = text.partition("# results\n")[2].partition("# end of results")[0].splitlines()
+        if head:
+            assert [line.strip("# ") for line in head] == [line.strip() for line in last[name]], (
+                name
+            )
+            shown += 1
+    assert shown > 15
 
 
 def _table(below: str) -> list[list[str]]:
