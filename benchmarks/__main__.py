@@ -1,7 +1,7 @@
 """Run every benchmark and write `results.json` and `results.md` beside this file.
 
-Each benchmark is a script that prints one JSON object as a line. A figure below its goal is
-reported as such; nothing fails.
+Each benchmark is a script that prints one JSON object as a line. A figure stands there with its
+goal, reached or not; nothing fails.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import __main__ as bench
 from benchmarks import train_table
+
 from tilth.recipe.load import starters
 
 ROOT = Path(__file__).parents[1]

@@ -13,6 +13,7 @@ from tilth.query.explain import (
     settings_of,
     type_name,
 )
+from tilth.recipe.model import Header
 from tilth.recipe.operations import STAGES, operations
 from tilth.recipe.words import other_word, other_words
 
@@ -92,7 +93,9 @@ def test_a_setting_and_a_value_of_one_are_explained(word: str, owner: str) -> No
     assert all(word in info.name or word in info.type for info in found.settings)
 
 
-@pytest.mark.parametrize("word", ["pretrain.task", "pretrain.loop.epochs", "minhash.threshold"])
+@pytest.mark.parametrize(
+    "word", ["pretrain.task", "pretrain.loop.epochs", "minhash.threshold", "recipe.threads"]
+)
 def test_a_setting_is_known_by_its_address(word: str) -> None:
     (found,) = explain(word)
     owner, _, setting = word.partition(".")
@@ -141,3 +144,12 @@ def test_a_setting_is_a_word_of_a_recipe() -> None:
 def test_no_word_at_all_is_no_setting(word: str) -> None:
     with pytest.raises(UsageError, match="nothing is called"):
         explain(word)
+
+
+def test_every_setting_of_a_recipe_is_a_word() -> None:
+    """Those of the header too; and an address as errors give it, with its stage."""
+    for info in settings_of(Header):
+        assert "`recipe`" in next(e.about for e in explain(info.name) if e.what == "setting")
+    for op in operations().values():
+        info = settings_of(op.settings)[0]
+        assert explain(f"{op.stage}.{op.name}.{info.name}")[0].what == "setting"

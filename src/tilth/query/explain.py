@@ -274,19 +274,23 @@ def _explain_other_word(word: str, what: str) -> Iterator[Explanation]:
 
 
 def _explain_setting(word: str) -> Iterator[Explanation]:
-    """The settings of that name, or that take it as a value, whatever operation has them.
+    """The settings of that name, or that take it as a value, whatever has them.
 
-    A name may say the operation as well: `pretrain.loop.epochs`.
+    A name may say the operation, and its stage, as well: `pretrain.loop.epochs`,
+    `clean.rules.where`; of a recipe's own settings `recipe.seed`.
     """
     # Blocks such as `loop` stand in several places; what says the same is shown once.
     found: dict[str, SettingInfo] = {}
     owners: dict[str, None] = {}
-    for op in operations().values():
-        for info in settings_of(op.settings):
-            names = (info.name, f"{op.name}.{info.name}", info.name.rpartition(".")[2])
+    having: list[tuple[str, str, type[BaseSettings]]] = [("", "recipe", Header)]
+    having += [(op.stage, op.name, op.settings) for op in operations().values()]
+    for stage, owner, settings in having:
+        for info in settings_of(settings):
+            address = f"{owner}.{info.name}"
+            names = (info.name, address, f"{stage}.{address}", info.name.rpartition(".")[2])
             if word and word in (*names, *info.type.removesuffix(" or nothing").split(" | ")):
                 found.setdefault(info.description, info)
-                owners[op.name] = None
+                owners[owner] = None
     if found:
         about = "A setting, or a value of one, of " + ", ".join(f"`{name}`" for name in owners)
         facts = tuple(("see", f"tilth explain {name}") for name in owners)
