@@ -64,7 +64,7 @@ class StepRecord(Record):
 
 
 class RunRecord(Record):
-    """An invocation of a run: its plan, books and versions, and how it ended.
+    """An invocation of a run: its steps with their books, versions, and how it ended.
 
     Attributes:
         format: Of this file.

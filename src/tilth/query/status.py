@@ -35,7 +35,7 @@ class RunStatus:
     """How a run stands.
 
     Attributes:
-        status: done, failed, stopped, running, or "interrupted": it was killed.
+        status: done, failed, stopped, running, `done up to` a step, or "interrupted": killed.
         left: Steps that are not done; None where that cannot be said (`left_unknown` says why).
         findings: What the training stages found, a sentence each.
         history: Number of earlier invocations.
