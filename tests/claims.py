@@ -20,8 +20,11 @@ LIST = ROOT / "dev" / "claims.yaml"
 OPEN = "?"
 # Its paragraphs stand in the list each with its twin of the README.
 CHINESE, ENGLISH = "README.zh.md", "README.md"
-# What is below this line is made as well: `test_reference.py`.
+# What is below this line is made of docstrings, and held to them by `test_reference.py`. Listed is
+# what it says of functions and methods.
 MADE_BELOW = "<!-- From here on made by"
+_SIGNATURE = re.compile(r"`\w+\([^`]*`")
+_METHOD = re.compile(r"`\w+\([^`]*`: ")
 
 _CODE = re.compile(r"``.+?``|`[^`]+`")
 _LINK = re.compile(r"\]\([^)]*\)")
@@ -55,12 +58,14 @@ def twins() -> dict[str, str]:
 
 def blocks(page: str) -> list[list[str]]:
     """The paragraphs, items, rows and blocks of code of a page, each as its sentences."""
-    text = (ROOT / page).read_text("utf-8").partition(MADE_BELOW)[0]
-    return [
-        [body] if kind == "code" else _cut(body)
-        for kind, body in _blocks(text.splitlines())
-        if body
+    text, _, made = (ROOT / page).read_text("utf-8").partition(MADE_BELOW)
+    found = list(_blocks(text.splitlines()))
+    functions, _, types = made.partition("\n## Runs\n")
+    found += [
+        one for one in _blocks(functions.splitlines()[1:]) if not _SIGNATURE.fullmatch(one[1])
     ]
+    found += [one for one in _blocks(types.splitlines()) if _METHOD.match(one[1])]
+    return [[body] if kind == "code" else _cut(body) for kind, body in found if body]
 
 
 def key(sentence: str) -> str:

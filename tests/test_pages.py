@@ -16,9 +16,9 @@ import tilth
 from tests.engine.inline import use_inline
 from tests.engine.modalities import write_recipe
 from tests.table.whole import run
-from tilth.errors import MissingError
+from tilth.errors import DataError, MissingError, UsageError
 from tilth.models.registry import kinds_of
-from tilth.recipe.load import load_recipe
+from tilth.recipe.load import load_recipe, parse_recipe
 from tilth.tasks.registry import declaration, task_names
 from tilth.training import batches
 
@@ -220,3 +220,44 @@ def test_without_polars_the_error_names_the_extra(
     with pytest.raises(MissingError) as caught:
         whole.dataset("train").to_polars()
     assert "tilth[polars]" in caught.value.hint
+
+
+def test_a_damaged_record_is_an_error_of_its_own(whole: tilth.Run, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    (folder / "run.json").write_text("{", "utf-8")
+    with pytest.raises(DataError):
+        tilth.open_run(folder)
+    with pytest.raises(MissingError):
+        tilth.open_run(tmp_path / "none")
+    assert tilth.open_run(f"{whole.folder}@1").view.entry == 1
+
+
+def test_a_plan_says_what_cannot_be(whole: tilth.Run, tmp_path: Path) -> None:
+    recipe = load_recipe(whole.folder / "recipe.yaml")
+    runs = whole.folder.parent
+    view = tilth.plan(recipe, runs=runs)
+    assert {(step.cached, step.why) for step in view.steps} == {(True, "unchanged")}
+    assert tilth.plan(recipe, runs=runs, only="rules").steps[-1].name == "clean.rules"
+    for given in ({"only": "ruls"}, {"name": "a/b"}):
+        with pytest.raises(UsageError):
+            tilth.plan(recipe, runs=runs, **given)  # type: ignore[arg-type]
+    with pytest.raises(MissingError):
+        tilth.plan(tmp_path / "none.yaml")
+
+
+def test_a_run_from_python_has_the_line_and_the_samples_that_it_says(whole: tilth.Run) -> None:
+    line = [step.name for step in whole.view.line()]
+    assert line[0] == "collect.docs"
+    assert line[-1] == whole.view.end_of_line().name == "mix.weights"
+    assert not any(step.is_arm for step in whole.view.line())
+    assert whole.view.step("rules").name == "clean.rules"
+    dropped = whole.show("exact", "dropped", n=2)
+    assert [len(dropped.rows), dropped.total] == [2, whole.view.step("exact").dropped]
+    life = whole.trace(dropped.rows[0].id[:12])
+    assert life.verdict == "dropped"
+    with pytest.raises(UsageError):
+        whole.show("ruls")
+    recipe = load_recipe(whole.folder / "recipe.yaml")
+    assert [step.name for step in recipe.steps()][:2] == ["collect.docs", "clean.normalize"]
+    assert parse_recipe(recipe.to_yaml()).resolved() == recipe.resolved()

@@ -297,5 +297,6 @@ def open_run(name: str | Path, runs: str | Path = "runs") -> Run:
 
     Raises:
         MissingError: There is none.
+        DataError: Its record is damaged, or of a later version of Tilth.
     """
     return Run(run_queries.open_run(name, runs))
