@@ -19,6 +19,7 @@ from tests.table.whole import run
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.models.registry import kinds_of
 from tilth.recipe.load import load_recipe, parse_recipe
+from tilth.report import transferring
 from tilth.tasks.registry import declaration, task_names
 from tilth.training import batches
 
@@ -261,3 +262,11 @@ def test_a_run_from_python_has_the_line_and_the_samples_that_it_says(whole: tilt
     recipe = load_recipe(whole.folder / "recipe.yaml")
     assert [step.name for step in recipe.steps()][:2] == ["collect.docs", "clean.normalize"]
     assert parse_recipe(recipe.to_yaml()).resolved() == recipe.resolved()
+
+
+def test_the_report_draws_the_curve_of_each_method_with_its_interval(whole: tilth.Run) -> None:
+    found = whole.results.transfer
+    assert found is not None
+    (chart,) = transferring.transfer(found).charts
+    assert len(found.methods) == 2
+    assert chart.wide.count('class="band') == len(found.methods)
