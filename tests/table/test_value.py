@@ -12,13 +12,14 @@ import pytest
 from tests.table.cells import Place, copies, planned_of, targeted, with_setting
 from tests.table.entries import effect, extreme, name, refused, under
 from tests.table.test_transfer import OBJECTIVES
-from tests.table.whole import Tree, read, said
+from tests.table.whole import Tree, changed, read, said
 from tests.transfer.samples import digit_rows, write_dataset
 from tilth.errors import TilthError
 from tilth.recipe.plan import Plan, build_plan
 from tilth.tasks import build as tasks_build
 from tilth.transfer import target as carrying
 from tilth.value import arms, experiment
+from tilth.value.resolve import resolve
 from tilth.value.result import ArmResult, ValueResult
 
 # A value of each that no default is, and what else the recipe has to say for it.
@@ -39,6 +40,8 @@ DATA: dict[str, tuple[Any, str]] = {
     "image_size": ([6, 6], "images"),
     "channels": (3, "images"),
 }
+
+OF_PICTURES = ("label_smoothing", "mixup", "views")
 
 
 def with_(tree: Tree, **given: Any) -> Tree:
@@ -533,7 +536,33 @@ def test_what_is_frozen_while_the_target_is_learnt(digits: Place) -> None:
     assert digits.valued(with_(frozen, target={"size": 40})).measured.value == found[1]
 
 
-@effect("value.target.objective", *under(["value.target.objective"], *OBJECTIVES))
+@effect(*under(["value.target.objective"], "temperature", "beam", "length_penalty", "lexicon"))
+def test_what_other_tasks_are_asked_beside(path: str) -> None:
+    """It arrives as those of pictures do, below; what a task does not read is refused."""
+    one = path.rpartition(".")[2]
+    stages: dict[str, Tree] = {
+        "temperature": {"task": "image-contrastive", "model": {"kind": "mlp"}},
+        "lexicon": {"task": "speech-recognition", "model": {"kind": "ctc"}},
+    }
+    translation: Tree = {"task": "translation", "model": {"kind": "seq2seq"}}
+    tree = {
+        **_base("images"),
+        "pretrain": {**stages.get(one, translation), "loop": {"max_steps": 1}},
+    }
+    tree = changed(tree, "value/target", {"size": 4, "objective": {one: OBJECTIVES[one]}})
+    recipe = read(tree)
+    assert recipe.value is not None
+    settings: Any = recipe.value.settings
+    found = resolve(settings, planned_of(recipe))
+    assert found.target is not None
+    assert found.target.objective is not None
+    assert getattr(found.target.objective, one) == OBJECTIVES[one]
+    assert getattr(found.objective, one) != OBJECTIVES[one]
+    wrong = {**tree, "pretrain": _base("images")["pretrain"]}
+    assert f"does not read `objective.{one}`" in said(wrong)
+
+
+@effect("value.target.objective", *under(["value.target.objective"], *OF_PICTURES))
 def test_what_is_asked_beside_the_targets_task(
     digits: Place, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -550,11 +579,7 @@ def test_what_is_asked_beside_the_targets_task(
     monkeypatch.setattr(experiment, "build_task", watch)
     one = path.rpartition(".")[2]
     one = "views" if one == "objective" else one
-    settings = settings_of(targeted(digits.tree))
-    # Some are of other tasks, which `check` refuses here.
-    plain = settings.model_dump(mode="json")
-    plain["target"]["objective"] = {one: OBJECTIVES[one]}
-    given = type(settings).model_validate(plain)
+    given = settings_of(with_setting(digits.tree, "value.target.objective", {one: OBJECTIVES[one]}))
     cell = arms.Cell(arm="control", seed=0)
     planned = planned_of(read(digits.tree))
     with pytest.raises(Seen):

@@ -31,7 +31,10 @@ class Header(BaseSettings):
         0.01, ge=0, le=1, description="share of quarantined records above which a run stops"
     )
     threads: int = Field(
-        2, ge=1, description="threads of a training step; part of what the weights depend on"
+        2,
+        ge=1,
+        le=4096,
+        description="threads of a training step; part of what the weights depend on",
     )
     extensions: tuple[str, ...] = Field(
         (),

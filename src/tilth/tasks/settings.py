@@ -350,6 +350,17 @@ def require_read(
                 )
 
 
+def read_of(task: TaskName, objective: ObjectiveSettings) -> ObjectiveSettings:
+    """What of an objective a task reads, the rest as if nobody had given it.
+
+    Args:
+        task: Not the one that the objective was given for.
+        objective: As given.
+    """
+    read = declaration(task).objective
+    return ObjectiveSettings(**{name: getattr(objective, name) for name in read})
+
+
 def says_nothing(settings: BaseSettings, name: str) -> bool:
     """Whether a setting is left out, or is what holds where it is.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Protocol, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
@@ -66,6 +67,14 @@ class OptimizerSettings(BaseSettings):
     grad_clip: float = Field(
         default=0.0, ge=0, description="largest L2 norm of the whole gradient; 0: not clipped"
     )
+
+    def unread_with(self, given: Mapping[str, Any]) -> set[str]:
+        """What another rule or schedule does not read is not taken over with it."""
+        return {
+            name
+            for name, (chosen_by, readers) in _READ_BY.items()
+            if given.get(chosen_by, getattr(self, chosen_by)) not in readers
+        }
 
     @model_validator(mode="after")
     def _acts(self) -> OptimizerSettings:

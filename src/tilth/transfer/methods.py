@@ -19,7 +19,7 @@ from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import require_fit
+from tilth.tasks.settings import read_of, require_fit
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
 from tilth.transfer.clusters import require_column
@@ -32,6 +32,7 @@ from tilth.transfer.target import (
     frozen_for_probe,
     learn,
     prepare_target,
+    require_measurable,
     rows_of,
     split_of,
     start,
@@ -137,13 +138,14 @@ def _target(
     task = build_task(
         task_name,
         prepared.facts,
-        settings.objective or loaded.objective,
+        settings.objective or read_of(task_name, loaded.objective),
         augment=planned.augment,
         tokenizer=prepared.tokenizer,
     )
     whole = split_of(prepared, "train", "the target")
     chosen = choose(whole, cell.size, seed, per_class=settings.sizes_per_class)
     held_out = split_of(prepared, "test", "the target")
+    require_measurable(task_name, prepared.facts, held_out)
     test_size = None if settings.test_size is None else min(settings.test_size, len(held_out))
     return _Target(
         inputs["data"],

@@ -10,19 +10,23 @@ from pydantic import Field, model_validator
 from tilth.errors import UsageError
 from tilth.hints import choose_from
 from tilth.models.registry import declaration as model_declaration
+from tilth.models.settings import ModelSettings
+from tilth.pretrain.parts import require_parts_of
 from tilth.pretrain.settings import ALONE, Planned
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings, fill, part_of
 from tilth.tasks.declare import LOSS
-from tilth.tasks.registry import declaration
+from tilth.tasks.registry import declaration, task_names
 from tilth.tasks.settings import (
     ObjectiveSettings,
     TargetDataSettings,
     TaskName,
     form_of,
+    read_of,
     require_fit,
+    require_read,
 )
-from tilth.training.settings import BudgetSettings, OptimizerSettings
+from tilth.training.settings import BudgetSettings, OptimizerSettings, require_end
 from tilth.transfer.smallest import smallest_effects
 
 __all__ = [
@@ -168,7 +172,9 @@ def filled(given: Mapping[str, Any], before: Mapping[str, BaseSettings]) -> dict
     found = dict(given)
     pretrain = before.get("pretrain")
     if isinstance(pretrain, PretrainSettings):
-        fill(found, "objective", pretrain.objective)
+        task = found.get("task") or pretrain.task
+        if task in task_names():
+            fill(found, "objective", read_of(task, pretrain.objective))
         if "methods" not in found and not model_declaration(pretrain.model.kind).probe:
             found["methods"] = [name for name in _DEFAULT_METHODS if name != "probe"]
     overrides = found.get("overrides")
@@ -204,6 +210,7 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
     except ValueError as error:
         raise UsageError(str(error), where="transfer.task") from None
     form_of(settings.data.whole, None, "transfer.data", window=pretrain.model.window)
+    _require_learnt(settings, task, pretrain.model)
     figures = [metric.name for metric in (*declaration(task).metrics, LOSS)]
     if settings.metric and settings.metric not in figures:
         raise UsageError(
@@ -231,6 +238,24 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
             where="transfer.methods",
             hint="leave `probe` out; `lora` trains little too",
         )
+
+
+def _require_learnt(settings: Settings, task: TaskName, model: ModelSettings) -> None:
+    """Refuse what a method is given and cannot keep, or the task does not read."""
+    for method in settings.methods:
+        if method == _BY_WORDS:
+            continue
+        own = settings.own_of(method)
+        optimizer, loop = settings.recipe_of(method)
+        place = f"transfer.overrides.{method}" if own != MethodSettings() else "transfer"
+        try:
+            require_read(task, settings.data.whole, settings.objective, loop)
+            require_end(optimizer, loop, shares=bool(own.unfreeze))
+        except ValueError as error:
+            raise UsageError(str(error), where=place) from None
+        if method != "lora":  # which renames what it adapts
+            rates = tuple(optimizer.rates)
+            require_parts_of(task, model, own.freeze, tuple(own.unfreeze), rates, f"{place}.")
 
 
 def require_texts(task: TaskName) -> None:

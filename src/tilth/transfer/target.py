@@ -19,8 +19,9 @@ from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
 from tilth.randomness import hashed
 from tilth.store.files import folder_lock
-from tilth.tasks.base import Answering
+from tilth.tasks.base import Answering, only_class
 from tilth.tasks.prepare import Prepared, prepare
+from tilth.tasks.registry import declaration
 from tilth.tasks.settings import DataSettings, TargetDataSettings, TaskName
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.evaluate import Evaluation, evaluate
@@ -191,6 +192,31 @@ def split_of(prepared: Prepared, split: str, what: str) -> Documents | Examples:
     return data
 
 
+def require_measurable(task: TaskName, facts: Facts, held_out: Documents | Examples) -> None:
+    """Refuse test samples of which a figure says nothing.
+
+    Raises:
+        DataError: They are all of one class, or too few to be compared with each other.
+    """
+    if isinstance(held_out, Documents):
+        return
+    only = only_class(task, facts.classes, held_out)
+    fewest = declaration(task).at_once
+    if only is not None:
+        raise DataError(
+            f"all {len(held_out)} test samples are of the class `{only}`: to name it every time is "
+            "enough, and a figure says nothing",
+            hint="hold out samples of every class",
+            code="one-class",
+        )
+    if len(held_out) < fewest:
+        raise DataError(
+            f"{task} compares samples with each other, and there are {len(held_out)} to test on",
+            hint=f"hold out {fewest} or more",
+            code="too-few-samples",
+        )
+
+
 def start(carried: Carried, target: Facts, seed: int) -> nn.Module:
     """A model for the target: fresh, then the carried weights where there are any.
 
@@ -287,7 +313,16 @@ def learn(
     def measure_late() -> None:
         if test is not None:
             batch = loop.evaluation_batch_size
-            before.append(evaluate(model, task, test, batch_size=batch, figures=late_figures))
+            before.append(
+                evaluate(
+                    model,
+                    task,
+                    test,
+                    batch_size=batch,
+                    figures=late_figures,
+                    precision=loop.precision,
+                )
+            )
 
     result = train(
         model,
@@ -305,6 +340,11 @@ def learn(
     evaluation = None
     if test is not None:
         evaluation = evaluate(
-            model, task, test, batch_size=loop.evaluation_batch_size, figures=figures
+            model,
+            task,
+            test,
+            batch_size=loop.evaluation_batch_size,
+            figures=figures,
+            precision=loop.precision,
         )
     return Learnt(evaluation, result, len(data), before[0] if before else None)

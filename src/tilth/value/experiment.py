@@ -23,7 +23,7 @@ from tilth.tasks.build import build_task
 from tilth.tasks.declare import LOSS, Payload
 from tilth.tasks.prepare import Prepared
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import ObjectiveSettings, TaskName, read_of
 from tilth.training.examples import Documents, Examples, Ragged
 from tilth.transfer.clusters import require_column
 from tilth.transfer.measure import parts_of, reported
@@ -33,6 +33,7 @@ from tilth.transfer.target import (
     learn,
     prepare_once,
     prepare_target,
+    require_measurable,
     rows_of,
     split_of,
     start,
@@ -124,7 +125,8 @@ def run_arm(
         carried = Carried(experiment.model, weights, tokenizer, facts)
         said = data.target.facts
         # The control's objective: what an arm changes of it is of pretraining.
-        objective = target.objective or resolve(settings, planned).objective
+        given = target.objective or resolve(settings, planned).objective
+        objective = read_of(experiment.measured_task, given)
         tuned_on = choose(data.tuning, target.size, seed, per_class=target.size_per_class)
         learnt = learn(
             start(carried, said, seed),
@@ -212,6 +214,7 @@ def _read(
         )
         measured_on, test_size = target, experiment.target.test_size
     held_out = split_of(measured_on, "test", "the control")
+    require_measurable(experiment.measured_task, measured_on.facts, held_out)
     if test_size is not None:
         held_out = choose(held_out, min(test_size, len(held_out)), _TEST_SEED)
     payload = declaration(experiment.task).data.payload

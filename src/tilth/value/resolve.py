@@ -14,13 +14,28 @@ from pydantic import ValidationError
 from tilth.errors import UsageError
 from tilth.hints import choose_from
 from tilth.models.settings import ModelSettings, model_settings
+from tilth.pretrain.parts import require_parts_of
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.records import Json
 from tilth.settings import BaseSettings, fill, laid_over
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName, form_of, require_fit
-from tilth.training.settings import LoopSettings, OptimizerSettings, StepSettings
+from tilth.tasks.settings import (
+    DataSettings,
+    ObjectiveSettings,
+    TaskName,
+    form_of,
+    read_of,
+    require_fit,
+    require_read,
+)
+from tilth.training.settings import (
+    LoopSettings,
+    OptimizerSettings,
+    StepSettings,
+    loop_of,
+    require_end,
+)
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value.settings import (
     ALONE,
@@ -123,7 +138,7 @@ def resolve(settings: Settings, planned: Planned = ALONE, arm: str = CONTROL) ->
         settings.task or before.task,
         settings.model or before.model,
         settings.data or before.data,
-        before.objective,
+        read_of(settings.task or before.task, before.objective),
         settings.optimizer or before.optimizer,
         _arm_loop(settings.loop or before.loop, steps, epochs),
         target,
@@ -215,6 +230,7 @@ def _require_fit(experiment: Experiment) -> None:
         require_fit(experiment.measured_task, experiment.model)
     except ValueError as error:
         raise UsageError(str(error), where="value") from None
+    _require_learnt(experiment)
     target, window = experiment.target, experiment.model.window
     form_of(experiment.data, None, "value.data", window=window)
     if target is not None:
@@ -232,6 +248,28 @@ def _require_fit(experiment: Experiment) -> None:
             where="value.metric",
             hint=choose_from(experiment.metric, figures),
         )
+
+
+def _require_learnt(experiment: Experiment) -> None:
+    """Refuse what a training is given and cannot keep, or its task does not read."""
+    task, target, model = experiment.task, experiment.target, experiment.model
+    loop = loop_of(experiment.loop)
+    try:
+        require_read(task, experiment.data, experiment.objective, loop)
+        require_end(experiment.optimizer, loop)
+    except ValueError as error:
+        raise UsageError(str(error), where="value") from None
+    require_parts_of(task, model, (), (), tuple(experiment.optimizer.rates), "value.")
+    if target is None:
+        return
+    measured = experiment.measured_task
+    try:
+        require_read(measured, target.data.whole, target.objective, target.loop)
+        require_end(target.optimizer, target.loop, shares=bool(target.unfreeze))
+    except ValueError as error:
+        raise UsageError(str(error), where="value.target") from None
+    rates, later = tuple(target.optimizer.rates), tuple(target.unfreeze)
+    require_parts_of(measured, model, target.freeze, later, rates, "value.target.")
 
 
 def _arm_loop(
