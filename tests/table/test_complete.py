@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,13 @@ from tests import table
 from tests.table.entries import ENTRIES, Entry
 from tests.table.listed import everything, options, settings
 
-HERE = Path(__file__).parent
 # What a setting of text holds where it is no name of something that must be there. A pattern of
 # paths, and what it is.
 FREE = {
     "recipe.name": "what the user calls the run",
     "recipe.about": "words",
     "recipe.takes": "words",
+    "value.arms": "what the user calls an arm",
     "deduplicate.hold_out.salt": "any text makes another draw",
     "label.vote.functions.name": "what the user calls the function",
     "label.vote.functions.label": "a class of the user's own",
@@ -34,9 +33,6 @@ FREE = {
     "collect.audio.words.separator": "what stands between the parts of a name",
     "collect.crawl.user_agent": "what the crawler calls itself",
 }
-# Settings and options whose entries are still to be written: one a line, `kind path`, in a file of
-# its own for each stage.
-PENDING = HERE / "pending"
 
 
 def _entries() -> list[Entry]:
@@ -71,20 +67,9 @@ def _there() -> set[str]:
     return {f"{kind} {path}" for kind in kinds for path in _covered(kind)}
 
 
-def _pending() -> set[str]:
-    return {
-        line for file in PENDING.glob("*.txt") for line in file.read_text("utf-8").split("\n")
-    } - {""}
-
-
 def test_every_setting_and_option_has_its_entries() -> None:
-    missing = sorted(_wanted() - _there() - _pending())
+    missing = sorted(_wanted() - _there())
     assert not missing, "\n".join(missing)
-
-
-def test_what_is_pending_is_wanted_and_missing() -> None:
-    assert not sorted(_pending() - _wanted())
-    assert not sorted(_pending() & _there())
 
 
 def test_every_entry_is_about_something_that_there_is() -> None:
