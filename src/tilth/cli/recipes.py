@@ -214,6 +214,9 @@ def print_plan(view: PlanView, json: bool) -> None:
         [s.name, "cached" if s.cached else "run", "" if s.cached else s.why] for s in view.steps
     ]
     table(["step", "", "why"], rows)
+    if given := [[step.name, one] for step in view.steps for one in step.taken]:
+        line("\nwhat the recipe leaves open:\n")
+        table(["step", "is"], given)
     if view.outlook:
         line(f"\n{view.outlook}")
 

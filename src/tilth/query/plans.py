@@ -15,6 +15,7 @@ from tilth.engine.run import (
 )
 from tilth.errors import UsageError
 from tilth.query.runs import match_step
+from tilth.query.taken import taken
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
 from tilth.settings import BaseSettings
@@ -28,6 +29,8 @@ class PlannedView:
         cached: Whether its output is there.
         why: Why it will run; "unchanged" where it is cached.
         committed: Parts of it (shards, cells) that are there from a run that was stopped.
+        taken: Of a training that will run, what it takes where its settings say nothing, and from
+            where.
     """
 
     name: str
@@ -39,6 +42,7 @@ class PlannedView:
     cached: bool
     why: str
     committed: int
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,10 @@ class PlanView:
             f"{len(self.to_run)} to run"
         ]
         width = max((len(step.name) for step in self.steps), default=0)
-        lines += [
-            f"  {step.name:<{width}}  {'cached' if step.cached else 'run   '}  {step.why}".rstrip()
-            for step in self.steps
-        ]
+        for step in self.steps:
+            state = "cached" if step.cached else "run   "
+            lines.append(f"  {step.name:<{width}}  {state}  {step.why}".rstrip())
+            lines += [f"      {one}" for one in step.taken]
         warning = f"warning: {self.warning}" if self.warning else ""
         return "\n".join([*lines, *filter(None, [self.outlook, warning])])
 
@@ -166,7 +170,7 @@ def plan_recipe(
         str(folder),
         limit,
         only,
-        tuple(_view(state) for state in states),
+        tuple(_view(state, recipe) for state in states),
         "" if other is None else shared_folder(folder, other),
         expected.seconds,
         str(expected),
@@ -174,8 +178,9 @@ def plan_recipe(
     )
 
 
-def _view(state: StepState) -> PlannedView:
+def _view(state: StepState, recipe: Recipe) -> PlannedView:
     step = state.step
+    pretrain = None if recipe.pretrain is None else recipe.pretrain.settings
     return PlannedView(
         step.name,
         step.operation.stage,
@@ -186,4 +191,5 @@ def _view(state: StepState) -> PlannedView:
         state.cached,
         state.why,
         state.committed_shards,
+        () if state.cached else taken(step, pretrain),
     )
