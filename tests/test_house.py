@@ -17,6 +17,7 @@ SRC = ROOT / "src"
 # From bottom to top. A module imports from its own room and from lower layers only; rooms of one
 # layer do not know each other.
 LAYERS: list[set[str]] = [
+    {"splits"},
     {"errors", "settings", "schema", "context", "randomness", "foreign", "pictures"},
     {"records", "hints"},
     {"machine", "extensions"},

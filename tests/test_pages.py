@@ -164,6 +164,9 @@ def test_the_report_says_what_was_taken_from_another_model(
     tree = yaml.safe_load((whole.folder / "recipe.yaml").read_text("utf-8"))
     del tree["transfer"], tree["value"]
     tree["pretrain"]["initialise"] = str(model)
+    # What the model to start from decides is not given beside it.
+    for name in ("vocabulary", "tokenizer"):
+        tree["pretrain"]["data"].pop(name, None)
     done = run(tree, tmp_path)
     assert "tensors taken, 0 resized" in done.report_path.read_text("utf-8")
     found = json.loads(done.report_path.with_name("report.json").read_text("utf-8"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth import schema
+from tilth import schema, splits
 from tilth.cli import runs
 from tilth.collect import records
 from tilth.deduplicate import copies
@@ -120,6 +120,6 @@ def test_the_page_of_operations_has_every_standard_column() -> None:
 
 
 def test_whoever_knows_the_splits_knows_the_same() -> None:
-    assert set(copies.RANKS) == set(records.SPLITS.values()) == set(schema.SPLITS)
+    assert set(copies.RANKS) == set(records.SPLITS.values()) == set(splits.SPLITS)
     given, _ = get_args(get_type_hints(runs.export)["split"])
-    assert get_args(given) == schema.SPLITS
+    assert get_args(given) == splits.SPLITS

@@ -36,7 +36,7 @@ from tilth.query.trace import Trace, trace_sample
 from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
 from tilth.report.write import write_report
-from tilth.schema import SPLITS
+from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.manifest import Kind
 from tilth.transfer.result import TransferResult

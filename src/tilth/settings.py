@@ -20,7 +20,7 @@ class BaseSettings(BaseModel):
         extra="forbid", frozen=True, str_strip_whitespace=False, allow_inf_nan=False
     )
 
-    def unread_with(self, given: Mapping[str, Any]) -> set[str]:  # noqa: ARG002
+    def _unread_with(self, given: Mapping[str, Any]) -> set[str]:  # noqa: ARG002
         """Settings of these that nothing reads any more where others are given: not taken over."""
         return set()
 
@@ -70,7 +70,7 @@ def laid_over(base: BaseSettings, given: Mapping[str, Any]) -> dict[str, object]
     """
     if _is_another(base, given):
         return dict(given)
-    whole = base.model_dump(mode="json", exclude=base.unread_with(given))
+    whole = base.model_dump(mode="json", exclude=base._unread_with(given))
     return {**whole, **{name: _laid(getattr(base, name, None), it) for name, it in given.items()}}
 
 

@@ -55,4 +55,4 @@ def test_a_label_that_is_not_there_stops_the_run_and_a_part_of_the_data_does_not
     found = run(unknown, tmp_path, limit=4)
     assert len(rows(found, "mix.weights")) == 4
     (told,) = warnings(found, "mix.weights")
-    assert told.startswith("no sample has the label `z`, which `weights` names; there are")
+    assert told.startswith("no sample has the label `z`, which `weights` names; choose from")

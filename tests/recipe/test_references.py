@@ -59,7 +59,7 @@ def test_an_arm_that_names_what_is_not_there(arm: str, code: str, hint: str) -> 
 def test_transforms_of_no_training() -> None:
     (problem,) = _problems(_LINE + "augment: [flip]\n")
     assert problem[0] == "unused-transform"
-    assert problem[1].endswith("augment")
+    assert problem[1].endswith("augment[0]")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,11 @@ def test_a_transfer_of_no_model() -> None:
     ("stages", "place", "hint"),
     [
         ("transfer: {task: image-classification}\n", "transfer.task", ""),
-        ("transfer: {metric: accuracy}\n", "transfer.metric", "choose from bits_per_byte, loss"),
+        (
+            "transfer: {metric: accuracy}\n",
+            "transfer.metric",
+            "choose from `bits_per_byte`, `loss`",
+        ),
         (
             "transfer: {methods: [scratch, tfidf-svm]}\n",
             "transfer.methods",

@@ -290,7 +290,7 @@ def export(
     """Write a run's final data, a step's samples or the model as files, whole or not at all."""
     from tilth.query.export import export_model, export_split, export_splits, export_step
     from tilth.query.runs import open_run
-    from tilth.schema import SPLITS
+    from tilth.splits import SPLITS
 
     found = open_run(run, runs)
     format = "tfrecord" if tfrecord else format

@@ -20,8 +20,9 @@ from tilth.collect.sound_header import read_header
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.foreign import visible
-from tilth.schema import Row, SplitName
+from tilth.schema import Row
 from tilth.settings import BaseSettings
+from tilth.splits import SplitName
 
 SUFFIXES = (".wav", ".flac")
 _GROUPS = ("target", "label", "subject", "index", "split")

@@ -18,7 +18,8 @@ from tilth.collect import files, limits, records
 from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
-from tilth.schema import Row, SplitName
+from tilth.schema import Row
+from tilth.splits import SplitName
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 

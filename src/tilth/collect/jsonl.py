@@ -12,7 +12,8 @@ from pydantic import Field
 from tilth.collect import files, limits, records
 from tilth.collect.named import Named
 from tilth.context import Context
-from tilth.schema import Row, SplitName
+from tilth.schema import Row
+from tilth.splits import SplitName
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 

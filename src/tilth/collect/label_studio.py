@@ -26,7 +26,8 @@ from tilth.collect import files, jsonl, limits, members, records
 from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.schema import Row, SplitName
+from tilth.schema import Row
+from tilth.splits import SplitName
 
 SUFFIXES = (".json", ".json.gz")
 

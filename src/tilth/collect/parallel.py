@@ -31,8 +31,8 @@ from tilth.collect.fetching import (
 from tilth.collect.files import MAX_RECORD_BYTES
 from tilth.context import Context
 from tilth.errors import DataError, source_changed
-from tilth.schema import SplitName
 from tilth.settings import BaseSettings
+from tilth.splits import SplitName
 from tilth.web import fetch
 from tilth.web.secrets import masked
 

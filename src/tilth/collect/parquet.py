@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 from tilth.collect import files, limits, records
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.schema import Row, SplitName
+from tilth.schema import Row
+from tilth.splits import SplitName
 
 SUFFIXES = (".parquet",)
 

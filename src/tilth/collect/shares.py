@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from tilth.schema import SplitName
 from tilth.settings import BaseSettings
+from tilth.splits import SplitName
 
 
 class Shares(BaseSettings):

@@ -11,7 +11,8 @@ from pydantic import Field
 from tilth.collect import files, limits, records
 from tilth.collect.shares import Shares
 from tilth.context import Context
-from tilth.schema import Row, SplitName
+from tilth.schema import Row
+from tilth.splits import SplitName
 
 SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
 

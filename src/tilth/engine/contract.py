@@ -16,16 +16,8 @@ from pyarrow import types
 from tilth.context import gathering
 from tilth.errors import StepError
 from tilth.records import Json
-from tilth.schema import (
-    FAILED_RULES,
-    SCHEMA,
-    SIGNAL_PREFIX,
-    SPLITS,
-    VERDICT,
-    VOTES,
-    WEIGHT,
-    column,
-)
+from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, VERDICT, VOTES, WEIGHT, column
+from tilth.splits import SPLITS
 
 _NAMED = ("id", "source", "uri")
 # A page needs no room any more once its text is taken out; what else goes would be missed.

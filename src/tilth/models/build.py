@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from tilth.errors import ExtensionError, UsageError, missing_extra
 from tilth.machine import memory_limit
@@ -13,6 +15,7 @@ from tilth.models.settings import ModelSettings
 try:
     import torch
     from torch import nn
+    from torch.overrides import TorchFunctionMode
 except ImportError:
     raise missing_extra("torch", "train") from None
 
@@ -50,8 +53,21 @@ def parameter_names(settings: ModelSettings, sizes: Sizes) -> list[str]:
     Raises:
         As `build_model`.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         return [name for name, _ in build_model(settings, sizes, seed=0).named_parameters()]
+
+
+class _Unfilled(TorchFunctionMode):
+    """What fills weights with first values leaves them: without memory there is nothing to fill,
+    and on the device `meta` it would load torch's compiler, which takes a second."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        named: Mapping[str, Any] = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def _require_memory(network: ModuleType, settings: ModelSettings, sizes: Sizes) -> None:
@@ -62,7 +78,7 @@ def _require_memory(network: ModuleType, settings: ModelSettings, sizes: Sizes) 
     """
     if not network.__name__.startswith("tilth.models."):
         return  # of an extension: what else making it does is not known
-    with torch.device("meta"):  # shapes without numbers
+    with torch.device("meta"), _Unfilled():  # shapes without numbers
         shapes = network.make(settings, sizes)
     if not isinstance(shapes, nn.Module):
         return

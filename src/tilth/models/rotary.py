@@ -11,8 +11,10 @@ def rotations(context: int, head_width: int) -> tuple[Tensor, Tensor]:
 
     Angles are position x 10000^(-2 i / head_width) (Su et al. 2021, section 3.2.2).
     """
-    frequency = 10_000.0 ** (-torch.arange(0, head_width, 2).double() / head_width)
-    angle = torch.outer(torch.arange(context).double(), frequency)
+    # On the processor whatever device is set: on `meta` this would load torch's compiler.
+    pairs = torch.arange(0, head_width, 2, dtype=torch.float64, device="cpu")
+    places = torch.arange(context, dtype=torch.float64, device="cpu")
+    angle = torch.outer(places, 10_000.0 ** (-pairs / head_width))
     return angle.cos().float(), angle.sin().float()
 
 

@@ -27,8 +27,8 @@ from tilth.pretrain.result import (
     Size,
     Taken,
 )
-from tilth.pretrain.settings import ALONE, Planned, Settings
-from tilth.pretrain.start import RANDOM, facts_of, fingerprint_start
+from tilth.pretrain.settings import ALONE, RANDOM, Planned, Settings
+from tilth.pretrain.start import facts_of, fingerprint_start
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
 from tilth.tasks.registry import declaration

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from tilth.augment.registry import TransformSpec
 from tilth.models.settings import ModelSettings, model_settings
-from tilth.pretrain.start import RANDOM
 from tilth.settings import BaseSettings, is_default
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import (
@@ -23,6 +22,9 @@ from tilth.tasks.settings import (
 from tilth.training.settings import LoopSettings, OptimizerSettings, require_end
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+RANDOM = "random"
 
 
 class Planned(BaseSettings):

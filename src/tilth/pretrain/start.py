@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tilth.errors import DataError, MissingError
 from tilth.models.facts import Facts
+from tilth.pretrain.settings import RANDOM
 from tilth.store.files import read_json, sha256_file
 
-RANDOM, CONFIG = "random", "config.json"
+CONFIG = "config.json"
 # All that is read of a model's folder, Tilth's or in Hugging Face's format.
 FILES = (
     "*.safetensors",

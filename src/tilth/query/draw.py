@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from tilth.pretrain.generated import Drawn
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import rows_by_id
-from tilth.schema import SPLITS, column
+from tilth.schema import column
+from tilth.splits import SPLITS
 from tilth.store import Dataset
 
 _COLUMNS = ["id", "uri", "text", "image", "audio", "target", "label"]

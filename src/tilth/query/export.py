@@ -22,7 +22,8 @@ from tilth.hints import require_choice
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
-from tilth.schema import SPLITS, Row
+from tilth.schema import Row
+from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes
 from tilth.store.manifest import KINDS, Kind

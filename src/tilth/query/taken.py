@@ -7,8 +7,9 @@ from dataclasses import fields
 
 from tilth.errors import TilthError
 from tilth.models.facts import Facts
+from tilth.pretrain.settings import RANDOM
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.pretrain.start import RANDOM, trained_on
+from tilth.pretrain.start import trained_on
 from tilth.recipe.plan import PlannedStep
 from tilth.settings import BaseSettings
 from tilth.tasks.registry import declaration

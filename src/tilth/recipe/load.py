@@ -38,6 +38,7 @@ from tilth.recipe.extend import open_extensions
 from tilth.recipe.model import Header, Recipe, RecipeStep
 from tilth.recipe.operations import RECORD_STAGES, STAGES, Operation, operations
 from tilth.recipe.references import check_references
+from tilth.recipe.transforms import unused_transforms
 from tilth.recipe.words import unknown_word
 from tilth.recipe.written import require_written
 from tilth.settings import BaseSettings, laid_over
@@ -331,11 +332,8 @@ class _Check:
         sources = self._sources(tree.get("collect"))
         steps = [s for stage in (*RECORD_STAGES, "augment") for s in self._stage(tree, stage)]
         single = self._training(tree) if self._knows_all_names else {}
-        self._check_changes([*sources, *steps], single.get("value"))
-        if self.problems or not isinstance(header, Header):
-            return None
-        return Recipe(
-            header,
+        found = Recipe(
+            header if isinstance(header, Header) else Header(name="unknown"),
             tuple(sources),
             tuple(s for s in steps if s.stage != "augment"),
             tuple(s for s in steps if s.stage == "augment"),
@@ -343,6 +341,13 @@ class _Check:
             single.get("transfer"),
             single.get("value"),
         )
+        given = tree.get("augment", [])
+        # Of a stage that could not be read nobody knows what it takes.
+        read = isinstance(given, list) and len(given) == len(found.transforms)
+        if read and self._knows_all_names and None not in single.values():
+            self.problems += unused_transforms(found, self.where)
+        self._check_changes([*sources, *steps], found.value)
+        return None if self.problems else found
 
     def _check_changes(self, steps: list[RecipeStep], value: RecipeStep | None) -> None:
         """What the arms of an experiment set otherwise has to be settings of the step."""

@@ -19,7 +19,7 @@ from tilth.errors import ExtensionError
 from tilth.extensions import using
 from tilth.models.declare import NetworkSettings
 from tilth.models.registry import hub_readers, module_of
-from tilth.pretrain.start import RANDOM
+from tilth.pretrain.settings import RANDOM
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation, operations

@@ -9,10 +9,9 @@ from pydantic import BaseModel
 
 from tilth.errors import Problem, UsageError
 from tilth.hints import did_you_mean
-from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.recipe.columns import check_columns
 from tilth.recipe.model import Recipe
-from tilth.recipe.transforms import arm_over_unused, unused_transforms
+from tilth.recipe.transforms import arm_over_unused
 from tilth.settings import BaseSettings, laid_over
 
 Where = Callable[[tuple[str | int, ...]], str]
@@ -49,7 +48,6 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
                 "add a `pretrain` stage",
             )
         )
-    problems += unused_transforms(recipe, where)
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
     problems = problems or check_columns(recipe, places, where)
@@ -134,20 +132,19 @@ def _check_arms(recipe: Recipe, where: Where) -> list[Problem]:
                         _suggestion(step, names, problems),
                     )
                 )
-        for step in (one for one in recipe.steps() if one.name in arm.set):
-            if not isinstance(step.settings, PretrainSettings):
-                changed = laid_over(step.settings, arm.set[step.name])
-                own = type(step.settings).model_validate(changed)
-                problems += [
-                    Problem(
-                        "unknown-source",
-                        f"arm `{name}` names the source `{source}`, which `collect` has not",
-                        where(("value", "arms", name, "set", step.name, *path)),
-                        _suggestion(source, sources, problems),
-                    )
-                    for path, source in _named_sources(own)
-                    if source not in known_sources
-                ]
+        for step in (one for one in recipe.records if one.name in arm.set):
+            changed = laid_over(step.settings, arm.set[step.name])
+            own = type(step.settings).model_validate(changed)
+            problems += [
+                Problem(
+                    "unknown-source",
+                    f"arm `{name}` names the source `{source}`, which `collect` has not",
+                    where(("value", "arms", name, "set", step.name, *path)),
+                    _suggestion(source, sources, problems),
+                )
+                for path, source in _named_sources(own)
+                if source not in known_sources
+            ]
         left_out = arm.without_source
         if left_out and left_out not in known_sources:
             problems.append(

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.hints import did_you_mean, require_choice
 from tilth.records import DAMAGED, damaged
-from tilth.schema import SCHEMA, SPLITS, VERDICT
+from tilth.schema import SCHEMA, VERDICT
+from tilth.splits import SPLITS
 from tilth.store.files import sha256_file
 from tilth.store.manifest import KINDS, MANIFEST, File, Kind, Manifest, no_data_set, read_manifest
 from tilth.store.shard import shard_path

@@ -18,7 +18,7 @@ from tilth.errors import DataError
 from tilth.extensions import load_module
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
-from tilth.schema import SPLITS
+from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.arrays import read_arrays
 from tilth.store.files import atomic_folder, read_json, write_json

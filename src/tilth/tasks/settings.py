@@ -11,8 +11,8 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from tilth.errors import UsageError
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
-from tilth.schema import SPLITS, SplitName
 from tilth.settings import BaseSettings, is_default
+from tilth.splits import SPLITS, SplitName
 from tilth.tasks.registry import declaration, task_names
 from tilth.training.settings import Limits
 

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from tilth.context import Progress
 from tilth.errors import DataError
-from tilth.schema import SPLITS, column
+from tilth.schema import column
+from tilth.splits import SPLITS
 from tilth.store.arrays import ArrayWriter
 from tilth.tasks.selection import WEIGHT, Counts, Selection
 from tilth.tasks.text.tokenize import Tokenizer

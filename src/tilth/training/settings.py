@@ -68,7 +68,7 @@ class OptimizerSettings(BaseSettings):
         default=0.0, ge=0, description="largest L2 norm of the whole gradient; 0: not clipped"
     )
 
-    def unread_with(self, given: Mapping[str, Any]) -> set[str]:
+    def _unread_with(self, given: Mapping[str, Any]) -> set[str]:
         """What another rule or schedule does not read is not taken over with it."""
         return {
             name

@@ -239,7 +239,7 @@ def start(carried: Carried, target: Facts, seed: int) -> nn.Module:
             raise DataError(
                 f"the pretrained model does not fit the target: {name} is "
                 f"{None if given is None else list(given.shape)}, not {list(tensor.shape)}",
-                hint="give the target the same data.image_size and data.channels",
+                hint="carry it over to samples of the shape that it was trained on",
                 code="checkpoint-shape",
             )
         tensor.copy_(given)
