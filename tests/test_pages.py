@@ -163,6 +163,8 @@ def test_the_report_says_what_was_taken_from_another_model(
     (model,) = whole.folder.glob("data/pretrain-*/model")
     tree = yaml.safe_load((whole.folder / "recipe.yaml").read_text("utf-8"))
     del tree["transfer"], tree["value"]
+    # The vocabulary is the model's.
+    del tree["pretrain"]["data"]["vocabulary"]
     tree["pretrain"]["initialise"] = str(model)
     # What the model to start from decides is not given beside it.
     for name in ("vocabulary", "tokenizer"):
@@ -171,6 +173,7 @@ def test_the_report_says_what_was_taken_from_another_model(
     assert "tensors taken, 0 resized" in done.report_path.read_text("utf-8")
     found = json.loads(done.report_path.with_name("report.json").read_text("utf-8"))
     assert found["pretrain"]["initialised"]["taken"]
+    assert {"resized", "skipped", "missing"} < found["pretrain"]["initialised"].keys()
 
 
 def test_the_guide_to_training_has_the_tasks_with_their_models() -> None:
