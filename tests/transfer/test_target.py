@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from tests.training.samples import same_bits
+from tests.training.samples import same_bits, write_dataset
 from tests.transfer.conftest import DIGITS
-from tilth.errors import DataError
+from tests.transfer.samples import digit_rows, png
+from tilth.errors import DataError, UsageError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts, Sizes
 from tilth.pretrain.weights import Loaded, load_model
 from tilth.tasks.prepare import prepare
-from tilth.tasks.settings import DataSettings
+from tilth.tasks.settings import DataSettings, TargetDataSettings, form_of
 from tilth.training.examples import Examples
-from tilth.transfer.target import Carried, choose, frozen_for_probe, start
+from tilth.transfer.target import Carried, choose, frozen_for_probe, prepare_target, start
 
 
 def test_a_probe_changes_only_the_last_layers(text: dict[str, Path]) -> None:
@@ -75,6 +78,34 @@ def test_an_image_model_of_another_shape_is_refused(digits: dict[str, Path]) -> 
     other = Facts(sizes=Sizes(image=(1, 9, 9), classes=5), classes=loaded.facts.classes)
     with pytest.raises(DataError, match="does not fit the target"):
         start(carried, other, seed=0)
+
+
+@pytest.mark.parametrize("validated", [0, 40])
+def test_a_target_is_read_as_the_model_was_trained_whole_and_unweighted(
+    validated: int, digits: dict[str, Path], tmp_path: Path
+) -> None:
+    facts = load_model(digits["model"]).facts
+    rows = [
+        {**row, "image": _twice_as_large(row["image"]), "signal.weight": place % 3 / 2}
+        for place, row in enumerate(digit_rows(limit=120, test=20))
+    ]
+    for row in rows[20 : 20 + validated]:
+        row["split"] = "validation"
+    data = write_dataset(tmp_path / "large", rows)
+    found = prepare_target(
+        data, "image-classification", TargetDataSettings(), tmp_path, None, facts, 0
+    )
+    assert found.facts.sizes.image == facts.sizes.image == (1, 8, 8)
+    train_split, test_split = found.splits["train"], found.splits["test"]
+    # None is held back for validation, and none is thinned.
+    assert (len(train_split), len(test_split)) == (100 - validated, 20)
+    assert set(train_split.weights.tolist()) == {1.0}
+    with pytest.raises(UsageError, match="was trained with"):
+        form_of(TargetDataSettings(max_length=9).whole, facts.model_copy(update={"max_length": 8}))
+
+
+def _twice_as_large(image: bytes) -> bytes:
+    return png(np.kron(np.asarray(Image.open(io.BytesIO(image))), np.ones((2, 2))))
 
 
 def test_so_many_samples_of_every_class(digits: dict[str, Path], tmp_path: Path) -> None:
