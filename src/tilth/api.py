@@ -206,7 +206,6 @@ def plan(
 
     Raises:
         RecipeError: The recipe has mistakes.
-        UsageError: There is no such step, or a run cannot have that name.
         MissingError: A source is not there.
         UsageError: There is no step `only`, `name` is none for a folder, or `limit` is below 1.
     """
