@@ -20,6 +20,8 @@ def test_a_second_stop_two_seconds_later_ends_it_at_once(
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(os, "_exit", ends.append)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    # Where a shell started the tests in the background, Ctrl-C is ignored, and would stay so.
+    signal.signal(number, signal.default_int_handler)
     try:
         with verb._stopping_once():
             with pytest.raises(KeyboardInterrupt):

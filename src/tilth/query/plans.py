@@ -14,6 +14,7 @@ from tilth.engine.run import (
     step_states,
 )
 from tilth.errors import UsageError
+from tilth.extensions import using
 from tilth.query.runs import match_step
 from tilth.query.taken import taken
 from tilth.recipe.model import Recipe
@@ -165,12 +166,14 @@ def plan_recipe(
         states = [state for state in states if state.step.name in needed]
     other = made_from_another(recipe, folder)
     expected = expected_time(plan, states, folder)
+    with using(recipe.extensions):
+        steps = tuple(_view(state, recipe) for state in states)
     return PlanView(
         recipe.name,
         str(folder),
         limit,
         only,
-        tuple(_view(state, recipe) for state in states),
+        steps,
         "" if other is None else shared_folder(folder, other),
         expected.seconds,
         str(expected),
