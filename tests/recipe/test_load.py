@@ -325,3 +325,32 @@ def test_a_character_that_no_yaml_may_hold_is_one_clear_error(char: str) -> None
     assert problem.code == "yaml"
     assert "special characters are not allowed" in problem.what
     assert "\n" not in problem.what
+
+
+_WITH_VALUE = (
+    f"{GOOD}pretrain: {{loop: {{max_steps: 5}}}}\ntransfer: {{overrides: {{finetune: %s}}}}\n"
+    "value: {arms: {a: {same: true}}, target: %s}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("override", "target", "said"),
+    [
+        ("{}", "{sise: 4}", "did you mean `size`?"),
+        ("{}", "{loop: {batch_size: 0}}", "`batch_size`: input should be at least 1, not 0"),
+        ("{}", "nothing", "`target` does not take 'nothing'"),
+        ("{}", "[4]", "`target` does not take [4]"),
+        ("{optimizer: {learning_rat: 1}}", "{}", "did you mean `learning_rate`?"),
+        ("{optimiser: {kind: sgd}}", "{}", "did you mean `optimizer`?"),
+    ],
+)
+def test_a_mistake_in_what_may_be_a_word_or_settings_is_told_once(
+    override: str, target: str, said: str
+) -> None:
+    (problem,) = _problems(_WITH_VALUE % (override, target))
+    assert said in problem
+
+
+def test_a_part_that_lacks_its_kind_is_told_so() -> None:
+    (problem,) = _problems(f"{GOOD}value: {{arms: {{a: {{same: true}}}}, model: {{dropout: 0}}}}\n")
+    assert "`model` needs `kind`" in problem

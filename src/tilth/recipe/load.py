@@ -465,7 +465,7 @@ class _Check:
                 found = cls.model_validate(given)
                 require_written(found, owner)
         except ValidationError as error:
-            for details in error.errors():
+            for details in _each_once(error.errors()):
                 self._explain(details, given, cls, path, owner)
         except TilthError as error:
             self._add(error.code, error.what, path, error.hint)
@@ -505,6 +505,8 @@ class _Check:
             self._add("unknown-setting", f"`{key}` is not a setting of `{owner}`", place, hint)
         elif details["type"] == "missing":
             self._add("missing-setting", f"`{owner}` needs `{key}`", place)
+        elif details["type"] == "union_tag_not_found":
+            self._add("missing-setting", f"`{key}` needs `kind`", place)
         elif details["type"] in ("literal_error", "union_tag_invalid"):
             context = details["ctx"]
             given, expected = details["input"], context.get("expected")
@@ -526,6 +528,26 @@ class _Check:
             self._add("bad-value", what, place, f"did you mean {closest}" if closest else "")
 
 
+def _each_once(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """The mistakes without what a value lacks to be a word that could stand in its place.
+
+    Of settings or a word, as `value.target` is, the validator says what is wrong with each: a
+    mapping was to be the settings, and anything else the word.
+    """
+    words = {
+        one["loc"][:-1]: one for one in errors if str(one["loc"][-1:]).startswith('("literal[')
+    }
+
+    def is_meant(one: ErrorDetails) -> bool:
+        for place, word in words.items():
+            if one["loc"][: len(place)] == place:
+                mapping = isinstance(word["input"], Mapping)
+                return not mapping if one is word else mapping or "model" not in one["type"]
+        return True
+
+    return [one for one in errors if is_meant(one)]
+
+
 def _field_names(cls: type[BaseSettings], inside: Path_, given: Any) -> list[str]:
     """The settings that may stand at a place inside a settings class, by the values given."""
     classes = [cls]
@@ -534,9 +556,9 @@ def _field_names(cls: type[BaseSettings], inside: Path_, given: Any) -> list[str
             given = given[part]
         except (TypeError, LookupError):
             given = None
-        if isinstance(part, int):
-            continue
         annotations = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
+        if not annotations:  # a position in a list, or a key that the user makes up
+            continue
         found = [one for a in annotations for one in _settings_classes(a)]
         kind = given.get("kind") if isinstance(given, Mapping) else None
         # Of several blocks the one that is written, where it says which.
