@@ -149,9 +149,14 @@ def test_an_arm_that_would_change_nothing_is_refused(arm: str, key: str) -> None
     [
         ("{data: {sources: [books]}}", "an arm sets no `data` of pretrain"),
         ("{loop: {max_steps: 9}}", "all arms are trained equally long"),
-        ("{optimizer: {learning_rat: 9}}", "`optimizer.learning_rat`: Extra inputs"),
+        ("{optimizer: {learning_rat: 9}}", "`learning_rat` is not a setting of `value`"),
+        ("{optimizer: {learning_rate: -9}}", "`learning_rate`: input should be greater than 0"),
+        ("{optimizer: {momentum: .5}}", "`optimizer`: `momentum` does nothing with kind: adamw"),
+        ("{loop: {patience: 3}}", "`patience` is not a setting of `value`"),
+        ("{model: {kind: gpd}}", "`kind` does not take 'gpd'"),
+        ("{optimizer: {rates: {bloks.: .1}}}", "no parameter's name begins with `bloks.`"),
         ("{model: {kind: mlp, hidden: [8]}}", "needs model.kind gpt, not mlp"),
-        ("{model: 3}", "`model` of pretrain is a mapping"),
+        ("{model: 3}", "`model`: input should be a mapping, not 3"),
     ],
 )
 def test_what_an_arm_sets_of_the_training_is_checked(given: str, said: str) -> None:
@@ -160,6 +165,15 @@ def test_what_an_arm_sets_of_the_training_is_checked(given: str, said: str) -> N
         parse_recipe(text)
     (problem,) = caught.value.problems
     assert said in problem.what
+    assert "value.arms.it.set.pretrain" in problem.where
+
+
+def test_what_several_arms_set_wrongly_is_told_at_once() -> None:
+    arms = ", ".join(f"{name}: {{set: {{pretrain: {{optimizer: {{x: 1}}}}}}}}" for name in "ab")
+    found = _problems(f"{_LINE}{_TRAINING}value: {{budget: 5, arms: {{{arms}}}}}\n")
+    assert [where.split("  ")[-1] for _, where, _ in found] == [
+        f"value.arms.{name}.set.pretrain.optimizer.x" for name in "ab"
+    ]
 
 
 def test_of_several_steps_of_a_stage_the_one_at_fault_is_named() -> None:

@@ -126,6 +126,22 @@ def test_the_kind_is_the_network(path: str) -> None:
     assert type(_built(path)).__name__ == network
 
 
+@effect(*under(("value.model",), *(f"{kind}.kind" for kind in TASKS)))
+def test_an_experiment_trains_another_kind_than_pretrain(path: str) -> None:
+    kind = path.split(".")[2]
+    other = "mlp" if kind == "cnn" else "cnn"
+    tree = changed(_tree(path), "pretrain", {"task": TASKS[other], "model": {"kind": other}})
+    recipe = read(changed(tree, "value/task", TASKS[kind]))
+    assert recipe.pretrain is not None
+    assert recipe.value is not None
+    settings, pretrain = recipe.value.settings, recipe.pretrain.settings
+    assert isinstance(settings, Settings)
+    assert isinstance(pretrain, PretrainSettings)
+    assert resolve(settings, Planned(pretrain=pretrain)).model == model_settings(
+        {"kind": kind, **SMALL[kind]}
+    )
+
+
 @refused("pretrain.model.gpt.kind", "value.model.gpt.kind")
 def test_a_model_that_learns_another_task_and_one_that_is_none(path: str) -> None:
     at = "value/model" if path.startswith("value") else "pretrain/model"

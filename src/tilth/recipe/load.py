@@ -28,6 +28,7 @@ from tilth.errors import (
     Problem,
     RecipeError,
     TilthError,
+    UsageError,
     words_of,
 )
 from tilth.extensions import Extension, find, place_of, using
@@ -57,6 +58,7 @@ _VALIDATOR_WORDS = {
     "a valid number": "a number",
     "a valid string": "text",
     "a valid boolean": "true or false",
+    "a valid dictionary or object to extract fields from": "a mapping",
     "a valid dictionary": "a mapping",
     "a valid tuple": "a list",
     "greater than or equal to": "at least",
@@ -346,19 +348,28 @@ class _Check:
         read = isinstance(given, list) and len(given) == len(found.transforms)
         if read and self._knows_all_names and None not in single.values():
             self.problems += unused_transforms(found, self.where)
-        self._check_changes([*sources, *steps], found.value)
+        self._check_changes([*sources, *steps], found)
         return None if self.problems else found
 
-    def _check_changes(self, steps: list[RecipeStep], value: RecipeStep | None) -> None:
+    def _check_changes(self, steps: list[RecipeStep], recipe: Recipe) -> None:
         """What the arms of an experiment set otherwise has to be settings of the step."""
+        if recipe.value is None:
+            return
         by_name = {step.name: step for step in steps}
-        arms = {} if value is None else dict(getattr(value.settings, "arms", {}))
-        for name, arm in arms.items():
+        stages = (recipe.pretrain, recipe.transfer)
+        before = {step.name: step.settings for step in stages if step is not None}
+        of_training = recipe.value.operation.module.training_of
+        for name, arm in dict(getattr(recipe.value.settings, "arms", {})).items():
             for changed, given in arm.set.items():
+                path: Path_ = ("value", "arms", name, "set", changed)
                 if (step := by_name.get(changed)) is not None:
-                    path: Path_ = ("value", "arms", name, "set", changed)
                     merged = laid_over(step.settings, given)
                     self._settings(type(step.settings), merged, path, step.operation.name)
+                elif changed in before and changed == "pretrain":
+                    # What makes no experiment is told of the stage.
+                    with contextlib.suppress(UsageError):
+                        cls, merged = of_training(recipe.value.settings, before, name)
+                        self._settings(cls, merged, path, "value")
 
     def _sources(self, block: Any) -> list[RecipeStep]:
         if not isinstance(block, dict) or not block:
@@ -520,6 +531,7 @@ class _Check:
             message = details["msg"].removeprefix("Value error, ")
             for words, ours in _VALIDATOR_WORDS.items():
                 message = message.replace(words, ours)
+            message = re.sub(r" or instance of \w+", "", message)
             given = masked(repr(details["input"]))
             message, _, closest = masked(message).partition("; did you mean ")
             what = f"`{key}`: {message[:1].lower()}{message[1:]}"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.settings import BaseSettings
-from tilth.value.resolve import filled, models_of, resolve
+from tilth.value.resolve import filled, models_of, resolve, trained_by
 from tilth.value.result import Cell, ValueOutcome, ValueResult
-from tilth.value.settings import ALONE, CONTROL, PRETRAIN, Change, Planned, Settings
+from tilth.value.settings import ALONE, CONTROL, PRETRAIN, ArmTraining, Change, Planned, Settings
 
 __all__ = [
     "Cell",
@@ -28,6 +28,7 @@ __all__ = [
     "require_together",
     "run_cell",
     "summarize",
+    "training_of",
 ]
 
 # As the engine keeps and reads them.
@@ -43,6 +44,23 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
     planned = Planned.model_validate(dict(before))
     for arm in (CONTROL, *settings.arms):
         resolve(settings, planned, arm)
+
+
+def training_of(
+    settings: Settings, before: Mapping[str, BaseSettings], arm: str
+) -> tuple[type[BaseSettings], dict[str, object]]:
+    """What an arm sets of `pretrain`, and the settings class that it has to be of.
+
+    Args:
+        settings: Of the stage.
+        before: The stages before, by name.
+        arm: Which.
+
+    Raises:
+        UsageError: There is no experiment without the arm, or it sets what no arm does.
+    """
+    control = resolve(settings, Planned.model_validate(dict(before)))
+    return ArmTraining, trained_by(control, settings.arms[arm].training, "value")
 
 
 def changes_training(settings: Settings, before: Mapping[str, BaseSettings], arm: str) -> bool:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
-
-from pydantic import ValidationError
+from typing import Any
 
 from tilth.errors import UsageError
 from tilth.hints import choose_from
-from tilth.models.settings import ModelSettings, model_settings
+from tilth.models.settings import ModelSettings
 from tilth.pretrain.parts import require_parts_of
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.records import Json
-from tilth.settings import BaseSettings, fill, laid_over
+from tilth.settings import BaseSettings, fill
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import (
@@ -43,12 +41,11 @@ from tilth.value.settings import (
     PRETRAIN,
     PRIMARY,
     ArmLoopSettings,
+    ArmTraining,
     Planned,
     Settings,
     TargetSettings,
 )
-
-Part = TypeVar("Part", bound=BaseSettings)
 
 
 @dataclass(frozen=True)
@@ -144,9 +141,16 @@ def resolve(settings: Settings, planned: Planned = ALONE, arm: str = CONTROL) ->
         target,
         "" if settings.metric == PRIMARY else settings.metric,
     )
-    if arm != CONTROL:
-        found = _changed(found, settings.arms[arm].training, f"value.arms.{arm}.set")
-    _require_fit(found)
+    if arm == CONTROL or not settings.arms[arm].training:
+        _require_fit(found)
+        return found
+    place = f"value.arms.{arm}.set.{PRETRAIN}"
+    found = _changed(found, settings.arms[arm].training, place)
+    try:
+        _require_fit(found)
+    except UsageError as error:
+        # The control itself fits: it is what the arm sets.
+        raise UsageError(error.what, where=place, hint=error.hint, code=error.code) from None
     return found
 
 
@@ -178,20 +182,34 @@ def models_of(settings: Settings, planned: Planned = ALONE) -> list[ModelSetting
     return [resolve(settings, planned, name).model for name in changed]
 
 
-# What of `pretrain` an arm may give otherwise: its data is changed where it is made.
-_OF_AN_ARM = ("model", "objective", "optimizer", "loop")
+def trained_by(control: Experiment, given: Json, where: str) -> dict[str, object]:
+    """What an arm sets of `pretrain`, each part with the rest as the control has it; unchecked.
+
+    Args:
+        control: The experiment as it is without the arm.
+        given: Settings of `pretrain` as the arm has them.
+        where: They stand in the recipe.
+
+    Raises:
+        UsageError: There is one that no arm sets.
+    """
+    parts = list(ArmTraining.model_fields)
+    for name in given:
+        if name not in parts:
+            raise UsageError(
+                f"an arm sets no `{name}` of pretrain",
+                where=where,
+                hint=f"{choose_from(name, parts)}; its data is the business of the steps that "
+                "make it",
+            )
+    found: dict[str, object] = dict(given)
+    for name in parts:
+        fill(found, name, getattr(control, name))
+    return found
 
 
 def _changed(control: Experiment, given: Json, where: str) -> Experiment:
     """The control's training with other settings of `pretrain`."""
-    for name in given:
-        if name not in _OF_AN_ARM:
-            raise UsageError(
-                f"an arm sets no `{name}` of pretrain",
-                where=where,
-                hint=f"choose from {', '.join(_OF_AN_ARM)}; its data is the business of the steps "
-                "that make it",
-            )
     loop = given.get("loop")
     if isinstance(loop, Mapping) and (limits := {"max_steps", "epochs"} & set(loop)):
         raise UsageError(
@@ -199,29 +217,9 @@ def _changed(control: Experiment, given: Json, where: str) -> Experiment:
             where=where,
             hint="value.match and value.budget say how long",
         )
-
-    def part(name: str, base: Part) -> Part:
-        if name not in given:
-            return base
-        own = given[name]
-        if not isinstance(own, Mapping):
-            raise UsageError(f"`{name}` of pretrain is a mapping of settings", where=where)
-        try:
-            whole = laid_over(base, own)
-            made = model_settings(whole) if name == "model" else type(base).model_validate(whole)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, (name, *first["loc"])))
-            raise UsageError(f"`{place}`: {first['msg']}", where=where) from None
-        return cast(Part, made)
-
-    return replace(
-        control,
-        model=part("model", control.model),
-        objective=part("objective", control.objective),
-        optimizer=part("optimizer", control.optimizer),
-        loop=part("loop", control.loop),
-    )
+    made = ArmTraining.model_validate(trained_by(control, given, where))
+    parts = {name: part for name, part in made if part is not None}
+    return replace(control, **parts)
 
 
 def _require_fit(experiment: Experiment) -> None:

@@ -125,6 +125,15 @@ class ArmLoopSettings(StepSettings):
     precision: FixedPrecision = "fp32-fast"
 
 
+class ArmTraining(BaseSettings):
+    """What of `pretrain` an arm may set: its data is the business of the steps that make it."""
+
+    model: ModelSettings | None = None
+    objective: ObjectiveSettings | None = None
+    optimizer: OptimizerSettings | None = None
+    loop: ArmLoopSettings | None = None
+
+
 class TargetSettings(BaseSettings):
     """The user's own task, to which each arm's model is carried over before it is measured."""
 
