@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.table.cells import Place, with_setting
+from tests.table.cells import DIGITS, Place, with_setting
 from tests.table.entries import effect, extreme, name, refused
-from tests.table.whole import Tree, problems, read, said
+from tests.table.whole import Tree, changed, problems, read, said
 from tilth.errors import TilthError
 from tilth.statistics.found import Parts
 from tilth.transfer import compare, methods
@@ -432,3 +432,30 @@ def test_beyond_its_range_an_objective_is_refused(digits: Place, path: str) -> N
     assert any(
         one in problem.what for problem in problems(with_(digits.tree, objective={one: wrong}))
     )
+
+
+_NOT_KEPT: dict[str, list[tuple[str, Any, str]]] = {
+    "freeze": [
+        ("probe", ["body."], "probe trains nothing of it"),
+        ("probe", ["head."], "nothing of what probe trains"),
+        ("probe", ["haed."], "did you mean `head.`?"),
+        ("lora", ["bdoy."], "did you mean `body.`?"),
+        ("lora", ["head.", "body."], "nothing of what lora trains"),
+    ],
+    "unfreeze": [
+        ("probe", {"body.": 0.5}, "probe trains nothing of it"),
+        ("probe", {"head.": 0.5}, "nothing of what probe trains"),
+        ("lora", {"bdoy.": 0.5}, "did you mean `body.`?"),
+    ],
+}
+
+
+@refused("transfer.overrides.*.freeze", "transfer.overrides.*.unfreeze")
+def test_what_a_method_does_not_train_anyway_is_not_frozen(path: str) -> None:
+    setting = path.rpartition(".")[2]
+    for method, given, told in _NOT_KEPT[setting]:
+        tree = changed(DIGITS, "transfer/methods", ["scratch", method])
+        found = said(changed(tree, f"transfer/overrides/{method}/{setting}", given))
+        assert told in found
+        assert f"transfer.overrides.{method}.{setting}" in found
+        assert not said(changed(tree, f"transfer/overrides/{method}/freeze", ["head.bias"]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -53,8 +54,15 @@ def parameter_names(settings: ModelSettings, sizes: Sizes) -> list[str]:
     Raises:
         As `build_model`.
     """
-    with torch.device("meta"), _Unfilled():
+    with unfilled():
         return [name for name, _ in build_model(settings, sizes, seed=0).named_parameters()]
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """What is built inside has names and shapes, and no memory."""
+    with torch.device("meta"), _Unfilled():
+        yield
 
 
 class _Unfilled(TorchFunctionMode):

@@ -62,7 +62,11 @@ def require_parts_of(
     from tilth.models.build import parameter_names
     from tilth.training.freezing import require_parts
 
+    require_parts(parameter_names(model, any_sizes(task)), freeze, unfreeze, rates, stage)
+
+
+def any_sizes(task: TaskName) -> Sizes:
+    """Sizes with which a network has the names of its parameters, though not their shapes."""
     declared = declaration(task)
     running_text = declared.interface in ("tokens", "pairs") and not declared.labels
-    sizes = Sizes.model_validate({**_SIZES, "classes": 0 if running_text else _CLASSES})
-    require_parts(parameter_names(model, sizes), freeze, unfreeze, rates, stage)
+    return Sizes.model_validate({**_SIZES, "classes": 0 if running_text else _CLASSES})
