@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.table.cells import Place, copies, planned_of, targeted, with_setting
+from tests.table.cells import DIGITS, Place, copies, planned_of, targeted, with_setting
 from tests.table.entries import effect, extreme, name, refused, under
 from tests.table.whole import Tree, read, said
 from tests.transfer.samples import digit_rows, write_dataset
@@ -171,6 +171,25 @@ def test_an_arm_is_trained_as_it_sets_pretrain(digits: Place) -> None:
     assert {digits.valued(tree, one).steps for one in changes} == {10}
     summary = compared(digits, with_(digits.tree, arms={"slow": slow}))
     assert arm(summary, "slow").verdict == "hurts"
+
+
+@refused("value.arms.*.set")
+@pytest.mark.parametrize(
+    ("target", "given", "nothing"),
+    [
+        ("none", {"loop": {"evaluation_batch_size": 4}}, True),
+        ("none", {"objective": {"views": "mirror"}}, False),
+        ({"size": 20}, {"objective": {"views": "mirror"}}, True),
+        ({"size": 20}, {"objective": {"label_smoothing": 0.5}}, False),
+    ],
+)
+def test_an_arm_sets_nothing_that_its_figure_does_not_depend_on(
+    target: Any, given: Tree, nothing: bool
+) -> None:
+    one = {"it": {"set": {"pretrain": given}}}
+    found = said(with_(DIGITS, target=target, arms=one))
+    assert ("it would change nothing" in found) == nothing
+    assert bool(found) == nothing
 
 
 @effect("value.arms.*.seeds")

@@ -185,8 +185,9 @@ def _unchanged(recipe: Recipe, where: Where) -> list[Problem]:
     problems = []
     for name, arm in dict(getattr(recipe.value.settings, "arms", {})).items():
         for changed, given in arm.set.items():
-            settings = steps[changed].settings
+            settings, what = steps[changed].settings, "to what it is"
             if changed == "pretrain":
+                what += ", or in what its figure does not depend on"
                 same = not changes(recipe.value.settings, planned, name)
             else:
                 same = type(settings).model_validate(laid_over(settings, given)) == settings
@@ -194,7 +195,7 @@ def _unchanged(recipe: Recipe, where: Where) -> list[Problem]:
                 problems.append(
                     Problem(
                         "bad-arm",
-                        f"arm `{name}` sets `{changed}` to what it is: it would change nothing",
+                        f"arm `{name}` sets `{changed}` {what}: it would change nothing",
                         where(("value", "arms", name, "set", changed)),
                         "`same: true` is the check that the experiment sees no ghosts",
                     )

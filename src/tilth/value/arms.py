@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tilth.context import Context
 from tilth.settings import BaseSettings
-from tilth.value.resolve import filled, models_of, resolve, trained_by
+from tilth.value.resolve import deciding, filled, models_of, resolve, trained_by
 from tilth.value.result import Cell, ValueOutcome, ValueResult
 from tilth.value.settings import ALONE, CONTROL, PRETRAIN, ArmTraining, Change, Planned, Settings
 
@@ -64,7 +64,7 @@ def training_of(
 
 
 def changes_training(settings: Settings, before: Mapping[str, BaseSettings], arm: str) -> bool:
-    """Whether an arm trains otherwise than the control, whatever its data.
+    """Whether an arm's figure can be another than the control's, whatever its data.
 
     Args:
         settings: Of the stage.
@@ -72,7 +72,7 @@ def changes_training(settings: Settings, before: Mapping[str, BaseSettings], arm
         arm: Which.
     """
     planned = Planned.model_validate(dict(before))
-    return resolve(settings, planned, arm) != resolve(settings, planned)
+    return deciding(resolve(settings, planned, arm)) != deciding(resolve(settings, planned))
 
 
 def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:

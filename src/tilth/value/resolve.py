@@ -154,6 +154,24 @@ def resolve(settings: Settings, planned: Planned = ALONE, arm: str = CONTROL) ->
     return found
 
 
+# How a model answers: no training reads it, and of these no loss depends on the second.
+_ANSWERING, _DECODING = ("views",), ("beam", "length_penalty", "lexicon")
+
+
+def deciding(experiment: Experiment) -> Experiment:
+    """The experiment without what no figure depends on: how a model is asked that is not measured,
+    and how many samples at once."""
+    loop, objective = experiment.loop, experiment.objective
+    compares = declaration(experiment.task).at_once > 1
+    if experiment.target is not None or not compares:
+        loop = loop.model_copy(update={"evaluation_batch_size": 0})
+    unread = () if experiment.target is None else (*_ANSWERING, *_DECODING)
+    if experiment.metric == LOSS.name:
+        unread = (*unread, *_DECODING)
+    objective = objective.model_copy(update=dict.fromkeys(unread))
+    return replace(experiment, loop=loop, objective=objective)
+
+
 def _require_limits(settings: Settings) -> None:
     """Refuse a limit that the match does not read."""
     loop = settings.loop or ArmLoopSettings()
