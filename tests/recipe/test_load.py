@@ -351,6 +351,19 @@ def test_a_mistake_in_what_may_be_a_word_or_settings_is_told_once(
     assert said in problem
 
 
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        ("[]", "`methods`: should have at least 1 item, not 0"),
+        ("[probee]", "did you mean `probe`?"),
+    ],
+)
+def test_a_list_is_too_short_only_where_it_is(methods: str, said: str) -> None:
+    training = "pretrain: {loop: {max_steps: 5}}\n"
+    (problem,) = _problems(f"{GOOD}{training}transfer: {{methods: {methods}}}\n")
+    assert said in problem
+
+
 def test_a_part_that_lacks_its_kind_is_told_so() -> None:
     (problem,) = _problems(f"{GOOD}value: {{arms: {{a: {{same: true}}}}, model: {{dropout: 0}}}}\n")
     assert "`model` needs `kind`" in problem

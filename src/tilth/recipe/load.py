@@ -65,6 +65,8 @@ _VALIDATOR_WORDS = {
     "less than or equal to": "at most",
     "String should match pattern": "should match",
     "String should have": "should have",
+    "Tuple should have": "should have",
+    " after validation": "",
 }
 _MAX_NAME = 64
 # Of what a user's own code says, when it raises.
@@ -551,6 +553,11 @@ def _each_once(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     }
 
     def is_meant(one: ErrorDetails) -> bool:
+        # A list of which an item cannot be read is counted without it.
+        if one["type"] == "too_short" and any(
+            one["loc"] == other["loc"][: len(one["loc"])] and one is not other for other in errors
+        ):
+            return False
         for place, word in words.items():
             if one["loc"][: len(place)] == place:
                 mapping = isinstance(word["input"], Mapping)
