@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.table.cells import Place, planned_of, targeted, with_setting
+from tests.table.cells import DIGITS, Place, planned_of, targeted, with_setting
 from tests.table.entries import effect, extreme, name, refused, under
 from tests.table.test_transfer import OBJECTIVES
 from tests.table.test_value import OF_PICTURES, Seen, base_of, settings_of, with_
@@ -15,6 +15,7 @@ from tilth.errors import TilthError
 from tilth.tasks import build as tasks_build
 from tilth.value import arms, experiment
 from tilth.value.resolve import resolve
+from tilth.value.settings import Settings
 
 
 @effect("value.target")
@@ -202,3 +203,27 @@ def test_beyond_its_range_an_objective_is_refused(digits: Place, path: str) -> N
     one = path.rpartition(".")[2]
     wrong = {"beam": 0, "label_smoothing": 1, "mixup": -1, "temperature": 0}.get(one, -1)
     assert one in said(with_setting(targeted(digits.tree), path, wrong))
+
+
+@effect("value.target.task", "value.task")
+def test_the_target_that_is_taken_over_is_that_of_transfer() -> None:
+    whole = {key: one for key, one in DIGITS["value"].items() if key not in ("target", "metric")}
+    asked = changed(DIGITS, "transfer/objective", {"views": "mirror"})
+    tree = changed(asked, "value", whole)
+    rotated = {"task": "image-rotation"}
+
+    def found(given: Tree) -> tuple[str, str, bool]:
+        recipe = read(changed(tree, "value", {**whole, **given}))
+        assert recipe.value is not None
+        assert isinstance(recipe.value.settings, Settings)
+        experiment = resolve(recipe.value.settings, planned_of(recipe))
+        target = experiment.target
+        assert target is not None
+        views = target.objective is not None and target.objective.views == "mirror"
+        return experiment.measured_task, experiment.metric, views
+
+    as_transfer = ("image-classification", "loss", True)
+    assert found({}) == found(rotated) == as_transfer
+    assert found({"target": {"task": "image-classification"}}) == as_transfer
+    assert found({"target": {}, **rotated}) == as_transfer
+    assert found({"target": rotated}) == ("image-rotation", "", False)

@@ -84,12 +84,17 @@ def filled(given: Mapping[str, Any], before: Mapping[str, BaseSettings]) -> dict
         base = _arm_loop(pretrain.loop, limit, pretrain.loop.epochs if by_passes else None)
         fill(found, "loop", base)
     if isinstance(transfer, TransferSettings) and found.get("target") != "none":
-        target = _target_of(transfer)
-        fill(found, "target", target)
+        learnt = pretrain.task if isinstance(pretrain, PretrainSettings) else None
+        arms = found.get("task") or learnt
+        target = _target_of(transfer, arms, learnt)
         asked = found.get("target")
-        own = asked.get("task") if isinstance(asked, Mapping) else target.task
-        # Of another task than transfer's its figure need not be there.
-        if own == target.task:
+        own = asked.get("task") if isinstance(asked, Mapping) else None
+        own = own or target.task or arms
+        # Of another task than transfer's its figure need not be there, nor what is asked beside it.
+        if own != (target.task or arms):
+            target = target.model_copy(update={"objective": None})
+        fill(found, "target", target)
+        if own == (target.task or arms):
             found.setdefault("metric", transfer.metric)
         found.setdefault("group", transfer.group)
     return found
@@ -122,7 +127,9 @@ def resolve(settings: Settings, planned: Planned = ALONE, arm: str = CONTROL) ->
         )
     else:
         epochs = None
-    target = settings.target or _target_of_stage(planned.transfer)
+    target = settings.target or _target_of_stage(
+        planned.transfer, settings.task or before.task, before.task
+    )
     if target == "none":
         target = None
     if target is None and any(one.without == PRETRAIN for one in settings.arms.values()):
@@ -302,16 +309,20 @@ def _arm_loop(
     )
 
 
-def _target_of_stage(transfer: TransferSettings | None) -> TargetSettings | None:
-    return None if transfer is None else _target_of(transfer)
+def _target_of_stage(
+    transfer: TransferSettings | None, arms: TaskName, pretrain: TaskName
+) -> TargetSettings | None:
+    return None if transfer is None else _target_of(transfer, arms, pretrain)
 
 
-def _target_of(transfer: TransferSettings) -> TargetSettings:
-    """As the stage fine-tunes at its largest size."""
+def _target_of(
+    transfer: TransferSettings, arms: object, pretrain: TaskName | None
+) -> TargetSettings:
+    """As the stage fine-tunes at its largest size, whatever task the arms learn."""
     optimizer, loop = transfer.recipe_of("finetune")
     own = transfer.own_of("finetune")
     return TargetSettings(
-        task=transfer.task,
+        task=transfer.task or (None if arms == pretrain else pretrain),
         data=transfer.data,
         size=transfer.sizes[-1],
         size_per_class=transfer.sizes_per_class,
