@@ -14,12 +14,17 @@ seeds; the seed chooses the samples, the order and the fresh weights.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tilth.context import Context
+from tilth.pretrain.parts import any_sizes
+from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.settings import BaseSettings
+from tilth.transfer import settings as declared
 from tilth.transfer.result import Cell, TransferOutcome, TransferResult
-from tilth.transfer.settings import ALONE, Planned, Settings, filled, require_together
+from tilth.transfer.settings import ALONE, Planned, Settings, filled
 
 __all__ = [
     "Cell",
@@ -35,6 +40,29 @@ __all__ = [
 
 # As the engine keeps and reads them.
 Outcome = TransferOutcome
+
+
+def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> None:
+    """Refuse what the model of the stage before cannot be carried over to.
+
+    Raises:
+        UsageError: As of `tilth.transfer.settings`; or a probe or LoRA is to freeze or unfreeze
+            what it does not train.
+    """
+    declared.require_together(settings, before)
+    pretrain = before.get("pretrain")
+    # Without torch, with which the names are found, training refuses.
+    if not isinstance(pretrain, PretrainSettings) or importlib.util.find_spec("torch") is None:
+        return
+    from tilth.transfer.kept import require_kept
+
+    task = settings.task or pretrain.task
+    for method in ("probe", "lora"):
+        own = settings.overrides.get(method)
+        if own is not None and (own.freeze or own.unfreeze):
+            stage = f"transfer.overrides.{method}."
+            later = tuple(own.unfreeze)
+            require_kept(pretrain.model, any_sizes(task), method, own.freeze, later, stage)
 
 
 def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ from tilth.errors import UsageError
 from tilth.hints import choose_from
 from tilth.models.registry import declaration as model_declaration
 from tilth.models.settings import ModelSettings
-from tilth.pretrain.parts import any_sizes, require_parts_of
+from tilth.pretrain.parts import require_parts_of
 from tilth.pretrain.settings import ALONE, Planned
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import BaseSettings, fill, part_of
@@ -256,29 +255,13 @@ def _require_learnt(settings: Settings, task: TaskName, model: ModelSettings) ->
             raise UsageError(str(error), where=place) from None
         rates = tuple(optimizer.rates)
         match method:
-            case "probe" | "lora":
-                if own.freeze or own.unfreeze:
-                    _require_kept(task, model, method, own, f"{place}.")
-                if method == "probe":  # `lora` renames what it adapts
-                    require_parts_of(task, model, (), (), rates, f"{place}.")
+            case "lora":  # which renames what it adapts
+                continue
+            case "probe":  # what it freezes `compare` looks at
+                require_parts_of(task, model, (), (), rates, f"{place}.")
             case _:
                 later = tuple(own.unfreeze)
                 require_parts_of(task, model, own.freeze, later, rates, f"{place}.")
-
-
-def _require_kept(
-    task: TaskName,
-    model: ModelSettings,
-    method: Literal["probe", "lora"],
-    own: MethodSettings,
-    stage: str,
-) -> None:
-    """As `target.require_kept`; without torch training refuses."""
-    if importlib.util.find_spec("torch") is None:
-        return
-    from tilth.transfer.target import require_kept
-
-    require_kept(model, any_sizes(task), method, own.freeze, tuple(own.unfreeze), stage)
 
 
 def require_texts(task: TaskName) -> None:
