@@ -53,12 +53,12 @@ class Settings(BaseSettings):
         return named
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that it looks at."""
     return ("image",)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+def fills(_: Settings) -> tuple[str, ...]:
     """The signals that it measures."""
     return tuple(SIGNAL_PREFIX + name for name in IMAGE_SIGNALS)
 

@@ -65,12 +65,12 @@ class Settings(BaseSettings):
         return self
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that it takes apart."""
     return ("html",)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+def fills(_: Settings) -> tuple[str, ...]:
     """The column that it writes."""
     return ("text",)
 

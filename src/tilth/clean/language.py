@@ -77,12 +77,12 @@ class Settings(BaseSettings):
         return self
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that it looks at."""
     return ("text",)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+def fills(_: Settings) -> tuple[str, ...]:
     """The signals that it measures."""
     return (SIGNAL_PREFIX + "language", SIGNAL_PREFIX + "language_score")
 

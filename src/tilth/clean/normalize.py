@@ -37,12 +37,12 @@ class Settings(BaseSettings):
     )
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that it rewrites."""
     return ("text",)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+def fills(_: Settings) -> tuple[str, ...]:
     """None that was empty."""
     return ()
 

@@ -100,7 +100,7 @@ def reads(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def fills(_: Settings) -> tuple[str, ...]:
     """The signal that tells of all rules that fail."""
     return (FAILED_RULES,)
 

@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         return functions
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that the shipped signals are measured on."""
     return ("text",)
 

@@ -116,12 +116,12 @@ class Settings(BaseSettings):
         return self
 
 
-def fingerprint(settings: Settings) -> str:  # noqa: ARG001 (the contract of a source)
+def fingerprint(_: Settings) -> str:
     """Nothing beyond the settings: what a site holds is known only by crawling it."""
     return ""
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+def fills(_: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
     return ("html", "content_type", "consent", "fetched_at")
 

@@ -84,7 +84,7 @@ def fingerprint(settings: Settings) -> str:
     return f"{path.name} {path.stat().st_size if path.exists() else ''}".strip()
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+def fills(_: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
     return label_studio.fills(label_studio.Settings(path="", license=_LICENSE))
 

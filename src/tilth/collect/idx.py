@@ -131,7 +131,7 @@ def fingerprint(settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+def fills(_: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
     return ("image", "label", "label_confidence", "label_origin", "split", "license")
 

@@ -93,7 +93,7 @@ def fingerprint(settings: Settings) -> str:
     return files.fingerprint_files(settings, SUFFIXES)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of a source)
+def fills(_: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
     # Which of the two it is may be found in the file only.
     return ("image", "text", "license", *_COLUMNS)

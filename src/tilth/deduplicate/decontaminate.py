@@ -64,12 +64,12 @@ class Settings(BaseSettings):
     )
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that is compared, and what is held out."""
     return ("text", "split")
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+def fills(_: Settings) -> tuple[str, ...]:
     """None."""
     return ()
 

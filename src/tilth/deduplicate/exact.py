@@ -55,7 +55,7 @@ def reads(settings: Settings) -> tuple[str, ...]:
     return (settings.of,)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def fills(_: Settings) -> tuple[str, ...]:
     """None."""
     return ()
 

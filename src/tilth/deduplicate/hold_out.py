@@ -69,7 +69,7 @@ def reads(settings: Settings) -> tuple[str, ...]:
     return ("subject",) if settings.by == "subject" else ()
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def fills(_: Settings) -> tuple[str, ...]:
     """The split."""
     return ("split",)
 

@@ -85,12 +85,12 @@ class Settings(BaseSettings):
         return math.ceil(share * self.num_hashes - 1e-9)
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The column that is compared."""
     return ("text",)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001
+def fills(_: Settings) -> tuple[str, ...]:
     """None."""
     return ()
 

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         return self
 
 
-def reads(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def reads(_: Settings) -> tuple[str, ...]:
     """The answers."""
     return ("annotations",)
 
@@ -107,7 +107,7 @@ class _Answers:
     num_items: int
 
 
-def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:  # noqa: ARG001
+def survey(batches: Iterator[pa.RecordBatch], _: Settings) -> list[str]:
     """Whether there are answers, and none to a sample without a label."""
     answered = unlabelled = 0
     for batch in batches:

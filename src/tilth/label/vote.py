@@ -142,12 +142,12 @@ def reads(settings: Settings) -> tuple[str, ...]:
     return (*(["text"] if any(f.reads_text for f in functions) else []), *signals)
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def fills(_: Settings) -> tuple[str, ...]:
     """The columns that say what a sample is, and the votes."""
     return ("label", "label_confidence", "label_origin", VOTES)
 
 
-def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:  # noqa: ARG001
+def survey(batches: Iterator[pa.RecordBatch], _: Settings) -> list[str]:
     """Whether nothing is left to label, and how many samples have answers that nobody reads."""
     num_rows = unlabelled = answered = 0
     for batch in batches:

@@ -76,7 +76,7 @@ def reads(settings: Settings) -> tuple[str, ...]:
     return ("label",) if settings.labels else ()
 
 
-def fills(settings: Settings) -> tuple[str, ...]:  # noqa: ARG001 (the contract of an operation)
+def fills(_: Settings) -> tuple[str, ...]:
     """The weight."""
     return (WEIGHT,)
 

@@ -53,7 +53,7 @@ def fingerprint(settings: Settings) -> str:
     return fingerprint_start(settings.initialise)
 
 
-def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> None:  # noqa: ARG001
+def require_together(settings: Settings, _: Mapping[str, BaseSettings]) -> None:
     """Refuse what the settings name of a model that it has not.
 
     Raises:

@@ -13,13 +13,11 @@ import pyarrow.compute as pc
 from tilth.errors import DataError
 from tilth.hints import did_you_mean
 from tilth.randomness import ids_to_u64, shares
-from tilth.schema import column
+from tilth.schema import WEIGHT, column
 from tilth.splits import SPLITS, SplitName
 from tilth.store import Dataset
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import DataSettings, SampleForm, TaskName
-
-WEIGHT = "signal.weight"
 
 
 @dataclass

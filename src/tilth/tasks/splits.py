@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 
 from tilth.context import Progress
 from tilth.errors import DataError
-from tilth.schema import column
+from tilth.schema import WEIGHT, column
 from tilth.splits import SPLITS
 from tilth.store.arrays import ArrayWriter
-from tilth.tasks.selection import WEIGHT, Counts, Selection
+from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Ragged
 
