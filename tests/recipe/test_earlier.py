@@ -63,3 +63,11 @@ def test_what_was_never_there_has_no_reason() -> None:
     assert not why_gone(("pretrain", "loop", "patience"))
     assert not why_gone(("transfer", "loop", "patients"))
     assert not why_gone(("patience",))
+
+
+def test_the_copy_of_a_recipe_that_ran_opens_whatever_its_parts_say_of_each_other() -> None:
+    """An arm on `value` did nothing, and was accepted once."""
+    stage = "value: {arms: {n: {set: {value: {seeds: 3}}}}, budget: 1}"
+    with pytest.raises(RecipeError, match="1 problem"):
+        parse_recipe(LINE + stage)
+    assert parse_recipe(LINE + stage, to_run=False).value is not None
