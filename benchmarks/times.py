@@ -66,12 +66,16 @@ def main() -> None:
         )
     else:
         if given.run:
-            record = read_record(given.run)
-            whole = float(record["seconds"]) + report_s(given.run)
+            folder, record = given.run, read_record(given.run)
+            whole = float(record["seconds"]) + report_s(folder)
         else:
             folder, whole = timed(given.recipe, given.runs, None)
             record = read_record(folder)
         entry, told = measured(record, whole), ""
+    trained = open_run(folder).step("pretrain").pretrained
+    if trained is not None and trained.precision == "bf16":
+        # A processor without takes up to four times as long.
+        entry["machine"]["processor"] += " with bf16"
     if given.recipe not in FULL_SETS:
         write_entry(TIMES, given.recipe, entry)
     takes = spell_takes(entry, told, takes_of(text))

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import getpass
+import os
 import platform
+import subprocess
+import sys
 
-from tilth.machine import describe_machine, is_supported, memory_bytes, memory_limit
+import pytest
+
+from tilth.machine import (
+    describe_machine,
+    is_supported,
+    memory_bytes,
+    memory_limit,
+    num_cores,
+)
 
 
 def test_it_names_no_host_and_no_user() -> None:
@@ -24,3 +35,14 @@ def test_a_process_may_use_no_more_than_there_is() -> None:
 
 def test_a_system_with_locks_is_supported() -> None:
     assert is_supported()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are not held here")
+def test_cores_are_those_that_the_process_may_use() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from tilth.machine import describe_machine; print(describe_machine().cores)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "1"
+    assert num_cores() == len(os.sched_getaffinity(0))

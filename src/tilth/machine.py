@@ -22,12 +22,20 @@ class Machine(Record):
 def describe_machine() -> Machine:
     """This machine."""
     return Machine(
-        cores=os.cpu_count() or 1,
+        cores=num_cores(),
         memory_gib=round(memory_bytes() / 2**30, 1),
         processor=_processor(),
         system=platform.system(),
         python=platform.python_version(),
     )
+
+
+def num_cores() -> int:
+    """Cores that this process may use: a container or a job may hold fewer than there are."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
 
 
 def is_supported() -> bool:

@@ -33,7 +33,7 @@ def _outlook(plan: Plan, folder: Path, workers: int = 2) -> Outlook:
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("tilth.engine.expect.num_cores", lambda: 2)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.query.tfrecords import read_tfrecord
 from tests.table.commands import fresh, place, tilth_
 from tests.table.entries import effect, extreme, name, refused
 from tilth.engine import run as engine_run
+from tilth.machine import num_cores
 
 __all__ = ["fresh", "place"]
 
@@ -69,7 +69,7 @@ def test_a_dry_run_prints_the_plan_and_runs_nothing(fresh: Path) -> None:
 
 @effect("tilth run --workers")
 @extreme("tilth run --workers")
-@pytest.mark.parametrize(("given", "num"), [(3, 3), (1, 1), (0, os.cpu_count())])
+@pytest.mark.parametrize(("given", "num"), [(3, 3), (1, 1), (0, num_cores())])
 def test_so_many_processes_stand_side_by_side(
     given: int, num: int, fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

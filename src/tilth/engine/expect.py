@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from tilth.engine.estimate import Expectation, Todo
 from tilth.engine.record import RECORD, RunRecord, StepRecord, earlier_records, read_record
 from tilth.errors import DataError
-from tilth.machine import Machine, describe_machine
+from tilth.machine import Machine, describe_machine, num_cores
 from tilth.recipe.plan import Plan, PlannedStep
 from tilth.recipe.times import TRAINING, Measured, scale, starter_of
 
@@ -70,7 +69,7 @@ def outlook(
         folder: The run's folder, whose records are asked first.
         num_workers: Processes side by side; 0: one a processor core.
     """
-    workers = min(num_workers or os.cpu_count() or 1, os.cpu_count() or 1)
+    workers = min(num_workers or num_cores(), num_cores())
     records = list(_records(folder)) if unfinished else []
     starter = starter_of(plan) if unfinished else None
     todo: list[Todo] = []

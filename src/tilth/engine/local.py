@@ -18,6 +18,7 @@ from tilth import errors
 from tilth.context import Progress
 from tilth.engine.tasks import Reply, Task
 from tilth.errors import StepError, StorageError, TilthError
+from tilth.machine import num_cores
 
 Listen = Callable[[int, float, float | None, str], None]
 
@@ -29,7 +30,7 @@ class _Worker:
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         # A task has the threads that its context says, whatever a library would take by default.
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            environment.setdefault(name, str(os.cpu_count() or 1))
+            environment.setdefault(name, str(num_cores()))
         # glibc hands large arrays back to the system after each training step and faults them in
         # again: a fifth of a small model's time.
         for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):

@@ -44,7 +44,7 @@ from tilth.engine.steps import Engine, StepRunner
 from tilth.engine.tasks import num_cells_done
 from tilth.errors import DataError, TilthError, UsageError
 from tilth.extensions import using
-from tilth.machine import describe_machine
+from tilth.machine import describe_machine, num_cores
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
@@ -315,9 +315,7 @@ def _engine(options: RunOptions, folder: Path, lock: int) -> Iterator[Engine]:
 
         engine = RayEngine(options.ray_address)
     else:
-        engine = LocalEngine(
-            options.num_workers or os.cpu_count() or 1, folder / "workers.log", lock
-        )
+        engine = LocalEngine(options.num_workers or num_cores(), folder / "workers.log", lock)
     try:
         yield engine
     finally:
@@ -457,7 +455,7 @@ class _Record:
             recipe_yaml=text,
             recipe_file=_recipe_file(plan.recipe, folder),
             machine=describe_machine(),
-            workers=num_workers or os.cpu_count() or 1,
+            workers=num_workers or num_cores(),
             versions=_versions(),
             extensions=named(plan.recipe.extensions),
             steps=(),
