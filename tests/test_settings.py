@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
-from tilth.settings import BaseSettings, fill, laid_over, part_of
+from tilth.settings import ActsOn, BaseSettings, InOrder, acting, fill, laid_over, part_of
 
 
 class _Settings(BaseSettings):
@@ -87,3 +87,47 @@ def test_a_number_is_finite(number: float) -> None:
     for given in ({"rate": number}, {"named": {"x": number}}, {"weights": [["a", number]]}):
         with pytest.raises(ValidationError, match="finite number"):
             _Rate.model_validate(given)
+
+
+class _Inner(BaseSettings):
+    rate: float = 0.0
+    shown: Annotated[str, ActsOn("words")] = ""
+    smallest: Annotated[float | None, ActsOn("summary")] = None
+
+
+class _Outer(BaseSettings):
+    path: str = ""
+    inner: _Inner = _Inner()
+    arms: dict[str, _Inner] = Field(default_factory=dict)
+    splits: Annotated[dict[str, str], InOrder()] = Field(default_factory=dict)
+    every_s: Annotated[int | None, Field(gt=0), ActsOn("speed")] = None
+
+    def normal(self) -> _Outer:
+        return self.model_copy(update={"path": self.path.removeprefix("./")})
+
+
+def test_what_acts_on_nothing_that_is_made_is_no_part_of_an_identity() -> None:
+    one = _Outer(every_s=3, inner=_Inner(shown="a"), arms={"x": _Inner(shown="b")})
+    other = _Outer(every_s=4)
+    assert acting(one) == {**acting(other), "arms": {"x": {"rate": 0.0, "smallest": None}}}
+    assert acting(one, but=["summary"])["arms"] == {"x": {"rate": 0.0}}
+    assert acting(_Outer(inner=_Inner(rate=1))) != acting(other)
+
+
+def test_what_is_written_in_another_way_is_the_same() -> None:
+    assert acting(_Outer(path="./a")) == acting(_Outer(path="a")) != acting(_Outer(path="b"))
+    assert acting(_Outer(inner=_Inner.model_validate({"rate": 2}))) == acting(
+        _Outer(inner=_Inner(rate=2.0))
+    )
+
+
+def test_the_order_of_keys_counts_where_it_acts_and_only_there() -> None:
+    def given(names: str) -> tuple[object, object]:
+        found = acting(
+            _Outer(splits=dict.fromkeys(names, "t"), arms=dict.fromkeys(names, _Inner()))
+        )
+        return found["splits"], found["arms"]
+
+    (splits, arms), (turned, also) = given("ab"), given("ba")
+    assert splits != turned
+    assert arms == also

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_jsonable_python
+
+Acts = Literal["data", "cells", "summary", "politeness", "speed", "words"]
+# What changes nothing of what is made.
+_IDLE: frozenset[Acts] = frozenset(("politeness", "speed", "words"))
+
+
+@dataclass(frozen=True)
+class ActsOn:
+    """What a setting acts on, beside its type in `Annotated`; one that does not say: on data.
+
+    Attributes:
+        what: data: on what the step makes. cells: on the trainings of a comparison. summary: on
+            what is said of the cells alone. politeness, speed: on how it comes about. words: on
+            nothing but what is shown.
+    """
+
+    what: Acts
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """Beside the type of a mapping: the order of its keys decides: the first match, say."""
 
 
 class BaseSettings(BaseModel):
@@ -20,9 +44,48 @@ class BaseSettings(BaseModel):
         extra="forbid", frozen=True, str_strip_whitespace=False, allow_inf_nan=False
     )
 
+    def normal(self) -> BaseSettings:
+        """The same settings in the one way of writing them that an identity is made of.
+
+        Overridden where what means the same can be written in more than one way: a blank in an
+        expression, `./` before a path.
+        """
+        return self
+
     def _unread_with(self, given: Mapping[str, Any]) -> set[str]:  # noqa: ARG002
         """Settings of these that nothing reads any more where others are given: not taken over."""
         return set()
+
+
+def acting(settings: BaseSettings, but: Collection[Acts] = ()) -> Any:
+    """What an identity is made of: the settings that act, in their normal form, as JSON.
+
+    Args:
+        settings: Of an operation or a stage.
+        but: Leave out what acts on one of these too. What acts on politeness, speed or words alone
+            is always left out.
+    """
+    left_out = {*_IDLE, *but}
+    settings, found = settings.normal(), {}
+    for name, field in type(settings).model_fields.items():
+        marks = field.metadata
+        if any(isinstance(mark, ActsOn) and mark.what in left_out for mark in marks):
+            continue
+        value = getattr(settings, name)
+        kept = any(isinstance(mark, InOrder) for mark in marks)
+        found[name] = _acting(value, but, in_order=kept)
+    return found
+
+
+def _acting(value: object, but: Collection[Acts], *, in_order: bool = False) -> Any:
+    if isinstance(value, BaseSettings):
+        return acting(value, but)
+    if isinstance(value, Mapping):
+        pairs = {str(key): _acting(one, but) for key, one in value.items()}
+        return [list(pair) for pair in pairs.items()] if in_order else pairs
+    if isinstance(value, tuple | list):
+        return [_acting(one, but) for one in value]
+    return to_jsonable_python(value)
 
 
 def fill(given: dict[str, object], name: str, base: BaseSettings) -> None:
