@@ -17,13 +17,15 @@ from PIL import Image
 
 from tilth.engine import run as engine_run
 from tilth.engine.books import Books
+from tilth.engine.cells import cell_path
 from tilth.engine.perform import run_task
-from tilth.engine.run import RunOptions, RunOutcome, run_plan
+from tilth.engine.resolve import Resolver
+from tilth.engine.run import RunOptions, RunOutcome, run_plan, step_states
 from tilth.engine.tasks import Task
 from tilth.recipe.load import parse_recipe
-from tilth.recipe.plan import Plan, build_plan, data_folder
+from tilth.recipe.plan import Plan, PlannedStep, build_plan, data_folder
 from tilth.schema import SCHEMA, sample_id
-from tilth.store.manifest import Manifest, write_manifest
+from tilth.store.manifest import Manifest, digest_of, write_manifest
 from tilth.store.shard import ShardWriter
 
 Row = dict[str, Any]
@@ -71,9 +73,32 @@ def run_inline(text: str, folder: Path, **options: Any) -> RunOutcome:
     return run_plan(plan_of(text), folder, RunOptions(**options))
 
 
+def step_of(folder: Path, plan: Plan, name: str) -> PlannedStep:
+    """A step as it is once the steps before it are made, as they are in a run's folder."""
+    return next(s.step for s in step_states(plan, folder) if s.step.name == name)
+
+
+def place(folder: Path, plan: Plan, name: str) -> Path:
+    """Where the output of a step stands, or is to stand."""
+    return data_folder(folder, step_of(folder, plan, name))
+
+
+def places(folder: Path, plan: Plan) -> list[Path]:
+    """The outputs of all steps of a run that is done, in order."""
+    return [data_folder(folder, state.step) for state in step_states(plan, folder)]
+
+
+def cells_of(folder: Path, plan: Plan, name: str) -> list[Path]:
+    """Where the results of a grid's cells stand, or are to stand, in order."""
+    resolver = Resolver(plan, folder)
+    states = {state.step.name: state for state in resolver.states()}
+    return [cell_path(folder, cell.identity) for cell in resolver.cells(states[name].step)]
+
+
 def write_source(text: str, folder: Path, source: str, shards: Sequence[Sequence[Row]]) -> None:
     """A finished source in the folder of a run that is to come, so many rows a shard."""
-    step = plan_of(text).step(f"collect.{source}")
+    plan = plan_of(text)
+    step = step_of(folder, plan, f"collect.{source}")
     where, entries = data_folder(folder, step), []
     for index, rows in enumerate(shards):
         writer = ShardWriter(where, index)
@@ -87,11 +112,12 @@ def write_source(text: str, folder: Path, source: str, shards: Sequence[Sequence
         op=step.operation.name,
         identity=step.identity,
         parts=dict(step.parts),
+        key=step.key,
         counts=books.counts(),
         sources=dict(books.sources),
         shards=tuple(entries),
     )
-    write_manifest(where, manifest)
+    write_manifest(where, manifest.model_copy(update={"digest": digest_of(manifest)}))
 
 
 def sample(source: str, number: int, **given: Any) -> Row:

@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.engine.inline import Row, inline, plan_of, run_inline, sample, write_source
+from tests.engine.inline import Row, inline, places, plan_of, run_inline, sample, write_source
 from tilth import api
 from tilth.collect import jsonl
 from tilth.errors import TilthError
 from tilth.query.runs import open_run
 from tilth.recipe.operations import RECORD_STAGES, Operation, operations
-from tilth.recipe.plan import data_folder
 from tilth.schema import SCHEMA
 from tilth.store import Dataset
 
@@ -78,8 +77,9 @@ def _outcome(text: str, folder: Path, a: Shards, b: Shards) -> dict[str, Any] | 
         assert error.hint
         return error.code
     found: dict[str, Any] = {}
-    for step in plan_of(text).steps:
-        dataset = Dataset(data_folder(folder, step))
+    plan = plan_of(text)
+    for step, where in zip(plan.steps, places(folder, plan), strict=True):
+        dataset = Dataset(where)
         found[step.name] = (dataset.to_arrow().to_pylist(), dataset.manifest.figures)
     del found["collect.a"], found["collect.b"], found["clean.rules"]
     return found

@@ -16,10 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.engine.inline import inline, plan_of, run_inline
+from tests.engine.inline import inline, places, plan_of, run_inline
 from tilth.errors import TilthError
 from tilth.recipe.operations import Operation, operations
-from tilth.recipe.plan import data_folder
 from tilth.store import Dataset
 
 __all__ = ["inline"]
@@ -68,8 +67,7 @@ def _try(text: str, folder: Path) -> TilthError | None:
         run_inline(text, folder)
     except TilthError as error:
         return error
-    step = plan_of(text).steps[-1]
-    dataset = Dataset(data_folder(folder, step))
+    dataset = Dataset(places(folder, plan_of(text))[-1])
     assert dataset.num_rows == len(dataset.to_arrow())
     return None
 

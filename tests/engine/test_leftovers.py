@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.inline import inline, plan_of, run_inline
+from tests.engine.inline import inline, places, plan_of, run_inline
 from tests.engine.modalities import results, write_recipe
-from tilth.recipe.plan import Plan, data_folder
+from tilth.recipe.plan import Plan
 from tilth.store.files import write_json
 
 __all__ = ["inline"]
@@ -16,10 +16,10 @@ __all__ = ["inline"]
 pytestmark = pytest.mark.usefixtures("inline")
 
 
-def _litter(plan: Plan, folder: Path) -> None:
+def _litter(plan: Plan, folder: Path, calm: Path) -> None:
     """All kinds of things that a kill may leave aside, in every step's folder."""
-    for step in plan.steps:
-        where = data_folder(folder, step)
+    for name in [where.name for where in places(calm, plan)]:
+        where = folder / "data" / name
         for name in ("kept/.00000.parquet.7.aside", "shards/.00000.json.7.aside", ".m.7.aside"):
             (where / name).parent.mkdir(parents=True, exist_ok=True)
             (where / name).write_bytes(b"half")
@@ -39,7 +39,7 @@ def _litter(plan: Plan, folder: Path) -> None:
 def test_a_run_goes_on_over_all_that_was_left_aside(tmp_path: Path) -> None:
     text = write_recipe("images", tmp_path).read_text("utf-8")
     run_inline(text, tmp_path / "calm")
-    _litter(plan_of(text), tmp_path / "littered")
+    _litter(plan_of(text), tmp_path / "littered", tmp_path / "calm")
     run_inline(text, tmp_path / "littered")
     assert results(tmp_path / "littered") == results(tmp_path / "calm")
     assert not list((tmp_path / "littered").rglob(".*.aside"))
@@ -51,16 +51,14 @@ def test_a_step_killed_after_its_manifest_is_cleaned_up_by_the_next_run(tmp_path
     run_inline(text, folder)
     calm = results(folder)
     plan = plan_of(text)
-    for step in plan.steps:
-        where = data_folder(folder, step)
+    for where in places(folder, plan):
         write_json(where / "shards" / "00000.json", {})
         write_json(where / "work" / "keys" / "kept.json", {})
         if (where / "model").is_dir():
             (where / "model" / ".README.md.7.aside").write_bytes(b"half")
     run_inline(text, folder)
     assert results(folder) == calm
-    for step in plan.steps:
-        where = data_folder(folder, step)
+    for step, where in zip(plan.steps, places(folder, plan), strict=True):
         assert not (where / "shards").exists()
         # What a source has fetched is kept.
         assert (where / "work").exists() == (step.operation.kind == "source")

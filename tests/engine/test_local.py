@@ -10,7 +10,7 @@ import pytest
 from tests.engine.conftest import recipe_text, run_text, write_documents
 from tilth.engine import local, perform, worker
 from tilth.engine.events import Event, StepProgress
-from tilth.engine.tasks import ListCells, Reply
+from tilth.engine.tasks import Reply, ShuffleResolve
 from tilth.errors import DataError, MissingError, StepError, StorageError, TilthError
 
 
@@ -118,7 +118,7 @@ def test_an_operation_that_goes_elsewhere_takes_nothing_with_it(
     assert len(list(folder.glob("data/*/manifest.json"))) == 3
 
 
-TASK = ListCells(step="transfer", op="transfer", settings={}, folder=Path("x"))
+TASK = ShuffleResolve(step="transfer", op="transfer", settings={}, folder=Path("x"))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_whatever_a_task_raises_fails_its_step(
     with pytest.raises(kind, match=said) as caught:
         local._result(reply, TASK)
     assert type(caught.value) is kind
-    assert caught.value.where == ("row 3" if said == "bad" else "transfer, cells 0")
+    assert caught.value.where == ("row 3" if said == "bad" else "transfer, shuffle_resolve 0")
 
 
 def test_what_a_task_gives_is_its_result(monkeypatch: pytest.MonkeyPatch) -> None:

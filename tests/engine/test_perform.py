@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.engine.inline import inline, plan_of, run_inline
+from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
 from tests.engine.modalities import results, write_recipe
 from tilth.collect import jsonl
 from tilth.engine.run import RunOptions, run_plan
-from tilth.engine.tasks import cell_path
 from tilth.errors import DataError
 from tilth.recipe.load import parse_recipe
-from tilth.recipe.plan import build_plan, data_folder
+from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
 from tilth.store.shard import num_committed
 
@@ -32,8 +31,8 @@ def _source(folder: Path, count: int = 10) -> str:
 
 
 def _texts(text: str, folder: Path) -> list[str]:
-    step = plan_of(text).step("collect.a")
-    return [row["text"] for row in Dataset(data_folder(folder, step)).to_arrow().to_pylist()]
+    where = place(folder, plan_of(text), "collect.a")
+    return [row["text"] for row in Dataset(where).to_arrow().to_pylist()]
 
 
 @pytest.mark.parametrize("shard_rows", [1, 3, 4, 10, 100])
@@ -42,7 +41,7 @@ def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
 ) -> None:
     text = _source(tmp_path)
     run_inline(text, tmp_path / "run", shard_rows=shard_rows)
-    manifest = Dataset(data_folder(tmp_path / "run", plan_of(text).step("collect.a"))).manifest
+    manifest = Dataset(place(tmp_path / "run", plan_of(text), "collect.a")).manifest
     sizes = [shard.num_in for shard in manifest.shards]
     whole, rest = divmod(10, shard_rows)
     assert sizes == [shard_rows] * whole + [rest] * bool(rest)
@@ -52,7 +51,7 @@ def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
 def test_the_limit_holds_over_the_batches_of_a_source(tmp_path: Path) -> None:
     plan = build_plan(parse_recipe(_source(tmp_path, 3000)), limit=2000)
     run_plan(plan, tmp_path / "run", RunOptions(shard_rows=10_000))
-    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a")))
+    kept = Dataset(place(tmp_path / "run", plan, "collect.a"))
     assert kept.num_rows == 2000
 
 
@@ -61,7 +60,7 @@ def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
     text = _source(tmp_path)
     plan = build_plan(parse_recipe(text), limit=limit)
     run_plan(plan, tmp_path / "run", RunOptions(shard_rows=3))
-    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a"))).to_arrow()
+    kept = Dataset(place(tmp_path / "run", plan, "collect.a")).to_arrow()
     assert kept.column("text").to_pylist() == [f"number {n}" for n in range(min(limit, 10))]
 
 
@@ -97,7 +96,7 @@ def test_a_source_that_changed_after_it_was_planned_is_not_read(tmp_path: Path) 
 
 def _without_manifest(folder: Path, text: str, name: str) -> Path:
     """As if the step had been killed before its last file."""
-    step = data_folder(folder, plan_of(text).step(name))
+    step = place(folder, plan_of(text), name)
     (step / "manifest.json").unlink()
     return step
 
@@ -106,14 +105,15 @@ def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:
     text = write_recipe("images", tmp_path).read_text("utf-8")
     run_inline(text, tmp_path / "run")
     wanted = results(tmp_path / "run")
-    step = _without_manifest(tmp_path / "run", text, "transfer")
-    path = cell_path(step, 0)
+    _without_manifest(tmp_path / "run", text, "transfer")
+    path = cells_of(tmp_path / "run", plan_of(text), "transfer")[0]
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     # The right place, and the result of another cell.
     found["cell"] = {**found["cell"], "seed": 77}
     found["result"]["measured"]["value"] = -1.0
     path.write_text(json.dumps(found), "utf-8")
-    untouched = cell_path(step, 1).stat().st_mtime_ns
+    other = cells_of(tmp_path / "run", plan_of(text), "transfer")[1]
+    untouched = other.stat().st_mtime_ns
     run_inline(text, tmp_path / "run")
     assert results(tmp_path / "run") == wanted
-    assert cell_path(step, 1).stat().st_mtime_ns == untouched
+    assert other.stat().st_mtime_ns == untouched

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.conftest import recipe_text
 from tests.engine.inline import inline
-from tilth.engine import run
+from tilth.engine import keep
 from tilth.engine.events import Event, StepFinished
 from tilth.engine.record import RECORD, earlier_records, next_entry, read_record
 from tilth.engine.run import RunOptions, last_record, run_plan
@@ -92,7 +92,7 @@ def test_a_step_costs_the_same_however_many_stand_before_it(
         written.append(path.name)
         write(path, value)
 
-    monkeypatch.setattr(run, "write_json", counted)
+    monkeypatch.setattr(keep, "write_json", counted)
     plan = build_plan(parse_recipe(recipe_text(documents)))
     run_plan(plan, tmp_path / "run", RunOptions(num_workers=1))
     assert len(plan.steps) > 3
@@ -173,4 +173,4 @@ def test_the_time_of_a_step_is_that_of_the_run_that_made_it_last(tmp_path: Path)
         path = tmp_path / "history" / f"{number:04d}.json"
         path.write_text(json.dumps({"steps": [step]}))
         expected = 7.0 if number > 2 else 5.0
-        assert run._times_before(tmp_path) == {"1": expected}
+        assert keep._times_before(tmp_path) == {"1": expected}

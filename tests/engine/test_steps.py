@@ -14,14 +14,23 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from tests.engine.inline import InlineEngine, plan_of, sample, write_source
+from tests.engine.inline import (
+    InlineEngine,
+    cells_of,
+    place,
+    plan_of,
+    sample,
+    step_of,
+    write_source,
+)
 from tests.engine.modalities import results, write_recipe
 from tilth.clean import normalize
 from tilth.context import FIRST_STEPS
 from tilth.engine.events import Event, StepProgress
+from tilth.engine.resolve import Resolver
 from tilth.engine.run import RunOptions
 from tilth.engine.steps import StepRunner
-from tilth.engine.tasks import Fit, ReadSource, RunCell, Task, cell_path
+from tilth.engine.tasks import Fit, ReadSource, RunCell, Task
 from tilth.errors import DataError, StepError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.operations import operation
@@ -29,7 +38,7 @@ from tilth.recipe.plan import Plan, build_plan, data_folder
 from tilth.schema import with_columns
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
-from tilth.store.manifest import Counts
+from tilth.store.manifest import Counts, read_manifest
 from tilth.store.shard import ledger, num_committed
 
 _HEAD = "tilth: 1\nname: steps\nseed: 5\nthreads: 2\n"
@@ -70,9 +79,13 @@ def _run(plan: Plan, folder: Path, engine: InlineEngine, events: list[Event] | N
     """Every step that has no manifest, as a run does."""
     emit = (list[Event]() if events is None else events).append
     runner = StepRunner(plan, folder, engine, emit, RunOptions(shard_rows=4))
-    for step in plan.steps:
-        if not (data_folder(folder, step) / "manifest.json").is_file():
-            runner.run(step)
+    resolver = Resolver(plan, folder)
+    for planned in plan.steps:
+        state = resolver.state(planned.name)
+        if not state.cached:
+            runner.run(state.step, resolver.cells(state.step))
+        runner.made(state.step)
+        resolver.made(planned.name, read_manifest(data_folder(folder, state.step)))
 
 
 def _source(folder: Path, count: int = 10) -> str:
@@ -101,7 +114,7 @@ def test_a_map_goes_on_with_the_shards_that_are_left(done: int, tmp_path: Path) 
     _run(plan, tmp_path / "whole", InlineEngine())
     with pytest.raises(StoppedError):
         _run(plan, tmp_path / "cut", WatchedEngine("map_shard", done))
-    assert num_committed(data_folder(tmp_path / "cut", step)) == done
+    assert num_committed(place(tmp_path / "cut", plan, step.name)) == done
     again, events = WatchedEngine(), list[Event]()
     _run(plan, tmp_path / "cut", again, events)
     assert again.of("map_shard") == [*range(done, 4), *range(4)]  # of the step after it, all
@@ -130,7 +143,7 @@ def test_a_shuffle_goes_on_in_the_phase_that_it_was_in(
     for phase in ("shuffle_keys", "shuffle_reduce", "shuffle_resolve", "map_shard"):
         assert cut.of(phase) + again.of(phase) == whole.of(phase), phase
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
-    kept = Dataset(data_folder(tmp_path / "cut", plan.steps[-1])).to_arrow(["text"])
+    kept = Dataset(place(tmp_path / "cut", plan, plan.steps[-1].name)).to_arrow(["text"])
     assert kept.column("text").to_pylist() == [f"text {number}" for number in range(6)]
 
 
@@ -151,9 +164,9 @@ def test_a_fit_and_the_cells_of_a_grid_are_given_what_their_identity_has(tmp_pat
     # Cells run side by side, a thread each, whatever the recipe gives to one long training.
     assert {(task.seed, task.threads) for task in cells} == {(5, 1)}
     assert "threads" not in plan.step("transfer").parts
-    assert fit.inputs["data"] == data_folder(tmp_path / "run", plan.step("mix.weights"))
+    assert fit.inputs["data"] == place(tmp_path / "run", plan, "mix.weights")
     transfer = next(task for task in cells if task.step == "transfer")
-    model = data_folder(tmp_path / "run", plan.step("pretrain")) / "model"
+    model = place(tmp_path / "run", plan, "pretrain") / "model"
     assert transfer.inputs["model"] == model
     told = [e for e in events if isinstance(e, StepProgress)]
     counted = [e for e in told if e.step == "transfer" and e.note == "cells"]
@@ -182,23 +195,25 @@ def test_a_grid_goes_on_with_the_cells_that_are_left(tmp_path: Path) -> None:
 def test_a_cell_counts_only_with_the_question_that_it_answers(tmp_path: Path) -> None:
     plan = _comparison(tmp_path)
     _run(plan, tmp_path / "run", InlineEngine())
-    step = data_folder(tmp_path / "run", plan.step("transfer"))
-    cell = read_json(cell_path(step, 2))
-    write_json(cell_path(step, 2), {**cell, "cell": {**cell["cell"], "size": 99}})
+    step = place(tmp_path / "run", plan, "transfer")
+    cells = cells_of(tmp_path / "run", plan, "transfer")
+    cell = read_json(cells[2])
+    write_json(cells[2], {**cell, "cell": {**cell["cell"], "size": 99}})
     (step / "manifest.json").unlink()
     again = WatchedEngine()
     _run(plan, tmp_path / "run", again)
     assert again.of("run_cell") == [2]
-    assert read_json(cell_path(step, 2))["cell"] == cell["cell"]
+    assert read_json(cells[2])["cell"] == cell["cell"]
 
 
 @pytest.mark.parametrize("lost", [{}, None, [], {"value": 3}])
 def test_a_cell_counts_only_with_an_outcome(lost: object, tmp_path: Path) -> None:
     plan = _comparison(tmp_path)
     _run(plan, tmp_path / "run", InlineEngine())
-    step = data_folder(tmp_path / "run", plan.step("transfer"))
+    step = place(tmp_path / "run", plan, "transfer")
+    cells = cells_of(tmp_path / "run", plan, "transfer")
     whole = read_json(step / "manifest.json")
-    write_json(cell_path(step, 2), {**read_json(cell_path(step, 2)), "result": lost})
+    write_json(cells[2], {**read_json(cells[2]), "result": lost})
     (step / "manifest.json").unlink()
     again = WatchedEngine()
     _run(plan, tmp_path / "run", again)
@@ -232,10 +247,10 @@ def test_a_source_is_given_its_name_the_seed_and_the_limit(
     (task,) = engine.tasks
     assert isinstance(task, ReadSource)
     assert (task.source, task.seed, task.limit, task.shard_rows) == ("a", 5, limit, 4)
-    assert task.outside == plan.steps[0].parts["outside"]
+    assert task.outside == step_of(tmp_path / "run", plan, "collect.a").parts["outside"]
     assert task.shard_bytes == RunOptions().shard_bytes
     assert plan.steps[0].parts["limit"] == limit
-    manifest = Dataset(data_folder(tmp_path / "run", plan.steps[0])).manifest
+    manifest = Dataset(place(tmp_path / "run", plan, plan.steps[0].name)).manifest
     sizes = [shard.num_in for shard in manifest.shards]
     assert sizes == ([4, 4, 2] if limit is None else [3])
 
@@ -243,8 +258,8 @@ def test_a_source_is_given_its_name_the_seed_and_the_limit(
 def test_the_manifest_says_what_the_step_is_and_what_came_of_it(tmp_path: Path) -> None:
     plan = plan_of(_line(tmp_path))
     _run(plan, tmp_path / "cut", InlineEngine())
-    step = plan.steps[-1]
-    manifest = Dataset(data_folder(tmp_path / "cut", step)).manifest
+    step = step_of(tmp_path / "cut", plan, plan.steps[-1].name)
+    manifest = Dataset(place(tmp_path / "cut", plan, step.name)).manifest
     assert (manifest.step, manifest.op) == ("deduplicate.exact", "exact")
     assert manifest.identity == step.identity
     assert manifest.parts == json.loads(json.dumps(dict(step.parts)))
@@ -258,7 +273,7 @@ def test_the_manifest_says_what_the_step_is_and_what_came_of_it(tmp_path: Path) 
 def test_a_finished_step_leaves_only_what_is_needed(tmp_path: Path) -> None:
     plan = plan_of(_source(tmp_path) + "deduplicate: [exact]\n")
     _run(plan, tmp_path, InlineEngine())
-    source, exact = (data_folder(tmp_path, step) for step in plan.steps)
+    source, exact = (place(tmp_path, plan, step.name) for step in plan.steps)
     for folder in (source, exact):
         assert ledger(folder) == {}
         assert not (folder / "shards").exists()
@@ -272,9 +287,8 @@ def test_a_finished_step_leaves_only_what_is_needed(tmp_path: Path) -> None:
     (exact / "model" / ".card.7.aside").touch()
     # And one that was killed in the middle of removing.
     (exact / ".work.7.leaving.aside" / "keys").mkdir(parents=True)
-    StepRunner(plan, tmp_path, InlineEngine(), list[Event]().append, RunOptions()).tidy(
-        plan.steps[-1]
-    )
+    step = step_of(tmp_path, plan, plan.steps[-1].name)
+    StepRunner(plan, tmp_path, InlineEngine(), list[Event]().append, RunOptions()).tidy(step)
     assert not (exact / "work").exists()
     assert not (exact / "shards").exists()
     assert not list(exact.glob(".*"))
@@ -283,7 +297,7 @@ def test_a_finished_step_leaves_only_what_is_needed(tmp_path: Path) -> None:
 
 def test_what_a_killed_worker_left_aside_is_gone_before_the_step_begins(tmp_path: Path) -> None:
     plan = plan_of(_source(tmp_path))
-    left = data_folder(tmp_path, plan.steps[0]) / "kept" / ".00000.parquet.7.aside"
+    left = place(tmp_path, plan, plan.steps[0].name) / "kept" / ".00000.parquet.7.aside"
     left.parent.mkdir(parents=True)
     left.touch()
     _run(plan, tmp_path, InlineEngine())
@@ -295,7 +309,7 @@ def test_of_a_source_that_holds_nothing_nothing_stays(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         _run(plan, tmp_path, InlineEngine())
     assert caught.value.code == "empty-source"
-    assert not data_folder(tmp_path, plan.steps[0]).exists()
+    assert not place(tmp_path, plan, plan.steps[0].name).exists()
 
 
 class LosingEngine(InlineEngine):
@@ -320,7 +334,7 @@ def test_books_that_do_not_balance_leave_no_manifest(
     changed: dict[str, int], tmp_path: Path
 ) -> None:
     plan = plan_of(_line(tmp_path))
-    folder = data_folder(tmp_path / "cut", plan.step("clean.normalize"))
+    folder = place(tmp_path / "cut", plan, "clean.normalize")
     with pytest.raises(StepError) as caught:
         _run(plan, tmp_path / "cut", LosingEngine(folder, changed))
     assert (caught.value.code, caught.value.where) == ("books", "clean.normalize")
@@ -329,7 +343,7 @@ def test_books_that_do_not_balance_leave_no_manifest(
 
 def test_a_transform_is_no_step_of_its_own(tmp_path: Path) -> None:
     plan = plan_of(_source(tmp_path))
-    step = replace(plan.steps[0], operation=operation("flip"))
+    step = replace(step_of(tmp_path, plan, "collect.a"), operation=operation("flip"))
     runner = StepRunner(plan, tmp_path, InlineEngine(), list[Event]().append, RunOptions())
     with pytest.raises(ValueError, match="training applies it"):
         runner.run(step)

@@ -13,8 +13,6 @@ from tilth.engine.tasks import (
     Describe,
     Failure,
     Fit,
-    KeptCell,
-    ListCells,
     MapShard,
     ReadSource,
     Reply,
@@ -25,8 +23,6 @@ from tilth.engine.tasks import (
     Summarize,
     Survey,
     Task,
-    cell_path,
-    num_cells_done,
     read_task,
 )
 from tilth.records import Json
@@ -45,12 +41,11 @@ TASKS: list[Task] = [
     Describe(step="s", op="o", settings={}, folder=A, shards=("00000", "00002")),
     Survey(step="s", op="o", settings={}, folder=A, inputs=(A, B)),
     Fit(step="s", op="o", settings={}, folder=A, inputs={"data": B}, work=B, seed=0, threads=2),
-    ListCells(step="s", op="o", settings={}, folder=A),
     RunCell(
         step="s", op="o", settings={}, folder=A, index=1, inputs={"data": A, "model": B}, work=B,
-        seed=0, threads=1, cell={"size": 10, "seed": 3},
+        seed=0, threads=1, cell={"size": 10, "seed": 3}, parts={"a": [1]}, place=A,
     ),
-    Summarize(step="s", op="o", settings={}, folder=A, num_cells=12),
+    Summarize(step="s", op="o", settings={}, folder=A, cells=(A, B)),
 ]  # fmt: skip
 
 
@@ -72,11 +67,3 @@ def test_a_reply_comes_out_as_it_went_in() -> None:
     failure = Failure(name="DataError", what="w", where="x", hint="h", code="c")
     for reply in (Reply(), Reply(result=[1, {"a": None}]), Reply(failure=failure, trace="t")):
         assert Reply.model_validate(json.loads(json.dumps(reply.as_json()))) == reply
-
-
-def test_cells_that_have_a_result_are_counted(tmp_path: Path) -> None:
-    assert num_cells_done(tmp_path) == 0
-    cell_path(tmp_path, 7).parent.mkdir()
-    text = json.dumps(KeptCell(cell={"seed": 1}, result={}).as_json())
-    cell_path(tmp_path, 7).write_text(text)
-    assert num_cells_done(tmp_path) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -11,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.inline import plan_of
+from tests.engine.inline import plan_of, step_of
 from tilth import models
 from tilth.models.registry import declarations
-from tilth.query.removal import _DATA_SET
 from tilth.recipe import code
-from tilth.recipe.plan import Plan, _difference, digest_of_outside, said_of, why_it_runs
+from tilth.recipe.identity import why_it_runs
 from tilth.tasks.registry import declaration, task_names
 
 _KINDS = [declared.kind for declared in declarations()]
@@ -55,8 +53,9 @@ def _one_line_more(modules: tuple[str, ...], folder: Path) -> Iterator[None]:
     code.code_digest.cache_clear()
 
 
-def _identities(text: str) -> dict[str, str]:
-    return {step.name: step.identity for step in plan_of(text).steps}
+def _identities(text: str) -> dict[str, object]:
+    """What identities are made of, but for the data that comes in."""
+    return {step.name: (step.key, step.outside) for step in plan_of(text).steps}
 
 
 def _check(text: str, module: str | tuple[str, ...], folder: Path, changed: set[str]) -> None:
@@ -197,8 +196,9 @@ def test_the_limit_the_seed_and_the_threads_are_part_of_it(tmp_path: Path) -> No
     threaded = _identities(text.replace("name: plan\n", "name: plan\nthreads: 3\n"))
     assert before["collect.a"] == threaded["collect.a"]
     assert before["pretrain"] != threaded["pretrain"]
-    limited = {s.name: s.identity for s in build_plan(parse_recipe(text), limit=5).steps}
-    assert all(before[name] != limited[name] for name in before)
+    limited = build_plan(parse_recipe(text), limit=5).step("collect.a")
+    assert limited.parts["limit"] == 5
+    assert limited.key != plan_of(text).step("collect.a").key
 
 
 def _step(text: str, name: str) -> dict[str, object]:
@@ -230,9 +230,11 @@ def test_a_source_is_what_it_reads_and_how_it_is_called(tmp_path: Path) -> None:
     assert before["collect.a"] != _identities(renamed)["collect.b"]
     (tmp_path / "rows.jsonl").write_text('{"text": "another"}\n')
     after = _identities(text)
-    assert all(before[name] != after[name] for name in before)
+    # What stands on it is another by what it gives, once it is read.
+    assert {name for name in before if before[name] != after[name]} == {"collect.a"}
     # What is outside is compared, and not shown: files may be called after people.
-    assert "rows.jsonl" not in str(_step(text, "collect.a")["outside"])
+    found = step_of(tmp_path / "run", plan_of(text), "collect.a").parts["outside"]
+    assert re.fullmatch("[0-9a-f]{64}", str(found))
 
 
 def test_the_weights_that_a_training_starts_from_are_a_part_of_it(tmp_path: Path) -> None:
@@ -299,68 +301,8 @@ def test_what_is_given_is_a_part_of_the_identity(tmp_path: Path) -> None:
     text = _recipe(tmp_path, "image-classification", "mlp", "shift")
     before = plan_of(text)
     after = plan_of(text.replace("augment: [shift]", "augment: [{shift: {max_x: 9}}]"))
-    changed = [
-        step.name for step in after.steps if step.identity != before.step(step.name).identity
-    ]
+    changed = [step.name for step in after.steps if step.key != before.step(step.name).key]
     assert changed == ["pretrain", "transfer", "value"]
-    why = why_it_runs(after.step("pretrain"), before.step("pretrain").parts)
+    why = why_it_runs(dict(after.step("pretrain").parts), before.step("pretrain").parts, {})
     assert why.startswith("augment: ")
     assert "9" in why
-
-
-def test_an_earlier_record_has_all_among_the_settings(tmp_path: Path) -> None:
-    step = plan_of(_recipe(tmp_path, "image-classification", "mlp", "shift")).step("value")
-    earlier = {**step.parts, "settings": said_of(step.parts), "code": "of then"}
-    del earlier["planned"]
-    assert why_it_runs(step, earlier) == "its code changed"
-
-
-def test_what_is_outside_is_kept_as_its_digest() -> None:
-    """It may be as long as a list of all files; nothing of nothing."""
-    assert digest_of_outside("") == ""
-    assert digest_of_outside("a.txt 3 17") == hashlib.sha256(b"a.txt 3 17").hexdigest()
-    assert digest_of_outside("\udcff") != digest_of_outside("?")
-
-
-def test_why_a_step_runs_is_its_own_change_before_that_of_its_input(tmp_path: Path) -> None:
-    def plan(rows: str, form: str) -> Plan:
-        (tmp_path / "rows.jsonl").write_text(rows)
-        path = tmp_path / "rows.jsonl"
-        return plan_of(
-            f"name: why\ncollect: {{a: {{jsonl: {{path: {path}}}}}}}\n"
-            f"clean: [{{normalize: {{form: {form}}}}}, signals]\n"
-        )
-
-    before = plan('{"text": "a"}\n', "NFC")
-    both = plan('{"text": "longer"}\n', "NFKC")
-    for name, why in (
-        ("collect.a", "what it reads changed"),
-        ("clean.normalize", 'form: "NFC" -> "NFKC"'),
-        ("clean.signals", "its input changed: clean.normalize"),
-    ):
-        assert why_it_runs(both.step(name), before.step(name).parts) == why
-        assert why_it_runs(both.step(name), None) == "never run"
-    other = {**both.step("clean.signals").parts, "inputs": {}}
-    assert why_it_runs(before.step("clean.signals"), other) == "its input changed: clean.normalize"
-    # Removals know a step's folder by this.
-    assert all(re.fullmatch("[0-9a-f]{24}", step.identity) for step in both.steps)
-    assert all(_DATA_SET.fullmatch(step.folder_name) for step in both.steps)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        (1, 2, "1 -> 2"),
-        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, "b: 2 -> 3"),
-        ([1, 2], [1, 3], "2 -> 3"),
-        (
-            [{"erase": {"most": 0.1, "fill": 0}}],
-            [{"erase": {"most": 0.2, "fill": 0}}],
-            "erase: most: 0.1 -> 0.2",
-        ),
-        ([1, 2], [2, 1], "in another order"),
-        ([1], [1, 2], "[] -> [2]"),
-    ],
-)
-def test_of_old_and_new_only_what_differs_is_told(old: object, new: object, told: str) -> None:
-    assert _difference(old, new) == told

@@ -9,7 +9,7 @@ import pytest
 from tilth.machine import Machine
 from tilth.recipe import times
 from tilth.recipe.load import parse_recipe, starters
-from tilth.recipe.plan import Plan, build_plan
+from tilth.recipe.plan import Plan, PlannedStep, build_plan
 from tilth.recipe.times import Measured, StepTime, scale, starter_of
 
 MACHINE = Machine.model_validate({"cores": 2, "processor": "Made-up"})
@@ -42,23 +42,27 @@ def test_other_sources_are_another_recipe(measured: Mapping[str, Measured]) -> N
     assert starter_of(_plan(text.replace("  vendor:\n", "  company:\n"))) is None
 
 
+def _scale(step: PlannedStep, other: PlannedStep) -> float | None:
+    return scale(step, other.operation.name, other.said())
+
+
 def test_steps_are_compared_by_what_they_do_and_scaled_by_how_long_they_go_on() -> None:
     text = starters()["digits"]
     before = {step.name: step for step in _plan(text).steps}
     longer = {s.name: s for s in _plan(text.replace("max_steps: 800", "max_steps: 1600")).steps}
-    assert scale(longer["pretrain"], before["pretrain"].parts) == 2.0
-    assert scale(longer["clean.check_image"], before["clean.check_image"].parts) == 1.0
+    assert _scale(longer["pretrain"], before["pretrain"]) == 2.0
+    assert _scale(longer["clean.check_image"], before["clean.check_image"]) == 1.0
     more = {s.name: s for s in _plan(text.replace("seeds: 8", "seeds: 12")).steps}
-    assert scale(more["transfer"], before["transfer"].parts) == 1.5
+    assert _scale(more["transfer"], before["transfer"]) == 1.5
     wider = {s.name: s for s in _plan(text.replace("hidden: 64", "hidden: 512")).steps}
-    assert scale(wider["pretrain"], before["pretrain"].parts) is None
+    assert _scale(wider["pretrain"], before["pretrain"]) is None
 
 
 def test_a_setting_that_came_later_is_at_its_default() -> None:
     step = next(s for s in _plan(starters()["digits"]).steps if s.name == "pretrain")
-    older = {**step.parts, "settings": {**step.parts["settings"]}}
-    del older["settings"]["freeze"]
-    assert scale(step, older) == 1.0
+    older = step.said()
+    del older["freeze"]
+    assert scale(step, step.operation.name, older) == 1.0
 
 
 def test_what_is_shipped_can_be_read_and_is_of_starters_as_they_are() -> None:

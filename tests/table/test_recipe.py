@@ -90,7 +90,7 @@ def test_a_step_of_training_takes_so_many_threads(learning: dict[str, Any], tmp_
     assert trained(learning, tmp_path, threads=1).threads == 1
     assert trained(learning, tmp_path, threads=3).threads == 3
     one, two = (build_plan(read({**learning, "threads": n})).step("pretrain") for n in (1, 2))
-    assert one.identity != two.identity
+    assert one.key != two.key
     for wrong in (0, 10**6):
         assert said({**learning, "threads": wrong})
 

@@ -205,13 +205,14 @@ def print_plan(view: PlanView, json: bool) -> None:
         return
     cached = len(view.steps) - len(view.to_run)
     steps = plural(len(view.steps), "step")
-    line(f"{view.name}: {steps}, {cached} cached, {len(view.to_run)} to run")
+    line(f"{view.name}: {steps}, {cached} cached, {view.num_to_run} to run")
     line(f"in {view.folder}")
     if view.warning:
         line(f"warning: {view.warning}")
     line()
     rows = [
-        [s.name, "cached" if s.cached else "run", "" if s.cached else s.why] for s in view.steps
+        [s.name, "cached", ""] if s.cached else [s.name, "run?" if s.perhaps else "run", s.why]
+        for s in view.steps
     ]
     table(["step", "", "why"], rows)
     if given := [[step.name, one] for step in view.steps for one in step.taken]:

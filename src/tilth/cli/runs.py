@@ -81,7 +81,7 @@ def run(
     if dry_run:
         print_plan(view, json)
         return 0
-    todo = plural(len(view.to_run), "step")
+    todo = f"{view.num_to_run} step{'' if view.num_to_run == '1' else 's'}"
     say(f"{view.name}: {todo} to run of {len(view.steps)}, in {view.folder}")
     failure: TilthError | None = None
     began = False

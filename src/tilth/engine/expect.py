@@ -129,7 +129,7 @@ def _from_record(
     # A step that went on from an earlier, stopped run has the seconds of its end only.
     if before.name != step.name or before.cached or before.went_on:
         return None
-    by = scale(step, before.parts)
+    by = scale(step, before.op, before.told())
     num_in = before.counts.num_in if before.counts else None
     by_limit = _by_limit(step, plan, record.limit, num_in)
     if by is None or by_limit is None:
@@ -148,7 +148,7 @@ def _from_starter(
     same = next((one for one in other.steps if one.name == step.name), None)
     if time is None or same is None:
         return None
-    by = scale(step, same.parts)
+    by = scale(step, same.operation.name, same.said())
     by_limit = _by_limit(step, plan, None, time.num_in)
     if by is None or by_limit is None:
         return None

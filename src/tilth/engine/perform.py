@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from tilth.context import Context, Progress
 from tilth.engine import shuffle
 from tilth.engine.apply import apply_safely
+from tilth.engine.cells import KeptCell
 from tilth.engine.contract import (
     SamplesOnce,
     require_batch,
@@ -24,8 +25,6 @@ from tilth.engine.share import shareable_document
 from tilth.engine.tasks import (
     Describe,
     Fit,
-    KeptCell,
-    ListCells,
     MapShard,
     ReadSource,
     RunCell,
@@ -35,12 +34,11 @@ from tilth.engine.tasks import (
     Summarize,
     Survey,
     Task,
-    cell_path,
 )
 from tilth.errors import source_changed
 from tilth.extensions import find, open_reference, using
+from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.operations import Operation, operation
-from tilth.recipe.plan import digest_of_outside
 from tilth.records import Json, Record, read_as, read_file
 from tilth.schema import PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
@@ -83,9 +81,6 @@ def _run_task(task: Task, progress: Progress) -> JsonValue:
             return _survey(task)
         case Fit():
             return _fit(task, progress)
-        case ListCells():
-            op, settings = _load(task)
-            return [cell.as_json() for cell in op.module.cells(settings, _planned(task, op))]
         case RunCell():
             _run_cell(task, progress)
         case Summarize():
@@ -107,7 +102,7 @@ def _place(task: Task, op: Operation) -> str:
     return task.step if found is None else f"{task.step} ({found[0].shown_file(found[1])})"
 
 
-def _planned(task: Fit | ListCells | RunCell, op: Operation) -> BaseSettings:
+def _planned(task: Fit | RunCell, op: Operation) -> BaseSettings:
     """What the plan gives to a training stage."""
     assert op.planned is not None
     return op.planned.model_validate(task.planned)
@@ -226,15 +221,14 @@ def _run_cell(task: RunCell, progress: Progress) -> None:
     outcome: Record = op.module.run_cell(
         cell, task.inputs, settings, _context(task, progress), _planned(task, op)
     )
-    kept = KeptCell(cell=task.cell, result=outcome.as_json())
-    write_json(cell_path(task.folder, task.index), kept.as_json())
+    kept = KeptCell(cell=task.cell, result=outcome.as_json(), parts=task.parts)
+    write_json(task.place, kept.as_json())
 
 
 def _summarize(task: Summarize) -> Json:
     op, settings = _load(task)
     results = []
-    for index in range(task.num_cells):
-        path = cell_path(task.folder, index)
+    for path in task.cells:
         kept = read_file(KeptCell, path)
         cell = read_as(op.module.Cell, kept.cell, str(path))
         results.append((cell, read_as(op.module.Outcome, kept.result, str(path))))

@@ -12,8 +12,10 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from tilth.engine.extend import Named
+from tilth.errors import DataError
 from tilth.machine import Machine
-from tilth.records import Json, Record, parse, read_file
+from tilth.recipe.identity import said_of
+from tilth.records import DAMAGED, Json, Record, parse, read_file
 from tilth.store.manifest import Counts
 
 RECORD = "run.json"
@@ -31,6 +33,9 @@ class StepRecord(Record):
         folder: Of its output, below `data`.
         inputs: Names of the steps before it.
         parts: What its identity is made of.
+        said: Its settings, and what the plan gave it of the rest of the recipe, for people; empty
+            where an earlier version had them among the parts.
+        digest: Of its data as this run had it.
         cached: Whether the run found it done.
         why: Why it ran.
         seconds: What it took when it was made.
@@ -47,6 +52,8 @@ class StepRecord(Record):
     folder: str
     inputs: tuple[str, ...]
     parts: Json
+    said: Json = Field(default_factory=dict)
+    digest: str = ""
     cached: bool
     why: str
     seconds: float
@@ -61,6 +68,10 @@ class StepRecord(Record):
             if not isinstance(parts.get(name) or {}, dict):
                 raise ValueError(f"`{name}` is no mapping")
         return parts
+
+    def told(self) -> Json:
+        """What `said` is, of a record of any version."""
+        return self.said or said_of(self.parts)
 
 
 class RunRecord(Record):
@@ -144,3 +155,24 @@ def _lines(path: Path) -> list[StepRecord]:
         for line in path.read_bytes().split(b"\n")[:-1]:
             found.append(parse(StepRecord, line, str(path), _WHAT))
     return found
+
+
+def last_record(folder: Path) -> RunRecord | None:
+    """The record of the last invocation in a run's folder, if there is one that can be read.
+
+    Raises:
+        DataError: It is of a later version.
+    """
+    path = folder / RECORD
+    try:
+        return read_record(path) if path.is_file() else None
+    except DataError as error:
+        if error.code != DAMAGED:
+            raise
+        return None
+
+
+def steps_before(folder: Path) -> dict[str, StepRecord]:
+    """What the last record has of each step, reached in its invocation or in an earlier one."""
+    last = last_record(folder)
+    return {} if last is None else {step.name: step for step in [*last.unreached, *last.steps]}

@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from tilth.engine.causes import commonest_cause, sources_gone
@@ -28,89 +25,32 @@ from tilth.engine.events import (
     as_json,
 )
 from tilth.engine.expect import Outlook, Unfinished, outlook
-from tilth.engine.extend import keep_copies, named
+from tilth.engine.extend import keep_copies
+from tilth.engine.keep import STARTER, RecordKeeper, now, recipe_file
 from tilth.engine.local import LocalEngine
-from tilth.engine.record import (
-    HISTORY,
-    RECORD,
-    RunRecord,
-    StepRecord,
-    earlier_records,
-    next_entry,
-    read_record,
-)
+from tilth.engine.record import HISTORY, RECORD, last_record, next_entry
+from tilth.engine.resolve import Resolver, StepState
 from tilth.engine.share import shareable_address
 from tilth.engine.steps import Engine, StepRunner
-from tilth.engine.tasks import num_cells_done
-from tilth.errors import DataError, TilthError, UsageError
+from tilth.errors import DataError, UsageError
 from tilth.extensions import using
-from tilth.machine import describe_machine, num_cores
+from tilth.machine import num_cores
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
-from tilth.recipe.plan import Plan, PlannedStep, data_folder, why_it_runs
-from tilth.records import DAMAGED
+from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.store import Dataset
 from tilth.store.dataset import damage_of
-from tilth.store.files import (
-    folder_lock,
-    remove,
-    storage_errors,
-    sweep,
-    write_bytes,
-    write_json,
-)
+from tilth.store.files import folder_lock, remove, storage_errors, sweep
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
-from tilth.store.shard import forget_shards, num_committed
+from tilth.store.shard import forget_shards
 
-_STARTER = " (starter)"
 _TIME_LEFT_EVERY_S = 2.0
 Pace = Callable[[], tuple[float, ...]]
 
 
-@dataclass(frozen=True)
-class StepState:
-    """What a plan says of one step: is it there, how much is left, and why it will run."""
-
-    step: PlannedStep
-    cached: bool
-    why: str
-    committed_shards: int = 0
-    begun: bool = False
-
-
 def step_states(plan: Plan, folder: Path) -> list[StepState]:
     """Compare a plan with what the run's folder holds; reads no data."""
-    before = {name: step.parts for name, step in _steps_before(folder).items()}
-    states = []
-    for step in plan.steps:
-        where = data_folder(folder, step)
-        if (where / MANIFEST).is_file():
-            states.append(StepState(step, True, "unchanged"))
-            continue
-        committed = num_committed(where) + num_cells_done(where)
-        why = why_it_runs(step, before.get(step.name))
-        if before.get(step.name) == json.loads(json.dumps(step.parts)):
-            why = "its output is not there" if not where.exists() else ""
-        if where.exists():
-            part = f", {committed} parts are there" if committed else ""
-            why = "; ".join(filter(None, (why, f"was not finished{part}")))
-        states.append(StepState(step, False, why, committed, where.exists()))
-    return states
-
-
-def last_record(folder: Path) -> RunRecord | None:
-    """The record of the last invocation in a run's folder, if there is one that can be read.
-
-    Raises:
-        DataError: It is of a later version.
-    """
-    path = folder / RECORD
-    try:
-        return read_record(path) if path.is_file() else None
-    except DataError as error:
-        if error.code != DAMAGED:
-            raise
-        return None
+    return Resolver(plan, folder).states()
 
 
 def made_from_another(recipe: Recipe, folder: Path) -> str | None:
@@ -123,10 +63,10 @@ def made_from_another(recipe: Recipe, folder: Path) -> str | None:
     last = last_record(folder)
     if last is None:
         return None
-    before, now = last.recipe_file, _recipe_file(recipe, folder)
+    before, now = last.recipe_file, recipe_file(recipe, folder)
     if not before or not now or before == now or last.recipe_yaml == recipe.to_yaml():
         return None
-    return before if before.endswith(_STARTER) else os.path.relpath(folder / before)
+    return before if before.endswith(STARTER) else os.path.relpath(folder / before)
 
 
 def shared_folder(folder: Path, other: str) -> str:
@@ -139,13 +79,6 @@ def shared_folder(folder: Path, other: str) -> str:
     )
 
 
-def _recipe_file(recipe: Recipe, folder: Path) -> str:
-    """Where a recipe came from as the record has it: a file is named relative to the folder."""
-    if not recipe.origin or recipe.origin.endswith(_STARTER):
-        return recipe.origin
-    return os.path.relpath(recipe.origin, os.path.abspath(folder))
-
-
 def _set_damaged_aside(name: str, folder: Path, emit: Listener) -> None:
     """Move a record that cannot be read out of the way: what is finished is known without it."""
     path = folder / RECORD
@@ -154,12 +87,6 @@ def _set_damaged_aside(name: str, folder: Path, emit: Listener) -> None:
         with storage_errors(path):
             path.replace(aside)
         emit(Warned(name, f"{path} is damaged and was moved to {aside.name}; a new one is begun"))
-
-
-def _steps_before(folder: Path) -> dict[str, StepRecord]:
-    """What the last record has of each step, reached in its invocation or in an earlier one."""
-    last = last_record(folder)
-    return {} if last is None else {step.name: step for step in [*last.unreached, *last.steps]}
 
 
 @dataclass
@@ -209,19 +136,19 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             sweep(place, below=False)
         _set_damaged_aside(plan.recipe.name, folder, emit)
         # Before the record of this invocation takes the place of the last one's.
-        states = {state.step.name: state for state in step_states(plan, folder)}
+        resolver = Resolver(plan, folder)
+        states = {state.step.name: state for state in Resolver(plan, folder).states()}
         steps = plan.needed_for(options.only) if options.only else plan.steps
+        left = [states[step.name] for step in steps if not states[step.name].cached]
         if not options.ray_address:  # The packages of a cluster's nodes are theirs.
-            require_packages(step for step in steps if not states[step.name].cached)
+            require_packages(state.step for state in left if not state.perhaps)
         other = made_from_another(plan.recipe, folder)
         if other is not None:
             emit(Warned(plan.recipe.name, shared_folder(folder, other)))
-        expected = expected_time(
-            plan, [states[step.name] for step in steps], folder, options.num_workers
-        )
+        expected = expected_time(plan, left, folder, options.num_workers)
         # First the copies, so that a record which names one never stands without it.
         extensions = keep_copies(plan.recipe.extensions, folder)
-        record = _Record(plan, folder, options.num_workers)
+        record = RecordKeeper(plan, folder, options.num_workers)
         # Around the engine too: closing it takes time, in which a run can be stopped.
         with record.of_its_end():
             emit(_announced(plan, len(steps), expected))
@@ -231,14 +158,15 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             ):
                 runner = StepRunner(plan, folder, engine, emit, options, extensions)
                 quarantined = 0
-                to_run = [step for step in steps if not states[step.name].cached]
-                inputs = {name for step in to_run for _, name in step.inputs}
+                inputs = {name for state in left for _, name in state.step.inputs}
                 for step in steps:
-                    state, is_read = states[step.name], step.name in inputs
-                    manifest = _one_step(runner, step, state, is_read, record, emit, pace)
+                    reached = resolver.state(step.name)
+                    manifest = _one_step(
+                        runner, resolver, reached, step.name in inputs, record, emit, pace
+                    )
                     quarantined += manifest.counts.quarantined if manifest.counts else 0
-                    _check_budget(plan, step, manifest, folder)
-                    _warn_of_gone_sources(plan, step, folder, emit)
+                    _check_budget(plan, runner.step(step.name), manifest, folder)
+                    _warn_of_gone_sources(runner, step, emit)
             record.finish("done" if not options.only else f"done up to {options.only}", None)
     return RunOutcome(folder, quarantined)
 
@@ -332,7 +260,7 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
                 told = as_json(event)
                 # The step is looked up by its name, which is the recipe's.
                 clean = {key: shareable_address(value) for key, value in told.items()}
-                line = {"at": _now()} | clean | {key: told[key] for key in ("step",) if key in told}
+                line = {"at": now()} | clean | {key: told[key] for key in ("step",) if key in told}
                 log.write(json.dumps(line, ensure_ascii=True) + "\n")
                 log.flush()
             for listener in listeners:
@@ -343,17 +271,21 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
 
 def _one_step(
     runner: StepRunner,
-    step: PlannedStep,
+    resolver: Resolver,
     state: StepState,
     is_read: bool,
-    record: _Record,
+    record: RecordKeeper,
     emit: Listener,
     pace: Pace,
 ) -> Manifest:
     start = time.monotonic()
+    step = state.step
     folder = data_folder(runner.folder, step)
-    # What is about to be read may as well be read twice: its damage would become another's data.
-    if state.cached and (damage := damage_of(folder, read=is_read)) is not None:
+    damage = state.damage or None
+    if state.cached:
+        # What is about to be read may as well be read twice: its damage would become another's.
+        damage = damage_of(folder, read=is_read)
+    if damage is not None:
         # Nobody knows what is whole of the data beside it.
         emit(Warned(step.name, f"{damage}: the step is run again"))
         remove(folder / MANIFEST)
@@ -363,8 +295,10 @@ def _one_step(
         runner.tidy(step)
     else:
         emit(StepStarted(step.name, state.why, None, None))
-        runner.run(step)
+        runner.run(step, resolver.cells(step))
     manifest = read_manifest(folder)
+    runner.made(step)
+    resolver.made(step.name, manifest)
     seconds = time.monotonic() - start
     counts = manifest.counts
     record.add(step, state, manifest, seconds, pace())
@@ -383,12 +317,12 @@ def _one_step(
     return manifest
 
 
-def _warn_of_gone_sources(plan: Plan, step: PlannedStep, folder: Path, emit: Listener) -> None:
+def _warn_of_gone_sources(runner: StepRunner, step: PlannedStep, emit: Listener) -> None:
     """Nobody who asked for two sources should train on one unknowingly, on a rerun neither."""
     if step.operation.kind not in ("map", "shuffle"):
         return
-    inputs = [read_manifest(data_folder(folder, plan.step(name))) for _, name in step.inputs]
-    for sentence in sources_gone(Dataset(data_folder(folder, step)), inputs):
+    inputs = [read_manifest(runner.place(name)) for _, name in step.inputs]
+    for sentence in sources_gone(Dataset(runner.place(step.name)), inputs):
         emit(Warned(step.name, sentence))
 
 
@@ -425,144 +359,3 @@ def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Pat
             hint=f"tilth show {plan.recipe.name} {step.name} --{kind}",
             code="nothing-left",
         )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-class _Record:
-    """The run's record, `run.json`: plan, books, versions; the one before goes to `history/`."""
-
-    def __init__(self, plan: Plan, folder: Path, num_workers: int) -> None:
-        self._folder = folder
-        self._times = _times_before(folder)
-        self._steps_before = _steps_before(folder)
-        self._plan = plan
-        if (folder / RECORD).is_file():
-            entry = folder / HISTORY / f"{next_entry(folder):04d}.json"
-            write_json(entry, read_record(folder / RECORD).as_json())
-        text = plan.recipe.to_yaml()
-        write_bytes(folder / "recipe.yaml", text.encode("utf-8"))
-        self._steps: list[StepRecord] = []
-        self._record = RunRecord(
-            name=plan.recipe.name,
-            about=plan.recipe.header.about,
-            seed=plan.recipe.header.seed,
-            limit=plan.limit,
-            status="running",
-            started=_now(),
-            recipe_yaml=text,
-            recipe_file=_recipe_file(plan.recipe, folder),
-            machine=describe_machine(),
-            workers=num_workers or num_cores(),
-            versions=_versions(),
-            extensions=named(plan.recipe.extensions),
-            steps=(),
-        )
-        self._start = time.monotonic()
-        self._journal = folder / f".{RECORD}.{time.time_ns()}.steps"
-        self._write(self._journal.name)
-        self._remove_journals(but=self._journal)
-
-    def add(
-        self,
-        step: PlannedStep,
-        state: StepState,
-        manifest: Manifest,
-        seconds: float,
-        pace: tuple[float, ...],
-    ) -> None:
-        """Add a finished step. The time of a cached step is that of the run that made it."""
-        if state.cached:
-            seconds = self._times.get(step.identity, 0.0)
-        entry = StepRecord(
-            name=step.name,
-            stage=step.operation.stage,
-            op=step.operation.name,
-            kind=step.operation.kind,
-            identity=step.identity,
-            folder=step.folder_name,
-            inputs=tuple(name for _, name in step.inputs),
-            parts=dict(step.parts),
-            cached=state.cached,
-            why=state.why,
-            seconds=round(seconds, 3),
-            went_on=state.begun,
-            pace=pace,
-            counts=manifest.counts,
-        )
-        self._steps.append(entry)
-        line = json.dumps(entry.as_json(), ensure_ascii=False, allow_nan=False) + "\n"
-        with storage_errors(self._journal), open(self._journal, "ab") as journal:
-            journal.write(line.encode("utf-8", "surrogatepass"))
-
-    @contextlib.contextmanager
-    def of_its_end(self) -> Iterator[None]:
-        """Write how the run ended where it fails or is stopped."""
-        try:
-            yield
-        except TilthError as error:
-            self.finish("failed", error)
-            raise
-        except KeyboardInterrupt:
-            self.finish("stopped", None)
-            raise
-
-    def finish(self, status: str, error: TilthError | None) -> None:
-        """Write how the run ended."""
-        self._record = self._record.model_copy(
-            update={
-                "status": status,
-                "error": shareable_address(str(error)) if error else None,
-                "finished": _now(),
-                "seconds": round(time.monotonic() - self._start, 3),
-            }
-        )
-        with contextlib.suppress(TilthError):
-            self._write(None)
-            self._remove_journals()
-
-    def _remove_journals(self, but: Path | None = None) -> None:
-        found = self._folder.glob(f".{RECORD}.*.steps")
-        remove(*(path for path in found if path != but))
-
-    def _write(self, journal: str | None) -> None:
-        """Write the record. Steps that were not reached keep what the last record has of them."""
-        reached = {step.name for step in self._steps}
-        planned = {step.name for step in self._plan.steps}
-        unreached = tuple(
-            before
-            for name, before in self._steps_before.items()
-            if name in planned and name not in reached
-        )
-        whole = {"steps": tuple(self._steps), "unreached": unreached, "journal": journal}
-        write_json(self._folder / RECORD, self._record.model_copy(update=whole).as_json())
-
-
-def _times_before(folder: Path) -> dict[str, float]:
-    """Seconds that each identity took when it was made; a damaged record says nothing."""
-    times: dict[str, float] = {}
-    for path in [*earlier_records(folder).values(), folder / RECORD]:
-        steps: tuple[StepRecord, ...] = ()
-        with contextlib.suppress(FileNotFoundError, DataError):
-            steps = read_record(path).steps
-        for step in steps:
-            if not step.cached:
-                times[step.identity] = step.seconds
-            else:
-                times.setdefault(step.identity, step.seconds)
-    return times
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what decides outputs."""
-    names = (
-        *("tilth", "numpy", "numba", "pyarrow", "pydantic", "aiohttp", "trafilatura"),
-        *("resiliparse", "pillow", "torch", "tokenizers", "safetensors", "scikit-learn"),
-    )
-    versions = {"python": platform.python_version()}
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions

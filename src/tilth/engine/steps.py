@@ -10,12 +10,11 @@ from pydantic import JsonValue
 
 from tilth.engine import shuffle
 from tilth.engine.books import Books
+from tilth.engine.cells import Keyed, cell_path, is_kept
 from tilth.engine.events import Listener, StepProgress, Warned
 from tilth.engine.tasks import (
     Describe,
     Fit,
-    KeptCell,
-    ListCells,
     MapShard,
     ReadSource,
     RunCell,
@@ -25,17 +24,16 @@ from tilth.engine.tasks import (
     Summarize,
     Survey,
     Task,
-    cell_path,
 )
 from tilth.errors import DataError
 from tilth.extensions import Reference
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
-from tilth.records import Json, Record, read_as, read_if_whole
+from tilth.records import Json, read_as
 from tilth.schema import SIGNAL_PREFIX
 from tilth.store import Dataset
 from tilth.store.dataset import is_empty, schema_of
 from tilth.store.files import remove, storage_errors, sweep
-from tilth.store.manifest import Manifest, Shard, write_manifest
+from tilth.store.manifest import MODEL, Manifest, Shard, digest_of, files_of, write_manifest
 from tilth.store.shard import forget_ledger, ledger, shard_name, shard_path
 
 # What sources say when they hold not one record.
@@ -54,6 +52,7 @@ class _Common(TypedDict):
     planned: Json | None
     folder: Path
     index: int
+    outside: str | None
     extensions: tuple[Reference, ...]
 
 
@@ -92,9 +91,26 @@ class StepRunner:
         self._emit = emit
         self._options = options
         self._extensions = extensions
+        self._made: dict[str, PlannedStep] = {}
 
-    def run(self, step: PlannedStep) -> None:
+    def made(self, step: PlannedStep) -> None:
+        """Take in a step whose output is there: those after it read it."""
+        self._made[step.name] = step
+
+    def step(self, name: str) -> PlannedStep:
+        """A step that is made."""
+        return self._made[name]
+
+    def place(self, name: str) -> Path:
+        """The folder of a step that is made."""
+        return data_folder(self.folder, self._made[name])
+
+    def run(self, step: PlannedStep, cells: Sequence[Keyed] = ()) -> None:
         """Run the step to its manifest.
+
+        Args:
+            step: Which; the steps before it are made.
+            cells: Of a grid, all of them.
 
         Raises:
             TilthError: It failed; what it had committed stays.
@@ -109,6 +125,7 @@ class StepRunner:
             op=step.operation.name,
             identity=step.identity,
             parts=dict(step.parts),
+            key=step.key,
             inputs=tuple(name for _, name in step.inputs),
         )
         match step.operation.kind:
@@ -116,14 +133,17 @@ class StepRunner:
                 manifest = self._records(step, folder, manifest)
             case "fit":
                 result = self._all(step, [self._fit_task(step, folder)])[0]
-                manifest = manifest.model_copy(update={"result": result})
+                made = {"result": result, "model": files_of(folder / MODEL)}
+                manifest = manifest.model_copy(update=made)
             case "grid":
-                manifest = manifest.model_copy(update={"result": self._grid(step, folder)})
+                summary = self._grid(step, folder, cells)
+                names = tuple(cell.identity for cell in cells)
+                manifest = manifest.model_copy(update={"result": summary, "cells": names})
             case "transform":
                 raise ValueError(f"{step.name} is no step: training applies it")
             case _:
                 assert_never(step.operation.kind)
-        write_manifest(folder, manifest)
+        write_manifest(folder, manifest.model_copy(update={"digest": digest_of(manifest)}))
         self.tidy(step)
 
     def tidy(self, step: PlannedStep) -> None:
@@ -133,7 +153,7 @@ class StepRunner:
         forget_ledger(folder)
         if step.operation.kind != "source":  # A source's own state (what was fetched) is kept.
             remove(folder / "work")
-        sweep(folder / "model")  # its card, and what it answered, are written by reports
+        sweep(folder / MODEL)  # its card, and what it answered, are written by reports
 
     def _records(self, step: PlannedStep, folder: Path, manifest: Manifest) -> Manifest:
         kind = step.operation.kind
@@ -141,9 +161,7 @@ class StepRunner:
         if kind == "source":
             self._read(step, folder)
         else:
-            inputs = [
-                Dataset(data_folder(self.folder, self.plan.step(name))) for _, name in step.inputs
-            ]
+            inputs = [Dataset(self.place(name)) for _, name in step.inputs]
             shards = [path for dataset in inputs for path in dataset.shards()]
             # What the steps before kept by their own books, not what stands in the files.
             expected = sum(dataset.num_rows for dataset in inputs)
@@ -234,6 +252,7 @@ class StepRunner:
             "planned": None if step.planned is None else step.planned.model_dump(mode="json"),
             "folder": folder,
             "index": index,
+            "outside": step.parts.get("outside"),
             "extensions": self._extensions,
         }
 
@@ -241,7 +260,6 @@ class StepRunner:
         return ReadSource(
             **self._common(step, folder),
             source=step.parts["source"],
-            outside=step.parts["outside"],
             work=folder / "work",
             seed=self.plan.recipe.header.seed,
             limit=self.plan.limit,
@@ -258,14 +276,16 @@ class StepRunner:
             threads=self.plan.recipe.header.threads,
         )
 
-    def _cell_task(self, step: PlannedStep, folder: Path, index: int, cell: JsonValue) -> RunCell:
+    def _cell_task(self, step: PlannedStep, folder: Path, index: int, cell: Keyed) -> RunCell:
         return RunCell(
             **self._common(step, folder, index),
             inputs=self._inputs(step),
             work=folder / "work",
             seed=self.plan.recipe.header.seed,
             threads=1,
-            cell=cell,
+            cell=cell.cell,
+            parts=cell.parts,
+            place=cell_path(self.folder, cell.identity),
         )
 
     def _inputs(self, step: PlannedStep) -> dict[str, Path]:
@@ -273,9 +293,8 @@ class StepRunner:
 
     def _artifact(self, name: str) -> Path:
         """A data set's folder, or the folder of a trained model."""
-        step = self.plan.step(name)
-        folder = data_folder(self.folder, step)
-        return folder / "model" if step.operation.kind == "fit" else folder
+        folder = self.place(name)
+        return folder / MODEL if self._made[name].operation.kind == "fit" else folder
 
     def _map(self, step: PlannedStep, folder: Path, shards: list[Path], total: int) -> None:
         done = ledger(folder)
@@ -307,18 +326,16 @@ class StepRunner:
         self._all(step, reduce, "partitions")
         self._all(step, [ShuffleResolve(**self._common(step, folder))], "resolve")
 
-    def _grid(self, step: PlannedStep, folder: Path) -> JsonValue:
-        (cells,) = self._all(step, [ListCells(**self._common(step, folder))])
-        if not isinstance(cells, list):
-            raise TypeError(f"{step.name}: cells are a list")
+    def _grid(self, step: PlannedStep, folder: Path, cells: Sequence[Keyed]) -> JsonValue:
+        places = [cell_path(self.folder, cell.identity) for cell in cells]
         tasks = [
             self._cell_task(step, folder, index, cell)
             for index, cell in enumerate(cells)
-            if not _is_kept(cell_path(folder, index), cell, step.operation.module.Outcome)
+            if not is_kept(cell, self.folder, step)
         ]
         self._all(step, tasks, "cells", already=len(cells) - len(tasks))
         self._say(step, "summing up")
-        task = Summarize(**self._common(step, folder), num_cells=len(cells))
+        task = Summarize(**self._common(step, folder), cells=tuple(places))
         (summary,) = self._all(step, [task])
         return summary
 
@@ -346,18 +363,6 @@ class StepRunner:
     def _say(self, step: PlannedStep, note: str) -> None:
         """Name a phase that counts nothing, lest the phase before be shown until it ends."""
         self._emit(StepProgress(step.name, 0, None, 0, 0, note))
-
-
-def _is_kept(path: Path, cell: JsonValue, outcome: type[Record]) -> bool:
-    """Whether the result of this very cell is there, and whole."""
-    kept = read_if_whole(KeptCell, path)
-    if kept is None or kept.cell != cell:
-        return False
-    try:
-        read_as(outcome, kept.result, str(path))
-    except DataError:
-        return False
-    return True
 
 
 def _differ(columns: Iterable[Mapping[str, str]]) -> bool:

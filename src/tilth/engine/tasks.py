@@ -28,6 +28,7 @@ class _Task(Record):
         planned: What a training stage is given of the rest of the recipe, as JSON.
         folder: Where the step's output stands.
         index: Which of its kind: a shard, a partition, a cell.
+        outside: What the plan keeps of its fingerprint; None where it reads nothing outside.
         extensions: Of the recipe, whose names it may use.
     """
 
@@ -37,6 +38,7 @@ class _Task(Record):
     planned: Json | None = None
     folder: Place
     index: int = 0
+    outside: str | None = None
     extensions: tuple[Reference, ...] = ()
 
 
@@ -45,7 +47,6 @@ class ReadSource(_Task):
 
     Attributes:
         source: Its name.
-        outside: What the plan keeps of its fingerprint.
         work: Durable folder of the step.
         seed: The recipe's.
         limit: Records to read at most.
@@ -54,7 +55,6 @@ class ReadSource(_Task):
 
     kind: Literal["read_source"] = "read_source"
     source: str
-    outside: str
     work: Place
     seed: int
     limit: int | None
@@ -130,24 +130,26 @@ class Fit(_Training):
     kind: Literal["fit"] = "fit"
 
 
-class ListCells(_Task):
-    """The cells of a grid."""
-
-    kind: Literal["cells"] = "cells"
-
-
 class RunCell(_Training):
-    """One cell of a grid."""
+    """One cell of a grid.
+
+    Attributes:
+        cell: Which.
+        parts: What its identity is made of.
+        place: Where its result goes.
+    """
 
     kind: Literal["run_cell"] = "run_cell"
     cell: JsonValue
+    parts: Json
+    place: Place
 
 
 class Summarize(_Task):
-    """What the cells of a grid add up to."""
+    """What the cells of a grid add up to: their results, in order."""
 
     kind: Literal["summarize"] = "summarize"
-    num_cells: int
+    cells: tuple[Place, ...]
 
 
 Task = (
@@ -159,7 +161,6 @@ Task = (
     | Describe
     | Survey
     | Fit
-    | ListCells
     | RunCell
     | Summarize
 )
@@ -195,20 +196,3 @@ class Reply(Record):
     os_error: str | None = None
     crash: str | None = None
     trace: str = ""
-
-
-class KeptCell(Record):
-    """The result of a cell as it is kept, with the cell that it is of."""
-
-    cell: JsonValue
-    result: JsonValue
-
-
-def cell_path(folder: Path, index: int) -> Path:
-    """Where the result of a cell of a grid stands."""
-    return folder / "cells" / f"{index:05d}.json"
-
-
-def num_cells_done(folder: Path) -> int:
-    """How many cells of a grid have a result."""
-    return sum(1 for _ in cell_path(folder, 0).parent.glob("*.json"))

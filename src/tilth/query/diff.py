@@ -205,7 +205,7 @@ def _books(step: RunStep | None) -> dict[str, int] | None:
 
 def _samples(a: RunView, b: RunView) -> tuple[tuple[SampleDifference, ...], int]:
     end_a, end_b = a.end_of_line(), b.end_of_line()
-    if end_a.identity == end_b.identity:
+    if end_a.manifest.digest and end_a.manifest.digest == end_b.manifest.digest:
         return (), end_a.kept or 0
     ids_a, ids_b = (_ids(end) for end in (end_a, end_b))
     lost = ids_a.filter(pc.invert(pc.is_in(ids_a, value_set=ids_b)))

@@ -6,13 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tilth.engine.run import (
-    StepState,
-    expected_time,
-    made_from_another,
-    shared_folder,
-    step_states,
-)
+from tilth.engine.resolve import StepState
+from tilth.engine.run import expected_time, made_from_another, shared_folder, step_states
 from tilth.errors import UsageError
 from tilth.extensions import using
 from tilth.query.runs import match_step
@@ -28,6 +23,7 @@ class PlannedView:
 
     Attributes:
         cached: Whether its output is there.
+        perhaps: Whether it runs only if what comes in is otherwise than before.
         why: Why it will run; "unchanged" where it is cached.
         committed: Parts of it (shards, cells) that are there from a run that was stopped.
         taken: Of a training that will run, what it takes where its settings say nothing, and from
@@ -41,6 +37,7 @@ class PlannedView:
     identity: str
     inputs: tuple[str, ...]
     cached: bool
+    perhaps: bool
     why: str
     committed: int
     taken: tuple[str, ...] = ()
@@ -74,8 +71,14 @@ class PlanView:
 
     @property
     def to_run(self) -> list[PlannedView]:
-        """The steps that will run."""
+        """The steps that will run, or may."""
         return [step for step in self.steps if not step.cached]
+
+    @property
+    def num_to_run(self) -> str:
+        """How many will run: `3`, or `1 to 3` where some may turn out to be there."""
+        sure = sum(not step.perhaps for step in self.to_run)
+        return f"{sure}" if sure == len(self.to_run) else f"{sure} to {len(self.to_run)}"
 
     @property
     def takes_mirror(self) -> bool:
@@ -89,11 +92,11 @@ class PlanView:
     def __str__(self) -> str:
         lines = [
             f"{self.name}: {len(self.steps)} steps, {len(self.steps) - len(self.to_run)} cached, "
-            f"{len(self.to_run)} to run"
+            f"{self.num_to_run} to run"
         ]
         width = max((len(step.name) for step in self.steps), default=0)
         for step in self.steps:
-            state = "cached" if step.cached else "run   "
+            state = "cached" if step.cached else "run?  " if step.perhaps else "run   "
             lines.append(f"  {step.name:<{width}}  {state}  {step.why}".rstrip())
             lines += [f"      {one}" for one in step.taken]
         warning = f"warning: {self.warning}" if self.warning else ""
@@ -192,6 +195,7 @@ def _view(state: StepState, recipe: Recipe) -> PlannedView:
         step.identity,
         tuple(name for _, name in step.inputs),
         state.cached,
+        state.perhaps,
         state.why,
         state.committed_shards,
         () if state.cached else taken(step, pretrain),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tilth.engine.record import RECORD, RunRecord, earlier_records, read_record
+from tilth.engine.run import step_states
 from tilth.errors import DataError, MissingError, StorageError, TilthError, UsageError
 from tilth.query.disk import DATA, data_sets, spell_bytes, tree_bytes
 from tilth.query.runs import RunView, list_runs, open_run
@@ -213,14 +214,16 @@ def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
 
 
 def _planned(view: RunView, folder: Path) -> set[str] | None:
-    """Folder names of the steps of the last recipe; None where a source is not there now."""
+    """Folder names of the steps of the last recipe; None where they cannot be told now: a source
+    is not there, or a step waits for one before it.
+    """
     try:
         copy = f"{folder.name}/recipe.yaml"
         recipe = parse_recipe(view.record.recipe_yaml, copy, to_run=False)
-        plan = build_plan(recipe, limit=view.record.limit)
-    except TilthError:
+        states = step_states(build_plan(recipe, limit=view.record.limit), folder)
+        return {state.step.folder_name for state in states}
+    except (TilthError, ValueError):
         return None
-    return {step.folder_name for step in plan.steps}
 
 
 def _what(path: Path) -> str:

@@ -16,7 +16,6 @@ from tilth.extensions import Extension
 from tilth.hints import did_you_mean
 from tilth.pretrain.result import PretrainResult
 from tilth.recipe.operations import RECORD_STAGES
-from tilth.recipe.plan import said_of
 from tilth.records import Json, Kind, read_as
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
 from tilth.transfer.result import TransferResult
@@ -275,7 +274,7 @@ def _step(folder: Path, record: StepRecord) -> RunStep:
         counts.kept if counts else None,
         counts.dropped if counts else None,
         counts.quarantined if counts else None,
-        said_of(record.parts),
+        record.told(),
     )
 
 

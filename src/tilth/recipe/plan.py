@@ -1,14 +1,12 @@
-"""What will run, and why: steps in order, each with a content address.
+"""What a recipe says will run: its steps in order, each with all that is known before any data.
 
-A step's identity is a digest of its settings, the version of its code, and the identities of its
-inputs (for a source: the fingerprint of what lies outside). Equal identity, equal output: what is
-unchanged is not run again, and arms of an experiment share what they have in common.
+What a step's output is, its identity, depends on the contents of its inputs as well, which are
+there once those are made: see `tilth.engine.resolve`. Arms of an experiment share the steps that
+they have in common.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,25 +19,30 @@ from tilth.models.declare import NetworkSettings
 from tilth.models.registry import hub_readers, module_of
 from tilth.pretrain.settings import RANDOM
 from tilth.recipe.arms import arm_recipe
+from tilth.recipe.identity import FORMULA, digest_of_parts
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation, operations
-from tilth.settings import BaseSettings
+from tilth.records import Json
+from tilth.settings import BaseSettings, acting
 from tilth.tasks.registry import modules_of
-from tilth.web.secrets import masked
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One step with its content address.
+    """One step, as far as it is known.
 
     Attributes:
         name: As in the recipe; a step that only an arm needs is `value.<arm>/<step>`.
         operation: What it does.
         settings: How.
         inputs: (role, name of the step that makes it), in order.
-        parts: What the identity is made of, by name: why a step runs is a difference of these.
-        identity: 24 hex digits.
+        parts: What its identity is made of, by name, less its inputs and what lies outside until
+            it is resolved: why a step runs is a difference of these.
+        key: 24 hex digits of the parts and of the steps before: the same step of the same recipe,
+            whatever the data.
+        outside: What the operation's fingerprint says of what it reads outside; None: nothing.
         planned: What a training stage is given of the rest of the recipe.
+        identity: 24 hex digits; empty until it is resolved.
     """
 
     name: str
@@ -47,13 +50,34 @@ class PlannedStep:
     settings: BaseSettings
     inputs: tuple[tuple[str, str], ...]
     parts: Mapping[str, Any] = field(repr=False)
-    identity: str
+    key: str
+    outside: str | None = field(default=None, repr=False)
     planned: BaseSettings | None = None
+    identity: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What its folders begin with: not its place in the recipe, which changes no output."""
+        if self.operation.kind == "source":
+            return self.name.rpartition("/")[2]
+        stage, name = self.operation.stage, self.operation.name
+        return name if name == stage else f"{stage}.{name}"
 
     @property
     def folder_name(self) -> str:
-        """The name of its folder under `data/`."""
-        return f"{self.name.rpartition('/')[2]}-{self.identity}"
+        """The name of its folder under `data/`.
+
+        Raises:
+            ValueError: It is not resolved.
+        """
+        if not self.identity:
+            raise ValueError(f"the identity of {self.name} is not known yet")
+        return f"{self.stem}-{self.identity}"
+
+    def said(self) -> Json:
+        """Everything that the recipe says of it, for people: its settings and what it is given."""
+        given = {} if self.planned is None else self.planned.model_dump(mode="json")
+        return {**self.settings.model_dump(mode="json"), **given}
 
 
 @dataclass(frozen=True)
@@ -86,7 +110,7 @@ class Plan:
 
 
 def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
-    """Work out every step's identity; reads no data beyond the names and sizes of sources.
+    """Work out the steps, and what is known of each before any data.
 
     Args:
         recipe: The recipe.
@@ -102,21 +126,19 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
 def _build_plan(recipe: Recipe, limit: int | None) -> Plan:
     builder = _Builder(recipe, limit)
     control = builder.data_line(recipe, "")
-    transforms = [{s.operation.name: s.settings.model_dump(mode="json")} for s in recipe.transforms]
-    code = [s.operation.code_version() for s in recipe.transforms]
     if recipe.pretrain is not None:
-        builder.train(recipe.pretrain, (("data", control),), {}, transforms, code)
+        builder.train(recipe.pretrain, (("data", control),), {})
     if recipe.transfer is not None:
-        inputs = (("data", control), ("model", "pretrain"))
-        builder.train(recipe.transfer, inputs, {}, transforms, code)
+        builder.train(recipe.transfer, (("data", control), ("model", "pretrain")), {})
     if recipe.value is not None:
         arms = [("control", control)]
         for name, arm in dict(recipe.value.settings.arms).items():  # type: ignore[attr-defined]
             derived = arm_recipe(recipe, arm)
             if derived is not None:
                 arms.append((name, builder.data_line(derived, f"value.{name}/")))
-        stages = {"pretrain": recipe.pretrain, "transfer": recipe.transfer}
-        builder.train(recipe.value, tuple(arms), stages, transforms, code)
+        builder.train(
+            recipe.value, tuple(arms), {"pretrain": recipe.pretrain, "transfer": recipe.transfer}
+        )
     return Plan(recipe, tuple(builder.steps), limit)
 
 
@@ -127,8 +149,8 @@ class _Builder:
         self._recipe = recipe
         self._limit = limit
         self.steps: list[PlannedStep] = []
-        self._by_identity: dict[str, str] = {}
-        self._identities: dict[str, str] = {}
+        self._by_key: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
         # By id(): the step is kept beside its name, so that no other can get the same id.
         self._sources: dict[int, tuple[RecipeStep, str]] = {}
 
@@ -137,7 +159,7 @@ class _Builder:
         ends = [self._source(step, prefix) for step in recipe.sources]
         for step in recipe.records:
             inputs = tuple((str(i), name) for i, name in enumerate(ends))
-            ends = [self._add(step, prefix, inputs, _fingerprint(step))]
+            ends = [self._add(step, prefix, inputs, {})]
         if len(ends) > 1 or not recipe.records:
             # With no record step the training stages read the sources themselves.
             return ends[0] if len(ends) == 1 else self._concat(ends, prefix)
@@ -147,7 +169,12 @@ class _Builder:
         """Add a source; what an arm leaves as it is was looked at already."""
         known = self._sources.get(id(step))
         if known is None:
-            known = step, self._add(step, prefix, (), self._source_parts(step))
+            parts = {
+                "source": step.name.partition(".")[2],
+                "limit": self._limit,
+                "seed": self._recipe.header.seed,
+            }
+            known = step, self._add(step, prefix, (), parts)
             self._sources[id(step)] = known
         return known[1]
 
@@ -157,32 +184,28 @@ class _Builder:
         inputs = tuple((str(i), name) for i, name in enumerate(ends))
         return self._add(step, prefix, inputs, {})
 
-    def _source_parts(self, step: RecipeStep) -> dict[str, Any]:
-        return {
-            "source": step.name.partition(".")[2],
-            **_fingerprint(step),
-            "limit": self._limit,
-            "seed": self._recipe.header.seed,
-        }
-
     def train(
         self,
         step: RecipeStep,
         inputs: tuple[tuple[str, str], ...],
         stages: Mapping[str, RecipeStep | None],
-        transforms: list[dict[str, Any]],
-        code: list[str],
     ) -> None:
         """Add a training stage; it is given the recipe's transforms and the stages before it."""
         assert step.operation.planned is not None
         before = {name: one.settings for name, one in stages.items() if one is not None}
+        transforms = [
+            {s.operation.name: s.settings.model_dump(mode="json")} for s in self._recipe.transforms
+        ]
         planned = step.operation.planned.model_validate({"augment": transforms, **before})
         taken_over = [
             _taken_over(step.settings, name) for name, one in stages.items() if one is None
         ]
         if hasattr(step.operation.module, "models_of"):
             taken_over += step.operation.module.models_of(step.settings, planned)
-        parts = {"seed": self._recipe.header.seed, "transforms": code, **_fingerprint(step)}
+        parts = {
+            "seed": self._recipe.header.seed,
+            "transforms": [s.operation.code_version() for s in self._recipe.transforms],
+        }
         if step.operation.kind == "fit":
             parts["threads"] = self._recipe.header.threads
         self._add(step, "", inputs, parts, planned, taken_over)
@@ -196,28 +219,26 @@ class _Builder:
         planned: BaseSettings | None = None,
         taken_over: Sequence[BaseSettings] = (),
     ) -> str:
+        named = [step.settings, *([] if planned is None else [planned]), *taken_over]
         parts: dict[str, Any] = {
+            "formula": FORMULA,
             "operation": step.operation.name,
-            "settings": step.settings.model_dump(mode="json"),
-            "inputs": {role: self._identities[name] for role, name in inputs},
+            "settings": acting(step.settings),
+            # What the cells of a grid take of the rest of the recipe is among their own parts.
+            **({"planned": acting(planned)} if step.operation.kind == "fit" and planned else {}),
+            "code": step.operation.code_version(_found_by_name(*named)),
             **extra,
         }
-        if planned is not None:
-            parts["planned"] = planned.model_dump(mode="json")
-        named = [step.settings, *([] if planned is None else [planned]), *taken_over]
-        parts["code"] = step.operation.code_version(_found_by_name(*named))
-        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
-        if digest in self._by_identity:
-            return self._by_identity[digest]
+        before = [(role, self._keys[name]) for role, name in inputs]
+        given = None if planned is None else acting(planned)
+        key = digest_of_parts({**parts, "planned": given, "inputs": before})
+        if key in self._by_key:
+            return self._by_key[key]
         name = prefix + step.name
-        if "outside" in parts:
-            # From here on it is compared and no more read; the record goes with what is shared, and
-            # files may be called after people.
-            parts["outside"] = digest_of_outside(parts["outside"])
-        self._by_identity[digest] = name
-        self._identities[name] = digest
+        self._by_key[key], self._keys[name] = name, key
+        outside = _fingerprint(step)
         self.steps.append(
-            PlannedStep(name, step.operation, step.settings, inputs, parts, digest, planned)
+            PlannedStep(name, step.operation, step.settings, inputs, parts, key, outside, planned)
         )
         return name
 
@@ -257,89 +278,18 @@ def _found_by_name(*settings: BaseSettings) -> list[str]:
     return sorted(found)
 
 
-def _fingerprint(step: RecipeStep) -> dict[str, Any]:
-    """Files outside that a step's settings name: rule sets, functions, weights to start from."""
+def _fingerprint(step: RecipeStep) -> str | None:
+    """What a step reads outside: files, rule sets, functions, weights to start from."""
     fingerprint = getattr(step.operation.module, "fingerprint", None)
     if fingerprint is None:
-        return {}
+        return None
     outside = fingerprint(step.settings)
     if not isinstance(outside, str):
         raise ExtensionError(
             f"`fingerprint` of `{step.operation.name}` gives a {type(outside).__name__}, not a str",
             hint="it gives a text that changes when what lies outside does, or an empty one",
         )
-    return {"outside": outside}
-
-
-def said_of(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that a recipe says of a step: its settings, and what the plan added to them.
-
-    Args:
-        parts: Of a planned or recorded step. A record of an earlier version has all in `settings`.
-    """
-    return {**parts.get("settings", {}), **parts.get("planned", {})}
-
-
-def digest_of_outside(fingerprint: str) -> str:
-    """What a plan keeps of an operation's fingerprint: its SHA-256, or nothing of nothing."""
-    if not fingerprint:
-        return ""
-    return hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def why_it_runs(step: PlannedStep, before: Mapping[str, Any] | None) -> str:
-    """One line: what differs from the last run's record of the same step.
-
-    Args:
-        step: The step as planned now.
-        before: `parts` of the step of that name in the last run; None if there was none.
-    """
-    if before is None:
-        return "never run"
-    reasons = []
-    settings, old = said_of(step.parts), said_of(before)
-    for key in sorted({*settings, *old}):
-        if settings.get(key) != old.get(key):
-            reasons.append(f"{key}: {_difference(old.get(key), settings.get(key))}")
-    if step.parts["code"] != before.get("code"):
-        reasons.append("its code changed")
-    for key, label in (
-        ("outside", "what it reads changed"),
-        ("limit", "--limit changed"),
-        ("seed", "the seed changed"),
-        ("threads", "the thread count changed"),
-        ("source", "the source was renamed"),
-        ("transforms", "augmentation changed"),
-    ):
-        if step.parts.get(key) != before.get(key):
-            reasons.append(label)
-    changed = [
-        role
-        for role, ident in step.parts["inputs"].items()
-        if before.get("inputs", {}).get(role) != ident
-    ]
-    if changed and not reasons:
-        names = [name for role, name in step.inputs if role in changed]
-        reasons.append("its input changed: " + ", ".join(names))
-    return "; ".join(reasons) or "its inputs are in another order"
-
-
-def _difference(old: Any, new: Any) -> str:
-    """Old and new value, of mappings and lists only the parts that differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
-        return ", ".join(f"{k}: {_difference(old.get(k), new.get(k))}" for k in keys)
-    if isinstance(old, list) and isinstance(new, list):
-        old, new = [x for x in old if x not in new], [x for x in new if x not in old]
-        if len(old) == len(new):
-            return ", ".join(map(_difference, old, new)) or "in another order"
-    return f"{_short(old)} -> {_short(new)}"
-
-
-def _short(value: Any) -> str:
-    # The last run may be of a time when a recipe could hold a password.
-    text = masked(json.dumps(value))
-    return text if len(text) <= 40 else text[:37] + "..."
+    return outside
 
 
 def data_folder(run_folder: Path, step: PlannedStep) -> Path:

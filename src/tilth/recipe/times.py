@@ -16,7 +16,7 @@ from typing import Any
 from tilth.errors import TilthError
 from tilth.machine import Machine
 from tilth.recipe.load import parse_recipe, starters
-from tilth.recipe.plan import Plan, PlannedStep, build_plan, said_of
+from tilth.recipe.plan import Plan, PlannedStep, build_plan
 from tilth.records import Json
 
 # Settings that say how long a step goes on, not what it does.
@@ -105,17 +105,22 @@ def _planned(name: str) -> Plan:
 
 def _sources(plan: Plan) -> Json:
     steps = [step for step in plan.steps if step.operation.kind == "source"]
-    return {step.name: [step.operation.name, step.parts["settings"]] for step in steps}
+    return {step.name: [step.operation.name, step.said()] for step in steps}
 
 
-def scale(step: PlannedStep, parts: Mapping[str, Any]) -> float | None:
-    """How many times as long a step takes as one that was measured with these `parts`.
+def scale(step: PlannedStep, operation: str, said: Mapping[str, Any]) -> float | None:
+    """How many times as long a step takes as one that was measured with these settings.
 
     None where they cannot be compared: more differs than how long it goes on.
+
+    Args:
+        step: Which.
+        operation: Of the one that was measured.
+        said: Everything that its recipe said of it.
     """
-    if step.parts["operation"] != parts["operation"]:
+    if step.operation.name != operation:
         return None
-    now, then = said_of(step.parts), json.loads(json.dumps(said_of(parts)))
+    now, then = step.said(), json.loads(json.dumps(said))
     # A setting that one version of Tilth has and the other has not is at its default.
     for key in now.keys() & then.keys():
         if _without_lengths(now[key]) != _without_lengths(then[key]) and key not in _LENGTHS:

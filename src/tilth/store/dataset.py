@@ -18,7 +18,17 @@ from tilth.records import DAMAGED, damaged
 from tilth.schema import SCHEMA, VERDICT
 from tilth.splits import SPLITS
 from tilth.store.files import sha256_file
-from tilth.store.manifest import KINDS, MANIFEST, File, Kind, Manifest, no_data_set, read_manifest
+from tilth.store.manifest import (
+    KINDS,
+    MANIFEST,
+    MODEL,
+    File,
+    Kind,
+    Manifest,
+    digest_of,
+    no_data_set,
+    read_manifest,
+)
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
@@ -66,13 +76,7 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """One digest over the bytes of all kept shards: equal data sets have equal digests."""
-        import hashlib
-
-        digest = hashlib.sha256()
-        for shard in self.manifest.shards:
-            if "kept" in shard.files:
-                digest.update(bytes.fromhex(shard.files["kept"].sha256))
-        return digest.hexdigest()
+        return digest_of(self.manifest)
 
     def shards(self, kind: Kind = "kept") -> list[Path]:
         """The Parquet files of a kind (kept, dropped, quarantine), in order.
@@ -256,6 +260,8 @@ class Dataset:
         for shard in self.manifest.shards:
             for kind, file in shard.files.items():
                 yield shard_path(self.path, shard.name, kind), file
+        for name, file in self.manifest.model.items():
+            yield self.path / MODEL / name, file
 
 
 def damage_of(folder: Path, *, read: bool = False) -> str | None:

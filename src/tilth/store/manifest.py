@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -9,11 +10,14 @@ from pydantic import Field, JsonValue
 
 from tilth.errors import MissingError
 from tilth.records import Json, Record, damaged, read_file
-from tilth.store.files import write_json
+from tilth.store.files import sha256_file, write_json
 
 Kind = Literal["kept", "dropped", "quarantine"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MANIFEST = "manifest.json"
+# The folder of a trained model, and what of it is no part of the model: when and how fast.
+MODEL = "model"
+_BESIDE = ("result.json", "metrics.jsonl")
 FORMAT = 1
 
 
@@ -65,6 +69,11 @@ class Manifest(Record):
     Attributes:
         format: Of this file.
         step, op, identity, parts: Which step, and all that its output depends on.
+        key: The step as far as its recipe says; see `tilth.recipe.plan`.
+        digest: Of its data, or of the model that it trained: what an input is known by.
+        reads: Files that code of the user's own opened, by path: SHA-256, or what was not there.
+        model: Of a training: the files that it wrote, by name.
+        cells: Of a grid: the identities of those that it sums up.
         counts, by_rule, sources, shards: Of a step that sorts samples; without shards of one that
             trains or compares.
         inputs: Names of the steps before it.
@@ -77,6 +86,11 @@ class Manifest(Record):
     op: str = ""
     identity: str = ""
     parts: Json = Field(default_factory=dict)
+    key: str = ""
+    digest: str = ""
+    reads: dict[str, str] = Field(default_factory=dict)
+    model: dict[str, File] = Field(default_factory=dict)
+    cells: tuple[str, ...] = ()
     counts: Counts | None = None
     by_rule: dict[str, int] = Field(default_factory=dict)
     sources: dict[str, int] = Field(default_factory=dict)
@@ -84,6 +98,29 @@ class Manifest(Record):
     shards: tuple[Shard, ...] = ()
     figures: Json = Field(default_factory=dict)
     result: JsonValue = None
+
+
+def files_of(folder: Path) -> dict[str, File]:
+    """The files of a trained model, by their names below its folder."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): File(
+            bytes=path.stat().st_size, sha256=sha256_file(path)
+        )
+        for path in found
+        if path.name not in _BESIDE
+    }
+
+
+def digest_of(manifest: Manifest) -> str:
+    """SHA-256 over the data that a step keeps, or the model: equal outputs have equal digests."""
+    digest = hashlib.sha256()
+    for shard in manifest.shards:
+        if "kept" in shard.files:
+            digest.update(bytes.fromhex(shard.files["kept"].sha256))
+    for name, file in sorted(manifest.model.items()):
+        digest.update(f"{name} {file.sha256}\n".encode())
+    return digest.hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -1,0 +1,226 @@
+"""What each step of a plan is once its inputs are made: its identity, and whether it is there.
+
+An identity holds the digests of the inputs' data. So a step is known when the steps before it are
+made, and an input that was made again to the same bytes leaves all after it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tilth.engine.cells import Keyed, keyed_cells, num_kept
+from tilth.engine.reads import as_now
+from tilth.engine.record import steps_before
+from tilth.errors import DataError
+from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_runs
+from tilth.recipe.plan import Plan, PlannedStep, data_folder
+from tilth.records import DAMAGED
+from tilth.store.dataset import damage_of
+from tilth.store.manifest import MANIFEST, Manifest, read_manifest
+from tilth.store.shard import num_committed
+
+UNCHANGED = "unchanged"
+_DATA_SET = re.compile(r"(.+)-([0-9a-f]{24})")
+# Parts that may differ where the output is the same.
+_LENIENT = ("limit", "reads")
+
+
+@dataclass(frozen=True)
+class StepState:
+    """What is known of one step: is it there, how much is left, and why it will run.
+
+    Attributes:
+        step: Resolved, unless it waits.
+        cached: Whether its output is there.
+        why: Why it will run; `unchanged` where it is cached.
+        committed_shards: Parts of it (shards, cells) that are there.
+        begun: Whether a run began it and was stopped.
+        perhaps: It waits for its inputs, and was made before with all else as it is: it runs if
+            they come out otherwise.
+        manifest: Of its output, where it is cached.
+        damage: What of its output is not there as it was made.
+    """
+
+    step: PlannedStep
+    cached: bool
+    why: str
+    committed_shards: int = 0
+    begun: bool = False
+    perhaps: bool = False
+    manifest: Manifest | None = None
+    damage: str = ""
+
+
+class Resolver:
+    """Resolves the steps of one plan against one run's folder, in their order.
+
+    Args:
+        plan: The plan.
+        folder: The run's folder, there or not. What its last record says is read now.
+    """
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._before = steps_before(folder)
+        self._digests: dict[str, str] = {}
+
+    def states(self) -> list[StepState]:
+        """All steps, as far as they are known before anything runs; reads no data."""
+        found = []
+        for step in self._plan.steps:
+            state = self.state(step.name)
+            if state.manifest is not None:
+                self.made(step.name, state.manifest)
+            found.append(state)
+        return found
+
+    def made(self, name: str, manifest: Manifest) -> None:
+        """Take in what a step made: those after it are known by it."""
+        self._digests[name] = manifest.digest
+
+    def state(self, name: str) -> StepState:
+        """A step, as it stands now."""
+        planned = self._plan.step(name)
+        if any(source not in self._digests for _, source in planned.inputs):
+            return self._waiting(planned)
+        step = self._resolved(planned)
+        found = self._there(step)
+        if found is not None:
+            step = replace(step, identity=found.identity)
+        else:
+            step = self._with_reads(step)
+        where = data_folder(self._folder, step)
+        if found is not None:
+            damage = damage_of(where)
+            if damage is None:
+                return StepState(step, True, UNCHANGED, manifest=found)
+            return StepState(step, False, damage, damage=damage)
+        if (where / MANIFEST).is_file() and (damage := damage_of(where)) is not None:
+            return StepState(step, False, damage, damage=damage)
+        why = self._why(step)
+        committed = num_committed(where) + num_kept(self.cells(step), self._folder, step)
+        if where.exists():
+            part = f", {committed} parts are there" if committed else ""
+            why = "; ".join(filter(None, (why, f"was not finished{part}")))
+        return StepState(step, False, why, committed, where.exists())
+
+    def cells(self, step: PlannedStep) -> list[Keyed]:
+        """The cells of a grid whose inputs are made; of another step none."""
+        if step.operation.kind != "grid":
+            return []
+        return keyed_cells(step, self._inputs(step), self._plan.recipe.header.seed)
+
+    def _inputs(self, step: PlannedStep) -> dict[str, str]:
+        return {role: self._digests[name] for role, name in step.inputs}
+
+    def _resolved(self, planned: PlannedStep) -> PlannedStep:
+        parts = dict(planned.parts)
+        if planned.outside is not None:
+            parts["outside"] = digest_of_outside(planned.outside)
+        if planned.operation.kind == "grid":
+            parts["cells"] = [one.identity for one in self.cells(planned)]
+        elif planned.inputs:
+            parts["inputs"] = self._inputs(planned)
+        return replace(planned, parts=parts, identity=digest_of_parts(parts))
+
+    def _there(self, step: PlannedStep) -> Manifest | None:
+        """The output that a run from nothing would give, if some identity of it is there."""
+        for manifest in self._made_as(step):
+            if _without(manifest.parts) != _without(step.parts):
+                continue
+            if _same_limit(manifest, step.parts.get("limit")) and _still(manifest.reads):
+                return manifest
+        return None
+
+    def _made_as(self, step: PlannedStep) -> Iterator[Manifest]:
+        """What is there of a step by any identity, the one that it has by its parts first."""
+        names = sorted(self._listed()[step.stem], key=lambda name: name != step.identity)
+        for identity in names:
+            where = self._folder / "data" / f"{step.stem}-{identity}"
+            try:
+                if (where / MANIFEST).is_file():
+                    yield read_manifest(where)
+            except DataError as error:
+                # A damaged one is no answer: the run says so, and makes it again. One of a later
+                # version is left alone.
+                if error.code != DAMAGED and identity == step.identity:
+                    raise
+
+    def _listed(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        data = self._folder / "data"
+        for path in data.iterdir() if data.is_dir() else ():
+            if named := _DATA_SET.fullmatch(path.name):
+                found[named[1]].append(named[2])
+        return found
+
+    def _with_reads(self, step: PlannedStep) -> PlannedStep:
+        """The step with what files hold that code of the user's own opened in it before."""
+        paths = {
+            path
+            for manifest in self._made_as(step)
+            if manifest.key == step.key
+            for path in manifest.reads
+        }
+        if not paths:
+            return step
+        parts = {**step.parts, "reads": as_now(paths)}
+        return replace(step, parts=parts, identity=digest_of_parts(parts))
+
+    def _why(self, step: PlannedStep) -> str:
+        before = self._before.get(step.name)
+        parts = _plain(step.parts)
+        if before is None or before.parts != parts:
+            return why_it_runs(parts, before.parts if before else None, dict(step.inputs))
+        return "" if data_folder(self._folder, step).exists() else "its output is not there"
+
+    def _waiting(self, step: PlannedStep) -> StepState:
+        """A step whose inputs are not made: it runs for a change of its own, or theirs."""
+        names = [name for _, name in step.inputs if name not in self._digests]
+        own = {**step.parts}
+        if step.outside is not None:
+            own["outside"] = digest_of_outside(step.outside)
+        before = self._before.get(step.name)
+        told = ", ".join(f"`{name}`" for name in names)
+        if before is None:
+            return StepState(step, False, "never run")
+        kept = {key: before.parts.get(key) for key in _plain(own)}
+        if before.parts.get("formula") == own["formula"] and kept == _plain(own):
+            return StepState(step, False, f"if {told} comes out otherwise", perhaps=True)
+        as_if = _plain({**before.parts, **own})
+        return StepState(step, False, why_it_runs(as_if, before.parts, {}))
+
+
+def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts as they come back from a record."""
+    plain: dict[str, Any] = json.loads(json.dumps(parts))
+    return plain
+
+
+def _without(parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in _plain(parts).items() if key not in _LENIENT}
+
+
+def _same_limit(manifest: Manifest, limit: int | None) -> bool:
+    """Whether a source that was read up to a limit gives the same up to another.
+
+    It does where both are above what there is.
+    """
+    then = manifest.parts.get("limit")
+    if then == limit:
+        return True
+    assert then is None or isinstance(then, int)
+    num_rows = manifest.counts.num_in if manifest.counts else 0
+    was_whole = then is None or num_rows < then
+    return was_whole and (limit is None or num_rows <= limit)
+
+
+def _still(reads: Mapping[str, str]) -> bool:
+    return not reads or as_now(reads) == dict(reads)
