@@ -53,7 +53,7 @@ Verdict = Literal["killed", "survived", "timeout"]
 _WIDER: Mapping[str, tuple[str, ...]] = {
     "schema": ("tests/store/test_shard.py", "tests/engine/test_apply.py"),
     "statistics": ("tests/transfer/test_summary.py", "tests/value/test_summary.py"),
-    "store": ("tests/engine/test_steps.py", "tests/engine/test_perform.py"),
+    "store": ("tests/engine/test_steps.py", "tests/engine/test_read.py"),
     "recipe": ("tests/engine/test_steps.py", "tests/query/test_explain.py"),
     "training": ("tests/pretrain/test_fit.py",),
     "engine": ("tests/test_privacy.py",),

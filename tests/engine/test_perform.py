@@ -23,8 +23,8 @@ __all__ = ["inline"]
 pytestmark = pytest.mark.usefixtures("inline")
 
 
-def _source(folder: Path, count: int = 10) -> str:
-    lines = [json.dumps({"text": f"number {number}"}) for number in range(count)]
+def _source(folder: Path) -> str:
+    lines = [json.dumps({"text": f"number {number}"}) for number in range(10)]
     (folder / "rows.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     collect = f"collect: {{a: {{jsonl: {{path: {folder / 'rows.jsonl'}}}}}}}"
     return f"tilth: 1\nname: tasks\n{collect}\n"
@@ -33,35 +33,6 @@ def _source(folder: Path, count: int = 10) -> str:
 def _texts(text: str, folder: Path) -> list[str]:
     where = place(folder, plan_of(text), "collect.a")
     return [row["text"] for row in Dataset(where).to_arrow().to_pylist()]
-
-
-@pytest.mark.parametrize("shard_rows", [1, 3, 4, 10, 100])
-def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
-    shard_rows: int, tmp_path: Path
-) -> None:
-    text = _source(tmp_path)
-    run_inline(text, tmp_path / "run", shard_rows=shard_rows)
-    manifest = Dataset(place(tmp_path / "run", plan_of(text), "collect.a")).manifest
-    sizes = [shard.num_in for shard in manifest.shards]
-    whole, rest = divmod(10, shard_rows)
-    assert sizes == [shard_rows] * whole + [rest] * bool(rest)
-    assert _texts(text, tmp_path / "run") == [f"number {number}" for number in range(10)]
-
-
-def test_the_limit_holds_over_the_batches_of_a_source(tmp_path: Path) -> None:
-    plan = build_plan(parse_recipe(_source(tmp_path, 3000)), limit=2000)
-    run_plan(plan, tmp_path / "run", RunOptions(shard_rows=10_000))
-    kept = Dataset(place(tmp_path / "run", plan, "collect.a"))
-    assert kept.num_rows == 2000
-
-
-@pytest.mark.parametrize("limit", [1, 4, 9, 10, 11])
-def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
-    text = _source(tmp_path)
-    plan = build_plan(parse_recipe(text), limit=limit)
-    run_plan(plan, tmp_path / "run", RunOptions(shard_rows=3))
-    kept = Dataset(place(tmp_path / "run", plan, "collect.a")).to_arrow()
-    assert kept.column("text").to_pylist() == [f"number {n}" for n in range(min(limit, 10))]
 
 
 def test_of_a_source_that_changes_while_it_is_read_nothing_stays(
@@ -94,25 +65,18 @@ def test_a_source_that_changed_after_it_was_planned_is_not_read(tmp_path: Path) 
     assert len(_texts(text, tmp_path / "run")) == 11
 
 
-def _without_manifest(folder: Path, text: str, name: str) -> Path:
-    """As if the step had been killed before its last file."""
-    step = place(folder, plan_of(text), name)
-    (step / "manifest.json").unlink()
-    return step
-
-
 def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:
     text = write_recipe("images", tmp_path).read_text("utf-8")
     run_inline(text, tmp_path / "run")
     wanted = results(tmp_path / "run")
-    _without_manifest(tmp_path / "run", text, "transfer")
-    path = cells_of(tmp_path / "run", plan_of(text), "transfer")[0]
+    # As if the step had been killed before its last file.
+    (place(tmp_path / "run", plan_of(text), "transfer") / "manifest.json").unlink()
+    path, other, *_ = cells_of(tmp_path / "run", plan_of(text), "transfer")
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     # The right place, and the result of another cell.
     found["cell"] = {**found["cell"], "seed": 77}
     found["result"]["measured"]["value"] = -1.0
     path.write_text(json.dumps(found), "utf-8")
-    other = cells_of(tmp_path / "run", plan_of(text), "transfer")[1]
     untouched = other.stat().st_mtime_ns
     run_inline(text, tmp_path / "run")
     assert results(tmp_path / "run") == wanted

@@ -78,7 +78,7 @@ def test_an_earlier_sample_stays_whatever_shard_a_later_one_is_in(tmp_path: Path
     for shard, count in enumerate((700, 3)):
         rows = [sample("a", shard * 1000 + number, text=str(number)) for number in range(count)]
         batches = iter([pa.RecordBatch.from_pylist(rows)])
-        shuffle.write_keys(op, op.settings(), batches, tmp_path, shard, "exact")
+        shuffle.write_keys(op.module, op.settings(), batches, tmp_path, shard, "exact")
     tables = [pq.read_table(path) for path in sorted(tmp_path.rglob("*.parquet"))]
     first, second = (table["position"].to_pylist() for table in tables)
     assert max(first) < min(second)

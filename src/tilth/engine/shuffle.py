@@ -11,6 +11,7 @@ import itertools
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tilth.engine.contract import require_columns, require_keys, require_shards
-from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
 from tilth.store.files import atomic_file, write_json
 
@@ -45,7 +45,7 @@ def partitions_left(folder: Path) -> list[int]:
 
 
 def write_keys(
-    op: Operation,
+    module: ModuleType,
     settings: BaseSettings,
     batches: Iterator[pa.RecordBatch],
     folder: Path,
@@ -61,7 +61,7 @@ def write_keys(
     row = 0
     for batch in batches:
         ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
-        keys = require_columns(op.module.keys(batch, settings), ("id", KEY), "`keys`", where)
+        keys = require_columns(module.keys(batch, settings), ("id", KEY), "`keys`", where)
         if keys.num_rows:
             require_keys(keys[KEY].type, keys.column("id").to_pylist(), ids, where)
             # The position orders records over the whole data set, whatever worker saw them.
@@ -75,7 +75,7 @@ def write_keys(
 
 
 def write_reduced(
-    op: Operation, settings: BaseSettings, folder: Path, partition: int, where: str
+    module: ModuleType, settings: BaseSettings, folder: Path, partition: int, where: str
 ) -> None:
     """Second phase: commit what all keys of one partition, over all shards, come to.
 
@@ -90,13 +90,13 @@ def write_reduced(
     table = pa.concat_tables(tables) if tables else pa.table({})
     done = _done_path(folder, partition)
     if table.num_rows:
-        reduced = require_columns(op.module.reduce(table, settings), (), "`reduce`", where)
+        reduced = require_columns(module.reduce(table, settings), (), "`reduce`", where)
         with atomic_file(done.with_suffix(".parquet")) as file:
             pq.write_table(reduced, file)
     write_json(done, {"rows": table.num_rows})
 
 
-def write_decisions(op: Operation, settings: BaseSettings, folder: Path, where: str) -> None:
+def write_decisions(module: ModuleType, settings: BaseSettings, folder: Path, where: str) -> None:
     """Third phase: the partial results of all partitions become decisions, a row group a shard.
 
     Raises:
@@ -105,7 +105,7 @@ def write_decisions(op: Operation, settings: BaseSettings, folder: Path, where: 
     parts = sorted(_done_path(folder, 0).parent.glob("*.parquet"))
     decisions = pa.table({})
     if parts:
-        found = op.module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
+        found = module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
         decisions = require_columns(found, (SHARD,), "`resolve`", where)
     if decisions.num_rows:
         num_shards = len(list(_keys_path(folder, 0).parent.glob("*.parquet")))

@@ -1,0 +1,28 @@
+"""What a worker does to describe what a step kept."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from tilth.engine.contract import require_figures
+from tilth.engine.map import batches_of
+from tilth.engine.share import shareable_document
+from tilth.records import Json
+from tilth.settings import BaseSettings
+from tilth.store.shard import shard_path
+
+if TYPE_CHECKING:
+    from tilth.engine.tasks import Describe
+
+
+def describe(task: Describe, module: ModuleType, settings: BaseSettings, where: str) -> Json:
+    """The operation's figures as they may be shared: the manifest is no part of the data.
+
+    Raises:
+        StepError: They are no figures; named by `where`.
+    """
+    paths = [shard_path(task.folder, name, "kept") for name in task.shards]
+    paths += [shard_path(task.folder, name, "dropped") for name in task.dropped]
+    found = module.describe(batches_of(paths), settings)
+    return shareable_document(require_figures(found, where))

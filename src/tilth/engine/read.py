@@ -1,0 +1,52 @@
+"""What a worker does with a source: its records, as far as they are asked for, cut into shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tilth.context import Context, Progress
+from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
+from tilth.settings import BaseSettings
+from tilth.store.shard import ShardWriter, cut_shards, is_committed
+
+if TYPE_CHECKING:
+    from tilth.engine.tasks import ReadSource
+
+
+def read_source(
+    task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, progress: Progress
+) -> None:
+    """Read a source into shards; shards that an earlier run committed are not written again.
+
+    Raises:
+        StepError: The operation gives no such samples; named by `where`.
+    """
+    task.work.mkdir(parents=True, exist_ok=True)
+    context = Context(task.work, task.seed, 1, progress, task.limit)
+    limit, seen = task.limit, 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal seen
+        for batch in require_batches(module.read(settings, task.source, context), where):
+            part = require_batch(batch, "`read`", where)
+            require_samples(part, task.source, where)
+            part = part if limit is None else part.slice(0, limit - seen)
+            seen += part.num_rows
+            yield part
+            if limit is not None and seen >= limit:
+                return
+
+    shards = cut_shards(batches(), max_rows=task.shard_rows, max_bytes=task.shard_bytes)
+    for index, group in enumerate(shards):
+        writer = ShardWriter(task.folder, index)
+        if is_committed(task.folder, writer.name):
+            continue
+        once = SamplesOnce()
+        for batch in group:
+            once.add(batch, where)
+            writer.add(batch)
+        writer.commit()

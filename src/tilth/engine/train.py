@@ -1,0 +1,48 @@
+"""What a worker does with a training: one that makes a model, or one cell of a grid."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from tilth.context import Context, Progress
+from tilth.records import Json, Record
+from tilth.settings import BaseSettings
+from tilth.store.files import atomic_folder, write_json
+
+if TYPE_CHECKING:
+    from tilth.engine.tasks import Fit, RunCell
+
+
+def fit(task: Fit, module: ModuleType, settings: BaseSettings, progress: Progress) -> Json:
+    """Train the model; it appears in one rename, with its result beside it."""
+    with atomic_folder(task.folder / "model") as out:
+        result: Record = module.fit(
+            task.inputs, settings, out, _context(task, progress), _planned(task, module)
+        )
+        found = result.as_json()
+        write_json(out / "result.json", found)
+    return found
+
+
+def run_cell(task: RunCell, module: ModuleType, settings: BaseSettings, progress: Progress) -> Json:
+    """The outcome of one cell of a grid."""
+    # Cells share a folder (prepared arrays), and get the recipe's seed beside their own.
+    outcome: Record = module.run_cell(
+        module.Cell.model_validate(task.cell),
+        task.inputs,
+        settings,
+        _context(task, progress),
+        _planned(task, module),
+    )
+    return outcome.as_json()
+
+
+def _context(task: Fit | RunCell, progress: Progress) -> Context:
+    task.work.mkdir(parents=True, exist_ok=True)
+    return Context(task.work, task.seed, task.threads, progress)
+
+
+def _planned(task: Fit | RunCell, module: ModuleType) -> BaseSettings:
+    planned: BaseSettings = module.Planned.model_validate(task.planned)
+    return planned
