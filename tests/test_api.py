@@ -14,7 +14,7 @@ from tests.query.conftest import recipe_file, write_documents
 from tilth import api
 from tilth.engine.events import Event, StepFinished, StepStarted
 from tilth.errors import MissingError, RecipeError, UsageError
-from tilth.recipe.code import _reachable
+from tilth.recipe.code import reachable
 from tilth.recipe.operations import operations
 from tilth.store.files import folder_lock
 
@@ -168,7 +168,7 @@ def test_mistakes_are_errors_before_anything_runs(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(operations()))
 def test_the_identity_of_a_step_does_not_depend_on_who_shows_it(name: str) -> None:
-    rooms = {module.split(".")[1] for module in _reachable(operations()[name].module_name)}
+    rooms = {module.split(".")[1] for module in reachable(operations()[name].module_name)}
     assert not rooms & {"api", "cli", "engine", "query", "recipe", "report"}
 
 

@@ -7,8 +7,12 @@ the class into an exit code; a traceback is shown only with ``--debug``.
 from __future__ import annotations
 
 import platform
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+# What the names begin with that a user's own modules are imported under.
+OWN_MODULES = "tilth_own_"
 
 
 class TilthError(Exception):
@@ -115,6 +119,16 @@ def words_of(error: BaseException) -> str:
     except Exception as broken:
         said = f"what it says cannot be told: {type(broken).__name__}"
     return " ".join(said.encode("utf-8", "backslashreplace").decode().split())
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line of a user's own that an error came through, as `file:line`, or nothing."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if str(frame.f_globals.get("__name__", "")).startswith(OWN_MODULES) and file[:1] != "<":
+            place = f"{file}:{line}"
+    return place or (place_of(error.__cause__) if error.__cause__ is not None else "")
 
 
 def missing_extra(package: str, extra: str) -> MissingError:

@@ -21,17 +21,23 @@ import importlib.util
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from tilth.errors import DataError, ExtensionError, MissingError, TilthError, words_of
+from tilth.errors import (
+    OWN_MODULES,
+    DataError,
+    ExtensionError,
+    MissingError,
+    TilthError,
+    place_of,
+    words_of,
+)
 from tilth.records import Record
 
-_PREFIX = "tilth_extension_"
 # An extension is a few files of source. A folder with more was named by mistake, and would be read.
 _MAX_FILES, _MAX_BYTES = 1000, 8 << 20
 _INIT = "__init__.py"
@@ -225,7 +231,7 @@ def open_extension(folder: Path, shown: str = "", name: str = "") -> Extension:
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
     key = json.dumps([name, str(folder), shown, digest.hexdigest()])
-    space = _PREFIX + hashlib.sha256(key.encode()).hexdigest()[:16]
+    space = OWN_MODULES + hashlib.sha256(key.encode()).hexdigest()[:16]
     found = Extension(name or folder.name, shown, folder, sources, digest.hexdigest(), space)
     if _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)
@@ -282,16 +288,6 @@ def load_module(full_name: str) -> ModuleType:
         raise _not_imported(extension, file, error) from error
 
 
-def place_of(error: BaseException) -> str:
-    """The innermost line of an extension that an error came through, as `file:line`, or nothing."""
-    place = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        found = find(str(frame.f_globals.get("__name__", "")))
-        if found is not None and found[1] in found[0].sources:
-            place = f"{found[0].shown_file(found[1])}:{line}"
-    return place or (place_of(error.__cause__) if error.__cause__ is not None else "")
-
-
 def _not_imported(extension: Extension, file: str, error: BaseException) -> ExtensionError:
     """What is wrong with a module, and in which line of which file."""
     place = f"{extension.shown}/{file}"
@@ -307,7 +303,7 @@ def _not_imported(extension: Extension, file: str, error: BaseException) -> Exte
         first = error.name.partition(".")[0]
         if first == extension.name or extension.has(first):
             hint = "modules of an extension import each other relatively: `from . import NAME`"
-        elif not first.startswith(_PREFIX):
+        elif not first.startswith(OWN_MODULES):
             hint = f"install `{first}`, or take the import away"
     elif isinstance(error, NameError) and error.name == "__file__":
         hint = "a module has no place on the disk; a file that it reads is a setting of it"

@@ -10,7 +10,7 @@ import yaml
 
 from tests.engine.inline import inline, run_inline
 from tests.engine.modalities import MODALITIES, write_recipe
-from tilth.engine.run import last_record
+from tilth.engine.record import last_record
 from tilth.errors import DataError
 
 __all__ = ["inline"]

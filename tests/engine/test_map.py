@@ -15,7 +15,7 @@ from tilth.engine.map import batches_of, map_shard
 from tilth.engine.tasks import MapShard
 from tilth.schema import mark_dropped, with_columns
 from tilth.settings import BaseSettings
-from tilth.store.dataset import read_shard, schema_of
+from tilth.store.parquet import read_shard, schema_of
 from tilth.store.shard import ShardWriter, shard_name, shard_path
 
 

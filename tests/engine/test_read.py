@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.inline import inline, plan_of, run_inline
+from tests.engine.inline import inline, place, plan_of, run_inline
 from tilth.engine.run import RunOptions, run_plan
 from tilth.recipe.load import parse_recipe
-from tilth.recipe.plan import build_plan, data_folder
+from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
 
 __all__ = ["inline"]
@@ -26,8 +26,8 @@ def _source(folder: Path, count: int = 10) -> str:
 
 
 def _texts(text: str, folder: Path) -> list[str]:
-    step = plan_of(text).step("collect.a")
-    return [row["text"] for row in Dataset(data_folder(folder, step)).to_arrow().to_pylist()]
+    where = place(folder, plan_of(text), "collect.a")
+    return [row["text"] for row in Dataset(where).to_arrow().to_pylist()]
 
 
 @pytest.mark.parametrize("shard_rows", [1, 3, 4, 10, 100])
@@ -36,7 +36,7 @@ def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
 ) -> None:
     text = _source(tmp_path)
     run_inline(text, tmp_path / "run", shard_rows=shard_rows)
-    manifest = Dataset(data_folder(tmp_path / "run", plan_of(text).step("collect.a"))).manifest
+    manifest = Dataset(place(tmp_path / "run", plan_of(text), "collect.a")).manifest
     sizes = [shard.num_in for shard in manifest.shards]
     whole, rest = divmod(10, shard_rows)
     assert sizes == [shard_rows] * whole + [rest] * bool(rest)
@@ -46,7 +46,7 @@ def test_a_source_is_cut_into_shards_of_the_size_that_is_asked(
 def test_the_limit_holds_over_the_batches_of_a_source(tmp_path: Path) -> None:
     plan = build_plan(parse_recipe(_source(tmp_path, 3000)), limit=2000)
     run_plan(plan, tmp_path / "run", RunOptions(shard_rows=10_000))
-    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a")))
+    kept = Dataset(place(tmp_path / "run", plan, "collect.a"))
     assert kept.num_rows == 2000
 
 
@@ -55,5 +55,5 @@ def test_no_more_than_the_limit_is_read(limit: int, tmp_path: Path) -> None:
     text = _source(tmp_path)
     plan = build_plan(parse_recipe(text), limit=limit)
     run_plan(plan, tmp_path / "run", RunOptions(shard_rows=3))
-    kept = Dataset(data_folder(tmp_path / "run", plan.step("collect.a"))).to_arrow()
+    kept = Dataset(place(tmp_path / "run", plan, "collect.a")).to_arrow()
     assert kept.column("text").to_pylist() == [f"number {n}" for n in range(min(limit, 10))]

@@ -11,8 +11,8 @@ from tests.engine.conftest import recipe_text
 from tests.engine.inline import inline
 from tilth.engine import keep
 from tilth.engine.events import Event, StepFinished
-from tilth.engine.record import RECORD, earlier_records, next_entry, read_record
-from tilth.engine.run import RunOptions, last_record, run_plan
+from tilth.engine.record import RECORD, earlier_records, last_record, next_entry, read_record
+from tilth.engine.run import RunOptions, run_plan
 from tilth.errors import DataError, MissingError
 from tilth.query.removal import plan_removal
 from tilth.query.runs import open_run

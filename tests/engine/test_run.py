@@ -21,7 +21,8 @@ from tilth.engine.events import (
     TimeLeft,
 )
 from tilth.engine.local import LocalEngine
-from tilth.engine.run import last_record, step_states
+from tilth.engine.record import last_record
+from tilth.engine.run import step_states
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan

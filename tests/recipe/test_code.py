@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from tilth.extensions import open_extension, using
 from tilth.recipe import code
+from tilth.recipe.operations import operations
 
 
 def test_code_version_ignores_comments_and_docstrings(tmp_path: Path) -> None:
@@ -20,7 +22,7 @@ def test_code_version_ignores_comments_and_docstrings(tmp_path: Path) -> None:
 
 
 def test_code_version_covers_what_the_module_imports() -> None:
-    reached = code._reachable(["tilth.clean.signals"])
+    reached = code.reachable(["tilth.clean.signals"])
     assert "tilth.kernels.signals" in reached
     assert "tilth.schema" in reached
     assert not any(name.startswith("tilth.cli") for name in reached)
@@ -33,7 +35,7 @@ def test_code_version_covers_the_packages_around_a_module_of_ones_own(tmp_path: 
         (tmp_path / "mine" / name).write_text("x = 1\n")
     extension = open_extension(tmp_path / "mine", shown="mine")
     with using([extension]):
-        reached = code._reachable([extension.full_name("clean.loud.shout")])
+        reached = code.reachable([extension.full_name("clean.loud.shout")])
     names = {extension.full_name(name) for name in ("clean", "clean.loud", "clean.loud.shout")}
     assert names <= reached
 
@@ -99,3 +101,36 @@ def test_a_module_that_is_imported_counts_however_it_is_named(source: str, tmp_p
         extension = open_extension(tmp_path / "mine", shown="mine")
         found.add(code.code_digest((extension.full_name("clean.shout"),)))
     assert len(found) == 2
+
+
+def test_what_only_a_type_checker_imports_does_not_count() -> None:
+    source = (
+        "from typing import TYPE_CHECKING\nimport typing\n"
+        "if TYPE_CHECKING:\n    from tilth import api\nelse:\n    from tilth import store\n"
+        "if typing.TYPE_CHECKING:\n    import tilth.cli\n"
+        "def f():\n    from tilth.mix import weights\n"
+    )
+    found = set(code.imported(ast.parse(source), ""))
+    assert {"tilth.store", "tilth.mix.weights"} <= found
+    assert not {"tilth.api", "tilth.cli"} & found
+
+
+def test_the_engine_that_makes_an_output_counts_and_the_rest_of_it_does_not() -> None:
+    for name, part in {
+        "jsonl": "read",
+        "redact": "map",
+        "exact": "shuffle",
+        "vote": "describe",
+    }.items():
+        reached = code.reachable(operations()[name].modules())
+        inside = {one for one in reached if one.startswith("tilth.engine.")}
+        assert f"tilth.engine.{part}" in inside
+        assert not inside & {f"tilth.engine.{one}" for one in ("perform", "steps", "run", "events")}
+
+
+def test_what_is_aside_brings_nothing_along() -> None:
+    reached = code.reachable(["tilth.collect.jsonl"])
+    assert "tilth.collect.files" in reached
+    assert not reached & code.ASIDE.keys()
+    assert "tilth.demo.site" not in reached  # only `tilth.web.fetch` imports it
+    assert "tilth.schema" not in code.reachable(["tilth.collect.jsonl"], without=["tilth.schema"])

@@ -32,7 +32,7 @@ def _extras() -> dict[str, set[str]]:
 def _imported(module: str) -> set[str]:
     """Top packages that a module of Tilth, and all of Tilth that it imports, name anywhere."""
     found: set[str] = set()
-    for name in code._reachable([module]):
+    for name in code.reachable([module]):
         path = code._path(name)
         assert path is not None
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

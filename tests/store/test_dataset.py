@@ -16,9 +16,9 @@ from tilth.engine.books import Books
 from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.query.rows import read_columns, take_rows
 from tilth.store import Dataset
-from tilth.store.dataset import damage_of, is_empty
+from tilth.store.dataset import damage_of
 from tilth.store.manifest import Counts, Manifest, write_manifest
-from tilth.store.shard import ShardWriter, write_parquet
+from tilth.store.shard import ShardWriter
 
 
 @pytest.fixture(scope="module")
@@ -293,26 +293,3 @@ def test_a_shard_that_is_missing_is_noticed(kind: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not what was committed") as caught:
         found.verify()
     assert caught.value.where == str(path)
-
-
-def test_a_column_is_empty_where_no_row_has_it(tmp_path: Path) -> None:
-    answers = pa.list_(pa.struct([("annotator", pa.string())]))
-    given: list[list[str | None]] = [[None, None], [None, "a"]]
-    for number, values in enumerate(given):
-        table = pa.table(
-            {
-                "label": pa.array(values, pa.string()),
-                "text": pa.array(["x" * 5000, None], pa.large_string()),
-                "subject": pa.nulls(2, pa.string()),
-                "annotations": pa.array([[], [{"annotator": v} for v in values if v]], answers),
-            }
-        )
-        write_parquet(table, tmp_path / f"{number}.parquet")
-    both = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
-    assert is_empty(both, "subject")
-    assert is_empty(both, "target")
-    assert is_empty(both[:1], "label")
-    assert not is_empty(both, "label")
-    assert not is_empty(both, "text")
-    assert is_empty(both[:1], "annotations")
-    assert not is_empty(both, "annotations")

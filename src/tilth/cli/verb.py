@@ -172,8 +172,7 @@ def guarded(debug: bool, json: bool) -> Iterator[None]:
 
 def _unexpected(error: Exception) -> TilthError:
     """What nobody expected: an error of a user's own module, or else a defect."""
-    from tilth.errors import words_of
-    from tilth.extensions import place_of
+    from tilth.errors import place_of, words_of
 
     what = f"{type(error).__name__}: {words_of(error)}"
     if place := place_of(error):

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from tilth.engine.contract import require_batch, require_same_rows
-from tilth.errors import StepError, TilthError, words_of
-from tilth.extensions import place_of
+from tilth.errors import StepError, TilthError, place_of, words_of
 from tilth.schema import NoColumnError, mark_error
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]

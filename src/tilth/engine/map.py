@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from tilth.engine.apply import apply_safely
 from tilth.settings import BaseSettings
-from tilth.store.dataset import read_shard, schema_of
 from tilth.store.manifest import Shard
+from tilth.store.parquet import read_shard, schema_of
 from tilth.store.shard import ShardWriter
 
 if TYPE_CHECKING:

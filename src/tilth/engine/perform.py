@@ -35,13 +35,13 @@ from tilth.engine.tasks import (
 from tilth.engine.train import fit, run_cell
 from tilth.errors import source_changed
 from tilth.extensions import find, open_reference, using
-from tilth.recipe.operations import Operation, operation
 from tilth.recipe.identity import digest_of_outside
+from tilth.recipe.operations import Operation, operation
 from tilth.records import Json, Record, read_as, read_file
 from tilth.schema import PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
-from tilth.store.dataset import schema_of
 from tilth.store.files import write_json
+from tilth.store.parquet import schema_of
 from tilth.store.shard import forget_shards
 
 

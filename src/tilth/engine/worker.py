@@ -111,8 +111,7 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
     from tilth.engine.apply import OF_THE_MACHINE
     from tilth.engine.perform import run_task
     from tilth.engine.tasks import Failure, Reply, read_task
-    from tilth.errors import TilthError, words_of
-    from tilth.extensions import place_of
+    from tilth.errors import TilthError, place_of, words_of
 
     teller = Teller(send)
     try:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from tilth.schema import Row
 from tilth.store import Dataset
-from tilth.store.dataset import reading
 from tilth.store.manifest import KINDS, Kind
+from tilth.store.parquet import reading
 
 Match = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 

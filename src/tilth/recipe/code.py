@@ -1,18 +1,39 @@
 """A digest of the code that a step stands on: its modules and all that they import.
 
-Of Tilth and of extensions: other packages are named in the run's record by their versions. Imports
-are read, not run; of an extension with a module that finds code in another way, all of it counts.
+Of Tilth and of extensions: what they import of other packages is in `tilth.recipe.libraries`.
+Imports are read, not run; of an extension with a module that finds code in another way, all of it
+counts.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 from tilth.extensions import Extension, find
+
+# What decides no output though what decides one imports it; what only it imports does not either.
+ASIDE: Mapping[str, str] = {
+    "tilth": "says where its names are found",
+    "tilth.extensions": "finds a user's modules, whose sources count themselves",
+    "tilth.hints": "words of errors that end a step",
+    "tilth.machine": "how much memory there is: what has no room is refused",
+    "tilth.web.fetch": "what it brings is a file, which counts by its content",
+}
+# What trainings on text alone use, and where all trainings go through. It counts where their tasks
+# import it, so that those on images and sound are not made again for it.
+_OF_TEXT = frozenset({"tilth.tasks.text.tokenize", "tokenizers"})
+_OF_ALL_TASKS = frozenset(
+    {
+        *("tilth.tasks.base", "tilth.tasks.build", "tilth.tasks.prepare", "tilth.tasks.splits"),
+        *("tilth.pretrain.weights", "tilth.pretrain.hub", "tilth.transfer.target"),
+    }
+)
+# What is started by its name, as an import would.
+_STARTED: Mapping[str, tuple[str, ...]] = {"tilth.pretrain.launch": ("tilth.pretrain.rank",)}
 
 
 @cache
@@ -25,7 +46,7 @@ def code_digest(modules: tuple[str, ...]) -> str:
     """
     digest = hashlib.sha256()
     parts = []
-    for name in _reachable(modules):
+    for name in reachable(modules):
         found = find(name)
         if found is None:
             path = _path(name)
@@ -42,32 +63,47 @@ def code_digest(modules: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _reachable(modules: Sequence[str]) -> set[str]:
-    seen: set[str] = set()
+def reachable(modules: Iterable[str], without: Iterable[str] = ()) -> set[str]:
+    """The modules of Tilth and of extensions that decide what some come to, these among them.
+
+    Args:
+        modules: Their full names.
+        without: Further ones that are passed over, with what only they import.
+    """
+    left_out, seen = {*ASIDE, *without}, set[str]()
     queue = list(modules)
     while queue:
         name = queue.pop()
-        # The package itself (`from tilth import schema`) only says where its names are found.
-        if name in seen or name == "tilth":
+        if name in seen or name in left_out:
             continue
         found = find(name)
         if found is not None:
             extension, inner = found
-            # Importing a module executes the packages around it.
+            # Importing a module executes the packages around it. (Tilth's own declare something
+            # at most, and are named with what they declare.)
             queue += [above for above in [name.rpartition(".")[0]] if above]
             if inner not in extension.sources:
                 continue
-            queue += _imports_of(extension, inner)
-        elif _path(name) is not None:
-            queue += _imports(name)
-        else:
+        elif _path(name) is None:
             continue
+        queue += imports_of(name)
         seen.add(name)
     return seen
 
 
+def imports_of(name: str) -> tuple[str, ...]:
+    """What a module of Tilth or of an extension imports, of these or not, by full names.
+
+    Of `from a import b` both `a` and `a.b`: which of them is a module, the import does not say.
+    """
+    found = find(name)
+    return _imports(name) if found is None else _imports_within(*found)
+
+
 @cache
 def _path(name: str) -> Path | None:
+    if name.partition(".")[0] != "tilth":
+        return None
     root = Path(__file__).parents[2]
     base = root.joinpath(*name.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
@@ -80,14 +116,21 @@ def _path(name: str) -> Path | None:
 def _imports(name: str) -> tuple[str, ...]:
     path = _path(name)
     assert path is not None
-    return tuple(_imported(ast.parse(path.read_bytes()), ""))
+    found = [*imported(ast.parse(path.read_bytes()), ""), *_STARTED.get(name, ())]
+    if name in _OF_ALL_TASKS:
+        return tuple(one for one in found if not _is_of_text(one))
+    return tuple(found)
+
+
+def _is_of_text(name: str) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in _OF_TEXT)
 
 
 @cache
-def _imports_of(extension: Extension, inner: str) -> tuple[str, ...]:
+def _imports_within(extension: Extension, inner: str) -> tuple[str, ...]:
     package = inner if extension.is_package(inner) else inner.rpartition(".")[0]
     tree = ast.parse(extension.sources[inner].data)
-    return tuple(_imported(tree, extension.full_name(package)))
+    return tuple(imported(tree, extension.full_name(package)))
 
 
 # What finds code, or text of the module's own, where no import names it.
@@ -101,7 +144,12 @@ _BUILTINS = {"exec", "eval", "compile"}  # and not `re.compile`, `model.eval()`
 @cache
 def _finds_otherwise(extension: Extension, inner: str) -> bool:
     """Whether a module of an extension may depend on more of it than its imports say."""
-    for node in ast.walk(ast.parse(extension.sources[inner].data)):
+    return finds_otherwise(ast.parse(extension.sources[inner].data))
+
+
+def finds_otherwise(tree: ast.Module) -> bool:
+    """Whether a module may depend on code that no import of it names, or on its own text."""
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Name):
             names = [node.id]
@@ -122,20 +170,36 @@ def _finds_otherwise(extension: Extension, inner: str) -> bool:
     return False
 
 
-def _imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """What a module imports: of Tilth, and relative to the package that it is in."""
-    for node in ast.walk(tree):
+def imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """What a module imports wherever in it, but for type checking alone.
+
+    Args:
+        tree: The module.
+        package: The full name of the package that it is in, for relative imports.
+
+    Yields:
+        Full names; of `from a import b` both `a` and `a.b`.
+    """
+    for node in _executed(tree):
         if isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([node.module] if node.module else [])])
-            elif not base.startswith("tilth"):
-                continue
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name.startswith("tilth"))
+            yield from (alias.name for alias in node.names)
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """A tree's nodes, less what only a type checker sees."""
+    yield node
+    children = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        children = iter(node.orelse)
+    for child in children:
+        yield from _executed(child)
 
 
 @cache  # Operations share most of the modules that they stand on.

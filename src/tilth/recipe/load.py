@@ -29,9 +29,10 @@ from tilth.errors import (
     RecipeError,
     TilthError,
     UsageError,
+    place_of,
     words_of,
 )
-from tilth.extensions import Extension, find, place_of, using
+from tilth.extensions import Extension, find, using
 from tilth.hints import choose_from, did_you_mean
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.earlier import as_now, why_gone
@@ -512,8 +513,7 @@ class _Check:
         for part in inside:
             key = f"{key}[{part}]" if isinstance(part, int) else str(part)
         if details["type"] == "extra_forbidden":
-            names = _field_names(cls, inside[:-1], settings)
-            hint = why_gone(place) or did_you_mean(key, names)
+            hint = why_gone(place) or did_you_mean(key, _field_names(cls, inside[:-1], settings))
             if hint.startswith("choose"):
                 hint = f"`tilth explain {owner}` lists them" if owner in operations() else hint
             self._add("unknown-setting", f"`{key}` is not a setting of `{owner}`", place, hint)

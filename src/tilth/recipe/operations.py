@@ -105,13 +105,20 @@ class Operation:
         planned: type[BaseSettings] | None = getattr(self.module, "Planned", None)
         return planned
 
-    def code_version(self, further: Sequence[str] = ()) -> str:
-        """A digest of the code that decides the operation's output.
+    def modules(self, further: Sequence[str] = ()) -> tuple[str, ...]:
+        """The modules that decide the operation's output, with all that they import.
 
         Args:
             further: Modules that it finds by a name in its settings, which no import shows.
         """
-        return code_digest((self.module_name, *further))
+        engine = list(_ENGINE[self.kind])
+        if self.kind in ("source", "map", "shuffle") and hasattr(self.module, "describe"):
+            engine.append("tilth.engine.describe")
+        return (self.module_name, *engine, *further)
+
+    def code_version(self, further: Sequence[str] = ()) -> str:
+        """A digest of the code that decides the operation's output; `further` as of `modules`."""
+        return code_digest(self.modules(further))
 
 
 _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
@@ -165,6 +172,17 @@ _FUNCTIONS: dict[Kind, dict[str, int]] = {
     "fit": {"fit": 5},
     "grid": {"cells": 2, "run_cell": 5, "summarize": 2},
     "transform": {"transform": 3},
+}
+
+
+# What of the engine makes the output of a kind; all else of it only sees to it that it is made.
+_ENGINE: dict[Kind, tuple[str, ...]] = {
+    "source": ("tilth.engine.read",),
+    "map": ("tilth.engine.map",),
+    "shuffle": ("tilth.engine.shuffle", "tilth.engine.map"),
+    "fit": ("tilth.engine.train",),
+    "grid": ("tilth.engine.train",),
+    "transform": (),
 }
 
 

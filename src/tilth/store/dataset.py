@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.hints import did_you_mean, require_choice
-from tilth.records import DAMAGED, damaged
+from tilth.records import DAMAGED
 from tilth.schema import SCHEMA, VERDICT
 from tilth.splits import SPLITS
 from tilth.store.files import sha256_file
@@ -29,15 +27,15 @@ from tilth.store.manifest import (
     no_data_set,
     read_manifest,
 )
+from tilth.store.parquet import is_empty as is_empty
+from tilth.store.parquet import read_shard
+from tilth.store.parquet import schema_of as schema_of
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
     import polars
     import tensorflow as tf
     import torch
-
-# Of what a library says of a damaged file.
-_MAX_SAID = 200
 
 
 class Dataset:
@@ -290,87 +288,3 @@ def damage_of(folder: Path, *, read: bool = False) -> str | None:
             raise
         return f"{folder / MANIFEST} is damaged"
     return None
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """What goes wrong with a shard as it is read is an error that names it.
-
-    Raises:
-        MissingError: It is not there any more.
-        DataError: It is damaged.
-    """
-    try:
-        yield
-    except FileNotFoundError:
-        raise MissingError(
-            "a shard is not there any more", where=str(path), hint="run the recipe again"
-        ) from None
-    except (pa.ArrowException, OSError) as error:
-        raise damaged("a shard", " ".join(str(error).split())[:_MAX_SAID], str(path)) from error
-
-
-def schema_of(paths: Sequence[Path]) -> pa.Schema:
-    """The columns of some shards together; one that is of two types has the wider.
-
-    Raises:
-        MissingError, DataError: A shard cannot be read, or two have a column that no type holds.
-    """
-    schemas = []
-    for path in paths:
-        with reading(path):
-            schemas.append(pq.read_schema(path).remove_metadata())
-    if not schemas:
-        return pa.schema([])
-    try:
-        return pa.unify_schemas(schemas, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise DataError(
-            f"shards have a column that no one type can hold: {error}",
-            where=str(paths[0].parent),
-            hint="an operation gives a column one type, whatever is in a batch",
-            code="two-types",
-        ) from None
-
-
-def is_empty(paths: Sequence[Path], name: str) -> bool:
-    """Whether a column is null in every row of some shards, or in none of them; from their footers.
-
-    Raises:
-        MissingError, DataError: A shard cannot be read.
-    """
-    for path in paths:
-        with reading(path), pq.ParquetFile(path) as file:
-            for number in range(file.metadata.num_row_groups):
-                group = file.metadata.row_group(number)
-                for place in range(group.num_columns):
-                    chunk = group.column(place)
-                    # A list's column stands there by what is in it: `annotations.list.element`.
-                    own = chunk.path_in_schema
-                    if own != name and not own.startswith(f"{name}.list."):
-                        continue
-                    found = chunk.statistics
-                    if found is None or not found.has_null_count:
-                        return False
-                    if found.null_count < chunk.num_values:
-                        return False
-    return True
-
-
-def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
-    """Stream one Parquet shard in the columns and types of `schema`.
-
-    Raises:
-        MissingError, DataError: It cannot be read.
-    """
-    with reading(path), pq.ParquetFile(path) as file:
-        stored = set(file.schema_arrow.names)
-        present = [n for n in schema.names if n in stored]
-        for batch in file.iter_batches(batch_rows, columns=present):
-            arrays = [
-                batch.column(batch.schema.get_field_index(f.name)).cast(f.type)
-                if f.name in stored
-                else pa.nulls(batch.num_rows, f.type)
-                for f in schema
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -77,7 +77,7 @@ def declaration(name: str) -> Declaration:
 def modules_of(name: str) -> tuple[str, ...]:
     """The modules whose code decides what is learnt: part of a training's identity."""
     declared, folder = _found(name)
-    return f"{folder}.task", declared.data.module
+    return f"{folder}.task", folder, declared.data.module
 
 
 def load_task(name: str) -> ModuleType:
