@@ -98,7 +98,9 @@ def test_of_a_training_that_fails_no_model_stands_there(tmp_path: Path) -> None:
 
 
 def test_a_cell_is_run_as_its_task_says(tmp_path: Path) -> None:
-    task = tasks.RunCell(**_common(tmp_path, 3), cell={"width": 40})
+    task = tasks.RunCell(
+        **_common(tmp_path, 3), cell={"width": 40}, parts={}, place=tmp_path / "cell.json"
+    )
     found = run_cell(task, _module(), BaseSettings(), _silent)
     assert found == {"seed": 7, "threads": 2, "width": 43, "inputs": ["data"]}
 
