@@ -93,6 +93,7 @@ class _Inner(BaseSettings):
     rate: float = 0.0
     shown: Annotated[str, ActsOn("words")] = ""
     smallest: Annotated[float | None, ActsOn("summary")] = None
+    file: Annotated[str, ActsOn("outside")] = Field("", description="what a fingerprint holds")
 
 
 class _Outer(BaseSettings):
@@ -107,7 +108,7 @@ class _Outer(BaseSettings):
 
 
 def test_what_acts_on_nothing_that_is_made_is_no_part_of_an_identity() -> None:
-    one = _Outer(every_s=3, inner=_Inner(shown="a"), arms={"x": _Inner(shown="b")})
+    one = _Outer(every_s=3, inner=_Inner(shown="a", file="c"), arms={"x": _Inner(shown="b")})
     other = _Outer(every_s=4)
     assert acting(one) == {**acting(other), "arms": {"x": {"rate": 0.0, "smallest": None}}}
     assert acting(one, but=["summary"])["arms"] == {"x": {"rate": 0.0}}

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_jsonable_python
 
-Acts = Literal["data", "cells", "summary", "politeness", "speed", "words"]
-# What changes nothing of what is made.
-_IDLE: frozenset[Acts] = frozenset(("politeness", "speed", "words"))
+Acts = Literal["data", "cells", "summary", "outside", "politeness", "speed", "words"]
+# What changes nothing of what is made, or nothing that a fingerprint does not hold already.
+_IDLE: frozenset[Acts] = frozenset(("outside", "politeness", "speed", "words"))
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class ActsOn:
 
     Attributes:
         what: data: on what the step makes. cells: on the trainings of a comparison. summary: on
-            what is said of the cells alone. politeness, speed: on how it comes about. words: on
-            nothing but what is shown.
+            what is said of the cells alone. outside: on what is read, all of which is in the
+            operation's `fingerprint`. politeness, speed: on how it comes about. words: on nothing
+            but what is shown.
     """
 
     what: Acts
@@ -63,7 +64,7 @@ def acting(settings: BaseSettings, but: Collection[Acts] = ()) -> Any:
     Args:
         settings: Of an operation or a stage.
         but: Leave out what acts on one of these too. What acts on politeness, speed or words alone
-            is always left out.
+            is always left out, as is what stands in a fingerprint.
     """
     left_out = {*_IDLE, *but}
     settings, found = settings.normal(), {}
