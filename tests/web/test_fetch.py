@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.errors import DataError, MissingError, StorageError, UsageError
-from tilth.web.fetch import MIRROR_VARIABLE, download
+from tilth.web.fetch import MIRROR_VARIABLE, download, find_in_mirror
 
 _BODY = bytes(range(256)) * 400
 _SHA256 = hashlib.sha256(_BODY).hexdigest()
@@ -130,12 +131,149 @@ def test_a_broken_transfer_is_resumed_where_safe(
     assert site.asked["/data.bin"] == 2
 
 
+def _begun(dest: Path, url: str, part: bytes, **said: Any) -> None:
+    """As a killed download leaves it."""
+    dest.with_name(f"{dest.name}.partial").write_bytes(part)
+    address = hashlib.sha256(url.encode()).hexdigest()
+    version = {"address": address, "etag": "", "modified": "", "size": None, **said}
+    dest.with_name(f"{dest.name}.version").write_text(json.dumps(version))
+
+
+def test_what_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    with running(_Ranged(_BODY, '"v1"').site) as site:
+        url = f"{site.root}/data.bin"
+        _begun(tmp_path / "data.bin", url, _BODY[:60_000], etag='"v1"')
+        assert _download(url, tmp_path / "data.bin").read_bytes() == _BODY
+    assert [one.get("range") for one in site.headers] == ["bytes=60000-"]
+
+
+@pytest.mark.parametrize("sha256", [None, _SHA256])
+@pytest.mark.parametrize("left", ["of another address", "of nobody knows what"])
+def test_a_killed_download_goes_on_only_in_what_it_began(
+    tmp_path: Path, sha256: str | None, left: str
+) -> None:
+    dest = tmp_path / "data.bin"
+    with running(_Ranged(_BODY, '"v1"').site) as site:
+        _begun(dest, f"{site.root}/other/data.bin", b"?" * 50, etag='"v1"', size=len(_BODY))
+        if left == "of nobody knows what":
+            (tmp_path / "data.bin.version").write_text("damaged")
+        assert _download(f"{site.root}/data.bin", dest, sha256=sha256).read_bytes() == _BODY
+    # Not one byte of it was taken for a part.
+    assert "range" not in site.headers[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ({}, True),
+        ({"size": len(_BODY), "modified": "Mon, 02 Feb 2026 00:00:00 GMT"}, True),
+        ({"size": 99}, False),
+        ({"modified": "Sun, 01 Feb 2026 00:00:00 GMT"}, False),
+        ({"etag": '"v0"'}, False),
+    ],
+)
+def test_by_its_digest_it_goes_on_unless_the_server_says_that_it_is_another(
+    tmp_path: Path, said: dict[str, Any], goes_on: bool
+) -> None:
+    def answer(count: int) -> Reply:
+        start = int(site.headers[-1].get("range", "bytes=0-")[6:-1])
+        whole = f"bytes {start}-{len(_BODY) - 1}/{len(_BODY)}"
+        told = (
+            *(("Content-Range", whole), ("ETag", '"v1"')),
+            ("Last-Modified", "Mon, 02 Feb 2026 00:00:00 GMT"),
+        )
+        return Reply(_BODY[start:], 206 if start else 200, (_BINARY, *told))
+
+    with running(Site(pages={"/data.bin": answer})) as site:
+        url = f"{site.root}/data.bin"
+        _begun(tmp_path / "data.bin", url, _BODY[:1000], **said)
+        path = _download(url, tmp_path / "data.bin", sha256=_SHA256)
+    assert path.read_bytes() == _BODY
+    assert site.asked["/data.bin"] == (1 if goes_on else 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["data.bin"]
+
+
+def _versioned(versions: dict[int, tuple[bytes, str]], asked: Site) -> Reply:
+    """What a server answers that knows its versions: from request n on the one of that number."""
+    count = asked.asked["/data.bin"]
+    body, etag = versions[max(number for number in versions if number <= count)]
+    headers = (_BINARY, *((("ETag", etag),) if etag else ()))
+    if etag and asked.headers[-1].get("if-none-match") == etag:
+        return Reply(b"", 304, headers)
+    return Reply(body, headers=headers)
+
+
+@pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', ""])
+def test_what_is_here_is_taken_where_the_server_says_that_it_is_the_same(
+    tmp_path: Path, etag: str
+) -> None:
+    site = Site(pages={"/data.bin": lambda _: _versioned({1: (_BODY, etag)}, site)})
+    with running(site):
+        for _ in range(2):
+            path = _download(f"{site.root}/data.bin", tmp_path / "data.bin")
+            assert path.read_bytes() == _BODY
+    assert site.asked["/data.bin"] == 2
+    # A weak one, or none, vouches for no byte: it was fetched again.
+    assert ("if-none-match" in site.headers[-1]) == (etag == '"v1"')
+
+
+@pytest.mark.parametrize("etags", [('"v1"', '"v2"'), ("", ""), ('"v1"', "")])
+@pytest.mark.parametrize("size", [None, 7])
+def test_what_is_here_is_not_taken_where_the_address_gives_another(
+    tmp_path: Path, etags: tuple[str, str], size: int | None
+) -> None:
+    versions = {1: (b"the old", etags[0]), 2: (b"the new", etags[1])}
+    site = Site(pages={"/data.bin": lambda _: _versioned(versions, site)})
+    with running(site):
+        url = f"{site.root}/data.bin"
+        assert _download(url, tmp_path / "data.bin", size=size).read_bytes() == b"the old"
+        assert _download(url, tmp_path / "data.bin", size=size).read_bytes() == b"the new"
+        assert site.asked["/data.bin"] == 2
+
+
+def test_what_is_here_of_another_address_is_not_taken(tmp_path: Path) -> None:
+    pages = {path: Reply(path.encode(), headers=(("ETag", '"v1"'),)) for path in ("/a", "/b")}
+    with running(Site(pages=dict(pages))) as site:
+        for path in ("/a", "/b"):
+            found = _download(site.root + path, tmp_path / "data.bin")
+            assert found.read_bytes() == path.encode()
+
+
+def test_of_another_version_nothing_is_left_to_be_taken_for_it(tmp_path: Path) -> None:
+    """A kill while the new one is fetched must not leave the old one under its name."""
+    dest = tmp_path / "data.bin"
+    cut = Reply(_BODY, headers=(("ETag", '"v2"'),), cut=50_000)
+    pages = {"/data.bin": lambda count: Reply(b"old", headers=(("ETag", '"v1"'),))}
+    with running(Site(pages=dict(pages))) as site:
+        _download(f"{site.root}/data.bin", dest)
+        site.pages["/data.bin"] = cut
+        with pytest.raises(MissingError):
+            _download(f"{site.root}/data.bin", dest)
+        assert not dest.exists()
+        site.pages["/data.bin"] = Reply(b"", 304)
+        with pytest.raises(MissingError, match="could not be had"):
+            _download(f"{site.root}/data.bin", dest)
+
+
+def test_a_file_in_the_mirror_goes_before_one_that_was_fetched(tmp_path: Path) -> None:
+    mirror, dest = tmp_path / "mirror", tmp_path / "work" / "data.bin"
+    mirror.mkdir()
+    with running(Site(pages={"/data.bin": Reply(b"fetched")})) as site:
+        url = f"{site.root}/data.bin"
+        assert _download(url, dest, mirror=mirror).read_bytes() == b"fetched"
+        assert find_in_mirror(url, mirror=mirror) is None
+        (mirror / "data.bin").write_bytes(b"kept")
+        assert _download(url, dest, mirror=mirror) == mirror / "data.bin"
+        assert find_in_mirror(url, size=4, mirror=mirror) == mirror / "data.bin"
+        assert find_in_mirror(url, size=5, mirror=mirror) is None
+
+
 def test_a_file_that_changed_meanwhile_is_fetched_anew(tmp_path: Path) -> None:
     ranged = _Ranged(_BODY, '"v2"')
-    (tmp_path / "data.bin.partial").write_bytes(b"of version one")
-    (tmp_path / "data.bin.partial.etag").write_text('"\\"v1\\""')
     with running(ranged.site) as site:
-        path = _download(f"{site.root}/data.bin", tmp_path / "data.bin")
+        url = f"{site.root}/data.bin"
+        _begun(tmp_path / "data.bin", url, b"of version one", etag='"v1"')
+        path = _download(url, tmp_path / "data.bin")
     assert path.read_bytes() == _BODY
     assert site.headers[0]["if-range"] == '"v1"'
 

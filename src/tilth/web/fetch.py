@@ -1,15 +1,16 @@
 """Download a public data file: from a mirror folder, or by HTTP with resume and digest.
 
-A file is written aside, synced and renamed, so a file at its final name is complete. A partial
-file is taken up again where that is safe: its digest is known, or the server vouches for the same
-version (a strong ETag with ``If-Range``, RFC 9110 section 13.1.5).
+A file is written aside, synced and renamed, so a file at its final name is complete. What an
+earlier call left, whole or in part, is taken where it is what the address gives now: its digest is
+known, or the server vouches for the same version (a strong ETag with ``If-None-Match`` and
+``If-Range``, RFC 9110 section 13.1). Of another address or version it is fetched anew.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import http.client
-import json
 import os
 import socket
 import ssl
@@ -24,6 +25,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tilth.context import Progress, silent
 from tilth.errors import DataError, MissingError, StorageError, UsageError
+from tilth.records import Record, read_if_whole
 from tilth.store.files import aside_of, move, remove, sha256_file, write_json
 from tilth.web.address import (
     AddressRefusedError,
@@ -68,6 +70,27 @@ class _Expected:
         return self.size if self.size is not None else self.max_bytes
 
 
+class _Version(Record):
+    """What is being fetched, or was; it stands beside the file until a digest vouches for it.
+
+    Attributes:
+        address: SHA-256 of the address, as the recipe has it.
+        etag: Where the server gives one that stands for the bytes; else empty.
+        modified: When it says that the file was written last; empty: it does not.
+        size: Bytes of the whole file, as far as it says.
+    """
+
+    address: str
+    etag: str
+    modified: str
+    size: int | None
+
+    def is_other(self, later: _Version) -> bool:
+        """Whether a later answer is about another file, by what both of them say."""
+        pairs = [(getattr(self, name), getattr(later, name)) for name in type(self).model_fields]
+        return any(one != other for one, other in pairs if one and other)
+
+
 class _TransferError(Exception):
     """A failed exchange; `again` where another try may cure it."""
 
@@ -93,10 +116,11 @@ def download(
 ) -> Path:
     """The file behind a URL, as a local path.
 
-    Looked for in this order: `dest` itself (taken as it is where neither digest nor size is
-    known, since a file at its final name is complete), the mirror folder, the network. In a mirror
-    folder the file is looked up as ``HOST/PATH``, as ``NAME``, and as ``*/NAME``; it is used in
-    place, not copied. Where the digest is known, the same with ``.gz`` behind it is unpacked.
+    Looked for in this order: `dest` itself where it has the digest, the mirror folder, the network.
+    In a mirror folder the file is looked up as ``HOST/PATH``, as ``NAME``, and as ``*/NAME``; it is
+    used in place, not copied. Where the digest is known, the same with ``.gz`` behind it is
+    unpacked. What an earlier call left at `dest` is not fetched again where the server says that it
+    is the same still.
 
     Args:
         url: An http or https address; `${NAME}` in its query is filled in when it is asked for.
@@ -120,11 +144,11 @@ def download(
         StorageError: `dest` cannot be written.
     """
     expected = _Expected(sha256, size, max_bytes)
-    if dest.is_file() and not expected.mismatch(dest):
+    if sha256 is not None and dest.is_file() and not expected.mismatch(dest):
         return dest
     tried: list[str] = []
     secrets = Secrets(headers, [url])
-    folder = mirror or (Path(value) if (value := os.environ.get(MIRROR_VARIABLE)) else None)
+    folder = _mirror_folder(mirror)
     if folder is not None and (found := _in_mirror(url, folder, expected, tried)) is not None:
         return found
     try:
@@ -142,6 +166,25 @@ def download(
         ) from error
     except OSError as error:
         raise StorageError(f"cannot write {dest}: {error}", hint="free space or rights") from error
+
+
+def find_in_mirror(url: str, *, size: int | None = None, mirror: Path | None = None) -> Path | None:
+    """The file of no known digest that `download` would take from the mirror folder now.
+
+    Args:
+        url: As of `download`.
+        size: Bytes that it must have.
+        mirror: As of `download`.
+
+    Returns:
+        Its place there; None: it would be fetched.
+    """
+    folder = _mirror_folder(mirror)
+    return None if folder is None else _in_mirror(url, folder, _Expected(None, size, 0), [])
+
+
+def _mirror_folder(named: Path | None) -> Path | None:
+    return named or (Path(value) if (value := os.environ.get(MIRROR_VARIABLE)) else None)
 
 
 def _in_mirror(url: str, folder: Path, expected: _Expected, tried: list[str]) -> Path | None:
@@ -222,7 +265,8 @@ def _over_network(
         resumed = partial.is_file() and partial.stat().st_size > 0
         try:
             with closing(transfer):
-                transfer.into(partial, expected, progress)
+                if transfer.into(partial, dest, expected, progress):
+                    return dest
         except _TransferError as error:
             last = transfer.secrets.hide(str(error))
             if not error.again:
@@ -231,6 +275,8 @@ def _over_network(
         reason = expected.mismatch(partial)
         if not reason:
             move(partial, dest)
+            if expected.sha256 is not None:
+                remove(_version_file(dest))
             return dest
         remove(partial)
         if not resumed:
@@ -277,42 +323,68 @@ class _Transfer:
             if opened is not None:
                 opened.close()
 
-    def into(self, partial: Path, expected: _Expected, progress: Progress) -> None:
-        """Write the body to `partial`, from where it ends if the server plays along."""
-        validator = partial.with_name(partial.name + ".etag")
-        start = partial.stat().st_size if partial.is_file() else 0
-        etag = _known_version(validator)
-        if start and not (expected.sha256 or etag):
-            start = 0
+    def into(self, partial: Path, dest: Path, expected: _Expected, progress: Progress) -> bool:
+        """Write the body to `partial`, from where it ends if that is a part of the same.
+
+        Returns:
+            Whether nothing was written, as `dest` is what the address gives.
+        """
+        beside = _version_file(dest)
+        known = read_if_whole(_Version, beside)
+        if known is None or known.address != _digest(self.url):
+            known = _Version(address=_digest(self.url), etag="", modified="", size=None)
+            remove(partial)
+        is_whole = (
+            expected.sha256 is None
+            and bool(known.etag)
+            and dest.is_file()
+            and not expected.mismatch(dest)
+        )
         headers = {"User-Agent": "tilth", "Accept-Encoding": "identity"}
-        if start:
+        start = partial.stat().st_size if partial.is_file() else 0
+        if is_whole:
+            start = 0
+            headers["If-None-Match"] = known.etag
+        elif start and (expected.sha256 or known.etag):
             headers["Range"] = f"bytes={start}-"
-            if etag:
-                headers["If-Range"] = etag
+            if known.etag:
+                headers["If-Range"] = known.etag
+        else:
+            start = 0
         response = self._follow(headers)
+        if response.status == 304:
+            return True
         if response.status == 416:
             # The partial file is longer than the file: it is of another version.
             remove(partial)
             raise _TransferError("the partial file does not fit; started over")
-        total = _total(response)
+        tag, total = response.headers.get("ETag", ""), _total(response)
+        found = _Version(
+            address=known.address,
+            etag="" if tag.startswith("W/") else tag,
+            modified=response.headers.get("Last-Modified", ""),
+            size=total,
+        )
         if response.status != 206:
             start = 0
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             remove(partial)
             raise _TransferError("the server sent another range than was asked for")
+        elif known.is_other(found):
+            remove(partial)
+            raise _TransferError("the file is another one by now; started over")
         if total is not None and total > expected.limit:
             raise DataError(
                 f"{self.shown} has {total:,} bytes, expected at most {expected.limit:,}",
                 code="size",
             )
-        tag = response.headers.get("ETag", "")
         if not start:
-            # Before its version is written down: a kill must not leave old bytes beside a new one.
-            remove(partial)
-        write_json(validator, "" if tag.startswith("W/") else tag)
+            # Before the version is written down: a kill must not leave old bytes beside a new one.
+            remove(dest, partial)
+            write_json(beside, found.as_json())
         with open(partial, "ab" if start else "wb") as file:
             self._copy(response, file, start, total, expected, progress)
-        remove(validator)
+        return False
 
     def _copy(
         self,
@@ -347,6 +419,8 @@ class _Transfer:
         for _ in range(_MAX_REDIRECTS):
             response = self._get(url, headers)
             if response.status in (200, 206, 416):
+                return response
+            if response.status == 304 and "If-None-Match" in headers:
                 return response
             if response.status in _REDIRECTS and (target := response.headers.get("Location")):
                 url = _target(url, target)
@@ -400,12 +474,12 @@ class _Transfer:
         raise failure
 
 
-def _known_version(validator: Path) -> str:
-    """The strong ETag of a partial file; empty where none is known, or it cannot be read."""
-    try:
-        return str(json.loads(validator.read_bytes()))
-    except (FileNotFoundError, ValueError):
-        return ""
+def _version_file(dest: Path) -> Path:
+    return dest.with_name(dest.name + ".version")
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _total(response: http.client.HTTPResponse) -> int | None:
