@@ -14,6 +14,35 @@ Progress = Callable[[float, float | None, str], None]
 FIRST_STEPS = "first steps"
 
 
+Check = Callable[[], None]
+_check: ContextVar[Check | None] = ContextVar("tilth_settled", default=None)
+
+
+@contextmanager
+def checking(check: Check) -> Iterator[None]:
+    """What is read outside of Tilth inside the block is looked at by `require_settled`.
+
+    Args:
+        check: Raises where some of it was written to since it was planned with.
+    """
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
+def require_settled() -> None:
+    """Called before something is committed that was made of what lies outside.
+
+    Raises:
+        DataError: That was written to meanwhile, even if all was undone.
+    """
+    check = _check.get()
+    if check is not None:
+        check()
+
+
 Held = Callable[[], int]
 _gatherers: ContextVar[list[Held] | None] = ContextVar("tilth_gatherers", default=None)
 

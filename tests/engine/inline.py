@@ -75,7 +75,9 @@ def run_inline(text: str, folder: Path, **options: Any) -> RunOutcome:
 
 def step_of(folder: Path, plan: Plan, name: str) -> PlannedStep:
     """A step as it is once the steps before it are made, as they are in a run's folder."""
-    return next(s.step for s in step_states(plan, folder) if s.step.name == name)
+    resolver = Resolver(plan, folder)
+    resolver.states()
+    return resolver.state(name).step
 
 
 def place(folder: Path, plan: Plan, name: str) -> Path:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
 from tests.engine.modalities import results, write_recipe
 from tilth.collect import jsonl
+from tilth.engine import perform
+from tilth.engine.map import map_shard
 from tilth.engine.run import RunOptions, run_plan
 from tilth.errors import DataError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
+from tilth.store.manifest import Shard
 from tilth.store.shard import num_committed
 
 __all__ = ["inline"]
+
+RULES = "about: a\nsource: b\nrules: [{{keep: word_count >= {}, because: c}}]\n"
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -35,34 +42,65 @@ def _texts(text: str, folder: Path) -> list[str]:
     return [row["text"] for row in Dataset(where).to_arrow().to_pylist()]
 
 
+@pytest.mark.parametrize("undone", [False, True])
 def test_of_a_source_that_changes_while_it_is_read_nothing_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = _source(tmp_path)
-    # As it is planned, before it is read, after it was read.
-    found = iter(["one", "one", "another"])
+    """Nor of one that was put back: what was read may be the one or the other."""
+    text, rows, read = _source(tmp_path), tmp_path / "rows.jsonl", jsonl.read
+    before = rows.read_bytes()
+
+    def edited(*given: Any) -> Iterator[pa.RecordBatch]:
+        rows.write_bytes(before + b'{"text": "more"}\n')
+        yield from read(*given)
+        if undone:
+            rows.write_bytes(before)
+
     with monkeypatch.context() as patch:
-        patch.setattr(jsonl, "fingerprint", lambda _: next(found))
+        patch.setattr(jsonl, "read", edited)
         with pytest.raises(DataError, match="while it was read") as caught:
             run_inline(text, tmp_path / "run", shard_rows=3)
     assert caught.value.code == "source-changed"
     assert all(num_committed(folder) == 0 for folder in (tmp_path / "run" / "data").iterdir())
+    rows.write_bytes(before)
     run_inline(text, tmp_path / "run", shard_rows=3)
     assert len(_texts(text, tmp_path / "run")) == 10
 
 
-def test_a_source_that_changed_after_it_was_planned_is_not_read(tmp_path: Path) -> None:
-    """Its data would stand under the address of what was there before."""
+def test_a_source_that_changed_after_it_was_planned_is_read_as_it_is(tmp_path: Path) -> None:
+    """Its data stands under its own address: a step is known when it is reached."""
     text = _source(tmp_path)
     plan = build_plan(parse_recipe(text))
     with (tmp_path / "rows.jsonl").open("a") as file:
         file.write('{"text": "one more"}\n')
-    with pytest.raises(DataError, match="after it was planned") as caught:
-        run_plan(plan, tmp_path / "run", RunOptions())
-    assert caught.value.code == "source-changed"
-    assert all(num_committed(folder) == 0 for folder in (tmp_path / "run" / "data").iterdir())
-    run_inline(text, tmp_path / "run")
+    run_plan(plan, tmp_path / "run", RunOptions())
     assert len(_texts(text, tmp_path / "run")) == 11
+
+
+def test_a_rules_file_that_is_edited_between_two_shards_is_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(1))
+    text = _source(tmp_path) + f"clean: [signals, {{rules: {{files: [{rules}]}}}}]\n"
+    done = 0
+
+    def edited(*given: Any) -> Shard:
+        nonlocal done
+        done += 1
+        # The source is no map; three shards of it are measured first.
+        if done == 5:
+            rules.write_text(RULES.format(99))
+        return map_shard(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(perform, "map_shard", edited)
+        with pytest.raises(DataError, match=r"while .*rules\.yaml"):
+            run_inline(text, tmp_path / "run", shard_rows=4)
+    rules.write_text(RULES.format(1))
+    run_inline(text, tmp_path / "run", shard_rows=4)
+    kept = Dataset(place(tmp_path / "run", plan_of(text), "clean.rules"))
+    assert kept.num_rows == 10
 
 
 def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:

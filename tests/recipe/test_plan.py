@@ -15,6 +15,7 @@ from tilth import models
 from tilth.models.registry import declarations
 from tilth.recipe import code
 from tilth.recipe.identity import why_it_runs
+from tilth.recipe.plan import PlannedStep
 from tilth.tasks.registry import declaration, task_names
 
 _KINDS = [declared.kind for declared in declarations()]
@@ -53,9 +54,13 @@ def _one_line_more(modules: tuple[str, ...], folder: Path) -> Iterator[None]:
     code.code_digest.cache_clear()
 
 
+def _outside(step: PlannedStep) -> str | None:
+    return step.operation.fingerprint(step.settings)
+
+
 def _identities(text: str) -> dict[str, object]:
     """What identities are made of, but for the data that comes in."""
-    return {step.name: (step.key, step.outside) for step in plan_of(text).steps}
+    return {step.name: (step.key, _outside(step)) for step in plan_of(text).steps}
 
 
 def _check(text: str, module: str | tuple[str, ...], folder: Path, changed: set[str]) -> None:

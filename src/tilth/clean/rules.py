@@ -28,6 +28,7 @@ from tilth.errors import MissingError, TilthError, UsageError
 from tilth.hints import did_you_mean
 from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
 from tilth.settings import BaseSettings
+from tilth.store.digests import watched
 
 # How near an unknown name must be to a shipped signal to be taken for a slip of the pen.
 _SLIP = 0.85
@@ -128,7 +129,7 @@ def _rule_set_text(name: str) -> str:
     if not path.is_file():
         hint = did_you_mean(name, shipped_rule_sets())
         raise MissingError(f"no rule set or file `{name}`", hint=hint)
-    return path.read_text("utf-8")
+    return watched(path).read_text("utf-8")
 
 
 @lru_cache(maxsize=64)

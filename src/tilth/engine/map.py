@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from tilth.context import require_settled
 from tilth.engine.apply import apply_safely
 from tilth.settings import BaseSettings
 from tilth.store.manifest import Shard
@@ -60,4 +61,5 @@ def map_shard(
     for batch in batches_of([task.input]):
         for part in apply_safely(apply, batch, f"{where}, shard {task.index}"):
             writer.add(part)
+    require_settled()
     return writer.commit()

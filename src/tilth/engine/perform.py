@@ -7,12 +7,15 @@ one is not.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import assert_never
 
 import pyarrow as pa
 from pydantic import JsonValue
 
-from tilth.context import Progress
+from tilth.context import Progress, checking, require_settled
 from tilth.engine import shuffle
 from tilth.engine.cells import KeptCell
 from tilth.engine.contract import require_sentences
@@ -40,6 +43,7 @@ from tilth.recipe.operations import Operation, operation
 from tilth.records import Json, Record, read_as, read_file
 from tilth.schema import PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
+from tilth.store.digests import remembering, watching
 from tilth.store.files import write_json
 from tilth.store.parquet import schema_of
 from tilth.store.shard import forget_shards
@@ -48,16 +52,49 @@ from tilth.store.shard import forget_shards
 def run_task(task: Task, progress: Progress) -> JsonValue:
     """Run one task; returns what its step is to know of it, as JSON."""
     with using([open_reference(one) for one in task.extensions]):
-        return _run_task(task, progress)
+        op = operation(task.op)
+        settings = op.settings.model_validate(task.settings)
+        with _as_planned(task, op, settings):
+            return _run_task(task, op, settings, progress)
 
 
-def _run_task(task: Task, progress: Progress) -> JsonValue:
-    op = operation(task.op)
-    settings, where = op.settings.model_validate(task.settings), _place(task, op)
+@contextmanager
+def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[None]:
+    """Refuse what is done inside if what lies outside is not, or does not stay, what was planned.
+
+    Raises:
+        DataError: It is another, or was written to meanwhile, even if that was undone: the step's
+            identity would name other data.
+    """
+    if task.outside is None:
+        yield
+        return
+    with remembering(task.memo), watching() as watch:
+
+        def check() -> None:
+            if changed := watch.changed():
+                if isinstance(task, ReadSource):
+                    forget_shards(task.folder)
+                raise source_changed(task.step, [os.path.basename(path) for path in changed])
+
+        if digest_of_outside(op.fingerprint(settings)) != task.outside:
+            raise source_changed(task.step, when="after it was planned")
+        with checking(check):
+            yield
+        if isinstance(task, ReadSource):
+            check()
+            # What came to it, or went, was not watched.
+            if digest_of_outside(op.fingerprint(settings)) != task.outside:
+                forget_shards(task.folder)
+                raise source_changed(task.step)
+
+
+def _run_task(task: Task, op: Operation, settings: BaseSettings, progress: Progress) -> JsonValue:
+    where = _place(task, op)
     result: JsonValue = None
     match task:
         case ReadSource():
-            _read_source(task, op, settings, where, progress)
+            read_source(task, op.module, settings, where, progress)
             return None
         case MapShard():
             decisions = None
@@ -80,6 +117,7 @@ def _run_task(task: Task, progress: Progress) -> JsonValue:
         case RunCell():
             found = run_cell(task, op.module, settings, progress)
             kept = KeptCell(cell=task.cell, result=found, parts=task.parts)
+            require_settled()
             write_json(task.place, kept.as_json())
         case Summarize():
             return _summarize(task, op, settings)
@@ -93,24 +131,6 @@ def _place(task: Task, op: Operation) -> str:
     """The step, in errors; of a user's own operation with its file."""
     found = find(op.module_name)
     return task.step if found is None else f"{task.step} ({found[0].shown_file(found[1])})"
-
-
-def _read_source(
-    task: ReadSource, op: Operation, settings: BaseSettings, where: str, progress: Progress
-) -> None:
-    """Read a source into shards, and keep them if it is what was planned.
-
-    Raises:
-        DataError: It is not as it was planned, or changed while it was read: the step's identity
-            would name other data.
-    """
-    before = op.module.fingerprint(settings)
-    if digest_of_outside(before) != task.outside:
-        raise source_changed(task.step, when="after it was planned")
-    read_source(task, op.module, settings, where, progress)
-    if op.module.fingerprint(settings) != before:
-        forget_shards(task.folder)
-        raise source_changed(task.step)
 
 
 def _survey(task: Survey, op: Operation, settings: BaseSettings, where: str) -> list[JsonValue]:

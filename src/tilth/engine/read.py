@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tilth.context import Context, Progress
+from tilth.context import Context, Progress, require_settled
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
 from tilth.settings import BaseSettings
 from tilth.store.shard import ShardWriter, cut_shards, is_committed
@@ -49,4 +49,5 @@ def read_source(
         for batch in group:
             once.add(batch, where)
             writer.add(batch)
+        require_settled()
         writer.commit()

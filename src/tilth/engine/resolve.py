@@ -22,6 +22,7 @@ from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_run
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import DAMAGED
 from tilth.store.dataset import damage_of
+from tilth.store.digests import UnreadError, remembering
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
 from tilth.store.shard import num_committed
 
@@ -70,26 +71,41 @@ class Resolver:
         self._folder = folder
         self._before = steps_before(folder)
         self._digests: dict[str, str] = {}
+        self._listed: Mapping[str, list[str]] | None = None
 
     def states(self) -> list[StepState]:
-        """All steps, as far as they are known before anything runs; reads no data."""
-        found = []
-        for step in self._plan.steps:
-            state = self.state(step.name)
-            if state.manifest is not None:
-                self.made(step.name, state.manifest)
-            found.append(state)
+        """All steps, as far as they are known before anything runs.
+
+        Reads no data; of files outside only those that were written to since the step was made.
+        """
+        with remembering(memo_of(self._folder)):
+            found = []
+            for step in self._plan.steps:
+                state = self._state(step, eager=False)
+                if state.manifest is not None:
+                    self.made(step.name, state.manifest)
+                found.append(state)
         return found
+
+    def state(self, name: str) -> StepState:
+        """A step, as it stands now; files outside are read through where they are not known."""
+        with remembering(memo_of(self._folder)):
+            return self._state(self._plan.step(name), eager=True)
 
     def made(self, name: str, manifest: Manifest) -> None:
         """Take in what a step made: those after it are known by it."""
         self._digests[name] = manifest.digest
+        self._listed = None
 
-    def state(self, name: str) -> StepState:
-        """A step, as it stands now."""
-        planned = self._plan.step(name)
+    def _state(self, planned: PlannedStep, *, eager: bool) -> StepState:
         if any(source not in self._digests for _, source in planned.inputs):
             return self._waiting(planned)
+        if not eager and not any(one.key == planned.key for one in self._made_as(planned)):
+            try:
+                with remembering(None, read=False):
+                    step = self._resolved(planned)
+            except UnreadError:
+                return StepState(planned, False, self._why(planned))
         step = self._resolved(planned)
         found = self._there(step)
         if found is not None:
@@ -122,8 +138,9 @@ class Resolver:
 
     def _resolved(self, planned: PlannedStep) -> PlannedStep:
         parts = dict(planned.parts)
-        if planned.outside is not None:
-            parts["outside"] = digest_of_outside(planned.outside)
+        outside = planned.operation.fingerprint(planned.settings)
+        if outside is not None:
+            parts["outside"] = digest_of_outside(outside)
         if planned.operation.kind == "grid":
             parts["cells"] = [one.identity for one in self.cells(planned)]
         elif planned.inputs:
@@ -141,7 +158,9 @@ class Resolver:
 
     def _made_as(self, step: PlannedStep) -> Iterator[Manifest]:
         """What is there of a step by any identity, the one that it has by its parts first."""
-        names = sorted(self._listed()[step.stem], key=lambda name: name != step.identity)
+        if self._listed is None:
+            self._listed = _listed(self._folder / "data")
+        names = sorted(self._listed[step.stem], key=lambda name: name != step.identity)
         for identity in names:
             where = self._folder / "data" / f"{step.stem}-{identity}"
             try:
@@ -152,14 +171,6 @@ class Resolver:
                 # version is left alone.
                 if error.code != DAMAGED and identity == step.identity:
                     raise
-
-    def _listed(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        data = self._folder / "data"
-        for path in data.iterdir() if data.is_dir() else ():
-            if named := _DATA_SET.fullmatch(path.name):
-                found[named[1]].append(named[2])
-        return found
 
     def _with_reads(self, step: PlannedStep) -> PlannedStep:
         """The step with what files hold that code of the user's own opened in it before."""
@@ -184,9 +195,7 @@ class Resolver:
     def _waiting(self, step: PlannedStep) -> StepState:
         """A step whose inputs are not made: it runs for a change of its own, or theirs."""
         names = [name for _, name in step.inputs if name not in self._digests]
-        own = {**step.parts}
-        if step.outside is not None:
-            own["outside"] = digest_of_outside(step.outside)
+        own = dict(step.parts)
         before = self._before.get(step.name)
         told = ", ".join(f"`{name}`" for name in names)
         if before is None:
@@ -196,6 +205,20 @@ class Resolver:
             return StepState(step, False, f"if {told} comes out otherwise", perhaps=True)
         as_if = _plain({**before.parts, **own})
         return StepState(step, False, why_it_runs(as_if, before.parts, {}))
+
+
+def memo_of(folder: Path) -> Path | None:
+    """Where a run keeps what files outside held when they were read; None: it has no folder."""
+    return folder / ".digests" if folder.is_dir() else None
+
+
+def _listed(data: Path) -> Mapping[str, list[str]]:
+    """The identities of what is there, by the beginnings of the folders' names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in data.iterdir() if data.is_dir() else ():
+        if named := _DATA_SET.fullmatch(path.name):
+            found[named[1]].append(named[2])
+    return found
 
 
 def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tilth.context import require_settled
 from tilth.engine.contract import require_columns, require_keys, require_shards
 from tilth.settings import BaseSettings
 from tilth.store.files import atomic_file, write_json
@@ -71,6 +72,7 @@ def write_keys(
             tables.append(partitioned(keys))
         row += batch.num_rows
     table = pa.concat_tables(tables).sort_by(PARTITION) if tables else pa.table({})
+    require_settled()
     _write_groups(table, PARTITION, _keys_path(folder, index))
 
 
@@ -91,6 +93,7 @@ def write_reduced(
     done = _done_path(folder, partition)
     if table.num_rows:
         reduced = require_columns(module.reduce(table, settings), (), "`reduce`", where)
+        require_settled()
         with atomic_file(done.with_suffix(".parquet")) as file:
             pq.write_table(reduced, file)
     write_json(done, {"rows": table.num_rows})
@@ -111,6 +114,7 @@ def write_decisions(module: ModuleType, settings: BaseSettings, folder: Path, wh
         num_shards = len(list(_keys_path(folder, 0).parent.glob("*.parquet")))
         require_shards(decisions[SHARD], num_shards, where)
         decisions = decisions.sort_by(SHARD)
+    require_settled()
     _write_groups(decisions, SHARD, _decisions_path(folder))
 
 

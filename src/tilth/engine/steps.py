@@ -12,6 +12,7 @@ from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.cells import Keyed, cell_path, is_kept
 from tilth.engine.events import Listener, StepProgress, Warned
+from tilth.engine.resolve import memo_of
 from tilth.engine.tasks import (
     Describe,
     Fit,
@@ -53,6 +54,7 @@ class _Common(TypedDict):
     folder: Path
     index: int
     outside: str | None
+    memo: Path | None
     extensions: tuple[Reference, ...]
 
 
@@ -253,6 +255,7 @@ class StepRunner:
             "folder": folder,
             "index": index,
             "outside": step.parts.get("outside"),
+            "memo": memo_of(self.folder),
             "extensions": self._extensions,
         }
 

@@ -29,6 +29,7 @@ class _Task(Record):
         folder: Where the step's output stands.
         index: Which of its kind: a shard, a partition, a cell.
         outside: What the plan keeps of its fingerprint; None where it reads nothing outside.
+        memo: Where it is kept what files outside hold.
         extensions: Of the recipe, whose names it may use.
     """
 
@@ -39,6 +40,7 @@ class _Task(Record):
     folder: Place
     index: int = 0
     outside: str | None = None
+    memo: Place | None = None
     extensions: tuple[Reference, ...] = ()
 
 

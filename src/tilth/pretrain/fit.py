@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
-from tilth.context import Context
+from tilth.context import Context, require_settled
 from tilth.errors import DataError
 from tilth.pretrain.parts import require_named_parts
 from tilth.pretrain.result import (
@@ -82,6 +82,7 @@ def fit(
         MissingError: torch is not installed.
         UsageError: The settings name parameters that the model has not.
         DataError: There are no samples, or they do not fit the task.
+        DataError: The weights to start from were written to while they were read.
         StepError: The loss is not a number.
     """
     # torch and what stands on it are loaded here: `tilth check` reads settings without them.
@@ -93,7 +94,9 @@ def fit(
     from tilth.training.ranks import current, first_before_others
 
     if settings.loop.processes > 1 and current().world == 1:
-        return launch(inputs, settings, out, context, planned)
+        found = launch(inputs, settings, out, context, planned)
+        require_settled()
+        return found
     require_named_parts(settings)
     start = None if settings.initialise == RANDOM else find_model(settings.initialise)
     known = None if start is None else facts_of(start)
@@ -276,6 +279,7 @@ def _train_one(
     model = build_model(settings.model, facts.sizes, seed=seed)
     if start is not None:
         taken = initialise(model, start)
+        require_settled()
         notes.append(f"started from {settings.initialise}: {taken}")
     task = build_task(
         settings.task,

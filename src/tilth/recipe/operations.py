@@ -116,6 +116,29 @@ class Operation:
             engine.append("tilth.engine.describe")
         return (self.module_name, *engine, *further)
 
+    def fingerprint(self, settings: BaseSettings) -> str | None:
+        """What lies outside that the operation reads: files, rule sets, functions, weights.
+
+        Args:
+            settings: Of the operation.
+
+        Returns:
+            A text that is another when what would be read is; None: it reads nothing outside.
+
+        Raises:
+            ExtensionError: The module's `fingerprint` gives no text.
+        """
+        fingerprint = getattr(self.module, "fingerprint", None)
+        if fingerprint is None:
+            return None
+        outside = fingerprint(settings)
+        if not isinstance(outside, str):
+            raise ExtensionError(
+                f"`fingerprint` of `{self.name}` gives a {type(outside).__name__}, not a str",
+                hint="it gives a text that changes when what lies outside does, or an empty one",
+            )
+        return outside
+
     def code_version(self, further: Sequence[str] = ()) -> str:
         """A digest of the code that decides the operation's output; `further` as of `modules`."""
         return code_digest(self.modules(further))

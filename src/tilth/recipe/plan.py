@@ -7,13 +7,13 @@ they have in common.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tilth.errors import ExtensionError
 from tilth.extensions import using
 from tilth.models.declare import NetworkSettings
 from tilth.models.registry import hub_readers, module_of
@@ -24,6 +24,7 @@ from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation, operations
 from tilth.records import Json
 from tilth.settings import BaseSettings, acting
+from tilth.store.digests import UnreadError, remembering
 from tilth.tasks.registry import modules_of
 
 
@@ -40,7 +41,6 @@ class PlannedStep:
             it is resolved: why a step runs is a difference of these.
         key: 24 hex digits of the parts and of the steps before: the same step of the same recipe,
             whatever the data.
-        outside: What the operation's fingerprint says of what it reads outside; None: nothing.
         planned: What a training stage is given of the rest of the recipe.
         identity: 24 hex digits; empty until it is resolved.
     """
@@ -51,7 +51,6 @@ class PlannedStep:
     inputs: tuple[tuple[str, str], ...]
     parts: Mapping[str, Any] = field(repr=False)
     key: str
-    outside: str | None = field(default=None, repr=False)
     planned: BaseSettings | None = None
     identity: str = ""
 
@@ -236,9 +235,9 @@ class _Builder:
             return self._by_key[key]
         name = prefix + step.name
         self._by_key[key], self._keys[name] = name, key
-        outside = _fingerprint(step)
+        _look_outside(step)
         self.steps.append(
-            PlannedStep(name, step.operation, step.settings, inputs, parts, key, outside, planned)
+            PlannedStep(name, step.operation, step.settings, inputs, parts, key, planned)
         )
         return name
 
@@ -278,18 +277,10 @@ def _found_by_name(*settings: BaseSettings) -> list[str]:
     return sorted(found)
 
 
-def _fingerprint(step: RecipeStep) -> str | None:
-    """What a step reads outside: files, rule sets, functions, weights to start from."""
-    fingerprint = getattr(step.operation.module, "fingerprint", None)
-    if fingerprint is None:
-        return None
-    outside = fingerprint(step.settings)
-    if not isinstance(outside, str):
-        raise ExtensionError(
-            f"`fingerprint` of `{step.operation.name}` gives a {type(outside).__name__}, not a str",
-            hint="it gives a text that changes when what lies outside does, or an empty one",
-        )
-    return outside
+def _look_outside(step: RecipeStep) -> None:
+    """Notice what is not there before anything runs; what is there is not read."""
+    with remembering(None, read=False), contextlib.suppress(UnreadError):
+        step.operation.fingerprint(step.settings)
 
 
 def data_folder(run_folder: Path, step: PlannedStep) -> Path:

@@ -105,6 +105,14 @@ def watching() -> Iterator[Watch]:
         _watch.reset(token)
 
 
+def watched(path: AnyPath) -> Path:
+    """A file that is about to be read whole, here and by whoever watches what is read."""
+    watch = _watch.get()
+    if watch is not None:
+        watch.add([path])
+    return Path(path)
+
+
 def digest_of(path: AnyPath, *, anew: bool = False) -> str:
     """SHA-256 of what a file holds, in hex.
 

@@ -1,0 +1,155 @@
+"""The versions that decide an output are known, all of them and no others; nothing is loaded."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+import tilth
+from tilth.extensions import open_extension
+from tilth.models.registry import module_of
+from tilth.recipe import libraries
+from tilth.recipe.code import imported
+from tilth.recipe.libraries import DECIDES, device_of, libraries_of, versions_of
+from tilth.recipe.operations import operations
+from tilth.tasks.registry import modules_of
+from tilth.training.device import choose_device
+
+_ALWAYS = {"python", "unicodedata"}
+
+
+def _of(name: str, *further: str) -> set[str]:
+    return set(libraries_of(operations()[name].modules(further))) - _ALWAYS
+
+
+def test_of_every_package_that_tilth_imports_is_said_what_it_decides() -> None:
+    found: set[str] = set()
+    for path in Path(tilth.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_bytes())
+        found |= {name.partition(".")[0] for name in imported(tree, "")}
+    assert found - sys.stdlib_module_names - {"tilth", ""} == DECIDES.keys()
+
+
+def test_each_version_is_that_of_a_package_that_is_there() -> None:
+    found = versions_of(DECIDES)
+    wanted = {name for names in DECIDES.values() for name in names} | _ALWAYS
+    assert found.keys() == wanted
+    assert all(found.values()), found
+    for name in wanted - _ALWAYS - {"libsndfile"}:
+        assert found[name] == metadata.version(name)
+
+
+@pytest.mark.parametrize(
+    ("operation", "wanted"),
+    [
+        ("exact", {"numpy", "pyarrow"}),
+        ("jsonl", {"numpy", "pyarrow"}),
+        ("signals", {"numpy", "pyarrow", "numba", "llvmlite"}),
+        ("language", {"numpy", "pyarrow", "py3langid"}),
+        ("check_image", {"numpy", "pyarrow", "pillow"}),
+        ("demo_digits", {"numpy", "pyarrow", "pillow", "scikit-learn"}),
+        ("flip", {"numpy"}),
+        # What fetches is not here: the archive is read again, and no site is crawled again.
+        ("crawl", {"numpy", "pyarrow", "fastwarc"}),
+    ],
+)
+def test_an_operation_has_the_libraries_that_decide_it(operation: str, wanted: set[str]) -> None:
+    assert _of(operation) == wanted
+
+
+def test_pages_are_read_by_trafilatura_and_what_it_stands_on() -> None:
+    assert _of("extract") >= {"trafilatura", "justext", "lxml", "resiliparse"}
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "own"),
+    [
+        ("image-classification", "cnn", {"pillow"}),
+        ("speech-recognition", "ctc", {"soundfile", "libsndfile"}),
+        ("text-generation", "gpt", {"tokenizers"}),
+        ("translation", "seq2seq", {"tokenizers", "sacrebleu"}),
+    ],
+)
+def test_a_training_has_those_of_its_task(task: str, model: str, own: set[str]) -> None:
+    trained = {"numpy", "pyarrow", "safetensors", "scipy", "torch"}
+    assert _of("pretrain", *modules_of(task), module_of(model)) == trained | own
+
+
+def test_what_an_extension_imports_counts_known_or_not(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "clean").mkdir(parents=True)
+    (tmp_path / "mine" / "clean" / "shout.py").write_text(
+        "import json\n\n\ndef apply(batch, settings):\n    import hypothesis\n    import pydantic\n"
+        "    from PIL.Image import open\n    from . import _h\n    import no_such_package\n"
+    )
+    (tmp_path / "mine" / "clean" / "_h.py").write_text("from _pytest import pathlib\n")
+    extension = open_extension(tmp_path / "mine")
+    found = libraries_of([extension.full_name("clean.shout")])
+    assert set(found) - _ALWAYS == {"hypothesis", "pillow", "pytest"}
+    assert found["hypothesis"] == metadata.version("hypothesis")
+    assert found["pytest"] == metadata.version("pytest")
+
+
+def test_python_counts_without_its_last_number() -> None:
+    found = versions_of(())
+    assert found["python"] == ".".join(map(str, sys.version_info[:2]))
+    assert found.keys() == _ALWAYS
+
+
+def test_the_version_of_libsndfile_is_that_of_the_one_that_is_opened() -> None:
+    found = versions_of(["soundfile"])["libsndfile"]
+    assert found.removeprefix("libsndfile-") == soundfile.__libsndfile_version__
+
+
+def test_without_a_copy_of_libsndfile_the_one_of_the_system_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(libraries, "find_spec", lambda _: None)
+    monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
+    assert libraries._sndfile_version() == ""
+
+
+def test_to_learn_a_version_nothing_is_loaded() -> None:
+    code = (
+        "import sys; from tilth.recipe.libraries import *; versions_of(DECIDES); device_of(None);"
+        "print([one for one in DECIDES if one in sys.modules and DECIDES[one]])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_device_is_what_training_makes_of_it() -> None:
+    settings = operations()["pretrain"].settings()
+    assert device_of(settings) == choose_device("auto").type
+    loop = settings.loop.model_copy(update={"device": "cuda"})  # type: ignore[attr-defined]
+    elsewhere = settings.model_copy(update={"loop": loop})
+    assert device_of(elsewhere) == "cuda"
+    assert device_of(None) == device_of() == choose_device("auto").type
+    assert device_of(elsewhere, settings) == "+".join(sorted({"cuda", device_of(settings)}))
+
+
+@pytest.mark.parametrize("wheel", ["2.6.0+cpu", "2.6.0+cu124", ""])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_torch_is_asked_only_where_there_may_be_a_gpu(
+    wheel: str, hidden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def is_available() -> bool:
+        asked.append(1)
+        return True
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    monkeypatch.setattr(libraries, "_version", lambda _: wheel)
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "" if hidden else "0")
+    may = wheel.endswith("cu124") and not hidden
+    assert device_of() == ("cuda" if may else "cpu")
+    assert bool(asked) == may
