@@ -71,8 +71,7 @@ def keyed_cells(step: PlannedStep, inputs: Mapping[str, str], seed: int) -> list
             "cell": own,
             "inputs": {role: inputs[role] for role in roles},
             "seed": seed,
-            "code": step.parts["code"],
-            "transforms": step.parts["transforms"],
+            **{name: step.parts[name] for name in ("code", "libraries", "device", "transforms")},
         }
         found.append(Keyed(cell.as_json(), parts, digest_of_parts(parts)))
     return found

@@ -20,6 +20,7 @@ from tilth.models.registry import hub_readers, module_of
 from tilth.pretrain.settings import RANDOM
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.identity import FORMULA, digest_of_parts
+from tilth.recipe.libraries import device_of, libraries_of
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation, operations
 from tilth.records import Json
@@ -219,13 +220,16 @@ class _Builder:
         taken_over: Sequence[BaseSettings] = (),
     ) -> str:
         named = [step.settings, *([] if planned is None else [planned]), *taken_over]
+        modules = _found_by_name(*named)
         parts: dict[str, Any] = {
             "formula": FORMULA,
             "operation": step.operation.name,
             "settings": acting(step.settings),
             # What the cells of a grid take of the rest of the recipe is among their own parts.
             **({"planned": acting(planned)} if step.operation.kind == "fit" and planned else {}),
-            "code": step.operation.code_version(_found_by_name(*named)),
+            "code": step.operation.code_version(modules),
+            "libraries": libraries_of(step.operation.modules(modules)),
+            **({} if planned is None else {"device": device_of(*named)}),
             **extra,
         }
         before = [(role, self._keys[name]) for role, name in inputs]
