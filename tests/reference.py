@@ -45,6 +45,8 @@ GROUPS = {
 }
 # Not public, though public types have them: an attribute of such a type is left out.
 OPAQUE = {"Plan", "Operation", "BaseSettings", "Extension"}
+# What a setting acts on is no part of its type.
+_MARK = re.compile(r"^Annotated\[(.+), ActsOn\(.\w+.\)\]$")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 
 
@@ -144,7 +146,8 @@ def _function_of(value: object) -> FunctionType | None:
 def _fields(kind: type) -> dict[str, str]:
     """The attributes of a class with their types, as they are written."""
     if issubclass(kind, BaseModel) or is_dataclass(kind):
-        return dict(vars(kind).get("__annotations__", {}))
+        written = vars(kind).get("__annotations__", {})
+        return {name: _MARK.sub(r"\1", declared) for name, declared in written.items()}
     # Of a class without declarations: its own values, and what its start sets.
     found = {
         name: f"{type(value).__name__} = {value!r}"

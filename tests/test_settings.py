@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from tilth.settings import ActsOn, BaseSettings, InOrder, acting, fill, laid_over, part_of
+from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting, fill, laid_over, part_of
 
 
 class _Settings(BaseSettings):
@@ -99,8 +101,11 @@ class _Inner(BaseSettings):
 class _Outer(BaseSettings):
     path: str = ""
     inner: _Inner = _Inner()
-    arms: dict[str, _Inner] = Field(default_factory=dict)
-    splits: Annotated[dict[str, str], InOrder()] = Field(default_factory=dict)
+    arms: Annotated[dict[str, _Inner], AnyOrder()] = Field(default_factory=dict)
+    splits: dict[str, str] = Field(default_factory=dict)
+    names: Annotated[tuple[str, ...], AnyOrder()] = ()
+    ranges: Annotated[dict[str, tuple[int, int]], AnyOrder()] = Field(default_factory=dict)
+    anything: Any = None
     every_s: Annotated[int | None, Field(gt=0), ActsOn("speed")] = None
 
     def normal(self) -> _Outer:
@@ -122,13 +127,39 @@ def test_what_is_written_in_another_way_is_the_same() -> None:
     )
 
 
-def test_the_order_of_keys_counts_where_it_acts_and_only_there() -> None:
-    def given(names: str) -> tuple[object, object]:
+def test_the_order_counts_but_where_it_is_said_to_say_nothing() -> None:
+    def given(names: str) -> tuple[object, object, object]:
         found = acting(
-            _Outer(splits=dict.fromkeys(names, "t"), arms=dict.fromkeys(names, _Inner()))
+            _Outer(
+                splits=dict.fromkeys(names, "t"),
+                arms=dict.fromkeys(names, _Inner()),
+                names=(*names, *names),
+            )
         )
-        return found["splits"], found["arms"]
+        return found["splits"], found["arms"], found["names"]
 
-    (splits, arms), (turned, also) = given("ab"), given("ba")
+    (splits, *others), (turned, *also) = given("ab"), given("ba")
     assert splits != turned
-    assert arms == also
+    assert others == also
+
+
+def test_the_order_inside_what_has_none_counts() -> None:
+    ranges = {"a": (3, 1), "b": (2, 2)}
+    assert acting(_Outer(ranges=ranges))["ranges"] == {"a": [3, 1], "b": [2, 2]}
+
+
+class _Plain(BaseModel):
+    first: dict[str, int]
+
+
+@pytest.mark.parametrize("wrapped", [lambda one: one, lambda one: [one], lambda one: {"in": one}])
+def test_nothing_is_lost_of_what_tilth_does_not_know(wrapped: Callable[[Any], Any]) -> None:
+    given: list[Any] = [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {1: 2}, {"1": 2}, 2, 2.0, True, "2"]
+    given += [_Plain(first={"a": 1, "b": 2}), _Plain(first={"b": 2, "a": 1})]
+    texts = {json.dumps(acting(_Outer(anything=wrapped(one))), sort_keys=True) for one in given}
+    assert len(texts) == len(given)
+
+
+def test_a_set_is_sorted() -> None:
+    names = {f"name {number}" for number in range(20)}
+    assert acting(_Outer(anything=names))["anything"] == sorted(names)

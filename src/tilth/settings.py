@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -29,8 +30,12 @@ class ActsOn:
 
 
 @dataclass(frozen=True)
-class InOrder:
-    """Beside the type of a mapping: the order of its keys decides: the first match, say."""
+class AnyOrder:
+    """Beside the type of a mapping or a list: in what order its keys or items stand says nothing.
+
+    Nor does an item that stands there twice. Of whatever does not say so the order counts, for the
+    first match may decide; nobody else can know it of an extension's settings.
+    """
 
 
 class BaseSettings(BaseModel):
@@ -61,6 +66,9 @@ class BaseSettings(BaseModel):
 def acting(settings: BaseSettings, but: Collection[Acts] = ()) -> Any:
     """What an identity is made of: the settings that act, in their normal form, as JSON.
 
+    A mapping of which the order counts is the list of its pairs, so that it is not lost where JSON
+    is written with its keys sorted.
+
     Args:
         settings: Of an operation or a stage.
         but: Leave out what acts on one of these too. What acts on politeness, speed or words alone
@@ -72,21 +80,30 @@ def acting(settings: BaseSettings, but: Collection[Acts] = ()) -> Any:
         marks = field.metadata
         if any(isinstance(mark, ActsOn) and mark.what in left_out for mark in marks):
             continue
-        value = getattr(settings, name)
-        kept = any(isinstance(mark, InOrder) for mark in marks)
-        found[name] = _acting(value, but, in_order=kept)
+        free = any(isinstance(mark, AnyOrder) for mark in marks)
+        found[name] = _acting(getattr(settings, name), but, any_order=free)
     return found
 
 
-def _acting(value: object, but: Collection[Acts], *, in_order: bool = False) -> Any:
+def _acting(value: object, but: Collection[Acts] = (), *, any_order: bool = False) -> Any:
     if isinstance(value, BaseSettings):
         return acting(value, but)
     if isinstance(value, Mapping):
-        pairs = {str(key): _acting(one, but) for key, one in value.items()}
-        return [list(pair) for pair in pairs.items()] if in_order else pairs
+        pairs = [[_acting(key), _acting(one, but)] for key, one in value.items()]
+        return dict(pairs) if any_order else pairs
     if isinstance(value, tuple | list):
-        return [_acting(one, but) for one in value]
-    return to_jsonable_python(value)
+        items = [_acting(one, but) for one in value]
+        return _sorted(items) if any_order else items
+    if isinstance(value, set | frozenset):
+        return _sorted([_acting(one, but) for one in value])
+    plain = to_jsonable_python(value)
+    return _acting(plain) if isinstance(plain, dict | list) else plain
+
+
+def _sorted(items: list[Any]) -> list[Any]:
+    """By what they print as JSON, each once."""
+    printed = {json.dumps(item): item for item in items}
+    return [printed[text] for text in sorted(printed)]
 
 
 def fill(given: dict[str, object], name: str, base: BaseSettings) -> None:

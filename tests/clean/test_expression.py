@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilth.clean.expression import evaluate, names, parse
+from tilth.clean.expression import MAX_CHARS, evaluate, names, normal, parse
 from tilth.errors import UsageError
 
 COLUMNS = {
@@ -116,3 +117,44 @@ def test_names_in_order() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(UsageError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a>=50 and word=='en'", " a  >= 50 and (word == 'en')\n", '(a>=50)and(word=="en")'],
+)
+def test_what_is_the_same_is_printed_alike(text: str) -> None:
+    assert normal(text) == "a >= 50 and word == 'en'"
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("a > 1", "a > 1.0"),
+        ("a > 1 and b > 2", "b > 2 and a > 1"),
+        ("a - (b - 1) > 0", "a - b - 1 > 0"),
+        ("word == 'a b'", "word == 'a  b'"),
+        ("not (a > 1 or b > 1)", "not a > 1 or b > 1"),
+    ],
+)
+def test_what_may_differ_is_printed_otherwise(text: str, other: str) -> None:
+    assert normal(text) != normal(other)
+
+
+@given(st.text("ab<>=!()+-*/%.,'\" 01notandr", max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_what_is_printed_says_the_same(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        tree = ast.dump(parse(text))
+        printed = normal(text)
+        assert ast.dump(parse(printed)) == tree
+        assert normal(printed) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-" * 900 + "a > 0", "not " * 400 + "a > 0", "a+" * 800 + "1 > 0", "a>0 and " * 240 + "a>0"],
+)
+def test_what_nobody_writes_stays_as_it_is(text: str) -> None:
+    assert normal(f" {text}") == text
+    assert len(text) <= MAX_CHARS

@@ -13,6 +13,7 @@ from tilth.clean.expression import names
 from tilth.clean.rules import Settings, load_rule_set, shipped_rule_sets
 from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, UsageError
+from tilth.settings import acting
 
 
 def batch() -> pa.RecordBatch:
@@ -133,6 +134,34 @@ def test_own_rule_file(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(MissingError):
         rules.fingerprint(settings)
+
+
+def test_how_a_rule_is_written_changes_nothing(tmp_path: Path) -> None:
+    written = ("word_count>=50", " (word_count  >= 50) ", "word_count >= 50")
+    made = [rules.apply(batch(), Settings(where=(text,))) for text in written]
+    assert made[0].equals(made[1])
+    assert made[1].equals(made[2])
+    assert len({str(acting(Settings(where=(text,)))) for text in written}) == 1
+    assert acting(Settings(where=written)) == acting(Settings(where=written[:1]))
+    assert acting(Settings(where=("a > 1", "b > 1"))) != acting(Settings(where=("b > 1", "a > 1")))
+
+
+def test_a_file_of_rules_counts_by_its_rules(tmp_path: Path) -> None:
+    texts = {
+        "mine": "about: mine\nrules: [{keep: word_count >= 50}, {keep: a > 1}]\n",
+        "said": "# why\nabout: x\nrules: [{keep: word_count>=50, because: so}, {keep: a > 1}]\n",
+        "turned": "about: mine\nrules: [{keep: a > 1}, {keep: word_count >= 50}]\n",
+        "other": "about: mine\nrules: [{keep: word_count >= 51}, {keep: a > 1}]\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    given = {name: Settings(files=(str(tmp_path / f"{name}.yaml"),)) for name in texts}
+    found = {name: (rules.fingerprint(one), acting(one)) for name, one in given.items()}
+    assert found["mine"] == found["said"]
+    assert len({fingerprint for fingerprint, _ in found.values()}) == 3
+    assert rules.fingerprint(Settings(where=("a > 1",))) == ""
+    shipped = [rules.fingerprint(Settings(files=(name,))) for name in shipped_rule_sets()]
+    assert len(set(shipped)) == len(shipped)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from tilth.clean import signals
 from tilth.clean.signals import SIGNALS, Settings
 from tilth.errors import MissingError, UsageError
 from tilth.schema import with_columns
+from tilth.settings import acting
 
 TEXTS = [
     "The cat and the dog sat with the bird.\n- It is what it is...\n- It is what it is...\n",
@@ -117,6 +119,23 @@ def test_edited_function_changes_the_fingerprint(tmp_path: Path) -> None:
     file.write_text("def f(text): return 22.0\n")
     assert signals.fingerprint(settings) != before
     assert signals.fingerprint(Settings()) == ""
+
+
+def test_how_signals_are_named_changes_nothing(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("mine.py", "other.py"):
+        (tmp_path / place).write_text("def f(text): return 1.0\ndef g(text): return 2.0\n")
+    names = ("word_count", "char_count", "word_count")
+    places = ("mine.py:f", "./mine.py:f", f"{tmp_path}/mine.py:f", "other.py:f")
+    given = [Settings(names=names, functions=(place,)) for place in places]
+    given.append(Settings(names=("char_count", "word_count"), functions=("mine.py:f",)))
+    assert len({(str(acting(one)), signals.fingerprint(one)) for one in given}) == 1
+    made = [signals.apply(batch(["a b"]), one) for one in given]
+    assert all(one.equals(made[0]) for one in made)
+    assert acting(Settings()) == acting(Settings(names=tuple(SIGNALS)))
+    others = [("mine.py:g",), ("mine.py:f", "mine.py:g"), ("mine.py:g", "mine.py:f"), ("a.b:f",)]
+    read = [str(acting(Settings(names=names, functions=one))) for one in [("x.py:f",), *others]]
+    assert len(set(read)) == 5
 
 
 @pytest.mark.parametrize(

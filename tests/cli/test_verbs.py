@@ -135,6 +135,13 @@ def test_a_defect_is_one_line_and_a_hint(tilth: Command, monkeypatch: pytest.Mon
     assert "Traceback" in tilth("show", "small", "rules", "--debug").stderr
 
 
+def test_explain_says_what_a_setting_acts_on_alone(tilth: Command) -> None:
+    told = " ".join(tilth("explain", "transfer").stdout.split())
+    assert "(acts on summary only)" in told
+    assert told.count("acts on") == 1
+    assert "acts on" not in tilth("explain", "minhash").stdout
+
+
 def test_show_prints_how_many_of_how_many(tilth: Command) -> None:
     found = tilth("show", "small", "rules", "--rule", "word_count", "-n", "3")
     assert "dropped by word_count >= 12  [word_count=" in found.stdout

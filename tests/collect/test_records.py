@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.collect.tabular import SOURCES, read, write
+from tilth.collect.records import Fields
 from tilth.errors import DataError
+from tilth.settings import acting
 
 KINDS = pytest.mark.parametrize("kind", SOURCES)
 OPEN = {"id": "key", "uri": "at", "license": "rights", "split": "part", "label": "y"}
@@ -117,3 +119,12 @@ def test_the_limit_of_a_record_is_in_bytes(tmp_path: Path) -> None:
     rows = read("parquet", path, max_record_bytes=64)
     assert [bool(row["error"]) for row in rows] == [True, False]
     assert "80 bytes, above" in rows[0]["error"]
+
+
+def test_one_field_of_text_is_the_same_in_a_list(tmp_path: Path) -> None:
+    texts: tuple[str | tuple[str, ...], ...] = ("text", ("text",), ("text", "text"))
+    one, listed, twice = (acting(Fields(text=text)) for text in texts)
+    assert one == listed != twice
+    path = write("jsonl", tmp_path, [{"text": "a"}])
+    rows = [read("jsonl", path, fields={"text": text}) for text in texts]
+    assert rows[0] == rows[1] != rows[2]

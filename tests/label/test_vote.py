@@ -162,7 +162,7 @@ def test_settings_are_checked() -> None:
 
 def test_the_fingerprint_is_of_the_shipped_functions() -> None:
     assert vote.fingerprint(OWN) == ""
-    assert len(vote.fingerprint(Settings())) == 32
+    assert '"name":"signatures"' in vote.fingerprint(Settings())
 
 
 @pytest.mark.parametrize(

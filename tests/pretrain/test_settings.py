@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from tilth.models.gpt import GPTSettings
 from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings
+from tilth.settings import acting
 from tilth.training.settings import LoopSettings
 
 
@@ -75,3 +77,38 @@ def test_what_earlier_versions_wrote_out_says_nothing(given: dict[str, Any]) -> 
     written = {"vocabulary": 2048, "max_length": 128, "sample_rate": 8000, "mels": 40}
     data = {**written, "tokenizer": "bytes-bpe", **given.get("data", {})}
     assert Settings.model_validate({**given, "data": data})
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({}, {"data": {"vocabulary": 2048, "max_length": 128, "tokenizer": "bytes-bpe"}}),
+        ({}, {"data": {"sample_rate": 8000}, "model": {"kind": "gpt"}, "loop": {"epochs": 1}}),
+        (
+            {"task": "text-classification", "model": {"kind": "gpt", "context": 32}},
+            {
+                "task": "text-classification",
+                "model": {"kind": "gpt", "context": 32},
+                "data": {"max_length": 32},
+            },
+        ),
+        ({"freeze": ["head.", "body."]}, {"freeze": ["body.", "head.", "body."]}),
+        ({}, {"loop": {"epochs": 1.0, "checkpoint_every": 7}}),
+    ],
+)
+def test_what_holds_anyway_may_be_written_out(given: dict[str, Any], same: dict[str, Any]) -> None:
+    one, other = Settings.model_validate(given), Settings.model_validate(same)
+    assert acting(one) == acting(other)
+
+
+def test_where_a_model_lies_says_nothing(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("ck", "other"):
+        (tmp_path / name).mkdir()
+    here = [acting(Settings(initialise=one)) for one in ("ck", "./ck", f"{tmp_path}/ck", "other")]
+    assert all(one == here[0] for one in here)
+    elsewhere = [acting(Settings(initialise=one)) for one in ("random", "gpt2", "distilgpt2")]
+    assert all(one != other for one in elsewhere for other in here)
+    assert elsewhere[1] != elsewhere[2]
+    # What a model was trained with, and no default, is what its own data leaves empty.
+    assert acting(Settings(initialise="ck"))["data"]["max_length"] is None

@@ -34,6 +34,8 @@ def test_a_rule_is_named_by_a_part(small: RunView) -> None:
     by_part = show_samples(small, "rules", rule="word_count", n=2, offset=1)
     everything = show_samples(small, "rules", "dropped", n=1000)
     assert by_part.rule == "word_count >= 12"
+    # As a recipe may write it.
+    assert show_samples(small, "rules", rule="(word_count>=12)", n=2, offset=1) == by_part
     assert [row.id for row in by_part.rows] == [row.id for row in everything.rows[1:3]]
     with pytest.raises(UsageError, match="no rule"):
         show_samples(small, "rules", rule="wrod")

@@ -6,6 +6,9 @@
     @refused("pretrain.freeze")                        where it cannot act, and with which message
     @name("clean.language.keep")                       an unknown name is refused, the nearest told
     @extreme("pretrain.loop.max_steps")                0, 1, the largest: done, or refused
+    @idle("pretrain.loop.checkpoint_every")            marked so: what is made is the same bytes
+    @unordered("pretrain.freeze")                      marked so: turned round, the same bytes
+    @ordered("value.arms")                             a mapping not marked so: other bytes
 
 A test that takes `path` is run once for each of its paths; markers such as `slow` go above.
 `test_complete.py` says which entries are missing.
@@ -20,7 +23,7 @@ from typing import Any, Literal, TypeVar
 
 import pytest
 
-Kind = Literal["effect", "refused", "name", "extreme"]
+Kind = Literal["effect", "refused", "name", "extreme", "idle", "unordered", "ordered"]
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 
@@ -54,6 +57,21 @@ def name(*paths: str) -> Callable[[Test], Test]:
 def extreme(*paths: str) -> Callable[[Test], Test]:
     """The ends of the range do what they say, or are refused."""
     return _entry("extreme", paths)
+
+
+def idle(*paths: str) -> Callable[[Test], Test]:
+    """What the setting is marked not to act on is the same, byte for byte, with another value."""
+    return _entry("idle", paths)
+
+
+def unordered(*paths: str) -> Callable[[Test], Test]:
+    """The keys or items in another order give the same bytes."""
+    return _entry("unordered", paths)
+
+
+def ordered(*paths: str) -> Callable[[Test], Test]:
+    """The keys in another order give other bytes."""
+    return _entry("ordered", paths)
 
 
 def under(sections: Iterable[str], *names: str) -> list[str]:

@@ -16,6 +16,7 @@ from tilth.cli.main import app
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.model import Header
 from tilth.recipe.operations import operations
+from tilth.settings import ActsOn, AnyOrder
 from tilth.tasks.predict_settings import PredictSettings
 
 # A key of a mapping whose keys the user makes up, as the name of an arm.
@@ -36,6 +37,25 @@ class Setting:
     path: str
     annotation: Any
     field: FieldInfo | None = None
+
+    @property
+    def acts_on(self) -> str:
+        """What it is marked to act on alone; empty: on what is made."""
+        return next((mark.what for mark in self._marks if isinstance(mark, ActsOn)), "")
+
+    @property
+    def has_no_order(self) -> bool:
+        """Whether it is marked so that the order of its keys or items says nothing."""
+        return any(isinstance(mark, AnyOrder) for mark in self._marks)
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it has keys."""
+        return get_origin(self.annotation) is dict
+
+    @property
+    def _marks(self) -> list[Any]:
+        return [] if self.field is None else self.field.metadata
 
     def is_of(self, *kinds: type) -> bool:
         """Whether a value, or a part of one, can be of one of these types."""

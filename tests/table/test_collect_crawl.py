@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.table.entries import effect, extreme, name, refused
+from tests.table.entries import effect, extreme, name, refused, unordered
 from tests.table.sources import read
 from tests.table.whole import said
 from tests.web.sites import Reply, Site, running
@@ -94,6 +94,15 @@ def test_a_host_here_is_asked_where_it_is_allowed(site: Site, tmp_path: Path) ->
             rows(site, tmp_path / str(len(hosts)), allow_hosts=hosts)
     assert pages(rows(site, tmp_path, allow_hosts=["127.1"])) == ["/"]
     assert "not a host name" in wrong(allow_hosts=["a/b"])
+
+
+@unordered("collect.crawl.headers")
+def test_headers_have_no_order(site: Site, tmp_path: Path) -> None:
+    site.html("/")
+    given = [{f"X-{one}": one for one in names} for names in ("ab", "ba")]
+    found = [rows(site, tmp_path / str(n), headers=one) for n, one in enumerate(given)]
+    assert pages(found[0]) == ["/"]
+    assert found[0] == found[1]
 
 
 @effect("collect.crawl.headers")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.table.entries import effect, extreme, name, refused
+from tests.table.entries import effect, extreme, name, refused, unordered
 from tests.table.sources import (
     FILES,
     data_of,
@@ -29,6 +29,7 @@ from tests.web.sites import Reply, Site, running
 from tilth.demo import site as demo_site
 from tilth.errors import MissingError, TilthError
 from tilth.recipe.operations import operation
+from tilth.settings import acting
 from tilth.web import fetch
 
 HOST = ("127.0.0.1",)
@@ -118,6 +119,20 @@ def test_headers_are_sent(
     assert "x-key" not in site.headers[-1]
     read(source, tmp_path / "b", {**tree, "headers": {"X-Key": "${TABLE_KEY}"}})
     assert site.headers[-1]["x-key"] == "opensesame"
+
+
+@unordered(*each("headers"))
+def test_headers_have_no_order(path: str, site: Site, tmp_path: Path) -> None:
+    source, _, _ = part_of(path)
+    tree = settings(source, f"{site.root}/{source}", "url", allow_hosts=HOST)
+    found, read_of = [], []
+    for number, names in enumerate(("ab", "ba")):
+        given = {**tree, "headers": {f"X-{one}": one for one in names}}
+        found.append(read(source, tmp_path / str(number), given))
+        assert {one: site.headers[-1][f"x-{one}"] for one in "ab"} == {"a": "a", "b": "b"}
+        read_of.append(acting(operation(source).settings.model_validate(given)))
+    assert found[0] == found[1]
+    assert read_of[0] == read_of[1]
 
 
 @name(*each("headers"), "collect.crawl.headers")

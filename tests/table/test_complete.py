@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import get_args
 
 import pytest
 
 from tests import table
-from tests.table.entries import ENTRIES, Entry
+from tests.table.entries import ENTRIES, Entry, Kind
 from tests.table.listed import everything, options, settings
 
 # What a setting of text holds where it is no name of something that must be there. A pattern of
@@ -59,11 +61,19 @@ def _wanted() -> set[str]:
     """Every entry that there has to be, as `kind path`."""
     wanted = {f"effect {path}" for path in everything()}
     wanted |= {f"extreme {path}" for path in settings() if _is_number(path)}
-    return wanted | {f"name {path}" for path in settings() if _is_name(path)}
+    wanted |= {f"name {path}" for path in settings() if _is_name(path)}
+    return wanted | _marked()
 
 
-def _there() -> set[str]:
-    kinds = ("effect", "extreme", "name")
+def _marked() -> set[str]:
+    """The entries of what a mark says, and of the mappings that say nothing of their order."""
+    found = {f"idle {path}" for path, one in settings().items() if one.acts_on}
+    found |= {f"unordered {path}" for path, one in settings().items() if one.has_no_order}
+    unmarked = (p for p, one in settings().items() if one.is_mapping and not one.has_no_order)
+    return found | {f"ordered {path}" for path in unmarked}
+
+
+def _there(kinds: Sequence[str] = get_args(Kind)) -> set[str]:
     return {f"{kind} {path}" for kind in kinds for path in _covered(kind)}
 
 
@@ -75,6 +85,10 @@ def test_every_setting_and_option_has_its_entries() -> None:
 def test_every_entry_is_about_something_that_there_is() -> None:
     paths = {path for entry in _entries() for path in entry.paths}
     assert not sorted(paths - set(everything()))
+
+
+def test_what_a_test_shows_of_a_setting_is_marked() -> None:
+    assert not sorted(_there(("idle", "unordered", "ordered")) - _marked())
 
 
 def test_every_word_that_is_no_name_is_a_setting() -> None:

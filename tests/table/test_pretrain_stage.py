@@ -72,7 +72,7 @@ def test_it_starts_from_the_weights_of_another(start: Trained) -> None:
     assert warm.figure("loss") == pytest.approx(trained.figure("loss"), rel=1e-4)
     assert warm.result.initialised is not None
     assert len(warm.result.initialised.taken) == 4
-    assert f"started from {trained.folder}" in warm.result.notes[0]
+    assert warm.result.notes[0].startswith("started from a trained model: 4 tensors taken")
     # Of a text model the vocabulary too.
     words = pretrain("text-generation")
     other = pretrain(

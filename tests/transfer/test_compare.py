@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from tilth.settings import acting
 from tilth.training.settings import BudgetSettings
 from tilth.transfer.compare import Cell, cells
 from tilth.transfer.settings import MethodSettings, Settings
@@ -29,3 +32,24 @@ def test_a_method_may_have_its_own_loop() -> None:
     settings = Settings(overrides={"probe": own})
     assert settings.recipe_of("probe") == (settings.optimizer, own.loop)
     assert settings.recipe_of("scratch") == (settings.optimizer, settings.loop)
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"methods": ["lora"]}, {"methods": ["lora"], "lora_rank": 8}),
+        ({}, {"overrides": {"probe": {}, "scratch": {"optimizer": {}}}}),
+        (
+            {"loop": {"epochs": 2}},
+            {"loop": {"epochs": 2}, "overrides": {"probe": {"loop": {"epochs": 2}}}},
+        ),
+    ],
+)
+def test_what_holds_anyway_may_be_written_out(given: dict[str, Any], same: dict[str, Any]) -> None:
+    one, other = Settings.model_validate(given), Settings.model_validate(same)
+    assert acting(one) == acting(other)
+    differing = {**same, "overrides": {**same.get("overrides", {}), "lora": {"freeze": ["a"]}}}
+    differing["methods"] = list(dict.fromkeys(["lora", *one.methods]))
+    assert acting(Settings.model_validate(differing))["overrides"] == {
+        "lora": {"optimizer": None, "loop": None, "freeze": ["a"], "unfreeze": {}}
+    }

@@ -13,6 +13,7 @@ from tilth.errors import UsageError
 from tilth.models.gpt import GPTSettings
 from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.settings import acting
 from tilth.tasks.settings import DataSettings, TargetDataSettings
 from tilth.training.settings import ALONE_ONLY, BudgetSettings, LoopSettings
 from tilth.transfer.settings import MethodSettings
@@ -38,6 +39,14 @@ A_A = {"same": Change(same=True)}
 def test_an_arm_is_one_change(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="an arm is one change"):
         Change(**given)
+
+
+def test_numbers_that_are_equal_are_one() -> None:
+    given = [{"x": 2.0, "y": [{"z": 1e3}], "w": True}, {"x": 2, "y": [{"z": 1000}], "w": True}]
+    one, other = (Change.model_validate({"set": {"a.b": it}}) for it in given)
+    assert acting(one) == acting(other)
+    assert one.decision == other.decision == "a.b with x=2, y=[{'z': 1000}], w=True"
+    assert acting(one) != acting(Change.model_validate({"set": {"a.b": {**given[0], "x": 2.5}}}))
 
 
 def test_the_decision_is_named() -> None:

@@ -22,6 +22,8 @@ import pyarrow.compute as pc
 from tilth.errors import UsageError
 
 MAX_CHARS = 2000
+# Python prints an expression by recursion, and an endless sum could be as deep as its stack.
+_MAX_DEPTH = 60
 
 _COMPARE: Mapping[type[ast.cmpop], tuple[str, Callable[..., Any]]] = {
     ast.Lt: ("<", pc.less),
@@ -64,6 +66,25 @@ def parse(text: str) -> ast.expr:
             "the rule compares no signal", where=text, hint=f"write an expression {_GRAMMAR}"
         )
     return tree
+
+
+@lru_cache(maxsize=1024)
+def normal(text: str) -> str:
+    """An expression as it is shown, however it was written: its blanks, brackets, quotation marks.
+
+    One that is nested deeper than anybody writes stays as it is.
+
+    Raises:
+        UsageError: As `parse`.
+    """
+    tree = parse(text)
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level and depth < _MAX_DEPTH:
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        depth += 1
+    printed = text.strip() if level else ast.unparse(tree)
+    return printed if len(printed) <= MAX_CHARS else text.strip()
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ detector is for 68 %, its scores are probabilities, and it costs 5 MB and no dep
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tilth.hints import require_known
 from tilth.schema import SIGNAL_PREFIX, column, mark_dropped, with_columns
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 
 UNKNOWN: Final = "unknown"
 # zxx is "no linguistic content"; Nynorsk and Bokmål are written under one code.
@@ -36,7 +36,7 @@ _COUNTRIES: Final = {
 class Settings(BaseSettings):
     """Identify the language of a text; drop what is not in one to keep, if any are named."""
 
-    keep: tuple[str, ...] = Field(
+    keep: Annotated[tuple[str, ...], AnyOrder()] = Field(
         (),
         description="ISO 639 codes to keep, `unknown` among them if you like; none named: all. "
         "Bokmål (nb) and Nynorsk (nn) are one language, `no`",
@@ -137,4 +137,4 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
         return batch
     strange = np.array([code is not None and code not in settings.keep for code, _ in found], bool)
     values = [f"language={code}, language_score={score}" for code, score in found]
-    return mark_dropped(batch, strange, f"language in {list(settings.keep)}", values)
+    return mark_dropped(batch, strange, f"language in {sorted(settings.keep)}", values)

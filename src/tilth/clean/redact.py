@@ -6,7 +6,7 @@ people are not looked for: without a model that is guesswork.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from tilth.clean.personal import FINDERS, Kind
 from tilth.schema import SIGNAL_PREFIX, column, with_columns
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 
 # Nothing is found in a text with neither an at sign, nor two colons, nor four digits near together.
 _ANYTHING: Final = r"@|:[0-9A-Fa-f]*:|\d(?:[^\d\n]{0,3}\d){3}"
@@ -23,10 +23,10 @@ _ANYTHING: Final = r"@|:[0-9A-Fa-f]*:|\d(?:[^\d\n]{0,3}\d){3}"
 class Settings(BaseSettings):
     """Replace e-mail, IP, bank account, card and telephone numbers in the text by placeholders."""
 
-    kinds: tuple[Kind, ...] = Field(
+    kinds: Annotated[tuple[Kind, ...], AnyOrder()] = Field(
         ("email", "iban", "card", "ip", "phone"), min_length=1, description="What to look for"
     )
-    columns: tuple[Literal["text", "target"], ...] = Field(
+    columns: Annotated[tuple[Literal["text", "target"], ...], AnyOrder()] = Field(
         ("text",), min_length=1, description="Columns to look in"
     )
 
@@ -67,7 +67,9 @@ def redact(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[Kind, int]]:
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     """Rewrite the columns and count what was replaced in all of them; nothing is dropped."""
-    totals: dict[Kind, list[int]] = {kind: [0] * batch.num_rows for kind in settings.kinds}
+    totals: dict[Kind, list[int]] = {
+        kind: [0] * batch.num_rows for kind in FINDERS if kind in settings.kinds
+    }
     columns: dict[str, pa.Array] = {}
     for name in settings.columns:
         if name not in batch.schema.names:

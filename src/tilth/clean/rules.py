@@ -1,7 +1,8 @@
 """Decide over signals: a rule is an expression that says *keep*, such as `word_count >= 50`.
 
-The first rule that fails gives the verdict (`drop.rule` is the expression itself, `drop.value` the
-numbers that decided); `signal.failed_rules` keeps all that fail, so that "why?" has a full answer.
+The first rule that fails gives the verdict (`drop.rule` is the expression, printed in one way
+however it was written, `drop.value` the numbers that decided); `signal.failed_rules` keeps all that
+fail, so that "why?" has a full answer.
 
 A null decides nothing: where a signal is missing (an image has no `word_count`) the rule is unknown
 and the row passes it. Write `known(language) and language == 'en'` to insist.
@@ -9,7 +10,6 @@ and the row passes it. Write `known(language) and language == 'en'` to insist.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -22,7 +22,7 @@ import pyarrow as pa
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from tilth.clean.expression import evaluate, names, names_needed, parse
+from tilth.clean.expression import evaluate, names, names_needed, normal, parse
 from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, TilthError, UsageError
 from tilth.hints import did_you_mean
@@ -91,6 +91,10 @@ class Settings(BaseSettings):
             raise ValueError("no rule is given: name `files`, or expressions in `where`")
         return self
 
+    def normal(self) -> Settings:
+        """The expressions of `where` as they are printed; what files hold is in the fingerprint."""
+        return self.model_copy(update={"files": (), "where": _each_once(self.where)})
+
 
 def reads(settings: Settings) -> tuple[str, ...]:
     """The columns without which a rule decides nothing, and all of its signals."""
@@ -154,15 +158,21 @@ def _parse_rule_set(name: str, text: str) -> RuleSet:
 
 
 def expressions(settings: Settings) -> tuple[str, ...]:
-    """All rules of a step in order: files first, then `where`; each once."""
-    texts = [rule.keep for name in settings.files for rule in load_rule_set(name).rules]
-    return tuple(dict.fromkeys(text.strip() for text in [*texts, *settings.where]))
+    """All rules of a step as they are printed, in order: files first, then `where`; each once."""
+    return _each_once([*_of_files(settings), *settings.where])
+
+
+def _of_files(settings: Settings) -> list[str]:
+    return [rule.keep for name in settings.files for rule in load_rule_set(name).rules]
+
+
+def _each_once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(normal, texts)))
 
 
 def fingerprint(settings: Settings) -> str:
-    """A digest of the rule sets' text: the step runs anew when a file was edited."""
-    text = "\0".join(_rule_set_text(name) for name in settings.files)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if text else ""
+    """The rules of the files: the step runs anew when one was changed, not for a comment."""
+    return "\0".join(_each_once(_of_files(settings)))
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from tilth.kernels.repetition import count_repetitions
 from tilth.kernels.signals import COUNTS, count_text
 from tilth.kernels.words import split_words, text_buffers
 from tilth.schema import OWN_SIGNALS, PAYLOADS, SCHEMA, SIGNAL_PREFIX, column, with_columns
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 
 Floats = npt.NDArray[np.float64]
 
@@ -140,7 +140,9 @@ SIGNALS: Mapping[str, Signal] = {
 class Settings(BaseSettings):
     """Measure properties of each text and store them as columns; drops nothing."""
 
-    names: tuple[str, ...] = Field((), description="Shipped signals to measure; none named: all")
+    names: Annotated[tuple[str, ...], AnyOrder()] = Field(
+        (), description="Shipped signals to measure; none named: all"
+    )
     functions: tuple[str, ...] = Field(
         (),
         description="Your own signals: `file.py:function` (relative to where the run starts) or "
@@ -171,6 +173,19 @@ class Settings(BaseSettings):
                 )
         return functions
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The shipped signals that are measured, in the order of their columns."""
+        return tuple(name for name in SIGNALS if name in (self.names or SIGNALS))
+
+    def normal(self) -> Settings:
+        """All that is measured by name; of a file its functions, for what it holds is read."""
+        functions = (
+            name if place.endswith(".py") else f"{place}:{name}"
+            for place, _, name in (spec.rpartition(":") for spec in self.functions)
+        )
+        return self.model_copy(update={"names": self.measured, "functions": tuple(functions)})
+
 
 def reads(_: Settings) -> tuple[str, ...]:
     """The column that the shipped signals are measured on."""
@@ -180,7 +195,7 @@ def reads(_: Settings) -> tuple[str, ...]:
 def fills(settings: Settings) -> tuple[str, ...]:
     """The signals that it measures."""
     own = (spec.rpartition(":")[2] for spec in settings.functions)
-    return tuple(SIGNAL_PREFIX + name for name in (*(settings.names or SIGNALS), *own))
+    return tuple(SIGNAL_PREFIX + name for name in (*settings.measured, *own))
 
 
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
@@ -212,7 +227,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     counts = Counts(*text_buffers(text))
     mask = np.asarray(pc.is_null(text))
     columns: dict[str, pa.Array] = {}
-    for name in settings.names or SIGNALS:
+    for name in settings.measured:
         signal = SIGNALS[name]
         if signal.of_counts is not None:
             values = pa.array(signal.of_counts(counts), signal.type, mask=mask)

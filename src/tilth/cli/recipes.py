@@ -153,7 +153,7 @@ def _print_explanation(explanation: Explanation) -> None:
                 s.name,
                 " ".join(filter(None, (s.type, s.bounds))),
                 "required" if s.default is None else s.default,
-                s.description,
+                s.description + f" (acts on {s.acts_on} only)" * bool(s.acts_on),
             ]
             for s in explanation.settings
         ]

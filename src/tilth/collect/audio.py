@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
@@ -21,7 +22,7 @@ from tilth.context import Context
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.schema import Row
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 from tilth.splits import SplitName
 
 SUFFIXES = (".wav", ".flac")
@@ -34,7 +35,7 @@ _MAX_SHOWN = 5
 class Words(BaseSettings):
     """How the part of a name that says what is said becomes a transcript."""
 
-    spelling: dict[str, str] = Field(
+    spelling: Annotated[dict[str, str], AnyOrder()] = Field(
         {}, description="part -> word, as {'0': zero, '1': one}; empty: the parts are the words"
     )
     separator: str = Field("_", description="what stands between the parts", min_length=1)
@@ -63,7 +64,7 @@ class Settings(files.FileSettings):
         description="file with `name TAB text` a line, name being the sound file's, with or "
         "without folder and ending; empty lines are passed over",
     )
-    splits: dict[SplitName, tuple[int, int]] = Field(
+    splits: Annotated[dict[SplitName, tuple[int, int]], AnyOrder()] = Field(
         {},
         description="split -> first and last index in it, as {test: [0, 4], train: [5, 49]}; the "
         "index is the group `index` of the name, or else the file's place in the order of names, "

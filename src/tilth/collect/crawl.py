@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
@@ -23,7 +23,7 @@ from tilth.collect.named import no_such_name
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 from tilth.store.files import remove
 from tilth.web.address import Served, served_hosts
 from tilth.web.frontier import Frontier, Outcome
@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         description="only addresses that begin with one of these are followed; "
         "default: the folders of the start pages",
     )
-    headers: dict[str, str] = Field({}, description=HEADERS.replace("address", "start pages"))
+    headers: Annotated[dict[str, str], AnyOrder()] = Field(
+        {}, description=HEADERS.replace("address", "start pages")
+    )
     allow_hosts: Hosts = ()
     serve: Serve = None
     max_pages: int = Field(

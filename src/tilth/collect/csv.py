@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal
 
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -19,6 +19,7 @@ from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
 from tilth.schema import Row
+from tilth.settings import AnyOrder
 from tilth.splits import SplitName
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -45,7 +46,7 @@ class Settings(files.FileSettings):
     encoding: Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"] = (
         Field("utf-8", description="character encoding of the files")
     )
-    labels: dict[str, str] = Field(
+    labels: Annotated[dict[str, str], AnyOrder()] = Field(
         {}, description="what the file's labels mean, such as {1: World}; empty: as they are"
     )
     split: SplitName | Shares | None = Field(

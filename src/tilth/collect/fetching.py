@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from tilth.settings import AnyOrder
 from tilth.web.address import AddressRefusedError, canonical_host, check_url
 from tilth.web.secrets import HEADERS
 
@@ -30,7 +31,7 @@ def _host_of(host: str) -> str:
     return canonical_host(host if found is None else found[1] or found[2])
 
 
-Headers = Annotated[dict[str, str], Field(description=HEADERS)]
+Headers = Annotated[dict[str, str], Field(description=HEADERS), AnyOrder()]
 Hosts = Annotated[
     tuple[str, ...],
     AfterValidator(_canonical),

@@ -8,8 +8,8 @@ cat/0001.jpg            label cat, no split yet
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
@@ -19,6 +19,7 @@ from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.schema import Row
+from tilth.settings import AnyOrder
 from tilth.splits import SplitName
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -35,10 +36,10 @@ class Settings(files.FileSettings):
     labels: Literal["folder", "none"] = Field(
         "folder", description="the name of the picture's folder is its label; or there is none"
     )
-    class_names: dict[str, str] = Field(
+    class_names: Annotated[dict[str, str], AnyOrder()] = Field(
         default_factory=dict, description="folder name -> label, where they differ"
     )
-    splits: dict[str, SplitName] = Field(
+    splits: Annotated[dict[str, SplitName], AnyOrder()] = Field(
         default_factory=dict,
         description="folder -> split, in upper or lower case; beside train, training, val, valid, "
         "validation, dev and test, and before them",
@@ -64,6 +65,14 @@ class Settings(files.FileSettings):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return value
+
+    def normal(self) -> Settings:
+        """The folders of `splits` in lower case, as they are looked for."""
+        return self.model_copy(update={"splits": _in_lower_case(self.splits)})
+
+
+def _in_lower_case(splits: Mapping[str, SplitName]) -> dict[str, SplitName]:
+    return {name.lower(): split for name, split in splits.items()}
 
 
 def fingerprint(settings: Settings) -> str:
@@ -181,8 +190,7 @@ def _row(member: members.Member, settings: Settings) -> Row:
 def place_of(name: str, settings: Settings) -> tuple[str | None, str | None]:
     """(split, label) that a path inside the source names; None where it does not."""
     folders = name.split("/")[:-1]
-    own = {name.lower(): split for name, split in settings.splits.items()}
-    known = {**records.SPLITS, **own}
+    known = {**records.SPLITS, **_in_lower_case(settings.splits)}
     split = next((known[one.lower()] for one in folders if one.lower() in known), None)
     label = folders[-1] if folders and folders[-1].lower() not in known else None
     return split, None if label is None else settings.class_names.get(label, label)

@@ -76,6 +76,11 @@ class Fields(BaseSettings):
         "one in JSON",
     )
 
+    def normal(self) -> Fields:
+        """One field of text is the same whether it stands in a list or not."""
+        only = len(self.text) == 1 and not isinstance(self.text, str)
+        return self.model_copy(update={"text": self.text[0]}) if only else self
+
 
 def find(record: Mapping[str, Any], name: str) -> Any:
     """The value of a field, by its plain name first, by its dotted path second; `ABSENT`: none."""

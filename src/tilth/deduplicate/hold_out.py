@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from tilth.errors import DataError
 from tilth.schema import column, with_columns
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 
 Group = Literal["uri", "id", "site", "source", "subject"]
 # The columns that name a group: the first that a row has.
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     Samples that have a split already keep it.
     """
 
-    sources: tuple[str, ...] = Field(
+    sources: Annotated[tuple[str, ...], AnyOrder()] = Field(
         (), description="Sources to hold out from; the others are training data. Empty = all."
     )
     test: float = Field(0.0, ge=0, le=1, description="Share of the groups that go to test.")

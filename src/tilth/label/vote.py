@@ -8,7 +8,6 @@ patterns with counts, however many documents there are.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter
@@ -173,9 +172,8 @@ def gives_labels(settings: Settings) -> tuple[str, ...]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """A digest of the shipped functions that are used: the step runs anew when one was edited."""
-    text = "\0".join(_text(name) for name in settings.sets)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if text else ""
+    """The shipped functions that are used: the step runs anew when one was changed."""
+    return "\0".join(f.model_dump_json() for name in settings.sets for f in _load(name).functions)
 
 
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
@@ -402,10 +400,7 @@ def _shares(
     }
 
 
-def _text(name: str) -> str:
-    return (package_files("tilth.label") / "function_sets" / f"{name}.yaml").read_text("utf-8")
-
-
 @lru_cache(maxsize=16)
 def _load(name: str) -> _FunctionSet:
-    return _FunctionSet.model_validate(yaml.safe_load(_text(name)))
+    file = package_files("tilth.label") / "function_sets" / f"{name}.yaml"
+    return _FunctionSet.model_validate(yaml.safe_load(file.read_text("utf-8")))

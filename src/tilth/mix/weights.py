@@ -23,7 +23,7 @@ from tilth.hints import did_you_mean
 from tilth.mix import diversity
 from tilth.records import PlainObject
 from tilth.schema import VOTED, WEIGHT
-from tilth.settings import BaseSettings
+from tilth.settings import AnyOrder, BaseSettings
 
 RULE = "weight > 0"
 
@@ -50,10 +50,10 @@ class Settings(BaseSettings):
     of this kind gave it; 0 drops it.
     """
 
-    sources: Weights = Field(
+    sources: Annotated[Weights, AnyOrder()] = Field(
         (), description="weight of each source by name, such as `{stdlib: 1.0, packages: 0.5}`"
     )
-    labels: Weights = Field(
+    labels: Annotated[Weights, AnyOrder()] = Field(
         (),
         description="weight of each label, such as `{code: 0.5}`; 1 of those that are not named, "
         "and of samples without one",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from tilth.augment.registry import TransformSpec
 from tilth.models.settings import ModelSettings, model_settings
-from tilth.settings import BaseSettings, is_default
+from tilth.settings import AnyOrder, BaseSettings, is_default
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import (
     DataSettings,
@@ -18,10 +19,14 @@ from tilth.tasks.settings import (
     require_fit,
     require_read,
     says_nothing,
+    settled,
 )
 from tilth.training.settings import LoopSettings, OptimizerSettings, require_end
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# Of parameters: of several that fit a name the longest decides, wherever it stands.
+Prefixes = Annotated[tuple[str, ...], AnyOrder()]
+Unfreeze = Annotated[dict[str, Annotated[float, Field(ge=0, lt=1)]], AnyOrder()]
 
 
 RANDOM = "random"
@@ -58,10 +63,10 @@ class Settings(BaseSettings):
         description="`random`, or what to start from: the folder of a trained model, or a GPT-2 "
         "in Hugging Face's format, a folder or its name on the hub",
     )
-    freeze: tuple[str, ...] = Field(
+    freeze: Prefixes = Field(
         default=(), description="parameters whose names begin like this are not trained"
     )
-    unfreeze: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+    unfreeze: Unfreeze = Field(
         default_factory=dict,
         description="parameters whose names begin like this are trained after this share of the "
         "run only, as {blocks.0.: 0.5, blocks.1.: 0.25} (Howard and Ruder 2018, section 3.3); of "
@@ -110,3 +115,11 @@ class Settings(BaseSettings):
                 f"cross_validate: label leaves out a whole class, which {self.task} must have seen"
             )
         return self
+
+    def normal(self) -> Settings:
+        """From scratch, with what `data` leaves empty given; from a folder, wherever that is: what
+        it holds is in the fingerprint."""
+        if self.initialise == RANDOM:
+            return self.model_copy(update={"data": settled(self.data, self.model.window)})
+        here = Path(self.initialise).expanduser().is_dir()
+        return self.model_copy(update={"initialise": ""}) if here else self

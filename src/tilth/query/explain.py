@@ -21,7 +21,7 @@ from tilth.recipe.load import extensions_of, parse_recipe, starters
 from tilth.recipe.model import Header
 from tilth.recipe.operations import STAGES, Operation, operations
 from tilth.recipe.words import other_word
-from tilth.settings import BaseSettings
+from tilth.settings import ActsOn, BaseSettings
 from tilth.tasks.registry import declaration, task_names
 from tilth.tasks.settings import TaskName
 
@@ -62,13 +62,18 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class SettingInfo:
-    """One setting: name, type, default (None where it must be given), bounds, description."""
+    """One setting: name, type, default (None where it must be given), bounds, description.
+
+    `acts_on`: what it acts on alone (the summary of a comparison, speed, politeness, words), so
+    that the data and the trainings stay as they are; empty: on what is made.
+    """
 
     name: str
     type: str
     default: str | None
     bounds: str
     description: str
+    acts_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -322,6 +327,7 @@ def settings_of(cls: type[BaseSettings], prefix: str = "") -> tuple[SettingInfo,
                 None if field.is_required() else _default(field),
                 _bounds(field),
                 field.description or "",
+                next((mark.what for mark in field.metadata if isinstance(mark, ActsOn)), ""),
             )
         )
         blocks = _blocks(field.annotation)

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tilth.clean.expression import normal
 from tilth.errors import UsageError
 from tilth.hints import did_you_mean, require_choice
 from tilth.query.rows import among, find_rows, read_columns, take_rows
@@ -160,8 +161,9 @@ def match_rule(rule: str, rules: Mapping[str, int], step: str) -> str:
     Raises:
         UsageError: None or several fit.
     """
-    if rule in rules:
-        return rule
+    for name in (rule, _as_printed(rule)):
+        if name in rules:
+            return name
     fitting = [name for name in rules if rule and rule in name]
     if len(fitting) == 1:
         return fitting[0]
@@ -170,6 +172,14 @@ def match_rule(rule: str, rules: Mapping[str, int], step: str) -> str:
         raise UsageError(f"`{rule}` is part of several rules", where=step, hint=hint)
     hint = did_you_mean(rule, list(rules)) if rules else "it dropped nothing"
     raise UsageError(f"no rule `{rule}` dropped a sample", where=step, hint=hint)
+
+
+def _as_printed(rule: str) -> str:
+    """An expression, which a recipe may write otherwise than a rule is printed."""
+    try:
+        return normal(rule)
+    except UsageError:
+        return rule
 
 
 def _slice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field
@@ -12,18 +12,20 @@ from pydantic import Field
 from tilth.extensions import Extension
 from tilth.recipe.operations import RECORD_STAGES, Operation
 from tilth.records import Json
-from tilth.settings import BaseSettings
+from tilth.settings import ActsOn, BaseSettings
 
 
 class Header(BaseSettings):
     """The keys of a recipe that are not a stage of the line."""
 
     tilth: Literal[1] = Field(1, description="version of the recipe format")
-    name: str = Field(
+    name: Annotated[str, ActsOn("words")] = Field(
         ..., pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the run's folder"
     )
-    about: str = Field("", max_length=500, description="one line that the report opens with")
-    takes: str = Field(
+    about: Annotated[str, ActsOn("words")] = Field(
+        "", max_length=500, description="one line that the report opens with"
+    )
+    takes: Annotated[str, ActsOn("words")] = Field(
         "", max_length=200, description="how long it takes and where; said before it runs"
     )
     seed: int = Field(0, ge=0, lt=2**32, description="fixes everything that is drawn at random")

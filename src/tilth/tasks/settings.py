@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, model_validator
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from tilth.errors import UsageError
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
-from tilth.settings import BaseSettings, is_default
+from tilth.settings import AnyOrder, BaseSettings, is_default
 from tilth.splits import SPLITS, SplitName
 from tilth.tasks.registry import declaration, task_names
 from tilth.training.settings import Limits
@@ -46,6 +46,7 @@ else:
 # Settings of `data` that choose samples, whatever is learnt from them.
 _CHOOSING = ("sources", "labels", "train", "validation", "test", "validation_share")
 Side = Annotated[int, Field(ge=1, le=8192)]
+Names = Annotated[tuple[str, ...], AnyOrder()]
 
 
 def require_fit(task: TaskName, model: ModelSettings) -> None:
@@ -62,10 +63,8 @@ def require_fit(task: TaskName, model: ModelSettings) -> None:
 class DataSettings(BaseSettings):
     """Which samples are trained on and measured on, and how they become numbers."""
 
-    sources: tuple[str, ...] = Field(default=(), description="keep only these sources; empty: all")
-    labels: tuple[str, ...] = Field(
-        default=(), description="keep only samples with these labels; empty: all"
-    )
+    sources: Names = Field(default=(), description="keep only these sources; empty: all")
+    labels: Names = Field(default=(), description="keep only samples with these labels; empty: all")
     train: SplitName = Field(default="train", description="value of `split` that is trained on")
     validation: SplitName = Field(
         default="validation", description="value of `split` that decides when to stop"
@@ -92,7 +91,7 @@ class DataSettings(BaseSettings):
         description="text: byte-level BPE, or one token a character of the training split; empty: "
         "bytes-bpe",
     )
-    tokenizer_sources: tuple[str, ...] = Field(
+    tokenizer_sources: Names = Field(
         default=(),
         description="text: sources whose training texts the vocabulary is learnt from; empty: "
         "those that are trained on",
@@ -156,10 +155,8 @@ class TargetDataSettings(BaseSettings):
     and of data without splits nothing is held back.
     """
 
-    sources: tuple[str, ...] = Field(default=(), description="keep only these sources; empty: all")
-    labels: tuple[str, ...] = Field(
-        default=(), description="keep only samples with these labels; empty: all"
-    )
+    sources: Names = Field(default=(), description="keep only these sources; empty: all")
+    labels: Names = Field(default=(), description="keep only samples with these labels; empty: all")
     train: SplitName = Field(default="train", description="value of `split` that is trained on")
     test: SplitName = Field(default="test", description="value of `split` that is measured on")
     shuffle: bool = Field(
@@ -243,6 +240,19 @@ def form_of(
             )
         found = replace(found, max_length=window)
     return found
+
+
+def settled(data: DataSettings, window: int = 0) -> DataSettings:
+    """The settings with what they leave empty given, where no model is started from.
+
+    Args:
+        data: As a recipe has them.
+        window: As of `form_of`.
+
+    Raises:
+        UsageError: As `form_of`.
+    """
+    return data.model_copy(update=asdict(form_of(data, window=window)))
 
 
 def _trained_on(model: Facts) -> dict[str, object]:

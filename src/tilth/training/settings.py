@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from tilth.settings import BaseSettings, is_default
+from tilth.settings import ActsOn, AnyOrder, BaseSettings, is_default
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 # Settings of an update rule or a schedule, and the values of `kind` or `schedule` that read them.
@@ -28,7 +28,7 @@ class OptimizerSettings(BaseSettings):
         description="the update rule; muon: of matrices and kernels, the rest by adamw",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="the peak of the schedule")
-    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    rates: Annotated[dict[str, Annotated[float, Field(gt=0)]], AnyOrder()] = Field(
         default_factory=dict,
         description="parameters whose names begin like this learn at so many times the rate, as "
         "{head.: 10} (Howard and Ruder 2018, section 3.2)",
@@ -210,7 +210,7 @@ class LoopSettings(StepSettings):
     min_improvement: float = Field(
         default=0.0, ge=0, description="fall of the validation loss that counts as an improvement"
     )
-    checkpoint_every: int = Field(
+    checkpoint_every: Annotated[int, ActsOn("speed")] = Field(
         default=0, ge=0, description="steps between checkpoints; 0: about every 20 seconds"
     )
     precision: Literal["fp32", "fp32-fast", "bf16", "auto"] = Field(

@@ -174,9 +174,10 @@ def _by_training(method: Method, target: _Target, settings: Settings, threads: i
     own = settings.own_of(method)
     if own.freeze:
         frozen = (*frozen, *own.freeze)
-        what += f"; frozen as well: {', '.join(own.freeze)}"
+        what += f"; frozen as well: {', '.join(sorted(set(own.freeze)))}"
     if own.unfreeze:
-        named = [f"{prefix} after {100 * share:.0f} %" for prefix, share in own.unfreeze.items()]
+        later = sorted(own.unfreeze.items())
+        named = [f"{prefix} after {100 * share:.0f} %" for prefix, share in later]
         what += f"; trained later: {', '.join(named)}"
     learnt = learn(
         model,

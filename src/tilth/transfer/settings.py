@@ -12,9 +12,9 @@ from tilth.hints import choose_from
 from tilth.models.registry import declaration as model_declaration
 from tilth.models.settings import ModelSettings
 from tilth.pretrain.parts import require_parts_of
-from tilth.pretrain.settings import ALONE, Planned
+from tilth.pretrain.settings import ALONE, Planned, Prefixes, Unfreeze
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.settings import BaseSettings, fill, part_of
+from tilth.settings import ActsOn, AnyOrder, BaseSettings, fill, part_of
 from tilth.tasks.declare import LOSS
 from tilth.tasks.registry import declaration, task_names
 from tilth.tasks.settings import (
@@ -56,10 +56,10 @@ class MethodSettings(BaseSettings):
     loop: BudgetSettings | None = Field(
         default=None, description="its own budget; what is not given is as `transfer.loop`"
     )
-    freeze: tuple[str, ...] = Field(
+    freeze: Prefixes = Field(
         default=(), description="parameters whose names begin like this are not trained"
     )
-    unfreeze: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+    unfreeze: Unfreeze = Field(
         default_factory=dict,
         description="parameters whose names begin like this are trained after this share only, as "
         "`pretrain.unfreeze`",
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         description="method lora: rank of the matrices beside the network's own; empty: 8",
     )
     seeds: int = Field(default=4, ge=2, le=200, description="repetitions, paired over methods")
-    smallest_effect: float | None = Field(
+    smallest_effect: Annotated[float | None, ActsOn("summary")] = Field(
         default=None,
         ge=0,
         description="smallest gain that matters, in the metric's unit; nothing: "
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         default_factory=lambda: BudgetSettings(epochs=10, max_steps=200),
         description="how long every method learns",
     )
-    overrides: dict[Method, MethodSettings] = Field(
+    overrides: Annotated[dict[Method, MethodSettings], AnyOrder()] = Field(
         default_factory=dict, description="method -> what it does otherwise"
     )
     test_size: int | None = Field(
@@ -146,6 +146,19 @@ class Settings(BaseSettings):
         if self.lora_rank is not None and "lora" not in self.methods:
             raise ValueError("lora_rank: `lora` is not among `methods`")
         return self
+
+    def normal(self) -> Settings:
+        """With the rank of lora given, and of a method only what it does otherwise."""
+        parts = ("optimizer", "loop")
+        own = {
+            method: one.model_copy(
+                update={name: None for name in parts if getattr(one, name) == getattr(self, name)}
+            )
+            for method, one in self.overrides.items()
+        }
+        overrides = {method: one for method, one in own.items() if one != MethodSettings()}
+        rank = self.rank if "lora" in self.methods else None
+        return self.model_copy(update={"overrides": overrides, "lora_rank": rank})
 
     def recipe_of(self, method: Method) -> tuple[OptimizerSettings, BudgetSettings]:
         """How one method learns, and how long."""

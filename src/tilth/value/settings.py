@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from tilth.models.settings import ModelSettings
 from tilth.pretrain.settings import Planned as PlannedTraining
+from tilth.pretrain.settings import Prefixes, Unfreeze
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.records import Json
-from tilth.settings import BaseSettings
+from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.tasks.settings import (
     DataSettings,
     ObjectiveSettings,
@@ -105,13 +107,26 @@ class Change(BaseSettings):
             return self.without
         if self.without_source:
             return f"the source {self.without_source}"
-        given = ", ".join(f"{k}={v}" for k, v in self.set[self.step].items())
+        given = ", ".join(f"{k}={v}" for k, v in self.normal().set[self.step].items())
         return f"{self.step} with {given}"
 
     @property
     def sign(self) -> int:
         """1 if the arm has the decision and the control has not, -1 the other way round."""
         return -1 if self.without or self.without_source else 1
+
+    def normal(self) -> Change:
+        """With numbers that are equal written alike, for whatever `set` gives is kept as it is."""
+        return self.model_copy(update={"set": _numbers_alike(self.set)})
+
+
+def _numbers_alike(value: Any) -> Any:
+    """The same value with 2 where it says 2.0."""
+    if isinstance(value, Mapping):
+        return {name: _numbers_alike(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_numbers_alike(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class ArmLoopSettings(StepSettings):
@@ -163,10 +178,10 @@ class TargetSettings(BaseSettings):
         default=OptimizerSettings(), description="how the fine-tuning learns"
     )
     loop: BudgetSettings = Field(default=BudgetSettings(epochs=3), description="how long it learns")
-    freeze: tuple[str, ...] = Field(
+    freeze: Prefixes = Field(
         default=(), description="parameters whose names begin like this are not trained"
     )
-    unfreeze: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+    unfreeze: Unfreeze = Field(
         default_factory=dict,
         description="parameters whose names begin like this are trained after this share only, as "
         "`pretrain.unfreeze`",
@@ -186,7 +201,7 @@ class Settings(BaseSettings):
         description="paired repetitions; with fewer than 6 the exact sign-flip p cannot fall "
         "below 0.05",
     )
-    smallest_effect: float | None = Field(
+    smallest_effect: Annotated[float | None, ActsOn("summary")] = Field(
         default=None,
         ge=0,
         description="smallest difference that matters, in the metric's unit; nothing: "
@@ -230,7 +245,7 @@ class Settings(BaseSettings):
         "fine-tunes at its largest size; `none`, or no `transfer`: an arm's model is measured on "
         "the control's test split",
     )
-    curve: tuple[float, ...] = Field(
+    curve: Annotated[tuple[float, ...], AnyOrder()] = Field(
         default=(),
         description="shares of the control's data (or steps), below 1, at which it is trained "
         "too, three or more a constant factor apart: gives the effective multipliers",
