@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from tests.table.sources import fill, settings
+from tilth.context import Context
+from tilth.extensions import open_extension, using
+from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.recipe.operations import _FUNCTIONS, operation, operations
+from tilth.settings import acting
 
 
 @pytest.mark.parametrize("name", sorted(operations()))
@@ -19,3 +26,73 @@ def test_module_has_what_its_kind_needs(name: str) -> None:
     assert op.settings.__doc__
     for field, info in op.settings.model_fields.items():
         assert info.description, f"{name}.{field} has no description"
+
+
+def test_the_recipes_seed_counts_where_it_is_drawn_by() -> None:
+    drawing = {"pretrain", "transfer", "value"}
+    for name, op in operations().items():
+        # No setting need be given that decides it.
+        given = op.settings.model_construct()
+        if name == "pretrain":
+            continue
+        assert op.seeded(given, 3) == (given, 3 if name in drawing else None)
+        assert op.takes_threads is False
+    assert operation("pretrain").takes_threads
+
+
+def test_a_training_that_names_its_seeds_has_none_of_the_recipes() -> None:
+    seeded = operation("pretrain").seeded
+    (own, drawn), (taken, also) = (seeded(PretrainSettings(seeds=seeds), 3) for seeds in ((3,), ()))
+    assert acting(own) == acting(taken)
+    assert drawn is also is None
+    assert seeded(PretrainSettings(), 4)[0] == PretrainSettings(seeds=(4,))
+    assert seeded(PretrainSettings(seeds=(5, 6)), 4)[0] == PretrainSettings(seeds=(5, 6))
+
+
+@pytest.mark.parametrize("name", [n for n, op in operations().items() if op.kind == "source"])
+def test_a_source_draws_nothing_by_the_recipes_seed(name: str, tmp_path: Path) -> None:
+    if name == "crawl":
+        given = {"start": ["http://a.localhost/"], "allow_hosts": ["a.localhost"], "delay_s": 0}
+        given |= {"serve": "demo-site", "max_pages": 8}
+    elif name == "demo_digits":
+        given = {}
+    else:
+        given = settings(name, str(fill(name, tmp_path / "in")))
+    op = operation(name)
+    found = []
+    for seed in (0, 1):
+        (work := tmp_path / str(seed)).mkdir()
+        batches = op.module.read(op.settings.model_validate(given), "a", Context(work, seed=seed))
+        found.append(pa.Table.from_batches(list(batches)))
+    assert found[0].equals(found[1])
+    assert found[0].num_rows
+
+
+SOURCE = """
+from tilth.settings import BaseSettings
+class Settings(BaseSettings):
+    "Rows."
+    often: bool = False
+def fingerprint(settings): return ""
+def read(settings, source, context): yield from ()
+"""
+
+
+def test_an_extensions_source_draws_unless_it_says_not(tmp_path: Path) -> None:
+    (tmp_path / "own" / "collect").mkdir(parents=True)
+    for name, more in (
+        ("drawn", ""),
+        ("fixed", "def draws(settings): return False"),
+        ("maybe", "def draws(settings): return settings.often"),
+    ):
+        (tmp_path / "own" / "collect" / f"{name}.py").write_text(SOURCE + more)
+    with using([open_extension(tmp_path / "own", shown="own")]):
+        for name, often, seed in (
+            ("drawn", False, 3),
+            ("fixed", False, None),
+            ("maybe", False, None),
+            ("maybe", True, 3),
+        ):
+            op = operation(name)
+            given = op.settings.model_validate({"often": often})
+            assert op.seeded(given, 3) == (given, seed)

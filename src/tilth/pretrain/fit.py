@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tilth.tasks.prepare import Prepared
     from tilth.training.state import TrainResult
 
-__all__ = ["Planned", "Settings", "fingerprint", "fit", "require_together"]
+__all__ = ["Planned", "Settings", "fingerprint", "fit", "require_together", "seeded"]
 
 
 def fingerprint(settings: Settings) -> str:
@@ -51,6 +51,11 @@ def fingerprint(settings: Settings) -> str:
         MissingError: They are not there.
     """
     return fingerprint_start(settings.initialise)
+
+
+def seeded(settings: Settings, seed: int) -> Settings:
+    """The settings with the recipe's seed where they name none."""
+    return settings.model_copy(update={"seeds": settings.seeds or (seed,)})
 
 
 def require_together(settings: Settings, _: Mapping[str, BaseSettings]) -> None:
@@ -112,7 +117,7 @@ def fit(
             hint="add tokenizer.json, or vocab.json and merges.txt",
         )
     folds, notes = _folds(inputs["data"], settings)
-    seeds = settings.seeds or (context.seed,)
+    seeds = seeded(settings, context.seed).seeds
     runs: list[_Run] = []
     for fold in folds:
         context.progress(0, None, "preparing")
@@ -280,7 +285,7 @@ def _train_one(
     if start is not None:
         taken = initialise(model, start)
         require_settled()
-        notes.append(f"started from {settings.initialise}: {taken}")
+        notes.append(f"started from a trained model: {taken}")
     task = build_task(
         settings.task,
         facts,

@@ -105,6 +105,31 @@ class Operation:
         planned: type[BaseSettings] | None = getattr(self.module, "Planned", None)
         return planned
 
+    @property
+    def takes_threads(self) -> bool:
+        """Whether the recipe's `threads` decide its output: of a comparison each cell has one."""
+        return self.kind == "fit"
+
+    def seeded(self, settings: BaseSettings, seed: int) -> tuple[BaseSettings, int | None]:
+        """The settings with the recipe's seed where they fall back to it, and what is drawn by it.
+
+        Args:
+            settings: Of the operation.
+            seed: The recipe's.
+
+        Returns:
+            Settings; and the seed, or None where nothing is drawn by it beside them. A record
+            operation and a transform are never given it, and Tilth's sources draw nothing by it;
+            an extension's source says so with `draws(settings)`.
+        """
+        module = self.module
+        if self.kind == "fit":
+            return module.seeded(settings, seed), None
+        draws = self.kind == "grid"
+        if self.kind == "source" and find(self.module_name) is not None:
+            draws = not hasattr(module, "draws") or module.draws(settings)
+        return settings, seed if draws else None
+
     def modules(self, further: Sequence[str] = ()) -> tuple[str, ...]:
         """The modules that decide the operation's output, with all that they import.
 
@@ -192,7 +217,7 @@ _FUNCTIONS: dict[Kind, dict[str, int]] = {
     "source": {"fingerprint": 1, "read": 3},
     "map": {"apply": 2},
     "shuffle": {"keys": 2, "reduce": 2, "resolve": 2, "apply": 3},
-    "fit": {"fit": 5},
+    "fit": {"fit": 5, "seeded": 2},
     "grid": {"cells": 2, "run_cell": 5, "summarize": 2},
     "transform": {"transform": 3},
 }
