@@ -1,4 +1,4 @@
-"""Which transforms of a recipe nobody takes: they would be listed, and do nothing."""
+"""Which transforms of a recipe each training takes, and which nobody: they would do nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tilth.augment.registry import kind_of
 from tilth.errors import Problem, UsageError
-from tilth.recipe.model import Recipe
+from tilth.recipe.model import Recipe, RecipeStep
 from tilth.tasks.registry import declaration
 from tilth.transfer.settings import Settings as TransferSettings
 from tilth.value.resolve import resolve
@@ -15,11 +15,26 @@ from tilth.value.settings import Planned
 from tilth.value.settings import Settings as ValueSettings
 
 Where = Callable[[tuple[str | int, ...]], str]
+_TRAININGS = ("pretrain", "transfer", "value")
+
+
+def transforms_taken(recipe: Recipe, stage: str) -> tuple[RecipeStep, ...]:
+    """The transforms that the models of a training stage take, in the recipe's order.
+
+    What a transform draws depends on none of another kind: with those of its own kinds alone a
+    stage is what it is with all.
+
+    Args:
+        recipe: Has the stage.
+        stage: `pretrain`, `transfer` or `value`.
+    """
+    taken = _kinds(_tasks_of(recipe, stage))
+    return tuple(step for step in recipe.transforms if kind_of(step.operation.name) in taken)
 
 
 def unused_transforms(recipe: Recipe, where: Where) -> list[Problem]:
     """The transforms that no model which the recipe trains takes, as problems with their place."""
-    tasks = list(dict.fromkeys((*_before_value(recipe), *_of_value(recipe))))
+    tasks = list(dict.fromkeys(task for one in _TRAININGS for task in _tasks_of(recipe, one)))
     taken = _kinds(tasks)
     return [
         Problem(
@@ -58,14 +73,18 @@ def _kinds(tasks: Iterable[str]) -> set[str]:
     return {kind for task in tasks for kind in declaration(task).transforms}
 
 
-def _before_value(recipe: Recipe) -> list[str]:
-    """What `pretrain` learns, and `transfer` by a network."""
+def _tasks_of(recipe: Recipe, stage: str) -> list[str]:
+    """What the networks of a training stage learn."""
     pretrain: Any = None if recipe.pretrain is None else recipe.pretrain.settings
-    transfer = None if recipe.transfer is None else recipe.transfer.settings
-    tasks = [] if pretrain is None else [pretrain.task]
-    if isinstance(transfer, TransferSettings) and set(transfer.methods) != {"tfidf-svm"}:
-        tasks += filter(None, [transfer.task])
-    return tasks
+    own = None if pretrain is None else pretrain.task
+    if stage == "pretrain":
+        return [*filter(None, [own])]
+    if stage == "value":
+        return _of_value(recipe)
+    settings = None if recipe.transfer is None else recipe.transfer.settings
+    if not isinstance(settings, TransferSettings) or set(settings.methods) == {"tfidf-svm"}:
+        return []
+    return [*filter(None, [settings.task or own])]
 
 
 def _of_value(recipe: Recipe) -> list[str]:
