@@ -19,8 +19,9 @@ from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.tasks.settings import DataSettings, TargetDataSettings
 from tilth.training.settings import BudgetSettings, LoopSettings, OptimizerSettings
 from tilth.transfer.settings import Settings as TransferSettings
-from tilth.value import arms, experiment
+from tilth.value import arms
 from tilth.value.arms import Cell
+from tilth.value.cell import changed_augment
 from tilth.value.result import ArmResult, ValueResult
 from tilth.value.settings import Change
 
@@ -220,7 +221,7 @@ def test_of_two_transforms_of_a_name_an_arm_changes_the_one_that_it_names() -> N
     planned: Any = ({"shift": {"max_x": 1}}, {"flip": {}}, {"shift": {"max_x": 2}})
 
     def of(**given: Any) -> Any:
-        return experiment._augment(Change(**given), planned)
+        return changed_augment(Change(**given), planned)
 
     assert of(without="augment.shift") == [{"flip": {}}, {"shift": {"max_x": 2}}]
     assert of(without="augment.shift-2") == [{"shift": {"max_x": 1}}, {"flip": {}}]

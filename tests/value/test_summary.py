@@ -10,8 +10,9 @@ import pytest
 
 from tilth.statistics.found import Parts
 from tilth.transfer.result import Reported
+from tilth.value.design import Design
 from tilth.value.result import ArmResult, Cell, ValueOutcome, ValueResult
-from tilth.value.summary import Design, summarize_experiment
+from tilth.value.summary import summarize_experiment
 
 Results = list[tuple[Cell, ValueOutcome]]
 

@@ -9,7 +9,8 @@ from tilth.models.facts import Facts
 from tilth.pretrain.settings import RANDOM
 from tilth.store.files import read_json, sha256_file
 
-CONFIG = "config.json"
+# The files of a trained model: all that is read of one, whoever goes on with it.
+CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 # All that is read of a model's folder, Tilth's or in Hugging Face's format.
 FILES = (
     "*.safetensors",

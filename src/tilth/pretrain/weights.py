@@ -19,6 +19,7 @@ from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings, model_settings
 from tilth.pretrain.hub import is_hub_folder, read_hub_model
 from tilth.pretrain.result import Taken
+from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
 from tilth.store.files import read_json, write_bytes, write_json
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
@@ -26,8 +27,26 @@ from tilth.tasks.settings import ObjectiveSettings, TaskName
 from tilth.tasks.text.tokenize import Tokenizer, load_tokenizer
 from tilth.training.checkpoint import write_tensors
 
-WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 _EMBEDDINGS = ("tokens.weight", "positions.weight")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What stands beside a model's weights.
+
+    Attributes:
+        task: The task it was trained for.
+        settings: The architecture.
+        facts: What its training data said: sizes, names of the outputs, normalisation.
+        objective: What was asked of it beside the task.
+        tokenizer: Of text.
+    """
+
+    task: TaskName
+    settings: ModelSettings
+    facts: Facts
+    objective: ObjectiveSettings
+    tokenizer: Tokenizer | None
 
 
 @dataclass(frozen=True)
@@ -37,10 +56,7 @@ class Loaded:
     Attributes:
         model: In evaluation mode.
         task: The task it was trained for.
-        settings: The architecture.
-        facts: What its training data said: sizes, names of the outputs, normalisation.
-        objective: What was asked of it beside the task.
-        tokenizer: Of text.
+        settings, facts, objective, tokenizer: As of `Description`.
     """
 
     model: nn.Module
@@ -85,25 +101,51 @@ def load_model(folder: Path) -> Loaded:
         MissingError: There is none.
         DataError: Its files are damaged or do not fit each other.
     """
-    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
-        raise MissingError(
-            f"there is no trained model here ({CONFIG} and {WEIGHTS})",
-            where=str(folder),
-            hint="name the folder of a finished pretrain step",
-        )
+    if not (folder / WEIGHTS).is_file():
+        raise _no_model(folder)
+    said = read_description(folder)
+    try:
+        model = build_model(said.settings, said.facts.sizes, seed=0)
+        model.load_state_dict(_tensors(folder))
+        task = build_task(said.task, said.facts, said.objective, tokenizer=said.tokenizer)
+    except (ValueError, RuntimeError) as error:
+        raise _unreadable(folder, error) from error
+    model.eval()
+    return Loaded(model, task, said.settings, said.facts, said.objective, said.tokenizer)
+
+
+def read_description(folder: Path) -> Description:
+    """Read what stands beside the weights of a model, and not these.
+
+    Raises:
+        MissingError: There is no model.
+        DataError: Its files are damaged.
+    """
+    if not (folder / CONFIG).is_file():
+        raise _no_model(folder)
     try:
         config: dict[str, Any] = read_json(folder / CONFIG)
-        settings = model_settings(config["model"])
-        facts = Facts.model_validate(config["facts"])
-        objective = ObjectiveSettings.model_validate(config["objective"])
-        model = build_model(settings, facts.sizes, seed=0)
-        model.load_state_dict(_tensors(folder))
-        tokenizer = load_tokenizer(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else None
-        task = build_task(config["task"], facts, objective, tokenizer=tokenizer)
-    except (KeyError, ValueError, ValidationError, RuntimeError) as error:
-        raise DataError(f"this model cannot be read: {error}", where=str(folder)) from error
-    model.eval()
-    return Loaded(model, task, settings, facts, objective, tokenizer)
+        return Description(
+            config["task"],
+            model_settings(config["model"]),
+            Facts.model_validate(config["facts"]),
+            ObjectiveSettings.model_validate(config["objective"]),
+            load_tokenizer(folder / TOKENIZER) if (folder / TOKENIZER).is_file() else None,
+        )
+    except (KeyError, ValueError, ValidationError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _no_model(folder: Path) -> MissingError:
+    return MissingError(
+        f"there is no trained model here ({CONFIG} and {WEIGHTS})",
+        where=str(folder),
+        hint="name the folder of a finished pretrain step",
+    )
+
+
+def _unreadable(folder: Path, error: Exception) -> DataError:
+    return DataError(f"this model cannot be read: {error}", where=str(folder))
 
 
 def initialise(model: nn.Module, folder: Path, *, skip: Sequence[str] = ()) -> Taken:

@@ -15,14 +15,19 @@ seeds; the seed chooses the samples, the order and the fresh weights.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from tilth.augment import specs
 from tilth.context import Context
+from tilth.models.registry import module_of
 from tilth.pretrain.parts import any_sizes
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.settings import BaseSettings
+from tilth.records import Json
+from tilth.settings import BaseSettings, acting
+from tilth.tasks.registry import modules_of
 from tilth.transfer import settings as declared
+from tilth.transfer.cell import settings_of
 from tilth.transfer.result import Cell, TransferOutcome, TransferResult
 from tilth.transfer.settings import ALONE, Planned, Settings, filled
 
@@ -31,11 +36,15 @@ __all__ = [
     "Outcome",
     "Planned",
     "Settings",
+    "cell_modules",
+    "cell_parts",
+    "cell_reads",
     "cells",
     "filled",
     "require_together",
     "run_cell",
     "summarize",
+    "summary_parts",
 ]
 
 # As the engine keeps and reads them.
@@ -76,6 +85,66 @@ def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:
     ]
 
 
+def cell_parts(cell: Cell, settings: Settings, planned: Planned = ALONE) -> Json:
+    """All of the settings that decides what a cell comes to, and nothing else of them.
+
+    Args:
+        cell: Which.
+        settings: The comparison.
+        planned: The recipe's transforms, and the stage that trains the model.
+    """
+    parts: Json = acting(settings_of(cell, settings, planned))
+    return parts
+
+
+def cell_reads(
+    cell: Cell, settings: Settings, planned: Planned, roles: Collection[str]
+) -> tuple[str, ...]:
+    """What of the inputs decides a cell: a role, or `role/file` where one file of it does.
+
+    A model may lack one of its files, as one of images has no tokenizer.
+
+    Args:
+        cell: Which.
+        settings: The comparison.
+        planned: As of `cell_parts`.
+        roles: Of the inputs that there are.
+    """
+    del roles
+    return settings_of(cell, settings, planned).reads
+
+
+def cell_modules(cell: Cell, settings: Settings, planned: Planned = ALONE) -> tuple[str, ...]:
+    """Modules whose code decides a cell, and that are found by a name: task, model, transforms.
+
+    Args:
+        cell: Which.
+        settings: The comparison.
+        planned: As of `cell_parts`.
+    """
+    stands_on = settings_of(cell, settings, planned)
+    found = list(modules_of(stands_on.task)) if stands_on.task else []
+    if stands_on.training is not None:
+        found += specs.modules_of(stands_on.training.augment)
+        found += [] if planned.pretrain is None else [module_of(planned.pretrain.model.kind)]
+    return tuple(sorted(set(found)))
+
+
+def summary_parts(settings: Settings, planned: Planned = ALONE) -> Json:
+    """What decides the summary beside the cells' results.
+
+    Args:
+        settings: The comparison.
+        planned: As of `cell_parts`.
+    """
+    return {
+        "smallest_effect": settings.smallest_effect,
+        "group": settings.group,
+        "per_class": settings.sizes_per_class,
+        "cells": [cell.as_json() for cell in cells(settings, planned)],
+    }
+
+
 def run_cell(
     cell: Cell,
     inputs: Mapping[str, Path],
@@ -90,14 +159,14 @@ def run_cell(
         inputs: `data`, the target's data set folder; `model`, the pretrained model's folder.
         settings: The comparison.
         context: `work` keeps prepared arrays, shared by all cells.
-        planned: The recipe's transforms.
+        planned: The recipe's transforms, and the stage that trained the model.
 
     Raises:
         DataError: The target has fewer training samples than the cell's size.
     """
     from tilth.transfer.methods import run_method
 
-    return run_method(cell, inputs, settings, context, planned)
+    return run_method(settings_of(cell, settings, planned), inputs, context)
 
 
 def summarize(

@@ -12,20 +12,20 @@ from torch import nn
 
 from tilth.context import Context
 from tilth.errors import UsageError
-from tilth.models.facts import Facts
 from tilth.models.lora import adapt
-from tilth.pretrain.weights import load_model
-from tilth.tasks.base import Answering
+from tilth.pretrain.weights import load_model, read_description
 from tilth.tasks.build import build_task
 from tilth.tasks.declare import LOSS
+from tilth.tasks.prepare import Prepared
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import read_of, require_fit
+from tilth.tasks.settings import ObjectiveSettings, TaskName, read_of, require_fit
 from tilth.training.evaluate import Evaluation
 from tilth.training.examples import Examples
+from tilth.transfer.cell import CellSettings, Training
 from tilth.transfer.clusters import require_column
 from tilth.transfer.measure import parts_of, reported
-from tilth.transfer.result import Cell, TransferOutcome
-from tilth.transfer.settings import Method, Planned, Settings
+from tilth.transfer.result import TransferOutcome
+from tilth.transfer.settings import Method
 from tilth.transfer.target import (
     Carried,
     choose,
@@ -45,12 +45,13 @@ _TEST_SEED = 0
 
 @dataclass(frozen=True)
 class _Target:
-    """What every method learns from and is measured on."""
+    """What every method learns from and is measured on; `objective`: of the model's own."""
 
     dataset: Path
     carried: Carried
-    facts: Facts
-    task: Answering
+    task: TaskName
+    objective: ObjectiveSettings
+    prepared: Prepared
     data: Examples
     test: Examples
     seed: int
@@ -69,33 +70,27 @@ class _Outcome:
     notes: tuple[str, ...]
 
 
-def run_method(
-    cell: Cell,
-    inputs: Mapping[str, Path],
-    settings: Settings,
-    context: Context,
-    planned: Planned,
-) -> TransferOutcome:
+def run_method(cell: CellSettings, inputs: Mapping[str, Path], context: Context) -> TransferOutcome:
     """See `tilth.transfer.compare.run_cell`."""
     begun, cpu_before = time.perf_counter(), time.process_time()
-    target = _target(cell, inputs, settings, context, planned)
-    if cell.method == "tfidf-svm":
+    target = _target(cell, inputs, context)
+    if cell.training is None:
         found = _by_words(target)
     else:
-        found = _by_training(cell.method, target, settings, context.threads)
+        found = _by_training(cell.method, cell.training, target, cell.metric, context.threads)
     late = found.late
     return TransferOutcome(
-        measured=reported(found.evaluation, settings.metric),
-        parts=parts_of(found.evaluation, settings.metric, inputs["data"], settings.group),
+        measured=reported(found.evaluation, cell.metric),
+        parts=parts_of(found.evaluation, cell.metric, inputs["data"], cell.group),
         # Counting words has none.
         loss=found.evaluation.loss if found.steps else None,
         figures=found.evaluation.figures,
         samples=cell.size,
         test_samples=len(found.evaluation.ids),
-        items=declaration(target.task.name).data.items,
+        items=declaration(target.task).data.items,
         steps=found.steps,
         epochs=round(found.epochs, 4),
-        nine_tenths=None if late is None else reported(late, settings.metric).value,
+        nine_tenths=None if late is None else reported(late, cell.metric).value,
         seconds=round(time.perf_counter() - begun, 4),
         cpu_seconds=round(time.process_time() - cpu_before, 4),
         training_seconds=round(found.seconds, 4),
@@ -104,56 +99,39 @@ def run_method(
     )
 
 
-def _target(
-    cell: Cell,
-    inputs: Mapping[str, Path],
-    settings: Settings,
-    context: Context,
-    planned: Planned,
-) -> _Target:
+def _target(cell: CellSettings, inputs: Mapping[str, Path], context: Context) -> _Target:
     """Read the pretrained model and the target, and choose the cell's samples."""
     seed = context.seed * 1_000 + cell.seed
-    loaded = load_model(inputs["model"])
-    task_name = settings.task or loaded.task.name
+    said = read_description(inputs["model"])
+    task = cell.task or said.task
     try:
-        require_fit(task_name, loaded.settings)
+        require_fit(task, said.settings)
     except ValueError as error:
         raise UsageError(str(error), where="transfer.task") from None
-    carried = Carried(
-        loaded.settings,
-        None if cell.method == "scratch" else loaded.model.state_dict(),
-        loaded.tokenizer,
-        loaded.facts,
-    )
-    require_column(inputs["data"], settings.group)
+    weights = load_model(inputs["model"]).model.state_dict() if cell.carries_weights else None
+    require_column(inputs["data"], cell.group)
     prepared = prepare_target(
         inputs["data"],
-        task_name,
-        settings.data,
+        task,
+        cell.data,
         context.work,
-        loaded.tokenizer,
-        loaded.facts,
-        loaded.settings.window,
-    )
-    task = build_task(
-        task_name,
-        prepared.facts,
-        settings.objective or read_of(task_name, loaded.objective),
-        augment=planned.augment,
-        tokenizer=prepared.tokenizer,
+        said.tokenizer,
+        said.facts,
+        said.settings.window,
     )
     whole = split_of(prepared, "train", "the target")
-    chosen = choose(whole, cell.size, seed, per_class=settings.sizes_per_class)
+    chosen = choose(whole, cell.size, seed, per_class=cell.per_class)
     held_out = split_of(prepared, "test", "the target")
-    require_measurable(task_name, prepared.facts, held_out)
-    test_size = None if settings.test_size is None else min(settings.test_size, len(held_out))
+    require_measurable(task, prepared.facts, held_out)
+    test_size = None if cell.test_size is None else min(cell.test_size, len(held_out))
     return _Target(
         inputs["data"],
-        carried,
-        prepared.facts,
+        Carried(said.settings, weights, said.tokenizer, said.facts),
         task,
-        rows_of(chosen, carried.model),
-        rows_of(choose(held_out, test_size, _TEST_SEED), carried.model),
+        read_of(task, said.objective),
+        prepared,
+        rows_of(chosen, said.settings),
+        rows_of(choose(held_out, test_size, _TEST_SEED), said.settings),
         seed,
     )
 
@@ -161,39 +139,44 @@ def _target(
 def _by_words(target: _Target) -> _Outcome:
     """No network at all: word counts and a linear classifier."""
     begun = time.perf_counter()
-    measured = classify_by_words(
-        target.dataset, target.task.name, target.data, target.test, target.seed
-    )
+    measured = classify_by_words(target.dataset, target.task, target.data, target.test, target.seed)
     return _Outcome(measured, None, 0, 0.0, time.perf_counter() - begun, WHAT, ())
 
 
-def _by_training(method: Method, target: _Target, settings: Settings, threads: int) -> _Outcome:
-    model = start(target.carried, target.facts, target.seed)
-    frozen, what = _made_ready(method, model, settings, target.seed)
-    optimizer, loop = settings.recipe_of(method)
-    own = settings.own_of(method)
-    if own.freeze:
-        frozen = (*frozen, *own.freeze)
-        what += f"; frozen as well: {', '.join(sorted(set(own.freeze)))}"
-    if own.unfreeze:
-        later = sorted(own.unfreeze.items())
-        named = [f"{prefix} after {100 * share:.0f} %" for prefix, share in later]
-        what += f"; trained later: {', '.join(named)}"
+def _by_training(
+    method: Method, training: Training, target: _Target, metric: str, threads: int
+) -> _Outcome:
+    facts = target.prepared.facts
+    task = build_task(
+        target.task,
+        facts,
+        training.objective or target.objective,
+        augment=training.augment,
+        tokenizer=target.prepared.tokenizer,
+    )
+    model = start(target.carried, facts, target.seed)
+    frozen, what = _made_ready(method, model, training.rank, target.seed)
+    if training.freeze:
+        frozen = (*frozen, *training.freeze)
+        what += f"; frozen as well: {', '.join(training.freeze)}"
+    if training.unfreeze:
+        later = [f"{name} after {100 * share:.0f} %" for name, share in training.unfreeze.items()]
+        what += f"; trained later: {', '.join(later)}"
     learnt = learn(
         model,
-        target.task,
+        task,
         target.data,
         target.test,
-        optimizer,
-        loop,
+        training.optimizer,
+        training.loop,
         seed=target.seed,
         threads=threads,
         frozen=frozen,
-        unfreeze=own.unfreeze,
+        unfreeze=training.unfreeze,
         figures=True,
         # Whether it was given enough steps to be a fair opponent (see `transfer.headline`).
         late=method == "scratch",
-        late_figures=settings.metric not in ("", LOSS.name),
+        late_figures=metric not in ("", LOSS.name),
     )
     assert learnt.evaluation is not None
     result = learnt.result
@@ -209,7 +192,7 @@ def _by_training(method: Method, target: _Target, settings: Settings, threads: i
 
 
 def _made_ready(
-    method: Method, model: nn.Module, settings: Settings, seed: int
+    method: Method, model: nn.Module, rank: int | None, seed: int
 ) -> tuple[tuple[str, ...], str]:
     """Prefixes of the parameters that the method leaves alone, and what it is in words."""
     match method:
@@ -220,11 +203,12 @@ def _made_ready(
         case "probe":
             return frozen_for_probe(model)
         case "lora":
+            assert rank is not None
             what = (
                 "the pretrained weights, frozen but for the head; beside every other linear layer "
-                f"a product of rank {settings.rank} is trained"
+                f"a product of rank {rank} is trained"
             )
-            return adapt(model, settings.rank, seed=seed), what
+            return adapt(model, rank, seed=seed), what
         case "tfidf-svm":
             raise ValueError("it has no network")
     assert_never(method)

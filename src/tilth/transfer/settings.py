@@ -12,7 +12,8 @@ from tilth.hints import choose_from
 from tilth.models.registry import declaration as model_declaration
 from tilth.models.settings import ModelSettings
 from tilth.pretrain.parts import require_parts_of
-from tilth.pretrain.settings import ALONE, Planned, Prefixes, Unfreeze
+from tilth.pretrain.settings import Planned as PlannedTraining
+from tilth.pretrain.settings import Prefixes, Unfreeze
 from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, fill, part_of
 from tilth.tasks.declare import LOSS
@@ -31,6 +32,7 @@ from tilth.transfer.smallest import smallest_effects
 
 __all__ = [
     "ALONE",
+    "BY_WORDS",
     "Method",
     "MethodSettings",
     "Planned",
@@ -41,9 +43,19 @@ __all__ = [
 ]
 
 Method = Literal["scratch", "probe", "finetune", "lora", "tfidf-svm"]
-_BY_WORDS: Method = "tfidf-svm"
+BY_WORDS: Method = "tfidf-svm"
 _DEFAULT_METHODS: tuple[Method, ...] = ("scratch", "probe", "finetune")
 _LORA_RANK = 8
+
+
+class Planned(PlannedTraining):
+    """What the plan gives to the stage from the rest of the recipe."""
+
+    pretrain: PretrainSettings | None = Field(default=None, description="the stage `pretrain`")
+
+
+# For a stage that stands in no recipe.
+ALONE = Planned()
 
 
 class MethodSettings(BaseSettings):
@@ -141,7 +153,7 @@ class Settings(BaseSettings):
         for method, own in self.overrides.items():
             if method not in self.methods:
                 raise ValueError(f"overrides.{method}: this method is not among `methods`")
-            if method == _BY_WORDS and own != MethodSettings():
+            if method == BY_WORDS and own != MethodSettings():
                 raise ValueError(f"overrides.{method}: it trains no network, and takes none of it")
         if self.lora_rank is not None and "lora" not in self.methods:
             raise ValueError("lora_rank: `lora` is not among `methods`")
@@ -236,13 +248,13 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
             f"`sizes_per_class` counts samples of a class, and {task} has none",
             where="transfer.sizes_per_class",
         )
-    if _BY_WORDS in settings.methods:
+    if BY_WORDS in settings.methods:
         require_texts(task)
-    if _BY_WORDS in settings.methods and settings.metric == LOSS.name:
+    if BY_WORDS in settings.methods and settings.metric == LOSS.name:
         raise UsageError(
-            f"method {_BY_WORDS} has no loss to be compared by",
+            f"method {BY_WORDS} has no loss to be compared by",
             where="transfer.metric",
-            hint=f"leave `{_BY_WORDS}` out, or compare by another figure",
+            hint=f"leave `{BY_WORDS}` out, or compare by another figure",
         )
     if "probe" in settings.methods and not model_declaration(pretrain.model.kind).probe:
         raise UsageError(
@@ -256,7 +268,7 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
 def _require_learnt(settings: Settings, task: TaskName, model: ModelSettings) -> None:
     """Refuse what a method is given and cannot keep, or the task does not read."""
     for method in settings.methods:
-        if method == _BY_WORDS:
+        if method == BY_WORDS:
             continue
         own = settings.own_of(method)
         optimizer, loop = settings.recipe_of(method)
@@ -286,7 +298,7 @@ def require_texts(task: TaskName) -> None:
     kind = declaration(task)
     if not kind.labels or kind.data.payload != "text":
         raise UsageError(
-            f"method {_BY_WORDS} classifies texts, and the target is {task}",
+            f"method {BY_WORDS} classifies texts, and the target is {task}",
             where="transfer.methods",
-            hint=f"leave `{_BY_WORDS}` out",
+            hint=f"leave `{BY_WORDS}` out",
         )

@@ -7,20 +7,30 @@ held-out data, so a difference is due to the change and to nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from tilth.augment import specs
 from tilth.context import Context
-from tilth.settings import BaseSettings
+from tilth.models.registry import module_of
+from tilth.records import Json
+from tilth.settings import BaseSettings, acting
+from tilth.tasks.registry import modules_of
+from tilth.value.cell import roles_of, settings_of
+from tilth.value.design import designs
 from tilth.value.resolve import deciding, filled, models_of, resolve, trained_by
 from tilth.value.result import Cell, ValueOutcome, ValueResult
-from tilth.value.settings import ALONE, CONTROL, PRETRAIN, ArmTraining, Change, Planned, Settings
+from tilth.value.settings import ALONE, CONTROL, ArmTraining, Planned, Settings
 
 __all__ = [
     "Cell",
     "Outcome",
     "Planned",
     "Settings",
+    "cell_modules",
+    "cell_parts",
+    "cell_reads",
     "cells",
     "changes_training",
     "filled",
@@ -28,6 +38,7 @@ __all__ = [
     "require_together",
     "run_cell",
     "summarize",
+    "summary_parts",
     "training_of",
 ]
 
@@ -96,6 +107,76 @@ def cells(settings: Settings, planned: Planned = ALONE) -> list[Cell]:
     return found
 
 
+def cell_parts(cell: Cell, settings: Settings, planned: Planned = ALONE) -> Json:
+    """All of the settings that decides what a cell comes to, and nothing else of them.
+
+    Args:
+        cell: Which.
+        settings: The experiment.
+        planned: The recipe's transforms, and the stages that the experiment takes over from.
+
+    Raises:
+        UsageError: The settings do not make an experiment; see `resolve`.
+    """
+    parts: Json = acting(settings_of(cell, settings, planned))
+    return parts
+
+
+def cell_reads(
+    cell: Cell, settings: Settings, planned: Planned, roles: Collection[str]
+) -> tuple[str, ...]:
+    """The inputs whose data decide a cell: the control's, then the arm's own (the control's again
+    where it has none), then, where all arms have as many examples, the others'.
+
+    An arm's data count by this place and not by its name.
+
+    Args:
+        cell: Which.
+        settings: The experiment.
+        planned: As of `cell_parts`.
+        roles: Of the inputs that there are.
+    """
+    del planned
+    return roles_of(cell, settings, roles)
+
+
+def cell_modules(cell: Cell, settings: Settings, planned: Planned = ALONE) -> tuple[str, ...]:
+    """Modules whose code decides a cell, and that are found by a name: task, model, transforms.
+
+    Args:
+        cell: Which.
+        settings: The experiment.
+        planned: As of `cell_parts`.
+
+    Raises:
+        UsageError: As of `cell_parts`.
+    """
+    stands_on = settings_of(cell, settings, planned)
+    found = {*modules_of(stands_on.task), *modules_of(stands_on.measured_task)}
+    found |= {module_of(stands_on.model.kind), *specs.modules_of(stands_on.augment)}
+    return tuple(sorted(found))
+
+
+def summary_parts(settings: Settings, planned: Planned = ALONE) -> Json:
+    """What decides the summary beside the cells' results.
+
+    Args:
+        settings: The experiment.
+        planned: As of `cell_parts`.
+
+    Raises:
+        UsageError: As of `cell_parts`.
+    """
+    return {
+        "smallest_effect": settings.smallest_effect,
+        "group": settings.group,
+        "match": settings.match,
+        "curve_of": settings.curve_of,
+        "arms": [[name, asdict(design)] for name, design in designs(settings).items()],
+        "cells": [cell.as_json() for cell in cells(settings, planned)],
+    }
+
+
 def run_cell(
     cell: Cell,
     inputs: Mapping[str, Path],
@@ -117,39 +198,18 @@ def run_cell(
     """
     from tilth.value.experiment import run_arm
 
-    return run_arm(cell, inputs, settings, context, planned)
+    return run_arm(cell.arm, settings_of(cell, settings, planned), inputs, context)
 
 
 def summarize(results: Sequence[tuple[Cell, ValueOutcome]], settings: Settings) -> ValueResult:
     """Effects with their intervals and verdicts; see `tilth.value.summary`."""
-    from tilth.value.summary import Design, summarize_experiment
+    from tilth.value.summary import summarize_experiment
 
-    designs = {
-        name: Design(
-            decision=change.decision,
-            what=_what(change),
-            sign=change.sign,
-            is_check=change.same,
-            from_scratch=change.without == PRETRAIN,
-        )
-        for name, change in settings.arms.items()
-    }
     return summarize_experiment(
         results,
-        designs,
+        designs(settings),
         smallest_effect=settings.smallest_effect,
         group=settings.group,
         match=settings.match,
         curve_of=settings.curve_of,
-    )
-
-
-def _what(change: Change) -> str:
-    if change.same:
-        return "the same data again: any difference would be an error of the experiment"
-    if change.without or change.without_source:
-        return f"the recipe with {change.decision} less the recipe without it"
-    return (
-        f"the recipe with {change.decision.removeprefix(change.step + ' with ')} in "
-        f"{change.step} less the recipe as it stands"
     )

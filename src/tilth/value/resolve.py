@@ -5,9 +5,9 @@ This module loads no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tilth.errors import UsageError
 from tilth.hints import choose_from
@@ -166,17 +166,31 @@ _ANSWERING, _DECODING = ("views",), ("beam", "length_penalty", "lexicon")
 
 
 def deciding(experiment: Experiment) -> Experiment:
-    """The experiment without what no figure depends on: how a model is asked that is not measured,
-    and how many samples at once."""
+    """The experiment with what no figure depends on as if nobody had given it: how a model is asked
+    that is not measured, and how many samples at once."""
     loop, objective = experiment.loop, experiment.objective
     compares = declaration(experiment.task).at_once > 1
     if experiment.target is not None or not compares:
-        loop = loop.model_copy(update={"evaluation_batch_size": 0})
-    unread = () if experiment.target is None else (*_ANSWERING, *_DECODING)
-    if experiment.metric == LOSS.name:
-        unread = (*unread, *_DECODING)
-    objective = objective.model_copy(update=dict.fromkeys(unread))
+        loop = _by_default(loop, ("evaluation_batch_size",))
+    if experiment.target is not None:
+        objective = _by_default(objective, (*_ANSWERING, *_DECODING))
+    elif experiment.metric == LOSS.name:
+        objective = undecoded(objective)
     return replace(experiment, loop=loop, objective=objective)
+
+
+def undecoded(objective: ObjectiveSettings) -> ObjectiveSettings:
+    """The objective without what no loss depends on."""
+    return _by_default(objective, _DECODING)
+
+
+Part = TypeVar("Part", bound=BaseSettings)
+
+
+def _by_default(settings: Part, names: Sequence[str]) -> Part:
+    fields = type(settings).model_fields
+    default = {name: fields[name].get_default(call_default_factory=True) for name in names}
+    return settings.model_copy(update=default)
 
 
 def _require_limits(settings: Settings) -> None:

@@ -43,6 +43,7 @@ from tilth.transfer.headline import (
 )
 from tilth.transfer.result import Ends
 from tilth.transfer.smallest import smallest_effect_of
+from tilth.value.design import Design
 from tilth.value.result import ArmResult, Cell, Control, ValueOutcome, ValueResult
 from tilth.value.settings import CONTROL
 
@@ -50,25 +51,6 @@ from tilth.value.settings import CONTROL
 _MANY_EPOCHS = 4.0
 
 Place = tuple[str, int, float]
-
-
-@dataclass(frozen=True)
-class Design:
-    """What an arm stands for.
-
-    Attributes:
-        decision: What the verdict is about.
-        what: The difference in a sentence.
-        sign: 1 if the arm has the decision and the control has not, -1 the other way round.
-        is_check: An A/A arm: no claim, so it takes no share of the error probability.
-        from_scratch: The arm leaves pretraining out, so it must have had enough steps.
-    """
-
-    decision: str
-    what: str
-    sign: int
-    is_check: bool = False
-    from_scratch: bool = False
 
 
 @dataclass(frozen=True)
