@@ -114,7 +114,7 @@ def write_source(text: str, folder: Path, source: str, shards: Sequence[Sequence
         op=step.operation.name,
         identity=step.identity,
         parts=dict(step.parts),
-        key=step.key,
+        own=step.own,
         counts=books.counts(),
         sources=dict(books.sources),
         shards=tuple(entries),

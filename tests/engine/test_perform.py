@@ -112,7 +112,7 @@ def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:
     path, other, *_ = cells_of(tmp_path / "run", plan_of(text), "transfer")
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     # The right place, and the result of another cell.
-    found["cell"] = {**found["cell"], "seed": 77}
+    found["parts"] = {**found["parts"], "seed": 77}
     found["result"]["measured"]["value"] = -1.0
     path.write_text(json.dumps(found), "utf-8")
     untouched = other.stat().st_mtime_ns

@@ -162,7 +162,7 @@ def test_what_an_earlier_version_made_is_made_again_once(run: Path) -> None:
         del step["parts"]["formula"]
         path = run / "data" / step["folder"] / "manifest.json"
         manifest = read_json(path)
-        del manifest["parts"]["formula"], manifest["digest"], manifest["key"]
+        del manifest["parts"]["formula"], manifest["digest"], manifest["own"]
         write_json(path, manifest)
     write_json(run / RECORD, record)
     first, *_ = step_states(plan_of(text), run)

@@ -159,7 +159,7 @@ def test_a_fit_and_the_cells_of_a_grid_are_given_what_their_identity_has(tmp_pat
     (fit,) = [task for task in engine.tasks if isinstance(task, Fit)]
     cells = [task for task in engine.tasks if isinstance(task, RunCell)]
     assert (fit.seed, fit.threads) == (5, 2)
-    assert fit.seed == plan.step("pretrain").parts["seed"]
+    assert plan.step("pretrain").parts["settings"]["seeds"] == [5]
     assert fit.threads == plan.step("pretrain").parts["threads"]
     # Cells run side by side, a thread each, whatever the recipe gives to one long training.
     assert {(task.seed, task.threads) for task in cells} == {(5, 1)}
@@ -198,12 +198,12 @@ def test_a_cell_counts_only_with_the_question_that_it_answers(tmp_path: Path) ->
     step = place(tmp_path / "run", plan, "transfer")
     cells = cells_of(tmp_path / "run", plan, "transfer")
     cell = read_json(cells[2])
-    write_json(cells[2], {**cell, "cell": {**cell["cell"], "size": 99}})
+    write_json(cells[2], {**cell, "parts": {**cell["parts"], "seed": 99}})
     (step / "manifest.json").unlink()
     again = WatchedEngine()
     _run(plan, tmp_path / "run", again)
     assert again.of("run_cell") == [2]
-    assert read_json(cells[2])["cell"] == cell["cell"]
+    assert read_json(cells[2])["parts"] == cell["parts"]
 
 
 @pytest.mark.parametrize("lost", [{}, None, [], {"value": 3}])

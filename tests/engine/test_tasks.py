@@ -45,7 +45,7 @@ TASKS: list[Task] = [
         step="s", op="o", settings={}, folder=A, index=1, inputs={"data": A, "model": B}, work=B,
         seed=0, threads=1, cell={"size": 10, "seed": 3}, parts={"a": [1]}, place=A,
     ),
-    Summarize(step="s", op="o", settings={}, folder=A, cells=(A, B)),
+    Summarize(step="s", op="o", settings={}, folder=A, cells=(1, {}), places=(A, B)),
 ]  # fmt: skip
 
 

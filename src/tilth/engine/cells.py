@@ -10,10 +10,12 @@ from pydantic import Field, JsonValue
 
 from tilth.engine.reads import as_now
 from tilth.errors import DataError
+from tilth.recipe.code import code_digest
 from tilth.recipe.identity import FORMULA, digest_of_parts
+from tilth.recipe.libraries import libraries_of
 from tilth.recipe.plan import PlannedStep
 from tilth.records import Json, Record, read_as, read_if_whole
-from tilth.settings import acting
+from tilth.store.manifest import Manifest
 
 CELLS = "cells"
 
@@ -22,7 +24,7 @@ class KeptCell(Record):
     """The result of a cell as it is kept.
 
     Attributes:
-        cell: Which it is, in its grid.
+        cell: Which it was, in the grid that it was run for.
         result: What it came to.
         parts: What its identity is made of.
         reads: As of a manifest.
@@ -49,32 +51,41 @@ class Keyed:
     identity: str
 
 
-def keyed_cells(step: PlannedStep, inputs: Mapping[str, str], seed: int) -> list[Keyed]:
+def keyed_cells(step: PlannedStep, inputs: Mapping[str, Manifest], seed: int) -> list[Keyed]:
     """The cells of a grid in their order.
 
     Args:
         step: The grid.
-        inputs: Digests of what it stands on, by role.
+        inputs: What it stands on, by role.
         seed: The recipe's.
     """
     module, found = step.operation.module, []
     for cell in module.cells(step.settings, step.planned):
-        roles = tuple(inputs)
-        own: Json = {"cell": cell.as_json(), "settings": acting(step.settings)}
-        own["planned"] = acting(step.planned) if step.planned else {}
-        if hasattr(module, "cell_parts"):
-            roles = module.cell_reads(cell, step.settings, step.planned, tuple(inputs))
-            own = module.cell_parts(cell, step.settings, step.planned)
+        reads = module.cell_reads(cell, step.settings, step.planned, tuple(inputs))
+        further = module.cell_modules(cell, step.settings, step.planned)
+        modules = step.operation.modules(further)
         parts: Json = {
             "formula": FORMULA,
             "operation": step.operation.name,
-            "cell": own,
-            "inputs": {role: inputs[role] for role in roles},
+            "settings": module.cell_parts(cell, step.settings, step.planned),
+            # By their places: an arm's data is what it is, whatever the arm is called.
+            "inputs": [_digest(inputs, role) for role in reads],
             "seed": seed,
-            **{name: step.parts[name] for name in ("code", "libraries", "device", "transforms")},
+            "code": code_digest(modules),
+            "libraries": {**libraries_of(modules)},
+            "device": step.parts["device"],
         }
         found.append(Keyed(cell.as_json(), parts, digest_of_parts(parts)))
     return found
+
+
+def _digest(inputs: Mapping[str, Manifest], what: str) -> str:
+    """Of an input, or of one file of it (`model/config.json`); empty where it has no such file."""
+    role, _, name = what.partition("/")
+    if not name:
+        return inputs[role].digest
+    file = inputs[role].model.get(name)
+    return "" if file is None else file.sha256
 
 
 def cell_path(folder: Path, identity: str) -> Path:
@@ -97,7 +108,7 @@ def is_kept(cell: Keyed, folder: Path, step: PlannedStep) -> bool:
     """
     path = cell_path(folder, cell.identity)
     kept = read_if_whole(KeptCell, path)
-    if kept is None or kept.cell != cell.cell:
+    if kept is None or kept.parts != cell.parts:
         return False
     if kept.reads and as_now(kept.reads) != kept.reads:
         return False

@@ -102,6 +102,7 @@ class RecordKeeper:
             inputs=tuple(name for _, name in step.inputs),
             parts=dict(step.parts),
             said=step.said(),
+            own=step.own,
             digest=manifest.digest,
             cached=state.cached,
             why=state.why,

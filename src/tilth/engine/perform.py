@@ -144,9 +144,10 @@ def _survey(task: Survey, op: Operation, settings: BaseSettings, where: str) -> 
 
 def _summarize(task: Summarize, op: Operation, settings: BaseSettings) -> Json:
     results = []
-    for path in task.cells:
+    for number, path in enumerate(task.places):
         kept = read_file(KeptCell, path)
-        cell = read_as(op.module.Cell, kept.cell, str(path))
+        # Of the grid at hand: an arm of another may have had another name.
+        cell = op.module.Cell.model_validate(task.cells[number])
         results.append((cell, read_as(op.module.Outcome, kept.result, str(path))))
     summary: Record = op.module.summarize(results, settings)
     return summary.as_json()

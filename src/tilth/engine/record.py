@@ -35,6 +35,7 @@ class StepRecord(Record):
         parts: What its identity is made of.
         said: Its settings, and what the plan gave it of the rest of the recipe, for people; empty
             where an earlier version had them among the parts.
+        own: The step whatever comes in; see `tilth.recipe.plan`.
         digest: Of its data as this run had it.
         cached: Whether the run found it done.
         why: Why it ran.
@@ -53,6 +54,7 @@ class StepRecord(Record):
     inputs: tuple[str, ...]
     parts: Json
     said: Json = Field(default_factory=dict)
+    own: str = ""
     digest: str = ""
     cached: bool
     why: str

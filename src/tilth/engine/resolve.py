@@ -16,11 +16,11 @@ from typing import Any
 
 from tilth.engine.cells import Keyed, keyed_cells, num_kept
 from tilth.engine.reads import as_now
-from tilth.engine.record import steps_before
+from tilth.engine.record import StepRecord, steps_before
 from tilth.errors import DataError
 from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_runs
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
-from tilth.records import DAMAGED
+from tilth.records import DAMAGED, Json
 from tilth.store.dataset import damage_of
 from tilth.store.digests import UnreadError, remembering
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
@@ -70,7 +70,7 @@ class Resolver:
         self._plan = plan
         self._folder = folder
         self._before = steps_before(folder)
-        self._digests: dict[str, str] = {}
+        self._made: dict[str, Manifest] = {}
         self._listed: Mapping[str, list[str]] | None = None
 
     def states(self) -> list[StepState]:
@@ -94,13 +94,13 @@ class Resolver:
 
     def made(self, name: str, manifest: Manifest) -> None:
         """Take in what a step made: those after it are known by it."""
-        self._digests[name] = manifest.digest
+        self._made[name] = manifest
         self._listed = None
 
     def _state(self, planned: PlannedStep, *, eager: bool) -> StepState:
-        if any(source not in self._digests for _, source in planned.inputs):
+        if any(source not in self._made for _, source in planned.inputs):
             return self._waiting(planned)
-        if not eager and not any(one.key == planned.key for one in self._made_as(planned)):
+        if not eager and not any(one.own == planned.own for one in self._made_as(planned)):
             try:
                 with remembering(None, read=False):
                     step = self._resolved(planned)
@@ -131,10 +131,8 @@ class Resolver:
         """The cells of a grid whose inputs are made; of another step none."""
         if step.operation.kind != "grid":
             return []
-        return keyed_cells(step, self._inputs(step), self._plan.recipe.header.seed)
-
-    def _inputs(self, step: PlannedStep) -> dict[str, str]:
-        return {role: self._digests[name] for role, name in step.inputs}
+        inputs = {role: self._made[name] for role, name in step.inputs}
+        return keyed_cells(step, inputs, self._plan.recipe.header.seed)
 
     def _resolved(self, planned: PlannedStep) -> PlannedStep:
         parts = dict(planned.parts)
@@ -144,7 +142,7 @@ class Resolver:
         if planned.operation.kind == "grid":
             parts["cells"] = [one.identity for one in self.cells(planned)]
         elif planned.inputs:
-            parts["inputs"] = self._inputs(planned)
+            parts["inputs"] = {role: self._made[name].digest for role, name in planned.inputs}
         return replace(planned, parts=parts, identity=digest_of_parts(parts))
 
     def _there(self, step: PlannedStep) -> Manifest | None:
@@ -177,7 +175,7 @@ class Resolver:
         paths = {
             path
             for manifest in self._made_as(step)
-            if manifest.key == step.key
+            if manifest.own == step.own
             for path in manifest.reads
         }
         if not paths:
@@ -189,22 +187,29 @@ class Resolver:
         before = self._before.get(step.name)
         parts = _plain(step.parts)
         if before is None or before.parts != parts:
-            return why_it_runs(parts, before.parts if before else None, dict(step.inputs))
+            return _difference(step, parts, before)
         return "" if data_folder(self._folder, step).exists() else "its output is not there"
 
     def _waiting(self, step: PlannedStep) -> StepState:
         """A step whose inputs are not made: it runs for a change of its own, or theirs."""
-        names = [name for _, name in step.inputs if name not in self._digests]
-        own = dict(step.parts)
         before = self._before.get(step.name)
-        told = ", ".join(f"`{name}`" for name in names)
-        if before is None:
-            return StepState(step, False, "never run")
-        kept = {key: before.parts.get(key) for key in _plain(own)}
-        if before.parts.get("formula") == own["formula"] and kept == _plain(own):
+        if before is not None and before.own == step.own:
+            names = [name for _, name in step.inputs if name not in self._made]
+            told = ", ".join(f"`{name}`" for name in names)
             return StepState(step, False, f"if {told} comes out otherwise", perhaps=True)
-        as_if = _plain({**before.parts, **own})
-        return StepState(step, False, why_it_runs(as_if, before.parts, {}))
+        parts = _plain(step.parts)
+        if before is not None:
+            parts = {**before.parts, **parts}
+        return StepState(step, False, _difference(step, parts, before))
+
+
+def _difference(step: PlannedStep, parts: Json, before: StepRecord | None) -> str:
+    """Why a step runs, by what is different from its last record."""
+    then = None if before is None else dict(before.parts)
+    if before is not None and then is not None and step.operation.kind == "grid":
+        # What its cells are made of is told by the recipe's own words.
+        parts, then["settings"] = {**parts, "settings": _plain(step.said())}, before.told()
+    return why_it_runs(parts, then, dict(step.inputs))
 
 
 def memo_of(folder: Path) -> Path | None:

@@ -127,7 +127,7 @@ class StepRunner:
             op=step.operation.name,
             identity=step.identity,
             parts=dict(step.parts),
-            key=step.key,
+            own=step.own,
             inputs=tuple(name for _, name in step.inputs),
         )
         match step.operation.kind:
@@ -330,7 +330,6 @@ class StepRunner:
         self._all(step, [ShuffleResolve(**self._common(step, folder))], "resolve")
 
     def _grid(self, step: PlannedStep, folder: Path, cells: Sequence[Keyed]) -> JsonValue:
-        places = [cell_path(self.folder, cell.identity) for cell in cells]
         tasks = [
             self._cell_task(step, folder, index, cell)
             for index, cell in enumerate(cells)
@@ -338,7 +337,11 @@ class StepRunner:
         ]
         self._all(step, tasks, "cells", already=len(cells) - len(tasks))
         self._say(step, "summing up")
-        task = Summarize(**self._common(step, folder), cells=tuple(places))
+        task = Summarize(
+            **self._common(step, folder),
+            cells=tuple(cell.cell for cell in cells),
+            places=tuple(cell_path(self.folder, cell.identity) for cell in cells),
+        )
         (summary,) = self._all(step, [task])
         return summary
 

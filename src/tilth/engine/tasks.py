@@ -148,10 +148,16 @@ class RunCell(_Training):
 
 
 class Summarize(_Task):
-    """What the cells of a grid add up to: their results, in order."""
+    """What the cells of a grid add up to.
+
+    Attributes:
+        cells: All of them, in order.
+        places: Where their results are.
+    """
 
     kind: Literal["summarize"] = "summarize"
-    cells: tuple[Place, ...]
+    cells: tuple[JsonValue, ...]
+    places: tuple[Place, ...]
 
 
 Task = (

@@ -67,11 +67,20 @@ def why_it_runs(parts: Json, before: Mapping[str, Any] | None, names: Mapping[st
         if parts.get(key) != before.get(key):
             reasons.append(f"{label}: {_difference(before.get(key), parts.get(key))}")
     reasons += [f"`{name}` changed" for name in _unequal(parts, before, "reads")]
+    if (cells := _new_cells(parts, before)) and not reasons:
+        reasons.append(cells)
     changed = _unequal(parts, before, "inputs")
     if changed:
         told = ", ".join(f"`{names[role]}`" for role in changed if role in names)
         reasons.append(f"its input changed: {told}" if told else "it has fewer inputs")
     return "; ".join(reasons) or "its inputs are in another order"
+
+
+def _new_cells(parts: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """What of a grid's cells is another than before: their data, or code."""
+    now, then = parts.get("cells") or [], before.get("cells") or []
+    new = len(set(now) - set(then))
+    return f"{new} of its {len(now)} cells are others" if now != then else ""
 
 
 _LABELS = {

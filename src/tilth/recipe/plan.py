@@ -23,6 +23,7 @@ from tilth.recipe.identity import FORMULA, digest_of_parts
 from tilth.recipe.libraries import device_of, libraries_of
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation, operations
+from tilth.recipe.transforms import transforms_taken
 from tilth.records import Json
 from tilth.settings import BaseSettings, acting
 from tilth.store.digests import UnreadError, remembering
@@ -40,8 +41,8 @@ class PlannedStep:
         inputs: (role, name of the step that makes it), in order.
         parts: What its identity is made of, by name, less its inputs and what lies outside until
             it is resolved: why a step runs is a difference of these.
-        key: 24 hex digits of the parts and of the steps before: the same step of the same recipe,
-            whatever the data.
+        own: 24 hex digits of the parts and of what it is given: the same step, whatever comes in.
+        key: The same, and of the steps before it: the same step of the same recipe.
         planned: What a training stage is given of the rest of the recipe.
         identity: 24 hex digits; empty until it is resolved.
     """
@@ -51,6 +52,7 @@ class PlannedStep:
     settings: BaseSettings
     inputs: tuple[tuple[str, str], ...]
     parts: Mapping[str, Any] = field(repr=False)
+    own: str
     key: str
     planned: BaseSettings | None = None
     identity: str = ""
@@ -129,7 +131,8 @@ def _build_plan(recipe: Recipe, limit: int | None) -> Plan:
     if recipe.pretrain is not None:
         builder.train(recipe.pretrain, (("data", control),), {})
     if recipe.transfer is not None:
-        builder.train(recipe.transfer, (("data", control), ("model", "pretrain")), {})
+        inputs = (("data", control), ("model", "pretrain"))
+        builder.train(recipe.transfer, inputs, {"pretrain": recipe.pretrain})
     if recipe.value is not None:
         arms = [("control", control)]
         for name, arm in dict(recipe.value.settings.arms).items():  # type: ignore[attr-defined]
@@ -169,11 +172,7 @@ class _Builder:
         """Add a source; what an arm leaves as it is was looked at already."""
         known = self._sources.get(id(step))
         if known is None:
-            parts = {
-                "source": step.name.partition(".")[2],
-                "limit": self._limit,
-                "seed": self._recipe.header.seed,
-            }
+            parts = {"source": step.name.partition(".")[2], "limit": self._limit}
             known = step, self._add(step, prefix, (), parts)
             self._sources[id(step)] = known
         return known[1]
@@ -193,22 +192,17 @@ class _Builder:
         """Add a training stage; it is given the recipe's transforms and the stages before it."""
         assert step.operation.planned is not None
         before = {name: one.settings for name, one in stages.items() if one is not None}
-        transforms = [
-            {s.operation.name: s.settings.model_dump(mode="json")} for s in self._recipe.transforms
-        ]
+        taken = transforms_taken(self._recipe, step.name)
+        transforms = [{s.operation.name: s.settings.model_dump(mode="json")} for s in taken]
         planned = step.operation.planned.model_validate({"augment": transforms, **before})
         taken_over = [
             _taken_over(step.settings, name) for name, one in stages.items() if one is None
         ]
         if hasattr(step.operation.module, "models_of"):
             taken_over += step.operation.module.models_of(step.settings, planned)
-        parts = {
-            "seed": self._recipe.header.seed,
-            "transforms": [s.operation.code_version() for s in self._recipe.transforms],
-        }
-        if step.operation.kind == "fit":
-            parts["threads"] = self._recipe.header.threads
-        self._add(step, "", inputs, parts, planned, taken_over)
+        parts = {"threads": self._recipe.header.threads} if step.operation.takes_threads else {}
+        found_by_name = [s.operation.module_name for s in taken]
+        self._add(step, "", inputs, parts, planned, taken_over, found_by_name)
 
     def _add(
         self,
@@ -218,30 +212,36 @@ class _Builder:
         extra: Mapping[str, Any],
         planned: BaseSettings | None = None,
         taken_over: Sequence[BaseSettings] = (),
+        found_by_name: Sequence[str] = (),
     ) -> str:
         named = [step.settings, *([] if planned is None else [planned]), *taken_over]
-        modules = _found_by_name(*named)
-        parts: dict[str, Any] = {
-            "formula": FORMULA,
-            "operation": step.operation.name,
-            "settings": acting(step.settings),
-            # What the cells of a grid take of the rest of the recipe is among their own parts.
-            **({"planned": acting(planned)} if step.operation.kind == "fit" and planned else {}),
-            "code": step.operation.code_version(modules),
-            "libraries": libraries_of(step.operation.modules(modules)),
-            **({} if planned is None else {"device": device_of(*named)}),
-            **extra,
-        }
+        modules = sorted({*_found_by_name(*named), *found_by_name})
+        settings, seed = step.operation.seeded(step.settings, self._recipe.header.seed)
+        parts: dict[str, Any] = {"formula": FORMULA, "operation": step.operation.name}
+        given: list[Any] = []
+        if step.operation.kind == "grid":
+            # What decides its cells is among their own parts.
+            parts["settings"] = step.operation.module.summary_parts(step.settings, planned)
+            given = [acting(settings), acting(planned) if planned else None, seed]
+            given.append(step.operation.code_version(modules))
+            modules = []
+        else:
+            parts["settings"] = acting(settings)
+            parts |= {} if planned is None else {"planned": acting(planned)}
+            parts |= {} if seed is None else {"seed": seed}
+        parts["code"] = step.operation.code_version(modules)
+        parts["libraries"] = libraries_of(step.operation.modules(modules))
+        parts |= extra if planned is None else {"device": device_of(*named), **extra}
         before = [(role, self._keys[name]) for role, name in inputs]
-        given = None if planned is None else acting(planned)
-        key = digest_of_parts({**parts, "planned": given, "inputs": before})
+        own = digest_of_parts({**parts, "given": given})
+        key = digest_of_parts({"own": own, "inputs": before})
         if key in self._by_key:
             return self._by_key[key]
         name = prefix + step.name
         self._by_key[key], self._keys[name] = name, key
         _look_outside(step)
         self.steps.append(
-            PlannedStep(name, step.operation, step.settings, inputs, parts, key, planned)
+            PlannedStep(name, step.operation, step.settings, inputs, parts, own, key, planned)
         )
         return name
 

@@ -69,7 +69,7 @@ class Manifest(Record):
     Attributes:
         format: Of this file.
         step, op, identity, parts: Which step, and all that its output depends on.
-        key: The step as far as its recipe says; see `tilth.recipe.plan`.
+        own: The step whatever comes in; see `tilth.recipe.plan`.
         digest: Of its data, or of the model that it trained: what an input is known by.
         reads: Files that code of the user's own opened, by path: SHA-256, or what was not there.
         model: Of a training: the files that it wrote, by name.
@@ -86,7 +86,7 @@ class Manifest(Record):
     op: str = ""
     identity: str = ""
     parts: Json = Field(default_factory=dict)
-    key: str = ""
+    own: str = ""
     digest: str = ""
     reads: dict[str, str] = Field(default_factory=dict)
     model: dict[str, File] = Field(default_factory=dict)
