@@ -65,6 +65,10 @@ def gathering() -> Iterator[Held]:
         _gatherers.reset(token)
 
 
+def nothing_kept() -> None:
+    """Forget what was read before, where there is nothing."""
+
+
 def silent(done: float, total: float | None, note: str) -> None:
     """Report progress to nobody."""
 
@@ -79,6 +83,8 @@ class Context:
         threads: Threads the task may use; part of a fit's identity.
         progress: Called with (done, total or None, a short text such as a rate or a loss).
         limit: Samples to read at most, or None.
+        begins_anew: Called by a source before its first sample where what it fetched for an earlier
+            run, which was killed, is not what it reads now: nothing of that run is kept.
     """
 
     work: Path
@@ -86,3 +92,4 @@ class Context:
     threads: int = 1
     progress: Progress = silent
     limit: int | None = None
+    begins_anew: Callable[[], None] = nothing_kept

@@ -68,6 +68,19 @@ def test_what_the_name_says(tmp_path: Path) -> None:
     assert len({row["id"] for row in rows}) == 2
 
 
+def test_what_is_not_read_does_not_count_and_transcripts_do(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", {"a/1_ann_5.wav": wav(), "a/0_bob_0.wav": wav(90)})
+    (tmp_path / "said.txt").write_text("1_ann_5\tone\n")
+    given = {"path": str(folder), "only": "_ann_", "transcripts": f"{tmp_path}//said.txt"}
+    settings = audio.Settings.model_validate(given)
+    assert settings.transcripts == f"{tmp_path}/said.txt"
+    before = audio.fingerprint(settings)
+    (folder / "a/0_bob_0.wav").write_bytes(wav(70))
+    assert audio.fingerprint(settings) == before
+    (tmp_path / "said.txt").write_text("1_ann_5\ttwo\n")
+    assert audio.fingerprint(settings) != before
+
+
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_an_archive_gives_the_same_as_its_folder(tmp_path: Path, mode: str) -> None:
     ending = mode.replace("w", "tar").replace(":", ".")

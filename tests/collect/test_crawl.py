@@ -18,6 +18,7 @@ from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl
 from tilth.context import Context
 from tilth.errors import DataError, MissingError, StorageError, UsageError
+from tilth.settings import acting
 
 _HTML = ("Content-Type", "text/html")
 
@@ -416,6 +417,68 @@ def test_a_leftover_of_another_crawl_is_done_away_with(site: Site, tmp_path: Pat
     assert set(_rows(site, tmp_path, sitemaps=False)) == {"/"}
     shutil.rmtree(tmp_path / "crawl")
     assert set(_rows(site, tmp_path, sitemaps=False)) == {"/"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"timeout_s": 7},
+        {"delay_s": 0.01},
+        {"concurrency": 3},
+        {"retries": 1},
+        {"retry_s": 0.02},
+        {"max_pages": 9_999, "limit": 5},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_how_politely_a_site_was_asked_is_no_reason_to_ask_it_again(
+    given: dict[str, Any], site: Site, tmp_path: Path
+) -> None:
+    site.html("/", "/a")
+    site.html("/a")
+    began: list[bool] = []
+    changes = dict(given)
+    for more in ({}, changes):
+        limit = 5 if "limit" in given else None
+        settings = _settings(site, **{name: one for name, one in more.items() if name != "limit"})
+        context = Context(tmp_path, limit=limit, begins_anew=lambda: began.append(True))
+        assert sum(batch.num_rows for batch in crawl.read(settings, "docs", context)) == 2
+    assert site.asked["/a"] == 1
+    assert len(began) == 1
+    assert ("max_pages" in given) or acting(settings) == acting(_settings(site))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"max_depth": 3},
+        {"max_bytes": 1 << 12},
+        {"max_url_length": 99},
+        {"max_pages": 50},
+        {"sitemaps": False},
+        {"opt_outs": "record"},
+        {"canonical": "keep"},
+        {"user_agent": "another/1"},
+        {"headers": {"X-Team": "a"}},
+        {"allow_hosts": ("127.0.0.1", "localhost")},
+        {"scope": ("http://127.0.0.1/",)},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_what_decides_which_pages_there_are_makes_another_crawl(given: dict[str, Any]) -> None:
+    site = Site()
+    one, other = _settings(site), _settings(site, **given)
+    assert crawl.fetched(one, None) != crawl.fetched(other, None)
+    assert crawl.fetched(one, 7) == crawl.fetched(_settings(site, max_pages=7), None)
+
+
+def test_of_another_crawl_no_earlier_sample_stays(site: Site, tmp_path: Path) -> None:
+    site.html("/")
+    began: list[bool] = []
+    for changes in ({}, {}, {"sitemaps": False}):
+        context = Context(tmp_path, begins_anew=lambda: began.append(True))
+        list(crawl.read(_settings(site, **changes), "docs", context))
+    assert len(began) == 2
 
 
 def test_a_part_of_the_scope_in_which_nothing_is_found_is_an_error(

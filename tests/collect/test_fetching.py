@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ from pydantic import ValidationError
 
 from tilth.collect import crawl, files, idx, parallel
 from tilth.errors import MissingError
-from tilth.settings import BaseSettings
+from tilth.settings import BaseSettings, acting
+from tilth.web.fetch import MIRROR_VARIABLE
 
 URL = "https://example.org/a.csv"
 GIVEN: list[dict[str, Any]] = [
@@ -95,4 +98,65 @@ def test_a_mirror_that_is_not_there_is_an_error_of_the_plan(
     assert "did you mean `mirror`" in caught.value.hint
     monkeypatch.setenv("HOME", str(tmp_path))
     there = files.FileSettings(url=URL, mirror="~/mirror")
-    assert files.fingerprint_files(there, (".csv",)) == URL
+    assert files.fingerprint_files(there, (".csv",)) == f"'a.csv' '{URL}' {URL}"
+
+
+def _known(**given: Any) -> str:
+    return files.fingerprint_files(files.FileSettings(url=URL, **given), (".csv",))
+
+
+def test_what_a_mirror_has_is_what_counts_wherever_the_mirror_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+    address = _known()
+    for name, data in (("one", b"a"), ("two", b"a"), ("three", b"b")):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "a.csv").write_bytes(data)
+    one, two, three = (_known(mirror=str(tmp_path / name)) for name in ("one", "two", "three"))
+    assert one == two
+    assert len({one, three, address}) == 3
+    monkeypatch.setenv(MIRROR_VARIABLE, str(tmp_path / "three"))
+    assert _known() == three
+    monkeypatch.setenv(MIRROR_VARIABLE, str(tmp_path / "two"))
+    assert _known() == one
+    # Replaced, with the size and the time that it had.
+    kept = tmp_path / "two" / "sub" / "a.csv"
+    state = kept.stat()
+    kept.write_bytes(b"b")
+    os.utime(kept, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert _known() == three
+    # A file of another size would not be taken.
+    assert _known(size=9) == f"{address} 9"
+
+
+def test_a_digest_is_the_content_wherever_it_comes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+    (tmp_path / "a.csv").write_bytes(b"a")
+    digest = hashlib.sha256(b"a").hexdigest()
+    found = _known(sha256=digest)
+    assert found == _known(mirror=str(tmp_path))
+    assert found == _known(mirror=str(tmp_path), sha256=digest, size=1)
+    assert found != _known(sha256=hashlib.sha256(b"b").hexdigest())
+
+
+def test_how_it_is_had_is_no_part_of_an_identity() -> None:
+    plain = files.FileSettings(url=URL)
+    other = {
+        "url": "https://example.org/b.csv",
+        "headers": {"X-Team": "a"},
+        "sha256": "0" * 64,
+        "size": 3,
+        "mirror": ".",
+        "allow_hosts": ["a.localhost"],
+        "digest": "content",
+    }
+    assert acting(files.FileSettings.model_validate(other)) == acting(plain)
+    assert acting(files.FileSettings(path="a.csv")) == acting(plain)
+    assert acting(plain) == {"max_record_bytes": 8 << 20, "license": None}
+    for source, given in ((idx, pair), (parallel, sides)):
+        one = source.Settings.model_validate({"files": given("url")})
+        two = source.Settings.model_validate({"files": given("path"), "digest": "content"})
+        assert acting(one) == acting(two)

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from tilth.collect import files
 from tilth.context import Context
 from tilth.errors import DataError, MissingError
+from tilth.settings import acting
+from tilth.store import digests
 
 
 def test_a_folder_gives_its_files_by_name(tmp_path: Path) -> None:
@@ -62,30 +64,126 @@ def test_path_and_url_exclude_each_other() -> None:
         files.FileSettings(path="a", size=3)
 
 
-def test_the_fingerprint_changes_with_name_size_and_time(tmp_path: Path) -> None:
+def test_the_fingerprint_is_of_names_and_contents(tmp_path: Path) -> None:
     path = tmp_path / "a.x"
     path.write_text("1")
     settings = files.FileSettings(path=str(tmp_path))
     seen = [files.fingerprint_files(settings, (".x",))]
-    path.write_text("12")
+    state = path.stat()
+    path.write_text("2")
+    # Of the same size and time; and of another time, or in another file, and the same bytes.
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     seen.append(files.fingerprint_files(settings, (".x",)))
     os.utime(path, ns=(1, 1))
-    seen.append(files.fingerprint_files(settings, (".x",)))
+    assert files.fingerprint_files(settings, (".x",)) == seen[-1]
+    (tmp_path / "copy").write_text("2")
+    (tmp_path / "copy").replace(path)
+    assert files.fingerprint_files(settings, (".x",)) == seen[-1]
     path.rename(tmp_path / "b.x")
     seen.append(files.fingerprint_files(settings, (".x",)))
+    (tmp_path / "c.x").write_text("3")
+    seen.append(files.fingerprint_files(settings, (".x",)))
     assert len(set(seen)) == 4
-    assert seen[-1] == files.fingerprint_files(settings, (".x",))
+
+
+@pytest.mark.parametrize("above", ["folder", "glob"])
+def test_what_is_renamed_above_a_file_shows_where_its_records_are_named_by_it(
+    above: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a" / "in").mkdir(parents=True)
+    (tmp_path / "a" / "in" / "x.x").write_text("1")
+    path = {"folder": str(tmp_path), "glob": str(tmp_path / "*" / "in" / "*.x")}[above]
+    settings = files.FileSettings(path=path)
+    before = files.fingerprint_files(settings, (".x",))
+    (uri,) = [file.uri for file in files.find_files(settings, (".x",))]
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert uri not in [file.uri for file in files.find_files(settings, (".x",))]
+    assert files.fingerprint_files(settings, (".x",)) != before
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("./a", "a"),
+        ("a//b/./c/", "a/b/c"),
+        ("//a", "/a"),
+        ("/", "/"),
+        (".", "."),
+        ("./", "."),
+        ("", ""),
+        ("../a", "../a"),
+        # The one may be a link, and the other nobody's home.
+        ("a/../b", "a/../b"),
+        ("./~a", "./~a"),
+        ("~/a/", "~/a"),
+        ("./*//[ab]/", "*/[ab]"),
+    ],
+)
+def test_a_path_is_written_in_one_way(given: str, wanted: str) -> None:
+    settings = files.FileSettings(path=given)
+    assert settings.path == wanted
+    assert files.FileSettings.model_validate(settings.model_dump()) == settings
+
+
+def test_ways_of_writing_a_path_give_one_uri_and_one_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.x").write_text("1")
+    monkeypatch.chdir(tmp_path)
+    ways = ("in", "./in", "in/", "in//", "in/x.x", "./in//x.x", "in/*.x", ".//in/*.x")
+    found = [files.FileSettings(path=path) for path in ways]
+    assert len({files.fingerprint_files(one, (".x",)) for one in found}) == 1
+    assert {file.uri for one in found for file in files.find_files(one, (".x",))} == {"in/x.x"}
+    assert all(acting(one) == acting(found[0]) for one in found)
+
+
+def test_what_cannot_be_read_is_a_cause_and_no_error_of_the_plan(tmp_path: Path) -> None:
+    """It may be one record of many, and whoever reads it says so."""
+    (tmp_path / "a.x").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "b.x")
+    settings = files.FileSettings(path=str(tmp_path))
+    lines = files.fingerprint_files(settings, (".x",)).splitlines()
+    causes = ["No such file or directory", "a pipe or a device, not a file"]
+    assert [line.split(" ", 2)[2] for line in lines] == causes
+    with pytest.raises(MissingError):
+        files.fingerprint_paths([files.SourceFile(tmp_path / "c.x", "c.x", "c.x")])
+
+
+def test_a_line_break_in_a_name_is_no_end_of_a_line(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.x").write_text("1")
+    found = files.fingerprint_files(files.FileSettings(path=str(tmp_path)), (".x",))
+    assert len(found.splitlines()) == 1
+
+
+def test_no_file_is_read_again_that_nobody_wrote_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_SETTLED_NS", 0)
+    (tmp_path / "a.x").write_text("1")
+    settings = files.FileSettings(path=str(tmp_path))
+    with digests.remembering(tmp_path / "memo"):
+        found = files.fingerprint_files(settings, (".x",))
+    with digests.remembering(tmp_path / "memo", read=False):
+        assert files.fingerprint_files(settings, (".x",)) == found
+        anew = settings.model_copy(update={"digest": "content"})
+        with pytest.raises(digests.UnreadError):
+            files.fingerprint_files(anew, (".x",))
+    assert files.fingerprint_files(anew, (".x",)) == found
+    assert acting(anew) == acting(settings)
 
 
 def test_a_change_while_reading_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.x"
     path.write_text("1")
     found = files.find_files(files.FileSettings(path=str(path)), ())
-    before = files.fingerprint_paths(found)
-    files.check_unchanged(before, found)
+    watched = files.Watched(found)
+    watched.check(found)
     path.write_text("12")
     with pytest.raises(DataError, match=r"changed while it was read: a\.x"):
-        files.check_unchanged(before, found)
+        watched.check()
+    with pytest.raises(DataError, match=r"changed while it was read: a\.x"):
+        files.Watched(found).check([])
 
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
@@ -143,6 +241,13 @@ def test_a_line_is_never_longer_in_memory_than_the_limit() -> None:
     assert stream.largest <= 1 << 18
 
 
+def _undone(path: Path) -> None:
+    data, state = path.read_bytes(), path.stat()
+    path.write_bytes(b"other")
+    path.write_bytes(data)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
 def test_files_that_change_while_they_are_open_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "a.x").write_text("1")
     settings, context = files.FileSettings(path=str(tmp_path)), Context(tmp_path)
@@ -152,6 +257,8 @@ def test_files_that_change_while_they_are_open_are_noticed(tmp_path: Path) -> No
         lambda: (tmp_path / "b.x").write_text("2"),
         lambda: (tmp_path / "a.x").write_text("12"),
         lambda: os.utime(tmp_path / "a.x", ns=(5, 5)),
+        # Edited, and put back as it was.
+        lambda: _undone(tmp_path / "a.x"),
         lambda: (tmp_path / "b.x").unlink(),
     ):
         with (

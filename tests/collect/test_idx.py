@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.web.sites import Reply, Site, running
 from tilth.collect import idx
 from tilth.context import Context
 from tilth.errors import DataError, MissingError
@@ -150,8 +151,65 @@ def test_a_change_while_reading_is_noticed(
     monkeypatch.setattr(idx, "encode_png", slowly)
     with pytest.raises(DataError, match="changed while it was read") as caught:
         read(settings_for(folder), folder)
-    assert caught.value.where == str(folder / "x")
+    assert caught.value.where == str(folder / "y")
     assert len(pixels) == 7
+
+
+def test_two_files_of_one_name_at_two_addresses_are_two(tmp_path: Path) -> None:
+    pages = {}
+    for split, value in (("train", 3), ("test", 7)):
+        pixels = np.full((2, 3, 3), value, np.uint8)
+        pages[f"/{split}/x"] = Reply(images_file(tmp_path / "x", pixels))
+        pages[f"/{split}/y"] = Reply(labels_file(tmp_path / "y", [value, value]))
+    with running(Site(pages=dict(pages))) as site:
+        given = [
+            {
+                "split": split,
+                "images": {"url": f"{site.root}/{split}/x"},
+                "labels": {"url": f"{site.root}/{split}/y"},
+            }
+            for split in ("train", "test")
+        ]
+        settings = idx.Settings.model_validate({"files": given, "allow_hosts": ["127.0.0.1"]})
+        rows = read(settings, tmp_path / "work")
+    assert [row["label"] for row in rows] == ["3", "3", "7", "7"]
+    values = [np.array(PIL.Image.open(io.BytesIO(row["image"])))[0, 0] for row in rows]
+    assert values == [3, 3, 7, 7]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_a_killed_run_fetched_is_taken_by_the_digest_of_its_content(
+    pair: tuple[Path, npt.NDArray[np.uint8]], known: bool
+) -> None:
+    folder, _ = pair
+    pages = {f"/{name}": Reply(gzip.compress((folder / name).read_bytes())) for name in "xy"}
+    with running(Site(pages=dict(pages))) as site:
+        files = {}
+        for kind, name in (("images", "x"), ("labels", "y")):
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            files[kind] = {"url": f"{site.root}/{name}", "sha256": digest if known else None}
+        settings = idx.Settings.model_validate(
+            {"files": [{"split": "train", **files}], "allow_hosts": ["127.0.0.1"]}
+        )
+        began: list[bool] = []
+        for _ in range(2):
+            context = Context(folder / "work", begins_anew=lambda: began.append(True))
+            assert sum(batch.num_rows for batch in idx.read(settings, "s", context)) == 7
+        # Nobody vouches for what has no digest, and no ETag.
+        assert site.asked["/x"] == (1 if known else 2)
+        assert len(began) == 2 * site.asked["/x"]
+        fetched = next((folder / "work").rglob("x"))
+        fetched.write_bytes(b"damaged")
+        assert len(read(settings, folder / "work")) == 7
+
+
+def test_what_a_file_should_be_is_a_part_of_what_it_is(
+    pair: tuple[Path, npt.NDArray[np.uint8]],
+) -> None:
+    """Else one that is refused would be called cached."""
+    plain, other = (idx.fingerprint(settings_for(pair[0], images=one)) for one in ({}, {"size": 9}))
+    digest = idx.fingerprint(settings_for(pair[0], images={"sha256": "0" * 64}))
+    assert len({plain, other, digest}) == 3
 
 
 def test_a_missing_file(pair: tuple[Path, npt.NDArray[np.uint8]]) -> None:

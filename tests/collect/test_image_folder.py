@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.collect.archives import tar
 from tilth.collect import image_folder
 from tilth.context import Context
 from tilth.errors import DataError
@@ -49,6 +51,50 @@ def test_the_path_names_split_and_class(name: str, place: tuple[str | None, str 
     )
     split, label = image_folder.place_of(name, settings)
     assert (split, label if "holdout" in name else label and label.replace("katze", "cat")) == place
+
+
+def test_what_is_not_read_does_not_count(tmp_path: Path) -> None:
+    for name in ("train/cat/1.png", "train/dog/1.png"):
+        picture(tmp_path / name)
+    (tmp_path / "train/cat/long.png").write_bytes(bytes(2000))
+
+    def found(include: str = "", most: int = 1000) -> str:
+        return image_folder.fingerprint(
+            image_folder.Settings(path=str(tmp_path), include=include, max_record_bytes=most)
+        )
+
+    cats, most, whole = found("/cat/"), found(), found("", 5000)
+    picture(tmp_path / "train" / "dog" / "22.png")
+    (tmp_path / "train/dog/1.png").write_bytes(b"another")
+    assert found("/cat/") == cats
+    assert found() != most
+    most = found()
+    # Of what is too long only the length is told.
+    (tmp_path / "train/cat/long.png").write_bytes(b"a" * 2000)
+    assert found("/cat/") == cats
+    assert found() == most
+    assert found("", 5000) != whole
+    (tmp_path / "train/cat/long.png").write_bytes(bytes(2001))
+    assert found() != most
+
+
+def test_an_archive_counts_by_its_bytes_and_stays_watched(tmp_path: Path) -> None:
+    data = tar([("cat/1.png", b"x" * 900)])
+    (tmp_path / "a.tar").write_bytes(data)
+    settings = image_folder.Settings(path=str(tmp_path), include="cat", max_record_bytes=64)
+    before = image_folder.fingerprint(settings)
+    assert hashlib.sha256(data).hexdigest() in before
+    (tmp_path / "a.tar").write_bytes(tar([("cat/1.png", b"y" * 900)]))
+    assert image_folder.fingerprint(settings) != before
+    reading = image_folder.read(settings, "s", Context(tmp_path))
+
+    def touched() -> None:
+        for _ in reading:
+            (tmp_path / "a.tar").touch()
+            (tmp_path / "beside.png").write_bytes(b"no cat")
+
+    with pytest.raises(DataError, match=r"while it was read: a\.tar\n"):
+        touched()
 
 
 def test_a_tree(tmp_path: Path) -> None:

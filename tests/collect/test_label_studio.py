@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from tilth import schema
 from tilth.collect import label_studio, records
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.store import digests
+from tilth.web.fetch import MIRROR_VARIABLE
 
 
 def png(value: int = 0) -> bytes:
@@ -236,3 +239,75 @@ def test_a_long_element_is_not_kept_whole() -> None:
     data = b'["' + b"x" * 1_000_000 + b'", 1]'
     found = list(label_studio.split_array(io.BytesIO(data), 50))
     assert [(len(element), length) for element, length in found] == [(50, 1_000_002), (1, 2)]
+
+
+def _pictures(folder: Path, *names: str) -> None:
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(png(number))
+
+
+def _known(path: Path | None = None, **given: Any) -> str:
+    place = {} if path is None else {"path": str(path)}
+    return label_studio.fingerprint(label_studio.Settings.model_validate({**place, **given}))
+
+
+@pytest.mark.parametrize("own_folder", [True, False])
+def test_the_images_that_tasks_name_count_and_no_others(own_folder: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures" if own_folder else tmp_path
+    _pictures(folder, "a.png", "in/b.png", "in/c.png")
+    names = ["a.png", "/data/local-files/?d=in/b.png", "gone.png", "https://a.org/x.png", "../x"]
+    path = export(tmp_path, *(task(n, {"image": name}) for n, name in enumerate(names)))
+    given = {"images": str(folder)} if own_folder else {}
+    before = _known(path, **given)
+    (folder / "in/c.png").write_bytes(b"another")
+    (folder / "a.png").touch()
+    assert _known(path, **given) == before
+    seen = {before}
+    for name, data in (("a.png", png(7)), ("in/b.png", png(8)), ("gone.png", png(9))):
+        (folder / name).write_bytes(data)
+        seen.add(_known(path, **given))
+    assert len(seen) == 4
+    # Where none is read, none counts.
+    texts = _known(path, text="caption")
+    (folder / "a.png").write_bytes(png(1))
+    assert _known(path, text="caption") == texts
+
+
+def test_an_export_is_gone_through_for_its_images_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_SETTLED_NS", 0)
+    _pictures(tmp_path, "a.png", "b.png")
+    path = export(tmp_path, task(1, {"image": "a.png", "other": "b.png"}))
+    with digests.remembering(tmp_path / "memo"):
+        before, other = _known(path), _known(path, image="other")
+    monkeypatch.setattr(label_studio, "split_array", None)
+    with digests.remembering(tmp_path / "memo", read=False):
+        assert _known(path) == before
+        assert _known(path, image="other") == other != before
+        (tmp_path / "a.png").write_bytes(png(5))
+        with pytest.raises(digests.UnreadError):
+            _known(path)
+
+
+def test_of_an_export_that_is_not_here_all_images_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+    folder, mirror = tmp_path / "pictures", tmp_path / "mirror"
+    mirror.mkdir()
+    _pictures(folder, "a.png", "b.png")
+    given: dict[str, Any] = {"url": "https://a.org/export.json", "images": str(folder)}
+    before = _known(**given)
+    (folder / "b.png").write_bytes(png(5))
+    assert _known(**given) != before
+    # Where a mirror has it, it is known which.
+    path = export(mirror, task(1, {"image": "a.png"}))
+    given |= {"mirror": str(mirror)}
+    before = _known(**given)
+    (folder / "b.png").write_bytes(png(6))
+    assert _known(**given) == before
+    (folder / "a.png").write_bytes(png(6))
+    assert _known(**given) != before
+    assert _known(**given, sha256=hashlib.sha256(path.read_bytes()).hexdigest()) == _known(**given)

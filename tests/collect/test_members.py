@@ -121,11 +121,10 @@ def test_what_stands_in_a_folder_and_is_no_file_costs_itself(tmp_path: Path) -> 
     assert (one.data, three.data) == (b"one", b"one")
     assert (two.name, two.error) == ("2.png", "a link to a file that is not there")
     assert (four.name, four.error) == ("4.png", "a pipe or a device, not a file")
-    there = found(tmp_path)
-    before = files.fingerprint_paths(there)
+    watched = files.Watched(found(tmp_path))
     (tmp_path / "nowhere.png").write_bytes(b"two")
     with pytest.raises(DataError, match="changed"):
-        files.check_unchanged(before, found(tmp_path))
+        watched.check()
 
 
 @pytest.mark.parametrize("ending", FORMATS)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
 from tests.engine.modalities import results, write_recipe
+from tests.web.sites import Reply, Site, running
 from tilth.collect import jsonl
 from tilth.engine import perform
 from tilth.engine.map import map_shard
@@ -21,7 +22,8 @@ from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
 from tilth.store.manifest import Shard
-from tilth.store.shard import num_committed
+from tilth.store.shard import ShardWriter, num_committed
+from tilth.web.fetch import MIRROR_VARIABLE
 
 __all__ = ["inline"]
 
@@ -101,6 +103,33 @@ def test_a_rules_file_that_is_edited_between_two_shards_is_not_mixed(
     run_inline(text, tmp_path / "run", shard_rows=4)
     kept = Dataset(place(tmp_path / "run", plan_of(text), "clean.rules"))
     assert kept.num_rows == 10
+
+
+def test_of_a_file_that_was_fetched_anew_no_earlier_shard_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is killed while it reads what it fetched, and then the address has other rows."""
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+    with running(
+        Site(pages={"/rows.jsonl": Reply(b'{"text": "old 1"}\n{"text": "old 2"}\n')})
+    ) as site:
+        given = f"{{url: '{site.root}/rows.jsonl', allow_hosts: [127.0.0.1]}}"
+        text = f"tilth: 1\nname: tasks\ncollect: {{a: {{jsonl: {given}}}}}\n"
+        commit = ShardWriter.commit
+
+        def killed(writer: ShardWriter) -> Shard:
+            if writer.name != "00000":
+                raise DataError("killed")
+            return commit(writer)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ShardWriter, "commit", killed)
+            with pytest.raises(DataError, match="killed"):
+                run_inline(text, tmp_path / "run", shard_rows=1)
+        assert sum(num_committed(one) for one in (tmp_path / "run" / "data").iterdir()) == 1
+        site.pages["/rows.jsonl"] = Reply(b'{"text": "new 1"}\n{"text": "new 2"}\n')
+        run_inline(text, tmp_path / "run", shard_rows=1)
+    assert _texts(text, tmp_path / "run") == ["new 1", "new 2"]
 
 
 def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from tilth.demo import site as demo_site
 from tilth.errors import MissingError, TilthError
 from tilth.recipe.operations import operation
 from tilth.settings import acting
+from tilth.store import digests
 from tilth.web import fetch
 
 HOST = ("127.0.0.1",)
@@ -169,6 +170,30 @@ def test_a_mirror_that_is_not_there_is_told_by_the_plan(path: str, tmp_path: Pat
     with pytest.raises(MissingError) as caught:
         module.fingerprint(module.Settings.model_validate(tree))
     assert "did you mean `mirror`" in caught.value.hint
+
+
+@effect(*each("digest"))
+def test_a_file_is_read_through_each_time(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the files were of yesterday.
+    monkeypatch.setattr(digests, "_SETTLED_NS", 0)
+    source, _, _ = part_of(path)
+    folder, memo = fill(source, tmp_path / "files"), tmp_path / "memo"
+    near = settings(source, str(folder))
+    far = settings(source, "http://a.org", "url", mirror=str(folder))
+    module = operation(source).module
+    for tree in (near, far):
+        stat, content = (
+            module.Settings.model_validate({**tree, "digest": how}) for how in ("stat", "content")
+        )
+        with digests.remembering(memo):
+            found = module.fingerprint(stat)
+        with digests.remembering(memo, read=False):
+            assert module.fingerprint(stat) == found
+            with pytest.raises(digests.UnreadError):
+                module.fingerprint(content)
+        assert module.fingerprint(content) == found
 
 
 @effect(*each("serve"))

@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.collect import files, limits, members, records
+from tilth.collect.fetching import Place
 from tilth.collect.named import Named
 from tilth.collect.sound_header import read_header
 from tilth.context import Context
@@ -59,7 +60,7 @@ class Settings(files.FileSettings):
         "belong to this source, as `_jackson_` for one speaker of several",
     )
     words: Words = Field(Words(), description="how the group `target` becomes a transcript")
-    transcripts: str | None = Field(
+    transcripts: Place = Field(
         None,
         description="file with `name TAB text` a line, name being the sound file's, with or "
         "without folder and ending; empty lines are passed over",
@@ -109,10 +110,11 @@ class Settings(files.FileSettings):
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of the files; for a `url`, the address and digest."""
-    found = files.fingerprint_files(settings, members.Wanted(SUFFIXES).endings)
+    """Names and digests of the files; of a `url` without a digest the address."""
+    found = members.fingerprint(settings, members.Wanted(SUFFIXES, settings.only or ""))
     if settings.transcripts is not None:
-        found += "\n" + files.fingerprint_paths([_transcript_file(settings.transcripts)])
+        file = _transcript_file(settings.transcripts)
+        found += "\n" + files.fingerprint_paths([file], settings.digest)
     return found
 
 
@@ -149,7 +151,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     transcripts = _read_transcripts(settings)
     wanted = members.Wanted(SUFFIXES, settings.only or "")
     where = settings.path or settings.url or ""
-    with files.opened(settings, wanted.endings, context) as found:
+    with files.opened(settings, wanted.endings, context, wanted.reads) as found:
         places: dict[str, int] = {}
         if settings.splits and "index" not in groups:
             names = sorted(members.list_names(found, wanted))

@@ -8,6 +8,7 @@ that is complete is only read.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from tilth.collect.named import no_such_name
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
-from tilth.settings import AnyOrder, BaseSettings
+from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
 from tilth.web.address import Served, served_hosts
 from tilth.web.frontier import Frontier, Outcome
@@ -67,19 +68,23 @@ class Settings(BaseSettings):
     max_url_length: int = Field(
         2000, ge=32, le=1 << 20, description="drop addresses longer than this, in characters"
     )
-    timeout_s: float = Field(
+    timeout_s: Annotated[float, ActsOn("politeness")] = Field(
         30.0, gt=0, le=_MAX_S, description="seconds for one request with its answer"
     )
-    concurrency: int = Field(16, ge=1, le=256, description="requests under way at a time")
-    delay_s: float = Field(
+    concurrency: Annotated[int, ActsOn("speed")] = Field(
+        16, ge=1, le=256, description="requests under way at a time"
+    )
+    delay_s: Annotated[float, ActsOn("politeness")] = Field(
         0.5,
         ge=0,
         le=_MAX_S,
         description="seconds from one page of a host to its next; a longer crawl-delay of its "
         "robots.txt is honoured",
     )
-    retries: int = Field(3, ge=0, le=10, description="further tries of a page that fails")
-    retry_s: float = Field(
+    retries: Annotated[int, ActsOn("politeness")] = Field(
+        3, ge=0, le=10, description="further tries of a page that fails"
+    )
+    retry_s: Annotated[float, ActsOn("politeness")] = Field(
         1.0,
         ge=0,
         le=120,
@@ -128,6 +133,21 @@ def fills(_: Settings) -> tuple[str, ...]:
     return ("html", "content_type", "consent", "fetched_at")
 
 
+def fetched(settings: Settings, limit: int | None) -> str:
+    """What the crawl in a work folder is of: all that decides which pages are fetched.
+
+    Nothing of how fast and how politely, nor of how they are read: a site is not asked again for
+    what it gave. What it is shown is in it, the name of the crawler and the headers: robots.txt is
+    about the one, and either may decide what it answers.
+
+    Args:
+        settings: What to crawl.
+        limit: Pages to fetch at most.
+    """
+    said = {**acting(settings), "max_pages": _budget(settings, limit)}
+    return json.dumps(said, sort_keys=True)
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """Crawl, where that is not complete, then yield a row for every address, in their order.
 
@@ -147,11 +167,10 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: There is no page at all, none in a part of the scope, or the archive is damaged.
         StorageError: The work folder cannot be written.
     """
-    budget = settings.max_pages if context.limit is None else min(settings.max_pages, context.limit)
-    identity = f"{budget} {settings.model_dump_json()}"
+    budget = _budget(settings, context.limit)
     folder = context.work / "crawl"
     try:
-        with closing(_open(folder, identity)) as frontier:
+        with closing(_open(folder, fetched(settings, context.limit), context)) as frontier:
             if frontier.fact("complete") is None:
                 _crawl(settings, budget, frontier, folder / "warc", context)
                 frontier.set_fact("complete", "yes")
@@ -169,7 +188,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         ) from error
 
 
-def _open(folder: Path, identity: str) -> Frontier:
+def _budget(settings: Settings, limit: int | None) -> int:
+    return settings.max_pages if limit is None else min(settings.max_pages, limit)
+
+
+def _open(folder: Path, identity: str, context: Context) -> Frontier:
     """The frontier of this crawl; that of a crawl with other settings is done away with."""
     folder.mkdir(parents=True, exist_ok=True)
     frontier = Frontier(folder / "frontier.sqlite")
@@ -177,8 +200,10 @@ def _open(folder: Path, identity: str) -> Frontier:
     if known is not None and known != identity:
         frontier.close()
         remove(folder)
-        return _open(folder, identity)
-    frontier.set_fact("identity", identity)
+        return _open(folder, identity, context)
+    if known is None:
+        context.begins_anew()
+        frontier.set_fact("identity", identity)
     return frontier
 
 

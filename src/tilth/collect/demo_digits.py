@@ -26,6 +26,7 @@ from tilth.errors import missing_extra
 from tilth.randomness import number_of
 from tilth.records import Json
 from tilth.settings import BaseSettings
+from tilth.store.digests import digest_of
 from tilth.store.files import write_bytes
 
 EXPORT = "simulated-annotations.json"
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
 
 
 def fingerprint(settings: Settings) -> str:
-    """The size of the digits file in scikit-learn.
+    """The digest of the digits file in scikit-learn.
 
     Raises:
         MissingError: scikit-learn is not installed.
@@ -81,7 +82,7 @@ def fingerprint(settings: Settings) -> str:
     if found is None or found.origin is None:
         raise missing_extra("scikit-learn", "train")
     path = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    return f"{path.name} {path.stat().st_size if path.exists() else ''}".strip()
+    return digest_of(path) if path.exists() else ""
 
 
 def fills(_: Settings) -> tuple[str, ...]:

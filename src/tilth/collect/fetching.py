@@ -1,4 +1,8 @@
-"""What the sources of files have beside their addresses, and when it may stand there."""
+"""What all sources of files are told: where a file is, how it is had, how it is known again.
+
+None of it is a part of an identity: what the file holds is, and the name that its records are known
+by. Both stand in the fingerprint of the source.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from tilth.settings import AnyOrder
+from tilth.settings import ActsOn
 from tilth.web.address import AddressRefusedError, canonical_host, check_url
 from tilth.web.secrets import HEADERS
 
@@ -31,7 +35,32 @@ def _host_of(host: str) -> str:
     return canonical_host(host if found is None else found[1] or found[2])
 
 
-Headers = Annotated[dict[str, str], Field(description=HEADERS), AnyOrder()]
+def plain(path: str) -> str:
+    """A path in the one way of writing it: `./a`, `a//b` and `a/` are `a`, `a/b` and `a`.
+
+    `a/../b` stays as it is, since `a` may be a link, and so does `./~a`, which is nobody's home.
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    root = "/" if path.startswith("/") else ""
+    if parts and parts[0].startswith("~") and not root and not path.startswith("~"):
+        parts.insert(0, ".")
+    return root + "/".join(parts) or "." * bool(path)
+
+
+Place = Annotated[Annotated[str, AfterValidator(plain)] | None, ActsOn("outside")]
+Url = Annotated[str | None, ActsOn("outside")]
+Sha256 = Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ActsOn("outside")]
+Size = Annotated[int | None, ActsOn("outside")]
+Digest = Annotated[
+    Literal["stat", "content"],
+    Field(
+        description="how a file is known to hold what it held: `stat`, by its inode, its size and "
+        "the times of its last change, or `content`, for disks whose times cannot be relied on: it "
+        "is read through each time"
+    ),
+    ActsOn("speed"),
+]
+Headers = Annotated[dict[str, str], Field(description=HEADERS), ActsOn("politeness")]
 Hosts = Annotated[
     tuple[str, ...],
     AfterValidator(_canonical),
@@ -40,16 +69,20 @@ Hosts = Annotated[
         "port"
     ),
 ]
+# Of sources that fetch what is named, and follow no link.
+KnownHosts = Annotated[Hosts, ActsOn("politeness")]
 Mirror = Annotated[
     str | None,
     Field(
         description="folder to look in before fetching; default: that of --mirror or $TILTH_MIRROR",
         min_length=1,
     ),
+    ActsOn("outside"),
 ]
 Serve = Annotated[
     Literal["demo-site"] | None,
     Field(description="site to start here, to answer for the `allow_hosts` under .localhost"),
+    ActsOn("politeness"),
 ]
 License = Annotated[str | None, Field(pattern=r"\S")]
 
@@ -65,6 +98,8 @@ class Fetching(Protocol):
     def serve(self) -> str | None: ...
     @property
     def allow_hosts(self) -> Collection[str]: ...
+    @property
+    def digest(self) -> Literal["stat", "content"]: ...
 
 
 def check_fetching(settings: Fetching, urls: Collection[str]) -> None:

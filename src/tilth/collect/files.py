@@ -13,28 +13,34 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from tilth.collect.fetching import (
+    Digest,
     Fetching,
     Headers,
-    Hosts,
+    KnownHosts,
     License,
     Mirror,
+    Place,
     Serve,
+    Sha256,
+    Size,
+    Url,
     check_fetching,
     mirror_of,
 )
 from tilth.context import Context, Progress
 from tilth.errors import DataError, MissingError, source_changed
 from tilth.settings import BaseSettings
+from tilth.store.digests import Watch, digest_of, digests_of
 from tilth.web import fetch
 from tilth.web.secrets import masked
 
@@ -46,18 +52,15 @@ MAX_RECORD_BYTES = 1 << 31
 class FileSettings(BaseSettings):
     """Where the files are: a path, or an address with the digest of what it should give."""
 
-    path: str | None = Field(
-        None, description="file, folder or glob, relative to the working directory"
-    )
-    url: str | None = Field(None, description="address to fetch the file from, instead of `path`")
+    path: Place = Field(None, description="file, folder or glob, relative to the working directory")
+    url: Url = Field(None, description="address to fetch the file from, instead of `path`")
     headers: Headers = Field({})
-    sha256: str | None = Field(
-        None, description="SHA-256 of the file at `url`, in hex", pattern="^[0-9a-f]{64}$"
-    )
-    size: int | None = Field(None, description="bytes of the file at `url`", ge=0)
+    sha256: Sha256 = Field(None, description="SHA-256 of the file at `url`, in hex")
+    size: Size = Field(None, description="bytes of the file at `url`", ge=0)
     mirror: Mirror = None
     serve: Serve = None
-    allow_hosts: Hosts = ()
+    allow_hosts: KnownHosts = ()
+    digest: Digest = "stat"
     max_record_bytes: int = Field(
         8 << 20,
         description="bytes that one record may have; a longer one is quarantined",
@@ -117,18 +120,28 @@ def find_files(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Source
             return [
                 SourceFile(Path(name), os.path.relpath(name, base or "."), name) for name in found
             ]
-    raise _not_found(given)
+    raise not_found(given)
+
+
+def places(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Path]:
+    """Where the files are, of those that are here already: also what a mirror folder has."""
+    if settings.url is None:
+        return [file.path for file in find_files(settings, suffixes)]
+    found = fetch.find_in_mirror(settings.url, size=settings.size, mirror=mirror_of(settings))
+    if found is None or settings.sha256 not in (None, digest_of(found)):
+        return []
+    return [found]
 
 
 def fingerprint_files(settings: FileSettings, suffixes: tuple[str, ...]) -> str:
-    """A cheap identity of the outside data: names, sizes and times of the files, or the address.
+    """What the source reads, a file a line: its name, how the user would name it, what it holds.
 
     Raises:
         MissingError: the files are not there.
     """
     if settings.url is not None:
         return fingerprint_address(settings, settings)
-    return fingerprint_paths(find_files(settings, suffixes))
+    return fingerprint_paths(find_files(settings, suffixes), settings.digest)
 
 
 class Expected(Protocol):
@@ -143,37 +156,86 @@ class Expected(Protocol):
 
 
 def fingerprint_address(file: Expected, settings: Fetching) -> str:
-    """What is known beforehand of a file that is fetched.
+    """What is known beforehand of a file that is fetched, as of one that is here.
+
+    By its digest, where the recipe gives it, or by what the mirror folder has in its place; else
+    all that is known is the address.
 
     Raises:
         MissingError: There is no such mirror.
     """
+    assert file.url is not None
     mirror = mirror_of(settings)
     if mirror is not None and not mirror.is_dir():
-        raise _not_found(str(mirror))
-    size = "" if file.size is None else file.size
-    return f"{file.url} {file.sha256 or ''} {size}".strip()
+        raise not_found(str(mirror))
+    if file.sha256 is not None:
+        content = file.sha256
+    elif found := fetch.find_in_mirror(file.url, size=file.size, mirror=mirror):
+        content = digest_of(found, anew=settings.digest == "content")
+    else:
+        content = f"{file.url} {'' if file.size is None else file.size}".rstrip()
+    return _line(name_of(file.url), masked(file.url), content)
 
 
-def fingerprint_paths(files: list[SourceFile]) -> str:
-    """Names, sizes (bytes) and modification times (ns), one file a line.
+def fingerprint_paths(
+    files: Sequence[SourceFile],
+    digest: Literal["stat", "content"] = "stat",
+    most: Callable[[SourceFile], int | None] = lambda _: None,
+) -> str:
+    """Names and contents, one file a line.
+
+    Args:
+        files: In the order in which they are read.
+        digest: How a file is known to hold what it held.
+        most: Bytes of a file beyond which it is not read, and only its size is told; None: it is
+            read whatever its size.
 
     Raises:
-        MissingError: one is not there any more. Of a link that leads nowhere whoever reads it says
-            so: it may be one record of many.
+        MissingError: one is not there any more. Of what cannot be read, such as a link that leads
+            nowhere, the cause stands for the content: it may be one record of many.
     """
-    lines = []
-    for file in files:
-        state = _state_of(file.path)
-        lines.append(f"{file.name} {state.st_size} {state.st_mtime_ns}")
-    return "\n".join(lines)
+    contents = contents_of([file.path for file in files], digest, [most(file) for file in files])
+    for file, content in zip(files, contents, strict=True):
+        if isinstance(content, FileNotFoundError) and not file.path.is_symlink():
+            raise not_found(str(file.path))
+    told = zip(files, contents, strict=True)
+    return "\n".join(_line(file.name, file.uri, content) for file, content in told)
+
+
+def contents_of(
+    paths: Sequence[Path], digest: Literal["stat", "content"], most: Sequence[int | None]
+) -> list[str | OSError]:
+    """What files hold, by SHA-256 in hex.
+
+    Args:
+        paths: The files.
+        digest: How one is known to hold what it held.
+        most: For each as of `fingerprint_paths`.
+
+    Returns:
+        For each its digest, or its size where that is all that is told, or why it cannot be read.
+    """
+    long: dict[int, str] = {}
+    for at, (path, bound) in enumerate(zip(paths, most, strict=True)):
+        with suppress(OSError):
+            if bound is not None and (size := path.stat().st_size) > bound:
+                long[at] = f"{size} bytes"
+    read = [path for at, path in enumerate(paths) if at not in long]
+    found = iter(digests_of(read, anew=digest == "content"))
+    return [long[at] if at in long else next(found) for at in range(len(paths))]
+
+
+def _line(name: str, uri: str, content: str | OSError) -> str:
+    # Any character may stand in a name, a line break too.
+    told = content if isinstance(content, str) else content.strerror or str(content)
+    return f"{name!a} {uri!a} {told}"
 
 
 def _state_of(path: Path) -> os.stat_result:
     try:
         return path.lstat() if path.is_symlink() and not path.exists() else path.stat()
     except FileNotFoundError:
-        raise _not_found(str(path)) from None
+        raise not_found(str(path)) from None
 
 
 def is_file(path: Path) -> bool:
@@ -183,50 +245,111 @@ def is_file(path: Path) -> bool:
 
 @contextmanager
 def opened(
-    settings: FileSettings, suffixes: tuple[str, ...], context: Context
+    settings: FileSettings,
+    suffixes: tuple[str, ...],
+    context: Context,
+    is_read: Callable[[SourceFile], bool] = lambda _: True,
 ) -> Iterator[list[SourceFile]]:
     """The source's files, fetched if need be; watches that they stay as they are.
+
+    Args:
+        settings: Of the source.
+        suffixes: As of `find_files`.
+        context: Its work folder takes what is fetched.
+        is_read: Whether a file that was found is read at all; the others are not watched.
 
     Raises:
         MissingError: they are not there.
         DataError: they changed while they were read.
     """
-    if settings.url is not None:
-        yield [fetch_file(settings, settings.url, context)]
-        return
-    files = find_files(settings, suffixes)
-    before = fingerprint_paths(files)
-    yield files
-    check_unchanged(before, find_files(settings, suffixes))
+    url, fetched = settings.url, None
+    if url is not None:
+        sha256, size, folder = settings.sha256, settings.size, context.work / "download"
+        fetched = fetch_file(settings, url, folder, context, sha256=sha256, size=size)
+
+    def find() -> list[SourceFile]:
+        return find_files(settings, suffixes) if fetched is None else [fetched]
+
+    found = find()
+    watched = Watched(filter(is_read, found))
+    yield found
+    watched.check(filter(is_read, find()))
 
 
-def check_unchanged(before: str, files: list[SourceFile]) -> None:
-    """Compare the files with what they were.
+class Watched:
+    """Files that are read, each watched from before it is opened."""
 
-    Raises:
-        DataError: one was added, removed, or has another size or modification time.
+    def __init__(self, found: Iterable[SourceFile] = ()) -> None:
+        self._files: list[SourceFile] = []
+        self._watch = Watch()
+        for file in found:
+            self.add(file)
+
+    def add(self, file: SourceFile) -> SourceFile:
+        """Watch one more; gives it back."""
+        self._files.append(file)
+        self._watch.add([file.path])
+        return file
+
+    def check(self, found: Iterable[SourceFile] | None = None) -> None:
+        """Once all is read, compare the files with what they were.
+
+        Args:
+            found: Those that are found now, where they were looked for.
+
+        Raises:
+            DataError: one was written to, even if it was undone, was added, replaced or removed.
+        """
+        changed = set(self._watch.changed())
+        other = {file for file in self._files if str(file.path) in changed}
+        other |= set() if found is None else set(self._files) ^ set(found)
+        if other:
+            first = min(other, key=lambda file: file.name)
+            raise source_changed(first.uri, sorted({file.name for file in other}))
+
+
+def fetch_file(
+    settings: Fetching,
+    url: str,
+    folder: Path,
+    context: Context,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    max_bytes: int = 1 << 40,
+) -> SourceFile:
+    """The file at an address, in a folder that is its own, or in the mirror folder.
+
+    Args:
+        settings: How it is fetched.
+        url: The address.
+        folder: Takes it. What an earlier run left there is taken where it is the same still; if it
+            is not, `context` is told so.
+        context: Of the source.
+        sha256, size, max_bytes: What the file must be, as of `fetch.download`.
     """
-    old, new = before.splitlines(), fingerprint_paths(files).splitlines()
-    if old != new:
-        changed = sorted({line.rsplit(" ", 2)[0] for line in set(old) ^ set(new)})
-        raise source_changed("", changed)
-
-
-def fetch_file(settings: FileSettings, url: str, context: Context) -> SourceFile:
-    """The file at an address, in the source's own folder."""
-    name = os.path.basename(urlsplit(url).path) or "download"
+    name = name_of(url)
+    watch = Watch([folder / name])
     path = fetch.download(
         url,
-        sha256=settings.sha256,
-        size=settings.size,
+        sha256=sha256,
+        size=size,
+        max_bytes=max_bytes,
         mirror=mirror_of(settings),
         allow_hosts=settings.allow_hosts,
         serve=settings.serve,
         headers=settings.headers,
-        dest=context.work / "download" / name,
+        dest=folder / name,
         progress=context.progress,
     )
+    if watch.changed():
+        context.begins_anew()
     return SourceFile(path, name, masked(url))
+
+
+def name_of(url: str) -> str:
+    """What the file at an address is called here."""
+    return os.path.basename(urlsplit(url).path) or "download"
 
 
 @contextmanager
@@ -270,7 +393,7 @@ def open_raw(file: SourceFile) -> io.BufferedReader:
             )
         return io.BufferedReader(file.path.open("rb", buffering=0), _CHUNK)
     except FileNotFoundError:
-        raise _not_found(str(file.path)) from None
+        raise not_found(str(file.path)) from None
     except PermissionError:
         raise MissingError(
             f"no permission to read {file.path}", hint=f"ls -l {file.path}", code="unreadable"
@@ -340,12 +463,11 @@ def _files_of_folder(given: str, shown: str, suffixes: tuple[str, ...]) -> list[
     found = []
     for folder, folders, names in os.walk(given):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside, base = os.path.relpath(folder, given), Path(folder)
         for name in names:
             if not name.startswith(".") and name.lower().endswith(suffixes):
-                relative = os.path.relpath(os.path.join(folder, name), given)
-                found.append(
-                    SourceFile(Path(folder) / name, relative, os.path.join(shown, relative))
-                )
+                relative = name if inside == "." else os.path.join(inside, name)
+                found.append(SourceFile(base / name, relative, os.path.join(shown, relative)))
     if not found:
         raise DataError(
             f"the folder has no file ending in {', '.join(suffixes)}",
@@ -356,8 +478,8 @@ def _files_of_folder(given: str, shown: str, suffixes: tuple[str, ...]) -> list[
     return sorted(found, key=lambda file: file.name)
 
 
-def _not_found(given: str) -> MissingError:
-    """Names what was tried, and what stands there under a similar name."""
+def not_found(given: str) -> MissingError:
+    """The error that names what was tried, and what stands there under a similar name."""
     parent = os.path.dirname(os.path.abspath(given))
     hint = f"tried {os.path.abspath(given)}"
     while not os.path.isdir(parent):

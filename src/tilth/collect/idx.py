@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as package_files
@@ -26,20 +27,23 @@ from pydantic import Field, model_validator
 
 from tilth.collect import files, limits, records
 from tilth.collect.fetching import (
+    Digest,
     Headers,
-    Hosts,
+    KnownHosts,
     License,
     Mirror,
+    Place,
     Serve,
+    Sha256,
+    Size,
+    Url,
     check_fetching,
-    mirror_of,
 )
 from tilth.context import Context
-from tilth.errors import DataError, source_changed
+from tilth.errors import DataError, MissingError
 from tilth.settings import BaseSettings
 from tilth.splits import SplitName
 from tilth.store.files import remove
-from tilth.web import fetch
 from tilth.web.secrets import masked
 
 # https://yann.lecun.com/exdb/mnist, "The IDX file format": two zero bytes, the type of the values
@@ -53,12 +57,10 @@ _CHUNK = 1 << 20
 class IdxFile(BaseSettings):
     """One idx file: a path or an address, and what its unpacked content should be."""
 
-    path: str | None = Field(None, description="the file, relative to the working directory")
-    url: str | None = Field(None, description="address to fetch the file from")
-    sha256: str | None = Field(
-        None, description="SHA-256 of the unpacked content, in hex", pattern="^[0-9a-f]{64}$"
-    )
-    size: int | None = Field(None, description="bytes of the unpacked content", ge=8)
+    path: Place = Field(None, description="the file, relative to the working directory")
+    url: Url = Field(None, description="address to fetch the file from")
+    sha256: Sha256 = Field(None, description="SHA-256 of the unpacked content, in hex")
+    size: Size = Field(None, description="bytes of the unpacked content", ge=8)
 
     @model_validator(mode="after")
     def _one_place(self) -> IdxFile:
@@ -83,13 +85,12 @@ class Settings(BaseSettings):
 
     set: Literal["mnist"] | None = Field(None, description="a known data set, with its digests")
     files: tuple[IdxPair, ...] = Field((), description="or your own pairs of images and labels")
-    path: str | None = Field(
-        None, description="folder with the files of `set`; nothing is fetched then"
-    )
+    path: Place = Field(None, description="folder with the files of `set`; nothing is fetched then")
     mirror: Mirror = None
     headers: Headers = Field({})
     serve: Serve = None
-    allow_hosts: Hosts = ()
+    allow_hosts: KnownHosts = ()
+    digest: Digest = "stat"
     class_names: tuple[str, ...] = Field(
         (), description="names of label 0, 1, ...; default: the numbers"
     )
@@ -116,7 +117,7 @@ class _Opened:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of local files; address and digest of the others.
+    """Names and digests of the files; of a `url` without a digest the address.
 
     Raises:
         MissingError: a local file is not there.
@@ -125,7 +126,9 @@ def fingerprint(settings: Settings) -> str:
     for pair in _pairs(settings):
         for part in (pair.images, pair.labels):
             if part.path is not None:
-                lines.append(files.fingerprint_paths([_local(part.path)]))
+                line = files.fingerprint_paths([_local(part.path)], settings.digest)
+                # What it should be decides whether it is taken at all.
+                lines.append(f"{line} {part.sha256 or ''} {part.size or ''}".rstrip())
             else:
                 lines.append(files.fingerprint_address(part, settings))
     return "\n".join(lines)
@@ -144,11 +147,17 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: a file is cut off, is not an idx file, has another digest, has another number
             of labels than images or no image of a class that is named, or changed meanwhile.
     """
-    before = fingerprint(settings)
-    pairs = _pairs(settings)
+    watched = files.Watched()
+
+    def open_part(part: IdxFile, num_dims: int, name: str) -> _Opened:
+        # Two files may have one name at different addresses.
+        folder = context.work / "download" / name
+        file = watched.add(_find(part, num_dims, folder, settings, context))
+        return _check(file, part, num_dims, folder)
+
     opened = [
-        (pair, _open(pair.images, 3, settings, context), _open(pair.labels, 1, settings, context))
-        for pair in pairs
+        (pair, open_part(pair.images, 3, f"{at}-images"), open_part(pair.labels, 1, f"{at}-labels"))
+        for at, pair in enumerate(_pairs(settings))
     ]
     total = sum(images.shape[0] for _, images, _ in opened)
     if total == 0:
@@ -180,8 +189,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         yield from _read_pair(pair, images, labels, takes, settings, batcher)
         context.progress(batcher.num_rows, total, "images")
     yield from batcher.flush()
-    if fingerprint(settings) != before:
-        raise source_changed(opened[0][1].file.uri)
+    watched.check()
 
 
 def _values(labels: _Opened) -> Iterator[int]:
@@ -280,34 +288,35 @@ def _local(path: str) -> files.SourceFile:
     return files.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
 
 
-def _open(part: IdxFile, num_dims: int, settings: Settings, context: Context) -> _Opened:
-    """Find the file, read its header, and check its whole content, in bounded memory."""
+def _find(
+    part: IdxFile, num_dims: int, folder: Path, settings: Settings, context: Context
+) -> files.SourceFile:
     if part.path is not None:
-        return _check(_local(part.path), part, num_dims)
+        return _local(part.path)
     assert part.url is not None
-    name = os.path.basename(urlsplit(part.url).path) or "download"
-    dest = context.work / "download" / name
-    path = fetch.download(
-        part.url,
-        mirror=mirror_of(settings),
-        allow_hosts=settings.allow_hosts,
-        serve=settings.serve,
-        headers=settings.headers,
-        # Packed files are smaller than what they hold, save for a header and tiny files.
-        max_bytes=(1 << 34) if part.size is None else part.size + (1 << 16),
-        dest=dest,
-        progress=context.progress,
-    )
+    if part.sha256 is not None:
+        kept = files.SourceFile(
+            folder / files.name_of(part.url), files.name_of(part.url), masked(part.url)
+        )
+        with suppress(DataError, MissingError):
+            return _checked(kept, part, num_dims).file
+    # Packed files are smaller than what they hold, save for a header and tiny files.
+    bound = (1 << 34) if part.size is None else part.size + (1 << 16)
+    return files.fetch_file(settings, part.url, folder, context, max_bytes=bound)
+
+
+def _check(file: files.SourceFile, part: IdxFile, num_dims: int, folder: Path) -> _Opened:
+    """Read its header, and check its whole content, in bounded memory."""
     try:
-        return _check(files.SourceFile(path, name, masked(part.url)), part, num_dims)
+        return _checked(file, part, num_dims)
     except DataError:
         # A wrong download must not be taken for a finished one by the next run.
-        if path == dest:
-            remove(dest)
+        if file.path.parent == folder:
+            remove(file.path)
         raise
 
 
-def _check(file: files.SourceFile, part: IdxFile, num_dims: int) -> _Opened:
+def _checked(file: files.SourceFile, part: IdxFile, num_dims: int) -> _Opened:
     digest = hashlib.sha256()
     with files.open_bytes(file) as stream:
         head = stream.read(4 + 4 * num_dims)

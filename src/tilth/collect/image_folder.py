@@ -76,8 +76,8 @@ def _in_lower_case(splits: Mapping[str, SplitName]) -> dict[str, SplitName]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of the files; for a `url`, the address and digest."""
-    return files.fingerprint_files(settings, members.Wanted(SUFFIXES).endings)
+    """Names and digests of the files; of a `url` without a digest the address."""
+    return members.fingerprint(settings, members.Wanted(SUFFIXES, settings.include))
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     wanted = members.Wanted(SUFFIXES, settings.include)
     where = settings.path or settings.url or ""
     tree = _Tree(settings)
-    with files.opened(settings, wanted.endings, context) as found:
+    with files.opened(settings, wanted.endings, context, wanted.reads) as found:
         takes = limits.sharing(
             context.limit, lambda: map(tree.kind_of, members.each_name(found, wanted))
         )

@@ -41,7 +41,7 @@ class Settings(files.FileSettings):
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of the files; for a `url`, the address and digest."""
+    """Names and digests of the files; of a `url` without a digest the address."""
     return files.fingerprint_files(settings, SUFFIXES)
 
 

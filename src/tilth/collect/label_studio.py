@@ -6,28 +6,25 @@ cut into tasks by its brackets, and only one task is parsed at a time.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
+import json
 import os
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
-import PIL.Image
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import files, jsonl, limits, members, records
+from tilth.collect import files, jsonl, limits, records, task_images
+from tilth.collect.fetching import Place
 from tilth.collect.named import Named
 from tilth.context import Context
-from tilth.errors import DataError
+from tilth.errors import DataError, TilthError
 from tilth.schema import Row
 from tilth.splits import SplitName
+from tilth.store.digests import derived
 
 SUFFIXES = (".json", ".json.gz")
 
@@ -60,9 +57,7 @@ class Settings(files.FileSettings):
     control: str | None = Field(
         None, description="name of the control tag (`from_name`) to read, where there are several"
     )
-    images: str | None = Field(
-        None, description="folder of the images; default: that of the export"
-    )
+    images: Place = Field(None, description="folder of the images; default: that of the export")
     max_pixels: int = Field(
         64_000_000,
         description="pixels that an image may have; a larger one is quarantined",
@@ -83,14 +78,45 @@ class Settings(files.FileSettings):
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of the exports; for a `url`, the address and digest.
+    """Names and digests of the exports and of the images that tasks name.
+
+    Of a `url` without a digest the address; before it is fetched nobody knows which images its
+    tasks name, and all files in the folder of `images` count.
 
     Raises:
         MissingError: the exports or the folder of their images are not there.
     """
-    if settings.images is not None:
-        files.fingerprint_paths([_folder(settings.images)])
-    return files.fingerprint_files(settings, SUFFIXES)
+    found = files.fingerprint_files(settings, SUFFIXES)
+    if settings.images is not None and not _folder(settings.images).exists():
+        raise files.not_found(settings.images)
+    if settings.image is None and settings.text is not None:
+        return found
+    exports = files.places(settings, SUFFIXES)
+    lines = [found, *(_images_of(export, settings) for export in exports)]
+    if not exports and settings.images is not None:
+        lines.append(task_images.fingerprint(_folder(settings.images), None, settings))
+    return "\n".join(filter(None, lines))
+
+
+def _images_of(export: Path, settings: Settings) -> str:
+    """The lines of the images that the tasks of an export name, sound ones or not."""
+    key, most = settings.image or "image", settings.max_record_bytes
+
+    def make() -> str:
+        file, names = files.SourceFile(export, export.name, str(export)), dict[str, None]()
+        # What is wrong with it is told by who reads it.
+        with suppress(TilthError):
+            for task in _sound_tasks(file, most):
+                name = records.find(task["data"], key)
+                if task_images.is_file(name):
+                    names[name] = None
+        return json.dumps([*names])
+
+    try:
+        names = json.loads(derived(export, f"images {key} {most}", make))
+    except OSError:
+        return ""
+    return task_images.fingerprint(_root(export, settings), names, settings)
 
 
 def fills(_: Settings) -> tuple[str, ...]:
@@ -346,7 +372,7 @@ def _read_file(
     names: _Names,
     takes: limits.Takes,
 ) -> Iterator[pa.RecordBatch]:
-    root = file.path.parent if settings.images is None else _folder(settings.images).path
+    root = _root(file.path, settings)
     for number, data, row, num_bytes in _tasks(file, settings, names):
         if batcher.is_full:
             return
@@ -364,8 +390,13 @@ def _read_file(
         yield from batcher.add(row, place, num_bytes + len(row.get("image", b"")))
 
 
-def _folder(path: str) -> files.SourceFile:
-    return files.SourceFile(Path(os.path.expanduser(path)), path, path)
+def _folder(path: str) -> Path:
+    return Path(os.path.expanduser(path))
+
+
+def _root(export: Path, settings: Settings) -> Path:
+    """The folder that the names of an export's images start from."""
+    return export.parent if settings.images is None else _folder(settings.images)
 
 
 def _payload(data: Mapping[str, Any], root: Path, settings: Settings) -> Row:
@@ -381,7 +412,8 @@ def _payload(data: Mapping[str, Any], root: Path, settings: Settings) -> Row:
     """
     row: Row = {}
     if settings.image is not None:
-        row["image"] = load_image(records.lookup(data, settings.image), root, settings)
+        reference, most = records.lookup(data, settings.image), settings.max_record_bytes
+        row["image"] = task_images.load_image(reference, root, most, settings.max_pixels)
     if settings.text is not None:
         row["text"] = records.as_text(records.lookup(data, settings.text), settings.text)
     return row
@@ -472,84 +504,3 @@ def _annotator(answer: Mapping[str, Any]) -> str:
     if who is None:
         raise records.RecordError("an annotation does not say who `completed_by`")
     return records.as_text(who, "completed_by")
-
-
-def load_image(reference: Any, root: Path, settings: Settings) -> bytes:
-    """The bytes of the image behind a reference, after decoding it once as a check.
-
-    Args:
-        reference: A data URI, a path relative to `root`, or one of Label Studio's own addresses
-            (``/data/local-files/?d=...``, ``/data/upload/...``), which mean a path below `root`.
-        root: Folder that no path may lead out of.
-        settings: Bounds.
-
-    Raises:
-        RecordError: it is not there, is outside `root`, is remote, or is no whole image.
-    """
-    if not isinstance(reference, str):
-        raise records.RecordError("the image is not given as text")
-    if reference.startswith("data:"):
-        data = _data_uri(reference)
-    else:
-        data = _image_file(reference, root, settings.max_record_bytes)
-    check_image(data, settings.max_pixels)
-    return data
-
-
-def check_image(data: bytes, max_pixels: int) -> None:
-    """Decode an image and throw the pixels away.
-
-    Raises:
-        RecordError: it is cut off, damaged, of unknown format, or larger than `max_pixels`.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"), PIL.Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > max_pixels:
-                raise records.RecordError(
-                    f"image of {image.width} x {image.height} pixels, above `max_pixels`"
-                )
-            image.load()
-    # Pillow's decoders raise whatever their format's parsing runs into.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        if isinstance(error, records.RecordError):
-            raise
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise records.RecordError(f"the image cannot be decoded: {cause[:120]}") from None
-    except PIL.Image.DecompressionBombError:
-        raise records.RecordError("the image is far above `max_pixels`") from None
-
-
-def _data_uri(reference: str) -> bytes:
-    """The bytes of a data URI (RFC 2397)."""
-    head, comma, body = reference.partition(",")
-    if not comma:
-        raise records.RecordError("a data URI without a comma")
-    if not head.endswith(";base64"):
-        return unquote_to_bytes(body)
-    try:
-        return base64.b64decode(unquote(body), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise records.RecordError(f"the data URI is not base64: {error}") from None
-
-
-def _image_file(reference: str, root: Path, max_bytes: int) -> bytes:
-    try:
-        parts = urlsplit(reference)
-    except ValueError as error:
-        raise records.RecordError(f"image address {reference[:80]}: {error}") from None
-    if parts.scheme in ("http", "https", "s3", "gs"):
-        raise records.RecordError(f"the image is remote: {reference[:80]}")
-    relative = reference
-    if parts.path.startswith("/data/local-files"):
-        relative = parse_qs(parts.query).get("d", [""])[0]
-    elif parts.path.startswith("/data/upload/"):
-        relative = unquote(parts.path.removeprefix("/data/upload/"))
-    base = os.path.realpath(root)
-    path = os.path.realpath(os.path.join(base, relative.replace("\0", "")))
-    # Followed through links: an export may not read files that are not part of the delivery.
-    if os.path.commonpath([base, path]) != base:
-        raise records.RecordError(f"image {reference[:80]} is outside the delivery's folder")
-    try:
-        return members.read_whole(Path(path), max_bytes)
-    except records.RecordError as error:
-        raise records.RecordError(f"image {reference[:80]}: {error}") from None

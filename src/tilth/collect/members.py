@@ -61,6 +61,10 @@ class Wanted:
         """Of the files to look into: members, and archives."""
         return (*self.suffixes, *archive.ENDINGS)
 
+    def reads(self, file: files.SourceFile) -> bool:
+        """Whether a file that was found is read: a member, or an archive that may hold some."""
+        return _is_archive(file) or self.has(file.name.replace(os.sep, "/"))
+
     def has(self, name: str) -> bool:
         """Whether a path inside is that of a member."""
         hidden = any(part.startswith(".") and part != ".." for part in name.split("/"))
@@ -69,6 +73,21 @@ class Wanted:
             and name.lower().endswith(self.suffixes)
             and re.search(self.pattern, name) is not None
         )
+
+
+def fingerprint(settings: files.FileSettings, wanted: Wanted) -> str:
+    """As `files.fingerprint_files`, of what is read: of a file that is too long its size alone.
+
+    Raises:
+        MissingError: There is no such folder or archive.
+    """
+    if settings.url is not None:
+        return files.fingerprint_address(settings, settings)
+    found = filter(wanted.reads, files.find_files(settings, wanted.endings))
+    most = settings.max_record_bytes
+    return files.fingerprint_paths(
+        list(found), settings.digest, lambda file: None if _is_archive(file) else most
+    )
 
 
 def read_members(
@@ -142,8 +161,12 @@ class _Place:
     read: Callable[[int], bytes]
 
 
+def _is_archive(file: files.SourceFile) -> bool:
+    return file.name.lower().endswith(archive.ENDINGS)
+
+
 def _places(file: files.SourceFile, wanted: Wanted, max_bytes: int) -> Iterator[_Place]:
-    if not file.name.lower().endswith(archive.ENDINGS):
+    if not _is_archive(file):
         name = file.name.replace(os.sep, "/")
         if wanted.has(name):
             yield _checked(name, file.uri, lambda most: read_whole(file.path, most))

@@ -13,27 +13,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from tilth.collect import files, limits, records
 from tilth.collect.fetching import (
+    Digest,
     Headers,
-    Hosts,
+    KnownHosts,
     License,
     Mirror,
+    Place,
     Serve,
+    Sha256,
+    Size,
+    Url,
     check_fetching,
-    mirror_of,
 )
 from tilth.collect.files import MAX_RECORD_BYTES
 from tilth.context import Context
-from tilth.errors import DataError, source_changed
+from tilth.errors import DataError
 from tilth.settings import BaseSettings
 from tilth.splits import SplitName
-from tilth.web import fetch
 from tilth.web.secrets import masked
 
 _CHUNK = 1 << 20
@@ -42,12 +44,10 @@ _CHUNK = 1 << 20
 class TextFile(BaseSettings):
     """One side of a pair of files: a path, or an address and what it should give."""
 
-    path: str | None = Field(None, description="the file, relative to the working directory")
-    url: str | None = Field(None, description="address to fetch the file from, instead of `path`")
-    sha256: str | None = Field(
-        None, description="SHA-256 of the file at `url`, in hex", pattern="^[0-9a-f]{64}$"
-    )
-    size: int | None = Field(None, description="bytes of the file at `url`", ge=0)
+    path: Place = Field(None, description="the file, relative to the working directory")
+    url: Url = Field(None, description="address to fetch the file from, instead of `path`")
+    sha256: Sha256 = Field(None, description="SHA-256 of the file at `url`, in hex")
+    size: Size = Field(None, description="bytes of the file at `url`", ge=0)
 
     @model_validator(mode="after")
     def _one_place(self) -> TextFile:
@@ -93,7 +93,8 @@ class Settings(BaseSettings):
     mirror: Mirror = None
     headers: Headers = Field({})
     serve: Serve = None
-    allow_hosts: Hosts = ()
+    allow_hosts: KnownHosts = ()
+    digest: Digest = "stat"
     max_record_bytes: int = Field(
         1 << 16,
         description="bytes that one line may have; a longer one is quarantined",
@@ -110,7 +111,7 @@ class Settings(BaseSettings):
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of local files; address and digest of the others.
+    """Names and digests of the files; of a `url` without a digest the address.
 
     Raises:
         MissingError: a local file is not there.
@@ -119,7 +120,7 @@ def fingerprint(settings: Settings) -> str:
     for pair in settings.files:
         for side in (pair.source, pair.target):
             if side.path is not None:
-                lines.append(files.fingerprint_paths([_local(side.path)]))
+                lines.append(files.fingerprint_paths([_local(side.path)], settings.digest))
             else:
                 lines.append(files.fingerprint_address(side, settings))
     return "\n".join(lines)
@@ -140,8 +141,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: two files differ in length, there is no line at all, a gzip stream is damaged,
             or a file changed meanwhile.
     """
-    before = fingerprint(settings)
-    opened = [_open(pair, number, settings, context) for number, pair in enumerate(settings.files)]
+    watched = files.Watched()
+    opened = [
+        _open(pair, number, settings, context, watched)
+        for number, pair in enumerate(settings.files)
+    ]
     total = sum(len(pair.lines) for pair in opened)
     if total == 0:
         raise files.empty_source(settings.files[0].source.place)
@@ -156,8 +160,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         yield from _read_pair(pair, lines, settings.max_record_bytes, batcher)
         context.progress(batcher.num_rows, total, "pairs")
     yield from batcher.flush()
-    if fingerprint(settings) != before:
-        raise source_changed(settings.files[0].source.place)
+    watched.check()
 
 
 @dataclass(frozen=True)
@@ -178,13 +181,15 @@ def _local(path: str) -> files.SourceFile:
     return files.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
 
 
-def _open(pair: FilePair, number: int, settings: Settings, context: Context) -> _Opened:
+def _open(
+    pair: FilePair, number: int, settings: Settings, context: Context, watched: files.Watched
+) -> _Opened:
     """Find both files and compare their lengths."""
     sides = []
     for name, side in (("source", pair.source), ("target", pair.target)):
         # Two files may have one name at different addresses.
         folder = context.work / "download" / f"{number}-{name}"
-        sides.append(_find(side, folder, settings, context))
+        sides.append(watched.add(_find(side, folder, settings, context)))
     source, target = sides
     lengths = [_count_lines(file) for file in sides]
     if lengths[0] != lengths[1]:
@@ -209,19 +214,7 @@ def _find(side: TextFile, folder: Path, settings: Settings, context: Context) ->
     if side.url is None:
         assert side.path is not None
         return _local(side.path)
-    name = os.path.basename(urlsplit(side.url).path) or "download"
-    path = fetch.download(
-        side.url,
-        sha256=side.sha256,
-        size=side.size,
-        mirror=mirror_of(settings),
-        allow_hosts=settings.allow_hosts,
-        serve=settings.serve,
-        headers=settings.headers,
-        dest=folder / name,
-        progress=context.progress,
-    )
-    return files.SourceFile(path, name, masked(side.url))
+    return files.fetch_file(settings, side.url, folder, context, sha256=side.sha256, size=side.size)
 
 
 def _count_lines(file: files.SourceFile) -> int:

@@ -52,7 +52,7 @@ _Make = Callable[[Row, Settings], Row]
 
 
 def fingerprint(settings: Settings) -> str:
-    """Names, sizes and times of the files; for a `url`, the address and digest."""
+    """Names and digests of the files; of a `url` without a digest the address."""
     return files.fingerprint_files(settings, SUFFIXES)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tilth.context import Context, Progress, require_settled
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
 from tilth.settings import BaseSettings
-from tilth.store.shard import ShardWriter, cut_shards, is_committed
+from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed
 
 if TYPE_CHECKING:
     from tilth.engine.tasks import ReadSource
@@ -26,7 +26,9 @@ def read_source(
         StepError: The operation gives no such samples; named by `where`.
     """
     task.work.mkdir(parents=True, exist_ok=True)
-    context = Context(task.work, task.seed, 1, progress, task.limit)
+    context = Context(
+        task.work, task.seed, 1, progress, task.limit, lambda: forget_shards(task.folder)
+    )
     limit, seen = task.limit, 0
 
     def batches() -> Iterator[pa.RecordBatch]:
