@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cell_runs import AS_THEY_COME, came_to, fields_read, whole_transform
+from tests.cell_runs import AS_THEY_COME, came_to, fields_read, rebuilt, whole_transform
 from tests.table.cells import DIGITS, TEXTS, Place, digits_place, texts_place
 from tests.table.whole import Tree, read
 from tests.transfer.conftest import pretrain
@@ -171,9 +171,9 @@ def test_the_order_of_transforms_acts_among_those_of_one_kind() -> None:
 @pytest.mark.parametrize("method", ["scratch", "finetune", "lora"])
 def test_a_cell_runs_from_its_parts_alone(method: str, digits: Place) -> None:
     tree, cell = with_({**RICH, "augment": [SHIFT]}), cell_of(method, 4, 1)
-    rebuilt = CellSettings.model_validate(json.loads(json.dumps(parts(cell, tree))))
+    made = rebuilt(CellSettings, json.loads(json.dumps(parts(cell, tree))))
     inputs = {"data": digits.data, "model": digits.model}
-    again = methods.run_method(rebuilt, inputs, digits.context)
+    again = methods.run_method(made, inputs, digits.context)
     assert came_to(again) == came_to(run(digits, cell, tree))
 
 
@@ -247,12 +247,17 @@ def test_a_cell_names_the_modules_that_no_import_does() -> None:
     assert compare.cell_modules(cell_of("finetune"), made, planned) == (
         "tilth.augment.images.shift",
         "tilth.models.mlp.network",
+        "tilth.tasks.images.classification",
         "tilth.tasks.images.classification.task",
         "tilth.tasks.images.pixels",
     )
     made, planned = stages_of(_counted())
     words = compare.cell_modules(cell_of("tfidf-svm", 8), made, planned)
-    assert words == ("tilth.tasks.text.classification.task", "tilth.tasks.text.labelled")
+    assert words == (
+        "tilth.tasks.text.classification",
+        "tilth.tasks.text.classification.task",
+        "tilth.tasks.text.labelled",
+    )
 
 
 def test_a_summary_stands_on_its_words_and_on_which_cells_there_are() -> None:

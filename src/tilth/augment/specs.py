@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from tilth.augment.registry import Changes, TransformSpec, kind_of, module_of
 from tilth.extensions import load_module
-from tilth.settings import acting
 
 
 def taken(specs: Sequence[TransformSpec], kinds: Iterable[Changes]) -> tuple[TransformSpec, ...]:
@@ -24,13 +23,18 @@ def taken(specs: Sequence[TransformSpec], kinds: Iterable[Changes]) -> tuple[Tra
 
 
 def normal(specs: Iterable[TransformSpec]) -> tuple[TransformSpec, ...]:
-    """The transforms with the settings that act, in the one way of writing them.
+    """The transforms with all their settings, in the one way of writing them.
 
     Raises:
         UsageError: There is no transform of a name.
     """
     return tuple(
-        {name: acting(load_module(module_of(name)).Settings.model_validate(given))}
+        {
+            name: load_module(module_of(name))
+            .Settings.model_validate(given)
+            .normal()
+            .model_dump(mode="json")
+        }
         for spec in specs
         for name, given in spec.items()
     )
