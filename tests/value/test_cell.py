@@ -420,7 +420,7 @@ def test_of_one_edit_just_the_cells_that_it_is_of_are_others(
 
 @pytest.mark.slow
 @given(VALUES, VALUES, st.data())
-@settings(AS_THEY_COME, max_examples=400)
+@settings(AS_THEY_COME, max_examples=200)
 def test_the_same_parts_come_to_the_same_in_many_recipes(
     digits: Data, one: Value, other: Value, drawn: st.DataObject
 ) -> None:
