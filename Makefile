@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times same mutate reference clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times same mutate edits reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ same: $(STAMP)  ## whether the starters still give the same figures, to the last
 
 mutate: $(STAMP)  ## break the code, place by place, and see whether a test notices (two hours)
 	@$(BIN)/python -m benchmarks.mutate $(MUTATE)
+
+edits: $(STAMP)  ## random edits of recipes and what they read: 500 sequences (EDITS="--each"; two hours)
+	@$(BIN)/python -m tests.edits $(or $(EDITS),--sequences 500)
 
 reference: $(STAMP)  ## write what docs/reference/api.md says of each type, from the docstrings
 	@$(BIN)/python -m tests.reference

@@ -162,15 +162,16 @@ def results(folder: Path) -> dict[str, Any]:
         if path.name in ("README.md", "generated.json"):
             continue  # written by the report, where one was
         if path.suffix == ".json":
-            found[name] = _timeless(json.loads(path.read_bytes()))
+            found[name] = timeless(json.loads(path.read_bytes()))
         elif path.suffix == ".jsonl":
-            found[name] = [_timeless(json.loads(one)) for one in path.read_text().splitlines()]
+            found[name] = [timeless(json.loads(one)) for one in path.read_text().splitlines()]
         else:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
-def _timeless(value: Any) -> Any:
+def timeless(value: Any) -> Any:
+    """A record as JSON, less what a clock decides."""
     if isinstance(value, dict):
-        return {key: _timeless(item) for key, item in value.items() if key not in _CLOCKS}
-    return [_timeless(item) for item in value] if isinstance(value, list) else value
+        return {key: timeless(item) for key, item in value.items() if key not in _CLOCKS}
+    return [timeless(item) for item in value] if isinstance(value, list) else value

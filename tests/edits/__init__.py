@@ -1,0 +1,1 @@
+"""Random edits over small recipes: never stale, never for nothing."""

@@ -1,0 +1,143 @@
+"""Pictures in folders, and a set in the IDX format beside them: two classes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+
+import numpy as np
+import PIL.Image
+
+from tests.edits.common import (
+    backwards,
+    linked,
+    move,
+    of_header,
+    of_process,
+    settings,
+    source,
+    touch,
+    write,
+)
+from tests.edits.trainings import of_training, stages
+from tests.edits.workspace import Draft, Edit, Modality, Step
+
+_SIDE = 6
+
+
+def _pixels(number: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    pixels = np.random.default_rng(number).integers(0, 90, (_SIDE, _SIDE)).astype(np.uint8)
+    pixels[number % 2 * 3] += 120
+    return pixels
+
+
+def png(number: int, level: int = 6) -> bytes:
+    """A picture; the level of compression changes its bytes alone."""
+    out = io.BytesIO()
+    PIL.Image.fromarray(_pixels(number)).save(out, "PNG", compress_level=level)
+    return out.getvalue()
+
+
+def _idx(first: int, count: int = 6) -> tuple[bytes, bytes]:
+    numbers = range(first, first + count)
+    pictures = struct.pack(">IIII", 0x803, count, _SIDE, _SIDE)
+    pictures += b"".join(_pixels(number).tobytes() for number in numbers)
+    labels = struct.pack(">II", 0x801, count) + bytes(number % 2 for number in numbers)
+    return pictures, labels
+
+
+def base() -> Draft:
+    """Pictures of two kinds, some of them held out by their folder."""
+    draft = Draft(header={"name": "images", "seed": 0, "threads": 1, "error_budget": 0.05})
+    for number in range(24):
+        split = "test" if number % 4 > 1 else "train"
+        draft.write(f"pics/{split}/{('cat', 'dog')[number % 2]}/{number:02}.png", png(number))
+    draft.write("pics/odd/even/cat/30.png", png(30))
+    draft.write("pics/notes/cat/40.png", png(40))
+    draft.write("pics/README.txt", "mine\n")
+    draft.write("x", _idx(50)[0])
+    draft.write("y", _idx(50)[1])
+    draft.sources = {
+        "pics": Step(
+            "image_folder",
+            {
+                "path": "pics",
+                "include": "(train|test|odd)/",
+                "class_names": {"cat": "0", "dog": "1"},
+                "splits": {"odd": "train", "even": "test"},
+            },
+        ),
+        "set": Step(
+            "idx",
+            {"files": [{"split": "train", "images": {"path": "x"}, "labels": {"path": "y"}}]},
+        ),
+    }
+    draft.steps = {
+        "clean": [Step("check_image")],
+        "deduplicate": [Step("exact", {"of": "image"})],
+        "augment": [Step("flip")],
+        "mix": [Step("weights", {"labels": {"0": 0.5}})],
+    }
+    draft.trainings = stages(
+        {
+            "task": "image-classification",
+            "model": {"kind": "mlp", "hidden": [6]},
+            "optimizer": {"learning_rate": 0.002},
+        },
+        {},
+        "mix.weights",
+    )
+    return draft
+
+
+def _packed(draft: Draft) -> None:
+    draft.write("x", gzip.compress(_idx(50)[0], mtime=0))
+
+
+_PICTURE = "pics/train/cat/00.png"
+_PICS, _SET, _STAGES = ("collect.pics",), ("collect.set",), ("pretrain", "transfer", "value")
+EDITS = (
+    Edit("a picture more", write("pics/train/cat/60.png", png(60)), _PICS),
+    Edit("a copy of a picture", write("pics/train/dog/61.png", png(1)), _PICS),
+    Edit("a picture changed", write(_PICTURE, png(62)), _PICS),
+    Edit("a picture written otherwise", write(_PICTURE, png(0, 0)), _PICS),
+    Edit(
+        "a picture in another class", move("pics/train/dog/01.png", "pics/train/cat/01.png"), _PICS
+    ),
+    Edit("a folder renamed", move("pics/test", "pics/dev"), _PICS),
+    Edit("the pictures of the set", write("x", _idx(70)[0]), _SET),
+    Edit("the labels of the set", write("y", _idx(51)[1]), _SET),
+    Edit("the set packed", _packed, _SET),
+    Edit(
+        "splits in another order",
+        backwards(lambda d: d.sources["pics"].settings["splits"]),
+        _PICS,
+    ),
+    Edit(
+        "a largest picture above all",
+        settings("clean.check_image", max_pixels=1000),
+        ("clean.check_image",),
+    ),
+    Edit("a transform", settings("augment.flip", horizontal=0.25), _STAGES),
+    Edit("a transform more", lambda d: d.steps["augment"].append(Step("shift")), _STAGES),
+    Edit("transforms in another order", lambda d: d.steps["augment"].reverse(), _STAGES),
+    Edit("a weight", settings("mix.weights", labels={"0": 2}), ("mix.weights",)),
+    Edit(
+        "classes in another order", backwards(lambda d: d.sources["pics"].settings["class_names"])
+    ),
+    Edit("a picture that is ruled out", write("pics/notes/cat/40.png", png(41))),
+    Edit("a picture more that is ruled out", write("pics/notes/dog/42.png", png(42))),
+    Edit("an unread file beside", write("pics/README.txt", "whose\n")),
+    Edit("a hidden file beside", write("pics/train/cat/.DS_Store", "x")),
+    Edit("a picture touched", touch(_PICTURE)),
+    Edit("the set touched", touch("x")),
+    Edit("a picture behind a link", linked(_PICTURE)),
+    Edit("a picture made read-only", lambda d: d.modes.update({_PICTURE: 0o444})),
+    Edit("--limit above every source", lambda d: setattr(d, "limit", 1000)),
+    *of_training(target=True, method="probe"),
+    *of_header(),
+    *of_process(),
+    Edit("a licence", source("pics", license="CC0"), _PICS),
+)
+IMAGES = Modality("images", base, EDITS, points=34, share=2)
