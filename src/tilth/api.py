@@ -126,7 +126,7 @@ class Run:
                 line, or the output was removed.
         """
         if which not in SPLITS:
-            return Dataset(self.view.step(which, SPLITS).folder)
+            return self.view.step(which, SPLITS).dataset()
         return final_split(self.view, which)
 
     def show(

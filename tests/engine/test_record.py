@@ -9,7 +9,6 @@ import pytest
 
 from tests.engine.conftest import recipe_text
 from tests.engine.inline import inline
-from tilth.engine import keep
 from tilth.engine.events import Event, StepFinished
 from tilth.engine.record import RECORD, earlier_records, last_record, next_entry, read_record
 from tilth.engine.run import RunOptions, run_plan
@@ -18,7 +17,6 @@ from tilth.query.removal import plan_removal
 from tilth.query.runs import open_run
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
-from tilth.store import files
 from tilth.store.manifest import Counts
 
 __all__ = ["inline"]
@@ -80,23 +78,6 @@ def test_a_killed_run_has_every_step_that_it_finished(documents: Path, tmp_path:
     assert all(step.cached for step in record.steps[:3])
     assert all(step.seconds == seconds[step.name] for step in record.steps if step.name in seconds)
     assert not list(folder.glob(f".{RECORD}.*")), "the journal is not needed any more"
-
-
-def test_a_step_costs_the_same_however_many_stand_before_it(
-    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = []
-    write = files.write_json
-
-    def counted(path: Path, value: object) -> None:
-        written.append(path.name)
-        write(path, value)
-
-    monkeypatch.setattr(keep, "write_json", counted)
-    plan = build_plan(parse_recipe(recipe_text(documents)))
-    run_plan(plan, tmp_path / "run", RunOptions(num_workers=1))
-    assert len(plan.steps) > 3
-    assert written.count(RECORD) == 2
 
 
 def test_a_record_that_is_damaged_or_of_a_later_version_is_refused(tmp_path: Path) -> None:
@@ -163,14 +144,3 @@ def test_events_are_there_as_they_happen(documents: Path, tmp_path: Path) -> Non
     plan = build_plan(parse_recipe(recipe_text(documents)))
     run_plan(plan, folder, RunOptions(num_workers=1, listeners=[look]))
     assert seen == list(range(1, len(plan.steps) + 1))
-
-
-def test_the_time_of_a_step_is_that_of_the_run_that_made_it_last(tmp_path: Path) -> None:
-    (tmp_path / "history").mkdir()
-    runs = [(False, 5.0), (True, 5.0), (False, 7.0), (True, 9.0)]
-    for number, (cached, seconds) in enumerate(runs, 1):
-        step = {**_STEP, "cached": cached, "seconds": seconds}
-        path = tmp_path / "history" / f"{number:04d}.json"
-        path.write_text(json.dumps({"steps": [step]}))
-        expected = 7.0 if number > 2 else 5.0
-        assert keep._times_before(tmp_path) == {"1": expected}

@@ -297,7 +297,7 @@ def test_a_training_is_given_the_transforms_and_the_stages_before_it(tmp_path: P
     said = {name: dict(planned or {}) for name, planned in given.items()}
     shift = {"shift": recipe.transforms[0].settings.model_dump(mode="json")}
     assert said["pretrain"] == {"augment": (shift,)}
-    assert said["transfer"]["augment"] == (shift,)
+    assert said["transfer"] == {"augment": (shift,), "pretrain": recipe.pretrain.settings}
     assert said["value"] == {
         "augment": (shift,),
         "pretrain": recipe.pretrain.settings,

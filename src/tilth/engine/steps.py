@@ -330,9 +330,11 @@ class StepRunner:
         self._all(step, [ShuffleResolve(**self._common(step, folder))], "resolve")
 
     def _grid(self, step: PlannedStep, folder: Path, cells: Sequence[Keyed]) -> JsonValue:
+        # Two cells may come to the same: an arm's data may be that of the control.
+        first = {cell.identity: (index, cell) for index, cell in reversed([*enumerate(cells)])}
         tasks = [
             self._cell_task(step, folder, index, cell)
-            for index, cell in enumerate(cells)
+            for index, cell in sorted(first.values(), key=lambda one: one[0])
             if not is_kept(cell, self.folder, step)
         ]
         self._all(step, tasks, "cells", already=len(cells) - len(tasks))

@@ -22,7 +22,6 @@ from tilth.query.runs import RunView
 from tilth.query.samples import rows_by_id
 from tilth.recipe.load import parse_recipe
 from tilth.schema import Row
-from tilth.store import Dataset
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import DataSettings, form_of
 from tilth.tasks.sheet import Augmenting, View
@@ -118,7 +117,7 @@ def _sheet(
         epochs,
         lambda: model_step(run).folder / MODEL,
     )
-    dataset = Dataset(run.final_step().folder)
+    dataset = run.final_step().dataset()
     ids = list(samples) or draw_ids(dataset, settings["data"], n)[_SPLIT]
     rows = rows_by_id(dataset, "kept", ids, _COLUMNS)
     absent = sorted({*ids} - {row["id"] for row in rows})

@@ -20,7 +20,6 @@ from tilth.recipe.model import Header
 from tilth.records import damaged
 from tilth.schema import DROP_RULE, ERROR
 from tilth.statistics.found import Multiplier
-from tilth.store import Dataset
 from tilth.store.manifest import Kind
 from tilth.transfer.result import Effect, TransferResult
 from tilth.value.result import ValueResult
@@ -215,7 +214,7 @@ def _samples(a: RunView, b: RunView) -> tuple[tuple[SampleDifference, ...], int]
 
 
 def _ids(step: RunStep) -> pa.Array:
-    tables = list(read_columns(Dataset(step.folder), "kept", ["id"]))
+    tables = list(read_columns(step.dataset(), "kept", ["id"]))
     return (
         pa.concat_tables(tables).column("id").combine_chunks()
         if tables
@@ -233,7 +232,7 @@ def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDif
         for kind, reason in reasons:
             if not len(left):
                 break
-            for table in read_columns(Dataset(step.folder), kind, ["id", reason]):
+            for table in read_columns(step.dataset(), kind, ["id", reason]):
                 hits = table.filter(pc.is_in(table.column("id"), value_set=left))
                 for name, why in zip(*(column.to_pylist() for column in hits.columns), strict=True):
                     key = (step.name, str(why) if kind == "dropped" else "quarantined")

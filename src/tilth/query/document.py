@@ -106,7 +106,7 @@ def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, Gene
     data = ModelData(
         step=given.name,
         samples=given.kept,
-        digest=Dataset(given.folder).digest,
+        digest=given.dataset().digest,
         sources=given.manifest.sources,
     )
     model = ModelReport(
@@ -156,7 +156,7 @@ def _step(step: RunStep, warnings: tuple[str, ...]) -> StepReport:
     )
     if not step.sorts:
         return plain
-    manifest, dataset = step.manifest, Dataset(step.folder)
+    manifest, dataset = step.manifest, step.dataset()
     by_rule = manifest.by_rule
     return plain.model_copy(
         update={

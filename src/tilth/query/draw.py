@@ -62,7 +62,7 @@ def draw_held_out(run: RunView, step: RunStep, num: int) -> Drawn:
         step: The one that trained the model.
         num: Samples at most.
     """
-    dataset = Dataset(run.step(step.inputs[0]).folder)
+    dataset = run.step(step.inputs[0]).dataset()
     data = step.settings.get("data")
     drawn = draw_ids(dataset, data if isinstance(data, dict) else {}, num, _left_out(step))
     split = next((name for name in ("test", "validation") if drawn[name]), "train")

@@ -71,7 +71,7 @@ def final_split(run: RunView, split: str) -> Dataset:
         MissingError: It has no sample, the run has not come so far, or the output was removed.
     """
     end = run.final_step()
-    dataset = Dataset(end.folder, split=split)
+    dataset = end.dataset(split)
     if not dataset.num_rows:
         raise MissingError(
             f"no sample at the end of the line is in the split `{split}`",
@@ -107,7 +107,7 @@ def export_splits(run: RunView, to: str | Path, *, format: Format = "parquet") -
         As `export_split`.
     """
     end, writer = run.final_step(), _writer(format)
-    found = {split: Dataset(end.folder, split=split) for split in SPLITS}
+    found = {split: end.dataset(split) for split in SPLITS}
     full = [split for split in SPLITS if found[split].num_rows]
     done: list[Exported] = []
 
@@ -152,7 +152,7 @@ def export_step(
     if split is not None:
         require_choice("split", split, SPLITS)
     where, writer = sorting_step(run, step, SPLITS), _writer(format)
-    dataset = Dataset(where.folder, split=split)
+    dataset = where.dataset(split)
     if split is not None and not any(batch.num_rows for batch in dataset.batches(["id"], kind)):
         raise MissingError(
             f"no {kind} sample of `{where.name}` is in the split `{split}`",

@@ -17,6 +17,7 @@ from tilth.hints import did_you_mean
 from tilth.pretrain.result import PretrainResult
 from tilth.recipe.operations import RECORD_STAGES
 from tilth.records import Json, Kind, read_as
+from tilth.store import Dataset
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
 from tilth.transfer.result import TransferResult
 from tilth.value.result import ValueResult
@@ -33,6 +34,7 @@ class RunStep:
     Attributes:
         name, stage, op, kind: As in the recipe.
         identity: Content address of its output.
+        digest: Of its data as this run had it; empty in a record of an earlier version.
         folder: Where its data set stands.
         inputs: Names of the steps before it.
         cached: Whether the run found it done.
@@ -47,6 +49,7 @@ class RunStep:
     op: str
     kind: str
     identity: str
+    digest: str
     folder: Path
     inputs: tuple[str, ...]
     cached: bool
@@ -74,7 +77,8 @@ class RunStep:
 
         Raises:
             MissingError: Its output was removed.
-            DataError: It cannot be read.
+            DataError: It cannot be read, or is of other data than this run had: a source may have
+                given others when it was fetched again.
         """
         if not (self.folder / MANIFEST).is_file():
             raise MissingError(
@@ -82,7 +86,28 @@ class RunStep:
                 where=str(self.folder),
                 hint="run the recipe again",
             )
-        return read_manifest(self.folder)
+        found = read_manifest(self.folder)
+        if self.digest and found.digest and found.digest != self.digest:
+            raise DataError(
+                f"the output of `{self.name}` was made again since, and is not what this run had",
+                where=str(self.folder),
+                hint="`tilth list runs` and `tilth status` say which run has it as it is now",
+                code="made-again",
+            )
+        return found
+
+    def dataset(self, split: str | None = None) -> Dataset:
+        """Its output as a data set.
+
+        Args:
+            split: Only the samples of this one.
+
+        Raises:
+            MissingError, DataError: As of `manifest`.
+            UsageError: There is no such split.
+        """
+        _ = self.manifest
+        return Dataset(self.folder, split=split)
 
     @cached_property
     def pretrained(self) -> PretrainResult | None:
@@ -265,6 +290,7 @@ def _step(folder: Path, record: StepRecord) -> RunStep:
         record.op,
         record.kind,
         record.identity,
+        record.digest,
         folder / "data" / record.folder,
         record.inputs,
         record.cached,

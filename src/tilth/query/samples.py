@@ -106,7 +106,7 @@ def show_samples(
     where = sorting_step(run, step)
     if n < 0 or offset < 0:
         raise UsageError("a number of rows is not below 0")
-    dataset = Dataset(where.folder)
+    dataset = where.dataset()
     if rule is not None:
         if kind == "quarantine":
             raise UsageError("a rule drops samples: it quarantines none", hint="kind: dropped")
@@ -212,7 +212,7 @@ def find_originals(run: RunView, step: RunStep, ids: Iterable[str | None]) -> di
         if not (where.folder / MANIFEST).is_file():
             continue
         columns = ["id", "uri", *PAYLOADS]
-        for item in find_rows(Dataset(where.folder), "id", among(left), columns=columns):
+        for item in find_rows(where.dataset(), "id", among(left), columns=columns):
             row = item.row
             found[row["id"]] = Original(row["id"], str(row.get("uri")), payload_excerpt(row, 200))
         left -= set(found)

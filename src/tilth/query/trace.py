@@ -12,7 +12,6 @@ from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import PAYLOADS, Original, find_originals, payload_excerpt
 from tilth.query.text import markup_excerpt, shown, text_changes
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, SIGNAL_PREFIX, VERDICT, Row
-from tilth.store import Dataset
 from tilth.store.shard import shard_name
 
 _FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
@@ -122,9 +121,7 @@ def _find(run: RunView, line: Sequence[RunStep], which: str) -> tuple[RunStep, F
         hits = [
             (step, item)
             for step in sources
-            for item in find_rows(
-                Dataset(step.folder), column, match, columns=["id", "uri"], limit=50
-            )
+            for item in find_rows(step.dataset(), column, match, columns=["id", "uri"], limit=50)
         ]
         ends = [hit for hit in hits if str(hit[1].row["uri"]).endswith(which)]
         if column == "uri" and len(hits) > 1 and len(ends) == 1:
@@ -132,7 +129,7 @@ def _find(run: RunView, line: Sequence[RunStep], which: str) -> tuple[RunStep, F
         if len({item.row["id"] for _, item in hits}) == 1:
             step, item = hits[0]
             rows = find_rows(
-                Dataset(step.folder),
+                step.dataset(),
                 "id",
                 equals(item.row["id"]),
                 kinds=[item.kind],
@@ -163,12 +160,12 @@ def _follow(run: RunView, here: RunStep, following: RunStep, at: Found, name: st
     """
     position = 0
     for source in following.inputs:
-        shards = Dataset(run.step(source).folder).shards()
+        shards = run.step(source).dataset().shards()
         if source == here.name:
             position += [path.stem for path in shards].index(at.shard)
             break
         position += len(shards)
-    dataset = Dataset(following.folder)
+    dataset = following.dataset()
     for shards_to_search in ([shard_name(position)], None):
         found = find_rows(dataset, "id", equals(name), shards=shards_to_search, limit=1)
         if found:
@@ -232,7 +229,7 @@ def _value(name: str, value: object) -> str | None:
 def _copies(step: RunStep, name: str) -> tuple[tuple[Original, ...], int]:
     """The samples that this step dropped in favour of one."""
     found = find_rows(
-        Dataset(step.folder),
+        step.dataset(),
         DROP_OF,
         equals(name),
         kinds=["dropped"],
