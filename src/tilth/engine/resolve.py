@@ -6,7 +6,9 @@ made, and an input that was made again to the same bytes leaves all after it as 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -71,7 +73,8 @@ class Resolver:
         self._folder = folder
         self._before = steps_before(folder)
         self._made: dict[str, Manifest] = {}
-        self._listed: Mapping[str, list[str]] | None = None
+        # By the beginning of a folder's name: what is there, each read when it is asked for.
+        self._there_is: dict[str, dict[str, Manifest | None]] | None = None
 
     def states(self) -> list[StepState]:
         """All steps, as far as they are known before anything runs.
@@ -95,7 +98,8 @@ class Resolver:
     def made(self, name: str, manifest: Manifest) -> None:
         """Take in what a step made: those after it are known by it."""
         self._made[name] = manifest
-        self._listed = None
+        if self._there_is is not None:
+            self._there_is[self._plan.step(name).stem][manifest.identity] = manifest
 
     def _state(self, planned: PlannedStep, *, eager: bool) -> StepState:
         if any(source not in self._made for _, source in planned.inputs):
@@ -156,19 +160,25 @@ class Resolver:
 
     def _made_as(self, step: PlannedStep) -> Iterator[Manifest]:
         """What is there of a step by any identity, the one that it has by its parts first."""
-        if self._listed is None:
-            self._listed = _listed(self._folder / "data")
-        names = sorted(self._listed[step.stem], key=lambda name: name != step.identity)
-        for identity in names:
-            where = self._folder / "data" / f"{step.stem}-{identity}"
-            try:
-                if (where / MANIFEST).is_file():
-                    yield read_manifest(where)
-            except DataError as error:
-                # A damaged one is no answer: the run says so, and makes it again. One of a later
-                # version is left alone.
-                if error.code != DAMAGED and identity == step.identity:
-                    raise
+        if self._there_is is None:
+            self._there_is = _listed(self._folder / "data")
+        found = self._there_is[step.stem]
+        for identity in sorted(found, key=lambda name: name != step.identity):
+            if found[identity] is None:
+                found[identity] = self._manifest(step, identity)
+            if (manifest := found[identity]) is not None:
+                yield manifest
+
+    def _manifest(self, step: PlannedStep, identity: str) -> Manifest | None:
+        where = self._folder / "data" / f"{step.stem}-{identity}"
+        try:
+            return read_manifest(where) if (where / MANIFEST).is_file() else None
+        except DataError as error:
+            # A damaged one is no answer: the run says so, and makes it again. One of a later
+            # version is left alone.
+            if error.code != DAMAGED and identity == step.identity:
+                raise
+            return None
 
     def _with_reads(self, step: PlannedStep) -> PlannedStep:
         """The step with what files hold that code of the user's own opened in it before."""
@@ -191,7 +201,12 @@ class Resolver:
         return "" if data_folder(self._folder, step).exists() else "its output is not there"
 
     def _waiting(self, step: PlannedStep) -> StepState:
-        """A step whose inputs are not made: it runs for a change of its own, or theirs."""
+        """A step whose inputs are not made: it runs for a change of its own, or theirs.
+
+        A file outside that is not there is noticed now; what is there is not read.
+        """
+        with remembering(None, read=False), contextlib.suppress(UnreadError):
+            step.operation.fingerprint(step.settings)
         before = self._before.get(step.name)
         if before is not None and before.own == step.own:
             names = [name for _, name in step.inputs if name not in self._made]
@@ -217,12 +232,12 @@ def memo_of(folder: Path) -> Path | None:
     return folder / ".digests" if folder.is_dir() else None
 
 
-def _listed(data: Path) -> Mapping[str, list[str]]:
+def _listed(data: Path) -> dict[str, dict[str, Manifest | None]]:
     """The identities of what is there, by the beginnings of the folders' names."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for path in data.iterdir() if data.is_dir() else ():
-        if named := _DATA_SET.fullmatch(path.name):
-            found[named[1]].append(named[2])
+    found: dict[str, dict[str, Manifest | None]] = defaultdict(dict)
+    for name in os.listdir(data) if data.is_dir() else ():
+        if named := _DATA_SET.fullmatch(name):
+            found[named[1]][named[2]] = None
     return found
 
 

@@ -63,9 +63,13 @@ def libraries_of(modules: Iterable[str]) -> dict[str, str]:
         Versions by distribution, empty for one that is not installed; Python's, without its last
         number, and that of its table of characters among them.
     """
-    return versions_of(
-        one for name in reachable(modules, without=_FETCHING) for one in imports_of(name)
-    )
+    return dict(_libraries(tuple(modules)))
+
+
+@cache  # Many sources are read by one operation.
+def _libraries(modules: tuple[str, ...]) -> Mapping[str, str]:
+    reached = reachable(modules, without=_FETCHING)
+    return versions_of(one for name in reached for one in imports_of(name))
 
 
 def versions_of(imports: Iterable[str]) -> dict[str, str]:

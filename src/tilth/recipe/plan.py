@@ -7,7 +7,6 @@ they have in common.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +25,6 @@ from tilth.recipe.operations import Operation, operations
 from tilth.recipe.transforms import transforms_taken
 from tilth.records import Json
 from tilth.settings import BaseSettings, acting
-from tilth.store.digests import UnreadError, remembering
 from tilth.tasks.registry import modules_of
 
 
@@ -117,9 +115,6 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
     Args:
         recipe: The recipe.
         limit: Samples to read of each source at most.
-
-    Raises:
-        MissingError: A source's file is not there, or the model to start from.
     """
     with using(recipe.extensions):
         return _build_plan(recipe, limit)
@@ -239,7 +234,6 @@ class _Builder:
             return self._by_key[key]
         name = prefix + step.name
         self._by_key[key], self._keys[name] = name, key
-        _look_outside(step)
         self.steps.append(
             PlannedStep(name, step.operation, step.settings, inputs, parts, own, key, planned)
         )
@@ -279,12 +273,6 @@ def _found_by_name(*settings: BaseSettings) -> list[str]:
         elif isinstance(one, tuple):
             queue.extend(one)
     return sorted(found)
-
-
-def _look_outside(step: RecipeStep) -> None:
-    """Notice what is not there before anything runs; what is there is not read."""
-    with remembering(None, read=False), contextlib.suppress(UnreadError):
-        step.operation.fingerprint(step.settings)
 
 
 def data_folder(run_folder: Path, step: PlannedStep) -> Path:
