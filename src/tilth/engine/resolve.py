@@ -151,8 +151,13 @@ class Resolver:
 
     def _there(self, step: PlannedStep) -> Manifest | None:
         """The output that a run from nothing would give, if some identity of it is there."""
+        wanted = _without(step.parts)
         for manifest in self._made_as(step):
-            if _without(manifest.parts) != _without(step.parts):
+            found = _without(manifest.parts)
+            if manifest.settled and manifest.settled == wanted.get("outside"):
+                # Known by its name then, and by its files since they were fetched.
+                found["outside"] = manifest.settled
+            if found != wanted:
                 continue
             if _same_limit(manifest, step.parts.get("limit")) and _still(manifest.reads):
                 return manifest

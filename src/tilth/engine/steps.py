@@ -28,6 +28,7 @@ from tilth.engine.tasks import (
 )
 from tilth.errors import DataError
 from tilth.extensions import Reference
+from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, read_as
 from tilth.schema import SIGNAL_PREFIX
@@ -134,8 +135,12 @@ class StepRunner:
             case "source" | "map" | "shuffle":
                 manifest = self._records(step, folder, manifest)
             case "fit":
+                by_name = step.operation.is_by_name(step.settings)
                 result = self._all(step, [self._fit_task(step, folder)])[0]
-                made = {"result": result, "model": files_of(folder / MODEL)}
+                settled = digest_of_outside(
+                    step.operation.fingerprint(step.settings) if by_name else None
+                )
+                made = {"result": result, "model": files_of(folder / MODEL), "settled": settled}
                 manifest = manifest.model_copy(update=made)
             case "grid":
                 summary = self._grid(step, folder, cells)

@@ -28,7 +28,7 @@ from tilth.pretrain.result import (
     Taken,
 )
 from tilth.pretrain.settings import ALONE, RANDOM, Planned, Settings
-from tilth.pretrain.start import facts_of, fingerprint_start
+from tilth.pretrain.start import ON_THE_HUB, facts_of, fingerprint_start
 from tilth.settings import BaseSettings
 from tilth.store.files import remove
 from tilth.tasks.registry import declaration
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tilth.tasks.prepare import Prepared
     from tilth.training.state import TrainResult
 
-__all__ = ["Planned", "Settings", "fingerprint", "fit", "require_together", "seeded"]
+__all__ = ["Planned", "Settings", "fingerprint", "fit", "is_by_name", "require_together", "seeded"]
 
 
 def fingerprint(settings: Settings) -> str:
@@ -51,6 +51,11 @@ def fingerprint(settings: Settings) -> str:
         MissingError: They are not there.
     """
     return fingerprint_start(settings.initialise)
+
+
+def is_by_name(fingerprint: str) -> bool:
+    """Whether a fingerprint only names what is fetched once the step runs."""
+    return fingerprint.endswith(ON_THE_HUB)
 
 
 def seeded(settings: Settings, seed: int) -> Settings:

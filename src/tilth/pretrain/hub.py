@@ -21,12 +21,18 @@ from torch import Tensor
 from tilth.errors import DataError, MissingError, missing_extra
 from tilth.models.registry import hub_readers
 from tilth.models.settings import ModelSettings
-from tilth.pretrain.start import FILES, local_folder
+from tilth.pretrain.start import (
+    CONFIG,
+    FILES,
+    PARTS,
+    TOKENIZER,
+    cached_folder,
+    local_folder,
+    weights_of,
+)
 from tilth.store.files import read_json
 from tilth.tasks.text.tokenize import load_tokenizer, ready
 
-WEIGHTS, _INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
-TOKENIZER, _VOCABULARY, _MERGES = "tokenizer.json", "vocab.json", "merges.txt"
 _END_TEXT = "<|endoftext|>"
 _MAX_VOCABULARY = 1 << 16  # tokens are kept as uint16
 
@@ -66,7 +72,8 @@ def find_model(name: str) -> Path:
     Raises:
         MissingError: There is no such folder, and it cannot be fetched.
     """
-    folder = local_folder(name)
+    # What the cache has is what was planned with; a later one there would be another model.
+    folder = local_folder(name) or cached_folder(name)
     if folder is not None:
         return folder
     try:
@@ -127,10 +134,11 @@ def read_tokenizer(folder: Path) -> Tokenizer | None:
     """
     if (folder / TOKENIZER).is_file():
         return load_tokenizer(folder / TOKENIZER)
-    if not (folder / _VOCABULARY).is_file() or not (folder / _MERGES).is_file():
+    vocabulary, merges = (folder / name for name in PARTS)
+    if not vocabulary.is_file() or not merges.is_file():
         return None
     try:
-        bpe = models.BPE.from_file(str(folder / _VOCABULARY), str(folder / _MERGES))
+        bpe = models.BPE.from_file(str(vocabulary), str(merges))
     except Exception as error:  # the library raises bare Exception
         raise DataError(f"not a vocabulary: {error}", where=str(folder)) from error
     tokenizer = Tokenizer(bpe)
@@ -153,13 +161,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of the folder's safetensors file or files, by their names."""
-    parts = [WEIGHTS]
-    if not (folder / WEIGHTS).is_file() and (folder / _INDEX).is_file():
-        parts = sorted(set(read_json(folder / _INDEX)["weight_map"].values()))
     tensors: dict[str, Tensor] = {}
-    for name in parts:
-        # The index is data from outside: it may not name a file elsewhere.
-        path = folder / Path(name).name
+    for path in weights_of(folder):
         if not path.is_file():
             pickled = sorted(one.name for one in folder.glob("*.bin"))
             raise MissingError(

@@ -11,7 +11,7 @@ from tilth.errors import DataError, UsageError
 from tilth.models.gpt import GPTSettings
 from tilth.models.gpt.decoder import GPT
 from tilth.models.gpt.hugging_face import FIXED, names_of
-from tilth.pretrain.hub import CONFIG, TOKENIZER, WEIGHTS
+from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
 from tilth.pretrain.weights import load_model
 from tilth.records import Json
 from tilth.store.files import write_bytes, write_json

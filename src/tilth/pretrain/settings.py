@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from tilth.augment.registry import TransformSpec
 from tilth.models.settings import ModelSettings, model_settings
-from tilth.settings import AnyOrder, BaseSettings, is_default
+from tilth.settings import ActsOn, AnyOrder, BaseSettings, is_default
 from tilth.tasks.registry import declaration
 from tilth.tasks.settings import (
     DataSettings,
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     )
     optimizer: OptimizerSettings = Field(default=OptimizerSettings(), description="how it learns")
     loop: LoopSettings = Field(default=LoopSettings(epochs=1), description="how long it learns")
-    initialise: str = Field(
+    initialise: Annotated[str, ActsOn("outside")] = Field(
         default="random",
         description="`random`, or what to start from: the folder of a trained model, or a GPT-2 "
         "in Hugging Face's format, a folder or its name on the hub",

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from tilth.errors import DataError, MissingError
+from tilth.errors import DataError, MissingError, TilthError
 from tilth.models.facts import Facts
 from tilth.pretrain.settings import RANDOM
-from tilth.store.files import read_json, sha256_file
+from tilth.store.digests import digests_of
+from tilth.store.files import read_json
 
-# The files of a trained model: all that is read of one, whoever goes on with it.
-CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
-# All that is read of a model's folder, Tilth's or in Hugging Face's format.
-FILES = (
-    "*.safetensors",
-    "model.safetensors.index.json",
-    "config.json",
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-)
+WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
+# A tokenizer in one file, or GPT-2's in two.
+TOKENIZER, PARTS = "tokenizer.json", ("vocab.json", "merges.txt")
+# What a name is followed by that nobody knows the files of yet.
+ON_THE_HUB = " on the hub"
+# All that may be read of a model's folder, Tilth's or in Hugging Face's format.
+FILES = ("*.safetensors", INDEX, CONFIG, TOKENIZER, *PARTS)
 
 
 def local_folder(name: str) -> Path | None:
@@ -36,30 +34,101 @@ def local_folder(name: str) -> Path | None:
     return None
 
 
-def fingerprint_start(initialise: str) -> str:
-    """A digest of the files that a training starts from; part of the step's identity.
+def cached_folder(name: str) -> Path | None:
+    """The folder of a name on the hub in the cache of `huggingface_hub`; nobody is asked.
 
-    A name on the hub stands for itself, as an address does without a digest: asking the hub would
-    need the network to plan a run.
+    Returns:
+        None where it is not there, or not whole: it is fetched.
+    """
+    storage = _hub_cache() / f"models--{name.replace('/', '--')}"
+    try:
+        revision = (storage / "refs" / "main").read_text("utf-8").strip()
+        folder = storage / "snapshots" / Path(revision).name
+        read = _files_read(folder)
+    except (OSError, ValueError, TilthError):
+        return None
+    # Of a fetch that was cut off any file may be missing.
+    names = {path.name for path in read}
+    return folder if CONFIG in names and names & {TOKENIZER, *PARTS} else None
+
+
+def _hub_cache() -> Path:
+    """As `huggingface_hub` says in the page of its environment variables, without loading it."""
+    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("HF_HOME", f"{caches}/huggingface")
+    cache = os.environ.get("HUGGINGFACE_HUB_CACHE", f"{home}/hub")
+    cache = os.environ.get("HF_HUB_CACHE", cache)
+    return Path(os.path.expandvars(os.path.expanduser(cache)))
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """The files of a model's weights, there or not: one, or those that an index names.
+
+    Raises:
+        DataError: The index is damaged.
+    """
+    index = folder / INDEX
+    if (folder / WEIGHTS).is_file() or not index.is_file():
+        return [folder / WEIGHTS]
+    try:
+        names = set(read_json(index)["weight_map"].values())
+        # The index is data from outside: it may not name a file elsewhere.
+        return sorted(folder / Path(name).name for name in names)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"not an index of weights: {error}", where=str(index)) from error
+
+
+def _files_read(folder: Path) -> list[Path]:
+    """The files of a model that are read, in the order of their names: of two ways of writing the
+    weights, or the tokenizer, only the one that goes first.
+
+    Raises:
+        MissingError: There are no weights.
+        DataError: Their index is damaged.
+    """
+    weights = weights_of(folder)
+    for path in weights:
+        if not path.is_file():
+            other = sorted(one.name for one in folder.glob("*.safetensors"))
+            raise MissingError(
+                f"there is no {path.name} beside {other[0]}"
+                if other
+                else "there are no weights (*.safetensors) to start from",
+                where=str(folder),
+                hint="name the `model` folder of a finished pretrain step, or one in Hugging "
+                "Face's format; pickled weights (*.bin) are not read",
+            )
+    parts = [folder / name for name in PARTS]
+    tokenizer = [folder / TOKENIZER] if (folder / TOKENIZER).is_file() else parts
+    beside = [folder / CONFIG, *(tokenizer if all(one.is_file() for one in tokenizer) else [])]
+    return sorted({*weights, *(one for one in beside if one.is_file())})
+
+
+def fingerprint_start(initialise: str) -> str:
+    """The digests of the files that a training starts from; part of the step's identity.
+
+    Of a name on the hub those in the cache of `huggingface_hub`. Where it has them not, the name
+    stands for itself, as an address does: asking the hub would need the network to plan a run.
 
     Args:
         initialise: The setting: `random`, a folder, or a name on the hub.
 
     Raises:
-        MissingError: The folder is not there, or holds no weights.
+        MissingError: The folder is not there, or holds no weights that can be read.
+        DataError: The index of its weights is damaged.
     """
-    folder = None if initialise == RANDOM else local_folder(initialise)
-    if folder is None:
+    if initialise == RANDOM:
         return ""
-    found = {path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}
-    if not any(path.suffix == ".safetensors" for path in found):
-        raise MissingError(
-            "there are no weights (*.safetensors) to start from",
-            where=initialise,
-            hint="name the `model` folder of a finished pretrain step, or one in Hugging Face's "
-            "format; pickled weights (*.bin) are not read",
-        )
-    return "\n".join(f"{path.name} {sha256_file(path)}" for path in sorted(found))
+    folder = local_folder(initialise) or cached_folder(initialise)
+    if folder is None:
+        return initialise + ON_THE_HUB
+    read = _files_read(folder)
+    lines = []
+    for path, digest in zip(read, digests_of(read), strict=True):
+        if isinstance(digest, OSError):
+            raise MissingError(f"cannot be read: {digest.strerror}", where=str(path))
+        lines.append(f"{path.name} {digest}")
+    return "\n".join(lines)
 
 
 def facts_of(folder: Path) -> Facts | None:

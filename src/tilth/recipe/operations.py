@@ -164,6 +164,15 @@ class Operation:
             )
         return outside
 
+    def is_by_name(self, settings: BaseSettings) -> bool:
+        """Whether what lies outside is only named yet: it is fetched when the step runs.
+
+        Args:
+            settings: Of the operation.
+        """
+        named = getattr(self.module, "is_by_name", None)
+        return named is not None and bool(named(self.fingerprint(settings) or ""))
+
     def code_version(self, further: Sequence[str] = ()) -> str:
         """A digest of the code that decides the operation's output; `further` as of `modules`."""
         return code_digest(self.modules(further))

@@ -70,6 +70,7 @@ class Manifest(Record):
         format: Of this file.
         step, op, identity, parts: Which step, and all that its output depends on.
         own: The step whatever comes in; see `tilth.recipe.plan`.
+        settled: Of what lies outside and was known by its name until it was fetched: its digest.
         digest: Of its data, or of the model that it trained: what an input is known by.
         reads: Files that code of the user's own opened, by path: SHA-256, or what was not there.
         model: Of a training: the files that it wrote, by name.
@@ -87,6 +88,7 @@ class Manifest(Record):
     identity: str = ""
     parts: Json = Field(default_factory=dict)
     own: str = ""
+    settled: str = ""
     digest: str = ""
     reads: dict[str, str] = Field(default_factory=dict)
     model: dict[str, File] = Field(default_factory=dict)
