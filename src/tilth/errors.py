@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# What the names begin with that a user's own modules are imported under.
+# What the names begin with that a user's own modules are imported under, and those of extensions.
 OWN_MODULES = "tilth_own_"
+EXTENSION_MODULES = OWN_MODULES + "extension_"
 
 
 class TilthError(Exception):
@@ -122,11 +123,12 @@ def words_of(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """The innermost line of a user's own that an error came through, as `file:line`, or nothing."""
+    """The innermost line of an extension that an error came through, as `file:line`, or nothing."""
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
-        if str(frame.f_globals.get("__name__", "")).startswith(OWN_MODULES) and file[:1] != "<":
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(EXTENSION_MODULES) and file[:1] != "<":
             place = f"{file}:{line}"
     return place or (place_of(error.__cause__) if error.__cause__ is not None else "")
 

@@ -27,8 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from tilth import reads
 from tilth.errors import (
-    OWN_MODULES,
+    EXTENSION_MODULES,
     DataError,
     ExtensionError,
     MissingError,
@@ -230,8 +231,12 @@ def open_extension(folder: Path, shown: str = "", name: str = "") -> Extension:
         for part in (source.file.encode("utf-8", "surrogatepass"), source.data):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
-    key = json.dumps([name, str(folder), shown, digest.hexdigest()])
-    space = OWN_MODULES + hashlib.sha256(key.encode()).hexdigest()[:16]
+    number, space = 0, ""
+    # One that opened a file which is another by now, and may keep what it held, is imported anew.
+    while not space or reads.is_outdated(f"{space}.{one}" for one in sources):
+        key = json.dumps([name, str(folder), shown, digest.hexdigest(), number])
+        space = EXTENSION_MODULES + hashlib.sha256(key.encode()).hexdigest()[:16]
+        number += 1
     found = Extension(name or folder.name, shown, folder, sources, digest.hexdigest(), space)
     if _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)
@@ -303,7 +308,7 @@ def _not_imported(extension: Extension, file: str, error: BaseException) -> Exte
         first = error.name.partition(".")[0]
         if first == extension.name or extension.has(first):
             hint = "modules of an extension import each other relatively: `from . import NAME`"
-        elif not first.startswith(OWN_MODULES):
+        elif not first.startswith(EXTENSION_MODULES):
             hint = f"install `{first}`, or take the import away"
     elif isinstance(error, NameError) and error.name == "__file__":
         hint = "a module has no place on the disk; a file that it reads is a setting of it"
@@ -384,6 +389,11 @@ class _Finder:
 
 class _Loader(importlib.abc.InspectLoader):
     """Gives the code of what was read; a traceback shows its lines as they were executed."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute it, and note what it opens, for whoever uses it later."""
+        with reads.watching():
+            super().exec_module(module)
 
     def get_code(self, fullname: str) -> CodeType:
         """The code to execute."""

@@ -213,3 +213,27 @@ def test_a_column_that_a_function_reads_and_nothing_fills_is_told(tmp_path: Path
         "no sample has a value in `label`, which `of_label` reads"
     ]
     assert signals.survey(iter([batch(["a"])]), Settings()) == []
+
+
+def test_however_a_function_is_named_the_settings_are_the_same() -> None:
+    given = [Settings(functions=(f"{place}:f",)) for place in ("sig.py", "./sig.py", "a.sig")]
+    assert len({one.normal() for one in given}) == 1
+    assert Settings(functions=("sig.py:g",)).normal() != given[0].normal()
+
+
+def test_a_helper_that_is_edited_is_used_by_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process, as a worker that lives on is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sig.py").write_text(
+        "from helper import count\ndef spam(text): return count(text)\n"
+    )
+    settings, found = Settings(names=("char_count",), functions=("sig.py:spam",)), []
+    for word in ("spam", "eggs"):
+        (tmp_path / "helper.py").write_text(f"def count(text): return text.count('{word}')\n")
+        found.append(
+            (measure(["eggs, eggs"], settings)[0]["signal.spam"], signals.fingerprint(settings))
+        )
+    assert [count for count, _ in found] == [0.0, 2.0]
+    assert found[0][1] != found[1][1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -101,18 +100,6 @@ def test_a_module_that_is_imported_counts_however_it_is_named(source: str, tmp_p
         extension = open_extension(tmp_path / "mine", shown="mine")
         found.add(code.code_digest((extension.full_name("clean.shout"),)))
     assert len(found) == 2
-
-
-def test_what_only_a_type_checker_imports_does_not_count() -> None:
-    source = (
-        "from typing import TYPE_CHECKING\nimport typing\n"
-        "if TYPE_CHECKING:\n    from tilth import api\nelse:\n    from tilth import store\n"
-        "if typing.TYPE_CHECKING:\n    import tilth.cli\n"
-        "def f():\n    from tilth.mix import weights\n"
-    )
-    found = set(code.imported(ast.parse(source), ""))
-    assert {"tilth.store", "tilth.mix.weights"} <= found
-    assert not {"tilth.api", "tilth.cli"} & found
 
 
 def test_the_engine_that_makes_an_output_counts_and_the_rest_of_it_does_not() -> None:

@@ -33,6 +33,7 @@ TABLE = Path(__file__).with_name("decides.yaml")
 # What hands tasks out, follows them and plans: it decides no byte of what they make.
 _DISPATCH = {f"tilth.engine.{name}" for name in ("perform", "steps", "run", "tasks")}
 _DISPATCH |= {"tilth.engine.estimate", "tilth.engine.events"}
+_DISPATCH |= {"tilth.own"}  # each task holds what is read of a user's code, where there is any
 
 
 class _Watch:

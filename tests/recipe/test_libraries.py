@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-import soundfile
 import torch
 
-import tilth
 from tilth.extensions import open_extension
 from tilth.models.registry import module_of
 from tilth.recipe import libraries
-from tilth.recipe.code import imported
-from tilth.recipe.libraries import DECIDES, device_of, libraries_of, versions_of
+from tilth.recipe.libraries import device_of, libraries_of
 from tilth.recipe.operations import operations
 from tilth.tasks.registry import modules_of
 from tilth.training.device import choose_device
@@ -27,23 +23,6 @@ _ALWAYS = {"python", "unicodedata"}
 
 def _of(name: str, *further: str) -> set[str]:
     return set(libraries_of(operations()[name].modules(further))) - _ALWAYS
-
-
-def test_of_every_package_that_tilth_imports_is_said_what_it_decides() -> None:
-    found: set[str] = set()
-    for path in Path(tilth.__file__).parent.rglob("*.py"):
-        tree = ast.parse(path.read_bytes())
-        found |= {name.partition(".")[0] for name in imported(tree, "")}
-    assert found - sys.stdlib_module_names - {"tilth", ""} == DECIDES.keys()
-
-
-def test_each_version_is_that_of_a_package_that_is_there() -> None:
-    found = versions_of(DECIDES)
-    wanted = {name for names in DECIDES.values() for name in names} | _ALWAYS
-    assert found.keys() == wanted
-    assert all(found.values()), found
-    for name in wanted - _ALWAYS - {"libsndfile"}:
-        assert found[name] == metadata.version(name)
 
 
 @pytest.mark.parametrize(
@@ -96,28 +75,10 @@ def test_what_an_extension_imports_counts_known_or_not(tmp_path: Path) -> None:
     assert found["pytest"] == metadata.version("pytest")
 
 
-def test_python_counts_without_its_last_number() -> None:
-    found = versions_of(())
-    assert found["python"] == ".".join(map(str, sys.version_info[:2]))
-    assert found.keys() == _ALWAYS
-
-
-def test_the_version_of_libsndfile_is_that_of_the_one_that_is_opened() -> None:
-    found = versions_of(["soundfile"])["libsndfile"]
-    assert found.removeprefix("libsndfile-") == soundfile.__libsndfile_version__
-
-
-def test_without_a_copy_of_libsndfile_the_one_of_the_system_is_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(libraries, "find_spec", lambda _: None)
-    monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
-    assert libraries._sndfile_version() == ""
-
-
 def test_to_learn_a_version_nothing_is_loaded() -> None:
     code = (
-        "import sys; from tilth.recipe.libraries import *; versions_of(DECIDES); device_of(None);"
+        "import sys; from tilth.recipe.libraries import *; from tilth.versions import DECIDES;"
+        "versions_of(DECIDES); device_of(None);"
         "print([one for one in DECIDES if one in sys.modules and DECIDES[one]])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -146,7 +107,7 @@ def test_torch_is_asked_only_where_there_may_be_a_gpu(
         return True
 
     monkeypatch.setattr(torch.cuda, "is_available", is_available)
-    monkeypatch.setattr(libraries, "_version", lambda _: wheel)
+    monkeypatch.setattr(libraries, "version_of", lambda _: wheel)
     monkeypatch.setattr(Path, "exists", lambda _: True)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "" if hidden else "0")

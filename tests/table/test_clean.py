@@ -316,3 +316,29 @@ def test_functions(tmp_path: Path) -> None:
     assert "no file" in planned(f"{tmp_path}/other.py:loud").what
     for taken in ("weight", "failed_rules", "label", "word_count", "language"):
         assert f"`{taken}`" in said(tree({"signals": {"functions": [f"{file}:{taken}"]}}))
+
+
+@effect("clean.signals.reads")
+@name("clean.signals.reads")
+@refused("clean.signals.reads")
+def test_reads(tmp_path: Path) -> None:
+    file, words = tmp_path / "own.py", tmp_path / "words.txt"
+    file.write_text("def loud(text: str) -> int:\n    return text.count('!')\n")
+    (tmp_path / "a.jsonl").write_text("{}\n")
+    source = {"collect": {"a": {"jsonl": {"path": str(tmp_path / "a.jsonl")}}}}
+
+    def planned() -> str:
+        given = {"functions": [f"{file}:loud"], "reads": [str(words)]}
+        return (
+            build_plan(read({**tree({"signals": given}), **source})).step("clean.signals").identity
+        )
+
+    with pytest.raises(MissingError, match="a file that functions read cannot be read"):
+        planned()
+    words.write_text("spam")
+    first = planned()
+    words.write_text("eggs")
+    assert planned() != first
+    words.write_text("spam")
+    assert planned() == first
+    assert "name these in `functions`" in said(tree({"signals": {"reads": [str(words)]}}))

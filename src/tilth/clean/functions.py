@@ -11,16 +11,14 @@ result's type is the annotation, float where there is none.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
 import math
 import numbers
-import sys
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,8 +26,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tilth.errors import MissingError, UsageError
+from tilth.errors import OWN_MODULES, MissingError, UsageError, words_of
 from tilth.hints import did_you_mean
+from tilth.own import read_code
 from tilth.schema import SCHEMA
 
 _ARROW_TYPES: Mapping[type, pa.DataType] = {
@@ -46,16 +45,17 @@ _KEPT: Mapping[pa.DataType, tuple[str, tuple[type, ...]]] = {
     pa.string(): ("str", (str,)),
 }
 
+_SPACE = re.compile(OWN_MODULES + r"[0-9a-f]{16}\.?")
+
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A user's plain function: the signal's name, the columns it reads, its type, its file."""
+    """A user's plain function: the signal's name, the columns that it reads, its type."""
 
     name: str
     columns: tuple[str, ...]
     type: pa.DataType
     call: Callable[..., Any]
-    file: str = ""
 
     def result(self, *values: Any) -> Any:
         """What the function says of one record's columns; None says that there is nothing to say.
@@ -78,17 +78,34 @@ class UserFunction:
         return found
 
 
-def digest_of_sources(specs: Sequence[str]) -> str:
-    """A digest of the files that hold the functions.
+def digest_of(specs: Sequence[str]) -> str:
+    """A digest of what the functions are: their code and all of the user's own that it imports.
 
     Raises:
         MissingError, UsageError: As `load_function`, so that a plan finds the mistake.
     """
     digest = hashlib.blake2b(digest_size=16)
     for spec in specs:
-        file = load_function(spec).file
-        digest.update(Path(file).read_bytes() if file else b"")
+        load_function(spec)
+        digest.update(read_code(spec.rpartition(":")[0]).digest.encode())
     return digest.hexdigest()
+
+
+def digest_of_file(path: str) -> str:
+    """A digest of what a file holds.
+
+    Raises:
+        MissingError: It is not there, or cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise MissingError(
+            f"a file that functions read cannot be read: {error.strerror or error}",
+            where=path,
+            hint="the path is relative to where you run",
+        ) from None
 
 
 def load_function(spec: str) -> UserFunction:
@@ -99,28 +116,29 @@ def load_function(spec: str) -> UserFunction:
         UsageError: No such function in it, or a signature that says nothing.
     """
     place, _, name = spec.rpartition(":")
-    stamp = 0
-    if place.endswith(".py"):
-        path = Path(place)
-        if not path.is_file():
-            raise MissingError(
-                f"no file `{place}`", where=spec, hint="the path is relative to where you run"
-            )
-        stamp = path.stat().st_mtime_ns
-    return _load(place, name, stamp)
+    if place.endswith(".py") and not Path(place).is_file():
+        raise MissingError(
+            f"no file `{place}`", where=spec, hint="the path is relative to where you run"
+        )
+    try:
+        module = read_code(place).load()
+    except ModuleNotFoundError as error:
+        raise MissingError(f"`{place}` cannot be imported: {_said(error)}", where=spec) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"`{place}` cannot be imported: {type(error).__name__}: {_said(error)}", where=spec
+        ) from error
+    return _function(module, place, name)
+
+
+def _said(error: BaseException) -> str:
+    """With modules as the user calls them."""
+    return _SPACE.sub("", words_of(error))
 
 
 @lru_cache(maxsize=64)
-def _load(place: str, name: str, stamp: int) -> UserFunction:
+def _function(module: ModuleType, place: str, name: str) -> UserFunction:
     where = f"{place}:{name}"
-    try:
-        module = _import_file(place, stamp) if place.endswith(".py") else import_module(place)
-    except ModuleNotFoundError as error:
-        raise MissingError(f"`{place}` cannot be imported: {error}", where=where) from error
-    except (Exception, SystemExit) as error:
-        raise UsageError(
-            f"`{place}` cannot be imported: {type(error).__name__}: {error}", where=where
-        ) from error
     call = getattr(module, name, None)
     if not callable(call):
         callables = [one for one, value in vars(module).items() if callable(value)]
@@ -150,17 +168,4 @@ def _load(place: str, name: str, stamp: int) -> UserFunction:
             where=where,
             hint=f"def {name}({', '.join(columns)}) -> float:",
         )
-    file = getattr(module, "__file__", None) or ""
-    return UserFunction(name, columns, _ARROW_TYPES[returns], call, file)
-
-
-def _import_file(place: str, stamp: int) -> ModuleType:
-    # A name of its own, so that a user's `json.py` does not stand in for another module.
-    name = f"tilth_user_{hashlib.blake2b(f'{place}{stamp}'.encode()).hexdigest()[:16]}"
-    found = importlib.util.spec_from_file_location(name, place)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[name] = module
-    found.loader.exec_module(module)
-    return module
+    return UserFunction(name, columns, _ARROW_TYPES[returns], call)

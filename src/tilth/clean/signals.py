@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from tilth.clean.functions import UserFunction, digest_of_sources, load_function
+from tilth.clean.functions import UserFunction, digest_of, digest_of_file, load_function
 from tilth.hints import require_known
 from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.repetition import count_repetitions
@@ -148,12 +148,28 @@ class Settings(BaseSettings):
         description="Your own signals: `file.py:function` (relative to where the run starts) or "
         "`package.module:function`; a function of `text` that returns a float, int, bool or str",
     )
+    reads: tuple[str, ...] = Field(
+        (),
+        description="Files that your functions read and that do not show by themselves, such as "
+        "those that a library opens: the step runs anew when one changes",
+    )
 
     @field_validator("names")
     @classmethod
     def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         require_known(names, SIGNALS, "signal")
         return names
+
+    @model_validator(mode="after")
+    def _reads_for_functions(self) -> Settings:
+        if self.reads and not self.functions:
+            raise ValueError("`reads` names files of your own functions; name these in `functions`")
+        return self
+
+    def normal(self) -> Settings:
+        """All that is measured by name: what functions and files hold is in the fingerprint."""
+        names = tuple(spec.rpartition(":")[2] for spec in self.functions)
+        return self.model_copy(update={"names": self.measured, "functions": names, "reads": ()})
 
     @field_validator("functions")
     @classmethod
@@ -177,14 +193,6 @@ class Settings(BaseSettings):
     def measured(self) -> tuple[str, ...]:
         """The shipped signals that are measured, in the order of their columns."""
         return tuple(name for name in SIGNALS if name in (self.names or SIGNALS))
-
-    def normal(self) -> Settings:
-        """All that is measured by name; of a file its functions, for what it holds is read."""
-        functions = (
-            name if place.endswith(".py") else f"{place}:{name}"
-            for place, _, name in (spec.rpartition(":") for spec in self.functions)
-        )
-        return self.model_copy(update={"names": self.measured, "functions": tuple(functions)})
 
 
 def reads(_: Settings) -> tuple[str, ...]:
@@ -217,8 +225,15 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """A digest of the user's source files: the step runs anew when a function was edited."""
-    return digest_of_sources(settings.functions) if settings.functions else ""
+    """A digest of the user's functions, with what they import, and of the files in `reads`.
+
+    Raises:
+        MissingError, UsageError: A function cannot be used, or a file is not there.
+    """
+    if not settings.functions:
+        return ""
+    contents = [digest_of_file(path) for path in settings.reads]
+    return " ".join([digest_of(settings.functions), *contents])
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:

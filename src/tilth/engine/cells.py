@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import Field, JsonValue
 
-from tilth.engine.reads import as_now
 from tilth.errors import DataError
+from tilth.reads import as_now
 from tilth.recipe.code import code_digest
 from tilth.recipe.identity import FORMULA, digest_of_parts
 from tilth.recipe.libraries import libraries_of
@@ -110,7 +110,7 @@ def is_kept(cell: Keyed, folder: Path, step: PlannedStep) -> bool:
     kept = read_if_whole(KeptCell, path)
     if kept is None or kept.parts != cell.parts:
         return False
-    if kept.reads and as_now(kept.reads) != kept.reads:
+    if kept.reads and as_now(kept.reads, [folder]) != kept.reads:
         return False
     try:
         read_as(step.operation.module.Outcome, kept.result, str(path))

@@ -15,6 +15,7 @@ from typing import assert_never
 import pyarrow as pa
 from pydantic import JsonValue
 
+from tilth import reads
 from tilth.context import Progress, checking, require_settled
 from tilth.engine import shuffle
 from tilth.engine.cells import KeptCell
@@ -22,6 +23,7 @@ from tilth.engine.contract import require_sentences
 from tilth.engine.describe import describe
 from tilth.engine.map import batches_of, map_shard
 from tilth.engine.read import read_source
+from tilth.engine.reads import keep_reads
 from tilth.engine.tasks import (
     Describe,
     Fit,
@@ -38,6 +40,7 @@ from tilth.engine.tasks import (
 from tilth.engine.train import fit, run_cell
 from tilth.errors import source_changed
 from tilth.extensions import find, open_reference, using
+from tilth.own import held
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.operations import Operation, operation
 from tilth.records import Json, Record, read_as, read_file
@@ -51,45 +54,54 @@ from tilth.store.shard import forget_shards
 
 def run_task(task: Task, progress: Progress) -> JsonValue:
     """Run one task; returns what its step is to know of it, as JSON."""
-    with using([open_reference(one) for one in task.extensions]):
+    with using([open_reference(one) for one in task.extensions]), held():
         op = operation(task.op)
         settings = op.settings.model_validate(task.settings)
-        with _as_planned(task, op, settings):
-            return _run_task(task, op, settings, progress)
+        with _as_planned(task, op, settings) as seen:
+            return _run_task(task, op, settings, progress, seen)
 
 
 @contextmanager
-def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[None]:
+def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[reads.Reads]:
     """Refuse what is done inside if what lies outside is not, or does not stay, what was planned.
+
+    What code of the user's own opens besides is kept beside what was made, before that counts.
 
     Raises:
         DataError: It is another, or was written to meanwhile, even if that was undone: the step's
             identity would name other data.
     """
-    if task.outside is None:
-        yield
-        return
-    with remembering(task.memo), watching() as watch:
 
-        def check() -> None:
-            if changed := watch.changed():
-                if isinstance(task, ReadSource):
-                    forget_shards(task.folder)
-                raise source_changed(task.step, [os.path.basename(path) for path in changed])
+    def check() -> None:
+        if changed := [*watch.changed(), *seen.changed()]:
+            if isinstance(task, ReadSource):
+                forget_shards(task.folder)
+            raise source_changed(task.step, [os.path.basename(path) for path in changed])
+        if (found := seen.digests()) and not isinstance(task, RunCell):
+            keep_reads(task.folder, f"{task.kind}-{task.index:05d}", found)
 
-        if digest_of_outside(op.fingerprint(settings)) != task.outside:
+    run = task.folder.parents[1]
+    with remembering(task.memo), watching() as watch, reads.watching([run]) as seen:
+        outside = op.fingerprint(settings)
+        if outside is not None and digest_of_outside(outside) != task.outside:
             raise source_changed(task.step, when="after it was planned")
         with checking(check):
-            yield
-        if isinstance(task, ReadSource):
-            check()
-            # What came to it, or went, was not watched.
-            if digest_of_outside(op.fingerprint(settings)) != task.outside:
-                forget_shards(task.folder)
-                raise source_changed(task.step)
+            yield seen
+        # A training has looked at it as soon as it was read.
+        if isinstance(task, Fit):
+            watch.forget()
+        check()
+        # What came to a source, or went, was not watched.
+        if isinstance(task, ReadSource) and digest_of_outside(op.fingerprint(settings)) != (
+            task.outside
+        ):
+            forget_shards(task.folder)
+            raise source_changed(task.step)
 
 
-def _run_task(task: Task, op: Operation, settings: BaseSettings, progress: Progress) -> JsonValue:
+def _run_task(
+    task: Task, op: Operation, settings: BaseSettings, progress: Progress, seen: reads.Reads
+) -> JsonValue:
     where = _place(task, op)
     result: JsonValue = None
     match task:
@@ -116,8 +128,9 @@ def _run_task(task: Task, op: Operation, settings: BaseSettings, progress: Progr
             return fit(task, op.module, settings, progress)
         case RunCell():
             found = run_cell(task, op.module, settings, progress)
-            kept = KeptCell(cell=task.cell, result=found, parts=task.parts)
             require_settled()
+            opened = seen.digests()
+            kept = KeptCell(cell=task.cell, result=found, parts=task.parts, reads=opened)
             write_json(task.place, kept.as_json())
         case Summarize():
             return _summarize(task, op, settings)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tilth.engine.cells import Keyed, keyed_cells, num_kept
-from tilth.engine.reads import as_now
 from tilth.engine.record import StepRecord, steps_before
 from tilth.errors import DataError
+from tilth.reads import as_now
 from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_runs
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import DAMAGED, Json
@@ -159,7 +159,7 @@ class Resolver:
                 found["outside"] = manifest.settled
             if found != wanted:
                 continue
-            if _same_limit(manifest, step.parts.get("limit")) and _still(manifest.reads):
+            if _same_limit(manifest, step.parts.get("limit")) and self._still(manifest.reads):
                 return manifest
         return None
 
@@ -185,6 +185,9 @@ class Resolver:
                 raise
             return None
 
+    def _still(self, reads: Mapping[str, str]) -> bool:
+        return not reads or as_now(reads, [self._folder]) == dict(reads)
+
     def _with_reads(self, step: PlannedStep) -> PlannedStep:
         """The step with what files hold that code of the user's own opened in it before."""
         paths = {
@@ -195,7 +198,7 @@ class Resolver:
         }
         if not paths:
             return step
-        parts = {**step.parts, "reads": as_now(paths)}
+        parts = {**step.parts, "reads": as_now(paths, [self._folder])}
         return replace(step, parts=parts, identity=digest_of_parts(parts))
 
     def _why(self, step: PlannedStep) -> str:
@@ -268,7 +271,3 @@ def _same_limit(manifest: Manifest, limit: int | None) -> bool:
     num_rows = manifest.counts.num_in if manifest.counts else 0
     was_whole = then is None or num_rows < then
     return was_whole and (limit is None or num_rows <= limit)
-
-
-def _still(reads: Mapping[str, str]) -> bool:
-    return not reads or as_now(reads) == dict(reads)

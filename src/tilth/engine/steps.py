@@ -12,6 +12,7 @@ from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.cells import Keyed, cell_path, is_kept
 from tilth.engine.events import Listener, StepProgress, Warned
+from tilth.engine.reads import are_as_they_were, forget_reads, reads_of
 from tilth.engine.resolve import memo_of
 from tilth.engine.tasks import (
     Describe,
@@ -26,7 +27,7 @@ from tilth.engine.tasks import (
     Survey,
     Task,
 )
-from tilth.errors import DataError
+from tilth.errors import DataError, source_changed
 from tilth.extensions import Reference
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
@@ -36,7 +37,7 @@ from tilth.store import Dataset
 from tilth.store.dataset import is_empty, schema_of
 from tilth.store.files import remove, storage_errors, sweep
 from tilth.store.manifest import MODEL, Manifest, Shard, digest_of, files_of, write_manifest
-from tilth.store.shard import forget_ledger, ledger, shard_name, shard_path
+from tilth.store.shard import forget_ledger, forget_shards, ledger, shard_name, shard_path
 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
@@ -123,6 +124,8 @@ class StepRunner:
             folder.mkdir(parents=True, exist_ok=True)
         # The run's lock says that no worker is left that could be writing.
         sweep(folder)
+        if not self._goes_on(step, folder):
+            begin_anew(folder, but_work=step.operation.kind == "source")
         manifest = Manifest(
             step=step.name,
             op=step.operation.name,
@@ -150,14 +153,37 @@ class StepRunner:
                 raise ValueError(f"{step.name} is no step: training applies it")
             case _:
                 assert_never(step.operation.kind)
-        write_manifest(folder, manifest.model_copy(update={"digest": digest_of(manifest)}))
+        whole = {"digest": digest_of(manifest), "reads": self._opened(step, folder)}
+        write_manifest(folder, manifest.model_copy(update=whole))
         self.tidy(step)
+
+    def _goes_on(self, step: PlannedStep, folder: Path) -> bool:
+        """Whether what a stopped run left of the step is of what its files hold now."""
+        try:
+            return are_as_they_were(folder, step.name)
+        except DataError:
+            return False
+
+    def _opened(self, step: PlannedStep, folder: Path) -> dict[str, str]:
+        """What code of the user's own opened in the step.
+
+        Raises:
+            DataError: It is not what the step's identity says, or changed meanwhile.
+        """
+        found = reads_of(folder, step.name)
+        planned = step.parts.get("reads", {})
+        other = [name for name, digest in found.items() if planned.get(name, digest) != digest]
+        if other:
+            begin_anew(folder, but_work=step.operation.kind == "source")
+            raise source_changed(step.name, other)
+        return {**planned, **found}
 
     def tidy(self, step: PlannedStep) -> None:
         """Remove what a finished step needs no more; also of one that was killed before it did."""
         folder = data_folder(self.folder, step)
         sweep(folder, below=False)  # what was on its way out when it was killed
         forget_ledger(folder)
+        forget_reads(folder)
         if step.operation.kind != "source":  # A source's own state (what was fetched) is kept.
             remove(folder / "work")
         sweep(folder / MODEL)  # its card, and what it answered, are written by reports
@@ -376,6 +402,14 @@ class StepRunner:
     def _say(self, step: PlannedStep, note: str) -> None:
         """Name a phase that counts nothing, lest the phase before be shown until it ends."""
         self._emit(StepProgress(step.name, 0, None, 0, 0, note))
+
+
+def begin_anew(folder: Path, *, but_work: bool) -> None:
+    """Forget what a stopped run left of a step; what a source has fetched is kept."""
+    forget_shards(folder)
+    forget_reads(folder)
+    if not but_work:
+        remove(folder / "work")
 
 
 def _differ(columns: Iterable[Mapping[str, str]]) -> bool:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from tilth.extensions import Extension, find
+from tilth.syntax import digest_of, finds_otherwise, imported
 
 # What decides no output though what decides one imports it; what only it imports does not either.
 ASIDE: Mapping[str, str] = {
     "tilth": "says where its names are found",
     "tilth.extensions": "finds a user's modules, whose sources count themselves",
     "tilth.hints": "words of errors that end a step",
+    "tilth.reads": "watches what a user's code opens",
+    "tilth.syntax": "says what of a user's code counts",
+    "tilth.versions": "says which libraries count",
     "tilth.machine": "how much memory there is: what has no room is refused",
     "tilth.web.fetch": "what it brings is a file, which counts by its content",
 }
@@ -54,7 +58,7 @@ def code_digest(modules: tuple[str, ...]) -> str:
             parts.append((name, _source_digest(path)))
         else:
             extension, inner = found
-            parts.append((f"extension {inner}", _digest(extension.sources[inner].data)))
+            parts.append((f"extension {inner}", digest_of(extension.sources[inner].data)))
             if _finds_otherwise(extension, inner):
                 parts.append(("extension", bytes.fromhex(extension.digest)))
     for name, source in sorted(parts):
@@ -133,87 +137,12 @@ def _imports_within(extension: Extension, inner: str) -> tuple[str, ...]:
     return tuple(imported(tree, extension.full_name(package)))
 
 
-# What finds code, or text of the module's own, where no import names it.
-_FINDERS = {
-    *("importlib", "import_module", "load_module", "__import__", "__getattr__", "pkgutil", "runpy"),
-    *("__path__", "__doc__", "getdoc", "getsource", "inspect", "resources", "model_json_schema"),
-}
-_BUILTINS = {"exec", "eval", "compile"}  # and not `re.compile`, `model.eval()`
-
-
 @cache
 def _finds_otherwise(extension: Extension, inner: str) -> bool:
     """Whether a module of an extension may depend on more of it than its imports say."""
     return finds_otherwise(ast.parse(extension.sources[inner].data))
 
 
-def finds_otherwise(tree: ast.Module) -> bool:
-    """Whether a module may depend on code that no import of it names, or on its own text."""
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Name):
-            names = [node.id]
-            if node.id in _BUILTINS:
-                return True
-        elif isinstance(node, ast.Attribute):
-            names = [node.attr]
-        elif isinstance(node, ast.FunctionDef):
-            names = [node.name]
-        elif isinstance(node, ast.Import):
-            names = [part for alias in node.names for part in alias.name.split(".")]
-        elif isinstance(node, ast.ImportFrom):
-            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
-            if node.level and "*" in names:
-                return True
-        if not _FINDERS.isdisjoint(names):
-            return True
-    return False
-
-
-def imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """What a module imports wherever in it, but for type checking alone.
-
-    Args:
-        tree: The module.
-        package: The full name of the package that it is in, for relative imports.
-
-    Yields:
-        Full names; of `from a import b` both `a` and `a.b`.
-    """
-    for node in _executed(tree):
-        if isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*above, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-
-
-def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """A tree's nodes, less what only a type checker sees."""
-    yield node
-    children = ast.iter_child_nodes(node)
-    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-        children = iter(node.orelse)
-    for child in children:
-        yield from _executed(child)
-
-
 @cache  # Operations share most of the modules that they stand on.
 def _source_digest(path: Path) -> bytes:
-    return _digest(path.read_bytes())
-
-
-def _digest(source: bytes) -> bytes:
-    """SHA-256 of a module's syntax tree, less docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                body.pop(0)
-    return hashlib.sha256(ast.dump(tree).encode("utf-8", "surrogatepass")).digest()
+    return digest_of(path.read_bytes())

@@ -88,6 +88,10 @@ class Watch:
         """As `add`, of a file whose state is known."""
         self._states.setdefault(path, state)
 
+    def forget(self) -> None:
+        """Watch none of the files any more."""
+        self._states.clear()
+
     def changed(self) -> list[str]:
         """The files that were written to, touched, replaced or removed since, even if all was
         undone; cheap, as none is read."""

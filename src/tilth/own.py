@@ -1,0 +1,380 @@
+"""A user's own modules that are no extension: a file of functions, and what of theirs it imports.
+
+What was read is what is digested and what is executed: each set of sources has a module space of
+its own, so that no helper which an earlier function imported stands in for one that was edited.
+Imports are read off the sources, wherever in them, and found as Python finds them, in the folder of
+a named file first.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import hashlib
+import importlib
+import importlib.abc
+import importlib.util
+import json
+import os
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from tilth import reads
+from tilth.errors import OWN_MODULES
+from tilth.syntax import digest_of, finds_otherwise, imported
+from tilth.versions import versions_of
+
+_MAX_KEPT = 64
+_SETTLED_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A module as it was read.
+
+    Attributes:
+        file: Where it lies; empty of a package that is a folder alone.
+        data: Its bytes.
+        folders: Of a package, where its modules lie.
+    """
+
+    file: str
+    data: bytes = field(repr=False)
+    folders: tuple[str, ...] | None
+
+    @property
+    def is_python(self) -> bool:
+        return self.file.endswith(".py") or not self.file
+
+
+@dataclass(frozen=True, eq=False)
+class OwnCode:
+    """A module that was named and all of the user's own that it imports, as they were read.
+
+    Attributes:
+        name: The module, as it is imported.
+        sources: By the names under which they import each other; empty where the named one is no
+            module of the user's own.
+        digest: SHA-256 of what counts of them: their code; of one that reads its own text or finds
+            code in another way than by imports all that stands beside it too; the code of Tilth and
+            the versions of the libraries that they import. Where they lie does not count.
+    """
+
+    name: str
+    sources: Mapping[str, _Source] = field(repr=False)
+    digest: str
+
+    def load(self) -> ModuleType:
+        """The module, executed from what was read; once, until a file that it opened changes.
+
+        Raises:
+            Whatever its code raises.
+        """
+        if not self.sources:
+            return importlib.import_module(self.name)
+        space = self._space()
+        _spaces[space] = self
+        if _FINDER not in sys.meta_path:
+            sys.meta_path.append(_FINDER)
+        with reads.watching():
+            module = importlib.import_module(f"{space}.{self.name}")
+        reads.use(self._modules(space))
+        return module
+
+    def _space(self) -> str:
+        """Where it is imported: another place for other sources, and for other files read."""
+        key = json.dumps(
+            [
+                [name, one.file, hashlib.sha256(one.data).hexdigest()]
+                for name, one in sorted(self.sources.items())
+            ]
+        )
+        number = 0
+        while True:
+            digest = hashlib.sha256(f"{number} {key}".encode("utf-8", "surrogatepass"))
+            space = OWN_MODULES + digest.hexdigest()[:16]
+            if not reads.is_outdated(self._modules(space)):
+                return space
+            number += 1
+
+    def _modules(self, space: str) -> list[str]:
+        return [f"{space}.{name}" for name in self.sources]
+
+
+def read_code(place: str) -> OwnCode:
+    """Read a module and all of the user's own that it imports; nothing is executed.
+
+    Args:
+        place: `file.py`, relative to the working directory, or `package.module`.
+
+    Raises:
+        SyntaxError, ValueError: One of them is no Python.
+        OSError: One cannot be read.
+    """
+    key = (os.getcwd(), place, *sys.path)
+    held = _held.get()
+    if held is not None and key in held:
+        return held[key]
+    kept = _read.get(key)
+    if kept is None or any(_stamp(path) != stamp for path, stamp in kept[0].items()):
+        reading = _Reading(place)
+        kept = reading.stamps, reading.code()
+        if len(_read) >= _MAX_KEPT:
+            _read.clear()
+        newest = max((max(stamp[:2]) for stamp in kept[0].values() if stamp), default=0)
+        # A file that is just being written may get other content under the same times.
+        if time.time_ns() - newest > _SETTLED_NS:
+            _read[key] = kept
+    if held is not None:
+        held[key] = kept[1]
+    return kept[1]
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """What is read in this block stays what it was when it was first read.
+
+    So a task that compares the digest with the plan's executes what it compared, whatever is
+    written meanwhile.
+    """
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+# What was read last, with what the system said of files and folders just before.
+_read: dict[tuple[str, ...], tuple[dict[str, tuple[int, ...]], OwnCode]] = {}
+_held: ContextVar[dict[tuple[str, ...], OwnCode] | None] = ContextVar("tilth_own", default=None)
+_spaces: dict[str, OwnCode] = {}
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+class _Reading:
+    """Reads one module and what it imports."""
+
+    def __init__(self, place: str) -> None:
+        self.stamps: dict[str, tuple[int, ...]] = {}
+        self._place = place
+        self._path = list(sys.path)
+        self._sources: dict[str, _Source] = {}
+        self._tilth: dict[str, bytes] = {}
+        self._foreign: set[str] = set()
+        self._looked_for: set[str] = set()
+
+    def code(self) -> OwnCode:
+        """What was named, with all that it imports."""
+        name, file = self._place, ""
+        if name.endswith(".py"):
+            file = os.path.abspath(name)
+            name = Path(file).stem
+            # Where Python looks first for what a script imports.
+            self._path.insert(0, os.path.dirname(file))
+        importlib.invalidate_caches()
+        for folder in self._path:
+            if not _is_foreign(folder):
+                # A module that appears there may be found in the place of one that was.
+                self.stamps[folder] = _stamp(folder or ".")
+        if file:
+            self._looked_for.add(name)
+            self._take(name, file, None)
+        else:
+            self._visit(name)
+        return OwnCode(name, self._sources, self._digest(name))
+
+    def _visit(self, name: str) -> bool:
+        """Take in a module and what it imports; whether it is one of the user's own."""
+        if name not in self._looked_for:
+            self._looked_for.add(name)
+            self._look_for(name)
+        return name in self._sources
+
+    def _look_for(self, name: str) -> None:
+        above, _, _ = name.rpartition(".")
+        if name.partition(".")[0] == "tilth":
+            self._look_in_tilth(name)
+            return
+        if above:
+            # Importing a module executes the packages around it.
+            folders = self._sources[above].folders if self._visit(above) else None
+            spec = PathFinder.find_spec(name, folders) if folders else None
+        else:
+            spec = None if name in sys.stdlib_module_names else self._top(name)
+        if spec is None:
+            return
+        places = spec.submodule_search_locations
+        folders = None if places is None else tuple(places)
+        if spec.origin is None or not spec.has_location:
+            self._sources[name] = _Source("", b"", folders)
+        else:
+            self._take(name, spec.origin, folders)
+
+    def _top(self, name: str) -> ModuleSpec | None:
+        """Where a module outside of packages is found, if that is the user's own."""
+        spec = PathFinder.find_spec(name, self._path)
+        if spec is None:
+            # By a finder of its own: what is installed to be edited.
+            with contextlib.suppress(ImportError, ValueError):
+                spec = importlib.util.find_spec(name)
+        if spec is None or all(map(_is_foreign, _places_of(spec))):
+            self._foreign.add(name)
+            return None
+        return spec
+
+    def _look_in_tilth(self, name: str) -> None:
+        """Count a module of Tilth with what it imports of Tilth; it is imported as ever."""
+        base = Path(__file__).parent.joinpath(*name.split(".")[1:])
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if name != "tilth" and file.is_file():
+                data = file.read_bytes()
+                self._tilth[name] = digest_of(data)
+                for one in imported(ast.parse(data), ""):
+                    if one.partition(".")[0] == "tilth":
+                        self._visit(one)
+                return
+
+    def _take(self, name: str, file: str, folders: tuple[str, ...] | None) -> None:
+        self.stamps[file] = _stamp(file)
+        self.stamps.update({folder: _stamp(folder) for folder in folders or ()})
+        source = self._sources[name] = _Source(file, Path(file).read_bytes(), folders)
+        if source.is_python:
+            package = name if folders is not None else name.rpartition(".")[0]
+            for one in imported(ast.parse(source.data), package):
+                if one.strip("."):
+                    # Of a file outside of packages, relative is beside it.
+                    self._visit(one.lstrip("."))
+
+    def _digest(self, root: str) -> str:
+        parts: dict[str, str] = {}
+        for name, source in self._sources.items():
+            shown = "" if name == root else name  # how the named one is called does not count
+            if source.is_python and not finds_otherwise(ast.parse(source.data)):
+                parts[shown] = digest_of(source.data).hex() if source.file else ""
+                continue
+            parts[shown] = hashlib.sha256(source.data).hexdigest()
+            if source.is_python:
+                for path in _beside(source):
+                    self.stamps[str(path)] = _stamp(str(path))
+                    parts[f"{shown}:{path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        parts |= {name: digest.hex() for name, digest in self._tilth.items()}
+        found = json.dumps([parts, versions_of(self._foreign)], sort_keys=True)
+        return hashlib.sha256(found.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _beside(source: _Source) -> list[Path]:
+    """What a module may find that looks for code otherwise than by an import."""
+    return sorted(path for path in Path(source.file).parent.glob("*.py") if path.is_file())
+
+
+def _places_of(spec: ModuleSpec) -> Iterable[str]:
+    return (
+        [spec.origin]
+        if spec.has_location and spec.origin
+        else [*(spec.submodule_search_locations or [])]
+    )
+
+
+@cache
+def _foreign_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    folders |= {os.path.realpath(folder) for folder in folders}
+    return tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in folders)
+
+
+def _is_foreign(place: str) -> bool:
+    """Whether a place is Python's, or one that packages are installed to."""
+    whole = os.path.abspath(place) + os.sep
+    if whole.startswith(_foreign_folders()):
+        return True
+    return any(f"{os.sep}{name}{os.sep}" in whole for name in ("site-packages", "dist-packages"))
+
+
+class _Finder:
+    """Finds modules among what was read, and no others."""
+
+    def find_spec(self, full_name: str, *_: object) -> ModuleSpec | None:
+        """The module of that name, or nothing."""
+        space, _dot, name = full_name.partition(".")
+        code = _spaces.get(space)
+        if code is None:
+            return None
+        if not name:
+            return ModuleSpec(full_name, _LOADER, is_package=True)
+        source = code.sources.get(name)
+        if source is None:
+            return None
+        if not source.is_python:
+            return importlib.util.spec_from_file_location(full_name, source.file)
+        is_package = source.folders is not None
+        spec = ModuleSpec(full_name, _LOADER, origin=source.file or None, is_package=is_package)
+        spec.has_location = bool(source.file)  # so that `__file__` says where it lies
+        return spec
+
+
+class _Loader(importlib.abc.InspectLoader):
+    """Executes what was read; what it imports of the user's own is what was read with it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute it, with imports of its own."""
+        own = vars(builtins) | {"__import__": _importer(module.__name__.partition(".")[0])}
+        vars(module)["__builtins__"] = own
+        super().exec_module(module)
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code to execute."""
+        source = _source_of(fullname)
+        if source is None or not source.file:
+            return compile("", fullname, "exec")
+        # Not this module's own `annotations`, but those that the source asks for.
+        return compile(source.data, source.file, "exec", dont_inherit=True)
+
+    def get_source(self, fullname: str) -> str | None:
+        """The source, for tracebacks."""
+        source = _source_of(fullname)
+        return None if source is None else importlib.util.decode_source(source.data)
+
+
+def _source_of(full_name: str) -> _Source | None:
+    space, _, name = full_name.partition(".")
+    return _spaces[space].sources.get(name)
+
+
+def _importer(space: str) -> Any:
+    """The `__import__` of a space: its own modules by the names that they have outside of it."""
+
+    def own_import(
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        top = name.partition(".")[0]
+        if level or top not in _spaces[space].sources:
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        found = builtins.__import__(f"{space}.{name}", globals, locals, fromlist or (), 0)
+        return found if fromlist else sys.modules[f"{space}.{top}"]
+
+    return own_import
+
+
+_FINDER, _LOADER = _Finder(), _Loader()

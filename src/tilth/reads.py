@@ -1,0 +1,283 @@
+"""Files that a user's own code opens for reading: told by Python itself, by its audit hooks.
+
+A function reads a word list that no setting names, and what it gives depends on it. So while a task
+of a user's code runs, each file that is opened with that code on the stack is noted with the digest
+that it has then. What a module opened once it may have kept: it counts wherever the module is used
+in this process. (Not seen: files that a library opens in C, other processes, the network, and
+environment variables.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import stat
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from types import FrameType
+
+from tilth.errors import OWN_MODULES
+
+_LISTINGS = ("os.listdir", "os.scandir")
+_OPENINGS = ("open", "sqlite3.connect", "ctypes.dlopen")
+_CHUNK = 1 << 20
+_SETTLED_NS = 1_000_000_000
+
+_watchers: list[Reads] = []
+# What each module of a user's own opened in this process, by its full name: path -> digest.
+_kept: dict[str, dict[str, str]] = {}
+_lock = threading.RLock()
+# A file's digest by what the system says of it, which is quick to ask.
+_known: dict[str, tuple[tuple[int, ...], str]] = {}
+_here = threading.local()
+
+
+class Reads:
+    """What was opened for reading while a block ran."""
+
+    def __init__(self, apart: Sequence[Path]) -> None:
+        self._apart = tuple(os.path.abspath(folder) for folder in apart)
+        self._home = os.getcwd()
+        self._thread = threading.get_ident()
+        self._found: dict[str, str] = {}
+        self._written: set[str] = set()
+        self._changed: set[str] = set()
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file as it was when it was first opened, by its path.
+
+        A path below the working directory is relative to it. A file that was not there has an empty
+        digest; of a folder that was listed, whose path ends with a slash, the names count.
+        """
+        with _lock:
+            return {self._named(path): self._found[path] for path in sorted(self._found)}
+
+    def changed(self) -> tuple[str, ...]:
+        """The files that are, or meanwhile were, not what they were when first opened."""
+        with _lock:
+            for path, digest in list(self._found.items()):
+                if self._digest(path) != digest:
+                    self._changed.add(path)
+            return tuple(self._named(path) for path in sorted(self._changed))
+
+    def use(self, modules: Iterable[str]) -> None:
+        """Count what modules of a user's own opened before the block, and may have kept."""
+        with _lock:
+            for name in modules:
+                for path, digest in _kept.get(name, {}).items():
+                    if not self._is_apart(path):
+                        self._found.setdefault(path, digest)
+
+    def _see(self, path: str, *, writes: bool, own: bool) -> str | None:
+        """Note that a file is opened; its digest, where it counts."""
+        if writes and own:
+            # What the code writes itself is no input of it, though it may read it again.
+            self._written.add(path)
+            self._found.pop(path, None)
+        is_ours = not own and threading.get_ident() == self._thread
+        if is_ours or writes or path in self._written or self._is_apart(path):
+            return None
+        digest = self._digest(path)
+        if self._found.setdefault(path, digest) != digest:
+            self._changed.add(path)
+        return digest
+
+    def _is_apart(self, path: str) -> bool:
+        return any(path == one or path.startswith(one + os.sep) for one in self._apart)
+
+    def _digest(self, path: str) -> str:
+        return _digest_of(path, self._apart)
+
+    def _named(self, path: str) -> str:
+        home = self._home.rstrip(os.sep) + os.sep
+        return path.removeprefix(home) if path.startswith(home) else path
+
+
+@contextlib.contextmanager
+def watching(apart: Sequence[Path] = (), modules: Iterable[str] = ()) -> Iterator[Reads]:
+    """Note what is opened while the block runs, with a user's own code on the stack or in a thread.
+
+    Not that of Python, of installed packages and of Tilth itself.
+
+    Args:
+        apart: Folders whose files do not count: the run's own.
+        modules: Of a user's own, by full name, that the block uses: what they opened earlier in
+            this process counts.
+    """
+    _hook()
+    reads = Reads(apart)
+    reads.use(modules)
+    with _lock:
+        _watchers.append(reads)
+    try:
+        yield reads
+    finally:
+        with _lock:
+            _watchers.remove(reads)
+
+
+def as_now(paths: Iterable[str], apart: Sequence[Path] = ()) -> dict[str, str]:
+    """What `Reads.digests` would give of these paths now.
+
+    Args:
+        paths: As it has them.
+        apart: As of `watching`.
+    """
+    folders = [os.path.abspath(folder) for folder in apart]
+    return {path: _digest_of(_whole(path), folders) for path in sorted(paths)}
+
+
+def _whole(path: str) -> str:
+    return os.path.abspath(path) + os.sep * path.endswith(os.sep)
+
+
+def use(modules: Iterable[str]) -> None:
+    """As `Reads.use`, for all blocks that run now."""
+    names = list(modules)
+    with _lock:
+        for reads in _watchers:
+            reads.use(names)
+
+
+def is_outdated(modules: Iterable[str]) -> bool:
+    """Whether a file that one of the modules opened, and may have kept, is another by now."""
+    with _lock:
+        opened = [item for name in modules for item in _kept.get(name, {}).items()]
+        return any(_digest_of(path, ()) != digest for path, digest in opened)
+
+
+@cache  # A hook stays for good.
+def _hook() -> None:
+    sys.addaudithook(_hear)
+
+
+def _hear(event: str, given: tuple[object, ...]) -> None:
+    if not _watchers or (event not in _OPENINGS and event not in _LISTINGS):
+        return
+    if getattr(_here, "busy", False) or not given:
+        return
+    _here.busy = True
+    try:
+        _note(event, given)
+    except Exception:  # noqa: S110  (an error here would be one of the code that opens the file)
+        pass
+    finally:
+        _here.busy = False
+
+
+def _note(event: str, given: tuple[object, ...]) -> None:
+    caller = sys._getframe(2)
+    if event in _LISTINGS and caller.f_code.co_filename.startswith("<frozen"):
+        return  # the search for modules looks into every folder that may hold one
+    name = given[0] if given[0] is not None or event not in _LISTINGS else "."
+    if not isinstance(name, str | bytes | os.PathLike):
+        return  # opened already: a number
+    path = os.path.abspath(os.fsdecode(name))
+    if f"{os.sep}__pycache__{os.sep}" in path:
+        path = _source_of(path)
+    if not path or _is_foreign(path):
+        return
+    if event not in ("open", *_LISTINGS) and not os.path.isfile(path):
+        return  # a name that is no path: `:memory:`, `libc.so.6`
+    if event in _LISTINGS:
+        path = path.rstrip(os.sep) + os.sep
+    writes = event == "open" and _writes(given)
+    names = _own_modules(caller)
+    with _lock:
+        for watcher in _watchers:
+            digest = watcher._see(path, writes=writes, own=bool(names))
+            for module in names:
+                opened = _kept.setdefault(module, {})
+                if digest is not None:
+                    opened[path] = digest
+                elif writes:
+                    opened.pop(path, None)
+
+
+def _writes(given: tuple[object, ...]) -> bool:
+    """Whether a file is opened to be written too, by the arguments of an `open`."""
+    mode, flags = (*given, None, 0)[1:3]
+    if isinstance(mode, str):
+        return not {"w", "x", "a", "+"}.isdisjoint(mode)
+    return isinstance(flags, int) and flags & os.O_ACCMODE != os.O_RDONLY
+
+
+def _source_of(path: str) -> str:
+    """The module of a cached file: one that an import by name finds; no other counts."""
+    try:
+        return importlib.util.source_from_cache(path)
+    except ValueError:
+        return ""
+
+
+def _own_modules(frame: FrameType | None) -> set[str]:
+    """The modules of a user's own on the stack."""
+    found = set()
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if isinstance(name, str) and name.startswith(OWN_MODULES):
+            found.add(name)
+        frame = frame.f_back
+    return found
+
+
+@cache
+def _foreign_folders() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    folders = {sysconfig.get_paths()[name] for name in names} | {str(Path(__file__).parent)}
+    folders |= {os.path.realpath(folder) for folder in folders}
+    return tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in sorted(folders))
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether a file is Python's, an installed package's, Tilth's or the system's."""
+    if path.startswith((*_foreign_folders(), "/proc/", "/sys/", "/dev/")):
+        return True
+    return "site-packages" in path or "dist-packages" in path
+
+
+def _digest_of(path: str, apart: Sequence[str]) -> str:
+    """SHA-256 of a file, or of the names in a folder; empty: it is not there, or is no file."""
+    try:
+        if path.endswith(os.sep):
+            return _names_digest(path, apart)
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return ""
+        stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
+        known = _known.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        digest = _file_digest(path)
+        # A file that is just being written may get other content under the same times.
+        if time.time_ns() - max(stamp[:2]) > _SETTLED_NS:
+            _known[path] = (stamp, digest)
+        return digest
+    except OSError:
+        return ""
+
+
+def _file_digest(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _names_digest(folder: str, apart: Sequence[str]) -> str:
+    """Of what is in a folder, less what the run puts there."""
+    names = sorted(
+        name
+        for name in os.listdir(folder)
+        if name != "__pycache__"
+        and not any(f"{one}/".startswith(f"{folder}{name}/") for one in apart)
+    )
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()

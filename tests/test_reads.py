@@ -1,0 +1,178 @@
+"""Files that code of a user's own opens are known as they were when opened, and no others are."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tilth.extensions import load_module, open_extension
+from tilth.own import read_code
+from tilth.reads import Reads, watching
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("words.txt").write_text("spam")
+    Path("more").mkdir()
+    Path("more/words.txt").write_text("eggs")
+
+
+_SPAM, _EGGS = (sha256(text).hexdigest() for text in (b"spam", b"eggs"))
+
+
+def _run(body: str, *, apart: tuple[Path, ...] = ()) -> Reads:
+    """What a function of the user's own with this body opens."""
+    imports = "import os, sqlite3, tempfile, threading\nfrom pathlib import Path\n"
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    Path("sig.py").write_text(f"{imports}def f(text):\n{lines}\n")
+    function = read_code("sig.py").load().f
+    with watching(apart) as reads:
+        function("")
+    return reads
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("open('words.txt').close()", {"words.txt": _SPAM}),
+        ("Path('./more/words.txt').read_text()", {"more/words.txt": _EGGS}),
+        ("os.close(os.open(b'words.txt', os.O_RDONLY))", {"words.txt": _SPAM}),
+        ("with open('words.txt') as a, open('more/words.txt') as b: pass",
+         {"words.txt": _SPAM, "more/words.txt": _EGGS}),
+        ("os.chdir('more')\nopen('words.txt').close()\nos.chdir('..')", {"more/words.txt": _EGGS}),
+        ("t = threading.Thread(target=Path('words.txt').read_text)\nt.start()\nt.join()",
+         {"words.txt": _SPAM}),
+        ("try: open('nowhere.txt')\nexcept OSError: pass", {"nowhere.txt": ""}),
+        # What the code writes itself, it may read again.
+        ("Path('new.txt').write_text('x')\nPath('new.txt').read_text()", {}),
+        ("Path('words.txt').read_text()\nPath('words.txt').write_text('x')", {}),
+        ("with tempfile.TemporaryFile() as f: f.write(b'x'); f.seek(0); f.read()", {}),
+        # Python's own, and what is no file.
+        ("import wave, pydoc_data.topics\nopen(os.__file__).close()", {}),
+        ("open('/proc/self/status').close()\nopen('/dev/null').close()", {}),
+        ("sqlite3.connect(':memory:').close()", {}),
+    ],
+)  # fmt: skip
+def test_what_is_opened_for_reading_is_noted(body: str, wanted: dict[str, str]) -> None:
+    reads = _run(body)
+    assert reads.digests() == wanted
+    assert reads.changed() == ()
+
+
+def test_a_data_base_is_noted() -> None:
+    with sqlite3.connect("words.db") as base:
+        base.execute("create table words (word text)")
+    base.close()
+    found = _run("sqlite3.connect('words.db').close()").digests()
+    assert found == {"words.db": sha256(Path("words.db").read_bytes()).hexdigest()}
+
+
+def test_a_file_outside_of_the_working_directory_has_its_whole_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = Path("words.txt").absolute()
+    function = _function("def f(text): open(text).close()")
+    monkeypatch.chdir("more")
+    with watching() as reads:
+        function(str(path))
+    assert reads.digests() == {str(path): _SPAM}
+
+
+def _function(source: str) -> Callable[[str], object]:
+    Path("own.py").write_text(source + "\n")
+    function: Callable[[str], object] = read_code("own.py").load().f
+    return function
+
+
+def test_the_names_in_a_folder_count_where_it_is_listed() -> None:
+    found = [_run("os.listdir('more')").digests()]
+    Path("more/words.txt").write_text("other")
+    found.append(_run("list(Path('more').iterdir())").digests())
+    Path("more/third.txt").write_text("")
+    found.append(_run("list(os.scandir('more'))").digests())
+    assert [list(one) for one in found] == [["more/"]] * 3
+    assert found[0] == found[1] != found[2]
+
+
+def test_what_the_run_puts_into_a_folder_does_not_count() -> None:
+    apart = (Path("runs/mine"),)
+    before = _run("os.listdir('.')", apart=apart).digests()
+    Path("runs/mine").mkdir(parents=True)
+    Path("runs/mine/shard").write_text("x")
+    after = _run("os.listdir('.')\nopen('runs/mine/shard').close()", apart=apart).digests()
+    assert before == after
+
+
+def test_what_tilth_itself_opens_is_not_noted() -> None:
+    with watching() as reads:
+        Path("words.txt").read_text()
+    assert reads.digests() == {}
+
+
+def test_a_digest_is_that_of_the_moment_of_opening_and_a_change_is_told() -> None:
+    function = _function("from pathlib import Path\ndef f(t): return Path('words.txt').read_text()")
+    with watching() as reads:
+        function("")
+        Path("words.txt").write_text("other")
+        function("")
+        Path("words.txt").write_text("spam")
+    # Put back as it was: one of the two saw something else.
+    assert reads.digests() == {"words.txt": _SPAM}
+    assert reads.changed() == ("words.txt",)
+
+
+def test_a_change_after_it_was_read_is_told_at_the_end() -> None:
+    reads = _run("open('words.txt').close()")
+    assert reads.changed() == ()
+    Path("words.txt").write_text("spin")
+    assert reads.changed() == ("words.txt",)
+    assert reads.digests() == {"words.txt": _SPAM}
+
+
+def test_a_module_that_is_imported_by_its_name_counts_cached_or_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("by_name.py").write_text("x = 1\n")
+    digest = sha256(b"x = 1\n").hexdigest()
+    body = "import importlib, sys\nsys.modules.pop('by_name', None)\n"
+    body += "importlib.import_module('by_name')"
+    assert _run(body).digests().get("by_name.py") == digest
+    assert _run(body).digests().get("by_name.py") == digest
+    sys.modules.pop("by_name")
+
+
+def test_what_an_extension_read_as_it_was_imported_counts_wherever_it_is_used() -> None:
+    (Path("mine") / "clean").mkdir(parents=True)
+    source = "W = open('words.txt')\nW.close()\ndef apply(batch, settings): return batch\n"
+    Path("mine/clean/shout.py").write_text(source)
+    first = open_extension(Path("mine"))
+    name = first.full_name("clean.shout")
+    load_module(name)
+    with watching() as without:
+        pass
+    with watching(modules=[name]) as reads:
+        pass
+    assert without.digests() == {}
+    assert reads.digests() == {"words.txt": _SPAM}
+    assert open_extension(Path("mine")) is first
+    Path("words.txt").write_text("other")
+    # It may keep what it read: it is imported anew.
+    again = open_extension(Path("mine"))
+    assert again is not first
+    assert again.digest == first.digest
+
+
+def test_nothing_is_noted_once_a_block_has_ended() -> None:
+    function = _function("def f(t): open('words.txt').close()")
+    with watching() as reads:
+        os.getcwd()
+    function("")
+    assert reads.digests() == {}
