@@ -140,6 +140,14 @@ def read_code(place: str) -> OwnCode:
     return kept[1]
 
 
+def is_loose(name: str) -> bool:
+    """Whether an import may be of a module of the user's own that is of no extension."""
+    top = name.partition(".")[0]
+    if not top or top in (*sys.stdlib_module_names, "tilth") or top.startswith(OWN_MODULES):
+        return False
+    return _Reading(top).finds_own(top)
+
+
 @contextlib.contextmanager
 def held() -> Iterator[None]:
     """What is read in this block stays what it was when it was first read.
@@ -199,6 +207,10 @@ class _Reading:
         else:
             self._visit(name)
         return OwnCode(name, self._sources, self._digest(name))
+
+    def finds_own(self, name: str) -> bool:
+        """Whether a module outside of packages is the user's own; nothing is read."""
+        return self._top(name) is not None
 
     def _visit(self, name: str) -> bool:
         """Take in a module and what it imports; whether it is one of the user's own."""

@@ -121,3 +121,19 @@ def test_what_is_aside_brings_nothing_along() -> None:
     assert not reached & code.ASIDE.keys()
     assert "tilth.demo.site" not in reached  # only `tilth.web.fetch` imports it
     assert "tilth.schema" not in code.reachable(["tilth.collect.jsonl"], without=["tilth.schema"])
+
+
+def test_a_module_beside_an_extension_counts_where_that_imports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mine" / "clean").mkdir(parents=True)
+    for name, text in {"shout": "import pyarrow\nfrom loose_words import x\n", "plain": ""}.items():
+        (tmp_path / "mine" / "clean" / f"{name}.py").write_text(text)
+    extension, found = open_extension(tmp_path / "mine"), []
+    for text in ("x = 1\n", "x = 1  # so\n", "x = 2\n"):
+        (tmp_path / "loose_words.py").write_text(text)
+        names = [extension.full_name(f"clean.{name}") for name in ("shout", "plain")]
+        found.append([code.code_version((name,)) for name in names])
+    assert found[0] == found[1] != found[2]
+    assert found[0][1] == found[2][1]

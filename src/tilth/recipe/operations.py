@@ -17,7 +17,7 @@ from tilth.augment.registry import KINDS, module_of, transforms
 from tilth.errors import ExtensionError, UsageError
 from tilth.extensions import Extension, active, find, load_module
 from tilth.hints import did_you_mean
-from tilth.recipe.code import code_digest
+from tilth.recipe.code import code_version
 from tilth.settings import BaseSettings
 
 Kind = Literal["source", "map", "shuffle", "fit", "grid", "transform"]
@@ -175,7 +175,7 @@ class Operation:
 
     def code_version(self, further: Sequence[str] = ()) -> str:
         """A digest of the code that decides the operation's output; `further` as of `modules`."""
-        return code_digest(self.modules(further))
+        return code_version(self.modules(further))
 
 
 _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
