@@ -251,3 +251,14 @@ def test_a_new_module_before_the_one_that_was_found_is_found(tmp_path: Path) -> 
     assert _call("first/sig.py") == 1
     _write(first__helper="def f(t): return 2")
     assert _call("first/sig.py") == 2
+
+
+def test_what_has_not_changed_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning asks for every function, and a step for each batch."""
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.setattr(own, "_SETTLED_NS", -(10**15))  # whenever it was written
+    _write(sig="from helper import f", helper="def f(t): return 1")
+    first = read_code("sig.py")
+    assert read_code("sig.py") is first
+    Path("helper.py").touch()
+    assert read_code("sig.py") is not first

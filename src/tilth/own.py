@@ -200,7 +200,7 @@ class _Reading:
         for folder in self._path:
             if not _is_foreign(folder):
                 # A module that appears there may be found in the place of one that was.
-                self.stamps[folder] = _stamp(folder or ".")
+                self.stamps[folder or "."] = _stamp(folder or ".")
         if file:
             self._looked_for.add(name)
             self._take(name, file, None)
