@@ -133,6 +133,19 @@ def place_of(error: BaseException) -> str:
     return place or (place_of(error.__cause__) if error.__cause__ is not None else "")
 
 
+def function_of(error: BaseException) -> str:
+    """The innermost function of an extension that an error came through, or nothing.
+
+    As `clean.shout.apply`: a line would be another by a comment above it.
+    """
+    found = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(EXTENSION_MODULES):
+            found = f"{name.partition('.')[2]}.{frame.f_code.co_qualname}"
+    return found or (function_of(error.__cause__) if error.__cause__ is not None else "")
+
+
 def missing_extra(package: str, extra: str) -> MissingError:
     """The error for an optional package that is not installed."""
     return MissingError(

@@ -197,3 +197,23 @@ def test_a_step_is_resolved_when_what_it_stands_on_is(run: Path) -> None:
     assert step_of(run, plan, "clean.signals").parts["inputs"] == {
         "0": Dataset(place(run, plan, "clean.normalize")).manifest.digest
     }
+
+
+def test_what_a_source_fetched_is_only_read_again_by_another_reader(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = _recipe(run.parent)
+    work = place(run, plan_of(text), "collect.a") / "work"
+    work.mkdir(exist_ok=True)
+    (work / "archive").write_text("fetched")
+    monkeypatch.setattr("tilth.recipe.plan.libraries_of", lambda _: {"reader": "2"})
+    (source, *_) = step_states(plan_of(text), run)
+    assert source.why.startswith("libraries: ")
+    assert '"2"' in source.why
+    assert _ran(text, run)[0] == "collect.a"
+    assert (place(run, plan_of(text), "collect.a") / "work" / "archive").read_text() == "fetched"
+    assert not work.exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    other = text.replace("{path:", "{fields: {text: body}, path:")
+    assert not (place(run, plan_of(other), "collect.a") / "work").exists()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from tilth.engine.contract import require_batch, require_same_rows
-from tilth.errors import StepError, TilthError, place_of, words_of
+from tilth.errors import StepError, TilthError, function_of, place_of, words_of
 from tilth.schema import NoColumnError, mark_error
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -53,7 +53,7 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
         if batch.num_rows <= 1:
             if isinstance(error, MemoryError):
                 raise _fault_of_the_machine(batch, error, step) from error
-            return [mark_error(batch, [describe_error(error)] * batch.num_rows)]
+            return [mark_error(batch, [_cause_of(error)] * batch.num_rows)]
         half = batch.num_rows // 2
         return [
             *apply_safely(apply, batch.slice(0, half), step),
@@ -78,7 +78,16 @@ def _fault_of_the_machine(batch: pa.RecordBatch, error: Exception, step: str) ->
 
 def describe_error(error: BaseException) -> str:
     """`Type: message`, on one line and bounded; of a user's own module, with its file and line."""
-    text = f"{type(error).__name__}: {words_of(error)}"
-    text = text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
     place = place_of(error)
-    return f"{text} ({place})" if place else text
+    return f"{_said(error)} ({place})" if place else _said(error)
+
+
+def _cause_of(error: BaseException) -> str:
+    """The same as it is kept beside a record: of a user's own module, with the function."""
+    place = function_of(error)
+    return f"{_said(error)} ({place})" if place else _said(error)
+
+
+def _said(error: BaseException) -> str:
+    text = f"{type(error).__name__}: {words_of(error)}"
+    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"

@@ -41,6 +41,7 @@ from tilth.engine.train import fit, run_cell
 from tilth.errors import source_changed
 from tilth.extensions import find, open_reference, using
 from tilth.own import held
+from tilth.recipe.code import reachable
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.operations import Operation, operation
 from tilth.records import Json, Record, read_as, read_file
@@ -80,8 +81,8 @@ def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[r
         if (found := seen.digests()) and not isinstance(task, RunCell):
             keep_reads(task.folder, f"{task.kind}-{task.index:05d}", found)
 
-    run = task.folder.parents[1]
-    with remembering(task.memo), watching() as watch, reads.watching([run]) as seen:
+    run, own = task.folder.parents[1], _own_modules(op) if task.extensions else []
+    with remembering(task.memo), watching() as watch, reads.watching([run], own) as seen:
         outside = op.fingerprint(settings)
         if outside is not None and digest_of_outside(outside) != task.outside:
             raise source_changed(task.step, when="after it was planned")
@@ -97,6 +98,11 @@ def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[r
         ):
             forget_shards(task.folder)
             raise source_changed(task.step)
+
+
+def _own_modules(op: Operation) -> list[str]:
+    """What of an operation is the user's own: it may have kept what it opened when imported."""
+    return [name for name in reachable(op.modules()) if find(name) is not None]
 
 
 def _run_task(

@@ -27,21 +27,32 @@ from tilth.engine.tasks import (
     Survey,
     Task,
 )
-from tilth.errors import DataError, source_changed
+from tilth.errors import DataError, MissingError, source_changed
 from tilth.extensions import Reference
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, read_as
 from tilth.schema import SIGNAL_PREFIX
 from tilth.store import Dataset
-from tilth.store.dataset import is_empty, schema_of
-from tilth.store.files import remove, storage_errors, sweep
-from tilth.store.manifest import MODEL, Manifest, Shard, digest_of, files_of, write_manifest
+from tilth.store.files import move, remove, storage_errors, sweep
+from tilth.store.manifest import (
+    MODEL,
+    Manifest,
+    Shard,
+    digest_of,
+    files_of,
+    read_manifest,
+    write_manifest,
+)
+from tilth.store.parquet import is_empty, schema_of
 from tilth.store.shard import forget_ledger, forget_shards, ledger, shard_name, shard_path
 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
 
+
+# What decides what a source fetches; a reader that is another one reads the same.
+_FETCHES = ("operation", "settings", "source", "limit")
 
 Listen = Callable[[int, float, float | None, str], None]
 
@@ -120,6 +131,8 @@ class StepRunner:
             TilthError: It failed; what it had committed stays.
         """
         folder = data_folder(self.folder, step)
+        if step.operation.kind == "source" and not folder.exists():
+            self._take_over(step, folder)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         # The run's lock says that no worker is left that could be writing.
@@ -156,6 +169,20 @@ class StepRunner:
         whole = {"digest": digest_of(manifest), "reads": self._opened(step, folder)}
         write_manifest(folder, manifest.model_copy(update=whole))
         self.tidy(step)
+
+    def _take_over(self, step: PlannedStep, folder: Path) -> None:
+        """Give a source what it fetched when it was made by other code: it is only read again."""
+        for other in folder.parent.glob(f"{step.stem}-*"):
+            try:
+                then = read_manifest(other).parts
+            except (DataError, MissingError):
+                continue
+            if (other / "work").is_dir() and all(
+                then.get(key) == step.parts.get(key) for key in _FETCHES
+            ):
+                folder.mkdir(parents=True)
+                move(other / "work", folder / "work")
+                return
 
     def _goes_on(self, step: PlannedStep, folder: Path) -> bool:
         """Whether what a stopped run left of the step is of what its files hold now."""

@@ -27,9 +27,7 @@ from tilth.store.manifest import (
     no_data_set,
     read_manifest,
 )
-from tilth.store.parquet import is_empty as is_empty
-from tilth.store.parquet import read_shard
-from tilth.store.parquet import schema_of as schema_of
+from tilth.store.parquet import read_shard, schema_of
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
