@@ -220,10 +220,8 @@ class _Memo:
             self._known = {} if self._file is None else _load(self._file)
         key = _key(path, what)
         line = self._new.get(key) or self._known.get(key)
-        if line is None or not line.startswith(rests_on.encode()):
-            return None
-        basis, _, value = line.decode().partition(" ")
-        return value if basis == rests_on else None
+        basis = f"{rests_on} ".encode()
+        return line[len(basis) :].decode() if line is not None and line.startswith(basis) else None
 
     def learn(self, path: str, rests_on: str, value: str, what: str = "") -> None:
         """Remember something of a file, instead of what was known."""
