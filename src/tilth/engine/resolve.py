@@ -81,19 +81,17 @@ class Resolver:
 
         Reads no data; of files outside only those that were written to since the step was made.
         """
-        with remembering(memo_of(self._folder)):
-            found = []
-            for step in self._plan.steps:
-                state = self._state(step, eager=False)
-                if state.manifest is not None:
-                    self.made(step.name, state.manifest)
-                found.append(state)
+        found = []
+        for step in self._plan.steps:
+            state = self._state(step, eager=False)
+            if state.manifest is not None:
+                self.made(step.name, state.manifest)
+            found.append(state)
         return found
 
     def state(self, name: str) -> StepState:
         """A step, as it stands now; files outside are read through where they are not known."""
-        with remembering(memo_of(self._folder)):
-            return self._state(self._plan.step(name), eager=True)
+        return self._state(self._plan.step(name), eager=True)
 
     def made(self, name: str, manifest: Manifest) -> None:
         """Take in what a step made: those after it are known by it."""
@@ -106,11 +104,11 @@ class Resolver:
             return self._waiting(planned)
         if not eager and not any(one.own == planned.own for one in self._made_as(planned)):
             try:
-                with remembering(None, read=False):
-                    step = self._resolved(planned)
+                step = self._resolved(planned, read=False)
             except UnreadError:
                 return StepState(planned, False, self._why(planned))
-        step = self._resolved(planned)
+        else:
+            step = self._resolved(planned)
         found = self._there(step)
         if found is not None:
             step = replace(step, identity=found.identity)
@@ -138,9 +136,10 @@ class Resolver:
         inputs = {role: self._made[name] for role, name in step.inputs}
         return keyed_cells(step, inputs, self._plan.recipe.header.seed)
 
-    def _resolved(self, planned: PlannedStep) -> PlannedStep:
+    def _resolved(self, planned: PlannedStep, *, read: bool = True) -> PlannedStep:
         parts = dict(planned.parts)
-        outside = planned.operation.fingerprint(planned.settings)
+        with remembering(memo_of(self._folder, planned), read=read):
+            outside = planned.operation.fingerprint(planned.settings)
         if outside is not None:
             parts["outside"] = digest_of_outside(outside)
         if planned.operation.kind == "grid":
@@ -235,9 +234,9 @@ def _difference(step: PlannedStep, parts: Json, before: StepRecord | None) -> st
     return why_it_runs(parts, then, dict(step.inputs))
 
 
-def memo_of(folder: Path) -> Path | None:
-    """Where a run keeps what files outside held when they were read; None: it has no folder."""
-    return folder / ".digests" if folder.is_dir() else None
+def memo_of(folder: Path, step: PlannedStep) -> Path | None:
+    """Where it is kept what a step's files outside held when they were read; None: nowhere yet."""
+    return folder / ".digests" / step.stem if folder.is_dir() else None
 
 
 def _listed(data: Path) -> dict[str, dict[str, Manifest | None]]:

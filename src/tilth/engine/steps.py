@@ -313,7 +313,7 @@ class StepRunner:
             "folder": folder,
             "index": index,
             "outside": step.parts.get("outside"),
-            "memo": memo_of(self.folder),
+            "memo": memo_of(self.folder, step),
             "extensions": self._extensions,
         }
 
