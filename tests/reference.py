@@ -38,7 +38,7 @@ GROUPS = {
     ),
     "Data sets": ("store.dataset", "store.manifest"),
     "Samples": ("query.samples", "query.trace"),
-    "Recipes and plans": ("recipe.model", "query.plans"),
+    "Recipes and plans": ("recipe.model", "query.plans", "query.basis"),
     "Records": ("engine.record", "engine.extend", "machine", "records"),
     "Events": ("engine.events",),
     "Errors": ("errors",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -179,10 +180,25 @@ def test_the_plan_is_of_the_run_of_that_name(place: Path) -> None:
 def test_with_a_limit_all_is_planned_anew(place: Path) -> None:
     found = tilth_("plan", "small-12.yaml", "--limit", 5, "--json").document
     assert (found["limit"], [step["cached"] for step in found["steps"]]) == (5, [False] * 6)
-    assert "--limit changed" in tilth_("plan", "small-12.yaml", "--limit", 5).out
+    assert "--limit: null -> 5" in tilth_("plan", "small-12.yaml", "--limit", 5).out
     for verb in ("plan", "run"):
         for bad in (0, -1, 1.5, "nan"):
             assert tilth_(verb, "small-12.yaml", "--limit", bad).code == 2
+
+
+@effect("tilth plan --explain")
+@name("tilth plan --explain")
+def test_all_that_a_step_stands_on_is_printed(place: Path) -> None:
+    found = tilth_("plan", "small-12.yaml", "--explain", "normalize").out
+    assert found.startswith("clean.normalize: ")
+    assert "settings.form" in found
+    assert "data of collect.docs" in found
+    document = tilth_("plan", "small-12.yaml", "--explain", "normalize", "--json").document
+    assert (document["step"], len(document["identity"])) == ("clean.normalize", 24)
+    assert ["library pyarrow", version("pyarrow")] in document["parts"]
+    wrong = tilth_("plan", "small-12.yaml", "--explain", "normalise")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "did you mean `clean.normalize`?" in wrong.err
 
 
 @effect("tilth plan --only")

@@ -13,6 +13,7 @@ from tilth.cli.verb import Json, Runs, Verb, say_error, was_given
 from tilth.errors import MissingError, RecipeError, UsageError
 
 if TYPE_CHECKING:
+    from tilth.query.basis import Basis
     from tilth.query.explain import Explanation
     from tilth.query.plans import PlanView
 
@@ -189,13 +190,30 @@ def plan(
     limit: Limit = None,
     only: Only = None,
     name: Name = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="STEP", help="Print all that this step's identity is made of."),
+    ] = None,
     runs: Runs = "runs",
     json: Json = False,
 ) -> None:
     """Print the steps of a recipe, which are done already, which will run, and why."""
     from tilth import api
 
-    print_plan(api.plan(recipe, runs=runs, name=name, limit=limit, only=only), json)
+    view = api.plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    if explain is None:
+        print_plan(view, json)
+    else:
+        _print_basis(view.explain(explain), json)
+
+
+def _print_basis(basis: Basis, json: bool) -> None:
+    if json:
+        print_json(basis)
+        return
+    known = basis.identity or "known once what comes in is made"
+    line(f"{basis.step}: {known}\n")
+    table(["part", "is"], [list(part) for part in basis.parts])
 
 
 def print_plan(view: PlanView, json: bool) -> None:
@@ -211,7 +229,7 @@ def print_plan(view: PlanView, json: bool) -> None:
         line(f"warning: {view.warning}")
     line()
     rows = [
-        [s.name, "cached", ""] if s.cached else [s.name, "run?" if s.perhaps else "run", s.why]
+        [s.name, "cached" if s.cached else "run?" if s.perhaps else "run", s.why]
         for s in view.steps
     ]
     table(["step", "", "why"], rows)
@@ -250,6 +268,7 @@ VERBS = (
     Verb(
         plan,
         """tilth plan quickstart
-        tilth plan my.yaml --only clean.rules""",
+        tilth plan my.yaml --only clean.rules
+        tilth plan my.yaml --explain pretrain""",
     ),
 )

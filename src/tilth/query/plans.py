@@ -10,6 +10,7 @@ from tilth.engine.resolve import StepState
 from tilth.engine.run import expected_time, made_from_another, shared_folder, step_states
 from tilth.errors import UsageError
 from tilth.extensions import using
+from tilth.query.basis import Basis, basis_of, rests_on
 from tilth.query.runs import match_step
 from tilth.query.taken import taken
 from tilth.recipe.model import Recipe
@@ -24,8 +25,9 @@ class PlannedView:
     Attributes:
         cached: Whether its output is there.
         perhaps: Whether it runs only if what comes in is otherwise than before.
-        why: Why it will run; "unchanged" where it is cached.
+        why: Why it will run, or on what it rests that it is cached.
         committed: Parts of it (shards, cells) that are there from a run that was stopped.
+        basis: All that it stands on.
         taken: Of a training that will run, what it takes where its settings say nothing, and from
             where.
     """
@@ -40,6 +42,7 @@ class PlannedView:
     perhaps: bool
     why: str
     committed: int
+    basis: Basis
     taken: tuple[str, ...] = ()
 
 
@@ -73,6 +76,18 @@ class PlanView:
     def to_run(self) -> list[PlannedView]:
         """The steps that will run, or may."""
         return [step for step in self.steps if not step.cached]
+
+    def explain(self, step: str) -> Basis:
+        """All that a step stands on, a part a line.
+
+        Args:
+            step: Its name, or an unambiguous end of it.
+
+        Raises:
+            UsageError: There is no such step.
+        """
+        name = match_step(step, [one.name for one in self.steps])
+        return next(one.basis for one in self.steps if one.name == name)
 
     @property
     def num_to_run(self) -> str:
@@ -196,7 +211,8 @@ def _view(state: StepState, recipe: Recipe) -> PlannedView:
         tuple(name for _, name in step.inputs),
         state.cached,
         state.perhaps,
-        state.why,
+        rests_on(state) if state.cached else state.why,
         state.committed_shards,
+        basis_of(state),
         () if state.cached else taken(step, pretrain),
     )
