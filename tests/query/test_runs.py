@@ -9,6 +9,7 @@ import pytest
 import tilth
 from tests.query.conftest import recipe_file
 from tests.query.trained import trained_run
+from tests.web.sites import Reply, Site, running
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.query.augmented import augmented_sheet
 from tilth.query.diff import diff_runs
@@ -18,6 +19,7 @@ from tilth.query.removal import plan_removal
 from tilth.query.runs import RunView, _last_of, list_runs, match_step, open_run
 from tilth.query.status import is_running, run_status, status_word
 from tilth.store.files import folder_lock
+from tilth.web.fetch import MIRROR_VARIABLE
 
 
 def test_a_run_is_found_by_name_path_and_history(workplace: Path) -> None:
@@ -141,6 +143,35 @@ def test_one_run_whose_results_are_damaged_does_not_hide_the_others(
     (said,) = statuses[0].findings
     assert said.startswith("what the training stages found cannot be read: ")
     assert statuses[0].steps
+
+
+def test_an_entry_shows_the_data_that_it_had_or_says_that_they_are_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+    runs = tmp_path / "runs"
+    with running(Site(pages={"/a.jsonl": Reply(b'{"text": "old"}\n{"text": "older"}\n')})) as site:
+        path = tmp_path / "fetched.yaml"
+        given = f"{{url: '{site.root}/a.jsonl', allow_hosts: [127.0.0.1]}}"
+        path.write_text(
+            f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {given}}}}}\nclean: [normalize]\n"
+        )
+        tilth.run(path, runs=runs, workers=1)
+        shutil.rmtree(open_run("it", runs).step("collect.a").folder)
+        site.pages["/a.jsonl"] = Reply(b'{"text": "new"}\n')
+        tilth.run(path, runs=runs, workers=1)
+    source, cleaned = open_run("it", runs).steps
+    assert [step.dataset().num_rows for step in (source, cleaned)] == [1, 1]
+    assert (source.num_in, cleaned.num_in) == (1, 1)
+    before, cleaned = open_run("it@1", runs).steps
+    assert before.kept == 2
+    with pytest.raises(DataError, match="was made again since") as caught:
+        before.dataset()
+    assert caught.value.code == "made-again"
+    # What stood on it has a place of its own.
+    assert cleaned.dataset().num_rows == 2
+    with pytest.raises(UsageError, match="split"):
+        cleaned.dataset("tset")
 
 
 def test_a_record_that_is_no_record(tmp_path: Path) -> None:
