@@ -223,7 +223,6 @@ def test_one_room_knows_how_a_data_set_lies_on_disk() -> None:
     owners = {
         "tilth.store.shard",
         "tilth.engine.shuffle",
-        "tilth.engine.tasks",
         "tilth.web.warc_store",
         "tilth.query.export",
     }

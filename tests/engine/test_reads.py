@@ -19,10 +19,10 @@ def _digest(text: str) -> str:
 def test_what_tasks_opened_is_what_their_step_did(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "clean.signals-0"
     assert reads_of(folder, "s") == {}
-    keep_reads(folder, "map_shard-00000", {"a.txt": "1"})
-    keep_reads(folder, "map_shard-00001", {"a.txt": "1", "b.txt": ""})
+    keep_reads(folder, "map_shard", 0, {"a.txt": "1"})
+    keep_reads(folder, "map_shard", 1, {"a.txt": "1", "b.txt": ""})
     assert reads_of(folder, "s") == {"a.txt": "1", "b.txt": ""}
-    keep_reads(folder, "map_shard-00002", {"a.txt": "2"})
+    keep_reads(folder, "map_shard", 2, {"a.txt": "2"})
     with pytest.raises(DataError, match=r"a\.txt") as caught:
         reads_of(folder, "s")
     assert (caught.value.code, caught.value.where) == ("source-changed", "s")
@@ -33,7 +33,7 @@ def test_what_tasks_opened_is_what_their_step_did(tmp_path: Path) -> None:
 def test_what_goes_on_found_what_is_there(tmp_path: Path) -> None:
     folder, words = tmp_path / "data" / "clean.signals-0", tmp_path / "words.txt"
     words.write_text("a")
-    keep_reads(folder, "map_shard-00000", {str(words): _digest("a")})
+    keep_reads(folder, "map_shard", 0, {str(words): _digest("a")})
     assert are_as_they_were(folder, "s")
     words.write_text("b")
     assert not are_as_they_were(folder, "s")

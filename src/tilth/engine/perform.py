@@ -79,7 +79,7 @@ def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[r
                 forget_shards(task.folder)
             raise source_changed(task.step, [os.path.basename(path) for path in changed])
         if (found := seen.digests()) and not isinstance(task, RunCell):
-            keep_reads(task.folder, f"{task.kind}-{task.index:05d}", found)
+            keep_reads(task.folder, task.kind, task.index, found)
 
     run, own = task.folder.parents[1], _own_modules(op) if task.extensions else []
     with remembering(task.memo), watching() as watch, reads.watching([run], own) as seen:

@@ -21,15 +21,15 @@ class _Opened(Record):
     files: dict[str, str] = Field(default_factory=dict)
 
 
-def keep_reads(folder: Path, task: str, found: Mapping[str, str]) -> None:
+def keep_reads(folder: Path, kind: str, index: int, found: Mapping[str, str]) -> None:
     """Keep what a task opened, before what it made counts.
 
     Args:
         folder: Of the step.
-        task: Its name among those of the step.
+        kind, index: Of the task, among those of the step.
         found: As `tilth.reads.Reads.digests` gives it.
     """
-    write_json(folder / _READS / f"{task}.json", _Opened(files=dict(found)).as_json())
+    write_json(folder / _READS / f"{kind}-{index}.json", _Opened(files=dict(found)).as_json())
 
 
 def reads_of(folder: Path, step: str) -> dict[str, str]:
