@@ -103,7 +103,7 @@ def test_a_runs_folder_is_as_the_page_of_commands_says(whole: tilth.Run) -> None
         )
         assert found, name
     steps = {path.name for path in folder.glob("data/*/*")}
-    assert {"kept", "dropped", "quarantine", "manifest.json", "model", "cells"} <= steps
+    assert {"kept", "dropped", "quarantine", "manifest.json", "model"} <= steps
     (model,) = folder.glob("data/pretrain-*/model")
     for name in (
         "model.safetensors",

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.engine.inline import cells_of, inline, plan_of, run_inline
+from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
 from tests.engine.modalities import write_recipe
 from tilth.engine.record import last_record
 from tilth.engine.resolve import Resolver
 from tilth.recipe.plan import Plan
 from tilth.store.files import read_json
+from tilth.store.manifest import read_manifest
 
 __all__ = ["inline"]
 
@@ -90,3 +91,18 @@ def test_a_cell_says_what_it_is_made_of(tree: dict[str, Any], tmp_path: Path) ->
         for cell, path in zip(cells, cells_of(folder, plan, name), strict=True):
             assert read_json(path)["parts"] == cell.parts
             assert cell.parts["device"] == "cpu"
+
+
+def test_a_cell_is_another_by_the_data_that_it_reads(tree: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    _run(tree, folder)
+    plan = _plan(tree)
+    resolver = Resolver(plan, folder)
+    resolver.states()
+    before = resolver.cells(plan.step("transfer"))
+    made = read_manifest(place(folder, plan, dict(plan.step("transfer").inputs)["data"]))
+    resolver.made(
+        dict(plan.step("transfer").inputs)["data"], made.model_copy(update={"digest": "0"})
+    )
+    after = resolver.cells(plan.step("transfer"))
+    assert not {one.identity for one in before} & {one.identity for one in after}

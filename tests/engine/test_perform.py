@@ -15,6 +15,7 @@ from tests.engine.modalities import results, write_recipe
 from tests.web.sites import Reply, Site, running
 from tilth.collect import jsonl
 from tilth.engine import perform
+from tilth.engine.events import Event, StepStarted
 from tilth.engine.map import map_shard
 from tilth.engine.run import RunOptions, run_plan
 from tilth.errors import DataError
@@ -77,6 +78,23 @@ def test_a_source_that_changed_after_it_was_planned_is_read_as_it_is(tmp_path: P
         file.write('{"text": "one more"}\n')
     run_plan(plan, tmp_path / "run", RunOptions())
     assert len(_texts(text, tmp_path / "run")) == 11
+
+
+@pytest.mark.parametrize("begins", ["collect.a", "clean.rules"])
+def test_what_is_edited_as_a_step_begins_is_not_read(begins: str, tmp_path: Path) -> None:
+    """Its identity is known by then, and would name other data."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(1))
+    text = _source(tmp_path) + f"clean: [signals, {{rules: {{files: [{rules}]}}}}]\n"
+
+    def edit(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == begins:
+            (tmp_path / "rows.jsonl").write_text('{"text": "another"}\n')
+            rules.write_text(RULES.format(0))
+
+    with pytest.raises(DataError, match="after it was planned") as caught:
+        run_inline(text, tmp_path / "run", listeners=[edit])
+    assert (caught.value.code, caught.value.where) == ("source-changed", begins)
 
 
 def test_a_rules_file_that_is_edited_between_two_shards_is_not_mixed(
