@@ -297,8 +297,8 @@ def test_a_changed_threshold_is_why_a_step_runs(workplace: Path, tmp_path: Path)
     assert process.returncode == 1
     assert "clean.signals: 400 in = 400 kept + 0 dropped + 0 quarantined, cached" in err
     assert "clean.rules: started (where: " in err
-    assert "hold_out: started (its input changed: clean.rules)" in err
+    assert "hold_out: started (its input changed: `clean.rules`)" in err
     # What this run did not reach is still known to the next plan.
     plan = start("plan", "small-12.yaml", cwd=copy)
     out, _ = plan.communicate(timeout=60)
-    assert "its input changed: deduplicate.hold_out" in out
+    assert "its input changed: `deduplicate.hold_out`" in out

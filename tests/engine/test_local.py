@@ -92,7 +92,7 @@ def _run_with(body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("raise SystemExit(3)", "SystemExit: 3 (mine/clean/odd.py:12)"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("open(os.path.abspath('runs/none'), 'w').close(); os.mkdir('runs')", "odd.py:12"),
+        ("open(os.path.abspath('runs/none'), 'w').close(); os.mkdir('runs')", "clean.odd.apply"),
     ],
 )
 def test_what_ends_a_program_ends_a_step(

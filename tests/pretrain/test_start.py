@@ -13,6 +13,7 @@ import pytest
 from huggingface_hub import try_to_load_from_cache
 
 from tests.training.samples import IMAGE_FACTS, TINY_MLP, tiny_mlp
+from tilth.engine.run import step_states
 from tilth.errors import DataError, MissingError
 from tilth.pretrain.hub import find_model
 from tilth.pretrain.settings import Settings
@@ -179,12 +180,12 @@ def test_the_cache_is_where_the_library_has_it() -> None:
 
 def test_a_start_that_is_not_there_is_one_error_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no such folder to start from") as caught:
-        plan(tmp_path, str(tmp_path / "absent"))
+        step_states(plan(tmp_path, str(tmp_path / "absent")), tmp_path / "run")
     assert caught.value.where == str(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "pytorch_model.bin").write_bytes(b"a pickle")
     with pytest.raises(MissingError, match="there are no weights") as caught:
-        plan(tmp_path, str(tmp_path / "empty"))
+        step_states(plan(tmp_path, str(tmp_path / "empty")), tmp_path / "run")
     assert "*.bin" in caught.value.hint
 
 

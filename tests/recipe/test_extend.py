@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.inline import plan_of
 from tilth.augment.registry import transforms
+from tilth.engine.run import step_states
 from tilth.errors import ExtensionError, RecipeError
 from tilth.extensions import using
 from tilth.models.registry import declarations
@@ -404,7 +405,7 @@ def test_a_fingerprint_is_a_text(here: Path) -> None:
     _write(here / "mine", {"collect/stars.py": source})
     text = _RECIPE.replace("{jsonl: {path: rows.jsonl}}", "stars")
     with pytest.raises(ExtensionError, match=r"`fingerprint` of `stars` gives a int"):
-        plan_of(text)
+        step_states(plan_of(text), here / "run")
 
 
 def test_tasks_and_models_are_explained(here: Path) -> None:

@@ -207,21 +207,42 @@ def test_the_memo_is_written_only_where_there_is_news(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("settled")
-def test_two_at_once_keep_what_the_other_found_and_not_what_is_gone(tmp_path: Path) -> None:
+def test_two_at_once_keep_what_the_other_found(tmp_path: Path) -> None:
     memo = tmp_path / "memo"
-    one, other, third = (write(tmp_path / name) for name in ("a", "b", "c"))
+    one, other = (write(tmp_path / name) for name in ("a", "b"))
     with remembering(memo):
         digest_of(one)
         with remembering(memo):
             digest_of(other)
     assert is_known(memo, one)
     assert is_known(memo, other)
-    one.unlink()
-    size = memo.stat().st_size
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_memo_does_not_grow_with_what_is_asked_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_MOST_UNASKED", 4)
+    memo = tmp_path / "memo"
+    files = [write(tmp_path / f"file{number}") for number in range(9)]
     with remembering(memo):
-        digest_of(third)
-    assert memo.stat().st_size == size
-    assert is_known(memo, other)
+        digests_of(files)
+    size = memo.stat().st_size
+    later = write(tmp_path / "later")
+    with remembering(memo):
+        digests_of([files[0], later])
+    assert memo.stat().st_size < size / 2
+    assert is_known(memo, files[0])
+    assert is_known(memo, later)
+    assert not is_known(memo, files[1])
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_memo_names_no_file(tmp_path: Path) -> None:
+    memo = tmp_path / "memo"
+    with remembering(memo):
+        digest_of(write(tmp_path / "greta.holm@mailbox.se"))
+    assert b"greta" not in memo.read_bytes()
 
 
 @pytest.mark.usefixtures("settled")

@@ -13,6 +13,7 @@ from tests.table.entries import effect, extreme, name, refused
 from tests.table.samples import applied, batch, kept, texts, told
 from tests.table.whole import read, said
 from tilth.clean.signals import SIGNALS
+from tilth.engine.run import step_states
 from tilth.errors import MissingError, TilthError, UsageError
 from tilth.pictures import MOST_PIXELS
 from tilth.recipe.plan import build_plan
@@ -308,8 +309,9 @@ def test_functions(tmp_path: Path) -> None:
     source = {"collect": {"a": {"jsonl": {"path": str(tmp_path / "a.jsonl")}}}}
 
     def planned(spec: str) -> TilthError:
+        plan = build_plan(read({**tree({"signals": {"functions": [spec]}}), **source}))
         with pytest.raises((UsageError, MissingError)) as caught:
-            build_plan(read({**tree({"signals": {"functions": [spec]}}), **source}))
+            step_states(plan, tmp_path / "run")
         return caught.value
 
     assert planned(f"{file}:luod").hint == "did you mean `loud`?"
@@ -327,11 +329,12 @@ def test_reads(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}\n")
     source = {"collect": {"a": {"jsonl": {"path": str(tmp_path / "a.jsonl")}}}}
 
-    def planned() -> str:
+    def planned() -> str | None:
         given = {"functions": [f"{file}:loud"], "reads": [str(words)]}
-        return (
-            build_plan(read({**tree({"signals": given}), **source})).step("clean.signals").identity
-        )
+        plan = build_plan(read({**tree({"signals": given}), **source}))
+        step_states(plan, tmp_path / "run")
+        step = plan.step("clean.signals")
+        return step.operation.fingerprint(step.settings)
 
     with pytest.raises(MissingError, match="a file that functions read cannot be read"):
         planned()

@@ -23,6 +23,8 @@ ASIDE: Mapping[str, str] = {
     "tilth.extensions": "finds a user's modules, whose sources count themselves",
     "tilth.hints": "words of errors that end a step",
     "tilth.reads": "watches what a user's code opens",
+    "tilth.engine.reads": "keeps what was opened, with its digests",
+    "tilth.store.digests": "says what files hold, which counts itself",
     "tilth.syntax": "says what of a user's code counts",
     "tilth.versions": "says which libraries count",
     "tilth.machine": "how much memory there is: what has no room is refused",

@@ -29,6 +29,8 @@ _THREADS = 4
 # Less is read at once, by whoever asks.
 _ALONE_BYTES = 8 << 20
 _TELL_S = 0.2
+# So many files that are no more, or are no more asked for, are kept in a memo.
+_MOST_UNASKED = 10_000
 # A clock may stand still for so long: an edit within leaves the times as they were.
 _SETTLED_NS = 2_000_000_000
 _HEAD = b"tilth digests 1\n"
@@ -55,7 +57,8 @@ def remembering(
     """Within the block, no file is read through that is known to hold what it held.
 
     What is found out is added to the memo at the end of the block, however it ends. A memo that
-    cannot be read is forgotten, one that cannot be written is not: it is only a memo.
+    cannot be read is forgotten, one that cannot be written is not: it is only a memo. It names no
+    file, for files may be called after people, and a run's folder may be shared.
 
     Args:
         file: Where the memo is kept; None: nowhere, it ends with the block.
@@ -213,12 +216,14 @@ class _Memo:
         self._file = file
         self._known: dict[bytes, bytes] | None = None
         self._new: dict[bytes, bytes] = {}
+        self._asked: set[bytes] = set()
 
     def text(self, path: str, what: str, rests_on: str) -> str | None:
         """What is known of the file (its digest, where `what` is empty), on the same basis."""
         if self._known is None:
             self._known = {} if self._file is None else _load(self._file)
         key = _key(path, what)
+        self._asked.add(key)
         line = self._new.get(key) or self._known.get(key)
         basis = f"{rests_on} ".encode()
         return line[len(basis) :].decode() if line is not None and line.startswith(basis) else None
@@ -228,10 +233,12 @@ class _Memo:
         self._new[_key(path, what)] = f"{rests_on} {value}".encode()
 
     def keep(self) -> None:
-        """Write what is new beside what other processes wrote, less what is of files no more."""
+        """Write what is new beside what other processes wrote, and not all that nobody asks for."""
         if self._file is None or not self._new:
             return
-        known = {key: value for key, value in _load(self._file).items() if _is_there(key)}
+        known = _load(self._file)
+        if len(known) > _MOST_UNASKED + 2 * len(self._asked):
+            known = {key: value for key, value in known.items() if key in self._asked}
         with suppress(StorageError):
             _save(self._file, {**known, **self._new})
 
@@ -241,13 +248,9 @@ _watch: ContextVar[Watch | None] = ContextVar("tilth_watched", default=None)
 
 
 def _key(path: str, what: str) -> bytes:
-    # No path holds a NUL, and none is the same in two working directories.
+    # None is the same in two working directories.
     whole = path if path.startswith("/") else f"{os.getcwd()}/{path}"
-    return os.fsencode(f"{what}\n{whole}")
-
-
-def _is_there(key: bytes) -> bool:
-    return os.path.lexists(key.partition(b"\n")[2])
+    return hashlib.blake2b(os.fsencode(f"{what}\n{whole}"), digest_size=16).hexdigest().encode()
 
 
 def _load(file: Path) -> dict[bytes, bytes]:
