@@ -99,8 +99,13 @@ def single(modality: Modality) -> dict[str, list[list[Move]]]:
         found[one.name] = [[made, made]]
         if is_of_files(modality, one.name):
             found[f"{one.name}, meanwhile"] = [
-                [Move("meanwhile", one.name, at, until)] for at, until in ((1, -1), (0, 0), (0, -1))
+                [Move("empty"), Move("meanwhile", one.name, at, until)]
+                for at, until in ((1, -1), (0, 0), (0, -1))
             ]
+            found[f"{one.name}, in one process"] = [[Move("twice", one.name)]]
+    found["a run killed"] = [
+        [Move("empty"), Move("kill", at=1 + modality.points * part // 4)] for part in range(4)
+    ]
     for name in DAMAGES:
         found[name] = [[Move("damage", name, step=step) for step in (0, 4, 7)]]
     return found

@@ -115,14 +115,21 @@ def of_header() -> tuple[Edit, ...]:
     )
 
 
-def of_process() -> tuple[Edit, ...]:
-    """Where and how a run is started."""
+def of_process(*, anew: bool = False) -> tuple[Edit, ...]:
+    """Where and how a run is started.
+
+    Args:
+        anew: Also what only a process that begins with it sees, whose runs take seconds.
+    """
+    seen = (
+        Edit("another locale", env(LC_ALL="tr_TR.UTF-8", LANG="tr_TR.UTF-8"), process=True),
+        Edit("another hash seed", env(PYTHONHASHSEED="7"), process=True),
+        Edit("another number of BLAS threads", env(OMP_NUM_THREADS="2"), process=True),
+    )
     return (
         Edit("another time zone", env(TZ="Pacific/Auckland")),
         Edit("another umask", lambda d: setattr(d, "umask", 0o077)),
         Edit("the whole folder moved", lambda d: setattr(d, "place", "elsewhere/there")),
-        Edit("another locale", env(LC_ALL="tr_TR.UTF-8", LANG="tr_TR.UTF-8"), process=True),
-        Edit("another hash seed", env(PYTHONHASHSEED="7"), process=True),
-        Edit("another number of BLAS threads", env(OMP_NUM_THREADS="2"), process=True),
         Edit("another cache of the hub", env(HF_HOME="hub-elsewhere")),
+        *(seen if anew else ()),
     )

@@ -65,7 +65,7 @@ def base() -> Draft:
                 "path": "pics",
                 "include": "(train|test|odd)/",
                 "class_names": {"cat": "0", "dog": "1"},
-                "splits": {"odd": "train", "even": "test"},
+                "splits": {"Odd": "test", "odd": "train"},
             },
         ),
         "set": Step(
@@ -105,7 +105,7 @@ EDITS = (
     Edit(
         "a picture in another class", move("pics/train/dog/01.png", "pics/train/cat/01.png"), _PICS
     ),
-    Edit("a folder renamed", move("pics/test", "pics/dev"), _PICS),
+    Edit("a folder renamed", move("pics/train/dog", "pics/train/hound"), _PICS),
     Edit("the pictures of the set", write("x", _idx(70)[0]), _SET),
     Edit("the labels of the set", write("y", _idx(51)[1]), _SET),
     Edit("the set packed", _packed, _SET),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.edits.hub import HUB
 from tests.edits.images import IMAGES
 from tests.edits.pairs import PAIRS
 from tests.edits.records import RECORDS
@@ -13,5 +14,5 @@ from tests.edits.web import WEB
 from tests.edits.workspace import Modality
 
 MODALITIES: Mapping[str, Modality] = {
-    one.name: one for one in (RECORDS, WEB, TEXTS, IMAGES, SPEECH, PAIRS)
+    one.name: one for one in (RECORDS, WEB, TEXTS, HUB, IMAGES, SPEECH, PAIRS)
 }

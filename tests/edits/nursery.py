@@ -29,7 +29,13 @@ from tests.edits.workspace import Ops, do
 _LIMIT_S = 300
 _COMMAND = "from tilth.cli.main import main; main()"
 # Which recipe loads what a modality needs; the others need what comes before training.
-_LIKE = {"texts": "text", "images": "images", "speech": "speech", "pairs": "translation"}
+_LIKE = {
+    "texts": "text",
+    "hub": "text",
+    "images": "images",
+    "speech": "speech",
+    "pairs": "translation",
+}
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Asked:
         doing: (point, files to write) while it goes on. A point is between two tasks: the first
             task of the run begins at point 1.
         kill: The point at which it is killed.
+        then: Files to write after it; another run follows in the same process.
     """
 
     modality: str
@@ -57,6 +64,7 @@ class Asked:
     limit: int | None = None
     doing: list[tuple[int, Ops]] = field(default_factory=list)
     kill: int = 0
+    then: Ops = field(default_factory=list)
 
 
 @dataclass
@@ -207,6 +215,9 @@ def _make(asked: Asked, watch: Watch) -> None:
     try:
         tilth.run(asked.recipe, runs=asked.runs, limit=asked.limit, progress=watch.take)
         watch.point()
+        if asked.then:
+            do(asked.then, Path(asked.folder))
+            tilth.run(asked.recipe, runs=asked.runs, limit=asked.limit, progress=watch.take)
     except TilthError as error:
         watch.answer.error = f"{error.code}: {error} {error.hint}"
 

@@ -295,7 +295,7 @@ def _another_recipe(draft: Draft) -> None:
     """A recipe of the same name in another file."""
     draft.recipe_file = "another.yaml"
     draft.sources = {name: draft.sources[name] for name in ("a", "deep", "notes")}
-    draft.steps["label"] = []
+    draft.steps["deduplicate"].pop()
 
 
 def _reordered(draft: Draft) -> None:
@@ -470,7 +470,7 @@ def _long(draft: Draft) -> Tree:
 RECORDS = Modality(
     "records",
     base,
-    (*_READ, *_SAME_ROWS, *_UNREAD, *of_header(), *of_process(), *_SHAPE),
+    (*_READ, *_SAME_ROWS, *_UNREAD, *of_header(), *of_process(anew=True), *_SHAPE),
     points=144,
     share=6,
 )

@@ -22,6 +22,7 @@ from tests.web.sites import Reply, Site
 
 # What happens to a data set that is there, by its name: what is done to its folder.
 Damage = Callable[[Path], None]
+_EMPTY = 0.6
 Key = tuple[Any, ...]
 
 
@@ -30,9 +31,10 @@ class Move:
     """Something that happens.
 
     Attributes:
-        kind: `edit`: made, or undone where it is made. `meanwhile`: an edit is made at a point of a
-            run, and undone at another one or after it, or stays. `kill`: a run is killed at a
-            point. `damage`: of what a step left.
+        kind: `edit`: made, or undone where it is made. `empty`: the folder of runs is, and no run
+            follows at once. `meanwhile`: an edit is made at a point of a run, and undone at another
+            one or after it, or stays. `twice`: an edit between two runs of one process. `kill`: a
+            run is killed at a point, after an edit or without. `damage`: of what a step left.
         name: Of the edit, or of the damage.
         at: The point; 0, meanwhile: in the middle of the first step that reads the edit.
         until: The point at which it is undone; 0: it stays; -1: after the run.
@@ -181,6 +183,7 @@ class Sequence:
         else:
             shutil.copytree(kept, self._folder, symlinks=True)
             self._space.became(self._draft(()))
+            self._space.written = len(self._draft(()).files) + 1
             for name, value in self._known.begun[self._modality.name].items():
                 setattr(self, name, copy.copy(value))
 
@@ -202,20 +205,34 @@ class Sequence:
                 to.
         """
         match move.kind:
-            case "edit":
+            case "twice" if not self._fresh(self._made).error:
+                made = self._with(move.name)
+                asked = self._ask(then=self._space.ops(self._draft(made)))
+                self._space.became(self._draft(made))
+                self._made = made
+                self._run_and_look(str(move), asked)
+                return
+            case "edit" | "twice":
                 made = self._with(move.name)
                 for step in self._modality.edit(move.name).again:
                     self._damage(step, shutil.rmtree)
                 self._become(made)
+            case "empty":
+                shutil.rmtree(self._folder / "runs", ignore_errors=True)
+                for known in (self._done, self._cells, self._held, self._left):
+                    known.clear()
+                return
             case "meanwhile":
                 self._meanwhile(move)
             case "kill":
                 if move.name:
                     self._become(self._with(move.name))
                 self._settle(self._run(self._ask(kill=move.at)), self._made, move.at)
-            case "damage":
+            case "damage" if self._left:
                 names = list(self._left)
                 self._damage(names[move.step % len(names)], DAMAGES[move.name])
+            case "damage":
+                return
             case _:
                 raise ValueError(move.kind)
         self._run_and_look(str(move))
@@ -321,9 +338,9 @@ class Sequence:
     def _outcome(self, run: Path) -> dict[str, Left]:
         return read_outcome(run, clocked=bool(self._modality.clocked))
 
-    def _run_and_look(self, when: str) -> None:
+    def _run_and_look(self, when: str, asked: Asked | None = None) -> None:
+        answer = self._run(asked or self._ask())
         fresh = self._fresh(self._made)
-        answer = self._run(self._ask())
         if fresh.error:
             # Edits that do not go together: a run from nothing is refused as well.
             if not answer.error:
@@ -346,13 +363,17 @@ class Sequence:
         found = []
         # When a page was fetched goes down the line with it.
         again = not {*answer.ran}.isdisjoint(self._modality.clocked)
+        done = set(self._done)
         for name in answer.ran if not again else ():
-            if self._key(name, fresh, self._made) in self._done:
+            key = self._key(name, fresh, self._made)
+            if key in done:
                 found.append(name)
             elif name in answer.cells:
                 new = self._cells_of(name, fresh) - self._cells
                 if answer.cells[name] > len(new):
                     found.append(f"{answer.cells[name]} cells of {name} where {len(new)} are new")
+            # Nor twice in one run, under two names.
+            done.add(key)
         if found:
             raise FailedError("for nothing", when, ", ".join(found))
 
@@ -411,14 +432,15 @@ def drawn(modality: Modality, chance: random.Random, faults: Iterable[str]) -> l
     """
     left_out = set(faults)
     names = [one.name for one in modality.edits if one.name not in left_out and not one.process]
-    meanwhile = [one for one in names if is_of_files(modality, one)]
-    meanwhile = [one for one in meanwhile if f"{one}, meanwhile" not in left_out]
+    of_files = [one for one in names if is_of_files(modality, one)]
+    meanwhile = [one for one in of_files if f"{one}, meanwhile" not in left_out]
+    twice = [one for one in of_files if f"{one}, in one process" not in left_out]
     damages = [name for name in DAMAGES if name not in left_out]
     moves: list[Move] = []
     made: set[str] = set()
     for _ in range(chance.randint(2, 5)):
-        kinds = ["edit"] * 6 + ["undo"] * 2 * bool(made) + ["meanwhile"] * 2 * bool(meanwhile)
-        kinds += ["kill"] + ["damage"] * bool(damages)
+        kinds = ["edit"] * 6 + ["undo"] * 2 * bool(made) + ["kill"] + ["damage"] * bool(damages)
+        kinds += ["meanwhile"] * 2 * bool(meanwhile) + ["twice"] * bool(twice)
         # Early ones more often: of a run that has much already, there are few.
         kind, at = chance.choice(kinds), 1 + int(modality.points * chance.random() ** 2)
         name = chance.choice(names)
@@ -428,9 +450,14 @@ def drawn(modality: Modality, chance: random.Random, faults: Iterable[str]) -> l
         elif kind == "meanwhile":
             name = chance.choice(meanwhile)
             until = chance.choice((0, -1, at + chance.randint(1, 20)))
+        elif kind == "twice":
+            name, at = chance.choice(twice), 0
         elif kind == "damage":
             moves.append(Move(kind, chance.choice(damages), step=chance.randrange(100)))
             continue
+        if kind in ("meanwhile", "kill") and chance.random() < _EMPTY:
+            # Where all is there, little is read meanwhile.
+            moves.append(Move("empty"))
         moves.append(Move(kind, name, at if kind != "edit" else 0, until))
         if not until:
             made ^= {name}
@@ -440,8 +467,10 @@ def drawn(modality: Modality, chance: random.Random, faults: Iterable[str]) -> l
 def is_of_files(modality: Modality, name: str) -> bool:
     """Whether an edit is of files alone, so that it can be made while a run goes on."""
     edit = modality.edit(name)
-    one, other = (_but_files(modality.draft(made)) for made in ((), (name,)))
-    return one == other and not edit.again and not edit.process
+    one, other = modality.draft(()), modality.draft((name,))
+    if edit.again or edit.process or _but_files(one) != _but_files(other):
+        return False
+    return (one.files, one.touched, one.modes) != (other.files, other.touched, other.modes)
 
 
 def _but_files(draft: Draft) -> tuple[Any, ...]:

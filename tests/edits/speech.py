@@ -39,6 +39,8 @@ def base() -> Draft:
     for number in range(24):
         draft.write(_name(number), _wave(number))
     lines = [f"u{n:02}_{('ann', 'bob')[n % 2]}_{n % 4}.wav\t{_WORDS[n % 5]}" for n in range(25)]
+    lines.append(f"u30_ann_2.wav\t{_WORDS[2]}")
+    draft.write("said/u30_ann_2.wav", _wave(2))
     draft.write("said.tsv", "\n".join(lines) + "\n")
     draft.write("said/x_noise.wav", _wave(3))
     draft.write("said/notes.txt", "mine\n")

@@ -38,7 +38,7 @@ def _rows(count: int, first: int = 0) -> str:
 
 def _plain() -> Draft:
     draft = Draft(header={"name": "texts", "seed": 0, "threads": 1, "error_budget": 0.05})
-    draft.write("a.jsonl", _rows(36))
+    draft.write("a.jsonl", _rows(36) + _rows(2, 53))
     draft.write("sig.py", "def shout(text: str) -> int:\n    return text.count('!')\n")
     draft.write("rules.yaml", "about: mine\nrules:\n- keep: word_count >= 3\n")
     fields = {"id": "id", "label": "label", "split": "split"}
@@ -117,7 +117,7 @@ EDITS = (
     Edit("a source behind a link", linked("a.jsonl")),
     *of_training(target=False, method="probe"),
     *of_header(),
-    *of_process(),
+    *of_process(anew=True),
     Edit("a licence", source("a", license="CC0"), ("collect.a",)),
 )
 TEXTS = Modality("texts", base, EDITS, points=36, share=2)

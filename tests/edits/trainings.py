@@ -14,7 +14,7 @@ import yaml
 from tests.edits.common import backwards, training
 from tests.edits.workspace import Change, Draft, Edit, Tree, merged
 
-# What is read of a model, and what else the folder of one has.
+# What is read of a model.
 _MODEL = ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -121,17 +121,20 @@ def _untransferred(draft: Draft) -> None:
     draft.trainings.pop("transfer")
 
 
-def checkpoint(base: Draft, seed: int) -> dict[str, bytes]:
-    """The files of a model that a recipe's `pretrain` trains."""
+def checkpoint(base: Draft, seed: int, *, exported: bool = False) -> dict[str, bytes]:
+    """The files of a model that a recipe's `pretrain` trains, or of the same as the hub has it."""
     draft = copy.deepcopy(base)
     draft.trainings = {"pretrain": draft.trainings["pretrain"]}
     draft.header["seed"] = seed
     written = yaml.safe_load(draft.recipe())
-    return dict(_checkpoint(yaml.safe_dump(written, sort_keys=False), tuple(draft.files.items())))
+    recipe = yaml.safe_dump(written, sort_keys=False)
+    return dict(_checkpoint(recipe, tuple(draft.files.items()), exported))
 
 
 @cache
-def _checkpoint(recipe: str, files: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
+def _checkpoint(
+    recipe: str, files: tuple[tuple[str, bytes | str], ...], exported: bool
+) -> dict[str, bytes]:
     import tilth
     from tests.engine.inline import use_inline
 
@@ -139,10 +142,16 @@ def _checkpoint(recipe: str, files: tuple[tuple[str, bytes], ...]) -> dict[str, 
         folder = Path(name)
         for place, data in files:
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            assert isinstance(data, bytes)
             (folder / place).write_bytes(data)
         (folder / "recipe.yaml").write_text(recipe, "utf-8")
         use_inline(patch)
         patch.chdir(folder)
         run = tilth.run("recipe.yaml", runs="runs", progress=False)
         model = run.view.step("pretrain").folder / "model"
+        if exported:
+            from tilth.pretrain.hub_export import export_gpt2
+
+            export_gpt2(model, folder / "hub")
+            model = folder / "hub"
         return {one: (model / one).read_bytes() for one in _MODEL if (model / one).is_file()}

@@ -20,7 +20,7 @@ Tree = dict[str, Any]
 
 RECORD_STAGES = ("clean", "deduplicate", "label", "augment", "mix")
 TRAININGS = ("pretrain", "transfer", "value")
-# Every change of a file has a time of its own, whatever the clock of the file system resolves.
+# A file that is written has a time of its own, whatever the clock of the file system resolves.
 _EPOCH_NS = 1_700_000_000_000_000_000
 
 
@@ -233,7 +233,8 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._now = Draft()
-        self._written = 0
+        # Files, so that each has a time that none had before.
+        self.written = 0
 
     @property
     def folder(self) -> Path:
@@ -267,8 +268,8 @@ class Workspace:
                 op["hex"] = data.hex()
             # Of one that keeps its time, undoing keeps it too.
             if path not in {*draft.timeless, *self._now.timeless} or path not in now:
-                self._written += 1
-                op["time"] = _EPOCH_NS + self._written * 1_000_000_000
+                self.written += 1
+                op["time"] = _EPOCH_NS + self.written * 1_000_000_000
             ops.append(op)
         return ops
 
