@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tilth.cli.output import fold
+from tilth.engine.expect import spell_machine
 from tilth.pretrain.quoted import basis_of, quote, quoted
 from tilth.pretrain.result import Intervals, PretrainResult
 from tilth.query.disk import disk_of, spell_bytes
@@ -232,7 +233,7 @@ def _where_and_when(report: Report) -> dict[str, str]:
     machine = report.machine
     return {
         "date": (report.finished or "")[:10],
-        "machine": f"{machine.cores} cores of {machine.processor}, {machine.memory_gib} GiB",
+        "machine": f"{spell_machine(machine)}, {machine.memory_gib} GiB",
         "torch": report.versions["torch"],
     }
 
