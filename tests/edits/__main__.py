@@ -113,6 +113,9 @@ def single(modality: Modality) -> dict[str, list[list[Move]]]:
 
 def each(modality: Modality, only: str, nursery: Nursery, known: Known) -> int:
     """Try each edit by itself, and say how it went; returns where the list of faults is wrong."""
+    if error := try_moves(modality, [], nursery, known):
+        print(f"{modality.name}, as it is: {error}")
+        return 1
     wrong = 0
     listed = FAULTS.get(modality.name, {})
     for name, ways in single(modality).items():

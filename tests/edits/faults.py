@@ -6,4 +6,15 @@ one stands here that has come right, or lacks.
 
 from __future__ import annotations
 
-FAULTS: dict[str, dict[str, str]] = {}
+# A bit of a file that a step kept, flipped under the same size, shows where the file is read again,
+# and not where nobody reads it: files are not read through for each plan.
+_UNREAD = {"a kept shard changed": "stale"}
+FAULTS: dict[str, dict[str, str]] = {
+    "records": _UNREAD,
+    "web": _UNREAD,
+    "texts": _UNREAD,
+    "hub": _UNREAD,
+    "images": _UNREAD,
+    "speech": _UNREAD,
+    "pairs": _UNREAD,
+}

@@ -146,8 +146,10 @@ class Nursery:
         """End the process."""
         if self._process is not None:
             assert self._process.stdin is not None
+            assert self._process.stdout is not None
             self._process.stdin.close()
             self._process.wait()
+            self._process.stdout.close()
 
     def __enter__(self) -> Nursery:
         return self

@@ -90,7 +90,11 @@ EDITS = (
     Edit("two sounds for each other", _swapped, _SAID),
     Edit("a transcript", replace("said.tsv", "u03_bob_3.wav\tabc", "u03_bob_3.wav\tcab"), _SAID),
     Edit("a sound renamed", move(_name(2), "said/u02_bob_2.wav"), _SAID),
-    Edit("other indices of the splits", source("said", splits={"train": [1, 2]}), _SAID),
+    Edit(
+        "other indices of the splits",
+        source("said", splits={"test": [0, 1], "train": [2, 3]}),
+        _SAID,
+    ),
     Edit("a weight", settings("mix.weights", sources={"said": 2}), ("mix.weights",)),
     Edit("a transform", settings("augment.speed", max_change=0.05), _STAGES),
     Edit("a transform of the features", lambda d: d.steps["augment"].append(Step("tilt")), _STAGES),
@@ -106,7 +110,7 @@ EDITS = (
     Edit("the transcripts touched", touch("said.tsv")),
     Edit("the transcripts behind a link", linked("said.tsv")),
     Edit("--limit above every source", lambda d: setattr(d, "limit", 1000)),
-    *of_training(target=False, method="lora"),
+    *of_training(target=False, method="probe"),
     *of_header(),
     *of_process(),
 )

@@ -32,7 +32,13 @@ def known(tmp_path: Path) -> Iterator[Known]:
         yield Known(tmp_path, site)
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize(
+    "modality",
+    [
+        name if name in ("records", "web") else pytest.param(name, marks=pytest.mark.slow)
+        for name in MODALITIES
+    ],
+)
 def test_random_edits_leave_nothing_stale_and_run_nothing_for_nothing(
     modality: str, known: Known
 ) -> None:

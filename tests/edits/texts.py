@@ -38,7 +38,7 @@ def _rows(count: int, first: int = 0) -> str:
 
 def _plain() -> Draft:
     draft = Draft(header={"name": "texts", "seed": 0, "threads": 1, "error_budget": 0.05})
-    draft.write("a.jsonl", _rows(36) + _rows(2, 53))
+    draft.write("a.jsonl", _rows(36) + _rows(1, 54) + _rows(1, 57))
     draft.write("sig.py", "def shout(text: str) -> int:\n    return text.count('!')\n")
     draft.write("rules.yaml", "about: mine\nrules:\n- keep: word_count >= 3\n")
     fields = {"id": "id", "label": "label", "split": "split"}
@@ -99,7 +99,7 @@ def _masked(draft: Draft) -> None:
 EDITS = (
     Edit("rows more", append("a.jsonl", _rows(4, 40)), ("collect.a",)),
     Edit("a word changed", replace("a.jsonl", "meadow", "orchard"), ("collect.a",)),
-    Edit("a row that is there already", append("a.jsonl", _rows(1, 56)), ("collect.a",)),
+    Edit("a row that is there already", append("a.jsonl", _rows(1, 60)), ("collect.a",)),
     Edit("a weight", settings("mix.weights", labels={"wet": 2}), ("mix.weights",)),
     Edit("a rule", replace("rules.yaml", ">= 3", ">= 8"), ("clean.rules",)),
     Edit("a rule that keeps the same", replace("rules.yaml", ">= 3", "> 2"), ("clean.rules",)),
