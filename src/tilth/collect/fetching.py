@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from tilth.settings import ActsOn
+from tilth.settings import ActsOn, AnyOrder
 from tilth.web.address import AddressRefusedError, canonical_host, check_url
 from tilth.web.secrets import HEADERS
 
@@ -60,7 +60,7 @@ Digest = Annotated[
     ),
     ActsOn("speed"),
 ]
-Headers = Annotated[dict[str, str], Field(description=HEADERS), ActsOn("politeness")]
+Headers = Annotated[dict[str, str], Field(description=HEADERS), ActsOn("politeness"), AnyOrder()]
 Hosts = Annotated[
     tuple[str, ...],
     AfterValidator(_canonical),
