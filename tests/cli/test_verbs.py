@@ -140,6 +140,11 @@ def test_explain_says_what_a_setting_acts_on_alone(tilth: Command) -> None:
     assert "(acts on summary only)" in told
     assert told.count("acts on") == 1
     assert "acts on" not in tilth("explain", "minhash").stdout
+    told = " ".join(tilth("explain", "jsonl").stdout.split())
+    assert told.count("(counts by what is read)") == len(
+        ("path", "url", "sha256", "size", "mirror")
+    )
+    assert "acts on outside" not in told
 
 
 def test_show_prints_how_many_of_how_many(tilth: Command) -> None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tilth.models.gpt import GPTSettings
 from tilth.models.mlp import MLPSettings
 from tilth.pretrain.settings import Settings
+from tilth.pretrain.start import fingerprint_start
 from tilth.settings import acting
 from tilth.training.settings import LoopSettings
 
@@ -103,12 +104,19 @@ def test_what_holds_anyway_may_be_written_out(given: dict[str, Any], same: dict[
 
 def test_where_a_model_lies_says_nothing(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("ck", "other"):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    for name, weights in (("ck", b"one"), ("moved", b"one"), ("other", b"two")):
         (tmp_path / name).mkdir()
-    here = [acting(Settings(initialise=one)) for one in ("ck", "./ck", f"{tmp_path}/ck", "other")]
-    assert all(one == here[0] for one in here)
-    elsewhere = [acting(Settings(initialise=one)) for one in ("random", "gpt2", "distilgpt2")]
-    assert all(one != other for one in elsewhere for other in here)
-    assert elsewhere[1] != elsewhere[2]
+        (tmp_path / name / "model.safetensors").write_bytes(weights)
+    ways = ("ck", "./ck", f"{tmp_path}/ck", "moved")
+    elsewhere = ("other", "gpt2", "distilgpt2")
+    from_scratch, *read = (
+        acting(Settings(initialise=one)) for one in ("random", *ways, *elsewhere)
+    )
+    # What is read is told by the fingerprint alone.
+    assert all(one == read[0] for one in read)
+    assert len({fingerprint_start(one) for one in ways}) == 1
+    assert len({fingerprint_start(one) for one in ("random", *ways, *elsewhere)}) == 5
     # What a model was trained with, and no default, is what its own data leaves empty.
-    assert acting(Settings(initialise="ck"))["data"]["max_length"] is None
+    assert read[0]["data"]["max_length"] is None
+    assert from_scratch != read[0]

@@ -158,7 +158,7 @@ def test_every_setting_of_a_recipe_is_a_word() -> None:
 def test_a_setting_says_what_it_acts_on_alone() -> None:
     (training,) = (one for one in explain("pretrain") if one.what == "operation")
     told = {info.name: info.acts_on for info in training.settings if info.acts_on}
-    assert told == {"loop.checkpoint_every": "speed"}
+    assert told == {"initialise": "outside", "loop.checkpoint_every": "speed"}
     (compared,) = (one for one in explain("transfer") if one.what == "operation")
     assert {i.name: i.acts_on for i in compared.settings if i.acts_on} == {
         "smallest_effect": "summary"

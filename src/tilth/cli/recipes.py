@@ -14,7 +14,7 @@ from tilth.errors import MissingError, RecipeError, UsageError
 
 if TYPE_CHECKING:
     from tilth.query.basis import Basis
-    from tilth.query.explain import Explanation
+    from tilth.query.explain import Explanation, SettingInfo
     from tilth.query.plans import PlanView
 
 RecipeArgument = Annotated[
@@ -154,7 +154,7 @@ def _print_explanation(explanation: Explanation) -> None:
                 s.name,
                 " ".join(filter(None, (s.type, s.bounds))),
                 "required" if s.default is None else s.default,
-                s.description + f" (acts on {s.acts_on} only)" * bool(s.acts_on),
+                " ".join(filter(None, (s.description, _acts_on(s)))),
             ]
             for s in explanation.settings
         ]
@@ -163,6 +163,13 @@ def _print_explanation(explanation: Explanation) -> None:
         line()
         line(explanation.text.rstrip())
     line()
+
+
+def _acts_on(setting: SettingInfo) -> str:
+    """What it acts on alone, in brackets; nothing where that is what is made."""
+    if setting.acts_on == "outside":
+        return "(counts by what is read)"
+    return f"(acts on {setting.acts_on} only)" if setting.acts_on else ""
 
 
 def check(recipe: RecipeArgument, json: Json = False) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -117,9 +116,8 @@ class Settings(BaseSettings):
         return self
 
     def normal(self) -> Settings:
-        """From scratch, with what `data` leaves empty given; from a folder, wherever that is: what
-        it holds is in the fingerprint."""
-        if self.initialise == RANDOM:
-            return self.model_copy(update={"data": settled(self.data, self.model.window)})
-        here = Path(self.initialise).expanduser().is_dir()
-        return self.model_copy(update={"initialise": ""}) if here else self
+        """From scratch, with what `data` leaves empty given: else the model to start from may say
+        it, which is in the fingerprint."""
+        if self.initialise != RANDOM:
+            return self
+        return self.model_copy(update={"data": settled(self.data, self.model.window)})

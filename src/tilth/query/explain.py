@@ -65,7 +65,8 @@ class SettingInfo:
     """One setting: name, type, default (None where it must be given), bounds, description.
 
     `acts_on`: what it acts on alone (the summary of a comparison, speed, politeness, words), so
-    that the data and the trainings stay as they are; empty: on what is made.
+    that the data and the trainings stay as they are; outside: on what is read, which counts by what
+    it holds and is named, however it is had; empty: on what is made.
     """
 
     name: str
