@@ -10,10 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import tilth
+from tests.engine.inline import use_inline
+from tests.engine.modalities import write_recipe
 from tests.query.conftest import recipe_file
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.query.disk import disk_of, spell_bytes, tree_bytes
@@ -59,6 +63,37 @@ def test_what_an_entry_of_the_history_needs_stays_unless_told_otherwise(runs: Pa
     assert _data(runs).keys() == last
     # The last invocation is as it was, and nothing of it would run again.
     assert len(list(open_run("small", runs).steps[-1].manifest)) > 3
+
+
+def test_cells_go_that_no_comparison_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_inline(monkeypatch)
+    tree = yaml.safe_load(write_recipe("images", tmp_path).read_text("utf-8"))
+    runs, cells = tmp_path / "runs", tmp_path / "runs" / "images" / "cells"
+    tree["name"] = "images"
+
+    def run(given: dict[str, Any]) -> set[str]:
+        (tmp_path / "it.yaml").write_text(yaml.safe_dump(given, sort_keys=False))
+        tilth.run(tmp_path / "it.yaml", runs=runs)
+        return {path.name for path in cells.iterdir()}
+
+    first = run(tree)
+    both = run({**tree, "transfer": {**tree["transfer"], "sizes": [3]}})
+    assert plan_removal("images", runs, unused=True).parts == ()
+    planned = plan_removal("images", runs, unused=True, history=False)
+    gone = {part.path for part in planned.parts if "/cells/" in part.path}
+    assert gone
+    assert gone <= {f"images/cells/{name}" for name in first}
+    remove(planned)
+    assert {f"images/cells/{path.name}" for path in cells.iterdir()} == {
+        f"images/cells/{name}" for name in both
+    } - gone
+    # Nothing of the last invocation would run again.
+    assert tilth.plan(tmp_path / "it.yaml", runs=runs).to_run == []
+    # What a comparison that was stopped has made stays.
+    (transfer,) = (runs / "images" / "data").glob("transfer-*")
+    (transfer / "manifest.json").unlink()
+    kept = plan_removal("images", runs, unused=True, history=False).parts
+    assert not any("/cells/" in part.path for part in kept)
 
 
 def test_what_a_stopped_run_has_half_done_stays(runs: Path) -> None:

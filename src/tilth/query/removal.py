@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tilth.engine.cells import CELLS
 from tilth.engine.record import RECORD, RunRecord, earlier_records, read_record
 from tilth.engine.run import step_states
 from tilth.errors import DataError, MissingError, StorageError, TilthError, UsageError
@@ -21,7 +22,7 @@ from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import files
 from tilth.store.files import folder_lock
-from tilth.store.manifest import MANIFEST
+from tilth.store.manifest import MANIFEST, read_manifest
 
 _WHY = ".removed"
 # A step's folder: its name and 24 hex digits. What else lies there is not Tilth's to remove.
@@ -30,10 +31,10 @@ _DATA_SET = re.compile(r".+-[0-9a-f]{24}")
 
 @dataclass(frozen=True)
 class Part:
-    """One folder that goes.
+    """One folder, or file, that goes.
 
     Attributes:
-        path: Below the folder of runs.
+        path: Below the folder of runs; a folder, or the file of a cell.
         what: What it is, in words.
         num_bytes: What it takes.
     """
@@ -103,7 +104,7 @@ def plan_removal(
     folder = _checked(view, run, Path(runs))
     if unused:
         parts = [
-            Part(f"{folder.name}/{DATA}/{path.name}", _what(path), tree_bytes(path))
+            Part(f"{folder.name}/{path.parent.name}/{path.name}", _what(path), _bytes(path))
             for path in _unused(view, folder, history)
         ]
         return Removal(view.name, str(folder), False, tuple(parts))
@@ -128,7 +129,7 @@ def remove(removal: Removal) -> Removal:
         asides = [
             path if files.is_aside(path, _WHY) else _aside(path)
             for path in places
-            if path.is_dir() and not path.is_symlink()
+            if path.exists() and not path.is_symlink()
         ]
     for aside in asides:
         try:
@@ -195,12 +196,14 @@ def _needed(record: RunRecord) -> set[str]:
 
 
 def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
-    """The data sets that no record needs, nor what is left of the last one's plan."""
+    """The data sets that no record needs, nor what is left of the last one's plan; and the cells
+    that no comparison sums up which stays.
+    """
     needed = _needed(view.record)
     for path in earlier_records(folder).values() if history else ():
         needed |= _needed(read_record(path))
     planned = _planned(view, folder)
-    return [
+    gone = [
         path
         for path in data_sets(folder)
         if files.is_aside(path, _WHY)
@@ -211,6 +214,19 @@ def _unused(view: RunView, folder: Path, history: bool) -> list[Path]:
             and (path.name not in planned if planned is not None else (path / MANIFEST).is_file())
         )
     ]
+    return [*gone, *_unused_cells(folder, [p for p in data_sets(folder) if p not in gone])]
+
+
+def _unused_cells(folder: Path, stay: Sequence[Path]) -> list[Path]:
+    """The cells that none of these data sets names; none where one is not finished, for it may be a
+    comparison that goes on.
+    """
+    if not all((path / MANIFEST).is_file() for path in stay):
+        return []
+    named = {cell for path in stay for cell in read_manifest(path).cells}
+    found = sorted((folder / CELLS).glob("*.json"))
+    aside = [path for path in sorted((folder / CELLS).glob(".*")) if files.is_aside(path, _WHY)]
+    return [*aside, *(path for path in found if path.stem not in named)]
 
 
 def _planned(view: RunView, folder: Path) -> set[str] | None:
@@ -226,9 +242,15 @@ def _planned(view: RunView, folder: Path) -> set[str] | None:
         return None
 
 
+def _bytes(path: Path) -> int:
+    return tree_bytes(path) if path.is_dir() else path.lstat().st_size
+
+
 def _what(path: Path) -> str:
     if files.is_aside(path, _WHY):
         return "left by a removal that was stopped"
+    if path.parent.name == CELLS:
+        return "a training that no comparison needs"
     done = (path / MANIFEST).is_file()
     return "of an earlier recipe" if done else "of an earlier recipe, not finished"
 
