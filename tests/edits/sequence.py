@@ -213,10 +213,7 @@ class Sequence:
                 self._run_and_look(str(move), asked)
                 return
             case "edit" | "twice":
-                made = self._with(move.name)
-                for step in self._modality.edit(move.name).again:
-                    self._damage(step, shutil.rmtree)
-                self._become(made)
+                self._edit(move.name)
             case "empty":
                 shutil.rmtree(self._folder / "runs", ignore_errors=True)
                 for known in (self._done, self._cells, self._held, self._left):
@@ -226,7 +223,7 @@ class Sequence:
                 self._meanwhile(move)
             case "kill":
                 if move.name:
-                    self._become(self._with(move.name))
+                    self._edit(move.name)
                 self._settle(self._run(self._ask(kill=move.at)), self._made, move.at)
             case "damage" if self._left:
                 names = list(self._left)
@@ -250,6 +247,12 @@ class Sequence:
         """The edits made with this one too, or without it."""
         names = {*self._made} ^ {name}
         return tuple(one.name for one in self._modality.edits if one.name in names)
+
+    def _edit(self, name: str) -> None:
+        """Make an edit, or undo it where it is made."""
+        for step in self._modality.edit(name).again:
+            self._damage(step, shutil.rmtree)
+        self._become(self._with(name))
 
     def _become(self, made: tuple[str, ...]) -> None:
         self._made = made
