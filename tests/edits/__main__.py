@@ -171,6 +171,10 @@ def main() -> int:
                 found = tried(seed, asked.modality, nursery, known)
                 wrong += bool(found)
                 print(found or f"sequence {seed}: right", flush=True)
+        print(
+            f"{known.looked_at} runs compared with one from nothing; "
+            f"{known.refused} refused, as from nothing"
+        )
     print(f"{wrong} found wrong; {time.monotonic() - began:.0f} s")
     return wrong > 0
 

@@ -145,11 +145,9 @@ class Nursery:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._process.stdin.close()
-            self._process.wait()
-            self._process.stdout.close()
+            with self._process as process:
+                assert process.stdin is not None
+                process.stdin.close()
 
     def __enter__(self) -> Nursery:
         return self

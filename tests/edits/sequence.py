@@ -96,10 +96,14 @@ class Known:
         fresh: Runs from nothing, by modality and the edits made.
         begun: What is known after the first run of a modality, which lies in `folder/NAME`.
         site: That answers for the sites of drafts.
+        looked_at, refused: Runs that were compared with one from nothing, and of which neither
+            came to its end, as the edits before them do not go together.
     """
 
     folder: Path
     site: Site
+    looked_at: int = 0
+    refused: int = 0
     fresh: dict[tuple[str, tuple[str, ...]], Fresh] = field(default_factory=dict)
     begun: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -343,13 +347,14 @@ class Sequence:
         answer = self._run(asked or self._ask())
         fresh = self._fresh(self._made)
         if fresh.error:
-            # Edits that do not go together: a run from nothing is refused as well.
+            self._known.refused += 1
             if not answer.error:
                 what = f"it ends well, from nothing: {fresh.error}"
                 raise FailedError("stale", when, what)
             return
         if answer.error:
             raise FailedError("refused", when, answer.error)
+        self._known.looked_at += 1
         left = self._outcome(self._place)
         if found := differences(left, fresh.left):
             raise FailedError("stale", when, found)
