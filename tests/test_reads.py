@@ -14,6 +14,7 @@ import pytest
 from tilth.extensions import load_module, open_extension
 from tilth.own import read_code
 from tilth.reads import Reads, watching
+from tilth.store.digests import digests_of
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,10 @@ def _run(body: str, *, apart: tuple[Path, ...] = ()) -> Reads:
         ("os.chdir('more')\nopen('words.txt').close()\nos.chdir('..')", {"more/words.txt": _EGGS}),
         ("t = threading.Thread(target=Path('words.txt').read_text)\nt.start()\nt.join()",
          {"words.txt": _SPAM}),
+        ("from concurrent.futures import ThreadPoolExecutor as Pool\n"
+         "paths = [Path('words.txt'), Path('more/words.txt')]\n"
+         "with Pool(2) as pool: list(pool.map(Path.read_text, paths))",
+         {"words.txt": _SPAM, "more/words.txt": _EGGS}),
         ("try: open('nowhere.txt')\nexcept OSError: pass", {"nowhere.txt": ""}),
         # What the code writes itself, it may read again.
         ("Path('new.txt').write_text('x')\nPath('new.txt').read_text()", {}),
@@ -175,4 +180,14 @@ def test_nothing_is_noted_once_a_block_has_ended() -> None:
     with watching() as reads:
         os.getcwd()
     function("")
+    assert reads.digests() == {}
+
+
+def test_what_tilths_own_threads_open_is_none_of_it() -> None:
+    """They digest sources, beside a task and under it."""
+    Path("sig.py").write_text("def f(text):\n    pass\n")
+    function = read_code("sig.py").load().f
+    with watching() as reads:
+        function("")
+        digests_of(["words.txt", "more/words.txt"])
     assert reads.digests() == {}

@@ -2,9 +2,10 @@
 
 A function reads a word list that no setting names, and what it gives depends on it. So while a task
 of a user's code runs, each file that is opened with that code on the stack is noted with the digest
-that it has then. What a module opened once it may have kept: it counts wherever the module is used
-in this process. (Not seen: files that a library opens in C, other processes, the network, and
-environment variables.)
+that it has then, and so is what a thread opens that is not Tilth's: the code may have started it.
+What a module opened once it may have kept: it counts wherever the module is used in this process.
+(Not seen: files that a library opens in C, other processes, the network, and environment
+variables.)
 """
 
 from __future__ import annotations
@@ -76,7 +77,11 @@ class Reads:
                         self._found.setdefault(path, digest)
 
     def _see(self, path: str, *, writes: bool, own: bool) -> str | None:
-        """Note that a file is opened; its digest, where it counts."""
+        """Note that a file is opened, with own code on the stack or in a thread that may be its.
+
+        Returns:
+            The file's digest, where it counts.
+        """
         if writes and own:
             # What the code writes itself is no input of it, though it may read it again.
             self._written.add(path)
@@ -104,7 +109,7 @@ class Reads:
 def watching(apart: Sequence[Path] = (), modules: Iterable[str] = ()) -> Iterator[Reads]:
     """Note what is opened while the block runs, with a user's own code on the stack or in a thread.
 
-    Not that of Python, of installed packages and of Tilth itself.
+    Not what Tilth's own threads open, nor files of Python, of installed packages and of Tilth.
 
     Args:
         apart: Folders whose files do not count: the run's own.
@@ -189,7 +194,9 @@ def _note(event: str, given: tuple[object, ...]) -> None:
     if event in _LISTINGS:
         path = path.rstrip(os.sep) + os.sep
     writes = event == "open" and _writes(given)
-    names = _own_modules(caller)
+    names, is_tilths = _on_stack(caller)
+    if is_tilths and not names:
+        return
     with _lock:
         for watcher in _watchers:
             digest = watcher._see(path, writes=writes, own=bool(names))
@@ -217,15 +224,17 @@ def _source_of(path: str) -> str:
         return ""
 
 
-def _own_modules(frame: FrameType | None) -> set[str]:
-    """The modules of a user's own on the stack."""
-    found = set()
+def _on_stack(frame: FrameType | None) -> tuple[set[str], bool]:
+    """The modules of a user's own on the stack, and whether Tilth is on it."""
+    found, is_tilths = set(), False
     while frame is not None:
         name = frame.f_globals.get("__name__")
-        if isinstance(name, str) and name.startswith(OWN_MODULES):
-            found.add(name)
+        if isinstance(name, str):
+            if name.startswith(OWN_MODULES):
+                found.add(name)
+            is_tilths = is_tilths or name.split(".", 1)[0] == "tilth"
         frame = frame.f_back
-    return found
+    return found, is_tilths
 
 
 @cache
