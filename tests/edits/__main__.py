@@ -106,6 +106,14 @@ def single(modality: Modality) -> dict[str, list[list[Move]]]:
     found["a run killed"] = [
         [Move("empty"), Move("kill", at=1 + modality.points * part // 4)] for part in range(4)
     ]
+    found["what is unused removed"] = [
+        [Move("edit", one.name), Move("tidy"), Move("edit", one.name)] for one in modality.edits[:3]
+    ]
+    found["a run that ends with a step"] = [
+        [Move("only", one.name, step=step)]
+        for step, one in enumerate(modality.edits)
+        if step % 9 == 0 and not one.process
+    ]
     for name in DAMAGES:
         found[name] = [[Move("damage", name, step=step) for step in (0, 4, 7)]]
     return found

@@ -57,6 +57,27 @@ def replace(path: str, old: str, new: str) -> Change:
     return lambda draft: draft.replace(path, old, new)
 
 
+def kept(path: str, old: str, new: str) -> Change:
+    """A text file in one place, by what keeps its size, and gives it back the time that it had."""
+    assert len(old) == len(new)
+
+    def change(draft: Draft) -> None:
+        draft.replace(path, old, new)
+        draft.timeless.add(path)
+
+    return change
+
+
+def swapped(one: str, other: str) -> Change:
+    """Two files renamed to each other's names."""
+
+    def change(draft: Draft) -> None:
+        files = draft.files
+        files[one], files[other] = files[other], files[one]
+
+    return change
+
+
 def append(path: str, text: str) -> Change:
     """More at the end of a text file."""
     return lambda draft: draft.append(path, text)
@@ -133,3 +154,17 @@ def of_process(*, anew: bool = False) -> tuple[Edit, ...]:
         Edit("another cache of the hub", env(HF_HOME="hub-elsewhere")),
         *(seen if anew else ()),
     )
+
+
+def version(library: str, *acts: str, must: tuple[str, ...] = ()) -> Edit:
+    """Another version of a library, as far as what is installed says.
+
+    Args:
+        library: Its distribution.
+        *acts: The steps that it may decide.
+        must: Those of them that it does.
+    """
+    name = f"{library}-99.0.dist-info/METADATA"
+    text = f"Metadata-Version: 2.1\nName: {library}\nVersion: 99.0\n"
+    change = write(name, text)
+    return Edit(f"another version of {library}", change, acts, process=True, must=must)

@@ -15,8 +15,15 @@ _TRAINED = {**_ALL, "the device that it is": "for nothing"}
 
 # By modality, then by name: `stale`, `for nothing`, `refused`, `crashed`.
 FAULTS: Mapping[str, Mapping[str, str]] = {
-    # A vote's words are a part of its settings.
-    "records": {**_ALL, "why a vote is cast": "for nothing"},
+    "records": {
+        **_ALL,
+        # A vote's words are a part of its settings.
+        "why a vote is cast": "for nothing",
+        # A function that asks whether a file exists, and does not open it, is not heard.
+        "words in a file whose absence was seen": "stale",
+        "words in a file whose absence was seen, meanwhile": "stale",
+        "words in a file whose absence was seen, in one process": "stale",
+    },
     "web": _ALL,
     "texts": _TRAINED,
     # Files of the hub that are read meanwhile are taken down as if a user's code had opened them.

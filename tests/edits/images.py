@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import struct
 
 import numpy as np
@@ -17,11 +18,13 @@ from tests.edits.common import (
     of_process,
     settings,
     source,
+    swapped,
     touch,
+    version,
     write,
 )
 from tests.edits.trainings import of_training, stages
-from tests.edits.workspace import Draft, Edit, Modality, Step
+from tests.edits.workspace import TRAININGS, Change, Draft, Edit, Modality, Step
 
 _SIDE = 6
 
@@ -47,15 +50,46 @@ def _idx(first: int, count: int = 6) -> tuple[bytes, bytes]:
     return pictures, labels
 
 
+def _export(numbers: range, *, indent: int | None = None, changed: bool = False) -> str:
+    """What three people said of pictures."""
+    tasks = []
+    for number in numbers:
+        said = [str((number + (who == 2) + changed) % 2) for who in range(3)]
+        answers = [
+            {"from_name": "kind", "type": "choices", "value": {"choices": [one]}} for one in said
+        ]
+        given = [{"completed_by": who, "result": [one]} for who, one in enumerate(answers)]
+        data = {"image": f"{number}.png"}
+        tasks.append({"id": number, "data": data, "annotations": given})
+    return json.dumps(tasks, indent=indent)
+
+
+def _elsewhere(number: int) -> Change:
+    """The link leads to another folder, with the same pictures or with one that is another."""
+
+    def change(draft: Draft) -> None:
+        for path in [one for one in draft.files if one.startswith("shots/")]:
+            draft.files[f"later/{path.removeprefix('shots/')}"] = draft.files[path]
+        draft.write("later/test/dog/03.png", png(number))
+        draft.files["pics"] = "later"
+
+    return change
+
+
 def base() -> Draft:
     """Pictures of two kinds, some of them held out by their folder."""
     draft = Draft(header={"name": "images", "seed": 0, "threads": 1, "error_budget": 0.05})
     for number in range(24):
         split = "test" if number % 4 > 1 else "train"
-        draft.write(f"pics/{split}/{('cat', 'dog')[number % 2]}/{number:02}.png", png(number))
-    draft.write("pics/odd/even/cat/30.png", png(30))
-    draft.write("pics/notes/cat/40.png", png(40))
-    draft.write("pics/README.txt", "mine\n")
+        draft.write(f"shots/{split}/{('cat', 'dog')[number % 2]}/{number:02}.png", png(number))
+    draft.write("shots/odd/even/cat/30.png", png(30))
+    draft.write("shots/notes/cat/40.png", png(40))
+    draft.write("shots/README.txt", "mine\n")
+    draft.files["pics"] = "shots"
+    for number in range(80, 86):
+        draft.write(f"asked/{number}.png", png(number))
+    draft.write("asked/unasked.png", png(90))
+    draft.write("asked/export.json", _export(range(80, 86)))
     draft.write("x", _idx(50)[0])
     draft.write("y", _idx(50)[1])
     draft.sources = {
@@ -72,10 +106,12 @@ def base() -> Draft:
             "idx",
             {"files": [{"split": "train", "images": {"path": "x"}, "labels": {"path": "y"}}]},
         ),
+        "asked": Step("label_studio", {"path": "asked/export.json", "split": "train"}),
     }
     draft.steps = {
         "clean": [Step("check_image")],
         "deduplicate": [Step("exact", {"of": "image"})],
+        "label": [Step("consensus")],
         "augment": [Step("flip")],
         "mix": [Step("weights", {"labels": {"0": 0.5}})],
     }
@@ -95,17 +131,32 @@ def _packed(draft: Draft) -> None:
     draft.write("x", gzip.compress(_idx(50)[0], mtime=0))
 
 
-_PICTURE = "pics/train/cat/00.png"
+_PICTURE = "shots/train/cat/00.png"
+_ASKED = ("collect.asked",)
 _PICS, _SET, _STAGES = ("collect.pics",), ("collect.set",), ("pretrain", "transfer", "value")
 EDITS = (
-    Edit("a picture more", write("pics/train/cat/60.png", png(60)), _PICS),
-    Edit("a copy of a picture", write("pics/train/dog/61.png", png(1)), _PICS),
+    Edit("a picture more", write("shots/train/cat/60.png", png(60)), _PICS),
+    Edit("a copy of a picture", write("shots/train/dog/61.png", png(1)), _PICS),
     Edit("a picture changed", write(_PICTURE, png(62)), _PICS),
     Edit("a picture written otherwise", write(_PICTURE, png(0, 0)), _PICS),
     Edit(
-        "a picture in another class", move("pics/train/dog/01.png", "pics/train/cat/01.png"), _PICS
+        "a picture in another class",
+        move("shots/train/dog/01.png", "shots/train/cat/01.png"),
+        _PICS,
     ),
-    Edit("a folder renamed", move("pics/train/dog", "pics/train/hound"), _PICS),
+    Edit("a folder renamed", move("shots/train/dog", "shots/train/hound"), _PICS),
+    Edit("the link leads to other pictures", _elsewhere(63), _PICS),
+    Edit("the link leads to the same pictures", _elsewhere(3)),
+    Edit("two pictures change places", swapped(_PICTURE, "shots/train/dog/01.png"), _PICS),
+    Edit("a picture that people were asked of", write("asked/82.png", png(64)), _ASKED),
+    Edit("other answers", write("asked/export.json", _export(range(80, 86), changed=True)), _ASKED),
+    Edit(
+        "answers written otherwise",
+        write("asked/export.json", _export(range(80, 86), indent=1)),
+        _ASKED,
+    ),
+    Edit("a picture that nobody was asked of", write("asked/unasked.png", png(65))),
+    Edit("an asked picture touched", touch("asked/82.png")),
     Edit("the pictures of the set", write("x", _idx(70)[0]), _SET),
     Edit("the labels of the set", write("y", _idx(51)[1]), _SET),
     Edit("the set packed", _packed, _SET),
@@ -126,18 +177,19 @@ EDITS = (
     Edit(
         "classes in another order", backwards(lambda d: d.sources["pics"].settings["class_names"])
     ),
-    Edit("a picture that is ruled out", write("pics/notes/cat/40.png", png(41))),
-    Edit("a picture more that is ruled out", write("pics/notes/dog/42.png", png(42))),
-    Edit("an unread file beside", write("pics/README.txt", "whose\n")),
-    Edit("a hidden file beside", write("pics/train/cat/.DS_Store", "x")),
+    Edit("a picture that is ruled out", write("shots/notes/cat/40.png", png(41))),
+    Edit("a picture more that is ruled out", write("shots/notes/dog/42.png", png(42))),
+    Edit("an unread file beside", write("shots/README.txt", "whose\n")),
+    Edit("a hidden file beside", write("shots/train/cat/.DS_Store", "x")),
     Edit("a picture touched", touch(_PICTURE)),
     Edit("the set touched", touch("x")),
     Edit("a picture behind a link", linked(_PICTURE)),
     Edit("a picture made read-only", lambda d: d.modes.update({_PICTURE: 0o444})),
     Edit("--limit above every source", lambda d: setattr(d, "limit", 1000)),
     *of_training(target=True, method="probe"),
+    version("pillow", "clean.*", "collect.*", *TRAININGS, must=("clean.check_image",)),
     *of_header(),
     *of_process(),
     Edit("a licence", source("pics", license="CC0"), _PICS),
 )
-IMAGES = Modality("images", base, EDITS, points=34, share=2)
+IMAGES = Modality("images", base, EDITS, points=42, share=2)

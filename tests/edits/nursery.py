@@ -53,6 +53,8 @@ class Asked:
             task of the run begins at point 1.
         kill: The point at which it is killed.
         then: Files to write after it; another run follows in the same process.
+        only: The step to end with.
+        tidy: The run's folder, of which what is unused is removed; nothing is run.
     """
 
     modality: str
@@ -65,6 +67,8 @@ class Asked:
     doing: list[tuple[int, Ops]] = field(default_factory=list)
     kill: int = 0
     then: Ops = field(default_factory=list)
+    only: str | None = None
+    tidy: str = ""
 
 
 @dataclass
@@ -213,11 +217,15 @@ def _make(asked: Asked, watch: Watch) -> None:
 
     inline.InlineEngine.run = watched  # type: ignore[method-assign]
     try:
-        tilth.run(asked.recipe, runs=asked.runs, limit=asked.limit, progress=watch.take)
+        if asked.tidy:
+            tilth.open_run(asked.tidy).remove(unused=True, history=False)
+            return
+        how: Any = {"runs": asked.runs, "limit": asked.limit, "only": asked.only}
+        tilth.run(asked.recipe, **how, progress=watch.take)
         watch.point()
         if asked.then:
             do(asked.then, Path(asked.folder))
-            tilth.run(asked.recipe, runs=asked.runs, limit=asked.limit, progress=watch.take)
+            tilth.run(asked.recipe, **how, progress=watch.take)
     except TilthError as error:
         watch.answer.error = f"{error.code}: {error} {error.hint}"
 

@@ -15,6 +15,7 @@ from tests.edits.common import (
     append,
     backwards,
     env,
+    kept,
     linked,
     move,
     of_header,
@@ -22,12 +23,14 @@ from tests.edits.common import (
     replace,
     settings,
     source,
+    swapped,
     touch,
+    version,
     write,
 )
 from tests.edits.workspace import Change, Draft, Edit, Modality, Step, Tree
 
-_WORDS = ("heron", "river", "meadow", "stone", "barley", "linen", "copper", "harbour")
+_WORDS = ("heron", "river", "meadow", "stone", "barley", "barn", "copper", "harbour")
 _SIG = '''"""Signals of one's own."""
 
 from pathlib import Path
@@ -36,8 +39,17 @@ from helper import count_of
 
 
 def loud(text: str) -> float:
-    """Words that nobody wants."""
-    return count_of(text, Path("bad.txt").read_text().split())
+    """Words that nobody wants, of a file, all files of a folder, and two that may be there."""
+    words = Path("bad.txt").read_text().split()
+    for path in sorted(Path("lists").glob("*.txt")):
+        words += path.read_text().split()
+    if Path("more.txt").exists():
+        words += Path("more.txt").read_text().split()
+    try:
+        words += Path("also.txt").read_text().split()
+    except FileNotFoundError:
+        pass
+    return count_of(text, words)
 '''
 _HELPER = '''"""Counts."""
 
@@ -184,6 +196,7 @@ def base() -> Draft:
         "sig.py": _SIG,
         "helper.py": _HELPER,
         "bad.txt": "bother drat\n",
+        "lists/first.txt": "bosh\n",
         "mine/__init__.py": "from mine.words import spam\n",
         "mine/words.py": _SPAM,
         "mine/other.py": "UNREAD = 1\n",
@@ -264,9 +277,9 @@ def _rewritten(draft: Draft) -> None:
     draft.write("in/a.jsonl", "".join(line + " \n" for line in lines))
 
 
-def _same_size(draft: Draft) -> None:
-    draft.replace("in/a.jsonl", "heron", "raven")
-    draft.timeless.add("in/a.jsonl")
+def _shadowed(draft: Draft) -> None:
+    """A package of the helper's name beside it: Python takes the package."""
+    draft.write("helper/__init__.py", _HELPER.replace("text.lower()", "text.upper().lower()[:30]"))
 
 
 def _rules_reversed(draft: Draft) -> None:
@@ -330,7 +343,16 @@ _SIGNALS, _FIRST, _LAST = ("clean.signals",), ("clean.rules",), ("clean.last",)
 _READ = (
     Edit("a row more", append("in/a.jsonl", _NEW), ("collect.a",)),
     Edit("a word changed", replace("in/a.jsonl", "meadow", "orchard"), ("collect.a",)),
-    Edit("a word changed, size and time kept", _same_size, ("collect.a",)),
+    Edit(
+        "a word changed, size and time kept",
+        kept("in/a.jsonl", "heron", "raven"),
+        ("collect.a",),
+    ),
+    Edit(
+        "two files change places",
+        swapped("in/pages/first.txt", "in/pages/second.txt"),
+        ("collect.pages",),
+    ),
     Edit("the same rows written otherwise", _rewritten, ("collect.a",)),
     Edit("a file more for the glob", write("in/deep/three/part.jsonl", _NEW), _DEEP),
     Edit("a folder renamed that a glob leaves open", move("in/deep", "in/low"), _DEEP),
@@ -351,12 +373,25 @@ _READ = (
         ("collect.table",),
     ),
     Edit("other answers", write("in/people.json", _people(extra=True)), ("collect.people",)),
+    Edit(
+        "a rule, size and time kept",
+        kept("more.yaml", "char_count >= 30", "char_count >= 90"),
+        _FIRST,
+    ),
+    Edit("a row of the mirror, size and time kept", kept("store/u.jsonl", "heron", "raven"), _U),
     Edit("another file in the mirror", write("store/u.jsonl", jsonl(_texts("w", 6))), _U),
     Edit("another mirror with other rows", env(TILTH_MIRROR="store-new"), _U),
     Edit("the helper of a function", replace("helper.py", "text.lower()", "text"), _SIGNALS),
     Edit("the words that a function reads", replace("bad.txt", "drat", "heron"), _SIGNALS),
+    Edit("words in a file that was not there", write("also.txt", "heron\n"), _SIGNALS),
+    Edit("words in a file whose absence was seen", write("more.txt", "heron\n"), _SIGNALS),
+    Edit(
+        "a file more in a folder that a function reads", write("lists/b.txt", "river\n"), _SIGNALS
+    ),
+    Edit("words changed, size and time kept", kept("bad.txt", "drat", "barn"), _SIGNALS),
+    Edit("a package in the place of a helper", _shadowed, _SIGNALS),
     Edit("a function behind a package", replace("mine/words.py", '"spam"', '"ham"'), _SIGNALS),
-    Edit("a function of a file", replace("sig.py", ".split())", ".split()) * 2"), _SIGNALS),
+    Edit("a function of a file", replace("sig.py", ", words)", ", words) * 2"), _SIGNALS),
     Edit("a rule of a file", replace("rules.yaml", ">= 6", ">= 15"), _FIRST),
     Edit(
         "rules files in another order",
@@ -467,10 +502,22 @@ def _long(draft: Draft) -> Tree:
     return next(one for one in functions if one["name"] == "long")
 
 
+_VERSIONS = (
+    version("numba", "clean.*", "deduplicate.*", "mix.*", must=("deduplicate.minhash",)),
+    version("torch"),
+)
 RECORDS = Modality(
     "records",
     base,
-    (*_READ, *_SAME_ROWS, *_UNREAD, *of_header(), *of_process(anew=True), *_SHAPE),
+    (
+        *_READ,
+        *_SAME_ROWS,
+        *_UNREAD,
+        *_VERSIONS,
+        *of_header(),
+        *of_process(anew=True),
+        *_SHAPE,
+    ),
     points=144,
     share=6,
 )

@@ -34,7 +34,8 @@ class Move:
         kind: `edit`: made, or undone where it is made. `empty`: the folder of runs is, and no run
             follows at once. `meanwhile`: an edit is made at a point of a run, and undone at another
             one or after it, or stays. `twice`: an edit between two runs of one process. `kill`: a
-            run is killed at a point, after an edit or without. `damage`: of what a step left.
+            run is killed at a point, after an edit or without. `only`: a run that ends with a step,
+            after an edit. `tidy`: what is unused is removed. `damage`: of what a step left.
         name: Of the edit, or of the damage.
         at: The point; 0, meanwhile: in the middle of the first step that reads the edit.
         until: The point at which it is undone; 0: it stays; -1: after the run.
@@ -229,6 +230,20 @@ class Sequence:
                 if move.name:
                     self._edit(move.name)
                 self._settle(self._run(self._ask(kill=move.at)), self._made, move.at)
+            case "only":
+                self._edit(move.name)
+                names = list(self._fresh(self._made).left)
+                if names:
+                    answer = self._run(self._ask(only=names[move.step % len(names)]))
+                    self._settle(answer, self._made, answer.points + 2)
+            case "tidy" if not self._fresh(self._made).error:
+                self._run(self._ask(tidy=str(self._place)))
+                # Of what went nothing is known; what the last run made is there.
+                self._done, self._cells = set(self._held.values()), set()
+                for name in self._left:
+                    self._cells |= self._cells_of(name, self._left)
+            case "tidy":
+                return
             case "damage" if self._left:
                 names = list(self._left)
                 self._damage(names[move.step % len(names)], DAMAGES[move.name])
@@ -382,6 +397,10 @@ class Sequence:
             done.add(key)
         if found:
             raise FailedError("for nothing", when, ", ".join(found))
+        for edit in map(self._modality.edit, self._made):
+            for name in edit.must:
+                if name in answer.cached and self._key(name, fresh, self._made) not in done:
+                    raise FailedError("stale", when, f"{name} is cached, in spite of {edit.name}")
 
     def _key(self, name: str, fresh: dict[str, Left], made: tuple[str, ...]) -> Key:
         """What a step reads: of itself, and the bytes of its inputs."""
@@ -444,29 +463,34 @@ def drawn(modality: Modality, chance: random.Random, faults: Iterable[str]) -> l
     damages = [name for name in DAMAGES if name not in left_out]
     moves: list[Move] = []
     made: set[str] = set()
+    kinds = ["edit"] * 6 + ["kill", "only", "tidy"] + ["damage"] * bool(damages)
+    kinds += ["meanwhile"] * 2 * bool(meanwhile) + ["twice"] * bool(twice)
     for _ in range(chance.randint(2, 5)):
-        kinds = ["edit"] * 6 + ["undo"] * 2 * bool(made) + ["kill"] + ["damage"] * bool(damages)
-        kinds += ["meanwhile"] * 2 * bool(meanwhile) + ["twice"] * bool(twice)
+        kind = chance.choice([*kinds, *["undo"] * 2 * bool(made)])
         # Early ones more often: of a run that has much already, there are few.
-        kind, at = chance.choice(kinds), 1 + int(modality.points * chance.random() ** 2)
-        name = chance.choice(names)
-        until = 0
-        if kind == "undo":
-            kind, name = "edit", chance.choice(sorted(made))
-        elif kind == "meanwhile":
-            name = chance.choice(meanwhile)
-            until = chance.choice((0, -1, at + chance.randint(1, 20)))
-        elif kind == "twice":
-            name, at = chance.choice(twice), 0
-        elif kind == "damage":
-            moves.append(Move(kind, chance.choice(damages), step=chance.randrange(100)))
-            continue
+        at = 1 + int(modality.points * chance.random() ** 2)
         if kind in ("meanwhile", "kill") and chance.random() < _EMPTY:
             # Where all is there, little is read meanwhile.
             moves.append(Move("empty"))
-        moves.append(Move(kind, name, at if kind != "edit" else 0, until))
-        if not until:
-            made ^= {name}
+        match kind:
+            case "undo":
+                move = Move("edit", chance.choice(sorted(made)))
+            case "meanwhile":
+                until = chance.choice((0, -1, at + chance.randint(1, 20)))
+                move = Move(kind, chance.choice(meanwhile), at, until)
+            case "twice":
+                move = Move(kind, chance.choice(twice))
+            case "kill":
+                move = Move(kind, chance.choice(names), at)
+            case "damage":
+                move = Move(kind, chance.choice(damages), step=at)
+            case "tidy":
+                move = Move(kind)
+            case _:
+                move = Move(kind, chance.choice(names), step=at if kind == "only" else 0)
+        moves.append(move)
+        if kind not in ("damage", "tidy") and not move.until:
+            made ^= {move.name}
     return moves
 
 

@@ -16,10 +16,11 @@ from tests.edits.common import (
     settings,
     source,
     touch,
+    version,
     write,
 )
 from tests.edits.trainings import of_training, stages
-from tests.edits.workspace import Draft, Edit, Modality, Step
+from tests.edits.workspace import TRAININGS, Draft, Edit, Modality, Step
 from tests.tasks.speech.speech_samples import encode, say
 
 _WORDS = ("ab", "bc", "ca", "abc", "cb")
@@ -111,6 +112,7 @@ EDITS = (
     Edit("the transcripts behind a link", linked("said.tsv")),
     Edit("--limit above every source", lambda d: setattr(d, "limit", 1000)),
     *of_training(target=False, method="probe"),
+    version("soundfile", "collect.said", *TRAININGS, must=("pretrain",)),
     *of_header(),
     *of_process(),
 )

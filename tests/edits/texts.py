@@ -14,11 +14,12 @@ from tests.edits.common import (
     settings,
     source,
     touch,
+    version,
     write,
 )
 from tests.edits.records import sentence
 from tests.edits.trainings import checkpoint, of_training, stages
-from tests.edits.workspace import Draft, Edit, Modality, Step
+from tests.edits.workspace import TRAININGS, Draft, Edit, Modality, Step
 
 _GPT = {"kind": "gpt", "layers": 1, "width": 8, "heads": 2, "context": 16}
 
@@ -116,6 +117,8 @@ EDITS = (
     Edit("the same weights elsewhere", lambda d: _from(d, "copy"), ("pretrain",)),
     Edit("a source behind a link", linked("a.jsonl")),
     *of_training(target=False, method="probe"),
+    version("tokenizers", *TRAININGS, must=("pretrain", "transfer")),
+    version("trafilatura"),
     *of_header(),
     *of_process(anew=True),
     Edit("a licence", source("a", license="CC0"), ("collect.a",)),

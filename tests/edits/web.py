@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.edits.common import of_header, of_process, replace, settings, source
+from tests.edits.common import (
+    append,
+    of_header,
+    of_process,
+    replace,
+    settings,
+    source,
+    touch,
+    version,
+)
 from tests.edits.records import jsonl, sentence
 from tests.edits.workspace import Draft, Edit, Modality, Step
 
@@ -23,6 +32,10 @@ def base() -> Draft:
         "/two.html": _page("two"),
         "/a.jsonl": jsonl([sentence("a", number) for number in range(12)]).encode(),
     }
+    draft.header["extensions"] = ["own"]
+    draft.write("own/collect/lines.py", _LINES)
+    draft.write("own/collect/_cut.py", _CUT)
+    draft.write("lines.txt", "".join(sentence("l", n) + "\n" for n in range(5)))
     draft.write("rules.yaml", "about: mine\nrules:\n- keep: word_count >= 3\n")
     crawl = {
         "start": ["SITE/"],
@@ -35,6 +48,7 @@ def base() -> Draft:
     draft.sources = {
         "pages": Step("crawl", crawl),
         "file": Step("jsonl", {"url": "SITE/a.jsonl", "allow_hosts": ["127.0.0.1"]}),
+        "lines": Step("lines", {"path": "lines.txt"}),
     }
     draft.steps = {
         "clean": [
@@ -60,12 +74,62 @@ def _fewer_rows(draft: Draft) -> None:
     draft.site["/a.jsonl"] = jsonl([sentence("b", number) for number in range(5)]).encode()
 
 
+_LINES = '''"""Read a file line by line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from tilth.context import Context
+from tilth.schema import sample_id
+from tilth.settings import BaseSettings
+
+from . import _cut
+
+
+class Settings(BaseSettings):
+    """A file of lines."""
+
+    path: str
+
+
+def fingerprint(settings: Settings) -> str:
+    """What is read."""
+    return Path(settings.path).read_text("utf-8")
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """A sample a line."""
+    lines = [_cut.cut(line) for line in Path(settings.path).read_text("utf-8").splitlines()]
+    yield pa.RecordBatch.from_pydict(
+        {
+            "id": [sample_id(source, str(number)) for number in range(len(lines))],
+            "source": [source] * len(lines),
+            "uri": [f"{settings.path}:{number}" for number in range(len(lines))],
+            "text": pa.array(lines, pa.large_string()),
+        }
+    )
+'''
+_CUT = '''"""Cuts."""
+
+
+def cut(line: str) -> str:
+    """Without its end."""
+    return line[:60]
+'''
 _PAGES, _FILE = ("collect.pages",), ("collect.file",)
+_OWN = ("collect.lines",)
 EDITS = (
     Edit("the file fetched anew is another", _fewer_rows, _FILE, again=_FILE),
     Edit("the file fetched anew is the same", lambda d: None, again=_FILE),
     Edit("a page is another, crawled anew", _page_changed, _PAGES, again=_PAGES),
     Edit("a page more, crawled anew", _page_more, _PAGES, again=_PAGES),
+    Edit("a line of a source of one's own", replace("lines.txt", "heron", "crane"), _OWN),
+    Edit("how a source of one's own cuts", replace("own/collect/_cut.py", "60", "30"), _OWN),
+    Edit("where nothing is cut", replace("own/collect/_cut.py", "60", "90 + 999"), _OWN),
+    Edit("a source of one's own touched", touch("lines.txt")),
+    Edit("a comment in a source of one's own", append("own/collect/_cut.py", "# so be it\n")),
     Edit("the depth", source("pages", max_depth=0), _PAGES),
     Edit("a rule", replace("rules.yaml", ">= 3", ">= 30"), ("clean.rules",)),
     Edit("the seconds for an answer", source("pages", timeout_s=25)),
@@ -76,7 +140,9 @@ EDITS = (
     Edit("a host that is allowed too", source("file", allow_hosts=["127.0.0.1", "localhost"])),
     Edit("a mirror without the file", source("file", mirror=".")),
     Edit("a default written out", settings("deduplicate.exact", ignore_case=False)),
+    version("trafilatura", "clean.extract", must=("clean.extract",)),
+    version("sacrebleu"),
     *of_header(),
     *of_process(),
 )
-WEB = Modality("web", base, EDITS, points=22, share=2, clocked=_PAGES)
+WEB = Modality("web", base, EDITS, points=28, share=2, clocked=_PAGES)

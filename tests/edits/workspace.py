@@ -7,6 +7,7 @@ are equal are known to be, whatever way led to them.
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -155,6 +156,7 @@ class Edit:
         again: Sources that are removed with it, as what stands at their address is asked for
             again only then.
         process: It is seen by a process that begins with it alone.
+        must: Steps that run after it though no byte of theirs may be another.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Edit:
     acts: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
     process: bool = False
+    must: tuple[str, ...] = ()
 
     def touches(self, node: str, *parts: str) -> bool:
         """Whether a step reads what it changes.
@@ -255,6 +258,12 @@ class Workspace:
                 ops.append({"rename": old, "path": path})
                 now[path] = new[path]
         ops += [{"remove": path} for path in gone]
+        changed = sorted(path for path in new.keys() & now.keys() if new[path] != now[path])
+        for one, other in itertools.combinations(changed, 2):
+            # Nor do two lose it that change places.
+            if (new[one], new[other]) == (now[other], now[one]) and new[one] != now[one]:
+                ops.append({"swap": other, "path": one})
+                now[one], now[other] = new[one], new[other]
         for path, data in new.items():
             same = now.get(path) == data
             if same and draft.touched.get(path, 0) == self._now.touched.get(path, 0):
@@ -297,6 +306,12 @@ def do(ops: Ops, folder: Path) -> None:
             continue
         path = folder / op["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
+        if "swap" in op:
+            aside = path.with_name(f"{path.name}.aside")
+            path.rename(aside)
+            (folder / op["swap"]).rename(path)
+            aside.rename(folder / op["swap"])
+            continue
         if "rename" in op:
             old = folder / op["rename"]
             old.rename(path)
@@ -304,7 +319,10 @@ def do(ops: Ops, folder: Path) -> None:
             continue
         if "hex" in op:
             time = op.get("time") or path.stat().st_mtime_ns
-            path.unlink(missing_ok=True)
+            if "time" in op:
+                path.unlink(missing_ok=True)
+            else:
+                os.chmod(path, 0o644)  # written in place
             path.write_bytes(bytes.fromhex(op["hex"]))
             os.utime(path, ns=(time, time))
         elif "link" in op:
