@@ -99,6 +99,11 @@ def fingerprint(settings: Settings) -> str:
     return Path(settings.path).read_text("utf-8")
 
 
+def draws(settings: Settings) -> bool:
+    """Nothing."""
+    return False
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """A sample a line."""
     lines = [_cut.cut(line) for line in Path(settings.path).read_text("utf-8").splitlines()]
