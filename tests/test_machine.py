@@ -7,9 +7,12 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 
+from tilth import machine
 from tilth.machine import (
     describe_machine,
     is_supported,
@@ -46,3 +49,26 @@ def test_cores_are_those_that_the_process_may_use() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "1"
     assert num_cores() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("wheel", ["2.6.0+cpu", "2.6.0+cu124", ""])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_torch_is_asked_only_where_there_may_be_a_gpu(
+    wheel: str, hidden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def is_available() -> bool:
+        asked.append(1)
+        return True
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    monkeypatch.setattr(machine, "version_of", lambda _: wheel)
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "" if hidden else "0")
+    may = wheel.endswith("cu124") and not hidden
+    assert machine.training_device("auto") == ("cuda" if may else "cpu")
+    assert bool(asked) == may
+    assert machine.training_device("cpu") == "cpu"
+    assert machine.training_device("cuda") == "cuda"

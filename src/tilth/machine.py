@@ -1,12 +1,14 @@
-"""What machine this is: cores, memory, processor; no name of host or user."""
+"""What machine this is: cores, memory, processor, GPU; no name of host or user."""
 
 from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 from tilth.records import Record
+from tilth.versions import version_of
 
 
 class Machine(Record):
@@ -63,6 +65,33 @@ def memory_limit() -> int:
     except (OSError, ValueError):  # no such system, or "max": no limit
         return there
     return min(there, given) if there else given
+
+
+def training_device(wanted: str) -> str:
+    """What training makes of a device; torch is loaded only where there may be a GPU.
+
+    Args:
+        wanted: auto, cpu or cuda.
+    """
+    if wanted != "auto":
+        return wanted
+    if not _may_have_gpu():
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _may_have_gpu() -> bool:
+    """Whether torch may find a GPU here, as far as can be told without it."""
+    version = version_of("torch")
+    if not version or version.endswith("+cpu") or sys.platform == "darwin":
+        return False
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
+        return False
+    # NVIDIA's, AMD's, and those of a Windows host; of another system nothing is known.
+    devices = ("nvidiactl", "nvidia0", "kfd", "dxg")
+    return not sys.platform.startswith("linux") or any(Path("/dev", n).exists() for n in devices)
 
 
 def _processor() -> str:

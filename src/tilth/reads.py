@@ -4,8 +4,8 @@ A function reads a word list that no setting names, and what it gives depends on
 of a user's code runs, each file that is opened with that code on the stack is noted with the digest
 that it has then, and so is what a thread opens that is not Tilth's: the code may have started it.
 What a module opened once it may have kept: it counts wherever the module is used in this process.
-(Not seen: files that a library opens in C, other processes, the network, and environment
-variables.)
+(Not seen: files that a library opens in C, or that are only asked for by `exists`, other processes,
+the network, and environment variables.)
 """
 
 from __future__ import annotations

@@ -10,25 +10,20 @@ from collections.abc import Mapping
 
 # Sizes are compared, digests are not: of a shard that changed and kept its size nobody knows.
 _ALL = {"a kept shard changed": "stale"}
-# `cpu` is not `auto` where there is nothing else.
-_TRAINED = {**_ALL, "the device that it is": "for nothing"}
 
 # By modality, then by name: `stale`, `for nothing`, `refused`, `crashed`.
 FAULTS: Mapping[str, Mapping[str, str]] = {
     "records": {
         **_ALL,
-        # A vote's words are a part of its settings.
-        "why a vote is cast": "for nothing",
         # A function that asks whether a file exists, and does not open it, is not heard.
         "words in a file whose absence was seen": "stale",
         "words in a file whose absence was seen, meanwhile": "stale",
         "words in a file whose absence was seen, in one process": "stale",
     },
     "web": _ALL,
-    "texts": _TRAINED,
-    # Files of the hub that are read meanwhile are taken down as if a user's code had opened them.
-    "hub": {**_ALL, "a newer revision that is the same, meanwhile": "for nothing"},
-    "images": _TRAINED,
-    "speech": _TRAINED,
-    "pairs": _TRAINED,
+    "texts": _ALL,
+    "hub": _ALL,
+    "images": _ALL,
+    "speech": _ALL,
+    "pairs": _ALL,
 }

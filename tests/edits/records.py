@@ -477,7 +477,8 @@ _UNREAD = (
     Edit("weights in another order", backwards(lambda d: d.step("mix.weights").settings["labels"])),
     Edit("2.0 for 2 in a weight", settings("mix.weights", labels={"wild": 2.0})),
     Edit("14.0 for 14 in a vote", lambda d: _long(d).update(at_least=14.0)),
-    Edit("why a vote is cast", lambda d: _long(d).update(because="it is long")),
+    # The step's figures say it.
+    Edit("why a vote is cast", lambda d: _long(d).update(because="it is long"), ("label.vote",)),
     Edit("a default written out", settings("deduplicate.exact", ignore_case=False)),
     Edit("a source behind a link", linked("in/a.jsonl")),
     Edit("a source made read-only", lambda d: d.modes.update({"in/notes.csv": 0o444})),

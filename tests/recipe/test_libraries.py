@@ -8,11 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import torch
 
 from tilth.extensions import open_extension
 from tilth.models.registry import module_of
-from tilth.recipe import libraries
 from tilth.recipe.libraries import device_of, libraries_of
 from tilth.recipe.operations import operations
 from tilth.tasks.registry import modules_of
@@ -93,24 +91,3 @@ def test_the_device_is_what_training_makes_of_it() -> None:
     assert device_of(elsewhere) == "cuda"
     assert device_of(None) == device_of() == choose_device("auto").type
     assert device_of(elsewhere, settings) == "+".join(sorted({"cuda", device_of(settings)}))
-
-
-@pytest.mark.parametrize("wheel", ["2.6.0+cpu", "2.6.0+cu124", ""])
-@pytest.mark.parametrize("hidden", [True, False])
-def test_torch_is_asked_only_where_there_may_be_a_gpu(
-    wheel: str, hidden: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    def is_available() -> bool:
-        asked.append(1)
-        return True
-
-    monkeypatch.setattr(torch.cuda, "is_available", is_available)
-    monkeypatch.setattr(libraries, "version_of", lambda _: wheel)
-    monkeypatch.setattr(Path, "exists", lambda _: True)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "" if hidden else "0")
-    may = wheel.endswith("cu124") and not hidden
-    assert device_of() == ("cuda" if may else "cpu")
-    assert bool(asked) == may

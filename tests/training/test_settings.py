@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tilth.machine import training_device
+from tilth.settings import acting
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
 
@@ -53,3 +55,13 @@ def test_several_processes_with_limits_that_all_know() -> None:
 def test_an_update_rule_that_cannot_be(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OptimizerSettings(**given)
+
+
+def test_auto_is_the_device_that_it_is_here() -> None:
+    here = training_device("auto")
+    assert _acting(device="auto") == _acting(device=here)
+    assert _acting(device="auto") != _acting(device="cuda" if here == "cpu" else "cpu")
+
+
+def _acting(**loop: Any) -> Any:
+    return acting(LoopSettings(max_steps=1, **loop))

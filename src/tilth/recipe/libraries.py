@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 
 from tilth.extensions import find
+from tilth.machine import training_device
 from tilth.recipe.code import imports_of, reachable
 from tilth.settings import BaseSettings
-from tilth.versions import version_of, versions_of
+from tilth.versions import versions_of
 
 # What they bring is kept: it is read again with another library, and never fetched again for one.
 _FETCHING = ("tilth.web.client", "tilth.web.crawler", "tilth.demo.site")
@@ -48,7 +46,7 @@ def device_of(*settings: BaseSettings | None) -> str:
             counts.
     """
     wanted = {one for part in settings for one in _devices(part)} or {"auto"}
-    return "+".join(sorted({_resolved(one) for one in wanted}))
+    return "+".join(sorted({training_device(one) for one in wanted}))
 
 
 def _devices(value: object) -> Iterator[str]:
@@ -64,25 +62,3 @@ def _devices(value: object) -> Iterator[str]:
     elif isinstance(value, tuple | list):
         for inner in value:
             yield from _devices(inner)
-
-
-def _resolved(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    if not _may_have_gpu():
-        return "cpu"
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _may_have_gpu() -> bool:
-    """Whether torch may find a GPU here, as far as can be told without it."""
-    version = version_of("torch")
-    if not version or version.endswith("+cpu") or sys.platform == "darwin":
-        return False
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
-        return False
-    # NVIDIA's, AMD's, and those of a Windows host; of another system nothing is known.
-    devices = ("nvidiactl", "nvidia0", "kfd", "dxg")
-    return not sys.platform.startswith("linux") or any(Path("/dev", n).exists() for n in devices)

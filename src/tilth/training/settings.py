@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
+from tilth.machine import training_device
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, is_default
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -147,6 +148,10 @@ class StepSettings(BaseSettings):
         description="examples an evaluation step; image-contrastive compares an image with those "
         "of its step, every other figure is the same",
     )
+
+    def normal(self) -> Self:
+        """With the device that `auto` is here."""
+        return self.model_copy(update={"device": training_device(self.device)})
 
     @model_validator(mode="after")
     def _is_cut_evenly(self) -> Self:
