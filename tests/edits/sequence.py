@@ -239,6 +239,7 @@ class Sequence:
             case "tidy" if not self._fresh(self._made).error:
                 self._run(self._ask(tidy=str(self._place)))
                 # Of what went nothing is known; what the last run made is there.
+                self._held = {name: self._held[name] for name in self._left}
                 self._done, self._cells = set(self._held.values()), set()
                 for name in self._left:
                     self._cells |= self._cells_of(name, self._left)

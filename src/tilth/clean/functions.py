@@ -16,7 +16,7 @@ import math
 import numbers
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -78,17 +78,14 @@ class UserFunction:
         return found
 
 
-def digest_of(specs: Sequence[str]) -> str:
-    """A digest of what the functions are: their code and all of the user's own that it imports.
+def digest_of(spec: str) -> str:
+    """A digest of what a function is: its file's code and all of the user's own that it imports.
 
     Raises:
         MissingError, UsageError: As `load_function`, so that a plan finds the mistake.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    for spec in specs:
-        load_function(spec)
-        digest.update(read_code(spec.rpartition(":")[0]).digest.encode())
-    return digest.hexdigest()
+    load_function(spec)
+    return read_code(spec.rpartition(":")[0]).digest
 
 
 def digest_of_file(path: str) -> str:

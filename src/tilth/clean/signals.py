@@ -232,8 +232,15 @@ def fingerprint(settings: Settings) -> str:
     """
     if not settings.functions:
         return ""
-    contents = [digest_of_file(path) for path in settings.reads]
-    return " ".join([digest_of(settings.functions), *contents])
+    # By what decides the output: a file of functions may be called otherwise.
+    functions = [
+        f"function {one.rpartition(':')[2]} {digest_of(one)}" for one in settings.functions
+    ]
+    contents = [
+        f"file {number} of reads {digest_of_file(path)}"
+        for number, path in enumerate(settings.reads, start=1)
+    ]
+    return "\n".join([*functions, *contents])
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:

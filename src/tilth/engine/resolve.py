@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tilth.engine.cells import Keyed, keyed_cells, num_kept
+from tilth.engine.outside import what_changed
 from tilth.engine.record import StepRecord, steps_before
+from tilth.engine.share import shareable_address
 from tilth.errors import DataError
 from tilth.reads import as_now
 from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_runs
@@ -104,11 +106,11 @@ class Resolver:
             return self._waiting(planned)
         if not eager and not any(one.own == planned.own for one in self._made_as(planned)):
             try:
-                step = self._resolved(planned, read=False)
+                step, outside = self._resolved(planned, read=False)
             except UnreadError:
-                return StepState(planned, False, self._why(planned))
+                return StepState(planned, False, self._why_unread(planned))
         else:
-            step = self._resolved(planned)
+            step, outside = self._resolved(planned)
         found = self._there(step)
         if found is not None:
             step = replace(step, identity=found.identity)
@@ -122,7 +124,7 @@ class Resolver:
             return StepState(step, False, damage, damage=damage)
         if (where / MANIFEST).is_file() and (damage := damage_of(where)) is not None:
             return StepState(step, False, damage, damage=damage)
-        why = self._why(step)
+        why = self._why(step, outside)
         committed = num_committed(where) + num_kept(self.cells(step), self._folder, step)
         if where.exists():
             part = f", {committed} parts are there" if committed else ""
@@ -136,7 +138,10 @@ class Resolver:
         inputs = {role: self._made[name] for role, name in step.inputs}
         return keyed_cells(step, inputs, self._plan.recipe.header.seed)
 
-    def _resolved(self, planned: PlannedStep, *, read: bool = True) -> PlannedStep:
+    def _resolved(
+        self, planned: PlannedStep, *, read: bool = True
+    ) -> tuple[PlannedStep, str | None]:
+        """The step with all its parts, and its operation's fingerprint."""
         parts = dict(planned.parts)
         with remembering(memo_of(self._folder, planned), read=read):
             outside = planned.operation.fingerprint(planned.settings)
@@ -146,7 +151,7 @@ class Resolver:
             parts["cells"] = [one.identity for one in self.cells(planned)]
         elif planned.inputs:
             parts["inputs"] = {role: self._made[name].digest for role, name in planned.inputs}
-        return replace(planned, parts=parts, identity=digest_of_parts(parts))
+        return replace(planned, parts=parts, identity=digest_of_parts(parts)), outside
 
     def _there(self, step: PlannedStep) -> Manifest | None:
         """The output that a run from nothing would give, if some identity of it is there."""
@@ -200,12 +205,27 @@ class Resolver:
         parts = {**step.parts, "reads": as_now(paths, [self._folder])}
         return replace(step, parts=parts, identity=digest_of_parts(parts))
 
-    def _why(self, step: PlannedStep) -> str:
-        before = self._before.get(step.name)
-        parts = _plain(step.parts)
-        if before is None or before.parts != parts:
+    def _why(self, step: PlannedStep, outside: str | None) -> str:
+        before, parts = self._before.get(step.name), _plain(step.parts)
+        if before is None:
             return _difference(step, parts, before)
-        return "" if data_folder(self._folder, step).exists() else "its output is not there"
+        if before.parts == parts:
+            return "" if data_folder(self._folder, step).exists() else "its output is not there"
+        then, changed = before.parts.get("outside"), ""
+        if then and outside and digest_of_outside(outside) != then:
+            changed = what_changed(self._folder / "data" / before.folder, str(then), outside)
+        return _difference(step, parts, before, changed)
+
+    def _why_unread(self, step: PlannedStep) -> str:
+        """Of a step for which something outside would have to be read through, and was not."""
+        before, parts = self._before.get(step.name), _plain(step.parts)
+        if before is None:
+            return _difference(step, parts, before)
+        for key in ("outside", "inputs", "cells", "reads"):
+            if key in before.parts:
+                parts[key] = before.parts[key]
+        known = [] if parts == before.parts else [_difference(step, parts, before)]
+        return "; ".join([*known, "files that it reads were written to"])
 
     def _waiting(self, step: PlannedStep) -> StepState:
         """A step whose inputs are not made: it runs for a change of its own, or theirs.
@@ -225,13 +245,15 @@ class Resolver:
         return StepState(step, False, _difference(step, parts, before))
 
 
-def _difference(step: PlannedStep, parts: Json, before: StepRecord | None) -> str:
+def _difference(
+    step: PlannedStep, parts: Json, before: StepRecord | None, outside: str = ""
+) -> str:
     """Why a step runs, by what is different from its last record."""
     then = None if before is None else dict(before.parts)
     if before is not None and then is not None and step.operation.kind == "grid":
         # What its cells are made of is told by the recipe's own words.
         parts, then["settings"] = {**parts, "settings": _plain(step.said())}, before.told()
-    return why_it_runs(parts, then, dict(step.inputs))
+    return why_it_runs(parts, then, dict(step.inputs), outside, shareable_address)
 
 
 def memo_of(folder: Path, step: PlannedStep) -> Path | None:

@@ -12,6 +12,7 @@ from tilth.engine import shuffle
 from tilth.engine.books import Books
 from tilth.engine.cells import Keyed, cell_path, is_kept
 from tilth.engine.events import Listener, StepProgress, Warned
+from tilth.engine.outside import keep_outside
 from tilth.engine.reads import are_as_they_were, forget_reads, reads_of
 from tilth.engine.resolve import memo_of
 from tilth.engine.tasks import (
@@ -34,6 +35,7 @@ from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, read_as
 from tilth.schema import SIGNAL_PREFIX
 from tilth.store import Dataset
+from tilth.store.digests import remembering
 from tilth.store.files import move, remove, storage_errors, sweep
 from tilth.store.manifest import (
     MODEL,
@@ -166,6 +168,8 @@ class StepRunner:
                 raise ValueError(f"{step.name} is no step: training applies it")
             case _:
                 assert_never(step.operation.kind)
+        with remembering(memo_of(self.folder, step)):
+            keep_outside(folder, step.operation.fingerprint(step.settings))
         whole = {"digest": digest_of(manifest), "reads": self._opened(step, folder)}
         write_manifest(folder, manifest.model_copy(update=whole))
         self.tidy(step)

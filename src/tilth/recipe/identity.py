@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tilth.records import Json
@@ -43,13 +43,21 @@ def said_of(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {**parts.get("settings", {}), **parts.get("planned", {})}
 
 
-def why_it_runs(parts: Json, before: Mapping[str, Any] | None, names: Mapping[str, str]) -> str:
+def why_it_runs(
+    parts: Json,
+    before: Mapping[str, Any] | None,
+    names: Mapping[str, str],
+    outside: str = "",
+    shown: Callable[[str], str] = masked,
+) -> str:
     """One line: what differs from the last record of the same step, from what to what.
 
     Args:
         parts: Of the step as it is to run.
         before: Those of the step of that name in the last record; None if there is none.
         names: Of the steps before it, by their roles.
+        outside: What of the things that it reads outside is another, where that is known.
+        shown: What may be printed of the name of a file.
     """
     if before is None:
         return "never run"
@@ -60,13 +68,14 @@ def why_it_runs(parts: Json, before: Mapping[str, Any] | None, names: Mapping[st
     for key in sorted({*settings, *old}):
         if settings.get(key) != old.get(key):
             reasons.append(f"{key}: {_difference(old.get(key), settings.get(key))}")
-    for key, label in (("code", "its code changed"), ("outside", "what it reads changed")):
-        if parts.get(key) != before.get(key):
-            reasons.append(label)
+    if parts.get("code") != before.get("code"):
+        reasons.append("its code changed")
+    if parts.get("outside") != before.get("outside"):
+        reasons.append(f"what it reads: {outside}" if outside else "what it reads changed")
     for key, label in _LABELS.items():
         if parts.get(key) != before.get(key):
             reasons.append(f"{label}: {_difference(before.get(key), parts.get(key))}")
-    reasons += [f"`{name}` changed" for name in _unequal(parts, before, "reads")]
+    reasons += [f"`{shown(name)}` changed" for name in _unequal(parts, before, "reads")]
     if (cells := _new_cells(parts, before)) and not reasons:
         reasons.append(cells)
     changed = _unequal(parts, before, "inputs")
