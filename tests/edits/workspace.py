@@ -10,6 +10,7 @@ import copy
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -86,7 +87,8 @@ class Draft:
     def replace(self, path: str, old: str, new: str) -> None:
         """Change a text file in one place, which is there."""
         text = self.text(path)
-        assert old in text, (path, old)
+        if old not in text:
+            raise LookupError(path, old)
         self.write(path, text.replace(old, new, 1))
 
     def append(self, path: str, text: str) -> None:
@@ -208,11 +210,12 @@ class Modality:
         return next(one for one in self.edits if one.name == name)
 
     def draft(self, made: Iterable[str]) -> Draft:
-        """The state with these edits made."""
+        """The state with these edits made; one that changes what another took away is none."""
         names, draft = set(made), self.base()
         for edit in self.edits:
             if edit.name in names:
-                edit.change(draft)
+                with suppress(LookupError) if len(names) > 1 else nullcontext():
+                    edit.change(draft)
         return draft
 
     def own(self, node: str, made: Iterable[str], *parts: str) -> tuple[str, ...]:
