@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import tilth
+from tests.edits import images
+from tests.edits.workspace import Step, Workspace
 from tests.engine.inline import use_inline
 from tilth.engine.extend import FOLDER, open_copies
 from tilth.engine.record import read_record
@@ -40,6 +42,17 @@ def apply(batch, settings):
     time.sleep(settings.seconds)
     texts = [text + END for text in column(batch, "text").to_pylist()]
     return with_columns(batch, {"text": pa.array(texts, pa.large_string())})
+"""
+_TRANSFORM = """
+from tilth.settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    pass
+
+
+def transform(images, keys, settings):
+    return images / 2
 """
 _RECIPE = """tilth: 1
 name: it
@@ -213,3 +226,20 @@ def test_a_copy_that_is_gone_or_changed_is_an_error_and_the_next_run_mends_it(
     tilth.run("my.yaml", progress=False)
     assert [extension.name for extension in open_copies(named, folder)] == ["mine"]
     assert str(here) not in (folder / "run.json").read_text()
+
+
+def test_a_comparison_that_takes_a_transform_of_ones_own_is_planned_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = images.base()
+    draft.header["extensions"] = ["own"]
+    draft.write("own/augment/images/darker.py", _TRANSFORM)
+    draft.steps["augment"] = [Step("darker")]
+    space = Workspace(tmp_path)
+    space.become(draft)
+    monkeypatch.chdir(space.folder)
+    use_inline(monkeypatch)
+    tilth.run("recipe.yaml", runs="runs", progress=False)
+    steps = tilth.plan("recipe.yaml", runs="runs").steps
+    assert {step.name for step in steps} >= {"transfer", "value"}
+    assert all(step.cached for step in steps)

@@ -50,7 +50,8 @@ Pace = Callable[[], tuple[float, ...]]
 
 def step_states(plan: Plan, folder: Path) -> list[StepState]:
     """Compare a plan with what the run's folder holds; reads no data."""
-    return Resolver(plan, folder).states()
+    with using(plan.recipe.extensions):
+        return Resolver(plan, folder).states()
 
 
 def made_from_another(recipe: Recipe, folder: Path) -> str | None:
