@@ -55,6 +55,7 @@ def test_what_is_taken_of_a_model_to_start_from(tmp_path: Path, trained: Place) 
     del texts["data"]
     found = left_open(tmp_path, {"pretrain": texts})["pretrain"]
     assert "data.tokenizer: of the model that it starts from" in found
+    assert not any("tokenizer: bytes" in one or "vocabulary" in one for one in found)
 
 
 def test_what_transfer_and_value_take_over(tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ def test_why_a_step_runs_says_what_changed_from_what_to_what() -> None:
     assert _why(limit=5) == "--limit: null -> 5"
     assert _why(libraries={"numpy": "2"}) == 'libraries: null -> {"numpy": "2"}'
     assert _why(reads={"words.txt": "d"}) == "`words.txt` changed"
+    found, gone = {"reads": {"words.txt": "d"}}, {"reads": {"words.txt": ""}}
+    assert why_it_runs(PARTS | gone, PARTS | found, NAMES) == "`words.txt` is gone"
+    assert why_it_runs(PARTS | found, PARTS | gone, NAMES) == "`words.txt` is new"
     assert _why(outside="d") == "what it reads changed"
     assert _why(inputs={"0": "d1"}) == "its input changed: `collect.b`"
 

@@ -54,6 +54,11 @@ def test_steps_are_compared_by_what_they_do_and_scaled_by_how_long_they_go_on() 
     assert _scale(longer["clean.check_image"], before["clean.check_image"]) == 1.0
     more = {s.name: s for s in _plan(text.replace("seeds: 8", "seeds: 12")).steps}
     assert _scale(more["transfer"], before["transfer"]) == 1.5
+    # What is said of results alone takes no time.
+    effect = text.replace("smallest_effect: 0.5", "smallest_effect: 2")
+    said = {s.name: s for s in _plan(effect).steps}
+    assert said["value"].said() != before["value"].said()
+    assert _scale(said["value"], before["value"]) == 1.0
     wider = {s.name: s for s in _plan(text.replace("hidden: 64", "hidden: 512")).steps}
     assert _scale(wider["pretrain"], before["pretrain"]) is None
 

@@ -44,9 +44,12 @@ def _of_pretrain(settings: PretrainSettings) -> Iterator[str]:
         start = trained_on(settings.initialise)
     except TilthError:  # told where it is read
         start = None
-    yield from _form(settings.task, settings.data, start, settings.model.window, from_model)
-    if settings.initialise != RANDOM and "tokenizer" in declaration(settings.task).data.reads:
-        yield f"data.tokenizer: of {from_model}"
+    form = _form(settings.task, settings.data, start, settings.model.window, from_model)
+    if settings.initialise == RANDOM or "tokenizer" not in declaration(settings.task).data.reads:
+        yield from form
+        return
+    yield from (line for line in form if not line.startswith(_OF_TOKENIZERS))
+    yield f"data.tokenizer: of {from_model}"
 
 
 def _of_transfer(settings: TransferSettings, pretrain: PretrainSettings) -> Iterator[str]:
@@ -83,6 +86,8 @@ def _of_value(settings: ValueSettings, planned: Planned, found: Experiment) -> I
         yield f"metric: {metric}"
 
 
+# What a model brings with it, whatever the settings of data leave open.
+_OF_TOKENIZERS = ("data.tokenizer", "data.vocabulary")
 _FORM = tuple(field.name for field in fields(SampleForm))
 
 

@@ -75,7 +75,8 @@ def why_it_runs(
     for key, label in _LABELS.items():
         if parts.get(key) != before.get(key):
             reasons.append(f"{label}: {_difference(before.get(key), parts.get(key))}")
-    reasons += [f"`{shown(name)}` changed" for name in _unequal(parts, before, "reads")]
+    for name in _unequal(parts, before, "reads"):
+        reasons.append(f"`{shown(name)}` {_became(parts, before, name)}")
     if (cells := _new_cells(parts, before)) and not reasons:
         reasons.append(cells)
     changed = _unequal(parts, before, "inputs")
@@ -83,6 +84,14 @@ def why_it_runs(
         told = ", ".join(f"`{names[role]}`" for role in changed if role in names)
         reasons.append(f"its input changed: {told}" if told else "it has fewer inputs")
     return "; ".join(reasons) or "its inputs are in another order"
+
+
+def _became(parts: Mapping[str, Any], before: Mapping[str, Any], name: str) -> str:
+    """What came of a file that code of a user's own opened, or looked for."""
+    now, then = ((one.get("reads") or {}).get(name) for one in (parts, before))
+    if now == "" and then:
+        return "is gone"
+    return "is new" if now and then == "" else "changed"
 
 
 def _new_cells(parts: Mapping[str, Any], before: Mapping[str, Any]) -> str:

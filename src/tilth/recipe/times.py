@@ -18,9 +18,12 @@ from tilth.machine import Machine
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.plan import Plan, PlannedStep, build_plan
 from tilth.records import Json
+from tilth.settings import ActsOn, BaseSettings
 
 # Settings that say how long a step goes on, not what it does.
 _LENGTHS = ("max_steps", "epochs", "seeds")
+# What settings act on that say nothing of the work.
+_SAID = ("summary", "words")
 # Arrays and models of these kinds do not grow with `--limit`: their steps are counted.
 TRAINING = ("fit", "grid")
 
@@ -122,12 +125,22 @@ def scale(step: PlannedStep, operation: str, said: Mapping[str, Any]) -> float |
         return None
     now, then = step.said(), json.loads(json.dumps(said))
     # A setting that one version of Tilth has and the other has not is at its default.
-    for key in now.keys() & then.keys():
+    for key in (now.keys() & then.keys()) - _of_words(step.settings):
         if _without_lengths(now[key]) != _without_lengths(then[key]) and key not in _LENGTHS:
             return None
     if step.operation.kind not in TRAINING:
         return 1.0
     return _length(now) / _length(then)
+
+
+def _of_words(settings: BaseSettings) -> set[str]:
+    """Settings that no time depends on: they act on what is said of results alone."""
+    fields = type(settings).model_fields.items()
+    return {
+        name
+        for name, field in fields
+        if any(isinstance(mark, ActsOn) and mark.what in _SAID for mark in field.metadata)
+    }
 
 
 def _without_lengths(value: Any) -> Any:
