@@ -245,6 +245,23 @@ def test_a_limit_bounds_pages_and_rows(site: Site, tmp_path: Path) -> None:
     assert all(row["html"] for row in rows.values())
 
 
+def test_a_limit_above_the_budget_is_none(site: Site, tmp_path: Path) -> None:
+    """What is cached of the one must be what the other gives, to the last row."""
+    site.html("/", *(f"/{n}" for n in range(20)))
+    for n in range(20):
+        site.html(f"/{n}")
+    whole = _rows(site, tmp_path / "whole", max_pages=8)
+    assert len(whole) == 21
+    for limit in (8, 100):
+        assert _rows(site, tmp_path / str(limit), limit=limit, max_pages=8) == whole
+    assert len(_rows(site, tmp_path / "less", limit=7, max_pages=8)) == 7
+    # Of a part of the scope that nobody found it is said, where all was looked at.
+    scope = (f"{site.root}/", f"{site.root}/lost/")
+    for above in (None, 100):
+        with pytest.raises(DataError):
+            _rows(site, tmp_path / f"scope {above}", limit=above, max_pages=90, scope=scope)
+
+
 def test_sitemaps(site: Site, tmp_path: Path) -> None:
     site.html("/docs/")
     site.html("/docs/unlinked")

@@ -140,6 +140,27 @@ def test_what_was_read_up_to_a_limit_is_whole_where_there_was_no_more(tmp_path: 
     assert _ran(_recipe(tmp_path), tmp_path / "other") == ["collect.a"]
 
 
+def test_a_limit_is_one_to_a_source_of_ones_own(tmp_path: Path) -> None:
+    """It may count what it does not give."""
+    (tmp_path / "own" / "collect").mkdir(parents=True)
+    (tmp_path / "own" / "collect" / "lines.py").write_text(
+        "import pyarrow as pa\nfrom tilth.schema import sample_id\n"
+        "from tilth.settings import BaseSettings\n"
+        "class Settings(BaseSettings):\n    'Lines.'\n"
+        "def fingerprint(settings):\n    return ''\n"
+        "def read(settings, source, context):\n"
+        "    count = 5 if context.limit is None else min(5, context.limit // 2)\n"
+        "    ids = [sample_id(source, str(number)) for number in range(count)]\n"
+        "    yield pa.RecordBatch.from_pydict({'id': ids,\n"
+        "        'source': [source] * count, 'uri': ['x'] * count,\n"
+        "        'text': pa.array(['words'] * count, pa.large_string())})\n"
+    )
+    text = f"tilth: 1\nname: p\nextensions: [{tmp_path}/own]\ncollect: {{a: {{lines: {{}}}}}}\n"
+    assert _ran(text, tmp_path / "run") == ["collect.a"]
+    assert _ran(text, tmp_path / "run", 6) == ["collect.a"]
+    assert _ran(text, tmp_path / "run") == []
+
+
 @pytest.mark.parametrize("how", ["gone", "cut"])
 def test_a_step_whose_files_are_not_there_is_not_done(how: str, run: Path) -> None:
     plan = plan_of(_recipe(run.parent))

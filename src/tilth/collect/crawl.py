@@ -27,7 +27,7 @@ from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sam
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
 from tilth.web.address import Served, served_hosts
-from tilth.web.frontier import Frontier, Outcome
+from tilth.web.frontier import BEHIND, Frontier, Outcome
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, normalize
 from tilth.web.warc_store import WarcStore, read_page
@@ -176,9 +176,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 frontier.set_fact("complete", "yes")
             if frontier.count_pages() == 0:
                 raise _no_page(settings, frontier, folder)
-            if context.limit is None:
+            # A limit that is no less than the budget leaves out nothing that was not asked for.
+            limit = context.limit if budget < settings.max_pages else None
+            if limit is None or _num_rows(frontier) < limit:
                 _check_scope(settings, frontier)
-            rows = _rows(frontier, source, folder / "warc", context.limit)
+            rows = _rows(frontier, source, folder / "warc", limit)
             yield from _batches(rows)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(
@@ -306,7 +308,7 @@ def _check_scope(settings: Settings, frontier: Frontier) -> None:
     """
     missing = {prefix: Scope([prefix]) for prefix in settings.scope}
     for end in frontier.outcomes() if missing else ():
-        if end.rule == "max-pages":
+        if end.rule == BEHIND:
             return
         missing = {
             prefix: scope for prefix, scope in missing.items() if not scope.contains(end.url)
@@ -321,11 +323,16 @@ def _check_scope(settings: Settings, frontier: Frontier) -> None:
 def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> Iterator[Row]:
     count = 0
     for end in frontier.outcomes():
-        if limit is not None and (count >= limit or end.rule == "max-pages"):
+        if limit is not None and (count >= limit or end.rule == BEHIND):
             # A limit is for trying things out; what lies behind it is not reported.
             continue
         count += 1
         yield _row(end, source, archive)
+
+
+def _num_rows(frontier: Frontier) -> int:
+    """Under a limit: addresses that are reported, before the limit cuts them."""
+    return sum(end.rule != BEHIND for end in frontier.outcomes())
 
 
 def _row(end: Outcome, source: str, archive: Path) -> Row:

@@ -21,6 +21,7 @@ from tilth.engine.outside import what_changed
 from tilth.engine.record import StepRecord, steps_before
 from tilth.engine.share import shareable_address
 from tilth.errors import DataError
+from tilth.extensions import find
 from tilth.reads import as_now
 from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_runs
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
@@ -163,7 +164,7 @@ class Resolver:
                 found["outside"] = manifest.settled
             if found != wanted:
                 continue
-            if _same_limit(manifest, step.parts.get("limit")) and self._still(manifest.reads):
+            if _same_limit(manifest, step) and self._still(manifest.reads):
                 return manifest
         return None
 
@@ -280,14 +281,16 @@ def _without(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in _plain(parts).items() if key not in _LENIENT}
 
 
-def _same_limit(manifest: Manifest, limit: int | None) -> bool:
+def _same_limit(manifest: Manifest, step: PlannedStep) -> bool:
     """Whether a source that was read up to a limit gives the same up to another.
 
-    It does where both are above what there is.
+    It does where both are above what there is; an extension's may count what it does not give.
     """
-    then = manifest.parts.get("limit")
+    then, limit = manifest.parts.get("limit"), step.parts.get("limit")
     if then == limit:
         return True
+    if find(step.operation.module_name) is not None:
+        return False
     assert then is None or isinstance(then, int)
     num_rows = manifest.counts.num_in if manifest.counts else 0
     was_whole = then is None or num_rows < then

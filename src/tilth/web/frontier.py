@@ -20,6 +20,8 @@ from tilth.web.warc_store import Place
 
 _FOUND, _ADMITTED, _SETTLED = 0, 1, 2
 _CHUNK = 2000
+# The rule of what was found, and lies behind the budget of pages.
+BEHIND = "max-pages"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS pages (
@@ -144,7 +146,7 @@ class Frontier:
             for url in self._open(_FOUND, depth, ""):
                 outcome = decide(url)
                 if outcome is None and count >= budget:
-                    outcome = Outcome(url, "max-pages", str(budget))
+                    outcome = Outcome(url, BEHIND, str(budget))
                 if outcome is not None:
                     self._settle(outcome)
                     continue
