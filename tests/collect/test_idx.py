@@ -252,4 +252,13 @@ def test_mnist_from_a_folder(shared_data: Path, tmp_path: Path) -> None:
     by_path = read(settings, tmp_path, limit=70)
     by_url = read(idx.Settings(set="mnist", mirror=str(shared_data)), tmp_path, limit=70)
     assert [row["id"] for row in by_path] == [row["id"] for row in by_url]
-    assert idx.fingerprint(settings).count("\n") == 3
+    assert idx.fingerprint(settings).count("\n") == 6
+    # What the set says itself is a part of it.
+    assert idx.fingerprint(settings).startswith("licence ")
+    known = idx._known("mnist")
+    pairs = [pair.model_copy(update={"split": "validation"}) for pair in known.files]
+    other = known.model_copy(update={"files": tuple(pairs)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(idx, "_known", lambda _: other)
+        swapped = idx.fingerprint(settings)
+    assert idx.fingerprint(settings) != swapped

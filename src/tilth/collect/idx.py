@@ -122,8 +122,9 @@ def fingerprint(settings: Settings) -> str:
     Raises:
         MissingError: a local file is not there.
     """
-    lines = []
+    lines = [] if settings.set is None else [f"licence {_known(settings.set).license}"]
     for pair in _pairs(settings):
+        lines.append(f"split {pair.split}")
         for part in (pair.images, pair.labels):
             if part.path is not None:
                 line = files.fingerprint_paths([_local(part.path)], settings.digest)
