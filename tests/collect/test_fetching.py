@@ -160,3 +160,16 @@ def test_how_it_is_had_is_no_part_of_an_identity() -> None:
         one = source.Settings.model_validate({"files": given("url")})
         two = source.Settings.model_validate({"files": given("path"), "digest": "content"})
         assert acting(one) == acting(two)
+
+
+def test_headers_count_where_nothing_else_says_what_is_fetched(tmp_path: Path) -> None:
+    plain, one, other = (_known(headers=each) for each in ({}, {"X-Set": "a"}, {"X-Set": "b"}))
+    assert len({plain, one, other}) == 3
+    assert _known(headers={"x-set": "a"}) == one
+    assert _known(headers={"B": "2", "A": "1"}) == _known(headers={"A": "1", "B": "2"})
+    # With a digest, or a mirror that has it, what it holds is known.
+    digest = "0" * 64
+    assert _known(sha256=digest, headers={"X-Set": "a"}) == _known(sha256=digest)
+    (tmp_path / "a.csv").write_bytes(b"a")
+    mirror = str(tmp_path)
+    assert _known(mirror=mirror, headers={"X-Set": "a"}) == _known(mirror=mirror)

@@ -292,7 +292,6 @@ def test_pictures_are_known_by_what_they_hold(tmp_path: Path) -> None:
 
 
 WAYS: dict[str, list[Any]] = {
-    "headers": [{"X-Team": "a"}, {"X-Team": "b", "X-Other": "c"}],
     "allow_hosts": [["127.1"], [*HOST, "b.org"]],
     "digest": ["content"],
 }

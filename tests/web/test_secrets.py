@@ -231,6 +231,9 @@ def test_every_source_that_fetches_has_headers() -> None:
         ({"url": "http://h/?a=${NOT_PLANTED}"}, "missing-secret"),
         ({"url": "http://h/?a=${file:/not/there}"}, "missing-secret"),
         ({"url": "http://${PLANTED}/x"}, "bad-value"),
+        # It decides which file is read, and no identity knows its value.
+        ({"url": "http://h/${PLANTED}/x.csv"}, "bad-value"),
+        ({"start": ["http://h/a/${PLANTED}?b=1"]}, "bad-value"),
         ({"headers": {"Host": "h"}}, "bad-value"),
         ({"headers": {"A b": "c"}}, "bad-value"),
         ({"headers": {"Accept": "a\nb"}}, "bad-value"),

@@ -60,7 +60,8 @@ Digest = Annotated[
     ),
     ActsOn("speed"),
 ]
-Headers = Annotated[dict[str, str], Field(description=HEADERS), ActsOn("politeness"), AnyOrder()]
+# In the fingerprint where nothing else says what is fetched.
+Headers = Annotated[dict[str, str], Field(description=HEADERS), ActsOn("outside"), AnyOrder()]
 Hosts = Annotated[
     tuple[str, ...],
     AfterValidator(_canonical),

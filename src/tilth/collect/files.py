@@ -173,7 +173,9 @@ def fingerprint_address(file: Expected, settings: Fetching) -> str:
     elif found := fetch.find_in_mirror(file.url, size=file.size, mirror=mirror):
         content = digest_of(found, anew=settings.digest == "content")
     else:
-        content = f"{file.url} {'' if file.size is None else file.size}".rstrip()
+        # A server may give by them what it likes; a secret is known by its name.
+        asked = [f"{name.lower()}: {value}" for name, value in sorted(settings.headers.items())]
+        content = " ".join([file.url, *([] if file.size is None else [str(file.size)]), *asked])
     return _line(name_of(file.url), masked(file.url), content)
 
 

@@ -341,8 +341,9 @@ def _url_problem(value: str) -> Problem | None:
             hint = f"write `{name}=${{NAME}}` and set NAME in the environment"
             return Problem("secret-in-recipe", what, "", hint)
     head = value.partition("?")[0]
-    host = head.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    if "${file:" in head or _FORM.search(host):
+    host, _, path = head.partition("://")[2].partition("/")
+    # What a host and a path name is what is read, and a variable's value is in no identity.
+    if "${file:" in head or _FORM.search(host.rpartition("@")[2]) or _FORM.search(path):
         what = "a secret stands in the query of an address, in its user name, or in `headers`"
         return Problem("bad-value", what, "", hint)
     return None
