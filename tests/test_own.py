@@ -53,6 +53,15 @@ _WAYS: dict[str, tuple[str, dict[str, str], str]] = {
         },
         "helper",
     ),
+    "all of a package": (
+        "sig.py",
+        {
+            "sig": "from a import *\ndef f(t): return b.g()",
+            "a__init": "__all__ = ['b']",
+            "a__b": "def g(): return ONE",
+        },
+        "a__b",
+    ),
     "as another name": (
         "sig.py",
         {"sig": "import a.b as c\ndef f(t): return c.g()", "a__b": "def g(): return ONE"},
@@ -262,3 +271,23 @@ def test_what_has_not_changed_is_not_read_again(monkeypatch: pytest.MonkeyPatch)
     assert read_code("sig.py") is first
     Path("helper.py").touch()
     assert read_code("sig.py") is not first
+
+
+def test_a_package_of_ones_own_may_be_installed_as_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its version may stay as it is installed again with other code."""
+    folder = tmp_path / "venv" / "site-packages"
+    (folder / "mine").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(folder))
+    module = folder / "mine" / "words.py"
+    (folder / "mine" / "__init__.py").write_text("from mine.words import f\n")
+    module.write_text("def f(t): return 1\n")
+    before = read_code("mine")
+    assert not before.sources
+    assert read_code("mine").digest == before.digest
+    module.write_text("def f(t): return 22\n")
+    assert read_code("mine").digest != before.digest
+    # What it imports is known by its version.
+    (folder / "mine" / "__init__.py").write_text("import numpy\n")
+    assert "numpy" not in str(read_code("mine").sources)

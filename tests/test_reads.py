@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from tilth import reads as reads_module
 from tilth.extensions import load_module, open_extension
 from tilth.own import read_code
-from tilth.reads import Reads, watching
+from tilth.reads import Reads, may_be_kept, watching
 from tilth.store.digests import digests_of
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for name, nothing in (("_kept", {}), ("_sought", {}), ("_written", set())):
+        monkeypatch.setattr(reads_module, name, nothing)
     Path("words.txt").write_text("spam")
     Path("more").mkdir()
     Path("more/words.txt").write_text("eggs")
@@ -191,3 +194,73 @@ def test_what_tilths_own_threads_open_is_none_of_it() -> None:
         function("")
         digests_of(["words.txt", "more/words.txt"])
     assert reads.digests() == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # A program writes it, the code reads it, and both are gone.
+        "import subprocess\n"
+        "with tempfile.TemporaryDirectory() as d:\n"
+        "    subprocess.run(['cp', 'words.txt', d], check=True)\n"
+        "    Path(d, 'words.txt').read_text()\n    os.listdir(d)",
+        # A memo, written as safely as one should.
+        "if Path('memo').exists(): Path('memo').read_text()\n"
+        "Path('memo.part').write_text('x')\nos.replace('memo.part', 'memo')\n"
+        "Path('memo').read_text()",
+        "d = sqlite3.connect('memo.db')\nd.execute('create table if not exists t (x)')\n"
+        "d.execute('insert into t values (1)')\nd.commit()\nd.close()",
+    ],
+)
+def test_what_the_code_makes_for_itself_is_no_input(body: str) -> None:
+    for _ in range(2):
+        reads = _run(f"{body}\nPath('more/words.txt').read_text()")
+        assert reads.changed() == ()
+        assert reads.digests() == {"more/words.txt": _EGGS}
+
+
+def test_a_file_that_goes_or_changes_meanwhile_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Written long before: nobody takes it for a temporary file of the code's own.
+    monkeypatch.setattr(reads_module, "_COARSE_NS", -3600 * 10**9)
+    reads = _run("Path('words.txt').read_text()\nPath('more/words.txt').read_text()")
+    Path("words.txt").unlink()
+    Path("more/words.txt").write_text("other")
+    assert reads.changed() == ("more/words.txt", "words.txt")
+
+
+def test_a_module_that_is_looked_for_by_name_counts_though_it_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *[one for one in sys.path if "lib" in one]])
+    body = (
+        "import importlib\ntry: importlib.import_module('plug.deep.one')\nexcept ImportError: pass"
+    )
+    assert _run(body).digests() == {"plug.py": "", "plug/": ""}
+    Path("plug").mkdir()
+    assert _run(body).digests() == {"plug/deep.py": "", "plug/deep/": ""}
+    Path("plug/deep").mkdir()
+    Path("plug/deep/one.py").write_text("")
+    assert _run(body).digests().keys() == {"plug/deep/one.py"}
+
+
+def test_what_a_library_opened_counts_for_all_code_in_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have kept it: the next to ask is not heard to open anything."""
+    lib = tmp_path / "site-packages"
+    lib.mkdir()
+    (lib / "corp.py").write_text("def words():\n    return open('words.txt').close()\n")
+    monkeypatch.syspath_prepend(str(lib))
+    assert not may_be_kept()
+    assert _run("import corp\ncorp.words()").digests() == {"words.txt": _SPAM}
+    assert may_be_kept()
+    Path("other.py").write_text("def g(text):\n    pass\n")
+    with watching() as reads:
+        read_code("other.py").load().g("")
+    assert reads.digests() == {"words.txt": _SPAM}
+
+
+def test_a_project_may_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads_module, "_MEMORY", "/proc/self/")
+    assert [*_run("open('/proc/self/cmdline').close()").digests()] == ["/proc/self/cmdline"]
+    assert _run("open('/proc/cpuinfo').close()").digests() == {}

@@ -17,6 +17,7 @@ import importlib.abc
 import importlib.util
 import json
 import os
+import pkgutil
 import sys
 import sysconfig
 import time
@@ -24,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -35,6 +36,8 @@ from tilth.syntax import digest_of, finds_otherwise, imported
 from tilth.versions import versions_of
 
 _MAX_KEPT = 64
+# Of a package's files those that are code.
+_SUFFIXES = {".py", *EXTENSION_SUFFIXES}
 _SETTLED_NS = 1_000_000_000
 
 
@@ -220,9 +223,14 @@ class _Reading:
         return name in self._sources
 
     def _look_for(self, name: str) -> None:
-        above, _, _ = name.rpartition(".")
+        above, _, last = name.rpartition(".")
         if name.partition(".")[0] == "tilth":
             self._look_in_tilth(name)
+            return
+        if last == "*":
+            # Which of its modules a package gives is said by its code.
+            for one in self._inside(above) if self._visit(above) else ():
+                self._visit(f"{above}.{one}")
             return
         if above:
             # Importing a module executes the packages around it.
@@ -238,6 +246,11 @@ class _Reading:
             self._sources[name] = _Source("", b"", folders)
         else:
             self._take(name, spec.origin, folders)
+
+    def _inside(self, package: str) -> list[str]:
+        """The names of the modules that lie in a package."""
+        folders = self._sources[package].folders
+        return sorted(info.name for info in pkgutil.iter_modules(folders or ()))
 
     def _top(self, name: str) -> ModuleSpec | None:
         """Where a module outside of packages is found, if that is the user's own."""
@@ -286,9 +299,30 @@ class _Reading:
                 for path in _beside(source):
                     self.stamps[str(path)] = _stamp(str(path))
                     parts[f"{shown}:{path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        if not self._sources:
+            parts |= self._installed(root.partition(".")[0])
         parts |= {name: digest.hex() for name, digest in self._tilth.items()}
         found = json.dumps([parts, versions_of(self._foreign)], sort_keys=True)
         return hashlib.sha256(found.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _installed(self, name: str) -> dict[str, str]:
+        """What was named, and is installed as others are: its version may stay as it is edited."""
+        spec = PathFinder.find_spec(name, self._path)
+        if spec is None or name in sys.stdlib_module_names or name == "tilth":
+            return {}
+        files = [Path(spec.origin)] if spec.has_location and spec.origin else []
+        for folder in spec.submodule_search_locations or ():
+            files += [one for one in Path(folder).rglob("*") if one.suffix in _SUFFIXES]
+        found: dict[str, str] = {}
+        for path in sorted({*files}):
+            self.stamps[str(path)] = _stamp(str(path))
+            found[f"installed:{path.name}:{len(found)}"] = _digest_of_file(path)
+        return found
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _beside(source: _Source) -> list[Path]:
@@ -305,19 +339,15 @@ def _places_of(spec: ModuleSpec) -> Iterable[str]:
 
 
 @cache
-def _foreign_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
-    folders |= {os.path.realpath(folder) for folder in folders}
-    return tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in folders)
+def _scripts() -> tuple[str, ...]:
+    folder = sysconfig.get_paths()["scripts"]
+    return tuple(f"{one.rstrip(os.sep)}{os.sep}" for one in {folder, os.path.realpath(folder)})
 
 
 def _is_foreign(place: str) -> bool:
     """Whether a place is Python's, or one that packages are installed to."""
     whole = os.path.abspath(place) + os.sep
-    if whole.startswith(_foreign_folders()):
-        return True
-    return any(f"{os.sep}{name}{os.sep}" in whole for name in ("site-packages", "dist-packages"))
+    return whole.startswith(_scripts()) or reads.is_installed(whole)
 
 
 class _Finder:

@@ -3,9 +3,10 @@
 A function reads a word list that no setting names, and what it gives depends on it. So while a task
 of a user's code runs, each file that is opened with that code on the stack is noted with the digest
 that it has then, and so is what a thread opens that is not Tilth's: the code may have started it.
-What a module opened once it may have kept: it counts wherever the module is used in this process.
-(Not seen: files that a library opens in C, or that are only asked for by `exists`, other processes,
-the network, and environment variables.)
+What a module opened once it may have kept: it counts wherever the module is used in this process;
+what a library opened for it, wherever any such code is. What the code looks for and does not find
+counts too, modules among it. (Not seen: files that a library opens in C, or that are only asked for
+by `exists`, other processes, the network, and environment variables.)
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -27,13 +29,27 @@ from types import FrameType
 from tilth.errors import OWN_MODULES
 
 _LISTINGS = ("os.listdir", "os.scandir")
-_OPENINGS = ("open", "sqlite3.connect", "ctypes.dlopen")
+_DATABASE = "sqlite3.connect"
+_OPENINGS = ("open", _DATABASE, "ctypes.dlopen")
+_RENAME = ".".join(("os", "rename"))  # of `os.replace` too; no file is renamed here
+_HEARD = {*_LISTINGS, *_OPENINGS, _RENAME}
 _CHUNK = 1 << 20
 _SETTLED_NS = 1_000_000_000
+_MEMORY = "/dev/shm/"  # noqa: S108  (files in memory, and a user's projects among them)
+# What Python calls the folders that packages are installed to.
+INSTALLED = ("site-packages", "dist-packages")
+# By so much the times of a file system may be behind the clock.
+_COARSE_NS = 20_000_000
+# Under this name stands what others opened for a user's own code: they may keep it for all of it.
+_OTHERS = ""
 
 _watchers: list[Reads] = []
 # What each module of a user's own opened in this process, by its full name: path -> digest.
 _kept: dict[str, dict[str, str]] = {}
+# The modules that it asked for by name, and that nobody found then.
+_sought: dict[str, set[str]] = {}
+# What it wrote itself.
+_written: set[str] = set()
 _lock = threading.RLock()
 # A file's digest by what the system says of it, which is quick to ask.
 _known: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -47,9 +63,12 @@ class Reads:
         self._apart = tuple(os.path.abspath(folder) for folder in apart)
         self._home = os.getcwd()
         self._thread = threading.get_ident()
+        self._since_ns = time.time_ns() - _COARSE_NS
         self._found: dict[str, str] = {}
-        self._written: set[str] = set()
+        self._born_ns: dict[str, int] = {}
+        self._databases: set[str] = set()
         self._changed: set[str] = set()
+        self._modules: set[str] = set()
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file as it was when it was first opened, by its path.
@@ -58,37 +77,64 @@ class Reads:
         digest; of a folder that was listed, whose path ends with a slash, the names count.
         """
         with _lock:
+            self._settle()
             return {self._named(path): self._found[path] for path in sorted(self._found)}
 
     def changed(self) -> tuple[str, ...]:
         """The files that are, or meanwhile were, not what they were when first opened."""
         with _lock:
-            for path, digest in list(self._found.items()):
+            self._settle()
+            for path, digest in self._found.items():
                 if self._digest(path) != digest:
                     self._changed.add(path)
             return tuple(self._named(path) for path in sorted(self._changed))
 
+    def _settle(self) -> None:
+        """Forget what the code made for itself; take down the modules that were not found."""
+        for path, digest in list(self._found.items()):
+            now = self._digest(path)
+            is_temporary = not now and self._born_ns.get(path, 0) >= self._since_ns
+            if now != digest and (is_temporary or path in self._databases):
+                self._forget(path)
+        names = {name for module in self._modules for name in _sought.get(module, ())}
+        for name in names - sys.modules.keys():
+            for path in _places_of(name):
+                if path not in _written and not self._is_apart(path):
+                    self._found.setdefault(path, self._digest(path))
+
+    def _forget(self, path: str) -> None:
+        self._found.pop(path, None)
+        self._changed.discard(path)
+        for opened in _kept.values():
+            opened.pop(path, None)
+
     def use(self, modules: Iterable[str]) -> None:
         """Count what modules of a user's own opened before the block, and may have kept."""
         with _lock:
-            for name in modules:
+            names = [*modules]
+            self._modules.update(names)
+            for name in [*names, _OTHERS] if names else ():
                 for path, digest in _kept.get(name, {}).items():
                     if not self._is_apart(path):
                         self._found.setdefault(path, digest)
 
-    def _see(self, path: str, *, writes: bool, own: bool) -> str | None:
-        """Note that a file is opened, with own code on the stack or in a thread that may be its.
+    def _see(self, path: str, event: str, modules: Collection[str], *, writes: bool) -> str | None:
+        """Note that a file is opened, by own code or in a thread that may be its.
 
         Returns:
             The file's digest, where it counts.
         """
-        if writes and own:
-            # What the code writes itself is no input of it, though it may read it again.
-            self._written.add(path)
-            self._found.pop(path, None)
-        is_ours = not own and threading.get_ident() == self._thread
-        if is_ours or writes or path in self._written or self._is_apart(path):
+        self._modules.update(modules)
+        if writes and modules:
+            self._forget(path)
+        is_ours = not modules and threading.get_ident() == self._thread
+        if is_ours or writes or path in _written or self._is_apart(path):
             return None
+        if path not in self._found:
+            self._born_ns[path] = _born_ns(path)
+        if event == _DATABASE:
+            # It tells nobody whether it is written to.
+            self._databases.add(path)
         digest = self._digest(path)
         if self._found.setdefault(path, digest) != digest:
             self._changed.add(path)
@@ -151,6 +197,16 @@ def use(modules: Iterable[str]) -> None:
             reads.use(names)
 
 
+def may_be_kept() -> bool:
+    """Whether others opened files for a user's own code here, which they may have kept for all."""
+    return bool(_kept.get(_OTHERS))
+
+
+def is_installed(path: str) -> bool:
+    """Whether a path is one of Python's own, or below what packages are installed to."""
+    return path.startswith(_foreign_folders())
+
+
 def is_outdated(modules: Iterable[str]) -> bool:
     """Whether a file that one of the modules opened, and may have kept, is another by now."""
     with _lock:
@@ -161,10 +217,24 @@ def is_outdated(modules: Iterable[str]) -> bool:
 @cache  # A hook stays for good.
 def _hook() -> None:
     sys.addaudithook(_hear)
+    sys.meta_path.append(_LastFinder())
+
+
+class _LastFinder:
+    """Is asked for what no finder has found; has nothing either."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Nothing, but note it."""
+        if _watchers and not getattr(_here, "busy", False):
+            _here.busy = True
+            try:
+                _note_import(name, _on_stack(sys._getframe(1)))
+            finally:
+                _here.busy = False
 
 
 def _hear(event: str, given: tuple[object, ...]) -> None:
-    if not _watchers or (event not in _OPENINGS and event not in _LISTINGS):
+    if not _watchers or event not in _HEARD:
         return
     if getattr(_here, "busy", False) or not given:
         return
@@ -181,6 +251,9 @@ def _note(event: str, given: tuple[object, ...]) -> None:
     caller = sys._getframe(2)
     if event in _LISTINGS and caller.f_code.co_filename.startswith("<frozen"):
         return  # the search for modules looks into every folder that may hold one
+    if event == _RENAME:
+        _note_rename(given, _on_stack(caller))
+        return
     name = given[0] if given[0] is not None or event not in _LISTINGS else "."
     if not isinstance(name, str | bytes | os.PathLike):
         return  # opened already: a number
@@ -191,21 +264,51 @@ def _note(event: str, given: tuple[object, ...]) -> None:
         return
     if event not in ("open", *_LISTINGS) and not os.path.isfile(path):
         return  # a name that is no path: `:memory:`, `libc.so.6`
+    if event == "open" and os.path.isdir(path):
+        return  # what is in it is listed, or it is removed
     if event in _LISTINGS:
         path = path.rstrip(os.sep) + os.sep
     writes = event == "open" and _writes(given)
-    names, is_tilths = _on_stack(caller)
-    if is_tilths and not names:
+    stack = _on_stack(caller)
+    if stack.is_tilths and not stack.modules:
         return
     with _lock:
+        if writes and stack.modules:
+            # What the code writes itself is no input of it, though it may read it again.
+            _written.add(path)
         for watcher in _watchers:
-            digest = watcher._see(path, writes=writes, own=bool(names))
-            for module in names:
+            digest = watcher._see(path, event, stack.modules, writes=writes)
+            for module in {*stack.modules, *([] if stack.keeps_itself else [_OTHERS])}:
                 opened = _kept.setdefault(module, {})
                 if digest is not None:
                     opened[path] = digest
                 elif writes:
                     opened.pop(path, None)
+
+
+def _note_import(name: str, stack: _Stack) -> None:
+    """A user's own code asks for a module by name, which is not there."""
+    if stack.modules and stack.keeps_itself and not name.startswith(OWN_MODULES):
+        with _lock:
+            for module in stack.modules:
+                _sought.setdefault(module, set()).add(name)
+            for watcher in _watchers:
+                watcher._modules.update(stack.modules)
+
+
+def _note_rename(given: tuple[object, ...], stack: _Stack) -> None:
+    """What a user's own code wrote under another name first, and puts in its place."""
+    source, target = (
+        os.path.abspath(os.fsdecode(one))
+        for one in given[:2]
+        if isinstance(one, str | bytes | os.PathLike)
+    )
+    if stack.modules:
+        with _lock:
+            _written.add(target)
+            for watcher in _watchers:
+                watcher._forget(source)
+                watcher._forget(target)
 
 
 def _writes(given: tuple[object, ...]) -> bool:
@@ -224,32 +327,81 @@ def _source_of(path: str) -> str:
         return ""
 
 
-def _on_stack(frame: FrameType | None) -> tuple[set[str], bool]:
-    """The modules of a user's own on the stack, and whether Tilth is on it."""
-    found, is_tilths = set(), False
+@dataclass(frozen=True)
+class _Stack:
+    """Who does something.
+
+    Attributes:
+        modules: Those of a user's own on the stack.
+        is_tilths: Whether Tilth is on it.
+        keeps_itself: Whether the innermost, Python's own library aside, is a user's own; what a
+            library opens, or is imported, others may find there too.
+    """
+
+    modules: frozenset[str]
+    is_tilths: bool
+    keeps_itself: bool
+
+
+def _on_stack(frame: FrameType | None) -> _Stack:
+    found, is_tilths, keeps_itself = set(), False, None
     while frame is not None:
         name = frame.f_globals.get("__name__")
         if isinstance(name, str):
-            if name.startswith(OWN_MODULES):
+            is_own, top = name.startswith(OWN_MODULES), name.partition(".")[0]
+            if is_own:
                 found.add(name)
-            is_tilths = is_tilths or name.split(".", 1)[0] == "tilth"
+            if keeps_itself is None:
+                if is_own or top not in sys.stdlib_module_names:
+                    keeps_itself = is_own
+                elif name.endswith("_external"):  # the importer: what it loads is there for all
+                    keeps_itself = False
+            is_tilths = is_tilths or top == "tilth"
         frame = frame.f_back
-    return found, is_tilths
+    return _Stack(frozenset(found), is_tilths, bool(keeps_itself))
+
+
+def _places_of(name: str) -> Iterator[str]:
+    """Where a module would lie that is not there, as far as a user's own may."""
+    for folder in sys.path:
+        base = os.path.abspath(folder)
+        if _is_foreign(f"{base}{os.sep}") or not os.path.isdir(base):
+            continue
+        for part in name.split("."):
+            if os.path.isdir(os.path.join(base, part)):
+                base = os.path.join(base, part)
+                continue
+            yield os.path.join(base, f"{part}.py")
+            yield os.path.join(base, part) + os.sep
+            break
+
+
+def _born_ns(path: str) -> int:
+    """When a file was last written to, or put there; 0: it is not."""
+    try:
+        return os.stat(path).st_ctime_ns
+    except OSError:
+        return 0
+
+
+def _foreign_folders() -> tuple[str, ...]:
+    return _foreign_on(tuple(sys.path))
 
 
 @cache
-def _foreign_folders() -> tuple[str, ...]:
+def _foreign_on(path: tuple[str, ...]) -> tuple[str, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = {sysconfig.get_paths()[name] for name in names} | {str(Path(__file__).parent)}
+    folders |= {one for one in path if os.path.basename(one.rstrip(os.sep)) in INSTALLED}
     folders |= {os.path.realpath(folder) for folder in folders}
     return tuple(f"{folder.rstrip(os.sep)}{os.sep}" for folder in sorted(folders))
 
 
 def _is_foreign(path: str) -> bool:
     """Whether a file is Python's, an installed package's, Tilth's or the system's."""
-    if path.startswith((*_foreign_folders(), "/proc/", "/sys/", "/dev/")):
-        return True
-    return "site-packages" in path or "dist-packages" in path
+    if path.startswith(("/proc/", "/sys/", "/dev/")):
+        return not path.startswith(_MEMORY)
+    return is_installed(path)
 
 
 def _digest_of(path: str, apart: Sequence[str]) -> str:

@@ -42,6 +42,8 @@ def finds_otherwise(tree: ast.Module) -> bool:
             names = [node.attr]
         elif isinstance(node, ast.FunctionDef):
             names = [node.name]
+        elif isinstance(node, ast.Constant) and node.value == "__doc__":
+            return True
         elif isinstance(node, ast.Import):
             names = [part for alias in node.names for part in alias.name.split(".")]
         elif isinstance(node, ast.ImportFrom):

@@ -115,7 +115,7 @@ def single(modality: Modality) -> dict[str, list[list[Move]]]:
         if step % 9 == 0 and not one.process
     ]
     for name in DAMAGES:
-        found[name] = [[Move("damage", name, step=step) for step in (0, 4, 7)]]
+        found[name] = [[Move("damage", name, step=step) for step in (0, 2, 4, 6)]]
     return found
 
 

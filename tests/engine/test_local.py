@@ -12,6 +12,7 @@ from tilth.engine import local, perform, worker
 from tilth.engine.events import Event, StepProgress
 from tilth.engine.tasks import Reply, ShuffleResolve
 from tilth.errors import DataError, MissingError, StepError, StorageError, TilthError
+from tilth.store.manifest import read_manifest
 
 
 def test_a_worker_that_dies_twice_on_a_shard_is_named(tmp_path: Path) -> None:
@@ -150,3 +151,37 @@ def test_what_a_task_gives_is_its_result(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(perform, "run_task", lambda *_, found=given: found)
         reply = Reply.model_validate(worker._run(TASK.as_json(), lambda _: None))
         assert local._result(reply, TASK) == given
+
+
+def test_what_a_library_kept_for_one_step_counts_for_those_that_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two steps use one library that reads a file of the user's once; a third does not."""
+    monkeypatch.chdir(tmp_path)
+    lib = tmp_path / "lib" / "site-packages"
+    lib.mkdir(parents=True)
+    (lib / "corp.py").write_text(
+        "from functools import cache\n@cache\ndef words():\n    return open('bad.txt').read()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{lib}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(str(lib))
+    write_documents(Path("documents.jsonl"), 10)
+    for name in ("one", "two"):
+        Path(f"{name}.py").write_text(
+            f"def {name}(text: str) -> float:\n    import corp\n    return len(corp.words())\n"
+        )
+    Path("three.py").write_text("def three(text: str) -> float:\n    return 3.0\n")
+    Path("bad.txt").write_text("drat")
+    recipe = (
+        "tilth: 1\nname: p\ncollect: {a: {jsonl: {path: documents.jsonl}}}\nclean:\n"
+        "- signals: {functions: ['one.py:one']}\n- signals: {functions: ['two.py:two']}\n"
+        "- signals: {functions: ['three.py:three']}\n"
+    )
+    run_text(recipe, tmp_path / "run", num_workers=1)
+    found = map(read_manifest, (tmp_path / "run" / "data").glob("clean.*"))
+    reads = {one.step: [*one.reads] for one in found}
+    assert reads == {
+        "clean.signals": ["bad.txt"],
+        "clean.signals-2": ["bad.txt"],
+        "clean.signals-3": [],
+    }

@@ -98,6 +98,12 @@ def num_kept(cells: Sequence[Keyed], folder: Path, step: PlannedStep) -> int:
     return sum(is_kept(cell, folder, step) for cell in cells)
 
 
+def reads_of_cells(cells: Sequence[Keyed], folder: Path) -> dict[str, str]:
+    """What code of a user's own opened in cells that are kept."""
+    kept = (read_if_whole(KeptCell, cell_path(folder, cell.identity)) for cell in cells)
+    return {name: digest for one in kept if one for name, digest in one.reads.items()}
+
+
 def is_kept(cell: Keyed, folder: Path, step: PlannedStep) -> bool:
     """Whether the result of this very cell is there, and whole, and what it read is as it was.
 

@@ -24,7 +24,13 @@ Listen = Callable[[int, float, float | None, str], None]
 
 
 class _Worker:
-    """One worker process; serves one task at a time."""
+    """One worker process; serves one task at a time.
+
+    Attributes:
+        only_for: The step whose tasks it may serve alone; None: any.
+    """
+
+    only_for: Path | None = None
 
     def __init__(self, log: Path, lock: int) -> None:
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
@@ -64,7 +70,10 @@ class _Worker:
             if "progress" in message:
                 listen(*message["progress"])
                 continue
-            return _result(Reply.model_validate(message), task)
+            reply = Reply.model_validate(message)
+            if reply.is_marked:
+                self.only_for = task.folder
+            return _result(reply, task)
         raise _WorkerDiedError
 
     def close(self) -> None:
@@ -135,7 +144,7 @@ class LocalEngine:
         self._idle: list[_Worker] = []
         self._all: list[_Worker] = []
         self._closed = False
-        self._starting = threading.Lock()
+        self._starting, self._choosing = threading.Lock(), threading.Lock()
         self._threads = ThreadPoolExecutor(num_workers, thread_name_prefix="tilth-engine")
 
     def run(self, tasks: Iterable[Task], listen: Listen) -> Iterator[tuple[int, JsonValue]]:
@@ -167,7 +176,7 @@ class LocalEngine:
             listen(index, done, total, note)
 
         for attempt in (1, 2):
-            worker = self._idle.pop() if self._idle else self._start()
+            worker = self._take(task) or self._start()
             try:
                 result = worker.run(task, tell)
             except _WorkerDiedError:
@@ -191,6 +200,19 @@ class LocalEngine:
                 self._idle.append(worker)
                 return result
         raise AssertionError("unreachable")
+
+    def _take(self, task: Task) -> _Worker | None:
+        """A worker that waits; one that may serve other steps alone makes room for a new one."""
+        with self._choosing:
+            for worker in self._idle:
+                if worker.only_for in (None, task.folder):
+                    self._idle.remove(worker)
+                    return worker
+            unfit = self._idle.pop() if self._idle else None
+        if unfit is not None:
+            unfit.close()
+            self._all.remove(unfit)
+        return None
 
     def _start(self) -> _Worker:
         with self._starting:

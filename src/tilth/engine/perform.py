@@ -8,7 +8,7 @@ one is not.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 from pydantic import JsonValue
 
 from tilth import reads
+from tilth.augment import specs
 from tilth.context import Progress, checking, require_settled
 from tilth.engine import shuffle
 from tilth.engine.cells import KeptCell
@@ -37,13 +38,14 @@ from tilth.engine.tasks import (
     Survey,
     Task,
 )
-from tilth.engine.train import fit, run_cell
+from tilth.engine.train import fit, planned_of, run_cell
 from tilth.errors import source_changed
 from tilth.extensions import find, open_reference, using
 from tilth.own import held
 from tilth.recipe.code import reachable
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.operations import Operation, operation
+from tilth.recipe.plan import modules_named
 from tilth.records import Json, Record, read_as, read_file
 from tilth.schema import PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
@@ -77,11 +79,13 @@ def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[r
         if changed := [*watch.changed(), *seen.changed()]:
             if isinstance(task, ReadSource):
                 forget_shards(task.folder)
-            raise source_changed(task.step, [os.path.basename(path) for path in changed])
+            raise source_changed(
+                task.step, [os.path.basename(path.rstrip(os.sep)) for path in changed]
+            )
         if (found := seen.digests()) and not isinstance(task, RunCell):
             keep_reads(task.folder, task.kind, task.index, found)
 
-    run, own = task.folder.parents[1], _own_modules(op) if task.extensions else []
+    run, own = task.folder.parents[1], _own_modules(task, op, settings)
     with remembering(task.memo), watching() as watch, reads.watching([run], own) as seen:
         outside = op.fingerprint(settings)
         if outside is not None and digest_of_outside(outside) != task.outside:
@@ -100,9 +104,20 @@ def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[r
             raise source_changed(task.step)
 
 
-def _own_modules(op: Operation) -> list[str]:
-    """What of an operation is the user's own: it may have kept what it opened when imported."""
-    return [name for name in reachable(op.modules()) if find(name) is not None]
+def _own_modules(task: Task, op: Operation, settings: BaseSettings) -> list[str]:
+    """What of a task's code is the user's own: it may have kept what it opened when imported."""
+    if not task.extensions:
+        return []
+    named: Iterable[str] = ()
+    if isinstance(task, Fit | RunCell):
+        planned = planned_of(task, op.module)
+        if isinstance(task, RunCell):
+            cell = op.module.Cell.model_validate(task.cell)
+            named = op.module.cell_modules(cell, settings, planned)
+        else:
+            transforms = specs.modules_of(getattr(planned, "augment", ()))
+            named = [*modules_named(settings, planned), *transforms]
+    return [name for name in reachable(op.modules(tuple(named))) if find(name) is not None]
 
 
 def _run_task(

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from tilth.engine import shuffle
 from tilth.engine.books import Books
-from tilth.engine.cells import Keyed, cell_path, is_kept
+from tilth.engine.cells import Keyed, cell_path, is_kept, reads_of_cells
 from tilth.engine.events import Listener, StepProgress, Warned
 from tilth.engine.outside import keep_outside
 from tilth.engine.reads import are_as_they_were, forget_reads, reads_of
@@ -54,7 +54,7 @@ _EMPTY = "empty-source"
 
 
 # What decides what a source fetches; a reader that is another one reads the same.
-_FETCHES = ("operation", "settings", "source", "limit")
+_FETCHES = ("operation", "settings", "outside", "source", "limit")
 
 Listen = Callable[[int, float, float | None, str], None]
 
@@ -170,7 +170,7 @@ class StepRunner:
                 assert_never(step.operation.kind)
         with remembering(memo_of(self.folder, step)):
             keep_outside(folder, step.operation.fingerprint(step.settings))
-        whole = {"digest": digest_of(manifest), "reads": self._opened(step, folder)}
+        whole = {"digest": digest_of(manifest), "reads": self._opened(step, folder, cells)}
         write_manifest(folder, manifest.model_copy(update=whole))
         self.tidy(step)
 
@@ -195,19 +195,19 @@ class StepRunner:
         except DataError:
             return False
 
-    def _opened(self, step: PlannedStep, folder: Path) -> dict[str, str]:
-        """What code of the user's own opened in the step.
+    def _opened(self, step: PlannedStep, folder: Path, cells: Sequence[Keyed]) -> dict[str, str]:
+        """What code of the user's own opened in the step, or in the cells of a grid.
 
         Raises:
             DataError: It is not what the step's identity says, or changed meanwhile.
         """
-        found = reads_of(folder, step.name)
+        found = reads_of(folder, step.name) | reads_of_cells(cells, self.folder)
         planned = step.parts.get("reads", {})
         other = [name for name, digest in found.items() if planned.get(name, digest) != digest]
         if other:
             begin_anew(folder, but_work=step.operation.kind == "source")
             raise source_changed(step.name, other)
-        return {**planned, **found}
+        return found
 
     def tidy(self, step: PlannedStep) -> None:
         """Remove what a finished step needs no more; also of one that was killed before it did."""

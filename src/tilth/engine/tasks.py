@@ -197,6 +197,8 @@ class Reply(Record):
         result: What it gave, where it ended well.
         failure, os_error, crash: What went wrong otherwise: one of them.
         trace: Where in the program that was.
+        is_marked: Whether what opened files for a user's own code may have kept them: another step
+            that finds them there would not be heard to read them.
     """
 
     result: JsonValue = None
@@ -204,3 +206,4 @@ class Reply(Record):
     os_error: str | None = None
     crash: str | None = None
     trace: str = ""
+    is_marked: bool = False

@@ -18,7 +18,7 @@ def fit(task: Fit, module: ModuleType, settings: BaseSettings, progress: Progres
     """Train the model; it appears in one rename, with its result beside it."""
     with atomic_folder(task.folder / "model") as out:
         result: Record = module.fit(
-            task.inputs, settings, out, _context(task, progress), _planned(task, module)
+            task.inputs, settings, out, _context(task, progress), planned_of(task, module)
         )
         found = result.as_json()
         write_json(out / "result.json", found)
@@ -33,7 +33,7 @@ def run_cell(task: RunCell, module: ModuleType, settings: BaseSettings, progress
         task.inputs,
         settings,
         _context(task, progress),
-        _planned(task, module),
+        planned_of(task, module),
     )
     return outcome.as_json()
 
@@ -43,6 +43,7 @@ def _context(task: Fit | RunCell, progress: Progress) -> Context:
     return Context(task.work, task.seed, task.threads, progress)
 
 
-def _planned(task: Fit | RunCell, module: ModuleType) -> BaseSettings:
+def planned_of(task: Fit | RunCell, module: ModuleType) -> BaseSettings:
+    """What the rest of the recipe gives the training."""
     planned: BaseSettings = module.Planned.model_validate(task.planned)
     return planned

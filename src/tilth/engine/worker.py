@@ -112,6 +112,7 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
     from tilth.engine.perform import run_task
     from tilth.engine.tasks import Failure, Reply, read_task
     from tilth.errors import TilthError, place_of, words_of
+    from tilth.reads import may_be_kept
 
     teller = Teller(send)
     try:
@@ -127,14 +128,15 @@ def _run(message: Json, send: Callable[[Json], None]) -> Json:
         place = place_of(error)
         if isinstance(error, OSError) and (not place or error.errno in OF_THE_MACHINE):
             fault = words_of(error) or type(error).__name__
-            return Reply(os_error=fault, trace=traceback.format_exc()).as_json()
-        # In one line: what libraries say may fill a page, and the trace has it all.
-        said = shorten(words_of(error), _MAX_SAID, placeholder=" …")
-        crash = f"{type(error).__name__}: {said}" + (f" ({place})" if place else "")
-        reply = Reply(crash=crash, trace=traceback.format_exc())
+            reply = Reply(os_error=fault, trace=traceback.format_exc())
+        else:
+            # In one line: what libraries say may fill a page, and the trace has it all.
+            said = shorten(words_of(error), _MAX_SAID, placeholder=" …")
+            crash = f"{type(error).__name__}: {said}" + (f" ({place})" if place else "")
+            reply = Reply(crash=crash, trace=traceback.format_exc())
     finally:
         teller.close()
-    return reply.as_json()
+    return reply.model_copy(update={"is_marked": may_be_kept()}).as_json()
 
 
 if __name__ == "__main__":

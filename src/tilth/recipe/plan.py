@@ -210,7 +210,7 @@ class _Builder:
         found_by_name: Sequence[str] = (),
     ) -> str:
         named = [step.settings, *([] if planned is None else [planned]), *taken_over]
-        modules = sorted({*_found_by_name(*named), *found_by_name})
+        modules = sorted({*modules_named(*named), *found_by_name})
         settings, seed = step.operation.seeded(step.settings, self._recipe.header.seed)
         parts: dict[str, Any] = {"formula": FORMULA, "operation": step.operation.name}
         given: list[Any] = []
@@ -253,8 +253,8 @@ def _taken_over(settings: BaseSettings, stage: str) -> BaseSettings:
     return defaults.model_copy(update={name: own[name] for name in fields if name in own})
 
 
-def _found_by_name(*settings: BaseSettings) -> list[str]:
-    """The modules of the tasks and models that settings name, wherever in them."""
+def modules_named(*settings: BaseSettings) -> list[str]:
+    """The modules of the tasks and models that settings name, wherever in them, in order."""
     found: set[str] = set()
     queue: list[Any] = [*settings]
     while queue:
