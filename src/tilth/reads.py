@@ -31,7 +31,7 @@ from tilth.errors import OWN_MODULES
 _LISTINGS = ("os.listdir", "os.scandir")
 _DATABASE = "sqlite3.connect"
 _OPENINGS = ("open", _DATABASE, "ctypes.dlopen")
-_RENAME = ".".join(("os", "rename"))  # of `os.replace` too; no file is renamed here
+_RENAME = ".".join(("os", "rename"))  # and its like; nothing is renamed here
 _HEARD = {*_LISTINGS, *_OPENINGS, _RENAME}
 _CHUNK = 1 << 20
 _SETTLED_NS = 1_000_000_000

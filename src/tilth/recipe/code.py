@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tilth.extensions import Extension, find
 from tilth.own import is_loose, read_code
+from tilth.recipe.parsed import parsed
 from tilth.syntax import digest_of, finds_otherwise, imported
 
 # What decides no output though what decides one imports it; what only it imports does not either.
@@ -143,7 +144,7 @@ def _path(name: str) -> Path | None:
 def _imports(name: str) -> tuple[str, ...]:
     path = _path(name)
     assert path is not None
-    found = [*imported(ast.parse(path.read_bytes()), ""), *_STARTED.get(name, ())]
+    found = [*parsed(path)[1], *_STARTED.get(name, ())]
     if name in _OF_ALL_TASKS:
         return tuple(one for one in found if not _is_of_text(one))
     return tuple(found)
@@ -168,4 +169,4 @@ def _finds_otherwise(extension: Extension, inner: str) -> bool:
 
 @cache  # Operations share most of the modules that they stand on.
 def _source_digest(path: Path) -> bytes:
-    return digest_of(path.read_bytes())
+    return parsed(path)[0]

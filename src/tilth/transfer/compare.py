@@ -63,12 +63,13 @@ def require_together(settings: Settings, before: Mapping[str, BaseSettings]) -> 
     # Without torch, with which the names are found, training refuses.
     if not isinstance(pretrain, PretrainSettings) or importlib.util.find_spec("torch") is None:
         return
-    from tilth.transfer.kept import require_kept
-
     task = settings.task or pretrain.task
     for method in ("probe", "lora"):
         own = settings.overrides.get(method)
         if own is not None and (own.freeze or own.unfreeze):
+            # It loads torch, which takes seconds: only where there is something to refuse.
+            from tilth.transfer.kept import require_kept
+
             stage = f"transfer.overrides.{method}."
             later = tuple(own.unfreeze)
             require_kept(pretrain.model, any_sizes(task), method, own.freeze, later, stage)
