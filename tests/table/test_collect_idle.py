@@ -207,6 +207,22 @@ def test_an_address_is_known_by_what_it_gives_where_that_is_said(
         are_told_apart(here, known(source, tmp_path, with_part(tree, place, **elsewhere)))
 
 
+@idle(*each("headers"))
+def test_headers_count_where_nothing_else_says_what_is_fetched(
+    path: str, web: Site, tmp_path: Path
+) -> None:
+    source, _, _ = part_of(path)
+    tree = settings(source, f"{web.root}/{source}", "url", allow_hosts=HOST)
+    said = tree
+    for place in FILES[source]:
+        said = with_part(said, place, sha256=sha256_of(source, place))
+    given: list[Tree] = [{}, {"X-Team": "a"}, {"X-Team": "b", "X-Other": "c"}]
+    are_one(*(known(source, tmp_path, {**said, "headers": one}) for one in given))
+    found = [names(source, {**tree, "headers": one}) for one in given]
+    assert [one[0] for one in found] == [found[0][0]] * 3
+    assert len({one[1] for one in found}) == 3
+
+
 @idle(*each("mirror"))
 def test_a_mirror_is_known_by_what_it_holds(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,11 +19,11 @@ from typing import Any
 from tilth.engine.cells import Keyed, keyed_cells, num_kept
 from tilth.engine.outside import what_changed
 from tilth.engine.record import StepRecord, steps_before
-from tilth.engine.share import shareable_address
-from tilth.errors import DataError
+from tilth.engine.why import own_words, why_grid_runs, why_it_runs
+from tilth.errors import DataError, MissingError
 from tilth.extensions import find
 from tilth.reads import as_now
-from tilth.recipe.identity import digest_of_outside, digest_of_parts, why_it_runs
+from tilth.recipe.identity import FORMULA, digest_of_outside, digest_of_parts
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import DAMAGED, Json
 from tilth.store.dataset import damage_of
@@ -209,19 +209,25 @@ class Resolver:
     def _why(self, step: PlannedStep, outside: str | None) -> str:
         before, parts = self._before.get(step.name), _plain(step.parts)
         if before is None:
-            return _difference(step, parts, before)
+            return why_it_runs(parts, None, {})
         if before.parts == parts:
             return "" if data_folder(self._folder, step).exists() else "its output is not there"
+        if step.operation.kind == "grid":
+            return why_grid_runs(step, self.cells(step), before, self._folder)
+        folder = self._folder / "data" / before.folder
         then, changed = before.parts.get("outside"), ""
         if then and outside and digest_of_outside(outside) != then:
-            changed = what_changed(self._folder / "data" / before.folder, str(then), outside)
+            changed = what_changed(folder, str(then), outside)
+        with contextlib.suppress(DataError, MissingError):
+            # The files that it opened are known since then.
+            return _difference(step, parts, before, changed, read_manifest(folder).reads)
         return _difference(step, parts, before, changed)
 
     def _why_unread(self, step: PlannedStep) -> str:
         """Of a step for which something outside would have to be read through, and was not."""
         before, parts = self._before.get(step.name), _plain(step.parts)
         if before is None:
-            return _difference(step, parts, before)
+            return why_it_runs(parts, None, {})
         for key in ("outside", "inputs", "cells", "reads"):
             if key in before.parts:
                 parts[key] = before.parts[key]
@@ -235,26 +241,34 @@ class Resolver:
         """
         with remembering(None, read=False), contextlib.suppress(UnreadError):
             step.operation.fingerprint(step.settings)
-        before = self._before.get(step.name)
-        if before is not None and before.own == step.own:
-            names = [name for _, name in step.inputs if name not in self._made]
-            told = ", ".join(f"`{name}`" for name in names)
+        before, parts = self._before.get(step.name), _plain(step.parts)
+        if before is None:
+            return StepState(step, False, why_it_runs(parts, None, {}))
+        own = before.own != step.own
+        if own and step.operation.kind == "grid" and before.parts.get("formula") == FORMULA:
+            # Which of its trainings stand on what it is given of other stages, its cells say.
+            words = own_words(step, before)
+            if words:
+                return StepState(step, False, "; ".join(words))
+            own = False
+        if not own:
+            names = dict.fromkeys(name for _, name in step.inputs if name not in self._made)
+            told = " or ".join(f"`{name}`" for name in names)
             return StepState(step, False, f"if {told} comes out otherwise", perhaps=True)
-        parts = _plain(step.parts)
-        if before is not None:
-            parts = {**before.parts, **parts}
-        return StepState(step, False, _difference(step, parts, before))
+        return StepState(step, False, _difference(step, {**before.parts, **parts}, before))
 
 
 def _difference(
-    step: PlannedStep, parts: Json, before: StepRecord | None, outside: str = ""
+    step: PlannedStep,
+    parts: Json,
+    before: StepRecord,
+    outside: str = "",
+    reads: Mapping[str, str] | None = None,
 ) -> str:
     """Why a step runs, by what is different from its last record."""
-    then = None if before is None else dict(before.parts)
-    if before is not None and then is not None and step.operation.kind == "grid":
-        # What its cells are made of is told by the recipe's own words.
-        parts, then["settings"] = {**parts, "settings": _plain(step.said())}, before.told()
-    return why_it_runs(parts, then, dict(step.inputs), outside, shareable_address)
+    then = dict(before.parts) if reads is None else {**before.parts, "reads": {**reads}}
+    said = step.said(), before.told()
+    return why_it_runs(parts, then, dict(step.inputs), outside, said)
 
 
 def memo_of(folder: Path, step: PlannedStep) -> Path | None:
