@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.inline import inline, place, plan_of, run_inline
 from tests.engine.modalities import write_recipe
+from tilth.engine.resolve import StepState
 from tilth.engine.run import step_states
 from tilth.query.basis import basis_of, rests_on
 from tilth.store.files import read_json, write_json
@@ -20,12 +21,21 @@ __all__ = ["inline"]
 def test_all_parts_of_an_identity_are_listed(tmp_path: Path) -> None:
     text = write_recipe("images", tmp_path).read_text("utf-8")
     plan, folder = plan_of(text), tmp_path / "run"
-    before = {state.step.name: basis_of(state) for state in step_states(plan, folder)}
+    before = {state.step.name: basis_of(state, {}) for state in step_states(plan, folder)}
     assert before["transfer"].identity == ""
     assert ("data of pretrain", "not made yet") in before["transfer"].parts
     run_inline(text, folder)
-    for state in step_states(plan, folder):
-        found = basis_of(state)
+    states = step_states(plan, folder)
+    made = {one.step.name: one.manifest for one in states if one.manifest is not None}
+    # Where a step waits for one of its inputs, the other is there.
+    waiting = StepState(plan.step("transfer"), False, "")
+    without = {name: one for name, one in made.items() if name != "pretrain"}
+    (data,) = [name for role, name in waiting.step.inputs if role == "data"]
+    listed = dict(basis_of(waiting, without).parts)
+    assert listed[f"data of {data}"] == made[data].digest
+    assert listed["data of pretrain"] == "not made yet"
+    for state in states:
+        found = basis_of(state, {})
         told = json.dumps(found.parts)
         assert found.identity == state.step.identity
         for name, version in state.step.parts["libraries"].items():
@@ -48,6 +58,10 @@ def test_files_that_code_opened_are_among_them(tmp_path: Path) -> None:
     path = place(tmp_path / "run", plan_of(text), "clean.normalize") / "manifest.json"
     write_json(path, {**read_json(path), "reads": {"nowhere.txt": ""}})
     source, state = step_states(plan_of(text), tmp_path / "run")
-    assert ("file nowhere.txt", "was not there") in basis_of(state).parts
+    assert ("file nowhere.txt", "was not there") in basis_of(state, {}).parts
     assert "files that its code opened" in rests_on(state)
     assert "what it reads outside" in rests_on(source)
+    # What the recipe names is listed, and that it counts by what it holds.
+    listed = dict(basis_of(source, {}).parts)
+    assert listed["settings.path"] == f"{tmp_path}/a.jsonl (by what it holds)"
+    assert "settings.digest" not in listed

@@ -77,7 +77,8 @@ def test_of_a_finished_data_set_what_is_damaged_is_said(tmp_path: Path) -> None:
         shard.unlink()
         if data is not None:
             shard.write_bytes(data)
-        assert damage_of(tmp_path) == f"{shard} is not what was committed"
+        what = "is gone" if data is None else "is not what was committed"
+        assert damage_of(tmp_path) == f"{shard} {what}"
         shard.write_bytes(whole)
     assert damage_of(tmp_path) is None
     manifest.write_text("{")

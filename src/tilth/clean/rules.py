@@ -131,7 +131,7 @@ def _rule_set_text(name: str) -> str:
         return (package_files("tilth.clean") / "rule_sets" / f"{name}.yaml").read_text("utf-8")
     path = Path(name)
     if not path.is_file():
-        hint = did_you_mean(name, shipped_rule_sets())
+        hint = f"tried {path.absolute()}; {did_you_mean(name, shipped_rule_sets())}"
         raise MissingError(f"no rule set or file `{name}`", hint=hint)
     return watched(path).read_text("utf-8")
 

@@ -376,6 +376,10 @@ def remove(
     found = plan_removal(run, runs, unused=unused, history=not no_history)
     if not json:
         _print_removal(found)
+        if unused and not no_history and not found.parts:
+            more = plan_removal(run, runs, unused=True, history=False)
+            if more.parts:
+                line(f"its history alone needs {spell_bytes(more.num_bytes)}: --no-history")
     if found.parts and (yes or (not json and _agreed())):
         found = carry_out(found)
     if json:

@@ -9,8 +9,13 @@ from typing import Any
 
 from tilth.collect import crawl
 from tilth.engine.resolve import StepState
+from tilth.recipe.plan import PlannedStep
+from tilth.settings import ActsOn
+from tilth.store.manifest import Manifest
 from tilth.web.secrets import masked
 
+# What settings act on that say how, and not of what.
+_SAYS_HOW = ("politeness", "speed", "words")
 # How many of a grid's cells are named before the others are counted.
 _CELLS = 12
 
@@ -30,8 +35,13 @@ class Basis:
     parts: tuple[tuple[str, str], ...]
 
 
-def basis_of(state: StepState) -> Basis:
-    """What a step stands on, as far as it is known before anything runs."""
+def basis_of(state: StepState, made: Mapping[str, Manifest]) -> Basis:
+    """What a step stands on, as far as it is known before anything runs.
+
+    Args:
+        state: The step.
+        made: What is there of the steps before it, by name.
+    """
     step, parts = state.step, dict(state.step.parts)
     names = dict(step.inputs)
     inputs = parts.pop("inputs", {})
@@ -39,7 +49,7 @@ def basis_of(state: StepState) -> Basis:
     cells = parts.pop("cells", [])
     lines = [
         ("operation", str(parts.pop("operation"))),
-        *_flat("settings", parts.pop("settings", {})),
+        *_settings(step, parts.pop("settings", {})),
         *_flat("planned", parts.pop("planned", {})),
         *((f"library {name}", version) for name, version in parts.pop("libraries", {}).items()),
         *((name, _text(value)) for name, value in parts.items()),
@@ -50,7 +60,9 @@ def basis_of(state: StepState) -> Basis:
     if len(cells) > _CELLS:
         lines.append(("cells", f"and {len(cells) - _CELLS} more"))
     if not step.identity:
-        lines += [(f"data of {name}", "not made yet") for name in names.values()]
+        for name in dict.fromkeys(names.values()):
+            there = made[name].digest if name in made else "not made yet"
+            lines.append((f"data of {name}", there))
     return Basis(step.name, step.identity, tuple(lines))
 
 
@@ -64,7 +76,7 @@ def rests_on(state: StepState) -> str:
         said.append("what it reads outside")
     if state.manifest is not None and state.manifest.reads:
         said.append("files that its code opened")
-    said += [f"`{name}`" for _, name in state.step.inputs]
+    said += dict.fromkeys(f"`{name}`" for _, name in state.step.inputs)
     return "as before: " + ", ".join(said)
 
 
@@ -73,6 +85,20 @@ def _asks_nobody(settings: object) -> bool:
     if isinstance(settings, crawl.Settings):
         return True
     return bool(getattr(settings, "url", None)) and not getattr(settings, "sha256", None)
+
+
+def _settings(step: PlannedStep, acting: Any) -> Iterator[tuple[str, str]]:
+    """Those that act; of those that name what is read what they name, which itself does not."""
+    said = step.settings.model_dump(mode="json")
+    if isinstance(acting, Mapping):
+        held = {name for name in said if said[name] and not acting.get(name)}
+        yield from _flat("settings", {key: acting[key] for key in acting if key not in held})
+        marks = {name: field.metadata for name, field in type(step.settings).model_fields.items()}
+        for name in sorted(held):
+            if not any(isinstance(mark, ActsOn) and mark.what in _SAYS_HOW for mark in marks[name]):
+                yield f"settings.{name}", f"{_text(said[name])} (by what it holds)"
+    else:
+        yield "settings", _text(acting)
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tilth.query.taken import taken
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
 from tilth.settings import BaseSettings
+from tilth.store.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,9 @@ def plan_recipe(
         states = [state for state in states if state.step.name in needed]
     other = made_from_another(recipe, folder)
     expected = expected_time(plan, states, folder)
+    made = {state.step.name: state.manifest for state in states if state.manifest is not None}
     with using(recipe.extensions):
-        steps = tuple(_view(state, recipe) for state in states)
+        steps = tuple(_view(state, recipe, made) for state in states)
     return PlanView(
         recipe.name,
         str(folder),
@@ -199,7 +201,7 @@ def plan_recipe(
     )
 
 
-def _view(state: StepState, recipe: Recipe) -> PlannedView:
+def _view(state: StepState, recipe: Recipe, made: Mapping[str, Manifest]) -> PlannedView:
     step = state.step
     pretrain = None if recipe.pretrain is None else recipe.pretrain.settings
     return PlannedView(
@@ -213,6 +215,6 @@ def _view(state: StepState, recipe: Recipe) -> PlannedView:
         state.perhaps,
         rests_on(state) if state.cached else state.why,
         state.committed_shards,
-        basis_of(state),
+        basis_of(state, made),
         () if state.cached else taken(step, pretrain),
     )

@@ -273,11 +273,9 @@ def damage_of(folder: Path, *, read: bool = False) -> str | None:
     try:
         dataset = Dataset(folder)
         for path, file in dataset._files():
-            if (
-                not path.is_file()
-                or path.stat().st_size != file.bytes
-                or (read and sha256_file(path) != file.sha256)
-            ):
+            if not path.is_file():
+                return f"{path} is gone"
+            if path.stat().st_size != file.bytes or (read and sha256_file(path) != file.sha256):
                 return f"{path} is not what was committed"
     except MissingError:
         return f"{folder / MANIFEST} is not there"
