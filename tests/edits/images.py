@@ -11,11 +11,13 @@ import numpy as np
 import PIL.Image
 
 from tests.edits.common import (
+    append,
     backwards,
     linked,
     move,
     of_header,
     of_process,
+    replace,
     settings,
     source,
     swapped,
@@ -27,6 +29,28 @@ from tests.edits.trainings import of_training, stages
 from tests.edits.workspace import TRAININGS, Change, Draft, Edit, Modality, Step
 
 _SIDE = 6
+_TINT = '''"""Tint."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tilth.randomness import Keys
+from tilth.settings import BaseSettings
+
+Images = npt.NDArray[np.float32]
+BY = float(Path("tint.txt").read_text())
+
+
+class Settings(BaseSettings):
+    """Darker or lighter."""
+
+
+def transform(images: Images, keys: Keys, settings: Settings) -> Images:
+    """The images, tinted."""
+    return (images * np.float32(BY)).astype(np.float32)
+'''
 
 
 def _pixels(number: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
@@ -86,6 +110,9 @@ def base() -> Draft:
     draft.write("shots/notes/cat/40.png", png(40))
     draft.write("shots/README.txt", "mine\n")
     draft.files["pics"] = "shots"
+    draft.header["extensions"] = ["own"]
+    draft.write("own/augment/images/tint.py", _TINT)
+    draft.write("tint.txt", "0.5")
     for number in range(80, 86):
         draft.write(f"asked/{number}.png", png(number))
     draft.write("asked/unasked.png", png(90))
@@ -112,7 +139,7 @@ def base() -> Draft:
         "clean": [Step("check_image")],
         "deduplicate": [Step("exact", {"of": "image"})],
         "label": [Step("consensus")],
-        "augment": [Step("flip")],
+        "augment": [Step("flip"), Step("tint")],
         "mix": [Step("weights", {"labels": {"0": 0.5}})],
     }
     draft.trainings = stages(
@@ -181,6 +208,13 @@ EDITS = (
     Edit("a picture more that is ruled out", write("shots/notes/dog/42.png", png(42))),
     Edit("an unread file beside", write("shots/README.txt", "whose\n")),
     Edit("a hidden file beside", write("shots/train/cat/.DS_Store", "x")),
+    Edit("what a transform reads as it is imported", write("tint.txt", "0.9"), _STAGES),
+    Edit(
+        "how a transform tints",
+        replace("own/augment/images/tint.py", "(BY))", "(BY) ** 2)"),
+        _STAGES,
+    ),
+    Edit("a comment in a transform", append("own/augment/images/tint.py", "# so be it\n")),
     Edit("a picture touched", touch(_PICTURE)),
     Edit("the set touched", touch("x")),
     Edit("a picture behind a link", linked(_PICTURE)),
