@@ -180,7 +180,7 @@ def test_the_plan_is_of_the_run_of_that_name(place: Path) -> None:
 def test_with_a_limit_all_is_planned_anew(place: Path) -> None:
     found = tilth_("plan", "small-12.yaml", "--limit", 5, "--json").document
     assert (found["limit"], [step["cached"] for step in found["steps"]]) == (5, [False] * 6)
-    assert "--limit: null -> 5" in tilth_("plan", "small-12.yaml", "--limit", 5).out
+    assert "--limit: none -> 5" in tilth_("plan", "small-12.yaml", "--limit", 5).out
     for verb in ("plan", "run"):
         for bad in (0, -1, 1.5, "nan"):
             assert tilth_(verb, "small-12.yaml", "--limit", bad).code == 2

@@ -303,9 +303,8 @@ def test_nothing_is_removed_unasked(removable: Path) -> None:
 def test_what_no_record_needs_goes_and_the_run_stays(removable: Path) -> None:
     data = removable / "data"
     before = len(list(data.iterdir()))
-    assert tilth_("remove", "small", "--unused", "--yes").out == (
-        "small has nothing that is not needed\n"
-    )
+    out = tilth_("remove", "small", "--unused", "--yes").out
+    assert out.startswith("small has nothing that is not needed\n")
     # What only the run with the other threshold made.
     assert tilth_("remove", "small", "--unused", "--no-history", "--yes").code == 0
     assert before - len(list(data.iterdir())) == 3

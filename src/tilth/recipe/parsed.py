@@ -18,7 +18,6 @@ from typing import Final
 
 from tilth import syntax
 from tilth.errors import StorageError
-from tilth.store.files import write_bytes
 from tilth.syntax import digest_of, imported
 
 _PACKAGE: Final = Path(syntax.__file__).parent
@@ -81,6 +80,9 @@ class Memo:
 
     def save(self) -> None:
         """Write down what was read."""
+        # The room loads pyarrow, which a check of a recipe need not.
+        from tilth.store.files import write_bytes
+
         data = json.dumps({"head": self._head, "modules": self._known}).encode()
         with contextlib.suppress(OSError, StorageError):
             write_bytes(self._file, data)
