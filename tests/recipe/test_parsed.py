@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tilth.recipe import parsed as module
+from tilth.recipe.load import parse_recipe
 from tilth.recipe.parsed import Memo, parsed
+from tilth.recipe.plan import build_plan
 from tilth.syntax import digest_of, imported
 
 _OLD_NS = 1_700_000_000_000_000_000
@@ -70,7 +72,7 @@ def test_a_module_that_is_just_being_written_is_not_remembered(
     memo = Memo(tmp_path / "memo")
     memo.find(source)
     memo.save()
-    assert json.loads((tmp_path / "memo").read_bytes())["modules"] == {}
+    assert not (tmp_path / "memo").exists()
 
 
 @pytest.mark.parametrize(
@@ -111,3 +113,21 @@ def test_tilths_own_are_remembered_beside_them_and_no_others(
     assert parsed(source) == _read(source)
     assert asked == [own]
     assert module._memo()._file.parent == own.parents[1] / "__pycache__"
+
+
+def test_a_plan_remembers_what_it_parsed_unless_python_is_to_write_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memo = Memo(tmp_path / "memo")
+    memo.find(source)
+    monkeypatch.setattr(module, "_memo", lambda: memo)
+    recipe = parse_recipe("tilth: 1\nname: x\ncollect: {a: {text_file: {path: .}}}\n")
+    build_plan(recipe)
+    assert not (tmp_path / "memo").exists()
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    build_plan(recipe)
+    assert str(source) in json.loads((tmp_path / "memo").read_bytes())["modules"]
+    # And not again what stands there.
+    (tmp_path / "memo").unlink()
+    build_plan(recipe)
+    assert not (tmp_path / "memo").exists()

@@ -6,7 +6,6 @@ Reading their syntax takes a second of every plan, and they change when Tilth do
 from __future__ import annotations
 
 import ast
-import atexit
 import contextlib
 import json
 import os
@@ -37,6 +36,12 @@ def parsed(path: Path) -> tuple[bytes, list[str]]:
     if not path.is_relative_to(_PACKAGE):
         return _read(path)
     return _memo().find(path)
+
+
+def remember() -> None:
+    """Keep for later processes what this one has parsed."""
+    if not sys.dont_write_bytecode:
+        _memo().save()
 
 
 def _read(path: Path) -> tuple[bytes, list[str]]:
@@ -73,13 +78,14 @@ class Memo:
         digest, imports = _read(path)
         if time.time_ns() - max(state[1:3]) > _SETTLED_NS:
             self._known[name] = (state, digest.hex(), imports)
-            if not self._waits and not sys.dont_write_bytecode:
-                self._waits = True
-                atexit.register(self.save)
+            self._waits = True
         return digest, imports
 
     def save(self) -> None:
-        """Write down what was read."""
+        """Write down what was read since it was last written."""
+        if not self._waits:
+            return
+        self._waits = False
         # The room loads pyarrow, which a check of a recipe need not.
         from tilth.store.files import write_bytes
 

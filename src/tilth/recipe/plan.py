@@ -22,6 +22,7 @@ from tilth.recipe.identity import FORMULA, digest_of_parts
 from tilth.recipe.libraries import device_of, libraries_of
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.recipe.operations import Operation, operations
+from tilth.recipe.parsed import remember
 from tilth.recipe.transforms import transforms_taken
 from tilth.records import Json
 from tilth.settings import BaseSettings, acting
@@ -117,7 +118,9 @@ def build_plan(recipe: Recipe, *, limit: int | None = None) -> Plan:
         limit: Samples to read of each source at most.
     """
     with using(recipe.extensions):
-        return _build_plan(recipe, limit)
+        plan = _build_plan(recipe, limit)
+    remember()
+    return plan
 
 
 def _build_plan(recipe: Recipe, limit: int | None) -> Plan:
