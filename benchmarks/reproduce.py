@@ -147,7 +147,9 @@ def run_starter(recipe: str, runs: Path, text: str | None = None) -> Path:
         if text is not None:
             command[2] = str(mirror / f"{recipe}.yaml")
             (mirror / f"{recipe}.yaml").write_text(text, "utf-8")
-        subprocess.run([*command, "--mirror", str(mirror)], cwd=mirror, check=True)
+        # By the variable: the option is refused where a starter fetches nothing.
+        environment = {**os.environ, "TILTH_MIRROR": str(mirror)}
+        subprocess.run(command, cwd=mirror, env=environment, check=True)
     return runs / recipe
 
 
