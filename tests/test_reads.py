@@ -13,15 +13,15 @@ import pytest
 
 from tilth import reads as reads_module
 from tilth.extensions import load_module, open_extension
-from tilth.own import read_code
-from tilth.reads import Reads, may_be_kept, watching
+from tilth.own import OwnCode, read_code
+from tilth.reads import Reads, as_now, may_be_kept, watching
 from tilth.store.digests import digests_of
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, nothing in (("_kept", {}), ("_sought", {}), ("_written", set())):
+    for name, nothing in (("_kept", {}), ("_sought", {}), ("_written", set()), ("_asked", set())):
         monkeypatch.setattr(reads_module, name, nothing)
     Path("words.txt").write_text("spam")
     Path("more").mkdir()
@@ -33,13 +33,17 @@ _SPAM, _EGGS = (sha256(text).hexdigest() for text in (b"spam", b"eggs"))
 
 def _run(body: str, *, apart: tuple[Path, ...] = ()) -> Reads:
     """What a function of the user's own with this body opens."""
+    function = _written(body)
+    with watching(apart) as reads:
+        function.load().f("")
+    return reads
+
+
+def _written(body: str) -> OwnCode:
     imports = "import os, sqlite3, tempfile, threading\nfrom pathlib import Path\n"
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     Path("sig.py").write_text(f"{imports}def f(text):\n{lines}\n")
-    function = read_code("sig.py").load().f
-    with watching(apart) as reads:
-        function("")
-    return reads
+    return read_code("sig.py")
 
 
 @pytest.mark.parametrize(
@@ -264,3 +268,42 @@ def test_a_project_may_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads_module, "_MEMORY", "/proc/self/")
     assert [*_run("open('/proc/self/cmdline').close()").digests()] == ["/proc/self/cmdline"]
     assert _run("open('/proc/cpuinfo').close()").digests() == {}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "Path('more.txt').exists()",
+        "Path('more.txt').is_file() and Path('more.txt').read_text()",
+        "os.path.exists('more.txt')",
+        "os.path.isfile('./more.txt')",
+        "Path('more.txt').stat().st_size if os.access('more.txt', os.R_OK) else 0",
+    ],
+)
+def test_a_file_that_is_asked_about_counts_though_it_is_not_there(ask: str) -> None:
+    reads = _run(ask)
+    assert reads.digests() == {"more.txt": ""}
+    Path("more.txt").mkdir()
+    assert as_now(["more.txt"]) == {"more.txt": "a folder"}
+    Path("more.txt").rmdir()
+    Path("more.txt").write_text("spam")
+    assert _run(ask).digests() == {"more.txt": _SPAM}
+    Path("more.txt").unlink()
+    Path("more.txt").mkdir()
+    assert _run("Path('more.txt').is_dir()").digests() == {"more.txt": "a folder"}
+
+
+def test_only_paths_that_are_spelt_and_asked_about_count() -> None:
+    assert _run("text.replace('a.b', '').split('x.txt')").digests() == {}
+    assert _run("Path('nowhere')").digests() == {}
+    assert _run("Path(text).exists() or Path('/proc/nowhere').exists()").digests() == {}
+
+
+def test_what_the_code_makes_where_it_is_not_there_is_no_input() -> None:
+    body = (
+        "if not Path('made').exists(): Path('made').mkdir()\n"
+        "if not Path('done').is_file(): os.system('echo x > done')"
+    )
+    reads = _run(body)
+    assert reads.changed() == ()
+    assert reads.digests() == {}

@@ -38,6 +38,7 @@ from tilth.errors import (
     words_of,
 )
 from tilth.records import Record
+from tilth.syntax import asked_about
 
 # An extension is a few files of source. A folder with more was named by mistake, and would be read.
 _MAX_FILES, _MAX_BYTES = 1000, 8 << 20
@@ -394,6 +395,9 @@ class _Loader(importlib.abc.InspectLoader):
         """Execute it, and note what it opens, for whoever uses it later."""
         with reads.watching():
             super().exec_module(module)
+        extension, name = _found(module.__name__)
+        if name in extension.sources:
+            reads.asks(module.__name__, asked_about(ast.parse(extension.sources[name].data)))
 
     def get_code(self, fullname: str) -> CodeType:
         """The code to execute."""

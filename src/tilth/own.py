@@ -32,7 +32,7 @@ from typing import Any
 
 from tilth import reads
 from tilth.errors import OWN_MODULES
-from tilth.syntax import digest_of, finds_otherwise, imported
+from tilth.syntax import asked_about, digest_of, finds_otherwise, imported
 from tilth.versions import versions_of
 
 _MAX_KEPT = 64
@@ -91,6 +91,9 @@ class OwnCode:
             sys.meta_path.append(_FINDER)
         with reads.watching():
             module = importlib.import_module(f"{space}.{self.name}")
+        for name, source in self.sources.items():
+            if source.is_python:
+                reads.asks(f"{space}.{name}", asked_about(ast.parse(source.data)))
         reads.use(self._modules(space))
         return module
 

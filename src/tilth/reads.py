@@ -6,7 +6,8 @@ that it has then, and so is what a thread opens that is not Tilth's: the code ma
 What a module opened once it may have kept: it counts wherever the module is used in this process;
 what a library opened for it, wherever any such code is. What the code looks for and does not find
 counts too, modules among it. (Not seen: files that a library opens in C, or that are only asked for
-by `exists`, other processes, the network, and environment variables.)
+by `exists` under a name that the code does not spell, other processes, the network, and
+environment variables.)
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _MEMORY = "/dev/shm/"  # noqa: S108  (files in memory, and a user's projects amo
 INSTALLED = ("site-packages", "dist-packages")
 # By so much the times of a file system may be behind the clock.
 _COARSE_NS = 20_000_000
+_FOLDER = "a folder"
 # Under this name stands what others opened for a user's own code: they may keep it for all of it.
 _OTHERS = ""
 
@@ -50,6 +52,8 @@ _kept: dict[str, dict[str, str]] = {}
 _sought: dict[str, set[str]] = {}
 # What it wrote itself.
 _written: set[str] = set()
+# What it may ask about, and nobody heard it open.
+_asked: set[str] = set()
 _lock = threading.RLock()
 # A file's digest by what the system says of it, which is quick to ask.
 _known: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -94,7 +98,9 @@ class Reads:
         for path, digest in list(self._found.items()):
             now = self._digest(path)
             is_temporary = not now and self._born_ns.get(path, 0) >= self._since_ns
-            if now != digest and (is_temporary or path in self._databases):
+            # Of what was only asked about nobody knows whether a program of the code's made it.
+            is_asked = path in _asked and path not in self._born_ns
+            if now != digest and (is_temporary or is_asked or path in self._databases):
                 self._forget(path)
         names = {name for module in self._modules for name in _sought.get(module, ())}
         for name in names - sys.modules.keys():
@@ -195,6 +201,22 @@ def use(modules: Iterable[str]) -> None:
     with _lock:
         for reads in _watchers:
             reads.use(names)
+
+
+def asks(module: str, paths: Iterable[str]) -> None:
+    """Count files that a module of a user's own asks about: Python tells nobody when it does.
+
+    Args:
+        module: By its full name; what it asks about counts as what it opened.
+        paths: As it spells them; relative to the working directory.
+    """
+    with _lock:
+        for name in paths:
+            path = os.path.abspath(os.path.expanduser(name))
+            if _is_foreign(path) or path in _written:
+                continue
+            _asked.add(path)
+            _kept.setdefault(module, {}).setdefault(path, _digest_of(path, ()))
 
 
 def may_be_kept() -> bool:
@@ -405,11 +427,16 @@ def _is_foreign(path: str) -> bool:
 
 
 def _digest_of(path: str, apart: Sequence[str]) -> str:
-    """SHA-256 of a file, or of the names in a folder; empty: it is not there, or is no file."""
+    """SHA-256 of a file, or of the names in a folder (a path that ends with a slash).
+
+    Of a folder in the place of a file a word; empty: it is not there, or is neither.
+    """
     try:
         if path.endswith(os.sep):
             return _names_digest(path, apart)
         found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            return _FOLDER
         if not stat.S_ISREG(found.st_mode):
             return ""
         stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)

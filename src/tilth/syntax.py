@@ -11,6 +11,12 @@ _FINDERS = {
     *("importlib", "import_module", "load_module", "__import__", "__getattr__", "pkgutil", "runpy"),
     *("__path__", "__doc__", "getdoc", "getsource", "inspect", "resources", "model_json_schema"),
 }
+# What asks the system about a file and opens none, of which nobody is told; what makes a path.
+_ASKING = {
+    *("exists", "lexists", "is_file", "is_dir", "is_symlink", "isfile", "isdir", "islink"),
+    *("stat", "lstat", "getsize", "getmtime", "getctime", "access"),
+}
+_PATHS = {"Path", "PurePath", "PosixPath", "join", *_ASKING}
 _BUILTINS = {"exec", "eval", "compile"}  # and not `re.compile`, `model.eval()`
 
 
@@ -53,6 +59,25 @@ def finds_otherwise(tree: ast.Module) -> bool:
         if not _FINDERS.isdisjoint(names):
             return True
     return False
+
+
+def asked_about(tree: ast.Module) -> set[str]:
+    """Paths that a module may ask about, as whether a file is there, as far as it spells them."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    if _ASKING.isdisjoint(map(_called, calls)):
+        return set()
+    return {
+        value.value
+        for call in calls
+        if _called(call) in _PATHS
+        for value in call.args[:1]
+        if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value
+    }
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def imported(tree: ast.Module, package: str) -> Iterator[str]:

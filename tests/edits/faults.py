@@ -13,13 +13,7 @@ _ALL = {"a kept shard changed": "stale"}
 
 # By modality, then by name: `stale`, `for nothing`, `refused`, `crashed`.
 FAULTS: Mapping[str, Mapping[str, str]] = {
-    "records": {
-        **_ALL,
-        # A function that asks whether a file exists, and does not open it, is not heard.
-        "words in a file whose absence was seen": "stale",
-        "words in a file whose absence was seen, meanwhile": "stale",
-        "words in a file whose absence was seen, in one process": "stale",
-    },
+    "records": _ALL,
     "web": _ALL,
     "texts": _ALL,
     "hub": _ALL,
