@@ -283,6 +283,9 @@ def test_a_project_may_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_is_asked_about_counts_though_it_is_not_there(ask: str) -> None:
     reads = _run(ask)
     assert reads.digests() == {"more.txt": ""}
+    if "read_text" not in ask:
+        # A survey has the function and does not call it.
+        assert reads.digests(asked=False) == {}
     Path("more.txt").mkdir()
     assert as_now(["more.txt"]) == {"more.txt": "a folder"}
     Path("more.txt").rmdir()

@@ -74,15 +74,26 @@ class Reads:
         self._changed: set[str] = set()
         self._modules: set[str] = set()
 
-    def digests(self) -> dict[str, str]:
+    def digests(self, *, asked: bool = True) -> dict[str, str]:
         """SHA-256 of each file as it was when it was first opened, by its path.
 
         A path below the working directory is relative to it. A file that was not there has an empty
         digest; of a folder that was listed, whose path ends with a slash, the names count.
+
+        Args:
+            asked: With what the code may ask about, which it did not open: not where it was loaded
+                and not called.
         """
         with _lock:
             self._settle()
-            return {self._named(path): self._found[path] for path in sorted(self._found)}
+            return {
+                self._named(path): self._found[path]
+                for path in sorted(self._found)
+                if asked or not self._is_asked(path)
+            }
+
+    def _is_asked(self, path: str) -> bool:
+        return path in _asked and path not in self._born_ns
 
     def changed(self) -> tuple[str, ...]:
         """The files that are, or meanwhile were, not what they were when first opened."""
@@ -98,9 +109,9 @@ class Reads:
         for path, digest in list(self._found.items()):
             now = self._digest(path)
             is_temporary = not now and self._born_ns.get(path, 0) >= self._since_ns
-            # Of what was only asked about nobody knows whether a program of the code's made it.
-            is_asked = path in _asked and path not in self._born_ns
-            if now != digest and (is_temporary or is_asked or path in self._databases):
+            # Nobody tells whether a program of the code's made what it asked about.
+            is_others = self._is_asked(path) or path in self._databases
+            if now != digest and (is_temporary or is_others):
                 self._forget(path)
         names = {name for module in self._modules for name in _sought.get(module, ())}
         for name in names - sys.modules.keys():

@@ -82,7 +82,9 @@ def _as_planned(task: Task, op: Operation, settings: BaseSettings) -> Iterator[r
             raise source_changed(
                 task.step, [os.path.basename(path.rstrip(os.sep)) for path in changed]
             )
-        if (found := seen.digests()) and not isinstance(task, RunCell):
+        # A survey looks at a function, and calls it not.
+        found = seen.digests(asked=not isinstance(task, Survey))
+        if found and not isinstance(task, RunCell):
             keep_reads(task.folder, task.kind, task.index, found)
 
     run, own = task.folder.parents[1], _own_modules(task, op, settings)
