@@ -256,6 +256,9 @@ def test_what_a_library_opened_counts_for_all_code_in_the_process(
     (lib / "corp.py").write_text("def words():\n    return open('words.txt').close()\n")
     monkeypatch.syspath_prepend(str(lib))
     assert not may_be_kept()
+    _run("Path('new.txt').write_text('x')")
+    assert may_be_kept()
+    monkeypatch.setattr(reads_module, "_written", set())
     assert _run("import corp\ncorp.words()").digests() == {"words.txt": _SPAM}
     assert may_be_kept()
     Path("other.py").write_text("def g(text):\n    pass\n")

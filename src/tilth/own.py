@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -93,7 +93,7 @@ class OwnCode:
             module = importlib.import_module(f"{space}.{self.name}")
         for name, source in self.sources.items():
             if source.is_python:
-                reads.asks(f"{space}.{name}", asked_about(ast.parse(source.data)))
+                reads.asks(f"{space}.{name}", _asked_about(source.data))
         reads.use(self._modules(space))
         return module
 
@@ -144,6 +144,11 @@ def read_code(place: str) -> OwnCode:
     if held is not None:
         held[key] = kept[1]
     return kept[1]
+
+
+@lru_cache(maxsize=1024)  # A function is loaded for each batch.
+def _asked_about(source: bytes) -> frozenset[str]:
+    return frozenset(asked_about(ast.parse(source)))
 
 
 def is_loose(name: str) -> bool:

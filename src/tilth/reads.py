@@ -231,8 +231,12 @@ def asks(module: str, paths: Iterable[str]) -> None:
 
 
 def may_be_kept() -> bool:
-    """Whether others opened files for a user's own code here, which they may have kept for all."""
-    return bool(_kept.get(_OTHERS))
+    """Whether this process knows what is of one step alone.
+
+    What others opened for a user's own code they may have kept for all of it, and what the code
+    wrote is no input of its own, and may be one of another step's.
+    """
+    return bool(_kept.get(_OTHERS) or _written)
 
 
 def is_installed(path: str) -> bool:

@@ -16,9 +16,8 @@ from tilth.recipe.identity import (
 PARTS: dict[str, Any] = {
     "formula": FORMULA,
     "operation": "normalize",
-    "settings": {"form": "NFC", "names": ["a"]},
-    "code": "c1",
-    "inputs": {"0": "d1", "1": "d2"},
+    "settings": {"form": "NFKC"},
+    "seed": 1,
 }
 
 

@@ -220,8 +220,8 @@ class Resolver:
             changed = what_changed(folder, str(then), outside)
         with contextlib.suppress(DataError, MissingError):
             # The files that it opened are known since then.
-            return _difference(step, parts, before, changed, read_manifest(folder).reads)
-        return _difference(step, parts, before, changed)
+            return _reason(step, parts, before, changed, read_manifest(folder).reads)
+        return _reason(step, parts, before, changed)
 
     def _why_unread(self, step: PlannedStep) -> str:
         """Of a step for which something outside would have to be read through, and was not."""
@@ -231,7 +231,7 @@ class Resolver:
         for key in ("outside", "inputs", "cells", "reads"):
             if key in before.parts:
                 parts[key] = before.parts[key]
-        known = [] if parts == before.parts else [_difference(step, parts, before)]
+        known = [] if parts == before.parts else [_reason(step, parts, before)]
         return "; ".join([*known, "files that it reads were written to"])
 
     def _waiting(self, step: PlannedStep) -> StepState:
@@ -255,10 +255,10 @@ class Resolver:
             names = dict.fromkeys(name for _, name in step.inputs if name not in self._made)
             told = " or ".join(f"`{name}`" for name in names)
             return StepState(step, False, f"if {told} comes out otherwise", perhaps=True)
-        return StepState(step, False, _difference(step, {**before.parts, **parts}, before))
+        return StepState(step, False, _reason(step, {**before.parts, **parts}, before))
 
 
-def _difference(
+def _reason(
     step: PlannedStep,
     parts: Json,
     before: StepRecord,
