@@ -19,7 +19,7 @@ SRC = ROOT / "src"
 LAYERS: list[set[str]] = [
     {"splits"},
     {"errors", "settings", "schema", "context", "randomness", "foreign", "pictures"}
-    | {"syntax", "versions"},
+    | {"syntax", "versions", "figures", "spell"},
     {"records", "hints", "reads"},
     {"machine", "extensions", "own"},
     {"kernels", "statistics"},
