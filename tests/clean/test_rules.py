@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tilth.clean import rules, signals
-from tilth.clean.expression import names
+from tilth.clean.expression import evaluate, names
 from tilth.clean.rules import Settings, load_rule_set, shipped_rule_sets
 from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, UsageError
@@ -51,6 +53,77 @@ def test_first_failing_rule_decides_and_all_are_kept() -> None:
 def test_all_numbers_that_a_rule_reads_are_shown() -> None:
     rows = rules.apply(batch(), Settings(where=("word_count * digit_ratio > 7",))).to_pylist()
     assert rows[0]["drop.value"] == "word_count=12, digit_ratio=0.5"
+
+
+def test_a_number_that_decided_is_not_printed_as_one_that_would_decide_otherwise() -> None:
+    near = [10.0004, 9.99996, 10.0, 1e-9, 123456.7, 10.000000000000002]
+    rows = pa.RecordBatch.from_pydict({"id": list("abcdef"), "signal.x": near})
+    at_most = Settings(where=("x <= 10",))
+    said = [row["drop.value"] for row in rules.apply(rows, at_most).to_pylist()]
+    assert said == ["x=10.0004", None, None, None, "x=1.235e+05", "x=10.000000000000002"]
+    ratio = rules.apply(rows, Settings(where=("1 / x >= 0.1 or x * 2 > 20.1",))).to_pylist()
+    assert ratio[0]["drop.value"] == "x=10.0004"
+    both = rules.apply(rows, Settings(where=("x <= 10", "x != 123456.7"))).to_pylist()
+    assert both[4]["signal.failed_rules"].endswith("x != 123456.7 [x=123456.7]")
+
+
+INTEGERS = st.integers(-3, 3)
+EDGES = (0.0, 1e-7, 0.1, 0.3, 0.5, 2 / 3, 1.0, 10.0, 1e6)
+NUMBERS = st.sampled_from(EDGES).flatmap(
+    lambda edge: st.sampled_from([-1e-3, -1e-5, -1e-9, 0.0, 1e-16, 1e-12, 1e-6, 1e-4]).map(
+        lambda off: edge * (1 + off)
+    )
+)
+TERMS = st.sampled_from(["x", "y", "x + y", "x * y", "x - y", "x / y", "max(x, y)", "abs(x - 1)"])
+COMPARED = st.builds(
+    "{} {} {!r}".format,
+    TERMS,
+    st.sampled_from(["<", "<=", ">", ">=", "==", "!="]),
+    st.sampled_from(EDGES),
+)
+EXPRESSIONS = st.one_of(
+    COMPARED,
+    st.builds("{} {} {}".format, COMPARED, st.sampled_from(["and", "or"]), COMPARED),
+    st.builds("not ({})".format, COMPARED),
+    st.builds("{!r} <= {} < {!r}".format, st.sampled_from(EDGES), TERMS, st.sampled_from(EDGES)),
+    st.builds("known(n) and {}".format, COMPARED),
+)
+
+
+@given(
+    EXPRESSIONS,
+    st.lists(
+        st.tuples(NUMBERS, st.none() | NUMBERS | st.floats(allow_nan=True), st.none() | INTEGERS),
+        min_size=1,
+        max_size=6,
+    ),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_is_printed_decides_as_what_was_measured_did(
+    text: str, values: list[tuple[float, float | None, int | None]]
+) -> None:
+    """Everything that a rule read, as it is printed, breaks the rule again."""
+    columns = dict(zip("xyn", zip(*values, strict=True), strict=True))
+    kinds = {"x": pa.float64(), "y": pa.float64(), "n": pa.int64()}
+    rows = pa.RecordBatch.from_pydict(
+        {f"signal.{name}": pa.array(columns[name], kinds[name]) for name in columns}
+        | {"id": pa.array(map(str, range(len(values))))}
+    )
+    for row in rules.apply(rows, Settings(where=(text,))).to_pylist():
+        if row["drop.rule"] is None:
+            continue
+        told = dict(part.split("=") for part in row["drop.value"].split(", "))
+        read = {name: None if one == "unknown" else float(one) for name, one in told.items()}
+        printed = {name: pa.array([value], kinds[name]) for name, value in read.items()}
+        true, unknown = evaluate(text, printed.__getitem__, 1)
+        assert not true[0]
+        assert not unknown[0]
+
+
+def test_a_word_that_is_cut_says_so() -> None:
+    rows = pa.RecordBatch.from_pydict({"id": ["a"], "source": ["x" * 81]})
+    (row,) = rules.apply(rows, Settings(where=("source == 'y'",))).to_pylist()
+    assert row["drop.value"] == f"source={'x' * 79}…"
 
 
 def test_a_second_step_adds_to_the_reasons() -> None:

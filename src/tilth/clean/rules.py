@@ -1,8 +1,9 @@
 """Decide over signals: a rule is an expression that says *keep*, such as `word_count >= 50`.
 
 The first rule that fails gives the verdict (`drop.rule` is the expression, printed in one way
-however it was written, `drop.value` the numbers that decided); `signal.failed_rules` keeps all that
-fail, so that "why?" has a full answer.
+however it was written, `drop.value` the numbers that decided, with as many digits as it takes to
+decide the same by them); `signal.failed_rules` keeps all that fail, so that "why?" has a full
+answer.
 
 A null decides nothing: where a signal is missing (an image has no `word_count`) the rule is unknown
 and the row passes it. Write `known(language) and language == 'en'` to insist.
@@ -10,7 +11,7 @@ and the row passes it. Write `known(language) and language == 'en'` to insist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files as package_files
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -25,6 +27,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from tilth.clean.expression import evaluate, names, names_needed, normal, parse
 from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, TilthError, UsageError
+from tilth.foreign import shorten
 from tilth.hints import did_you_mean
 from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
 from tilth.settings import BaseSettings
@@ -32,6 +35,10 @@ from tilth.store.digests import watched
 
 # How near an unknown name must be to a shipped signal to be taken for a slip of the pen.
 _SLIP = 0.85
+# Of a number that decided: so many significant digits, and more where by these it would decide
+# otherwise. 17 tell any two floats apart.
+_LEAST_DIGITS, _ALL_DIGITS = 4, 17
+_MAX_WORD = 80
 
 
 class Rule(BaseSettings):
@@ -188,7 +195,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     for text in expressions(settings):
         true, unknown = evaluate(text, lambda name: find_column(batch, name), num_rows)
         rows = np.flatnonzero(~true & ~unknown)
-        for row, deciding in zip(rows.tolist(), _values(batch, names(text), rows), strict=True):
+        for row, deciding in zip(rows.tolist(), _values(batch, text, rows), strict=True):
             if first[row] is None:
                 first[row], value[row] = text, deciding
             failed[row].append(f"{text} [{deciding}]")
@@ -223,20 +230,42 @@ def find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
     raise UsageError(f"no signal `{name}`", hint=hint, code="unknown-signal")
 
 
-def _values(batch: pa.RecordBatch, used: Iterable[str], rows: Any) -> list[str]:
+def _values(batch: pa.RecordBatch, text: str, rows: npt.NDArray[np.int64]) -> list[str]:
     """For each of the rows, what the rule read: `word_count=12, digit_ratio=0.31`."""
-    taken = pa.array(rows, pa.int64())
-    columns = [(name, find_column(batch, name).take(taken).to_pylist()) for name in used]
+    columns = {name: find_column(batch, name).take(pa.array(rows)) for name in names(text)}
+    values = {name: column.to_pylist() for name, column in columns.items()}
+    digits = _digits(text, columns, values, len(rows))
     return [
-        ", ".join(f"{name}={_shown(values[i])}" for name, values in columns)
-        for i in range(len(rows))
+        ", ".join(f"{name}={_shown(column[row], many)}" for name, column in values.items())
+        for row, many in enumerate(digits)
     ]
 
 
-def _shown(value: Any) -> str:
+def _digits(
+    text: str, columns: Mapping[str, pa.Array], values: Mapping[str, list[Any]], num_rows: int
+) -> list[int]:
+    """Significant digits of each row, so many that what is printed breaks the rule as well."""
+    floats = [name for name, column in columns.items() if pa.types.is_floating(column.type)]
+    digits = np.full(num_rows, _LEAST_DIGITS)
+    open_rows = np.arange(num_rows if floats else 0)
+    while len(open_rows):
+        printed = {name: column.take(pa.array(open_rows)) for name, column in columns.items()}
+        for name in floats:
+            read = [
+                None if values[name][row] is None else float(_shown(values[name][row], many))
+                for row, many in zip(open_rows.tolist(), digits[open_rows].tolist(), strict=True)
+            ]
+            printed[name] = pa.array(read, pa.float64())
+        true, unknown = evaluate(text, printed.__getitem__, len(open_rows))
+        open_rows = open_rows[(true | unknown) & (digits[open_rows] < _ALL_DIGITS)]
+        digits[open_rows] += 1
+    return digits.tolist()
+
+
+def _shown(value: Any, digits: int) -> str:
     if value is None:
         return "unknown"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)[:80]
+    return f"{value:.{digits}g}" if isinstance(value, float) else shorten(str(value), _MAX_WORD)
 
 
 def _sentence(error: TilthError) -> str:
