@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,9 +77,67 @@ def test_where_agreement_is_not_defined() -> None:
         assert agreement.fleiss_kappa(counts_of(counts.astype(np.int64))) is None
 
 
+def plain_alpha(units: list[list[Any]]) -> float | None:
+    """Krippendorff (2011), section C: the matrix of coincidences, cell by cell.
+
+    `units` has the values that each unit was given.
+    """
+    values = sorted({value for unit in units for value in unit})
+    cells = {(c, k): 0.0 for c in values for k in values}
+    for unit in units:
+        for (i, c), (j, k) in product(enumerate(unit), repeat=2):
+            if i != j:
+                cells[c, k] += 1 / (len(unit) - 1)
+    n = sum(cells.values())
+    of = {c: sum(cells[c, k] for k in values) for c in values}
+    observed = sum(cells[c, k] for c, k in cells if c != k)
+    expected = sum(of[c] * of[k] for c, k in cells if c != k)
+    return 1 - (n - 1) * observed / expected if expected > 1e-9 else None
+
+
+def plain_kappa(units: list[list[Any]]) -> float | None:
+    """Fleiss (1971), equations 2 to 8, subject by subject."""
+    n, per = len(units), len(units[0]) if units else 0
+    if per < 2 or any(len(unit) != per for unit in units):
+        return None
+    shares = [count / (n * per) for count in Counter(v for u in units for v in u).values()]
+    extent = [
+        sum(count * (count - 1) for count in Counter(unit).values()) / (per * (per - 1))
+        for unit in units
+    ]
+    chance = sum(share**2 for share in shares)
+    return (sum(extent) / n - chance) / (1 - chance) if len(shares) > 1 else None
+
+
 COUNTS = hnp.arrays(
     np.int64, st.tuples(st.integers(1, 8), st.integers(2, 4)), elements=st.integers(0, 4)
 )
+
+
+UNITS = st.lists(st.lists(st.sampled_from(["a", "b", "é"]), max_size=5), max_size=8)
+EVEN = st.integers(1, 4).flatmap(
+    lambda per: st.lists(
+        st.lists(st.sampled_from(["a", "b", "é"]), min_size=per, max_size=per), max_size=8
+    )
+)
+
+
+def counts_of_units(units: list[list[str]]) -> agreement.Counts:
+    cells = [(number, "abé".index(value)) for number, unit in enumerate(units) for value in unit]
+    items, labels = np.array(cells, np.int64).reshape(-1, 2).T
+    return agreement.count_answers(items, labels, len(units), 3)
+
+
+@given(UNITS | EVEN)
+def test_alpha_is_that_of_the_coincidence_matrix(units: list[list[str]]) -> None:
+    expected, found = plain_alpha(units), agreement.krippendorff_alpha(counts_of_units(units))
+    assert found == (expected if expected is None else pytest.approx(expected))
+
+
+@given(EVEN | UNITS)
+def test_kappa_is_that_of_the_equations(units: list[list[str]]) -> None:
+    expected, found = plain_kappa(units), agreement.fleiss_kappa(counts_of_units(units))
+    assert found == (expected if expected is None else pytest.approx(expected))
 
 
 @given(COUNTS)

@@ -14,6 +14,7 @@ from tests.shuffles import run_shuffle
 from tilth import schema
 from tilth.label import consensus
 from tilth.label.consensus import Settings
+from tilth.settings import acting
 
 
 def batch_of(rows: list[dict[str, Any]]) -> pa.RecordBatch:
@@ -99,6 +100,38 @@ def test_items_that_are_unsure_may_be_dropped() -> None:
     assert rows[1]["drop.rule"] is None
 
 
+@pytest.mark.parametrize("least", [2 / 3 + 1e-7, 0.66667, 0.9999999, 1.0])
+def test_how_sure_it_was_and_had_to_be_are_told_apart(least: float) -> None:
+    settings = Settings(method="majority", min_confidence=least)
+    (row,) = rows_of(run([[item(1, "a", "a", "b")]], settings))
+    name, bound = row["drop.rule"].split(" >= ")
+    assert name == "label_confidence"
+    assert float(bound) == least
+    assert float(row["drop.value"]) < least
+    assert float(row["drop.value"]) == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_a_sample_of_unusable_answers_says_so() -> None:
+    row = {**item(1), "annotations": [{"annotator": None, "label": "b"}] * 2}
+    (found,) = rows_of(run([[row]], Settings()))
+    assert (found["drop.rule"], found["drop.value"]) == (
+        "num_annotations >= 1",
+        "0 of 2 say who and what",
+    )
+    assert consensus.describe(iter(run([[row]], Settings())), Settings()) == {
+        "method": "dawid-skene",
+        "items": 0,
+        "unusable_answers": 2,
+    }
+
+
+def test_a_seed_by_which_nothing_is_drawn_is_no_other_step() -> None:
+    assert acting(Settings(seed=1)) == acting(Settings())
+    for method in ("majority", "single"):
+        one, other = (Settings.model_validate({"method": method, "seed": n}) for n in (0, 1))
+        assert acting(one) != acting(other)
+
+
 def test_answers_without_name_or_class_do_not_count() -> None:
     row = item(1, "a")
     row["annotations"] += [{"annotator": None, "label": "b"}, {"annotator": "p", "label": None}]
@@ -167,3 +200,15 @@ def test_answers_to_what_has_a_label_are_told() -> None:
     assert told == "every sample that has answers has a label already, and `consensus` labels none"
     assert consensus.survey(iter([labelled, batch_of([item(2, "a")])]), settings) == []
     assert consensus.survey(iter([batch_of([item(3)])]), settings) == []
+
+
+def test_of_two_annotators_it_is_told_that_nothing_tells_who_is_right() -> None:
+    rows = [item(0, "a", "b"), item(1, "a", "a"), item(2, "a"), item(3, "a", "b", label="c")]
+    told = consensus.survey(iter([batch_of(rows[:1]), batch_of(rows[1:])]), Settings())
+    assert told == [
+        "all answers are of two annotators, who differ on 1 of the 2 samples that both answered; "
+        "who is right there cannot be told"
+    ]
+    assert consensus.survey(iter([batch_of(rows)]), Settings(method="single")) == []
+    assert consensus.survey(iter([batch_of(rows[1:])]), Settings()) == []
+    assert consensus.survey(iter([batch_of([*rows, item(4, *"aab")])]), Settings()) == []

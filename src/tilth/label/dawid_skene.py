@@ -63,24 +63,32 @@ class Fit:
         return np.where(chosen < len(self.prior), chosen, -1), highest
 
     def accuracy(self) -> Floats:
-        """How often each annotator is right, float64 [annotators]."""
-        cells, num_classes = self._cells, len(self.prior)
-        totals = cells.totals(self._counts)
+        """The share of each annotator's answers that is expected to be right, float64 [annotators].
+
+        Without smoothing, which would weigh more than the answers where classes are many. NaN of
+        whoever gave none.
+        """
+        cells = self._cells
+        whose = cells.annotator[cells.row]
         is_right = cells.answered == cells.true[cells.row]
-        right = np.bincount(cells.row[is_right], self._counts[is_right], len(totals))
-        chance = 1 / num_classes
-        shares = (right + self._smoothing) / (totals + self._smoothing * num_classes)
-        gains = self.prior[cells.true] * (shares - chance)
-        # Where nobody's item may be of a class, the smoothing makes each answer equally likely.
-        return chance + _sum(cells.annotator, gains, cells.num_annotators)
+        right = _sum(whose[is_right], self._counts[is_right], cells.num_annotators)
+        given = _sum(whose, self._counts, cells.num_annotators)
+        share: Floats = np.divide(right, given, out=np.full(len(given), np.nan), where=given > 0)
+        return share
+
+    def expected(self, annotator: int) -> Floats:
+        """float64 [classes, classes]: how often the first is expected to have been true where the
+        annotator answered the second."""
+        cells, num_classes = self._cells, len(self.prior)
+        counts = np.zeros((num_classes, num_classes))
+        own = np.flatnonzero(cells.annotator[cells.row] == annotator)
+        counts[cells.true[cells.row[own]], cells.answered[own]] += self._counts[own]
+        return counts
 
     def confusion(self, annotator: int) -> Floats:
         """float64 [classes, classes]: how likely the annotator answers the second where the first
-        is true."""
-        cells, num_classes = self._cells, len(self.prior)
-        counts = np.full((num_classes, num_classes), self._smoothing)
-        own = np.flatnonzero(cells.annotator[cells.row] == annotator)
-        counts[cells.true[cells.row[own]], cells.answered[own]] += self._counts[own]
+        is true; with smoothing, which is all that there is where no answer tells."""
+        counts = self.expected(annotator) + self._smoothing
         matrix: Floats = counts / counts.sum(1, keepdims=True)
         return matrix
 

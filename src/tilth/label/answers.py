@@ -1,0 +1,173 @@
+"""People's answers as integers, and what most of them say of each item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tilth.label.agreement import count_answers
+from tilth.randomness import hash_of
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers in the order of their items, and of each item in the order in which they stand there.
+
+    Attributes:
+        annotator_names: Who answered.
+        class_names: What was answered.
+        items: int64 [a], the item of each answer.
+        annotators: int64 [a], who gave it, a place in `annotator_names`.
+        labels: int64 [a], what it says, a place in `class_names`.
+        num_items: Number of items.
+    """
+
+    annotator_names: list[str]
+    class_names: list[str]
+    items: Integers
+    annotators: Integers
+    labels: Integers
+    num_items: int
+
+    def one_each(self) -> npt.NDArray[np.bool_]:
+        """Which answers are the last of their annotator to their item, bool [a]."""
+        people = self.items * len(self.annotator_names) + self.annotators
+        _, last = np.unique(people[::-1], return_index=True)
+        is_last = np.zeros(len(people), bool)
+        is_last[len(people) - 1 - last] = True
+        return is_last
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> Answers:
+        """Some of the answers, bool [a], with their items numbered anew and the same names."""
+        left, items = np.unique(self.items[chosen], return_inverse=True)
+        return Answers(
+            self.annotator_names,
+            self.class_names,
+            items.astype(np.int64),
+            self.annotators[chosen],
+            self.labels[chosen],
+            len(left),
+        )
+
+
+def usable(answers: Sequence[Mapping[str, str | None]] | None) -> list[tuple[str, str]]:
+    """The answers that say who and what: annotator and label."""
+    found = []
+    for answer in answers or ():
+        who, what = answer["annotator"], answer["label"]
+        if who is not None and what is not None:
+            found.append((who, what))
+    return found
+
+
+def encode(annotators: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> Answers:
+    """Names to integers, in the order of the names.
+
+    Args:
+        annotators: Of each item, who answered.
+        labels: Of each item, what they answered, in the same order.
+    """
+    people = sorted({name for names in annotators for name in names})
+    classes = sorted({name for names in labels for name in names})
+    person = {name: index for index, name in enumerate(people)}
+    kind = {name: index for index, name in enumerate(classes)}
+    sizes = np.array([len(names) for names in labels], np.int64)
+    return Answers(
+        people,
+        classes,
+        np.repeat(np.arange(len(sizes), dtype=np.int64), sizes),
+        np.array([person[name] for names in annotators for name in names], np.int64),
+        np.array([kind[name] for names in labels for name in names], np.int64),
+        len(sizes),
+    )
+
+
+@dataclass(frozen=True)
+class Most:
+    """What most answers to each item say.
+
+    Attributes:
+        items: int64 [n], an item, ascending; once for each class that no other has more answers of.
+        labels: int64 [n], that class.
+        share: float64 [items], its share of the item's answers.
+        tied: bool [items], whether several classes have it.
+    """
+
+    items: Integers
+    labels: Integers
+    share: Floats
+    tied: npt.NDArray[np.bool_]
+
+    def first(self) -> Integers:
+        """The class of each item, int64 [items]; of several the first."""
+        _, at = np.unique(self.items, return_index=True)
+        return self.labels[at]
+
+
+def most_given(answers: Answers) -> Most:
+    """What most answers to each item say; every item has one at least."""
+    counts = count_answers(
+        answers.items, answers.labels, answers.num_items, len(answers.class_names)
+    )
+    most = np.zeros(answers.num_items, np.int64)
+    np.maximum.at(most, counts.items, counts.times)
+    is_most = counts.times == most[counts.items]
+    items = counts.items[is_most]
+    tied = np.bincount(items, minlength=answers.num_items) > 1
+    return Most(items, counts.labels[is_most], most / counts.per_item(), tied)
+
+
+def majority(answers: Answers, ids: Sequence[str], seed: int) -> tuple[Integers, Floats]:
+    """The class that most answers to each item say, and their share; ties go by hash.
+
+    By order they would all go to the class that sorts first.
+
+    Args:
+        answers: To every item.
+        ids: Of the items.
+        seed: Of the hash.
+
+    Returns:
+        int64 and float64 [items].
+    """
+    most = most_given(answers)
+    chosen = most.first()
+    is_tied = most.tied[most.items]
+    least: dict[int, int] = {}
+    for item, label in zip(
+        most.items[is_tied].tolist(), most.labels[is_tied].tolist(), strict=True
+    ):
+        rank = hash_of(seed, ids[item], answers.class_names[label])
+        if item not in least or rank < least[item]:
+            least[item], chosen[item] = rank, label
+    return chosen, most.share
+
+
+def single(answers: Answers, ids: Sequence[str], seed: int) -> tuple[Integers, Floats]:
+    """One answer to each item, chosen by hash; of unknown confidence, which is not-a-number.
+
+    Args:
+        answers: To every item.
+        ids: Of the items.
+        seed: Of the hash.
+
+    Returns:
+        int64 and float64 [items].
+    """
+    chosen = np.zeros(answers.num_items, np.int64)
+    best: list[int | None] = [None] * answers.num_items
+    for item, who, label in zip(
+        answers.items.tolist(), answers.annotators.tolist(), answers.labels.tolist(), strict=True
+    ):
+        rank = hash_of(seed, ids[item], answers.annotator_names[who])
+        current = best[item]
+        if current is None or rank < current:
+            best[item], chosen[item] = rank, label
+    # One answer alone says nothing about how sure it is.
+    return chosen, np.full(answers.num_items, np.nan)
