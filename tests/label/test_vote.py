@@ -6,17 +6,22 @@ import argparse
 import graphlib
 import pydoc
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from pydoc_data.topics import topics as topics_of_the_language
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.shuffles import run_shuffle
 from tilth import schema
 from tilth.errors import UsageError
+from tilth.figures import by_name
 from tilth.label import vote
 from tilth.label.vote import Function, Settings
 
@@ -135,6 +140,7 @@ def test_what_is_told_of_the_functions() -> None:
     assert figures["conflict"] == pytest.approx(0.2)
     assert figures["conflicts"] == [{"votes": "a=x b=y", "documents": 1}]
     first, second = figures["functions"]
+    assert (first["votes"], first["compared_votes"]) == (3, 1)
     assert (first["coverage"], first["overlap"], first["conflict"]) == (0.6, 0.2, 0.2)
     assert second["because"] == "it says b"
     assert first["won"] + second["won"] == pytest.approx(1.5, abs=0.5)
@@ -142,7 +148,7 @@ def test_what_is_told_of_the_functions() -> None:
 
 
 def test_settings_are_checked() -> None:
-    for given, message in (
+    for wrong, message in (
         ({"sets": ("none",)}, "no set of functions `none`; choose from `documents`"),
         ({"sets": ()}, "no function votes"),
         ({"functions": ({"name": "f", "label": "l", "at_least": 1},)}, "needs one of"),
@@ -157,7 +163,7 @@ def test_settings_are_checked() -> None:
         ),
     ):
         with pytest.raises(ValidationError, match=message.replace("(", r"\(")):
-            Settings.model_validate(given)
+            Settings.model_validate(wrong)
 
 
 def test_the_fingerprint_is_of_the_shipped_functions() -> None:
@@ -198,3 +204,157 @@ def test_what_vote_leaves_alone_is_told() -> None:
     ]
     assert vote.survey(iter([batch_of(["a"])]), OWN) == []
     assert vote.survey(iter([]), OWN) == []
+
+
+def plain(rows: list[dict[str, Any]], before: list[str | None]) -> dict[str, Any]:
+    """Of documents as they came out, and the labels that they had: the matrix of votes, as
+    Snorkel's LFAnalysis adds it up, and what came of it."""
+    names = [function.name for function in FOUR.functions]
+    label_of = {function.name: function.label for function in FOUR.functions}
+    matrix = np.full((len(rows), len(names)), "", object)
+    for number, row in enumerate(rows):
+        for vote_ in row["signal.votes"].split():
+            name, _, label = vote_.partition("=")
+            matrix[number, names.index(name)] = label
+    cast = matrix != ""
+    several = np.array([len(set(row) - {""}) > 1 for row in matrix], bool)
+    voted = [number for number, label in enumerate(before) if label is None]
+    sure = [rows[n]["label_confidence"] for n in voted if cast[n].any()]
+    functions = []
+    for j, name in enumerate(names):
+        mine = np.flatnonzero(cast[:, j])
+        won = [n for n in mine if before[n] is None and rows[n]["label"] == label_of[name]]
+        functions.append(
+            {
+                "function": name,
+                "votes": len(mine),
+                "coverage": cast[:, j].mean(),
+                "overlap": (cast[:, j] & (cast.sum(1) > 1)).mean(),
+                "conflict": (cast[:, j] & several).mean(),
+                "won": len(won) / len(mine) if len(mine) else None,
+                "compared_votes": (cast[:, j] & (cast.sum(1) > 1)).sum(),
+            }
+        )
+    patterns = Counter(row["signal.votes"] for row, more in zip(rows, several, strict=True) if more)
+    return {
+        "documents": len(rows),
+        "labelled_before": len(rows) - len(voted),
+        "labels": dict(Counter(row["label"] for row in rows)),
+        "coverage": cast.any(1).mean(),
+        "conflict": several.mean(),
+        "mean_confidence": np.mean(sure) if sure else None,
+        "num_conflicts": len(patterns),
+        "conflicts": dict(patterns),
+        "functions": functions,
+    }
+
+
+FOUR = Settings(
+    sets=(),
+    functions=tuple(
+        Function(name=name, label=label, matches=name, at_least=1)
+        for name, label in (("a", "x"), ("b", "y"), ("c", "y"), ("d", "ü"))
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sets(st.sampled_from("abcd")).map(lambda found: " ".join(sorted(found))),
+            st.none() | st.sampled_from(["x", "y", "old"]),
+            st.sampled_from([None, 0.25, 1.0]),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
+    st.integers(0, 20),
+)
+def test_every_figure_is_that_of_plain_lines(
+    given: list[tuple[str, str | None, float | None]], cut: int
+) -> None:
+    texts, before, sure = zip(*given, strict=True)
+    batch = batch_of(
+        texts,
+        label=pa.array(before, pa.string()),
+        label_confidence=pa.array(
+            [None if b is None else s for b, s in zip(before, sure, strict=True)], pa.float64()
+        ),
+        label_origin=pa.array([b and "given" for b in before], pa.string()),
+    )
+    (out,) = run([batch], FOUR)
+    found: Any = vote.describe(iter([out.slice(0, cut), out.slice(cut)]), FOUR)
+    expected = plain(out.to_pylist(), list(before))
+    for one, facts in zip(found["functions"], expected.pop("functions"), strict=True):
+        assert {name: one[name] for name in facts} == pytest.approx(facts)
+        assert (one["estimated_accuracy"] is None) == (facts["compared_votes"] == 0)
+    listed = {one["votes"]: one["documents"] for one in found["conflicts"]}
+    assert listed == expected.pop("conflicts")
+    for name, value in expected.items():
+        assert found[name] == (value if value is None else pytest.approx(value)), name
+    assert (found["tied_share"] is None) == (found["mean_confidence"] is None)
+    turned: Any = vote.describe(iter([out.take(pa.array(range(len(texts))[::-1]))]), FOUR)
+    assert turned == found
+
+
+def test_a_vote_on_what_has_a_label_is_not_won() -> None:
+    rows = batch_of(
+        ["a"] * 40,
+        label=pa.array([None] * 10 + ["y"] * 20 + ["x"] * 10),
+        label_origin=pa.array([None] * 10 + ["given"] * 30),
+    )
+    (out,) = run([rows], FOUR)
+    figures: Any = vote.describe(iter([out]), FOUR)
+    assert figures["labelled_before"] == 30
+    assert figures["functions"][0]["won"] == 0.25
+
+
+def test_the_confidence_of_labels_from_elsewhere_is_not_the_votes() -> None:
+    given = {"label": ["x", None], "label_confidence": [1.0, None], "label_origin": ["given", None]}
+    (out,) = run([batch_of(["a", "a"], **given)], FOUR)
+    figures: Any = vote.describe(iter([out]), FOUR)
+    assert figures["mean_confidence"] == out["label_confidence"][1].as_py() < 1
+
+
+def test_an_accuracy_of_which_nothing_was_seen_is_not_shown() -> None:
+    (out,) = run([batch_of(["a", "a", "b c", "", "a b"])], FOUR)
+    figures: Any = vote.describe(iter([out]), FOUR)
+    known = {one["function"]: one["estimated_accuracy"] for one in figures["functions"]}
+    assert [name for name, value in known.items() if value is None] == ["d"]
+    assert figures["not_shown"] == {
+        "functions.won": "of functions that never voted",
+        "functions.estimated_accuracy": "of functions that never voted beside another",
+    }
+    alike = Settings(
+        sets=(),
+        functions=tuple(
+            Function(name=name, label="x", matches=name, at_least=1) for name in ("a", "b")
+        ),
+    )
+    (out,) = run([batch_of(["a b"] * 9)], alike)
+    figures = vote.describe(iter([out]), alike)
+    assert [one["compared_votes"] for one in figures["functions"]] == [9, 9]
+    assert {one["estimated_accuracy"] for one in figures["functions"]} == {None}
+    why = "all functions vote for the same label"
+    assert figures["not_shown"] == {"functions.estimated_accuracy": why}
+
+
+def test_what_is_tied_goes_to_the_first_by_name_and_is_counted() -> None:
+    (out,) = run([batch_of(["a b", "a", "", "b"])], FOUR)
+    assert labels([out]) == ["x", "x", "other", "y"]
+    figures: Any = vote.describe(iter([out]), FOUR)
+    assert figures["tied_share"] == pytest.approx(1 / 3)
+    assert out["label_confidence"][0].as_py() < 0.5
+
+
+def test_every_number_is_declared() -> None:
+    (out,) = run([batch_of(["a b", "a", "", "b"])], FOUR)
+    figures: Any = vote.describe(iter([out]), FOUR)
+    found = {name for name, one in figures.items() if not isinstance(one, bool | list | dict)}
+    found |= {"labels"}
+    for table in ("functions", "conflicts"):
+        found |= {
+            f"{table}.{name}" for name, one in figures[table][0].items() if not isinstance(one, str)
+        }
+    assert found == set(by_name(vote.FIGURES))

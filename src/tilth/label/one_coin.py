@@ -5,6 +5,10 @@ programming" (2016). A function that only ever votes for one class has no confus
 so each has a single number: how often its vote is right. Abstaining says nothing. The combination
 is then a vote weighted by log(a (K - 1) / (1 - a)).
 
+A function's vote that stands alone says nothing of how often the function is right, and takes no
+part in the estimate: it is as right as the function is taken to be, so that it moves nothing, and
+among a million of them EM would not get away from where it starts.
+
 The classes are taken to be equally likely beforehand. Estimating their shares too lets the largest
 class win nearly every document (measured on 1,494 pages of documentation: 95 % for one of four
 classes, with every function of the others driven to chance). Functions are taken to err
@@ -32,6 +36,9 @@ _PRIOR_VOTES = 10.0
 _MIN_SKILL = 1 / 3
 _MAX_ACCURACY = 0.95
 
+# Nearer than this, two classes are equally likely: the last bits of sums decide nothing.
+_TIE = 1e-9
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -40,12 +47,30 @@ class Fit:
     Attributes:
         posterior: float64 [patterns, classes]; uniform where nobody votes.
         accuracy: float64 [voters], how often a vote is right.
+        compared: float64 [voters], votes beside another voter's: what the accuracy rests on.
         iterations: Rounds of EM.
+        converged: Whether no posterior changed any more.
     """
 
     posterior: Floats
     accuracy: Floats
+    compared: Floats
     iterations: int
+    converged: bool
+
+    def best(self) -> Integers:
+        """The likeliest class of each pattern, int64 [patterns]; of several the first."""
+        chosen: Integers = self._is_best().argmax(1)
+        return chosen
+
+    def is_tied(self) -> npt.NDArray[np.bool_]:
+        """Whether several classes are equally likely, bool [patterns]."""
+        tied: npt.NDArray[np.bool_] = self._is_best().sum(1) > 1
+        return tied
+
+    def _is_best(self) -> npt.NDArray[np.bool_]:
+        best: npt.NDArray[np.bool_] = self.posterior > self.posterior.max(1, keepdims=True) - _TIE
+        return best
 
 
 def fit(
@@ -53,7 +78,7 @@ def fit(
     counts: Floats,
     num_classes: int,
     *,
-    max_iterations: int = 200,
+    max_iterations: int = 1000,
     tolerance: float = 1e-9,
 ) -> Fit:
     """Estimate the class of each vote pattern and the accuracy of each voter.
@@ -69,19 +94,18 @@ def fit(
     cast = votes >= 0
     # [patterns, voters, classes]: whether the voter votes for the class.
     is_for = votes[:, :, None] == np.arange(num_classes)
-    voted = cast.any(1)
     tally = is_for.sum(1).astype(np.float64)
     total = tally.sum(1, keepdims=True)
     uniform = np.full((num_patterns, num_classes), 1 / num_classes)
     posterior = np.divide(tally, total, out=uniform, where=total > 0)
-    weights = counts * voted
+    weights = counts * (cast.sum(1) > 1)
+    num_cast = (weights[:, None] * cast).sum(0)
     accuracy = np.full(num_voters, _PRIOR_ACCURACY)
     least = min(1 / num_classes + (1 - 1 / num_classes) * _MIN_SKILL, _MAX_ACCURACY)
-    iterations = 0
-    for _ in range(max_iterations):
+    iterations, converged = 0, False
+    while iterations < max_iterations and not converged:
         iterations += 1
         right = (weights[:, None] * (is_for * posterior[:, None, :]).sum(2)).sum(0)
-        num_cast = (weights[:, None] * cast).sum(0)
         accuracy = (right + _PRIOR_ACCURACY * _PRIOR_VOTES) / (num_cast + _PRIOR_VOTES)
         accuracy = np.clip(accuracy, least, _MAX_ACCURACY)
         log_right = np.log(accuracy)
@@ -92,6 +116,5 @@ def fit(
         after /= after.sum(1, keepdims=True)
         change = float(np.abs(after - posterior).max(initial=0.0))
         posterior = after
-        if change < tolerance:
-            break
-    return Fit(posterior, accuracy, iterations)
+        converged = change < tolerance
+    return Fit(posterior, accuracy, num_cast, iterations, converged)

@@ -12,9 +12,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files as package_files
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tilth import schema
 from tilth.errors import UsageError
+from tilth.figures import Definition
 from tilth.hints import did_you_mean, require_known
 from tilth.label import one_coin
 from tilth.records import PlainObject
@@ -32,6 +34,120 @@ from tilth.schema import VOTED, VOTES
 from tilth.settings import BaseSettings
 
 _MAX_LISTED_PATTERNS = 20
+
+_DOCUMENTS = "all documents that came in, those with a label before too"
+_VOTED = "documents without a label before that a function votes on"
+_counted = partial(
+    Definition,
+    rows=_DOCUMENTS,
+    reference="plain lines over the documents",
+    test="tests/label/test_vote.py::test_every_figure_is_that_of_plain_lines",
+)
+_SNORKEL = 'Ratner et al., "Snorkel" (2017): LFAnalysis'
+
+FIGURES = (
+    _counted("documents", "documents", "Documents that were voted on.", unit="documents"),
+    _counted(
+        "labelled_before",
+        "labelled before",
+        "Documents that had a label already and keep it, whatever the votes.",
+        unit="documents",
+    ),
+    _counted("labels", "labels", "Documents by the label that they have now.", unit="documents"),
+    _counted(
+        "coverage",
+        "coverage",
+        "Documents on which a function votes.",
+        share=True,
+        source=_SNORKEL,
+    ),
+    _counted(
+        "conflict",
+        "conflict",
+        "Documents on which functions vote for different labels.",
+        share=True,
+        source=_SNORKEL,
+    ),
+    _counted(
+        "tied_share",
+        "tied",
+        "Documents of which two labels or more are equally likely: they got the first by name.",
+        rows=_VOTED,
+        share=True,
+        how="estimated",
+    ),
+    _counted(
+        "mean_confidence",
+        "mean confidence",
+        "Mean of what the label model takes each label's probability to be. It ranks documents and "
+        "is no probability: functions do not err independently, as the model has them do.",
+        rows=_VOTED,
+        how="estimated",
+        source='Ratner et al., "Data programming" (2016)',
+    ),
+    _counted(
+        "num_conflicts",
+        "number of conflicts",
+        "Different sets of votes that have more than one label.",
+        unit="sets of votes",
+    ),
+    _counted(
+        "conflicts.documents",
+        "documents",
+        "Documents with exactly these votes; of the twenty most frequent conflicts.",
+        unit="documents",
+    ),
+    _counted("functions.votes", "votes", "Documents on which this function votes.", unit="votes"),
+    _counted(
+        "functions.coverage",
+        "coverage",
+        "Documents on which this function votes.",
+        share=True,
+        source=_SNORKEL,
+    ),
+    _counted(
+        "functions.overlap",
+        "overlap",
+        "Documents on which this function votes and another too.",
+        share=True,
+        source=_SNORKEL,
+    ),
+    _counted(
+        "functions.conflict",
+        "conflict",
+        "Documents on which this function votes and another for another label.",
+        share=True,
+        source=_SNORKEL,
+    ),
+    _counted(
+        "functions.won",
+        "won",
+        "Votes of this function that became the label of their document. None does where the "
+        "document had a label before.",
+        rows="all votes of the function",
+        share=True,
+    ),
+    _counted(
+        "functions.compared_votes",
+        "compared votes",
+        "Votes of this function beside another's: what its estimated accuracy rests on.",
+        unit="votes",
+    ),
+    Definition(
+        "functions.estimated_accuracy",
+        "estimated accuracy",
+        "How often a vote of this function is right, by a label model that knows no true label: it "
+        "goes by how functions agree, starts from 0.7 with the weight of ten votes, and stays "
+        "between a third of the way from chance to 1, and 0.95.",
+        "votes of the function beside another's",
+        share=True,
+        better="higher",
+        how="estimated",
+        source='Dawid and Skene (1979), one accuracy each; Ratner et al., "Data programming"',
+        reference="EM in loops",
+        test="tests/label/test_one_coin.py::test_it_equals_its_plain_twin",
+    ),
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -201,10 +317,9 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
         zip(table.column("votes").to_pylist(), table.column("count").to_pylist(), strict=True)
     )
     patterns, labels, fit = _weigh(counts, settings)
-    chosen = fit.posterior.argmax(1)
     names = [
         labels[k] if pattern else settings.otherwise
-        for pattern, k in zip(patterns, chosen.tolist(), strict=True)
+        for pattern, k in zip(patterns, fit.best().tolist(), strict=True)
     ]
     confidence = [
         float(row.max()) if pattern else None
@@ -244,35 +359,38 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
 
 
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
-    """What each function did, the labels, and the conflicts.
-
-    A function's `coverage`, `overlap` and `conflict` are shares of all documents; `won` is the
-    share of its votes that became the label; `estimated_accuracy` is the label model's, kept within
-    the bounds of `one_coin`.
-    """
+    """What each function did, the labels, and the conflicts. See `FIGURES`."""
+    cells: Counter[_Cell] = Counter()
+    for batch in batches:
+        names = (VOTES, "label", "label_origin", "label_confidence")
+        columns = (schema.column(batch, name).to_pylist() for name in names)
+        cells.update(starmap(_Cell.of, zip(*columns, strict=True)))
+    if not cells:
+        return {"documents": 0}
     counts: Counter[str] = Counter()
     given: Counter[str] = Counter()
-    sum_sure, num_sure = 0.0, 0
-    for batch in batches:
-        counts.update(value or "" for value in schema.column(batch, VOTES).to_pylist())
-        given.update(value or "" for value in schema.column(batch, "label").to_pylist())
-        values = schema.column(batch, "label_confidence").to_pylist()
-        sure = [value for value in values if value is not None]
-        sum_sure, num_sure = sum_sure + math.fsum(sure), num_sure + len(sure)
+    for cell, count in cells.items():
+        counts[cell.votes] += count
+        given[cell.label] += count
     total = counts.total()
-    if total == 0:
-        return {"documents": 0}
-    patterns, labels, fit = _weigh(counts, settings)
-    winners = fit.posterior.argmax(1).tolist()
-    decided = {pattern: labels[k] for pattern, k in zip(patterns, winners, strict=True)}
-    functions = []
+    patterns, _, fit = _weigh(counts, settings)
+    is_tied = dict(zip(patterns, fit.is_tied().tolist(), strict=True))
+    sure = {cell: count for cell, count in cells.items() if cell.confidence is not None}
+    num_sure = sum(sure.values())
+    sum_sure = math.fsum((cell.confidence or 0) * count for cell, count in sure.items())
+    tied = sum(count for cell, count in sure.items() if is_tied[cell.votes])
+    # What no other function could contradict shows nothing of how often it is right.
+    is_open = len({function.label for function in voters(settings)}) > 1
+    functions: list[PlainObject] = []
     for voter, function in enumerate(voters(settings)):
+        compared = int(fit.compared[voter])
         functions.append(
             {
                 "function": function.name,
                 "label": function.label,
-                **_shares(function, counts, decided),
-                "estimated_accuracy": float(fit.accuracy[voter]),
+                **_shares(function, cells),
+                "compared_votes": compared,
+                "estimated_accuracy": float(fit.accuracy[voter]) if is_open and compared else None,
                 "because": function.because,
             }
         )
@@ -283,12 +401,15 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
     }
     listed = sorted(conflicts.items(), key=lambda pair: (-pair[1], pair[0]))
     labelled: dict[str, int] = dict(sorted(given.items(), key=lambda pair: (-pair[1], pair[0])))
-    return {
+    figures: PlainObject = {
         "documents": total,
+        "labelled_before": sum(count for cell, count in cells.items() if not cell.is_voted),
         "labels": labelled,
         "coverage": 1 - counts[""] / total,
         "conflict": sum(conflicts.values()) / total,
-        "mean_confidence": round(sum_sure / num_sure, 6) if num_sure else None,
+        "tied_share": tied / num_sure if num_sure else None,
+        "mean_confidence": sum_sure / num_sure if num_sure else None,
+        "em_converged": fit.converged,
         "functions": functions,
         "num_conflicts": len(conflicts),
         "conflicts": [
@@ -296,6 +417,44 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
             for pattern, count in listed[:_MAX_LISTED_PATTERNS]
         ],
     }
+    if why := _not_shown(figures, functions, is_open=is_open):
+        figures["not_shown"] = why
+    return figures
+
+
+def _not_shown(
+    figures: PlainObject, functions: list[PlainObject], *, is_open: bool
+) -> dict[str, str]:
+    """Why figures are None, by their names."""
+    why = {
+        name: "no document got its label from a vote"
+        for name in ("tied_share", "mean_confidence")
+        if figures[name] is None
+    }
+    if any(one["won"] is None for one in functions):
+        why["functions.won"] = "of functions that never voted"
+    if not is_open:
+        why["functions.estimated_accuracy"] = "all functions vote for the same label"
+    elif any(one["estimated_accuracy"] is None for one in functions):
+        why["functions.estimated_accuracy"] = "of functions that never voted beside another"
+    return why
+
+
+class _Cell(NamedTuple):
+    """What is told of a document: how it was voted on, and what came of it."""
+
+    votes: str
+    label: str
+    is_voted: bool
+    confidence: float | None
+
+    @classmethod
+    def of(
+        cls, votes: str | None, label: str | None, origin: str | None, confidence: float | None
+    ) -> _Cell:
+        """The confidence of a label that was there before is none of the votes'."""
+        is_voted = origin == VOTED
+        return cls(votes or "", label or "", is_voted, confidence if is_voted else None)
 
 
 def cast_votes(batch: pa.RecordBatch, settings: Settings) -> list[str]:
@@ -379,20 +538,19 @@ def _weigh(counts: dict[str, int], settings: Settings) -> tuple[list[str], list[
     return patterns, labels, one_coin.fit(votes, weights, len(labels))
 
 
-def _shares(
-    function: Function, counts: Counter[str], decided: dict[str, str]
-) -> dict[str, float | None]:
+def _shares(function: Function, cells: Counter[_Cell]) -> PlainObject:
     """Of all documents, those it voted on, with another, against another; and how often it won."""
     voted = overlap = conflict = won = 0
-    for pattern, count in counts.items():
-        votes = dict(vote.rsplit("=", 1) for vote in pattern.split())
+    for cell, count in cells.items():
+        votes = dict(vote.rsplit("=", 1) for vote in cell.votes.split())
         if function.name in votes:
             voted += count
             overlap += count if len(votes) > 1 else 0
             conflict += count if len(set(votes.values())) > 1 else 0
-            won += count if decided[pattern] == function.label else 0
-    total = counts.total()
+            won += count if cell.is_voted and cell.label == function.label else 0
+    total = cells.total()
     return {
+        "votes": voted,
         "coverage": voted / total,
         "overlap": overlap / total,
         "conflict": conflict / total,
