@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
@@ -83,6 +83,13 @@ def test_found(text: str, expected: str) -> None:
 )
 def test_left_alone(text: str) -> None:
     assert clean(text) == text
+
+
+@given(st.permutations(["8.8.8.8", "2a00:abcd::beef", "9.9.9.9", "2a00:abcd::cafe"]))
+def test_addresses_of_both_kinds_are_found_in_any_order(addresses: list[str]) -> None:
+    text = " and ".join(addresses)
+    assert clean(text) == " and ".join(["[IP]"] * 4)
+    assert [text[start:end] for start, end in personal.find_ips(text)] == addresses
 
 
 def test_check_digits() -> None:
@@ -246,3 +253,39 @@ def test_a_column_is_what_its_texts_are_by_themselves(text: str) -> None:
 
 def test_a_column_named_twice_is_counted_once() -> None:
     assert Settings(columns=("text", "text")).columns == ("text",)
+
+
+PLANTED = {
+    "email": ("ann@post.fr", "bo.li@mail.cn"),
+    "iban": ("DE89370400440532013000", "GB82WEST12345698765432"),
+    "card": ("4111 1111 1111 1111", "5555555555554444"),
+    "ip": ("8.8.8.8", "2a00:abcd::beef"),
+    "phone": ("541-714-1388", "+46 (0)157 548 89"),
+}
+NEUTRAL = ("é日本 words", "said", "10.0.0.1", "someone@example.com", "1.2", "in 2024-01-15")
+KINDS = st.sampled_from(sorted(PLANTED))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(KINDS.flatmap(lambda k: st.tuples(st.just(k), st.sampled_from(PLANTED[k])))),
+    st.lists(st.sampled_from(NEUTRAL), min_size=1, max_size=4),
+    st.sets(KINDS, min_size=1),
+)
+def test_what_is_planted_is_counted(
+    planted: list[tuple[str, str]], between: list[str], kinds: set[Any]
+) -> None:
+    parts = []
+    for number, (_, value) in enumerate(planted):
+        parts += [between[number % len(between)], "; ", value, "; "]
+    text = "".join([*parts, between[0]])
+    batch = pa.RecordBatch.from_pydict({"text": pa.array([text, None], pa.large_string())})
+    out = redact.apply(batch, Settings(kinds=tuple(kinds)))
+    for kind in PLANTED:
+        name = f"signal.redacted_{kind}"
+        count = sum(one == kind for one, _ in planted)
+        if kind in kinds:
+            assert out[name].to_pylist() == [count, 0]
+            assert out["text"][0].as_py().count(f"[{kind.upper()}]") == count
+        else:
+            assert name not in out.schema.names

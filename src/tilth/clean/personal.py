@@ -174,14 +174,16 @@ def has_luhn(digits: str) -> bool:
 
 def find_ips(text: str) -> Iterator[Span]:
     """Spans of IP addresses that can be someone's; private, loopback, documentation ones stay."""
-    for match in _IPV4.finditer(text):
-        if _is_personal(match.group()) and not _follows_version(text, match.start()):
-            yield match.span()
-    if text.count(":") < 2:
-        return
-    for match in _IPV6.finditer(text):
-        if _is_personal(match.group()):
-            yield match.span()
+    found = [
+        match.span()
+        for match in _IPV4.finditer(text)
+        if _is_personal(match.group()) and not _follows_version(text, match.start())
+    ]
+    if text.count(":") >= 2:
+        matches = _IPV6.finditer(text)
+        found += [match.span() for match in matches if _is_personal(match.group())]
+    # In the order of the text: what comes after what is replaced already is passed over.
+    yield from sorted(found)
 
 
 def _follows_version(text: str, start: int) -> bool:

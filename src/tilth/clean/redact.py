@@ -13,11 +13,24 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from tilth.clean.personal import FINDERS, Kind
+from tilth.figures import Definition
 from tilth.schema import SIGNAL_PREFIX, column, with_columns
 from tilth.settings import AnyOrder, BaseSettings
 
 # Nothing is found in a text with neither an at sign, nor two colons, nor four digits near together.
 _ANYTHING: Final = r"@|:[0-9A-Fa-f]*:|\d(?:[^\d\n]{0,3}\d){3}"
+
+FIGURES = tuple(
+    Definition(
+        f"{SIGNAL_PREFIX}redacted_{kind}",
+        f"redacted {kind}",
+        f"How often `[{kind.upper()}]` took the place of what was found.",
+        "the columns of one sample that are looked in",
+        reference="what was planted",
+        test="tests/clean/test_redact.py::test_what_is_planted_is_counted",
+    )
+    for kind in FINDERS
+)
 
 
 class Settings(BaseSettings):
