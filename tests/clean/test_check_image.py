@@ -9,8 +9,12 @@ import zlib
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image
 from pydantic import ValidationError
+from scipy.ndimage import laplace
 
 from tilth.clean import check_image
 from tilth.clean.check_image import Settings, blur, entropy
@@ -48,6 +52,26 @@ def test_known_pictures() -> None:
     # Of four columns within, two have the Laplacian 0, one 255 and one -255.
     assert blur(halves) == 255**2 / 2
     assert blur(np.zeros((2, 9), np.uint8)) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(
+        np.uint8,
+        st.tuples(st.integers(1, 8), st.integers(1, 8)),
+        elements=st.sampled_from([0, 1, 128, 255]) | st.integers(0, 255),
+    )
+)
+def test_measures_are_those_of_plain_numpy(grey: np.ndarray) -> None:
+    (row,) = run([encode(grey)])
+    height, width = grey.shape
+    assert (row["signal.width"], row["signal.height"], row["signal.channels"]) == (width, height, 1)
+    assert row["signal.entropy"] == pytest.approx(Image.fromarray(grey).entropy(), abs=1e-9)
+    if min(grey.shape) < 3:
+        assert row["signal.blur"] is None
+    else:
+        inside = laplace(grey.astype(float))[1:-1, 1:-1]
+        assert row["signal.blur"] == pytest.approx(inside.var())
 
 
 def test_blurred_is_less_sharp() -> None:

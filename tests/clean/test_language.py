@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tilth.clean import language
@@ -33,6 +36,35 @@ def test_languages_and_scores() -> None:
 @pytest.mark.parametrize("text", ["", "ok", "12 34 56 78 90 12 34 56 78 90", "{}[]()" * 20])
 def test_too_little_text_is_unknown(text: str) -> None:
     assert identify(text, Settings()) == ("unknown", 0.0)
+
+
+@pytest.fixture(scope="module")
+def library() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+WORDS = (
+    *("the", "and", "der", "und", "ist", "le", "est", "für", "å", "это", "не", "日本語", "です"),
+    *("مرحبا", "नमस्ते", "123", "—", "\n", "ß" * 9, "ok"),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join), st.sampled_from([0.0, 0.5, 1.0])
+)
+def test_scores_are_those_of_the_library(library: Any, text: str, least: float) -> None:
+    code, score = identify(text, Settings(min_score=least, max_chars=100))
+    middle = text[(len(text) - 100) // 2 :][:100] if len(text) > 100 else text
+    if sum(char.isalpha() for char in middle) < 10:
+        assert (code, score) == ("unknown", 0.0)
+        return
+    guess, sure = library.classify(middle)
+    assert score == pytest.approx(float(sure), abs=1e-6)
+    known = {"zxx": "unknown", "nn": "no", "nb": "no"}.get(guess, guess)
+    assert code == (known if score >= least else "unknown")
 
 
 def test_unsure_is_unknown() -> None:
@@ -75,9 +107,9 @@ def test_accuracy_on_real_sentences(shared_data: Path) -> None:
 def test_only_languages_that_it_knows_can_be_kept() -> None:
     assert Settings(keep=("nb",)).keep == Settings(keep=("nn", "no")).keep == ("no",)
     assert Settings(keep=("iw", "cmn", "zxx")).keep == ("he", "zh", "unknown")
-    for given, told in (("jp", "ja"), ("eng", "en"), ("EN", "en"), ("pt-BR", "pt"), ("cz", "cs")):
-        with pytest.raises(ValidationError, match=f"no language `{given}`; did you mean `{told}`"):
-            Settings(keep=(given,))
+    for wrong, told in (("jp", "ja"), ("eng", "en"), ("EN", "en"), ("pt-BR", "pt"), ("cz", "cs")):
+        with pytest.raises(ValidationError, match=f"no language `{wrong}`; did you mean `{told}`"):
+            Settings(keep=(wrong,))
     norwegian = "Dette er en helt vanlig setning som er skrevet på norsk bokmål av en nordmann."
     (row,) = run([norwegian], Settings(keep=("nb",)))
     assert row["drop.rule"] is None

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
+import hypothesis
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tilth.clean import signals
 from tilth.clean.signals import SIGNALS, Settings
 from tilth.errors import MissingError, UsageError
+from tilth.figures import by_name
+from tilth.kernels.words import plain_words
 from tilth.schema import with_columns
 from tilth.settings import acting
 
@@ -57,6 +67,139 @@ def test_known_values() -> None:
     assert odd["signal.lorem_ipsum_count"] == 1
     assert odd["signal.javascript_line_count"] == 1
     assert japanese["signal.sentence_count"] == 2
+
+
+def plain_signals(text: str) -> dict[str, float]:
+    """Every signal from what the papers say of it, over what Python says of characters."""
+
+    def unseen(char: str) -> bool:
+        return char.isspace() or category(char) in ("Cc", "Cf")
+
+    def share(part: float, whole: float) -> float:
+        return min(part / whole, 1.0) if whole else 0.0
+
+    def chars_of(parts: Iterable[str]) -> int:
+        return sum(map(len, parts))
+
+    def repeated(parts: Sequence[Any]) -> list[Any]:
+        return [part for place, part in enumerate(parts) if part in parts[:place]]
+
+    tokens = list(plain_words(text))
+    words = [token for token in tokens if any(map(str.isalnum, token))]
+    edge = "".join(filter(unseen, text))
+    all_lines = [line.strip(edge) for line in text.split("\n")]
+    lines = list(filter(None, all_lines))
+    paragraphs = [list(g) for seen, g in groupby(all_lines, bool) if seen]
+    marks = ".!?。！？｡…‼⁇⁈⁉؟۔।॥።៕"
+    sentences = 0
+    for place, char in enumerate(text):
+        rest = text[place + 1 :].lstrip("\"'”’»)]")
+        is_end = not rest or unseen(rest[0]) or char in "。！？｡"
+        sentences += char in marks and is_end
+    counted: dict[str, float] = {
+        "char_count": len(text),
+        "word_count": len(words),
+        "token_count": len(tokens),
+        "line_count": len(lines),
+        "sentence_count": sentences,
+        "paragraph_count": len(paragraphs),
+        "stop_word_count": len({token.lower() for token in tokens if token.isascii()} & STOP),
+        "curly_bracket_count": sum(char in "{}" for char in text),
+        "lorem_ipsum_count": len(re.findall("lorem ipsum", text, re.A | re.I)),
+        "javascript_line_count": sum("javascript" in line.lower() for line in lines),
+        "mean_word_length": chars_of(words) / len(words) if words else 0,
+    }
+    ellipses = text.count("...") + text.count("…")
+    num, many = len(text), len(tokens)
+    counted |= {
+        "symbol_ratio": max(text.count("#"), ellipses) / many if many else 0,
+        "new_line_ratio": text.count("\n") / many if many else 0,
+        "alpha_word_ratio": share(sum(any(map(str.isalpha, t)) for t in tokens), many),
+        "alpha_ratio": share(sum(map(str.isalpha, text)), num),
+        "digit_ratio": share(sum(map(str.isdigit, text)), num),
+        "uppercase_ratio": share(sum(map(str.isupper, text)), sum(map(str.isalpha, text))),
+        "whitespace_ratio": share(sum(map(unseen, text)), num),
+        "bullet_line_ratio": share(sum(line[0] in "-*•" for line in lines), len(lines)),
+        "ellipsis_line_ratio": share(
+            sum(line.endswith(("...", "…")) for line in lines), len(lines)
+        ),
+        "line_punct_ratio": share(
+            sum(line[-1] in marks or line[-1] in "\"'”’»" for line in lines), len(lines)
+        ),
+        "short_line_ratio": share(sum(len(line) <= 30 for line in lines), len(lines)),
+        "duplicate_line_ratio": share(len(repeated(lines)), len(lines)),
+        "duplicate_line_char_ratio": share(chars_of(repeated(lines)), num),
+        "duplicate_paragraph_ratio": share(len(repeated(paragraphs)), len(paragraphs)),
+        "duplicate_paragraph_char_ratio": share(sum(map(chars_of, repeated(paragraphs))), num),
+    }
+    ends: list[int] = []
+    for token in tokens:
+        ends.append(text.index(token, ends[-1] if ends else 0) + len(token))
+    for n in range(2, 11):
+        grams = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+        top = Counter(grams).most_common(1)
+        taken, place = 0, 0
+        walked: set[tuple[str, ...]] = set()  # over, and not taken
+        while place < len(grams):
+            gram = grams[place]
+            if (top[0][1] > 1 and gram == top[0][0]) if n < 5 else gram in walked:
+                after = range(place + 1, place + n) if n < 5 else ()
+                blanks = sum(ends[i] - len(tokens[i]) > ends[i - 1] for i in after)
+                taken += chars_of(gram) + blanks
+                place += n
+            else:
+                walked.add(gram)
+                place += 1
+        name = f"top_{n}_gram_char_ratio" if n < 5 else f"duplicate_{n}_gram_char_ratio"
+        counted[name] = share(taken, num)
+    return counted
+
+
+STOP = {"the", "be", "to", "of", "and", "that", "have", "with"}
+PIECES = (
+    *(
+        "the",
+        "The",
+        "of",
+        "WITH",
+        "word",
+        "été",
+        "straße",
+        "日本語。",
+        "हिन्दी",
+        "Ⓐ",
+        "12",
+        "٣",
+        "_",
+    ),
+    *("...", "…", ".", "!", "?", ",", "#", "{", "}", '"', "”", ")", "-", "*", "•", "don't"),
+    *("JavaScript", "lorem ipsum", "\n", "\n", "\n\n", " \n \n", "\t", "\u00a0", "a b a b a b"),
+    *("one two three four five six", "x" * 31),
+)
+DOCUMENTS = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=40).map(" ".join),
+    st.lists(st.sampled_from(PIECES), max_size=25).map("".join),
+    st.lists(st.sampled_from(["a", "b", "ä", "\n"]), max_size=50).map(" ".join),
+)
+
+
+@given(st.lists(DOCUMENTS, max_size=4))
+@hypothesis.settings(max_examples=150, deadline=None)
+def test_every_signal_is_that_of_plain_python(texts: list[str]) -> None:
+    for text, row in zip(texts, measure(list(texts)), strict=True):
+        expected = plain_signals(text)
+        assert set(expected) == set(SIGNALS)
+        found = {name: row[f"signal.{name}"] for name in SIGNALS}
+        assert found == pytest.approx(expected)
+
+
+def test_where_there_are_no_letters_none_are_capitals() -> None:
+    (row,) = measure(["Ⓐ 12"])
+    assert row["signal.uppercase_ratio"] == 0
+
+
+def test_every_signal_is_declared_once() -> None:
+    assert list(by_name(signals.FIGURES)) == [f"signal.{name}" for name in SIGNALS]
 
 
 def test_result_does_not_depend_on_the_cut() -> None:

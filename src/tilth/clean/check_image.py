@@ -10,6 +10,7 @@ import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field, field_validator
 
+from tilth.figures import Definition
 from tilth.hints import require_known
 from tilth.pictures import MOST_PIXELS, TooManyPixelsError, open_picture
 from tilth.schema import SIGNAL_PREFIX, Row, column, mark_dropped, mark_error, with_columns
@@ -26,6 +27,56 @@ IMAGE_SIGNALS: Final = {
         pa.float64(),
     ),
 }
+
+_IMAGE = "the image of one sample, its first frame"
+_NUMPY = "tests/clean/test_check_image.py::test_measures_are_those_of_plain_numpy"
+FIGURES = (
+    Definition(
+        "signal.width",
+        "width",
+        "Columns of pixels.",
+        _IMAGE,
+        "pixels",
+        reference="Pillow",
+        test=_NUMPY,
+    ),
+    Definition(
+        "signal.height",
+        "height",
+        "Rows of pixels.",
+        _IMAGE,
+        "pixels",
+        reference="Pillow",
+        test=_NUMPY,
+    ),
+    Definition(
+        "signal.channels",
+        "channels",
+        "Colour channels, alpha included.",
+        _IMAGE,
+        reference="Pillow",
+        test=_NUMPY,
+    ),
+    Definition(
+        "signal.entropy",
+        "entropy",
+        "How much the grey levels say: of the histogram of 256 of them.",
+        _IMAGE,
+        "bits a pixel",
+        source="Shannon (1948)",
+        reference="Pillow's `Image.entropy`",
+        test=_NUMPY,
+    ),
+    Definition(
+        "signal.blur",
+        "blur",
+        "Variance of the Laplacian of the grey image: the smaller, the more blurred.",
+        _IMAGE + "; none below 3 x 3 pixels",
+        source="Pech-Pacheco et al. (2000), grey levels 0 to 255",
+        reference="scipy.ndimage.laplace",
+        test=_NUMPY,
+    ),
+)
 
 
 class Settings(BaseSettings):

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
+from tilth.figures import Definition
 from tilth.hints import require_known
 from tilth.schema import SIGNAL_PREFIX, column, mark_dropped, with_columns
 from tilth.settings import AnyOrder, BaseSettings
@@ -31,6 +32,20 @@ _COUNTRIES: Final = {
     "jp": "ja", "cn": "zh", "kr": "ko", "dk": "da", "cz": "cs", "gr": "el", "ua": "uk",
     "vn": "vi", "ir": "fa", "al": "sq", "ee": "et",
 }  # fmt: skip
+
+FIGURES = (
+    Definition(
+        "signal.language_score",
+        "language score",
+        "Probability of the language by the model, where `unknown` stands that of the guess; 0 of "
+        "a text with too few letters.",
+        "the middle of the text of one sample, at most `max_chars` characters",
+        how="estimated",
+        source="Lui and Baldwin 2012, py3langid's model",
+        reference="py3langid",
+        test="tests/clean/test_language.py::test_scores_are_those_of_the_library",
+    ),
+)
 
 
 class Settings(BaseSettings):

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
 from tilth.clean.functions import UserFunction, digest_of, digest_of_file, load_function
+from tilth.figures import Definition
 from tilth.hints import require_known
 from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.repetition import count_repetitions
@@ -50,79 +51,109 @@ class Signal:
         of_counts: Formula over the counts of all documents of a batch; gives [d].
         of_text: Instead: a plain function of one text.
         type: Arrow type of the column.
+        share: Whether it is a share of 1.
+        source: Who measured it so, or asks for it.
     """
 
     about: str
     of_counts: Callable[[Counts], npt.NDArray[Any]] | None = None
     of_text: Callable[[str], Any] | None = None
     type: pa.DataType = field(default_factory=pa.float64)
+    share: bool = False
+    source: str = ""
 
 
 def ratio(part: Integers, whole: Integers) -> Floats:
     """`part / whole`, at most 1; 0 where there is nothing to divide by."""
-    return np.minimum(part / np.maximum(whole, 1), 1.0)
+    return np.minimum(per_word(part, whole), 1.0)
 
 
 def per_word(part: Integers, words: Integers) -> Floats:
-    """`part / words`, without a bound; 0 where there are no words."""
+    """`part / words`, without a bound; 0 where there are none."""
     return np.where(words > 0, part / np.maximum(words, 1), 0.0)
 
 
-def _count(about: str, name: str) -> Signal:
-    return Signal(about, lambda counts: counts[name], type=pa.int64())
+_GOPHER = "Rae et al. 2021 (Gopher), appendix A.1.1"
+_GOPHER_TABLE = "Rae et al. 2021 (Gopher), table A1"
+_C4 = "Raffel et al. 2020 (C4), section 2.2"
+_FINEWEB = "Penedo et al. 2024 (FineWeb), section 3.5"
+_DATATROVE = "Penedo et al. 2024 (FineWeb), released code"
 
 
-def _ratio(about: str, part: str, whole: str) -> Signal:
-    return Signal(about, lambda counts: ratio(counts[part], counts[whole]))
+def _count(about: str, name: str, source: str = "") -> Signal:
+    return Signal(about, lambda counts: counts[name], type=pa.int64(), source=source)
+
+
+def _ratio(about: str, part: str, whole: str, source: str = "") -> Signal:
+    return Signal(
+        about, lambda counts: ratio(counts[part], counts[whole]), share=True, source=source
+    )
 
 
 SIGNALS: Mapping[str, Signal] = {
     "char_count": _count("characters (code points)", "chars"),
-    "word_count": _count("words; punctuation marks are none", "words"),
+    "word_count": _count("words; punctuation marks are none", "words", _GOPHER),
     "token_count": _count("words and punctuation marks", "tokens"),
     "line_count": _count("lines that are not blank", "lines"),
-    "sentence_count": _count("sentence ends: a mark before white space", "sentences"),
+    "sentence_count": _count("sentence ends: a mark before white space", "sentences", _C4),
     "paragraph_count": _count("blocks between blank lines", "paragraphs"),
     "stop_word_count": _count(
-        "how many of the, be, to, of, and, that, have, with occur", "stop_words"
+        "how many of the, be, to, of, and, that, have, with occur", "stop_words", _GOPHER
     ),
-    "curly_bracket_count": _count("curly brackets", "curly_brackets"),
-    "lorem_ipsum_count": _count("occurrences of `lorem ipsum`", "lorem_ipsums"),
-    "javascript_line_count": _count("lines that mention JavaScript", "javascript_lines"),
+    "curly_bracket_count": _count("curly brackets", "curly_brackets", _C4),
+    "lorem_ipsum_count": _count("occurrences of `lorem ipsum`", "lorem_ipsums", _C4),
+    "javascript_line_count": _count("lines that mention JavaScript", "javascript_lines", _C4),
     "mean_word_length": Signal(
-        "characters a word", lambda counts: per_word(counts["word_chars"], counts["words"])
+        "characters a word",
+        lambda counts: per_word(counts["word_chars"], counts["words"]),
+        source=_GOPHER,
     ),
     "symbol_ratio": Signal(
         "# or ellipses a token, whichever is more",
         lambda counts: per_word(np.maximum(counts["hashes"], counts["ellipses"]), counts["tokens"]),
+        source=_GOPHER,
     ),
     "new_line_ratio": Signal(
-        "line feeds a token", lambda counts: per_word(counts["newlines"], counts["tokens"])
+        "line feeds a token",
+        lambda counts: per_word(counts["newlines"], counts["tokens"]),
+        source=_DATATROVE,
     ),
-    "alpha_word_ratio": _ratio("tokens with a letter, of all tokens", "alpha_tokens", "tokens"),
+    "alpha_word_ratio": _ratio(
+        "tokens with a letter, of all tokens", "alpha_tokens", "tokens", _GOPHER
+    ),
     "alpha_ratio": _ratio("letters, of all characters", "alphas", "chars"),
     "digit_ratio": _ratio("digits, of all characters", "digits", "chars"),
     "uppercase_ratio": _ratio("capitals, of all letters", "uppers", "alphas"),
     "whitespace_ratio": _ratio("white space, of all characters", "spaces", "chars"),
-    "bullet_line_ratio": _ratio("lines that open with a bullet", "bullet_lines", "lines"),
-    "ellipsis_line_ratio": _ratio("lines that end with an ellipsis", "ellipsis_lines", "lines"),
-    "line_punct_ratio": _ratio(
-        "lines that end with a mark or closing quote", "terminal_lines", "lines"
+    "bullet_line_ratio": _ratio("lines that open with a bullet", "bullet_lines", "lines", _GOPHER),
+    "ellipsis_line_ratio": _ratio(
+        "lines that end with an ellipsis", "ellipsis_lines", "lines", _GOPHER
     ),
-    "short_line_ratio": _ratio("lines of at most 30 characters", "short_lines", "lines"),
-    "duplicate_line_ratio": _ratio("lines that stood before", "duplicate_lines", "lines"),
+    "line_punct_ratio": _ratio(
+        "lines that end with a mark or closing quote", "terminal_lines", "lines", _FINEWEB
+    ),
+    "short_line_ratio": _ratio("lines of at most 30 characters", "short_lines", "lines", _FINEWEB),
+    "duplicate_line_ratio": _ratio(
+        "lines that stood before", "duplicate_lines", "lines", _GOPHER_TABLE
+    ),
     "duplicate_line_char_ratio": _ratio(
-        "characters in lines that stood before", "duplicate_line_chars", "chars"
+        "characters in lines that stood before", "duplicate_line_chars", "chars", _GOPHER_TABLE
     ),
     "duplicate_paragraph_ratio": _ratio(
-        "paragraphs that stood before", "duplicate_paragraphs", "paragraphs"
+        "paragraphs that stood before", "duplicate_paragraphs", "paragraphs", _GOPHER_TABLE
     ),
     "duplicate_paragraph_char_ratio": _ratio(
-        "characters in paragraphs that stood before", "duplicate_paragraph_chars", "chars"
+        "characters in paragraphs that stood before",
+        "duplicate_paragraph_chars",
+        "chars",
+        _GOPHER_TABLE,
     ),
     **{
         f"top_{n}_gram_char_ratio": _ratio(
-            f"characters in the most common run of {n} words", f"top_{n}_gram_chars", "chars"
+            f"characters in the most common run of {n} words",
+            f"top_{n}_gram_chars",
+            "chars",
+            _GOPHER_TABLE,
         )
         for n in range(2, 5)
     },
@@ -131,10 +162,25 @@ SIGNALS: Mapping[str, Signal] = {
             f"characters in runs of {n} words that stood before",
             f"duplicate_{n}_gram_chars",
             "chars",
+            _GOPHER_TABLE,
         )
         for n in range(5, 11)
     },
 }
+
+FIGURES = tuple(
+    Definition(
+        SIGNAL_PREFIX + name,
+        name.replace("_", " "),
+        f"{signal.about[0].upper()}{signal.about[1:]}.",
+        "the text of one sample, as it is at this step",
+        share=signal.share,
+        source=signal.source or signal.about,
+        reference="the text taken apart in plain Python",
+        test="tests/clean/test_signals.py::test_every_signal_is_that_of_plain_python",
+    )
+    for name, signal in SIGNALS.items()
+)
 
 
 class Settings(BaseSettings):
