@@ -110,3 +110,14 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     with pytest.raises(MissingError, match="scikit-learn") as raised:
         read(tmp_path)
     assert raised.value.hint == "pip install 'tilth[train]'"
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [
+        *((0.05, "5%"), (0.0, "0%"), (1.0, "100%"), (0.004, "0.4%"), (0.9999, "99.99%")),
+        *((0.07, "7%"), (1e-9, "1e-07%"), (1 - 1e-9, "99.9999999%")),
+    ],
+)
+def test_an_annotator_is_called_by_how_often_he_is_wrong(rate: float, shown: str) -> None:
+    assert demo_digits.annotator_name(0, rate) == f"simulated-1 ({shown} wrong)"

@@ -26,6 +26,7 @@ from tilth.errors import missing_extra
 from tilth.randomness import number_of
 from tilth.records import Json
 from tilth.settings import BaseSettings
+from tilth.spell import distinct
 from tilth.store.digests import digest_of
 from tilth.store.files import write_bytes
 
@@ -149,7 +150,7 @@ def write_delivery(
 
 def annotator_name(index: int, error_rate: float) -> str:
     """What a simulated annotator is called, such as ``simulated-2 (10% wrong)``."""
-    return f"simulated-{index + 1} ({error_rate:.0%} wrong)"
+    return f"simulated-{index + 1} ({distinct(100 * error_rate, (0, 100), 6)}% wrong)"
 
 
 def _answers(index: int, true_class: int, settings: Settings) -> Iterator[Json]:
