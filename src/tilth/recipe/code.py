@@ -22,6 +22,7 @@ from tilth.syntax import digest_of, finds_otherwise, imported
 ASIDE: Mapping[str, str] = {
     "tilth": "says where its names are found",
     "tilth.extensions": "finds a user's modules, whose sources count themselves",
+    "tilth.figures": "says what a figure is, and makes none",
     "tilth.hints": "words of errors that end a step",
     "tilth.reads": "watches what a user's code opens",
     "tilth.engine.reads": "keeps what was opened, with its digests",
