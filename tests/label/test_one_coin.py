@@ -109,10 +109,47 @@ def test_it_equals_its_plain_twin(
         sum(c for row, c, b in zip(votes, counts, beside, strict=True) if b and row[j] >= 0)
         for j in range(len(votes[0]))
     ]
+    right = [
+        sum(
+            c * sure[row[j]]
+            for row, c, sure, b in zip(votes, counts, posterior, beside, strict=True)
+            if b and row[j] >= 0
+        )
+        for j in range(len(votes[0]))
+    ]
+    assert found.right == pytest.approx(right, abs=1e-6)
     for row, best, tied in zip(posterior, found.best(), found.is_tied(), strict=True):
         top = [k for k, one in enumerate(row) if one > max(row) - 1e-9]
         assert best == top[0]
         assert tied == (len(top) > 1)
+
+
+@given(VOTES)
+def test_who_is_in_touch_with_whom(given: tuple[list[list[int]], int, list[int]]) -> None:
+    votes = given[0]
+    groups = [{j} for j in range(len(votes[0]))]
+    for row in votes * len(votes):
+        cast = [j for j, vote in enumerate(row) if vote >= 0]
+        joined = set[int]().union(*(groups[j] for j in cast))
+        for j in joined:
+            groups[j] = joined
+    found = one_coin.fit(np.array(votes), np.ones(len(votes)), given[1])
+    assert found.in_touch.tolist() == [len(group) for group in groups]
+
+
+def test_what_a_function_is_expected_to_have_right_knows_no_bound() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 4000)
+    accuracies = np.array([0.99, 0.95, 0.9, 0.2])
+    right = rng.random((4000, 4)) < accuracies
+    wrong = (truth[:, None] + rng.integers(1, 3, (4000, 4))) % 3
+    votes = np.where(right, truth[:, None], wrong)
+    votes[rng.random((4000, 4)) < 0.2] = -1
+    patterns, counts = np.unique(votes, axis=0, return_counts=True)
+    found = one_coin.fit(patterns, counts.astype(float), 3)
+    assert found.accuracy.min() > 0.5
+    assert found.accuracy.max() <= 0.95
+    assert np.abs(found.right / found.compared - accuracies).max() < 0.03
 
 
 @pytest.mark.parametrize("lone", [0, 10, 1000, 1_000_000])

@@ -249,6 +249,14 @@ def plain(rows: list[dict[str, Any]], before: list[str | None]) -> dict[str, Any
     }
 
 
+def in_touch(patterns: list[str]) -> set[str]:
+    """The functions that vote beside two others at least, or beside one that does."""
+    groups = [{vote_.partition("=")[0] for vote_ in pattern.split()} for pattern in patterns]
+    for _ in range(4):
+        groups = [set().union(*(g for g in groups if g & group)) for group in groups]
+    return set().union(*(group for group in groups if len(group) > 2))
+
+
 FOUR = Settings(
     sets=(),
     functions=tuple(
@@ -286,9 +294,10 @@ def test_every_figure_is_that_of_plain_lines(
     (out,) = run([batch], FOUR)
     found: Any = vote.describe(iter([out.slice(0, cut), out.slice(cut)]), FOUR)
     expected = plain(out.to_pylist(), list(before))
+    judged = in_touch([row["signal.votes"] for row in out.to_pylist()])
     for one, facts in zip(found["functions"], expected.pop("functions"), strict=True):
         assert {name: one[name] for name in facts} == pytest.approx(facts)
-        assert (one["estimated_accuracy"] is None) == (facts["compared_votes"] == 0)
+        assert (one["estimated_accuracy"] is None) == (one["function"] not in judged)
     listed = {one["votes"]: one["documents"] for one in found["conflicts"]}
     assert listed == expected.pop("conflicts")
     for name, value in expected.items():
@@ -324,7 +333,8 @@ def test_an_accuracy_of_which_nothing_was_seen_is_not_shown() -> None:
     assert [name for name, value in known.items() if value is None] == ["d"]
     assert figures["not_shown"] == {
         "functions.won": "of functions that never voted",
-        "functions.estimated_accuracy": "of functions that never voted beside another",
+        "functions.estimated_accuracy": "of functions that voted beside no other, or beside one "
+        "same function only",
     }
     alike = Settings(
         sets=(),

@@ -46,8 +46,12 @@ class Fit:
 
     Attributes:
         posterior: float64 [patterns, classes]; uniform where nobody votes.
-        accuracy: float64 [voters], how often a vote is right.
-        compared: float64 [voters], votes beside another voter's: what the accuracy rests on.
+        accuracy: float64 [voters], how often a vote is taken to be right: within bounds, and drawn
+            to what was thought beforehand.
+        compared: float64 [voters], votes beside another voter's: what is known of it rests on them.
+        right: float64 [voters], how many of these are expected to be right.
+        in_touch: int64 [voters], how many voters vote beside each other, directly or by way of
+            others, the voter counted in.
         iterations: Rounds of EM.
         converged: Whether no posterior changed any more.
     """
@@ -55,6 +59,8 @@ class Fit:
     posterior: Floats
     accuracy: Floats
     compared: Floats
+    right: Floats
+    in_touch: Integers
     iterations: int
     converged: bool
 
@@ -102,10 +108,10 @@ def fit(
     num_cast = (weights[:, None] * cast).sum(0)
     accuracy = np.full(num_voters, _PRIOR_ACCURACY)
     least = min(1 / num_classes + (1 - 1 / num_classes) * _MIN_SKILL, _MAX_ACCURACY)
+    right = _expected_right(is_for, posterior, weights)
     iterations, converged = 0, False
     while iterations < max_iterations and not converged:
         iterations += 1
-        right = (weights[:, None] * (is_for * posterior[:, None, :]).sum(2)).sum(0)
         accuracy = (right + _PRIOR_ACCURACY * _PRIOR_VOTES) / (num_cast + _PRIOR_VOTES)
         accuracy = np.clip(accuracy, least, _MAX_ACCURACY)
         log_right = np.log(accuracy)
@@ -116,5 +122,22 @@ def fit(
         after /= after.sum(1, keepdims=True)
         change = float(np.abs(after - posterior).max(initial=0.0))
         posterior = after
+        right = _expected_right(is_for, posterior, weights)
         converged = change < tolerance
-    return Fit(posterior, accuracy, num_cast, iterations, converged)
+    in_touch = _num_in_touch(cast[weights > 0])
+    return Fit(posterior, accuracy, num_cast, right, in_touch, iterations, converged)
+
+
+def _expected_right(is_for: npt.NDArray[np.bool_], posterior: Floats, weights: Floats) -> Floats:
+    """How many votes of each voter are right by the posterior, float64 [voters]."""
+    expected: Floats = (weights[:, None] * (is_for * posterior[:, None, :]).sum(2)).sum(0)
+    return expected
+
+
+def _num_in_touch(cast: npt.NDArray[np.bool_]) -> Integers:
+    """By which voters vote on a pattern, bool [patterns, voters]."""
+    reached = cast.T @ cast | np.eye(cast.shape[1], dtype=bool)
+    for _ in range(cast.shape[1].bit_length()):
+        reached = reached @ reached
+    counts: Integers = reached.sum(1)
+    return counts

@@ -136,9 +136,8 @@ FIGURES = (
     Definition(
         "functions.estimated_accuracy",
         "estimated accuracy",
-        "How often a vote of this function is right, by a label model that knows no true label: it "
-        "goes by how functions agree, starts from 0.7 with the weight of ten votes, and stays "
-        "between a third of the way from chance to 1, and 0.95.",
+        "Share of this function's votes that is right by a label model, which knows no true label: "
+        "it goes by how three functions or more agree, this one among them.",
         "votes of the function beside another's",
         share=True,
         better="higher",
@@ -381,16 +380,17 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
     tied = sum(count for cell, count in sure.items() if is_tied[cell.votes])
     # What no other function could contradict shows nothing of how often it is right.
     is_open = len({function.label for function in voters(settings)}) > 1
+    is_told = (fit.in_touch > 2) & is_open
     functions: list[PlainObject] = []
     for voter, function in enumerate(voters(settings)):
-        compared = int(fit.compared[voter])
+        compared, right = float(fit.compared[voter]), float(fit.right[voter])
         functions.append(
             {
                 "function": function.name,
                 "label": function.label,
                 **_shares(function, cells),
-                "compared_votes": compared,
-                "estimated_accuracy": float(fit.accuracy[voter]) if is_open and compared else None,
+                "compared_votes": int(compared),
+                "estimated_accuracy": right / compared if is_told[voter] else None,
                 "because": function.because,
             }
         )
@@ -436,7 +436,9 @@ def _not_shown(
     if not is_open:
         why["functions.estimated_accuracy"] = "all functions vote for the same label"
     elif any(one["estimated_accuracy"] is None for one in functions):
-        why["functions.estimated_accuracy"] = "of functions that never voted beside another"
+        why["functions.estimated_accuracy"] = (
+            "of functions that voted beside no other, or beside one same function only"
+        )
     return why
 
 
