@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.shuffles import run_shuffle
 from tilth.deduplicate import decontaminate
 from tilth.deduplicate.decontaminate import Settings
 from tilth.errors import DataError
+from tilth.kernels.ngrams import plain_word_ngrams
 
 from .conftest import sample_batch, shuffle
 
@@ -93,6 +97,139 @@ def test_held_out_texts_are_never_marked() -> None:
     assert shuffle(decontaminate, Settings(), batch) == {
         "i2": ("contaminated", "overlap=1.00", "i0")
     }
+
+
+def test_an_item_that_another_held_out_text_quotes_is_found_all_the_same() -> None:
+    item = prose(1, 40)
+    page = " ".join([prose(2, 300), item, prose(3, 300)])
+    quoting = " ".join([prose(4, 200), item, prose(5, 300)])
+    for order in ([("test", quoting), ("test", item)], [("test", item), ("test", quoting)]):
+        dropped = shuffle(decontaminate, Settings(), corpus(*order, ("train", page)))
+        of = f"i{order.index(('test', item))}"
+        assert dropped == {"i2": ("contaminated", "overlap=1.00", of)}
+
+
+def test_copies_of_a_held_out_text_are_no_boilerplate() -> None:
+    item = prose(1, 40)
+    page = " ".join([prose(2, 300), item, prose(3, 300)])
+    batch = corpus(*[("test", item)] * 30, ("train", page))
+    dropped = shuffle(decontaminate, Settings(max_document_frequency=1), batch, (7, 3))
+    assert dropped == {"i30": ("contaminated", "overlap=1.00", "i0")}
+
+
+def test_what_many_held_out_texts_have_counts_for_none() -> None:
+    """A passage that eleven other items quote is boilerplate, whoever has it."""
+    item = prose(1, 40)
+    quoting = [("test", f"{item} {prose(n, 40)}") for n in range(2, 13)]
+    page = ("train", " ".join([prose(20, 300), item, prose(21, 300)]))
+    batch = corpus(("test", item), *quoting, page)
+    assert shuffle(decontaminate, Settings(), batch) == {}
+    assert len(shuffle(decontaminate, Settings(max_document_frequency=12), batch)) == 1
+    # What is left of the others counts, and is all that their share is of.
+    left = corpus(*quoting, ("train", " ".join(quoting[0][1].split()[40:])))
+    dropped = shuffle(decontaminate, Settings(max_document_frequency=10), left)
+    assert dropped == {"i11": ("contaminated", "overlap=1.00", "i0")}
+
+
+def test_the_matches_are_those_of_the_text_that_decides() -> None:
+    """Two of four n-grams are too few, however much is shared with another text."""
+    short, long = prose(1, 16), prose(2, 400)
+    page = " ".join([*short.split()[:14], *prose(3, 300).split(), *long.split()[:14]])
+    batch = corpus(("test", short), ("test", long), ("train", page))
+    assert shuffle(decontaminate, Settings(), batch) == {}
+    two = Settings(min_matches=2)
+    assert shuffle(decontaminate, two, batch) == {"i2": ("contaminated", "overlap=0.50", "i0")}
+
+
+@pytest.mark.parametrize(
+    ("shared", "told"), [(501, "0.501"), (599, "0.599"), (700, "0.70"), (999, "0.999")]
+)
+def test_what_decided_is_told_so_that_it_decides(shared: int, told: str) -> None:
+    """Thousandths beside a threshold of halves, sixths and ones."""
+    held = prose(1, 1012).split()
+    page = " ".join([*held[: shared + 12], *(f"x{n}" for n in range(1000 - shared))])
+    batch = corpus(("test", " ".join(held)), ("train", page))
+    most = {501: 0.5, 599: 0.598}.get(shared, 0.2)
+    found = shuffle(decontaminate, Settings(max_overlap=most), batch)
+    assert found["i1"][1] == f"overlap={told}"
+
+
+def test_a_record_that_stands_there_twice_counts_once_and_held_out_stays() -> None:
+    held, page = prose(1, 40), prose(1, 22) + " " + prose(2, 30)
+    rows = [("a", "test", held), ("b", "train", page), ("b", "train", page), ("a", "train", held)]
+    names = ("id", "split", "text")
+    batch = sample_batch([dict(zip(names, row, strict=True)) for row in rows])
+    (out,) = run_shuffle(decontaminate, Settings(), [batch])
+    assert out["drop.value"].to_pylist() == [None, *["overlap=0.36"] * 2, "overlap=1.00"]
+
+
+Ngrams = frozenset[int]
+
+
+def plain_decisions(
+    samples: Sequence[tuple[str, str]], settings: Settings
+) -> dict[str, tuple[float, str]]:
+    """The plain twin, with sets: name -> (overlap, the held-out text)."""
+    sets = [frozenset(plain_word_ngrams(text, settings.ngram_words)) for _, text in samples]
+    held: dict[Ngrams, str] = {}  # a copy is no other text
+    for number, (split, _) in enumerate(samples):
+        if split != "train" and sets[number]:
+            held.setdefault(sets[number], f"i{number}")
+    frequency = Counter(ngram for one in held for ngram in one)
+    counting = {n for n, times in frequency.items() if times <= settings.max_document_frequency}
+    found = {}
+    for number, (split, _) in enumerate(samples):
+        own = sets[number]
+        if split != "train" or not own & counting:
+            continue
+        shared = {name: (len(own & one & counting), one) for one, name in held.items()}
+        shared = {name: pair for name, pair in shared.items() if pair[0]}
+        best, of = 0.0, ""
+        for name, (matches, one) in shared.items():
+            counted = len(one & counting)
+            enough = matches >= min(settings.min_matches, counted, len(own))
+            if enough and matches / counted > best:
+                best, of = matches / counted, name
+        matches = len(own & counting)
+        if matches >= min(settings.min_matches, len(own)) and matches / len(own) > best:
+            best = matches / len(own)
+            of = max(shared, key=lambda name: (shared[name][0], -int(name[1:])))
+        if best > settings.max_overlap:
+            found[f"i{number}"] = (best, of)
+    return found
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["train", "train", "test", "validation"]),
+            st.lists(st.sampled_from("abcdÄ"), max_size=14).map(" ".join),
+        ),
+        max_size=14,
+    ),
+    st.builds(
+        Settings,
+        ngram_words=st.integers(1, 4),
+        max_overlap=st.sampled_from([0, 0.2, 0.5, 0.75]),
+        min_matches=st.integers(1, 4),
+        max_document_frequency=st.integers(1, 4),
+    ),
+    st.lists(st.integers(0, 6), max_size=3),
+)
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_it_decides_as_its_plain_twin(
+    samples: list[tuple[str, str]], settings: Settings, cut: list[int]
+) -> None:
+    batch = corpus(*samples, ("test", "zz"))
+    wanted = plain_decisions([*samples, ("test", "zz")], settings)
+    found = shuffle(decontaminate, settings, batch, cut)
+    assert {name: of for name, (_, _, of) in found.items()} == {
+        name: of for name, (_, of) in wanted.items()
+    }
+    for name, (_, value, _) in found.items():
+        told = float(value.removeprefix("overlap="))
+        assert told == pytest.approx(wanted[name][0], abs=0.00501)
+        assert told > settings.max_overlap
 
 
 def test_nothing_held_out_is_an_error() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from tilth.errors import DataError
 from tilth.schema import DROP_RULE, ERROR, column, mark_dropped
+from tilth.spell import distinct, fixed, is_on
 
 # The copy with the lowest rank stays: a held-out sample must not vanish because training data
 # holds it too.
@@ -71,6 +72,19 @@ def group_starts(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
     return np.append(np.flatnonzero(changes), size).astype(np.int64)
 
 
+def ranges(starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """starts[0], starts[0] + 1, ... counts[0] of them, then those from starts[1] on, int64."""
+    before = np.cumsum(counts) - counts
+    return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
+
+
+def spelled(share: float, bounds: Sequence[float]) -> str:
+    """A share with two decimals, or as many more as tell it from the bounds."""
+    if any(is_on(share, bound, 2) for bound in bounds):
+        return distinct(share, bounds)
+    return fixed(share, 2)
+
+
 def with_witness(keys: pa.Table, batch: pa.RecordBatch) -> pa.Table:
     """The keys and one row, null but for `id`: proof that the batch was looked at.
 
@@ -117,17 +131,26 @@ def no_payload(payload: str) -> DataError:
     )
 
 
-def mark_copies(batch: pa.RecordBatch, decisions: pa.Table, rule: str) -> pa.RecordBatch:
+def mark_copies(
+    batch: pa.RecordBatch,
+    decisions: pa.Table,
+    rule: str,
+    among: npt.NDArray[np.bool_] | None = None,
+) -> pa.RecordBatch:
     """Mark the rows that the decisions name, with their deciding value and the sample that stays.
 
     Args:
         batch: The batch.
         decisions: Columns `id`, `of` and `value` (strings); without rows they may be absent.
         rule: The rule's name.
+        among: The rows that may be marked, bool [num_rows]: a record may stand there twice, held
+            out and not.
     """
     if not decisions.num_rows:
         return batch
     index = pc.index_in(column(batch, "id"), value_set=decisions["id"].combine_chunks())
     where = np.asarray(pc.is_valid(index).to_numpy(zero_copy_only=False), np.bool_)
+    if among is not None:
+        where &= among
     value, of = (decisions[name].combine_chunks().take(index) for name in ("value", "of"))
     return mark_dropped(batch, where, rule, value=value, of=of)

@@ -1,21 +1,27 @@
 """Training texts that give away held-out ones: shared word n-grams.
 
 The method of GPT-3 (Brown et al. 2020, appendix C): 13-grams of lower-case words without
-punctuation (see `kernels.ngrams`). The overlap of a training
-text is the larger of two shares of distinct n-grams: of its own, those found in any held-out text;
-and of a held-out text's, those found in it. The second finds a short test item pasted into a long
-page, which the first would drown.
+punctuation (see `kernels.ngrams`), each counted once a text. Two shares tell how much a training
+text and the held-out texts overlap: of its own n-grams, those found in any held-out text; and of a
+held-out text's that count, those found in it. The second finds a short test item pasted into a
+long page, which the first would drown. An n-gram counts for every held-out text that has it, so
+that an item is found though another held-out text quotes it.
 
 N-grams that occur in more than `max_document_frequency` held-out texts do not count: the header
 that stands on every page of a site says nothing about a test item, and would condemn the whole
-site. Frequency in training texts does not matter: a leaked test item may be copied there often.
+site. Copies of one held-out text are one text here. A held-out text of which no n-gram counts
+cannot be found. Frequency in training texts does not matter: a leaked test item may be copied there
+often.
 """
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from tilth.deduplicate.copies import (
@@ -24,6 +30,8 @@ from tilth.deduplicate.copies import (
     group_starts,
     is_eligible,
     mark_copies,
+    ranges,
+    spelled,
     split_ranks,
     with_evidence,
     with_witness,
@@ -31,13 +39,14 @@ from tilth.deduplicate.copies import (
     without_witnesses,
 )
 from tilth.errors import DataError
-from tilth.kernels.minhash import distinct_hashes
+from tilth.kernels.characters import Integers
+from tilth.kernels.minhash import Hashes, distinct_hashes
 from tilth.kernels.ngrams import word_ngrams
 from tilth.schema import column
 from tilth.settings import BaseSettings
 
 RULE = "contaminated"
-HITS = ("shard", "id", "position", "total", "of", "of_position", "of_total", "count")
+HITS = ("count", "shard", "id", "position", "total", "of", "of_position", "of_total")
 
 
 class Settings(BaseSettings):
@@ -48,19 +57,20 @@ class Settings(BaseSettings):
         0.2,
         ge=0,
         lt=1,
-        description="Share of the n-grams of a training text, or of one held-out text, that may be "
-        "found on the other side.",
+        description="Share of the n-grams of a training text, or of those of one held-out text "
+        "that count, that may be found on the other side.",
     )
     min_matches: int = Field(
         3,
         ge=1,
-        description="Shared n-grams below which a text stays, unless one of the two has fewer.",
+        description="N-grams that a share above `max_overlap` has to rest on: those that the two "
+        "texts have in common, or all if one has fewer.",
     )
     max_document_frequency: int = Field(
         10,
         ge=1,
-        description="Held-out texts in which an n-gram may occur and still count; above, it is "
-        "boilerplate.",
+        description="Held-out texts, copies left out, in which an n-gram may occur and still "
+        "count; above, it is boilerplate.",
     )
 
 
@@ -78,83 +88,135 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """The hashed n-grams of each text that has any.
 
     Returns:
-        Columns key (list of uint64, distinct and ascending), id, `rank` (int8) and `total` (int32,
-        the number of a text's n-grams in all).
+        Columns key (list of uint64, distinct and ascending), id, `rank` (int8), `total` (int32, the
+        number of a text's n-grams in all) and `digest` (uint64, of all of a held-out text's).
     """
     texts = column(batch, "text")
     ngram_offsets, ngrams = distinct_hashes(*word_ngrams(texts, settings.ngram_words))
     totals = np.diff(ngram_offsets)
     rows = np.flatnonzero(is_eligible(batch, "text") & (totals > 0))
+    ranks = split_ranks(batch)[rows]
     chosen = pa.array(rows)
     table = pa.table(
         {
             "key": pa.LargeListArray.from_arrays(ngram_offsets, ngrams).take(chosen),
             "id": column(batch, "id").take(chosen),
-            "rank": split_ranks(batch)[rows],
+            "rank": ranks,
             "total": totals[rows].astype(np.int32),
+            "digest": _digests(ngram_offsets, ngrams, np.where(_is_held(ranks), rows, -1)),
         }
     )
     return with_witness(table, batch)
 
 
+def _is_held(ranks: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
+    return ranks < RANKS["train"]
+
+
+def _digests(offsets: Integers, ngrams: Hashes, rows: Integers) -> pa.Array:
+    """64 bits of BLAKE2b of the n-grams of each of these texts; null of -1."""
+    digests = [
+        None
+        if row < 0
+        else hashlib.blake2b(ngrams[offsets[row] : offsets[row + 1]].tobytes(), digest_size=8)
+        for row in rows.tolist()
+    ]
+    numbers = [one and int.from_bytes(one.digest(), "big") for one in digests]
+    return pa.array(numbers, pa.uint64())
+
+
 def reduce(table: pa.Table, settings: Settings) -> pa.Table:
-    """Which training texts hold n-grams of which held-out texts, in one partition.
+    """What training texts share with held-out texts, in one partition.
 
     Returns:
-        `shard`, `id`, `position`, `total` of a training text, `of`, `of_position`, `of_total` of a
-        held-out text, `count` of the n-grams they share. An n-gram of several held-out texts counts
-        for the earliest. A row of nulls says that there are held-out texts.
+        Rows of three kinds, and a row of nulls that says that there are held-out texts:
+        a training and a held-out text with `count`, n-grams that they share;
+        a training text alone (`of` is null) with `count`, its n-grams that any held-out text has;
+        a held-out text alone (`id` is null) with `count`, its n-grams that do not count.
     """
-    table = without_witnesses(table).combine_chunks()
+    table = _each_once(without_witnesses(table))
     ngrams = table["key"].combine_chunks()
     lengths = np.asarray(ngrams.value_lengths().to_numpy(zero_copy_only=False), np.int64)
     rows = np.repeat(np.arange(table.num_rows), lengths)
     values = ngrams.flatten().to_numpy()
-    held = table["rank"].to_numpy() < RANKS["train"]
-    position = table["position"].to_numpy()
+    held = _is_held(table["rank"].to_numpy())
 
-    known, owners = _held_out_ngrams(
-        values[held[rows]], rows[held[rows]], position, settings.max_document_frequency
-    )
+    # Copies share all their n-grams: the first of them stands for all.
+    is_first = _firsts(table, held)[rows]
+    known, starts, owners = _by_ngram(values[is_first], rows[is_first])
+    holders = np.diff(starts)
+    counts = holders <= settings.max_document_frequency
+    frequent, num_frequent = np.unique(owners[np.repeat(~counts, holders)], return_counts=True)
+
     rows, values = rows[~held[rows]], values[~held[rows]]
     place = np.minimum(np.searchsorted(known, values), max(known.size - 1, 0))
-    found = known[place] == values if known.size else np.zeros(values.size, np.bool_)
-    rows, of = rows[found], owners[place[found]]
-    order = np.lexsort((of, rows))
-    starts = group_starts(rows[order], of[order])
-    hits = _hits(table, rows[order][starts[:-1]], of[order][starts[:-1]], np.diff(starts))
-    return with_evidence(hits, bool(held.any()))
+    if known.size:
+        found = (known[place] == values) & counts[place]
+        rows, place = rows[found], place[found]
+    else:
+        rows, place = rows[:0], place[:0]
+    own, num_own = np.unique(rows, return_counts=True)
+    train = np.repeat(rows, holders[place])
+    of = owners[ranges(starts[place], holders[place])]
+    order = np.lexsort((of, train))
+    pairs = group_starts(train[order], of[order])
+    hits = [
+        _hits(table, train[order][pairs[:-1]], of[order][pairs[:-1]], np.diff(pairs)),
+        _hits(table, own, None, num_own),
+        _hits(table, None, frequent, num_frequent),
+    ]
+    return with_evidence(pa.concat_tables(hits), bool(held.any()))
 
 
-def _held_out_ngrams(
-    values: npt.NDArray[np.uint64],
-    rows: npt.NDArray[np.int64],
-    position: npt.NDArray[np.int64],
-    max_document_frequency: int,
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """The n-grams that count, ascending, and the key row of the earliest text that has each."""
-    order = np.lexsort((position[rows], values))
+def _each_once(table: pa.Table) -> pa.Table:
+    """The key rows, without those of a record that stands in its shard twice."""
+    columns = table["position"].to_numpy(), _is_held(table["rank"].to_numpy())
+    order = np.lexsort(columns)
+    starts = group_starts(*(values[order] for values in columns))
+    return table.take(pa.array(np.sort(order[starts[:-1]]))).combine_chunks()
+
+
+def _firsts(table: pa.Table, held: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which rows are held-out texts, each but the first of its copies left out."""
+    rows = np.flatnonzero(held)
+    digests = table["digest"].combine_chunks().take(pa.array(rows)).to_numpy()
+    order = rows[np.lexsort((table["position"].to_numpy()[rows], digests))]
+    starts = group_starts(np.sort(digests))
+    is_first = np.zeros(held.size, np.bool_)
+    is_first[order[starts[:-1]]] = True
+    return is_first
+
+
+def _by_ngram(values: Hashes, rows: Integers) -> tuple[Hashes, Integers, Integers]:
+    """Distinct n-grams, ascending; where the rows of each start, and these."""
+    order = np.argsort(values, kind="stable")
     starts = group_starts(values[order])
-    rare = np.diff(starts) <= max_document_frequency
-    firsts = order[starts[:-1][rare]]
-    return values[firsts], rows[firsts]
+    return values[order][starts[:-1]], starts, rows[order]
 
 
 def _hits(
     table: pa.Table,
-    rows: npt.NDArray[np.int64],
-    of: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.int64],
+    train: Integers | None,
+    held: Integers | None,
+    counts: Integers,
 ) -> pa.Table:
-    """Pairs of key rows, training and held-out, written out."""
-    train = table.select(["shard", "id", "position", "total"]).take(pa.array(rows))
-    held = table.select(["id", "position", "total"]).take(pa.array(of))
-    columns = [*train.columns, *held.columns, pa.chunked_array([pa.array(counts, pa.int64())])]
-    return pa.table(dict(zip(HITS, columns, strict=True)))
+    """Key rows of training and of held-out texts, written out with a count of n-grams."""
+    sides = [
+        pa.nulls(counts.size, table.schema.field(name).type)
+        if rows is None
+        else table[name].combine_chunks().take(pa.array(rows))
+        for rows, names in ((train, HITS[1:5]), (held, ("id", "position", "total")))
+        for name in names
+    ]
+    return pa.table(dict(zip(HITS, [pa.array(counts, pa.int64()), *sides], strict=True)))
 
 
 def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     """Add up the shared n-grams over the partitions and decide.
+
+    A training text goes if one of its two shares is above `max_overlap` and rests on `min_matches`
+    n-grams. Where both do, the larger is told; of a share of its own, the held-out text that it
+    has most in common with.
 
     Raises:
         DataError: No text is held out, so that nothing was compared with anything.
@@ -166,25 +228,27 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
         code="nothing-held-out",
     )
     hits = without_evidence(table, missing)
-    pairs = hits.group_by(list(HITS[:-1]), use_threads=False).aggregate([("count", "sum")])
-    pairs = pairs.sort_by([("position", "ascending"), ("of_position", "ascending")])
-    position = pairs["position"].to_numpy()
-    counts, of_totals = pairs["count_sum"].to_numpy(), pairs["of_total"].to_numpy()
-    totals = pairs["total"].to_numpy()
-    starts = group_starts(position)
+    pairs, own, frequent = _added(hits)
+    of_totals = pairs["of_total"].to_numpy() - _count_of(frequent, pairs["of_position"].to_numpy())
+    counts, totals = pairs["count"].to_numpy(), pairs["total"].to_numpy()
+    starts = group_starts(pairs["position"].to_numpy())
 
     rows, of, values = [], [], []
-    for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        found = int(counts[start:stop].sum())
-        covered = counts[start:stop] / of_totals[start:stop]
-        own = found / int(totals[start])
-        overlap = max(own, float(covered.max()))
-        main = start + int(np.argmax(covered if covered.max() >= own else counts[start:stop]))
-        needed = min(settings.min_matches, int(totals[start]), int(of_totals[main]))
-        if overlap > settings.max_overlap and found >= needed:
+    for start, stop, found in zip(
+        starts[:-1].tolist(), starts[1:].tolist(), own["count"].to_pylist(), strict=True
+    ):
+        shared, total = counts[start:stop], int(totals[start])
+        parts = shared / of_totals[start:stop]
+        enough = shared >= np.minimum(
+            settings.min_matches, np.minimum(total, of_totals[start:stop])
+        )
+        covered = np.where(enough, parts, 0.0)
+        is_own = found >= min(settings.min_matches, total) and found / total > covered.max()
+        overlap = found / total if is_own else float(covered.max())
+        if overlap > settings.max_overlap:
             rows.append(start)
-            of.append(main)
-            values.append(f"overlap={overlap:.2f}")
+            of.append(start + int(np.argmax(shared if is_own else covered)))
+            values.append(f"overlap={spelled(overlap, (0, settings.max_overlap, 1))}")
     decisions = pa.table(
         {
             "shard": pairs["shard"].take(pa.array(rows, pa.int64())).cast(pa.int32()),
@@ -197,7 +261,30 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     return decisions.sort_by([("shard", "ascending"), ("id", "ascending")])
 
 
+def _count_of(frequent: pa.Table, positions: Integers) -> Integers:
+    """The n-grams that do not count of held-out texts, int64 [n]."""
+    known, counts = frequent["of_position"].to_numpy(), frequent["count"].to_numpy()
+    if not known.size:
+        return np.zeros(positions.size, np.int64)
+    place = np.minimum(np.searchsorted(known, positions), known.size - 1)
+    return np.where(known[place] == positions, counts[place], 0)
+
+
+def _added(hits: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The three kinds of rows, their counts added up over the partitions, by position."""
+    whole = hits.group_by(list(HITS[1:]), use_threads=False).aggregate([("count", "sum")])
+    whole = whole.rename_columns({"count_sum": "count"})
+    whole = whole.sort_by([("position", "ascending"), ("of_position", "ascending")])
+    is_train, is_held = pc.is_valid(whole["id"]), pc.is_valid(whole["of"])
+    return (
+        whole.filter(pc.and_(is_train, is_held)),
+        whole.filter(pc.invert(is_held)),
+        whole.filter(pc.invert(is_train)),
+    )
+
+
 def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:
     """Mark what is contaminated: value such as `overlap=0.42`, of = the held-out text."""
     del settings
-    return mark_copies(batch, decisions, RULE)
+    is_train = ~_is_held(split_ranks(batch))
+    return mark_copies(batch, decisions, RULE, among=is_train)
