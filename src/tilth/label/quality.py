@@ -378,16 +378,24 @@ def _confusion(
 def _num_in_touch(compared: Answers) -> Integers:
     """With how many people each annotator shares items, himself and those that these share items
     with counted in, int64 [annotators]."""
-    group = np.arange(len(compared.annotator_names))
-    while True:
-        # The first of all who answered an item, or of who stands for them.
-        first = np.full(compared.num_items, len(group))
-        np.minimum.at(first, compared.items, group[compared.annotators])
-        joined = group.copy()
-        np.minimum.at(joined, compared.annotators, first[compared.items])
-        if (joined == group).all():
-            return np.bincount(group, minlength=len(group))[group]
-        group = joined
+    people = len(compared.annotator_names)
+    first = np.full(compared.num_items, people)
+    np.minimum.at(first, compared.items, compared.annotators)
+    pairs = np.unique(first[compared.items] * people + compared.annotators)
+    # Union-find, each joined to the first of its group.
+    parents = list(range(people))
+
+    def root(who: int) -> int:
+        while parents[who] != who:
+            parents[who] = parents[parents[who]]
+            who = parents[who]
+        return who
+
+    for one, other in zip((pairs // people).tolist(), (pairs % people).tolist(), strict=True):
+        low, high = sorted((root(one), root(other)))
+        parents[high] = low
+    group = np.array([root(who) for who in range(people)], np.int64)
+    return np.bincount(group, minlength=people)[group]
 
 
 def _not_shown(
