@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tilth.figures import Definition, by_name
+from tilth.figures import Definition
 
 
 def _made(name: str = "alpha", heading: str = "alpha", about: str = "What it says.") -> Definition:
@@ -13,7 +13,7 @@ def _made(name: str = "alpha", heading: str = "alpha", about: str = "What it say
 
 @pytest.mark.parametrize("name", ["alpha", "annotators.accuracy", "signal.word_count", "top-5"])
 def test_a_name_is_words_between_dots(name: str) -> None:
-    assert by_name([_made(name)]) == {name: _made(name)}
+    assert _made(name).name == name
 
 
 @pytest.mark.parametrize("name", ["", ".", "a b", "a..b", "a."])
@@ -29,8 +29,3 @@ def test_a_figure_without_a_sentence_is_refused() -> None:
         _made(about="")
     with pytest.raises(ValueError, match="lacks `rows`"):
         Definition("alpha", "alpha", "What it says.", "")
-
-
-def test_a_name_stands_there_once() -> None:
-    with pytest.raises(ValueError, match="declared twice"):
-        by_name([_made(), _made(about="Another.")])

@@ -8,7 +8,6 @@ from there, so that one quantity cannot appear as two.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,16 +59,3 @@ class Definition:
         for field in ("heading", "about", "rows"):
             if not getattr(self, field).strip():
                 raise ValueError(f"the figure `{self.name}` lacks `{field}`")
-
-
-def by_name(definitions: Iterable[Definition]) -> Mapping[str, Definition]:
-    """Definitions by their names.
-
-    Raises:
-        ValueError: A name stands there twice.
-    """
-    found: dict[str, Definition] = {}
-    for one in definitions:
-        if found.setdefault(one.name, one) is not one:
-            raise ValueError(f"the figure `{one.name}` is declared twice")
-    return found

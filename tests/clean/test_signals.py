@@ -20,7 +20,6 @@ from pydantic import ValidationError
 from tilth.clean import signals
 from tilth.clean.signals import SIGNALS, Settings
 from tilth.errors import MissingError, UsageError
-from tilth.figures import by_name
 from tilth.kernels.words import plain_words
 from tilth.schema import with_columns
 from tilth.settings import acting
@@ -199,7 +198,7 @@ def test_where_there_are_no_letters_none_are_capitals() -> None:
 
 
 def test_every_signal_is_declared_once() -> None:
-    assert list(by_name(signals.FIGURES)) == [f"signal.{name}" for name in SIGNALS]
+    assert [one.name for one in signals.FIGURES] == [f"signal.{name}" for name in SIGNALS]
 
 
 def test_result_does_not_depend_on_the_cut() -> None:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.label.test_agreement import plain_alpha, plain_kappa
 from tests.label.test_consensus import item, rows_of, run
 from tilth import schema
-from tilth.figures import by_name
 from tilth.label import consensus
 from tilth.label.consensus import Settings
 from tilth.label.quality import FIGURES
@@ -274,4 +273,4 @@ def test_every_number_is_declared() -> None:
     rows = crowd(20, 0.7, per_item=3, annotators=4, seed=5)
     lone = item(77, "a")
     expert = item(99, "a", label="a", label_origin="expert")
-    assert numbers_in(told([*rows, lone, expert])) == set(by_name(FIGURES))
+    assert numbers_in(told([*rows, lone, expert])) == {one.name for one in FIGURES}

@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from tests.shuffles import run_shuffle
 from tilth import schema
 from tilth.errors import UsageError
-from tilth.figures import by_name
 from tilth.label import vote
 from tilth.label.vote import Function, Settings
 
@@ -367,4 +366,4 @@ def test_every_number_is_declared() -> None:
         found |= {
             f"{table}.{name}" for name, one in figures[table][0].items() if not isinstance(one, str)
         }
-    assert found == set(by_name(vote.FIGURES))
+    assert found == {one.name for one in vote.FIGURES}

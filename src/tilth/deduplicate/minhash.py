@@ -34,6 +34,7 @@ from tilth.deduplicate.copies import (
     without_evidence,
     without_witnesses,
 )
+from tilth.kernels.groups import group_roots
 from tilth.kernels.minhash import band_hashes, bucket_pairs, shingle_hashes, signatures
 from tilth.kernels.words import text_buffers
 from tilth.schema import column
@@ -167,7 +168,7 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     number[order] = np.repeat(np.arange(starts.size - 1), np.diff(starts))
     first, second = number[: table.num_rows], number[table.num_rows :]
     matches = table["matches"].to_numpy()
-    roots = _roots(first, second, starts.size - 1)
+    roots = group_roots(first, second, starts.size - 1)
 
     distinct = samples.take(pa.array(order[starts[:-1]])).combine_chunks()
     nearest = _nearest(first, second, matches, roots)
@@ -191,24 +192,6 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     # Two records with one id cannot be told apart: better to keep both than to drop both.
     decisions = decisions.filter(pc.not_equal(decisions["id"], decisions["of"]))
     return decisions.sort_by([("shard", "ascending"), ("id", "ascending")])
-
-
-def _roots(
-    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], num_samples: int
-) -> npt.NDArray[np.int64]:
-    """The smallest sample of each one's connected component (union-find), int64 [num_samples]."""
-    parents = list(range(num_samples))
-
-    def root(sample: int) -> int:
-        while parents[sample] != sample:
-            parents[sample] = parents[parents[sample]]
-            sample = parents[sample]
-        return sample
-
-    for a, b in zip(first.tolist(), second.tolist(), strict=True):
-        low, high = sorted((root(a), root(b)))
-        parents[high] = low
-    return np.array([root(sample) for sample in range(num_samples)], np.int64)
 
 
 def _nearest(

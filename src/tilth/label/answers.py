@@ -139,13 +139,8 @@ def majority(answers: Answers, ids: Sequence[str], seed: int) -> tuple[Integers,
     most = most_given(answers)
     chosen = most.first()
     is_tied = most.tied[most.items]
-    least: dict[int, int] = {}
-    for item, label in zip(
-        most.items[is_tied].tolist(), most.labels[is_tied].tolist(), strict=True
-    ):
-        rank = hash_of(seed, ids[item], answers.class_names[label])
-        if item not in least or rank < least[item]:
-            least[item], chosen[item] = rank, label
+    names = [answers.class_names[label] for label in most.labels[is_tied].tolist()]
+    _draw(chosen, most.items[is_tied], most.labels[is_tied], names, ids, seed)
     return chosen, most.share
 
 
@@ -161,13 +156,23 @@ def single(answers: Answers, ids: Sequence[str], seed: int) -> tuple[Integers, F
         int64 and float64 [items].
     """
     chosen = np.zeros(answers.num_items, np.int64)
-    best: list[int | None] = [None] * answers.num_items
-    for item, who, label in zip(
-        answers.items.tolist(), answers.annotators.tolist(), answers.labels.tolist(), strict=True
-    ):
-        rank = hash_of(seed, ids[item], answers.annotator_names[who])
-        current = best[item]
-        if current is None or rank < current:
-            best[item], chosen[item] = rank, label
+    names = [answers.annotator_names[who] for who in answers.annotators.tolist()]
+    _draw(chosen, answers.items, answers.labels, names, ids, seed)
     # One answer alone says nothing about how sure it is.
     return chosen, np.full(answers.num_items, np.nan)
+
+
+def _draw(
+    chosen: Integers,
+    items: Integers,
+    labels: Integers,
+    names: Sequence[str],
+    ids: Sequence[str],
+    seed: int,
+) -> None:
+    """Put one of an item's labels into its place of `chosen`: that whose name hashes lowest."""
+    least: dict[int, int] = {}
+    for item, label, name in zip(items.tolist(), labels.tolist(), names, strict=True):
+        rank = hash_of(seed, ids[item], name)
+        if item not in least or rank < least[item]:
+            least[item], chosen[item] = rank, label

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.figures import Definition
+from tilth.kernels.groups import group_roots
 from tilth.label import agreement, dawid_skene
 from tilth.label.answers import Answers, Floats, Integers, encode, most_given, usable
 from tilth.records import PlainObject
@@ -382,19 +383,7 @@ def _num_in_touch(compared: Answers) -> Integers:
     first = np.full(compared.num_items, people)
     np.minimum.at(first, compared.items, compared.annotators)
     pairs = np.unique(first[compared.items] * people + compared.annotators)
-    # Union-find, each joined to the first of its group.
-    parents = list(range(people))
-
-    def root(who: int) -> int:
-        while parents[who] != who:
-            parents[who] = parents[parents[who]]
-            who = parents[who]
-        return who
-
-    for one, other in zip((pairs // people).tolist(), (pairs % people).tolist(), strict=True):
-        low, high = sorted((root(one), root(other)))
-        parents[high] = low
-    group = np.array([root(who) for who in range(people)], np.int64)
+    group = group_roots(pairs // people, pairs % people, people)
     return np.bincount(group, minlength=people)[group]
 
 
