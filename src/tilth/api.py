@@ -21,6 +21,7 @@ from tilth.errors import UsageError
 from tilth.extensions import using
 from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
+from tilth.query.books import totals
 from tilth.query.disk import Disk, disk_of
 from tilth.query.document import report_document
 from tilth.query.export import final_split
@@ -94,8 +95,9 @@ class Run:
 
     @property
     def quarantined(self) -> int:
-        """Records that failed, over all steps."""
-        return sum(step.quarantined or 0 for step in self.view.steps)
+        """Records that failed, over the whole line, as its report has them."""
+        books = totals(self.view.line())
+        return books.quarantined if books else 0
 
     @property
     def findings(self) -> tuple[str, ...]:

@@ -67,3 +67,11 @@ def test_the_steps_of_two_arms_are_told_apart_by_their_names() -> None:
         names = [step_line(_pace(step), 10.0, columns, "4/7").split()[1] for step in steps]
         assert len(set(names)) == len(steps)
     assert steps[0] in step_line(_pace(steps[0]), 10.0, 120, "4/7")
+
+
+def test_the_line_calls_nothing_done_that_is_not() -> None:
+    pace = _pace()
+    pace.update(StepProgress("clean.rules", 9996, 10_000, 10_000, 20, ""), 10.0)
+    line = step_line(pace, 10.0, 100, "4/7")
+    assert " >99%" in line
+    assert "<1% kept" in line

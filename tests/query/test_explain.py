@@ -164,3 +164,40 @@ def test_a_setting_says_what_it_acts_on_alone() -> None:
         "smallest_effect": "summary"
     }
     assert {i.acts_on for i in settings_of(Header) if i.name in ("name", "takes")} == {"words"}
+
+
+@pytest.mark.parametrize(
+    ("word", "owner"),
+    [
+        ("krippendorff_alpha", "consensus"),
+        ("annotators.estimated_accuracy", "consensus"),
+        ("quarantined", "the books"),
+        ("accuracy", "metrics of the tasks"),
+    ],
+)
+def test_a_figure_is_explained_with_whose_it_is(word: str, owner: str) -> None:
+    found = explain(word)
+    assert {one.what for one in found} == {"figure"}
+    facts = dict(found[0].facts)
+    assert owner in facts["of"]
+    assert facts["rows"]
+    assert facts["how"].startswith(("Counted", "Measured", "Estimated", "Tested"))
+
+
+def test_a_word_that_is_several_things_is_explained_as_each() -> None:
+    assert [one.what for one in explain("word_count")] == ["signal", "figure"]
+    # A setting of several operations, and what `vote` counts.
+    assert [one.what for one in explain("labels")][:2] == ["setting", "figure"]
+    # A transform that there is not, and a signal that there is.
+    assert [one.what for one in explain("blur")] == ["not a word of a recipe", "figure"]
+
+
+def test_a_figure_that_is_misspelt_is_answered_with_the_closest() -> None:
+    with pytest.raises(UsageError) as caught:
+        explain("kripendorff_alpha")
+    assert "`krippendorff_alpha`" in caught.value.hint
+
+
+def test_the_figures_are_listed_with_whose_they_are() -> None:
+    listed = {(entry.group, entry.name) for entry in list_entries("figures")}
+    assert {("books", "kept"), ("consensus", "fleiss_kappa"), ("metrics", "loss")} <= listed

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import time
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tilth.engine.events import (
     RunStarted,
     StepFinished,
@@ -10,7 +13,7 @@ from tilth.engine.events import (
     TimeLeft,
     Warned,
 )
-from tilth.query.lines import Pace, PlainLines, RunTime, spell_seconds
+from tilth.query.lines import Pace, PlainLines, RunTime, spell_rate, spell_seconds
 
 
 def _finished(cached: bool = False) -> StepFinished:
@@ -69,7 +72,9 @@ def test_a_new_phase_counts_anew() -> None:
 
 
 def test_seconds_are_spelled() -> None:
-    assert [spell_seconds(s) for s in (0.44, 12, 200, 7500)] == [
+    assert [spell_seconds(s) for s in (0.0, 0.04, 0.44, 12, 200, 7500)] == [
+        "0.0 s",
+        "<0.1 s",
         "0.4 s",
         "12 s",
         "3 min 20 s",
@@ -100,3 +105,28 @@ def test_what_is_left_falls_between_two_words_of_it() -> None:
     assert run.words(120.0) == "about 40 s left"
     run.take(TimeLeft("transfer", None, ("value",)), 130.0)
     assert run.words(130.0) == ""
+
+
+def test_a_share_is_not_rounded_onto_none_or_all() -> None:
+    pace = Pace("x", 0.0)
+    pace.update(StepProgress("x", 9996, 10_000, 10_000, 20, ""), 10.0)
+    assert pace.facts(10.0) == ["9,996 of 10,000 (>99%)", "<1% kept"]
+    pace.update(StepProgress("x", 10_000, 10_000, 10_000, 0, ""), 10.0)
+    assert pace.facts(10.0) == ["10,000 of 10,000 (100%)", "0% kept"]
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**9))
+def test_what_is_not_done_is_not_called_done(done: int, more: int) -> None:
+    pace = Pace("x", 0.0)
+    pace.update(StepProgress("x", done, done + more, 0, 0, ""), 1.0)
+    (fact,) = pace.facts(1.0)
+    assert "(100%)" not in fact
+    assert ("(0%)" in fact) == (done == 0)
+
+
+def test_a_slow_rate_is_not_rounded_to_nothing() -> None:
+    rates = (1200.4, 9.41, 0.012, 0.005, 1e-4, 1e-7)
+    assert [spell_rate(rate) for rate in rates] == [
+        *("1,200/s", "9.4/s", "0.012/s", "0.30/min", "0.36/h", "0.00036/h"),
+    ]
+    assert spell_rate(3.42, "samples") == "3.4 samples/s"

@@ -66,7 +66,7 @@ def test_a_file_is_overwritten_by_force_alone(fresh: Path) -> None:
 @name("tilth list category")
 def test_the_category_is_listed_and_no_other(place: Path) -> None:
     whole = tilth_("list", "--json").document
-    assert list(whole) == ["operations", "starters", "signals", "rules", "runs"]
+    assert list(whole) == ["operations", "starters", "signals", "rules", "figures", "runs"]
     for category, entries in whole.items():
         assert entries
         assert tilth_("list", category, "--json").document == {category: entries}
@@ -82,6 +82,7 @@ def test_the_operations_of_a_recipes_extensions_are_listed(shouting: Path) -> No
     assert "shout" not in tilth_("list", "operations").out
     for words in (["operations"], []):
         assert "shout" in tilth_("list", *words, "--recipe", shouting).out
+    assert tilth_("list", "figures", "--recipe", shouting).code == 0
 
 
 @effect("tilth list --runs")

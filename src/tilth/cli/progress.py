@@ -22,6 +22,7 @@ from tilth.engine.events import (
     Warned,
 )
 from tilth.query.lines import Pace, PlainLines, RunTime, finished_line, spell_seconds
+from tilth.spell import percent
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -142,7 +143,7 @@ def step_line(
     left_s = None if run is None else run.left_s(now)
     facts = pace.facts(now, left_s) or [f"{spell_seconds(now - pace.start)}"]
     if pace.total:
-        facts[0] = f"{pace.done / pace.total:.0%}"
+        facts[0] = percent(pace.done, pace.total, 0)
     if run is not None and left_s is not None:
         facts = [f"of this step {fact}" if fact.endswith(" left") else fact for fact in facts]
         facts.insert(1 if pace.total else 0, run.words(now))

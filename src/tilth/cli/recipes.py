@@ -72,14 +72,15 @@ def list_(
     category: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CATEGORY]", help="operations, starters, signals, rules or runs; all if none."
+            metavar="[CATEGORY]",
+            help="operations, starters, signals, rules, figures or runs; all if none.",
         ),
     ] = None,
     recipe: WithExtensions = None,
     runs: Runs = "runs",
     json: Json = False,
 ) -> None:
-    """List operations, starters, signals, rule sets or runs."""
+    """List operations, starters, signals, rule sets, figures or runs."""
     from tilth.hints import did_you_mean
     from tilth.query.explain import CATEGORIES, list_entries
 
@@ -88,11 +89,12 @@ def list_(
         raise UsageError(
             f"there is no category `{category}`", hint=did_you_mean(str(category), list(CATEGORIES))
         )
-    of = {"recipe": "operations", "runs": "runs"}
+    of = {"recipe": ("operations", "figures"), "runs": ("runs",)}
     for option, only in of.items():
-        if was_given(option) and only not in wanted:
+        if was_given(option) and not set(only) & set(wanted):
             raise UsageError(
-                f"`--{option}` does nothing for {category}", hint=f"tilth list {only} --{option} …"
+                f"`--{option}` does nothing for {category}",
+                hint=f"tilth list {only[0]} --{option} …",
             )
     if was_given("runs"):
         require_runs(runs)
@@ -123,12 +125,15 @@ def require_runs(folder: str) -> None:
 
 def explain(
     word: Annotated[
-        str, typer.Argument(metavar="WORD", help="An operation, stage, signal, rule set, starter.")
+        str,
+        typer.Argument(
+            metavar="WORD", help="An operation, stage, signal, rule set, starter, figure."
+        ),
     ],
     recipe: WithExtensions = None,
     json: Json = False,
 ) -> None:
-    """Say what a word of a recipe means, with all its settings."""
+    """Say what a word of a recipe means, with all its settings; or what a figure is."""
     from tilth.query.explain import explain as ask
 
     found = ask(word, recipe)
@@ -257,6 +262,7 @@ VERBS = (
         list_,
         """tilth list
         tilth list operations
+        tilth list figures
         tilth list runs --json""",
     ),
     Verb(
@@ -265,6 +271,7 @@ VERBS = (
         tilth explain word_count
         tilth explain gopher-quality
         tilth explain recipe
+        tilth explain krippendorff_alpha
         tilth explain shout --recipe my.yaml""",
     ),
     Verb(

@@ -105,7 +105,7 @@ def run(
             print_json(_run_document(view, STOPPED, None))
         raise stopped() from None
     status = _status(view)
-    if code == 0 and status.quarantined:
+    if code == 0 and any(step.quarantined for step in status.steps):
         code = 1
     if json:
         print_json(_run_document(view, code, failure))
@@ -136,9 +136,11 @@ def _run_document(view: PlanView, code: int, error: TilthError | None) -> dict[s
 def _print_ending(status: RunStatus) -> None:
     from tilth.query.disk import spell_bytes
 
-    if status.quarantined:
-        bad = [step for step in status.steps if step.quarantined]
-        line(f"set aside as unusable: {plural(status.quarantined, 'record')}")
+    bad = [step for step in status.steps if step.quarantined]
+    if bad:
+        of_arms = sum(step.quarantined or 0 for step in bad if step.is_arm)
+        more = f", and {of_arms:,} in steps that only an arm needs" if of_arms else ""
+        line(f"set aside as unusable: {plural(status.quarantined, 'record')}{more}")
         for step in bad:
             line(f"  tilth show {_shown_name(status)} {step.name} --quarantined")
     print_findings(status)
@@ -168,13 +170,17 @@ def print_funnel(steps: tuple[RunStep, ...], disk: Disk | None = None) -> None:
         [
             step.name,
             *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
-            "cached" if step.cached else f"{step.seconds:.1f}",
+            "cached" if step.cached else _seconds(step.seconds),
             *([sizes.get(step.name, "-")] if disk else []),
         ]
         for step in steps
     ]
     columns = ["step", "in", "kept", "dropped", "quar.", "s", *(["disk"] if disk else [])]
     table(columns, rows, right=range(1, len(columns)))
+
+
+def _seconds(value: float) -> str:
+    return "<0.1" if 0 < value < 0.05 else f"{value:,.1f}"
 
 
 def status(

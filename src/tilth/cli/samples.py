@@ -11,12 +11,16 @@ from tilth.cli.output import count, line, paragraph, plural, print_json, table
 from tilth.cli.runs import RunArgument
 from tilth.cli.verb import Json, Runs, Verb
 from tilth.errors import UsageError
+from tilth.spell import decimals_apart, decimals_of, fixed
 
 if TYPE_CHECKING:
-    from tilth.query.diff import RunDifference
+    from tilth.query.diff import ResultDifference, RunDifference
     from tilth.query.runs import RunView
     from tilth.query.samples import Original, SampleRow
     from tilth.query.trace import Trace, TraceStep
+
+# More than these tell no two results apart that anybody measured.
+_MOST_DECIMALS = 12
 
 
 def show(
@@ -238,10 +242,8 @@ def _print_diff(found: RunDifference) -> None:
             paragraph(f"{len(part.ids)} of {part.count:,}: " + " ".join(part.ids), indent="      ")
     if found.results:
         line()
-        numbers = [
-            [r.name, _number(r.a, r.a_interval), _number(r.b, r.b_interval)] for r in found.results
-        ]
-        table(["result", found.a, found.b], numbers, right=(1, 2))
+        rows = [[r.name, _unit(r), *_sides(r)] for r in found.results]
+        table(["result", "", found.a, found.b], rows, right=(2, 3))
 
 
 def _pair(a: object, b: object, key: str) -> str:
@@ -249,10 +251,42 @@ def _pair(a: object, b: object, key: str) -> str:
     return count(left) if left == right else f"{count(left)} > {count(right)}"
 
 
-def _number(value: float | None, ends: tuple[float, float] | None) -> str:
-    if value is None:
+def _unit(found: ResultDifference) -> str:
+    """What follows its numbers, and which way is better."""
+    unit = "%" if found.share else found.unit
+    return ", ".join(filter(None, (unit, f"{found.better} is better" if found.better else "")))
+
+
+def _sides(found: ResultDifference) -> tuple[str, str]:
+    """Both numbers with as many digits as their intervals allow, and as tell them apart."""
+    scale = 100.0 if found.share else 1.0
+    sides = [
+        [] if value is None else [scale * one for one in (value, *(ends or ()))]
+        for value, ends in ((found.a, found.a_interval), (found.b, found.b_interval))
+    ]
+    decimals = max(_decimals(side) for side in sides if side)
+    # An interval that leaves out 0, or of a ratio 1, leaves it out here too.
+    decimals = decimals_apart([n for side in sides for n in side], decimals, (0.0, 1.0, scale))
+    while True:
+        a, b = (_spelt(side, decimals) for side in sides)
+        if a.partition(" ")[0] != b.partition(" ")[0] or decimals >= _MOST_DECIMALS:
+            return a, b
+        decimals += 1
+
+
+def _decimals(numbers: list[float]) -> int:
+    """Two digits of half the interval, else four of the number; none of a whole number."""
+    value, *ends = numbers
+    if ends:
+        return decimals_of((ends[1] - ends[0]) / 2)
+    return 0 if value.is_integer() else decimals_of(abs(value), digits=4)
+
+
+def _spelt(numbers: list[float], decimals: int) -> str:
+    if not numbers:
         return "-"
-    return f"{value:.6g}" + (f" [{ends[0]:.4g}, {ends[1]:.4g}]" if ends else "")
+    value, *ends = (fixed(number, decimals) for number in numbers)
+    return f"{value} [{', '.join(ends)}]" if ends else value
 
 
 VERBS = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from tilth.pretrain.result import Held, Intervals, PretrainResult
+from tilth.query.found import Figure, figures_of
 from tilth.query.rows import read_columns
 from tilth.query.runs import RunStep, RunView
 from tilth.query.text import shown
@@ -19,14 +19,13 @@ from tilth.recipe.earlier import as_now
 from tilth.recipe.model import Header
 from tilth.records import damaged
 from tilth.schema import DROP_RULE, ERROR
-from tilth.statistics.found import Multiplier
 from tilth.store.manifest import Kind
-from tilth.transfer.result import Effect, TransferResult
-from tilth.value.result import ValueResult
 
 Ends = tuple[float, float]
 _STEP_LISTS = ("clean", "deduplicate", "label", "augment", "mix")
 _EXAMPLES = 5
+# What goes with an effect, and differs where it does.
+_BESIDE = frozenset({"p", "p_sign_flip", "adjusted_p", "sd", "relative"})
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,13 @@ class SampleDifference:
 
 @dataclass(frozen=True)
 class ResultDifference:
-    """A number that training, transfer or value found.
+    """A number that an operation, training, transfer or value found.
 
     Attributes:
         name: Its path in the result.
         a, b: In each run; None where the run has no such number.
         a_interval, b_interval: low and high, where there is an interval.
+        unit, share, better: What follows it; whether it is a share of 1; its direction.
     """
 
     name: str
@@ -81,6 +81,9 @@ class ResultDifference:
     b: float | None
     a_interval: Ends | None = None
     b_interval: Ends | None = None
+    unit: str = ""
+    share: bool = False
+    better: str = ""
 
 
 @dataclass(frozen=True)
@@ -252,92 +255,34 @@ def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDif
     ]
 
 
-class _Finding(NamedTuple):
-    """A number that a stage found, and its interval where it has one."""
-
-    value: float
-    ends: Ends | None = None
-
-
 def _results(a: RunView, b: RunView) -> Iterator[ResultDifference]:
-    old, new = (dict(_findings_of(run)) for run in (a, b))
-    for name in dict.fromkeys([*old, *new]):
-        left, right = old.get(name), new.get(name)
+    old, new = ({one.path: one for one in _findings_of(run)} for run in (a, b))
+    for path in dict.fromkeys([*old, *new]):
+        left, right = old.get(path), new.get(path)
         if (left and left.value) != (right and right.value):
+            one = right or left
+            assert one is not None
             yield ResultDifference(
-                name,
+                path,
                 left.value if left else None,
                 right.value if right else None,
-                left.ends if left else None,
-                right.ends if right else None,
+                _ends(left),
+                _ends(right),
+                one.unit,
+                one.share,
+                one.better,
             )
 
 
-def _findings_of(run: RunView) -> Iterator[tuple[str, _Finding]]:
-    """Every finding of a run by its path in the results: no costs, sizes or settings."""
-    for step in run.steps:
-        if step.pretrained is not None:
-            yield from _pretrained(step.pretrained, step.name)
-        if step.transferred is not None:
-            yield from _transferred(step.transferred, step.name)
-        if step.valued is not None:
-            yield from _valued(step.valued, step.name)
+def _findings_of(run: RunView) -> Iterator[Figure]:
+    """What operations say and stages found: no books, costs, sizes or settings."""
+    for one in figures_of(run):
+        found = one.kind in ("operation", "finding")
+        if found and one.name.rpartition(".")[2] not in _BESIDE:
+            yield one
 
 
-def _pretrained(found: PretrainResult, name: str) -> Iterator[tuple[str, _Finding]]:
-    yield from _held(found, name)
-    kind = "folds" if found.folds else "seeds"
-    for one in found.runs:
-        label = " ".join(str(part) for part in (one.fold, one.seed) if part is not None)
-        yield from _held(one, f"{name}.{kind}[{label}]")
-    if found.mean is not None:
-        yield from _figures(found.mean.figures, found.mean.intervals, f"{name}.mean")
-
-
-def _held(held: Held, name: str) -> Iterator[tuple[str, _Finding]]:
-    for split in ("validation", "test"):
-        yield from _figures(held.of(split), held.bounds(split), f"{name}.{split}")
-
-
-def _figures(
-    figures: Mapping[str, float | str], bounds: Intervals, name: str
-) -> Iterator[tuple[str, _Finding]]:
-    for figure, value in figures.items():
-        if not isinstance(value, str):
-            one = bounds.get(figure)
-            yield f"{name}.{figure}", _Finding(value, _ends(one.low, one.high) if one else None)
-
-
-def _transferred(found: TransferResult, name: str) -> Iterator[tuple[str, _Finding]]:
-    for row in found.figures:
-        yield from _figures(row.figures, {}, f"{name}.figures[{row.method} {row.size}]")
-    for gain in found.effects:
-        yield from _effect(gain, f"{name}.effects[{gain.method} {gain.size}]")
-    if found.multiplier is not None:
-        yield from _multiplier(found.multiplier, f"{name}.multiplier")
-
-
-def _valued(found: ValueResult, name: str) -> Iterator[tuple[str, _Finding]]:
-    control = found.control
-    yield f"{name}.control.mean", _Finding(control.mean, _ends(control.low, control.high))
-    for arm in found.arms:
-        at = f"{name}.arms[{arm.name}]"
-        yield from _effect(arm, at)
-        for kind, read in (("data", arm.data_multiplier), ("compute", arm.compute_multiplier)):
-            if read is not None:
-                yield from _multiplier(read, f"{at}.{kind}_multiplier")
-
-
-def _effect(effect: Effect, name: str) -> Iterator[tuple[str, _Finding]]:
-    """The difference with the interval that decides, and in how many seeds it is above zero."""
-    yield f"{name}.mean", _Finding(effect.mean, _ends(*(effect.adjusted or (None, None))))
-    yield f"{name}.wins", _Finding(effect.wins)
-
-
-def _multiplier(read: Multiplier, name: str) -> Iterator[tuple[str, _Finding]]:
-    if read.value is not None:
-        yield f"{name}.value", _Finding(read.value, _ends(read.low, read.high))
-
-
-def _ends(low: float | None, high: float | None) -> Ends | None:
-    return None if low is None or high is None else (low, high)
+def _ends(one: Figure | None) -> Ends | None:
+    if one is None or one.low is None or one.high is None:
+        return None
+    return one.low, one.high

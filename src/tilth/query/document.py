@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tilth.engine.share import shareable_address, shareable_document
 from tilth.pretrain.generated import NUM_SAMPLES, Generated, Shown, generated_samples
+from tilth.query.books import totals
 from tilth.query.disk import Disk, disk_of
 from tilth.query.draw import draw_held_out
 from tilth.query.licences import count_licences
@@ -43,6 +44,7 @@ from tilth.store.manifest import Counts
 _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
 _MAX_ERROR_READ = 4000
 WEIGHTS = "model.safetensors"
+_NOTHING = Counts(num_in=0, kept=0, dropped=0, quarantined=0)
 # The recipe must run again as it stands; the others are this program's own words on the machine.
 _VERBATIM = ("recipe_yaml", "machine", "versions", "extensions", "tilth", "started", "finished")
 
@@ -77,7 +79,7 @@ def report_document(run: RunView) -> Report:
         versions=record.versions,
         extensions={one.name: one.digest for one in record.extensions},
         recipe_yaml=record.recipe_yaml,
-        totals=_totals(run),
+        totals=totals(run.line()) or _NOTHING,
         steps=tuple(_step(step, tuple(warnings.get(step.name, ()))) for step in own),
         arm_steps=tuple(_counts(step) for step in run.steps if step.is_arm),
         pretrain=next((s.pretrained for s in own if s.pretrained is not None), None),
@@ -121,17 +123,6 @@ def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, Gene
         Shown(shareable_opening, image_uri),
     )
     return model, made
-
-
-def _totals(run: RunView) -> Counts:
-    """The books over the whole line: what came in at its start, what is left at its end."""
-    line = run.line()
-    return Counts(
-        num_in=sum(step.num_in or 0 for step in line if step.kind == "source"),
-        kept=(line[-1].kept or 0) if line else 0,
-        dropped=sum(step.dropped or 0 for step in line),
-        quarantined=sum(step.quarantined or 0 for step in line),
-    )
 
 
 def _counts(step: RunStep) -> StepCounts:

@@ -1,4 +1,4 @@
-"""What a word of a recipe means: operations, stages, signals, rule sets, starters."""
+"""What a word means: operations, stages, signals, rule sets, starters, and the figures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tilth.extensions import Extension, using
 from tilth.hints import closest
 from tilth.models.registry import declarations
 from tilth.models.settings import ModelSettings, settings_classes
+from tilth.query.figures import definitions, named, owner_words, owners, spell_how
 from tilth.recipe.load import extensions_of, parse_recipe, starters
 from tilth.recipe.model import Header
 from tilth.recipe.operations import STAGES, Operation, operations
@@ -25,7 +26,7 @@ from tilth.settings import ActsOn, BaseSettings
 from tilth.tasks.registry import declaration, task_names
 from tilth.tasks.settings import TaskName
 
-Category = Literal["operations", "starters", "signals", "rules", "runs"]
+Category = Literal["operations", "starters", "signals", "rules", "figures", "runs"]
 CATEGORIES: tuple[Category, ...] = typing.get_args(Category)
 
 _STAGE_WORDS = {
@@ -83,8 +84,8 @@ class Explanation:
 
     Attributes:
         name: The word.
-        what: operation, stage, signal, rule set, starter, task, model, recipe, setting, or "not a
-            word of a recipe".
+        what: operation, stage, signal, rule set, starter, task, model, recipe, figure, setting, or
+            "not a word of a recipe".
         about: One or a few sentences.
         facts: (label, text), such as stage and kind, or a rule and its reason.
         settings: Of operations and stages.
@@ -109,10 +110,12 @@ class Entry:
 
 
 def explain(word: str, recipe: str | None = None) -> list[Explanation]:
-    """Everything that the word names; else what there is instead, and the settings of that name.
+    """Everything that the word names, the figures of that name too; else what there is instead.
+
+    Where nothing but figures has the name, the settings of it are told as well.
 
     Args:
-        word: Of a recipe.
+        word: Of a recipe, or of a run's figures.
         recipe: A recipe whose extensions know more words.
 
     Raises:
@@ -146,11 +149,14 @@ def _explain(word: str) -> list[Explanation]:
         *_explain_task(word),
         *_explain_model(word),
     ]
+    figures = [*_explain_figure(word)]
     if not found:
         settings = [*_explain_setting(word)]
         found = [*_explain_other_word(word, _NO_OPERATION if settings else _NO_WORD), *settings]
+    found += figures
     if not found:
-        close = closest(word, _words())
+        names = [name for owner in owners() for name in definitions(owner)]
+        close = closest(word, [*_words(), *(name.rpartition(".")[2] for name in names)])
         raise UsageError(
             f"nothing is called `{word}`",
             hint=f"did you mean `{close}`?" if close else _by_stage(),
@@ -161,7 +167,9 @@ def _explain(word: str) -> list[Explanation]:
 
 def _by_stage() -> str:
     """All operations, a line a stage, under a hint."""
-    lines = ["`tilth list` has signals, rule sets and starters as well; operations by stage:"]
+    lines = [
+        "`tilth list` has signals, rule sets, starters and figures as well; operations by stage:"
+    ]
     for stage in STAGES:
         names = ", ".join(op.name for op in operations().values() if op.stage == stage)
         lines.append(f"{stage:<11}  {names}")
@@ -269,6 +277,19 @@ def _explain_model(word: str) -> Iterator[Explanation]:
             )
             settings = settings_of(model.settings)
             yield Explanation(word, "model", _document(model.settings), facts, settings)
+
+
+def _explain_figure(word: str) -> Iterator[Explanation]:
+    """A figure in words, of each that makes one of that name."""
+    for owner, one in named(word):
+        better = f", {one.better} is better" if one.better else ""
+        unit = "a share, shown in percent" if one.share else one.unit or "a number without a unit"
+        facts = [("of", owner_words(owner)), ("rows", one.rows), ("unit", unit + better)]
+        facts += [("how", spell_how(one)), ("source", one.source)]
+        compared = f"{one.reference}, by {one.test}" if one.test else one.reference
+        facts.append(("compared with", compared))
+        told = tuple((label, text) for label, text in facts if text)
+        yield Explanation(one.name, "figure", f"{one.heading}: {one.about}", told)
 
 
 def _explain_other_word(word: str, what: str) -> Iterator[Explanation]:
@@ -447,6 +468,13 @@ def list_entries(category: Category, runs: str = "runs", recipe: str | None = No
 
         sets = [(name, load_rule_set(name)) for name in shipped_rule_sets()]
         return [Entry(name, f"{len(found.rules)} rules", found.about) for name, found in sets]
+    if category == "figures":
+        with using(_extensions_of(recipe)):
+            return [
+                Entry(name, owner, one.about)
+                for owner in owners()
+                for name, one in definitions(owner).items()
+            ]
     from tilth.query.runs import list_runs
     from tilth.query.status import status_word
 

@@ -18,6 +18,7 @@ from tilth.engine.events import (
     Warned,
 )
 from tilth.engine.expect import spell_roughly
+from tilth.spell import decimals_of, fixed, percent
 
 EVERY_S = 30.0
 
@@ -71,26 +72,42 @@ class Pace:
         """
         facts = []
         if self.total:
-            facts.append(f"{self.done:,.0f} of {self.total:,.0f} ({self.done / self.total:.0%})")
+            share = percent(self.done, self.total, 0)
+            facts.append(f"{self.done:,.0f} of {self.total:,.0f} ({share})")
         elif self.done:
             facts.append(f"{self.done:,.0f}")
         if (left := self.left_s(now)) is not None:
             left = left if run_left_s is None else min(left, run_left_s)
             facts.append(f"{spell_seconds(left)} left")
         if (rate := self.rate(now)) is not None:
-            facts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s")
+            facts.append(spell_rate(rate))
         if self.num_in:
-            facts.append(f"{self.num_kept / self.num_in:.0%} kept")
+            facts.append(f"{percent(self.num_kept, self.num_in, 0)} kept")
         if self.note:
             # Each by itself, so that a narrow line leaves out only what does not fit.
             facts += self.note.split(", ")
         return facts
 
 
+def spell_rate(per_s: float, noun: str = "") -> str:
+    """1,200/s, 3.4/s, 0.012/s; what is slower by the minute or hour: 0.30/min, 2.0/h.
+
+    Args:
+        per_s: How many a second.
+        noun: Of what: `1,200 samples/s`.
+    """
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        rate = per_s * seconds
+        if rate >= 0.01 or unit == "h":
+            break
+    of = f" {noun}" if noun else ""
+    return f"{fixed(rate, 0 if rate >= 10 else decimals_of(rate))}{of}/{unit}"
+
+
 def spell_seconds(seconds: float) -> str:
-    """0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    """<0.1 s, 0.4 s, 12 s, 3 min 20 s, 2 h 5 min."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.05 or seconds == 0 else "<0.1 s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

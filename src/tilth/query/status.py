@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from tilth.engine.record import earlier_records
 from tilth.errors import TilthError
+from tilth.query.books import totals
 from tilth.query.disk import Disk, disk_of
 from tilth.query.findings import findings
+from tilth.query.found import Figure, figures_of
 from tilth.query.runs import REPORT, RunStep, RunView
 from tilth.store.files import is_locked
 
@@ -40,6 +42,10 @@ class RunStatus:
         findings: What the training stages found, a sentence each.
         history: Number of earlier invocations.
         disk: What the run's folder takes.
+        quarantined: Over the whole line, as the report has it; what only an arm's steps set aside
+            is with them.
+        figures: Every figure, with what it is of; empty where nobody asked, or an output cannot be
+            read.
     """
 
     name: str
@@ -59,6 +65,7 @@ class RunStatus:
     history: int
     report: str | None
     disk: Disk
+    figures: tuple[Figure, ...]
 
 
 def status_word(run: RunView) -> str:
@@ -73,7 +80,8 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
 
     Args:
         run: The run.
-        plan: Work out what is left of a run that is not done, which takes a second.
+        plan: Work out what is left of a run that is not done, which takes a second, and its
+            figures.
         planned: The plan that the run was just made by, instead of one made anew.
     """
     status = status_word(run)
@@ -87,6 +95,7 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
         except TilthError as error:
             left, unknown = None, error.what
     report = run.folder / REPORT
+    books, disk = totals(run.line()), disk_of(run)
     return RunStatus(
         run.name,
         str(run.folder),
@@ -97,15 +106,24 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
         run.record.seconds,
         run.record.limit,
         run.record.error,
-        sum(step.quarantined or 0 for step in run.steps),
+        books.quarantined if books else 0,
         run.steps,
         left,
         unknown,
         _found(run),
         len(earlier_records(run.folder)),
         str(report) if report.is_file() and run.entry is None else None,
-        disk_of(run),
+        disk,
+        _figures(run, disk) if plan else (),
     )
+
+
+def _figures(run: RunView, disk: Disk) -> tuple[Figure, ...]:
+    """Every figure; none where an output cannot be read, which the findings say."""
+    try:
+        return figures_of(run, disk)
+    except (TilthError, ArithmeticError, LookupError, TypeError, ValueError):
+        return ()
 
 
 def _found(run: RunView) -> tuple[str, ...]:

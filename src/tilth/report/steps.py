@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tilth.foreign import shorten, visible
+from tilth.query.books import totals
 from tilth.query.report import Example as Dropped
 from tilth.query.report import StepCounts, StepReport
 from tilth.report.charts import NARROW, WIDE, Flow, flow_bars
@@ -210,16 +211,14 @@ def _example(given: Dropped) -> Example:
 def build_line(steps: Sequence[Step]) -> Line | None:
     """The books over the whole line, or None where no step counts samples."""
     counted = [step for step in steps if step.counted]
-    if not counted:
+    books = totals(counted)
+    if books is None:
         return None
-    sources = [step for step in counted if step.kind == "source"]
-    rest = [step for step in counted if step.kind != "source"]
-    first, last = sources or counted[:1], rest[-1:] or sources
     return Line(
-        num_in=sum(step.num_in or 0 for step in first),
-        kept=sum(step.kept or 0 for step in last),
-        dropped=sum(step.dropped for step in counted),
-        quarantined=sum(step.quarantined for step in counted),
+        num_in=books.num_in,
+        kept=books.kept,
+        dropped=books.dropped,
+        quarantined=books.quarantined,
         open_steps=tuple(step.name for step in counted if step.difference),
         breaks=tuple(f"{step.name} {step.notice}" for step in counted if step.notice),
     )

@@ -1,0 +1,176 @@
+"""The books of a run, counted in one way for terminal, report and cards: what their figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
+
+from tilth.figures import Definition
+from tilth.store.manifest import Counts
+
+_HERE = "the samples that came into the step; of a source, those that it read"
+_LINE = "the whole line, without the steps that only an arm of the experiment needs"
+
+_counted = partial(
+    Definition,
+    reference="the rows of the files on disk, counted by pyarrow",
+    test="tests/query/test_books.py::test_the_books_are_the_rows_on_disk",
+)
+_timed = partial(
+    Definition,
+    unit="s",
+    how="measured",
+    reference="a clock around the run, and the events of its steps",
+    test="tests/query/test_books.py::test_times_are_those_of_the_events",
+)
+_weighed = partial(
+    Definition,
+    unit="bytes",
+    reference="the sizes of the files, added up by `os.walk`",
+    test="tests/query/test_books.py::test_bytes_are_those_of_the_files",
+)
+
+FIGURES = (
+    _counted("in", "in", "Samples that came into the step.", _HERE, unit="samples"),
+    _counted("kept", "kept", "Samples that went on to the next step.", _HERE, unit="samples"),
+    _counted(
+        "dropped",
+        "dropped",
+        "Samples that a rule of the step turned away, each with the rule and what it measured.",
+        _HERE,
+        unit="samples",
+    ),
+    _counted(
+        "quarantined",
+        "quarantined",
+        "Records that failed, each set aside with its error; the rest went on.",
+        _HERE,
+        unit="samples",
+    ),
+    _counted("kept_share", "kept", "Kept samples by those that came in.", _HERE, share=True),
+    _counted(
+        "by_rule",
+        "dropped by rule",
+        "Samples that this rule turned away first; they add up to `dropped`.",
+        _HERE,
+        unit="samples",
+    ),
+    _counted(
+        "sources",
+        "kept by source",
+        "Kept samples of this source; they add up to `kept`.",
+        "the samples that the step kept",
+        unit="samples",
+    ),
+    _timed(
+        "seconds",
+        "time",
+        "Wall-clock seconds that the step took when it was made; a cached one was made before.",
+        "the step, on the machine and beside whatever else ran then",
+    ),
+    Definition(
+        "samples_per_second",
+        "rate",
+        "Samples that came in by the seconds that the step took.",
+        _HERE,
+        unit="samples/s",
+        better="higher",
+        how="measured",
+        reference="a division",
+        test="tests/report/test_sections.py::test_a_slow_rate_is_not_rounded_to_nothing",
+    ),
+    _weighed("bytes", "disk", "Bytes of the data set that the step made.", "its files, whole"),
+    _counted(
+        "total.in",
+        "in",
+        "Samples that all sources read, those that failed there too.",
+        _LINE,
+        unit="samples",
+    ),
+    _counted(
+        "total.kept", "kept", "Samples that the last step of the line kept.", _LINE, unit="samples"
+    ),
+    _counted(
+        "total.dropped",
+        "dropped",
+        "Samples that rules turned away, over all steps.",
+        _LINE,
+        unit="samples",
+    ),
+    _counted(
+        "total.quarantined",
+        "quarantined",
+        "Records that failed and were set aside, over all steps.",
+        _LINE,
+        unit="samples",
+    ),
+    _counted(
+        "total.kept_share", "kept", "Samples at the end by those that came in.", _LINE, share=True
+    ),
+    _timed(
+        "total.seconds",
+        "took",
+        "Wall-clock seconds of this invocation; what was cached was not run again.",
+        "the invocation, from its start to its end",
+    ),
+    _weighed(
+        "total.bytes",
+        "data sets",
+        "Bytes of all data sets in the run's folder, those of earlier invocations too.",
+        "the folder `data`",
+    ),
+    _weighed(
+        "total.disk",
+        "disk",
+        "Bytes of the run's folder: data sets, records, trainings and report.",
+        "all files of the folder",
+    ),
+)
+
+
+class Booked(Protocol):
+    """A step with its books; without numbers where it does not sort samples."""
+
+    @property
+    def kind(self) -> str:
+        """Of the operation."""
+
+    @property
+    def num_in(self) -> int | None:
+        """Samples that came in."""
+
+    @property
+    def kept(self) -> int | None:
+        """Of them."""
+
+    @property
+    def dropped(self) -> int | None:
+        """Of them."""
+
+    @property
+    def quarantined(self) -> int | None:
+        """Of them."""
+
+
+def totals(line: Sequence[Booked]) -> Counts | None:
+    """The books over a line: what came in at its start, what was kept at its end.
+
+    Args:
+        line: Its steps in their order, without those of arms.
+
+    Returns:
+        None where no step sorts samples.
+    """
+    sorting = [step for step in line if step.num_in is not None]
+    if not sorting:
+        return None
+    sources = [step for step in sorting if step.kind == "source"]
+    further = [step for step in sorting if step.kind != "source"]
+    return Counts(
+        num_in=sum(step.num_in or 0 for step in sources or sorting[:1]),
+        # Sources stand side by side, and add up where nothing has read them yet.
+        kept=sum(step.kept or 0 for step in further[-1:] or sources),
+        dropped=sum(step.dropped or 0 for step in sorting),
+        quarantined=sum(step.quarantined or 0 for step in sorting),
+    )

@@ -1,0 +1,97 @@
+"""The figures of a run, each with its unit, direction, interval and what it is of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.query.test_findings import PLAIN, write_run
+from tests.report.planted import planted_report, report_of
+from tilth.query.found import AS_TOLD, Figure, _of_operation, figures_of
+from tilth.query.runs import RunView
+
+
+def _paths(figures: Any) -> dict[str, Figure]:
+    found = list(figures)
+    assert len({one.path for one in found}) == len(found)
+    return {one.path: one for one in found}
+
+
+def _told(op: str, figures: Any) -> dict[str, Figure]:
+    return _paths(_of_operation("label.x", op, figures))
+
+
+def test_what_an_operation_declares_is_said_of_its_figures() -> None:
+    rows = [{"annotator": "ann", "answers": 7}, {"annotator": "bob", "answers": 3}]
+    found = _told("consensus", {"krippendorff_alpha": 0.5, "annotators": rows, "method": "x"})
+    alpha = found.pop("label.x.krippendorff_alpha")
+    assert (alpha.name, alpha.value, alpha.better) == ("krippendorff_alpha", 0.5, "higher")
+    assert alpha.rows
+    ann = found["label.x.annotators[ann].answers"]
+    assert (ann.name, ann.value, ann.unit) == ("annotators.answers", 7, "answers")
+    assert set(found) == {f"label.x.annotators[{who}].answers" for who in ("ann", "bob")}
+
+
+def test_what_nobody_declared_is_as_its_operation_says() -> None:
+    found = _told("shout", {"words that stay": 3, "is": True, "none": None, "edges": [0, 1]})
+    (one,) = found.values()
+    assert (one.path, one.name, one.value) == ("label.x.words that stay", "words that stay", 3)
+    assert (one.how, one.unit, one.rows) == (AS_TOLD, "", "")
+
+
+def test_an_estimate_keeps_its_interval_and_its_count() -> None:
+    (one,) = _told("shout", {"share": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}}).values()
+    assert (one.value, one.low, one.high, one.n) == (0.5, 0.4, 0.6, 9)
+
+
+def test_a_table_of_one_quantity_is_told_cell_by_cell_and_a_matrix_is_not() -> None:
+    matrix = {"ann": {"cat": {"cat": 0.9, "dog": 0.1}}}
+    assert _told("consensus", {"confusion_true_by_answered": matrix}) == {}
+    cells = _told("vote", {"labels": {"prose": 4, "code": 2}})
+    assert {one.name for one in cells.values()} == {"labels"}
+    assert cells["label.x.labels.code"].unit == "documents"
+
+
+def test_a_held_out_figure_has_its_interval_and_what_it_rests_on(tmp_path: Path) -> None:
+    ends = {"low": 79.0, "high": 81.0, "n": 9, "item": "image", "method": "Wilson"}
+    one = {"test": {"accuracy": 80.0, "signature": "x"}, "intervals": {"test": {"accuracy": ends}}}
+    folds = [{"fold": name, "seed": 0, **one} for name in ("a", "b")]
+    mean = {"split": "validation", "accuracy": 80.5, "intervals": {}}
+    run = write_run(tmp_path, "pretrain", PLAIN | one | {"folds": folds, "mean": mean})
+    found = _paths(figures_of(run))
+    held = found["pretrain.test.accuracy"]
+    assert (held.low, held.high, held.method) == (79.0, 81.0, "Wilson")
+    assert (held.n, held.item, held.split) == (9, "image", "test")
+    assert (held.unit, held.better, held.step) == ("%", "higher", "pretrain")
+    assert found["pretrain.folds[a 0].test.accuracy"].value == 80.0
+    assert found["pretrain.folds[b 0].test.accuracy"].low == 79.0
+    averaged = found["pretrain.mean.accuracy"]
+    assert (averaged.split, averaged.low) == ("validation", None)
+
+
+def test_a_comparison_is_in_its_unit_and_its_gain_in_that_of_a_difference() -> None:
+    planted = planted_report()
+    planted["value"] |= {"metric": "accuracy", "unit": "%", "lower_is_better": False}
+    found = _paths(figures_of(report_of(planted)))
+    mean, gain = (found[f"transfer.{name}[fine-tune 10].mean"] for name in ("summary", "effects"))
+    assert (mean.unit, mean.better) == ("bits/byte", "lower")
+    assert (gain.unit, gain.better, gain.n, gain.item) == ("bits/byte", "higher", 8, "seed")
+    control, arm = found["value.control.mean"], found["value.arms[scratch].mean"]
+    assert (control.unit, control.better, arm.unit) == ("%", "higher", "points")
+    assert (control.n, arm.metric, arm.split) == (8, "accuracy", "test")
+    given = planted["value"]["arms"][0]
+    assert (arm.low, arm.high) == (given["adjusted_low"], given["adjusted_high"])
+    worth = found["transfer.multiplier.value"]
+    assert (worth.value, worth.low, worth.high) == (4.6, 4.1, 5.2)
+    assert found["value.cost_s"].kind == "cost"
+
+
+def test_what_it_took_is_no_finding(small: RunView) -> None:
+    kinds = {one.path: one.kind for one in figures_of(small)}
+    assert kinds["books.clean.rules.dropped"] == "books"
+    assert kinds["books.clean.rules.seconds"] == "cost"
+
+
+def test_no_number_that_was_chosen_is_a_figure() -> None:
+    names = {one.name.rpartition(".")[2] for one in figures_of(report_of(planted_report()))}
+    assert not names & {"seed", "seeds", "size", "sizes", "smallest_effect", "low", "high"}
