@@ -64,7 +64,7 @@ mutate: $(STAMP)  ## break the code, place by place, and see whether a test noti
 edits: $(STAMP)  ## random edits of recipes and what they read: 500 sequences (EDITS="--each"; two hours)
 	@$(BIN)/python -m tests.edits $(or $(EDITS),--sequences 500)
 
-reference: $(STAMP)  ## write what docs/reference/api.md says of each type, from the docstrings
+reference: $(STAMP)  ## write what docs/reference/ says of each type and figure, from where it is declared
 	@$(BIN)/python -m tests.reference
 
 clean:  ## remove the environment, runs and caches

@@ -1,6 +1,7 @@
 """The reference of the Python API, made from the types and their docstrings.
 
-`python -m tests.reference` (`make reference`) writes it into docs/reference/api.md.
+`python -m tests.reference` (`make reference`) writes it into docs/reference/api.md, and the figures
+into the page beside it (`tests.figures_page`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import tilth
+from tests import figures_page
 from tilth import errors
 from tilth.settings import BaseSettings
 
@@ -254,7 +256,8 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 
 def main() -> None:
-    """Write the part of the page that is made."""
+    """Write the parts of both pages that are made."""
+    figures_page.write()
     written = PAGE.read_text("utf-8").partition(MARK)[0]
     PAGE.write_text(f"{written}{MARK}\n{reference()}", "utf-8")
 

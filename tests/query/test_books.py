@@ -73,6 +73,15 @@ def test_times_are_those_of_the_events(small: RunView) -> None:
     assert found["books.total.seconds"].value == small.record.seconds
 
 
+def test_a_rate_is_samples_by_seconds(small: RunView) -> None:
+    found = _by_path(small)
+    for step in small.record.steps:
+        rate = found.get(f"books.{step.name}.samples_per_second")
+        assert step.counts is not None
+        assert (rate is None) == (step.seconds == 0)
+        assert rate is None or rate.value * step.seconds == pytest.approx(step.counts.num_in)
+
+
 def test_bytes_are_those_of_the_files(small: RunView) -> None:
     def size(folder: Path) -> int:
         return sum(

@@ -36,6 +36,20 @@ def test_the_document_holds_the_books_and_examples(small: RunView) -> None:
     assert steps["collect.docs"].license == {"not stated": 400}
 
 
+def test_a_step_says_when_it_was_made_though_it_was_cached_since(small: RunView) -> None:
+    log = (small.folder / "events.jsonl").read_text("utf-8").splitlines()
+    made: dict[str, list[str]] = {}
+    for event in map(json.loads, log):
+        if event["event"] == "StepFinished" and not event["cached"]:
+            made.setdefault(event["step"], []).append(event["at"])
+    steps = {step.name: step for step in report_document(small).steps}
+    assert steps["collect.docs"].cached
+    assert steps["collect.docs"].made == made["collect.docs"][0]
+    assert not steps["clean.rules"].cached
+    # It was made with two settings.
+    assert steps["clean.rules"].made == made["clean.rules"][1] != made["clean.rules"][0]
+
+
 def test_steps_of_arms_stand_apart(small: RunView) -> None:
     steps = small.record.steps
     arm = steps[-1].model_copy(update={"name": "value.no-dedup/mix.weights"})

@@ -9,6 +9,7 @@ import pytest
 from tests.report.planted import planted_report, report_of
 from tilth.report.card import data_card
 from tilth.report.tidy import tidy
+from tilth.report.write import render
 
 
 def test_the_card_holds_what_a_user_of_the_data_asks() -> None:
@@ -30,6 +31,39 @@ def test_the_final_number_of_each_source_is_told_where_known() -> None:
     last = next(step for step in report["steps"] if step["name"] == "mix.weights")
     last["sources"] = {"stdlib": 1800, "packages": 799}
     assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 1,800 |" in data_card(report_of(report))
+
+
+def _many_sources(num: int, lost: int) -> Any:
+    """A run of many sources, of which the last step kept 10 samples each, of some none."""
+    report = planted_report()
+    source, last = report["steps"][0], report["steps"][-4]
+    names = [f"{'s' * 210}{number}" if number < 2 else f"s{number}" for number in range(num)]
+    made = [source | {"name": f"collect.{name}", "license": {}, "in": 12} for name in names]
+    kept = dict.fromkeys(names[lost:], 10)
+    last |= {"kind": "map", "sources": kept, "kept": 10 * len(kept), "in": 10 * len(kept)}
+    return report_of(report | {"steps": [*made, last]})
+
+
+@pytest.mark.parametrize("num", [2, 40, 41, 300])
+def test_every_source_has_its_number_however_many_there_are(num: int) -> None:
+    card = data_card(_many_sources(num, lost=1))
+    rows = [line.split(" | ") for line in card.splitlines() if line.endswith(" 12 | 10 |")]
+    assert len(rows) == num - 1
+    # One that lost all its samples has none left, which is no unknown number.
+    assert card.count(" | 12 | 0 |") == 1
+    assert "\u2013" not in card.partition("## Steps")[0]
+
+
+def test_a_page_says_how_many_sources_it_shows() -> None:
+    page = render(_many_sources(300, lost=0))
+    assert "40 of 300 sources shown" in page
+    assert "sources shown" not in render(_many_sources(40, lost=0))
+
+
+def test_licences_that_are_not_shown_are_counted() -> None:
+    report = planted_report()
+    report["steps"][0]["license"] = {f"L{number}": 1 for number in range(23)}
+    assert "L19 (1), and 3 more |" in data_card(report_of(report))
 
 
 def test_a_trial_run_says_so() -> None:

@@ -223,3 +223,11 @@ def test_the_leaderboard_says_who_is_best_whoever_it_is() -> None:
     ]
     lower = transfer(_transfer(**part | {"lower_is_better": True}))
     assert [row[0] for row in _rows(lower, "Leaderboard")] == ["scratch", "tfidf-svm", "finetune"]
+
+
+def test_warnings_that_are_not_shown_are_counted() -> None:
+    steps = planted_report()["steps"]
+    steps[0]["warnings"] = [f"warning {number}" for number in range(25)]
+    found = build_steps(report_of(planted_report() | {"steps": steps}).steps)[0].warnings
+    assert found[-1] == "20 of 25 warnings shown"
+    assert len(found) == 21

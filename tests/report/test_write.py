@@ -28,10 +28,10 @@ HOSTILE = (
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 ALLOWED = {
     "html", "head", "meta", "title", "link", "style", "body", "header", "main", "footer", "section",
-    "nav", "article", "figure", "figcaption", "details", "summary", "div", "span", "p", "a", "b",
-    "i", "bdi", "code", "pre", "h1", "h2", "h3", "h4", "ul", "li", "dl", "dt", "dd", "img", "table",
-    "thead", "tbody", "tr", "th", "td", "svg", "desc", "defs", "pattern", "rect", "line", "path",
-    "circle", "polygon", "text",
+    "nav", "article", "figure", "figcaption", "details", "summary", "div", "span", "p", "a", "abbr",
+    "b", "i", "bdi", "code", "pre", "h1", "h2", "h3", "h4", "ul", "li", "dl", "dt", "dd", "img",
+    "table", "thead", "tbody", "tr", "th", "td", "svg", "desc", "defs", "pattern", "rect",
+    "line", "path", "circle", "polygon", "text",
 }  # fmt: skip
 
 

@@ -15,7 +15,10 @@ __all__ = ["fresh", "place"]
 SHOUT = '''
 """Texts in capitals."""
 import pyarrow as pa
+from tilth.figures import Definition
 from tilth.settings import BaseSettings
+
+FIGURES = (Definition("loud_words", "loud words", "Words.", "the texts that were shouted"),)
 
 
 class Settings(BaseSettings):
@@ -82,7 +85,11 @@ def test_the_operations_of_a_recipes_extensions_are_listed(shouting: Path) -> No
     assert "shout" not in tilth_("list", "operations").out
     for words in (["operations"], []):
         assert "shout" in tilth_("list", *words, "--recipe", shouting).out
-    assert tilth_("list", "figures", "--recipe", shouting).code == 0
+    assert "loud_words" not in tilth_("list", "figures").out
+    assert "loud_words" in tilth_("list", "figures", "--recipe", shouting).out
+    told = tilth_("explain", "loud_words", "--recipe", shouting).out
+    assert "of: the operation shout of clean" in told
+    assert "rows: the texts that were shouted" in told
 
 
 @effect("tilth list --runs")

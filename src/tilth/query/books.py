@@ -78,7 +78,7 @@ FIGURES = (
         better="higher",
         how="measured",
         reference="a division",
-        test="tests/report/test_sections.py::test_a_slow_rate_is_not_rounded_to_nothing",
+        test="tests/query/test_books.py::test_a_rate_is_samples_by_seconds",
     ),
     _weighed("bytes", "disk", "Bytes of the data set that the step made.", "its files, whole"),
     _counted(

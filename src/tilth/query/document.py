@@ -44,6 +44,8 @@ from tilth.store.manifest import Counts
 _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
 _MAX_ERROR_READ = 4000
 WEIGHTS = "model.safetensors"
+# When a step was made that took so long: its record has the one, the event log the other.
+Made = dict[tuple[str, float], str]
 _NOTHING = Counts(num_in=0, kept=0, dropped=0, quarantined=0)
 # The recipe must run again as it stands; the others are this program's own words on the machine.
 _VERBATIM = ("recipe_yaml", "machine", "versions", "extensions", "tilth", "started", "finished")
@@ -61,7 +63,7 @@ def report_document(run: RunView) -> Report:
     """
     record = run.record
     own = [step for step in run.steps if not step.is_arm]
-    warnings = _warnings(run)
+    warnings, made = _events(run)
     model, generated = _model(run, own)
     report = Report(
         tilth=record.versions.get("tilth"),
@@ -80,8 +82,8 @@ def report_document(run: RunView) -> Report:
         extensions={one.name: one.digest for one in record.extensions},
         recipe_yaml=record.recipe_yaml,
         totals=totals(run.line()) or _NOTHING,
-        steps=tuple(_step(step, tuple(warnings.get(step.name, ()))) for step in own),
-        arm_steps=tuple(_counts(step) for step in run.steps if step.is_arm),
+        steps=tuple(_step(step, tuple(warnings.get(step.name, ())), made) for step in own),
+        arm_steps=tuple(_counts(step, made) for step in run.steps if step.is_arm),
         pretrain=next((s.pretrained for s in own if s.pretrained is not None), None),
         transfer=next((s.transferred for s in own if s.transferred is not None), None),
         value=next((s.valued for s in own if s.valued is not None), None),
@@ -125,7 +127,7 @@ def _model(run: RunView, steps: list[RunStep]) -> tuple[ModelReport | None, Gene
     return model, made
 
 
-def _counts(step: RunStep) -> StepCounts:
+def _counts(step: RunStep, made: Made) -> StepCounts:
     return StepCounts(
         name=step.name,
         stage=step.stage,
@@ -134,6 +136,7 @@ def _counts(step: RunStep) -> StepCounts:
         identity=step.identity,
         cached=step.cached,
         seconds=step.seconds,
+        made=made.get((step.name, step.seconds)),
         num_in=step.num_in,
         kept=step.kept,
         dropped=step.dropped,
@@ -141,8 +144,8 @@ def _counts(step: RunStep) -> StepCounts:
     )
 
 
-def _step(step: RunStep, warnings: tuple[str, ...]) -> StepReport:
-    plain = StepReport.model_validate(_counts(step).as_json()).model_copy(
+def _step(step: RunStep, warnings: tuple[str, ...], made: Made) -> StepReport:
+    plain = StepReport.model_validate(_counts(step, made).as_json()).model_copy(
         update={"warnings": warnings}
     )
     if not step.sorts:
@@ -188,12 +191,13 @@ def _errors(dataset: Dataset) -> Iterator[Failure]:
             return
 
 
-def _warnings(run: RunView) -> dict[str, list[str]]:
-    """What each step warned of when it last ran, from the event log."""
+def _events(run: RunView) -> tuple[dict[str, list[str]], Made]:
+    """From the event log: what each step warned of when it last ran, and when each was made."""
     path = run.folder / "events.jsonl"
     found: dict[str, list[str]] = {}
+    made: Made = {}
     if not path.is_file():
-        return found
+        return found, made
     with open(path, encoding="utf-8", errors="replace") as log:
         for line in log:
             try:
@@ -202,8 +206,10 @@ def _warnings(run: RunView) -> dict[str, list[str]]:
                 continue  # a line cut in half by a kill
             if event.get("event") == "StepStarted":
                 found[event["step"]] = []
+            elif event.get("event") == "StepFinished" and event.get("cached") is False:
+                made[event["step"], round(event["seconds"], 3)] = event["at"]
             elif event.get("event") == "Warned":
                 messages = found.setdefault(event["step"], [])
                 if (message := shareable_address(event["message"])) not in messages:
                     messages.append(message)
-    return found
+    return found, made

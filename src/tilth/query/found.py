@@ -171,7 +171,9 @@ def _whole(
 
 def _books(step: RunStep | StepCounts, num_bytes: int | None) -> Iterator[Figure]:
     given = _shares(step.num_in, step.kept, step.dropped, step.quarantined)
-    for name, value in (given | {"seconds": step.seconds, "bytes": num_bytes}).items():
+    rate = step.num_in / step.seconds if step.num_in and step.seconds else None
+    given |= {"seconds": step.seconds, "samples_per_second": rate, "bytes": num_bytes}
+    for name, value in given.items():
         if value is not None:
             yield _booked((name,), f"books.{step.name}.{name}", value, step.name)
 
@@ -192,7 +194,8 @@ def _counts(step: str, by_rule: Mapping[str, int], sources: Mapping[str, int]) -
 
 def _booked(names: tuple[str, ...], path: str, value: float, step: str) -> Figure:
     one, _ = find(definitions(BOOKS), (".".join(names),))
-    kind: FigureKind = "cost" if names[-1] in ("seconds", "bytes", "disk") else "books"
+    costs = ("seconds", "samples_per_second", "bytes", "disk")
+    kind: FigureKind = "cost" if names[-1] in costs else "books"
     return _figure(one, Figure(path, ".".join(names), value, step=step, kind=kind))
 
 

@@ -49,7 +49,12 @@ class Failure(Record):
 
 
 class StepCounts(Record):
-    """A step and its books; None where it does not sort samples."""
+    """A step and its books; None where it does not sort samples.
+
+    Attributes:
+        seconds: What it took when it was made.
+        made: When that was, ISO 8601; None where the run's events do not say.
+    """
 
     name: str
     stage: str
@@ -58,6 +63,7 @@ class StepCounts(Record):
     identity: str
     cached: bool
     seconds: float
+    made: str | None = None
     num_in: int | None = Field(alias="in")
     kept: int | None
     dropped: int | None

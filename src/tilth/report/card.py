@@ -13,6 +13,9 @@ from tilth.report.steps import Line, Step, as_text, build_line, build_steps
 from tilth.report.text import ABSENT, count, percent
 from tilth.report.valuing import seeds_an_arm, verdicts
 
+# A source that states more is a list of files rather than of licences.
+MAX_LICENCES = 20
+
 
 def data_card(report: Report) -> str:
     """The card of a tidied report: sources, steps, what was dropped and why, figures, limits."""
@@ -55,27 +58,37 @@ def sources_table(
         steps: Its steps, ready to be shown.
         only: Names of the sources to list, without `collect.`; None: all.
     """
-    licences = {as_text(step.name): _licences(step) for step in report.steps}
-    chosen = None if only is None else {f"collect.{as_text(name)}" for name in only}
-    sources = [s for s in steps if s.kind == "source" and (chosen is None or s.name in chosen)]
-    if not sources:
-        return "No source was read in this run."
-    last = next((step for step in reversed(steps) if step.counted and step.kind != "source"), None)
-    left = dict(last.sources) if last else {}
+    chosen = None if only is None else {f"collect.{name}" for name in only}
+    # From the document: the page shows some of a step's sources, a card all.
+    left = _left_by_source(report)
     rows = []
-    for step in sources:
-        name = step.name.removeprefix("collect.")
-        licence = licences.get(step.name, "not stated")
-        rows.append([plain(name), licence, count(step.num_in), left.get(name, ABSENT)])
+    for told, step in zip(report.steps, steps, strict=True):
+        if step.kind != "source" or (chosen is not None and told.name not in chosen):
+            continue
+        last = ABSENT if left is None else count(left.get(told.name.removeprefix("collect."), 0))
+        name = plain(step.name.removeprefix("collect."))
+        rows.append([name, _licences(told), count(step.num_in), last])
+    if not rows:
+        return "No source was read in this run."
     made = markdown_table(("source", "licence", "read", "in the final data set"), rows, 2)
     if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
 
 
+def _left_by_source(report: Report) -> dict[str, int] | None:
+    """The samples of each source at the end of the line; None where that is not known."""
+    line = [step for step in report.steps if step.num_in is not None and step.kind != "source"]
+    if not line or sum(line[-1].sources.values()) != line[-1].kept:
+        return None
+    return line[-1].sources
+
+
 def _licences(step: StepReport) -> str:
     named = [f"{as_text(k, 80) or 'not stated'} ({count(v)})" for k, v in step.license.items()]
-    return plain(", ".join(named[:20])) or "not stated"
+    if len(named) > MAX_LICENCES:
+        named[MAX_LICENCES:] = [f"and {count(len(named) - MAX_LICENCES)} more"]
+    return plain(", ".join(named)) or "not stated"
 
 
 def _steps(steps: Sequence[Step]) -> str:

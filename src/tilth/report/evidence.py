@@ -11,6 +11,7 @@ from markupsafe import Markup
 from tilth.report.charts import NARROW, WIDE
 from tilth.report.figures import Chart, Table, humane
 from tilth.report.steps import as_text
+from tilth.report.steps import warnings_of as warnings_of
 from tilth.report.text import ABSENT, NARROW_SPACE, signed
 from tilth.transfer.result import Effect, Ends, TransferResult
 from tilth.value.result import ValueResult
@@ -47,12 +48,6 @@ def unit_of(part: TransferResult | ValueResult) -> str:
     metric, unit = humane(part.metric), as_text(part.unit)
     name = f"{metric} ({unit})" if unit and unit != metric else metric
     return f"{name}, {'lower' if part.lower_is_better else 'higher'} is better"
-
-
-def warnings_of(given: Sequence[str]) -> tuple[str, ...]:
-    """What the step itself warned of: at most 20."""
-    shown = [as_text(warning, 400) for warning in given[:20]]
-    return (*shown, f"20 of {len(given)} warnings shown") if len(given) > 20 else tuple(shown)
 
 
 def half_widths(effects: Sequence[Effect]) -> list[float]:

@@ -1,6 +1,7 @@
 """What an operation says of itself, a nested dict of its own shape, as small tables.
 
-An operation adds a figure by returning it; nothing has to be taught here. Shapes that mean
+An operation adds a figure by returning it; nothing has to be taught here. What it declares of it
+(`tilth.figures`) decides its name and how it is written, and is said on hover. Shapes that mean
 something everywhere are drawn as what they are: `{"edges", "counts"}` is a histogram, `{"mean" or
 "value", "low", "high"}` an estimate with its interval, `"simulated": true` a badge.
 """
@@ -11,32 +12,64 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from tilth.figures import Definition
 from tilth.foreign import shorten
+from tilth.query.figures import definitions, find, said
+from tilth.query.found import NAMES
 from tilth.report.charts import NARROW, WIDE, histogram
-from tilth.report.text import (
-    ABSENT,
-    count,
-    decimals_for,
-    duration,
-    finite,
-    fixed,
-    number,
-    percent,
-    plural,
-)
+from tilth.report.text import ABSENT, count, duration, finite, fixed, number, percent, plural
+from tilth.spell import decimals_apart, decimals_of
 from tilth.tasks.registry import metrics
 
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS, MAX_DEPTH = 50, 14, 24, 5
 
-# What tells the rows of a table apart stands first.
-_NAMES = ("", "name", "function", "annotator", "source", "rule", "label", "class")
-
-# A float between 0 and 1 under such a name is a share.
+# Of a figure that nobody declared: a number from 0 to 1 under such a name is a share.
 _SHARES = ("share", "rate", "coverage", "conflict", "overlap", "fraction", "percent")
+
+
+class Term(str):
+    """A figure's name as it is shown, with what it is.
+
+    Attributes:
+        about: Said on hover; empty where nobody declared it.
+    """
+
+    __slots__ = ("about",)
+    about: str
+
+    def __new__(cls, shown: str, about: str = "") -> Term:
+        """A name, which is a text like any other."""
+        made = super().__new__(cls, shown)
+        made.about = about
+        return made
+
+
+class _At(NamedTuple):
+    """Where one of an operation's figures stands: all that is declared, and the keys to it."""
+
+    known: Mapping[str, Definition]
+    names: tuple[str, ...] = ()
+
+    def below(self, name: str) -> _At:
+        """One key further."""
+        return self._replace(names=(*self.names, name))
+
+    @property
+    def told(self) -> Definition | None:
+        """What the figure is, or the table that it is a cell of."""
+        return find(self.known, self.names)[0]
+
+    def term(self) -> str:
+        """How the figure is headed."""
+        one, depth = find(self.known, self.names)
+        key = humane(self.names[-1]) if self.names else ""
+        if one is None or depth:
+            return key
+        return Term(shorten(one.heading, 80), shorten(said(one), 800))
 
 
 @dataclass(frozen=True)
@@ -108,16 +141,24 @@ def named(key: str) -> str:
     return _NAMED.get(key) or (known.heading if known else humane(key))
 
 
-def scalar(value: Any, key: str = "") -> Cell | None:
-    """A value that fits one field, or None."""
+def scalar(value: Any, key: str = "", told: Definition | None = None) -> Cell | None:
+    """A value that fits one field, or None.
+
+    Args:
+        value: Of a figure.
+        key: Under which it stands.
+        told: What it is, where that is declared.
+    """
     if value is None:
         return Cell(ABSENT)
     if isinstance(value, bool):
         return Cell("yes" if value else "no")
+    if isinstance(value, int | float) and told is not None and (told.share or told.unit == "s"):
+        return Cell(percent(value) if told.share else duration(value), True)
     if isinstance(value, int):
         return Cell(count(value) if key not in ("seed", "seeds") else str(value), True)
     if isinstance(value, float):
-        return Cell(_float(value, key.lower()), True)
+        return Cell(_float(value, key.lower()) if told is None else number(value), True)
     if isinstance(value, str):
         return Cell(shorten(value[:301], 300))
     if isinstance(value, Mapping):
@@ -140,7 +181,7 @@ def _interval(value: Mapping[str, Any]) -> Cell | None:
         return None
     if set(value) - {"mean", "value", "low", "high", "n"}:
         return None
-    decimals = decimals_for((high - low) / 2)
+    decimals = decimals_apart((mean, low, high), decimals_of((high - low) / 2))
     text = f"{fixed(mean, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
     return Cell(text + (f", n = {count(value['n'])}" if value.get("n") else ""), True)
 
@@ -153,32 +194,34 @@ def table(
     return Table(tuple(columns), kept, len(rows) if total is None else total)
 
 
-def figure_blocks(figures: Any, key: str) -> tuple[Block, ...]:
+def figure_blocks(figures: Any, key: str, op: str = "") -> tuple[Block, ...]:
     """The blocks of an operation's figures.
 
     Args:
         figures: Whatever `describe` returned.
         key: Unique in the page; charts are addressed by it.
+        op: The operation, which may have declared what they are.
     """
+    at = _At(definitions(op) if figures else {})
     if not isinstance(figures, Mapping):
-        return () if figures in (None, [], "") else (_block("", figures, key, 1),)
-    whole = _block("", figures, key, 0)
+        return () if figures in (None, [], "") else (_block(at, figures, key, 1),)
+    whole = _block(at, figures, key, 0)
     flat = replace(whole, blocks=())
     own = flat.pairs or flat.table or flat.chart or flat.text or flat.note or flat.simulated
     return (*((flat,) if own else ()), *whole.blocks)
 
 
-def _block(title: str, value: Any, key: str, depth: int) -> Block:
+def _block(at: _At, value: Any, key: str, depth: int) -> Block:
     if isinstance(value, Mapping):
-        return _mapping(title, value, key, depth)
+        return _mapping(at, value, key, depth)
     if isinstance(value, list | tuple):
-        return _sequence(title, value, key, depth)
-    cell = scalar(value, title)
-    return Block(humane(title), text=cell.text if cell else "")
+        return _sequence(at, value, key, depth)
+    cell = scalar(value, at.names[-1] if at.names else "", at.told)
+    return Block(at.term() or humane(""), text=cell.text if cell else "")
 
 
-def _mapping(title: str, value: Mapping[str, Any], key: str, depth: int) -> Block:
-    heading, simulated = humane(title) if title else "", value.get("simulated") is True
+def _mapping(at: _At, value: Mapping[str, Any], key: str, depth: int) -> Block:
+    heading, simulated = at.term(), value.get("simulated") is True
     chart = _histogram(heading, value, key)
     if chart:
         return Block(heading, chart=chart, simulated=simulated)
@@ -186,17 +229,18 @@ def _mapping(title: str, value: Mapping[str, Any], key: str, depth: int) -> Bloc
         return Block(heading, text=shorten(json.dumps(value), 600), note="nested too deep to draw")
     if depth and value and all(isinstance(item, Mapping) for item in value.values()):
         rows = [{"": name, **item} for name, item in value.items()]
-        if made := _records(rows):
+        if made := _records(rows, at):
             return Block(heading, table=made[0], note=made[1], simulated=simulated)
     pairs: list[tuple[str, Cell]] = []
     nested: list[Block] = []
     for name, item in value.items():
         if name == "simulated" and simulated:
             continue  # the heading says it
-        if cell := scalar(item, name):
-            pairs.append((humane(name), cell))
+        here = at.below(name)
+        if cell := scalar(item, name, here.told):
+            pairs.append((here.term(), cell))
         else:
-            nested.append(_block(name, item, f"{key}-{len(nested)}", depth + 1))
+            nested.append(_block(here, item, f"{key}-{len(nested)}", depth + 1))
     made_table = None
     if len(pairs) > 10 and all(cell.numeric for _, cell in pairs):
         made_table = table(("", "value"), [(Cell(name), cell) for name, cell in pairs])
@@ -219,11 +263,11 @@ def _mapping(title: str, value: Mapping[str, Any], key: str, depth: int) -> Bloc
     )
 
 
-def _sequence(title: str, value: Sequence[Any], key: str, depth: int) -> Block:
-    heading = humane(title)
+def _sequence(at: _At, value: Sequence[Any], key: str, depth: int) -> Block:
+    heading, title = at.term() or humane(""), at.names[-1] if at.names else ""
     if not value:
         return Block(heading, text="none")
-    if all(isinstance(item, Mapping) for item in value) and (made := _records(value)):
+    if all(isinstance(item, Mapping) for item in value) and (made := _records(value, at)):
         simulated = any(item.get("simulated") is True for item in value)
         return Block(heading, table=made[0], note=made[1], simulated=simulated)
     if all(isinstance(item, list | tuple) and item for item in value):
@@ -240,7 +284,7 @@ def _sequence(title: str, value: Sequence[Any], key: str, depth: int) -> Block:
     if depth > MAX_DEPTH:
         return Block(heading, text=shorten(json.dumps(value), 600), note="nested too deep to draw")
     inner = [
-        _block(f"{title} {position + 1}", item, f"{key}-{position}", depth + 1)
+        _block(at.below(f"{title} {position + 1}"), item, f"{key}-{position}", depth + 1)
         for position, item in enumerate(value[:MAX_ITEMS])
     ]
     return Block(heading, blocks=tuple(inner), note=_left_out(len(value), MAX_ITEMS, "item"))
@@ -250,10 +294,13 @@ def _left_out(total: int, limit: int, noun: str) -> str:
     return f"{limit} of {plural(total, noun)} shown" if total > limit else ""
 
 
-def _records(rows: Sequence[Mapping[str, Any]]) -> tuple[Table, str] | None:
+def _records(rows: Sequence[Mapping[str, Any]], at: _At) -> tuple[Table, str] | None:
     """A table of records, and what it leaves out; None where nothing in them is a scalar."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    made = {name: [scalar(row.get(name), name) for row in rows[:MAX_ROWS]] for name in names}
+    told = {name: at.below(name).told for name in names}
+    made = {
+        name: [scalar(row.get(name), name, told[name]) for row in rows[:MAX_ROWS]] for name in names
+    }
     flat = {
         name: [cell for cell in cells if cell] for name, cells in made.items() if None not in cells
     }
@@ -263,7 +310,7 @@ def _records(rows: Sequence[Mapping[str, Any]]) -> tuple[Table, str] | None:
     nested = [humane(name) for name in names if name not in flat]
     note = f"in report.json: {', '.join(nested[:MAX_ITEMS])}" if nested else ""
     cells = [[flat[name][at] for name in columns] for at in range(len(rows[:MAX_ROWS]))]
-    titles = [humane(name) if name else "" for name in columns]
+    titles = [at.below(name).term() if name else "" for name in columns]
     left = _left_out(len(flat), MAX_COLUMNS, "column")
     return table(titles, cells, len(rows)), "; ".join(filter(None, (left, note)))
 
@@ -273,10 +320,10 @@ def _place(name: str, cells: Sequence[Cell]) -> int:
 
     Figures come out of a file whose keys are sorted, so their own order says nothing.
     """
-    if name in _NAMES:
-        return 0
     if any(cell.numeric for cell in cells):
         return 2
+    if name in ("", *NAMES):
+        return 0
     return 1 if all(len(cell.text) <= 24 for cell in cells) else 3
 
 

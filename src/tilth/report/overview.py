@@ -15,7 +15,7 @@ from tilth.report.steps import (
     cost_table,
     funnel,
 )
-from tilth.report.text import duration
+from tilth.report.text import ABSENT, duration, plural
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,15 @@ class Costs:
 def costs(report: Report) -> Costs | None:
     """Where the time went; None where there is no step."""
     rows = tuple(cost_table(build_steps(report.steps)))
-    return Costs(rows, duration(report.seconds)) if rows else None
+    return Costs(rows, took(report)) if rows else None
+
+
+def took(report: Report) -> str:
+    """The time of this invocation, and what it did not have to make again took before."""
+    told = duration(report.seconds)
+    before = [step.seconds for step in (*report.steps, *report.arm_steps) if step.cached]
+    if not before or told == ABSENT:
+        return told
+    all_steps = len(before) == len(report.steps) + len(report.arm_steps)
+    what = "all" if all_steps else plural(len(before), "step")
+    return f"{told}; {what} cached, made before in {duration(sum(before))}"

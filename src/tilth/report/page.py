@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from tilth.query.disk import spell_bytes
 from tilth.query.report import Report
 from tilth.report.evidence import MAX_HEADLINE
+from tilth.report.overview import took
 from tilth.report.sections import SECTIONS, Section
-from tilth.report.steps import Line, as_text, build_line, build_steps
-from tilth.report.text import ABSENT, count, duration, number, plural
+from tilth.report.steps import Line, as_text, build_line, build_steps, when
+from tilth.report.terms import book
+from tilth.report.text import ABSENT, count, number, plural
 from tilth.report.valuing import Verdict, verdicts
 
 
@@ -60,18 +62,12 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     # A trial run on a few samples must not be taken for the whole.
     limited = "" if report.limit is None else f"{count(report.limit)} samples a source"
     facts = (
-        ("finished", _when(report.finished)),
-        ("took", duration(report.seconds)),
+        ("finished", when(report.finished)),
+        (book("total.seconds"), took(report)),
         ("on", ", ".join(size)),
-        ("data sets", spell_bytes(report.disk.bytes)),
+        (book("total.bytes"), spell_bytes(report.disk.bytes)),
         ("seed", str(report.seed)),
         ("limited to", limited),
         ("tilth", as_text(report.tilth)),
     )
     return tuple((key, text) for key, text in facts if text not in ("", ABSENT))
-
-
-def _when(value: str | None) -> str:
-    """An ISO time without its microseconds and its T."""
-    text = as_text(value, 40)
-    return text[:16].replace("T", " ") + (" UTC" if text.endswith(("Z", "+00:00")) else "")

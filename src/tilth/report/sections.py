@@ -13,6 +13,7 @@ from tilth.report.model_card import model_card
 from tilth.report.overview import costs, funnel_of
 from tilth.report.pretraining import pretraining
 from tilth.report.steps import build_steps
+from tilth.report.terms import with_terms
 from tilth.report.transferring import transfer
 from tilth.report.valuing import value
 
@@ -51,15 +52,16 @@ def _pretraining(report: Report) -> Pretraining | None:
     if report.pretrain is None:
         return None
     made = generated(report.generated) if report.generated else None
-    return Pretraining(pretraining(report.pretrain), made, model_card(report))
+    evidence = with_terms(pretraining(report.pretrain), "pretrain")
+    return Pretraining(evidence, made, model_card(report))
 
 
 def _transfer(report: Report) -> Evidence | None:
-    return transfer(report.transfer) if report.transfer else None
+    return with_terms(transfer(report.transfer), "transfer") if report.transfer else None
 
 
 def _value(report: Report) -> Evidence | None:
-    return value(report.value) if report.value else None
+    return with_terms(value(report.value), "value") if report.value else None
 
 
 SECTIONS = (

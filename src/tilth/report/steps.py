@@ -10,11 +10,12 @@ from markupsafe import Markup
 
 from tilth.foreign import shorten, visible
 from tilth.query.books import totals
+from tilth.query.lines import spell_rate
 from tilth.query.report import Example as Dropped
 from tilth.query.report import StepCounts, StepReport
 from tilth.report.charts import NARROW, WIDE, Flow, flow_bars
 from tilth.report.figures import Block, Chart, figure_blocks
-from tilth.report.text import count, percent
+from tilth.report.text import count, duration, percent
 
 MAX_EXCERPT, MAX_URI, MAX_RULE, MAX_ERROR = 600, 300, 200, 500
 PER_RULE, PER_STEP, MAX_RULES, MAX_ERRORS = 5, 40, 40, 20
@@ -57,7 +58,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the line; counts are None where it does not sort samples."""
+    """One step of the line; counts are None where it does not sort samples.
+
+    Attributes:
+        made: When a cached one was made; empty where that is not known.
+    """
 
     position: int
     name: str
@@ -66,6 +71,7 @@ class Step:
     identity: str
     cached: bool
     seconds: float
+    made: str
     num_in: int | None
     kept: int | None
     dropped: int
@@ -76,6 +82,7 @@ class Step:
     rules_total: int
     errors: tuple[tuple[str, str], ...]
     sources: tuple[tuple[str, str], ...]
+    sources_total: int
     sources_of: str
     blocks: tuple[Block, ...]
     warnings: tuple[str, ...]
@@ -83,6 +90,12 @@ class Step:
     @property
     def anchor(self) -> str:
         return f"step-{self.position}"
+
+    @property
+    def took(self) -> str:
+        """Its time; of a cached one, that of its making."""
+        told = duration(self.seconds)
+        return f"{told}, made {self.made}" if self.cached and self.made else told
 
     @property
     def counted(self) -> bool:
@@ -122,6 +135,19 @@ def as_text(value: str | None, limit: int = 200) -> str:
     return "" if value is None else shorten(visible(value[: limit + 1]), limit)
 
 
+def warnings_of(given: Sequence[str]) -> tuple[str, ...]:
+    """What a step warned of: at most 20, and then of how many."""
+    shown = [as_text(warning, 400) for warning in given[:MAX_ERRORS]]
+    total = f"{MAX_ERRORS} of {count(len(given))} warnings shown"
+    return (*shown, total) if len(given) > MAX_ERRORS else tuple(shown)
+
+
+def when(value: str | None) -> str:
+    """An ISO time without its microseconds and its T; empty for None."""
+    text = as_text(value, 40)
+    return text[:16].replace("T", " ") + (" UTC" if text.endswith(("Z", "+00:00")) else "")
+
+
 def build_steps(given: Sequence[StepCounts]) -> list[Step]:
     """The steps in their order, each checked against the one before it."""
     steps: list[Step] = []
@@ -151,6 +177,7 @@ def _step(given: StepCounts, position: int, notice: str) -> Step:
         identity=told.identity,
         cached=told.cached,
         seconds=told.seconds,
+        made=when(told.made),
         num_in=told.num_in,
         kept=told.kept,
         dropped=told.dropped or 0,
@@ -164,9 +191,10 @@ def _step(given: StepCounts, position: int, notice: str) -> Step:
             for one in told.errors[:MAX_ERRORS]
         ),
         sources=tuple((as_text(k), count(v)) for k, v in list(told.sources.items())[:MAX_RULES]),
+        sources_total=len(told.sources),
         sources_of=of,
-        blocks=figure_blocks(told.figures, f"f{position}"),
-        warnings=tuple(as_text(one, 400) for one in told.warnings[:MAX_ERRORS]),
+        blocks=figure_blocks(told.figures, f"f{position}", told.op),
+        warnings=warnings_of(told.warnings),
     )
 
 
@@ -250,8 +278,10 @@ def funnel(steps: Sequence[Step]) -> Chart | None:
     if not flows:
         return None
     description = "; ".join(
-        f"{f.name}: {count(f.total)} in, {count(f.kept)} kept" for f in flows[:40]
+        f"{f.name}: {count(f.total)} in, {count(f.kept)} kept" for f in flows[:MAX_RULES]
     )
+    if len(flows) > MAX_RULES:
+        description += f"; {MAX_RULES} of {count(len(flows))} steps told"
     drawn = [
         Markup(  # noqa: S704 - every foreign text in it went through svg.escape
             flow_bars(
@@ -295,6 +325,7 @@ class CostRow:
     """Where the time went: a step's share of the sum, and how fast it was."""
 
     step: Step
+    time: str
     share: float
     percent: str
     rate: str
@@ -308,7 +339,8 @@ def cost_table(steps: Sequence[Step]) -> list[CostRow]:
         mine = 0.0 if step.cached else step.seconds
         rate = ""
         if step.seconds and not step.cached and step.num_in:
-            rate = f"{count(step.num_in / step.seconds)} samples/s"
+            rate = spell_rate(step.num_in / step.seconds, "samples")
         shown = percent(mine, whole) if whole and not step.cached else ""
-        rows.append(CostRow(step, mine / whole if whole else 0.0, shown, rate))
+        time = f"cached: {step.took}" if step.cached else step.took
+        rows.append(CostRow(step, time, mine / whole if whole else 0.0, shown, rate))
     return rows

@@ -16,6 +16,7 @@ from tilth.report import text
 from tilth.report.card import data_card
 from tilth.report.model_card import model_card
 from tilth.report.page import build_page
+from tilth.report.terms import book
 from tilth.report.tidy import tidy
 from tilth.store.files import write_bytes
 
@@ -69,6 +70,7 @@ def environment() -> Environment:
     )
     for filter_ in (text.count, text.number, text.percent, text.duration, text.plural):
         made.filters[filter_.__name__] = filter_
+    made.globals["book"] = book
     return made
 
 
