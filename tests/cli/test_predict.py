@@ -174,3 +174,11 @@ def test_a_sheet_of_augmented_images_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "x" / "train").is_dir()
     card = (run.folder / "data").glob("pretrain-*/model/README.md")
     assert "pipeline_tag: image-classification" in next(card).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0.5, "0.5000"), (0.99999, "0.99999"), (2e-6, "0.000002"), (1.0, "1.0000"), (0.0, "0.0000")],
+)
+def test_a_probability_does_not_look_like_certainty(share: float, shown: str) -> None:
+    assert predict._probability(share) == shown

@@ -135,3 +135,20 @@ def test_a_setting_that_one_run_lacks_is_a_difference_whatever_its_value(
     other = replace(small, record=small.record.model_copy(update={"recipe_yaml": more}))
     (found,) = diff_runs(small, other).settings
     assert (found.step, found.setting, found.a) == ("clean.normalize", "another", None)
+
+
+def test_two_settings_that_differ_look_different(small: RunView) -> None:
+    text = small.record.recipe_yaml
+    runs = [
+        replace(
+            small,
+            record=small.record.model_copy(
+                update={
+                    "recipe_yaml": text.replace("- normalize:", f"- normalize:\n    x: {value}", 1)
+                }
+            ),
+        )
+        for value in (0.123456701, 0.123456702)
+    ]
+    (found,) = diff_runs(*runs).settings
+    assert (found.a, found.b) == ("0.123456701", "0.123456702")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.query.test_findings import PLAIN, write_run
 from tests.report.planted import planted_report, report_of
 from tilth.query.found import AS_TOLD, Figure, _of_operation, figures_of
@@ -95,3 +98,32 @@ def test_what_it_took_is_no_finding(small: RunView) -> None:
 def test_no_number_that_was_chosen_is_a_figure() -> None:
     names = {one.name.rpartition(".")[2] for one in figures_of(report_of(planted_report()))}
     assert not names & {"seed", "seeds", "size", "sizes", "smallest_effect", "low", "high"}
+
+
+PLAIN_VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+SHAPES = st.recursive(
+    PLAIN_VALUES,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["a", "b", "a.b", "name", "label", "value", "low"]), inner
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "x"]), SHAPES))
+def test_no_two_figures_of_an_operation_have_one_path(figures: Any) -> None:
+    _told("shout", figures)
+
+
+def test_rows_of_one_label_are_told_apart() -> None:
+    rows = [{"label": "a", "votes": 1}, {"label": "a", "votes": 2}, {"label": "b", "votes": 3}]
+    found = _told("shout", {"rows": rows, "a.b": 1})
+    assert {path: one.value for path, one in found.items()} == {
+        "label.x.rows[#1].votes": 1,
+        "label.x.rows[#2].votes": 2,
+        "label.x.rows[b].votes": 3,
+        "label.x[a.b]": 1,
+    }

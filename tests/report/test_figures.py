@@ -87,3 +87,16 @@ def test_columns_stand_in_the_order_of_reading() -> None:
     block = only({"functions": [dict(sorted(row.items()))]})
     assert block.table is not None
     assert block.table.columns == ("function", "coverage", "because")
+
+
+def test_what_is_nearly_one_is_not_shown_as_one() -> None:
+    told = {"alpha": 0.9996, "ratio": 1.0004, "all": 1.0, "share": 0.9996, "half": 0.5}
+    assert dict(only(told).pairs) == {
+        "alpha": "0.9996",
+        "ratio": "1.0004",
+        "all": "1",
+        "share": ">99.9\u202f%",
+        "half": "0.500",
+    }
+    gap = only({"gap": {"value": 0.004, "low": 0.001, "high": 1.2}})
+    assert dict(gap.pairs)["gap"] == "0.004 [0.001, 1.200]"

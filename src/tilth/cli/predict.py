@@ -14,6 +14,7 @@ from tilth.cli.output import as_plain, line, say, write
 from tilth.cli.verb import Runs, Verb, error_document, say_error
 from tilth.errors import MissingError, UsageError
 from tilth.foreign import visible
+from tilth.spell import decimals_apart, fixed
 
 if TYPE_CHECKING:
     from tilth.pretrain.ask import Answer
@@ -191,7 +192,7 @@ def classify(
     def show(answer: Answer) -> None:
         assert answer.result is not None
         best = _best(answer.result.scores or {}, top or 1)
-        words = [part for name, share in best.items() for part in (name, f"{share:.4f}")]
+        words = [part for name, share in best.items() for part in (name, _probability(share))]
         # A task that gives no probabilities has its answer all the same.
         words = words or [_one_line(answer.result.label or answer.result.text or "")]
         line("\t".join([*words, _one_line(answer.input)]))
@@ -202,6 +203,11 @@ def classify(
 
     given = {"batch_size": batch_size}
     return _ask("classify", run, runs, sample, file, given, json, show, cut=cut)
+
+
+def _probability(share: float) -> str:
+    """Four decimals, and more where it would look like certainty."""
+    return fixed(share, decimals_apart((share,), 4, (0.0, 1.0)))
 
 
 def _best(scores: dict[str, float], number: int | None) -> dict[str, float]:

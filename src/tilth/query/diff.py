@@ -136,10 +136,15 @@ def _settings(a: RunView, b: RunView) -> Iterator[SettingDifference]:
             for key in dict.fromkeys([*old[step], *new[step]]):
                 if old[step].get(key) != new[step].get(key):
                     left, right = (
-                        shown(side[step][key], 200) if key in side[step] else None
+                        _setting(side[step][key]) if key in side[step] else None
                         for side in (old, new)
                     )
                     yield SettingDifference(step, key, left, right)
+
+
+def _setting(value: object) -> str:
+    """With all its digits: two thresholds that differ look different."""
+    return shown(str(value) if isinstance(value, float) else value, 200)
 
 
 def _recipe_of(run: RunView) -> dict[str, dict[str, object]]:

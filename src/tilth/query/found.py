@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -220,7 +221,7 @@ def _of_operation(step: str, op: str, figures: Json) -> Iterator[Figure]:
     """What an operation said of what it kept, number by number."""
     known = definitions(op) if figures else {}
     for key, value in figures.items():
-        for names, path, made in _numbers(value, (key,), f"{step}.{key}"):
+        for names, path, made in _numbers(value, (key,), _below(step, key)):
             one, depth = find(known, names)
             # A matrix is one figure, and stands in the report; its cells are none.
             if depth < 2 and len(names) < 4:
@@ -244,12 +245,21 @@ def _numbers(
             yield names, path, estimate
             return
         for key, item in value.items():
-            yield from _numbers(item, (*names, key), f"{path}.{key}")
+            yield from _numbers(item, (*names, key), _below(path, key))
     elif isinstance(value, list):
-        for position, row in enumerate(value):
-            if isinstance(row, dict):
-                label = next((row[key] for key in NAMES if isinstance(row.get(key), str)), position)
-                yield from _numbers(row, names, f"{path}[{label}]")
+        rows = [row for row in value if isinstance(row, dict)]
+        labels = [
+            next((n for key in NAMES if isinstance(n := row.get(key), str)), "") for row in rows
+        ]
+        times = Counter(labels)
+        for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
+            alone = label and times[label] == 1
+            yield from _numbers(row, names, f"{path}[{label if alone else f'#{position + 1}'}]")
+
+
+def _below(path: str, key: str) -> str:
+    """The path of what stands under a key, which may hold anything: two figures have two paths."""
+    return f"{path}[{key}]" if set(key) & set(".[]") else f"{path}.{key}"
 
 
 def _estimate(value: Mapping[str, JsonValue]) -> _Made | None:

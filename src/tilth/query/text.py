@@ -7,6 +7,7 @@ from typing import Any
 
 from tilth.foreign import shorten, visible
 from tilth.query.changes import changed_ranges
+from tilth.spell import distinct
 
 # An element that nothing closes reaches to the end, as in browsers; possessive, so that the search
 # is linear in any input.
@@ -41,7 +42,7 @@ def shown(value: Any, limit: int = 120) -> str:
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return distinct(value, (0.0, 1.0), 6)
     return excerpt(str(value), limit)
 
 

@@ -12,7 +12,8 @@ from tilth.report.charts import NARROW, WIDE
 from tilth.report.figures import Chart, Table, humane
 from tilth.report.steps import as_text
 from tilth.report.steps import warnings_of as warnings_of
-from tilth.report.text import ABSENT, NARROW_SPACE, signed
+from tilth.report.text import ABSENT, NARROW_SPACE, fixed, signed
+from tilth.spell import decimals_apart
 from tilth.transfer.result import Effect, Ends, TransferResult
 from tilth.value.result import ValueResult
 
@@ -71,5 +72,7 @@ def interval_text(mean: float, ends: Ends | None, decimals: int) -> str:
 
 
 def p_text(value: float | None) -> str:
-    """A p value to three decimals."""
-    return ABSENT if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+    """A p value to three decimals; more where it would be rounded onto 0.05 or 1."""
+    if value is None:
+        return ABSENT
+    return "<0.001" if value < 0.001 else fixed(value, decimals_apart((value,), 3, (0.05, 1.0)))

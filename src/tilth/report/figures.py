@@ -158,7 +158,7 @@ def scalar(value: Any, key: str = "", told: Definition | None = None) -> Cell | 
     if isinstance(value, int):
         return Cell(count(value) if key not in ("seed", "seeds") else str(value), True)
     if isinstance(value, float):
-        return Cell(_float(value, key.lower()) if told is None else number(value), True)
+        return Cell(_float(value, key.lower()) if told is None else _number(value), True)
     if isinstance(value, str):
         return Cell(shorten(value[:301], 300))
     if isinstance(value, Mapping):
@@ -171,7 +171,17 @@ def _float(value: float, key: str) -> str:
         return duration(value)
     if 0 <= value <= 1 and any(word in key for word in _SHARES):
         return percent(value)
-    return number(value)
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    """Three significant digits, and more of what is not 1, which may be a bound of what it can be.
+
+    An agreement of 0.9996 is not one of all with all.
+    """
+    text = number(value)
+    looks_like_one = value != 1 and text in ("1.00", "1.000")
+    return fixed(value, decimals_apart((value,), 3, (1.0,))) if looks_like_one else text
 
 
 def _interval(value: Mapping[str, Any]) -> Cell | None:
