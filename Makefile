@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times same mutate edits reference clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times same coverage mutate edits reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ times: $(STAMP)  ## time a starter, and write `takes:` and recipes/times.json: R
 
 same: $(STAMP)  ## whether the starters still give the same figures, to the last digit (an hour)
 	@$(BIN)/python -m benchmarks.same
+
+coverage: $(STAMP)  ## what the intervals cover, by simulation; writes benchmarks/coverage.md (half an hour)
+	@$(BIN)/python -m benchmarks.coverage
 
 mutate: $(STAMP)  ## break the code, place by place, and see whether a test notices (two hours)
 	@$(BIN)/python -m benchmarks.mutate $(MUTATE)

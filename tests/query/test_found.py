@@ -56,14 +56,14 @@ def test_a_table_of_one_quantity_is_told_cell_by_cell_and_a_matrix_is_not() -> N
 
 
 def test_a_held_out_figure_has_its_interval_and_what_it_rests_on(tmp_path: Path) -> None:
-    ends = {"low": 79.0, "high": 81.0, "n": 9, "item": "image", "method": "Wilson"}
+    ends = {"low": 79.0, "high": 81.0, "n": 9, "item": "image", "method": "Clopper-Pearson"}
     one = {"test": {"accuracy": 80.0, "signature": "x"}, "intervals": {"test": {"accuracy": ends}}}
     folds = [{"fold": name, "seed": 0, **one} for name in ("a", "b")]
     mean = {"split": "validation", "accuracy": 80.5, "intervals": {}}
     run = write_run(tmp_path, "pretrain", PLAIN | one | {"folds": folds, "mean": mean})
     found = _paths(figures_of(run))
     held = found["pretrain.test.accuracy"]
-    assert (held.low, held.high, held.method) == (79.0, 81.0, "Wilson")
+    assert (held.low, held.high, held.method) == (79.0, 81.0, "Clopper-Pearson")
     assert (held.n, held.item, held.split) == (9, "image", "test")
     assert (held.unit, held.better, held.step) == ("%", "higher", "pretrain")
     assert found["pretrain.folds[a 0].test.accuracy"].value == 80.0

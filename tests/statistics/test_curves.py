@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tilth.statistics.curves import FLAT, Curve, fit_curve, is_flat, multiplier
+from tilth.statistics.curves import FLAT, Curve, _read_text, fit_curve, is_flat, multiplier
 from tilth.statistics.found import Multiplier
 
 SIZES = (100, 200, 400, 800)
@@ -61,7 +61,40 @@ def test_reads_a_multiplier_with_its_interval() -> None:
     assert found.high is not None
     assert found.low < 1.6 < found.high
     assert found.value == pytest.approx(1.6, rel=0.1)
-    assert found.text.startswith("1.6x [")
+    assert found.text == f"{found.value:.3f}x [{found.low:.3f}, {found.high:.3f}]"
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "text"),
+    [
+        (1.99, (1.98, 1.99), "1.990x [1.980, 1.990]"),
+        (1.04, (1.01, 1.07), "1.040x [1.010, 1.070]"),
+        (1.04, (1.004, 1.9), "1.040x [1.004, 1.900]"),
+        (3.0, (2.0, 4.0), "3.0x [2.0, 4.0]"),
+        (13.0, (9.6, 20.0), "13.0x [9.6, 20.0]"),
+        (1.3, (None, 1.5), "1.30x [< 0.5, 1.50]"),
+        (1.3, (1.1, None), "1.30x [1.10, > 4]"),
+        (1.3, (None, None), "1.3x [< 0.5, > 4]"),
+    ],
+)
+def test_no_multiplier_is_rounded_onto_1(
+    value: float, ends: tuple[float | None, float | None], text: str
+) -> None:
+    assert _read_text(value, ends, (0.5, 4.0), 3) == text
+
+
+def test_a_step_of_the_metric_is_part_of_the_interval() -> None:
+    """Equal results of three seeds on one curve: sure of the multiplier but for a step."""
+    sure = multiplier(SIZES, np.tile(EXACT[:1], (3, 1)), [law(320)] * 3, at=200)
+    assert sure.low == pytest.approx(sure.high)
+    known = multiplier(SIZES, np.tile(EXACT[:1], (3, 1)), [law(320)] * 3, at=200, step=0.002)
+    assert known.value == pytest.approx(sure.value)
+    assert known.low is not None
+    assert known.high is not None
+    curve = fit_curve(SIZES, EXACT[0])
+    sizes = curve.invert(law(320) - 0.001), curve.invert(law(320) + 0.001)
+    half = 4.302653 * math.log(sizes[0] / sizes[1]) / math.sqrt(6 * 3)
+    assert math.log(known.high / known.low) == pytest.approx(2 * half)
 
 
 def test_says_above_and_below() -> None:
@@ -249,7 +282,7 @@ def test_large_multipliers_are_told_in_whole_numbers() -> None:
     curve = np.array([[law(n) for n in sizes]])
     assert multiplier(sizes, curve, [law(124)], at=10).text == "12x one seed, no interval"
     assert multiplier(sizes, curve, [law(92)], at=10).text == "9.2x one seed, no interval"
-    assert multiplier(sizes, curve, [law(99_000)], at=10).text == "> 1000x"
+    assert multiplier(sizes, curve, [law(99_000)], at=10).text == "> 1,000x"
 
 
 def test_a_curve_that_one_seed_cannot_be_inverted_on_is_flat() -> None:

@@ -46,7 +46,7 @@ def test_no_spread() -> None:
     assert (same.interval.low, same.interval.high, same.p, same.p_sign_flip) == (0, 0, 1, 1)
     assert st.verdict(same.interval, 0.0) == "no material effect"
     # Twice one test example more is a coarse metric, not a certainty.
-    assert st.verdict(st.paired([0.01, 0.01]).interval, 0.0) == "undecided"
+    assert st.verdict(st.paired([0.01, 0.01], 0.01).interval, 0.0) == "undecided"
     assert st.paired([0.0, 0.0], resolution=0.01).interval.high > 0.01
     assert st.paired([0.5]).interval.high == math.inf
 
@@ -135,8 +135,11 @@ def test_an_interval_is_scipys_at_any_level(alpha: float, seeds: int) -> None:
     low, high = stats.ttest_1samp(values, 0.0).confidence_interval(1 - alpha)
     found = st.t_interval(values, alpha)
     assert (found.low, found.mean, found.high) == pytest.approx((low, values.mean(), high))
-    # The step of a metric counts only where there is no spread that could hide it.
-    assert st.t_interval(values, alpha, 10.0) == found
+    # A step of the metric widens it, also where there is a spread.
+    wider = st.t_interval(values, alpha, 1.0)
+    assert wider.high - wider.mean == pytest.approx(
+        stats.t.ppf(1 - alpha / 2, seeds - 1) * math.sqrt((values.var(ddof=1) + 1 / 6) / seeds)
+    )
 
 
 def test_what_is_said_of_one_of_two_and_of_equal_differences() -> None:
@@ -161,15 +164,27 @@ def test_what_is_no_list_of_numbers_is_refused(wrong: list[float]) -> None:
         st.paired(wrong)
 
 
-def test_equal_differences_are_as_sure_as_a_step_of_the_metric_lets_them() -> None:
-    values = np.full(4, 0.02)
-    assert st.standard_error(values) == pytest.approx(0.02 / math.sqrt(12) / 2)
-    assert st.standard_error(-values) == pytest.approx(0.02 / math.sqrt(12) / 2)
-    assert st.standard_error(values, 0.05) == pytest.approx(0.05 / math.sqrt(12) / 2)
-    assert st.standard_error(values, 0.01) == pytest.approx(0.02 / math.sqrt(12) / 2)
-    assert st.standard_error(np.array([0.0, 0.1])) == pytest.approx(0.05)
-    assert st.standard_error(np.array([0.1])) == math.inf
-    assert st.paired(values, 0.05).p > st.paired(values).p
+def test_every_result_is_known_to_a_step_of_the_metric() -> None:
+    """Two results a difference, each rounded to a step: step^2 / 12 of variance each."""
+    equal, apart = np.full(4, 0.02), np.array([0.0, 0.1])
+    assert st.standard_error(equal) == 0
+    assert st.standard_error(equal, 0.06) == pytest.approx(math.sqrt(0.06**2 / 6 / 4))
+    assert st.standard_error(-equal, 0.06) == st.standard_error(equal, 0.06)
+    assert st.standard_error(apart) == pytest.approx(0.05)
+    assert st.standard_error(apart, 0.06) == pytest.approx(math.sqrt((0.005 + 0.0006) / 2))
+    assert st.standard_error(np.array([0.1]), 0.06) == math.inf
+    assert st.paired(equal, 0.05).p > st.paired(equal, 0.01).p
+
+
+def test_an_interval_is_clipped_to_what_can_be_and_keeps_its_estimate() -> None:
+    wide = st.Interval(98.0, 60.0, 136.0)
+    assert wide.clipped(0.0, 100.0) == st.Interval(98.0, 60.0, 100.0)
+    assert st.Interval(1.0, -20.0, 22.0).clipped(0.0, math.inf) == st.Interval(1.0, 0.0, 22.0)
+    assert st.Interval(101.0, 90.0, 112.0).clipped(0.0, 100.0) == st.Interval(101.0, 90.0, 101.0)
+    assert st.Interval(-1.0, -2.0, 0.5).clipped(0.0, 1.0) == st.Interval(-1.0, -1.0, 0.5)
+    assert st.Interval(0.0, -math.inf, math.inf).clipped(-100.0, 100.0) == st.Interval(
+        0.0, -100.0, 100.0
+    )
 
 
 def test_sign_flips_are_counted_up_to_20_and_drawn_above() -> None:

@@ -114,7 +114,8 @@ def test_every_test_figure_of_every_task(task: TaskName, tmp_path: Path) -> None
         _check(result.of(split), result.bounds(split), result.samples[split])
     methods = {name: one.method for name, one in result.bounds().items()}
     shares = {"accuracy", "top5", "exact", "exact_greedy"}
-    assert all((method == "Wilson") == (name in shares) for name, method in methods.items())
+    exact = "Clopper-Pearson"
+    assert all((method == exact) == (name in shares) for name, method in methods.items())
     assert f"{result.samples['test']} " in sentence(result)
     assert "[" in sentence(result)
     again = _fit(tmp_path / "2", dataset, task)

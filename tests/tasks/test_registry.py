@@ -21,7 +21,6 @@ from tilth.tasks.registry import (
     load_task,
     metrics,
     modules_of,
-    moves_in_steps,
     task_names,
 )
 from tilth.tasks.settings import ObjectiveSettings, require_fit
@@ -82,9 +81,6 @@ def test_a_figure_is_one_thing_whoever_declares_it() -> None:
     for name in task_names():
         for metric in declaration(name).metrics:
             assert found[metric.name] == metric
-    assert moves_in_steps("accuracy")
-    assert not moves_in_steps("wer")
-    assert not moves_in_steps("of a task of one's own")
 
 
 def test_a_network_that_cannot_learn_the_task_is_refused() -> None:

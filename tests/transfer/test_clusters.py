@@ -66,13 +66,14 @@ def test_a_figure_of_the_whole_leaves_open_what_resampling_the_test_set_shows(da
     error, parts = error_over_test_sets([results[0]], [results[1]], 100.0)
     assert parts == 400
 
-    sums = [figure.sums(np.arange(400), 400) for figure in (ours, base)]
+    sums = [figure.sums(np.arange(400), 400, slice(None)) for figure in (ours, base)]
     draws = np.random.default_rng(3).integers(0, 400, (2_000, 400))
     differences = [
         float(ours.of_sums(sums[0][drawn].sum(0)) - base.of_sums(sums[1][drawn].sum(0)))
         for drawn in draws
     ]
-    assert error == pytest.approx(np.std(differences, ddof=1), rel=0.1)
+    # Four parts more than the bootstrap's, as far off as the farthest.
+    assert np.std(differences, ddof=1) * 0.9 < error < np.std(differences, ddof=1) * 1.3
 
 
 def test_pseudo_values_of_a_mean_are_its_parts(data: Path) -> None:
@@ -93,5 +94,5 @@ def test_one_group_alone_leaves_everything_open(tmp_path: Path) -> None:
     path = write_dataset(tmp_path / "d", [{"id": n, "subject": "ann"} for n in NAMES])
     figure = ratio(np.arange(6.0), np.ones(6))
     found = pseudo_parts(ids_to_u64(NAMES), figure, path, "subject", 1.0)
-    assert found == Parts((2.5,), (1.0,))
+    assert found == Parts((2.5,), (1.0,), step=1 / 6)
     assert error_over_test_sets([found], [found], 1.0) == (np.inf, 1)

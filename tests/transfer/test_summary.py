@@ -148,9 +148,44 @@ def _with_parts(given: Results, spread: float) -> Results:
     found: Results = []
     for cell, outcome in given:
         tilt = spread * (apart - apart.mean()) * (cell.method != "scratch")
-        parts = Parts(tuple((outcome.measured.value + tilt).tolist()), (1.0,) * 30)
+        parts = Parts(tuple((1e6 * (outcome.measured.value + tilt)).tolist()), (1e6,) * 30)
         found.append((cell, outcome.model_copy(update={"parts": parts})))
     return found
+
+
+def test_means_are_those_of_the_points_with_scipys_interval() -> None:
+    """And so are the costs: of every method and size, over its seeds."""
+    from scipy import stats
+
+    given = cells(gain_in_data=1.7, seeds=4)
+    summary = summarize_transfer(
+        [(cell, one.model_copy(update={"cpu_seconds": 1.0 + cell.seed})) for cell, one in given]
+    )
+    for row in summary.summary:
+        values = [p.value for p in summary.points if (p.method, p.size) == (row.method, row.size)]
+        low, high = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+        assert row.n == len(values) == 4
+        # A step of this metric is 1 / 30,000 of it.
+        assert (row.mean, row.low, row.high) == pytest.approx(
+            (np.mean(values), low, high), rel=1e-3
+        )
+    assert {row.cpu_seconds for row in summary.figures} == {2.5}
+    assert summary.cost_s == len(given)
+
+
+def test_a_mean_of_equal_results_is_as_sure_as_a_step_and_stays_in_its_range() -> None:
+    parts = Parts((1.0,) * 30, (1.0,) * 30)
+    perfect = [
+        (cell, _measured(outcome, 100.0, parts))
+        for cell, outcome in cells(gain_in_data=1.7, lower=False, seeds=3)
+    ]
+    for row in summarize_transfer(perfect).summary:
+        # Student's 0.975 quantile of 2 degrees of freedom is 4.3027; one of 30 documents a step.
+        assert row.low == pytest.approx(100 - 4.302653 * (100 / 30) / (6 * 3) ** 0.5)
+        assert (row.mean, row.high) == (100.0, 100.0)
+    for effect in summarize_transfer(perfect).effects:
+        ends = (effect.low, effect.high, *(effect.adjusted_combined_interval or ()))
+        assert all(end is not None and -100 <= end <= 100 and end != 0 for end in ends)
 
 
 def test_every_effect_has_its_sentence_and_the_first_is_one_of_them() -> None:
@@ -207,7 +242,7 @@ def test_a_baseline_that_does_better_is_in_the_same_sentence() -> None:
         cells(gain_in_data=1.7, lower=False), lambda cell: 3.0 if cell.size >= 200 else -3.0
     )
     summary = summarize_transfer(given)
-    assert "; a linear SVM over TF-IDF does better, by 3.0 points [" in summary.headline
+    assert "; a linear SVM over TF-IDF does better, by 3.0000 points [" in summary.headline
     assert ", at 2 of 4 sizes" in summary.headline
     (small,) = [e.headline for e in summary.effects if (e.method, e.size) == ("finetune", 50)]
     assert "a linear SVM over TF-IDF does better at 2 of 4 sizes" in small
@@ -232,7 +267,7 @@ def test_a_baselines_lead_on_this_test_set_says_so() -> None:
     apart = np.random.default_rng(2).normal(size=30)
     for cell, outcome in [one for one in given if one[0].method == "finetune"]:
         value = outcome.measured.value + 3.0 + 0.1 * cell.seed
-        numerators = tuple((value + 50 * (apart - apart.mean())).tolist())
+        numerators = tuple((1e6 * (value + 50 * (apart - apart.mean()))).tolist())
         parts = Parts(numerators, outcome.parts.denominators)
         baseline = cell.model_copy(update={"method": "tfidf-svm"})
         given.append((baseline, _measured(outcome, value, parts)))
@@ -265,7 +300,8 @@ def test_every_interval_of_an_effect_is_at_the_level_that_holms_rule_gives_it() 
             outcome.model_copy(
                 update={
                     "parts": Parts(
-                        tuple((outcome.measured.value + 0.01 * apart).tolist()), (1.0,) * 30
+                        tuple((1e6 * (outcome.measured.value + 0.01 * apart)).tolist()),
+                        (1e6,) * 30,
                     )
                 }
             ),

@@ -107,6 +107,19 @@ def test_label_noise_hurts_and_a_a_is_silent(digits: Path, tmp_path: Path) -> No
     assert summary.control.mean > 90
 
 
+def test_unique_examples_and_epochs_are_those_of_the_rows(digits: Path, tmp_path: Path) -> None:
+    """All digits but the 400 of test, which seven batches go through so many times."""
+    plain = DIGITS.model_copy(update={"data": DataSettings(validation_share=0)})
+    settings = arms.Settings(arms={"same": Change(same=True)}, budget=7)
+    cell = Cell(arm="control", seed=0)
+    found = arms.run_cell(
+        cell, {"control": digits}, settings, Context(tmp_path), arms.Planned(pretrain=plain)
+    )
+    training = sum(row["split"] == "train" for row in digit_rows())
+    assert found.unique_examples == training
+    assert found.epochs == pytest.approx(7 * plain.loop.batch_size / training, abs=1e-4)
+
+
 def test_a_set_that_holds_the_test_set_is_refused(digits: Path, tmp_path: Path) -> None:
     rows = digit_rows()
     leaked = [

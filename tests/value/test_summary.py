@@ -43,7 +43,8 @@ def simulate(
                 scale=1.0,
                 lower_is_better=lower_is_better,
             ),
-            parts=Parts(tuple(parts.tolist()), (1.0,) * clusters),
+            # So many tokens a document that a step of the metric is next to nothing.
+            parts=Parts(tuple((1e6 * parts).tolist()), (1e6,) * clusters),
             test_samples=clusters,
             items="documents",
             nine_tenths=None,
@@ -142,8 +143,12 @@ def test_equal_results_of_a_coarse_metric_are_not_certainty() -> None:
         (cell, one.model_copy(update={"measured": one.measured.model_copy(update=coarse)}))
         for cell, one in results
     ]
+    results = changed(results, parts=Parts((100.0,) * 40, (1.0,) * 40))
     arm = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
     assert arm.verdict == "undecided"
+    # Of two seeds nothing is said of how many more: they leave the deviation open.
+    assert arm.more_seeds is None
+    assert arm.headline.endswith("; how many seeds would decide it, 3 would tell")
     results = changed(results, data_digest="same")
     same = by_name(summarize_experiment(results, designs(a=1), smallest_effect=0.3))["a"]
     assert same.verdict == "nothing changed"
@@ -269,7 +274,9 @@ def test_an_arm_has_its_sentence() -> None:
         "; from-scratch was cut short: the last tenth of its steps still gained 0.03 nats"
     )
     assert rules.headline.startswith("clean.rules may or may not help on these 40 documents")
-    assert rules.headline.endswith(f"; {rules.more_seeds} more seeds would decide it")
+    assert rules.headline.endswith(
+        f"; {rules.more_seeds} more seeds would decide it with 80% probability"
+    )
     assert not rules.cut_short
 
 

@@ -278,7 +278,7 @@ def _decimals(numbers: list[float]) -> int:
     """Two digits of half the interval, else four of the number; none of a whole number."""
     value, *ends = numbers
     if ends:
-        return decimals_of((ends[1] - ends[0]) / 2)
+        return decimals_apart(numbers, decimals_of((ends[1] - ends[0]) / 2))
     return 0 if value.is_integer() else decimals_of(abs(value), digits=4)
 
 

@@ -38,6 +38,7 @@ from tilth.machine import num_cores
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
+from tilth.spell import distinct
 from tilth.store import Dataset
 from tilth.store.dataset import damage_of
 from tilth.store.files import folder_lock, remove, storage_errors, sweep
@@ -338,8 +339,9 @@ def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Pat
         cause = commonest_cause(Dataset(data_folder(folder, step)))
     if share > budget:
         raise DataError(
-            f"{counts.quarantined} of {counts.num_in} records failed ({share:.1%}), more than "
-            f"the error budget of {budget:.1%}; {cause}",
+            f"{counts.quarantined} of {counts.num_in} records failed "
+            f"({distinct(100 * share, (100 * budget, 100.0), 2)}%), more than the error budget of "
+            f"{100 * budget:g}%; {cause}",
             where=step.name,
             hint=f"tilth show {plan.recipe.name} {step.name} --quarantined lists them"
             + (

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tilth.statistics.found import Bounds
+    from tilth.statistics.intervals import Reach
     from tilth.tasks.base import Answering
     from tilth.tasks.prepare import Prepared
     from tilth.training.state import TrainResult
@@ -162,7 +163,7 @@ def fit(
                 cpu_seconds=round(time.process_time() - cpu_before, 3),
             )
             told_of = replace(trained, notes=(*trained.notes, *measured.notes))
-            runs.append(_Run(told_of, held, measured.most))
+            runs.append(_Run(told_of, held, measured.reach))
     first, held = runs[0].trained, runs[0].held
     several = tuple(run.held for run in runs) if len(runs) > 1 else ()
     return PretrainResult(
@@ -204,11 +205,11 @@ class _Trained:
 
 @dataclass(frozen=True)
 class _Run:
-    """One training of several, its held-out figures, and what each of them cannot exceed."""
+    """One training of several, its held-out figures, and what numbers each of them can be."""
 
     trained: _Trained
     held: Repeat
-    most: Mapping[str, float]
+    reach: Mapping[str, Reach]
 
 
 def _folds(
@@ -341,13 +342,13 @@ class _Measured:
     Attributes:
         metrics: Of each split; empty where it has no samples, or too few classes to be measured.
         bounds: Of each number among them.
-        most: What each cannot exceed.
+        reach: What numbers each can be.
         notes: What the user should be told.
     """
 
     metrics: dict[str, Figures]
     bounds: dict[str, Intervals]
-    most: dict[str, float]
+    reach: dict[str, Reach]
     notes: list[str]
 
 
@@ -403,7 +404,7 @@ def _measure(
             found.bounds[split] = {
                 name: replace(one, low=None, high=None) for name, one in found.bounds[split].items()
             }
-        found.most.update({name: one.most for name, one in measured.all_figures().items()})
+        found.reach.update({name: one.reach for name, one in measured.all_figures().items()})
     return found
 
 
@@ -423,12 +424,12 @@ def _over_all(runs: list[_Run], split: str, name: str) -> Bounds:
     """The interval of a figure's mean: over the seeds of each fold, then over folds."""
     from tilth.statistics.intervals import over_folds, over_seeds
 
-    most = runs[0].most[name]
+    reach = runs[0].reach[name]
     values, bounds = [], []
     for fold in dict.fromkeys(run.held.fold for run in runs):
         of_fold = [run.held for run in runs if run.held.fold == fold]
         each = [float(held.of(split)[name]) for held in of_fold]
         spread = [held.bounds(split)[name] for held in of_fold]
         values.append(fmean(each))
-        bounds.append(over_seeds(each, spread, most) if len(each) > 1 else spread[0])
-    return over_folds(values, bounds, most) if len(values) > 1 else bounds[0]
+        bounds.append(over_seeds(each, spread, reach) if len(each) > 1 else spread[0])
+    return over_folds(values, bounds, reach) if len(values) > 1 else bounds[0]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from tilth.pretrain.result import Intervals, PretrainResult
+from tilth.spell import decimals_apart, decimals_of, fixed
 from tilth.statistics.found import Bounds
 from tilth.tasks.registry import metrics
 
@@ -65,8 +65,10 @@ def quote(value: float, bounds: Bounds | None) -> str:
     # Two digits of the interval's width say all that is known; a tenth is always told.
     low, high = bounds.low, bounds.high
     width = high - low
-    decimals = min(max(1 - math.floor(math.log10(width)), 1), 6) if width > 0 else 2
-    return f"{value:,.{decimals}f} [{low:,.{decimals}f}, {high:,.{decimals}f}]"
+    decimals = decimals_of(width, least=1, most=6) if width > 0 else 2
+    # 99.98 is not 100, the best that a percentage can be.
+    decimals = decimals_apart((value, low, high), decimals, (0.0, 100.0))
+    return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
 def basis(bounds: Bounds | None) -> str:

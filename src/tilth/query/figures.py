@@ -118,6 +118,6 @@ def said(one: Definition) -> str:
 
 
 def spell_how(one: Definition) -> str:
-    """Whether it is exact, and how its interval is made: `Measured; 95 % interval: Wilson`."""
+    """Whether it is exact, and how its interval is made: `Measured; 95 % interval: jackknife`."""
     interval = f"; 95 % interval: {one.interval}" if one.interval else ""
     return f"{one.how.capitalize()}{interval}"

@@ -20,6 +20,7 @@ from tilth.report.svg import (
     ticks,
 )
 from tilth.report.text import decimals_for, number, signed
+from tilth.spell import decimals_apart
 
 # A verdict's sign and its mark's shape: told apart without colour.
 SYMBOLS = {
@@ -95,6 +96,8 @@ def forest_plot(
     low, high = spread([*ends, -1.5 * band, 1.5 * band, 0.0])
     scale = Scale(low, high, left, right)
     decimals = decimals_for(*((e.high - e.low) / 2 for e in effects))
+    deciding = [end for e in effects for end in e.deciding]
+    decimals = decimals_apart(deciding, decimals, (0.0, band, -band))
     body = []
     if band:
         x = scale(-band)

@@ -60,14 +60,21 @@ def half_widths(effects: Sequence[Effect]) -> list[float]:
     ]
 
 
-def interval_text(mean: float, ends: Ends | None, decimals: int) -> str:
-    """`+0.12 [+0.05, +0.19]`; only the mean where an end is open, a dash without an interval."""
+def interval_text(mean: float, ends: Ends | None, decimals: int, smallest: float = 0.0) -> str:
+    """`+0.12 [+0.05, +0.19]`; only the mean where an end is open, a dash without an interval.
+
+    Args:
+        mean, ends: In the figure's unit.
+        decimals: At least so many; more where an end would be rounded onto a bound.
+        smallest: The smallest effect that matters, a bound beside 0.
+    """
     if ends is None:
         return ABSENT
     low, high = ends
-    told = signed(mean, decimals)
     if low is None or high is None:
-        return told
+        return signed(mean, decimals)
+    decimals = decimals_apart((low, high), decimals, (0.0, smallest, -smallest))
+    told = signed(mean, decimals)
     return f"{told} [{signed(low, decimals)}, {signed(high, decimals)}]"
 
 

@@ -29,8 +29,8 @@ from tilth.tasks.registry import declaration, task_names
 
 _MAX_ROWS = 50
 _INTERVALS = (
-    "In brackets: 95 % intervals over the held-out samples (of a share by Wilson, else by "
-    "bootstrap); they say what other such samples would give this model."
+    "In brackets: 95 % intervals over the held-out samples (of a share the exact one, of all else "
+    "by the jackknife); they say what other such samples would give this model."
 )
 
 

@@ -50,7 +50,7 @@ def transfer(part: TransferResult) -> Evidence:
         title += f"= helps; {INTERVAL}"
         if any(effect.adjusted_p is not None for effect in part.effects):
             title += "; the verdict is read from the interval corrected for all rows (Holm)"
-        tables.append((title, _effects(part.effects)))
+        tables.append((title, _effects(part.effects, part.smallest_effect or 0.0)))
         said = [as_text(effect.headline, MAX_HEADLINE) for effect in part.effects]
         if any(said):
             tables.append(("The same in words", table(("gain",), [[Cell(text)] for text in said])))
@@ -189,16 +189,19 @@ def _arrow(series: Sequence[Series], multiplier: Reading | None) -> Arrow | None
     return None
 
 
-def _effects(effects: Sequence[Gain]) -> Table:
+def _effects(effects: Sequence[Gain], smallest: float) -> Table:
     decimals = decimals_for(*half_widths(effects))
     rows = [
         [
             Cell(humane(effect.method)),
             Cell(count(effect.size), True),
             Cell(f"{SYMBOLS[effect.verdict]} {effect.verdict}"),
-            Cell(interval_text(effect.mean, (effect.low, effect.high), decimals), True),
-            Cell(interval_text(effect.mean, effect.adjusted, decimals), True),
-            Cell(interval_text(effect.mean, effect.adjusted_combined_interval, decimals), True),
+            Cell(interval_text(effect.mean, (effect.low, effect.high), decimals, smallest), True),
+            Cell(interval_text(effect.mean, effect.adjusted, decimals, smallest), True),
+            Cell(
+                interval_text(effect.mean, effect.adjusted_combined_interval, decimals, smallest),
+                True,
+            ),
             Cell(p_text(effect.p if effect.adjusted_p is None else effect.adjusted_p), True),
             Cell(f"{count(effect.wins)} of {count(effect.n)}", True),
         ]

@@ -19,6 +19,8 @@ from tilth.report.evidence import (
 from tilth.report.figures import Cell, Chart, Table, humane, table
 from tilth.report.steps import as_text
 from tilth.report.text import ABSENT, count, decimals_for, duration, fixed, number, plural, signed
+from tilth.spell import decimals_apart
+from tilth.statistics.found import CHANCE, FEWEST_SEEDS
 from tilth.transfer.headline import unit_of_difference
 from tilth.value.result import ArmResult, ValueResult
 
@@ -89,7 +91,7 @@ def value(part: ValueResult) -> Evidence:
         "",
         tuple((key, text) for key, text in facts if text not in ("", ABSENT)),
         tuple(chart for chart in charts if chart),
-        _arms_tables(arms, decimals, apart) if arms else (),
+        _arms_tables(arms, decimals, apart, smallest or 0.0) if arms else (),
         tuple(warnings),
     )
 
@@ -121,6 +123,8 @@ def _forest(part: ValueResult, arms: Sequence[Titled], seeds: str) -> Chart | No
         caption += " Shaded: differences too small to matter."
     description = "; ".join(f"{e.name}: {e.verdict}" for e in effects)
     decimals = decimals_for(*((e.high - e.low) / 2 for e in effects))
+    ends = [end for e in effects for end in e.deciding]
+    decimals = decimals_apart(ends, decimals, (0.0, smallest or 0.0, -(smallest or 0.0)))
     rows = [
         [Cell(e.name)]
         + [Cell(signed(v, decimals), True) for v in (e.mean, *e.deciding)]
@@ -199,17 +203,17 @@ def _pairs_of(
 Tables = tuple[tuple[str, Table], ...]
 
 
-def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str) -> Tables:
+def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: float) -> Tables:
     effects, changes, sure, worth = [], [], [], []
     for name, arm in arms:
         title = Cell(name)
-        seeds = Cell(interval_text(arm.mean, (arm.low, arm.high), decimals), True)
+        seeds = Cell(interval_text(arm.mean, (arm.low, arm.high), decimals, smallest), True)
         effects.append(
             [
                 title,
                 Cell(f"{SYMBOLS[arm.verdict]} {arm.verdict}"),
                 seeds,
-                Cell(interval_text(arm.mean, arm.adjusted, decimals), True),
+                Cell(interval_text(arm.mean, arm.adjusted, decimals, smallest), True),
                 Cell(p_text(arm.p if arm.adjusted_p is None else arm.adjusted_p), True),
                 Cell(f"{count(arm.wins)} of {count(arm.n)}", True),
             ]
@@ -225,11 +229,16 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str) -> Tables:
         )
         if arm.combined_interval is not None:
             further = (arm.test_set_interval, arm.combined_interval, arm.adjusted_combined_interval)
-            bounds = (Cell(interval_text(arm.mean, ends, decimals), True) for ends in further)
+            bounds = (
+                Cell(interval_text(arm.mean, ends, decimals, smallest), True) for ends in further
+            )
             sure.append([title, seeds, *bounds])
         for kind, read in (("data", arm.data_multiplier), ("compute", arm.compute_multiplier)):
             if read is not None:
-                worth.append([title, Cell(kind), Cell(as_text(read.text, 200))])
+                # Of the arm, and not of the decision: an arm without rules that is worth 0.5x the
+                # data says that the rules help.
+                cells = (as_text(arm.name, 80), kind, as_text(read.text, 200))
+                worth.append([Cell(text) for text in cells])
     corrected = any(arm.adjusted_p is not None for _, arm in arms)
     in_unit = f" ({unit})" if unit else ""
     tables = (
@@ -249,7 +258,12 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str) -> Tables:
             ("decision", "over seeds", "over test sets", "over both", "over both, corrected"),
             sure,
         ),
-        ("How much of the control's data or steps it is worth", ("decision", "in", "worth"), worth),
+        (
+            "How much of the control's data or steps an arm's result is worth: below 1 less than "
+            "all of it",
+            ("arm", "in", "worth"),
+            worth,
+        ),
     )  # fmt: skip
     return tuple((title, table(columns, rows)) for title, columns, rows in tables if rows)
 
@@ -257,6 +271,9 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str) -> Tables:
 def _to_settle(arm: ArmResult) -> str:
     """How many more seeds, at what cost, would decide an undecided arm."""
     if not arm.more_seeds:
-        return "no number of seeds in reach" if arm.verdict == "undecided" else ABSENT
+        if arm.verdict != "undecided":
+            return ABSENT
+        few = arm.n < FEWEST_SEEDS
+        return f"{FEWEST_SEEDS} seeds would tell" if few else "no number of seeds in reach"
     after = "" if arm.more_cost_s is None else f", {duration(arm.more_cost_s)}"
-    return plural(arm.more_seeds, "seed") + after
+    return f"{plural(arm.more_seeds, 'seed')} ({CHANCE:.0%} likely){after}"

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tilth.spell import decimals_apart, decimals_of, fixed
 from tilth.statistics.found import Multiplier
 from tilth.statistics.paired import t_interval
 
@@ -99,18 +100,24 @@ def is_flat(errors: Floats) -> bool:
 
 
 def multiplier(
-    sizes: Sequence[float], control: Floats, results: Sequence[float] | Floats, at: float
+    sizes: Sequence[float],
+    control: Floats,
+    results: Sequence[float] | Floats,
+    at: float,
+    step: float = 0.0,
 ) -> Multiplier:
     """Read how many times `at` examples (or steps) of the control the results are worth.
 
     One curve is fitted a seed and that seed's result inverted on it; the interval is Student-t on
-    the logarithm of the multipliers.
+    the logarithm of the multipliers, which equal results do not make certain: a step of the metric
+    is taken along as what it makes of the multiplier.
 
     Args:
         sizes: The control's sizes [sizes], ascending.
         control: The control's errors [seeds, sizes]; lower is better.
         results: The other arm's errors [seeds].
         at: The size at which the other arm was measured.
+        step: In which the errors move: one test text of all.
 
     Raises:
         ValueError: Fewer than four sizes, or errors that are not positive.
@@ -119,12 +126,9 @@ def multiplier(
     if is_flat(np.asarray(control, np.float64)):
         return Multiplier(None, None, None, "flat", FLAT)
     given = np.asarray(results, np.float64)
-    reached = np.array(
-        [
-            fit_curve(sizes, row).invert(float(result)) / at
-            for row, result in zip(control, given, strict=True)
-        ]
-    )
+    curves = [fit_curve(sizes, row) for row in control]
+    pairs = list(zip(curves, given, strict=True))
+    reached = np.array([curve.invert(float(result)) / at for curve, result in pairs])
     if np.isnan(reached).any():
         return Multiplier(None, None, None, "flat", FLAT)
     above, below = int(np.isinf(reached).sum()), int((reached == 0).sum())
@@ -134,7 +138,8 @@ def multiplier(
     if 2 * below >= len(reached):
         return Multiplier(None, None, start, "below", f"< {_short(start)}x")
     logs = np.log(np.clip(reached, start, end))
-    interval = t_interval(logs) if len(logs) > 1 else None
+    hidden = max(_log_step(curve, float(result), step) for curve, result in pairs)
+    interval = t_interval(logs, resolution=hidden) if len(logs) > 1 else None
     value = float(np.exp(logs.mean()))
     low = None if interval is None else float(np.exp(interval.low))
     high = None if interval is None else float(np.exp(interval.high))
@@ -142,10 +147,33 @@ def multiplier(
     # interval that runs past what was measured.
     low = None if below or (low is not None and low < start) else low
     high = None if above or (high is not None and high > end) else high
-    shown_low = _short(low) if low is not None else f"< {_short(start)}"
-    shown_high = _short(high) if high is not None else f"> {_short(end)}"
-    bounds = "one seed, no interval" if interval is None else f"[{shown_low}, {shown_high}]"
-    return Multiplier(value, low, high, "read", f"{_short(value)}x {bounds}")
+    return Multiplier(
+        value, low, high, "read", _read_text(value, (low, high), (start, end), len(logs))
+    )
+
+
+def _log_step(curve: Curve, error: float, step: float) -> float:
+    """How far one step of the metric moves the logarithm of the size that a curve is read at."""
+    ends = (error - step / 2, error + step / 2)
+    at = np.clip([curve.invert(end) for end in ends], curve.smallest, curve.largest)
+    return abs(float(np.log(at[0] / at[1])))
+
+
+def _read_text(
+    value: float,
+    ends: tuple[float | None, float | None],
+    measured: tuple[float, float],
+    seeds: int,
+) -> str:
+    """`1.61x [1.33, 2.04]`: two digits of half the interval, and no number rounded onto 1."""
+    known = [end for end in ends if end is not None]
+    half = max((abs(end - value) for end in known), default=value)
+    decimals = decimals_apart([value, *known], decimals_of(half, most=4), (1.0,))
+    read = f"{fixed(value, decimals)}x"
+    if seeds < 2:
+        return f"{read} one seed, no interval"
+    low, high = (None if end is None else fixed(end, decimals) for end in ends)
+    return f"{read} [{low or f'< {_short(measured[0])}'}, {high or f'> {_short(measured[1])}'}]"
 
 
 def _solve(n: Floats, err: Floats, b: float) -> tuple[float, float, float]:
@@ -165,4 +193,5 @@ def _solve(n: Floats, err: Floats, b: float) -> tuple[float, float, float]:
 
 
 def _short(number: float) -> str:
-    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
+    """The end of what was measured: three digits, which a factor of sizes seldom needs."""
+    return f"{number:,.0f}" if number >= 1_000 else f"{number:.3g}"

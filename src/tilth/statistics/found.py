@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+# The chance at which "more seeds would decide it" is read (`tilth.statistics.power`).
+CHANCE = 0.8
+# And the fewest seeds that tell it: two leave their deviation wholly open.
+FEWEST_SEEDS = 3
 
 Verdict = Literal["helps", "hurts", "no material effect", "undecided", "nothing changed"]
 
@@ -16,15 +22,18 @@ class Bounds:
         low, high: In the figure's unit; None where one item alone says nothing of others.
         n: Number of items.
         item: What one is: image, document, utterance.
-        method: How the interval was made.
-        groups: Number of groups (speakers, sites) that were resampled; None: each item by itself.
+        method: How the interval was made; the last two of earlier versions.
+        groups: Number of groups (speakers, sites) that were drawn; None: each item by itself.
     """
 
     low: float | None
     high: float | None
     n: int
     item: str
-    method: Literal["Wilson", "bootstrap", "Student-t over folds", "items and seeds"]
+    method: Literal[
+        "Clopper-Pearson", "jackknife", "Student-t over folds", "items and seeds",
+        "Wilson", "bootstrap",
+    ]  # fmt: skip
     groups: int | None = None
 
 
@@ -53,7 +62,15 @@ class Parts:
 
     Attributes:
         numerators, denominators: One a part; of two results on one test set in the same order.
+        step: What one unit (an item, a word, a byte) makes of sum / sum; None: one of what is
+            divided by.
     """
 
     numerators: tuple[float, ...]
     denominators: tuple[float, ...]
+    step: float | None = None
+
+    @property
+    def resolution(self) -> float:
+        """The step in which sum / sum moves: equal results hide what lies within one."""
+        return 1 / math.fsum(self.denominators) if self.step is None else self.step

@@ -31,7 +31,6 @@ class Metric:
         lower_is_better: Its direction.
         smallest_effect: The difference that matters, in the unit, where nobody has named one.
         called: In a sentence, where that is not the name.
-        steps: Whether it moves in steps of scale / units: equal results hide what is below one.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Metric:
     lower_is_better: bool = False
     smallest_effect: float = 0.5
     called: str = ""
-    steps: bool = False
 
     @property
     def words(self) -> str:
@@ -57,7 +55,7 @@ LOSS = Metric(
 BITS_PER_BYTE = Metric(
     "bits_per_byte", "bits per byte", "bits/byte", 1.0, lower_is_better=True, smallest_effect=0.01
 )
-ACCURACY = Metric("accuracy", "accuracy (%)", "%", steps=True)
+ACCURACY = Metric("accuracy", "accuracy (%)", "%")
 MACRO_F1 = Metric("macro_f1", "macro F1 (%)", "%")
 
 

@@ -93,12 +93,6 @@ def metrics() -> dict[str, Metric]:
     return found
 
 
-def moves_in_steps(metric: str) -> bool:
-    """Whether a figure moves in steps of its scale over the units: equal results hide less."""
-    found = metrics().get(metric)
-    return found is not None and found.steps
-
-
 def _found(name: str) -> tuple[Declaration, str]:
     found = _declared().get(name)
     if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,12 @@ def pseudo_parts(ids: Ids, figure: Figure, dataset: Path, column: str, scale: fl
         scale: Which the figure holds already, and the parts do not.
     """
     codes, clusters = _codes(ids, dataset, column)
-    sums = figure.sums(codes, clusters)
+    sums = figure.sums(codes, clusters, slice(None))
     total = sums.sum(0, keepdims=True)
     upper = np.full(clusters, figure.value)
     if clusters > 1:
         upper = clusters * upper - (clusters - 1) * figure.of_sums(total - sums)
-    return _kept(upper / scale, np.ones(clusters))
+    return replace(_kept(upper / scale, np.ones(clusters)), step=figure.step / scale)
 
 
 def by_cluster(
@@ -83,7 +84,8 @@ def _codes(ids: Ids, dataset: Path, column: str) -> tuple[Codes, int]:
 
 
 def _kept(upper: Floats, lower: Floats) -> Parts:
-    return Parts(*(tuple(float(f"{v:.7g}") for v in side) for side in (upper, lower)))
+    above, below = (tuple(float(f"{v:.7g}") for v in side) for side in (upper, lower))
+    return Parts(above, below)
 
 
 def require_column(path: Path, column: str) -> None:

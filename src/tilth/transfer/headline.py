@@ -8,11 +8,11 @@ whatever takes from the claim: an opponent that was cut short, a plain baseline 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from tilth.spell import decimals_apart, decimals_of, fixed
 from tilth.statistics.found import Verdict
 from tilth.transfer.result import Ends, Outcome
 
@@ -37,6 +37,7 @@ class Claim:
         unit: Of the metric.
         seeds: Paired differences.
         comparisons: For how many the interval is corrected.
+        smallest: The smallest effect that matters: no end of the interval is rounded onto it.
         against: What the subject is compared with, if its name does not say so.
         test_set: What was measured on, such as `30 documents`; empty: not known.
         combined: The interval over seeds and test sets, at the level of `interval`; None: it was
@@ -52,6 +53,7 @@ class Claim:
     unit: str
     seeds: int
     comparisons: int
+    smallest: float = 0.0
     against: str = ""
     test_set: str = ""
     combined: Ends | None = None
@@ -66,12 +68,12 @@ def headline(claim: Claim) -> str:
             f"{claim.subject} {_VERBS[claim.verdict]}: data and training are exactly the "
             "control's, so its worth is not measured"
         )
-    decimals = _decimals(claim.interval)
+    decimals = decimals_of_interval(claim.interval, claim.combined, claim.smallest)
     here = _holds_for_this_test_set_only(claim)
     finding = _VERBS[claim.verdict] + (f" on these {claim.test_set}" if here else "")
     if claim.verdict == "undecided":
         finding += " (undecided)"
-    effect = f"{_number(claim.mean, decimals, sign='+')} {unit_of_difference(claim.unit)}"
+    effect = f"{fixed(claim.mean, decimals, '+')} {unit_of_difference(claim.unit)}"
     bounds = "" if claim.interval == (None, None) else f" {_bounds(claim.interval, decimals)}"
     over = f" over {claim.against}" if claim.against else ""
     basis = [f"{claim.seeds} seeds" if claim.seeds > 1 else "one seed, no interval"]
@@ -130,9 +132,23 @@ def cut_short_clause(gain: float, unit: str) -> str:
 
 def difference_text(mean: float, interval: Ends, unit: str) -> str:
     """`2.2 points [1.1, 3.4]`."""
-    decimals = _decimals(interval)
+    decimals = decimals_of_interval(interval)
     bounds = "" if None in interval else f" {_bounds(interval, decimals)}"
-    return f"{_number(mean, decimals)} {unit_of_difference(unit)}{bounds}"
+    return f"{fixed(mean, decimals)} {unit_of_difference(unit)}{bounds}"
+
+
+def decimals_of_interval(interval: Ends, beside: Ends | None = None, smallest: float = 0.0) -> int:
+    """Decimals of an effect: two digits of half its interval, each end on its side of 0.
+
+    Args:
+        interval: Its own.
+        beside: Another that is printed with as many.
+        smallest: The smallest effect that matters, onto which no end is rounded either.
+    """
+    low, high = interval
+    decimals = 3 if low is None or high is None else decimals_of((high - low) / 2)
+    ends = [end for end in (*interval, *(beside or ())) if end is not None]
+    return decimals_apart(ends, decimals, (0.0, smallest, -smallest))
 
 
 def _holds_for_this_test_set_only(claim: Claim) -> bool:
@@ -152,22 +168,7 @@ def _with_test_set(claim: Claim, decimals: int, here: bool) -> str:
 
 def _bounds(bounds: Ends, decimals: int) -> str:
     low, high = (
-        ("-" if side == 0 else "") + "inf" if bound is None else _number(bound, decimals)
+        ("-" if side == 0 else "") + "inf" if bound is None else fixed(bound, decimals)
         for side, bound in enumerate(bounds)
     )
     return f"[{low}, {high}]"
-
-
-def _decimals(bounds: Ends) -> int:
-    """Decimals that give half the interval's width two significant digits."""
-    low, high = bounds
-    if low is None or high is None:
-        return 3
-    half = (high - low) / 2
-    return min(max(1 - math.floor(math.log10(half)), 0), 6) if half > 0 else 0
-
-
-def _number(value: float, decimals: int, sign: str = "-") -> str:
-    # A rounded -0.00 has no sign to speak of.
-    rounded = round(value, decimals) + 0.0
-    return f"{rounded:{sign},.{decimals}f}"

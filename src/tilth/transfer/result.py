@@ -5,6 +5,7 @@ The outcome of a cell and an effect with its intervals are what `value` keeps as
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -39,6 +40,11 @@ class Reported(Record):
         """1 where higher is better, else -1."""
         return -1.0 if self.lower_is_better else 1.0
 
+    @property
+    def most(self) -> float:
+        """What it cannot exceed: an error rate may be above that of all wrong."""
+        return math.inf if self.lower_is_better else max(self.scale, self.value)
+
 
 class Outcome(Record):
     """What one cell came to, measured on the test split.
@@ -62,6 +68,11 @@ class Outcome(Record):
     steps: int
     epochs: float
     notes: tuple[str, ...]
+
+    @property
+    def resolution(self) -> float:
+        """The step in which the figure moves, in its unit: 2.5 points where 40 texts are tested."""
+        return self.measured.scale * self.parts.resolution
 
 
 class TransferOutcome(Outcome):

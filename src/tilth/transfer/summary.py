@@ -13,7 +13,6 @@ from tilth.statistics.curves import MIN_SIZES, multiplier
 from tilth.statistics.found import Multiplier
 from tilth.statistics.held_out import combined_interval, error_over_test_sets
 from tilth.statistics.paired import Floats, holm, holm_levels, paired, t_interval, verdict
-from tilth.tasks.registry import moves_in_steps
 from tilth.transfer.headline import (
     Claim,
     cut_short_clause,
@@ -83,12 +82,13 @@ def summarize_transfer(
     readings: dict[int, Multiplier] = {}
     if carried and "scratch" in methods and len(sizes) >= MIN_SIZES:
         best = 0.0 if reported.lower_is_better else reported.scale
-        readings = _readings(values, carried, sizes, seeds, best)
+        step = max(outcome.resolution for _, outcome in results)
+        readings = _readings(values, carried, sizes, seeds, best, step)
     at, reading = _reported(readings)
     short = {one.size: one.gain for one in last_tenth if one.cut_short}
     leads = {m: _effects(cells, [_BASELINE], sizes, smallest, against=m) for m in methods}
     comparison = _Comparison(
-        reported.unit, per_class, measured_on(first, group), short, leads, len(gains)
+        reported.unit, per_class, measured_on(first, group), smallest, short, leads, len(gains)
     )
     effects = []
     for gain in gains:
@@ -104,7 +104,7 @@ def summarize_transfer(
         methods=tuple(methods),
         seeds=tuple(seeds),
         points=tuple(Point(method=m, size=n, seed=s, value=v) for (m, n, s), v in values.items()),
-        summary=tuple(_mean(values, method, size) for method in methods for size in sizes),
+        summary=tuple(_mean(cells, method, size) for method in methods for size in sizes),
         figures=tuple(_figures(cells, method, size) for method in methods for size in sizes),
         effects=tuple(effects),
         multiplier=None if reading is None or at is None else _at(at, reading),
@@ -112,7 +112,7 @@ def summarize_transfer(
         last_tenth=tuple(last_tenth),
         headline=_first_headline(carried, effects, at),
         what={cell.method: outcome.what for cell, outcome in results},
-        warnings=_warnings([one for _, one in results], seeds, last_tenth, reported.unit),
+        warnings=_warnings([o for _, o in results], seeds, last_tenth, reported.unit, per_class),
         cost_s=round(sum(outcome.seconds for _, outcome in results), 3),
     )
 
@@ -121,13 +121,11 @@ def _at(size: int, reading: Multiplier) -> Reading:
     return Reading(**asdict(reading), size=size)
 
 
-def _of(values: Values, method: str, size: int) -> dict[int, float]:
-    return {seed: v for (m, n, seed), v in sorted(values.items()) if (m, n) == (method, size)}
-
-
-def _mean(values: Values, method: str, size: int) -> Mean:
-    mine = _of(values, method, size)
-    interval = t_interval(list(mine.values()))
+def _mean(cells: Outcomes, method: str, size: int) -> Mean:
+    mine = [cells[place] for place in sorted(cells) if place[:2] == (method, size)]
+    results = [outcome.measured.value for outcome in mine]
+    interval = t_interval(results, resolution=mine[0].resolution)
+    interval = interval.clipped(0.0, mine[0].measured.most)
     return Mean(
         method=method,
         size=size,
@@ -165,13 +163,6 @@ def _gains(ours: Sequence[TransferOutcome], base: Sequence[TransferOutcome]) -> 
     return np.array([a.toward * (a.value - b.value) for a, b in pairs])
 
 
-def _resolution(outcome: TransferOutcome) -> float:
-    """The step in which an accuracy moves: equal results hide what is below it."""
-    if not moves_in_steps(outcome.measured.metric):
-        return 0.0
-    return outcome.measured.scale / sum(outcome.parts.denominators)
-
-
 def _effects(
     cells: Outcomes,
     methods: Sequence[str],
@@ -188,7 +179,7 @@ def _effects(
                 places.append((method, size))
                 pairs.append(both)
     gains = [_gains(*both) for both in pairs]
-    steps = [_resolution(ours[0]) for ours, _ in pairs]
+    steps = [ours[0].resolution for ours, _ in pairs]
     found = [paired(gain, step) for gain, step in zip(gains, steps, strict=True)]
     adjusted = holm([one.p for one in found])
     levels = holm_levels([one.p for one in found])
@@ -196,7 +187,9 @@ def _effects(
     for (method, size), both, gain, step, one, p, level in zip(
         places, pairs, gains, steps, found, adjusted, levels, strict=True
     ):
-        wider = t_interval(gain, level, step)
+        most = both[0][0].measured.most
+        wider = t_interval(gain, level, step).clipped(-most, most)
+        plain = one.interval.clipped(-most, most)
         combined, corrected = _over_test_sets(both[0], both[1], gain, step, level)
         effects.append(
             Gain(
@@ -205,8 +198,8 @@ def _effects(
                 size=size,
                 differences=tuple(float(d) for d in gain),
                 mean=one.mean,
-                low=_finite(one.interval.low),
-                high=_finite(one.interval.high),
+                low=_finite(plain.low),
+                high=_finite(plain.high),
                 adjusted_low=_finite(wider.low),
                 adjusted_high=_finite(wider.high),
                 p=one.p,
@@ -235,8 +228,9 @@ def _over_test_sets(
     error, parts = error_over_test_sets(
         [one.parts for one in ours], [one.parts for one in base], scale
     )
-    plain = combined_interval(gain, error, parts, resolution=step)
-    wider = combined_interval(gain, error, parts, level, step)
+    most = reported.most
+    plain = combined_interval(gain, error, parts, resolution=step).clipped(-most, most)
+    wider = combined_interval(gain, error, parts, level, step).clipped(-most, most)
     return (_finite(plain.low), _finite(plain.high)), (_finite(wider.low), _finite(wider.high))
 
 
@@ -253,7 +247,12 @@ def _last_tenth(cells: Outcomes, sizes: Sequence[int], smallest: float) -> list[
 
 
 def _readings(
-    values: Values, carried: str, sizes: Sequence[int], seeds: Sequence[int], best: float
+    values: Values,
+    carried: str,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    best: float,
+    step: float,
 ) -> dict[int, Multiplier]:
     """The data multiplier at every size, read off the curve from scratch."""
 
@@ -264,7 +263,8 @@ def _readings(
 
     scratch, ours = errors("scratch"), errors(carried)
     return {
-        size: multiplier(sizes, scratch, ours[:, place], size) for place, size in enumerate(sizes)
+        size: multiplier(sizes, scratch, ours[:, place], size, step)
+        for place, size in enumerate(sizes)
     }
 
 
@@ -287,6 +287,7 @@ class _Comparison:
     Attributes:
         unit: Of the metric.
         per_class, test_set: What was trained and measured on.
+        smallest: The smallest effect that matters.
         short: The sizes at which from-scratch was cut short, and what it still gained there.
         leads: The effects of a plain baseline against each method, a size each.
         comparisons: Number of effects.
@@ -295,6 +296,7 @@ class _Comparison:
     unit: str
     per_class: bool
     test_set: str
+    smallest: float
     short: Mapping[int, float]
     leads: Mapping[str, Sequence[Gain]]
     comparisons: int
@@ -304,7 +306,7 @@ class _Comparison:
         method, size = effect.method, effect.size
         further = [
             self._baseline(method, size),
-            "" if reading is None else _worth(reading, size),
+            "" if reading is None else _worth(reading, size, self.per_class),
             self._cut_short(size, reading),
         ]
         claim = Claim(
@@ -316,6 +318,7 @@ class _Comparison:
             self.unit,
             effect.n,
             self.comparisons,
+            self.smallest,
             against="from-scratch",
             test_set=self.test_set,
             combined=effect.adjusted_combined_interval,
@@ -331,7 +334,8 @@ class _Comparison:
         if reading is None or reading.state == "flat" or not self.short:
             return ""
         where = ", ".join(f"{at:,}" for at in self.short)
-        return f"from-scratch was cut short at {where} samples, on which the multiplier rests"
+        each = " a class" if self.per_class else ""
+        return f"from-scratch was cut short at {where} samples{each}, on which the multiplier rests"
 
     def _baseline(self, method: str, size: int) -> str:
         """Where a plain baseline does better than a method, by how much at this size; or empty.
@@ -363,13 +367,14 @@ class _Comparison:
         return f"{text} (corrected for {sizes} comparisons)" if corrected else text
 
 
-def _worth(reading: Multiplier, size: int) -> str:
+def _worth(reading: Multiplier, size: int, per_class: bool) -> str:
     """The data multiplier as a clause."""
     if reading.state == "flat":
         return f"a data multiplier {reading.text}"
     text = f"worth {reading.text} the data"
     more = 0 if reading.value is None else (reading.value - 1) * size
-    return f"{text}, {more:,.0f} more samples" if more >= 1.5 else text
+    each = " a class" if per_class else ""
+    return f"{text}, {more:,.0f} more samples{each}" if more >= 1.5 else text
 
 
 def _first_headline(carried: str | None, effects: Sequence[Gain], at: int | None) -> str:
@@ -386,6 +391,7 @@ def _warnings(
     seeds: Sequence[int],
     last_tenth: Sequence[LastTenth],
     unit: str,
+    per_class: bool,
 ) -> tuple[str, ...]:
     found: dict[str, None] = {}
     if len(seeds) < 6:
@@ -397,7 +403,8 @@ def _warnings(
         gains = ", ".join(f"{one.gain:.2g} at {one.size:,}" for one in short)
         found[
             "from-scratch was cut short, and may look worse than it is: the last tenth of its "
-            f"steps still gained {gains} samples ({unit_of_difference(unit)})"
+            f"steps still gained {gains} samples{' a class' if per_class else ''} "
+            f"({unit_of_difference(unit)})"
         ] = None
     for outcome in outcomes:
         found.update(dict.fromkeys(outcome.notes))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tilth.randomness import ids_to_u64
+from tilth.spell import percent
 from tilth.store import Dataset
 from tilth.store.files import read_json, write_json
 from tilth.tasks.declare import Payload
@@ -54,7 +55,8 @@ def leaking_ids(
         write_json(kept, [[leak.train_id, leak.test_id, leak.share] for leak in leaks])
     if not leaks:
         return np.zeros(0, np.uint64), ""
-    example = f"sample {leaks[0].train_id} holds {leaks[0].share:.0%} of sample {leaks[0].test_id}"
+    one = leaks[0]
+    example = f"sample {one.train_id} holds {percent(one.share)} of sample {one.test_id}"
     return ids_to_u64([leak.train_id for leak in leaks]), example
 
 

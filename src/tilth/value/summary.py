@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tilth.statistics.curves import MIN_SIZES, multiplier
-from tilth.statistics.found import Multiplier
+from tilth.statistics.found import CHANCE, FEWEST_SEEDS, Multiplier
 from tilth.statistics.held_out import (
     combined_interval,
     error_over_test_sets,
@@ -32,7 +32,6 @@ from tilth.statistics.paired import (
     verdict,
 )
 from tilth.statistics.power import more_seeds
-from tilth.tasks.registry import moves_in_steps
 from tilth.transfer.headline import (
     Claim,
     cut_short_clause,
@@ -111,7 +110,8 @@ def summarize_experiment(
     smallest = smallest_effect_of(reported.metric, smallest_effect)
     curves = _control_curves(by_cell, control)
     values = [outcome.measured.value for outcome in control.values()]
-    mean = t_interval(values)
+    most = reported.most
+    mean = t_interval(values, resolution=first.resolution).clipped(0.0, most)
     decisions = [arm.design.decision for arm in arms]
     claims = max(sum(arm.claims for arm in arms), 1)
     described = []
@@ -120,7 +120,7 @@ def summarize_experiment(
         name = arm.design.decision
         # Where two arms are about one decision, their own names tell them apart.
         subject = f"{name} ({arm.name})" if decisions.count(name) > 1 else name
-        said = _headline(subject, one, claims, measured_on(first, group), reported.unit)
+        said = _headline(subject, one, claims, measured_on(first, group), reported.unit, smallest)
         described.append(one.model_copy(update={"headline": said}))
     return ValueResult(
         metric=reported.metric,
@@ -154,12 +154,8 @@ def _pair(name: str, design: Design, pairs: Sequence[tuple[ValueOutcome, ValueOu
         arm.data_digest == base.data_digest and arm.recipe_digest == base.recipe_digest
         for arm, base in pairs
     )
-    # A test set of 360 images moves in steps of 1/360: equal results hide what is below a step.
     # Where data and recipe are the same, equal results are what they seem.
-    resolution = 0.0
-    first = pairs[0][0]
-    if not same_data and moves_in_steps(first.measured.metric):
-        resolution = first.measured.scale / sum(first.parts.denominators)
+    resolution = 0.0 if same_data else pairs[0][0].resolution
     return _Arm(
         name,
         design,
@@ -207,19 +203,23 @@ def _describe(
         base: The control's mean.
     """
     found, design = arm.found, arm.design
-    adjusted = t_interval(arm.differences, level, arm.resolution)
+    most = arm.results[0].measured.most
+    adjusted = t_interval(arm.differences, level, arm.resolution).clipped(-most, most)
+    plain = found.interval.clipped(-most, most)
     word = verdict(adjusted, smallest)
     if arm.same_data and not design.is_check:
         word = "nothing changed"
     error, clusters = _test_set_error(arm)
     combined, corrected = (
-        combined_interval(arm.differences, error, clusters, alpha, arm.resolution)
+        combined_interval(arm.differences, error, clusters, alpha, arm.resolution).clipped(
+            -most, most
+        )
         for alpha in (ALPHA, level)
     )
     gain = last_tenth_gain(arm.results) if design.from_scratch else None
     extra = None
     if word == "undecided":
-        extra = more_seeds(found.mean, found.sd, found.n, smallest, level)
+        extra = more_seeds(found.mean, found.sd, found.n, smallest, level, arm.resolution)
     seconds = _mean_seconds(arm.results) + _mean_seconds(arm.controls)
     first = arm.results[0]
     worth = None
@@ -237,8 +237,8 @@ def _describe(
         effect=found.mean,
         sd=_finite(found.sd),
         mean=found.interval.mean,
-        low=_finite(found.interval.low),
-        high=_finite(found.interval.high),
+        low=_finite(plain.low),
+        high=_finite(plain.high),
         adjusted_low=_finite(adjusted.low),
         adjusted_high=_finite(adjusted.high),
         level=1 - level,
@@ -247,7 +247,9 @@ def _describe(
         adjusted_p=adjusted_p,
         wins=found.wins,
         n=found.n,
-        test_set_interval=_ends(interval_over_test_sets(found.mean, error, clusters)),
+        test_set_interval=_ends(
+            interval_over_test_sets(found.mean, error, clusters).clipped(-most, most)
+        ),
         combined_interval=_ends(combined),
         adjusted_combined_interval=_ends(corrected),
         test_clusters=clusters,
@@ -265,19 +267,27 @@ def _describe(
     )
 
 
-def _headline(subject: str, arm: ArmResult, comparisons: int, test_set: str, unit: str) -> str:
+def _headline(
+    subject: str,
+    arm: ArmResult,
+    comparisons: int,
+    test_set: str,
+    unit: str,
+    smallest: float,
+) -> str:
     """What the arm says of its decision, with what would settle it and an unfair opponent."""
     further = []
     if arm.cut_short and arm.last_tenth_gain is not None:
         further.append(cut_short_clause(arm.last_tenth_gain, unit))
     if arm.verdict == "undecided":
         more = arm.more_seeds
-        seeds = (
-            "no number of seeds in reach"
-            if more is None
-            else f"{more:,} more seed{'s' * (more > 1)}"
-        )
-        further.append(f"{seeds} would decide it")
+        if more is not None:
+            seeds = f"{more:,} more seed{'s' * (more > 1)}"
+            further.append(f"{seeds} would decide it with {CHANCE:.0%} probability")
+        elif arm.n < FEWEST_SEEDS:
+            further.append(f"how many seeds would decide it, {FEWEST_SEEDS} would tell")
+        else:
+            further.append("no number of seeds in reach would decide it")
     claim = Claim(
         subject,
         arm.verdict,
@@ -286,6 +296,7 @@ def _headline(subject: str, arm: ArmResult, comparisons: int, test_set: str, uni
         unit,
         arm.n,
         comparisons,
+        smallest,
         test_set=test_set,
         combined=arm.adjusted_combined_interval,
         exact=arm.same_data,
@@ -323,8 +334,8 @@ def _multiplier(arm: _Arm, curves: tuple[list[float], Floats]) -> Multiplier:
     best = 0.0 if reported.lower_is_better else reported.scale
     own = np.array([one.measured.value for one in arm.results])
     errors, results = abs(best - values[: len(own)]), abs(best - own)
-    floor = 1e-9
-    return multiplier(shares, np.maximum(errors, floor), np.maximum(results, floor), 1.0)
+    floor, step = 1e-9, arm.results[0].resolution
+    return multiplier(shares, np.maximum(errors, floor), np.maximum(results, floor), 1.0, step)
 
 
 def _warnings(
