@@ -62,46 +62,6 @@ def test_a_weight_is_a_number_that_is_not_negative(bad: Any) -> None:
         Settings.model_validate({"sources": {"a": bad}})
 
 
-def test_the_make_up_of_the_mixture() -> None:
-    settings = Settings.model_validate({"sources": {"web": 0.5, "books": 2}})
-    out = weights.apply(batch_of(ROWS), settings)
-    figures: Any = weights.describe(iter([out]), settings)
-    assert figures["samples"] == 4
-    assert figures["expected_samples_per_epoch"] == 4.0
-    assert figures["characters"] == 5 + 24 + 12
-    assert figures["sources"][0] == {
-        "name": "web",
-        "samples": 2,
-        "share_of_epoch": 0.25,
-        "share_of_characters": pytest.approx(14.5 / 38.5),
-    }
-    assert [row["name"] for row in figures["labels"]] == ["prose", "(none)", "code"]
-    assert "splits" not in figures
-    assert figures["effective_sources"]["simpson"] == pytest.approx(1 / (1 / 16 + 1 / 4 + 1 / 16))
-    assert figures["text"]["sampled_texts"] == figures["text"]["of_texts"] == 3
-    assert figures["text"]["words"] == 2 + 6 + 2
-
-
-def test_figures_do_not_depend_on_the_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_SAMPLED_TEXTS", 20)
-    rows = [("abc"[n % 3], None, f"text number {n} of many " * (n % 5 + 1)) for n in range(90)]
-    settings = Settings.model_validate({"sources": {"a": 0.1, "b": 0.7}})
-    out = weights.apply(batch_of(list(rows)), settings)
-    whole: Any = weights.describe(iter([out]), settings)
-    cut = weights.describe(iter([out.slice(0, 13), out.slice(13, 50), out.slice(63)]), settings)
-    assert cut == whole
-    assert whole["text"]["sampled_texts"] == 20
-
-
-def test_images_have_no_text_figures() -> None:
-    batch = schema.without_columns(batch_of(ROWS), ["text"])
-    out = weights.apply(batch, Settings())
-    figures: Any = weights.describe(iter([out]), Settings())
-    assert "text" not in figures
-    assert figures["characters"] == 0
-    assert weights.describe(iter([]), Settings())["samples"] == 0
-
-
 def test_a_second_step_multiplies() -> None:
     once = run(sources={"web": 0.25})
     twice = weights.apply(once, Settings.model_validate({"labels": {"code": 2}}))

@@ -8,7 +8,6 @@ epoch, id), so that another weight is another mixture of the same stored samples
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -20,19 +19,14 @@ from pydantic import BeforeValidator, Field, field_validator
 from tilth import schema
 from tilth.errors import DataError
 from tilth.hints import did_you_mean
-from tilth.mix import diversity
+from tilth.mix import mixture
 from tilth.records import PlainObject
 from tilth.schema import VOTED, WEIGHT
 from tilth.settings import AnyOrder, BaseSettings
 
 RULE = "weight > 0"
 
-# Sizes of the samples that the figures are taken from; the report states them.
-_SAMPLED_TEXTS = 1000
-_SAMPLED_CHARS = 20_000
-_SAMPLED_WORDS = 200_000
-_COMPARED_TEXTS = 500
-_NEAR = 0.8
+FIGURES = mixture.FIGURES
 
 
 def _as_pairs(value: Any) -> Any:
@@ -130,82 +124,6 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
 
 
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
-    """Make-up and diversity of the mixture, with the sizes of the samples they are taken from."""
+    """Make-up and diversity of what a training draws by these weights. See `FIGURES`."""
     del settings
-    tallies: dict[str, _Tally] = {name: _Tally() for name in ("source", "label", "split")}
-    sample = diversity.Sample(_SAMPLED_TEXTS, _SAMPLED_CHARS)
-    samples, characters, texts = 0, 0, 0
-    for batch in batches:
-        weights = batch.column(WEIGHT).to_numpy(zero_copy_only=False)
-        lengths = pc.fill_null(pc.utf8_length(schema.column(batch, "text")), 0).to_numpy()
-        samples += batch.num_rows
-        characters += int(lengths.sum())
-        for name, tally in tallies.items():
-            tally.add(schema.column(batch, name).to_pylist(), weights, lengths)
-        ids = batch.column("id").to_pylist()
-        column = schema.column(batch, "text")
-        texts += len(column) - column.null_count
-        for row, sample_id in enumerate(ids):
-            if sample.wants(sample_id) and column[row].is_valid:
-                sample.add(sample_id, column[row].as_py())
-    figures: PlainObject = {
-        "samples": samples,
-        "expected_samples_per_epoch": math.fsum(tallies["source"].weight.values()),
-        "characters": characters,
-    }
-    for name, tally in tallies.items():
-        if tally.is_useful:
-            figures[f"{name}s"] = tally.rows()
-            figures[f"effective_{name}s"] = diversity.effective_numbers(tally.weight.values())
-    if texts:
-        figures["text"] = _text_figures(sample.texts(), texts)
-    return figures
-
-
-def _text_figures(sampled: list[str], num_texts: int) -> PlainObject:
-    compared = sampled[:_COMPARED_TEXTS]
-    near = diversity.near_duplicate_share(compared, _NEAR)
-    return {
-        "sampled_texts": len(sampled),
-        "of_texts": num_texts,
-        **diversity.word_figures(sampled, _SAMPLED_WORDS),
-        "compared_texts": len(compared),
-        "vendi_score": diversity.vendi_score(compared),
-        "near_duplicate_free_share": None if near is None else 1 - near,
-        "near_duplicate_threshold": _NEAR,
-    }
-
-
-class _Tally:
-    """Samples, weight and characters by the values of one column."""
-
-    def __init__(self) -> None:
-        self.count: dict[str, int] = defaultdict(int)
-        self.weight: dict[str, float] = defaultdict(float)
-        self.characters: dict[str, float] = defaultdict(float)
-
-    def add(self, names: list[str | None], weights: Any, lengths: Any) -> None:
-        """Count one batch."""
-        for name, weight, length in zip(names, weights.tolist(), lengths.tolist(), strict=True):
-            key = "(none)" if name is None else name
-            self.count[key] += 1
-            self.weight[key] += weight
-            self.characters[key] += weight * length
-
-    @property
-    def is_useful(self) -> bool:
-        """Whether any sample has a value in this column."""
-        return any(name != "(none)" for name in self.count)
-
-    def rows(self) -> list[PlainObject]:
-        """A row a value, the most samples first; shares are of what an epoch is expected to see."""
-        seen, read = diversity.shares_of(self.weight), diversity.shares_of(self.characters)
-        return [
-            {
-                "name": name,
-                "samples": count,
-                "share_of_epoch": seen[name],
-                "share_of_characters": read[name],
-            }
-            for name, count in sorted(self.count.items(), key=lambda pair: (-pair[1], pair[0]))
-        ]
+    return mixture.describe(batches)
