@@ -42,6 +42,12 @@ def test_an_estimate_shows_its_interval() -> None:
     assert dict(block.pairs)["alpha"] == "0.713 [0.688, 0.739]"
 
 
+def test_an_estimated_share_is_in_percent_as_a_plain_one_is() -> None:
+    given = {"text": {"distinct_1": {"value": 0.1824, "low": 0.1759, "high": 0.1889}, "texts": 3}}
+    (block,) = figure_blocks(given, "k", "weights")
+    assert dict(block.pairs)["distinct words"] == "18.24 [17.59, 18.89]\u202f%"
+
+
 def test_records_are_a_table_and_nested_fields_are_named() -> None:
     rows = [
         {"annotator": f"a{i}", "accuracy": 0.9, "confusion": [[1, 0], [0, 1]]} for i in range(60)

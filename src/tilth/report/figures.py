@@ -162,7 +162,7 @@ def scalar(value: Any, key: str = "", told: Definition | None = None) -> Cell | 
     if isinstance(value, str):
         return Cell(shorten(value[:301], 300))
     if isinstance(value, Mapping):
-        return _interval(value)
+        return _interval(value, is_share=told is not None and told.share)
     return None
 
 
@@ -184,15 +184,18 @@ def _number(value: float) -> str:
     return fixed(value, decimals_apart((value,), 3, (1.0,))) if looks_like_one else text
 
 
-def _interval(value: Mapping[str, Any]) -> Cell | None:
+def _interval(value: Mapping[str, Any], *, is_share: bool) -> Cell | None:
     low, high = finite(value.get("low")), finite(value.get("high"))
     mean = finite(value.get("mean", value.get("value")))
     if low is None or high is None or mean is None:
         return None
+    if is_share:
+        mean, low, high = 100 * mean, 100 * low, 100 * high
     if set(value) - {"mean", "value", "low", "high", "n"}:
         return None
     decimals = decimals_apart((mean, low, high), decimals_of((high - low) / 2))
     text = f"{fixed(mean, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
+    text += "\u202f%" * is_share
     return Cell(text + (f", n = {count(value['n'])}" if value.get("n") else ""), True)
 
 
