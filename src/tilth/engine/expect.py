@@ -126,7 +126,7 @@ def _from_record(
     before: StepRecord,
     workers: int,
 ) -> tuple[Expectation, str] | None:
-    # A step that went on from an earlier, stopped run has the seconds of its end only.
+    # A step that went on from an earlier, stopped run took its time in parts, some of it twice.
     if before.name != step.name or before.cached or before.went_on:
         return None
     by = scale(step, before.op, before.told())

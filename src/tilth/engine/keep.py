@@ -25,6 +25,7 @@ from tilth.engine.record import (
 )
 from tilth.engine.resolve import StepState
 from tilth.engine.share import shareable_address
+from tilth.engine.spent import Spent
 from tilth.errors import DataError, TilthError
 from tilth.machine import describe_machine, num_cores
 from tilth.recipe.model import Recipe
@@ -48,11 +49,16 @@ def recipe_file(recipe: Recipe, folder: Path) -> str:
 
 
 class RecordKeeper:
-    """The run's record, `run.json`: plan, books, versions; the one before goes to `history/`."""
+    """The run's record, `run.json`: plan, books, versions; the one before goes to `history/`.
+
+    Attributes:
+        spent: What steps took that were stopped before their end.
+    """
 
     def __init__(self, plan: Plan, folder: Path, num_workers: int) -> None:
         self._folder = folder
         self._times = _times_before(folder)
+        self.spent = Spent(folder)
         self._steps_before = steps_before(folder)
         self._plan = plan
         if (folder / RECORD).is_file():
@@ -115,6 +121,7 @@ class RecordKeeper:
         line = json.dumps(entry.as_json(), ensure_ascii=False, allow_nan=False) + "\n"
         with storage_errors(self._journal), open(self._journal, "ab") as journal:
             journal.write(line.encode("utf-8", "surrogatepass"))
+        self.spent.end()
 
     @contextlib.contextmanager
     def of_its_end(self) -> Iterator[None]:
@@ -122,9 +129,11 @@ class RecordKeeper:
         try:
             yield
         except TilthError as error:
+            self.spent.note()
             self.finish("failed", error)
             raise
         except KeyboardInterrupt:
+            self.spent.note()
             self.finish("stopped", None)
             raise
 

@@ -40,7 +40,7 @@ class StepRecord(Record):
         cached: Whether the run found it done.
         why: Why it ran.
         seconds: What it took when it was made.
-        went_on: Whether an earlier run began it: `seconds` are those of its end only.
+        went_on: Whether an earlier run began it: `seconds` are those of all its parts.
         pace: Seconds until 0, 10, ... 100 % of its units were done; empty where not known.
         counts: Its books; None where it does not sort samples.
     """

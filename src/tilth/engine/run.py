@@ -155,7 +155,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
         with record.of_its_end():
             emit(_announced(plan, len(steps), expected))
             with (
-                _time_left(expected, emit) as (emit, pace),
+                _time_left(expected, emit, record.spent.note) as (emit, pace),
                 _engine(options, folder, lock) as engine,
             ):
                 runner = StepRunner(plan, folder, engine, emit, options, extensions)
@@ -198,8 +198,10 @@ def _announced(plan: Plan, total: int, expected: Outlook) -> RunStarted:
 
 
 @contextlib.contextmanager
-def _time_left(expected: Outlook, emit: Listener) -> Iterator[tuple[Listener, Pace]]:
-    """Say what is left of the run with every step and every two seconds.
+def _time_left(
+    expected: Outlook, emit: Listener, note: Callable[[], None]
+) -> Iterator[tuple[Listener, Pace]]:
+    """Say what is left of the run with every step and every two seconds, and note what is spent.
 
     Yields the listener to tell of events, and what gives the pace of the step that runs.
     """
@@ -227,6 +229,7 @@ def _time_left(expected: Outlook, emit: Listener) -> Iterator[tuple[Listener, Pa
             with lock:
                 if running:
                     tell()
+            note()
 
     thread = threading.Thread(target=tick, daemon=True)
     thread.start()
@@ -280,7 +283,7 @@ def _one_step(
     emit: Listener,
     pace: Pace,
 ) -> Manifest:
-    start = time.monotonic()
+    start, before = time.monotonic(), 0.0
     step = state.step
     folder = data_folder(runner.folder, step)
     damage = state.damage or None
@@ -296,12 +299,13 @@ def _one_step(
     if state.cached:
         runner.tidy(step)
     else:
+        before = record.spent.begin(step.identity, went_on=state.begun)
         emit(StepStarted(step.name, state.why, None, None))
         runner.run(step, resolver.cells(step))
     manifest = read_manifest(folder)
     runner.made(step)
     resolver.made(step.name, manifest)
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - start + before
     counts = manifest.counts
     record.add(step, state, manifest, seconds, pace())
     emit(

@@ -66,7 +66,8 @@ FIGURES = (
     _timed(
         "seconds",
         "time",
-        "Wall-clock seconds that the step took when it was made; a cached one was made before.",
+        "Wall-clock seconds that the step took when it was made, those before a stop or a failure "
+        "too where it went on; a cached one was made before.",
         "the step, on the machine and beside whatever else ran then",
     ),
     Definition(
