@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,19 @@ def test_status_of_a_done_run(small: RunView) -> None:
     assert status.report is not None
     assert Path(status.report).is_file()
     assert status.history == 1
+
+
+def test_the_report_of_an_earlier_invocation_is_not_that_of_one_that_failed(
+    small: RunView, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(small.folder, folder)
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    begun = datetime.fromisoformat(record["started"])
+    for later_s, is_of_it in ((0, True), (86_400, False)):
+        started = (begun + timedelta(seconds=later_s)).isoformat(timespec="seconds")
+        (folder / "run.json").write_text(json.dumps(record | {"started": started}), "utf-8")
+        assert (run_status(open_run(folder), plan=False).report is not None) == is_of_it
 
 
 def test_status_says_what_is_left_after_a_kill(small: RunView, tmp_path: Path) -> None:

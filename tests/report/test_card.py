@@ -96,3 +96,20 @@ def test_foreign_text_is_not_markup(text: str) -> None:
     for line in prose.splitlines():
         if line.startswith("| clean.rules |"):
             assert line.replace("\\|", "").count("|") in (4, 6)
+
+
+@pytest.mark.parametrize("status", ["failed", "stopped", "interrupted", "running"])
+def test_the_card_of_a_run_that_is_not_done_says_so(status: str) -> None:
+    """And calls nothing final."""
+    report = planted_report() | {"status": status, "pretrain": None, "transfer": None}
+    card = data_card(report_of(report | {"value": None}))
+    assert f"**This run is not done: {status}.**" in card
+    assert card.index("not done") < card.index("samples came in")
+    assert "in the final data set" not in card
+    assert "| kept so far |" in card
+    assert "No model was trained in this run, so far." in card
+    # What was trained was trained on the whole line.
+    assert "in the final data set" in data_card(report_of(planted_report() | {"status": status}))
+    done = data_card(report_of(planted_report() | {"status": "done"}))
+    assert "not done" not in done
+    assert "in the final data set" in done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,6 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
             left = _left(run, planned or _plan_again(run))
         except TilthError as error:
             left, unknown = None, error.what
-    report = run.folder / REPORT
     books, disk = totals(run.line()), disk_of(run)
     return RunStatus(
         run.name,
@@ -112,10 +112,22 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
         unknown,
         _found(run),
         len(earlier_records(run.folder)),
-        str(report) if report.is_file() and run.entry is None else None,
+        _report_of(run),
         disk,
         _figures(run, disk) if plan else (),
     )
+
+
+def _report_of(run: RunView) -> str | None:
+    """The report, where it is of this invocation: one that failed leaves that of an earlier one."""
+    path = run.folder / REPORT
+    if run.entry is not None or not path.is_file():
+        return None
+    try:
+        begun = datetime.fromisoformat(run.record.started).timestamp()
+    except ValueError:
+        return str(path)
+    return str(path) if path.stat().st_mtime >= begun else None
 
 
 def _figures(run: RunView, disk: Disk) -> tuple[Figure, ...]:

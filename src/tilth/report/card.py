@@ -23,6 +23,7 @@ def data_card(report: Report) -> str:
     parts = [
         f"# {plain(as_text(report.name))}",
         plain(as_text(report.about, 500)),
+        not_done(report),
         _summary(build_line(steps)),
         ""
         if report.limit is None
@@ -35,6 +36,22 @@ def data_card(report: Report) -> str:
         "## How to make it again\n\n" + _again(again(report)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def not_done(report: Report) -> str:
+    """What a card says first of a run that failed, was stopped or goes on; empty of one done."""
+    status = as_text(report.status, 80)
+    if status in ("", "done"):
+        return ""
+    return (
+        f"**This run is not done: {plain(status)}.** What follows is what was committed so far; no "
+        "figure is of the whole line."
+    )
+
+
+def _is_whole(report: Report) -> bool:
+    """Whether the line of data came to its end: a model is trained on nothing less."""
+    return report.status in ("", "done") or report.pretrain is not None
 
 
 def _summary(line: Line | None) -> str:
@@ -70,7 +87,8 @@ def sources_table(
         rows.append([name, _licences(told), count(step.num_in), last])
     if not rows:
         return "No source was read in this run."
-    made = markdown_table(("source", "licence", "read", "in the final data set"), rows, 2)
+    end = "in the final data set" if _is_whole(report) else "kept so far"
+    made = markdown_table(("source", "licence", "read", end), rows, 2)
     if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
@@ -144,7 +162,10 @@ def _results(report: Report) -> str:
             f"over {seeds_an_arm(report.value)} seeds with Student-t 95 % intervals, corrected for "
             "the number of comparisons (Holm); positive = helps."
         )
-    return "\n".join(lines) or "No model was trained in this run."
+    if lines:
+        return "\n".join(lines)
+    so_far = "" if report.status in ("", "done") else ", so far"
+    return f"No model was trained in this run{so_far}."
 
 
 def _again(made: Again) -> str:
