@@ -20,11 +20,8 @@ from tilth.store.manifest import Counts
 from tilth.tasks.registry import metrics
 
 ROOT = Path(__file__).parents[1]
-# Whose figures are not declared yet, or not yet with a reference and a test.
-_NOT_YET = {METRICS, "pretrain"}
 
 DECLARED = [(owner, one) for owner in owners() for one in definitions(owner).values()]
-READY = [(owner, one) for owner, one in DECLARED if owner not in _NOT_YET]
 
 
 def _ids(pair: object) -> str:
@@ -48,7 +45,7 @@ def _functions(file: str) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize(("owner", "one"), READY, ids=_ids)
+@pytest.mark.parametrize(("owner", "one"), DECLARED, ids=_ids)
 def test_every_figure_is_compared_with_something(owner: str, one: Definition) -> None:
     assert one.reference, f"what `{one.name}` of {owner} is compared with"
     file, _, function = one.test.partition("::")
@@ -56,13 +53,6 @@ def test_every_figure_is_compared_with_something(owner: str, one: Definition) ->
     assert (ROOT / file).is_file(), one.test
     assert function in _functions(file), one.test
     assert function.startswith("test_"), one.test
-
-
-def test_who_is_not_ready_yet_is_named_no_longer_than_that() -> None:
-    """A name in `_NOT_YET` that has all there is to have is to be taken off it."""
-    for owner in _NOT_YET:
-        found = definitions(owner).values()
-        assert not found or not all(one.reference and one.test for one in found), owner
 
 
 PEOPLE = """
@@ -119,14 +109,11 @@ def test_every_number_of_a_run_is_declared(which: str, tmp_path: Path) -> None:
         for key, value in step.manifest.figures.items():
             for names, path, _ in _numbers(value, (key,), key):
                 seen.add(step.op)
-                told = find(known, names)[0] is not None
-                assert told or step.op in _NOT_YET, f"{step.op}: {path} is not declared"
+                assert find(known, names)[0], f"{step.op}: {path} is not declared"
     assert seen >= {"text": {"vote", "weights"}}.get(which, {"weights"})
     assert ("consensus" in seen) == (which in RUNS[4:])
     for one in figures_of(run):
-        undeclared = one.how == AS_TOLD
-        owner = "weights" if one.step == "mix.weights" else one.step
-        assert not undeclared or owner in _NOT_YET, f"{one.path} is not declared"
+        assert one.how != AS_TOLD, f"{one.path} is not declared"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -138,8 +125,7 @@ def test_every_number_of_a_stages_record_is_declared_or_no_figure(stage: str) ->
     apart = NO_FIGURES | SINGLE | {"validation", "test"}
     names = [".".join(one) for one in found if not set(one) & apart]
     lacking = [name for name in names if name not in known]
-    if stage not in _NOT_YET:
-        assert not lacking
+    assert not lacking
     # And nothing is declared that no record has.
     assert set(known) <= set(names)
 

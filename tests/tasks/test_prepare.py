@@ -144,6 +144,24 @@ def test_weights_come_from_the_mixture(tmp_path: Path) -> None:
     assert train.weights.tolist() == [0.5, 1.0, 2.0] * 8
 
 
+@pytest.mark.parametrize("share", [0, 0.3])
+def test_weights_change_nothing_of_what_is_measured(share: float, tmp_path: Path) -> None:
+    """They say how often a sample is trained on: of what is held out all is measured, once."""
+    rows = [{**row, "signal.weight": [0.0, 3.0][i % 2]} for i, row in enumerate(text_rows(30))]
+    prepared = of(tmp_path, rows, TEXT, DataSettings(vocabulary=300, validation_share=share))
+    settings = GPTSettings(layers=1, width=16, heads=2, context=16)
+    for split in prepared.splits.keys() - {"train"}:
+        held_out = prepared.examples(split, settings)
+        assert held_out is not None
+        assert held_out.packing is not None
+        assert len(held_out.packing.ids) == len(prepared.splits[split])
+        assert set(held_out.weights.tolist()) == {1.0}
+    train = prepared.examples("train", settings)
+    assert train is not None
+    assert train.packing is not None
+    assert len(train.packing.ids) < len(prepared.splits["train"])
+
+
 def test_a_given_tokenizer_and_given_classes_are_used(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", text_rows(20))
     tokenizer = train_tokenizer(["quite other words"], 270)

@@ -31,6 +31,12 @@ class Metric:
         lower_is_better: Its direction.
         smallest_effect: The difference that matters, in the unit, where nobody has named one.
         called: In a sentence, where that is not the name.
+        about: What it says, in a sentence or two.
+        rows: What it is of.
+        interval: How its 95 % interval over the held-out samples is made.
+        source: Paper and equation, or its definition in ten words.
+        reference: What a test compares it with.
+        test: That test.
     """
 
     name: str
@@ -40,6 +46,12 @@ class Metric:
     lower_is_better: bool = False
     smallest_effect: float = 0.5
     called: str = ""
+    about: str = ""
+    rows: str = ""
+    interval: str = ""
+    source: str = ""
+    reference: str = ""
+    test: str = ""
 
     @property
     def words(self) -> str:
@@ -47,16 +59,72 @@ class Metric:
         return self.called or self.name.replace("_", " ")
 
 
+_TESTS = "tests/tasks/test_metrics.py"
+BY_JACKKNIFE = (
+    "jackknife over the samples, or their groups (Tukey 1958), with two more as far off as the "
+    "farthest"
+)
+BY_EXACT = (
+    "exact interval of a share (Clopper and Pearson 1934); of groups by as many samples as they "
+    "are worth (Korn and Graubard 1998)"
+)
 # A hundredth of a bit or a nat is about what pairing can resolve in small models; half a point is
 # the last digit that results are usually quoted to.
 LOSS = Metric(
-    "loss", "loss (nats a target)", "nats", 1.0, lower_is_better=True, smallest_effect=0.01
+    "loss",
+    "loss (nats a target)",
+    "nats",
+    1.0,
+    lower_is_better=True,
+    smallest_effect=0.01,
+    about="Mean of -log p of the right answer, over all targets: classes, tokens, transcripts; "
+    "without label smoothing, augmentation or dropout.",
+    rows="all targets of a held-out split; of speech but for what its steps cannot spell",
+    interval=BY_JACKKNIFE,
+    source="cross-entropy: -sum log p(target) / number of targets; of speech Graves et al. 2006, "
+    "equation 8",
+    reference="scikit-learn's log_loss",
+    test=f"{_TESTS}::test_the_loss_of_classes_is_scikit_learns",
 )
 BITS_PER_BYTE = Metric(
-    "bits_per_byte", "bits per byte", "bits/byte", 1.0, lower_is_better=True, smallest_effect=0.01
+    "bits_per_byte",
+    "bits per byte",
+    "bits/byte",
+    1.0,
+    lower_is_better=True,
+    smallest_effect=0.01,
+    about="Length of the code that the model gives the texts, over their length in UTF-8. What "
+    "its tokens do not tell, as an unknown character, costs 8 bits a byte; so no vocabulary "
+    "makes it look better than it is.",
+    rows="the texts of a held-out split as given, whole; of pairs the translations",
+    interval=BY_JACKKNIFE,
+    source="-sum log2 p(token) / UTF-8 bytes (Gao et al. 2020, The Pile, section 3.1)",
+    reference="ten lines: the logarithms of the probabilities of each text's tokens, one by one",
+    test=f"{_TESTS}::test_bits_per_byte_are_the_length_of_the_code_by_that_of_the_text",
 )
-ACCURACY = Metric("accuracy", "accuracy (%)", "%")
-MACRO_F1 = Metric("macro_f1", "macro F1 (%)", "%")
+ACCURACY = Metric(
+    "accuracy",
+    "accuracy (%)",
+    "%",
+    about="Share of the samples whose likeliest class is the right one.",
+    rows="the samples of a held-out split",
+    interval=BY_EXACT,
+    source="right answers / samples",
+    reference="scikit-learn's accuracy_score",
+    test=f"{_TESTS}::test_accuracy_and_top5_are_scikit_learns",
+)
+MACRO_F1 = Metric(
+    "macro_f1",
+    "macro F1 (%)",
+    "%",
+    about="Mean over classes of F1, each class counting alike however rare it is. Of the classes "
+    "that occur among the labels or the answers of the split.",
+    rows="the samples of a held-out split",
+    interval=BY_JACKKNIFE,
+    source="mean of 2 TP / (2 TP + FP + FN); van Rijsbergen 1979",
+    reference="scikit-learn's f1_score, average macro",
+    test=f"{_TESTS}::test_macro_f1_is_scikit_learns",
+)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
+
+import numpy as np
 
 from tilth.context import Progress, silent
 from tilth.errors import DataError
@@ -131,6 +133,10 @@ def _load(folder: Path, kind: ModuleType, data: DataSettings) -> Prepared:
         for split in SPLITS
         if (folder / split).is_dir()
     }
+    for split in splits.keys() - {"train"}:
+        # A mixture says how often a sample is trained on, and nothing of what is measured.
+        rows = splits[split]
+        splits[split] = replace(rows, weights=np.ones(len(rows), np.float32))
     return Prepared(
         splits,
         Facts.model_validate(read_json(folder / "facts.json")),

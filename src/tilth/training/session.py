@@ -307,7 +307,7 @@ class Session:
     def _pace(self) -> str:
         """How fast it goes, in what is usual for the task."""
         done = self.result.examples - self._before[0], self.result.tokens - self._before[1]
-        counted = done[1] if self._task.paced_by == "tokens" else done[0]
+        counted = done[0] if self._task.paced_by == "samples" else done[1]
         return f"{self._clock.rate(counted):,.0f} {self._task.paced_by}/s"
 
     def _choose_precision(self, batch: Batch) -> str:

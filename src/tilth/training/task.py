@@ -70,7 +70,7 @@ class Task(Protocol):
         metric, unit, scale, lower_is_better: Of the primary metric.
         item: What a unit is called: image, document, utterance.
         share: Whether the primary metric is the share of units that are right.
-        paced_by: What is counted a second, in words: samples, or tokens.
+        paced_by: What is counted a second: `samples`, or what its targets are called, as tokens.
     """
 
     metric: str

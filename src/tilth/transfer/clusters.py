@@ -1,4 +1,4 @@
-"""Which test samples stand or fall together: the units of the test-set bootstrap."""
+"""Which test samples stand or fall together: the units of the interval over test sets."""
 
 from __future__ import annotations
 

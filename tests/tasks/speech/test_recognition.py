@@ -21,8 +21,9 @@ from tilth.tasks.build import build_task
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prepare import Prepared, prepare
 from tilth.tasks.settings import DataSettings, ObjectiveSettings
+from tilth.tasks.speech.task import SpeechRecognition
 from tilth.training.evaluate import evaluate
-from tilth.training.examples import Examples
+from tilth.training.examples import Examples, Ragged
 from tilth.training.loop import train
 from tilth.training.settings import LoopSettings, OptimizerSettings
 
@@ -156,6 +157,30 @@ def test_what_a_lexicon_answers_is_the_best_of_all_paths(seed: int) -> None:
     )
     (nothing,) = task.predict(_Said(logs[:1, :1]), [encode(say("ab"))], PredictSettings())
     assert nothing.text == ""
+
+
+def test_what_no_path_spells_has_no_loss_and_not_one_of_nothing() -> None:
+    """Of two utterances of two steps, one is said to have three symbols: it is not in the mean."""
+    classes = ("", "a", "b")
+    logs = torch.randn(2, 2, 3, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    said = [np.array([1, 2, 1], np.uint16), np.array([1], np.uint16)]
+    data = Examples(
+        Ragged.of([np.zeros(4, np.int16)] * 2, np.int16),
+        Ragged.of(said, np.uint16),
+        np.arange(2, dtype=np.uint64),
+        np.ones(2, np.float32),
+        frames=Ragged(np.zeros((4, 3), np.float32), np.array([0, 2, 4])),
+    )
+    facts = Facts(sizes=Sizes(classes=3, mels=3), classes=classes, sample_rate=8000)
+    task = SpeechRecognition(facts, ObjectiveSettings())
+    found = evaluate(_Said(logs), task, data)
+    # All paths that spell `a` in two steps, one by one.
+    one = logs[1].double().exp()
+    share = one[0, 1] * one[1, 1] + one[0, 1] * one[1, 0] + one[0, 0] * one[1, 1]
+    assert found.loss == pytest.approx(-math.log(float(share)), rel=1e-5)
+    assert found.counts.tolist() == [0, 1]
+    # Both are still measured by their words.
+    assert found.denominators.tolist() == [1, 1]
 
 
 def test_words_are_counted_however_many_spaces_part_them() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from tilth.errors import DataError
 from tilth.tasks.text.tokenize import (
@@ -124,3 +124,17 @@ def test_characters_that_are_not_known_are_counted_in_bytes() -> None:
     assert untold_bytes(known, texts, encode(known, texts)).tolist() == [0, 3, 6, 0]
     bytewise = train_tokenizer(["abc"], 300)
     assert untold_bytes(bytewise, texts, encode(bytewise, texts)).tolist() == [0, 0, 0, 0]
+
+
+def test_what_another_programs_tokenizer_changes_is_counted_in_bytes() -> None:
+    """Lower-cased, normalised or without its blanks, a text is not told by its tokens."""
+    texts = ["ABc \ufb01n", "abc", "\u00c9 e\u0301", "a  b\n c", ""]
+    folded = Tokenizer.from_str(train_tokenizer(["abc"], 300).to_str())
+    folded.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    # A, B, the ligature; nothing; the capital, and what was joined: e and the accent.
+    assert untold_bytes(folded, texts, encode(folded, texts)).tolist() == [5, 0, 5, 0, 0]
+    split = Tokenizer(models.WordLevel({"<|end|>": 0, "?": 1, "a": 2, "b": 3, "c": 4}, "?"))
+    split.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    split.add_special_tokens(["<|end|>", "?"])
+    # Words that it does not know, whole; of blanks all but the one that parts what is read.
+    assert untold_bytes(split, texts, encode(split, texts)).tolist() == [8, 3, 6, 2, 0]

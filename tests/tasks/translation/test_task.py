@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sacrebleu import corpus_bleu, corpus_chrf
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +26,8 @@ from tilth.pretrain.weights import load_model
 from tilth.schema import sample_id
 from tilth.statistics.intervals import Figure
 from tilth.tasks.predict_settings import PredictSettings
-from tilth.tasks.settings import ObjectiveSettings
+from tilth.tasks.prepare import prepare
+from tilth.tasks.settings import DataSettings, ObjectiveSettings
 from tilth.tasks.text.tokenize import train_characters, train_tokenizer
 from tilth.tasks.translation.pairs import encode_ended
 from tilth.tasks.translation.task import Translation, score
@@ -178,6 +180,36 @@ def test_a_small_language_is_learnt(tmp_path: Path) -> None:
     assert [answer.text for answer in answers] == ["three one", "", "five four two"]
     with pytest.raises(DataError, match="invalid UTF-8"):
         loaded.task.predict(loaded.model, [b"\xff"], PredictSettings())
+
+
+@pytest.mark.parametrize("tokenizer", ["characters", "bytes-bpe"])
+def test_scores_are_those_of_what_the_model_answers_to_the_references_as_given(
+    tokenizer: str, tmp_path: Path
+) -> None:
+    """With blanks at the ends, characters that no training text has, and a text of nothing."""
+    given = rows(60)
+    odd = {
+        30: (" vier ", " four€ "),
+        31: ("", "nothing"),
+        32: ("  ", "Ünknown"),
+        33: ("zwei\n", ""),
+    }
+    for place, (source, target) in odd.items():
+        given[place] |= {"text": source, "target": target, "split": "test"}
+    data = DataSettings.model_validate({"tokenizer": tokenizer, "validation_share": 0})
+    made = prepare(write_dataset(tmp_path / "data", given), "translation", data, tmp_path)
+    held_out = made.splits["test"]
+    assert isinstance(held_out, Examples)
+    model = build_model(TINY, made.facts.sizes, seed=5)
+    own = Translation(made.facts, ObjectiveSettings(beam=1), made.tokenizer)
+    found = evaluate(model, own, held_out, figures=True).figures
+    tested = [row for row in given if row["split"] == "test"]
+    asked = own.predict(model, [row["text"] for row in tested], PredictSettings(beam=1))
+    answers = [answer.text or "" for answer in asked]
+    assert any(answers)
+    references = [[row["target"] for row in tested]]
+    assert found["bleu"] == pytest.approx(corpus_bleu(answers, references).score)
+    assert found["chrf"] == pytest.approx(corpus_chrf(answers, references).score)
 
 
 def test_what_is_measured_is_the_reference_as_it_was_given() -> None:

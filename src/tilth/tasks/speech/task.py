@@ -152,7 +152,11 @@ class SpeechRecognition(PlainForward):
     def measure(self, model: nn.Module, examples: Examples, index: Index, total: Measured) -> None:
         batch = self.collate(examples, index)
         logs, steps = _hear(model, *batch.inputs)
-        total.losses[index] = _ctc(logs, steps, batch.targets, batch.counts).double().numpy()
+        losses = _ctc(logs, steps, batch.targets, batch.counts, impossible=math.inf)
+        # What no path of so few steps spells has no loss, which is not one of 0.
+        spelt = torch.isfinite(losses).numpy()
+        total.losses[index] = np.where(spelt, losses.double().numpy(), 0.0)
+        total.counts[index] = np.where(spelt, batch.counts, 0)
         answers, said = self._answer(logs, steps), self._texts(examples, index)
         total.numerators[index] = [
             edit_distance(found.split(), text.split())
@@ -162,7 +166,9 @@ class SpeechRecognition(PlainForward):
     def figures(
         self, model: nn.Module, examples: Examples, batch_size: int
     ) -> dict[str, Figure | str]:
-        """exact: share of utterances that are wholly right; cer: symbol error rate; in percent.
+        """exact: share of utterances whose words are all right; cer: character error rate.
+
+        In percent. Blanks at the ends count nowhere, as in jiwer.
 
         With a lexicon `exact_greedy` is what spelling freely would give.
         """
@@ -175,10 +181,13 @@ class SpeechRecognition(PlainForward):
             logs, steps = _hear(model, *self.collate(examples, index).inputs)
             answers += self._answer(logs, steps)
             greedy += self._spell(logs, steps)
-        wrong = [edit_distance(a, b) for a, b in zip(answers, said, strict=True)]
+        pairs = [(a.strip(), b.strip()) for a, b in zip(answers, said, strict=True)]
+        wrong = [edit_distance(a, b) for a, b in pairs]
         figures: dict[str, Figure | str] = {
             "exact": _exact(answers, said),
-            "cer": ratio(wrong, [len(text) for text in said], scale=100.0, best=0.0, worst=100.0),
+            "cer": ratio(
+                wrong, [len(text) for _, text in pairs], scale=100.0, best=0.0, worst=100.0
+            ),
         }
         if self.objective.lexicon:
             figures["exact_greedy"] = _exact(greedy, said)
@@ -287,7 +296,9 @@ def _ctc(
 
 
 def _exact(answers: Sequence[str], said: Sequence[str]) -> Figure:
-    return share([answer == text for answer, text in zip(answers, said, strict=True)])
+    """White space parts words, however much of it there is."""
+    same = (a.split() == b.split() for a, b in zip(answers, said, strict=True))
+    return share([float(one) for one in same])
 
 
 def _sides(examples: Examples) -> tuple[Ragged, Ragged]:

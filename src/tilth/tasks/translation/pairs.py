@@ -31,7 +31,8 @@ def write(
 ) -> Facts:
     """Lay down the tokens of both sides of every pair, and the tokenizer.
 
-    Every text ends with the end token. What is read and what is trained on is cut to
+    Every text ends with the end token. Blanks at the ends of a source are left out, as they are of
+    what the model is asked later. What is read and what is trained on is cut to
     `data.max_length` tokens; the translations that a model is measured by are whole.
 
     Raises:
@@ -49,7 +50,8 @@ def write(
             "weights": weights_of(batch),
         }
         sources, targets = (column(batch, side).to_pylist() for side in _SIDES)
-        add_ragged(arrays, "sources", encode_ended(tokenizer, sources, end, longest), np.uint16)
+        read = [text.strip() for text in sources]
+        add_ragged(arrays, "sources", encode_ended(tokenizer, read, end, longest), np.uint16)
         add_ragged(arrays, "targets", encode_ended(tokenizer, targets, end, limit), np.uint16)
         if split != "train":
             given = [np.frombuffer(text.encode(), np.uint8) for text in targets]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +32,16 @@ from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _TEXTS_AT_ONCE = 64
-_MAX_TOKENS = 256
+# Letters of scripts that put no blanks between words.
+_UNPARTED = {
+    "han": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]").match,
+    # Kana; Thai and Lao; Tibetan; Burmese; Khmer.
+    "other": re.compile(
+        "[\u3040-\u30ff\u31f0-\u31ff\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]"
+    ).match,
+}
+# What is measured is what `tilth translate` gives where it is asked for nothing else.
+_MAX_TOKENS = PredictSettings().max_tokens
 
 
 class Translation(PlainForward):
@@ -48,7 +59,7 @@ class Translation(PlainForward):
 
     name = TASK.name
     metric, unit, scale, lower_is_better = TASK.primary
-    item, share, paced_by = "pair", False, "tokens"
+    item, share, paced_by = "pair", False, "target tokens"
 
     def __init__(
         self, facts: Facts, objective: ObjectiveSettings, tokenizer: Tokenizer | None
@@ -129,16 +140,20 @@ class Translation(PlainForward):
     def figures(
         self, model: nn.Module, examples: Examples, batch_size: int
     ) -> dict[str, Figure | str]:
-        sources, _ = _sides(examples)
-        found = self._translate(
+        sources = list(_sides(examples)[0])
+        # As in `predict`: of an empty text nothing is asked.
+        asked = [row for row, source in enumerate(sources) if len(source) > 1]
+        answers = self._translate(
             model,
-            list(sources),
+            [sources[row] for row in asked],
             beam=self.objective.beam,
             length_penalty=self.objective.length_penalty,
             max_tokens=_MAX_TOKENS,
             batch_size=min(batch_size, _TEXTS_AT_ONCE),
         )
-        return score(found, self._references(examples))
+        found = dict(zip(asked, answers, strict=True))
+        told = [found.get(row, "") for row in range(len(sources))]
+        return score(told, self._references(examples))
 
     def _references(self, examples: Examples) -> list[str]:
         """The translations to be measured by, as given: tokens may not tell all of them."""
@@ -197,6 +212,8 @@ def make(given: Ingredients) -> Translation:
 def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, Figure | str]:
     """BLEU (Papineni et al. 2002), with and without case, and chrF (Popovic 2015), of a corpus.
 
+    Of references in a script that puts no blanks between words, BLEU counts characters.
+
     Args:
         translations: One text each.
         references: One text each.
@@ -211,11 +228,30 @@ def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, F
     except ImportError:
         raise missing_extra("sacrebleu", "train") from None
     figures: dict[str, Figure | str] = {}
-    metrics = {"bleu": BLEU(), "bleu_lowercase": BLEU(lowercase=True), "chrf": CHRF()}
+    parted = parts_of_bleu(references)
+    metrics = {
+        "bleu": BLEU(tokenize=parted),
+        "bleu_lowercase": BLEU(tokenize=parted, lowercase=True),
+        "chrf": CHRF(),
+    }
     for name, metric in metrics.items():
         figures[name] = _corpus_figure(metric, list(translations), list(references))
         figures[f"{name}_signature"] = str(metric.get_signature())
     return figures
+
+
+def parts_of_bleu(references: Sequence[str]) -> str:
+    """How sacreBLEU is to part the references: `13a` at blanks and punctuation; `zh` Chinese
+    characters one by one; `char` all of them, in another script without blanks between words.
+
+    Args:
+        references: Of which most letters decide.
+    """
+    letters = Counter(one for text in references for one in text if one.isalpha())
+    of = {name: sum(letters[c] for c in letters if found(c)) for name, found in _UNPARTED.items()}
+    if 2 * sum(of.values()) <= letters.total():
+        return "13a"
+    return "zh" if of["han"] == sum(of.values()) else "char"
 
 
 def _corpus_figure(metric: Any, translations: list[str], references: list[str]) -> Figure:
