@@ -10,7 +10,8 @@ import pytest
 
 from tests.query.models import png
 from tests.query.trained import trained_run
-from tilth.pretrain.generated import GENERATED, Drawn, Shown, generated_samples
+from tilth.pretrain.generated import GENERATED, Drawn, Shown, _words, generated_samples
+from tilth.tasks.prediction import Prediction
 
 SHOWN = Shown(lambda text, limit: text[:limit].upper(), lambda image: f"{len(image)} bytes")
 ROWS = [
@@ -44,6 +45,13 @@ def test_samples_stand_beside_what_was_expected(model: Path) -> None:
     word, share = first.answer.split()
     assert word in ("DARK", "LIGHT")
     assert share.startswith("(")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.9961, ">99%"), (1.0, "100%"), (0.004, "<1%"), (0.5, "50%")]
+)
+def test_a_probability_is_not_rounded_onto_certainty(share: float, said: str) -> None:
+    assert _words(Prediction(label="wet", scores={"wet": share})) == f"wet ({said})"
 
 
 def test_a_model_is_asked_once(model: Path) -> None:

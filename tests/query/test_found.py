@@ -70,6 +70,23 @@ def test_a_held_out_figure_has_its_interval_and_what_it_rests_on(tmp_path: Path)
     assert found["pretrain.folds[b 0].test.accuracy"].low == 79.0
     averaged = found["pretrain.mean.accuracy"]
     assert (averaged.split, averaged.low) == ("validation", None)
+    # Which training each is of: what the record has at its top is the first one's.
+    assert held.rows.endswith("; the first of 2 trainings (fold a, seed 0)")
+    assert found["pretrain.model.parameters"].rows.endswith("(fold a, seed 0)")
+    assert averaged.rows.endswith("; the mean of 2 folds")
+    assert "first" not in found["pretrain.folds[b 0].test.accuracy"].rows
+
+
+def test_every_seed_has_its_figures_and_what_was_seen_its_unit(tmp_path: Path) -> None:
+    seen = {"tokens_or_examples_seen": 640, "seen_unit": "target tokens"}
+    seeds = [{"seed": seed, "test": {"accuracy": 70.0 + seed}, "seconds": 2.0} for seed in (3, 5)]
+    result = PLAIN | seen | {"seeds": seeds, "mean": {"split": "test", "accuracy": 74.0}}
+    found = _paths(figures_of(write_run(tmp_path, "pretrain", result)))
+    assert found["pretrain.seeds[5].test.accuracy"].value == 75.0
+    assert found["pretrain.seeds[3].seconds"].kind == "cost"
+    assert found["pretrain.mean.accuracy"].rows.endswith("; the mean of 2 seeds")
+    assert found["pretrain.tokens_or_examples_seen"].unit == "target tokens"
+    assert not [path for path in found if path.endswith(".seed")]
 
 
 def test_a_comparison_is_in_its_unit_and_its_gain_in_that_of_a_difference() -> None:

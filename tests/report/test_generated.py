@@ -33,6 +33,14 @@ def test_answers_stand_beside_what_was_expected() -> None:
     assert "javascript" not in page
 
 
+def test_which_of_several_trainings_answers_is_said() -> None:
+    report = planted_report()
+    report["pretrain"]["seeds"] = [{"seed": seed} for seed in (4, 7)]
+    report["generated"] = {"split": "test", "samples": [written("z")]}
+    page = render(report_of(report))
+    assert "the model of the first of 2 trainings (seed 4) makes of samples of its test" in page
+
+
 def test_a_model_that_was_not_asked_is_said() -> None:
     report = planted_report()
     report["generated"] = {"samples": [], "note": "the model was not asked: no torch"}

@@ -76,7 +76,12 @@ def test_several_trainings_are_told_one_by_one_with_their_mean() -> None:
     assert "| ann | 80 |" in card
     assert "Trained once" not in card
     (result,) = _head(card)["model-index"][0]["results"]
-    assert result["metrics"] == [{"type": "accuracy", "name": "accuracy (%)", "value": 85.0}]
+    (metric,) = result["metrics"]
+    assert metric == {"type": "accuracy", "name": "accuracy (%), mean of 2 folds", "value": 85.0}
+    first = "first of 2 trainings (fold ann, seed 0)"
+    assert f"The weights beside this card are of the {first}." in card.replace("\\", "")
+    assert "Used of them by the first of 2 trainings: train 29,000" in card
+    assert "- steps (first of 2 trainings): " in card.replace("\\", "")
 
 
 def test_a_run_without_a_model_has_no_card() -> None:

@@ -171,8 +171,50 @@ def test_folds_have_a_row_each_and_their_mean() -> None:
     assert _rows(found, "Cross-validation") == [
         ["jackson", "20", "80"],
         ["lucas", "10", "90"],
-        ["mean", "15", "85"],
+        ["mean of 2 folds", "15", "85"],
     ]
+
+
+def test_what_is_of_one_training_of_several_says_of_which() -> None:
+    """Folds by seeds are told apart by both, and their mean says over what it is."""
+    each = [(seed, fold) for fold in ("ann", "bob") for seed in (5, 6)]
+    folds = [{"fold": fold, "seed": seed, "test": {"accuracy": 80.0}} for seed, fold in each]
+    one = {"test": {"accuracy": 80.0}, "seconds": 3.0, "cpu_seconds": 4.0, "stopped": "epochs"}
+    curve = [{"step": n, "examples": 8 * n, "loss": 1.0, "accuracy": 50.0} for n in (1, 2)]
+    part = _pretrain(folds=folds, mean={"split": "test", "accuracy": 80.0}, curve=curve, **one)
+    found = pretraining(part)
+    assert found.headline == "accuracy 80 % on test, mean of 2 seeds x 2 folds"
+    first = "first of 4 trainings (fold ann, seed 5)"
+    facts = dict(found.facts)
+    assert facts["weights"] == f"those of the {first}"
+    of_one = ("parameters", "seen in training", "training time", "processor time of training")
+    for name in (*of_one, "stopped because"):
+        assert f"{name} (first of 4 trainings)" in facts
+        assert name not in facts
+    assert all(first in chart.caption for chart in found.charts)
+    title, _ = found.tables[0]
+    assert title == (
+        "Cross-validation: tested on each of 2 folds, trained without, with 2 seeds each"
+    )
+    names = [row[0] for row in _rows(found, "Cross-validation")]
+    assert names == [f"{fold}, seed {seed}" for seed, fold in each] + ["mean of 2 seeds x 2 folds"]
+    assert found.tables[1][0] == f"Held-out results of the {first}"
+    # Of one training alone nothing need be said.
+    alone = pretraining(_pretrain(**one, curve=curve))
+    assert "first of" not in repr(alone)
+    assert dict(alone.facts)["training time"] == "3.0 s"
+
+
+def test_the_two_lines_of_the_loss_say_what_each_is() -> None:
+    curve = [{"step": n, "examples": n, "loss": 1.0, "validation_loss": 1.1} for n in (1, 2)]
+    (chart,) = pretraining(_pretrain(curve=curve)).charts
+    assert "Training: the mean over all batches since the measurement before" in chart.caption
+    assert "Validation: the whole validation split at that step" in chart.caption
+    assert "not measured alike" in chart.caption
+    assert chart.table is not None
+    assert chart.table.columns[1] == "training loss (mean since the measurement before)"
+    (alone,) = pretraining(_pretrain(curve=[{**curve[0], "validation_loss": None}])).charts
+    assert "Validation" not in alone.caption
 
 
 def test_figures_have_the_names_of_the_field_and_a_signature_stays_text() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from tilth.pretrain.result import PretrainResult
 from tilth.pretrain.weights import load_model
 from tilth.store.files import folder_lock
 from tilth.training.optimizer import build_optimizer
-from tilth.training.ranks import Ranks, current, of_first, sum_gradients
+from tilth.training.ranks import Ranks, current, of_first, sum_gradients, sum_of_all
 from tilth.training.settings import OptimizerSettings
 
 
@@ -81,7 +82,11 @@ class Linear(NetworkSettings):
 
 MODEL = Declaration(Linear, interface="images")
 """
-_NETWORK = """from torch import nn
+# The second process takes longer.
+_BURNT_S = 0.25
+_NETWORK = f"""import time
+
+from torch import distributed, nn
 
 
 class Linear(nn.Sequential):
@@ -90,6 +95,12 @@ class Linear(nn.Sequential):
         self.flat = nn.Flatten()
         self.head = nn.Linear(pixels, classes)
 
+    def forward(self, images):
+        begun = time.process_time()
+        while self.training and distributed.get_rank() and time.process_time() - begun < {_BURNT_S}:
+            pass
+        return super().forward(images)
+
 
 def make(settings, sizes):
     channels, height, width = sizes.image
@@ -97,8 +108,17 @@ def make(settings, sizes):
 """
 
 
-def test_every_process_knows_the_models_of_an_extension(tmp_path: Path) -> None:
+def _spent_s() -> float:
+    """Processor time of all processes that were begun here and are over."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_every_process_knows_the_models_of_an_extension_and_its_time_counts(
+    tmp_path: Path,
+) -> None:
     dataset = write_dataset(tmp_path / "data", image_rows(40))
+    before = _spent_s()
     folder = tmp_path / "mine" / "models" / "linear"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text(_LINEAR)
@@ -114,6 +134,8 @@ def test_every_process_knows_the_models_of_an_extension(tmp_path: Path) -> None:
         )
         found = run(tmp_path / "2", dataset, given)
     assert found.model.kind == "linear"
+    # The second one's four steps, and no more than the system counted for both with all they load.
+    assert 4 * _BURNT_S <= found.cpu_seconds <= _spent_s() - before
     with pytest.raises(ValidationError, match="linear"):
         Settings.model_validate(given.model_dump(mode="json"))
 
@@ -239,7 +261,7 @@ def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPa
     before = model.weight.detach().clone()
     gradient = torch.randn(4, 3, 2, 2)
     model.weight.grad = gradient.to(memory_format=torch.channels_last)
-    assert sum_gradients(list(model.parameters()), 1.5) == 3.0
+    assert sum_gradients(list(model.parameters()), 1.5, 0.25) == (3.0, 0.5)
     sgd = OptimizerSettings(kind="sgd", momentum=0)
     build_optimizer(model, sgd).step(0.1)
     torch.testing.assert_close(model.weight.detach(), before - 0.2 * gradient)
@@ -247,7 +269,7 @@ def test_summed_gradients_keep_the_layout_of_images(monkeypatch: pytest.MonkeyPa
 
 def test_alone_there_is_one_rank() -> None:
     assert current() == Ranks(0, 1)
-    assert of_first(2.5) == 2.5
+    assert of_first(2.5) == sum_of_all(2.5) == 2.5
     assert current().is_first
     with pytest.raises(ValueError, match="must agree"):
         settings(processes=2, max_seconds=5)

@@ -113,7 +113,7 @@ def test_all_of_it_comes_back(tmp_path: Path) -> None:
     model(torch.rand(2, 1, 4, 4)).sum().backward()
     rule.step(0.1)
     state = _state(threads=3)
-    state.result = TrainResult([_point(2)], "", 4, 32, 33, 1.5, "fp32", "cpu", 3, ["a note"])
+    state.result = TrainResult([_point(2)], "", 4, 32, 33, 1.5, "fp32", "cpu", 3, ["a note"], 2.5)
     state.accumulate, state.loss_sum, state.loss_count = 4, 2.5, 7
     state.best, state.without_improvement = 0.25, 2
     save_state(tmp_path, model, rule, state)
@@ -218,6 +218,21 @@ def test_seconds_are_those_of_all_starts_and_the_rate_is_that_of_this_one(now: l
     assert clock.rate(20) == 4.0
     now[0] -= 5.0
     assert clock.rate(0) == 0.0
+
+
+def test_what_is_measured_in_a_pause_counts_nowhere(
+    now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = [7.0]
+    monkeypatch.setattr("tilth.training.state.time.process_time", lambda: used[0])
+    clock = Clock(1.0, 0)
+    now[0], used[0] = now[0] + 2.0, used[0] + 3.0
+    with clock.paused():
+        now[0], used[0] = now[0] + 10.0, used[0] + 20.0
+    assert clock.seconds() == 3.0
+    assert clock.cpu_lap() == 3.0
+    used[0] += 4.0
+    assert (clock.cpu_lap(), clock.cpu_lap()) == (4.0, 0.0)
 
 
 def test_a_checkpoint_is_due_after_so_many_steps_whatever_the_time(now: list[float]) -> None:

@@ -103,5 +103,5 @@ def _require_memory(network: ModuleType, settings: ModelSettings, sizes: Sizes) 
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Numbers that training can change."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Numbers that training can change, those that a training froze too."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,7 +146,6 @@ def fit(
             folder = out / name if runs else out
             folder.mkdir(exist_ok=True)
             told = _labelled(context, len(runs), len(folds) * len(seeds), name)
-            cpu_before = time.process_time()
             model, task, trained = _train_one(
                 prepared, settings, planned, start, seed, name, folder, told
             )
@@ -160,12 +158,16 @@ def fit(
                 test=measured.metrics["test"],
                 intervals=measured.bounds,
                 seconds=round(trained.result.seconds, 3),
-                cpu_seconds=round(time.process_time() - cpu_before, 3),
+                cpu_seconds=round(trained.result.cpu_seconds, 3),
             )
             told_of = replace(trained, notes=(*trained.notes, *measured.notes))
-            runs.append(_Run(told_of, held, measured.reach))
-    first, held = runs[0].trained, runs[0].held
+            counted = {split: len(rows) for split, rows in prepared.splits.items()}
+            size = count_parameters(model)
+            runs.append(_Run(told_of, held, measured.reach, size, counted, prepared.unreadable))
+    kept = runs[0]
+    first, held = kept.trained, kept.held
     several = tuple(run.held for run in runs) if len(runs) > 1 else ()
+    said = declaration(settings.task)
     return PretrainResult(
         task=settings.task,
         metric=task.metric,
@@ -179,14 +181,15 @@ def fit(
         curve=tuple(first.result.curve),
         stopped=first.result.stopped,
         steps=first.result.steps,
-        tokens_or_examples_seen=first.result.tokens,
+        tokens_or_examples_seen=first.result.tokens if said.seen else first.result.examples,
+        seen_unit=said.seen or said.data.items,
         precision=first.result.precision,
         device=first.result.device,
         threads=first.result.threads,
         notes=tuple(dict.fromkeys([*notes, *(n for run in runs for n in run.trained.notes)])),
-        model=Size(kind=settings.model.kind, parameters=count_parameters(model)),
-        samples={split: len(rows) for split, rows in prepared.splits.items()},
-        unreadable=prepared.unreadable,
+        model=Size(kind=settings.model.kind, parameters=kept.parameters),
+        samples=kept.samples,
+        unreadable=kept.unreadable,
         initialised=first.initialised,
         seeds=several if held.fold is None else (),
         folds=() if held.fold is None else several,
@@ -205,11 +208,23 @@ class _Trained:
 
 @dataclass(frozen=True)
 class _Run:
-    """One training of several, its held-out figures, and what numbers each of them can be."""
+    """One training of several.
+
+    Attributes:
+        trained: What it did.
+        held: Its held-out figures.
+        reach: What numbers each of them can be.
+        parameters: Of its model: the vocabulary of each fold is its own.
+        samples: Of each split.
+        unreadable: Ids of samples that could not be decoded.
+    """
 
     trained: _Trained
     held: Repeat
     reach: Mapping[str, Reach]
+    parameters: int
+    samples: dict[str, int]
+    unreadable: tuple[str, ...]
 
 
 def _folds(

@@ -15,6 +15,7 @@ from tilth.errors import TilthError
 from tilth.pretrain.ask import TrainedModel, answer_contents, options_for, read_model
 from tilth.records import Record, read_if_whole
 from tilth.schema import Row
+from tilth.spell import percent
 from tilth.store.files import write_json
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration
@@ -142,5 +143,5 @@ def _opening(text: str) -> str:
 def _words(answer: Prediction) -> str:
     if answer.label is not None:
         share = (answer.scores or {}).get(answer.label)
-        return answer.label + (f" ({share:.0%})" if share is not None else "")
+        return answer.label + (f" ({percent(share, decimals=0)})" if share is not None else "")
     return answer.text or ""

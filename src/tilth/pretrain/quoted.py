@@ -42,8 +42,7 @@ def sentence(result: PretrainResult) -> str:
     if result.mean is None:
         figures, split, bounds = result.test, "test", result.bounds()
     else:
-        kind, count = "fold" if result.folds else "seed", len(result.runs)
-        several = f"mean of {count} {kind}{'' if count == 1 else 's'}"
+        several = result.averaged
     value = figures.get(name)
     known = metrics().get(name)
     called = known.words if known else name.replace("_", " ")

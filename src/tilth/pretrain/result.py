@@ -53,7 +53,14 @@ class Size(Record):
 
 
 class Held(Record):
-    """Held-out figures of one training, with their intervals."""
+    """Held-out figures of one training, with their intervals.
+
+    Attributes:
+        validation, test: By name.
+        intervals: Of each split, by name.
+        seconds: Wall-clock of its steps and the validations between them, over all starts.
+        cpu_seconds: Processor time of the same, over all threads, processes and starts.
+    """
 
     validation: Figures = Field(default_factory=dict)
     test: Figures = Field(default_factory=dict)
@@ -95,14 +102,17 @@ class PretrainResult(Held):
         task, metric, unit, lower_is_better: What was learnt, and by what it is measured.
         curve: A point a validation.
         stopped: converged, max_steps, epochs, max_tokens or max_seconds.
-        steps, tokens_or_examples_seen: What was trained.
+        steps: Updates of the weights.
+        tokens_or_examples_seen, seen_unit: What they were made from, repetitions counted: so many
+            tokens, target tokens, images, utterances.
         precision, device, threads: On what.
         notes: What the user should be told.
         model: What was trained.
         samples: Of each split.
         unreadable: Samples that could not be decoded.
         initialised: The tensors that other weights gave; None where it began at random.
-        seeds, folds: Of several trainings, each one's figures; those above are the first one's.
+        seeds, folds: Of several trainings, each one's figures. All that stands above is of the
+            first one, whose weights are kept at the top.
         mean: Over all of them; None of one.
     """
 
@@ -114,6 +124,7 @@ class PretrainResult(Held):
     stopped: str = ""
     steps: int = 0
     tokens_or_examples_seen: int = 0
+    seen_unit: str = ""
     precision: str = ""
     device: str = ""
     threads: int = 0
@@ -130,6 +141,35 @@ class PretrainResult(Held):
     def runs(self) -> tuple[Repeat, ...]:
         """The trainings, where there are several."""
         return self.folds or self.seeds
+
+    @property
+    def kept(self) -> str:
+        """Of which of several trainings the weights are: `first of 3 trainings`; empty of one."""
+        return f"first of {len(self.runs)} trainings" if self.runs else ""
+
+    @property
+    def kept_in_full(self) -> str:
+        """As `kept`, with its seed and fold: `first of 4 trainings (fold a, seed 1)`."""
+        if not self.runs:
+            return ""
+        first = self.runs[0]
+        fold = "" if first.fold is None else f"fold {first.fold}, "
+        return f"{self.kept} ({fold}seed {first.seed})"
+
+    @property
+    def averaged(self) -> str:
+        """What the mean is over: `mean of 3 seeds`, `mean of 2 seeds x 4 folds`; empty of one."""
+        if not self.runs:
+            return ""
+        seeds = len({run.seed for run in self.runs})
+        folds = len({run.fold for run in self.runs if run.fold is not None})
+        parts = [_counted(seeds, "seed")] if seeds > 1 or not folds else []
+        parts += [_counted(folds, "fold")] if folds else []
+        return f"mean of {' x '.join(parts)}"
+
+
+def _counted(amount: int, noun: str) -> str:
+    return f"{amount} {noun}{'' if amount == 1 else 's'}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -276,7 +276,7 @@ def _of_stage(result: Result, step: str) -> Iterator[Figure]:
     """What a training stage found, from its record."""
     for one in _walk(result, step, (), step):
         if isinstance(result, PretrainResult):
-            yield one
+            yield _of_training(result, one, step)
             continue
         unit, better = one.unit, one.better
         if one.name in _RESULTS:
@@ -286,6 +286,17 @@ def _of_stage(result: Result, step: str) -> Iterator[Figure]:
             better = "" if one.name == "arms.sd" else "higher"
         metric = one.metric or ("" if one.kind == "cost" else result.metric)
         yield replace(one, unit=unit, better=better, metric=metric, split="test")
+
+
+def _of_training(result: PretrainResult, one: Figure, step: str) -> Figure:
+    """A figure of pretraining, with the training that it is of where there are several."""
+    if one.name == "tokens_or_examples_seen":
+        one = replace(one, unit=result.seen_unit)
+    if not result.runs or one.path.startswith((f"{step}.seeds[", f"{step}.folds[")):
+        return one
+    is_mean = one.path.startswith(f"{step}.mean.")
+    which = f"the {result.averaged if is_mean else result.kept_in_full}"
+    return replace(one, rows=f"{one.rows}; {which}" if one.rows else which)
 
 
 def _walk(found: object, stage: str, names: tuple[str, ...], path: str) -> Iterator[Figure]:
@@ -300,7 +311,10 @@ def _walk(found: object, stage: str, names: tuple[str, ...], path: str) -> Itera
         yield from _metrics(found.figures, {}, path, stage, "test")
     for field, value in _fields(found):
         at, where = (*names, field), f"{path}.{field}"
-        if field in NO_FIGURES or field in SINGLE or isinstance(value, bool | str):
+        # The seeds of a comparison are numbers, those of several trainings their results.
+        results = isinstance(value, tuple) and any(map(_is_record, value))
+        chosen = field in NO_FIGURES and not results
+        if chosen or field in SINGLE or isinstance(value, bool | str):
             continue
         if isinstance(value, int | float):
             yield _of_field(found, stage, at, where, value)

@@ -24,13 +24,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Generated:
-    """Some samples; `total` says of how many."""
+    """Some samples; `total` says of how many, `kept` which of several trainings answered."""
 
     samples: tuple[Sample, ...]
     total: int
     split: str
     options: tuple[tuple[str, str], ...]
     note: str
+    kept: str = ""
 
     @property
     def compared(self) -> bool:
@@ -38,8 +39,13 @@ class Generated:
         return any(sample.expected for sample in self.samples)
 
 
-def generated(given: Asked) -> Generated:
-    """The samples of a report."""
+def generated(given: Asked, kept: str = "") -> Generated:
+    """The samples of a report.
+
+    Args:
+        given: What the model answered.
+        kept: Which of several trainings it is; empty of one.
+    """
     return Generated(
         tuple(_sample(one) for one in given.samples[:MAX_SAMPLES]),
         len(given.samples),
@@ -49,6 +55,7 @@ def generated(given: Asked) -> Generated:
             for key, value in given.options.items()
         ),
         as_text(given.note, 400),
+        as_text(kept),
     )
 
 

@@ -20,9 +20,9 @@ from tilth.report.card import sources_table
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.figures import named
 from tilth.report.markdown import code, fenced, markdown_table, plain
-from tilth.report.pretraining import MEASURED_ON, figure_text
+from tilth.report.pretraining import MEASURED_ON, figure_text, name_of, of_the_kept
 from tilth.report.steps import as_text, build_steps
-from tilth.report.text import ABSENT, count, duration, plural
+from tilth.report.text import ABSENT, count, plural
 from tilth.report.valuing import verdicts
 from tilth.statistics.found import Bounds
 from tilth.tasks.registry import declaration, task_names
@@ -69,11 +69,12 @@ def _head(report: Report, found: PretrainResult) -> str:
         "tags": ["tilth", task, as_text(found.model.kind)],
         "metrics": list(numbers),
     }
+    averaged = f", {found.averaged}" if found.mean is not None else ""
     if numbers:
         metrics: list[JsonValue] = [
             {
                 "type": key,
-                "name": named(key) + _interval_name(value, bounds.get(key)),
+                "name": named(key) + averaged + _interval_name(value, bounds.get(key)),
                 "value": round(value, 6),
             }
             for key, value in numbers.items()
@@ -107,6 +108,9 @@ def _results(found: PretrainResult) -> str:
     lines = [f"{plain(told)}."] if (told := sentence(found)) else []
     if found.mean is not None:
         lines.append(_repeated(found.runs, found.mean.split))
+        lines.append(
+            f"The weights beside this card are of the {plain(as_text(found.kept_in_full))}."
+        )
     else:
         lines.append("One training with one seed: what another seed would give is not measured.")
         splits = ("validation", "test")
@@ -137,7 +141,7 @@ def _repeated(runs: Sequence[Repeat], split: str) -> str:
     )
     cells = [
         [
-            plain(as_text(str(run.seed) if run.fold is None else run.fold)),
+            plain(as_text(name_of(run, runs))),
             *(_value(run, split, name) for name in names),
         ]
         for run in runs[:_MAX_ROWS]
@@ -162,11 +166,15 @@ def _data(report: Report, model: ModelReport, found: PretrainResult) -> str:
         f"- Data set: the output of {code(as_text(model.data.step))}, "
         f"{count(model.data.samples)} samples, digest (SHA-256 over its shards) "
         f"{code(as_text(model.data.digest, 80))}.",
-        f"- Used of them: {', '.join(splits)} ({_items(found.task)}).",
+        f"- Used of them{f' by the {found.kept}' if found.runs else ''}: {', '.join(splits)} "
+        f"({_items(found.task)}).",
     ]
     unreadable = len(found.unreadable)
     if unreadable:
-        facts.append(f"- {plural(unreadable, 'sample')} could not be decoded and were left out.")
+        facts.append(
+            f"- {plural(unreadable, 'sample')} could not be decoded, or were too short for their "
+            "transcript, and were left out, of what is measured too."
+        )
     vocabulary = _named(model, "tokenizer_sources")
     if vocabulary:
         names = ", ".join(plain(as_text(name)) for name in vocabulary)
@@ -196,13 +204,9 @@ def _items(task: str) -> str:
 
 def _training(found: PretrainResult, model: ModelReport) -> str:
     facts = [
-        ("steps", count(found.steps)),
-        ("tokens or examples seen", count(found.tokens_or_examples_seen)),
-        ("stopped because", as_text(found.stopped)),
+        *of_the_kept(found),
         ("precision", as_text(found.precision)),
         ("threads", str(found.threads)),
-        ("time", duration(found.seconds)),
-        ("processor time", duration(found.cpu_seconds)),
         ("weights, SHA-256", as_text(model.weights_sha256, 80)),
     ]
     lines = [f"- {key}: {plain(value)}" for key, value in facts if value not in ("", ABSENT)]

@@ -51,7 +51,9 @@ class Pretraining:
 def _pretraining(report: Report) -> Pretraining | None:
     if report.pretrain is None:
         return None
-    made = generated(report.generated) if report.generated else None
+    made = None
+    if report.generated:
+        made = generated(report.generated, report.pretrain.kept_in_full)
     evidence = with_terms(pretraining(report.pretrain), "pretrain")
     return Pretraining(evidence, made, model_card(report))
 

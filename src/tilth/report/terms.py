@@ -19,9 +19,9 @@ from tilth.report.figures import Cell, Table, Term
 SHOWN: Mapping[str, Mapping[str, str]] = {
     "pretrain": {
         "parameters": "model.parameters",
-        "tokens or examples seen": "tokens_or_examples_seen",
-        "time": "seconds",
-        "processor time": "cpu_seconds",
+        "seen in training": "tokens_or_examples_seen",
+        "training time": "seconds",
+        "processor time of training": "cpu_seconds",
     },
     "transfer": {
         "gain": "effects.mean",

@@ -169,6 +169,8 @@ class Declaration:
         objective: Settings of `objective` that it reads; any other is refused where a recipe gives
             it.
         at_once: How many samples it needs side by side: more than one where it compares them.
+        seen: What the targets of its training are called, where they measure how much it saw:
+            `tokens`. Empty: its samples are counted, by the name that `data` has for them.
     """
 
     name: str
@@ -187,6 +189,7 @@ class Declaration:
     needs: tuple[str, ...] = ()
     objective: tuple[str, ...] = ()
     at_once: int = 1
+    seen: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what nobody could learn, measure, augment or ask.

@@ -63,18 +63,31 @@ def of_first(value: float) -> float:
     return float(told)
 
 
-def sum_gradients(parameters: Sequence[nn.Parameter], loss: float) -> float:
-    """Sum the gradients of all processes, in place, and their losses, in one exchange.
+def sum_of_all(value: float) -> float:
+    """The sum of a number over all processes; alone, one's own."""
+    if current().world == 1:
+        return value
+    told = torch.tensor([value], dtype=torch.float64)
+    distributed.all_reduce(told)
+    return float(told)
+
+
+def sum_gradients(
+    parameters: Sequence[nn.Parameter], loss: float, cpu_seconds: float
+) -> tuple[float, float]:
+    """Sum the gradients of all processes, in place, and two numbers of each, in one exchange.
 
     Args:
         parameters: Those that are trained, the same in every process.
         loss: Of this process.
+        cpu_seconds: What this step took of it.
 
     Returns:
-        The sum of the losses.
+        The sums of the losses and of the seconds.
     """
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    flat = torch.cat([g.reshape(-1).float().cpu() for g in gradients] + [torch.tensor([loss])])
+    numbers = torch.tensor([loss, cpu_seconds])
+    flat = torch.cat([*(g.reshape(-1).float().cpu() for g in gradients), numbers])
     distributed.all_reduce(flat)
     at = 0
     for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -82,4 +95,4 @@ def sum_gradients(parameters: Sequence[nn.Parameter], loss: float) -> float:
         # In the memory layout of the parameter, on which the fused update rules rely unchecked.
         parameter.grad = gradient.copy_(part.view_as(gradient))
         at += gradient.numel()
-    return float(flat[-1])
+    return float(flat[-2]), float(flat[-1])

@@ -29,7 +29,7 @@ from tilth.training.memory import keep_free_memory
 from tilth.training.optimizer import build_optimizer, learning_rate
 from tilth.training.order import Index, Order
 from tilth.training.precision import autocast, choose_precision, is_emulated, set_precision
-from tilth.training.ranks import current, of_first, sum_gradients
+from tilth.training.ranks import current, of_first, sum_gradients, sum_of_all
 from tilth.training.settings import LoopSettings, OptimizerSettings
 from tilth.training.state import (
     Clock,
@@ -157,7 +157,7 @@ class Session:
             if run.steps in self._first.values():
                 train_from(self._model, self._first, run.steps)
             if self._late is not None and run.steps == self._plan.last_tenth:
-                with self._measured_weights():
+                with self._measured_weights(), self._clock.paused():
                     self._late()
             self._rows = rows
             yield batch
@@ -232,9 +232,10 @@ class Session:
             StepError: The loss or the gradient is not a number; nothing was changed.
         """
         run, state = self.result, self._state
+        cpu_seconds = self._clock.cpu_lap()
         if current().world > 1:
             trained = [p for p in self._parameters if p.requires_grad]
-            self._loss_sum = sum_gradients(trained, self._loss_sum)
+            self._loss_sum, cpu_seconds = sum_gradients(trained, self._loss_sum, cpu_seconds)
         loss = self._loss_sum / self._targets
         if not math.isfinite(loss):
             raise not_a_number("the loss is", state, self._batch_names())
@@ -250,6 +251,7 @@ class Session:
         run.steps += 1
         run.examples += len(self._rows)
         run.tokens += self._targets
+        run.cpu_seconds += cpu_seconds
 
     def has_converged(self) -> bool:
         """Whether training is at its end: it has converged, or the budget is spent.
@@ -267,6 +269,8 @@ class Session:
         due = self._work is not None and (
             bool(run.stopped) or self._clock.checkpoint_is_due(run.steps)
         )
+        if run.stopped or current().world == 1:
+            run.cpu_seconds += sum_of_all(self._clock.cpu_lap())
         if due and self._work is not None and current().is_first:
             run.seconds = self._clock.seconds()
             save_state(self._work, self._model, self._rule, self._state)

@@ -41,11 +41,13 @@ class TrainResult:
         steps: Optimizer steps.
         examples: Rows trained on, repetitions included: the place in the data.
         tokens: Targets trained on: the tokens of text, the images.
-        seconds: Of training and validation, over all starts of the run.
+        seconds: Wall-clock, of the steps and of the validations between them, over all starts of
+            the run. Each step counts once: what was lost by a kill and made again is not added.
         precision: fp32, fp32-fast or bf16.
         device: cpu or cuda.
         threads: Torch's threads.
         notes: What the user should be told: a batch that was cut to fit the memory, say.
+        cpu_seconds: Processor time of the same, summed over threads and processes.
     """
 
     curve: list[CurvePoint] = field(default_factory=list)
@@ -58,6 +60,7 @@ class TrainResult:
     device: str = "cpu"
     threads: int = 1
     notes: list[str] = field(default_factory=list)
+    cpu_seconds: float = 0.0
 
 
 @dataclass
@@ -196,12 +199,28 @@ class Clock:
     def __init__(self, seconds_before: float, checkpoint_every: int) -> None:
         self._begun = time.perf_counter()
         self._start = self._begun - seconds_before
+        self._lap = time.process_time()
         self._every = checkpoint_every
         self._last_checkpoint = self._last_report = time.perf_counter()
 
     def seconds(self) -> float:
         """Elapsed."""
         return time.perf_counter() - self._start
+
+    def cpu_lap(self) -> float:
+        """Processor time of this process since it was last asked for."""
+        before, self._lap = self._lap, time.process_time()
+        return self._lap - before
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within, no time counts."""
+        begun, cpu_begun = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self._start += time.perf_counter() - begun
+            self._lap += time.process_time() - cpu_begun
 
     def rate(self, count: int) -> float:
         """So many things a second since this process began on the run."""

@@ -83,8 +83,8 @@ FIGURES = (
         "arms.more_seeds",
         "more seeds",
         f"Seeds to add so that the verdict is decided with a chance of {CHANCE:.0%}, over all "
-        "means and deviations that those so far leave open; none where 1,000 would not do, or fewer "
-        "than three were run.",
+        "means and deviations that those so far leave open; none where 1,000 would not do, or "
+        "fewer than three were run.",
         _EFFECT,
         unit="seeds",
         better="lower",

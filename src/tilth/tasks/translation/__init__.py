@@ -62,4 +62,5 @@ TASK = Declaration(
     pipeline="translation",
     needs=("sacrebleu",),
     objective=("label_smoothing", "beam", "length_penalty"),
+    seen="target tokens",
 )

@@ -13,4 +13,5 @@ TASK = Declaration(
     asked_with=("temperature", "top_k", "top_p", "seed"),
     use="going on with texts like those it was trained on (`tilth generate`)",
     pipeline="text-generation",
+    seen="tokens",
 )
