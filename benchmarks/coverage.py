@@ -22,8 +22,9 @@ import numpy as np
 from benchmarks.worlds import SEEDS, Cell, cells
 from tilth.engine.expect import spell_machine
 from tilth.machine import describe_machine
+from tilth.statistics.found import CHANCE
 from tilth.statistics.paired import paired, t_interval, verdict
-from tilth.statistics.power import CHANCE, more_seeds
+from tilth.statistics.power import more_seeds
 
 DRAWS = 2_000
 PAGE = Path(__file__).with_name("coverage.md")

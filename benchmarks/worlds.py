@@ -10,6 +10,7 @@ import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from tilth.statistics.intervals import (
 from tilth.statistics.paired import t_interval
 
 Generator = np.random.Generator
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[Any]
 Ends = tuple[float | None, float | None]
 
 SEEDS = (2, 3, 5, 8)

@@ -9,6 +9,7 @@ import pytest
 
 from tilth.statistics import paired as pd
 from tilth.statistics import power as st
+from tilth.statistics.found import CHANCE
 
 
 def test_holm_and_benjamini_hochberg() -> None:
@@ -50,9 +51,9 @@ def test_more_seeds_are_the_fewest_that_decide_four_times_in_five(
     more = st.more_seeds(mean, sd, n, smallest, resolution=r)
     assert more is not None
     # Three standard errors of 2,000 draws beside the 0.6 points that the number itself is known to.
-    assert _draws(mean, sd, n, more, smallest, r) == pytest.approx(st.CHANCE, abs=0.045)
+    assert _draws(mean, sd, n, more, smallest, r) == pytest.approx(CHANCE, abs=0.045)
     if more > 4:
-        assert _draws(mean, sd, n, more // 2, smallest, r) < st.CHANCE - 0.03
+        assert _draws(mean, sd, n, more // 2, smallest, r) < CHANCE - 0.03
 
 
 def test_a_level_that_is_corrected_needs_more() -> None:
@@ -75,7 +76,10 @@ def test_where_no_number_can_be_had_none_is_given() -> None:
 
 
 def test_the_fewest_are_found_up_to_the_last() -> None:
+    def from_on(wanted: int, most: int) -> int | None:
+        return st._fewest(lambda more: float(more >= wanted), most)
+
     for wanted in (1, 2, 3, 7, 8, 9, 100):
-        assert st._fewest(lambda more, wanted=wanted: float(more >= wanted), 100) == wanted
-    assert st._fewest(lambda more: 0.0, 100) is None
-    assert st._fewest(lambda more: float(more >= 1), 1) == 1
+        assert from_on(wanted, 100) == wanted
+    assert from_on(101, 100) is None
+    assert from_on(1, 1) == 1
