@@ -139,20 +139,23 @@ def test_what_is_read_comes_batch_by_batch_and_to_the_last_row() -> None:
 
 
 def test_keys_are_of_the_batch_and_decisions_of_shards_that_there_are() -> None:
-    require_keys(pa.string(), ["a"], {"a": 0}, "step")
+    require_keys(pa.string(), ["a"], {"a": 0}, "`keys_again`", "step")
     for kind in (pa.large_string(), pa.int64(), pa.list_(pa.uint64()), pa.large_list(pa.string())):
-        with pytest.raises(StepError, match="it is one of string, uint64, large_list"):
-            require_keys(kind, ["a"], {"a": 0}, "step")
+        with pytest.raises(
+            StepError,
+            match=r"`keys_again` gives `key` as .*it is one of string, uint64, large_list",
+        ):
+            require_keys(kind, ["a"], {"a": 0}, "`keys_again`", "step")
     with pytest.raises(StepError, match="the id `b`, which is none of the batch"):
-        require_keys(pa.string(), ["b"], {"a": 0}, "step")
-    require_shards(pa.chunked_array([[-1, 0, 1]]), 2, "step")
+        require_keys(pa.string(), ["b"], {"a": 0}, "`keys_again`", "step")
+    require_shards(pa.chunked_array([[-1, 0, 1]]), 2, "`resolve`", "step")
     for shards, told in (([0, 2], "the shard 2, and there are 2"), ([-2], "the shard -2")):
         with pytest.raises(StepError, match=told):
-            require_shards(pa.chunked_array([shards]), 2, "step")
-    with pytest.raises(StepError, match="the shard none"):
-        require_shards(pa.chunked_array([[0, None]]), 2, "step")
+            require_shards(pa.chunked_array([shards]), 2, "`resolve`", "step")
+    with pytest.raises(StepError, match="`resolve` decides of the shard none"):
+        require_shards(pa.chunked_array([[0, None]]), 2, "`resolve`", "step")
     with pytest.raises(StepError, match="`shard` as double"):
-        require_shards(pa.chunked_array([[0.0]]), 2, "step")
+        require_shards(pa.chunked_array([[0.0]]), 2, "`resolve`", "step")
 
 
 def test_an_id_is_of_one_sample_in_a_shard() -> None:

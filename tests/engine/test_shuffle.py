@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_any_number_of_partitions_decides_the_same(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for number in (64, 1, 3, 32, 200):
+    for number in (64, 1, 3, 200):
         monkeypatch.setattr(shuffle, "NUM_PARTITIONS", number)
         found.append(_run(name, tmp_path / str(number)))
     assert all(other == found[0] for other in found[1:])
@@ -97,8 +98,84 @@ def test_keys_for_another_number_of_partitions_are_not_used(
     assert _run("exact", tmp_path / "run") == _run("exact", tmp_path / "calm")
 
 
-def _killed(*_: Any) -> None:
+def _killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("held", [0, 1, 1 << 20])
+def test_keys_of_a_partition_are_gone_through_as_often_as_it_takes(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shard at a time and in order, whether what was read is held or not."""
+    monkeypatch.setattr(shuffle, "_HELD_BYTES", held)
+    for shard, hashes in enumerate(([5, 5], [], [2**63], [5])):
+        table = pa.table({"key": pa.array(hashes, pa.uint64()), "shard": [shard] * len(hashes)})
+        shuffle._write_groups(
+            shuffle.partitioned(table), "partition", tmp_path / f"{shard:05d}.parquet"
+        )
+    paths = sorted(tmp_path.iterdir())
+    keys = shuffle.Keys(paths, 0)
+    assert not keys.is_empty()
+    for _ in range(3):
+        assert [table["shard"].to_pylist() for table in keys] == [[0, 0], [3]]
+    assert shuffle.Keys(paths, 7).is_empty()
+    assert list(shuffle.Keys(paths, 7)) == []
+    read = []
+    monkeypatch.setattr(shuffle, "_read_groups", lambda *given: read.append(given))
+    list(keys)
+    assert bool(read) == (held <= 1)
+
+
+@pytest.mark.parametrize(("named", "asked"), [(-1, [0, 1, 2]), (1, [1])])
+def test_a_second_round_asks_the_shards_that_the_first_has_named(
+    named: int, asked: list[int], tmp_path: Path
+) -> None:
+    """Each with what was found of it; -1 stands for all."""
+    op = ModuleType("op")
+
+    def keys(batch: pa.RecordBatch, *_: Any) -> pa.Table:
+        return pa.table({"key": batch["id"], "id": batch["id"]})
+
+    def found(*_: Any) -> pa.Table:
+        return pa.table({"shard": [named], "word": ["first"]})
+
+    def keys_again(batch: pa.RecordBatch, found: pa.Table, _: Any) -> pa.Table:
+        word = pa.array(found["word"].to_pylist() * batch.num_rows)
+        return keys(batch).append_column("word", word)
+
+    def reduce_again(tables: Any, _: Any) -> pa.Table:
+        return pa.concat_tables(tables).select(["shard", "id", "word", "position"])
+
+    vars(op).update(keys=keys, keys_again=keys_again, reduce_again=reduce_again)
+    vars(op).update(reduce=found, resolve=found, resolve_again=lambda table, _: table)
+    given = operations()["exact"].settings()
+    rows = [[sample("a", 10 * shard + n) for n in range(3)] for shard in range(3)]
+    for again in shuffle.rounds_of(op):
+        assert shuffle.is_found(tmp_path) == again
+        shards = shuffle.shards_without_keys(tmp_path, 3, again=again)
+        assert shards == (asked if again else [0, 1, 2])
+        for shard in shards:
+            batches = iter([pa.RecordBatch.from_pylist(rows[shard])])
+            shuffle.write_keys(op, given, batches, tmp_path, shard, "op", again=again)
+        assert shuffle.shards_without_keys(tmp_path, 3, again=again) == []
+        for partition in shuffle.partitions_left(tmp_path, again=again):
+            shuffle.write_reduced(op, given, tmp_path, partition, "op", again=again)
+        assert not shuffle.is_decided(tmp_path)
+        shuffle.write_decisions(op, given, tmp_path, "op", again=again)
+    assert shuffle.is_decided(tmp_path)
+    for shard in range(3):
+        told = shuffle.decisions_of(tmp_path, shard).to_pylist()
+        told.sort(key=lambda row: row["position"])
+        wanted = [row["id"] for row in rows[shard]] if shard in asked else []
+        assert [(row["id"], row["word"]) for row in told] == [(one, "first") for one in wanted]
+
+
+def test_a_partition_that_is_not_held_decides_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _run("minhash", tmp_path / "held")
+    monkeypatch.setattr(shuffle, "_HELD_BYTES", 0)
+    assert _run("minhash", tmp_path / "not-held") == found
 
 
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=6) | st.none()), st.integers(1, 70))

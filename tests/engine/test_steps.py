@@ -147,6 +147,52 @@ def test_a_shuffle_goes_on_in_the_phase_that_it_was_in(
     assert kept.column("text").to_pylist() == [f"text {number}" for number in range(6)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "done", "before"),
+    [
+        ("shuffle_keys", 4, "second round"),
+        ("shuffle_keys", 6, "second round"),
+        ("shuffle_reduce", 64 + 30, "second round"),
+        ("shuffle_resolve", 1, "second round"),
+        ("map_shard", 1, ""),
+    ],
+)
+def test_a_shuffle_of_two_rounds_goes_on_in_the_round_that_it_was_in(
+    kind: str, done: int, before: str, tmp_path: Path
+) -> None:
+    plan = plan_of(_line(tmp_path).partition("clean:")[0] + "deduplicate: [minhash]\n")
+    whole = WatchedEngine()
+    _run(plan, tmp_path / "whole", whole)
+    assert [len(whole.of(k)) for k in ("shuffle_keys", "shuffle_reduce", "shuffle_resolve")] == [
+        *(8, 128, 2)
+    ]
+    events: list[Event] = []
+    with pytest.raises(StoppedError):
+        _run(plan, tmp_path / "cut", cut := WatchedEngine(kind, done), events)
+    assert [e for e in events if isinstance(e, StepProgress)][-1].note.endswith(before)
+    again = WatchedEngine()
+    _run(plan, tmp_path / "cut", again)
+    for phase in ("shuffle_keys", "shuffle_reduce", "shuffle_resolve", "map_shard"):
+        assert cut.of(phase) + again.of(phase) == whole.of(phase), phase
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")
+    kept = Dataset(place(tmp_path / "cut", plan, plan.steps[-1].name)).to_arrow(["text"])
+    assert kept.column("text").to_pylist() == [f"text {number}" for number in range(6)]
+
+
+def test_of_what_the_first_round_does_not_name_no_keys_are_asked_again(tmp_path: Path) -> None:
+    """Of 4 shards the first two hold copies; the texts of the others are not read again."""
+    text = _source(tmp_path, 1) + "deduplicate: [minhash]\n"
+    numbers = itertools.count()
+    rows = [[sample("a", next(numbers)) for _ in range(3)] for _ in range(4)]
+    for number, row in enumerate(itertools.chain(*rows)):
+        row["text"] = f"text {0 if number in (1, 4) else number}"
+    write_source(text, tmp_path / "run", "a", rows)
+    _run(plan := plan_of(text), tmp_path / "run", engine := WatchedEngine())
+    assert engine.of("shuffle_keys") == [0, 1, 2, 3, 0, 1]
+    dropped = Dataset(place(tmp_path / "run", plan, plan.steps[-1].name)).to_arrow(["id"])
+    assert dropped.num_rows == 10
+
+
 def _comparison(folder: Path) -> Plan:
     tree = yaml.safe_load(write_recipe("images", folder).read_text("utf-8"))
     del tree["value"]

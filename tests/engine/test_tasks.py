@@ -37,7 +37,7 @@ TASKS: list[Task] = [
     MapShard(step="s", op="o", settings=SETTINGS, folder=A, index=4, input=B),
     ShuffleKeys(step="s", op="o", settings={}, folder=A, index=2, input=B),
     ShuffleReduce(step="s", op="o", settings={}, folder=A, index=63),
-    ShuffleResolve(step="s", op="o", settings={}, folder=A),
+    ShuffleResolve(step="s", op="o", settings={}, folder=A, again=True),
     Describe(step="s", op="o", settings={}, folder=A, shards=("00000", "00002")),
     Survey(step="s", op="o", settings={}, folder=A, inputs=(A, B)),
     Fit(step="s", op="o", settings={}, folder=A, inputs={"data": B}, work=B, seed=0, threads=2),

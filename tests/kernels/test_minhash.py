@@ -16,12 +16,12 @@ from tilth.kernels.minhash import (
     Hashes,
     _seeds,
     band_hashes,
-    bucket_pairs,
     distinct_hashes,
     plain_band_hashes,
-    plain_bucket_pairs,
+    plain_shared_counts,
     plain_shingle_hashes,
     plain_signature,
+    shared_counts,
     shingle_hashes,
     signatures,
 )
@@ -71,36 +71,19 @@ def test_distinct_equals_plain_twin(documents: list[list[int]]) -> None:
     ]
 
 
-@given(
-    st.lists(st.lists(st.binary(min_size=4, max_size=4), max_size=12), max_size=4),
-    st.integers(1, 4),
-    st.integers(1, 5),
-)
+@given(st.lists(st.sets(st.integers(0, 9) | st.integers(0, 2**64 - 1)), max_size=6), st.data())
 @settings(max_examples=80, deadline=None)
-def test_bucket_pairs_equal_plain_twin(
-    buckets: list[list[bytes]], min_matches: int, max_representatives: int
-) -> None:
-    bounds = np.cumsum([0, *map(len, buckets)])
-    joined = b"".join(sketch for bucket in buckets for sketch in bucket)
-    # Two bits a place, so that places agree now and then.
-    sketches = np.frombuffer(joined, np.uint8).reshape(-1, 4) & np.uint8(3)
-    found = bucket_pairs(bounds, sketches, min_matches, max_representatives)
-    expected = []
-    for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        rows = [sketches[row].tobytes() for row in range(start, stop)]
-        expected += [
-            (start + a, start + b, same)
-            for a, b, same in plain_bucket_pairs(rows, min_matches, max_representatives)
-        ]
-    assert list(zip(*(part.tolist() for part in found), strict=True)) == expected
-
-
-def test_pairs_beyond_the_first_capacity() -> None:
-    sketches = np.zeros((3000, 4), np.uint8)
-    first, second, matches = bucket_pairs(np.array([0, 3000]), sketches, 4, 2)
-    assert first.tolist() == [0] * 2999
-    assert second.tolist() == list(range(1, 3000))
-    assert set(matches.tolist()) == {4}
+def test_shared_counts_equal_plain_twin(sets: list[set[int]], data: st.DataObject) -> None:
+    others = [sorted(one) for one in sets]
+    own = sorted(data.draw(st.sets(st.integers(0, 9)) | st.sampled_from(sets or [set()])))
+    bounds = np.cumsum([0, *map(len, others)])
+    stored = np.array([h for other in others for h in other], np.uint64)
+    # Of some, in any order.
+    chosen = data.draw(st.permutations(range(len(others))))[: len(others) // 2 + 1]
+    starts = bounds[:-1][chosen]
+    found = shared_counts(stored, starts, np.diff(bounds)[chosen], np.array(own, np.uint64))
+    assert found.dtype == np.int64
+    assert found.tolist() == plain_shared_counts([others[i] for i in chosen], own)
 
 
 def test_punctuation_and_case_do_not_count_and_word_order_does() -> None:

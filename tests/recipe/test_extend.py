@@ -208,6 +208,14 @@ def test_the_mistakes_of_a_recipe_keep_their_places() -> None:
             "`mine/clean/shout.py` lacks `apply`",
             "clean[1].shout",
         ),
+        (
+            "clean/shout.py",
+            _SETTINGS.format("a: int = 1")
+            + "def keys(a, b): ...\ndef keys_again(a, b, c): ...\nreduce = resolve = keys\n"
+            "apply = reduce_again = keys_again\n",
+            "`mine/clean/shout.py` lacks `resolve_again`",
+            "clean[1].shout",
+        ),
         ("clean/unused.py", "def f(:\n", "`mine/clean/unused.py:1`", "extensions[0]"),
         (
             "tasks/inversion/__init__.py",

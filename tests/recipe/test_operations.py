@@ -12,16 +12,16 @@ from tests.table.sources import fill, settings
 from tilth.context import Context
 from tilth.extensions import open_extension, using
 from tilth.pretrain.settings import Settings as PretrainSettings
-from tilth.recipe.operations import _FUNCTIONS, operation, operations
+from tilth.recipe.operations import _AGAIN, _FUNCTIONS, operation, operations
 from tilth.settings import acting
 
 
 @pytest.mark.parametrize("name", sorted(operations()))
 def test_module_has_what_its_kind_needs(name: str) -> None:
     op = operation(name)
-    for function in _FUNCTIONS[op.kind]:
+    functions = _FUNCTIONS[op.kind] | (_AGAIN if hasattr(op.module, "keys_again") else {})
+    for function, number in functions.items():
         assert callable(getattr(op.module, function))
-    for function, number in _FUNCTIONS[op.kind].items():
         inspect.signature(getattr(op.module, function)).bind(*[None] * number)
     assert op.settings.__doc__
     for field, info in op.settings.model_fields.items():

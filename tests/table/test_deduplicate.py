@@ -94,16 +94,18 @@ def test_shingle_words() -> None:
 @effect("deduplicate.minhash.num_hashes")
 @extreme("deduplicate.minhash.num_hashes")
 def test_num_hashes() -> None:
-    def estimates(num: int) -> str:
-        (_, copy) = applied("minhash", PAIR, num_hashes=num, num_bands=num, threshold=0.01)
-        return str(copy["drop.value"])
-
-    found = {num: estimates(num) for num in (8, 120, 1024)}
-    assert abs(float(found[1024].removeprefix("jaccard=")) - 0.77) < 0.03
-    # In eighths, less what agrees by chance.
-    eighths = {f"jaccard={(n / 8 - 1 / 256) / (1 - 1 / 256):.2f}" for n in range(9)}
-    assert found[8] in eighths
-    assert found[120] != found[8]
+    pairs = texts(*(edited(c, n).replace("word", f"p{n}w") for n in range(8) for c in (0, 4)))
+    # In 8 bands each: the more places a band has, the fewer pairs of 0.7 agree in one.
+    found = {
+        num: len(kept("minhash", pairs, num_hashes=num, num_bands=8, threshold=0.5))
+        for num in (8, 120, 1024)
+    }
+    assert 8 == found[8] < found[120] <= found[1024] == 16
+    exact = {
+        applied("minhash", PAIR, num_hashes=num, num_bands=num)[1]["drop.value"]
+        for num in (8, 120, 1024)
+    }
+    assert exact == {f"jaccard={101 / 131:.2f}"}
     for wrong in (7, 1025):
         assert "num_hashes" in told("minhash", num_hashes=wrong, num_bands=1)
 
@@ -126,25 +128,25 @@ def test_num_bands() -> None:
 @extreme("deduplicate.minhash.max_representatives")
 def test_max_representatives() -> None:
     """A bucket of four texts of which only the last two are alike."""
-    sketches = np.array([[1] * 8, [2] * 8, [3] * 8, [3] * 8], np.uint8)
+    lists = pa.large_list(pa.uint64())
     keys = pa.table(
         {
             "key": np.zeros(4, np.uint64),
             "id": [str(n) for n in range(4)],
-            "sketch": pa.array([bytes(one) for one in sketches], pa.binary(8)),
             "rank": np.full(4, 2, np.int8),
             "shard": np.zeros(4, np.int32),
             "position": np.arange(4),
+            "shingles": pa.array([[1], [2], [3], [3]], lists),
+            "bands": pa.array([[0]] * 4, lists),
         }
     )
 
     def pairs(most: int) -> list[tuple[str, str]]:
-        settings = minhash.Settings(num_hashes=8, num_bands=1, max_representatives=most)
-        found = minhash.reduce(keys, settings).drop_null()
-        return list(zip(found["a.id"].to_pylist(), found["b.id"].to_pylist(), strict=True))
+        found = minhash.reduce_again([keys], minhash.Settings(max_representatives=most))
+        return list(zip(found["of"].to_pylist(), found["id"].to_pylist(), strict=True))
 
     assert pairs(1) == pairs(2) == []
-    assert [sorted(pair) for pair in pairs(3)] == [["2", "3"]]
+    assert pairs(3) == [("2", "3")]
     assert pairs(1 << 40) == pairs(3)
     assert "max_representatives" in told("minhash", max_representatives=0)
 

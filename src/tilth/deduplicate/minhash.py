@@ -1,20 +1,25 @@
-"""Near-copies of texts: MinHash over word shingles, banded, verified on the signatures.
+"""Near-copies of texts: candidates by MinHash, each compared exactly with the texts that stay.
 
 Texts whose signatures agree in a whole band are candidates (locality-sensitive hashing; Leskovec,
-Rajaraman, Ullman: "Mining of Massive Datasets", section 3.4); a candidate pair counts when the
-Jaccard similarity estimated from its signatures reaches the threshold. What travels with the keys
-is the low byte of each place, with the estimate corrected for chance agreement (Li and König 2010,
-"b-Bit minwise hashing").
+Rajaraman, Ullman: "Mining of Massive Datasets", section 3.4): a pair of Jaccard similarity J is one
+with probability 1 - (1 - J^r)^b, of b bands of r places. What no band brings together is not found.
 
-Linked texts form groups, and of each group one stays. A text may be linked to it through others
-only; then the value names the neighbour that it is most similar to. Memory grows with the number of
-near-copies, not of texts. In scripts written without blanks a word is a run between punctuation
-marks; there, lower `shingle_words` to 1 or 2.
+In a second round the candidates are gone through in order, held-out ones before training ones,
+earlier ones before later ones. A text goes if its set of shingles and that of a candidate that
+stays have a Jaccard similarity of the threshold or above, by exact count; it names the most similar
+of them, the earliest of equals. So each that goes is a near-copy of one that stays, and the number
+beside it is of these two. Of texts that are alike from one to the next only (a and b, b and c, but
+not a and c) each that is no near-copy of one before it stays. Of a bucket the first
+`max_representatives` that stay are compared with, so that time grows with the number of candidates,
+and only texts that stay are held in memory.
+
+In scripts written without blanks a word is a run between punctuation marks; there, lower
+`shingle_words` to 1 or 2.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +29,12 @@ from pydantic import Field, model_validator
 
 from tilth.deduplicate.copies import (
     DECISIONS,
+    RANKS,
     group_starts,
     is_eligible,
     mark_copies,
     no_payload,
+    spelled,
     split_ranks,
     with_evidence,
     with_witness,
@@ -35,16 +42,19 @@ from tilth.deduplicate.copies import (
     without_witnesses,
 )
 from tilth.kernels.groups import group_roots
-from tilth.kernels.minhash import band_hashes, bucket_pairs, shingle_hashes, signatures
+from tilth.kernels.minhash import (
+    Hashes,
+    band_hashes,
+    distinct_hashes,
+    shared_counts,
+    shingle_hashes,
+    signatures,
+)
 from tilth.kernels.words import text_buffers
 from tilth.schema import column
 from tilth.settings import BaseSettings
 
 RULE = "near-duplicate"
-# Two unequal hashes share their low byte by chance.
-CHANCE = 1 / 256
-# The key columns that describe one side of a pair.
-SIDE = ("id", "shard", "position", "rank")
 
 
 class Settings(BaseSettings):
@@ -59,10 +69,10 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
         description="Bands of a signature: more bands find more pairs and cost more disk. With 20 "
-        "of 6 a pair of Jaccard 0.7 is a candidate with probability 0.92, of 0.8 with 0.998.",
+        "of 6 a pair of Jaccard 0.7 is compared with probability 0.92, of 0.8 with 0.998.",
     )
     threshold: float = Field(
-        0.7, gt=0, le=1, description="Estimated Jaccard similarity from which two texts are copies."
+        0.7, gt=0, le=1, description="Jaccard similarity from which two texts are copies."
     )
     max_representatives: int = Field(
         64,
@@ -79,12 +89,6 @@ class Settings(BaseSettings):
             )
         return self
 
-    @property
-    def min_matches(self) -> int:
-        """Places in which a pair at the threshold agrees, chance agreement included."""
-        share = self.threshold + (1 - self.threshold) * CHANCE
-        return math.ceil(share * self.num_hashes - 1e-9)
-
 
 def reads(_: Settings) -> tuple[str, ...]:
     """The column that is compared."""
@@ -100,24 +104,17 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """One key a band of each text that has a word.
 
     Returns:
-        Columns key (uint64, hash of the band), id, `sketch` (binary [num_hashes]), `rank` (int8).
+        Columns key (uint64, hash of the band), id, `rank` (int8).
     """
     data, offsets = text_buffers(column(batch, "text"))
     shingle_offsets, shingles = shingle_hashes(data, offsets, settings.shingle_words)
     rows = np.flatnonzero(is_eligible(batch, "text") & (np.diff(shingle_offsets) > 0))
     signature = signatures(shingle_offsets, shingles, settings.num_hashes)[rows]
-    bands = band_hashes(signature, settings.num_bands).reshape(-1)
-    sketches = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(settings.num_hashes),
-        rows.size,
-        [None, pa.py_buffer(signature.astype(np.uint8).tobytes())],
-    )
-    local = pa.array(np.repeat(np.arange(rows.size), settings.num_bands))
+    local = pa.array(np.repeat(rows, settings.num_bands))
     table = pa.table(
         {
-            "key": bands,
-            "id": column(batch, "id").take(pa.array(rows)).take(local),
-            "sketch": sketches.take(local),
+            "key": band_hashes(signature, settings.num_bands).reshape(-1),
+            "id": column(batch, "id").take(local),
             "rank": np.repeat(split_ranks(batch)[rows], settings.num_bands),
         }
     )
@@ -125,95 +122,185 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
 
 
 def reduce(table: pa.Table, settings: Settings) -> pa.Table:
-    """The similar pairs of one partition.
+    """The buckets of one partition that hold more than one text.
 
     Returns:
-        `a.*` and `b.*` (id, shard, position, rank) of both sides and `matches`, places that agree.
+        Key, shard, id and position of each text in one, and `first`, the position of its first.
     """
+    del settings  # they have had their say in the bands
     table = without_witnesses(table)
-    band = table["key"].to_numpy()
-    order = np.lexsort((table["position"].to_numpy(), table["rank"].to_numpy(), band))
-    sizes = np.diff(group_starts(band[order]))
-    # Nearly every bucket holds one text: only the others are gathered and compared.
-    order = order[np.repeat(sizes > 1, sizes)]
-    buckets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[sizes > 1])])
-    shared = table.take(pa.array(order)).combine_chunks()
-    sketches = np.frombuffer(b"".join(shared["sketch"].to_pylist()), np.uint8).reshape(
-        -1, settings.num_hashes
-    )
-    first, second, matches = bucket_pairs(
-        buckets, sketches, settings.min_matches, min(settings.max_representatives, order.size)
-    )
-    sides = {"a": shared.take(pa.array(first)), "b": shared.take(pa.array(second))}
-    columns = {f"{s}.{name}": side[name] for s, side in sides.items() for name in SIDE}
-    pairs = pa.table({**columns, "matches": matches})
-    return with_evidence(pairs, table.num_rows > 0)
+    band, position = table["key"].to_numpy(), table["position"].to_numpy()
+    order = np.lexsort((position, band))
+    # A record that stands in its shard twice is one text.
+    order = order[group_starts(band[order], position[order])[:-1]]
+    starts = group_starts(band[order])
+    sizes = np.diff(starts)
+    firsts = np.repeat(position[order][starts[:-1]], sizes)
+    is_shared = np.repeat(sizes > 1, sizes)
+    shared = table.select(["key", "shard", "id", "position"]).take(pa.array(order[is_shared]))
+    shared = shared.append_column("first", pa.array(firsts[is_shared], pa.int64()))
+    return with_evidence(shared, table.num_rows > 0)
 
 
 def resolve(table: pa.Table, settings: Settings) -> pa.Table:
-    """Join the pairs to groups; all of a group but its first are decided on.
+    """The candidates, with what brings them together.
+
+    Returns:
+        Shard and id of each; `group` (uint64), the same for all that buckets link; `bands` (list
+        of uint64), its buckets.
 
     Raises:
         DataError: No sample has a text with a word in it.
     """
+    del settings
     table = without_evidence(table, no_payload("a `text` with a word in it"))
-    samples = pa.concat_tables(
-        [table.select([f"{s}.{name}" for name in SIDE]).rename_columns(SIDE) for s in "ab"]
-    )
-    position = samples["position"].to_numpy()
-    order = np.lexsort((position, samples["rank"].to_numpy()))
+    band, position = table["key"].to_numpy(), table["position"].to_numpy()
+    order = np.lexsort((band, position))
     starts = group_starts(position[order])
-    # Samples are numbered by who stays first, so that the root of a group is its keeper.
-    number = np.empty(order.size, np.int64)
-    number[order] = np.repeat(np.arange(starts.size - 1), np.diff(starts))
-    first, second = number[: table.num_rows], number[table.num_rows :]
-    matches = table["matches"].to_numpy()
-    roots = group_roots(first, second, starts.size - 1)
-
-    distinct = samples.take(pa.array(order[starts[:-1]])).combine_chunks()
-    nearest = _nearest(first, second, matches, roots)
-    copies = np.flatnonzero(roots != np.arange(roots.size))
-    ids = distinct["id"].to_pylist()
-    values = []
-    for copy in copies.tolist():
-        neighbour, agreeing = nearest[copy]
-        share = (agreeing / settings.num_hashes - CHANCE) / (1 - CHANCE)
-        through = "" if neighbour == roots[copy] else f" through {ids[neighbour]}"
-        values.append(f"jaccard={share:.2f}{through}")
-    decisions = pa.table(
+    known = position[order][starts[:-1]]
+    texts = np.repeat(np.arange(known.size), np.diff(starts))
+    # Most buckets of a text link it to the same first one.
+    links = np.unique(np.searchsorted(known, table["first"].to_numpy()[order]) * known.size + texts)
+    first, second = np.divmod(links, max(known.size, 1))
+    roots = group_roots(first, second, known.size)
+    bands = band[order]
+    one_each = pa.array(order[starts[:-1]])
+    return pa.table(
         {
-            "shard": distinct["shard"].take(pa.array(copies)).cast(pa.int32()),
-            "id": distinct["id"].take(pa.array(copies)),
-            "of": distinct["id"].take(pa.array(roots[copies])),
-            "value": values,
-        },
-        schema=DECISIONS,
+            "shard": table["shard"].take(one_each).cast(pa.int32()),
+            "id": table["id"].take(one_each),
+            # No other group has any bucket of this one.
+            "group": bands[starts[:-1]][roots],
+            "bands": pa.LargeListArray.from_arrays(starts, bands),
+        }
     )
-    # Two records with one id cannot be told apart: better to keep both than to drop both.
-    decisions = decisions.filter(pc.not_equal(decisions["id"], decisions["of"]))
-    return decisions.sort_by([("shard", "ascending"), ("id", "ascending")])
 
 
-def _nearest(
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    matches: npt.NDArray[np.int64],
-    roots: npt.NDArray[np.int64],
-) -> dict[int, tuple[int, int]]:
-    """For each sample: the neighbour that explains it (the keeper if compared, else the most
-    similar, else the earliest) and in how many places they agree."""
-    nearest: dict[int, tuple[int, int]] = {}
-    for a, b, agreeing in zip(first.tolist(), second.tolist(), matches.tolist(), strict=True):
-        for sample, neighbour in ((a, b), (b, a)):
-            keeper = int(roots[sample])
-            known = nearest.get(sample)
-            if known is None or (neighbour == keeper, agreeing, -neighbour) > (
-                known[0] == keeper,
-                known[1],
-                -known[0],
-            ):
-                nearest[sample] = (neighbour, agreeing)
-    return nearest
+def keys_again(batch: pa.RecordBatch, found: pa.Table, settings: Settings) -> pa.Table:
+    """The shingles of each candidate; all of a group meet.
+
+    Returns:
+        Columns key (uint64, the group), id, `rank` (int8), `shingles` and `bands` (lists of uint64,
+        the first distinct and ascending).
+    """
+    index = pc.index_in(column(batch, "id"), value_set=found["id"].combine_chunks())
+    known = np.asarray(pc.is_valid(index).to_numpy(zero_copy_only=False), np.bool_)
+    rows = np.flatnonzero(known & is_eligible(batch, "text"))
+    chosen = pa.array(rows)
+    data, offsets = text_buffers(column(batch, "text").take(chosen))
+    hashes = distinct_hashes(*shingle_hashes(data, offsets, settings.shingle_words))
+    there = found.select(["group", "bands"]).take(index.take(chosen))
+    return pa.table(
+        {
+            "key": there["group"],
+            "id": column(batch, "id").take(chosen),
+            "rank": split_ranks(batch)[rows],
+            "shingles": pa.LargeListArray.from_arrays(*hashes),
+            "bands": there["bands"],
+        }
+    )
+
+
+def reduce_again(tables: Iterable[pa.Table], settings: Settings) -> pa.Table:
+    """The decisions about the groups of one partition.
+
+    Args:
+        tables: Its keys, a shard at a time in order of position.
+        settings: Of the operation.
+    """
+    kept = _Kept(settings)
+    decisions = [DECISIONS.empty_table()]
+    ranks = set(RANKS.values())
+    for rank in sorted(ranks):
+        if rank not in ranks:
+            continue
+        seen: set[int] = set()
+        for table in tables:
+            there = table["rank"].to_numpy()
+            seen.update(np.unique(there).tolist())
+            rows = np.flatnonzero(there == rank)
+            order = rows[np.argsort(table["position"].to_numpy()[rows], kind="stable")]
+            decisions.append(kept.decide(table.take(pa.array(order)).combine_chunks()))
+        ranks = seen
+    return pa.concat_tables(decisions)
+
+
+class _Kept:
+    """The texts that stay, and what becomes of further ones, given in order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._threshold = settings.threshold
+        self._most = settings.max_representatives
+        # One set of shingles after another, with room at the end.
+        self._hashes: Hashes = np.empty(1024, np.uint64)
+        self._starts = np.zeros(64, np.int64)
+        self._ids: list[str] = []
+        self._buckets: dict[int, list[int]] = {}
+
+    def decide(self, table: pa.Table) -> pa.Table:
+        """Decisions about further texts; those without one stay."""
+        sets = table["shingles"].combine_chunks()
+        ends = np.cumsum(sets.value_lengths().to_numpy())
+        shingles = np.split(sets.flatten().to_numpy(), ends[:-1])
+        goes, of, values = [], [], []
+        for row, (name, bands) in enumerate(
+            zip(table["id"].to_pylist(), table["bands"].to_pylist(), strict=True)
+        ):
+            # Two records with one id cannot be told apart: better to keep both than to drop both.
+            candidates = sorted(
+                {n for band in bands for n in self._buckets.get(band, ()) if self._ids[n] != name}
+            )
+            nearest, jaccard = self._nearest(shingles[row], np.array(candidates, np.int64))
+            if jaccard >= self._threshold:
+                goes.append(row)
+                of.append(self._ids[nearest])
+                values.append(f"jaccard={spelled(jaccard, (0, self._threshold, 1))}")
+            else:
+                self._keep(name, bands, shingles[row])
+        decided = table.select(["shard", "id"]).take(pa.array(goes, pa.int64()))
+        columns = {"shard": decided["shard"].cast(pa.int32()), "id": decided["id"]}
+        return pa.table({**columns, "of": of, "value": values}, schema=DECISIONS)
+
+    def _nearest(self, shingles: Hashes, candidates: npt.NDArray[np.int64]) -> tuple[int, float]:
+        """The most similar of these, the earliest of equals, with its similarity; else 0."""
+        starts = self._starts[candidates]
+        sizes = self._starts[candidates + 1] - starts
+        # A set that is so much larger has not that similarity, whatever it holds.
+        near = np.minimum(sizes, shingles.size) >= self._threshold * np.maximum(
+            sizes, shingles.size
+        ) * (1 - 1e-9)
+        candidates, starts, sizes = candidates[near], starts[near], sizes[near]
+        if not candidates.size:
+            return 0, 0.0
+        shared = shared_counts(self._hashes, starts, sizes, shingles)
+        jaccard = shared / (sizes + shingles.size - shared)
+        best = int(np.argmax(jaccard))
+        return int(candidates[best]), float(jaccard[best])
+
+    def _keep(self, name: str, bands: list[int], shingles: Hashes) -> None:
+        """Take in a text that stays; it is held where others may be compared with it."""
+        number = len(self._ids)
+        buckets = [self._buckets.setdefault(band, []) for band in bands]
+        open_ones = [bucket for bucket in buckets if len(bucket) < self._most]
+        if not open_ones:
+            return
+        for bucket in open_ones:
+            bucket.append(number)
+        start = int(self._starts[number])
+        end = start + shingles.size
+        while end > self._hashes.size:
+            self._hashes = np.concatenate([self._hashes, np.empty_like(self._hashes)])
+        if number + 2 > self._starts.size:
+            self._starts = np.concatenate([self._starts, np.zeros_like(self._starts)])
+        self._hashes[start:end] = shingles
+        self._starts[number + 1] = end
+        self._ids.append(name)
+
+
+def resolve_again(table: pa.Table, settings: Settings) -> pa.Table:
+    """All decisions: a group lies in one partition, so that nothing is left to reconcile."""
+    del settings
+    return table.sort_by([("shard", "ascending"), ("id", "ascending")])
 
 
 def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:

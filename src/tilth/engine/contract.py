@@ -213,7 +213,9 @@ def require_columns(given: object, wanted: Sequence[str], what: str, step: str) 
     return given
 
 
-def require_keys(kind: pa.DataType, ids: Sequence[str], known: Container[str], step: str) -> None:
+def require_keys(
+    kind: pa.DataType, ids: Sequence[str], known: Container[str], what: str, step: str
+) -> None:
     """Refuse keys of another type, or of samples that are not in the batch.
 
     Raises:
@@ -221,25 +223,25 @@ def require_keys(kind: pa.DataType, ids: Sequence[str], known: Container[str], s
     """
     if kind not in _KEYS:
         listed = ", ".join(map(str, _KEYS))
-        raise _broken(f"`keys` gives `key` as {kind}; it is one of {listed}", step)
+        raise _broken(f"{what} gives `key` as {kind}; it is one of {listed}", step)
     strange = next((name for name in ids if name not in known), None)
     if strange is not None:
-        raise _broken(f"`keys` gives the id `{strange}`, which is none of the batch", step)
+        raise _broken(f"{what} gives the id `{strange}`, which is none of the batch", step)
 
 
-def require_shards(shards: pa.ChunkedArray, num_shards: int, step: str) -> None:
+def require_shards(shards: pa.ChunkedArray, num_shards: int, what: str, step: str) -> None:
     """Refuse decisions about shards that are not there: they would decide nothing.
 
     Raises:
         StepError: A number is no shard's, nor -1, which stands for all.
     """
     if not types.is_integer(shards.type):
-        raise _broken(f"`resolve` gives `shard` as {shards.type}; it is a whole number", step)
+        raise _broken(f"{what} gives `shard` as {shards.type}; it is a whole number", step)
     least, most = pc.min(shards).as_py(), pc.max(shards).as_py()
     if shards.null_count or least < -1 or most >= num_shards:
         wrong = "none" if shards.null_count else least if least < -1 else most
         raise _broken(
-            f"`resolve` decides of the shard {wrong}, and there are {num_shards}",
+            f"{what} decides of the shard {wrong}, and there are {num_shards}",
             step,
             hint="the column `shard` of the keys says which shard a sample is in; -1 is all",
         )

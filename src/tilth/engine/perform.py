@@ -138,11 +138,15 @@ def _run_task(
             result = map_shard(task, op.module, settings, where, decisions).as_json()
         case ShuffleKeys():
             batches = batches_of([task.input])
-            shuffle.write_keys(op.module, settings, batches, task.folder, task.index, where)
+            shuffle.write_keys(
+                op.module, settings, batches, task.folder, task.index, where, again=task.again
+            )
         case ShuffleReduce():
-            shuffle.write_reduced(op.module, settings, task.folder, task.index, where)
+            shuffle.write_reduced(
+                op.module, settings, task.folder, task.index, where, again=task.again
+            )
         case ShuffleResolve():
-            shuffle.write_decisions(op.module, settings, task.folder, where)
+            shuffle.write_decisions(op.module, settings, task.folder, where, again=task.again)
         case Describe():
             return describe(task, op.module, settings, where)
         case Survey():

@@ -3,13 +3,17 @@
 Three phases, each of which commits files and is safe to run again: the keys of each shard go to
 partitions; each partition is reduced by itself; what all partitions found becomes decisions, by
 shard. How many partitions there are is known here alone: an operation gives keys, and never asks.
+
+An operation that has `keys_again` goes through them twice: what the first round came to says which
+samples give keys in the second. That one reduces a partition a shard at a time, so that its memory
+does not grow with the number of samples that belong together.
 """
 
 from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -29,20 +33,41 @@ NUM_PARTITIONS = 64
 # Columns of the tables of keys: the operation's own, and what the engine adds.
 KEY, PARTITION, SHARD = "key", "partition", "shard"
 
+# Keys of a partition that are held at most to be gone through again without reading them.
+_HELD_BYTES = 64 << 20
+
+# What an operation that goes through two rounds has beside `keys`, `reduce` and `resolve`.
+AGAIN = ("keys_again", "reduce_again", "resolve_again")
+
+
+def rounds_of(module: ModuleType) -> tuple[bool, ...]:
+    """The rounds that an operation goes through, each as whether it is the second."""
+    return (False, True) if hasattr(module, AGAIN[0]) else (False,)
+
 
 def is_decided(folder: Path) -> bool:
     """Whether the decisions of a step are committed."""
     return _decisions_path(folder).is_file()
 
 
-def shards_without_keys(folder: Path, num_shards: int) -> list[int]:
-    """The shards whose keys are not committed."""
-    return [index for index in range(num_shards) if not _keys_path(folder, index).is_file()]
+def is_found(folder: Path) -> bool:
+    """Whether the first of two rounds is over."""
+    return _found_path(folder).is_file()
 
 
-def partitions_left(folder: Path) -> list[int]:
+def shards_without_keys(folder: Path, num_shards: int, *, again: bool = False) -> list[int]:
+    """The shards whose keys are not committed; in the second round of those that give some."""
+    shards: Iterable[int] = range(num_shards)
+    if again:
+        with pq.ParquetFile(_found_path(folder)) as file:
+            named = set(_values_of(file, SHARD))
+        shards = shards if -1 in named else sorted(named)
+    return [index for index in shards if not _keys_path(folder, index, again=again).is_file()]
+
+
+def partitions_left(folder: Path, *, again: bool = False) -> list[int]:
     """The partitions that are not reduced."""
-    return [i for i in range(NUM_PARTITIONS) if not _done_path(folder, i).is_file()]
+    return [i for i in range(NUM_PARTITIONS) if not _done_path(folder, i, again=again).is_file()]
 
 
 def write_keys(
@@ -52,19 +77,27 @@ def write_keys(
     folder: Path,
     index: int,
     where: str,
+    *,
+    again: bool = False,
 ) -> None:
     """First phase: commit the keys of one shard, a row group a partition.
 
     Raises:
         StepError: The operation gives no such keys; named by `where`.
     """
+    what = f"`{AGAIN[0] if again else 'keys'}`"
+    found = found_of(folder, index) if again else None
     tables: list[pa.Table] = []
     row = 0
     for batch in batches:
         ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
-        keys = require_columns(module.keys(batch, settings), ("id", KEY), "`keys`", where)
+        if found is None:
+            given = module.keys(batch, settings)
+        else:
+            given = module.keys_again(batch, found, settings)
+        keys = require_columns(given, ("id", KEY), what, where)
         if keys.num_rows:
-            require_keys(keys[KEY].type, keys.column("id").to_pylist(), ids, where)
+            require_keys(keys[KEY].type, keys.column("id").to_pylist(), ids, what, where)
             # The position orders records over the whole data set, whatever worker saw them.
             positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
             keys = keys.append_column(SHARD, pa.array([index] * keys.num_rows, pa.int32()))
@@ -73,49 +106,117 @@ def write_keys(
         row += batch.num_rows
     table = pa.concat_tables(tables).sort_by(PARTITION) if tables else pa.table({})
     require_settled()
-    _write_groups(table, PARTITION, _keys_path(folder, index))
+    _write_groups(table, PARTITION, _keys_path(folder, index, again=again))
 
 
 def write_reduced(
-    module: ModuleType, settings: BaseSettings, folder: Path, partition: int, where: str
+    module: ModuleType,
+    settings: BaseSettings,
+    folder: Path,
+    partition: int,
+    where: str,
+    *,
+    again: bool = False,
 ) -> None:
     """Second phase: commit what all keys of one partition, over all shards, come to.
 
     Raises:
         StepError: The operation gives no table; named by `where`.
     """
-    tables = [
-        table
-        for path in sorted(_keys_path(folder, 0).parent.glob("*.parquet"))
-        if (table := _read_groups(path, PARTITION, {partition})) is not None
-    ]
-    table = pa.concat_tables(tables) if tables else pa.table({})
-    done = _done_path(folder, partition)
-    if table.num_rows:
-        reduced = require_columns(module.reduce(table, settings), (), "`reduce`", where)
+    paths = sorted(_keys_path(folder, 0, again=again).parent.glob("*.parquet"))
+    keys = Keys(paths, partition)
+    done = _done_path(folder, partition, again=again)
+    reduced = None
+    if again:
+        if not keys.is_empty():
+            given = module.reduce_again(keys, settings)
+            reduced = require_columns(given, (), f"`{AGAIN[1]}`", where)
+    elif tables := list(keys):
+        given = module.reduce(pa.concat_tables(tables), settings)
+        reduced = require_columns(given, (), "`reduce`", where)
+    if reduced is not None:
         require_settled()
         with atomic_file(done.with_suffix(".parquet")) as file:
             pq.write_table(reduced, file)
-    write_json(done, {"rows": table.num_rows})
+    write_json(done, {})
 
 
-def write_decisions(module: ModuleType, settings: BaseSettings, folder: Path, where: str) -> None:
+class Keys:
+    """The keys of one partition, a table a shard in order of position, read when asked for.
+
+    Args:
+        paths: The files of keys, in order of the shards.
+        partition: Which.
+    """
+
+    def __init__(self, paths: Sequence[Path], partition: int) -> None:
+        self._paths = paths
+        self._partition = partition
+        self._held: list[pa.Table] | None = None
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Each time anew from the first shard; one that has no keys is left out.
+
+        What is little is read once and held, so that going through it again costs no reading.
+        """
+        if self._held is not None:
+            yield from self._held
+            return
+        held: list[pa.Table] = []
+        size = 0
+        for path in self._paths:
+            table = _read_groups(path, PARTITION, {self._partition})
+            if table is None or not table.num_rows:
+                continue
+            size += table.nbytes
+            if size <= _HELD_BYTES:
+                held.append(table)
+            else:
+                held.clear()
+            yield table
+        if size <= _HELD_BYTES:
+            self._held = held
+
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+        return next(iter(self), None) is None
+
+
+def write_decisions(
+    module: ModuleType,
+    settings: BaseSettings,
+    folder: Path,
+    where: str,
+    *,
+    again: bool = False,
+) -> None:
     """Third phase: the partial results of all partitions become decisions, a row group a shard.
+
+    Those of the first of two rounds say who gives keys in the second.
 
     Raises:
         StepError: The operation decides of no shard, or of one that is not there; named by `where`.
     """
-    parts = sorted(_done_path(folder, 0).parent.glob("*.parquet"))
+    parts = sorted(_done_path(folder, 0, again=again).parent.glob("*.parquet"))
+    resolve = module.resolve_again if again else module.resolve
+    what = f"`{AGAIN[2] if again else 'resolve'}`"
     decisions = pa.table({})
     if parts:
-        found = module.resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
-        decisions = require_columns(found, (SHARD,), "`resolve`", where)
+        found = resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
+        decisions = require_columns(found, (SHARD,), what, where)
     if decisions.num_rows:
         num_shards = len(list(_keys_path(folder, 0).parent.glob("*.parquet")))
-        require_shards(decisions[SHARD], num_shards, where)
+        require_shards(decisions[SHARD], num_shards, what, where)
         decisions = decisions.sort_by(SHARD)
     require_settled()
-    _write_groups(decisions, SHARD, _decisions_path(folder))
+    is_last = again == rounds_of(module)[-1]
+    _write_groups(decisions, SHARD, _decisions_path(folder) if is_last else _found_path(folder))
+
+
+def found_of(folder: Path, shard: int) -> pa.Table:
+    """What the first of two rounds came to of one shard, that of all (shard -1) among it."""
+    table = _read_groups(_found_path(folder), SHARD, {shard, -1})
+    return pa.table({}) if table is None else table
 
 
 def decisions_of(folder: Path, shard: int) -> pa.Table:
@@ -173,14 +274,22 @@ def _partition_of(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
     return ((high * np.uint64(NUM_PARTITIONS)) >> np.uint64(32)).astype(np.int32)
 
 
-def _keys_path(folder: Path, shard: int) -> Path:
-    # With the count in the name: keys of another count are not taken for these.
-    return folder / "work" / f"keys-{NUM_PARTITIONS}" / f"{shard:05d}.parquet"
+def _keys_path(folder: Path, shard: int, *, again: bool = False) -> Path:
+    return _work(folder, "keys", again) / f"{shard:05d}.parquet"
 
 
-def _done_path(folder: Path, partition: int) -> Path:
+def _done_path(folder: Path, partition: int, *, again: bool = False) -> Path:
     """Says that a partition is reduced; what it came to is beside it, where it came to anything."""
-    return folder / "work" / f"reduced-{NUM_PARTITIONS}" / f"{partition:05d}.json"
+    return _work(folder, "reduced", again) / f"{partition:05d}.json"
+
+
+def _work(folder: Path, phase: str, again: bool) -> Path:
+    # With the count in the name: keys of another count are not taken for these.
+    return folder / "work" / f"{phase}{'-again' if again else ''}-{NUM_PARTITIONS}"
+
+
+def _found_path(folder: Path) -> Path:
+    return folder / "work" / "found.parquet"
 
 
 def _decisions_path(folder: Path) -> Path:
@@ -204,10 +313,19 @@ def _read_groups(path: Path, by: str, values: set[int]) -> pa.Table | None:
     with pq.ParquetFile(path) as file:
         if by not in file.schema_arrow.names:
             return None
-        place = file.schema_arrow.get_field_index(by)
-        groups = [
-            g
-            for g in range(file.num_row_groups)
-            if file.metadata.row_group(g).column(place).statistics.min in values
-        ]
-        return file.read_row_groups(groups) if groups else file.schema_arrow.empty_table()
+        groups = [g for g, value in enumerate(_values_of(file, by)) if value in values]
+        return (
+            file.read_row_groups(groups, use_threads=False)
+            if groups
+            else file.schema_arrow.empty_table()
+        )
+
+
+def _values_of(file: pq.ParquetFile, by: str) -> list[int]:
+    """The value of `by` in each row group of a file; none of one that has no such column."""
+    if by not in file.schema_arrow.names:
+        return []
+    place = file.schema_arrow.get_field_index(by)
+    return [
+        file.metadata.row_group(g).column(place).statistics.min for g in range(file.num_row_groups)
+    ]

@@ -381,15 +381,22 @@ class StepRunner:
     def _shuffle(self, step: PlannedStep, folder: Path, shards: list[Path]) -> None:
         if shuffle.is_decided(folder):
             return
-        keys = [
-            ShuffleKeys(**self._common(step, folder, index), input=shards[index])
-            for index in shuffle.shards_without_keys(folder, len(shards))
-        ]
-        self._all(step, keys, "keys")
-        left = shuffle.partitions_left(folder)
-        reduce = [ShuffleReduce(**self._common(step, folder, index)) for index in left]
-        self._all(step, reduce, "partitions")
-        self._all(step, [ShuffleResolve(**self._common(step, folder))], "resolve")
+        for again in shuffle.rounds_of(step.operation.module):
+            if not again and shuffle.is_found(folder):
+                continue
+            turn = ", second round" if again else ""
+            keys = [
+                ShuffleKeys(**self._common(step, folder, index), input=shards[index], again=again)
+                for index in shuffle.shards_without_keys(folder, len(shards), again=again)
+            ]
+            self._all(step, keys, f"keys{turn}")
+            left = shuffle.partitions_left(folder, again=again)
+            reduce = [
+                ShuffleReduce(**self._common(step, folder, index), again=again) for index in left
+            ]
+            self._all(step, reduce, f"partitions{turn}")
+            resolve = ShuffleResolve(**self._common(step, folder), again=again)
+            self._all(step, [resolve], f"resolve{turn}")
 
     def _grid(self, step: PlannedStep, folder: Path, cells: Sequence[Keyed]) -> JsonValue:
         # Two cells may come to the same: an arm's data may be that of the control.

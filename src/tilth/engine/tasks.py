@@ -71,20 +71,30 @@ class MapShard(_Task):
     input: Place
 
 
-class ShuffleKeys(_Task):
+class _Shuffling(_Task):
+    """A phase of a shuffle.
+
+    Attributes:
+        again: Whether it is that of the second of two rounds.
+    """
+
+    again: bool = False
+
+
+class ShuffleKeys(_Shuffling):
     """First phase of a shuffle: the keys of one shard."""
 
     kind: Literal["shuffle_keys"] = "shuffle_keys"
     input: Place
 
 
-class ShuffleReduce(_Task):
+class ShuffleReduce(_Shuffling):
     """Second phase: all keys of one partition, over all shards."""
 
     kind: Literal["shuffle_reduce"] = "shuffle_reduce"
 
 
-class ShuffleResolve(_Task):
+class ShuffleResolve(_Shuffling):
     """Third phase: the partial results of all partitions become decisions."""
 
     kind: Literal["shuffle_resolve"] = "shuffle_resolve"

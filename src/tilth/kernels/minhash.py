@@ -1,4 +1,4 @@
-"""Word shingles, MinHash signatures and bucket comparison, each with its plain twin.
+"""Word shingles, MinHash signatures and exact comparison, each with its plain twin.
 
 A shingle is `width` consecutive words of the project's splitter; punctuation is left out and ASCII
 letters count as lower case, so that typography does not hide a copy. A signature holds the minimum
@@ -250,83 +250,36 @@ def plain_band_hashes(signature: Sequence[int], num_bands: int) -> list[int]:
     return hashes
 
 
-def bucket_pairs(
-    buckets: Integers, sketches: Bytes, min_matches: int, max_representatives: int
-) -> tuple[Integers, Integers, Integers]:
-    """Compare each member of a bucket with the bucket's representatives; keep the similar pairs.
-
-    A member similar to no representative becomes one, up to `max_representatives`; so the cost is
-    linear in the size of a bucket, however large.
+def shared_counts(stored: Hashes, starts: Integers, sizes: Integers, hashes: Hashes) -> Integers:
+    """How many hashes a set has in common with each of others, exactly.
 
     Args:
-        buckets: int64 [b + 1]; bucket i is rows `buckets[i]:buckets[i + 1]` of the sketches, best
-            keeper first.
-        sketches: uint8 [n, num_hashes], the low bytes of the signatures.
-        min_matches: Places in which a similar pair agrees at least.
-        max_representatives: Representatives of a bucket at most.
+        stored: Other sets one after another, each distinct and ascending, uint64 [s].
+        starts, sizes: Where each of them begins, and how many it has: int64 [n].
+        hashes: The set, distinct and ascending, uint64 [h].
 
     Returns:
-        Row of the representative, row of the member, matching places: three int64 [p].
+        int64 [n].
     """
-    first, second, matches, count = _pairs(buckets, sketches, min_matches, max_representatives)
-    return first[:count], second[:count], matches[:count]
+    return np.asarray(_shared(stored, starts, sizes, hashes), np.int64)
 
 
 @njit(cache=True, nogil=True)
-def _pairs(buckets, sketches, min_matches, max_representatives):  # type: ignore[no-untyped-def]
-    num_hashes = sketches.shape[1]
-    capacity = 1024
-    first = np.empty(capacity, np.int64)
-    second = np.empty(capacity, np.int64)
-    matches = np.empty(capacity, np.int64)
-    count = 0
-    representatives = np.empty(max_representatives, np.int64)
-    for bucket in range(buckets.size - 1):
-        num_representatives = 0
-        for member in range(buckets[bucket], buckets[bucket + 1]):
-            found = False
-            for r in range(num_representatives):
-                representative = representatives[r]
-                same = 0
-                for k in range(num_hashes):
-                    same += sketches[representative, k] == sketches[member, k]
-                if same >= min_matches:
-                    found = True
-                    if count == capacity:
-                        capacity *= 2
-                        first = _grown(first, capacity)
-                        second = _grown(second, capacity)
-                        matches = _grown(matches, capacity)
-                    first[count] = representative
-                    second[count] = member
-                    matches[count] = same
-                    count += 1
-            if not found and num_representatives < max_representatives:
-                representatives[num_representatives] = member
-                num_representatives += 1
-    return first, second, matches, count
+def _shared(stored, starts, sizes, hashes):  # type: ignore[no-untyped-def]
+    counts = np.zeros(starts.size, np.int64)
+    for one in range(starts.size):
+        here, stop = starts[one], starts[one] + sizes[one]
+        place = 0
+        count = 0
+        while here < stop and place < hashes.size:
+            theirs, ours = stored[here], hashes[place]
+            count += theirs == ours
+            here += theirs <= ours
+            place += ours <= theirs
+        counts[one] = count
+    return counts
 
 
-@njit(cache=True, nogil=True)
-def _grown(values, capacity):  # type: ignore[no-untyped-def]
-    result = np.empty(capacity, values.dtype)
-    result[: values.size] = values
-    return result
-
-
-def plain_bucket_pairs(
-    sketches: Sequence[bytes], min_matches: int, max_representatives: int
-) -> list[tuple[int, int, int]]:
-    """The plain twin: the similar pairs of one bucket as (representative, member, matches)."""
-    representatives: list[int] = []
-    pairs = []
-    for member, sketch in enumerate(sketches):
-        similar = []
-        for representative in representatives:
-            same = sum(a == b for a, b in zip(sketches[representative], sketch, strict=True))
-            if same >= min_matches:
-                similar.append((representative, member, same))
-        if not similar and len(representatives) < max_representatives:
-            representatives.append(member)
-        pairs.extend(similar)
-    return pairs
+def plain_shared_counts(others: Sequence[Sequence[int]], hashes: Sequence[int]) -> list[int]:
+    """The plain twin."""
+    return [len(set(other) & set(hashes)) for other in others]

@@ -73,13 +73,16 @@ class Operation:
                 hint="from tilth.settings import BaseSettings; what is no operation has a name "
                 "that begins with _",
             )
-        lacking = [name for name in _FUNCTIONS[self.kind] if not callable(vars(module).get(name))]
+        functions = dict(_FUNCTIONS[self.kind])
+        if self.kind == "shuffle" and any(name in vars(module) for name in _AGAIN):
+            functions |= _AGAIN
+        lacking = [name for name in functions if not callable(vars(module).get(name))]
         if lacking:
             raise ExtensionError(
                 f"`{file}` lacks {', '.join(f'`{name}`' for name in lacking)}",
                 hint=f"the functions of a {self.kind} are in docs/concepts/operations.md",
             )
-        for name, num in _FUNCTIONS[self.kind].items():
+        for name, num in functions.items():
             try:
                 inspect.signature(vars(module)[name]).bind(*[None] * num)
             except TypeError:
@@ -230,6 +233,8 @@ _FUNCTIONS: dict[Kind, dict[str, int]] = {
     "grid": {"cells": 2, "run_cell": 5, "summarize": 2},
     "transform": {"transform": 3},
 }
+# What a shuffle of two rounds has besides.
+_AGAIN = {"keys_again": 3, "reduce_again": 2, "resolve_again": 2}
 
 
 # What of the engine makes the output of a kind; all else of it only sees to it that it is made.
