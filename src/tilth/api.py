@@ -23,7 +23,7 @@ from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
 from tilth.query.books import totals
 from tilth.query.disk import Disk, disk_of
-from tilth.query.document import report_document
+from tilth.query.document import report_document, with_disk
 from tilth.query.export import final_split
 from tilth.query.findings import findings
 from tilth.query.lines import PlainLines
@@ -36,7 +36,7 @@ from tilth.query.status import RunStatus, run_status
 from tilth.query.trace import Trace, trace_sample
 from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
-from tilth.report.write import write_report
+from tilth.report.write import write_model_card, write_report
 from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.manifest import Kind
@@ -173,9 +173,11 @@ class Run:
         """
         with using(self.view.extensions):
             document = report_document(self.view)
-            model = document.model if self.view.entry is None else None
-            beside = self.folder / model.folder if model else None
-            return write_report(document, report_folder(self.view), beside)
+            if document.model is not None and self.view.entry is None:
+                # The model's card lies in a data set, whose bytes the report tells.
+                write_model_card(document, self.folder / document.model.folder)
+                document = with_disk(document, self.view)
+            return write_report(document, report_folder(self.view))
 
 
 def report_folder(view: RunView) -> Path:

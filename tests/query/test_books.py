@@ -145,3 +145,29 @@ def test_what_came_in_is_kept_dropped_or_set_aside(
     assert found.num_in == sum(kept + bad for kept, bad in sources)
     assert found.kept == left
     assert found.num_in == found.kept + found.dropped + found.quarantined
+
+
+@dataclass(frozen=True)
+class _Made:
+    name: str
+    folder: Path
+    is_arm: bool
+
+
+@dataclass(frozen=True)
+class _Run:
+    folder: Path
+    steps: tuple[_Made, ...]
+
+
+def test_a_data_set_that_an_arm_comes_to_as_well_is_the_lines(tmp_path: Path) -> None:
+    """An arm that undoes one step may end with the data of the line; they lie there once."""
+    made = tmp_path / "data" / "mix.weights-1"
+    made.mkdir(parents=True)
+    (made / "manifest.json").write_bytes(b"x" * 70)
+    line = _Made("mix.weights", made, is_arm=False)
+    arm = _Made("value.even/mix.weights", made, is_arm=True)
+    for steps in ((line, arm), (arm, line)):
+        disk = disk_of(_Run(tmp_path, steps))  # type: ignore[arg-type]
+        assert [(step.name, step.num_bytes) for step in disk.steps] == [("mix.weights", 70)]
+        assert disk.data_bytes == 70

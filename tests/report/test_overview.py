@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.report.planted import planted_report, report_of
+from tilth.query.report import StepCounts
 from tilth.report.overview import costs, took
 from tilth.report.write import render
 
@@ -59,3 +60,16 @@ def test_a_slow_rate_is_not_rounded_to_nothing() -> None:
     found = costs(report_of(planted))
     assert found is not None
     assert [row.rate for row in found.rows][:2] == ["219 samples/s", "0.20 samples/min"]
+
+
+def test_an_arms_step_that_came_to_the_data_of_the_line_was_not_made_before() -> None:
+    planted = planted_report()
+    for step in planted["steps"]:
+        step["cached"] = False
+    twin = planted["steps"][3] | {"name": "value.loose/clean.rules", "cached": True, "seconds": 0.0}
+    known = {"in", *StepCounts.model_fields}
+    counts = {key: one for key, one in twin.items() if key in known}
+    assert took(report_of(planted | {"arm_steps": [counts]})) == "3 min 39 s"
+    other = counts | {"identity": "of another run", "seconds": 7.0}
+    told = took(report_of(planted | {"arm_steps": [other]}))
+    assert told == "3 min 39 s; 1 step cached, made before in 7.0 s"

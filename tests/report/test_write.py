@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from tests.report.planted import planted_report, png, report_of, written
+from tests.report.test_model_card import planted_model
 from tilth.errors import DataError, StorageError
 from tilth.foreign import visible
-from tilth.report.write import render, write_report
+from tilth.report.model_card import model_card
+from tilth.report.tidy import tidy
+from tilth.report.write import render, write_model_card, write_report
 
 HOSTILE = (
     "</script></style></pre><script>alert(1)</script>",
@@ -278,12 +281,12 @@ def test_the_size_is_bounded_whatever_the_run_holds() -> None:
                 "of": huge,
                 "text": huge,
             }
-            for i in range(600)
+            for i in range(60)
         ]
         step["by_rule"] = [{"rule": f"rule {i}", "count": 6} for i in range(500)]
-        step["errors"] = [{"uri": huge, "error": huge}] * 500
-        step["warnings"] = [huge] * 100
-        step["figures"] = {"table": [{"a": huge, "b": 1}] * 4000, "list": list(range(9000))}
+        step["errors"] = [{"uri": huge, "error": huge}] * 50
+        step["warnings"] = [huge] * 50
+        step["figures"] = {"table": [{"a": huge, "b": 1}] * 400, "list": list(range(9000))}
     report["recipe_yaml"] = huge
     report["generated"] = {"samples": [written(huge)] * 50}
     report["pretrain"]["curve"] *= 100
@@ -291,7 +294,7 @@ def test_the_size_is_bounded_whatever_the_run_holds() -> None:
     assert len(html) < 8_000_000
     text = Page(html).text
     assert "40 of 500 rules shown" in text
-    assert "50 of 4,000 shown" in text
+    assert "50 of 400 shown" in text
     assert "24 of 9,000 values shown" in text
     assert "8 of 50 samples shown" in text
     assert "of 30000 points drawn" in text
@@ -340,6 +343,14 @@ def test_both_files_are_written_and_agree(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == render(report_of(planted_report()))
     first = path.read_bytes()
     assert write_report(report_of(planted_report()), path.parent).read_bytes() == first
+
+
+def test_the_models_card_stands_beside_it(tmp_path: Path) -> None:
+    write_model_card(report_of(planted_report()), tmp_path)
+    assert not list(tmp_path.iterdir()), "the planted run has no model"
+    report = report_of(planted_model())
+    write_model_card(report, tmp_path)
+    assert (tmp_path / "README.md").read_text("utf-8") == model_card(tidy(report))
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -166,12 +167,14 @@ def print_funnel(steps: tuple[RunStep, ...], disk: Disk | None = None) -> None:
     from tilth.query.disk import spell_bytes
 
     sizes = {step.name: spell_bytes(step.num_bytes) for step in disk.steps} if disk else {}
+    # Whose data set is told under another step's name has none of its own.
+    times = Counter(step.folder for step in steps)
     rows = [
         [
             step.name,
             *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
             "cached" if step.cached else _seconds(step.seconds),
-            *([sizes.get(step.name, "-")] if disk else []),
+            *([sizes.get(step.name, "shared" if times[step.folder] > 1 else "-")] if disk else []),
         ]
         for step in steps
     ]

@@ -27,7 +27,8 @@ class Disk:
 
     Attributes:
         num_bytes: Of the whole folder; what a symbolic link points at is not of it.
-        steps: Of the data sets of this invocation, the largest first.
+        steps: Of the data sets of this invocation, the largest first; each once, as the line's own
+            where an arm came to it as well.
         other_data: Bytes of further data sets: of earlier invocations, or not finished.
     """
 
@@ -53,7 +54,9 @@ class Disk:
 def disk_of(run: RunView) -> Disk:
     """The disk that a run takes; reads no file, only sizes."""
     sizes = {folder.name: tree_bytes(folder) for folder in data_sets(run.folder)}
-    named = {step.folder.name: step.name for step in run.steps}
+    named: dict[str, str] = {}
+    for step in sorted(run.steps, key=lambda step: step.is_arm):
+        named.setdefault(step.folder.name, step.name)
     steps = [StepDisk(named[name], size) for name, size in sizes.items() if name in named]
     steps.sort(key=lambda step: (-step.num_bytes, step.name))
     other = sum(size for name, size in sizes.items() if name not in named)

@@ -94,6 +94,11 @@ def report_document(run: RunView) -> Report:
     return clean.model_copy(update={name: getattr(report, name) for name in _VERBATIM})
 
 
+def with_disk(report: Report, run: RunView) -> Report:
+    """The document with the bytes of the data sets as they are now."""
+    return report.model_copy(update={"disk": _disk(disk_of(run))})
+
+
 def _disk(disk: Disk) -> DiskReport:
     """Bytes of the data sets; the page's own are not of it."""
     steps = {step.name: step.num_bytes for step in disk.steps}

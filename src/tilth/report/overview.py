@@ -55,9 +55,12 @@ def costs(report: Report) -> Costs | None:
 def took(report: Report) -> str:
     """The time of this invocation, and what it did not have to make again took before."""
     told = duration(report.seconds)
-    before = [step.seconds for step in (*report.steps, *report.arm_steps) if step.cached]
+    steps = (*report.steps, *report.arm_steps)
+    # An arm's step that came to the data of the line's was not made before, but a moment ago.
+    now = {step.identity for step in steps if not step.cached}
+    before = [step.seconds for step in steps if step.cached and step.identity not in now]
     if not before or told == ABSENT:
         return told
-    all_steps = len(before) == len(report.steps) + len(report.arm_steps)
+    all_steps = len(before) == len(steps)
     what = "all" if all_steps else plural(len(before), "step")
     return f"{told}; {what} cached, made before in {duration(sum(before))}"

@@ -21,13 +21,12 @@ from tilth.report.tidy import tidy
 from tilth.store.files import write_bytes
 
 
-def write_report(report: Report, folder: Path, model: Path | None = None) -> Path:
-    """Write report.html, report.json and card.md, each atomically; and the model's card.
+def write_report(report: Report, folder: Path) -> Path:
+    """Write report.html, report.json and card.md, each atomically.
 
     Args:
         report: The run's document.
         folder: Made if it is not there.
-        model: The folder of the trained model, which gets README.md; None: there is none.
 
     Returns:
         The path of report.html.
@@ -41,10 +40,22 @@ def write_report(report: Report, folder: Path, model: Path | None = None) -> Pat
     # The page last: where it is, its numbers are too.
     write_bytes(folder / "report.json", f"{numbers}\n".encode())
     write_bytes(folder / "card.md", data_card(document).encode())
-    if model is not None and (about := model_card(document)):
-        write_bytes(model / "README.md", about.encode())
     write_bytes(folder / "report.html", page.encode())
     return folder / "report.html"
+
+
+def write_model_card(report: Report, model: Path) -> None:
+    """Write the model's card beside its weights, atomically.
+
+    Args:
+        report: The document of the run that trained it.
+        model: The folder of the model, which gets README.md.
+
+    Raises:
+        StorageError: The folder cannot be written, or the disk is full.
+    """
+    if about := model_card(tidy(report)):
+        write_bytes(model / "README.md", about.encode())
 
 
 def render(report: Report) -> str:
