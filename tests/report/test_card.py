@@ -98,18 +98,33 @@ def test_foreign_text_is_not_markup(text: str) -> None:
             assert line.replace("\\|", "").count("|") in (4, 6)
 
 
-@pytest.mark.parametrize("status", ["failed", "stopped", "interrupted", "running"])
-def test_the_card_of_a_run_that_is_not_done_says_so(status: str) -> None:
-    """And calls nothing final."""
-    report = planted_report() | {"status": status, "pretrain": None, "transfer": None}
-    card = data_card(report_of(report | {"value": None}))
-    assert f"**This run is not done: {status}.**" in card
-    assert card.index("not done") < card.index("samples came in")
-    assert "in the final data set" not in card
-    assert "| kept so far |" in card
-    assert "No model was trained in this run, so far." in card
-    # What was trained was trained on the whole line.
-    assert "in the final data set" in data_card(report_of(planted_report() | {"status": status}))
-    done = data_card(report_of(planted_report() | {"status": "done"}))
-    assert "not done" not in done
-    assert "in the final data set" in done
+def test_a_run_that_is_not_done_says_so_and_shows_no_final_data_set() -> None:
+    report = planted_report()
+    assert "not done" not in data_card(report_of(report))
+    steps = report["steps"][:4]
+    steps[3]["sources"] = {"stdlib": 1930, "packages": 865}
+    failed = report | {"steps": steps, "status": "failed", "error": "error[disk-full]: full"}
+    card = data_card(tidy(report_of(failed)))
+    assert "**This run is not done: failed.** What follows is what was committed so far." in card
+    assert "It ended with: error\\[disk-full\\]: full" in card
+    assert "final data set" not in card
+    assert "| source | licence | read | left after clean.rules |" in card
+    assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 1,930 |" in card
+
+
+def test_sources_that_no_step_sorts_are_the_final_data_set() -> None:
+    report = planted_report()
+    card = data_card(report_of(report | {"steps": report["steps"][:2]}))
+    assert "| stdlib | PSF-2.0 (2,031) | 2,034 | 2,031 |" in card
+    assert "| packages | not stated | 1,188 | 1,188 |" in card
+
+
+def test_a_number_that_is_not_known_says_why() -> None:
+    why = "How many are left of each source is not known: the last step does not say."
+    report = planted_report()
+    card = data_card(report_of(report))
+    assert "| stdlib | PSF-2.0 (2,031) | 2,034 | \u2013 |" in card
+    assert why in card
+    last = next(step for step in report["steps"] if step["name"] == "mix.weights")
+    last["sources"] = {"stdlib": 1800, "packages": 799}
+    assert why not in data_card(report_of(report))

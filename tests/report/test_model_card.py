@@ -116,3 +116,9 @@ def test_sources_that_were_not_trained_on_are_not_listed() -> None:
     assert "| stdlib |" not in card
     assert "| packages |" in card
     assert "The vocabulary was learnt from texts of stdlib." in card
+
+
+def test_the_card_of_a_model_whose_run_failed_later_says_so() -> None:
+    assert "not done" not in model_card(_report())
+    report = planted_model() | {"status": "failed", "error": None}
+    assert "**This run is not done: failed.**" in model_card(tidy(report_of(report)))

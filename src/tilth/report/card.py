@@ -23,7 +23,7 @@ def data_card(report: Report) -> str:
     parts = [
         f"# {plain(as_text(report.name))}",
         plain(as_text(report.about, 500)),
-        not_done(report),
+        unfinished(report),
         _summary(build_line(steps)),
         ""
         if report.limit is None
@@ -38,20 +38,15 @@ def data_card(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def not_done(report: Report) -> str:
-    """What a card says first of a run that failed, was stopped or goes on; empty of one done."""
-    status = as_text(report.status, 80)
-    if status in ("", "done"):
+def unfinished(report: Report) -> str:
+    """What is said of a run that is not done, and why; empty of one that is."""
+    if report.status in ("", "done"):
         return ""
+    why = f" It ended with: {plain(as_text(report.error, 1_000))}" if report.error else ""
     return (
-        f"**This run is not done: {plain(status)}.** What follows is what was committed so far; no "
-        "figure is of the whole line."
+        f"**This run is not done: {plain(as_text(report.status, 80))}.** What follows is what was "
+        f"committed so far.{why}"
     )
-
-
-def _is_whole(report: Report) -> bool:
-    """Whether the line of data came to its end: a model is trained on nothing less."""
-    return report.status in ("", "done") or report.pretrain is not None
 
 
 def _summary(line: Line | None) -> str:
@@ -87,8 +82,9 @@ def sources_table(
         rows.append([name, _licences(told), count(step.num_in), last])
     if not rows:
         return "No source was read in this run."
-    end = "in the final data set" if _is_whole(report) else "kept so far"
-    made = markdown_table(("source", "licence", "read", end), rows, 2)
+    made = markdown_table(("source", "licence", "read", _end(report)), rows, 2)
+    if left is None:
+        made += "\n\nHow many are left of each source is not known: the last step does not say."
     if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
@@ -96,10 +92,25 @@ def sources_table(
 
 def _left_by_source(report: Report) -> dict[str, int] | None:
     """The samples of each source at the end of the line; None where that is not known."""
+    last = _last(report)
+    if last is None:
+        sources = [step for step in report.steps if step.kind == "source"]
+        return {step.name.removeprefix("collect."): step.kept or 0 for step in sources}
+    return last.sources if sum(last.sources.values()) == last.kept else None
+
+
+def _last(report: Report) -> StepReport | None:
+    """The last step that sorted samples after they were read."""
     line = [step for step in report.steps if step.num_in is not None and step.kind != "source"]
-    if not line or sum(line[-1].sources.values()) != line[-1].kept:
-        return None
-    return line[-1].sources
+    return line[-1] if line else None
+
+
+def _end(report: Report) -> str:
+    """What the end of the line is: of a run that is not done, as far as it came."""
+    if report.status in ("", "done"):
+        return "in the final data set"
+    last = _last(report)
+    return "kept" if last is None else f"left after {plain(as_text(last.name))}"
 
 
 def _licences(step: StepReport) -> str:
@@ -162,10 +173,7 @@ def _results(report: Report) -> str:
             f"over {seeds_an_arm(report.value)} seeds with Student-t 95 % intervals, corrected for "
             "the number of comparisons (Holm); positive = helps."
         )
-    if lines:
-        return "\n".join(lines)
-    so_far = "" if report.status in ("", "done") else ", so far"
-    return f"No model was trained in this run{so_far}."
+    return "\n".join(lines) or "No model was trained in this run."
 
 
 def _again(made: Again) -> str:

@@ -16,7 +16,7 @@ from tilth.pretrain.result import Held, PretrainResult, Repeat
 from tilth.query.report import ModelReport, Report
 from tilth.records import Json
 from tilth.report.again import machine_facts, versions_of
-from tilth.report.card import sources_table
+from tilth.report.card import sources_table, unfinished
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.figures import named
 from tilth.report.markdown import code, fenced, markdown_table, plain
@@ -43,6 +43,7 @@ def model_card(report: Report) -> str:
         _head(report, found),
         f"# {plain(as_text(report.name))}",
         plain(as_text(report.about, 500)),
+        unfinished(report),
         _what(found),
         "## Results\n\n" + _results(found),
         _worth(report),
