@@ -41,7 +41,7 @@ def _warnings(text: str, folder: Path) -> list[Warned]:
 def test_a_field_that_is_missing_is_named_with_those_there_are(tmp_path: Path) -> None:
     _write(tmp_path / "a.jsonl", [{"body": f"document {n}", "title": "t"} for n in range(40)])
     error = _failure(_recipe(tmp_path, "a"), tmp_path)
-    assert "40 of 40 records failed (100.0%), more than the error budget of 1.0%; 40" in error.what
+    assert "40 of 40 records failed (100%), more than the error budget of 1%; 40" in error.what
     assert "no field `text`; the record has `body`, `title`" in error.what
     assert f"(as {tmp_path}/a.jsonl:1)"[:60] in error.what
     assert "other cause" not in error.what

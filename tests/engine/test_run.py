@@ -139,7 +139,7 @@ def test_an_error_budget_that_is_exceeded_stops_the_run(tmp_path: Path) -> None:
     with documents.open("a") as file:
         file.write("{broken\n" * 5)
     folder = tmp_path / "run"
-    with pytest.raises(DataError, match=r"5 of 105 records failed \(4.8%\)") as caught:
+    with pytest.raises(DataError, match=r"5 of 105 records failed \(4.76%\)") as caught:
         run_text(recipe_text(documents), folder)
     assert "collect.a" in caught.value.where
     record = last_record(folder)
@@ -148,6 +148,17 @@ def test_an_error_budget_that_is_exceeded_stops_the_run(tmp_path: Path) -> None:
     # Raising the budget goes on from there and reads nothing again.
     assert _states(recipe_text(documents, budget=0.1), folder)["collect.a"][0]
     assert run_text(recipe_text(documents, budget=0.1), folder).quarantined == 5
+
+
+@pytest.mark.usefixtures("inline")
+def test_what_exceeds_the_budget_is_not_rounded_onto_it(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 1979)
+    with documents.open("a") as file:
+        file.write("{broken\n" * 20)
+    said = r"20 of 1999 records failed \(1.001%\), more than the error budget of 1%;"
+    with pytest.raises(DataError, match=said):
+        run_text(recipe_text(documents, budget=0.01), tmp_path / "run")
 
 
 @pytest.mark.usefixtures("inline")

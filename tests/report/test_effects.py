@@ -65,6 +65,9 @@ def test_any_effects_can_be_drawn(
     for values in found:
         low, mean, high = sorted(values)
         effects.append(Effect("name", mean, low, high, "undecided"))
+        # Nine decimals are the most that are printed.
+        for told, number in zip(effects[-1].told(2), (mean, low, high), strict=True):
+            assert told.strip("0.") or abs(number) < 1e-9
     forest(effects, smallest, width)
 
 

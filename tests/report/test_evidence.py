@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tilth.report.evidence import p_text
+from tests.figures.seen import estimates
+from tilth.report.evidence import interval_text, p_text
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,21 @@ def test_a_p_value_is_on_its_side_of_what_it_is_compared_with(
     value: float | None, shown: str
 ) -> None:
     assert p_text(value) == shown
+
+
+@given(st.floats(-2, 2), st.floats(0, 3), st.floats(0, 3), st.integers(0, 4))
+def test_no_end_of_an_interval_is_rounded_onto_0(
+    mean: float, below: float, above: float, decimals: int
+) -> None:
+    low, high = mean - below, mean + above
+    (shown,) = estimates(interval_text(mean, (low, high), decimals))
+    for told, number in zip((shown.mid, shown.low, shown.high), (mean, low, high), strict=True):
+        # Nine decimals are the most that are printed.
+        assert (told == 0) == (number == 0) or abs(number) < 1e-9
+        assert told * number >= 0
+        assert abs(told - number) <= 0.5 * 10.0**-decimals + 1e-9
+
+
+def test_an_open_interval_is_its_mean_and_none_a_dash() -> None:
+    assert interval_text(0.0004, (None, 1.0), 2) == "+0.0004"
+    assert interval_text(0.0, None, 2) == "\u2013"

@@ -148,6 +148,11 @@ def test_decimals_follow_the_interval() -> None:
     assert quote(100.0, _bounds(98.7359, 100.0)) == "100.0 [98.7, 100.0]"
     assert quote(0.00531, _bounds(0.0041, 0.0072)) == "0.0053 [0.0041, 0.0072]"
     assert quote(2.0, _bounds(2.0, 2.0)) == "2.00 [2.00, 2.00]"
+    # No end is rounded onto 0 or 100 that is not just that.
+    assert quote(1.5, _bounds(0.02, 5.5)) == "1.50 [0.02, 5.50]"
+    assert quote(99.2, _bounds(94.1, 99.96)) == "99.20 [94.10, 99.96]"
+    assert quote(99.996, None) == "99.996"
+    assert quote(2.2617, None) == "2.262"
     assert basis(_bounds(1, 2, n=1)) == "1 document"
     assert basis(_bounds(1, 2, n=10_000, item="image", groups=12)) == "10,000 images of 12 groups"
     assert basis(_bounds(None, None, n=1)) == "1 document: no interval"

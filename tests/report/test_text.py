@@ -12,6 +12,7 @@ from tilth.report.text import (
     count,
     decimals_for,
     duration,
+    ends_of,
     finite,
     fixed,
     number,
@@ -83,3 +84,15 @@ def test_counts_of_things() -> None:
 
 def test_a_number_beyond_every_float_is_none() -> None:
     assert finite(10**400) is None
+
+
+@given(st.floats(0, 100), st.integers(1, 5))
+def test_a_percentage_is_not_rounded_onto_an_end_of_what_it_can_be(
+    value: float, digits: int
+) -> None:
+    shown = float(number(value, digits, ends_of("%")).translate(MARKS))
+    # Nine decimals are the most that are printed, and what is smaller has an exponent.
+    assert (shown == 100) == (value == 100) or 100 - value < 1e-9
+    assert (shown == 0) == (value == 0)
+    assert number(99.996, 4, ends_of("")) == "100.00"
+    assert number(99.996, 4, ends_of("%")) == "99.996"

@@ -344,7 +344,7 @@ def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Pat
     if share > budget:
         raise DataError(
             f"{counts.quarantined} of {counts.num_in} records failed "
-            f"({distinct(100 * share, (100 * budget, 100.0), 2)}%), more than the error budget of "
+            f"({distinct(100 * share, (100 * budget, 100), 3)}%), more than the error budget of "
             f"{100 * budget:g}%; {cause}",
             where=step.name,
             hint=f"tilth show {plan.recipe.name} {step.name} --quarantined lists them"

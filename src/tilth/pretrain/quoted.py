@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tilth.pretrain.result import Intervals, PretrainResult
-from tilth.spell import decimals_apart, decimals_of, fixed
+from tilth.spell import decimals_apart, decimals_of, distinct, fixed
 from tilth.statistics.found import Bounds
 from tilth.tasks.registry import metrics
+
+# No result is rounded onto all or nothing, whatever its unit.
+_ENDS = (0.0, 100.0)
 
 
 class Quoted(NamedTuple):
@@ -58,15 +61,14 @@ def sentence(result: PretrainResult) -> str:
 
 
 def quote(value: float, bounds: Bounds | None) -> str:
-    """`2.26 [2.21, 2.31]`; with no interval `2.262`."""
+    """`2.26 [2.21, 2.31]`; with no interval `2.262`; nearly 0 or 100 is not shown as that."""
     if bounds is None or bounds.low is None or bounds.high is None:
-        return f"{value:.4g}"
+        return distinct(value, _ENDS)
     # Two digits of the interval's width say all that is known; a tenth is always told.
     low, high = bounds.low, bounds.high
     width = high - low
     decimals = decimals_of(width, least=1, most=6) if width > 0 else 2
-    # 99.98 is not 100, the best that a percentage can be.
-    decimals = decimals_apart((value, low, high), decimals, (0.0, 100.0))
+    decimals = decimals_apart((value, low, high), decimals, _ENDS)
     return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 

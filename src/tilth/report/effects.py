@@ -63,6 +63,16 @@ class Effect:
         """The bounds that the verdict is read from."""
         return self.adjusted or (self.low, self.high)
 
+    def told(self, decimals: int) -> list[str]:
+        """Mean and deciding bounds with so many decimals, and more where one is not 0 but nearly.
+
+        Args:
+            decimals: So many at least.
+        """
+        numbers = (self.mean, *self.deciding)
+        decimals = decimals_apart(numbers, decimals)
+        return [signed(number, decimals) for number in numbers]
+
 
 def forest_plot(
     effects: Sequence[Effect],
@@ -134,8 +144,8 @@ def forest_plot(
         y = top + position * pitch + pitch / 2 + offset
         css = verdict_class(e.verdict)
         # Beside the verdict stands the interval that it is read from.
-        bounds = ", ".join(signed(bound, decimals) for bound in e.deciding)
-        tip = f"{signed(e.mean, decimals)} [{bounds}]"
+        mean, *bounds = e.told(decimals)
+        tip = f"{mean} [{', '.join(bounds)}]"
         if e.adjusted:
             body.append(line(scale(e.adjusted[0]), y, scale(e.adjusted[1]), y, f"whisker {css}"))
         body.append(line(scale(e.low), y, scale(e.high), y, f"interval {css}"))

@@ -65,15 +65,15 @@ def interval_text(mean: float, ends: Ends | None, decimals: int, smallest: float
 
     Args:
         mean, ends: In the figure's unit.
-        decimals: At least so many; more where an end would be rounded onto a bound.
+        decimals: At least so many; more where a number would be rounded onto a bound.
         smallest: The smallest effect that matters, a bound beside 0.
     """
     if ends is None:
         return ABSENT
     low, high = ends
     if low is None or high is None:
-        return signed(mean, decimals)
-    decimals = decimals_apart((low, high), decimals, (0.0, smallest, -smallest))
+        return signed(mean, decimals_apart((mean,), decimals))
+    decimals = decimals_apart((mean, low, high), decimals, (0.0, smallest, -smallest))
     told = signed(mean, decimals)
     return f"{told} [{signed(low, decimals)}, {signed(high, decimals)}]"
 

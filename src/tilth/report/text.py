@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+from tilth.spell import decimals_apart
 
 MINUS = "\u2212"
 ABSENT = "\u2013"
@@ -27,8 +30,14 @@ def count(value: Any) -> str:
     return ABSENT if number is None else f"{round(number):,}".replace("-", MINUS)
 
 
-def number(value: Any, digits: int = 3) -> str:
-    """A measured number to `digits` significant digits, without exponent between 1e-5 and 1e9."""
+def number(value: Any, digits: int = 3, bounds: Sequence[float] = ()) -> str:
+    """A measured number to `digits` significant digits, without exponent between 1e-5 and 1e9.
+
+    Args:
+        value: A dash for what is no finite number.
+        digits: More where it would be rounded onto a bound.
+        bounds: What it is not to be rounded onto: the ends of what it can be.
+    """
     given = finite(value)
     if given is None:
         return ABSENT
@@ -37,7 +46,7 @@ def number(value: Any, digits: int = 3) -> str:
     size = math.floor(math.log10(abs(given)))
     if not -5 <= size < 9:
         return f"{given:.{digits - 1}e}".replace("-", MINUS)
-    return fixed(given, max(digits - 1 - size, 0))
+    return fixed(given, decimals_apart((given,), max(digits - 1 - size, 0), bounds))
 
 
 def fixed(value: Any, decimals: int) -> str:
@@ -56,6 +65,11 @@ def signed(value: Any, decimals: int) -> str:
     """As `fixed`, with a plus sign before what is above zero."""
     text = fixed(value, decimals)
     return text if text.startswith(MINUS) or text == ABSENT or not text.strip("0.,") else f"+{text}"
+
+
+def ends_of(unit: str) -> tuple[float, ...]:
+    """The ends of what a figure in this unit can be, which no number is rounded onto."""
+    return (0.0, 100.0) if unit == "%" else (0.0,)
 
 
 def decimals_for(*values: Any, digits: int = 2) -> int:

@@ -19,9 +19,10 @@ from tilth.report.evidence import (
 )
 from tilth.report.figures import Cell, Chart, Table, humane, table
 from tilth.report.steps import as_text
-from tilth.report.text import count, decimals_for, duration, fixed, number, plural
+from tilth.report.text import count, decimals_for, duration, ends_of, fixed, number, plural
+from tilth.spell import decimals_apart
 from tilth.transfer.headline import unit_of_difference
-from tilth.transfer.result import Gain, LastTenth, Reading, TransferResult
+from tilth.transfer.result import Gain, LastTenth, Mean, Reading, TransferResult
 
 MAX_METHODS = 5
 
@@ -119,7 +120,7 @@ def _transfer_chart(part: TransferResult) -> Chart | None:
     decimals = decimals_for(*((high - low) / 2 for s in series for _, low, high in s.band))
     rows = [
         [Cell(humane(row.method)), Cell(count(row.size), True)]
-        + [Cell(fixed(value, decimals), True) for value in (row.mean, row.low, row.high)]
+        + [Cell(text, True) for text in _mean_text(row, decimals, ends_of(part.unit))]
         + [Cell(count(row.n), True)]
         for row in part.summary
     ]
@@ -138,6 +139,13 @@ def _transfer_chart(part: TransferResult) -> Chart | None:
         arrow=arrow,
         rows=table(("method", "size", "mean", "low", "high", "seeds"), rows),
     )
+
+
+def _mean_text(row: Mean, decimals: int, ends: Sequence[float]) -> list[str]:
+    """Mean, low and high, none of them rounded onto an end of what they can be."""
+    numbers = (row.mean, row.low, row.high)
+    known = [number for number in numbers if number is not None]
+    return [fixed(number, decimals_apart(known, decimals, ends)) for number in numbers]
 
 
 def _leaderboard(part: TransferResult) -> Table:
@@ -162,7 +170,7 @@ def _leaderboard(part: TransferResult) -> Table:
         for size in sizes:
             mean = means.get((method, size))
             mark = " ●" if mean is not None and sign * mean == best[size] else ""
-            cells.append(Cell(number(mean, 4) + mark, mean is not None))
+            cells.append(Cell(number(mean, 4, ends_of(part.unit)) + mark, mean is not None))
         if costs:
             cells.append(Cell(duration(costs.get(method)), True))
         rows.append(cells)

@@ -18,7 +18,7 @@ from tilth.report.evidence import (
 )
 from tilth.report.figures import Cell, Chart, Table, humane, table
 from tilth.report.steps import as_text
-from tilth.report.text import ABSENT, count, decimals_for, duration, fixed, number, plural, signed
+from tilth.report.text import ABSENT, count, decimals_for, duration, fixed, number, plural
 from tilth.spell import decimals_apart
 from tilth.statistics.found import CHANCE, FEWEST_SEEDS
 from tilth.transfer.headline import unit_of_difference
@@ -126,9 +126,7 @@ def _forest(part: ValueResult, arms: Sequence[Titled], seeds: str) -> Chart | No
     ends = [end for e in effects for end in e.deciding]
     decimals = decimals_apart(ends, decimals, (0.0, smallest or 0.0, -(smallest or 0.0)))
     rows = [
-        [Cell(e.name)]
-        + [Cell(signed(v, decimals), True) for v in (e.mean, *e.deciding)]
-        + [Cell(e.verdict)]
+        [Cell(e.name)] + [Cell(told, True) for told in e.told(decimals)] + [Cell(e.verdict)]
         for e in effects
     ]
     unit = unit_of_difference(as_text(part.unit))

@@ -1,0 +1,1 @@
+"""Figures through the whole line: what is shown of a run, against its files and against itself."""
