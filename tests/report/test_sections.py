@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.report.planted import planted_report, report_of
+from tilth.figures import Definition
 from tilth.pretrain.result import PretrainResult
 from tilth.query.report import StepReport
 from tilth.records import read_as
@@ -14,6 +15,7 @@ from tilth.report.pretraining import pretraining
 from tilth.report.steps import build_line, build_steps, cost_table
 from tilth.report.transferring import transfer
 from tilth.report.valuing import value, verdicts
+from tilth.report.write import render
 from tilth.transfer.result import TransferResult
 from tilth.value.result import ValueResult
 
@@ -274,3 +276,20 @@ def test_warnings_that_are_not_shown_are_counted() -> None:
     found = build_steps(report_of(planted_report() | {"steps": steps}).steps)[0].warnings
     assert found[-1] == "20 of 25 warnings shown"
     assert len(found) == 21
+
+
+def test_where_nothing_was_kept_it_is_said_that_there_are_no_figures() -> None:
+    why = "No figures: nothing was kept that they could be of."
+    report = planted_report()
+    step = next(one for one in report["steps"] if one["name"] == "mix.weights")
+    assert why not in render(report_of(report))
+    step |= {"kept": 0, "dropped": step["in"], "figures": {}, "op": "weights"}
+    with pytest.MonkeyPatch.context() as patch:
+        known = {"samples": Definition("samples", "samples", "How many.", "all")}
+        patch.setattr("tilth.report.steps.definitions", lambda _: known)
+        assert why in render(report_of(report))
+        step["figures"] = {"samples": 0}
+        assert why not in render(report_of(report))
+    # Of an operation that has no figures none are wanting.
+    step |= {"figures": {}, "op": "normalize"}
+    assert why not in render(report_of(report))

@@ -242,9 +242,10 @@ class StepRunner:
         if _differ(entries[name].columns for name in kept):
             schema_of([shard_path(folder, name, "kept") for name in kept])
         figures: JsonValue = {}
-        if hasattr(step.operation.module, "describe") and books.kept:
+        both = getattr(step.operation.module, "DESCRIBES_DROPPED", False)
+        there = books.kept or (both and books.dropped)
+        if hasattr(step.operation.module, "describe") and there:
             self._say(step, "describing what was kept")
-            both = getattr(step.operation.module, "DESCRIBES_DROPPED", False)
             dropped = sorted(n for n, entry in entries.items() if both and entry.dropped)
             task = Describe(
                 **self._common(step, folder), shards=tuple(kept), dropped=tuple(dropped)

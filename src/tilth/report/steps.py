@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from tilth.foreign import shorten, visible
 from tilth.query.books import totals
+from tilth.query.figures import definitions
 from tilth.query.lines import spell_rate
 from tilth.query.report import Example as Dropped
 from tilth.query.report import StepCounts, StepReport
@@ -193,9 +194,16 @@ def _step(given: StepCounts, position: int, notice: str) -> Step:
         sources=tuple((as_text(k), count(v)) for k, v in list(told.sources.items())[:MAX_RULES]),
         sources_total=len(told.sources),
         sources_of=of,
-        blocks=figure_blocks(told.figures, f"f{position}", told.op),
+        blocks=figure_blocks(told.figures, f"f{position}", told.op) or _no_figures(told),
         warnings=warnings_of(told.warnings),
     )
+
+
+def _no_figures(told: StepReport) -> tuple[Block, ...]:
+    """Why an operation that has figures shows none."""
+    if told.kept != 0 or not definitions(told.op):
+        return ()
+    return (Block(text="No figures: nothing was kept that they could be of."),)
 
 
 def _rules(told: StepReport) -> tuple[tuple[Rule, ...], int]:
