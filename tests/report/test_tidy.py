@@ -19,8 +19,10 @@ VALUES = st.recursive(
 
 
 def _figures(figures: dict[str, Any]) -> dict[str, Any]:
-    report = planted_report()
-    report["steps"][0]["figures"] = figures
+    """A run of one step, which has these figures."""
+    stages = dict.fromkeys(("pretrain", "transfer", "value", "generated"))
+    report = planted_report() | stages
+    report["steps"] = [report["steps"][0] | {"figures": figures}]
     return report
 
 
