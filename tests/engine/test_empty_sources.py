@@ -31,7 +31,11 @@ SOURCES = [
 # For a source without `path`: settings that point it at nothing, given a folder of empty things.
 # A source that makes its own samples has no such place.
 ELSEWHERE: dict[str, Callable[[Path], dict[str, Any] | None]] = {
-    "crawl": lambda _: {"start": ["http://127.0.0.1:9/"], "allow_hosts": ["127.0.0.1"]},
+    "crawl": lambda _: {
+        "start": ["http://127.0.0.1:9/"],
+        "allow_hosts": ["127.0.0.1"],
+        "retry_s": 0.01,
+    },
     "parallel": lambda folder: {
         "files": [{side: {"path": str(folder / "a.txt")} for side in ("source", "target")}]
     },
