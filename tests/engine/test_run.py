@@ -36,6 +36,7 @@ def _states(text: str, folder: Path) -> dict[str, tuple[bool, str]]:
     return {s.step.name: (s.cached, s.why) for s in step_states(plan, folder)}
 
 
+@pytest.mark.usefixtures("inline")
 def test_books_balance_and_follow_on(documents: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run_text(recipe_text(documents), folder)

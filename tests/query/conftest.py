@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 import tilth
+from tests.engine.inline import inline, use_inline
 from tilth.query.runs import RunView, open_run
+
+# For tests whose runs need no processes of their own.
+__all__ = ["inline"]
 
 RECIPE = """
 tilth: 1
@@ -64,8 +68,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not _made:
         folder = tmp_path_factory.mktemp("workplace")
         write_documents(folder / "docs.jsonl")
-        for words in (20, 12):
-            tilth.run(recipe_file(folder, words), runs=folder / "runs", progress=False, workers=2)
+        with pytest.MonkeyPatch.context() as patch:
+            use_inline(patch)
+            for words in (20, 12):
+                tilth.run(recipe_file(folder, words), runs=folder / "runs", progress=False)
         _made.append(folder)
     return _made[0]
 

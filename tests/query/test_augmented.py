@@ -92,6 +92,7 @@ def test_what_cannot_be_shown_is_said(run: RunView, small: RunView) -> None:
         augmented_sheet(run, samples=["00"])
 
 
+@pytest.mark.usefixtures("inline")
 def test_speech_is_shown_with_the_words_that_are_left(tmp_path: Path) -> None:
     """Words cut off at pauses are gone from the picture and from the text below it."""
     (tmp_path / "said").mkdir()

@@ -71,6 +71,7 @@ def test_all_splits_are_a_folder_each_and_add_up(small: RunView, tmp_path: Path)
         export_splits(small, tmp_path / "all")
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_split_without_a_sample_has_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

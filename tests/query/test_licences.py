@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import tilth
 from tilth.query.licences import count_licences
 
 
+@pytest.mark.usefixtures("inline")
 def test_samples_are_counted_by_licence_without_personal_data(tmp_path: Path) -> None:
     stated = ["MIT", "CC0-1.0", "CC0-1.0", "ask ann@mail.net", "ask bob@mail.net"]
     lines = [json.dumps({"text": f"text {n}", "terms": name}) for n, name in enumerate(stated)]

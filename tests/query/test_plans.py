@@ -57,6 +57,7 @@ def test_another_name_changes_no_identity(workplace: Path) -> None:
         renamed(recipe, "../up")
 
 
+@pytest.mark.usefixtures("inline")
 def test_two_recipe_files_of_one_name_do_not_share_a_run_in_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

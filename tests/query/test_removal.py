@@ -108,6 +108,7 @@ def test_what_a_stopped_run_has_half_done_stays(runs: Path) -> None:
     assert f"small/data/{half}" not in gone
 
 
+@pytest.mark.usefixtures("inline")
 def test_another_recipe_makes_data_sets_that_can_go(runs: Path, workplace: Path) -> None:
     for words in (15, 20):
         tilth.run(recipe_file(workplace, words), runs=runs, progress=False, workers=2)

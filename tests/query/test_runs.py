@@ -159,6 +159,7 @@ def test_one_run_whose_results_are_damaged_does_not_hide_the_others(
     assert statuses[0].steps
 
 
+@pytest.mark.usefixtures("inline")
 def test_an_entry_shows_the_data_that_it_had_or_says_that_they_are_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +239,7 @@ def test_the_last_step_of_a_recipe(recipe: str, last: str | None) -> None:
     assert _last_of(recipe) == last
 
 
+@pytest.mark.usefixtures("inline")
 def test_what_a_run_that_failed_has_not_come_to_is_not_its_final_data_set(
     workplace: Path, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_every_step_of_every_sample_agrees_with_the_books(small: RunView) -> Non
         assert trace.verdict == "dropped" or len(trace.steps) == len(small.steps)
 
 
+@pytest.mark.usefixtures("inline")
 def test_one_shard_a_step_is_opened_whatever_the_number_of_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 import tilth
+from tests.engine.inline import use_inline
 from tests.query.models import png
 from tilth.query.runs import RunView, open_run
 
@@ -59,6 +61,8 @@ def trained_run(folder: Path, more: str = "") -> RunView:
         write_images(folder / "images.parquet")
         recipe = folder / "lights.yaml"
         recipe.write_text(RECIPE.format(path=folder / "images.parquet", more=more))
-        tilth.run(recipe, runs=folder / "runs", progress=False, workers=1)
+        with pytest.MonkeyPatch.context() as patch:
+            use_inline(patch)
+            tilth.run(recipe, runs=folder / "runs", progress=False)
         _made[more] = open_run("lights", folder / "runs")
     return _made[more]

@@ -10,10 +10,13 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.engine.inline import inline
 from tests.recipes.shorter import warm_up_in_time
 from tests.training.samples import figure
 from tilth.api import Run, load_recipe, run
 from tilth.web.fetch import MIRROR_VARIABLE
+
+__all__ = ["inline"]
 
 DIGITS = tuple("0123456789")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -53,6 +56,7 @@ def short(name: str, stage: str, steps: int = 2) -> dict[str, Any]:
     return loop | {"epochs": None, "max_steps": steps, "batch_size": 8, "precision": "fp32"}
 
 
+@pytest.mark.usefixtures("inline")
 def test_imagenet_on_a_tree_of_ones_own(tmp_path: Path) -> None:
     tree = draw_tree(tmp_path / "tree", THINGS[:3], size=40)
     (tree / "test").rename(tree / "val")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
+from tests.engine.inline import inline, use_inline
 from tilth.engine.books import Books
 from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.query.rows import read_columns, take_rows
@@ -20,12 +21,16 @@ from tilth.store.dataset import damage_of
 from tilth.store.manifest import Counts, Manifest, write_manifest
 from tilth.store.shard import ShardWriter
 
+__all__ = ["inline"]
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     folder = tmp_path_factory.mktemp("dataset")
     write_documents(folder / "d.jsonl", 1200)
-    run_text(recipe_text(folder / "d.jsonl"), folder / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        use_inline(patch)
+        run_text(recipe_text(folder / "d.jsonl"), folder / "run")
     return dataset(folder / "run", "clean.rules")
 
 
@@ -90,6 +95,7 @@ def test_of_a_finished_data_set_what_is_damaged_is_said(tmp_path: Path) -> None:
     assert damage_of(tmp_path) == f"{manifest} is not there"
 
 
+@pytest.mark.usefixtures("inline")
 def test_damage_is_noticed(tmp_path: Path) -> None:
     write_documents(tmp_path / "d.jsonl", 60)
     run_text(recipe_text(tmp_path / "d.jsonl"), tmp_path / "run")
