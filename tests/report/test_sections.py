@@ -293,3 +293,14 @@ def test_where_nothing_was_kept_it_is_said_that_there_are_no_figures() -> None:
     # Of an operation that has no figures none are wanting.
     step |= {"figures": {}, "op": "normalize"}
     assert why not in render(report_of(report))
+
+
+def test_sizes_that_count_a_class_say_so_wherever_they_stand() -> None:
+    report = planted_report()
+    tenth = {"size": 40, "gain": 0.1, "cut_short": True}
+    more = {"last_tenth": [tenth], "multipliers": [report["transfer"]["multiplier"]]}
+    for per_class, head in ((True, "samples a class"), (False, "samples")):
+        given = report["transfer"] | more | {"sizes_per_class": per_class}
+        found = transfer(read_as(TransferResult, given, "planted"))
+        heads = [one for _, made in found.tables for one in made.columns if "samples" in one]
+        assert heads == [head] * 3

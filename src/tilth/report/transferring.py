@@ -51,15 +51,15 @@ def transfer(part: TransferResult) -> Evidence:
         title += f"= helps; {INTERVAL}"
         if any(effect.adjusted_p is not None for effect in part.effects):
             title += "; the verdict is read from the interval corrected for all rows (Holm)"
-        tables.append((title, _effects(part.effects, part.smallest_effect or 0.0)))
+        tables.append((title, _effects(part.effects, part.smallest_effect or 0.0, each)))
         said = [as_text(effect.headline, MAX_HEADLINE) for effect in part.effects]
         if any(said):
             tables.append(("The same in words", table(("gain",), [[Cell(text)] for text in said])))
     if part.last_tenth:
         title = "Whether from-scratch had enough steps: what the last tenth of them gained"
-        tables.append((title + (f" ({unit})" if unit else ""), _last_tenth(part.last_tenth)))
+        tables.append((title + (f" ({unit})" if unit else ""), _last_tenth(part.last_tenth, each)))
     if part.multipliers:
-        tables.append(("The data multiplier at each size", _multipliers(part.multipliers)))
+        tables.append(("The data multiplier at each size", _multipliers(part.multipliers, each)))
     if part.what:
         rows = [[Cell(humane(k)), Cell(as_text(v, 300))] for k, v in part.what.items()]
         tables.append(("What was compared", table(("method", "what it is"), rows)))
@@ -197,7 +197,7 @@ def _arrow(series: Sequence[Series], multiplier: Reading | None) -> Arrow | None
     return None
 
 
-def _effects(effects: Sequence[Gain], smallest: float) -> Table:
+def _effects(effects: Sequence[Gain], smallest: float, each: str) -> Table:
     decimals = decimals_for(*half_widths(effects))
     rows = [
         [
@@ -217,13 +217,13 @@ def _effects(effects: Sequence[Gain], smallest: float) -> Table:
     ]
     corrected = any(effect.adjusted_p is not None for effect in effects)
     return table(
-        ("method", "samples", "verdict", "gain [95 %]", "corrected [95 %]",
+        ("method", f"samples{each}", "verdict", "gain [95 %]", "corrected [95 %]",
          "over test sets too, corrected", "p (Holm)" if corrected else "p", "wins"),
         rows,
     )  # fmt: skip
 
 
-def _last_tenth(rows: Sequence[LastTenth]) -> Table:
+def _last_tenth(rows: Sequence[LastTenth], each: str) -> Table:
     """From-scratch at each size: the gain of its last steps, and what follows from it."""
     cells = [
         [
@@ -233,10 +233,10 @@ def _last_tenth(rows: Sequence[LastTenth]) -> Table:
         ]
         for row in rows
     ]
-    return table(("samples", "gained", "from-scratch was"), cells)
+    return table((f"samples{each}", "gained", "from-scratch was"), cells)
 
 
-def _multipliers(rows: Sequence[Reading]) -> Table:
+def _multipliers(rows: Sequence[Reading], each: str) -> Table:
     """What the carried-over model was worth at each size."""
     cells = [[Cell(count(row.size), True), Cell(as_text(row.text, 200))] for row in rows]
-    return table(("samples", "worth so many times the data"), cells)
+    return table((f"samples{each}", "worth so many times the data"), cells)
