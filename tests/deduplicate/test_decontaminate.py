@@ -265,3 +265,48 @@ def test_result_does_not_depend_on_shards_or_arrival(
         return rng.sample(items, len(items))
 
     assert shuffle(decontaminate, Settings(), batch, cut, arrive) == whole
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["test", "validation", "train", None]),
+            st.none()
+            | st.text(max_size=5)
+            | st.lists(st.sampled_from(["a", "A", "b", "é", "日", "!", "..."]), max_size=5).map(
+                " ".join
+            ),
+        ),
+        max_size=25,
+    ),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(1, 30),
+)
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_what_cannot_be_found_of_the_held_out_is_counted(
+    samples: list[tuple[str | None, str | None]], width: int, most: int, batch_rows: int
+) -> None:
+    rows = [{"id": f"i{n}", "split": s, "text": t} for n, (s, t) in enumerate(samples)]
+    settings = Settings(ngram_words=width, max_document_frequency=most)
+    batch = sample_batch(rows or [{"id": "i", "text": ""}])
+    cut = (batch.slice(start, batch_rows) for start in range(0, batch.num_rows, batch_rows))
+    found = decontaminate.describe(cut, settings)
+
+    held = [text or "" for split, text in samples if split in ("test", "validation")]
+    words = [plain_word_ngrams(text, 1) for text in held]
+    ngrams = [frozenset(plain_word_ngrams(text, width)) for text in held]
+    holders = Counter(ngram for own in {*ngrams} for ngram in own)
+    assert found == {
+        "held_out_texts": sum(map(bool, words)),
+        "held_out_shorter": sum(0 < len(own) < width for own in words),
+        "held_out_common": sum(bool(o) and all(holders[n] > most for n in o) for o in ngrams),
+        "held_out_without_words": sum(not own for own in words),
+    }
+
+
+def test_a_held_out_text_that_is_counted_as_short_is_found_as_a_whole_alone() -> None:
+    item = "what is the capital of France"
+    batch = corpus(("test", item), ("train", f"{prose(1, 50)} {item}"), ("train", item.upper()))
+    assert list(shuffle(decontaminate, Settings(), batch)) == ["i2"]
+    assert decontaminate.describe(iter([batch]), Settings())["held_out_shorter"] == 1

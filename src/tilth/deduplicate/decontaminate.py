@@ -17,6 +17,7 @@ often.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ from tilth.deduplicate.copies import (
     without_witnesses,
 )
 from tilth.errors import DataError
+from tilth.figures import Definition
 from tilth.kernels.characters import Integers
 from tilth.kernels.minhash import Hashes, distinct_hashes
 from tilth.kernels.ngrams import word_ngrams
@@ -47,6 +49,50 @@ from tilth.settings import BaseSettings
 
 RULE = "contaminated"
 HITS = ("count", "shard", "id", "position", "total", "of", "of_position", "of_total")
+
+_HELD = "held-out samples (test and validation)"
+_TEST = (
+    "tests/deduplicate/test_decontaminate.py::test_what_cannot_be_found_of_the_held_out_is_counted"
+)
+FIGURES = (
+    Definition(
+        "held_out_texts",
+        "held-out texts",
+        "Held-out texts with a word in them: those that training texts are compared with.",
+        _HELD,
+        reference="ten plain lines",
+        test=_TEST,
+    ),
+    Definition(
+        "held_out_shorter",
+        "held-out texts shorter than an n-gram",
+        "Held-out texts of fewer words than `ngram_words`: such a one is found where a training "
+        "text has the same words and no more, and not within a longer one.",
+        _HELD,
+        better="lower",
+        reference="ten plain lines",
+        test=_TEST,
+    ),
+    Definition(
+        "held_out_common",
+        "held-out texts of boilerplate alone",
+        "Held-out texts of which every n-gram occurs in more than `max_document_frequency` "
+        "held-out texts: these cannot be found.",
+        _HELD,
+        better="lower",
+        reference="ten plain lines",
+        test=_TEST,
+    ),
+    Definition(
+        "held_out_without_words",
+        "held-out samples without a word",
+        "Held-out samples without a text, or with one that has no word: these cannot be found.",
+        _HELD,
+        better="lower",
+        reference="ten plain lines",
+        test=_TEST,
+    ),
+)
 
 
 class Settings(BaseSettings):
@@ -288,3 +334,31 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
     del settings
     is_train = ~_is_held(split_ranks(batch))
     return mark_copies(batch, decisions, RULE, among=is_train)
+
+
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, int]:
+    """How many held-out texts there are, and how many of them cannot be found. See `FIGURES`."""
+    counts = dict.fromkeys((one.name for one in FIGURES), 0)
+    # The n-grams of each held-out text, copies once with the number of them.
+    copies: dict[bytes, int] = {}
+    for batch in batches:
+        texts = column(batch, "text").take(pa.array(np.flatnonzero(_is_held(split_ranks(batch)))))
+        offsets, ngrams = distinct_hashes(*word_ngrams(texts, settings.ngram_words))
+        num_words = np.diff(word_ngrams(texts, 1)[0])
+        counts["held_out_texts"] += int((num_words > 0).sum())
+        counts["held_out_without_words"] += int((num_words == 0).sum())
+        short = (num_words > 0) & (num_words < settings.ngram_words)
+        counts["held_out_shorter"] += int(short.sum())
+        for row in np.flatnonzero(num_words).tolist():
+            own = ngrams[offsets[row] : offsets[row + 1]].tobytes()
+            copies[own] = copies.get(own, 0) + 1
+    texts_ngrams = [np.frombuffer(own, np.uint64) for own in copies]
+    if texts_ngrams:
+        known, numbers = np.unique(np.concatenate(texts_ngrams), return_counts=True)
+        frequent = known[numbers > settings.max_document_frequency]
+        counts["held_out_common"] = sum(
+            number
+            for own, number in zip(texts_ngrams, copies.values(), strict=True)
+            if np.isin(own, frequent, assume_unique=True).all()
+        )
+    return counts
