@@ -121,6 +121,20 @@ def test_an_undecided_arm_says_what_would_decide_it() -> None:
     assert settle(more_seeds=None, n=2) == "3 seeds would tell"
 
 
+def test_of_an_arm_that_changed_nothing_no_worth_is_shown() -> None:
+    """Its difference is 0 by itself; what it was is told all the same."""
+    same = {"verdict": "nothing changed", "mean": 0.0, "low": 0.0, "high": 0.0, "same_data": True}
+    made = value(_value(same))
+    tables = dict(made.tables)
+    (effects,) = [rows for title, rows in tables.items() if title.startswith("The effects")]
+    assert [cell.text for cell in effects.rows[0][1:]] == [
+        "= nothing changed", "not measured", *["\u2013"] * 3,
+    ]  # fmt: skip
+    assert len(tables["What each arm was, and what would settle it"].rows) == 1
+    assert not any(title.startswith("How sure") for title in tables)
+    assert "What each decision was worth" not in {chart.title for chart in made.charts}
+
+
 def test_repeating_data_too_often_is_marked() -> None:
     tables = dict(value(_value({"epochs": 4.8})).tables)
     assert tables["What each arm was, and what would settle it"].rows[0][3].text == "4.80 (above 4)"

@@ -105,7 +105,7 @@ def seeds_an_arm(part: ValueResult) -> str:
 def _forest(part: ValueResult, arms: Sequence[Titled], seeds: str) -> Chart | None:
     smallest, effects = part.smallest_effect, []
     for title, arm in arms:
-        if arm.low is None or arm.high is None:
+        if arm.low is None or arm.high is None or _is_unmeasured(arm):
             continue
         least, most = arm.adjusted_low, arm.adjusted_high
         pair = (least, most) if least is not None and most is not None else None
@@ -206,16 +206,15 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
     for name, arm in arms:
         title = Cell(name)
         seeds = Cell(interval_text(arm.mean, (arm.low, arm.high), decimals, smallest), True)
-        effects.append(
-            [
-                title,
-                Cell(f"{SYMBOLS[arm.verdict]} {arm.verdict}"),
-                seeds,
-                Cell(interval_text(arm.mean, arm.adjusted, decimals, smallest), True),
-                Cell(p_text(arm.p if arm.adjusted_p is None else arm.adjusted_p), True),
-                Cell(f"{count(arm.wins)} of {count(arm.n)}", True),
-            ]
-        )
+        measured = [
+            seeds,
+            Cell(interval_text(arm.mean, arm.adjusted, decimals, smallest), True),
+            Cell(p_text(arm.p if arm.adjusted_p is None else arm.adjusted_p), True),
+            Cell(f"{count(arm.wins)} of {count(arm.n)}", True),
+        ]
+        if _is_unmeasured(arm):
+            measured = [Cell("not measured"), *[Cell(ABSENT)] * 3]
+        effects.append([title, Cell(f"{SYMBOLS[arm.verdict]} {arm.verdict}"), *measured])
         changes.append(
             [
                 Cell(as_text(arm.name, 80)),
@@ -225,7 +224,7 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
                 Cell(_to_settle(arm)),
             ]
         )
-        if arm.combined_interval is not None:
+        if arm.combined_interval is not None and not _is_unmeasured(arm):
             further = (arm.test_set_interval, arm.combined_interval, arm.adjusted_combined_interval)
             bounds = (
                 Cell(interval_text(arm.mean, ends, decimals, smallest), True) for ends in further
@@ -264,6 +263,11 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
         ),
     )  # fmt: skip
     return tuple((title, table(columns, rows)) for title, columns, rows in tables if rows)
+
+
+def _is_unmeasured(arm: ArmResult) -> bool:
+    """Whether data and training are the control's: its difference of 0 is no measure of worth."""
+    return arm.verdict == "nothing changed"
 
 
 def _to_settle(arm: ArmResult) -> str:
