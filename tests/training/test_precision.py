@@ -13,6 +13,7 @@ from tilth.training.precision import (
     choose_precision,
     is_emulated,
     precision_of_evaluation,
+    rounds_inside,
     set_precision,
 )
 
@@ -72,15 +73,38 @@ def test_a_little_faster_is_not_enough_for_fewer_digits(monkeypatch: pytest.Monk
 
 def test_measuring_leaves_the_precision_as_it_was() -> None:
     set_precision("fp32")
+    fast = "highest" if rounds_inside() else "medium"
     with precision_of_evaluation():
-        assert torch.get_float32_matmul_precision() == "medium"
+        assert torch.get_float32_matmul_precision() == fast
     assert torch.get_float32_matmul_precision() == "highest"
-    for precision, kept in (("fp32", "highest"), ("bf16", "medium"), ("fp32-fast", "medium")):
+    for precision, kept in (("fp32", "highest"), ("bf16", fast), ("fp32-fast", fast)):
         with precision_of_evaluation(precision):
             assert torch.get_float32_matmul_precision() == kept
     with pytest.raises(RuntimeError), precision_of_evaluation():
         raise RuntimeError
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp32-fast"])
+def test_products_are_exact_to_the_digits_of_fp32(precision: str) -> None:
+    """On any processor: one that rounds to bf16 inside is off by a hundredth."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(300, 300, generator=generator) for _ in range(2))
+    set_precision(precision)
+    torch.testing.assert_close((a @ b).double(), a.double() @ b.double(), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("amx", "gpu"), [(True, False), (True, True), (False, False)])
+def test_only_a_processor_with_amx_would_round(
+    amx: bool, gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_capabilities", lambda: {"amx_bf16": amx, "avx512_bf16": True})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    set_precision("fp32-fast")
+    rounds = amx and not gpu
+    assert torch.get_float32_matmul_precision() == ("highest" if rounds else "medium")
+    set_precision("bf16")
+    assert torch.get_float32_matmul_precision() == "medium"
 
 
 def test_only_bf16_casts() -> None:

@@ -2,7 +2,8 @@
 
 fp32        torch's default: on x86 by MKL, which does not use all that an AMD processor has
 fp32-fast   fp32 numbers, multiplied by oneDNN: 2.2 times as fast on such a processor (measured)
-            and equally exact; where the processor has AMX it may round inside to bf16
+            and equally exact; where the processor has AMX, for which oneDNN would round to bf16
+            inside, as fp32
 bf16        autocast: products and activations in bfloat16, weights and sums in fp32
 
 On a GPU `fp32-fast` multiplies in TF32; convolutions do so in `fp32` too, which is torch's default.
@@ -18,13 +19,22 @@ from typing import Any
 
 import torch
 
-_MATMUL = {"fp32": "highest", "fp32-fast": "medium", "bf16": "medium"}
 _TRIES = 3
 
 
 def set_precision(precision: str) -> None:
     """Set torch's process-wide choice of matrix products; `autocast` does the rest of bf16."""
-    torch.set_float32_matmul_precision(_MATMUL[precision])
+    exact = precision == "fp32" or (precision == "fp32-fast" and rounds_inside())
+    torch.set_float32_matmul_precision("highest" if exact else "medium")
+
+
+def rounds_inside() -> bool:
+    """Whether fp32 products by oneDNN are rounded to bf16 inside: by AMX, in three digits.
+
+    Figures would then hang on the processor and on how many samples are measured at once. Beside a
+    GPU the same switch of torch's is for its TF32, and stays.
+    """
+    return bool(_capabilities().get("amx_bf16")) and not torch.cuda.is_available()
 
 
 @contextlib.contextmanager
@@ -80,6 +90,11 @@ def is_emulated(precision: str, device: torch.device) -> bool:
 
 def processor_has_bf16() -> bool:
     """Whether the processor multiplies bfloat16 numbers itself (AVX512-BF16 or AMX)."""
-    # Absent before torch 2.10.
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    found = _capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def _capabilities() -> dict[str, bool]:
+    """What the processor can; nothing is known before torch 2.10."""
+    found: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return found
