@@ -116,7 +116,7 @@ def test_an_undecided_arm_says_what_would_decide_it() -> None:
         tables = dict(value(_value({"verdict": "undecided", **arm})).tables)
         return tables["What each arm was, and what would settle it"].rows[0][-1].text
 
-    assert settle(more_seeds=12, more_cost_s=90) == "12 seeds (80% likely), 1 min 30 s"
+    assert settle(more_seeds=12, more_cost_s=90) == "12 seeds (probability 0.8), 1 min 30 s"
     assert settle(more_seeds=None, n=8) == "no number of seeds in reach"
     assert settle(more_seeds=None, n=2) == "3 seeds would tell"
 

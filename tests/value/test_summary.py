@@ -275,7 +275,7 @@ def test_an_arm_has_its_sentence() -> None:
     )
     assert rules.headline.startswith("clean.rules may or may not help on these 40 documents")
     assert rules.headline.endswith(
-        f"; {rules.more_seeds} more seeds would decide it with 80% probability"
+        f"; {rules.more_seeds} more seeds would decide it with probability 0.8"
     )
     assert not rules.cut_short
 

@@ -278,4 +278,4 @@ def _to_settle(arm: ArmResult) -> str:
         few = arm.n < FEWEST_SEEDS
         return f"{FEWEST_SEEDS} seeds would tell" if few else "no number of seeds in reach"
     after = "" if arm.more_cost_s is None else f", {duration(arm.more_cost_s)}"
-    return f"{plural(arm.more_seeds, 'seed')} ({CHANCE:.0%} likely){after}"
+    return f"{plural(arm.more_seeds, 'seed')} (probability {CHANCE:g}){after}"

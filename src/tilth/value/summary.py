@@ -283,7 +283,7 @@ def _headline(
         more = arm.more_seeds
         if more is not None:
             seeds = f"{more:,} more seed{'s' * (more > 1)}"
-            further.append(f"{seeds} would decide it with {CHANCE:.0%} probability")
+            further.append(f"{seeds} would decide it with probability {CHANCE:g}")
         elif arm.n < FEWEST_SEEDS:
             further.append(f"how many seeds would decide it, {FEWEST_SEEDS} would tell")
         else:

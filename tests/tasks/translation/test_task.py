@@ -200,13 +200,21 @@ def test_scores_are_those_of_what_the_model_answers_to_the_references_as_given(
     made = prepare(write_dataset(tmp_path / "data", given), "translation", data, tmp_path)
     held_out = made.splits["test"]
     assert isinstance(held_out, Examples)
-    model = build_model(TINY, made.facts.sizes, seed=5)
     own = Translation(made.facts, ObjectiveSettings(beam=1), made.tokenizer)
-    found = evaluate(model, own, held_out, figures=True).figures
     tested = [row for row in given if row["split"] == "test"]
-    asked = own.predict(model, [row["text"] for row in tested], PredictSettings(beam=1))
-    answers = [answer.text or "" for answer in asked]
+    # A network with large weights, which says something before it has learnt anything: the first
+    # that does, as last digits hang on the processor.
+    for seed in range(30):
+        model = build_model(TINY, made.facts.sizes, seed=seed).eval()
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights.mul_(4)
+        asked = own.predict(model, [row["text"] for row in tested], PredictSettings(beam=1))
+        answers = [answer.text or "" for answer in asked]
+        if any(answers):
+            break
     assert any(answers)
+    found = evaluate(model, own, held_out, figures=True).figures
     references = [[row["target"] for row in tested]]
     assert found["bleu"] == pytest.approx(corpus_bleu(answers, references).score)
     assert found["chrf"] == pytest.approx(corpus_chrf(answers, references).score)
