@@ -50,7 +50,8 @@ def test_the_worlds_are_those_that_are_promised() -> None:
     for figure in ("a share", "word error rate", "bits per byte", "macro F1", "BLEU"):
         assert sizes[figure] == {f"{n} items" for n in ITEMS}
     less = {cell.world for cell in CELLS if cell.promise < PROMISE}
-    assert all("skewed" in world or "mostly" in world or "classes" in world for world in less)
+    skewed = ("skewed", "mostly for the better", "5 classes", "better as a whole")
+    assert all(any(word in world for word in skewed) for world in less)
     assert PROMISE == 0.94
 
 
