@@ -65,7 +65,7 @@ def test_the_verdicts_say_what_they_rest_on() -> None:
     verdicts = [line for line in block.splitlines() if not line.startswith("pretrain: ")]
     assert [line.partition(": ")[0] for line in verdicts[:2]] == ["transfer", "value"]
     for line in verdicts:
-        assert re.search(r": [+-][\d.]+ bits/byte \[-?[\d.]+, -?[\d.]+\] ", line), line
+        assert re.search(r": ([+-][\d.]+|0\.?0*) bits/byte \[-?[\d.]+, -?[\d.]+\] ", line), line
         assert re.search(r"\(\d+ seeds, corrected for \d+ comparisons", line), line
         assert "A/A" in line or "the test set's" in line, line
 
