@@ -74,8 +74,26 @@ def test_a_word_finds_every_figure_of_that_name() -> None:
     assert named("") == named("no such figure") == []
 
 
+def test_a_figure_is_found_by_the_words_that_the_report_shows() -> None:
+    assert [(owner, one.name) for owner, one in named("Krippendorff's alpha")] == [
+        ("consensus", "krippendorff_alpha")
+    ]
+    assert [one.name for _, one in named("bits per byte")] == ["bits_per_byte"]
+    assert [one.name for _, one in named("word error rate (%)")] == ["wer"]
+    assert [one.name for _, one in named("Word Error Rate")] == ["wer"]
+    assert {(owner, one.name) for owner, one in named("data multiplier")} == {
+        ("transfer", "multiplier.value"),
+        ("value", "arms.data_multiplier.value"),
+    }
+    for owner in owners():
+        for one in definitions(owner).values():
+            assert named(one.heading), one.heading
+
+
 def test_a_figure_is_said_in_sentences() -> None:
     assert said(ALPHA) == "How far they agree. Of: all answers. Counted. Higher is better."
     assert said(TABLE) == "Documents by label. Of: all documents. Counted."
+    entropy = Definition("e", "entropy", "E.", "all words", unit="bits", how="estimated")
+    assert said(entropy) == "E. Of: all words. Estimated. Unit: bits."
     shown = Definition("a", "a", "A.", "b", how="measured", interval="Wilson")
     assert spell_how(shown) == "Measured; 95 % interval: Wilson"

@@ -89,15 +89,27 @@ def find(known: Mapping[str, Definition], names: Sequence[str]) -> tuple[Definit
 def named(word: str) -> list[tuple[str, Definition]]:
     """Every figure of that name, with its owner; the end of a name is enough.
 
+    Where none has the name, those that are shown under it.
+
     Args:
-        word: `annotators.estimated_accuracy`, `estimated_accuracy`, `consensus.fleiss_kappa`.
+        word: `annotators.estimated_accuracy`, `estimated_accuracy`, `consensus.fleiss_kappa`; or as
+            the report says it: `estimated accuracy`, `Fleiss' kappa`, `macro F1`.
     """
-    return [
+    known = [(owner, name, one) for owner in owners() for name, one in definitions(owner).items()]
+    found = [
         (owner, one)
-        for owner in owners()
-        for name, one in definitions(owner).items()
+        for owner, name, one in known
         if word and word in (name, f"{owner}.{name}", name.rpartition(".")[2])
     ]
+    return found or [
+        (owner, one) for owner, _, one in known if word.strip().casefold() in _read(one)
+    ]
+
+
+def _read(one: Definition) -> tuple[str, str]:
+    """Its name where it is shown, with what stands behind it in brackets and without."""
+    heading = one.heading.casefold()
+    return heading, heading.partition(" (")[0]
 
 
 def owner_words(owner: str) -> str:
@@ -114,7 +126,8 @@ def said(one: Definition) -> str:
     """What a figure is in a few sentences, as the report says it on hover."""
     better = f"{one.better.capitalize()} is better." if one.better else ""
     about = one.about if one.about.endswith((".", "?", "!")) else f"{one.about}."
-    return " ".join(f"{about} Of: {one.rows}. {spell_how(one)}. {better}".split())
+    unit = f"Unit: {one.unit}." if one.unit else ""
+    return " ".join(f"{about} Of: {one.rows}. {spell_how(one)}. {unit} {better}".split())
 
 
 def spell_how(one: Definition) -> str:
