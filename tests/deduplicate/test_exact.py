@@ -20,8 +20,8 @@ from .conftest import sample_batch, shuffle
 def test_earliest_copy_stays() -> None:
     batch = sample_batch([{"id": i, "text": t} for i, t in zip("abcd", "xyxx", strict=True)])
     assert shuffle(exact, Settings(), batch, (1, 1)) == {
-        "c": ("exact-duplicate", "3", "a"),
-        "d": ("exact-duplicate", "3", "a"),
+        "c": ("exact-duplicate", "copies=3", "a"),
+        "d": ("exact-duplicate", "copies=3", "a"),
     }
 
 

@@ -120,7 +120,7 @@ def _decide(
             "shard": table["shard"].combine_chunks().take(pa.array(rows)).cast(pa.int32()),
             "id": ids.take(pa.array(rows)),
             "of": ids.take(pa.array(keepers)),
-            "value": pa.array(copies).cast(pa.string()),
+            "value": pc.binary_join_element_wise("copies=", pa.array(copies).cast(pa.string()), ""),
         },
         schema=DECISIONS,
     )
@@ -139,6 +139,6 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
 
 
 def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:
-    """Mark the copies: rule `exact-duplicate`, value = number of copies, of = the one kept."""
+    """Mark the copies: rule `exact-duplicate`, value `copies=3`, all of them, of = the one kept."""
     del settings
     return mark_copies(batch, decisions, RULE)
