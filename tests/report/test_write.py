@@ -239,6 +239,17 @@ def test_the_number_that_decided_stands_with_the_example() -> None:
     assert "a copy of 9c1f0b7a22de41c8 , which was kept instead" in page.text
 
 
+def test_what_overlaps_with_a_held_out_text_is_not_called_its_copy() -> None:
+    planted = planted_report()
+    near = next(step for step in planted["steps"] if step["name"] == "deduplicate.minhash")
+    near["by_rule"] = [{"rule": "contaminated", "count": near["dropped"]}]
+    for example in near["examples"]:
+        example |= {"rule": "contaminated", "value": "overlap=0.71", "of": "77ab"}
+    text = parse(planted).text
+    assert "decided by overlap=0.71 : because of 77ab" in text
+    assert "a copy of 77ab" not in text
+
+
 def test_what_is_simulated_is_marked() -> None:
     assert "annotators simulated" in parse(planted_report()).text
 
