@@ -99,6 +99,10 @@ def test_a_comparison_is_in_its_unit_and_its_gain_in_that_of_a_difference() -> N
     control, arm = found["value.control.mean"], found["value.arms[scratch].mean"]
     assert (control.unit, control.better, arm.unit) == ("%", "higher", "points")
     assert (control.n, arm.metric, arm.split) == (8, "accuracy", "test")
+    learnt_from = [found[f"value.{name}.unique_examples"] for name in ("control", "arms[scratch]")]
+    assert [one.split for one in learnt_from] == ["", ""]
+    assert found["value.cost_s"].split == found["transfer.cost_s"].split == ""
+    assert found["value.arms[scratch].test_clusters"].split == "test"
     given = planted["value"]["arms"][0]
     assert (arm.low, arm.high) == (given["adjusted_low"], given["adjusted_high"])
     worth = found["transfer.multiplier.value"]

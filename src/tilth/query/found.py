@@ -285,7 +285,9 @@ def _of_stage(result: Result, step: str) -> Iterator[Figure]:
             unit = unit_of_difference(result.unit)
             better = "" if one.name == "arms.sd" else "higher"
         metric = one.metric or ("" if one.kind == "cost" else result.metric)
-        yield replace(one, unit=unit, better=better, metric=metric, split="test")
+        # What a training took and learnt from is of no test split.
+        split = "" if one.kind == "cost" and "test split" not in one.rows else "test"
+        yield replace(one, unit=unit, better=better, metric=metric, split=split)
 
 
 def _of_training(result: PretrainResult, one: Figure, step: str) -> Figure:
