@@ -44,10 +44,11 @@ FIGURES = (
     Definition(
         "control.epochs",
         "epochs of the control",
-        "Samples drawn by unique examples: how often one was seen on average, weights aside.",
+        "Examples drawn by those that there are to draw: how often one was seen on average,"
+        " weights aside. Of a language model an example is a window of its context.",
         "the control's training, of the first seed",
         unit="epochs",
-        reference="steps times samples a step by unique examples",
+        reference="steps times examples a step, by the samples, or the windows of their tokens",
         test=f"{_CELL}::test_unique_examples_and_epochs_are_those_of_the_rows",
     ),
     _as("arms.mean", "effects.mean", heading="effect", rows=_EFFECT,
@@ -129,10 +130,11 @@ FIGURES = (
     Definition(
         "arms.epochs",
         "epochs",
-        "Samples drawn by unique examples: how often one was seen on average, weights aside.",
+        "Examples drawn by those that there are to draw: how often one was seen on average,"
+        " weights aside. Of a language model an example is a window of its context.",
         "the arm's training, of the first seed",
         unit="epochs",
-        reference="steps times samples a step by unique examples",
+        reference="steps times examples a step, by the samples, or the windows of their tokens",
         test=f"{_CELL}::test_unique_examples_and_epochs_are_those_of_the_rows",
     ),
     Definition(
