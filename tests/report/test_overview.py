@@ -71,5 +71,9 @@ def test_an_arms_step_that_came_to_the_data_of_the_line_was_not_made_before() ->
     counts = {key: one for key, one in twin.items() if key in known}
     assert took(report_of(planted | {"arm_steps": [counts]})) == "3 min 39 s"
     other = counts | {"identity": "of another run", "seconds": 7.0}
+    found = costs(report_of(planted | {"arm_steps": [other | {"cached": False}]}))
+    assert found is not None
+    assert (found.rows[-1].step.name, found.rows[-1].time) == ("value.loose/clean.rules", "7.0 s")
+    assert sum(row.share for row in found.rows) == pytest.approx(1)
     told = took(report_of(planted | {"arm_steps": [other]}))
     assert told == "3 min 39 s; 1 step cached, made before in 7.0 s"

@@ -66,6 +66,13 @@ def _value(*arms: dict[str, Any], **further: Any) -> ValueResult:
     return read_as(ValueResult, found | further, "planted")
 
 
+def test_the_control_stands_with_its_interval() -> None:
+    plain = dict(value(_value()).facts)
+    assert plain["control"] == "2.05 bits/byte"
+    sure = {"values": [2.0, 2.1], "mean": 2.05, "low": 1.4147, "high": 2.6853}
+    assert dict(value(_value(control=sure)).facts)["control"] == "2.05 [1.41, 2.69] bits/byte"
+
+
 def _transfer(**further: Any) -> TransferResult:
     return read_as(TransferResult, planted_report()["transfer"] | further, "planted")
 

@@ -40,7 +40,7 @@ def funnel_of(report: Report) -> Funnel | None:
 
 @dataclass(frozen=True)
 class Costs:
-    """What each step took, and the run from start to finish."""
+    """What each step took, those of the experiment's arms too, and the run from start to finish."""
 
     rows: tuple[CostRow, ...]
     seconds: str
@@ -48,7 +48,7 @@ class Costs:
 
 def costs(report: Report) -> Costs | None:
     """Where the time went; None where there is no step."""
-    rows = tuple(cost_table(build_steps(report.steps)))
+    rows = tuple(cost_table(build_steps((*report.steps, *report.arm_steps))))
     return Costs(rows, took(report)) if rows else None
 
 

@@ -22,7 +22,7 @@ from tilth.report.text import ABSENT, count, decimals_for, duration, fixed, numb
 from tilth.spell import decimals_apart
 from tilth.statistics.found import CHANCE, FEWEST_SEEDS
 from tilth.transfer.headline import unit_of_difference
-from tilth.value.result import ArmResult, ValueResult
+from tilth.value.result import ArmResult, Control, ValueResult
 
 MAX_ARMS = 24
 Titled = tuple[str, ArmResult]
@@ -78,7 +78,7 @@ def value(part: ValueResult) -> Evidence:
     decimals = decimals_for(*half_widths([arm for _, arm in arms]), smallest)
     facts = [
         ("metric", unit_of(part)),
-        ("control", f"{fixed(part.control.mean, decimals)} {unit}".strip()),
+        ("control", f"{_control(part.control, decimals)} {unit}".strip()),
         ("seeds an arm", seeds),
         ("smallest effect that matters", f"±{smallest:g} {apart}".strip() if smallest else ""),
         ("cost", duration(part.cost_s)),
@@ -94,6 +94,15 @@ def value(part: ValueResult) -> Evidence:
         _arms_tables(arms, decimals, apart, smallest or 0.0) if arms else (),
         tuple(warnings),
     )
+
+
+def _control(control: Control, decimals: int) -> str:
+    """Its mean over seeds, with the interval where it has one."""
+    mean, low, high = control.mean, control.low, control.high
+    if low is None or high is None:
+        return fixed(mean, decimals)
+    decimals = decimals_for((high - low) / 2)
+    return f"{fixed(mean, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
 
 
 def seeds_an_arm(part: ValueResult) -> str:
