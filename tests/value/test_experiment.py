@@ -244,6 +244,28 @@ def test_of_two_transforms_of_a_name_an_arm_changes_the_one_that_it_names() -> N
     assert of(same=True) == list(planned)
 
 
+def test_an_arm_without_the_source_of_the_validation_split_learns_from_all_of_the_rest(
+    tmp_path: Path,
+) -> None:
+    """It held 5 % of the rest out in its place: two things were changed at once."""
+    kept = text_rows("first", 60, style=1) + text_rows("second", 40, style=1)
+    other = text_rows("other", 20, style=2)
+    held = [{**row, "split": "validation"} for row in other[:5]]
+    learnt = [{**row, "split": "train"} for row in other[5:]]
+    inputs = {
+        "control": write_dataset(tmp_path / "control", kept + held + learnt),
+        "other": write_dataset(tmp_path / "other", kept),
+    }
+    sources = DataSettings(sources=("first", "other"), vocabulary=300, validation_share=0.5)
+    planned = arms.Planned(pretrain=TEXT.model_copy(update={"data": sources}), transfer=TARGET)
+    settings = arms.Settings(arms={"other": Change(without_source="other")}, budget=2)
+    training = sum(row["source"] == "first" and row["split"] == "train" for row in kept)
+    for name, wanted in (("control", training + len(learnt)), ("other", training)):
+        cell = Cell(arm=name, seed=0)
+        found = arms.run_cell(cell, inputs, settings, Context(tmp_path), planned)
+        assert found.unique_examples == wanted
+
+
 def test_too_few_target_samples_are_said(text: Path, tmp_path: Path) -> None:
     settings = arms.Settings(arms={"same": Change(same=True)})
     large = TARGET.model_copy(update={"sizes": (500,)})

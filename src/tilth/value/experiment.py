@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.models.build import build_model
 from tilth.models.facts import Facts
+from tilth.schema import column
+from tilth.store import Dataset
 from tilth.tasks.base import Answering
 from tilth.tasks.build import build_task
 from tilth.tasks.declare import LOSS, Payload
 from tilth.tasks.prepare import Prepared
 from tilth.tasks.registry import declaration
-from tilth.tasks.settings import ObjectiveSettings, TaskName
+from tilth.tasks.settings import DataSettings, ObjectiveSettings, TaskName
 from tilth.training.examples import Documents, Examples, Ragged
 from tilth.transfer.clusters import require_column
 from tilth.transfer.measure import parts_of, reported
@@ -159,6 +163,10 @@ def _read(
     arm_path = inputs.get(name, control_path)
     window = cell.model.window
     control = prepare_once(control_path, cell.task, cell.data, context.work, window=window)
+    data = cell.data
+    if arm_path != control_path and _has_validation(control_path, data):
+        # An arm that lost the source of that split holds nothing out in its place.
+        data = data.model_copy(update={"validation_share": 0.0})
 
     def of_arm(path: Path) -> Prepared:
         if path == control_path:
@@ -166,7 +174,7 @@ def _read(
         return prepare_once(
             path,
             cell.task,
-            cell.data,
+            data,
             context.work,
             tokenizer=control.tokenizer,
             classes=control.facts.classes or None,
@@ -207,6 +215,18 @@ def _read(
         if training.share < 1:
             whole = choose(whole, max(round(training.share * len(whole)), 1), seed)
     return _Data(control, whole, target, tuning, held_out, control_path, removed)
+
+
+def _has_validation(path: Path, data: DataSettings) -> bool:
+    """Whether a sample that is chosen is of the validation split by its own word."""
+    for batch in Dataset(path).batches(["split", "source", "label"]):
+        chosen = pc.equal(column(batch, "split"), data.validation)
+        for name, wanted in (("source", data.sources), ("label", data.labels)):
+            if wanted:
+                chosen = pc.and_(chosen, pc.is_in(column(batch, name), pa.array(wanted)))
+        if pc.any(chosen).as_py():
+            return True
+    return False
 
 
 @dataclass(frozen=True)
