@@ -130,3 +130,13 @@ def test_what_was_measured_on() -> None:
     assert hl.measured_on(result) == "1,200 utterances"
     assert hl.measured_on(result, "subject") == "1,200 utterances in 6 groups by subject"
     assert hl.measured_on(outcome()) == "1 text"
+
+
+def test_an_interval_of_all_that_is_possible_says_so() -> None:
+    claim = hl.Claim("x", "undecided", -3.1, (-100.0, 100.0), "%", seeds=2, comparisons=4)
+    assert hl.headline(claim) == (
+        "x may or may not help (undecided): -3 points [-100, 100] (all that is possible: so few "
+        "seeds tell nothing) (2 seeds, corrected for 4 comparisons)"
+    )
+    narrower = hl.headline(replace(claim, interval=(-99.0, 100.0)))
+    assert "all that is possible" not in narrower + hl.headline(replace(claim, unit="bits/byte"))

@@ -25,6 +25,10 @@ _VERBS: Mapping[Verdict, str] = {
 }
 
 
+# Metrics from 0 to 100, of which a difference lies between -100 and 100.
+_OF_A_HUNDRED = frozenset({"%", "BLEU", "chrF"})
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a verdict rests on.
@@ -75,6 +79,8 @@ def headline(claim: Claim) -> str:
         finding += " (undecided)"
     effect = f"{fixed(claim.mean, decimals, '+')} {unit_of_difference(claim.unit)}"
     bounds = "" if claim.interval == (None, None) else f" {_bounds(claim.interval, decimals)}"
+    if claim.unit in _OF_A_HUNDRED and claim.interval == (-100.0, 100.0):
+        bounds += " (all that is possible: so few seeds tell nothing)"
     over = f" over {claim.against}" if claim.against else ""
     basis = [f"{claim.seeds} seeds" if claim.seeds > 1 else "one seed, no interval"]
     if claim.comparisons > 1 and bounds:
