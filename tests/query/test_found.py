@@ -110,6 +110,16 @@ def test_a_comparison_is_in_its_unit_and_its_gain_in_that_of_a_difference() -> N
     assert found["value.cost_s"].kind == "cost"
 
 
+def test_an_arm_that_changed_nothing_has_no_worth_and_its_cost_all_the_same() -> None:
+    planted = planted_report()
+    planted["value"]["arms"][0] |= {"verdict": "nothing changed", "same_data": True}
+    given = planted["value"]["arms"][0]["name"]
+    found = _paths(figures_of(report_of(planted))).items()
+    own = {one.name: one.kind for path, one in found if path.startswith(f"value.arms[{given}].")}
+    assert set(own.values()) == {"cost"}, own
+    assert "arms.seconds_per_seed" in own
+
+
 def test_what_it_took_is_no_finding(small: RunView) -> None:
     kinds = {one.path: one.kind for one in figures_of(small)}
     assert kinds["books.clean.rules.dropped"] == "books"

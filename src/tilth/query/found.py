@@ -24,7 +24,7 @@ from tilth.records import Figured, Json, Record
 from tilth.statistics.found import Bounds
 from tilth.transfer.headline import unit_of_difference
 from tilth.transfer.result import Effect, TransferResult
-from tilth.value.result import Control, ValueResult
+from tilth.value.result import ArmResult, Control, ValueResult
 
 FigureKind = Literal["books", "operation", "finding", "cost"]
 Result = PretrainResult | TransferResult | ValueResult
@@ -45,6 +45,8 @@ NO_FIGURES = frozenset(
 )
 # Single results, of which figures are made.
 SINGLE = frozenset({"curve", "points", "parts", "values", "differences"})
+# What an arm that changed nothing does not have: its worth was not measured.
+_WORTH = frozenset({"mean", "p", "p_sign_flip", "adjusted_p", "wins", "sd", "relative"})
 # What it took, and how much of it there was.
 _COSTS = frozenset(
     {
@@ -317,6 +319,8 @@ def _walk(found: object, stage: str, names: tuple[str, ...], path: str) -> Itera
         results = isinstance(value, tuple) and any(map(_is_record, value))
         chosen = field in NO_FIGURES and not results
         if chosen or field in SINGLE or isinstance(value, bool | str):
+            continue
+        if field in _WORTH and isinstance(found, ArmResult) and found.is_unmeasured:
             continue
         if isinstance(value, int | float):
             yield _of_field(found, stage, at, where, value)

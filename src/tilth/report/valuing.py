@@ -114,7 +114,7 @@ def seeds_an_arm(part: ValueResult) -> str:
 def _forest(part: ValueResult, arms: Sequence[Titled], seeds: str) -> Chart | None:
     smallest, effects = part.smallest_effect, []
     for title, arm in arms:
-        if arm.low is None or arm.high is None or _is_unmeasured(arm):
+        if arm.low is None or arm.high is None or arm.is_unmeasured:
             continue
         least, most = arm.adjusted_low, arm.adjusted_high
         pair = (least, most) if least is not None and most is not None else None
@@ -221,7 +221,7 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
             Cell(p_text(arm.p if arm.adjusted_p is None else arm.adjusted_p), True),
             Cell(f"{count(arm.wins)} of {count(arm.n)}", True),
         ]
-        if _is_unmeasured(arm):
+        if arm.is_unmeasured:
             measured = [Cell("not measured"), *[Cell(ABSENT)] * 3]
         effects.append([title, Cell(f"{SYMBOLS[arm.verdict]} {arm.verdict}"), *measured])
         changes.append(
@@ -233,7 +233,7 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
                 Cell(_to_settle(arm)),
             ]
         )
-        if arm.combined_interval is not None and not _is_unmeasured(arm):
+        if arm.combined_interval is not None and not arm.is_unmeasured:
             further = (arm.test_set_interval, arm.combined_interval, arm.adjusted_combined_interval)
             bounds = (
                 Cell(interval_text(arm.mean, ends, decimals, smallest), True) for ends in further
@@ -272,11 +272,6 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
         ),
     )  # fmt: skip
     return tuple((title, table(columns, rows)) for title, columns, rows in tables if rows)
-
-
-def _is_unmeasured(arm: ArmResult) -> bool:
-    """Whether data and training are the control's: its difference of 0 is no measure of worth."""
-    return arm.verdict == "nothing changed"
 
 
 def _to_settle(arm: ArmResult) -> str:

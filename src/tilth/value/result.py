@@ -88,6 +88,11 @@ class ArmResult(Effect):
     data_multiplier: Multiplier | None = None
     compute_multiplier: Multiplier | None = None
 
+    @property
+    def is_unmeasured(self) -> bool:
+        """Whether data and training are the control's: a difference of 0 is no measure of worth."""
+        return self.verdict == "nothing changed"
+
 
 class ValueResult(Record):
     """The experiment as a whole.
