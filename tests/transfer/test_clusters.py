@@ -41,8 +41,17 @@ def test_each_its_own(data: Path) -> None:
 def test_bounded(data: Path) -> None:
     ids = np.arange(10_000, dtype=np.uint64)
     upper, lower = by_cluster(ids, np.ones(10_000), np.ones(10_000), data, "")
-    assert len(upper) <= MAX_CLUSTERS
+    assert len(upper) == MAX_CLUSTERS
     assert upper.sum() == lower.sum() == 10_000
+
+
+@pytest.mark.parametrize("samples", [MAX_CLUSTERS + 1, MAX_CLUSTERS + 3])
+def test_where_some_share_a_place_all_places_are_there(data: Path, samples: int) -> None:
+    """Or a number of groups that is only one of places would be told as theirs."""
+    ids = np.arange(samples, dtype=np.uint64)
+    upper, lower = by_cluster(ids, np.ones(samples), np.ones(samples), data, "")
+    assert len(upper) == len(lower) == MAX_CLUSTERS
+    assert upper.sum() == samples
 
 
 def test_unknown_column(data: Path) -> None:

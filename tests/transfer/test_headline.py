@@ -130,6 +130,11 @@ def test_what_was_measured_on() -> None:
     assert hl.measured_on(result) == "1,200 utterances"
     assert hl.measured_on(result, "subject") == "1,200 utterances in 6 groups by subject"
     assert hl.measured_on(outcome()) == "1 text"
+    one = outcome(test_samples=24, items="texts", clusters=1)
+    assert hl.measured_on(one, "subject") == "24 texts in 1 group by subject"
+    # Of more, some share a place, so that their number is not known here.
+    many = outcome(test_samples=2400, items="texts", clusters=2000)
+    assert hl.measured_on(many, "subject") == "2,400 texts in 2,000 groups or more by subject"
 
 
 def test_an_interval_of_all_that_is_possible_says_so() -> None:

@@ -11,14 +11,10 @@ import numpy.typing as npt
 from tilth.errors import DataError
 from tilth.hints import did_you_mean
 from tilth.randomness import hashed, ids_to_u64
-from tilth.statistics.found import Parts
+from tilth.statistics.found import MAX_CLUSTERS, Parts
 from tilth.statistics.intervals import Codes, Figure
 from tilth.store import Dataset
 from tilth.training.order import Ids
-
-# A cell's result is a small file: above this many clusters, some share a place. That widens the
-# interval by next to nothing, as 2,000 parts give the standard error to about 2 %.
-MAX_CLUSTERS = 2_000
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,22 +60,23 @@ def by_cluster(
             without a value are clusters of their own.
 
     Returns:
-        The sums [clusters <= 2,000], in an order that depends on the examples alone.
+        The sums [clusters], in an order that depends on the examples alone; where some share a
+        place, of all places.
 
     Raises:
         DataError: The data set has no such column.
     """
-    codes, _ = _codes(ids, dataset, column)
-    upper, lower = np.bincount(codes, numerators), np.bincount(codes, denominators)
+    codes, clusters = _codes(ids, dataset, column)
+    upper, lower = (np.bincount(codes, of, clusters) for of in (numerators, denominators))
     return upper.astype(np.float64), lower.astype(np.float64)
 
 
 def _codes(ids: Ids, dataset: Path, column: str) -> tuple[Codes, int]:
-    """The cluster of each example, int64 [examples], and one more than the largest."""
+    """The cluster of each example, int64 [examples], and the number of clusters or places."""
     names = ids if not column else _clusters(ids, dataset, column)
     unique, codes = np.unique(names, return_inverse=True)
     if len(unique) > MAX_CLUSTERS:
-        codes = (hashed(unique, 7) % np.uint64(MAX_CLUSTERS)).astype(np.int64)[codes]
+        return (hashed(unique, 7) % np.uint64(MAX_CLUSTERS)).astype(np.int64)[codes], MAX_CLUSTERS
     return codes, int(codes.max(initial=-1)) + 1
 
 

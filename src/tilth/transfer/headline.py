@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tilth.spell import decimals_apart, decimals_of, fixed
-from tilth.statistics.found import Verdict
+from tilth.statistics.found import MAX_CLUSTERS, Verdict
 from tilth.transfer.result import Ends, Outcome
 
 _VERBS: Mapping[Verdict, str] = {
@@ -100,7 +100,11 @@ def measured_on(outcome: Outcome, group: str = "") -> str:
     """What a cell was measured on: `30 documents`."""
     count, items = outcome.test_samples, outcome.items
     text = f"{count:,} {items}" if count > 1 else f"1 {items.removesuffix('s')}"
-    return f"{text} in {len(outcome.parts.denominators):,} groups by {group}" if group else text
+    if not group:
+        return text
+    groups = len(outcome.parts.denominators)
+    named = "1 group" if groups == 1 else f"{groups:,} groups"
+    return f"{text} in {named}{' or more' if groups >= MAX_CLUSTERS else ''} by {group}"
 
 
 def last_tenth_gain(outcomes: Sequence[Outcome]) -> float | None:

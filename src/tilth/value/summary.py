@@ -369,7 +369,8 @@ def _warnings(
             found.update(dict.fromkeys(f"{arm.name}: {note}" for note in result.notes))
     clusters = len(first.parts.denominators)
     if clusters < 20:
-        found[f"the test set has {clusters} independent parts; its interval is rough"] = None
+        parts = "1 independent part" if clusters == 1 else f"{clusters} independent parts"
+        found[f"the test set has {parts}; its interval is rough"] = None
     return tuple(found)
 
 
