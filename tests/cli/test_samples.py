@@ -62,6 +62,14 @@ def test_an_interval_stays_on_its_side(value: float, half: float, other: float) 
     assert _numbers(b)[0] != shown[0]
 
 
+def test_no_end_of_an_interval_is_rounded_onto_all() -> None:
+    """5 of 6 right: the exact interval ends at 99.58 %."""
+    one = ResultDifference("x", 50.0, 83.33, (11.81, 88.19), (35.88, 99.58), "%", better="higher")
+    assert _sides(one) == ("50.0 [11.8, 88.2]", "83.3 [35.9, 99.6]")
+    # A number of another unit may well be 100.
+    assert _shown(99.8, 50.0, (80.0, 120.0), (30.0, 70.0)) == ("100 [80, 120]", "50 [30, 70]")
+
+
 def test_the_unit_and_the_better_way_are_told() -> None:
     one = ResultDifference("x", 1.0, 2.0, unit="bits/byte", better="lower")
     assert _unit(one) == "bits/byte, lower is better"

@@ -48,6 +48,12 @@ def test_an_estimated_share_is_in_percent_as_a_plain_one_is() -> None:
     assert dict(block.pairs)["distinct words"] == "18.24 [17.59, 18.89]\u202f%"
 
 
+def test_no_end_of_an_estimated_share_is_rounded_onto_all() -> None:
+    given = {"text": {"distinct_1": {"value": 0.85, "low": 0.7, "high": 0.9996}, "texts": 3}}
+    (block,) = figure_blocks(given, "k", "weights")
+    assert dict(block.pairs)["distinct words"] == "85.00 [70.00, 99.96]\u202f%"
+
+
 def test_records_are_a_table_and_nested_fields_are_named() -> None:
     rows = [
         {"annotator": f"a{i}", "accuracy": 0.9, "confusion": [[1, 0], [0, 1]]} for i in range(60)

@@ -265,8 +265,9 @@ def _sides(found: ResultDifference) -> tuple[str, str]:
         for value, ends in ((found.a, found.a_interval), (found.b, found.b_interval))
     ]
     decimals = max(_decimals(side) for side in sides if side)
-    # An interval that leaves out 0, or of a ratio 1, leaves it out here too.
-    decimals = decimals_apart([n for side in sides for n in side], decimals, (0.0, 1.0, scale))
+    # An interval that leaves out 0, or of a ratio 1, or 100 %, leaves it out here too.
+    bounds = (0.0, 1.0, 100.0) if found.share or found.unit == "%" else (0.0, 1.0)
+    decimals = decimals_apart([n for side in sides for n in side], decimals, bounds)
     while True:
         a, b = (_spelt(side, decimals) for side in sides)
         if a.partition(" ")[0] != b.partition(" ")[0] or decimals >= _MOST_DECIMALS:

@@ -193,7 +193,8 @@ def _interval(value: Mapping[str, Any], *, is_share: bool) -> Cell | None:
         mean, low, high = 100 * mean, 100 * low, 100 * high
     if set(value) - {"mean", "value", "low", "high", "n"}:
         return None
-    decimals = decimals_apart((mean, low, high), decimals_of((high - low) / 2), (0.0, 1.0))
+    bounds = (0.0, 100.0) if is_share else (0.0, 1.0)
+    decimals = decimals_apart((mean, low, high), decimals_of((high - low) / 2), bounds)
     text = f"{fixed(mean, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
     text += "\u202f%" * is_share
     return Cell(text + (f", n = {count(value['n'])}" if value.get("n") else ""), True)
