@@ -11,10 +11,10 @@ from tests.transfer.samples import write_dataset
 from tilth.errors import DataError
 from tilth.randomness import ids_to_u64
 from tilth.schema import sample_id
-from tilth.statistics.found import Parts
+from tilth.statistics.found import MAX_CLUSTERS, Parts
 from tilth.statistics.held_out import error_over_test_sets
 from tilth.statistics.intervals import Figure, macro_f1, ratio
-from tilth.transfer.clusters import MAX_CLUSTERS, by_cluster, pseudo_parts
+from tilth.transfer.clusters import by_cluster, pseudo_parts
 
 NAMES = [sample_id(str(i)) for i in range(6)]
 
