@@ -200,6 +200,15 @@ def test_every_effect_has_its_sentence_and_the_first_is_one_of_them() -> None:
     assert all(one.headline.startswith(f"at {one.size} ") for one in summary.effects)
 
 
+def test_where_the_gain_is_open_no_multiplier_stands_beside_it() -> None:
+    """Read off a curve, it may say the other way: better by 0.7, and worth less."""
+    summary = summarize_transfer(cells(gain_in_data=1.0))
+    assert summary.multipliers
+    still = [one for one in summary.effects if one.verdict not in ("helps", "hurts")]
+    assert still
+    assert not any("worth" in one.headline for one in still)
+
+
 def test_the_test_set_is_in_the_headline() -> None:
     summary = summarize_transfer(_with_parts(cells(gain_in_data=1.7), 0.01))
     first = summary.effects[0]

@@ -304,6 +304,9 @@ class _Comparison:
     def headline(self, effect: Gain, reading: Multiplier | None) -> str:
         """What one effect says, with the baseline that does better, and an unfair opponent."""
         method, size = effect.method, effect.size
+        # Where the gain is open, a number of samples beside it may say the other way.
+        if effect.verdict not in ("helps", "hurts"):
+            reading = None
         further = [
             self._baseline(method, size),
             "" if reading is None else _worth(reading, size, self.per_class),
