@@ -222,7 +222,7 @@ def _arms_tables(arms: Sequence[Titled], decimals: int, unit: str, smallest: flo
             Cell(f"{count(arm.wins)} of {count(arm.n)}", True),
         ]
         if arm.is_unmeasured:
-            measured = [Cell("not measured"), *[Cell(ABSENT)] * 3]
+            measured = [Cell("not measured")] * 4
         effects.append([title, Cell(f"{SYMBOLS[arm.verdict]} {arm.verdict}"), *measured])
         changes.append(
             [
