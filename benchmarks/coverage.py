@@ -27,6 +27,8 @@ from tilth.statistics.paired import paired, t_interval, verdict
 from tilth.statistics.power import more_seeds
 
 DRAWS = 2_000
+# Undecided pilots, each of which looks for its number of seeds: known to two points.
+PILOTS = 500
 PAGE = Path(__file__).with_name("coverage.md")
 SMALLEST = 0.5
 
@@ -119,9 +121,10 @@ def page(found: list[tuple[Cell, float]], later: list[Power], draws: int) -> str
         "",
         "## More seeds",
         "",
-        f"How often a verdict was decided by as many seeds more as were asked for, promised at "
-        f"{CHANCE:.0%}; smallest effect of interest: half a deviation. The chance is over what the "
-        "seeds so far leave open: at one true effect it may be higher or lower.",
+        f"Of {min(draws, PILOTS)} undecided pilots how many were decided by as many seeds more as "
+        f"were asked for, promised at {CHANCE:.0%}; smallest effect of interest: half a deviation. "
+        "The chance is over what the seeds so far leave open: at one true effect it may be higher "
+        "or lower.",
         "",
         "| true | seeds so far | decided, % | asked for, median | no number given, % |",
         "| --- | --- | --- | --- | --- |",
@@ -145,7 +148,7 @@ def main() -> None:
     for cell in cells():
         found.append((cell, cell.covers(draws)))
         print(f"{cell.figure}, {cell.world}, {cell.size}: {100 * found[-1][1]:.1f}", flush=True)
-    text = page(found, list(powers(draws)), draws)
+    text = page(found, list(powers(min(draws, PILOTS))), draws)
     if draws == DRAWS:
         PAGE.write_text(text, "utf-8")
     print(text)

@@ -48,6 +48,7 @@ READERS = {
     "src/tilth/transfer/headline.py",
     "src/tilth/statistics/paired.py",
     "src/tilth/transfer/summary.py",
+    "src/tilth/value/result.py",
     "src/tilth/value/summary.py",
 }
 
