@@ -125,6 +125,17 @@ def test_a_map_goes_on_with_the_shards_that_are_left(done: int, tmp_path: Path) 
     assert (told[-1].done, told[-1].num_in, told[-1].num_kept) == (12, 12, 12)
 
 
+def _goes_on(plan: Plan, folder: Path, cut: WatchedEngine, whole: WatchedEngine) -> None:
+    """Together both have done what one that was not stopped does, and nothing twice."""
+    again = WatchedEngine()
+    _run(plan, folder / "cut", again)
+    for phase in ("shuffle_keys", "shuffle_reduce", "shuffle_resolve", "map_shard"):
+        assert cut.of(phase) + again.of(phase) == whole.of(phase), phase
+    assert results(folder / "cut") == results(folder / "whole")
+    kept = Dataset(place(folder / "cut", plan, plan.steps[-1].name)).to_arrow(["text"])
+    assert kept.column("text").to_pylist() == [f"text {number}" for number in range(6)]
+
+
 @pytest.mark.parametrize(
     ("kind", "done"),
     [("shuffle_keys", 2), ("shuffle_reduce", 30), ("shuffle_resolve", 0), ("map_shard", 6)],
@@ -137,14 +148,7 @@ def test_a_shuffle_goes_on_in_the_phase_that_it_was_in(
     _run(plan, tmp_path / "whole", whole)
     with pytest.raises(StoppedError):
         _run(plan, tmp_path / "cut", cut := WatchedEngine(kind, done))
-    again = WatchedEngine()
-    _run(plan, tmp_path / "cut", again)
-    # Together they have done what one that was not stopped does, and nothing twice.
-    for phase in ("shuffle_keys", "shuffle_reduce", "shuffle_resolve", "map_shard"):
-        assert cut.of(phase) + again.of(phase) == whole.of(phase), phase
-    assert results(tmp_path / "cut") == results(tmp_path / "whole")
-    kept = Dataset(place(tmp_path / "cut", plan, plan.steps[-1].name)).to_arrow(["text"])
-    assert kept.column("text").to_pylist() == [f"text {number}" for number in range(6)]
+    _goes_on(plan, tmp_path, cut, whole)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +174,7 @@ def test_a_shuffle_of_two_rounds_goes_on_in_the_round_that_it_was_in(
     with pytest.raises(StoppedError):
         _run(plan, tmp_path / "cut", cut := WatchedEngine(kind, done), events)
     assert [e for e in events if isinstance(e, StepProgress)][-1].note.endswith(before)
-    again = WatchedEngine()
-    _run(plan, tmp_path / "cut", again)
-    for phase in ("shuffle_keys", "shuffle_reduce", "shuffle_resolve", "map_shard"):
-        assert cut.of(phase) + again.of(phase) == whole.of(phase), phase
-    assert results(tmp_path / "cut") == results(tmp_path / "whole")
-    kept = Dataset(place(tmp_path / "cut", plan, plan.steps[-1].name)).to_arrow(["text"])
-    assert kept.column("text").to_pylist() == [f"text {number}" for number in range(6)]
+    _goes_on(plan, tmp_path, cut, whole)
 
 
 def test_of_what_the_first_round_does_not_name_no_keys_are_asked_again(tmp_path: Path) -> None:

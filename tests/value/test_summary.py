@@ -187,8 +187,16 @@ def test_warnings() -> None:
     results[1:2] = changed(results[1:2], steps=50, notes=("said so",))
     summary = summarize_experiment(results, designs(a=1), smallest_effect=0.01, match="epochs")
     text = "\n".join(summary.warnings)
-    for part in ("fewer than 6", "repeated 6 times", "50 steps against", "a: said so", "5 indep"):
+    parts = (
+        "fewer than 6",
+        "examples (control 6, a 6)",
+        "50 steps against",
+        "a: said so",
+        "5 indep",
+    )
+    for part in parts:
         assert part in text
+    assert text.count("passes over the same examples") == 1
 
 
 def test_multipliers_are_read_off_the_controls_curve() -> None:

@@ -235,7 +235,7 @@ def _print_diff(found: RunDifference) -> None:
         table(["step", "in", "kept", "dropped", "quar."], pairs, right=(1, 2, 3, 4))
     if found.samples:
         line()
-        line(f"samples at the end: {found.in_common:,} in both")
+        line(f"samples at the end: {found.in_common:,} in common")
         for part in found.samples:
             where = found.b if part.change == "lost" else found.a
             line(f"  {part.count:,} {part.change}; in {where}: {part.step}, {part.rule}")

@@ -61,15 +61,15 @@ def _of_metric(metric: Metric) -> Definition:
     return Definition(
         metric.name,
         metric.heading,
-        getattr(metric, "about", "") or f"{metric.words[0].upper()}{metric.words[1:]}.",
-        getattr(metric, "rows", "") or "the samples of a held-out split",
+        metric.about or f"{metric.words[0].upper()}{metric.words[1:]}.",
+        metric.rows or "the samples of a held-out split",
         unit=metric.unit,
         better="lower" if metric.lower_is_better else "higher",
         how="measured",
-        interval=getattr(metric, "interval", ""),
-        source=getattr(metric, "source", ""),
-        reference=getattr(metric, "reference", ""),
-        test=getattr(metric, "test", ""),
+        interval=metric.interval,
+        source=metric.source,
+        reference=metric.reference,
+        test=metric.test,
     )
 
 

@@ -347,12 +347,14 @@ def _warnings(
         found[
             f"with fewer than 6 seeds ({len(control)}) the exact sign-flip p cannot fall below 0.05"
         ] = None
-    for name, result in [(CONTROL, first), *((arm.name, arm.results[0]) for arm in arms)]:
-        if result.epochs > _MANY_EPOCHS:
-            found[
-                f"{name}: its {result.unique_examples:,} unique examples are repeated "
-                f"{result.epochs:.3g} times; above {_MANY_EPOCHS:.0f} they are worth less"
-            ] = None
+    each = [(CONTROL, first), *((arm.name, arm.results[0]) for arm in arms)]
+    many = [f"{name} {one.epochs:.3g}" for name, one in each if one.epochs > _MANY_EPOCHS]
+    if many:
+        found[
+            f"more than {_MANY_EPOCHS:.0f} passes over the same examples ({', '.join(many)}): of "
+            "text, further ones are worth less than new text (Muennighoff et al. 2023)"
+        ] = None
+    for name, result in each:
         if match == "epochs" and result.steps != first.steps:
             found[
                 f"{name}: {result.steps:,} steps against the control's {first.steps:,}; "
