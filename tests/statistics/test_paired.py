@@ -120,12 +120,6 @@ def test_holms_p_is_a_probability_that_never_falls() -> None:
     assert st.holm([0.03, 0.031, 0.2]) == pytest.approx([0.09, 0.09, 0.2])
 
 
-def test_benjamini_hochberg_never_falls_and_is_a_probability() -> None:
-    assert st.benjamini_hochberg([0.9, 0.02, 0.021]) == pytest.approx([0.9, 0.0315, 0.0315])
-    assert st.benjamini_hochberg([0.99, 0.99]) == pytest.approx([0.99, 0.99])
-    assert st.benjamini_hochberg([]) == []
-
-
 @pytest.mark.parametrize("alpha", [0.05, 0.01, 0.3])
 @pytest.mark.parametrize("seeds", [2, 3, 9])
 def test_an_interval_is_scipys_at_any_level(alpha: float, seeds: int) -> None:

@@ -173,15 +173,6 @@ def holm_levels(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
     return levels
 
 
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Benjamini-Hochberg's adjusted p values (1995), for exploratory sweeps, in the order given."""
-    adjusted, running, count = [0.0] * len(p_values), 1.0, len(p_values)
-    for rank, index in reversed(list(enumerate(_by_p(p_values)))):
-        running = min(running, p_values[index] * count / (rank + 1))
-        adjusted[index] = running
-    return adjusted
-
-
 def verdict(interval: Interval, smallest_effect: float) -> Verdict:
     """One of the four verdicts, from an (adjusted) interval and the smallest effect of interest."""
     if interval.within(smallest_effect):

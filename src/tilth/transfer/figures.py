@@ -93,7 +93,7 @@ FIGURES = (
         how="tested",
         source="Holm 1979",
         reference="the values of R's p.adjust",
-        test="tests/statistics/test_power.py::test_holm_and_benjamini_hochberg",
+        test="tests/statistics/test_power.py::test_holm_is_rs",
     ),
     Definition(
         "effects.wins",
