@@ -69,6 +69,13 @@ def nothing_kept() -> None:
     """Forget what was read before, where there is nothing."""
 
 
+PassesOver = Callable[[str, str], None]
+
+
+def unsaid(place: str, reason: str) -> None:
+    """Keep no list of what is passed over."""
+
+
 def silent(done: float, total: float | None, note: str) -> None:
     """Report progress to nobody."""
 
@@ -85,6 +92,9 @@ class Context:
         limit: Samples to read at most, or None.
         begins_anew: Called by a source before its first sample where what it fetched for an earlier
             run, which was killed, is not what it reads now: nothing of that run is kept.
+        passes_over: Called by a source with the place and the reason of what it was pointed at and
+            does not read: a file, a member, a page, a column. Places that share a reason are
+            counted together, so it holds no name or number of a single one.
     """
 
     work: Path
@@ -93,3 +103,4 @@ class Context:
     progress: Progress = silent
     limit: int | None = None
     begins_anew: Callable[[], None] = nothing_kept
+    passes_over: PassesOver = unsaid
