@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -160,8 +161,9 @@ def test_no_file_is_read_again_that_nobody_wrote_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(digests, "_SETTLED_NS", 0)
-    (tmp_path / "a.x").write_text("1")
-    settings = files.FileSettings(path=str(tmp_path))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.x").write_text("1")
+    settings = files.FileSettings(path=str(tmp_path / "in"))
     with digests.remembering(tmp_path / "memo"):
         found = files.fingerprint_files(settings, (".x",))
     with digests.remembering(tmp_path / "memo", read=False):
@@ -266,3 +268,37 @@ def test_files_that_change_while_they_are_open_are_noticed(tmp_path: Path) -> No
             files.opened(settings, (".x",), context),
         ):
             change()
+
+
+def test_a_folder_that_cannot_be_looked_into_is_an_error() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed").mkdir(mode=0o700)
+        (folder / "a.txt").write_text("open")
+        user = os.geteuid()
+        try:
+            if user == 0:  # whom no mode keeps out
+                os.seteuid(65534)
+            else:
+                (folder / "closed").chmod(0)
+            with pytest.raises(MissingError, match="cannot look into a folder") as caught:
+                files.find_files(files.FileSettings(path=name), (".txt",))
+        finally:
+            os.seteuid(user)
+            (folder / "closed").chmod(0o700)
+    assert str(folder / "closed") in str(caught.value)
+
+
+def test_what_a_glob_meets_and_cannot_read_is_told(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("one")
+    (tmp_path / "deep").mkdir()
+    told: list[tuple[str, str]] = []
+    settings = files.FileSettings(path=f"{tmp_path}/*")
+    found = files.find_files(settings, (".txt",), lambda *one: told.append(one))
+    assert [file.name for file in found] == ["a.txt", "b.txt"]
+    assert told == [(f"{tmp_path}/deep", "a folder, where the pattern asks for files")]
+    told.clear()
+    files.find_files(files.FileSettings(path=f"{tmp_path}/**"), (), lambda *one: told.append(one))
+    assert told == []

@@ -39,7 +39,7 @@ def found(path: Path) -> list[files.SourceFile]:
 
 def read(path: Path, max_bytes: int = 10_000, pattern: str = "") -> list[members.Member]:
     wanted = members.Wanted((".png",), pattern)
-    return list(members.read_members(found(path), wanted, max_bytes))
+    return list(members.read_members(found(path), wanted, max_bytes, Context(path.parent)))
 
 
 def tree(folder: Path) -> Path:
@@ -65,10 +65,8 @@ def test_archives_and_files_of_a_folder_are_told_of_by_bytes(tmp_path: Path) -> 
     pack(tmp_path / "in", ".zip", FILES)
     told: list[tuple[float, float | None, str]] = []
     there = found(tmp_path / "in")
-    names = [
-        member.name
-        for member in members.read_members(there, WANTED, 100, lambda *one: told.append(one))
-    ]
+    listening = Context(tmp_path, progress=lambda *one: told.append(one))
+    names = [member.name for member in members.read_members(there, WANTED, 100, listening)]
     assert names == ["train/cat/1.png", "train/dog/2.PNG"] * 2
     total = sum(file.path.stat().st_size for file in there)
     assert told[-1] == (total, total, "4 rows")

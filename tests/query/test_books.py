@@ -123,6 +123,7 @@ class _Step:
     kept: int | None
     dropped: int | None
     quarantined: int | None
+    passed_over: int | None = None
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4), st.data())

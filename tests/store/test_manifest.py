@@ -56,7 +56,13 @@ def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_its_names_on_disk_are_those_of_the_first_version(tmp_path: Path) -> None:
     write_manifest(tmp_path, WHOLE)
     found = json.loads((tmp_path / MANIFEST).read_text())
-    assert found["counts"] == {"in": 10, "kept": 7, "dropped": 2, "quarantined": 1}
+    assert found["counts"] == {
+        "in": 10,
+        "kept": 7,
+        "dropped": 2,
+        "quarantined": 1,
+        "passed_over": 0,
+    }
     (shard,) = found["shards"]
     assert shard["in"] == shard["kept"] + shard["dropped"] + shard["quarantine"]
     assert shard["schema"] == {"id": "string"}

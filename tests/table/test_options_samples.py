@@ -53,6 +53,24 @@ def test_what_a_step_took_out_is_shown(place: Path) -> None:
     assert _shown("rules", "--quarantined")["total"] == 0
 
 
+@effect("tilth show --passed-over")
+def test_what_a_source_did_not_read_is_shown(fresh: Path) -> None:
+    (fresh / "docs.txt").write_text("of another type")
+    (fresh / "in").mkdir()
+    (fresh / "docs.jsonl").rename(fresh / "in" / "docs.jsonl")
+    (fresh / "docs.txt").rename(fresh / "in" / "docs.txt")
+    text = (fresh / "small.yaml").read_text("utf-8").replace("docs.jsonl", "in")
+    (fresh / "small.yaml").write_text(text, "utf-8")
+    assert tilth_("run", "small.yaml", "--only", "docs").code == 1
+    passed = _shown("docs", "--passed-over")
+    (place,) = passed["places"]
+    assert place["place"] == "in/docs.txt"
+    assert place["reason"] == "of a type that this source does not read (.txt)"
+    assert passed["by_reason"] == {place["reason"]: 1}
+    wrong = tilth_("show", "small", "normalize", "--passed-over")
+    assert (wrong.code, wrong.out) == (2, "")
+
+
 @effect("tilth show --rule")
 @name("tilth show --rule")
 def test_what_one_rule_dropped_is_shown(fresh: Path) -> None:
@@ -96,6 +114,7 @@ def test_so_many_samples_from_there_on_are_shown(place: Path) -> None:
 @refused(
     *("tilth show --epochs", "tilth show --sample", "tilth show --to", "tilth show --augmented"),
     *("tilth show --dropped", "tilth show --quarantined", "tilth show --rule"),
+    "tilth show --passed-over",
 )
 @pytest.mark.parametrize(
     ("words", "what"),
@@ -106,6 +125,8 @@ def test_so_many_samples_from_there_on_are_shown(place: Path) -> None:
         ("docs --augmented", "`--augmented` and `STEP` exclude each other"),
         ("--augmented --dropped", "`--augmented` and `--dropped` exclude each other"),
         ("--augmented --quarantined", "`--augmented` and `--quarantined` exclude each other"),
+        ("--augmented --passed-over", "`--augmented` and `--passed-over` exclude each other"),
+        ("docs --passed-over --dropped", "`--passed-over` and `--dropped` exclude each other"),
         ("--augmented --rule x", "`--augmented` and `--rule` exclude each other"),
         ("--augmented --offset 0", "`--augmented` and `--offset` exclude each other"),
         ("--augmented --sample 00 -n 5", "`--sample` and `-n` exclude each other"),

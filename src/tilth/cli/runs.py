@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tilth.query.removal import Removal
     from tilth.query.runs import RunStep
     from tilth.query.status import RunStatus
+
+# Reasons of a source that a line has room for; the others are in the report.
+_MAX_REASONS = 3
 
 RunArgument = Annotated[
     str,
@@ -137,6 +141,7 @@ def _run_document(view: PlanView, code: int, error: TilthError | None) -> dict[s
 def _print_ending(status: RunStatus) -> None:
     from tilth.query.disk import spell_bytes
 
+    _print_passed_over(status)
     bad = [step for step in status.steps if step.quarantined]
     if bad:
         of_arms = sum(step.quarantined or 0 for step in bad if step.is_arm)
@@ -148,6 +153,22 @@ def _print_ending(status: RunStatus) -> None:
     line(("\n" if status.findings else "") + f"disk    {spell_bytes(status.disk.num_bytes)}")
     if status.report:
         line(f"report  {status.report}")
+
+
+def _print_passed_over(status: RunStatus) -> None:
+    """What sources were pointed at and did not read: nobody else would notice."""
+    passed = [step for step in status.steps if step.passed_over and not step.is_arm]
+    if not passed:
+        return
+    line(f"passed over by sources: {plural(status.passed_over, 'place')}")
+    for step in passed:
+        with contextlib.suppress(TilthError):
+            reasons = step.manifest.passed_over.commonest()
+            told = [f"{number:,} {reason}" for reason, number in reasons]
+            more = len(told) - _MAX_REASONS
+            told[_MAX_REASONS:] = [f"and {plural(more, 'other reason')}"] if more > 0 else []
+            paragraph("; ".join(told), indent="    ", first=f"  {step.name}: ")
+        line(f"  tilth show {_shown_name(status)} {step.name} --passed-over")
 
 
 def print_findings(status: RunStatus) -> None:
@@ -222,6 +243,9 @@ def status(
         paragraph(state.about, indent="  ")
     line()
     print_funnel(state.steps, state.disk)
+    if state.passed_over:
+        line()
+        _print_passed_over(state)
     if state.findings:
         line()
         print_findings(state)

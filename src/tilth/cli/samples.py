@@ -34,6 +34,10 @@ def show(
     quarantined: Annotated[
         bool, typer.Option("--quarantined", help="What failed, with its error.")
     ] = False,
+    passed_over: Annotated[
+        bool,
+        typer.Option("--passed-over", help="What a source was pointed at and did not read."),
+    ] = False,
     rule: Annotated[
         str | None,
         typer.Option("--rule", metavar="R", help="What this rule dropped, without --dropped too."),
@@ -67,6 +71,9 @@ def show(
     if step is None:
         names = [one.name for one in open_run(run, runs).line()]
         raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
+    if passed_over:
+        _show_passed_over(open_run(run, runs), step, n, offset, json)
+        return
     kind: Literal["kept", "dropped", "quarantine"] = "kept"
     if quarantined:
         kind = "quarantine"
@@ -118,6 +125,25 @@ def _show_augmented(
                 paragraph(view.text, first=f"    epoch {epoch:<4}", indent="              ")
             line()
     line(str(path))
+
+
+def _show_passed_over(run: RunView, step: str, n: int, offset: int, json: bool) -> None:
+    from tilth.query.samples import passed_over
+
+    passed = passed_over(run, step, n=n, offset=offset)
+    if offset and not passed.places:
+        raise UsageError(
+            f"`--offset` {offset:,} is past the end: there are {passed.total:,}",
+            where=f"{passed.run} {passed.step}, passed over",
+        )
+    if json:
+        print_json(passed)
+        return
+    for place in passed.places:
+        line(place.place)
+        paragraph(place.reason)
+    shown = f"{len(passed.places):,} of {passed.total:,} shown"
+    line(f"{passed.run} {passed.step}, passed over: {shown}")
 
 
 def _print_row(row: SampleRow) -> None:
@@ -296,13 +322,18 @@ VERBS = (
         """tilth show quickstart clean.rules --dropped
         tilth show quickstart rules --rule word_count -n 5
         tilth show quickstart collect.packages --quarantined
+        tilth show notes collect.mine --passed-over -n 100
         tilth show digits --augmented -n 12 --epochs 5""",
         needs=dict.fromkeys(("epochs", "sample", "to"), "augmented"),
         apart=(
             ("quarantined", "dropped"),
             ("quarantined", "rule"),
+            *(("passed_over", one) for one in ("dropped", "quarantined", "rule")),
             ("sample", "n"),
-            *(("augmented", one) for one in ("step", "dropped", "quarantined", "rule", "offset")),
+            *(
+                ("augmented", one)
+                for one in ("step", "dropped", "quarantined", "passed_over", "rule", "offset")
+            ),
         ),
     ),
     Verb(

@@ -111,7 +111,7 @@ class Settings(files.FileSettings):
 
 def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
-    found = members.fingerprint(settings, members.Wanted(SUFFIXES, settings.only or ""))
+    found = members.fingerprint(settings, members.Wanted(SUFFIXES, settings.only or "", "only"))
     if settings.transcripts is not None:
         file = _transcript_file(settings.transcripts)
         found += "\n" + files.fingerprint_paths([file], settings.digest)
@@ -149,7 +149,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     columns += ["split"] if "split" in groups or settings.splits else []
     batcher = records.Batcher(source, tuple(columns), {"license": settings.license}, context.limit)
     transcripts = _read_transcripts(settings)
-    wanted = members.Wanted(SUFFIXES, settings.only or "")
+    wanted = members.Wanted(SUFFIXES, settings.only or "", "only")
     where = settings.path or settings.url or ""
     with files.opened(settings, wanted.endings, context, wanted.reads) as found:
         places: dict[str, int] = {}
@@ -166,7 +166,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             found,
             wanted,
             settings.max_record_bytes,
-            context.progress,
+            context,
             lambda name: takes(said.kind_of(name)),
         )
         for member in read_on:
@@ -182,7 +182,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if batcher.is_full:
                 break
         if batcher.num_rows == 0:
-            raise members.none_found(wanted, "only", found, where)
+            raise members.none_found(wanted, found, where)
         if shared or not batcher.is_full:
             said.check(where)
         yield from batcher.flush()

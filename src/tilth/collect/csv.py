@@ -109,7 +109,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         rows = _Rows.of(found, settings)
         shared = isinstance(settings.split, Shares) or records.tells_kinds(settings.fields)
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
-        meter = files.Meter(found, context.progress)
+        meter = files.Meter(found, context)
         for file in found:
             for place, row, num_bytes in rows.of_file(file):
                 if batcher.is_full:

@@ -11,6 +11,7 @@ import glob
 import gzip
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +38,7 @@ from tilth.collect.fetching import (
     check_fetching,
     mirror_of,
 )
-from tilth.context import Context, Progress
+from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError, MissingError, source_changed
 from tilth.settings import BaseSettings
 from tilth.store.digests import Watch, digest_of, digests_of
@@ -45,6 +46,13 @@ from tilth.web import fetch
 from tilth.web.secrets import masked
 
 _CHUNK = 1 << 18
+# Why places are passed over.
+HIDDEN = "hidden: its name begins with a point"
+OTHER_TYPE = "of a type that this source does not read"
+RUN = "the folder of a run"
+NOTHING_IN_IT = "empty: not one record"
+# Also of a few letters only: a name may end in anything.
+_ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 # Some readers ask for all of it at once, and a Python of 32 bits could not hold more.
 MAX_RECORD_BYTES = 1 << 31
 
@@ -96,12 +104,15 @@ class SourceFile:
     uri: str
 
 
-def find_files(settings: FileSettings, suffixes: tuple[str, ...]) -> list[SourceFile]:
+def find_files(
+    settings: FileSettings, suffixes: tuple[str, ...], passes_over: PassesOver = unsaid
+) -> list[SourceFile]:
     """The files behind `path`, sorted by name.
 
     Args:
         settings: With `path` set.
         suffixes: Which files of a folder belong, such as ``(".jsonl", ".jsonl.gz")``.
+        passes_over: Told of what else is there.
 
     Raises:
         MissingError: there is nothing at that path.
@@ -112,10 +123,14 @@ def find_files(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Source
     if os.path.isfile(given):
         return [SourceFile(Path(given), os.path.basename(given), settings.path)]
     if os.path.isdir(given):
-        return _files_of_folder(given, settings.path, suffixes)
+        return _files_of_folder(given, settings.path, suffixes, passes_over)
     if glob.has_magic(given):
-        found = sorted(name for name in glob.glob(given, recursive=True) if os.path.isfile(name))
+        names = sorted(glob.glob(given, recursive=True))
+        found = [name for name in names if os.path.isfile(name)]
         if found:
+            for name in names if "**" not in given else ():
+                if not os.path.isfile(name):
+                    passes_over(name, _of_folder(name))
             base = os.path.commonpath([os.path.dirname(name) for name in found])
             return [
                 SourceFile(Path(name), os.path.relpath(name, base or "."), name) for name in found
@@ -141,7 +156,24 @@ def fingerprint_files(settings: FileSettings, suffixes: tuple[str, ...]) -> str:
     """
     if settings.url is not None:
         return fingerprint_address(settings, settings)
-    return fingerprint_paths(find_files(settings, suffixes), settings.digest)
+    others = Others()
+    found = fingerprint_paths(find_files(settings, suffixes, others), settings.digest)
+    return "\n".join([found, *others.lines])
+
+
+class Others:
+    """What else lies there, as far as it counts for what a source is: its books tell of it.
+
+    What is hidden comes and goes with an editor, runs with this program: they do not.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, place: str, reason: str) -> None:
+        """Take in a place that is passed over."""
+        if reason not in (HIDDEN, RUN):
+            self.lines.append(_line(place, "", reason))
 
 
 class Expected(Protocol):
@@ -269,13 +301,13 @@ def opened(
         sha256, size, folder = settings.sha256, settings.size, context.work / "download"
         fetched = fetch_file(settings, url, folder, context, sha256=sha256, size=size)
 
-    def find() -> list[SourceFile]:
-        return find_files(settings, suffixes) if fetched is None else [fetched]
+    def find(passes_over: PassesOver) -> list[SourceFile]:
+        return find_files(settings, suffixes, passes_over) if fetched is None else [fetched]
 
-    found = find()
+    found = find(context.passes_over)
     watched = Watched(filter(is_read, found))
     yield found
-    watched.check(filter(is_read, find()))
+    watched.check(filter(is_read, find(unsaid)))
 
 
 class Watched:
@@ -448,28 +480,55 @@ def bad_header(cause: str, place: str) -> DataError:
 
 
 class Meter:
-    """Tells how far through its files a source is, in bytes on disk."""
+    """Tells how far through its files a source is, in bytes on disk, and which held nothing.
 
-    def __init__(self, files: list[SourceFile], progress: Progress) -> None:
+    Args:
+        files: Those that are read.
+        context: Of the source.
+    """
+
+    def __init__(self, files: list[SourceFile], context: Context) -> None:
         self._total = float(sum(_state_of(file.path).st_size for file in files))
         self._done = 0.0
-        self._progress = progress
+        self._num_rows = 0
+        self._context = context
 
     def finish(self, file: SourceFile, num_rows: int) -> None:
-        """One file is read."""
+        """One file is read; with it there are so many rows."""
         self._done += _state_of(file.path).st_size
-        self._progress(self._done, self._total, f"{num_rows:,} rows")
+        self._context.progress(self._done, self._total, f"{num_rows:,} rows")
+        # Of a limit's sample nobody knows what else a file holds.
+        if num_rows == self._num_rows and self._context.limit is None:
+            self._context.passes_over(file.uri, NOTHING_IN_IT)
+        self._num_rows = num_rows
 
 
-def _files_of_folder(given: str, shown: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+def _files_of_folder(
+    given: str, shown: str, suffixes: tuple[str, ...], passes_over: PassesOver
+) -> list[SourceFile]:
     found = []
-    for folder, folders, names in os.walk(given):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for folder, folders, names in os.walk(given, onerror=_not_listed):
         inside, base = os.path.relpath(folder, given), Path(folder)
-        for name in names:
-            if not name.startswith(".") and name.lower().endswith(suffixes):
-                relative = name if inside == "." else os.path.join(inside, name)
-                found.append(SourceFile(base / name, relative, os.path.join(shown, relative)))
+        for name in sorted(folders):
+            place = os.path.join(shown, inside if inside != "." else "", name)
+            if name.startswith("."):
+                passes_over(place, HIDDEN)
+            elif os.path.islink(base / name):
+                passes_over(place, "a link to a folder, which is not followed")
+            elif _is_run(base / name):
+                passes_over(place, RUN)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _is_run(base / name)
+        )
+        for name in sorted(names):
+            relative = name if inside == "." else os.path.join(inside, name)
+            file = SourceFile(base / name, relative, os.path.join(shown, relative))
+            if name.startswith("."):
+                passes_over(file.uri, HIDDEN)
+            elif name.lower().endswith(suffixes):
+                found.append(file)
+            else:
+                passes_over(file.uri, of_other_type(name))
     if not found:
         raise DataError(
             f"the folder has no file ending in {', '.join(suffixes)}",
@@ -478,6 +537,32 @@ def _files_of_folder(given: str, shown: str, suffixes: tuple[str, ...]) -> list[
             code="empty-source",
         )
     return sorted(found, key=lambda file: file.name)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's: what was made of a source is no part of it."""
+    return all(os.path.isfile(folder / name) for name in ("run.json", "recipe.yaml"))
+
+
+def _not_listed(error: OSError) -> None:
+    """A folder that cannot be looked into may hold anything."""
+    raise MissingError(
+        f"cannot look into a folder: {error.strerror or error}",
+        where=str(error.filename),
+        hint=f"ls -ld {error.filename}",
+        code="unreadable",
+    ) from None
+
+
+def of_other_type(name: str) -> str:
+    """Why a file of this name is passed over by a source of others; its ending tells which."""
+    ending = os.path.splitext(name)[1].lower()
+    shown = ending if _ENDING.fullmatch(ending) else "no ending" if not ending else "other"
+    return f"{OTHER_TYPE} ({shown})"
+
+
+def _of_folder(name: str) -> str:
+    return "a folder, where the pattern asks for files" if os.path.isdir(name) else "not a file"
 
 
 def not_found(given: str) -> MissingError:

@@ -75,7 +75,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 for _, row, _ in _records(file, settings, names)
             ),
         )
-        meter = files.Meter(found, context.progress)
+        meter = files.Meter(found, context)
         for file in found:
             for place, row, num_bytes in _records(file, settings, names):
                 if batcher.is_full:

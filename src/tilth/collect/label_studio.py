@@ -151,7 +151,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 for _, _, row, _ in _tasks(file, settings, names)
             ),
         )
-        meter = files.Meter(found, context.progress)
+        meter = files.Meter(found, context)
         for file in found:
             yield from _read_file(file, settings, batcher, names, takes)
             meter.finish(file, batcher.num_rows)

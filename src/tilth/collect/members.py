@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tilth.collect import archive, files, records
-from tilth.context import Progress, silent
+from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError
 from tilth.foreign import visible
 
@@ -51,15 +51,27 @@ class Wanted:
     Attributes:
         suffixes: Endings of their names in lower case, such as ``(".png", ".jpg")``.
         pattern: Regular expression that is found in their path; empty: in all.
+        setting: What the recipe calls the pattern.
     """
 
     suffixes: tuple[str, ...]
     pattern: str = ""
+    setting: str = "include"
 
     @property
     def endings(self) -> tuple[str, ...]:
         """Of the files to look into: members, and archives."""
         return (*self.suffixes, *archive.ENDINGS)
+
+    def refuses(self, name: str) -> str:
+        """Why a path inside, with forward slashes, is not that of a member; empty where it is."""
+        if any(part.startswith(".") and part != ".." for part in name.split("/")):
+            return files.HIDDEN
+        if not name.lower().endswith(self.suffixes):
+            return files.of_other_type(name)
+        if re.search(self.pattern, name) is None:
+            return f"left out by `{self.setting}`"
+        return ""
 
     def reads(self, file: files.SourceFile) -> bool:
         """Whether a file that was found is read: a member, or an archive that may hold some."""
@@ -67,12 +79,7 @@ class Wanted:
 
     def has(self, name: str) -> bool:
         """Whether a path inside is that of a member."""
-        hidden = any(part.startswith(".") and part != ".." for part in name.split("/"))
-        return (
-            not hidden
-            and name.lower().endswith(self.suffixes)
-            and re.search(self.pattern, name) is not None
-        )
+        return not self.refuses(name)
 
 
 def fingerprint(settings: files.FileSettings, wanted: Wanted) -> str:
@@ -83,18 +90,25 @@ def fingerprint(settings: files.FileSettings, wanted: Wanted) -> str:
     """
     if settings.url is not None:
         return files.fingerprint_address(settings, settings)
-    found = filter(wanted.reads, files.find_files(settings, wanted.endings))
+    others = files.Others()
+    there = files.find_files(settings, wanted.endings, others)
+    for file in there:
+        if not wanted.reads(file):
+            others(file.uri, wanted.refuses(file.name.replace(os.sep, "/")))
     most = settings.max_record_bytes
-    return files.fingerprint_paths(
-        list(found), settings.digest, lambda file: None if _is_archive(file) else most
+    found = files.fingerprint_paths(
+        list(filter(wanted.reads, there)),
+        settings.digest,
+        lambda file: None if _is_archive(file) else most,
     )
+    return "\n".join([found, *others.lines])
 
 
 def read_members(
     found: list[files.SourceFile],
     wanted: Wanted,
     max_bytes: int,
-    progress: Progress = silent,
+    context: Context,
     takes: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Member]:
     """The wanted files, in the order of their names, or of the archive that holds them.
@@ -103,16 +117,16 @@ def read_members(
         found: Files and archives, as `files.opened` gives them.
         wanted: Which of them, and which of an archive's, are members.
         max_bytes: What one may have; a longer one is a member with an error, and not read.
-        progress: Told of bytes on disk after each of the files.
+        context: Told of bytes on disk after each of the files, and of what is passed over.
         takes: Asked by name, once for each in their order, whether it is read and given at all.
 
     Raises:
         DataError: An archive is cut off, or damaged so that nobody knows how much is missing.
     """
-    meter = files.Meter(found, progress)
+    meter = files.Meter(found, context)
     num_read = 0
     for file in found:
-        for place in _places(file, wanted, max_bytes):
+        for place in _places(file, wanted, max_bytes, context.passes_over):
             if not takes(place.name):
                 continue
             num_read += 1
@@ -138,14 +152,14 @@ def list_names(found: list[files.SourceFile], wanted: Wanted) -> list[str]:
     return [name for name in each_name(found, wanted) if name]
 
 
-def none_found(wanted: Wanted, setting: str, found: list[files.SourceFile], uri: str) -> DataError:
+def none_found(wanted: Wanted, found: list[files.SourceFile], uri: str) -> DataError:
     """The error for a source without a single member, which may lie in the setting's pattern."""
     all_names = each_name(found, Wanted(wanted.suffixes))
     names = [name for name in itertools.islice(all_names, _MAX_SHOWN) if name]
     if not wanted.pattern or not names:
         return files.empty_source(uri)
     return DataError(
-        f"`{setting}: {wanted.pattern}` is in the path of no file",
+        f"`{wanted.setting}: {wanted.pattern}` is in the path of no file",
         where=uri,
         hint=f"there are {', '.join(visible(name) for name in names)}",
         code="unknown-name",
@@ -165,10 +179,14 @@ def _is_archive(file: files.SourceFile) -> bool:
     return file.name.lower().endswith(archive.ENDINGS)
 
 
-def _places(file: files.SourceFile, wanted: Wanted, max_bytes: int) -> Iterator[_Place]:
+def _places(
+    file: files.SourceFile, wanted: Wanted, max_bytes: int, passes_over: PassesOver = unsaid
+) -> Iterator[_Place]:
     if not _is_archive(file):
         name = file.name.replace(os.sep, "/")
-        if wanted.has(name):
+        if why := wanted.refuses(name):
+            passes_over(file.uri, why)
+        else:
             yield _checked(name, file.uri, lambda most: read_whole(file.path, most))
         return
     seen: Counter[str] = Counter()
@@ -187,6 +205,8 @@ def _places(file: files.SourceFile, wanted: Wanted, max_bytes: int) -> Iterator[
         elif name.lower().endswith(archive.ENDINGS):
             cause = "an archive in an archive is not opened: unpack it beside this one"
             yield _Place("", f"{file.uri}:{visible(name)}", archive.refused(cause))
+        else:
+            passes_over(f"{file.uri}:{visible(name)}", wanted.refuses(name))
 
 
 def _plain(name: str) -> str:

@@ -88,7 +88,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 for _, row, _ in _read_file(file, settings, _make_kind, kinds_only=True)
             ),
         )
-        meter = files.Meter(found, context.progress)
+        meter = files.Meter(found, context)
         for file in found:
             for place, row, num_bytes in _read_file(file, settings, _make_row):
                 if batcher.is_full:

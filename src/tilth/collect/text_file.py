@@ -64,7 +64,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             context.limit if shared else None,
             lambda: (limits.kind_of(row) for file in found for _, row, _ in _rows(file, settings)),
         )
-        meter = files.Meter(found, context.progress)
+        meter = files.Meter(found, context)
         for file in found:
             for place, row, num_bytes in _rows(file, settings):
                 if batcher.is_full:

@@ -64,11 +64,12 @@ class Books:
                 code="books",
             )
 
-    def counts(self) -> Counts:
-        """The four totals, as the manifest has them."""
+    def counts(self, passed_over: int = 0) -> Counts:
+        """The four totals, as the manifest has them, beside what a source passed over."""
         return Counts(
             num_in=self.num_in,
             kept=self.kept,
             dropped=self.dropped,
             quarantined=self.quarantined,
+            passed_over=passed_over,
         )

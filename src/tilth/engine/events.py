@@ -75,6 +75,7 @@ class StepFinished:
     num_dropped: int
     num_quarantined: int
     result: bool
+    num_passed_over: int = 0
 
 
 @dataclass(frozen=True)

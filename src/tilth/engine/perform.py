@@ -129,8 +129,7 @@ def _run_task(
     result: JsonValue = None
     match task:
         case ReadSource():
-            read_source(task, op.module, settings, where, progress)
-            return None
+            return read_source(task, op.module, settings, where, progress).as_json()
         case MapShard():
             decisions = None
             if op.kind == "shuffle":

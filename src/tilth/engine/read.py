@@ -11,6 +11,8 @@ import pyarrow as pa
 from tilth.context import Context, Progress, require_settled
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
 from tilth.settings import BaseSettings
+from tilth.store.manifest import PassedOver
+from tilth.store.passed import PassedOverWriter
 from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed
 
 if TYPE_CHECKING:
@@ -19,16 +21,34 @@ if TYPE_CHECKING:
 
 def read_source(
     task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, progress: Progress
-) -> None:
+) -> PassedOver:
     """Read a source into shards; shards that an earlier run committed are not written again.
+
+    Returns:
+        What it passed over, which is listed beside the shards.
 
     Raises:
         StepError: The operation gives no such samples; named by `where`.
     """
     task.work.mkdir(parents=True, exist_ok=True)
-    context = Context(
-        task.work, task.seed, 1, progress, task.limit, lambda: forget_shards(task.folder)
-    )
+    with PassedOverWriter(task.folder) as passed:
+        context = Context(
+            task.work,
+            task.seed,
+            1,
+            progress,
+            task.limit,
+            lambda: forget_shards(task.folder),
+            passed.add,
+        )
+        _write_shards(task, module, settings, where, context)
+        require_settled()
+        return passed.commit()
+
+
+def _write_shards(
+    task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, context: Context
+) -> None:
     limit, seen = task.limit, 0
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -318,6 +318,7 @@ def _one_step(
             counts.dropped if counts else 0,
             counts.quarantined if counts else 0,
             manifest.result is not None,
+            counts.passed_over if counts else 0,
         )
     )
     return manifest

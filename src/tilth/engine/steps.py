@@ -40,6 +40,7 @@ from tilth.store.files import move, remove, storage_errors, sweep
 from tilth.store.manifest import (
     MODEL,
     Manifest,
+    PassedOver,
     Shard,
     digest_of,
     files_of,
@@ -222,8 +223,9 @@ class StepRunner:
     def _records(self, step: PlannedStep, folder: Path, manifest: Manifest) -> Manifest:
         kind = step.operation.kind
         expected: int | None = None
+        passed = PassedOver()
         if kind == "source":
-            self._read(step, folder)
+            passed = self._read(step, folder)
         else:
             inputs = [Dataset(self.place(name)) for _, name in step.inputs]
             shards = [path for dataset in inputs for path in dataset.shards()]
@@ -253,7 +255,8 @@ class StepRunner:
             (figures,) = self._all(step, [task])
         return manifest.model_copy(
             update={
-                "counts": books.counts(),
+                "counts": books.counts(sum(passed.by_reason.values())),
+                "passed_over": passed,
                 "by_rule": dict(books.by_rule.most_common()),
                 "sources": dict(sorted(books.sources.items())),
                 # The whole of them stands above.
@@ -289,14 +292,17 @@ class StepRunner:
         for sentence in told:
             self._emit(Warned(step.name, sentence))
 
-    def _read(self, step: PlannedStep, folder: Path) -> None:
+    def _read(self, step: PlannedStep, folder: Path) -> PassedOver:
         """Read a source; of one that holds nothing, nothing is kept either.
+
+        Returns:
+            What it passed over.
 
         Raises:
             DataError: It is empty. What was fetched must not be taken for it again by the next run.
         """
         try:
-            self._all(step, [self._source_task(step, folder)])
+            (passed,) = self._all(step, [self._source_task(step, folder)])
             if not ledger(folder):
                 raise DataError(
                     "the source is empty",
@@ -308,6 +314,7 @@ class StepRunner:
             if error.code == _EMPTY:
                 remove(folder)
             raise
+        return read_as(PassedOver, passed, step.name)
 
     def _common(self, step: PlannedStep, folder: Path, index: int = 0) -> _Common:
         return {

@@ -17,6 +17,12 @@ _counted = partial(
     reference="the rows of the files on disk, counted by pyarrow",
     test="tests/query/test_books.py::test_the_books_are_the_rows_on_disk",
 )
+_passed = partial(
+    Definition,
+    unit="places",
+    reference="`os.walk` and the name lists of `zipfile` and `tarfile`, less what was read",
+    test="tests/query/test_passed.py::test_every_file_is_read_or_passed_over",
+)
 _timed = partial(
     Definition,
     unit="s",
@@ -47,6 +53,19 @@ FIGURES = (
         "Records that failed, each set aside with its error; the rest went on.",
         _HERE,
         unit="samples",
+    ),
+    _passed(
+        "passed_over",
+        "passed over",
+        "Files, members of archives, and other places that the source was pointed at and did not "
+        "read, each with its reason.",
+        "the places behind the source's path or address",
+    ),
+    _passed(
+        "passed_by_reason",
+        "passed over for",
+        "Places that the source passed over for this reason; they add up to `passed_over`.",
+        "the places that the source passed over",
     ),
     _counted("kept_share", "kept", "Kept samples by those that came in.", _HERE, share=True),
     _counted(
@@ -106,6 +125,12 @@ FIGURES = (
         _LINE,
         unit="samples",
     ),
+    _passed(
+        "total.passed_over",
+        "passed over",
+        "Places that the sources were pointed at and did not read.",
+        "all sources of the line",
+    ),
     _counted(
         "total.kept_share", "kept", "Samples at the end by those that came in.", _LINE, share=True
     ),
@@ -153,6 +178,10 @@ class Booked(Protocol):
     def quarantined(self) -> int | None:
         """Of them."""
 
+    @property
+    def passed_over(self) -> int | None:
+        """Beside them, of a source."""
+
 
 def totals(line: Sequence[Booked]) -> Counts | None:
     """The books over a line: what came in at its start, what was kept at its end.
@@ -174,4 +203,5 @@ def totals(line: Sequence[Booked]) -> Counts | None:
         kept=sum(step.kept or 0 for step in further[-1:] or sources),
         dropped=sum(step.dropped or 0 for step in sorting),
         quarantined=sum(step.quarantined or 0 for step in sorting),
+        passed_over=sum(step.passed_over or 0 for step in sources),
     )

@@ -18,6 +18,7 @@ from tilth.query.report import (
     Failure,
     ModelData,
     ModelReport,
+    ReasonCount,
     Report,
     RuleCount,
     StepCounts,
@@ -40,6 +41,7 @@ from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
 from tilth.store.files import sha256_file
 from tilth.store.manifest import Counts
+from tilth.store.passed import OTHER
 
 _PER_RULE, _PER_STEP, _MAX_ERRORS, _EXCERPT = 5, 20, 20, 600
 _MAX_ERROR_READ = 4000
@@ -146,6 +148,7 @@ def _counts(step: RunStep, made: Made) -> StepCounts:
         kept=step.kept,
         dropped=step.dropped,
         quarantined=step.quarantined,
+        passed_over=step.passed_over,
     )
 
 
@@ -161,12 +164,29 @@ def _step(step: RunStep, warnings: tuple[str, ...], made: Made) -> StepReport:
         update={
             "by_rule": tuple(RuleCount(rule=rule, count=n) for rule, n in by_rule.items()),
             "sources": manifest.sources,
+            "passed_by_reason": tuple(_passed_over(step)),
             "figures": manifest.figures,
             "examples": tuple(_examples(dataset, by_rule)),
             "errors": tuple(_errors(dataset)),
             "license": count_licences(dataset) if step.kind == "source" else {},
         }
     )
+
+
+def _passed_over(step: RunStep) -> Iterator[ReasonCount]:
+    """The reasons, the commonest first, with the first places of each."""
+    passed = step.manifest.passed_over
+    places: dict[str, list[str]] = {reason: [] for reason in passed.by_reason}
+    left = sum(min(count, _PER_RULE) for count in passed.by_reason.values())
+    for place, reason in step.dataset().passed_over() if left else ():
+        here = places.get(reason, places.get(OTHER, []))
+        if len(here) < _PER_RULE:
+            here.append(shareable_address(excerpt(place, 300)))
+            left -= 1
+        if not left:
+            break
+    for reason, count in passed.commonest():
+        yield ReasonCount(reason=reason, count=count, places=tuple(places[reason]))
 
 
 def _examples(dataset: Dataset, by_rule: dict[str, int]) -> Iterator[Example]:

@@ -22,6 +22,7 @@ from tilth.query.report import Report, StepCounts, StepReport
 from tilth.query.runs import RunStep, RunView
 from tilth.records import Figured, Json, Record
 from tilth.statistics.found import Bounds
+from tilth.store.manifest import Counts
 from tilth.transfer.headline import unit_of_difference
 from tilth.transfer.result import Effect, TransferResult
 from tilth.value.result import ArmResult, Control, ValueResult
@@ -135,7 +136,8 @@ def _of_run(run: RunView, disk: Disk | None) -> Iterator[Figure]:
         yield from _books(step, sizes.get(step.name))
         if step.sorts and not step.is_arm:
             found = step.manifest
-            yield from _counts(step.name, found.by_rule, found.sources)
+            reasons = found.passed_over.by_reason
+            yield from _counts(step.name, found.by_rule, found.sources, reasons)
             yield from _of_operation(step.name, step.op, found.figures)
     for step in line:
         for result in (step.pretrained, step.transferred, step.valued):
@@ -149,7 +151,8 @@ def _of_report(report: Report) -> Iterator[Figure]:
         yield from _books(step, report.disk.steps.get(step.name))
         if isinstance(step, StepReport):
             by_rule = {one.rule: one.count for one in step.by_rule}
-            yield from _counts(step.name, by_rule, step.sources)
+            reasons = {one.reason: one.count for one in step.passed_by_reason}
+            yield from _counts(step.name, by_rule, step.sources, reasons)
             yield from _of_operation(step.name, step.op, step.figures)
     for result in (report.pretrain, report.transfer, report.value):
         if result is not None:
@@ -166,14 +169,16 @@ def _whole(
     """The books over the whole line, and what the run took."""
     given = dict(further)
     if (books := totals(line)) is not None:
-        given = _shares(books.num_in, books.kept, books.dropped, books.quarantined) | given
+        given = _shares(books) | {"passed_over": books.passed_over} | given
     for name, value in given.items():
         if value is not None:
             yield _booked(("total", name), f"books.total.{name}", value, "")
 
 
 def _books(step: RunStep | StepCounts, num_bytes: int | None) -> Iterator[Figure]:
-    given = _shares(step.num_in, step.kept, step.dropped, step.quarantined)
+    given = _shares(step)
+    if step.kind == "source":
+        given["passed_over"] = step.passed_over
     rate = step.num_in / step.seconds if step.num_in and step.seconds else None
     given |= {"seconds": step.seconds, "samples_per_second": rate, "bytes": num_bytes}
     for name, value in given.items():
@@ -181,16 +186,26 @@ def _books(step: RunStep | StepCounts, num_bytes: int | None) -> Iterator[Figure
             yield _booked((name,), f"books.{step.name}.{name}", value, step.name)
 
 
-def _shares(
-    num_in: int | None, kept: int | None, dropped: int | None, quarantined: int | None
-) -> dict[str, float | None]:
+def _shares(books: RunStep | StepCounts | Counts) -> dict[str, float | None]:
+    num_in, kept = books.num_in, books.kept
     share = kept / num_in if num_in and kept is not None else None
-    four = {"in": num_in, "kept": kept, "dropped": dropped, "quarantined": quarantined}
+    four = {
+        "in": num_in,
+        "kept": kept,
+        "dropped": books.dropped,
+        "quarantined": books.quarantined,
+    }
     return {**four, "kept_share": share}
 
 
-def _counts(step: str, by_rule: Mapping[str, int], sources: Mapping[str, int]) -> Iterator[Figure]:
-    for table, found in (("by_rule", by_rule), ("sources", sources)):
+def _counts(
+    step: str,
+    by_rule: Mapping[str, int],
+    sources: Mapping[str, int],
+    reasons: Mapping[str, int],
+) -> Iterator[Figure]:
+    tables = (("by_rule", by_rule), ("sources", sources), ("passed_by_reason", reasons))
+    for table, found in tables:
         for name, amount in found.items():
             yield _booked((table,), f"books.{step}.{table}[{name}]", amount, step)
 

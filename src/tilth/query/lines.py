@@ -149,6 +149,8 @@ def finished_line(event: StepFinished) -> str:
             f"{event.num_in:,} in = {event.num_kept:,} kept + {event.num_dropped:,} dropped"
             f" + {event.num_quarantined:,} quarantined"
         )
+        if event.num_passed_over:
+            books += f"; {event.num_passed_over:,} passed over"
     time_taken = "cached" if event.cached else spell_seconds(event.seconds)
     return f"{event.step}: {books}, {time_taken}"
 

@@ -41,6 +41,14 @@ class Example(Record):
     image: str | None = None
 
 
+class ReasonCount(Record):
+    """Why a source passed places over: how many, and the first few of them."""
+
+    reason: str
+    count: int
+    places: tuple[str, ...] = ()
+
+
 class Failure(Record):
     """A record that failed."""
 
@@ -52,6 +60,7 @@ class StepCounts(Record):
     """A step and its books; None where it does not sort samples.
 
     Attributes:
+        passed_over: Beside them, of a source: places that it was pointed at and did not read.
         seconds: What it took when it was made.
         made: When that was, ISO 8601; None where the run's events do not say.
     """
@@ -68,6 +77,7 @@ class StepCounts(Record):
     kept: int | None
     dropped: int | None
     quarantined: int | None
+    passed_over: int | None = None
 
 
 class StepReport(StepCounts):
@@ -75,6 +85,7 @@ class StepReport(StepCounts):
 
     Attributes:
         by_rule, sources: Dropped samples by rule, kept ones by source.
+        passed_by_reason: Of a source, what it passed over by the reason.
         examples, errors: A few of what was dropped, and of what failed.
         figures: The operation's own, in a shape of its own.
         warnings: What it warned of when it last ran.
@@ -83,6 +94,7 @@ class StepReport(StepCounts):
 
     by_rule: tuple[RuleCount, ...] = ()
     sources: dict[str, int] = Field(default_factory=dict)
+    passed_by_reason: tuple[ReasonCount, ...] = ()
     examples: tuple[Example, ...] = ()
     errors: tuple[Failure, ...] = ()
     figures: Json = Field(default_factory=dict)

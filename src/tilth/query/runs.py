@@ -41,6 +41,7 @@ class RunStep:
         why: Why it ran.
         seconds: What it took when it was made.
         num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
+        passed_over: Beside them: places that a source was pointed at and did not read.
         settings: Its settings as plain values, and what the plan added to them.
     """
 
@@ -59,6 +60,7 @@ class RunStep:
     kept: int | None
     dropped: int | None
     quarantined: int | None
+    passed_over: int | None
     settings: Json = field(repr=False)
 
     @property
@@ -300,6 +302,7 @@ def _step(folder: Path, record: StepRecord) -> RunStep:
         counts.kept if counts else None,
         counts.dropped if counts else None,
         counts.quarantined if counts else None,
+        counts.passed_over if counts else None,
         record.told(),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import heapq
 import io
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,6 +76,61 @@ class Shown:
     def of_how_many(self) -> str:
         """`20 of 1,204 shown`."""
         return f"{len(self.rows):,} of {self.total:,} shown"
+
+
+@dataclass(frozen=True)
+class PassedPlace:
+    """A place that a source was pointed at and did not read."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PassedPlaces:
+    """Some of what a source passed over; `total` says of how many, `by_reason` why."""
+
+    run: str
+    step: str
+    total: int
+    by_reason: dict[str, int]
+    offset: int
+    places: tuple[PassedPlace, ...]
+
+
+def passed_over(run: RunView, step: str, *, n: int = 20, offset: int = 0) -> PassedPlaces:
+    """What a source passed over, in the order in which it met it.
+
+    Args:
+        run: The run.
+        step: The source's step, or an unambiguous end of its name.
+        n: Places at most.
+        offset: Places to pass over first.
+
+    Raises:
+        UsageError: There is no such step, or it is no source.
+        MissingError: Its output is not there.
+    """
+    where = sorting_step(run, step)
+    if where.kind != "source":
+        sources = [one.name for one in run.line() if one.kind == "source"]
+        raise UsageError(
+            f"`{where.name}` is no source: it reads what the step before it kept",
+            hint=f"sources are {', '.join(sources)}",
+        )
+    if n < 0 or offset < 0:
+        raise UsageError("a number of rows is not below 0")
+    passed, found = where.manifest.passed_over, where.dataset().passed_over(offset)
+    return PassedPlaces(
+        run.name,
+        where.name,
+        sum(passed.by_reason.values()),
+        passed.by_reason,
+        offset,
+        tuple(
+            PassedPlace(excerpt(place, 300), reason) for place, reason in itertools.islice(found, n)
+        ),
+    )
 
 
 def show_samples(

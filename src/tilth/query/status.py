@@ -45,6 +45,7 @@ class RunStatus:
         disk: What the run's folder takes.
         quarantined: Over the whole line, as the report has it; what only an arm's steps set aside
             is with them.
+        passed_over: Places that the sources were pointed at and did not read.
         figures: Every figure, with what it is of; empty where nobody asked, or an output cannot be
             read.
     """
@@ -59,6 +60,7 @@ class RunStatus:
     limit: int | None
     error: str | None
     quarantined: int
+    passed_over: int
     steps: tuple[RunStep, ...]
     left: tuple[Left, ...] | None
     left_unknown: str
@@ -107,6 +109,7 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
         run.record.limit,
         run.record.error,
         books.quarantined if books else 0,
+        books.passed_over if books else 0,
         run.steps,
         left,
         unknown,

@@ -10,7 +10,7 @@ from tilth.report.again import Again, again
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.markdown import fenced, markdown_table, plain
 from tilth.report.steps import Line, Step, as_text, build_line, build_steps
-from tilth.report.text import ABSENT, count, percent
+from tilth.report.text import ABSENT, count, percent, plural
 from tilth.report.valuing import seeds_an_arm, verdicts
 
 # A source that states more is a list of files rather than of licences.
@@ -32,6 +32,7 @@ def data_card(report: Report) -> str:
         "## Steps\n\n" + _steps(steps),
         "## Dropped, by rule\n\n" + _dropped(steps),
         "## Quarantined\n\n" + _quarantined(steps),
+        _passed_over(steps),
         "## What training on it gave\n\n" + _results(report),
         "## How to make it again\n\n" + _again(again(report)),
     ]
@@ -54,9 +55,14 @@ def _summary(line: Line | None) -> str:
         return "No step of this run counted samples."
     share = percent(line.kept, line.num_in)
     balance = "The books balance." if line.balances else "**The books do not balance.**"
+    passed = (
+        f" Sources passed over {plural(line.passed_over, 'place')} that they do not read."
+        if line.passed_over
+        else ""
+    )
     return (
         f"{count(line.num_in)} samples came in: {count(line.kept)} kept ({share}), "
-        f"{count(line.dropped)} dropped, {count(line.quarantined)} quarantined. {balance}"
+        f"{count(line.dropped)} dropped, {count(line.quarantined)} quarantined. {balance}{passed}"
     )
 
 
@@ -157,6 +163,23 @@ def _quarantined(steps: Sequence[Step]) -> str:
             lines.append(f"- {plain(step.name)}: {count(step.quarantined)} ({shown})")
             lines += [f"  - {plain(uri)}: {plain(error)}" for uri, error in step.errors]
     return "\n".join(lines) or "Nothing was quarantined."
+
+
+def _passed_over(steps: Sequence[Step]) -> str:
+    """What the sources were pointed at and did not read; empty where that is nothing."""
+    rows = [
+        [plain(step.name), plain(one.reason), count(one.count)]
+        for step in steps
+        for one in step.passed
+    ]
+    if not rows:
+        return ""
+    made = "## Passed over by sources\n\n" + markdown_table(("source", "why", "places"), rows, 2)
+    for step in steps:
+        if step.passed_total > len(step.passed):
+            shown = f"{len(step.passed)} of {step.passed_total} reasons of {plain(step.name)} shown"
+            made += f"\n\n{shown}."
+    return made
 
 
 def _results(report: Report) -> str:

@@ -13,7 +13,7 @@ from tilth.query.books import totals
 from tilth.query.figures import definitions
 from tilth.query.lines import spell_rate
 from tilth.query.report import Example as Dropped
-from tilth.query.report import StepCounts, StepReport
+from tilth.query.report import ReasonCount, StepCounts, StepReport
 from tilth.report.charts import NARROW, WIDE, Flow, flow_bars
 from tilth.report.figures import Block, Chart, figure_blocks
 from tilth.report.text import count, duration, percent
@@ -58,6 +58,15 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """Why a source passed places over, and the first of them."""
+
+    reason: str
+    count: int
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of the line; counts are None where it does not sort samples.
 
@@ -77,6 +86,9 @@ class Step:
     kept: int | None
     dropped: int
     quarantined: int
+    passed_over: int
+    passed: tuple[Passed, ...]
+    passed_total: int
     linked: bool
     notice: str
     rules: tuple[Rule, ...]
@@ -123,6 +135,7 @@ class Line:
     kept: int
     dropped: int
     quarantined: int
+    passed_over: int
     open_steps: tuple[str, ...]
     breaks: tuple[str, ...]
 
@@ -183,6 +196,9 @@ def _step(given: StepCounts, position: int, notice: str) -> Step:
         kept=told.kept,
         dropped=told.dropped or 0,
         quarantined=told.quarantined or 0,
+        passed_over=told.passed_over or 0,
+        passed=tuple(map(_passed, told.passed_by_reason[:MAX_RULES])),
+        passed_total=len(told.passed_by_reason),
         linked=not notice,
         notice=notice,
         rules=rules,
@@ -228,6 +244,11 @@ def _rules(told: StepReport) -> tuple[tuple[Rule, ...], int]:
     return rules, len(order)
 
 
+def _passed(given: ReasonCount) -> Passed:
+    places = tuple(as_text(place, MAX_URI) for place in given.places[:PER_RULE])
+    return Passed(as_text(given.reason, MAX_RULE), given.count, places)
+
+
 def _example(given: Dropped) -> Example:
     text, image = as_text(given.text, MAX_EXCERPT), as_image(given.image)
     if given.image and not image:
@@ -255,6 +276,7 @@ def build_line(steps: Sequence[Step]) -> Line | None:
         kept=books.kept,
         dropped=books.dropped,
         quarantined=books.quarantined,
+        passed_over=books.passed_over,
         open_steps=tuple(step.name for step in counted if step.difference),
         breaks=tuple(f"{step.name} {step.notice}" for step in counted if step.notice),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.hints import did_you_mean, require_choice
@@ -20,6 +21,7 @@ from tilth.store.manifest import (
     KINDS,
     MANIFEST,
     MODEL,
+    PASSED_OVER,
     File,
     Kind,
     Manifest,
@@ -27,7 +29,7 @@ from tilth.store.manifest import (
     no_data_set,
     read_manifest,
 )
-from tilth.store.parquet import read_shard, schema_of
+from tilth.store.parquet import read_shard, reading, schema_of
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
@@ -156,6 +158,24 @@ class Dataset:
             splits = pc.fill_null(batch.column("split").cast(pa.string()), "train")
             yield batch.filter(pc.equal(splits, self.split)).select(schema.names)
 
+    def passed_over(self, offset: int = 0) -> Iterator[tuple[str, str]]:
+        """What a source was pointed at and did not read: places and reasons, as it met them.
+
+        Args:
+            offset: Places to leave out first.
+
+        Raises:
+            MissingError, DataError: The list is not there any more, or damaged.
+        """
+        if self.manifest.passed_over.file is None:
+            return
+        path = self.path / PASSED_OVER
+        with reading(path), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(1024):
+                for row in batch.slice(min(offset, batch.num_rows)).to_pylist():
+                    yield row["place"], row["reason"]
+                offset = max(0, offset - batch.num_rows)
+
     def to_arrow(self, columns: Sequence[str] | None = None, kind: Kind = "kept") -> pa.Table:
         """The whole data set as an Arrow table, in memory; `columns` and `kind` as of `batches`."""
         batches = self.batches(columns, kind)
@@ -253,6 +273,8 @@ class Dataset:
                 )
 
     def _files(self) -> Iterator[tuple[Path, File]]:
+        if (listed := self.manifest.passed_over.file) is not None:
+            yield self.path / PASSED_OVER, listed
         for shard in self.manifest.shards:
             for kind, file in shard.files.items():
                 yield shard_path(self.path, shard.name, kind), file

@@ -18,6 +18,8 @@ MANIFEST = "manifest.json"
 # The folder of a trained model, and what of it is no part of the model: when and how fast.
 MODEL = "model"
 _BESIDE = ("result.json", "metrics.jsonl")
+# The list of what a source passed over.
+PASSED_OVER = "passed_over.parquet"
 FORMAT = 1
 
 
@@ -54,13 +56,35 @@ class Shard(Record):
         return {"kept": self.kept, "dropped": self.dropped, "quarantine": self.quarantine}[kind]
 
 
+class PassedOver(Record):
+    """What a source was pointed at and did not read; see `tilth.store.passed`.
+
+    Attributes:
+        by_reason: Places by their reason.
+        file: The list of them; None where there are none.
+    """
+
+    by_reason: dict[str, int] = Field(default_factory=dict)
+    file: File | None = None
+
+    def commonest(self) -> list[tuple[str, int]]:
+        """Reasons with their numbers, the commonest first."""
+        return sorted(self.by_reason.items(), key=lambda one: (-one[1], one[0]))
+
+
 class Counts(Record):
-    """The books of a step: in = kept + dropped + quarantined."""
+    """The books of a step: in = kept + dropped + quarantined.
+
+    Attributes:
+        num_in, kept, dropped, quarantined: Samples.
+        passed_over: Beside them, of a source: places that it was pointed at and did not read.
+    """
 
     num_in: int = Field(alias="in")
     kept: int
     dropped: int
     quarantined: int
+    passed_over: int = 0
 
 
 class Manifest(Record):
@@ -77,6 +101,7 @@ class Manifest(Record):
         cells: Of a grid: the identities of those that it sums up.
         counts, by_rule, sources, shards: Of a step that sorts samples; without shards of one that
             trains or compares.
+        passed_over: Of a source.
         inputs: Names of the steps before it.
         figures: The operation's own, in a shape of its own.
         result: What a stage found; see `tilth.query.runs`.
@@ -96,6 +121,7 @@ class Manifest(Record):
     counts: Counts | None = None
     by_rule: dict[str, int] = Field(default_factory=dict)
     sources: dict[str, int] = Field(default_factory=dict)
+    passed_over: PassedOver = PassedOver()
     inputs: tuple[str, ...] = ()
     shards: tuple[Shard, ...] = ()
     figures: Json = Field(default_factory=dict)
@@ -162,6 +188,7 @@ def _imbalance(manifest: Manifest) -> str | None:
         kept=sum(shard.kept for shard in shards),
         dropped=sum(shard.dropped for shard in shards),
         quarantined=sum(shard.quarantine for shard in shards),
+        passed_over=sum(manifest.passed_over.by_reason.values()),
     )
     if sums != counts:
         return "its shards are not those that were counted"

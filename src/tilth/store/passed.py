@@ -1,0 +1,82 @@
+"""What a source was pointed at and did not read: each place with its reason, beside its shards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tilth.store.files import atomic_file, sha256_file
+from tilth.store.manifest import PASSED_OVER, File, PassedOver
+
+_SCHEMA = pa.schema([("place", pa.string()), ("reason", pa.string())])
+_ROWS_AT_ONCE = 4096
+# Endings of names are among them, of which there may be any number.
+_MAX_REASONS = 200
+OTHER = "for other reasons"
+
+
+class PassedOverWriter:
+    """Writes the list as it grows, with memory flat in its length; use as a context manager.
+
+    The file is written aside and put in place by `commit`; without it nothing is left.
+
+    Args:
+        folder: The data set's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / PASSED_OVER
+        self._by_reason: Counter[str] = Counter()
+        self._rows: list[tuple[str, str]] = []
+        self._stack = ExitStack()
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> PassedOverWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None and kind is not None:
+            self._writer.close()
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, place: str, reason: str) -> None:
+        """Note one place.
+
+        Args:
+            place: As the user would name it; a name that is no text is spelt out.
+            reason: Of few that there are; from the 200th on they are counted together.
+        """
+        known = reason in self._by_reason or len(self._by_reason) < _MAX_REASONS - 1
+        self._by_reason[reason if known else OTHER] += 1
+        self._rows.append((place.encode("utf-8", "backslashreplace").decode(), reason))
+        if len(self._rows) >= _ROWS_AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        if self._writer is None:
+            file = self._stack.enter_context(atomic_file(self._path))
+            self._writer = pq.ParquetWriter(file, _SCHEMA, compression="zstd")
+        places, reasons = zip(*self._rows, strict=True)
+        self._writer.write_batch(pa.record_batch([places, reasons], schema=_SCHEMA))
+        self._rows = []
+
+    def commit(self) -> PassedOver:
+        """Put the list in place; returns what it says in all."""
+        if self._rows:
+            self._write()
+        if self._writer is None:
+            return PassedOver()
+        self._writer.close()
+        self._stack.close()
+        file = File(bytes=self._path.stat().st_size, sha256=sha256_file(self._path))
+        return PassedOver(by_reason=dict(self._by_reason), file=file)
