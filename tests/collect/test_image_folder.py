@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,15 @@ def picture(path: Path) -> None:
     PIL.Image.fromarray(pixels).save(path)
 
 
-def read(folder: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:
+def read(
+    folder: Path,
+    limit: int | None = None,
+    passed: list[tuple[str, str]] | None = None,
+    **given: Any,
+) -> list[dict[str, Any]]:
     settings = image_folder.Settings(path=str(folder), **given)
-    context = Context(folder, limit=limit)
+    noted = [] if passed is None else passed
+    context = Context(folder, limit=limit, passes_over=lambda *one: noted.append(one))
     rows: list[dict[str, Any]] = []
     for batch in image_folder.read(settings, "s", context):
         rows += batch.to_pylist()
@@ -39,9 +46,11 @@ def read(folder: Path, limit: int | None = None, **given: Any) -> list[dict[str,
         ("train/cat/1.jpg", ("train", "cat")),
         ("val/n01440764/a.JPEG", ("validation", "n01440764")),
         ("ILSVRC/Data/CLS-LOC/train/n01440764/a.JPEG", ("train", "n01440764")),
+        ("train/deep/cat/1.jpg", ("train", "cat")),
+        ("train/val/1.jpg", ("train", None)),
         ("cat/1.png", (None, "cat")),
         ("test/7.png", ("test", None)),
-        ("holdout/cat/7.png", ("test", "katze")),
+        ("holdout/cat/7.png", ("test", "cat")),
         ("7.png", (None, None)),
     ],
 )
@@ -49,8 +58,7 @@ def test_the_path_names_split_and_class(name: str, place: tuple[str | None, str 
     settings = image_folder.Settings(
         path="x", splits={"HoldOut": "test"}, class_names={"cat": "katze"}
     )
-    split, label = image_folder.place_of(name, settings)
-    assert (split, label if "holdout" in name else label and label.replace("katze", "cat")) == place
+    assert image_folder.Tree(settings, "x").place_of(name) == place
 
 
 def test_what_is_not_read_does_not_count(tmp_path: Path) -> None:
@@ -64,11 +72,16 @@ def test_what_is_not_read_does_not_count(tmp_path: Path) -> None:
         )
 
     cats, most, whole = found("/cat/"), found(), found("", 5000)
-    picture(tmp_path / "train" / "dog" / "22.png")
     (tmp_path / "train/dog/1.png").write_bytes(b"another")
     assert found("/cat/") == cats
     assert found() != most
-    most = found()
+    # What is left out is in the books by its name.
+    picture(tmp_path / "train" / "dog" / "22.png")
+    (tmp_path / "train" / ".hidden.png").write_bytes(b"of an editor")
+    assert found("/cat/") != cats
+    cats, most = found("/cat/"), found()
+    (tmp_path / "train" / ".hidden.png").unlink()
+    assert (found("/cat/"), found()) == (cats, most)
     # Of what is too long only the length is told.
     (tmp_path / "train/cat/long.png").write_bytes(b"a" * 2000)
     assert found("/cat/") == cats
@@ -134,3 +147,48 @@ def test_cifar_10_counts(shared_data: Path) -> None:
     splits = Counter(row["split"] for row in rows)
     assert abs(splits["test"] - 5_500 / 6) < 10
     assert splits["train"] + splits["test"] == 5_500
+
+
+def test_a_class_is_one_folder_and_may_be_a_path(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for alphabet in ("Greek", "Latin"):
+            for letter in ("c01", "c02"):
+                picture(tmp_path / "omniglot" / part / alphabet / letter / f"{part}.png")
+    with pytest.raises(DataError, match="two folders of the name `c01` would be one class") as both:
+        read(tmp_path)
+    assert "`Greek/c01` and `Latin/c01`" in str(both.value)
+    paths = Counter(row["label"] for row in read(tmp_path, labels="path"))
+    assert paths == {f"{a}/{c}": 2 for a in ("Greek", "Latin") for c in ("c01", "c02")}
+    named = read(tmp_path, class_names={"c01": "c01", "c02": "two"})
+    assert Counter(row["label"] for row in named) == {"c01": 4, "two": 4}
+
+
+def test_what_all_pictures_share_is_no_part_of_a_path(tmp_path: Path) -> None:
+    for name in ("all/pets/cat/1.png", "all/pets/cat/2.png", "all/pets/big/dog/1.png"):
+        picture(tmp_path / name)
+    labels = [row["label"] for row in read(tmp_path, labels="path")]
+    assert labels == ["big/dog", "cat", "cat"]
+    # One class only: its folder is shared by all, and there is nothing below it.
+    picture(tmp_path / "one" / "cat" / "1.png")
+    assert [row["label"] for row in read(tmp_path / "one", labels="path")] == ["cat"]
+
+
+def test_a_class_of_which_no_file_is_read_is_an_error(tmp_path: Path) -> None:
+    for name in ("cat/1.png", "dog/1.png"):
+        picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("of no class")
+    passed: list[tuple[str, str]] = []
+    assert len(read(tmp_path, passed=passed)) == 2
+    why = "of a type that this source does not read (.txt)"
+    assert passed == [(f"{tmp_path}/notes.txt", why)]
+    (tmp_path / "owl").mkdir()
+    (tmp_path / "owl" / "1.heic").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"`.*/owl` stands beside the classes") as caught:
+        read(tmp_path)
+    assert "1.heic" in str(caught.value)
+    assert len(read(tmp_path, include="cat|dog")) == 2
+    with zipfile.ZipFile(tmp_path / "birds.zip", "w") as packed:
+        for name in ("owl/1.png", "wren/1.png", "kite/1.svg"):
+            packed.writestr(name, (tmp_path / "cat/1.png").read_bytes())
+    with pytest.raises(DataError, match=r"`.*zip:kite` stands beside"):
+        read(tmp_path / "birds.zip")

@@ -38,16 +38,27 @@ def test_the_folder_is_the_label_or_there_is_none(tmp_path: Path) -> None:
     assert [row["label"] for row in folders(path, labels="none")] == [None, None]
 
 
+@effect("collect.image_folder.labels")
+def test_the_path_is_the_label_where_names_are_not_unique(tmp_path: Path) -> None:
+    path = tree(tmp_path, "train/a/one/1.png", "train/b/one/1.png", "test/b/one/2.png")
+    with pytest.raises(DataError, match="two folders of the name `one` would be one class"):
+        folders(path)
+    found = sorted(row["label"] for row in folders(path, labels="path"))
+    assert found == ["a/one", "b/one", "b/one"]
+
+
 @effect("collect.image_folder.class_names")
 def test_folders_are_given_names(tmp_path: Path) -> None:
     path = tree(tmp_path, "n01/1.png", "n02/1.png")
     rows = folders(path, class_names={"n01": "cat"})
     assert [row["label"] for row in rows] == ["cat", "n02"]
+    inner = tree(tmp_path / "inner", "a/cat/1.png", "b/cat/1.png")
+    assert [row["label"] for row in folders(inner, class_names={"cat": "cat"})] == ["cat", "cat"]
 
 
 @name("collect.image_folder.class_names", "collect.image_folder.splits")
 def test_a_folder_that_is_not_there_is_refused(path: str, tmp_path: Path) -> None:
-    place = tree(tmp_path, "part1/n01/1.png", "part1/n02/1.png", "part2/n01/3.png")
+    place = tree(tmp_path, "part1/n01/1.png", "part1/n02/1.png", "part2/n03/3.png")
     setting = path.rpartition(".")[2]
     given = {"class_names": {"n01": "cat", "n2": "dog"}, "splits": {"parts1": "test"}}[setting]
     nearest = {"class_names": "n02", "splits": "part1"}[setting]
@@ -61,12 +72,12 @@ def test_a_folder_that_is_not_there_is_refused(path: str, tmp_path: Path) -> Non
 def test_names_of_classes_belong_to_labels() -> None:
     given = {"path": "x", "labels": "none", "class_names": {"a": "b"}}
     found = said({"collect": {"a": {"image_folder": given}}})
-    assert "`class_names` belongs to `labels: folder`" in found
+    assert "`class_names` belongs to `labels: folder` or `path`" in found
 
 
 @effect("collect.image_folder.splits")
 def test_other_folders_are_splits_too(tmp_path: Path) -> None:
-    path = tree(tmp_path, "Holdout/cat/1.png", "train/cat/1.png", "deep/er/val/cat/1.png")
+    path = tree(tmp_path, "Holdout/dog/1.png", "train/cat/1.png", "deep/er/val/cat/1.png")
     assert [row["split"] for row in folders(path)] == [None, "validation", "train"]
     rows = folders(path, splits={"holdout": "test", "val": "train"})
     assert [row["split"] for row in rows] == ["test", "train", "train"]

@@ -7,8 +7,10 @@ cat/0001.jpg            label cat, no split yet
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pyarrow as pa
@@ -16,12 +18,15 @@ from pydantic import Field, field_validator, model_validator
 
 from tilth.collect import files, limits, members, records
 from tilth.collect.named import Named
-from tilth.context import Context
+from tilth.context import Context, PassesOver
 from tilth.errors import DataError
+from tilth.foreign import visible
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName
 
+# Folders of other files that are remembered, to see whether one stands beside the classes.
+_MAX_FOLDERS = 10_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
@@ -33,11 +38,15 @@ class Settings(files.FileSettings):
     can be decoded is checked by `check_image`.
     """
 
-    labels: Literal["folder", "none"] = Field(
-        "folder", description="the name of the picture's folder is its label; or there is none"
+    labels: Literal["folder", "path", "none"] = Field(
+        "folder",
+        description="the name of the picture's folder is its label; or all folders below the split "
+        "and below those that all pictures share, as `Greek/alpha`; or there is none",
     )
     class_names: Annotated[dict[str, str], AnyOrder()] = Field(
-        default_factory=dict, description="folder name -> label, where they differ"
+        default_factory=dict,
+        description="folder name, or path, -> label, where they differ; also where folders of one "
+        "name in different folders are one class",
     )
     splits: Annotated[dict[str, SplitName], AnyOrder()] = Field(
         default_factory=dict,
@@ -54,7 +63,7 @@ class Settings(files.FileSettings):
     @model_validator(mode="after")
     def _has_classes(self) -> Settings:
         if self.labels == "none" and self.class_names:
-            raise ValueError("`class_names` belongs to `labels: folder`")
+            raise ValueError("`class_names` belongs to `labels: folder` or `path`")
         return self
 
     @field_validator("include")
@@ -82,7 +91,7 @@ def fingerprint(settings: Settings) -> str:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    labels = settings.labels == "folder"
+    labels = settings.labels != "none"
     columns = dict.fromkeys(("label", "label_confidence", "label_origin"), labels)
     columns |= {"image": True, "split": True, "license": settings.license is not None}
     return tuple(name for name, given in columns.items() if given)
@@ -93,8 +102,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such folder or archive.
-        DataError: no picture in it, a folder in `splits` or `class_names` that is not there, a
-            damaged archive, or a source that changed meanwhile.
+        DataError: no picture in it, a folder in `splits` or `class_names` that is not there, two
+            classes of one name, a class without a picture among its files, a damaged archive, or a
+            source that changed meanwhile.
     """
     batcher = records.Batcher(
         source,
@@ -104,8 +114,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     )
     wanted = members.Wanted(SUFFIXES, settings.include)
     where = settings.path or settings.url or ""
-    tree = _Tree(settings)
+    tree = Tree(settings, where)
+    context = replace(context, passes_over=tree.noting(context.passes_over))
     with files.opened(settings, wanted.endings, context, wanted.reads) as found:
+        if settings.labels == "path":
+            tree.share(members.each_name(found, wanted))
         takes = limits.sharing(
             context.limit, lambda: map(tree.kind_of, members.each_name(found, wanted))
         )
@@ -113,12 +126,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             found,
             wanted,
             settings.max_record_bytes,
-            context.progress,
+            context,
             lambda name: takes(tree.kind_of(name)),
         )
         for member in read_on:
             try:
-                row = _row(member, settings)
+                row = tree.row(member)
             except records.RecordError as error:
                 yield from batcher.add_error(str(error), member.uri)
             else:
@@ -126,8 +139,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if batcher.is_full:
                 break
         if batcher.num_rows == 0 and settings.include:
-            raise members.none_found(wanted, "include", found, where)
-        tree.check(where)
+            raise members.none_found(wanted, found, where)
+        # Of a limit's sample nobody knows what else the folders hold.
+        tree.check(whole=context.limit is None)
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise DataError(
@@ -138,59 +152,148 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
 
 
-class _Tree:
-    """The folders of a source, as the names of its pictures tell them."""
+class Tree:
+    """The folders of a source, as the names of its pictures tell them.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: Of the source.
+        where: The source, in errors.
+    """
+
+    def __init__(self, settings: Settings, where: str) -> None:
         self._settings = settings
+        self._where = where
         self._splits = Named("splits", map(str.lower, settings.splits), "folder")
         self._classes = Named("class_names", settings.class_names, "folder")
+        self._shared = 0
+        # The folder that gave each class its name, and those that hold pictures and other files.
+        self._places: dict[str, str] = {}
+        self._with: set[str] = set()
+        self._without: dict[str, str] = {}
+
+    def share(self, names: Iterable[str]) -> None:
+        """Learn from all names what folders all pictures share: they are no part of a label."""
+        paths = {_place(name, self._settings)[1] for name in names if name}
+        shared = next(iter(paths), ())
+        for path in paths:
+            pairs = itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(shared, path, strict=False)
+            )
+            shared = tuple(one for one, _ in pairs)
+        # Of one class the last folder is left, as its name.
+        self._shared = len(shared) - (set(map(len, paths)) == {len(shared)})
+
+    def noting(self, passes_over: PassesOver) -> PassesOver:
+        """Tell of what is passed over, and remember the folders of files of another type."""
+
+        def note(place: str, reason: str) -> None:
+            passes_over(place, reason)
+            if reason.startswith(files.OTHER_TYPE) and len(self._without) < _MAX_FOLDERS:
+                self._without.setdefault(place.rpartition("/")[0], place)
+
+        return note
 
     def kind_of(self, name: str) -> limits.Kind:
-        """Of what split and class a picture is, by its path; empty: of none that can be read."""
+        """Of what split and class a picture is, by its path; empty: of none that can be read.
+
+        Raises:
+            DataError: Its class has the name of another one.
+        """
         if not name:
             return limits.BAD
         folders = name.split("/")[:-1]
         self._splits.saw(*map(str.lower, folders))
-        self._classes.saw(*folders[-1:])
-        split, label = place_of(name, self._settings)
+        split, label = self.place_of(name)
         if self._settings.labels == "none":
             return limits.Kind(split)
-        return limits.BAD if label is None else limits.Kind(split, label)
+        if label is None:
+            return limits.BAD
+        self._classes.saw(label)
+        self._require_one_place(label, _place(name, self._settings)[1])
+        return limits.Kind(split, self._settings.class_names.get(label, label))
 
-    def check(self, where: str) -> None:
+    def _require_one_place(self, label: str, path: tuple[str, ...]) -> None:
+        """Refuse a second class of the name, unless the recipe says that they are one."""
+        here = "/".join(path)
+        first = self._places.setdefault(label, here)
+        if first != here and label not in self._settings.class_names:
+            raise DataError(
+                f"two folders of the name `{visible(label)}` would be one class: "
+                f"`{visible(first)}` and `{visible(here)}`",
+                where=self._where,
+                hint="`labels: path` keeps them apart; a folder that is a split is named in "
+                "`splits`; if they are one class, say so by "
+                f"`class_names: {{{visible(label)}: {visible(label)}}}`",
+                code="two-classes",
+            )
+
+    def check(self, *, whole: bool) -> None:
         """Once all names were told.
 
+        Args:
+            whole: Whether all pictures were read.
+
         Raises:
-            DataError: The recipe names a folder that is not there.
+            DataError: The recipe names a folder that is not there, or a folder beside the classes
+                holds no picture at all.
         """
-        self._splits.check(where)
-        self._classes.check(where)
+        self._splits.check(self._where)
+        self._classes.check(self._where)
+        if self._settings.labels == "none" or self._settings.include or not whole:
+            return
+        beside = {folder.rpartition("/")[0] for folder in self._with}
+        for folder, file in sorted(self._without.items()):
+            if folder in self._with or any(one.startswith(f"{folder}/") for one in self._with):
+                continue
+            if folder.rpartition("/")[0] in beside:
+                raise DataError(
+                    f"`{visible(folder)}` stands beside the classes, and every file of it was "
+                    f"passed over, such as `{visible(file.rpartition('/')[2])}`",
+                    where=self._where,
+                    hint="turn its pictures into a type that is read "
+                    f"({', '.join(SUFFIXES)}); if it is no class, leave it out by `include`",
+                    code="empty-class",
+                )
+
+    def row(self, member: members.Member) -> Row:
+        """The columns of one picture.
+
+        Raises:
+            RecordError: It was not read, or its folder names no class.
+        """
+        self._with.add(member.uri.rpartition("/")[0])
+        if member.error:
+            raise records.RecordError(member.error)
+        split, label = self.place_of(member.name)
+        row: Row = {"id": member.name, "image": member.data}
+        if self._settings.labels != "none":
+            if label is None:
+                raise records.RecordError("its folder names no class")
+            label = self._settings.class_names.get(label, label)
+            row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
+        if split is not None:
+            row["split"] = split
+        return row
+
+    def place_of(self, name: str) -> tuple[str | None, str | None]:
+        """(split, class) that a path inside the source names; None where it does not."""
+        split, path = _place(name, self._settings)
+        if self._settings.labels == "path":
+            return split, "/".join(path[self._shared :]) or None
+        known = _splits_of(self._settings)
+        return split, path[-1] if path and path[-1].lower() not in known else None
 
 
-def _row(member: members.Member, settings: Settings) -> Row:
-    """The columns of one picture.
-
-    Raises:
-        RecordError: it was not read, or its folder names no class.
-    """
-    if member.error:
-        raise records.RecordError(member.error)
-    split, label = place_of(member.name, settings)
-    row: Row = {"id": member.name, "image": member.data}
-    if settings.labels == "folder":
-        if label is None:
-            raise records.RecordError("its folder names no class")
-        row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
-    if split is not None:
-        row["split"] = split
-    return row
-
-
-def place_of(name: str, settings: Settings) -> tuple[str | None, str | None]:
-    """(split, label) that a path inside the source names; None where it does not."""
+def _place(name: str, settings: Settings) -> tuple[str | None, tuple[str, ...]]:
+    """The split that a path inside the source names, and the folders below it, else all."""
     folders = name.split("/")[:-1]
-    known = {**records.SPLITS, **_in_lower_case(settings.splits)}
-    split = next((known[one.lower()] for one in folders if one.lower() in known), None)
-    label = folders[-1] if folders and folders[-1].lower() not in known else None
-    return split, None if label is None else settings.class_names.get(label, label)
+    known = _splits_of(settings)
+    for at, folder in enumerate(folders):
+        if folder.lower() in known:
+            return known[folder.lower()], tuple(folders[at + 1 :])
+    return None, tuple(folders)
+
+
+def _splits_of(settings: Settings) -> dict[str, str]:
+    """What folders are splits, in lower case."""
+    return {**records.SPLITS, **_in_lower_case(settings.splits)}
