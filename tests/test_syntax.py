@@ -19,6 +19,31 @@ def test_prose_does_not_count() -> None:
     assert first == second != third
 
 
+_DECLARED = """
+counted = partial(Definition, unit="samples", reference="{words}", test="{words}")
+FIGURES = (
+    counted("{name}", "kept", "{words}", "{words}"),
+    Definition("{name}.b", "kept", about="{words}", rows="{words}", share=True),
+)
+METRICS = (Metric("a", "A", "%", scale=100.0, about="{words}", test="{words}"),)
+made = other("{plain}", "kept", "{plain}", about="{plain}")
+"""
+
+
+def test_what_is_said_of_a_figure_does_not_count_where_tilth_declares_it() -> None:
+    def told(
+        words: str = "one", name: str = "in", plain: str = "x", declares: bool = True
+    ) -> bytes:
+        source = _DECLARED.format(words=words, name=name, plain=plain).encode()
+        return digest_of(source, declares=declares)
+
+    assert told(words="one") == told(words="two")
+    assert told(name="in") != told(name="out")
+    assert told(plain="x") != told(plain="y")
+    # In a user's code the names may be of anything.
+    assert told(words="one", declares=False) != told(words="two", declares=False)
+
+
 @pytest.mark.parametrize(
     ("source", "package", "wanted"),
     [

@@ -46,7 +46,8 @@ def remember() -> None:
 
 def _read(path: Path) -> tuple[bytes, list[str]]:
     source = path.read_bytes()
-    return digest_of(source), [*imported(ast.parse(source), "")]
+    own = path.is_relative_to(_PACKAGE)
+    return digest_of(source, declares=own), [*imported(ast.parse(source), "")]
 
 
 @cache
