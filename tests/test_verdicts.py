@@ -138,7 +138,7 @@ def test_the_same_sentence_everywhere(said: dict[str, str], place: str) -> None:
     "rests_on",
     [
         r": ([+-][\d.]+|0\.?0*) points \[-?[\d.]+, -?[\d.]+\] ",
-        r"\(\d seeds, corrected for \d comparisons",
+        r"\(\d seeds, (corrected for \d comparisons|each with the control's data and training)",
         r"24 images|the test set's share|\(A/A\)",
     ],
 )

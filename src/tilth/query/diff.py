@@ -25,7 +25,7 @@ Ends = tuple[float, float]
 _STEP_LISTS = ("clean", "deduplicate", "label", "augment", "mix")
 _EXAMPLES = 5
 # What goes with an effect, and differs where it does.
-_BESIDE = frozenset({"p", "p_sign_flip", "adjusted_p", "sd", "relative"})
+_BESIDE = frozenset({"p", "p_sign_flip", "adjusted_p", "sd"})
 
 
 @dataclass(frozen=True)

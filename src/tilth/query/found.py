@@ -47,7 +47,7 @@ NO_FIGURES = frozenset(
 # Single results, of which figures are made.
 SINGLE = frozenset({"curve", "points", "parts", "values", "differences"})
 # What an arm that changed nothing does not have: its worth was not measured.
-_WORTH = frozenset({"mean", "p", "p_sign_flip", "adjusted_p", "wins", "sd", "relative"})
+_WORTH = frozenset({"mean", "p", "p_sign_flip", "adjusted_p", "wins", "sd"})
 # What it took, and how much of it there was.
 _COSTS = frozenset(
     {

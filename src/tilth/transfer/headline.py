@@ -83,7 +83,10 @@ def headline(claim: Claim) -> str:
         bounds += " (all that is possible: so few seeds tell nothing)"
     over = f" over {claim.against}" if claim.against else ""
     basis = [f"{claim.seeds} seeds" if claim.seeds > 1 else "one seed, no interval"]
-    if claim.comparisons > 1 and bounds:
+    if claim.exact and claim.interval == (0.0, 0.0):
+        # No estimate, of which an interval or a correction would say something.
+        basis[0] += ", each with the control's data and training"
+    elif claim.comparisons > 1 and bounds:
         basis[0] += f", corrected for {claim.comparisons} comparisons"
     if claim.test_set and not claim.exact:
         basis.append(_with_test_set(claim, decimals, here))

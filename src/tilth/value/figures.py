@@ -137,17 +137,6 @@ FIGURES = (
         reference="steps times examples a step, by the samples, or the windows of their tokens",
         test=f"{_CELL}::test_unique_examples_and_epochs_are_those_of_the_rows",
     ),
-    Definition(
-        "arms.relative",
-        "relative effect",
-        "The effect as a share of the control's mean.",
-        _EFFECT,
-        share=True,
-        better="higher",
-        how="measured",
-        reference="a division",
-        test=f"{_SUMMARY}::test_positive_is_better",
-    ),
     _MULTIPLIER,
     replace(
         _MULTIPLIER,

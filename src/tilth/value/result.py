@@ -61,7 +61,6 @@ class ArmResult(Effect):
         more_seeds, more_cost_s: What would decide it; None where nothing in reach would.
         seconds_per_seed: Of the arm and its control.
         unique_examples, epochs: Of its data.
-        relative: The effect over the control's mean.
         data_multiplier, compute_multiplier: What it is worth in amounts of the control's.
     """
 
@@ -84,7 +83,6 @@ class ArmResult(Effect):
     seconds_per_seed: float = 0.0
     unique_examples: int = 0
     epochs: float = 0.0
-    relative: float | None = None
     data_multiplier: Multiplier | None = None
     compute_multiplier: Multiplier | None = None
 

@@ -116,7 +116,7 @@ def summarize_experiment(
     claims = max(sum(arm.claims for arm in arms), 1)
     described = []
     for arm in arms:
-        one = _describe(arm, *levels[arm.name], smallest, curves, curve_of, float(np.mean(values)))
+        one = _describe(arm, *levels[arm.name], smallest, curves, curve_of)
         name = arm.design.decision
         # Where two arms are about one decision, their own names tell them apart.
         subject = f"{name} ({arm.name})" if decisions.count(name) > 1 else name
@@ -190,7 +190,6 @@ def _describe(
     smallest: float,
     curves: tuple[list[float], Floats] | None,
     curve_of: str,
-    base: float,
 ) -> ArmResult:
     """What an arm came to, its headline aside.
 
@@ -200,7 +199,6 @@ def _describe(
         smallest: The smallest effect that matters.
         curves: See `_control_curves`.
         curve_of: What their shares are of.
-        base: The control's mean.
     """
     found, design = arm.found, arm.design
     most = arm.results[0].measured.most
@@ -261,7 +259,6 @@ def _describe(
         seconds_per_seed=round(seconds, 3),
         unique_examples=first.unique_examples,
         epochs=first.epochs,
-        relative=found.mean / abs(base) if base else None,
         data_multiplier=worth if curve_of == "data" else None,
         compute_multiplier=None if curve_of == "data" else worth,
     )
