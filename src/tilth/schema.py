@@ -2,6 +2,7 @@
 
 An operation is a function from an Arrow `RecordBatch` to a `RecordBatch`. It never removes, adds
 or reorders rows: it adds or replaces columns, and it *marks* rows through the verdict columns.
+One that parts records gives the parts beside the rows, and which row each is a part of.
 The engine sorts the marked rows into kept, dropped and quarantined, which is why the books of a
 step cannot fail to balance.
 """
@@ -43,6 +44,7 @@ SCHEMA: Mapping[str, pa.DataType] = {
     "consent": pa.string(),
     "fetched_at": pa.string(),
     "subject": pa.string(),
+    "part_of": pa.string(),
 }
 
 # What a sample is itself, and what takes room.
@@ -74,6 +76,16 @@ VERDICT: Mapping[str, pa.DataType] = {
     DROP_OF: pa.string(),
     ERROR: pa.string(),
 }
+
+# How an operation that parts records names the parts that it gives: the row of the batch that each
+# is a part of, and a name that no other part of that row has.
+PART_ROW, PART_NAME = "part.row", "part.name"
+# Set by the engine on a row that came in with no step before, until it is counted.
+BORN = "part.born"
+# The rule by which a row is dropped whose parts go on in its place.
+PARTED = "parted"
+# What a part has of the sample that it is a part of, whatever its operation says.
+OF_PARENT = ("id", "source", "uri", "key", "split", "consent", "subject", "part_of")
 
 
 class NoColumnError(ValueError):

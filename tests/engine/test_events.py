@@ -17,7 +17,7 @@ _PROMISED = {
     "StepProgress": ["step", "done", "total", "num_in", "num_kept", "note"],
     "StepFinished": [
         "step", "cached", "seconds", "num_in", "num_kept", "num_dropped", "num_quarantined",
-        "result", "num_passed_over",
+        "result", "num_passed_over", "num_born",
     ],
     "Warned": ["step", "message"],
 }  # fmt: skip
@@ -52,5 +52,6 @@ def test_an_event_is_one_json_object_with_its_name() -> None:
         "num_quarantined": 1,
         "result": False,
         "num_passed_over": 0,
+        "num_born": 0,
     }
     assert as_json(StepProgress("a", 1, None, 0, 0, "x"))["total"] is None

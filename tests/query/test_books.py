@@ -123,6 +123,7 @@ class _Step:
     kept: int | None
     dropped: int | None
     quarantined: int | None
+    born: int = 0
     passed_over: int | None = None
 
 
@@ -133,11 +134,17 @@ def test_what_came_in_is_kept_dropped_or_set_aside(
     """However many sources there are, and wherever the line was left."""
     line = [_Step("source", kept + bad, kept, 0, bad) for kept, bad in sources]
     left = sum(kept for kept, _ in sources)
+    born = 0
     for _ in range(data.draw(st.integers(0, 3)) if sources else 0):
         dropped = data.draw(st.integers(0, left))
         bad = data.draw(st.integers(0, left - dropped))
         line.append(_Step("map", left, left - dropped - bad, dropped, bad))
         left -= dropped + bad
+        if data.draw(st.booleans()):
+            parts = data.draw(st.integers(0, 9))
+            parted = data.draw(st.integers(0, left)) if parts else 0
+            line.append(_Step("part", left, left - parted + parts, parted, 0, parts))
+            left, born = left - parted + parts, born + parts
     found = totals([*line, _Step("fit", None, None, None, None)])
     if not line:
         assert found is None
@@ -145,7 +152,8 @@ def test_what_came_in_is_kept_dropped_or_set_aside(
     assert found is not None
     assert found.num_in == sum(kept + bad for kept, bad in sources)
     assert found.kept == left
-    assert found.num_in == found.kept + found.dropped + found.quarantined
+    assert found.born == born
+    assert found.num_in + born == found.kept + found.dropped + found.quarantined
 
 
 @dataclass(frozen=True)

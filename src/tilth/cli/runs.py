@@ -188,18 +188,22 @@ def print_funnel(steps: tuple[RunStep, ...], disk: Disk | None = None) -> None:
     from tilth.query.disk import spell_bytes
 
     sizes = {step.name: spell_bytes(step.num_bytes) for step in disk.steps} if disk else {}
+    born = any(step.born for step in steps)
     # Whose data set is told under another step's name has none of its own.
     times = Counter(step.folder for step in steps)
     rows = [
         [
             step.name,
-            *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
+            count(step.num_in),
+            *([count(step.born)] if born else []),
+            *(count(n) for n in (step.kept, step.dropped, step.quarantined)),
             "cached" if step.cached else _seconds(step.seconds),
             *([sizes.get(step.name, "shared" if times[step.folder] > 1 else "-")] if disk else []),
         ]
         for step in steps
     ]
-    columns = ["step", "in", "kept", "dropped", "quar.", "s", *(["disk"] if disk else [])]
+    columns = ["step", "in", *(["born"] if born else []), "kept", "dropped", "quar.", "s"]
+    columns += ["disk"] if disk else []
     table(columns, rows, right=range(1, len(columns)))
 
 

@@ -147,12 +147,16 @@ def _show_passed_over(run: RunView, step: str, n: int, offset: int, json: bool) 
 
 
 def _print_row(row: SampleRow) -> None:
+    from tilth.schema import PARTED
+
     words = filter(None, (row.source, row.split, row.label))
     line(f"{row.id}  {', '.join(words)}")
     line(f"    {row.uri}")
     if row.error:
         paragraph(f"error: {row.error}")
-    if row.rule:
+    if row.rule == PARTED:
+        paragraph(f"{row.rule} {row.value}")
+    elif row.rule:
         paragraph(f"dropped by {row.rule}" + (f"  [{row.value}]" if row.value else ""))
     if row.of:
         _print_original(_of_label(row.rule), row.of)
@@ -192,19 +196,31 @@ def trace(
 
 
 def _print_trace(trace: Trace) -> None:
-    line(f"{trace.id}  {trace.source}")
+    _print_life(trace)
+    line()
+    line(f"{trace.verdict} after {plural(len(trace.steps), 'step')} of {trace.run}")
+
+
+def _print_life(trace: Trace) -> None:
+    """Of a part, after the life of what it is a part of."""
+    if trace.part_of is not None:
+        _print_life(trace.part_of)
+        line()
+    line(f"{trace.id}  {trace.source}" + (", a part of it" if trace.part_of else ""))
     line(f"    {trace.uri}")
     paragraph(trace.excerpt)
     for step in trace.steps:
         line()
         _print_step(step)
-    line()
-    line(f"{trace.verdict} after {plural(len(trace.steps), 'step')} of {trace.run}")
 
 
 def _print_step(step: TraceStep) -> None:
     line(f"{step.step}: {step.verdict}")
-    if step.rule:
+    if step.num_parts:
+        paragraph(f"{step.rule} {step.value}; {len(step.parts)} of {step.num_parts:,} shown")
+        for part in step.parts:
+            _print_original("", part, indent="      ")
+    elif step.rule:
         paragraph(f"rule {step.rule}" + (f"  [{step.value}]" if step.value else ""))
     if step.failed_rules:
         paragraph(f"all rules it breaks: {step.failed_rules}")
@@ -254,11 +270,11 @@ def _print_diff(found: RunDifference) -> None:
         table(["setting", found.a, found.b], rows)
     if found.counts:
         line()
-        pairs = [
-            [c.step] + [_pair(c.a, c.b, key) for key in ("in", "kept", "dropped", "quarantined")]
-            for c in found.counts
-        ]
-        table(["step", "in", "kept", "dropped", "quar."], pairs, right=(1, 2, 3, 4))
+        born = any("born" in (side or {}) for c in found.counts for side in (c.a, c.b))
+        keys = ("in", *(("born",) if born else ()), "kept", "dropped", "quarantined")
+        pairs = [[c.step] + [_pair(c.a, c.b, key) for key in keys] for c in found.counts]
+        names = ["step", *keys[:-1], "quar."]
+        table(names, pairs, right=range(1, len(names)))
     if found.samples:
         line()
         line(f"samples at the end: {found.in_common:,} in common")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,7 +12,8 @@ from tilth.engine.contract import require_batch, require_same_rows
 from tilth.errors import StepError, TilthError, function_of, place_of, words_of
 from tilth.schema import NoColumnError, mark_error
 
-Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
+Apply = Callable[[pa.RecordBatch], Any]
+Finish = Callable[[pa.RecordBatch, object, str], pa.RecordBatch]
 
 # What an error message may carry into the ledger: enough to name the cause, not a document.
 _MAX_MESSAGE = 300
@@ -23,13 +25,27 @@ OF_THE_MACHINE = {
 }
 
 
-def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.RecordBatch]:
+def same_rows(before: pa.RecordBatch, given: object, step: str) -> pa.RecordBatch:
+    """What a map gave, which has to be the rows that it was given.
+
+    Raises:
+        StepError: It is something else.
+    """
+    after = require_batch(given, "`apply`", step)
+    require_same_rows(before, after, step)
+    return after
+
+
+def apply_safely(
+    apply: Apply, batch: pa.RecordBatch, step: str, finish: Finish = same_rows
+) -> list[pa.RecordBatch]:
     """Apply to the batch; where it raises, halve until the rows that raise stand alone.
 
     Args:
         apply: The operation.
         batch: Rows to apply it to.
         step: Named in errors.
+        finish: Makes a marked batch of what the operation gave for a batch, or refuses it.
 
     Returns:
         Marked batches which together hold the same rows in the same order; columns may differ.
@@ -56,12 +72,10 @@ def apply_safely(apply: Apply, batch: pa.RecordBatch, step: str) -> list[pa.Reco
             return [mark_error(batch, [_cause_of(error)] * batch.num_rows)]
         half = batch.num_rows // 2
         return [
-            *apply_safely(apply, batch.slice(0, half), step),
-            *apply_safely(apply, batch.slice(half), step),
+            *apply_safely(apply, batch.slice(0, half), step, finish),
+            *apply_safely(apply, batch.slice(half), step, finish),
         ]
-    result = require_batch(result, "`apply`", step)
-    require_same_rows(batch, result, step)
-    return [result]
+    return [finish(batch, result, step)]
 
 
 def _fault_of_the_machine(batch: pa.RecordBatch, error: Exception, step: str) -> StepError:

@@ -1,4 +1,4 @@
-"""The books of a step: in = kept + dropped + quarantined, and nothing lost between steps."""
+"""The books of a step: in + born = kept + dropped + quarantined; nothing lost between steps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Books:
     """Totals of a step over its shards, summed from the ledger."""
 
     num_in: int = 0
+    born: int = 0
     kept: int = 0
     dropped: int = 0
     quarantined: int = 0
@@ -24,6 +25,7 @@ class Books:
     def add(self, entry: Shard) -> None:
         """Add one shard's ledger entry."""
         self.num_in += entry.num_in
+        self.born += entry.born
         self.kept += entry.kept
         self.dropped += entry.dropped
         self.quarantined += entry.quarantine
@@ -49,9 +51,10 @@ class Books:
             StepError: The books do not balance: a defect of Tilth or of an operation, never
                 something to go on with.
         """
-        if self.num_in != self.kept + self.dropped + self.quarantined:
+        if self.num_in + self.born != self.kept + self.dropped + self.quarantined:
+            born = f" + {self.born} born" if self.born else ""
             raise StepError(
-                f"the books do not balance: {self.num_in} in, but {self.kept} kept + "
+                f"the books do not balance: {self.num_in} in{born}, but {self.kept} kept + "
                 f"{self.dropped} dropped + {self.quarantined} quarantined",
                 where=step,
                 code="books",
@@ -68,6 +71,7 @@ class Books:
         """The four totals, as the manifest has them, beside what a source passed over."""
         return Counts(
             num_in=self.num_in,
+            born=self.born,
             kept=self.kept,
             dropped=self.dropped,
             quarantined=self.quarantined,

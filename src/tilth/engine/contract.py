@@ -16,7 +16,18 @@ from pyarrow import types
 from tilth.context import gathering
 from tilth.errors import StepError
 from tilth.records import Json
-from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, VERDICT, VOTES, WEIGHT, column
+from tilth.schema import (
+    BORN,
+    FAILED_RULES,
+    PART_NAME,
+    PART_ROW,
+    SCHEMA,
+    SIGNAL_PREFIX,
+    VERDICT,
+    VOTES,
+    WEIGHT,
+    column,
+)
 from tilth.splits import SPLITS
 
 _NAMED = ("id", "source", "uri")
@@ -36,6 +47,8 @@ _AMONG: Mapping[str, tuple[Callable[[pa.Array], pa.Array], str]] = {
 _WRITTEN_BY = {WEIGHT: "mix", VOTES: "label", FAILED_RULES: "clean"}
 # Figures are nested a few times; a list that holds itself is without end.
 _MAX_DEPTH = 32
+# What the engine counts by.
+_COUNTED_BY = (PART_ROW, PART_NAME, BORN)
 _KEYS = (pa.string(), pa.uint64(), pa.large_list(pa.uint64()))
 # What `tilth.schema.sample_id` gives; draws, orders and partitions are made of it.
 _ID = "^[0-9a-f]{32}$"
@@ -48,11 +61,11 @@ def require_batches(given: object, step: str) -> Iterator[object]:
         StepError: It is nothing of the kind, or rows were gathered and never given.
     """
     if not isinstance(given, Iterable):
-        raise _broken(f"`read` gives a {type(given).__name__}, not one batch after another", step)
+        raise broken(f"`read` gives a {type(given).__name__}, not one batch after another", step)
     with gathering() as num_held:
         yield from given
         if num_held():
-            raise _broken(
+            raise broken(
                 f"`read` ends, and its Batcher still holds {num_held()} rows",
                 step,
                 hint="end it with `yield from batcher.flush()`",
@@ -71,11 +84,11 @@ def require_batch(given: object, what: str, step: str) -> pa.RecordBatch:
         StepError: It is no `RecordBatch`, or holds a standard column as another kind of value.
     """
     if not isinstance(given, pa.RecordBatch):
-        raise _broken(f"{what} gives a {type(given).__name__}, not a pyarrow.RecordBatch", step)
+        raise broken(f"{what} gives a {type(given).__name__}, not a pyarrow.RecordBatch", step)
     names = given.schema.names
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise _broken(f"{what} gives the column `{twice}` twice", step)
+        raise broken(f"{what} gives the column `{twice}` twice", step)
     arrays = [
         _typed(name, array, what, step) for name, array in zip(names, given.columns, strict=True)
     ]
@@ -86,7 +99,7 @@ def require_batch(given: object, what: str, step: str) -> pa.RecordBatch:
             sound = is_sound(values)
             if not pc.all(sound, min_count=0).as_py():
                 wrong = values.filter(pc.invert(sound))[0].as_py()
-                raise _broken(f"{what} gives {wrong!r} as `{name}`; it is {among}", step)
+                raise broken(f"{what} gives {wrong!r} as `{name}`; it is {among}", step)
     return typed
 
 
@@ -99,21 +112,21 @@ def require_samples(batch: pa.RecordBatch, source: str, step: str) -> None:
     """
     for name in _NAMED:
         if name not in batch.schema.names:
-            raise _broken(
+            raise broken(
                 f"`read` gives no column `{name}`",
                 step,
                 hint="Batcher of tilth.collect.records adds id, source and uri",
             )
         if batch.column(name).null_count:
-            raise _broken(f"`read` gives rows without `{name}`", step)
+            raise broken(f"`read` gives rows without `{name}`", step)
     for other in batch.column("source").unique().to_pylist():
         if other != source:
-            raise _broken(f"`read` of the source `{source}` gives rows of `{other}`", step)
+            raise broken(f"`read` of the source `{source}` gives rows of `{other}`", step)
     sound = pc.match_substring_regex(batch.column("id"), _ID)
-    _require_own_names([], batch, "`read`", step)
+    require_own_names([], batch, "`read`", step)
     if not pc.all(sound, min_count=0).as_py():
         wrong = batch.column("id").filter(pc.invert(sound))[0].as_py()
-        raise _broken(
+        raise broken(
             f"`read` gives the id `{wrong[:40]}`, which is no sample's",
             step,
             hint="tilth.schema.sample_id(source, name, payload) makes it",
@@ -140,7 +153,7 @@ class SamplesOnce:
             here = (batch, number)
             first = self._first.setdefault(name, here)
             if first is not here and _content(*first) != _content(*here):
-                raise _broken(
+                raise broken(
                     f"`read` gives the id `{name}` to two samples",
                     step,
                     hint="tilth.schema.sample_id(source, name, payload) makes one for each",
@@ -151,7 +164,9 @@ def _content(batch: pa.RecordBatch, row: int) -> list[object]:
     return [column(batch, name)[row].as_py() for name in _PAYLOADS]
 
 
-def require_same_rows(before: pa.RecordBatch, after: pa.RecordBatch, step: str) -> None:
+def require_same_rows(
+    before: pa.RecordBatch, after: pa.RecordBatch, step: str, what: str = "`apply`"
+) -> None:
     """Refuse what an operation on records gave where it did more than mark and add.
 
     Raises:
@@ -164,31 +179,40 @@ def require_same_rows(before: pa.RecordBatch, after: pa.RecordBatch, step: str) 
         raise StepError(
             "the operation added, removed or reordered rows; it may only mark them",
             where=step,
-            hint="mark rows with tilth.schema.mark_dropped",
+            hint="mark rows with tilth.schema.mark_dropped; one that gives several samples for one "
+            "has `part` instead of `apply` (docs/concepts/operations.md)",
             code="rows-changed",
         )
     for name in before.schema.names:
         if name not in names and name not in _MAY_GO:
-            raise _broken(
-                f"`apply` gives no column `{name}`, which it was given",
+            raise broken(
+                f"{what} gives no column `{name}`, which it was given",
                 step,
                 hint="tilth.schema.with_columns adds to a batch and keeps the rest",
             )
     for name in _columns_of(before, ("source", "uri")):
         if not before.column(name).equals(after.column(name)):
-            raise _broken(f"`apply` changes `{name}`, which says where a sample comes from", step)
-    _require_own_names(before.schema.names, after, "`apply`", step)
+            raise broken(f"{what} changes `{name}`, which says where a sample comes from", step)
+    if before.schema.names.count("part_of") < names.count("part_of"):
+        raise broken(f"{what} gives `part_of`, which only the engine writes", step)
+    require_own_names(before.schema.names, after, what, step)
 
 
-def _require_own_names(before: Sequence[str], after: pa.RecordBatch, what: str, step: str) -> None:
-    """Refuse a signal that a rule would take for a column, or training for the mixture."""
+def require_own_names(before: Sequence[str], after: pa.RecordBatch, what: str, step: str) -> None:
+    """Refuse a signal that a rule would take for a column, or training for the mixture.
+
+    Raises:
+        StepError: There is one; or a column by which the engine counts.
+    """
     stage = step.partition(" ")[0].rpartition("/")[2].partition(".")[0]
     for name in after.schema.names:
+        if name in _COUNTED_BY:
+            raise broken(f"{what} gives `{name}`, which is of operations that part records", step)
         plain = name.removeprefix(SIGNAL_PREFIX)
         if name in before or plain == name:
             continue
         if plain in SCHEMA or _WRITTEN_BY.get(name, stage) != stage:
-            raise _broken(
+            raise broken(
                 f"{what} gives `{name}`, which is a name that Tilth reads itself",
                 step,
                 hint="give the signal a name of its own",
@@ -206,10 +230,10 @@ def require_columns(given: object, wanted: Sequence[str], what: str, step: str) 
         StepError: It is no table, or has rows and lacks one.
     """
     if not isinstance(given, pa.Table):
-        raise _broken(f"{what} gives a {type(given).__name__}, not a pyarrow.Table", step)
+        raise broken(f"{what} gives a {type(given).__name__}, not a pyarrow.Table", step)
     for name in wanted if given.num_rows else ():
         if name not in given.schema.names:
-            raise _broken(f"{what} gives no column `{name}`", step)
+            raise broken(f"{what} gives no column `{name}`", step)
     return given
 
 
@@ -223,10 +247,10 @@ def require_keys(
     """
     if kind not in _KEYS:
         listed = ", ".join(map(str, _KEYS))
-        raise _broken(f"{what} gives `key` as {kind}; it is one of {listed}", step)
+        raise broken(f"{what} gives `key` as {kind}; it is one of {listed}", step)
     strange = next((name for name in ids if name not in known), None)
     if strange is not None:
-        raise _broken(f"{what} gives the id `{strange}`, which is none of the batch", step)
+        raise broken(f"{what} gives the id `{strange}`, which is none of the batch", step)
 
 
 def require_shards(shards: pa.ChunkedArray, num_shards: int, what: str, step: str) -> None:
@@ -236,11 +260,11 @@ def require_shards(shards: pa.ChunkedArray, num_shards: int, what: str, step: st
         StepError: A number is no shard's, nor -1, which stands for all.
     """
     if not types.is_integer(shards.type):
-        raise _broken(f"{what} gives `shard` as {shards.type}; it is a whole number", step)
+        raise broken(f"{what} gives `shard` as {shards.type}; it is a whole number", step)
     least, most = pc.min(shards).as_py(), pc.max(shards).as_py()
     if shards.null_count or least < -1 or most >= num_shards:
         wrong = "none" if shards.null_count else least if least < -1 else most
-        raise _broken(
+        raise broken(
             f"{what} decides of the shard {wrong}, and there are {num_shards}",
             step,
             hint="the column `shard` of the keys says which shard a sample is in; -1 is all",
@@ -255,7 +279,7 @@ def require_sentences(given: object, step: str) -> Sequence[str]:
     """
     if isinstance(given, list | tuple) and all(isinstance(one, str) for one in given):
         return given
-    raise _broken(f"`survey` gives a {type(given).__name__}, not a list of sentences", step)
+    raise broken(f"`survey` gives a {type(given).__name__}, not a list of sentences", step)
 
 
 def require_figures(given: object, step: str) -> Json:
@@ -265,23 +289,23 @@ def require_figures(given: object, step: str) -> Json:
         StepError: It holds something else; says under which name.
     """
     if not isinstance(given, dict):
-        raise _broken(f"`describe` gives a {type(given).__name__}, not a dict", step)
+        raise broken(f"`describe` gives a {type(given).__name__}, not a dict", step)
     queue: list[tuple[str, object, int]] = [("", given, 0)]
     while queue:
         name, value, depth = queue.pop()
         if depth > _MAX_DEPTH:
-            raise _broken("`describe` gives what is nested too deeply, or holds itself", step)
+            raise broken("`describe` gives what is nested too deeply, or holds itself", step)
         shown = f" under `{name[1:]}`" if name else ""
         if isinstance(value, dict):
             if not all(isinstance(key, str) for key in value):
-                raise _broken(f"`describe` gives keys{shown} that are no text", step)
+                raise broken(f"`describe` gives keys{shown} that are no text", step)
             queue += [(f"{name}.{key}", one, depth + 1) for key, one in value.items()]
         elif isinstance(value, list | tuple):
             queue += [(f"{name}.{number}", one, depth + 1) for number, one in enumerate(value)]
         elif isinstance(value, float) and not math.isfinite(value):
-            raise _broken(f"`describe` gives {value}{shown}, which is no number", step)
+            raise broken(f"`describe` gives {value}{shown}, which is no number", step)
         elif value is not None and not isinstance(value, str | int | float):
-            raise _broken(f"`describe` gives a {type(value).__name__}{shown}", step)
+            raise broken(f"`describe` gives a {type(value).__name__}{shown}", step)
     return given
 
 
@@ -293,8 +317,8 @@ def _typed(name: str, array: pa.Array, what: str, step: str) -> pa.Array:
         try:
             return array.cast(wanted)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise _broken(f"{what} gives `{name}` as no {wanted}: {error}", step) from None
-    raise _broken(f"{what} gives the column `{name}` as {array.type}; it is {wanted}", step)
+            raise broken(f"{what} gives `{name}` as no {wanted}: {error}", step) from None
+    raise broken(f"{what} gives the column `{name}` as {array.type}; it is {wanted}", step)
 
 
 def _family(kind: pa.DataType) -> str:
@@ -314,6 +338,7 @@ def _family(kind: pa.DataType) -> str:
     return "lists" if types.is_list(kind) or types.is_large_list(kind) else str(kind)
 
 
-def _broken(what: str, step: str, hint: str = "") -> StepError:
+def broken(what: str, step: str, hint: str = "") -> StepError:
+    """The error of an operation that gives what its kind may not, at its step."""
     hint = hint or "what each kind of operation gives is in docs/concepts/operations.md"
     return StepError(" ".join(what.split()), where=step, hint=hint, code="contract")

@@ -76,6 +76,7 @@ class StepFinished:
     num_quarantined: int
     result: bool
     num_passed_over: int = 0
+    num_born: int = 0
 
 
 @dataclass(frozen=True)

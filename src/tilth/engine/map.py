@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from tilth.context import require_settled
-from tilth.engine.apply import apply_safely
+from tilth.engine.apply import apply_safely, same_rows
+from tilth.engine.parts import with_parts
 from tilth.settings import BaseSettings
 from tilth.store.manifest import Shard
 from tilth.store.parquet import read_shard, schema_of
@@ -41,25 +42,34 @@ def map_shard(
     settings: BaseSettings,
     where: str,
     decisions: pa.Table | None = None,
+    *,
+    parts: bool = False,
 ) -> Shard:
     """Apply a map, or with its decisions the last phase of a shuffle, to a shard; commit it.
+
+    Args:
+        task: Which shard.
+        module: The operation's.
+        settings: Of the operation.
+        where: Named in errors.
+        decisions: Of a shuffle.
+        parts: The operation parts records.
 
     Raises:
         StepError: The operation gives no such batch; named by `where`.
     """
-    apply: Callable[[pa.RecordBatch], pa.RecordBatch]
-    if decisions is None:
 
-        def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
+    def apply(batch: pa.RecordBatch) -> Any:
+        if parts:
+            return module.part(batch, settings)
+        if decisions is None:
             return module.apply(batch, settings)
-    else:
-
-        def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
-            return module.apply(batch, decisions, settings)
+        return module.apply(batch, decisions, settings)
 
     writer = ShardWriter(task.folder, task.index)
+    finish = with_parts if parts else same_rows
     for batch in batches_of([task.input]):
-        for part in apply_safely(apply, batch, f"{where}, shard {task.index}"):
-            writer.add(part)
+        for one in apply_safely(apply, batch, f"{where}, shard {task.index}", finish):
+            writer.add(one)
     require_settled()
     return writer.commit()

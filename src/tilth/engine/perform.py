@@ -134,7 +134,9 @@ def _run_task(
             decisions = None
             if op.kind == "shuffle":
                 decisions = shuffle.decisions_of(task.folder, task.index)
-            result = map_shard(task, op.module, settings, where, decisions).as_json()
+            parts = op.kind == "part"
+            entry = map_shard(task, op.module, settings, where, decisions, parts=parts)
+            result = entry.as_json()
         case ShuffleKeys():
             batches = batches_of([task.input])
             shuffle.write_keys(

@@ -319,6 +319,7 @@ def _one_step(
             counts.quarantined if counts else 0,
             manifest.result is not None,
             counts.passed_over if counts else 0,
+            counts.born if counts else 0,
         )
     )
     return manifest
@@ -326,7 +327,7 @@ def _one_step(
 
 def _warn_of_gone_sources(runner: StepRunner, step: PlannedStep, emit: Listener) -> None:
     """Nobody who asked for two sources should train on one unknowingly, on a rerun neither."""
-    if step.operation.kind not in ("map", "shuffle"):
+    if step.operation.kind not in ("map", "part", "shuffle"):
         return
     inputs = [read_manifest(runner.place(name)) for _, name in step.inputs]
     for sentence in sources_gone(Dataset(runner.place(step.name)), inputs):
@@ -337,14 +338,16 @@ def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Pat
     counts = manifest.counts
     if not counts or not counts.num_in:
         return
-    share = counts.quarantined / counts.num_in
+    # An element that fails costs one element of many, as a record does of its source.
+    records = counts.num_in + counts.born
+    share = counts.quarantined / records
     budget = plan.recipe.header.error_budget
     cause = None
     if counts.quarantined and (share > budget or not counts.kept):
         cause = commonest_cause(Dataset(data_folder(folder, step)))
     if share > budget:
         raise DataError(
-            f"{counts.quarantined} of {counts.num_in} records failed "
+            f"{counts.quarantined} of {records} records failed "
             f"({distinct(100 * share, (100 * budget, 100), 3)}%), more than the error budget of "
             f"{100 * budget:g}%; {cause}",
             where=step.name,
@@ -362,7 +365,7 @@ def _check_budget(plan: Plan, step: PlannedStep, manifest: Manifest, folder: Pat
             why = f", {count} of them by `{rule}`{why}"
         kind = "dropped" if counts.dropped else "quarantined"
         raise DataError(
-            f"no sample is left: {counts.dropped} of {counts.num_in} were dropped{why}",
+            f"no sample is left: {counts.dropped} of {records} were dropped{why}",
             where=step.name,
             hint=f"tilth show {plan.recipe.name} {step.name} --{kind}",
             code="nothing-left",

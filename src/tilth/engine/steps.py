@@ -151,7 +151,7 @@ class StepRunner:
             inputs=tuple(name for _, name in step.inputs),
         )
         match step.operation.kind:
-            case "source" | "map" | "shuffle":
+            case "source" | "map" | "part" | "shuffle":
                 manifest = self._records(step, folder, manifest)
             case "fit":
                 by_name = step.operation.is_by_name(step.settings)

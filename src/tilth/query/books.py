@@ -39,6 +39,14 @@ _weighed = partial(
 
 FIGURES = (
     _counted("in", "in", "Samples that came into the step.", _HERE, unit="samples"),
+    _counted(
+        "born",
+        "born",
+        "Samples that came into being in the step as parts of those that came in, each of which is "
+        "dropped as parted; `in` and `born` together are `kept`, `dropped` and `quarantined`.",
+        "the parts that the step gave",
+        unit="samples",
+    ),
     _counted("kept", "kept", "Samples that went on to the next step.", _HERE, unit="samples"),
     _counted(
         "dropped",
@@ -67,7 +75,13 @@ FIGURES = (
         "Places that the source passed over for this reason; they add up to `passed_over`.",
         "the places that the source passed over",
     ),
-    _counted("kept_share", "kept", "Kept samples by those that came in.", _HERE, share=True),
+    _counted(
+        "kept_share",
+        "kept",
+        "Kept samples by those that came in or were born.",
+        _HERE,
+        share=True,
+    ),
     _counted(
         "by_rule",
         "dropped by rule",
@@ -109,6 +123,13 @@ FIGURES = (
         unit="samples",
     ),
     _counted(
+        "total.born",
+        "born",
+        "Samples that came into being as parts of others, over all steps.",
+        _LINE,
+        unit="samples",
+    ),
+    _counted(
         "total.kept", "kept", "Samples that the last step of the line kept.", _LINE, unit="samples"
     ),
     _counted(
@@ -132,7 +153,11 @@ FIGURES = (
         "all sources of the line",
     ),
     _counted(
-        "total.kept_share", "kept", "Samples at the end by those that came in.", _LINE, share=True
+        "total.kept_share",
+        "kept",
+        "Samples at the end by those that came in or were born.",
+        _LINE,
+        share=True,
     ),
     _timed(
         "total.seconds",
@@ -167,16 +192,20 @@ class Booked(Protocol):
         """Samples that came in."""
 
     @property
+    def born(self) -> int:
+        """Parts of them."""
+
+    @property
     def kept(self) -> int | None:
-        """Of them."""
+        """Of both."""
 
     @property
     def dropped(self) -> int | None:
-        """Of them."""
+        """Of both."""
 
     @property
     def quarantined(self) -> int | None:
-        """Of them."""
+        """Of both."""
 
     @property
     def passed_over(self) -> int | None:
@@ -199,6 +228,7 @@ def totals(line: Sequence[Booked]) -> Counts | None:
     further = [step for step in sorting if step.kind != "source"]
     return Counts(
         num_in=sum(step.num_in or 0 for step in sources or sorting[:1]),
+        born=sum(step.born for step in sorting),
         # Sources stand side by side, and add up where nothing has read them yet.
         kept=sum(step.kept or 0 for step in further[-1:] or sources),
         dropped=sum(step.dropped or 0 for step in sorting),

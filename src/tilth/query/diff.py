@@ -204,6 +204,7 @@ def _books(step: RunStep | None) -> dict[str, int] | None:
         return None
     return {
         "in": step.num_in or 0,
+        **({"born": step.born} if step.born else {}),
         "kept": step.kept or 0,
         "dropped": step.dropped or 0,
         "quarantined": step.quarantined or 0,
@@ -215,14 +216,21 @@ def _samples(a: RunView, b: RunView) -> tuple[tuple[SampleDifference, ...], int]
     if end_a.manifest.digest and end_a.manifest.digest == end_b.manifest.digest:
         return (), end_a.kept or 0
     ids_a, ids_b = (_ids(end) for end in (end_a, end_b))
+    parts = pa.concat_arrays([_ids(end, parts=True) for end in (end_a, end_b)])
     lost = ids_a.filter(pc.invert(pc.is_in(ids_a, value_set=ids_b)))
     gained = ids_b.filter(pc.invert(pc.is_in(ids_b, value_set=ids_a)))
-    found = [*_where_they_went("lost", lost, b), *_where_they_went("gained", gained, a)]
+    found = [
+        *_where_they_went("lost", lost, b, parts),
+        *_where_they_went("gained", gained, a, parts),
+    ]
     return tuple(found), len(ids_a) - len(lost)
 
 
-def _ids(step: RunStep) -> pa.Array:
-    tables = list(read_columns(step.dataset(), "kept", ["id"]))
+def _ids(step: RunStep, *, parts: bool = False) -> pa.Array:
+    """The samples that a step kept; with `parts` those that are parts of others."""
+    tables = list(read_columns(step.dataset(), "kept", ["id", "part_of"]))
+    if parts:
+        tables = [one.filter(pc.is_valid(one.column("part_of"))) for one in tables]
     return (
         pa.concat_tables(tables).column("id").combine_chunks()
         if tables
@@ -230,7 +238,9 @@ def _ids(step: RunStep) -> pa.Array:
     )
 
 
-def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDifference]:
+def _where_they_went(
+    change: str, ids: pa.Array, run: RunView, parts: pa.Array
+) -> list[SampleDifference]:
     """What took samples out in the run that lacks them."""
     counts: Counter[tuple[str, str]] = Counter()
     some: dict[tuple[str, str], list[str]] = {}
@@ -250,10 +260,14 @@ def _where_they_went(change: str, ids: pa.Array, run: RunView) -> list[SampleDif
                 left = left.filter(
                     pc.invert(pc.is_in(left, value_set=hits.column("id").combine_chunks()))
                 )
-    if len(left):
-        key = ("collect", "never came in")
-        counts[key] = len(left)
-        some[key] = left[:_EXAMPLES].to_pylist()
+    is_part = pc.is_in(left, value_set=parts)
+    for key, gone in (
+        (("collect", "never came in"), left.filter(pc.invert(is_part))),
+        (("clean", "never born: its page was not parted so"), left.filter(is_part)),
+    ):
+        if len(gone):
+            counts[key] = len(gone)
+            some[key] = gone[:_EXAMPLES].to_pylist()
     return [
         SampleDifference(change, step, rule, count, tuple(some[step, rule]))
         for (step, rule), count in counts.most_common()

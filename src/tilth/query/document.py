@@ -149,6 +149,7 @@ def _counts(step: RunStep, made: Made) -> StepCounts:
         dropped=step.dropped,
         quarantined=step.quarantined,
         passed_over=step.passed_over,
+        born=step.born,
     )
 
 

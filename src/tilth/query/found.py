@@ -188,14 +188,15 @@ def _books(step: RunStep | StepCounts, num_bytes: int | None) -> Iterator[Figure
 
 def _shares(books: RunStep | StepCounts | Counts) -> dict[str, float | None]:
     num_in, kept = books.num_in, books.kept
-    share = kept / num_in if num_in and kept is not None else None
-    four = {
+    share = kept / (num_in + books.born) if num_in and kept is not None else None
+    five = {
         "in": num_in,
+        "born": None if num_in is None else books.born,
         "kept": kept,
         "dropped": books.dropped,
         "quarantined": books.quarantined,
     }
-    return {**four, "kept_share": share}
+    return {**five, "kept_share": share}
 
 
 def _counts(

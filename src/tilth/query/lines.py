@@ -145,8 +145,9 @@ def finished_line(event: StepFinished) -> str:
     if event.result or not event.num_in:
         books = "done"
     else:
+        born = f" + {event.num_born:,} born" if event.num_born else ""
         books = (
-            f"{event.num_in:,} in = {event.num_kept:,} kept + {event.num_dropped:,} dropped"
+            f"{event.num_in:,} in{born} = {event.num_kept:,} kept + {event.num_dropped:,} dropped"
             f" + {event.num_quarantined:,} quarantined"
         )
         if event.num_passed_over:

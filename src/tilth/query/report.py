@@ -63,6 +63,8 @@ class StepCounts(Record):
         passed_over: Beside them, of a source: places that it was pointed at and did not read.
         seconds: What it took when it was made.
         made: When that was, ISO 8601; None where the run's events do not say.
+        num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
+        born: Samples that came into being in it, as parts of those that came in.
     """
 
     name: str
@@ -78,6 +80,7 @@ class StepCounts(Record):
     dropped: int | None
     quarantined: int | None
     passed_over: int | None = None
+    born: int = 0
 
 
 class StepReport(StepCounts):

@@ -23,7 +23,7 @@ from tilth.transfer.result import TransferResult
 from tilth.value.result import ValueResult
 
 REPORT = "report.html"
-SORTING_KINDS = ("source", "map", "shuffle")
+SORTING_KINDS = ("source", "map", "part", "shuffle")
 _ARM_PREFIX = "value."
 
 
@@ -42,6 +42,7 @@ class RunStep:
         seconds: What it took when it was made.
         num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
         passed_over: Beside them: places that a source was pointed at and did not read.
+        born: Samples that came into being in it, as parts of those that came in.
         settings: Its settings as plain values, and what the plan added to them.
     """
 
@@ -62,6 +63,7 @@ class RunStep:
     quarantined: int | None
     passed_over: int | None
     settings: Json = field(repr=False)
+    born: int = 0
 
     @property
     def sorts(self) -> bool:
@@ -304,6 +306,7 @@ def _step(folder: Path, record: StepRecord) -> RunStep:
         counts.quarantined if counts else None,
         counts.passed_over if counts else None,
         record.told(),
+        counts.born if counts else 0,
     )
 
 

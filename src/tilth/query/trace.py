@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tilth.errors import UsageError
-from tilth.query.rows import Found, contains, equals, find_rows, starts_with
+from tilth.query.rows import Found, Match, contains, equals, find_rows, starts_with
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import PAYLOADS, Original, find_originals, payload_excerpt
 from tilth.query.text import markup_excerpt, shown, text_changes
-from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, SIGNAL_PREFIX, VERDICT, Row
+from tilth.schema import (
+    DROP_OF,
+    DROP_RULE,
+    DROP_VALUE,
+    ERROR,
+    PARTED,
+    SIGNAL_PREFIX,
+    VERDICT,
+    Row,
+)
 from tilth.store.shard import shard_name
 
 _FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
-_MAX_COPIES = 20
+_MAX_COPIES, _MAX_PARTS = 20, 5
 _ID = re.compile(r"[0-9a-f]{4,32}")
 
 
@@ -43,6 +52,8 @@ class TraceStep:
         edits: Lines of the text that it took out (`-`) and put in (`+`).
         copies: Samples dropped in favour of this one (at most 20).
         num_copies: How many there are.
+        parts: Samples that were born of it here (the first 5).
+        num_parts: How many there are.
     """
 
     step: str
@@ -57,11 +68,18 @@ class TraceStep:
     edits: tuple[str, ...]
     copies: tuple[Original, ...]
     num_copies: int
+    parts: tuple[Original, ...] = ()
+    num_parts: int = 0
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The life of one sample."""
+    """The life of one sample.
+
+    Attributes:
+        steps: From where it came in; of a part, from where it was born.
+        part_of: Of a part: the life of what it is a part of, which ends where it was parted.
+    """
 
     run: str
     id: str
@@ -70,6 +88,7 @@ class Trace:
     excerpt: str
     verdict: str
     steps: tuple[TraceStep, ...]
+    part_of: Trace | None = None
 
 
 def trace_sample(run: RunView, which: str) -> Trace:
@@ -86,6 +105,11 @@ def trace_sample(run: RunView, which: str) -> Trace:
     run.end_of_line()
     line = run.line()
     source, found = _find(run, line, which)
+    return _life(run, line, source, found)
+
+
+def _life(run: RunView, line: Sequence[RunStep], source: RunStep, found: Found) -> Trace:
+    """From where it came in, or was born, to where it ends."""
     name = found.row["id"]
     steps: list[TraceStep] = []
     before: Row | None = None
@@ -107,36 +131,84 @@ def trace_sample(run: RunView, which: str) -> Trace:
         payload_excerpt(at.row, 600) or payload_excerpt(found.row, 600),
         steps[-1].verdict,
         tuple(steps),
+        _life_before(run, line, source, found),
     )
 
 
+def _life_before(
+    run: RunView, line: Sequence[RunStep], born: RunStep, found: Found
+) -> Trace | None:
+    """The life of what a sample is a part of, which was parted in the step where it was born."""
+    whole = found.row.get("part_of")
+    if born.kind == "source" or whole is None:
+        return None
+    dropped = find_rows(born.dataset(), "id", equals(whole), kinds=["dropped"], limit=1)
+    if not dropped:
+        return None
+    hits = _hits(line, "id", equals(whole), limit=1)
+    return _life(run, line, *_whole(*hits[0])) if hits else None
+
+
+def _hits(
+    steps: Sequence[RunStep], column: str, match: Match, limit: int = 50
+) -> list[tuple[RunStep, Found]]:
+    """Samples where they came in, or were born, of those steps."""
+    hits = []
+    for step in steps:
+        if step.kind != "source" and not step.born:
+            continue
+        names = ["id", "uri", "part_of", DROP_RULE]
+        for item in find_rows(step.dataset(), column, match, columns=names, limit=limit):
+            if step.kind == "source" or _is_born(step, item):
+                hits.append((step, item))
+    return hits
+
+
+def _is_born(step: RunStep, item: Found) -> bool:
+    """Whether a step made a part, and did not find it there already."""
+    whole = item.row.get("part_of")
+    if whole is None:
+        return False
+    parted = find_rows(
+        step.dataset(),
+        "id",
+        equals(whole),
+        kinds=["dropped"],
+        columns=[DROP_RULE],
+        shards=[item.shard],
+        limit=1,
+    )
+    return bool(parted) and parted[0].row.get(DROP_RULE) == PARTED
+
+
+def _whole(step: RunStep, item: Found) -> tuple[RunStep, Found]:
+    """With all its columns."""
+    rows = find_rows(
+        step.dataset(),
+        "id",
+        equals(item.row["id"]),
+        kinds=[item.kind],
+        shards=[item.shard],
+        limit=1,
+    )
+    return step, rows[0]
+
+
 def _find(run: RunView, line: Sequence[RunStep], which: str) -> tuple[RunStep, Found]:
-    """The sample where it came in."""
+    """The sample where it came in, or was born."""
     sources = [step for step in line if step.kind == "source"]
-    tries = [("uri", equals(which))]
+    tries = [(line, "uri", equals(which))]
     if _ID.fullmatch(which):
-        tries = [("id", starts_with(which)), *tries]
-    tries.append(("uri", contains(which)))
-    for column, match in tries:
-        hits = [
-            (step, item)
-            for step in sources
-            for item in find_rows(step.dataset(), column, match, columns=["id", "uri"], limit=50)
-        ]
+        tries = [(line, "id", starts_with(which)), *tries]
+    # The address of a page stands in those of its parts, too.
+    tries += [(steps, "uri", contains(which)) for steps in (sources, line)]
+    for steps, column, match in tries:
+        hits = _hits(steps, column, match)
         ends = [hit for hit in hits if str(hit[1].row["uri"]).endswith(which)]
         if column == "uri" and len(hits) > 1 and len(ends) == 1:
             hits = ends
         if len({item.row["id"] for _, item in hits}) == 1:
-            step, item = hits[0]
-            rows = find_rows(
-                step.dataset(),
-                "id",
-                equals(item.row["id"]),
-                kinds=[item.kind],
-                shards=[item.shard],
-                limit=1,
-            )
-            return step, rows[0]
+            return _whole(*hits[0])
         if hits:
             some = ", ".join(f"{i.row['id'][:12]} ({i.row['uri']})" for _, i in hits[:6])
             raise UsageError(
@@ -180,6 +252,7 @@ def _step(run: RunView, step: RunStep, at: Found, before: Row | None) -> TraceSt
     measured, changes = _differences(row, before)
     old, new = (before or {}).get("text"), row.get("text")
     edits = text_changes(old, new) if old is not None and new is not None and old != new else ()
+    parts, num_parts = _parts(step, at) if row.get(DROP_RULE) == PARTED else ((), 0)
     return TraceStep(
         step.name,
         {"quarantine": "quarantined"}.get(at.kind, at.kind),
@@ -193,7 +266,21 @@ def _step(run: RunView, step: RunStep, at: Found, before: Row | None) -> TraceSt
         edits,
         copies,
         num_copies,
+        parts,
+        num_parts,
     )
+
+
+def _parts(step: RunStep, at: Found) -> tuple[tuple[Original, ...], int]:
+    """The samples that were born of one, all of which are in its shard."""
+    columns, shards = ["id", "uri", *PAYLOADS], [at.shard]
+    match = equals(at.row["id"])
+    found = find_rows(step.dataset(), "part_of", match, columns=columns, shards=shards)
+    some = [
+        Original(item.row["id"], str(item.row.get("uri")), payload_excerpt(item.row, 200))
+        for item in found[:_MAX_PARTS]
+    ]
+    return tuple(some), len(found)
 
 
 def _differences(
@@ -204,7 +291,7 @@ def _differences(
     measured: list[tuple[str, str]] = []
     changes: list[Change] = []
     for name in dict.fromkeys([*row, *old]):
-        if name in VERDICT or name in ("id", "source", "uri", _FAILED_RULES):
+        if name in VERDICT or name in ("id", "source", "uri", "part_of", _FAILED_RULES):
             continue
         value, was = row.get(name), old.get(name)
         if value == was or (value != value and was != was):

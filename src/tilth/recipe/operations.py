@@ -20,7 +20,7 @@ from tilth.hints import did_you_mean
 from tilth.recipe.code import code_version
 from tilth.settings import BaseSettings
 
-Kind = Literal["source", "map", "shuffle", "fit", "grid", "transform"]
+Kind = Literal["source", "map", "part", "shuffle", "fit", "grid", "transform"]
 
 STAGES = (
     "collect",
@@ -140,7 +140,7 @@ class Operation:
             further: Modules that it finds by a name in its settings, which no import shows.
         """
         engine = list(_ENGINE[self.kind])
-        if self.kind in ("source", "map", "shuffle") and hasattr(self.module, "describe"):
+        if self.kind in ("source", "map", "part", "shuffle") and hasattr(self.module, "describe"):
             engine.append("tilth.engine.describe")
         return (self.module_name, *engine, *further)
 
@@ -228,6 +228,7 @@ _SINGLE: dict[str, tuple[Kind, str]] = {
 _FUNCTIONS: dict[Kind, dict[str, int]] = {
     "source": {"fingerprint": 1, "read": 3},
     "map": {"apply": 2},
+    "part": {"part": 2},
     "shuffle": {"keys": 2, "reduce": 2, "resolve": 2, "apply": 3},
     "fit": {"fit": 5, "seeded": 2},
     "grid": {"cells": 2, "run_cell": 5, "summarize": 2},
@@ -241,6 +242,7 @@ _AGAIN = {"keys_again": 3, "reduce_again": 2, "resolve_again": 2}
 _ENGINE: dict[Kind, tuple[str, ...]] = {
     "source": ("tilth.engine.read",),
     "map": ("tilth.engine.map",),
+    "part": ("tilth.engine.map",),
     "shuffle": ("tilth.engine.shuffle", "tilth.engine.map"),
     "fit": ("tilth.engine.train",),
     "grid": ("tilth.engine.train",),
@@ -275,7 +277,8 @@ def _found(extensions: tuple[Extension, ...]) -> dict[str, Operation]:
 def operations_in(extension: Extension) -> Iterator[Operation]:
     """The operations of an extension, by where they lie; none is imported.
 
-    Of the record stages, what has `keys` is a shuffle, and everything else a map.
+    Of the record stages, what has `keys` is a shuffle, what has `part` and no `apply` parts
+    records, and everything else is a map.
     """
     for stage in ("collect", *RECORD_STAGES):
         for name in extension.modules(stage):
@@ -283,6 +286,8 @@ def operations_in(extension: Extension) -> Iterator[Operation]:
             kind: Kind = "source" if stage == "collect" else "map"
             if kind == "map" and extension.defines(place, "keys"):
                 kind = "shuffle"
+            elif kind == "map" and extension.defines(place, "part"):
+                kind = "map" if extension.defines(place, "apply") else "part"
             yield Operation(name, stage, kind, extension.full_name(place))
     for what in KINDS:
         for name in extension.modules(f"augment.{what}"):

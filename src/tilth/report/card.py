@@ -53,7 +53,8 @@ def unfinished(report: Report) -> str:
 def _summary(line: Line | None) -> str:
     if line is None:
         return "No step of this run counted samples."
-    share = percent(line.kept, line.num_in)
+    share = percent(line.kept, line.num_in + line.born)
+    born = f", {count(line.born)} more were born as parts of them" if line.born else ""
     balance = "The books balance." if line.balances else "**The books do not balance.**"
     passed = (
         f" Sources passed over {plural(line.passed_over, 'place')} that they do not read."
@@ -61,7 +62,7 @@ def _summary(line: Line | None) -> str:
         else ""
     )
     return (
-        f"{count(line.num_in)} samples came in: {count(line.kept)} kept ({share}), "
+        f"{count(line.num_in)} samples came in{born}: {count(line.kept)} kept ({share}), "
         f"{count(line.dropped)} dropped, {count(line.quarantined)} quarantined. {balance}{passed}"
     )
 
@@ -130,14 +131,18 @@ def _steps(steps: Sequence[Step]) -> str:
     counted = [step for step in steps if step.counted]
     if not counted:
         return "No step of this run counted samples."
+    born = any(step.born for step in counted)
     rows = [
         [
             plain(step.name),
-            *(count(n) for n in (step.num_in, step.kept, step.dropped, step.quarantined)),
+            count(step.num_in),
+            *([count(step.born)] if born else []),
+            *(count(n) for n in (step.kept, step.dropped, step.quarantined)),
         ]
         for step in counted
     ]
-    return markdown_table(("step", "in", "kept", "dropped", "quarantined"), rows, 1)
+    names = ("step", "in", *(("born",) if born else ()), "kept", "dropped", "quarantined")
+    return markdown_table(names, rows, 1)
 
 
 def _dropped(steps: Sequence[Step]) -> str:

@@ -99,6 +99,7 @@ class Step:
     sources_of: str
     blocks: tuple[Block, ...]
     warnings: tuple[str, ...]
+    born: int = 0
 
     @property
     def anchor(self) -> str:
@@ -116,13 +117,14 @@ class Step:
 
     @property
     def difference(self) -> int:
-        """What the books lack: 0 where in = kept + dropped + quarantined."""
-        return (self.num_in or 0) - (self.kept or 0) - self.dropped - self.quarantined
+        """What the books lack: 0 where in + born = kept + dropped + quarantined."""
+        return (self.num_in or 0) + self.born - (self.kept or 0) - self.dropped - self.quarantined
 
     @property
     def equation(self) -> str:
         return (
-            f"{count(self.num_in)} in = {count(self.kept)} kept + {count(self.dropped)} dropped"
+            f"{came_in(self.num_in, self.born)} = {count(self.kept)} kept"
+            f" + {count(self.dropped)} dropped"
             f" + {count(self.quarantined)} quarantined"
         )
 
@@ -138,10 +140,21 @@ class Line:
     passed_over: int
     open_steps: tuple[str, ...]
     breaks: tuple[str, ...]
+    born: int = 0
 
     @property
     def balances(self) -> bool:
-        return not self.open_steps and self.num_in == self.kept + self.dropped + self.quarantined
+        out = self.kept + self.dropped + self.quarantined
+        return not self.open_steps and self.num_in + self.born == out
+
+    @property
+    def came_in(self) -> str:
+        return came_in(self.num_in, self.born)
+
+
+def came_in(num_in: int | None, born: int) -> str:
+    """The left side of the books: `148 in`; where some are born, `1 in + 5 born`."""
+    return f"{count(num_in)} in" + (f" + {count(born)} born" if born else "")
 
 
 def as_text(value: str | None, limit: int = 200) -> str:
@@ -212,6 +225,7 @@ def _step(given: StepCounts, position: int, notice: str) -> Step:
         sources_of=of,
         blocks=figure_blocks(told.figures, f"f{position}", told.op) or _no_figures(told),
         warnings=warnings_of(told.warnings),
+        born=told.born,
     )
 
 
@@ -279,6 +293,7 @@ def build_line(steps: Sequence[Step]) -> Line | None:
         passed_over=books.passed_over,
         open_steps=tuple(step.name for step in counted if step.difference),
         breaks=tuple(f"{step.name} {step.notice}" for step in counted if step.notice),
+        born=books.born,
     )
 
 
@@ -308,7 +323,8 @@ def funnel(steps: Sequence[Step]) -> Chart | None:
     if not flows:
         return None
     description = "; ".join(
-        f"{f.name}: {count(f.total)} in, {count(f.kept)} kept" for f in flows[:MAX_RULES]
+        f"{step.name}: {came_in(step.num_in, step.born)}, {count(f.kept)} kept"
+        for f, step in zip(flows[:MAX_RULES], counted, strict=False)
     )
     if len(flows) > MAX_RULES:
         description += f"; {MAX_RULES} of {count(len(flows))} steps told"
@@ -326,6 +342,8 @@ def funnel(steps: Sequence[Step]) -> Chart | None:
     ]
     many = sources > 1
     caption = "Samples at each step; the percentage is the share of its input that a step kept."
+    if any(step.born for step in counted):
+        caption += " Input of a step that parts samples are their parts too."
     if many:
         caption += " Sources stand side by side, for they add up."
     return Chart("The funnel", caption, drawn[0], drawn[1])

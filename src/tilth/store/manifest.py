@@ -36,6 +36,7 @@ class Shard(Record):
     Attributes:
         name: Of its files.
         num_in, kept, dropped, quarantine: Rows.
+        born: Rows that came into being here, as parts of those that came in.
         files: What was written: the kinds of rows that there are; the kept ones always.
         columns: Names and types of the kept rows.
         sources, by_rule: Kept rows by source, dropped ones by rule.
@@ -43,6 +44,7 @@ class Shard(Record):
 
     name: str
     num_in: int = Field(alias="in")
+    born: int = 0
     kept: int
     dropped: int
     quarantine: int
@@ -73,14 +75,17 @@ class PassedOver(Record):
 
 
 class Counts(Record):
-    """The books of a step: in = kept + dropped + quarantined.
+    """The books of a step: in + born = kept + dropped + quarantined.
+
+    A sample is born where it becomes one: a part of one that came in.
 
     Attributes:
-        num_in, kept, dropped, quarantined: Samples.
+        num_in, kept, dropped, quarantined, born: Samples.
         passed_over: Beside them, of a source: places that it was pointed at and did not read.
     """
 
     num_in: int = Field(alias="in")
+    born: int = 0
     kept: int
     dropped: int
     quarantined: int
@@ -185,6 +190,7 @@ def _imbalance(manifest: Manifest) -> str | None:
         return "a shard stands twice"
     sums = Counts(
         num_in=sum(shard.num_in for shard in shards),
+        born=sum(shard.born for shard in shards),
         kept=sum(shard.kept for shard in shards),
         dropped=sum(shard.dropped for shard in shards),
         quarantined=sum(shard.quarantine for shard in shards),

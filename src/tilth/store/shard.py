@@ -13,7 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tilth.records import read_if_whole
-from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, VERDICT, column, without_columns
+from tilth.schema import (
+    BORN,
+    DROP_OF,
+    DROP_RULE,
+    DROP_VALUE,
+    ERROR,
+    VERDICT,
+    column,
+    without_columns,
+)
 from tilth.store.files import atomic_file, remove, write_json
 from tilth.store.manifest import KINDS, File, Kind, Shard
 
@@ -59,10 +68,16 @@ class ShardWriter:
         self.name = shard_name(index)
         self._parts: dict[Kind, list[pa.RecordBatch]] = {kind: [] for kind in KINDS}
         self.num_in = 0
+        self.born = 0
         self.num_bytes = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Add a marked batch."""
+        """Add a marked batch; rows that say so in `part.born` did not come in, but are born."""
+        if BORN in batch.schema.names:
+            born = pc.sum(batch.column(BORN)).as_py() or 0
+            self.born += born
+            self.num_in -= born
+            batch = without_columns(batch, [BORN])
         self.num_in += batch.num_rows
         self.num_bytes += batch.nbytes
         for kind, part in split_by_verdict(batch).items():
@@ -89,6 +104,7 @@ class ShardWriter:
         entry = Shard(
             name=self.name,
             num_in=self.num_in,
+            born=self.born,
             kept=rows["kept"],
             dropped=rows["dropped"],
             quarantine=rows["quarantine"],

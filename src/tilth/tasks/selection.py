@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from tilth.errors import DataError
 from tilth.hints import did_you_mean
 from tilth.randomness import ids_to_u64, shares
-from tilth.schema import WEIGHT, column
+from tilth.schema import WEIGHT, column, sample_id
 from tilth.splits import SPLITS, SplitName
 from tilth.store import Dataset
 from tilth.tasks.registry import declaration
@@ -106,7 +106,9 @@ class Selection:
     def read(self, columns: Sequence[str]) -> Iterator[tuple[SplitName, pa.RecordBatch]]:
         """Batches of one split each, in the order of the data set."""
         small = ["id", "source", "split", "label", *([self.fold[0]] if self.fold else [])]
-        small += [WEIGHT] if WEIGHT in self.dataset.schema.names else []
+        there = self.dataset.schema.names
+        small += [WEIGHT] if WEIGHT in there else []
+        small += ["key", "part_of"] if "part_of" in there else []
         wanted = list(dict.fromkeys([*columns, *small]))
         left = self.limit if self.limit is not None else self.dataset.num_rows
         for whole in self.dataset.batches(wanted):
@@ -135,6 +137,16 @@ class Selection:
             left_out = pc.fill_null(pc.equal(column(batch, name), value), False).to_numpy(False)
             splits[:] = np.where(left_out, "test", "train")
         if self._holds_out:
-            numbers = shares(ids_to_u64(column(batch, "id").to_pylist()), 4)
+            numbers = shares(ids_to_u64(_groups(batch)), 4)
             splits[(splits == "train") & (numbers < self.data.validation_share)] = "validation"
         return splits
+
+
+def _groups(batch: pa.RecordBatch) -> list[str]:
+    """What is held out together: a sample by itself, the parts of one page as one."""
+    ids: list[str] = column(batch, "id").to_pylist()
+    if "part_of" not in batch.schema.names:
+        return ids
+    wholes = pc.if_else(pc.is_valid(column(batch, "part_of")), column(batch, "key"), None)
+    named = zip(ids, wholes.to_pylist(), strict=True)
+    return [name if whole is None else sample_id(whole) for name, whole in named]
