@@ -26,7 +26,7 @@ from tests.collect.archives import (
     tar,
     zip_,
 )
-from tilth.collect import archive, files, records
+from tilth.collect import archive, inputs, records
 from tilth.errors import DataError
 
 MEMBERS = [(f"{n}.x", f"what {n} holds".encode()) for n in range(1, 5)]
@@ -36,7 +36,7 @@ MANY = [(f"{n}.x", bytes([n]) * 3000) for n in range(1, 60)]
 def read(path: Path, max_bytes: int = 10_000) -> list[tuple[str, bytes | str]]:
     """Names, or places, with the content or why there is none."""
     found: list[tuple[str, bytes | str]] = []
-    for entry in archive.read_entries(files.SourceFile(path, path.name, "u"), max_bytes):
+    for entry in archive.read_entries(inputs.SourceFile(path, path.name, "u"), max_bytes):
         try:
             found.append((entry.name or entry.place, entry.read(max_bytes)))
         except records.RecordError as error:
@@ -52,7 +52,7 @@ def test_every_format_holds_the_same(ending: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", FORMATS)
 def test_what_is_not_read_is_passed_over(ending: str, tmp_path: Path) -> None:
     path = pack(tmp_path, ending, MANY)
-    entries = archive.read_entries(files.SourceFile(path, path.name, "u"), 10_000)
+    entries = archive.read_entries(inputs.SourceFile(path, path.name, "u"), 10_000)
     third = [entry.read(10_000) for place, entry in enumerate(entries) if place % 3 == 2]
     assert third == [data for _, data in MANY[2::3]]
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tilth.collect import csv, files, records
+from tilth.collect import csv, inputs, records
 from tilth.context import Context
 from tilth.errors import DataError
 
@@ -193,7 +193,7 @@ def _plain_errors(data: str, max_bytes: int) -> list[str]:
             size += len(line.encode()) + 1
             try:
                 if size > max_bytes:
-                    raise records.RecordError(files.too_long(size, max_bytes))
+                    raise records.RecordError(inputs.too_long(size, max_bytes))
                 if splitter.feed(line):
                     wrong = f"{len(splitter.fields)} columns instead of 2"
                     error = "" if len(splitter.fields) == 2 else wrong

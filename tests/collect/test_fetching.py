@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tilth.collect import crawl, files, idx, parallel
+from tilth.collect import crawl, idx, inputs, parallel
 from tilth.errors import MissingError
 from tilth.settings import BaseSettings, acting
 from tilth.web.fetch import MIRROR_VARIABLE
@@ -36,7 +36,7 @@ def sides(place: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("settings", "local"),
     [
-        (files.FileSettings, {"path": "a.csv"}),
+        (inputs.FileSettings, {"path": "a.csv"}),
         (idx.Settings, {"files": pair("path")}),
         (idx.Settings, {"set": "mnist", "path": "here"}),
         (parallel.Settings, {"files": sides("path")}),
@@ -66,14 +66,14 @@ def test_where_nothing_is_fetched_they_are_refused(
 )
 def test_what_could_not_be_fetched_is_refused(given: dict[str, Any], cause: str) -> None:
     with pytest.raises(ValidationError, match=cause):
-        files.FileSettings.model_validate(given)
+        inputs.FileSettings.model_validate(given)
 
 
 def test_a_host_is_allowed_however_it_is_spelt() -> None:
-    found = files.FileSettings(url="http://127.0.0.1/a.csv", allow_hosts=("127.1", "A.Localhost."))
+    found = inputs.FileSettings(url="http://127.0.0.1/a.csv", allow_hosts=("127.1", "A.Localhost."))
     assert found.allow_hosts == ("127.0.0.1", "a.localhost")
     hosts = ("127.0.0.1:8000", "[::1]:80", "::2", "[::3]", "b.localhost:1")
-    found = files.FileSettings(url="http://127.0.0.1:9/a.csv", allow_hosts=hosts)
+    found = inputs.FileSettings(url="http://127.0.0.1:9/a.csv", allow_hosts=hosts)
     assert found.allow_hosts == ("127.0.0.1", "::1", "::2", "::3", "b.localhost")
 
 
@@ -92,17 +92,17 @@ def test_a_mirror_that_is_not_there_is_an_error_of_the_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mirror").mkdir()
-    settings = files.FileSettings(url=URL, mirror=str(tmp_path / "miror"))
+    settings = inputs.FileSettings(url=URL, mirror=str(tmp_path / "miror"))
     with pytest.raises(MissingError, match="no such file, folder or glob") as caught:
-        files.fingerprint_files(settings, (".csv",))
+        inputs.fingerprint_files(settings, (".csv",))
     assert "did you mean `mirror`" in caught.value.hint
     monkeypatch.setenv("HOME", str(tmp_path))
-    there = files.FileSettings(url=URL, mirror="~/mirror")
-    assert files.fingerprint_files(there, (".csv",)) == f"'a.csv' '{URL}' {URL}"
+    there = inputs.FileSettings(url=URL, mirror="~/mirror")
+    assert inputs.fingerprint_files(there, (".csv",)) == f"'a.csv' '{URL}' {URL}"
 
 
 def _known(**given: Any) -> str:
-    return files.fingerprint_files(files.FileSettings(url=URL, **given), (".csv",))
+    return inputs.fingerprint_files(inputs.FileSettings(url=URL, **given), (".csv",))
 
 
 def test_what_a_mirror_has_is_what_counts_wherever_the_mirror_is(
@@ -143,7 +143,7 @@ def test_a_digest_is_the_content_wherever_it_comes_from(
 
 
 def test_how_it_is_had_is_no_part_of_an_identity() -> None:
-    plain = files.FileSettings(url=URL)
+    plain = inputs.FileSettings(url=URL)
     other = {
         "url": "https://example.org/b.csv",
         "headers": {"X-Team": "a"},
@@ -153,8 +153,8 @@ def test_how_it_is_had_is_no_part_of_an_identity() -> None:
         "allow_hosts": ["a.localhost"],
         "digest": "content",
     }
-    assert acting(files.FileSettings.model_validate(other)) == acting(plain)
-    assert acting(files.FileSettings(path="a.csv")) == acting(plain)
+    assert acting(inputs.FileSettings.model_validate(other)) == acting(plain)
+    assert acting(inputs.FileSettings(path="a.csv")) == acting(plain)
     assert acting(plain) == {"max_record_bytes": 8 << 20, "license": None}
     for source, given in ((idx, pair), (parallel, sides)):
         one = source.Settings.model_validate({"files": given("url")})

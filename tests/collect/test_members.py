@@ -25,7 +25,7 @@ from tests.collect.archives import (
     tar,
     zip_,
 )
-from tilth.collect import audio, files, image_folder, members
+from tilth.collect import audio, image_folder, inputs, members
 from tilth.context import Context
 from tilth.errors import DataError
 
@@ -33,8 +33,8 @@ FILES = [("train/cat/1.png", b"one"), ("train/dog/2.PNG", b"two"), ("readme.txt"
 WANTED = members.Wanted((".png",))
 
 
-def found(path: Path) -> list[files.SourceFile]:
-    return files.find_files(files.FileSettings(path=str(path)), WANTED.endings)
+def found(path: Path) -> list[inputs.SourceFile]:
+    return inputs.find_files(inputs.FileSettings(path=str(path)), WANTED.endings)
 
 
 def read(path: Path, max_bytes: int = 10_000, pattern: str = "") -> list[members.Member]:
@@ -119,7 +119,7 @@ def test_what_stands_in_a_folder_and_is_no_file_costs_itself(tmp_path: Path) -> 
     assert (one.data, three.data) == (b"one", b"one")
     assert (two.name, two.error) == ("2.png", "a link to a file that is not there")
     assert (four.name, four.error) == ("4.png", "a pipe or a device, not a file")
-    watched = files.Watched(found(tmp_path))
+    watched = inputs.Watched(found(tmp_path))
     (tmp_path / "nowhere.png").write_bytes(b"two")
     with pytest.raises(DataError, match="changed"):
         watched.check()

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from tilth.collect import files, records
+from tilth.collect import inputs, records
 from tilth.errors import DataError
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
@@ -62,7 +62,7 @@ class Entry:
     place: str = ""
 
 
-def read_entries(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
+def read_entries(file: inputs.SourceFile, max_bytes: int) -> Iterator[Entry]:
     """The files of an archive in its order, and its damaged places; folders are left out.
 
     Args:
@@ -74,19 +74,19 @@ def read_entries(file: files.SourceFile, max_bytes: int) -> Iterator[Entry]:
             is none.
         MissingError: It is not there or may not be read.
     """
-    with files.open_raw(file) as raw:
+    with inputs.open_raw(file) as raw:
         head = raw.read(6)
     entries = _of_zip(file) if _is_zip(file) else _of_tar(file, head, max_bytes)
     with _damage_told(file):
         yield from entries
 
 
-def _is_zip(file: files.SourceFile) -> bool:
+def _is_zip(file: inputs.SourceFile) -> bool:
     return file.name.lower().endswith(".zip")
 
 
 @contextmanager
-def _damage_told(file: files.SourceFile) -> Iterator[None]:
+def _damage_told(file: inputs.SourceFile) -> Iterator[None]:
     """What the libraries raise at a damaged archive, as one error."""
     try:
         yield
@@ -155,7 +155,7 @@ class _Forward:
         self._place = place
 
 
-def _of_tar(file: files.SourceFile, head: bytes, max_bytes: int) -> Iterator[Entry]:
+def _of_tar(file: inputs.SourceFile, head: bytes, max_bytes: int) -> Iterator[Entry]:
     with _unpacked(file, head) as raw:
         stream = _Forward(raw, max(max_bytes, _MAX_HEADER))
         archive = _Headers(fileobj=cast(BinaryIO, stream))
@@ -199,7 +199,7 @@ def _lost(start: int, end: int) -> Entry:
 
 
 def _reader_of_tar(
-    file: files.SourceFile, stream: _Forward, entry: tarfile.TarInfo
+    file: inputs.SourceFile, stream: _Forward, entry: tarfile.TarInfo
 ) -> Callable[[int], bytes]:
     if not entry.isfile():
         return refused("a link or a device, not a file")
@@ -208,7 +208,7 @@ def _reader_of_tar(
 
     def read(max_bytes: int) -> bytes:
         if entry.size > max_bytes:
-            raise records.RecordError(files.too_long(entry.size, max_bytes))
+            raise records.RecordError(inputs.too_long(entry.size, max_bytes))
         with _damage_told(file):
             data = stream.read(entry.size)
             if len(data) < entry.size:
@@ -218,7 +218,7 @@ def _reader_of_tar(
     return read
 
 
-def _unpacked(file: files.SourceFile, head: bytes) -> BinaryIO:
+def _unpacked(file: inputs.SourceFile, head: bytes) -> BinaryIO:
     """The tar stream, whatever its compression, by its first bytes."""
     if head.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.open(file.path))
@@ -229,7 +229,7 @@ def _unpacked(file: files.SourceFile, head: bytes) -> BinaryIO:
     return file.path.open("rb")
 
 
-def _of_zip(file: files.SourceFile) -> Iterator[Entry]:
+def _of_zip(file: inputs.SourceFile) -> Iterator[Entry]:
     with zipfile.ZipFile(file.path) as archive:
         for entry in archive.infolist():
             if not entry.is_dir():
@@ -246,7 +246,7 @@ def _reader_of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable
 
     def read(max_bytes: int) -> bytes:
         if entry.file_size > max_bytes:
-            raise records.RecordError(files.too_long(entry.file_size, max_bytes))
+            raise records.RecordError(inputs.too_long(entry.file_size, max_bytes))
         try:
             with archive.open(entry) as stream:
                 # What the directory says of its size may be a lie.
@@ -258,7 +258,7 @@ def _reader_of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable
             cause = f"damaged or encrypted ({error or type(error).__name__})"
             raise records.RecordError(cause) from error
         if len(data) > max_bytes:
-            raise records.RecordError(files.too_long(len(data), max_bytes))
+            raise records.RecordError(inputs.too_long(len(data), max_bytes))
         return bytes(data)
 
     return read

@@ -15,7 +15,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import files, limits, members, records
+from tilth.collect import inputs, limits, members, records
 from tilth.collect.fetching import Place
 from tilth.collect.named import Named
 from tilth.collect.sound_header import read_header
@@ -42,7 +42,7 @@ class Words(BaseSettings):
     separator: str = Field("_", description="what stands between the parts", min_length=1)
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read sound files (WAV, FLAC) and what is said in them, from folders or archives (tar, zip).
 
     A file that is no sound file, is cut off, or whose name does not say what it should is
@@ -114,7 +114,7 @@ def fingerprint(settings: Settings) -> str:
     found = members.fingerprint(settings, members.Wanted(SUFFIXES, settings.only or "", "only"))
     if settings.transcripts is not None:
         file = _transcript_file(settings.transcripts)
-        found += "\n" + files.fingerprint_paths([file], settings.digest)
+        found += "\n" + inputs.fingerprint_paths([file], settings.digest)
     return found
 
 
@@ -151,7 +151,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     transcripts = _read_transcripts(settings)
     wanted = members.Wanted(SUFFIXES, settings.only or "", "only")
     where = settings.path or settings.url or ""
-    with files.opened(settings, wanted.endings, context, wanted.reads) as found:
+    with inputs.opened(settings, wanted.endings, context, wanted.reads) as found:
         places: dict[str, int] = {}
         if settings.splits and "index" not in groups:
             names = sorted(members.list_names(found, wanted))
@@ -304,8 +304,8 @@ def _split(index: int, splits: dict[SplitName, tuple[int, int]]) -> str:
     raise records.RecordError(f"index {index} is in none of `splits`")
 
 
-def _transcript_file(path: str) -> files.SourceFile:
-    return files.SourceFile(Path(path).expanduser(), Path(path).name, path)
+def _transcript_file(path: str) -> inputs.SourceFile:
+    return inputs.SourceFile(Path(path).expanduser(), Path(path).name, path)
 
 
 def _read_transcripts(settings: Settings) -> dict[str, str]:
@@ -318,8 +318,8 @@ def _read_transcripts(settings: Settings) -> dict[str, str]:
         return {}
     file = _transcript_file(settings.transcripts)
     found: dict[str, str] = {}
-    with files.open_bytes(file) as stream:
-        for number, (line, size) in enumerate(files.read_lines(stream, 1 << 16), start=1):
+    with inputs.open_bytes(file) as stream:
+        for number, (line, size) in enumerate(inputs.read_lines(stream, 1 << 16), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if not line.strip():
                 continue
@@ -335,7 +335,7 @@ def _read_transcripts(settings: Settings) -> dict[str, str]:
     return found
 
 
-def _bad_line(cause: str, file: files.SourceFile, number: int) -> DataError:
+def _bad_line(cause: str, file: inputs.SourceFile, number: int) -> DataError:
     return DataError(
         cause, where=f"{file.uri}:{number}", hint="correct the file of transcripts", code="columns"
     )

@@ -14,7 +14,7 @@ from typing import Annotated, BinaryIO, Literal
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tilth.collect import files, limits, records
+from tilth.collect import inputs, limits, records
 from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
@@ -25,7 +25,7 @@ from tilth.splits import SplitName
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read delimited text (CSV, TSV), with a header line or named columns, plain or gzip.
 
     A record with another number of columns than the header, not UTF-8, or too long is quarantined
@@ -82,7 +82,7 @@ class Settings(files.FileSettings):
 
 def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
-    return files.fingerprint_files(settings, SUFFIXES)
+    return inputs.fingerprint_files(settings, SUFFIXES)
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
@@ -105,11 +105,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     else:
         defaults["split"] = settings.split
     batcher = records.Batcher(source, columns, defaults, context.limit)
-    with files.opened(settings, SUFFIXES, context) as found:
+    with inputs.opened(settings, SUFFIXES, context) as found:
         rows = _Rows.of(found, settings)
         shared = isinstance(settings.split, Shares) or records.tells_kinds(settings.fields)
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
-        meter = files.Meter(found, context)
+        meter = inputs.Meter(found, context)
         for file in found:
             for place, row, num_bytes in rows.of_file(file):
                 if batcher.is_full:
@@ -120,7 +120,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         rows.labels.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
-        raise files.empty_source(settings.path or settings.url or "")
+        raise inputs.empty_source(settings.path or settings.url or "")
 
 
 class Splitter:
@@ -222,7 +222,7 @@ class _Lines:
     """
 
     def __init__(self, stream: BinaryIO, settings: Settings, delimiter: str) -> None:
-        self._lines = enumerate(files.read_lines(stream, settings.max_record_bytes), start=1)
+        self._lines = enumerate(inputs.read_lines(stream, settings.max_record_bytes), start=1)
         self._settings = settings
         self._delimiter = delimiter
         self._end = 0
@@ -290,7 +290,7 @@ class _Lines:
     def _check_size(self, first: _Line, last: _Line) -> None:
         num_bytes = last.end - first.end + first.num_bytes
         if num_bytes > self._settings.max_record_bytes:
-            raise records.RecordError(files.too_long(num_bytes, self._settings.max_record_bytes))
+            raise records.RecordError(inputs.too_long(num_bytes, self._settings.max_record_bytes))
 
     def _splitter(self, *, is_open: bool = False) -> Splitter:
         return Splitter(self._delimiter, self._settings.quote, is_open=is_open)
@@ -321,13 +321,13 @@ class _Rows:
         totals: Records of each file, where a share of them is a split.
     """
 
-    found: list[files.SourceFile]
+    found: list[inputs.SourceFile]
     settings: Settings
     labels: Named
     totals: dict[str, int]
 
     @classmethod
-    def of(cls, found: list[files.SourceFile], settings: Settings) -> _Rows:
+    def of(cls, found: list[inputs.SourceFile], settings: Settings) -> _Rows:
         """Counts the records first where a share of them is a split."""
         totals = {}
         if isinstance(settings.split, Shares):
@@ -340,7 +340,7 @@ class _Rows:
         return (limits.kind_of(row) for file in self.found for _, row, _ in self.of_file(file))
 
     def of_file(
-        self, file: files.SourceFile
+        self, file: inputs.SourceFile
     ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
         """Place, row with label and split (or what is wrong with it), and bytes of each record."""
         split = self.settings.split
@@ -360,13 +360,13 @@ class _Rows:
 
 
 def _read_file(
-    file: files.SourceFile, settings: Settings
+    file: inputs.SourceFile, settings: Settings
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""
     tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
     delimiter = settings.delimiter or ("\t" if tab else ",")
     names: list[str] | None = list(settings.columns) or None
-    with files.open_bytes(file) as stream:
+    with inputs.open_bytes(file) as stream:
         lines = _Lines(stream, settings, delimiter)
         while (first := lines.next()) is not None:
             # A blank line is a record only where there is one column, which may be empty.
@@ -383,7 +383,7 @@ def _read_file(
                 row = records.make_row(record, settings.fields)
             except records.RecordError as error:
                 if names is None:
-                    raise files.bad_header(str(error), place) from None
+                    raise inputs.bad_header(str(error), place) from None
                 yield place, error, num_bytes
                 continue
             row.setdefault("id", f"{file.name}:{first.number}")

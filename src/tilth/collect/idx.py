@@ -25,7 +25,7 @@ import pyarrow as pa
 import yaml
 from pydantic import Field, model_validator
 
-from tilth.collect import files, limits, records
+from tilth.collect import inputs, limits, records
 from tilth.collect.fetching import (
     Digest,
     Headers,
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
 class _Opened:
     """An idx file that was checked."""
 
-    file: files.SourceFile
+    file: inputs.SourceFile
     shape: tuple[int, ...]
     header_bytes: int
 
@@ -127,11 +127,11 @@ def fingerprint(settings: Settings) -> str:
         lines.append(f"split {pair.split}")
         for part in (pair.images, pair.labels):
             if part.path is not None:
-                line = files.fingerprint_paths([_local(part.path)], settings.digest)
+                line = inputs.fingerprint_paths([_local(part.path)], settings.digest)
                 # What it should be decides whether it is taken at all.
                 lines.append(f"{line} {part.sha256 or ''} {part.size or ''}".rstrip())
             else:
-                lines.append(files.fingerprint_address(part, settings))
+                lines.append(inputs.fingerprint_address(part, settings))
     return "\n".join(lines)
 
 
@@ -148,7 +148,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: a file is cut off, is not an idx file, has another digest, has another number
             of labels than images or no image of a class that is named, or changed meanwhile.
     """
-    watched = files.Watched()
+    watched = inputs.Watched()
 
     def open_part(part: IdxFile, num_dims: int, name: str) -> _Opened:
         # Two files may have one name at different addresses.
@@ -162,7 +162,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     ]
     total = sum(images.shape[0] for _, images, _ in opened)
     if total == 0:
-        raise files.empty_source(opened[0][1].file.uri)
+        raise inputs.empty_source(opened[0][1].file.uri)
     licence = settings.license or (_known(settings.set).license if settings.set else None)
     batcher = records.Batcher(
         source,
@@ -195,7 +195,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
 def _values(labels: _Opened) -> Iterator[int]:
     """The numbers of the classes, image by image."""
-    with files.open_bytes(labels.file) as stream:
+    with inputs.open_bytes(labels.file) as stream:
         stream.read(labels.header_bytes)
         for start in range(0, labels.shape[0], _CHUNK):
             yield from _exactly(stream, min(_CHUNK, labels.shape[0] - start), labels.file)
@@ -285,28 +285,28 @@ def _in_folder(part: IdxFile, folder: Path) -> IdxFile:
     return IdxFile(path=str(path), sha256=part.sha256, size=part.size)
 
 
-def _local(path: str) -> files.SourceFile:
-    return files.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
+def _local(path: str) -> inputs.SourceFile:
+    return inputs.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
 
 
 def _find(
     part: IdxFile, num_dims: int, folder: Path, settings: Settings, context: Context
-) -> files.SourceFile:
+) -> inputs.SourceFile:
     if part.path is not None:
         return _local(part.path)
     assert part.url is not None
     if part.sha256 is not None:
-        kept = files.SourceFile(
-            folder / files.name_of(part.url), files.name_of(part.url), masked(part.url)
+        kept = inputs.SourceFile(
+            folder / inputs.name_of(part.url), inputs.name_of(part.url), masked(part.url)
         )
         with suppress(DataError, MissingError):
             return _checked(kept, part, num_dims).file
     # Packed files are smaller than what they hold, save for a header and tiny files.
     bound = (1 << 34) if part.size is None else part.size + (1 << 16)
-    return files.fetch_file(settings, part.url, folder, context, max_bytes=bound)
+    return inputs.fetch_file(settings, part.url, folder, context, max_bytes=bound)
 
 
-def _check(file: files.SourceFile, part: IdxFile, num_dims: int, folder: Path) -> _Opened:
+def _check(file: inputs.SourceFile, part: IdxFile, num_dims: int, folder: Path) -> _Opened:
     """Read its header, and check its whole content, in bounded memory."""
     try:
         return _checked(file, part, num_dims)
@@ -317,9 +317,9 @@ def _check(file: files.SourceFile, part: IdxFile, num_dims: int, folder: Path) -
         raise
 
 
-def _checked(file: files.SourceFile, part: IdxFile, num_dims: int) -> _Opened:
+def _checked(file: inputs.SourceFile, part: IdxFile, num_dims: int) -> _Opened:
     digest = hashlib.sha256()
-    with files.open_bytes(file) as stream:
+    with inputs.open_bytes(file) as stream:
         head = stream.read(4 + 4 * num_dims)
         shape = _shape(head, num_dims, file)
         expected = len(head) + int(np.prod(shape, dtype=np.int64))
@@ -339,7 +339,7 @@ def _checked(file: files.SourceFile, part: IdxFile, num_dims: int) -> _Opened:
     return _Opened(file, shape, len(head))
 
 
-def _shape(head: bytes, num_dims: int, file: files.SourceFile) -> tuple[int, ...]:
+def _shape(head: bytes, num_dims: int, file: inputs.SourceFile) -> tuple[int, ...]:
     if len(head) < 4 + 4 * num_dims:
         raise _damaged(f"cut off within its header, after {len(head)} bytes", file)
     if head[:4] != bytes((0, 0, _UNSIGNED_BYTE, num_dims)):
@@ -355,7 +355,7 @@ def _shape(head: bytes, num_dims: int, file: files.SourceFile) -> tuple[int, ...
     return shape
 
 
-def _damaged(what: str, file: files.SourceFile) -> DataError:
+def _damaged(what: str, file: inputs.SourceFile) -> DataError:
     return DataError(
         what,
         where=file.uri,
@@ -374,7 +374,7 @@ def _read_pair(
 ) -> Iterator[pa.RecordBatch]:
     count, height, width = images.shape
     names = settings.class_names
-    with files.open_bytes(images.file) as pixels, files.open_bytes(labels.file) as answers:
+    with inputs.open_bytes(images.file) as pixels, inputs.open_bytes(labels.file) as answers:
         pixels.read(images.header_bytes)
         answers.read(labels.header_bytes)
         for start in range(0, count, _IMAGES_AT_ONCE):
@@ -404,7 +404,7 @@ def _read_pair(
                 yield from batcher.add(row, place, len(png))
 
 
-def _exactly(stream: BinaryIO, num_bytes: int, file: files.SourceFile) -> bytes:
+def _exactly(stream: BinaryIO, num_bytes: int, file: inputs.SourceFile) -> bytes:
     data = stream.read(num_bytes)
     if len(data) != num_bytes:
         raise _damaged("it became shorter while it was read", file)

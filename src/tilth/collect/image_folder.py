@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import files, limits, members, records
+from tilth.collect import inputs, limits, members, records
 from tilth.collect.named import Named
 from tilth.context import Context, PassesOver
 from tilth.errors import DataError
@@ -30,7 +30,7 @@ _MAX_FOLDERS = 10_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read pictures from a folder or archive (tar, zip) in which their folder is their class.
 
     The outermost folder that is called `train`, `val`, `validation` or `test`, in whatever other
@@ -116,7 +116,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     where = settings.path or settings.url or ""
     tree = Tree(settings, where)
     context = replace(context, passes_over=tree.noting(context.passes_over))
-    with files.opened(settings, wanted.endings, context, wanted.reads) as found:
+    with inputs.opened(settings, wanted.endings, context, wanted.reads) as found:
         if settings.labels == "path":
             tree.share(members.each_name(found, wanted))
         takes = limits.sharing(
@@ -188,7 +188,7 @@ class Tree:
 
         def note(place: str, reason: str) -> None:
             passes_over(place, reason)
-            if reason.startswith(files.OTHER_TYPE) and len(self._without) < _MAX_FOLDERS:
+            if reason.startswith(inputs.OTHER_TYPE) and len(self._without) < _MAX_FOLDERS:
                 self._without.setdefault(place.rpartition("/")[0], place)
 
         return note

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import files, limits, records
+from tilth.collect import inputs, limits, records
 from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.schema import Row
@@ -24,7 +24,7 @@ MAX_DEPTH = 64
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read JSON Lines: one object a line, plain or gzip.
 
     A line that is not a JSON object, not UTF-8, too long or lacks the text or the target is
@@ -42,7 +42,7 @@ class Settings(files.FileSettings):
 
 def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
-    return files.fingerprint_files(settings, SUFFIXES)
+    return inputs.fingerprint_files(settings, SUFFIXES)
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         {"license": settings.license, "split": settings.split},
         context.limit,
     )
-    with files.opened(settings, SUFFIXES, context) as found:
+    with inputs.opened(settings, SUFFIXES, context) as found:
         names = Named("fields", records.open_names_of(settings.fields), "field")
         shared = context.limit is not None and records.tells_kinds(settings.fields)
         takes = limits.sharing(
@@ -75,7 +75,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 for _, row, _ in _records(file, settings, names)
             ),
         )
-        meter = files.Meter(found, context)
+        meter = inputs.Meter(found, context)
         for file in found:
             for place, row, num_bytes in _records(file, settings, names):
                 if batcher.is_full:
@@ -87,7 +87,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             names.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
-        raise files.empty_source(settings.path or settings.url or "")
+        raise inputs.empty_source(settings.path or settings.url or "")
 
 
 def parse_line(line: bytes) -> Row:
@@ -127,11 +127,11 @@ def depth(data: bytes) -> int:
 
 
 def _records(
-    file: files.SourceFile, settings: Settings, names: Named
+    file: inputs.SourceFile, settings: Settings, names: Named
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""
-    with files.open_bytes(file) as stream:
-        lines = files.read_lines(stream, settings.max_record_bytes)
+    with inputs.open_bytes(file) as stream:
+        lines = inputs.read_lines(stream, settings.max_record_bytes)
         for number, (line, num_bytes) in enumerate(lines, start=1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
@@ -140,7 +140,7 @@ def _records(
             place = f"{file.uri}:{number}"
             try:
                 if num_bytes > settings.max_record_bytes:
-                    raise records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
+                    raise records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
                 record = parse_line(line)
                 names.saw_fields(record)
                 row = records.make_row(record, settings.fields)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import files, jsonl, limits, records, task_images
+from tilth.collect import inputs, jsonl, limits, records, task_images
 from tilth.collect.fetching import Place
 from tilth.collect.named import Named
 from tilth.context import Context
@@ -41,7 +41,7 @@ _MAX_PIXELS = 2 * 89_478_485
 _COLUMNS = ("label", "label_confidence", "label_origin", "annotations", "split")
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read a Label Studio JSON export with the answers of several annotators an item.
 
     Choices become `annotations`; an answer that is marked as ground truth becomes the label.
@@ -86,12 +86,12 @@ def fingerprint(settings: Settings) -> str:
     Raises:
         MissingError: the exports or the folder of their images are not there.
     """
-    found = files.fingerprint_files(settings, SUFFIXES)
+    found = inputs.fingerprint_files(settings, SUFFIXES)
     if settings.images is not None and not _folder(settings.images).exists():
-        raise files.not_found(settings.images)
+        raise inputs.not_found(settings.images)
     if settings.image is None and settings.text is not None:
         return found
-    exports = files.places(settings, SUFFIXES)
+    exports = inputs.places(settings, SUFFIXES)
     lines = [found, *(_images_of(export, settings) for export in exports)]
     if not exports and settings.images is not None:
         lines.append(task_images.fingerprint(_folder(settings.images), None, settings))
@@ -103,7 +103,7 @@ def _images_of(export: Path, settings: Settings) -> str:
     key, most = settings.image or "image", settings.max_record_bytes
 
     def make() -> str:
-        file, names = files.SourceFile(export, export.name, str(export)), dict[str, None]()
+        file, names = inputs.SourceFile(export, export.name, str(export)), dict[str, None]()
         # What is wrong with it is told by who reads it.
         with suppress(TilthError):
             for task in _sound_tasks(file, most):
@@ -133,7 +133,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: not a JSON array, cut off, no task at all, without what `image`, `text` or
             `control` names, or changed meanwhile.
     """
-    with files.opened(settings, SUFFIXES, context) as found:
+    with inputs.opened(settings, SUFFIXES, context) as found:
         settings = _with_payload(settings, found)
         payload = {"image": settings.image, "text": settings.text}
         batcher = records.Batcher(
@@ -151,14 +151,14 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 for _, _, row, _ in _tasks(file, settings, names)
             ),
         )
-        meter = files.Meter(found, context)
+        meter = inputs.Meter(found, context)
         for file in found:
             yield from _read_file(file, settings, batcher, names, takes)
             meter.finish(file, batcher.num_rows)
         names.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
-        raise files.empty_source(settings.path or settings.url or "")
+        raise inputs.empty_source(settings.path or settings.url or "")
 
 
 def split_array(
@@ -271,7 +271,7 @@ class _Scanner:
         return element.strip(_SPACE), num_bytes
 
 
-def _with_payload(settings: Settings, found: list[files.SourceFile]) -> Settings:
+def _with_payload(settings: Settings, found: list[inputs.SourceFile]) -> Settings:
     """The settings with the keys of image and text that the first sound task has.
 
     All rows of a source have the same columns, so the first task speaks for all.
@@ -286,9 +286,9 @@ def _with_payload(settings: Settings, found: list[files.SourceFile]) -> Settings
     return settings.model_copy(update={"text": "text"})
 
 
-def _sound_tasks(file: files.SourceFile, max_bytes: int) -> Iterator[Row]:
+def _sound_tasks(file: inputs.SourceFile, max_bytes: int) -> Iterator[Row]:
     """The tasks with data, as far as the file can be read; `_read_file` says where it cannot."""
-    with suppress(records.RecordError), files.open_bytes(file) as stream:
+    with suppress(records.RecordError), inputs.open_bytes(file) as stream:
         for element, num_bytes in split_array(stream, max_bytes):
             if num_bytes <= max_bytes:
                 with suppress(records.RecordError):
@@ -332,7 +332,7 @@ def _results(answer: Any) -> list[Mapping[str, Any]]:
 
 
 def _tasks(
-    file: files.SourceFile, settings: Settings, names: _Names
+    file: inputs.SourceFile, settings: Settings, names: _Names
 ) -> Iterator[tuple[int, Mapping[str, Any], Row | records.RecordError, int]]:
     """Number, data, what is answered (or what is wrong) and bytes of each task of an export.
 
@@ -341,13 +341,13 @@ def _tasks(
     """
     number = 0
     try:
-        with files.open_bytes(file) as stream:
+        with inputs.open_bytes(file) as stream:
             for element, num_bytes in split_array(stream, settings.max_record_bytes):
                 number += 1
                 try:
                     if num_bytes > settings.max_record_bytes:
                         raise records.RecordError(
-                            files.too_long(num_bytes, settings.max_record_bytes)
+                            inputs.too_long(num_bytes, settings.max_record_bytes)
                         )
                     task = jsonl.parse_line(element)
                     names.saw(task)
@@ -366,7 +366,7 @@ def _tasks(
 
 
 def _read_file(
-    file: files.SourceFile,
+    file: inputs.SourceFile,
     settings: Settings,
     batcher: records.Batcher,
     names: _Names,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tilth.collect import archive, files, records
+from tilth.collect import archive, inputs, records
 from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError
 from tilth.foreign import visible
@@ -66,14 +66,14 @@ class Wanted:
     def refuses(self, name: str) -> str:
         """Why a path inside, with forward slashes, is not that of a member; empty where it is."""
         if any(part.startswith(".") and part != ".." for part in name.split("/")):
-            return files.HIDDEN
+            return inputs.HIDDEN
         if not name.lower().endswith(self.suffixes):
-            return files.of_other_type(name)
+            return inputs.of_other_type(name)
         if re.search(self.pattern, name) is None:
             return f"left out by `{self.setting}`"
         return ""
 
-    def reads(self, file: files.SourceFile) -> bool:
+    def reads(self, file: inputs.SourceFile) -> bool:
         """Whether a file that was found is read: a member, or an archive that may hold some."""
         return _is_archive(file) or self.has(file.name.replace(os.sep, "/"))
 
@@ -82,21 +82,21 @@ class Wanted:
         return not self.refuses(name)
 
 
-def fingerprint(settings: files.FileSettings, wanted: Wanted) -> str:
-    """As `files.fingerprint_files`, of what is read: of a file that is too long its size alone.
+def fingerprint(settings: inputs.FileSettings, wanted: Wanted) -> str:
+    """As `inputs.fingerprint_files`, of what is read: of a file that is too long its size alone.
 
     Raises:
         MissingError: There is no such folder or archive.
     """
     if settings.url is not None:
-        return files.fingerprint_address(settings, settings)
-    others = files.Others()
-    there = files.find_files(settings, wanted.endings, others)
+        return inputs.fingerprint_address(settings, settings)
+    others = inputs.Others()
+    there = inputs.find_files(settings, wanted.endings, others)
     for file in there:
         if not wanted.reads(file):
             others(file.uri, wanted.refuses(file.name.replace(os.sep, "/")))
     most = settings.max_record_bytes
-    found = files.fingerprint_paths(
+    found = inputs.fingerprint_paths(
         list(filter(wanted.reads, there)),
         settings.digest,
         lambda file: None if _is_archive(file) else most,
@@ -105,7 +105,7 @@ def fingerprint(settings: files.FileSettings, wanted: Wanted) -> str:
 
 
 def read_members(
-    found: list[files.SourceFile],
+    found: list[inputs.SourceFile],
     wanted: Wanted,
     max_bytes: int,
     context: Context,
@@ -114,7 +114,7 @@ def read_members(
     """The wanted files, in the order of their names, or of the archive that holds them.
 
     Args:
-        found: Files and archives, as `files.opened` gives them.
+        found: Files and archives, as `inputs.opened` gives them.
         wanted: Which of them, and which of an archive's, are members.
         max_bytes: What one may have; a longer one is a member with an error, and not read.
         context: Told of bytes on disk after each of the files, and of what is passed over.
@@ -123,7 +123,7 @@ def read_members(
     Raises:
         DataError: An archive is cut off, or damaged so that nobody knows how much is missing.
     """
-    meter = files.Meter(found, context)
+    meter = inputs.Meter(found, context)
     num_read = 0
     for file in found:
         for place in _places(file, wanted, max_bytes, context.passes_over):
@@ -137,7 +137,7 @@ def read_members(
         meter.finish(file, num_read)
 
 
-def each_name(found: list[files.SourceFile], wanted: Wanted) -> Iterator[str]:
+def each_name(found: list[inputs.SourceFile], wanted: Wanted) -> Iterator[str]:
     """The names of what `read_members` gives, in its order, empty where there is none; none of the
     files is read.
 
@@ -147,17 +147,17 @@ def each_name(found: list[files.SourceFile], wanted: Wanted) -> Iterator[str]:
     return (place.name for file in found for place in _places(file, wanted, 0))
 
 
-def list_names(found: list[files.SourceFile], wanted: Wanted) -> list[str]:
+def list_names(found: list[inputs.SourceFile], wanted: Wanted) -> list[str]:
     """The names that there are of `each_name`."""
     return [name for name in each_name(found, wanted) if name]
 
 
-def none_found(wanted: Wanted, found: list[files.SourceFile], uri: str) -> DataError:
+def none_found(wanted: Wanted, found: list[inputs.SourceFile], uri: str) -> DataError:
     """The error for a source without a single member, which may lie in the setting's pattern."""
     all_names = each_name(found, Wanted(wanted.suffixes))
     names = [name for name in itertools.islice(all_names, _MAX_SHOWN) if name]
     if not wanted.pattern or not names:
-        return files.empty_source(uri)
+        return inputs.empty_source(uri)
     return DataError(
         f"`{wanted.setting}: {wanted.pattern}` is in the path of no file",
         where=uri,
@@ -175,12 +175,12 @@ class _Place:
     read: Callable[[int], bytes]
 
 
-def _is_archive(file: files.SourceFile) -> bool:
+def _is_archive(file: inputs.SourceFile) -> bool:
     return file.name.lower().endswith(archive.ENDINGS)
 
 
 def _places(
-    file: files.SourceFile, wanted: Wanted, max_bytes: int, passes_over: PassesOver = unsaid
+    file: inputs.SourceFile, wanted: Wanted, max_bytes: int, passes_over: PassesOver = unsaid
 ) -> Iterator[_Place]:
     if not _is_archive(file):
         name = file.name.replace(os.sep, "/")
@@ -238,13 +238,13 @@ def read_whole(path: Path, max_bytes: int) -> bytes:
         RecordError: It is longer, no file, or cannot be read.
     """
     try:
-        if not files.is_file(path):
+        if not inputs.is_file(path):
             raise records.RecordError("a pipe or a device, not a file")
         with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
             if len(data) > max_bytes:
                 size = os.fstat(stream.fileno()).st_size
-                raise records.RecordError(files.too_long(size, max_bytes))
+                raise records.RecordError(inputs.too_long(size, max_bytes))
             return data
     except FileNotFoundError:
         # One that went meanwhile is noticed as a change of the source.

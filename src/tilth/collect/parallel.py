@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import files, limits, records
+from tilth.collect import inputs, limits, records
 from tilth.collect.fetching import (
     Digest,
     Headers,
@@ -31,7 +31,7 @@ from tilth.collect.fetching import (
     Url,
     check_fetching,
 )
-from tilth.collect.files import MAX_RECORD_BYTES
+from tilth.collect.inputs import MAX_RECORD_BYTES
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
@@ -120,9 +120,9 @@ def fingerprint(settings: Settings) -> str:
     for pair in settings.files:
         for side in (pair.source, pair.target):
             if side.path is not None:
-                lines.append(files.fingerprint_paths([_local(side.path)], settings.digest))
+                lines.append(inputs.fingerprint_paths([_local(side.path)], settings.digest))
             else:
-                lines.append(files.fingerprint_address(side, settings))
+                lines.append(inputs.fingerprint_address(side, settings))
     return "\n".join(lines)
 
 
@@ -141,14 +141,14 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: two files differ in length, there is no line at all, a gzip stream is damaged,
             or a file changed meanwhile.
     """
-    watched = files.Watched()
+    watched = inputs.Watched()
     opened = [
         _open(pair, number, settings, context, watched)
         for number, pair in enumerate(settings.files)
     ]
     total = sum(len(pair.lines) for pair in opened)
     if total == 0:
-        raise files.empty_source(settings.files[0].source.place)
+        raise inputs.empty_source(settings.files[0].source.place)
     batcher = records.Batcher(
         source, ("text", "target", "split"), {"license": settings.license}, context.limit
     )
@@ -171,18 +171,18 @@ class _Opened:
         lines: Numbers of the lines to read, the first line of a file being 1.
     """
 
-    source: files.SourceFile
-    target: files.SourceFile
+    source: inputs.SourceFile
+    target: inputs.SourceFile
     lines: range
     split: str | None
 
 
-def _local(path: str) -> files.SourceFile:
-    return files.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
+def _local(path: str) -> inputs.SourceFile:
+    return inputs.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
 
 
 def _open(
-    pair: FilePair, number: int, settings: Settings, context: Context, watched: files.Watched
+    pair: FilePair, number: int, settings: Settings, context: Context, watched: inputs.Watched
 ) -> _Opened:
     """Find both files and compare their lengths."""
     sides = []
@@ -210,17 +210,19 @@ def _open(
     return _Opened(source, target, range(first, last + 1), pair.split)
 
 
-def _find(side: TextFile, folder: Path, settings: Settings, context: Context) -> files.SourceFile:
+def _find(side: TextFile, folder: Path, settings: Settings, context: Context) -> inputs.SourceFile:
     if side.url is None:
         assert side.path is not None
         return _local(side.path)
-    return files.fetch_file(settings, side.url, folder, context, sha256=side.sha256, size=side.size)
+    return inputs.fetch_file(
+        settings, side.url, folder, context, sha256=side.sha256, size=side.size
+    )
 
 
-def _count_lines(file: files.SourceFile) -> int:
+def _count_lines(file: inputs.SourceFile) -> int:
     """Lines of a file, in bounded memory; a last one without a line break counts."""
     count, last = 0, b"\n"
-    with files.open_bytes(file) as stream:
+    with inputs.open_bytes(file) as stream:
         while block := stream.read(_CHUNK):
             count += block.count(b"\n")
             last = block[-1:]
@@ -254,11 +256,11 @@ def _read_pair(
 
 @contextmanager
 def _lines(
-    file: files.SourceFile, numbers: range, max_bytes: int
+    file: inputs.SourceFile, numbers: range, max_bytes: int
 ) -> Iterator[Iterator[tuple[bytes, int]]]:
     """Some lines of a file, each cut at `max_bytes`, with its full length."""
-    with files.open_bytes(file) as stream:
-        lines = files.read_lines(stream, max_bytes)
+    with inputs.open_bytes(file) as stream:
+        lines = inputs.read_lines(stream, max_bytes)
         yield islice(lines, numbers.start - 1, numbers.stop - 1)
 
 
@@ -269,7 +271,7 @@ def _sentence(line: bytes, num_bytes: int, side: str, max_bytes: int) -> str:
         RecordError: it is empty, too long, or not UTF-8.
     """
     if num_bytes > max_bytes:
-        raise records.RecordError(f"{side} line: {files.too_long(num_bytes, max_bytes)}")
+        raise records.RecordError(f"{side} line: {inputs.too_long(num_bytes, max_bytes)}")
     try:
         text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
-from tilth.collect import files, limits, records
+from tilth.collect import inputs, limits, records
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.schema import Row
@@ -24,7 +24,7 @@ _KINDS = ("split", "label", "annotations")
 _Found = tuple[str, Row | records.RecordError, int]
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read Parquet files, streamed by row group.
 
     The rows of a row group that cannot be read are quarantined with file, row and cause.
@@ -53,7 +53,7 @@ _Make = Callable[[Row, Settings], Row]
 
 def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
-    return files.fingerprint_files(settings, SUFFIXES)
+    return inputs.fingerprint_files(settings, SUFFIXES)
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     batcher = records.Batcher(
         source, columns, {"license": settings.license, "split": settings.split}, context.limit
     )
-    with files.opened(settings, SUFFIXES, context) as found:
+    with inputs.opened(settings, SUFFIXES, context) as found:
         shared = records.tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None,
@@ -88,7 +88,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 for _, row, _ in _read_file(file, settings, _make_kind, kinds_only=True)
             ),
         )
-        meter = files.Meter(found, context)
+        meter = inputs.Meter(found, context)
         for file in found:
             for place, row, num_bytes in _read_file(file, settings, _make_row):
                 if batcher.is_full:
@@ -98,15 +98,15 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
     if batcher.num_rows == 0:
-        raise files.empty_source(settings.path or settings.url or "")
+        raise inputs.empty_source(settings.path or settings.url or "")
 
 
 def _read_file(
-    file: files.SourceFile, settings: Settings, make: _Make, *, kinds_only: bool = False
+    file: inputs.SourceFile, settings: Settings, make: _Make, *, kinds_only: bool = False
 ) -> Iterator[_Found]:
     """Place, row (or what is wrong with it) and bytes of each record of a file."""
     # Opened here: Arrow's own paths are UTF-8, and a file's name may be any bytes.
-    with files.open_raw(file) as stream:
+    with inputs.open_raw(file) as stream:
         try:
             parquet = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
         except (pa.ArrowException, OSError) as error:
@@ -160,7 +160,7 @@ def _made(
         row = make(record, settings)
         num_bytes = records.num_bytes_of(row)
         if num_bytes > settings.max_record_bytes:
-            raise records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
+            raise records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
     except records.RecordError as error:
         return error, 0
     return row, num_bytes
@@ -221,14 +221,14 @@ def _of_kinds(settings: Settings) -> list[str]:
     return list(dict.fromkeys(name for name in given if name is not None))
 
 
-def _check_columns(schema: pa.Schema, wanted: list[str], file: files.SourceFile) -> None:
+def _check_columns(schema: pa.Schema, wanted: list[str], file: inputs.SourceFile) -> None:
     for name in wanted:
         if name in schema.names:
             continue
         inside, names, prefix = list(schema), schema.names, ""
         for part in name.split("."):
             if part not in names:
-                raise files.bad_header(
+                raise inputs.bad_header(
                     records.no_column(name, [f"{prefix}{one}" for one in names]), file.uri
                 )
             kind = inside[names.index(part)].type

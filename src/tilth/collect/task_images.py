@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
 import PIL.Image
 
-from tilth.collect import files, members, records
+from tilth.collect import inputs, members, records
 
 
 def load_image(reference: Any, root: Path, max_bytes: int, max_pixels: int) -> bytes:
@@ -138,7 +138,7 @@ def fingerprint(root: Path, references: Sequence[str] | None, settings: _Bounded
         with suppress(records.RecordError):
             named[reference] = path_of(reference, root, resolve)
     most = [settings.max_record_bytes] * len(named)
-    contents = files.contents_of(list(named.values()), settings.digest, most)
+    contents = inputs.contents_of(list(named.values()), settings.digest, most)
     return "\n".join(
         f"{name!a} {content if isinstance(content, str) else content.strerror}"
         for name, content in zip(named, contents, strict=True)

@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import files, limits, records
+from tilth.collect import inputs, limits, records
 from tilth.collect.shares import Shares
 from tilth.context import Context
 from tilth.schema import Row
@@ -19,7 +19,7 @@ SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
 Encoding = Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"]
 
 
-class Settings(files.FileSettings):
+class Settings(inputs.FileSettings):
     """Read plain text files: a file, a line or a paragraph a record; plain or gzip.
 
     A record that is not in the encoding, or too long, is quarantined with its file and line.
@@ -40,7 +40,7 @@ class Settings(files.FileSettings):
 
 def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
-    return files.fingerprint_files(settings, SUFFIXES)
+    return inputs.fingerprint_files(settings, SUFFIXES)
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
@@ -58,13 +58,13 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     """
     columns = ("text",) if settings.split is None else ("text", "split")
     batcher = records.Batcher(source, columns, {"license": settings.license}, context.limit)
-    with files.opened(settings, SUFFIXES, context) as found:
+    with inputs.opened(settings, SUFFIXES, context) as found:
         shared = isinstance(settings.split, Shares)
         takes = limits.sharing(
             context.limit if shared else None,
             lambda: (limits.kind_of(row) for file in found for _, row, _ in _rows(file, settings)),
         )
-        meter = files.Meter(found, context)
+        meter = inputs.Meter(found, context)
         for file in found:
             for place, row, num_bytes in _rows(file, settings):
                 if batcher.is_full:
@@ -74,20 +74,20 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
     if batcher.num_rows == 0:
-        raise files.empty_source(settings.path or settings.url or "")
+        raise inputs.empty_source(settings.path or settings.url or "")
 
 
 _Found = tuple[str, Row | records.RecordError, int]
 
 
-def _rows(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
+def _rows(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
     """Place, row (or what is wrong with it) and bytes of each record of a file."""
     return _whole_file(file, settings) if settings.record == "file" else _pieces(file, settings)
 
 
-def _whole_file(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
+def _whole_file(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
     """The file as one record, or as one a part where it is split."""
-    with files.open_bytes(file) as stream:
+    with inputs.open_bytes(file) as stream:
         data = stream.read(settings.max_record_bytes + 1)
     place = f"{file.uri}:1"
     try:
@@ -115,7 +115,7 @@ def _whole_file(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
         yield f"{file.uri}:{line}", row, len(data)
 
 
-def _pieces(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
+def _pieces(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
     """The lines or paragraphs of a file."""
     split, total = settings.split, 0
     if isinstance(split, Shares):
@@ -138,14 +138,14 @@ def _pieces(file: files.SourceFile, settings: Settings) -> Iterator[_Found]:
 
 
 def _records(
-    file: files.SourceFile, settings: Settings
+    file: inputs.SourceFile, settings: Settings
 ) -> Iterator[tuple[int, str | records.RecordError, int]]:
     """Number of its first line, text (or what is wrong with it) and bytes of each record."""
     by_line = settings.record == "line"
     begun, num_bytes = 0, 0
     lines: list[bytes] = []
-    with files.open_bytes(file) as stream:
-        found = files.read_lines(stream, settings.max_record_bytes)
+    with inputs.open_bytes(file) as stream:
+        found = inputs.read_lines(stream, settings.max_record_bytes)
         for number, (line, length) in enumerate(found, start=1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
@@ -165,7 +165,7 @@ def _records(
 
 def _joined(lines: list[bytes], num_bytes: int, settings: Settings) -> str | records.RecordError:
     if num_bytes > settings.max_record_bytes:
-        return records.RecordError(files.too_long(num_bytes, settings.max_record_bytes))
+        return records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
     try:
         return _decoded(b"\n".join(lines), settings.encoding)
     except records.RecordError as error:
