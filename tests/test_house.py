@@ -24,6 +24,7 @@ LAYERS: list[set[str]] = [
     {"machine", "extensions", "own"},
     {"kernels", "statistics"},
     {"store"},
+    {"formats"},
     {"demo"},
     {"web"},
     {"collect", "clean", "deduplicate", "label", "augment", "mix"},

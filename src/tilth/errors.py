@@ -181,3 +181,14 @@ def source_changed(
         hint="wait until nothing writes there, then run again; nothing half-read was kept",
         code="source-changed",
     )
+
+
+class RecordError(ValueError):
+    """Why one record cannot become a sample; becomes the row's `error`."""
+
+
+class NotReadError(RecordError):
+    """Why one record is left alone, which is no fault of it: a link, something locked.
+
+    The cause holds no name or number of a single one, so that many can be counted together.
+    """

@@ -13,13 +13,22 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 Members = Sequence[tuple[str, bytes]]
+
+
+def zstd(data: bytes) -> bytes:
+    """One frame of zstd."""
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
+
 
 _PACKERS: Mapping[str, Callable[[bytes], bytes]] = {
     ".tar": bytes,
     ".tar.gz": gzip.compress,
     ".tar.bz2": bz2.compress,
     ".tar.xz": lzma.compress,
+    ".tar.zst": zstd,
 }
 TARS = tuple(_PACKERS)
 FORMATS = (*TARS, ".zip")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tilth.collect.archive import ENDINGS
+from tilth.formats.archive import ENDINGS
 from tilth.query.explain import explain
 from tilth.recipe.words import OtherWord, other_word, other_words, unknown_word
 
@@ -77,7 +77,7 @@ def test_what_is_said_of_archives_and_buckets_is_so() -> None:
     assert archives is not None
     for packing in ("zip", "tar", "plain", "gzip", "bzip2", "xz"):
         assert packing in archives.about
-    assert set(ENDINGS) == {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip"}
+    assert set(ENDINGS) == {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"}
     bucket = other_word("s3")
     assert bucket is not None
     assert "its signature as `${NAME}`" in bucket.about

@@ -1,4 +1,4 @@
-"""Read delimited text: CSV (RFC 4180) and TSV, plain or gzip.
+"""Read delimited text: CSV (RFC 4180) and TSV, plain or packed.
 
 The parser is Tilth's own because one bad record must cost one record: the standard library's reads
 on to the next quotation mark, however many rows away, and has one global limit on field size.
@@ -18,15 +18,17 @@ from tilth.collect import inputs, limits, records
 from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
+from tilth.formats.streams import with_packed, without_packing
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+SUFFIXES = with_packed(".csv", ".tsv")
 
 
 class Settings(inputs.FileSettings):
-    """Read delimited text (CSV, TSV), with a header line or named columns, plain or gzip.
+    """Read delimited text (CSV, TSV), with a header line or named columns, plain or
+    packed (gzip, bzip2, xz, zstd).
 
     A record with another number of columns than the header, not UTF-8, or too long is quarantined
     with its file and row. Where a quotation mark is never closed, only its own line is lost.
@@ -95,8 +97,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: no record at all, a damaged gzip stream, a label in `labels` that no record has,
-            or a file that changed meanwhile.
+        DataError: no record at all, a damaged packed stream, a label in `labels` that no record
+            has, or a file that changed meanwhile.
     """
     columns = records.columns_of(settings.fields)
     defaults: dict[str, str | None] = {"license": settings.license}
@@ -363,7 +365,7 @@ def _read_file(
     file: inputs.SourceFile, settings: Settings
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""
-    tab = file.name.lower().removesuffix(".gz").endswith(".tsv")
+    tab = without_packing(file.name).lower().endswith(".tsv")
     delimiter = settings.delimiter or ("\t" if tab else ",")
     names: list[str] | None = list(settings.columns) or None
     with inputs.open_bytes(file) as stream:

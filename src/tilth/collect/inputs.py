@@ -6,19 +6,13 @@ file is never unpacked as a whole, and a file that changes while it is read is a
 
 from __future__ import annotations
 
-import difflib
 import glob
-import gzip
-import io
 import os
 import re
-import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -40,6 +34,14 @@ from tilth.collect.fetching import (
 )
 from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError, MissingError, source_changed
+from tilth.formats.streams import SourceFile as SourceFile
+from tilth.formats.streams import is_file as is_file
+from tilth.formats.streams import not_found as not_found
+from tilth.formats.streams import open_bytes as open_bytes
+from tilth.formats.streams import open_raw as open_raw
+from tilth.formats.streams import read_lines as read_lines
+from tilth.formats.streams import too_long as too_long
+from tilth.formats.streams import without_packing
 from tilth.settings import BaseSettings
 from tilth.store.digests import Watch, digest_of, digests_of
 from tilth.web import fetch
@@ -87,21 +89,6 @@ class FileSettings(BaseSettings):
             raise ValueError("`sha256` and `size` belong to `url`")
         check_fetching(self, [] if self.url is None else [self.url])
         return self
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file of a source.
-
-    Attributes:
-        path: Where it is on this machine.
-        name: Its name inside the source; part of the identity of its records.
-        uri: How the user would name it; the place in messages is `uri:row`.
-    """
-
-    path: Path
-    name: str
-    uri: str
 
 
 def find_files(
@@ -272,11 +259,6 @@ def _state_of(path: Path) -> os.stat_result:
         raise not_found(str(path)) from None
 
 
-def is_file(path: Path) -> bool:
-    """Whether it can be read to an end: a pipe or a device may have none."""
-    return stat.S_ISREG(path.stat().st_mode)
-
-
 @contextmanager
 def opened(
     settings: FileSettings,
@@ -386,79 +368,6 @@ def name_of(url: str) -> str:
     return os.path.basename(urlsplit(url).path) or "download"
 
 
-@contextmanager
-def open_bytes(file: SourceFile) -> Iterator[BinaryIO]:
-    """The file's bytes, unpacked on the way if it is gzip (by its first bytes, not its name).
-
-    Raises:
-        MissingError: it is not there or may not be read.
-        DataError: it is no file, or the gzip stream is cut off or damaged.
-    """
-    with open_raw(file) as raw:
-        try:
-            if raw.peek(2)[:2] != b"\x1f\x8b":
-                yield raw
-                return
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield io.BufferedReader(unpacked, _CHUNK)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(
-                f"the gzip stream is cut off or damaged ({error})",
-                where=file.uri,
-                hint="fetch the file again; `gzip -t FILE` shows whether it is whole",
-                code="damaged-file",
-            ) from error
-
-
-def open_raw(file: SourceFile) -> io.BufferedReader:
-    """The file's bytes as they are.
-
-    Raises:
-        MissingError: it is not there or may not be read.
-        DataError: it is no file.
-    """
-    try:
-        if not is_file(file.path):
-            raise DataError(
-                "a pipe or a device, not a file",
-                where=file.uri,
-                hint="write it to a file first: what is read once cannot be read again",
-                code="not-a-file",
-            )
-        return io.BufferedReader(file.path.open("rb", buffering=0), _CHUNK)
-    except FileNotFoundError:
-        raise not_found(str(file.path)) from None
-    except PermissionError:
-        raise MissingError(
-            f"no permission to read {file.path}", hint=f"ls -l {file.path}", code="unreadable"
-        ) from None
-
-
-def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """The lines of a stream, each at most `max_bytes` long in memory.
-
-    Yields:
-        The line less its line break, cut at `max_bytes`; and its full length in bytes, which is
-        the larger number where the line was cut.
-    """
-    while line := stream.readline(max_bytes + 2):
-        if line.endswith(b"\n") or len(line) < max_bytes + 2:
-            line = line.removesuffix(b"\n").removesuffix(b"\r")
-            yield line[:max_bytes], len(line)
-            continue
-        length = len(line)
-        while rest := stream.readline(_CHUNK):
-            length += len(rest.removesuffix(b"\n"))
-            if rest.endswith(b"\n"):
-                break
-        yield line[:max_bytes], length
-
-
-def too_long(num_bytes: int, max_record_bytes: int) -> str:
-    """The cause for a record above the limit."""
-    return f"{num_bytes:,} bytes, above `max_record_bytes` of {max_record_bytes:,}"
-
-
 def empty_source(uri: str) -> DataError:
     """The error for a source without a single record."""
     return DataError(
@@ -530,8 +439,9 @@ def _files_of_folder(
             else:
                 passes_over(file.uri, of_other_type(name))
     if not found:
+        endings = dict.fromkeys(map(without_packing, suffixes))
         raise DataError(
-            f"the folder has no file ending in {', '.join(suffixes)}",
+            f"the folder has no file ending in {', '.join(endings)}",
             where=shown,
             hint="name the file, or a glob such as `folder/*.txt`",
             code="empty-source",
@@ -563,19 +473,3 @@ def of_other_type(name: str) -> str:
 
 def _of_folder(name: str) -> str:
     return "a folder, where the pattern asks for files" if os.path.isdir(name) else "not a file"
-
-
-def not_found(given: str) -> MissingError:
-    """The error that names what was tried, and what stands there under a similar name."""
-    parent = os.path.dirname(os.path.abspath(given))
-    hint = f"tried {os.path.abspath(given)}"
-    while not os.path.isdir(parent):
-        given, parent = parent, os.path.dirname(parent)
-    here = sorted(os.listdir(parent))
-    close = difflib.get_close_matches(os.path.basename(given), here, n=3, cutoff=0.6)
-    if close:
-        hint += f"; did you mean {' or '.join(f'`{name}`' for name in close)} in {parent}?"
-    else:
-        hint += f"; {parent} has {', '.join(here[:5]) or 'nothing'}"
-        hint += f" and {len(here) - 5} more" if len(here) > 5 else ""
-    return MissingError("no such file, folder or glob", where=given, hint=hint)

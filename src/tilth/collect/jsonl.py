@@ -1,4 +1,4 @@
-"""Read JSON Lines: one JSON object a line (RFC 8259, UTF-8), plain or gzip."""
+"""Read JSON Lines: one JSON object a line (RFC 8259, UTF-8), plain or packed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pydantic import Field
 from tilth.collect import inputs, limits, records
 from tilth.collect.named import Named
 from tilth.context import Context
+from tilth.formats.streams import with_packed
 from tilth.schema import Row
 from tilth.splits import SplitName
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+SUFFIXES = with_packed(".jsonl", ".ndjson")
 
 # A line may nest as deep as real data does, not as deep as the interpreter's stack.
 MAX_DEPTH = 64
@@ -25,7 +26,7 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DO
 
 
 class Settings(inputs.FileSettings):
-    """Read JSON Lines: one object a line, plain or gzip.
+    """Read JSON Lines: one object a line, plain or packed (gzip, bzip2, xz, zstd).
 
     A line that is not a JSON object, not UTF-8, too long or lacks the text or the target is
     quarantined with its file and row; nothing else is lost. Another field that no line has is an
@@ -55,7 +56,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: no record at all, a damaged gzip stream, a field beside text and target that no
+        DataError: no record at all, a damaged packed stream, a field beside text and target that no
             record has, or a file that changed meanwhile.
     """
     batcher = records.Batcher(

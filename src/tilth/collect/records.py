@@ -18,6 +18,7 @@ from pydantic import Field
 
 from tilth import schema
 from tilth.context import gathers
+from tilth.errors import RecordError as RecordError
 from tilth.errors import StepError
 from tilth.hints import closest
 from tilth.schema import Row
@@ -41,10 +42,6 @@ SPLITS: Mapping[str, str] = {
 ABSENT: Any = object()
 # Fields that a message lists.
 _MAX_SHOWN = 8
-
-
-class RecordError(ValueError):
-    """Why one record cannot become a sample; becomes the row's `error`."""
 
 
 class Fields(BaseSettings):

@@ -11,16 +11,18 @@ from pydantic import Field
 from tilth.collect import inputs, limits, records
 from tilth.collect.shares import Shares
 from tilth.context import Context
+from tilth.formats.streams import with_packed
 from tilth.schema import Row
 from tilth.splits import SplitName
 
-SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
+SUFFIXES = with_packed(".txt", ".text", ".md")
 
 Encoding = Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"]
 
 
 class Settings(inputs.FileSettings):
-    """Read plain text files: a file, a line or a paragraph a record; plain or gzip.
+    """Read plain text files: a file, a line or a paragraph a record; plain or packed
+    (gzip, bzip2, xz, zstd).
 
     A record that is not in the encoding, or too long, is quarantined with its file and line.
     """
@@ -54,7 +56,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: no such file.
-        DataError: no record at all, a damaged gzip stream, or a file that changed meanwhile.
+        DataError: no record at all, a damaged packed stream, or a file that changed meanwhile.
     """
     columns = ("text",) if settings.split is None else ("text", "split")
     batcher = records.Batcher(source, columns, {"license": settings.license}, context.limit)
