@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 from tilth.clean import extract
-from tilth.clean.extract import MAX_DEPTH, Settings
+from tilth.clean.extract import Settings
+from tilth.clean.page import MAX_DEPTH
 
 PARAGRAPH = "This paragraph says something that is worth reading about in some detail. " * 3
 PAGE = f"""<html><head><title>Doc</title></head><body>
@@ -109,6 +110,31 @@ def test_deep_nesting_costs_no_more_than_the_page(method: str) -> None:
     assert "nested" in result["error"][0].as_py()
     assert result["text"][1].as_py() == "text"
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("levels", [100, 240, 260, 1000, 1900])
+def test_an_article_is_read_whole_however_deep_it_is(levels: int) -> None:
+    """libxml2 ends at 254: trafilatura gave what stood before, and said nothing."""
+
+    def paragraphs(kind: str) -> str:
+        return "".join(
+            f"<p>{kind}{n} is number {n} of the {kind} sentences, each with words enough.</p>"
+            for n in range(6)
+        )
+
+    inside = "<div>" * levels + paragraphs("inner") + "</div>" * levels
+    page = f"<article>{paragraphs('first')}{inside}{paragraphs('last')}</article>"
+    (text,) = run([f"<html><body>{page}</body></html>".encode()])["text"].to_pylist()
+    for kind in ("first", "inner", "last"):
+        assert all(f"{kind}{n} is number" in text for n in range(6)), (kind, levels)
+
+
+@pytest.mark.parametrize("method", ["trafilatura", "resiliparse"])
+@pytest.mark.parametrize("tag", ["custom", "li", "x-y"])
+def test_any_element_counts_where_it_is_nested_too_deep(tag: str, method: str) -> None:
+    page = f"<ul><{tag}>" * (MAX_DEPTH + 1) + "text"
+    result = run([page.encode()], Settings.model_validate({"method": method}))
+    assert "nested deeper than 2000" in result["error"][0].as_py()
 
 
 def shingles(text: str) -> Counter[tuple[str, ...]]:

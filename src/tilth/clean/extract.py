@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import logging
-import re
 from itertools import islice
 from typing import Any, Final, Literal
 
 import pyarrow as pa
 import trafilatura
+from lxml import etree
 from pydantic import Field, model_validator
-from resiliparse.extract.html2text import extract_plain_text
 
 from tilth.clean.decode import UndecodableError, decode_html
+from tilth.clean.page import page_text
 from tilth.schema import column, mark_dropped, mark_error, with_columns, without_columns
 from tilth.settings import BaseSettings
 
 # Above this share of a page's text in tables, they are its layout and not data.
 _LAYOUT_SHARE: Final = 0.5
-# resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
-MAX_DEPTH: Final = 2000
 # Above this number of elements trafilatura does without its two rivals, of which justext takes time
 # quadratic in the paragraphs: a page of 1 MB of small tables took 181 s.
 MAX_COMPARED_ELEMENTS: Final = 5000
-# Elements that must be closed; the others end by themselves and nest no deeper.
-_NESTING: Final = re.compile(
-    r"<(/?)(?:div|span|table|ul|ol|dl|font|b|i|em|strong|a|center|blockquote|section|article|main|"
-    r"aside|nav|header|footer|small|big|tt|code|pre|form|fieldset|details|figure|custom|svg|g)\b",
-    re.I,
-)
+# libxml2 reads nothing that stands in 254 elements or more, nor what comes after, and is silent.
+MAX_LXML_DEPTH: Final = 250
+_is_too_deep = etree.XPath(f"boolean({'/*' * MAX_LXML_DEPTH})")
 
 # It warns about every page that it finds empty; that verdict is in the books already.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
@@ -117,12 +112,15 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
 def extract(page: str, settings: Settings) -> str:
     """The main text of a decoded page; empty where there is none.
 
+    A page that is deeper than trafilatura reads is read line by line.
+
     Raises:
         ValueError: Elements are nested deeper than `MAX_DEPTH`.
     """
     if settings.method == "trafilatura":
         tree = trafilatura.load_html(page)
-        if tree is not None and not (settings.read_layout_tables and _is_laid_out(tree)):
+        by_lines = settings.read_layout_tables and tree is not None and _is_laid_out(tree)
+        if tree is not None and not by_lines and not _is_too_deep(tree):
             text = trafilatura.extract(
                 tree,
                 include_comments=False,
@@ -131,25 +129,7 @@ def extract(page: str, settings: Settings) -> str:
             )
             if text:
                 return str(text)
-    return _read_layout(page, settings)
-
-
-def _read_layout(page: str, settings: Settings) -> str:
-    depth = deepest = 0
-    for tag in _NESTING.finditer(page):
-        depth = max(0, depth - 1) if tag.group(1) else depth + 1
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise ValueError(f"elements are nested {deepest} deep, more than {MAX_DEPTH}")
-    return str(
-        extract_plain_text(
-            page,
-            main_content=not settings.favor_recall,
-            alt_texts=False,
-            preserve_formatting=True,
-            list_bullets=True,
-        )
-    )
+    return page_text(page, main_content=not settings.favor_recall)
 
 
 def _has_more_elements(tree: Any, most: int) -> bool:
