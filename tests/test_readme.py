@@ -30,8 +30,31 @@ def _blocks(name: str, language: str) -> list[str]:
 
 
 def test_the_recipe_is_sound() -> None:
-    (block,) = _blocks("README.md", "yaml")
-    assert parse_recipe(block).name == "mine"
+    assert [parse_recipe(one).name for one in _blocks("README.md", "yaml")] == ["mine", "modules"]
+
+
+def test_the_oldest_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site's items by a selector: ten lines, from the crawl to samples that know their page."""
+    block = _blocks("README.md", "yaml")[1]
+    assert len(block.splitlines()) <= 12
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "modules.yaml").write_text(block)
+    run = tilth.run("modules.yaml", workers=1)
+    books = run.dataset("clean.select").manifest.counts
+    pages = run.dataset("collect.site")
+    assert books is not None
+    assert books.num_in == pages.num_rows
+    assert books.num_in + books.born == books.kept + books.dropped
+    assert books.kept == books.born >= 100
+    assert run.dataset("clean.select").manifest.by_rule.keys() == {"parted", "nothing found"}
+    rows = run.dataset("clean.select").to_arrow().to_pylist()
+    (one,) = [row for row in rows if row["meta.name"] == "textwrap"]
+    assert one["text"] == "textwrap"
+    assert one["meta.link"] == "http://python-docs.localhost/stdlib/textwrap.html"
+    index = run.trace("http://python-docs.localhost/stdlib/")
+    assert one["part_of"] == index.id
+    assert index.steps[-1].num_parts == len(rows)
+    assert run.trace(one["id"]).part_of == index
 
 
 @pytest.mark.parametrize(

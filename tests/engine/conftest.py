@@ -53,6 +53,11 @@ def recipe_text(path: Path, words: int = 20, budget: float = 0.01, functions: st
     return RECIPE.format(path=path, words=words, budget=budget, functions=functions)
 
 
+def parted(text: str) -> str:
+    """The recipe with a step in which samples are born."""
+    return text.replace("clean:\n", "clean:\n  - chunk: {at_most: 30, overlap: 5}\n", 1)
+
+
 def run_text(text: str, folder: Path, **options: object) -> RunOutcome:
     """Run a recipe's text in this process."""
     return run_plan(build_plan(parse_recipe(text)), folder, RunOptions(**options))  # type: ignore[arg-type]

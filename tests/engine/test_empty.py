@@ -42,13 +42,15 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "minhash": [{"threshold": 0.9}],
     "consensus": [{}, {"method": "majority"}, {"method": "single"}],
     "weights": [{"sources": {"a": 1.0, "b": 0.5}}],
+    "select": [{"css": "p"}],
+    "chunk": [{"at_most": 100}],  # what has a `target` is never cut
 }
 LEAVES = "subject == 'stays'"
 
 STEPS: list[tuple[str, Operation, dict[str, Any]]] = [
     (f"{name}-{number}", op, given)
     for name, op in sorted(operations().items())
-    if op.kind in ("map", "shuffle")
+    if op.kind in ("map", "part", "shuffle")
     for number, given in enumerate(SETTINGS.get(name, [{}]))
 ]
 RECORD_STEPS = [pytest.param(op, given, id=name) for name, op, given in STEPS]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import digests, recipe_text, run_text
+from tests.engine.conftest import digests, parted, recipe_text, run_text
 
 _CHILD = """
 import sys
@@ -26,7 +26,7 @@ run_plan(build_plan(parse_recipe(text)), Path(sys.argv[2]), RunOptions(num_worke
 
 
 def _kill_and_finish(tmp_path: Path, documents: Path, kills: int, seed: int) -> None:
-    text = recipe_text(documents)
+    text = parted(recipe_text(documents))
     calm = tmp_path / "calm"
     start = time.monotonic()
     run_text(text, calm, num_workers=2)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import digests, recipe_text, run_text
+from tests.engine.conftest import digests, parted, recipe_text, run_text
 from tilth.engine.ray import RayEngine
 from tilth.errors import MissingError
 
@@ -20,8 +20,9 @@ from tilth.errors import MissingError
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_the_same_bytes_on_ray(documents: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    run_text(recipe_text(documents), tmp_path / "local")
-    run_text(recipe_text(documents), tmp_path / "ray", ray_address="local")
+    text = parted(recipe_text(documents))
+    run_text(text, tmp_path / "local")
+    run_text(text, tmp_path / "ray", ray_address="local")
     assert digests(tmp_path / "ray") == digests(tmp_path / "local")
 
 

@@ -22,6 +22,7 @@ from tests.growth.shapes import PAGES, TEXTS, Shape
 from tilth.augment.registry import kind_of
 from tilth.augment.sounds import Spectra, Waves
 from tilth.augment.token_rows import TokenRows
+from tilth.engine.parts import with_parts
 from tilth.errors import DataError
 from tilth.recipe.operations import Operation, operations
 
@@ -30,6 +31,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "hold_out": {"test": 0.1},
     "redact": {"columns": ["text", "target"]},
     "weights": {"sources": {f"s{i}": 0.5 for i in range(100)}},
+    "select": {"css": "p"},
+    "chunk": {"at_most": 50, "overlap": 5},
 }
 # Characters of a record, and records; ten times the second is the most. No more, so that kernels
 # that are fast anyhow are not measured where their tables have outgrown the processor's cache.
@@ -42,7 +45,8 @@ USUAL = (
 )
 
 OPERATIONS = operations()
-MAPS = [name for name, op in OPERATIONS.items() if op.kind in ("map", "shuffle")]
+MAPS = [name for name, op in OPERATIONS.items() if op.kind in ("map", "part", "shuffle")]
+PAGED = ("extract", "select")
 TRANSFORMS = [name for name, op in OPERATIONS.items() if op.kind == "transform"]
 
 
@@ -62,7 +66,7 @@ def _batch(texts: list[str], name: str) -> pa.RecordBatch:
                 for j in range(3)
             ],
         }
-        if name == "extract":
+        if name in PAGED:
             row["html"] = text.encode()
         if name == "check_image":
             row["image"] = _png(len(text))
@@ -83,6 +87,8 @@ def _run(op: Operation, batch: pa.RecordBatch) -> Callable[[], object]:
     def run() -> object:
         if op.kind == "map":
             return op.module.apply(batch, settings)
+        if op.kind == "part":
+            return with_parts(batch, op.module.part(batch, settings), f"{op.stage}.{op.name}")
         try:
             return shuffle(op.module, settings, batch)
         except DataError:
@@ -99,7 +105,7 @@ def _usual(shapes: Mapping[str, Shape], usual: tuple[str, ...]) -> list[Any]:
 
 
 @pytest.mark.parametrize("shape", _usual(TEXTS, USUAL))
-@pytest.mark.parametrize("name", [name for name in MAPS if name != "extract"])
+@pytest.mark.parametrize("name", [name for name in MAPS if name not in PAGED])
 def test_a_longer_record(name: str, shape: str) -> None:
     op = OPERATIONS[name]
     assert_linear(lambda n: _run(op, _batch([TEXTS[shape](n)] * 2, name)), START, LARGEST)
@@ -120,6 +126,22 @@ def test_a_longer_page(method: str, shape: str) -> None:
     # 1,500,000 characters take 0.105 and 1.58 s, 600,000 and 1,500,000 take 0.60 and 1.58.
     start = {"tables": 60_000, "links": 600_000}.get(shape) if method == "trafilatura" else None
     assert_linear(make, start or 10_000, start or 60_000)
+
+
+@pytest.mark.parametrize("shape", _usual(PAGES, ("tables", "open depth", "rows")))
+@pytest.mark.parametrize("css", ["div, td, li, h1", ":has(a)", "article p"])
+def test_a_longer_page_of_elements(css: str, shape: str) -> None:
+    op = OPERATIONS["select"]
+    given = {"css": css, "fields": {"title": "b", "link": "a::attr(href)"}}
+    settings = op.settings.model_validate({**given, "max_elements": 1_000_000})
+
+    def make(n: int) -> Callable[[], object]:
+        batch = _batch([PAGES[shape](n)], "select")
+        return lambda: with_parts(batch, op.module.part(batch, settings), "clean.select")
+
+    # Up to the greatest depth, time is bounded and not linear.
+    start = 60_000 if "depth" in shape else 10_000
+    assert_linear(make, start, start)
 
 
 @pytest.mark.parametrize("form", ["the same", "distinct", "short", "nearly the same"])

@@ -12,8 +12,10 @@ import pytest
 from tests.table.sources import fill, settings
 from tests.web.sites import Site, running
 from tilth.context import Context
+from tilth.errors import RecipeError
 from tilth.extensions import open_extension, using
 from tilth.pretrain.settings import Settings as PretrainSettings
+from tilth.recipe.load import parse_recipe
 from tilth.recipe.operations import _AGAIN, _FUNCTIONS, operation, operations
 from tilth.settings import acting
 
@@ -105,3 +107,12 @@ def test_an_extensions_source_draws_unless_it_says_not(tmp_path: Path) -> None:
             op = operation(name)
             given = op.settings.model_validate({"often": often})
             assert op.seeded(given, 3) == (given, seed)
+
+
+def test_one_word_may_stand_for_the_settings() -> None:
+    tree = "name: a\ncollect: {a: {crawl: {start: ['http://a.org/']}}}\nclean: [{select: %s}]\n"
+    short, long = (parse_recipe(tree % given) for given in ("div.item", "{css: div.item}"))
+    assert short.resolved() == long.resolved()
+    with pytest.raises(RecipeError) as raised:
+        parse_recipe((tree % "x").replace("select", "normalize"))
+    assert "the settings of `normalize` are a mapping" in str(raised.value.problems[0])

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.shuffles import run_shuffle
+from tilth.engine.parts import with_parts
 from tilth.recipe.operations import operations
 from tilth.schema import SCHEMA, sample_id
 
@@ -38,6 +39,8 @@ def applied(name: str, samples: pa.RecordBatch, **given: Any) -> list[Row]:
     settings = op.settings.model_validate(given)
     if op.kind == "shuffle":
         (out,) = run_shuffle(op.module, settings, [samples])
+    elif op.kind == "part":
+        out = with_parts(samples, op.module.part(samples, settings), f"{op.stage}.{name}")
     else:
         out = op.module.apply(samples, settings)
     found: list[Row] = out.to_pylist()

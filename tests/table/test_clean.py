@@ -126,6 +126,131 @@ def test_max_undecodable() -> None:
         assert "max_undecodable" in told("extract", max_undecodable=wrong)
 
 
+# select
+
+ITEMS = (
+    "<html><body><h1>Herons</h1><div class='item' id='grey'><h2>Grey <i>heron</i></h2>"
+    "<p class='price'>1 <b>EUR</b></p><p>It stands in the shallow water.</p></div>"
+    "<div class='item'><h2>Egret</h2></div><div class='item'></div></body></html>"
+)
+
+
+def selected(page: str | bytes, **given: Any) -> list[dict[str, Any]]:
+    html = page.encode() if isinstance(page, str) else page
+    uri = {"uri": "http://a.org/b", "html": html, "content_type": "text/html"}
+    return applied("select", batch([uri]), **given)
+
+
+@effect("clean.select.css")
+@refused("clean.select.css")
+def test_css() -> None:
+    page, *found = selected(ITEMS, css="div.item")
+    assert (page["drop.rule"], page["drop.value"]) == ("parted", "into 3")
+    assert [row["uri"].partition("#")[2] for row in found] == ["grey", "select-2", "select-3"]
+    assert [row["drop.rule"] for row in found] == [None, None, "no-text"]
+    assert [row["text"] for row in selected(ITEMS, css="h2")[1:]] == ["Grey heron", "Egret"]
+    for wrong in ("div[", "", "p::text"):
+        assert "is no CSS selector" in said(tree({"select": {"css": wrong}}))
+        assert "is no CSS selector" in said(tree({"select": wrong}))
+
+
+@effect("clean.select.text")
+@refused("clean.select.text")
+def test_select_text() -> None:
+    found = selected(ITEMS, css="div.item", text="h2")[1:]
+    assert [row["text"] for row in found] == ["Grey heron", "Egret", ""]
+    assert "is no CSS selector" in told("select", css="p", text="h2[")
+
+
+@effect("clean.select.fields")
+@refused("clean.select.fields")
+def test_fields() -> None:
+    fields = {"price": "p.price::text", "label": "h2", "me": "::attr(id)"}
+    found = selected(ITEMS, css="div.item", fields=fields)[1:]
+    assert [(row["meta.price"], row["label"], row["meta.me"]) for row in found] == [
+        ("1", "Grey heron", "grey"), (None, "Egret", None), (None, None, None),
+    ]  # fmt: skip
+    names = [list(selected(ITEMS, css="p", fields=dict(order))[0]) for order in (
+        fields.items(), reversed(fields.items()),
+    )]  # fmt: skip
+    assert names[0] != names[1]
+    for wrong, message in (
+        ({"subject": "h2"}, "`subject` is a column that no field fills"),
+        ({"text": "h2"}, "is the setting `text`"),
+        ({"a b": "h2"}, "is no name of a field"), ({"a": "h2["}, "is no CSS selector"),
+        ({"a": " "}, "the selector is empty"),
+    ):  # fmt: skip
+        assert message in told("select", css="p", fields=wrong)
+
+
+@effect("clean.select.max_elements")
+@extreme("clean.select.max_elements")
+def test_max_elements() -> None:
+    (page,) = selected(ITEMS, css=".item", max_elements=2)
+    assert (page["drop.rule"], page["drop.value"]) == ("elements <= 2", "elements=3")
+    for most in (3, 1 << 40):
+        assert len(selected(ITEMS, css=".item", max_elements=most)) == 4
+    assert selected(ITEMS, css=".item", max_elements=1)[0]["drop.rule"] == "elements <= 1"
+    assert "max_elements" in told("select", css="p", max_elements=0)
+
+
+@effect("clean.select.max_bytes")
+@extreme("clean.select.max_bytes")
+def test_select_max_bytes() -> None:
+    page = ITEMS.ljust(1500)
+    assert len(selected(page, css=".item", max_bytes=1500)) == 4
+    assert selected(page, css=".item", max_bytes=1499)[0]["drop.rule"] == "html_bytes <= 1499"
+    assert len(selected(page, css=".item", max_bytes=1 << 40)) == 4
+    assert "at least" in said(tree({"select": {"css": "p", "max_bytes": 999}}))
+
+
+@effect("clean.select.max_undecodable")
+@extreme("clean.select.max_undecodable")
+def test_select_max_undecodable() -> None:
+    broken = b"<meta charset=utf-8><p>" + ENGLISH.encode() * 3 + b"\xff" * 5 + b"</p>"
+    assert "cannot be decoded" in selected(broken, css="p")[0]["error"]
+    for share, count in ((0, 1), (0.1, 2), (1, 2)):
+        assert len(selected(broken, css="p", max_undecodable=share)) == count
+    for wrong in (-0.1, 1.1):
+        assert "max_undecodable" in told("select", css="p", max_undecodable=wrong)
+
+
+# chunk
+
+LONG = "One two three. Four five six seven. Eight nine ten."
+
+
+def chunked(text: str, **given: Any) -> list[str]:
+    return [row["text"] for row in applied("chunk", texts(text), **given)[1:]]
+
+
+@effect("clean.chunk.at_most")
+@extreme("clean.chunk.at_most")
+def test_at_most() -> None:
+    assert chunked(LONG) == chunked(LONG, at_most=10) == chunked(LONG, at_most=1 << 40) == []
+    assert chunked(LONG, at_most=7) == ["One two three. Four five six seven.", "Eight nine ten."]
+    assert len(chunked(LONG, at_most=1)) == 10
+    assert "at_most" in told("chunk", at_most=0)
+
+
+@effect("clean.chunk.unit")
+def test_unit() -> None:
+    assert len(chunked(LONG, at_most=40)) == 0
+    assert chunked(LONG, at_most=40, unit="characters") == [
+        "One two three. Four five six seven.", "Eight nine ten.",
+    ]  # fmt: skip
+
+
+@effect("clean.chunk.overlap")
+@extreme("clean.chunk.overlap")
+@refused("clean.chunk.overlap")
+def test_overlap() -> None:
+    assert chunked(LONG, at_most=7, overlap=0) == chunked(LONG, at_most=7)
+    assert chunked(LONG, at_most=7, overlap=3)[1] == "five six seven. Eight nine ten."
+    assert "more than half" in told("chunk", at_most=7, overlap=4)
+    assert "overlap" in told("chunk", overlap=-1)
+
+
 # language
 
 

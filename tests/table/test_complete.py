@@ -33,6 +33,9 @@ FREE = {
     "collect.csv.delimiter": "a character",
     "collect.csv.quote": "a character",
     "collect.audio.words.separator": "what stands between the parts of a name",
+    "clean.select.css": "a selector",
+    "clean.select.text": "a selector",
+    "clean.select.fields": "a selector, and what the user calls it",
     "collect.crawl.user_agent": "what the crawler calls itself",
 }
 

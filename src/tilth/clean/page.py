@@ -1,4 +1,4 @@
-"""A web page as a tree: how deep it is, and its text line by line."""
+"""A web page as a tree: how deep it is, and its text as a reader would see it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from resiliparse.parse.html import HTMLTree
 
 # resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
 MAX_DEPTH: Final = 2000
+# Their contents are their rows', cells' and items'; alone they would be taken for something else.
+_CONTENTS: Final = frozenset({"td", "th", "li", "dd", "dt", "caption", "body", "html"})
+_OF_TABLES: Final = frozenset({"tr", "tbody", "thead", "tfoot"})
+# What a reader sees of these is no text of a page to the extraction, and is text where it is asked.
+_CONTROLS: Final = frozenset({"title", "option", "select", "button", "textarea", "text", "legend"})
 
 
 def page_text(page: str, *, main_content: bool) -> str:
@@ -34,6 +39,25 @@ def page_text(page: str, *, main_content: bool) -> str:
             list_bullets=True,
         )
     )
+
+
+def element_text(tag: str, outer: str, inner: str) -> str:
+    """The text of one element, read as the same element within its page is.
+
+    Args:
+        tag: Its name.
+        outer: Its HTML.
+        inner: The HTML of what is in it.
+
+    Raises:
+        ValueError: As of `page_text`.
+    """
+    html = inner if tag in _CONTENTS else outer
+    if tag in _OF_TABLES:
+        html = f"<table>{html}</table>"
+    elif tag in _CONTROLS:
+        html = f"<div>{inner.replace('<option', '<div').replace('</option', '</div')}</div>"
+    return page_text(html, main_content=False).strip()
 
 
 def is_deeper(tree: HTMLTree, levels: int) -> bool:

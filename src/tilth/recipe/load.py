@@ -455,8 +455,7 @@ class _Check:
         return found
 
     def _typed(self, name: str, op: Operation, given: Any, path: Path_) -> RecipeStep | None:
-        if given is None:
-            given = {}
+        given = op.mapping({} if given is None else given)
         if not isinstance(given, dict):
             self._add("not-settings", f"the settings of `{op.name}` are a mapping", path)
             return None

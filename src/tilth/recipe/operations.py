@@ -102,6 +102,20 @@ class Operation:
         settings: type[BaseSettings] = self.module.Settings
         return settings
 
+    def mapping(self, given: object) -> object:
+        """Settings as a recipe has them, as a mapping where one word stands for them.
+
+        Args:
+            given: A text is the setting that the class names as `SHORT`, if it names one.
+        """
+        if not isinstance(given, str):
+            return given
+        try:
+            short = getattr(self.settings, "SHORT", None)
+        except ExtensionError:  # said where the settings are read
+            return {}
+        return given if short is None else {short: given}
+
     @property
     def planned(self) -> type[BaseSettings] | None:
         """What the module is given of the rest of the recipe; None for what is not a training."""
@@ -210,6 +224,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
         "deduplicate": ("hold_out",),
         "mix": ("weights",),
     },
+    "part": {"clean": ("select", "chunk")},
     "shuffle": {
         "deduplicate": ("exact", "minhash", "decontaminate"),
         "label": ("vote", "consensus"),
