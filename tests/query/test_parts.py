@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from tests.engine.inline import run_inline, use_inline, write_source
 from tests.engine.test_parts import OPERATION
 from tilth.cli.main import app
+from tilth.engine.events import Event, StepProgress
 from tilth.query.diff import diff_runs
 from tilth.query.document import report_document
 from tilth.query.lines import PlainLines
@@ -55,8 +56,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             row = {"id": sample_id("0"), "source": "a", "uri": _PAGE, "text": "one two 3 4 five"}
             write_source(text, folder / "runs" / name, "a", [[row]])
             said: list[str] = []
+            told: list[Event] = []
             with PlainLines(said.append) as lines:
-                run_inline(text, folder / "runs" / name, listeners=[lines])
+                run_inline(text, folder / "runs" / name, listeners=[lines, told.append])
+            # No line says that more than all is kept.
+            assert all(
+                e.num_kept <= e.num_in for e in told if isinstance(e, StepProgress) and e.total
+            )
             (folder / f"{name}.txt").write_text("\n".join(said))
         yield folder
 

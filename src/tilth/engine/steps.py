@@ -379,7 +379,8 @@ class StepRunner:
         books = Books.of(done.values())
 
         def tell() -> None:
-            self._emit(StepProgress(step.name, books.num_in, total, books.num_in, books.kept, ""))
+            so_far = books.num_in + books.born
+            self._emit(StepProgress(step.name, books.num_in, total, so_far, books.kept, ""))
 
         tell()
         for _, entry in self._engine.run(tasks, _ignore):
