@@ -21,6 +21,7 @@ _SNDFILE = "libsndfile"
 DECIDES: Mapping[str, tuple[str, ...]] = {
     "PIL": ("pillow",),
     "fastwarc": ("fastwarc",),
+    "isal": ("isal",),
     "lxml": ("lxml",),
     "numba": ("numba", "llvmlite"),
     "numpy": ("numpy",),

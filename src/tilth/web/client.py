@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -19,15 +18,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from tilth.errors import MissingError
+from tilth.formats.http_answer import HTML_TYPES, AnswerError, TooLongError, decode
 from tilth.web.address import AddressRefusedError, Served, check_address, check_url
 from tilth.web.secrets import Secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-HTML_TYPES = ("text/html", "application/xhtml+xml")
-# A gzip member is fed in pieces that grow from the first to the second: were it all fed at once,
-# a body of many small members would be copied for each of them.
-_FIRST_PIECE = 1 << 9
-_MAX_PIECE = 1 << 16
 # Characters of a foreign error's words that are kept.
 _MAX_MESSAGE = 300
 # The body of an answer that is no page is read this far, so that its connection can be used again.
@@ -175,13 +170,22 @@ class Client:
     ) -> None:
         await self._session.close()
 
-    async def get(self, url: str, max_bytes: int, *, html_only: bool = False) -> Answer:
+    async def get(
+        self,
+        url: str,
+        max_bytes: int,
+        *,
+        html_only: bool = False,
+        part: tuple[int, int] | None = None,
+    ) -> Answer:
         """Fetch one address; redirects are answers like any other.
 
         Args:
             url: A normalised address.
             max_bytes: Bound on the body, compressed and decompressed.
             html_only: Leave out the body of what is not an HTML page with status 200.
+            part: First byte and number of bytes of the part that is asked for (RFC 9110 section
+                14); then an answer of status 206 has a body, and no other.
 
         Raises:
             AddressRefusedError: The address is not public and its host is not allowed.
@@ -190,17 +194,24 @@ class Client:
             MissingError: A secret is no longer set.
         """
         try:
-            return await self._get(url, max_bytes, html_only=html_only)
+            return await self._get(url, max_bytes, html_only=html_only, part=part)
         except FetchError as error:
             told = self.secrets.hide(str(error))
             raise FetchError(told, transient=error.transient) from error
 
-    async def _get(self, url: str, max_bytes: int, *, html_only: bool) -> Answer:
+    async def _get(
+        self, url: str, max_bytes: int, *, html_only: bool, part: tuple[int, int] | None
+    ) -> Answer:
+        asked = dict(self.secrets.headers_for(url))
+        if part is not None:
+            # Of what the file is, and not of a form of it that was packed for the way.
+            asked["Range"] = f"bytes={part[0]}-{part[0] + part[1] - 1}"
+            asked["Accept-Encoding"] = "identity"
         try:
             check_url(url, self._allow_hosts)
             async with self._session.get(
                 URL(self.secrets.filled(url), encoded=True),
-                headers=self.secrets.headers_for(url),
+                headers=asked,
                 allow_redirects=False,
             ) as got:
                 # A server may send back what it was sent: in a redirect, for one.
@@ -214,7 +225,8 @@ class Client:
                     sent = (v for k, v in got.raw_headers if k.lower() == b"location")
                     target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
                 answer = Answer(got.status, got.reason or "", headers, b"", target)
-                wanted = got.status == 200 and (not html_only or answer.content_type in HTML_TYPES)
+                wanted = got.status == (200 if part is None else 206)
+                wanted = wanted and (not html_only or answer.content_type in HTML_TYPES)
                 if not wanted:
                     await _drain(got)
                     return answer
@@ -248,8 +260,6 @@ class Client:
 def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
     """Undo a Content-Encoding, never holding more than the bound.
 
-    Brotli is not asked for: not every release of its Python package can bound what it puts out.
-
     Raises:
         FetchError: Another encoding than was asked for, or damaged data.
         TooLargeError: More than `max_bytes`.
@@ -259,41 +269,12 @@ def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
         return data
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise FetchError(f"content encoding {encoding[:40]!r} was not asked for", transient=False)
-    # 32 + 15: zlib tells gzip from zlib by itself. Some servers send raw deflate, which has no
-    # header at all.
-    wbits = 47
-    if encoding == "deflate" and data[:1] and (data[0] & 0x0F) != 8:
-        wbits = -15
-    pieces: list[bytes] = []
-    start, size = 0, 0
     try:
-        while start < len(data):
-            start, size = _inflate(data, start, wbits, pieces, size, max_bytes)
-            # A gzip body may be several members one after the other (RFC 1952 section 2.2).
-            if encoding == "deflate" or not data.startswith(b"\x1f\x8b", start):
-                break
-    except zlib.error as error:
-        raise FetchError(f"the compressed body is damaged: {error}", transient=True) from error
-    return b"".join(pieces)
-
-
-def _inflate(
-    data: bytes, start: int, wbits: int, pieces: list[bytes], size: int, max_bytes: int
-) -> tuple[int, int]:
-    """Unpack one member into `pieces`; where it ends, and the size of what is unpacked so far."""
-    inflater = zlib.decompressobj(wbits)
-    view, step = memoryview(data), _FIRST_PIECE
-    while not inflater.eof:
-        if start == len(data):
-            raise FetchError("the compressed body is cut short", transient=True)
-        piece = view[start : start + step]
-        pieces.append(inflater.decompress(piece, max_bytes + 1 - size))
-        size += len(pieces[-1])
-        if size > max_bytes:
-            raise TooLargeError(f"over {max_bytes:,} bytes once decompressed")
-        start += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
-        step = min(2 * step, _MAX_PIECE)
-    return start, size
+        return bytes(decode(data, encoding, max_bytes))
+    except TooLongError as error:
+        raise TooLargeError(str(error)) from error
+    except AnswerError as error:
+        raise FetchError(str(error), transient=True) from error
 
 
 async def _read(got: aiohttp.ClientResponse, max_bytes: int) -> bytes:

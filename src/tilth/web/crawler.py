@@ -19,9 +19,9 @@ from itertools import chain
 
 from tilth.context import Progress
 from tilth.errors import MissingError, TilthError, UsageError
+from tilth.formats.http_answer import HTML_TYPES
 from tilth.web.address import AddressRefusedError
 from tilth.web.client import (
-    HTML_TYPES,
     REDIRECTS,
     Answer,
     Client,
