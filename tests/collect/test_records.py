@@ -9,8 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.collect.tabular import SOURCES, read, write
+from tilth.collect import records
 from tilth.collect.records import Fields
 from tilth.errors import DataError
 from tilth.settings import acting
@@ -128,3 +131,21 @@ def test_one_field_of_text_is_the_same_in_a_list(tmp_path: Path) -> None:
     path = write("jsonl", tmp_path, [{"text": "a"}])
     rows = [read("jsonl", path, fields={"text": text}) for text in texts]
     assert rows[0] == rows[1] != rows[2]
+
+
+def _view(data: bytes) -> memoryview:
+    return memoryview(data)
+
+
+@given(st.lists(st.none() | st.binary(max_size=50) | st.binary(max_size=9).map(_view)))
+def test_bytes_are_the_column_that_pyarrow_makes_of_them(values: list[Any]) -> None:
+    batcher = records.Batcher("s", ("image",), {}, None)
+    for number, value in enumerate(values):
+        given_bytes = {} if value is None else {"image": value}
+        assert not list(batcher.add({"id": str(number), **given_bytes}, "a:1", 1))
+    plain = [bytes(value) if value is not None else None for value in values]
+    (found,) = list(batcher.flush()) or [None]
+    if values:
+        assert found is not None
+        assert found.column("image").equals(pa.array(plain, pa.large_binary()))
+        found.validate(full=True)

@@ -36,6 +36,14 @@ ELSEWHERE: dict[str, Callable[[Path], dict[str, Any] | None]] = {
         "allow_hosts": ["127.0.0.1"],
         "retry_s": 0.01,
     },
+    "common_crawl": lambda _: {
+        "index": "CC-MAIN-2024-22",
+        "url": "e.org/*",
+        "index_server": "http://127.0.0.1:9",
+        "allow_hosts": ["127.0.0.1"],
+        "retries": 1,
+        "retry_s": 0.01,
+    },
     "parallel": lambda folder: {
         "files": [{side: {"path": str(folder / "a.txt")} for side in ("source", "target")}]
     },

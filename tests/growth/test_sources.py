@@ -5,6 +5,7 @@ A new source fails here until it says in `FEEDS` what it is fed.
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import struct
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.formats.web_archives import answer, plain_record
 from tests.growth.measure import assert_linear
 from tests.growth.shapes import TEXTS
 from tilth.context import Context
@@ -126,7 +128,37 @@ def _idx(folder: Path, n: int) -> dict[str, Any]:
     return {"files": [{"split": "train", **files}]}
 
 
+def _packed(make: Callable[[int], bytes], **given: Any) -> Feed:
+    def feed(folder: Path, n: int) -> dict[str, Any]:
+        (folder / "a.warc").write_bytes(make(n))
+        return {"path": str(folder / "a.warc"), **given}
+
+    return feed
+
+
 _BIG = {"max_record_bytes": 1 << 26}
+_ARCHIVES: Mapping[str, Feed] = {
+    "records": _packed(lambda n: plain_record(answer(b"some words")) * n),
+    "members": _packed(lambda n: gzip.compress(plain_record(answer(b"some words"))) * n),
+    "one member": _packed(lambda n: gzip.compress(plain_record(answer(b"words")) * n)),
+    "a long record": _packed(lambda n: plain_record(answer(b"word " * n)), **_BIG),
+    "lies": _packed(lambda n: plain_record(b"", content_length="5000") * n),
+    "heads without an end": _packed(lambda n: b"WARC/1.0\r\nA: b\r\n" * n),
+    "fields": _packed(lambda n: plain_record(b"", **{f"n{i}": "x" for i in range(n)})),
+    "what could be members": _packed(lambda n: b"\x1f\x8b\x08" * n),
+    "small members": _packed(lambda n: gzip.compress(b"x") * n),
+    "chunks": _packed(
+        lambda n: plain_record(
+            answer(b"1\r\nx\r\n" * n + b"0\r\n\r\n", "Transfer-Encoding: chunked")
+        )
+    ),
+    "pages met again": _packed(
+        lambda n: (
+            plain_record(answer(b"x")) + plain_record(b"", type="revisit", refers_to="<urn:x>") * n
+        )
+    ),
+    "lines of ARC": _packed(lambda n: b"filedesc://a 1.1.1.1 20140216050221 text/plain -1\n" * n),
+}
 FEEDS: Mapping[str, Mapping[str, Feed]] = {
     "jsonl": {
         "records": _file("a.jsonl", lambda n: _line("some words") * n),
@@ -183,6 +215,7 @@ FEEDS: Mapping[str, Mapping[str, Feed]] = {
         "a long record": _file("a.wav", lambda n: _sound(20 * n), **_BIG),
         "members": _file("a.tar", lambda n: _tar({f"{i}.wav": _sound(10) for i in range(n)})),
     },
+    "web_archive": _ARCHIVES,
     "label_studio": {
         "records": _file("a.json", lambda n: _tasks(n, 2)),
         "answers": _file("a.json", lambda n: _tasks(1, n)),
@@ -191,9 +224,10 @@ FEEDS: Mapping[str, Mapping[str, Feed]] = {
         "quotation marks": _file("a.json", lambda n: _tasks(1, 1, '"\\' * n), **_BIG),
     },
 }
-# `crawl` is fed by a server; its parts that read a page are tried below. `demo_digits` takes no
-# input: it makes as many as scikit-learn ships.
-NOT_FED = {"crawl", "demo_digits"}
+# `crawl` is fed by a server; its parts that read a page are tried below. So is `common_crawl`,
+# which reads records as `web_archive` does. `demo_digits` takes no input: it makes as many as
+# scikit-learn ships.
+NOT_FED = {"crawl", "common_crawl", "demo_digits"}
 # A folder of thousands of files is slow to make.
 OF_FILES = {
     *((name, "files") for name in ("jsonl", "text_file")),

@@ -9,7 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tests.formats.web_archives import page, record
 from tests.table.sources import fill, settings
+from tests.web.index_server import INDEX, Archive, serving
 from tests.web.sites import Site, running
 from tilth.context import Context
 from tilth.errors import RecipeError
@@ -58,8 +60,15 @@ def test_a_source_draws_nothing_by_the_recipes_seed(name: str, tmp_path: Path) -
     site = Site()
     for at in range(12):
         site.html(f"/{at}", *(f"/{(at * step + 1) % 12}" for step in (2, 3, 5)))
-    with running(site) if name == "crawl" else nullcontext():
-        if name == "crawl":
+    archive = Archive()
+    archive.add("1.gz", {f"http://e.org/{n}": record(f"http://e.org/{n}", page()) for n in "123"})
+    serves = {"crawl": running(site), "common_crawl": serving(archive)}
+    with serves.get(name, nullcontext()):
+        if name == "common_crawl":
+            given = {"index": INDEX, "url": "*.e.org/*", "delay_s": 0}
+            given |= {"index_server": archive.root, "data_server": archive.root}
+            given |= {"allow_hosts": ["127.0.0.1"]}
+        elif name == "crawl":
             given = {"start": [f"{site.root}/0"], "allow_hosts": ["127.0.0.1"], "delay_s": 0}
             given |= {"max_pages": 8}
         elif name == "demo_digits":

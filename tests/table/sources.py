@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from tests.collect.archives import tar
 from tests.collect.tabular import read_with
 from tests.collect.test_audio import wav
+from tests.formats.web_archives import page, record
 from tilth.recipe.operations import operation
 
 Tree = dict[str, Any]
@@ -33,6 +34,7 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "parallel": {"files.source": "a.de", "files.target": "a.en"},
     "parquet": {"": "a.parquet"},
     "text_file": {"": "a.txt"},
+    "web_archive": {"": "a.warc.gz"},
 }
 
 
@@ -59,6 +61,8 @@ def data_of(source: str, name: str, word: str = "heron") -> bytes:
         return out.getvalue()
     if source == "label_studio":
         return json.dumps([{"id": 1, "data": {"text": f"a {word}"}, "annotations": []}]).encode()
+    if source == "web_archive":
+        return record("http://e.org/", page(word))
     if source == "jsonl":
         return json.dumps({"text": f"a {word}"}).encode() + b"\n"
     return f"text\na {word}\n".encode() if source == "csv" else f"a {word}\n".encode()
@@ -104,5 +108,5 @@ def read(source: str, work: Path, tree: Tree, limit: int | None = None) -> list[
 
 def payload(rows: list[dict[str, Any]]) -> list[Any]:
     """What each row holds."""
-    kinds = ("text", "target", "image", "audio", "label")
+    kinds = ("html", "text", "target", "image", "audio", "label")
     return [tuple(row.get(kind) for kind in kinds) for row in rows]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.sites import Reply, Site, redirect, running
-from tilth.collect import crawl, csv, idx, jsonl, parallel
+from tilth.collect import common_crawl, crawl, csv, idx, jsonl, parallel, web_archive
 from tilth.errors import MissingError, RecipeError
 from tilth.recipe.load import parse_recipe
 from tilth.web.fetch import download
@@ -211,6 +211,8 @@ def test_every_source_that_fetches_has_headers() -> None:
     assert crawl.Settings(start=(start,), headers=headers).start == (
         "http://h/a?token=${PLANTED}&b=%20c",
     )
+    assert web_archive.Settings(url="http://h/x", headers=headers).headers == headers
+    assert common_crawl.Settings(index="CC", url="h/*", headers=headers).headers == headers
 
 
 @pytest.mark.parametrize(

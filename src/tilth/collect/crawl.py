@@ -7,19 +7,17 @@ that is complete is only read.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect.fetching import Hosts, Serve, check_serving
+from tilth.collect.fetching import Hosts, Serve, check_serving, run_to_end
 from tilth.collect.named import no_such_name
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
@@ -250,7 +248,7 @@ def _crawl(
         _serving(settings) as served,
     ):
         try:
-            _run(crawl(served, store))
+            run_to_end(crawl(served, store))
         except BaseExceptionGroup as group:
             # A task group wraps what a task raised; the first is the cause.
             raise _first(group) from group
@@ -265,17 +263,6 @@ def _serving(settings: Settings) -> Iterator[Served]:
 
     with serve() as address:
         yield served_hosts(settings.allow_hosts, address)
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, also under an event loop that runs already (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(work)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, work).result()
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -6,11 +6,13 @@ by. Both stand in the fingerprint of the source.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -144,3 +146,14 @@ def check_serving(serve: str | None, allow_hosts: Collection[str], urls: Collect
 def mirror_of(settings: Fetching) -> Path | None:
     """The folder that the recipe names, if it does."""
     return None if settings.mirror is None else Path(os.path.expanduser(settings.mirror))
+
+
+def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, also under an event loop that runs already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()

@@ -402,12 +402,18 @@ class Meter:
         self._num_rows = 0
         self._context = context
 
-    def finish(self, file: SourceFile, num_rows: int) -> None:
-        """One file is read; with it there are so many rows."""
+    def finish(self, file: SourceFile, num_rows: int, *, is_told: bool = False) -> None:
+        """One file is read; with it there are so many rows.
+
+        Args:
+            file: It.
+            num_rows: Of this and the files before.
+            is_told: Of what is in it and gave no row, all is told already.
+        """
         self._done += _state_of(file.path).st_size
         self._context.progress(self._done, self._total, f"{num_rows:,} rows")
         # Of a limit's sample nobody knows what else a file holds.
-        if num_rows == self._num_rows and self._context.limit is None:
+        if num_rows == self._num_rows and self._context.limit is None and not is_told:
             self._context.passes_over(file.uri, NOTHING_IN_IT)
         self._num_rows = num_rows
 

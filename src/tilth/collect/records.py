@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
+import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
@@ -435,11 +436,19 @@ class Batcher:
         """The rows gathered so far, if any."""
         if not self._rows:
             return
-        arrays = [
-            pa.array([row.get(name) for row in self._rows], kind) for name, kind in self.fields
-        ]
+        arrays = [_array([row.get(name) for row in self._rows], kind) for name, kind in self.fields]
         self._rows, self._num_bytes = [], 0
         yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in self.fields])
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Values as a column; bytes are copied once, where pyarrow copies them again as it grows."""
+    if kind != pa.large_binary() or None in values:
+        return pa.array(values, kind)
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum([len(value) for value in values], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(kind, len(values), buffers)
 
 
 def _key(row: Row, payload: str | bytes) -> str | None:

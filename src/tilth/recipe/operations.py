@@ -208,6 +208,8 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "text_file",
             "audio",
             "label_studio",
+            "web_archive",
+            "common_crawl",
             "demo_digits",
         )
     },

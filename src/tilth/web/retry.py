@@ -30,13 +30,20 @@ class PatientClient:
     retries: int
     retry_s: float
 
-    async def get(self, url: str, max_bytes: int, *, html_only: bool = False) -> Answer:
+    async def get(
+        self,
+        url: str,
+        max_bytes: int,
+        *,
+        html_only: bool = False,
+        part: tuple[int, int] | None = None,
+    ) -> Answer:
         """As `Client.get`; the last failure is raised, the last bad status returned."""
         attempt = 0
         while True:
             pause = min(self.retry_s * 2**attempt, _MAX_PAUSE_S)
             try:
-                answer = await self.client.get(url, max_bytes, html_only=html_only)
+                answer = await self.client.get(url, max_bytes, html_only=html_only, part=part)
             except FetchError as error:
                 if not error.transient or attempt == self.retries:
                     raise
