@@ -29,7 +29,7 @@ from tests.collect.archives import (
 )
 from tilth.collect import inputs, records
 from tilth.errors import DataError
-from tilth.formats import archive
+from tilth.formats import archive, directory
 
 MEMBERS = [(f"{n}.x", f"what {n} holds".encode()) for n in range(1, 5)]
 MANY = [(f"{n}.x", bytes([n]) * 3000) for n in range(1, 60)]
@@ -348,7 +348,7 @@ def test_members_without_end_are_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(archive, "MAX_MEMBERS", 3)
     with pytest.raises(DataError, match="more than 3 members"):
         read(pack(tmp_path, ".tar", MEMBERS))
-    monkeypatch.setattr(archive, "MAX_ZIP_MEMBERS", 3)
+    monkeypatch.setattr(directory, "MAX_MEMBERS", 3)
     with pytest.raises(DataError, match="for more than 3 members"):
         read(pack(tmp_path, ".zip", MEMBERS))
 

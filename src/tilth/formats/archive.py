@@ -9,7 +9,6 @@ missing, the archive is an error.
 from __future__ import annotations
 
 import io
-import os
 import stat
 import struct
 import tarfile
@@ -22,16 +21,13 @@ from typing import BinaryIO, Final, Literal, cast
 
 from tilth.errors import DataError, NotReadError, RecordError
 from tilth.formats import streams
+from tilth.formats.directory import check_directory
 from tilth.formats.streams import SourceFile, too_long
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
 # Members that an archive may have.
 MAX_MEMBERS: Final = 10_000_000
-# Of a zip archive the directory is held in memory, of half a kilobyte a member.
-MAX_ZIP_MEMBERS: Final = 1_000_000
 _CHUNK = 1 << 16
-# A member's entry in the directory has at least so many (APPNOTE 4.3.12).
-_DIRECTORY_BYTES = 46
 # `zipfile` unpacks the other methods without a bound: of bzip2, 4 KB make 4 GB.
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What a header may say of itself at most: a long name, extended attributes.
@@ -276,28 +272,6 @@ def _of_zip(raw: io.BufferedReader) -> Iterator[Entry]:
             if not entry.is_dir():
                 # Some programs for Windows write the separator of Windows.
                 yield _entry_of_zip(archive, entry, entry.filename.replace("\\", "/"))
-
-
-def check_directory(raw: BinaryIO) -> None:
-    """Look at the size of a zip archive's directory before it is read (APPNOTE 4.3.16, 4.3.14).
-
-    Raises:
-        ValueError: It has room for more than `MAX_ZIP_MEMBERS`.
-    """
-    size = raw.seek(0, os.SEEK_END)
-    start = max(0, size - (1 << 16) - 22)
-    raw.seek(start)
-    tail = raw.read()
-    end = tail.rfind(b"PK\x05\x06")
-    if end >= 0 and len(tail) >= end + 22:
-        (num_bytes,) = struct.unpack_from("<I", tail, end + 12)
-        wide = tail.rfind(b"PK\x06\x06", 0, end)
-        if num_bytes == 0xFFFFFFFF and 0 <= wide <= end - 56:
-            (num_bytes,) = struct.unpack_from("<Q", tail, wide + 40)
-        # What stands before the end is the directory, whatever it says of its size.
-        if min(num_bytes, start + end) > MAX_ZIP_MEMBERS * _DIRECTORY_BYTES:
-            raise ValueError(f"a directory for more than {MAX_ZIP_MEMBERS:,} members")
-    raw.seek(0)
 
 
 def _entry_of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Entry:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
 
-from tilth.formats.archive import check_directory
+from tilth.formats.directory import check_directory
 
 # What is looked at: a tar archive says what it is at byte 257, a text within a few lines.
 HEAD_BYTES: Final = 1 << 16
@@ -205,6 +205,11 @@ def kind_of(head: bytes, name: str, *, is_whole: bool) -> Kind:
         is_whole: Whether that is all of it.
     """
     return KINDS[_by_signature(head) or _by_text(head, name, is_whole)]
+
+
+def is_page(head: bytes) -> bool:
+    """Whether a text begins as only HTML does, behind its byte order mark."""
+    return _HTML_BEGINS.match(head.removeprefix(_BYTE_ORDER_MARKS[0])) is not None
 
 
 def _by_signature(head: bytes) -> str | None:

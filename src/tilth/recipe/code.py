@@ -42,7 +42,12 @@ _OF_ALL_TASKS = frozenset(
     }
 )
 # What is started by its name, as an import would.
-_STARTED: Mapping[str, tuple[str, ...]] = {"tilth.pretrain.launch": ("tilth.pretrain.rank",)}
+_STARTED: Mapping[str, tuple[str, ...]] = {
+    "tilth.formats.apart": tuple(
+        f"tilth.formats.{one}" for one in ("pdf", "docx", "epub", "sheets")
+    ),
+    "tilth.pretrain.launch": ("tilth.pretrain.rank",),
+}
 
 
 @cache

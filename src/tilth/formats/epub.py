@@ -1,0 +1,93 @@
+"""EPUB to text: its pages in the order of its spine (EPUB 3.3, 5.7), the table of contents not.
+
+Runs in a process of its own (`tilth.formats.apart`).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from tilth.errors import NotReadError, RecordError
+from tilth.formats.markup import text_of
+from tilth.formats.package import Package, properties_of
+
+_CONTAINER: Final = "META-INF/container.xml"
+_ENCRYPTION: Final = "META-INF/encryption.xml"
+_PAGES: Final = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+_NAMES: Final = {
+    "title": "title",
+    "creator": "author",
+    "language": "language",
+    "rights": "rights",
+    "publisher": "publisher",
+    "date": "date",
+    "identifier": "identifier",
+    "subject": "subject",
+    "description": "description",
+}
+_ENCODING: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding\s{0,5}=\s{0,5}[\"']([\w.-]{1,40})")
+_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+
+def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
+    """The properties, with the number of pages under `chapters`; then each one's text under `text`.
+
+    Args:
+        data: The book.
+        max_bytes: What all its text may have in UTF-8.
+
+    Raises:
+        NotReadError: It is locked.
+        RecordError: It is damaged, a bomb, or longer.
+    """
+    package = Package(data, lambda name: name == _CONTAINER or name.lower().endswith(".opf"))
+    if _ENCRYPTION in package.names and b"xmlenc#" in package.read(_ENCRYPTION):
+        raise NotReadError("a book that is locked against copying")
+    root = next(
+        (one for one in package.xml(_CONTAINER).iter("{*}rootfile") if one.get("full-path")), None
+    )
+    if root is None:
+        raise RecordError("damaged: its container names no book")
+    place = root.get("full-path")
+    book = package.xml(place)
+    items = {item.get("id"): item for item in book.iterfind("{*}manifest/{*}item")}
+    spine = [items.get(one.get("idref")) for one in book.iterfind("{*}spine/{*}itemref")]
+    pages = [
+        posixpath.normpath(posixpath.join(posixpath.dirname(place), unquote(item.get("href"))))
+        for item in spine
+        if item is not None
+        and item.get("href")
+        and item.get("media-type") in _PAGES
+        # A list of links to what is read anyway.
+        and "nav" not in (item.get("properties") or "").split()
+    ]
+    pages = list(dict.fromkeys(pages))
+    metadata = book.find("{*}metadata")
+    told = properties_of(metadata.iter() if metadata is not None else (), _NAMES)
+    yield {**told, "chapters": len(pages)}
+    num_bytes = 0
+    for page in pages:
+        text = text_of(_decoded(package.read(page)))
+        num_bytes += len(text.encode())
+        if num_bytes > max_bytes:
+            raise RecordError(f"over {max_bytes:,} bytes of text, the `max_record_bytes`")
+        yield {"text": text}
+
+
+def _decoded(page: bytes) -> str:
+    """XHTML is UTF-8, UTF-16, or what it says of itself (XML 1.0, 4.3.3)."""
+    for mark, encoding in _MARKS:
+        if page.startswith(mark):
+            return page[len(mark) :].decode(encoding, "replace")
+    said = _ENCODING.match(page)
+    encodings = ["utf-8"] if said is None else [said[1].decode("ascii"), "utf-8"]
+    for encoding in encodings:
+        try:
+            return page.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    raise RecordError("a page of it is in no encoding that it names")
