@@ -24,6 +24,8 @@ CHINESE, ENGLISH = "README.zh.md", "README.md"
 # what it says of functions and methods. Of the figures it is made of their definitions, each with
 # its own test (`test_figures_page.py`).
 FIGURES = "docs/reference/figures.md"
+# What is read where is tried (`test_sources_page.py`).
+SOURCES = "docs/guides/sources.md"
 MADE_BELOW = "<!-- From here on made by"
 _SIGNATURE = re.compile(r"`\w+\([^`]*`")
 _METHOD = re.compile(r"`\w+\([^`]*`: ")
@@ -62,7 +64,7 @@ def blocks(page: str) -> list[list[str]]:
     """The paragraphs, items, rows and blocks of code of a page, each as its sentences."""
     text, _, made = (ROOT / page).read_text("utf-8").partition(MADE_BELOW)
     found = list(_blocks(text.splitlines()))
-    made = "" if page == FIGURES else made
+    made = "" if page in (FIGURES, SOURCES) else made
     functions, _, types = made.partition("\n## Runs\n")
     found += [
         one for one in _blocks(functions.splitlines()[1:]) if not _SIGNATURE.fullmatch(one[1])

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import tilth
-from tests import figures_page
+from tests import figures_page, sources_page
 from tilth import errors
 from tilth.settings import BaseSettings
 
@@ -258,6 +258,7 @@ def _wrapped(text: str, indent: str = "") -> str:
 def main() -> None:
     """Write the parts of both pages that are made."""
     figures_page.write()
+    sources_page.write()
     written = PAGE.read_text("utf-8").partition(MARK)[0]
     PAGE.write_text(f"{written}{MARK}\n{reference()}", "utf-8")
 

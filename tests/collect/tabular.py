@@ -12,17 +12,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.collect import csv, jsonl, parquet
+from tilth.collect import csv, files, jsonl, parquet
 from tilth.context import Context
 
 Record = Mapping[str, Any]
 
-SOURCES: dict[str, ModuleType] = {"csv": csv, "jsonl": jsonl, "parquet": parquet}
+SOURCES: dict[str, ModuleType] = {
+    "csv": csv,
+    "files": files,
+    "jsonl": jsonl,
+    "parquet": parquet,
+}
 
 
 def write(kind: str, folder: Path, records: Sequence[Record], name: str = "a") -> Path:
     """A file with a column for every key of any of the records; None is an empty cell."""
     folder.mkdir(parents=True, exist_ok=True)
+    kind = "jsonl" if kind == "files" else kind
     path = folder / f"{name}.{kind}"
     keys = list(dict.fromkeys(key for record in records for key in record))
     if kind == "jsonl":

@@ -103,3 +103,14 @@ def test_tiny_shakespeare(shared_data: Path) -> None:
     rows = read(path, split={"train": 0.9, "validation": 0.1})
     assert [len(row["text"]) for row in rows] == [1_003_854, 111_540]
     assert len(read(path, record="paragraph")) == 7_222
+
+
+@pytest.mark.parametrize("record", ["file", "line", "paragraph"])
+@pytest.mark.parametrize("begin", ["<!doctype html>", "\ufeff\n<!-- saved -->\n<HTML lang='en'>"])
+def test_a_page_is_no_plain_text(record: str, begin: str, tmp_path: Path) -> None:
+    """Nor a line of it: its markup would be kept as text."""
+    for n, text in enumerate((f"{begin}\n<p>one</p>\n", "a <b> of plain text\n")):
+        (tmp_path / f"{n}.txt").write_text(text)
+    page, plain = read(tmp_path, record=record)
+    assert "the source `files` reads it" in page["error"]
+    assert plain["text"].startswith("a <b> of plain text")

@@ -185,6 +185,16 @@ FEEDS: Mapping[str, Mapping[str, Feed]] = {
         ),
         "short records": _file("a.csv", lambda n: "text,y\n" + "x\n" * n),
     },
+    "files": {
+        "a long file": _file("a.txt", lambda n: "word " * n, **_BIG),
+        "files": _files(lambda at, n: [(at / f"{i}.txt").write_text("x") for i in range(n)]),
+        "records": _file("a", lambda n: _line("some words") * n),
+        "an array": _file("a", lambda n: json.dumps([{"text": "x"}] * n)),
+        "members": _file("a.tar", lambda n: _tar({f"{i}.txt": b"x" for i in range(n)})),
+        "comments": _file("a", lambda n: "<!---->" * n, **_BIG),
+        "cells": _file("a", lambda n: "text,b,c\n" + "x,1,2\n" * n),
+        "front matter": _file("a.md", lambda n: "---\n" + "a: b\n" * n + "---\nx", **_BIG),
+    },
     "parquet": {
         "records": _file("a.parquet", lambda n: _table(1, n)),
         "columns": _file("a.parquet", lambda n: _table(n, 1)),
@@ -230,7 +240,8 @@ FEEDS: Mapping[str, Mapping[str, Feed]] = {
 NOT_FED = {"crawl", "common_crawl", "demo_digits"}
 # A folder of thousands of files is slow to make.
 OF_FILES = {
-    *((name, "files") for name in ("jsonl", "text_file")),
+    *((name, "files") for name in ("files", "jsonl", "text_file")),
+    ("files", "members"),
     *(("image_folder", form) for form in ("records", "classes")),
     *(("audio", form) for form in ("records", "members")),
 }

@@ -41,16 +41,16 @@ def test_an_unknown_word_is_answered_with_the_closest() -> None:
 @pytest.mark.parametrize(
     ("word", "instead"),
     [
-        ("pdf", "text_file"),
+        ("pdf", "files"),
         ("html", "extract"),
-        ("docx", "text_file"),
+        ("docx", "files"),
         ("warc", "web_archive"),
         ("cdx", "common_crawl"),
         ("mp3", "audio"),
         ("s3", "parquet"),
         ("HuggingFace", "parquet"),
         ("hugging_face", "parquet"),
-        (".PDF", "jsonl"),
+        (".PDF", "files"),
         ("tensorflow", "pretrain"),
         ("dedup", "minhash"),
         ("llm", "pretrain"),
@@ -109,7 +109,7 @@ def test_a_word_near_nothing_is_answered_with_all_there_is(word: str) -> None:
     with pytest.raises(UsageError) as caught:
         explain(word)
     assert "did you mean" not in caught.value.hint
-    for line in ("collect      crawl, jsonl", "deduplicate  hold_out, exact, minhash"):
+    for line in ("collect      crawl, files, jsonl", "deduplicate  hold_out, exact, minhash"):
         assert line in caught.value.hint
 
 

@@ -30,7 +30,7 @@ def test_an_ending_is_found_as_the_format_that_it_stands_for() -> None:
 def test_a_slip_is_answered_with_the_word_that_was_meant() -> None:
     assert unknown_word("parqet", _CHOICES) == "did you mean `parquet`?"
     # `pdf` has an answer of its own, and yet is not near what is none of its choices.
-    assert "pdftotext" in unknown_word("pdf", _CHOICES)
+    assert "passed over as a scan" in unknown_word("pdf", _CHOICES)
     # A slip outranks an answer: who may choose `pdfs` meant that.
     assert unknown_word("pdf", ("pdfs", *_CHOICES)) == "did you mean `pdfs`?"
 

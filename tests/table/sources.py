@@ -27,6 +27,7 @@ Tree = dict[str, Any]
 FILES: Mapping[str, Mapping[str, str]] = {
     "audio": {"": "a.tar"},
     "csv": {"": "a.csv"},
+    "files": {"": "a.txt"},
     "idx": {"files.images": "x", "files.labels": "y"},
     "image_folder": {"": "a.tar"},
     "jsonl": {"": "a.jsonl"},

@@ -30,6 +30,7 @@ FREE = {
     "label.vote.functions.matches": "a pattern",
     # Not `fields.license`, which names a column.
     "collect.*[!s].license": "what the owner of the data states",
+    "collect.files.license": "what the owner of the data states",
     "collect.csv.delimiter": "a character",
     "collect.csv.quote": "a character",
     "collect.audio.words.separator": "what stands between the parts of a name",

@@ -334,7 +334,7 @@ class _Rows:
         totals = {}
         if isinstance(settings.split, Shares):
             for file in found:
-                totals[file.name] = sum(1 for _ in _read_file(file, settings))
+                totals[file.name] = sum(1 for _ in read_file(file, settings))
         return cls(found, settings, Named("labels", settings.labels, "label"), totals)
 
     def kinds(self) -> Iterator[limits.Kind]:
@@ -346,7 +346,7 @@ class _Rows:
     ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
         """Place, row with label and split (or what is wrong with it), and bytes of each record."""
         split = self.settings.split
-        for number, (place, row, num_bytes) in enumerate(_read_file(file, self.settings)):
+        for number, (place, row, num_bytes) in enumerate(read_file(file, self.settings)):
             if not isinstance(row, records.RecordError):
                 label = row.get("label")
                 if self.settings.labels and label is not None:
@@ -361,7 +361,7 @@ class _Rows:
             yield place, row, num_bytes
 
 
-def _read_file(
+def read_file(
     file: inputs.SourceFile, settings: Settings
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""

@@ -447,7 +447,7 @@ def _files_of_folder(
     if not found:
         endings = dict.fromkeys(map(without_packing, suffixes))
         raise DataError(
-            f"the folder has no file ending in {', '.join(endings)}",
+            f"the folder has no file{' ending in ' * any(endings)}{', '.join(endings)}",
             where=shown,
             hint="name the file, or a glob such as `folder/*.txt`",
             code="empty-source",

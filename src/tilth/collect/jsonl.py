@@ -73,12 +73,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             lambda: (
                 limits.kind_of(row)
                 for file in found
-                for _, row, _ in _records(file, settings, names)
+                for _, row, _ in read_file(file, settings, names)
             ),
         )
         meter = inputs.Meter(found, context)
         for file in found:
-            for place, row, num_bytes in _records(file, settings, names):
+            for place, row, num_bytes in read_file(file, settings, names):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
@@ -127,7 +127,7 @@ def depth(data: bytes) -> int:
     return deepest
 
 
-def _records(
+def read_file(
     file: inputs.SourceFile, settings: Settings, names: Named
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""

@@ -85,12 +85,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             lambda: (
                 limits.kind_of(row)
                 for file in found
-                for _, row, _ in _read_file(file, settings, _make_kind, kinds_only=True)
+                for _, row, _ in read_file(file, settings, _make_kind, kinds_only=True)
             ),
         )
         meter = inputs.Meter(found, context)
         for file in found:
-            for place, row, num_bytes in _read_file(file, settings, _make_row):
+            for place, row, num_bytes in read_file(file, settings, make_row_of):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
@@ -101,7 +101,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         raise inputs.empty_source(settings.path or settings.url or "")
 
 
-def _read_file(
+def read_file(
     file: inputs.SourceFile, settings: Settings, make: _Make, *, kinds_only: bool = False
 ) -> Iterator[_Found]:
     """Place, row (or what is wrong with it) and bytes of each record of a file."""
@@ -140,7 +140,7 @@ def _read_group(
             _ROWS_AT_ONCE, row_groups=[group], columns=wanted, use_threads=False
         )
         for batch in batches:
-            for record in _records(batch):
+            for record in records_of(batch):
                 done += 1
                 yield record
         cause = "it has fewer rows than the footer says"
@@ -166,7 +166,7 @@ def _made(
     return row, num_bytes
 
 
-def _make_row(record: Row, settings: Settings) -> Row:
+def make_row_of(record: Row, settings: Settings) -> Row:
     row = records.make_row(record, settings.fields, with_text=settings.image is None)
     if settings.image is not None:
         row["image"] = _image_bytes(records.lookup(record, settings.image), settings.image)
@@ -178,7 +178,7 @@ def _make_kind(record: Row, settings: Settings) -> Row:
     return records.make_row(record, fields, with_text=False)
 
 
-def _records(batch: pa.RecordBatch) -> Iterator[Row]:
+def records_of(batch: pa.RecordBatch) -> Iterator[Row]:
     """The rows as Python values; text as bytes, since Arrow does not check its UTF-8."""
     columns = []
     for array in batch.columns:

@@ -391,7 +391,7 @@ class Batcher:
         place = _spelt(place)
         name: str = row.get("id", place)
         payload: str | bytes = next(
-            (row[kind] for kind in ("image", "audio", "text") if kind in row), ""
+            (row[kind] for kind in ("image", "audio", "text", "html") if kind in row), ""
         )
         sample = {
             **self.defaults,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BufferedReader
 from typing import Literal
 
 import pyarrow as pa
@@ -11,11 +12,16 @@ from pydantic import Field
 from tilth.collect import inputs, limits, records
 from tilth.collect.shares import Shares
 from tilth.context import Context
+from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
 from tilth.schema import Row
 from tilth.splits import SplitName
 
 SUFFIXES = with_packed(".txt", ".text", ".md")
+
+_PAGE = (
+    "HTML, which is no plain text: the source `files` reads it, and `extract` takes its text out"
+)
 
 Encoding = Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"]
 
@@ -24,7 +30,8 @@ class Settings(inputs.FileSettings):
     """Read plain text files: a file, a line or a paragraph a record; plain or packed
     (gzip, bzip2, xz, zstd).
 
-    A record that is not in the encoding, or too long, is quarantined with its file and line.
+    A record that is not in the encoding, or too long, is quarantined with its file and line, and
+    so is a file that is HTML.
     """
 
     record: Literal["file", "line", "paragraph"] = Field(
@@ -93,6 +100,8 @@ def _whole_file(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]
         data = stream.read(settings.max_record_bytes + 1)
     place = f"{file.uri}:1"
     try:
+        if is_page(data[:HEAD_BYTES]):
+            raise records.RecordError(_PAGE)
         if len(data) > settings.max_record_bytes:
             raise records.RecordError(
                 f"above `max_record_bytes` of {settings.max_record_bytes:,}; read it by line or "
@@ -147,6 +156,10 @@ def _records(
     begun, num_bytes = 0, 0
     lines: list[bytes] = []
     with inputs.open_bytes(file) as stream:
+        head = stream.peek(HEAD_BYTES)[:HEAD_BYTES] if isinstance(stream, BufferedReader) else b""
+        if is_page(head):
+            yield 1, records.RecordError(_PAGE), len(head)
+            return
         found = inputs.read_lines(stream, settings.max_record_bytes)
         for number, (line, length) in enumerate(found, start=1):
             if number == 1:

@@ -199,6 +199,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
     "source": {
         "collect": (
             "crawl",
+            "files",
             "jsonl",
             "csv",
             "parquet",

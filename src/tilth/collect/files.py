@@ -1,0 +1,324 @@
+"""Read whatever files there are, each by what is in it, from folders and archives.
+
+Every file is read, passed over with a reason, or a row with an error: nothing is lost for its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Final, Literal, TypeVar
+
+import pyarrow as pa
+from pydantic import Field, field_validator
+
+from tilth.collect import inputs, limits, records
+from tilth.collect.item_rows import READ, Reader, reason_for
+from tilth.collect.items import Broken, Choice, Item, items_of
+from tilth.collect.text_file import Encoding
+from tilth.context import Context, PassesOver, unsaid
+from tilth.errors import DataError, MissingError, NotReadError, RecordError
+from tilth.formats.signatures import KINDS
+from tilth.formats.streams import DamagedError, SourceFile
+from tilth.hints import choose_from
+from tilth.schema import Row
+from tilth.splits import SplitName
+
+_ALL: Final = ("",)
+_Any = TypeVar("_Any")
+# Words of `types` that stand for several.
+_GROUPS: Final = {
+    "images": "picture",
+    "sounds": "sound",
+    "documents": "document",
+    "tables": "records",
+}
+_PAYLOAD: Final = {"text": "text", "document": "text", "records": "text"}
+_PAYLOADS: Final = {**_PAYLOAD, "page": "html", "picture": "image", "sound": "audio"}
+
+
+class Settings(inputs.FileSettings):
+    """Read files of any type by their content: from a folder, glob, archive (tar, zip) or address.
+
+    Texts, documents, pictures and sounds are a sample each, of tables (JSON, CSV, Parquet, ...)
+    each record is one. What is of no type that can be read is passed over, with its reason.
+    """
+
+    include: tuple[str, ...] = Field(
+        (),
+        description="only files whose name, or path inside where the pattern has a slash, fits one "
+        "of these; `*` stands for anything, `?` for a character",
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="no files whose name or path fits one of these"
+    )
+    types: tuple[str, ...] = Field(
+        (),
+        description="only files of these types, as [pdf, docx]; `images`, `sounds`, `documents` "
+        "and `tables` stand for several. Without it: all but `code`",
+    )
+    fields: records.Fields = Field(
+        records.Fields(),
+        description="which field of a record is the text, label, id, ...; of a document, which of "
+        "its properties",
+    )
+    labels: Literal["folder", "none"] = Field(
+        "none", description="the name of a file's folder is its label; or there is none"
+    )
+    split: SplitName | Literal["folder"] | None = Field(
+        None,
+        description="split of all rows that do not state their own; `folder`: the outermost folder "
+        "that is called train, val, validation, test, ...",
+    )
+    encoding: Encoding = Field(
+        "utf-8", description="character encoding of texts without a byte order mark"
+    )
+    max_file_bytes: int = Field(
+        256 << 20,
+        description="bytes that a document may have (PDF, DOCX, EPUB, XLSX, ODS); a longer one is "
+        "quarantined",
+        ge=1024,
+        le=inputs.MAX_RECORD_BYTES,
+    )
+
+    @field_validator("types")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = (*READ, *_GROUPS)
+        for name in value:
+            if name not in known:
+                raise ValueError(f"no type `{name}`; {choose_from(name, known)}")
+        return value
+
+
+def fingerprint(settings: Settings) -> str:
+    """Names and digests of the files; of a `url` without a digest the address."""
+    if settings.url is not None:
+        return inputs.fingerprint_files(settings, _ALL)
+    others = inputs.Others()
+    there = inputs.find_files(settings, _ALL, others)
+    for file in there:
+        if reason := _choice(settings).reason(file.name):
+            others(file.uri, reason)
+    found = list(filter(_is_read(settings), there))
+    return "\n".join([inputs.fingerprint_paths(found, settings.digest), *others.lines])
+
+
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that a row may have, as far as the settings tell."""
+    defaults = {"license": settings.license, "split": settings.split}
+    return (*_columns(settings), *(name for name, given in defaults.items() if given))
+
+
+def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
+    """The rows of all files, in the order of their names, and of what holds them.
+
+    Raises:
+        MissingError: There is nothing at that path.
+        DataError: Not one row, a field that no record has, or a file that changed meanwhile.
+    """
+    defaults = {
+        "license": settings.license,
+        "split": None if settings.split == "folder" else settings.split,
+    }
+    batcher = records.Batcher(source, _columns(settings), defaults, context.limit)
+    reader = _reader(settings)
+    where = settings.path or settings.url or ""
+    with closing(reader), inputs.opened(settings, _ALL, context, _is_read(settings)) as found:
+        shared = settings.labels == "folder" or settings.split == "folder"
+        shared = shared or records.tells_kinds(settings.fields)
+        takes = limits.sharing(
+            context.limit if shared else None, lambda: _kinds(found, settings, context)
+        )
+        # Each file is told of here, wherever nothing of it is read.
+        meter = inputs.Meter(found, replace(context, passes_over=unsaid))
+        for file in found:
+            for item in _items(file, settings, context, context.passes_over):
+                if batcher.is_full:
+                    break
+                if isinstance(item, Broken):
+                    if takes(limits.BAD):
+                        yield from batcher.add_error(item.cause, item.uri)
+                    continue
+                kind = None if item.kind.group == "records" else _kind_of(item, settings)
+                # What is one sample is not opened only to be left.
+                if kind is not None and not takes(kind):
+                    continue
+                for place, row, num_bytes in _rows(item, settings, reader, context.passes_over):
+                    if kind is not None or takes(limits.kind_of(row)):
+                        yield from batcher.add_found(row, place, num_bytes)
+                    if batcher.num_rows == context.limit:
+                        break
+            meter.finish(file, batcher.num_rows)
+            if batcher.num_rows == context.limit:
+                break
+        if not batcher.is_full:
+            reader.names.check(where)
+        yield from batcher.flush()
+    if batcher.num_rows == 0:
+        raise inputs.empty_source(where)
+
+
+def _reader(settings: Settings) -> Reader:
+    most = settings.max_record_bytes, settings.max_file_bytes
+    return Reader(settings.fields, settings.encoding, *most)
+
+
+def _types(settings: Settings) -> frozenset[str]:
+    groups = {_GROUPS[one] for one in settings.types if one in _GROUPS}
+    named = {one for one in settings.types if one not in _GROUPS}
+    return frozenset(named | {one for one in READ if KINDS[one].group in groups})
+
+
+def _columns(settings: Settings) -> tuple[str, ...]:
+    """The columns of every row: of a mixed folder each has what it has, and null in the others."""
+    kinds = _types(settings) or frozenset(READ)
+    payloads = {_PAYLOADS[KINDS[one].group] for one in kinds}
+    names = payloads | (set(records.columns_of(settings.fields)) - {"text"})
+    if "html" in names:
+        names.add("content_type")
+    if settings.labels == "folder":
+        names |= {"label", "label_origin", "label_confidence"}
+    if settings.split == "folder":
+        names.add("split")
+    return tuple(sorted(names))
+
+
+def _is_read(settings: Settings) -> Callable[[SourceFile], bool]:
+    choice = _choice(settings)
+    return lambda file: not choice.reason(file.name)
+
+
+def _choice(settings: Settings) -> Choice:
+    return Choice(settings.include, settings.exclude)
+
+
+class _Account:
+    """Whether anything came of a file, or was told of it; what came to nothing is told of.
+
+    Args:
+        uri: The file.
+        tell: Told of what is passed over.
+    """
+
+    def __init__(self, uri: str, tell: PassesOver) -> None:
+        self._uri, self._tell, self._is_empty = uri, tell, True
+
+    def tell(self, place: str, reason: str) -> None:
+        """Something of it is passed over."""
+        self._is_empty = False
+        self._tell(place, reason)
+
+    def all_of(self, found: Iterable[_Any]) -> Iterator[_Any]:
+        """What comes of it, handed on."""
+        for one in found:
+            self._is_empty = False
+            yield one
+        if self._is_empty:
+            self._tell(self._uri, inputs.NOTHING_IN_IT)
+
+
+def _items(
+    file: SourceFile, settings: Settings, context: Context, tell: PassesOver
+) -> Iterator[Item | Broken]:
+    """What a file is or holds, less what is passed over."""
+    account = _Account(file.uri, tell)
+    return account.all_of(_found_in(file, settings, context, account.tell))
+
+
+def _found_in(
+    file: SourceFile, settings: Settings, context: Context, tell: PassesOver
+) -> Iterator[Item | Broken]:
+    if reason := _choice(settings).reason(file.name):
+        tell(file.uri, reason)
+        return
+    types, choice = _types(settings), _choice(settings)
+    # Of a folder's archives the name counts, however few they are.
+    is_alone = settings.path is None or os.path.isfile(os.path.expanduser(settings.path))
+    try:
+        for item in items_of(file, choice, context.work, tell, is_alone=is_alone):
+            if isinstance(item, Item) and (reason := reason_for(item.kind, types)):
+                tell(item.uri, reason)
+            else:
+                yield item
+    except (DataError, MissingError) as error:
+        if getattr(error, "code", "") == "not-a-file":
+            tell(file.uri, "a pipe or a device, not a file")
+        else:
+            yield Broken(file.uri, error.what)
+    except (DamagedError, OSError) as error:
+        yield Broken(file.uri, str(error))
+
+
+def _rows(
+    item: Item, settings: Settings, reader: Reader, tell: PassesOver
+) -> Iterator[tuple[str, Row | RecordError, int]]:
+    """The rows of an item, with what its folders say."""
+    account = _Account(item.uri, tell)
+    return account.all_of(_rows_in(item, settings, reader, account.tell))
+
+
+def _rows_in(
+    item: Item, settings: Settings, reader: Reader, tell: PassesOver
+) -> Iterator[tuple[str, Row | RecordError, int]]:
+    try:
+        for place, row, num_bytes in reader.rows(item, tell):
+            if isinstance(row, RecordError):
+                yield place, row, num_bytes
+            else:
+                yield place, _with_folders(row, item, settings), num_bytes
+    except NotReadError as error:
+        tell(item.uri, str(error))
+    except (DataError, MissingError) as error:
+        yield item.uri, RecordError(error.what), 0
+    except (RecordError, DamagedError, OSError) as error:
+        yield item.uri, RecordError(str(error)), 0
+    except Exception as error:
+        # Whatever a file does to a library costs that file alone: a damaged Arrow file may say that
+        # it has terabytes, which is a `MemoryError`.
+        cause = f"damaged: {type(error).__name__}: {error}"[:200]
+        yield item.uri, RecordError(cause), 0
+
+
+def _with_folders(row: Row, item: Item, settings: Settings) -> Row | RecordError:
+    split, label = _folders(item, settings)
+    if split is not None:
+        row.setdefault("split", split)
+    if settings.labels == "folder" and "label" not in row:
+        if label is None:
+            return RecordError("its folder names no class")
+        row |= {"label": label, "label_origin": "folder", "label_confidence": 1.0}
+    return row
+
+
+def _folders(item: Item, settings: Settings) -> tuple[str | None, str | None]:
+    """(split, label) that the folders of a file name, as far as they are asked."""
+    folders = item.name.replace(":", "/").split("/")[:-1]
+    splits = [records.SPLITS[one.lower()] for one in folders if one.lower() in records.SPLITS]
+    label = folders[-1] if folders and folders[-1].lower() not in records.SPLITS else None
+    split = splits[0] if splits and settings.split == "folder" else None
+    return split, label if settings.labels == "folder" else None
+
+
+def _kind_of(item: Item, settings: Settings) -> limits.Kind:
+    """What a limit keeps apart, of what is one sample."""
+    split, label = _folders(item, settings)
+    if settings.labels == "folder" and label is None:
+        return limits.BAD
+    return limits.Kind(split, label)
+
+
+def _kinds(found: list[SourceFile], settings: Settings, context: Context) -> Iterator[limits.Kind]:
+    """The kind of every record, in the order of the source; only of tables more is read."""
+    with closing(_reader(settings)) as reader:
+        for file in found:
+            for item in _items(file, settings, context, unsaid):
+                if isinstance(item, Broken):
+                    yield limits.BAD
+                elif item.kind.group != "records":
+                    yield _kind_of(item, settings)
+                else:
+                    for _, row, _ in _rows(item, settings, reader, unsaid):
+                        yield limits.kind_of(row)

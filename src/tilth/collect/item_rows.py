@@ -1,0 +1,296 @@
+"""The rows of one file, by its type: tables record by record, everything else as one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+
+import pyarrow as pa
+
+from tilth.collect import csv, inputs, jsonl, label_studio, parquet, records
+from tilth.collect.items import EMPTY, Item
+from tilth.collect.named import Named
+from tilth.collect.sound_header import read_header
+from tilth.collect.text_file import Encoding
+from tilth.context import PassesOver, unsaid
+from tilth.errors import RecordError
+from tilth.formats import front_matter
+from tilth.formats.apart import Apart
+from tilth.formats.signatures import Kind
+from tilth.schema import Row
+
+# Place, row (or what is wrong with it), and bytes of a record.
+Found = tuple[str, Row | RecordError, int]
+
+# What reads a type, where that is no part of every installation: its package, and the extra.
+EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
+    "pdf": ("pypdfium2", "pdf"),
+    "docx": ("mammoth", "docx"),
+    "xlsx": ("python_calamine", "sheets"),
+    "ods": ("python_calamine", "sheets"),
+    "m4a": ("av", "m4a"),
+}
+READ: Final = (
+    *("text", "markdown", "code", "html", "pdf", "docx", "epub"),
+    *("json", "jsonl", "csv", "tsv", "parquet", "arrow", "xlsx", "ods"),
+    *("png", "jpeg", "webp", "gif", "bmp", "tiff", "wav", "flac", "mp3", "ogg", "m4a"),
+)
+# What a sample in a folder of texts hardly means.
+BY_NAME_ONLY: Final = ("code",)
+_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_NO_TEXT: Final = "a PDF without text: scanned pages?"
+_PAGE_WITHOUT_TEXT: Final = "a page of a PDF without text: scanned, or empty"
+
+
+def reason_for(kind: Kind, types: frozenset[str]) -> str:
+    """Why files of a type are not read; empty: they are.
+
+    Args:
+        kind: The type.
+        types: Those that the recipe names; none: all that mean samples.
+    """
+    if kind.name == "empty":
+        return EMPTY
+    if kind.name == "unknown":
+        return "of an unknown type"
+    if kind.name not in READ:
+        return f"of a type that this source does not read ({kind.what})"
+    if types and kind.name not in types:
+        return f"of a type that `types` leaves out ({kind.what})"
+    if not types and kind.name in BY_NAME_ONLY:
+        return f"{kind.what}, which is read where `types` names `{kind.name}`"
+    package, extra = EXTRAS.get(kind.name, ("", ""))
+    if package and not is_here(package):
+        return f"{kind.what} is read with the extra `{extra}`: pip install 'tilth[{extra}]'"
+    return ""
+
+
+def is_here(package: str) -> bool:
+    """Whether a package is installed."""
+    return find_spec(package) is not None
+
+
+class Reader:
+    """Reads items.
+
+    Args:
+        fields: Which field of a record is which column.
+        encoding: Of texts that do not say.
+        max_record_bytes: What one record may have.
+        max_file_bytes: What a document may have that is read as a whole.
+    """
+
+    def __init__(
+        self,
+        fields: records.Fields,
+        encoding: Encoding,
+        max_record_bytes: int,
+        max_file_bytes: int,
+    ) -> None:
+        self._fields, self._encoding = fields, encoding
+        self._tell: PassesOver = unsaid
+        self._max_record, self._max_file = max_record_bytes, max_file_bytes
+        self._apart = Apart()
+        self.names = Named("fields", records.open_names_of(fields), "field")
+
+    def close(self) -> None:
+        """End what reads documents."""
+        self._apart.close()
+
+    def rows(self, item: Item, tell: PassesOver) -> Iterator[Found]:
+        """The rows of a file of a type in `READ`.
+
+        Args:
+            item: The file.
+            tell: Told of what of it is passed over, such as a page or a sheet.
+
+        Raises:
+            DataError, RecordError, DamagedError: All of it, or what is left of it, cannot be read.
+            NotReadError: It is locked.
+        """
+        self._tell = tell
+        group = item.kind.group
+        if group == "records":
+            yield from self._tables()[item.kind.name](item)
+        elif group == "picture":
+            data = item.stream.whole(self._max_record)
+            yield item.uri, {"image": data, "id": item.name}, len(data)
+        elif group == "sound":
+            data = item.stream.whole(self._max_record)
+            if item.kind.name in ("wav", "flac"):
+                read_header(data)
+            yield item.uri, {"audio": data, "id": item.name}, len(data)
+        elif group == "page":
+            data = item.stream.whole(self._max_record)
+            row = {"html": data, "content_type": "text/html", "id": item.name}
+            yield item.uri, row, len(data)
+        elif item.kind.name == "pdf":
+            yield from self._pdf(item)
+        elif group == "document":
+            told, *parts = self._apart.read(item.kind.name, self._whole(item), self._max_record)
+            yield from self._text(item, "\n\n".join(part["text"] for part in parts), told)
+        else:
+            yield from self._plain(item)
+
+    def _tables(self) -> Mapping[str, Callable[[Item], Iterator[Found]]]:
+        return {
+            "json": self._json,
+            "jsonl": self._jsonl,
+            "csv": self._csv,
+            "tsv": self._csv,
+            "parquet": self._parquet,
+            "arrow": self._arrow,
+            "xlsx": self._sheets,
+            "ods": self._sheets,
+        }
+
+    def _whole(self, item: Item) -> bytes:
+        return item.stream.whole(self._max_file, "max_file_bytes")
+
+    def _plain(self, item: Item) -> Iterator[Found]:
+        data = item.stream.whole(self._max_record)
+        mark, encoding = next(
+            ((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", self._encoding)
+        )
+        try:
+            text = data[len(mark) :].decode(encoding)
+        except UnicodeDecodeError as error:
+            raise RecordError(records.describe_unicode(error)) from None
+        told: Mapping[str, Any] = {}
+        if item.kind.name == "markdown":
+            told, text = front_matter.split(text)
+        yield from self._text(item, text, told)
+
+    def _text(self, item: Item, text: str, told: Mapping[str, Any]) -> Iterator[Found]:
+        """One row of a text, and of what its file says of itself."""
+        if not text.strip():
+            self._tell(item.uri, EMPTY)
+            return
+        self.names.saw_fields(told)
+        fields = self._fields
+        if fields.target is not None and records.stated(told, fields.target) is None:
+            fields = fields.model_copy(update={"target": None})
+        row = records.make_row(told, fields, with_text=False)
+        row["text"] = records.as_text(text, "text")
+        row.setdefault("id", item.name)
+        yield item.uri, row, len(text.encode())
+
+    def _pdf(self, item: Item) -> Iterator[Found]:
+        told: Mapping[str, Any] = {}
+        texts, without = [], []
+        pages = self._apart.read("pdf", self._whole(item), self._max_record)
+        for number, page in enumerate(pages):
+            place = f"{item.uri}#page={number}"
+            if number == 0:
+                told = page
+            elif "error" in page:
+                yield place, RecordError(page["error"]), 0
+            elif page["text"].strip():
+                texts.append(page["text"])
+            else:
+                without.append(place)
+        if not texts:
+            self._tell(item.uri, _NO_TEXT)
+            return
+        for place in without:
+            self._tell(place, _PAGE_WITHOUT_TEXT)
+        yield from self._text(item, "\n\n".join(texts), told)
+
+    def _json(self, item: Item) -> Iterator[Found]:
+        if item.stream.head.lstrip()[:1] == b"{" or item.stream.head[:3] == _MARKS[0][0]:
+            data = item.stream.whole(self._max_record).removeprefix(_MARKS[0][0])
+            yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
+            return
+        elements = label_studio.split_array(item.stream.onwards(), self._max_record)
+        for number, (element, num_bytes) in enumerate(elements, start=1):
+            place = f"{item.uri}:{number}"
+            try:
+                if num_bytes > self._max_record:
+                    raise RecordError(inputs.too_long(num_bytes, self._max_record))
+                record = jsonl.parse_line(element)
+            except RecordError as error:
+                yield place, error, num_bytes
+                continue
+            yield self._record(item, record, place, f":{number}", num_bytes)
+
+    def _record(self, item: Item, record: Row, place: str, number: str, num_bytes: int) -> Found:
+        self.names.saw_fields(record)
+        try:
+            row = records.make_row(record, self._fields)
+        except RecordError as error:
+            return place, error, num_bytes
+        row.setdefault("id", f"{item.name}{number}")
+        return place, row, num_bytes
+
+    def _jsonl(self, item: Item) -> Iterator[Found]:
+        settings = jsonl.Settings(
+            path=item.uri, fields=self._fields, max_record_bytes=self._max_record
+        )
+        return jsonl.read_file(item.file(), settings, self.names)
+
+    def _csv(self, item: Item) -> Iterator[Found]:
+        line = item.stream.head.partition(b"\n")[0]
+        delimiter = "\t" if item.kind.name == "tsv" else ","
+        # What is called CSV has semicolons where a comma parts whole from decimal.
+        if delimiter == "," and b"," not in line and b";" in line:
+            delimiter = ";"
+        settings = csv.Settings(
+            path=item.uri,
+            fields=self._fields,
+            delimiter=delimiter,
+            encoding=self._encoding,
+            max_record_bytes=self._max_record,
+        )
+        for found in csv.read_file(item.file(), settings):
+            self.names.saw(*records.names_of(self._fields))
+            yield found
+
+    def _parquet(self, item: Item) -> Iterator[Found]:
+        settings = parquet.Settings(
+            path=item.uri, fields=self._fields, max_record_bytes=self._max_record
+        )
+        file = item.file(can_seek=True)
+        for found in parquet.read_file(file, settings, parquet.make_row_of):
+            self.names.saw(*records.names_of(self._fields))
+            yield found
+
+    def _arrow(self, item: Item) -> Iterator[Found]:
+        stream = item.stream.anywhere()
+        is_file = item.stream.head.startswith(b"ARROW1")
+        number = 0
+        try:
+            reader = (pa.ipc.open_file if is_file else pa.ipc.open_stream)(stream)
+            batches = (
+                (reader.get_batch(at) for at in range(reader.num_record_batches))
+                if is_file
+                else iter(reader)
+            )
+            for batch in batches:
+                batch.validate(full=True)
+                for record in parquet.records_of(batch):
+                    number += 1
+                    yield self._record(
+                        item,
+                        record,
+                        f"{item.uri}:{number}",
+                        f":{number}",
+                        records.num_bytes_of(record),
+                    )
+        except (pa.ArrowException, OSError) as error:
+            raise RecordError(f"damaged after {number:,} rows: {error}"[:200]) from error
+
+    def _sheets(self, item: Item) -> Iterator[Found]:
+        sheet, columns = "", []
+        for part in self._apart.read("sheets", self._whole(item), self._max_record):
+            if "left" in part:
+                self._tell(f"{item.uri}#{part['sheet']}", part["left"])
+            elif "columns" in part:
+                sheet, columns = part["sheet"], part["columns"]
+            for number, cells in part.get("rows", ()):
+                place = f"{item.uri}#{sheet}:{number}"
+                if isinstance(cells, str):
+                    yield place, RecordError(cells), 0
+                    continue
+                record = {name: cell for name, cell in zip(columns, cells, strict=False) if name}
+                yield self._record(item, record, place, f"#{sheet}:{number}", 64 * len(cells))
