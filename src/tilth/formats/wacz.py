@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 
-from tilth.formats.archive import check_directory
+from tilth.formats.directory import check_directory
 
 DESCRIPTION: Final = "datapackage.json"
 ARCHIVES: Final = "archive/"
