@@ -305,9 +305,12 @@ def test_a_folder_a_glob_and_a_file_of_any_name(tmp_path: Path) -> None:
         record("http://e.org/4", b"x", "conversion", content_type="text/plain"),
     )
     write(folder, "e.warc")
+    write(folder, "f.warc.wat.gz", record("http://e.org/5", b"{}", "metadata"))
     rows, told = read(folder)
     assert [row["uri"][-1] for row in rows] == ["2", "3", "4", "1"]
     assert (f"{folder}/e.warc", "empty: not one record") in told
+    assert (f"{folder}/f.warc.wat.gz:0", "a record of the kind metadata") in told
+    assert [place for place, _ in told].count(f"{folder}/f.warc.wat.gz") == 0
     assert [row["uri"][-1] for row in read(folder / "*" / "*.gz")[0]] == ["1"]
     odd = write(tmp_path, "no-suffix", record("http://e.org/5", page()))
     assert [row["uri"][-1] for row in read(odd)[0]] == ["5"]

@@ -19,6 +19,7 @@ from warcio.archiveiterator import ArchiveIterator as Warcio
 from tests.formats.web_archives import answer, page, plain_record, record
 from tilth.formats import window as windows
 from tilth.formats.arc import read_arc
+from tilth.formats.http_answer import fields_of
 from tilth.formats.warc import ArchiveRecord, Damaged, agrees, read_warc
 
 MOST = 1 << 20
@@ -289,3 +290,19 @@ def test_the_damaged_files_of_warcio(name: str, shared_data: Path) -> None:
     found = reading(io.BytesIO(data), len(data), MOST, lambda kind, _: kind != "revisit")
     told = [(str(one.place), one.cause if isinstance(one, Damaged) else one.kind) for one in found]
     assert told == RIGHT[name]
+
+
+@pytest.mark.parametrize(
+    ("head", "fields"),
+    [
+        ("A: 1\r\nB: 2", {"a": "1", "b": "2"}),
+        ("A: 1\nB:2", {"a": "1", "b": "2"}),
+        ("A: 1\r\nB: 2\nC: 3", {"a": "1", "b": "2", "c": "3"}),
+        ("A : 1\r\nB: 2", {"a": "1", "b": "2"}),
+        ("A: 1\r\n more: 2\r\nB: 3", {"a": "1 more: 2", "b": "3"}),
+        ("A: 1\r\na: 2\r\nno field\r\nB: x: y", {"a": "1", "b": "x: y"}),
+        ("", {}),
+    ],
+)
+def test_fields_however_they_are_written(head: str, fields: dict[str, str]) -> None:
+    assert fields_of(head) == fields

@@ -24,7 +24,14 @@ from tilth.formats.window import Buffer, first_bytes, inflating
 from tilth.schema import Row
 from tilth.web.secrets import masked
 
-SUFFIXES = (".warc", ".warc.gz", ".arc", ".arc.gz", ".wet", ".wet.gz", ".wacz")
+SUFFIXES = (
+    *(
+        f"{ending}{packed}"
+        for ending in (".warc", ".arc", ".wet", ".wat")
+        for packed in ("", ".gz")
+    ),
+    ".wacz",
+)
 COLUMNS = ("html", "content_type", "text", "fetched_at")
 _KINDS = frozenset(
     {"warcinfo", "request", "metadata", "revisit", "conversion", "continuation"}

@@ -20,7 +20,6 @@ from tilth.formats.window import Buffer
 HTML_TYPES: Final = ("text/html", "application/xhtml+xml")
 _STATUS: Final = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?!\d)[^\r\n]*(?:\r?\n|\Z)", re.A)
 _END: Final = re.compile(rb"\r?\n\r?\n")
-_ODD: Final = re.compile(r"\s")
 _CHUNK_LINE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 # Of a size that is none, so many bytes are looked through for the end of its line.
 _MAX_CHUNK_LINE: Final = 4096
@@ -95,12 +94,15 @@ def fields_of(head: str) -> dict[str, str]:
         head: Its lines.
     """
     lines = head.split("\r\n")
-    try:
-        fields = {name.lower(): value for name, value in [line.split(": ", 1) for line in lines]}
-        if len(fields) == len(lines) and not any(map(_ODD.search, fields)):
-            return fields
-    except ValueError:
-        pass
+    # As nearly all are: no line folded, none that ends otherwise, no blank before a colon.
+    is_plain = head.count("\n") == len(lines) - 1 and not head[:1].isspace()
+    if is_plain and not ("\n " in head or "\n\t" in head or " :" in head or "\t:" in head):
+        try:
+            fields = {name.lower(): value for name, value in [one.split(": ", 1) for one in lines]}
+            if len(fields) == len(lines):
+                return fields
+        except ValueError:
+            pass
     fields, last = {}, ""
     for line in head.split("\n"):
         name, found, value = line.partition(":")
