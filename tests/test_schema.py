@@ -44,6 +44,7 @@ def test_payloads_and_verdicts_are_what_other_rooms_and_files_expect() -> None:
         "consent": "string",
         "fetched_at": "string",
         "subject": "string",
+        "part_of": "string",
     }
     assert set(schema.VERDICT) == {"drop.rule", "drop.value", "drop.of", "error"}
     assert schema.SIGNAL_PREFIX == "signal."
