@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tilth.errors import UsageError
-from tilth.hints import closest, did_you_mean, require_choice, require_known
+from tilth.hints import closest, did_you_mean, is_slip, require_choice, require_known
 
 
 def test_hints() -> None:
@@ -49,3 +51,29 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         require_known(["PNG", "pgn"], ("PNG", "GIF", "WEBP"), "format")
     with pytest.raises(ValueError, match=r"choose from `GIF`, `PNG`$"):
         require_known(["x"], ("PNG", "GIF"), "format")
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "slips"),
+    [
+        *(("labl", "label", True), ("lable", "label", True), ("labels", "label", True)),
+        *(("Label", "label", False), ("url", "uri", False), ("lebbl", "label", False)),
+        *(("licence", "license", True), ("anotation", "annotations", True)),
+        *(("title", "text", False), ("date", "text", False), ("", "text", False)),
+    ],
+)
+def test_a_slip_is_a_letter_or_two(word: str, name: str, slips: bool) -> None:
+    assert is_slip(word, name) == slips
+
+
+@given(st.text("ab", max_size=7), st.text("ab", max_size=7))
+def test_a_slip_is_what_an_edit_makes(word: str, name: str) -> None:
+    """By trying every edit of one letter."""
+    edits = set()
+    for at in range(len(word) + 1):
+        edits |= {word[:at] + one + word[at:] for one in "ab"}
+        edits |= {word[:at] + one + word[at + 1 :] for one in "ab" if at < len(word)}
+        edits.add(word[:at] + word[at + 1 :])
+        edits.add(word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :])
+    near = name in edits and name != word and len(name) >= 4
+    assert is_slip(word, name) == near

@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"errors", "settings", "schema", "context", "randomness", "foreign", "pictures"}
     | {"syntax", "versions", "figures", "spell"},
     {"records", "hints", "reads"},
-    {"machine", "extensions", "own"},
+    {"machine", "extensions", "own", "meta"},
     {"kernels", "statistics"},
     {"store"},
     {"formats"},

@@ -10,6 +10,8 @@ from tilth.errors import UsageError
 # A choice is near a word when more than this share of the letters of both agree, in order.
 _NEAR = 0.65
 _MIN_BEGINNING = 3
+# A name of fewer letters is near too many others; one of more may have two wrong.
+_SHORT, _LONG = 4, 8
 _MAX_LISTED = 12
 
 
@@ -66,6 +68,35 @@ def closest(word: str, choices: Collection[str]) -> str | None:
             if near > nearest:
                 best, nearest = choice, near
     return best
+
+
+def is_slip(word: str, name: str) -> bool:
+    """Whether a word is a name but for a letter that is missing, too many, another, or in the wrong
+    place; of names of eight letters and more, for two of these.
+
+    Names of fewer than four letters have no slips.
+    """
+    word, name = word.lower(), name.lower()
+    most = 1 if len(name) < _LONG else 2
+    return len(name) >= _SHORT and 0 < _distance(word, name, most) <= most
+
+
+def _distance(a: str, b: str, most: int) -> int:
+    """Letters to change from one word to the other, with two that are exchanged as one change
+    (Damerau and Levenshtein, optimal string alignment); `most + 1` where they are more."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, one in enumerate(a, start=1):
+        row = [i]
+        for j, other in enumerate(b, start=1):
+            cost = min(last[j] + 1, row[-1] + 1, last[j - 1] + (one != other))
+            if i > 1 and j > 1 and one == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
 
 
 def require_known(given: Iterable[str], choices: Iterable[str], what: str) -> None:

@@ -51,6 +51,9 @@ SCHEMA: Mapping[str, pa.DataType] = {
 PAYLOADS = ("html", "text", "image", "audio", "target")
 
 SIGNAL_PREFIX = "signal."
+# Whatever a record has besides: `meta.NAME`. A source that passes on what it finds fills ANY_META.
+META = "meta."
+ANY_META = META + "*"
 # How often training sees a sample in an epoch, which rules it failed, which functions voted.
 WEIGHT = SIGNAL_PREFIX + "weight"
 FAILED_RULES = SIGNAL_PREFIX + "failed_rules"

@@ -82,7 +82,12 @@ def acting(settings: BaseSettings, but: Collection[Acts] = ()) -> Any:
             continue
         free = any(isinstance(mark, AnyOrder) for mark in marks)
         found[name] = _acting(getattr(settings, name), but, any_order=free)
-    return found
+    # Keys of the user's own, where settings take any.
+    return found | {name: _acting(value) for name, value in sorted(_others(settings).items())}
+
+
+def _others(settings: BaseSettings) -> dict[str, Any]:
+    return settings.model_extra or {}
 
 
 def _acting(value: object, but: Collection[Acts] = (), *, any_order: bool = False) -> Any:

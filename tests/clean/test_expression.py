@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import datetime
+import decimal
 
 import pyarrow as pa
 import pytest
@@ -158,3 +160,65 @@ def test_what_is_printed_says_the_same(text: str) -> None:
 def test_what_nobody_writes_stays_as_it_is(text: str) -> None:
     assert normal(f" {text}") == text
     assert len(text) <= MAX_CHARS
+
+
+_FIELDS = {
+    "meta.year": pa.array([2014, 2015, None]),
+    "meta.issued": pa.array(
+        [datetime.date(2015, 1, 1), None, datetime.date(2014, 1, 1)], pa.date32()
+    ),
+    "meta.at": pa.array([datetime.datetime(2015, 1, 1, tzinfo=datetime.UTC)] * 3),
+    "meta.tags": pa.array([["a", "b"], [], None], pa.list_(pa.large_string())),
+    "meta.none": pa.nulls(3),
+    "meta.date of issue": pa.array(["2014", "2015", "2016"], pa.large_string()),
+    "meta.price": pa.array([decimal.Decimal("1.5")] * 3),
+    "meta.a.b": pa.array([1, 2, 3]),
+    "meta.raw": pa.array([b"\xff"] * 3, pa.large_binary()),
+    "meta": pa.array([1.0, 2.0, 3.0]),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("meta.year >= 2015", [False, True, None]),
+        ("meta.issued >= '2015-01-01'", [True, None, False]),
+        ("'2014-06' < meta.issued < '2016'", [True, None, False]),
+        ("meta.issued in ('2015-01-01', '2013-01-01')", [True, None, False]),
+        ("meta.at == '2015-01-01T01:00+01:00'", [True, True, True]),
+        ("'a' in meta.tags", [True, False, None]),
+        ("'a' not in meta.tags", [False, True, None]),
+        ("meta.none > 3 or meta > 2", [None, None, True]),
+        ("not meta.none", [None, None, None]),
+        ("meta.none in (1, 2) or meta.none == 'x'", [None, None, None]),
+        ("meta['date of issue'] >= '2015'", [False, True, True]),
+        ("meta.price > 1", [True, True, True]),
+        ("known(meta.tags) and known(meta.raw)", [True, True, False]),
+        ("meta.a.b + meta['a.b'] > 3", [False, True, True]),
+    ],
+)
+def test_fields_of_every_type(text: str, found: list[bool | None]) -> None:
+    true, unknown = evaluate(text, _FIELDS.__getitem__, 3)
+    assert [None if u else bool(t) for t, u in zip(true, unknown, strict=True)] == found
+    assert set(names(text)) <= _FIELDS.keys()
+    again, still = evaluate(normal(text), _FIELDS.__getitem__, 3)
+    assert (again == true).all()
+    assert (still == unknown).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("meta.issued > 'soon'", "is compared with a time"),
+        ("meta.issued > 3", "compares a time with a number"),
+        ("meta.tags == 'x'", "compares a list with a word"),
+        ("'a' in meta.year", "cannot be in a number"),
+        ("1 in meta.tags", "is a number, and an item is a word"),
+        ("meta.raw == 'x'", "compares bytes with a word"),
+        ("os.path == 1", "not allowed"),
+        ("meta[0] == 1", "not allowed"),
+    ],
+)
+def test_fields_that_do_not_fit(text: str, cause: str) -> None:
+    with pytest.raises(UsageError, match=cause):
+        evaluate(text, _FIELDS.__getitem__, 3)

@@ -289,3 +289,63 @@ def test_what_is_planted_is_counted(
             assert out["text"][0].as_py().count(f"[{kind.upper()}]") == count
         else:
             assert name not in out.schema.names
+
+
+def test_fields_beside_the_text_are_looked_in() -> None:
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "text": pa.array(["a", "541-714-1388", None], pa.large_string()),
+            "meta.author": pa.array(["bo@firm.se", None, "Bo"], pa.large_string()),
+            "meta.to": pa.array([["x", "8.8.8.8"], None, []], pa.list_(pa.large_string())),
+            "meta.o": pa.array(
+                ['{"tel":5417141388,"n":[1,"bo@firm.se"]}', "{8.8.8.8", None], pa.large_string()
+            ),
+            "meta.n": pa.array([5417141388, None, 1]),
+        }
+    )
+    out = redact.apply(batch, Settings())
+    assert out["meta.author"].to_pylist() == ["[EMAIL]", None, "Bo"]
+    assert out["meta.to"].to_pylist() == [["x", "[IP]"], None, []]
+    first, second, third = out["meta.o"].to_pylist()
+    assert json.loads(first) == {"tel": _inside_json("5417141388"), "n": [1, "[EMAIL]"]}
+    assert (second, third) == ("{[IP]", None)
+    # A column of numbers is left as it is, and so is what is not named.
+    assert out["meta.n"].equals(batch["meta.n"])
+    assert out["signal.redacted_email"].to_pylist() == [2, 0, 0]
+    assert out["signal.redacted_ip"].to_pylist() == [1, 1, 0]
+    for columns in (("text",), ("meta.author", "text")):
+        part = redact.apply(batch, Settings(columns=columns))
+        assert part["meta.to"].equals(batch["meta.to"])
+        assert (part["meta.author"][0].as_py() == "[EMAIL]") == ("meta.author" in columns)
+
+
+def _inside_json(digits: str) -> Any:
+    """Digits alone are a telephone number or not, as the finder of a text says."""
+    found, counts = redact.redact(digits, get_args(Kind))
+    return found if sum(counts.values()) else int(digits)
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.text(max_size=4),
+            st.sampled_from(sum(PLANTED.values(), ())),
+        ),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        ),
+        max_leaves=8,
+    )
+)
+def test_json_stays_json(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    clean, counts = redact.redact_field(text, get_args(Kind))
+    if isinstance(value, dict | list):
+        json.loads(clean)
+        assert not sum(redact.redact_field(clean, get_args(Kind))[1].values())
+    if not sum(counts.values()):
+        assert clean == text

@@ -196,14 +196,15 @@ def _plain_errors(data: str, max_bytes: int) -> list[str]:
                     raise records.RecordError(inputs.too_long(size, max_bytes))
                 if splitter.feed(line):
                     wrong = f"{len(splitter.fields)} columns instead of 2"
-                    error = "" if len(splitter.fields) == 2 else wrong
+                    fits = len(splitter.fields) >= 2 and not any(splitter.fields[2:])
+                    error = "" if fits else wrong
                     after = after if error else number + 1
                     break
             except records.RecordError as raised:
                 error = str(raised)
                 break
         if lines[at].strip():
-            found.append(f"{at + 2}: {error}" if error else "\n".join(splitter.fields))
+            found.append(f"{at + 2}: {error}" if error else "\n".join(splitter.fields[:2]))
         at = after
     return found
 
@@ -222,3 +223,101 @@ def test_records_are_those_of_going_on_from_each_line_anew(
     rows = read(path, max_record_bytes=max_bytes, fields={"text": ["text", "y"]})
     found = [row["error"].removeprefix(f"{path}:") if row["error"] else row["text"] for row in rows]
     assert found == _plain_errors(data + "\nlast,1\n", max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        # A spreadsheet's columns right of its data, in the header, in the rows, in some of them.
+        ("text,n,,\na,1,,\nb,2,,\n", [{"n": "1"}, {"n": "2"}]),
+        ("text,n\na,1,,\nb,2\n", [{"n": "1"}, {"n": "2"}]),
+        ("text,n,,\na,1\nb,2,\nc,3,,,,\n", [{"n": "1"}, {"n": "2"}, {"n": "3"}]),
+        ('text,n\n"a\nb",1,,\n', [{"n": "1"}]),
+        ('text,n,,\n"a\nb",1\n', [{"n": "1"}]),
+        # A column without a name is none, wherever it stands.
+        (",text,n\n0,a,1\n1,b,2\n", [{"n": "1"}, {"n": "2"}]),
+        ("text,,n\na,,1\n", [{"n": "1"}]),
+        # A name that is there twice.
+        ("text,n,n,n (2)\na,1,2,3\n", [{"n": "1", "n (2)": "3", "n (3)": "2"}]),
+        # An empty cell says nothing.
+        ("text,n,m\na,,1\nb, ,\n", [{"m": "1"}, {"n": " "}]),
+    ],
+)
+def test_columns_of_a_spreadsheet(tmp_path: Path, table: str, rows: list[dict[str, str]]) -> None:
+    found = read(write(tmp_path / "a.csv", table))
+    assert not any(row["error"] for row in found)
+    assert [
+        {k.removeprefix("meta."): v for k, v in row.items() if "meta." in k and v is not None}
+        for row in found
+    ] == rows
+
+
+def test_too_many_and_too_few_cells_are_a_fault_where_they_say_something(tmp_path: Path) -> None:
+    found = read(write(tmp_path / "a.csv", "text,n,\na\nb,1,,x\nc,1,x\nd,1\n"))
+    assert [row["error"] for row in found] == [
+        f"{tmp_path / 'a.csv'}:2: 1 columns instead of 3",
+        f"{tmp_path / 'a.csv'}:3: 4 columns instead of 3",
+        None,
+        None,
+    ]
+
+
+def test_a_nameless_column_that_holds_something_is_told(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    path = write(tmp_path / "a.csv", ",text,,n\n,a,,1\n5,b,,2\n6,c,,3\n")
+    context = Context(tmp_path, passes_over=lambda place, reason: told.append((place, reason)))
+    list(csv.read(csv.Settings(path=str(path)), "s", context))
+    assert told == [(f"{path}:column 1", "a field without a name")]
+
+
+def test_the_rest_of_a_line_is_text(tmp_path: Path) -> None:
+    """As fastText has it: a label, a blank, and text with blanks and quotation marks."""
+    path = write(
+        tmp_path / "a.txt",
+        '__label__sauce How much "potato starch" to use?\n__label__bread  two blanks\n'
+        "no label here\n__label__ empty\n__label__alone\n",
+    )
+    rows = read(
+        path,
+        header=False,
+        columns=["label", "text"],
+        delimiter=" ",
+        quote="",
+        rest=True,
+        label_prefix="__label__",
+        fields={"label": "label"},
+    )
+    assert [(row["label"], row["text"]) for row in rows[:2]] == [
+        ("sauce", 'How much "potato starch" to use?'),
+        ("bread", " two blanks"),
+    ]
+    assert [row["error"].partition(": ")[2] for row in rows[2:]] == [
+        "label `no` is not `__label__` and a name",
+        "label `__label__` is not `__label__` and a name",
+        "1 columns instead of 2 or more",
+    ]
+    for wrong in ({"rest": True}, {"label_prefix": "x"}):
+        with pytest.raises(ValidationError, match="needs"):
+            csv.Settings.model_validate({"path": "a", **wrong})
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("ab,", min_size=1, max_size=3), st.text('x ,"', max_size=6)), max_size=6
+    )
+)
+def test_a_label_and_the_rest_are_those_of_split(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "rest.txt"
+    write(path, "__ first\n" + "".join(f"{label} {text}\n" for label, text in lines))
+    rows = read(
+        path,
+        header=False,
+        columns=["label", "text"],
+        delimiter=" ",
+        quote="",
+        rest=True,
+        fields={"label": "label"},
+    )
+    assert [(row["label"], row["text"]) for row in rows] == [("__", "first"), *lines]

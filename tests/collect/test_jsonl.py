@@ -65,6 +65,7 @@ def test_fields_become_columns(tmp_path: Path) -> None:
         "annotations": [{"annotator": "1", "label": "good"}],
         "split": "validation",
         "license": "CC0",
+        "meta.lang": "en",
         "error": None,
     }
 
@@ -208,3 +209,59 @@ def test_batches_are_bounded_in_rows_and_bytes() -> None:
     large = list(batches([{"text": "a" * (3 << 20)}] * 4))
     assert [batch.num_rows for batch in large] == [3, 1]
     assert many[0].schema == large[0].schema
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "found"),
+    [
+        ([{"text": "a"}, {"text": "b"}], "[*]", ["a", "b"]),
+        ({"data": {"train": [{"text": "a"}], "test": [{"text": "b"}]}}, "data.train[*]", ["a"]),
+        ({"data": [{"p": [{"text": "a"}, {"text": "b"}]}]}, "data[*].p[*]", ["a", "b"]),
+        ({"1": {"text": "a"}, "2": {"text": "b"}}, "[*]", ["a", "b"]),
+    ],
+)
+def test_records_inside_of_a_document(
+    tmp_path: Path, document: Any, path: str, found: list[str]
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(document, indent=1))
+    rows = read(tmp_path / "a.json", records=path)
+    assert [row["text"] for row in rows] == found
+    assert [row["uri"] for row in rows] == [
+        f"{tmp_path / 'a.json'}:{number}" for number in range(1, len(found) + 1)
+    ]
+
+
+def test_a_bad_record_of_a_document_costs_one(tmp_path: Path) -> None:
+    data = b'[{"text": "a"}, {"text": "\xff"}, 7, {"text": tru}, {"text": "' + b"x" * 200
+    (tmp_path / "a.json").write_bytes(data + b'"}, {"text": "b", "q": {"body": "n"}}]')
+    rows = read(tmp_path / "a.json", records="[*]", max_record_bytes=100)
+    assert [row["text"] for row in rows] == ["a", None, None, None, None, "b"]
+    assert rows[5]["meta.q"] == '{"body":"n"}'
+    causes = [row["error"].partition(": ")[2] for row in rows[1:5]]
+    assert causes[1] == "not a JSON object"
+    assert "invalid UTF-8" in causes[0]
+    assert "not valid JSON" in causes[2]
+    assert "above `max_record_bytes`" in causes[3]
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "cause"),
+    [
+        ('[{"text": "a"}', "[*]", "after record 1"),
+        ('{"data": []}', "date[*]", "there are data"),
+        ("", "[*]", "it is empty"),
+    ],
+)
+def test_a_document_that_is_none_is_an_error(
+    tmp_path: Path, data: str, path: str, cause: str
+) -> None:
+    (tmp_path / "a.json").write_text(data)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "a.json", records=path)
+    assert cause in str(caught.value)
+
+
+def test_a_list_in_a_line_names_the_setting_for_a_document(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [b'[{"text": "a"}]'])
+    (row,) = read(path)
+    assert "`records: '[*]'`" in row["error"]

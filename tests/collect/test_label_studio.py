@@ -311,3 +311,18 @@ def test_of_an_export_that_is_not_here_all_images_count(
     (folder / "a.png").write_bytes(png(6))
     assert _known(**given) != before
     assert _known(**given, sha256=hashlib.sha256(path.read_bytes()).hexdigest()) == _known(**given)
+
+
+def test_what_else_a_task_says_travels(tmp_path: Path) -> None:
+    data = {"text": "a", "split": "test", "source": "wiki", "n": 3, "o": {"x": 1}}
+    path = export(tmp_path, task(1, data, answer(1, "yes")))
+    (row,) = read(path)
+    assert {name: value for name, value in row.items() if name.startswith("meta.")} == {
+        "meta.source": "wiki",
+        "meta.n": 3,
+        "meta.o": '{"x":1}',
+    }
+    (row,) = read(path, meta=["n"])
+    assert [name for name in row if name.startswith("meta.")] == ["meta.n"]
+    (row,) = read(path, meta="none")
+    assert not [name for name in row if name.startswith("meta.")]

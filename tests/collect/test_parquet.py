@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.meta.test_arrow import _TYPES
 from tilth.collect import parquet
 from tilth.context import Context
 from tilth.errors import DataError
@@ -123,6 +124,73 @@ def test_times_in_nanoseconds_are_spelt_out(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     rows = read(tmp_path, fields={"uri": "at", "subject": "day"})
     assert [row["error"] for row in rows] == [None, None]
-    assert rows[0]["uri"] == "1970-01-01 00:00:01.500000000"
-    assert rows[1]["uri"] == "1970-01-01 00:00:01.500000001"
-    assert rows[0]["subject"] == "00:00:00.000001000"
+    assert rows[0]["uri"] == "1970-01-01T00:00:01.500000"
+    assert rows[1]["uri"] == "1970-01-01T00:00:01.500000001"
+    assert rows[0]["subject"] == "00:00:00.000001"
+
+
+def test_columns_of_every_type_travel(tmp_path: Path) -> None:
+    """Those of `tests/meta/test_arrow.py`, as far as Parquet can hold them."""
+    columns = {}
+    for number, (array, kind, values) in enumerate(_TYPES):
+        try:
+            pq.write_table(pa.table({"x": array}), tmp_path / "try.parquet")
+        except pa.ArrowNotImplementedError:
+            continue
+        columns[f"c{number}"] = (array, kind, values)
+    assert len(columns) > 40
+    for name, (array, kind, values) in columns.items():
+        table = pa.table({"text": [str(n) for n in range(len(array))], name: array})
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(table, path)
+        (batch,) = parquet.read(parquet.Settings(path=str(path)), "s", Context(tmp_path))
+        assert batch.column("error").null_count == batch.num_rows, (name, kind)
+        if any(value is not None for value in values):
+            assert batch.column(f"meta.{name}").to_pylist() == values
+            # As the name of a row, a column of any type is text or a fault of the row.
+            named = read(path, fields={"id": name})
+            assert len(named) == len(values)
+            for row in named:
+                assert row["error"] is None or "not text" in row["error"] or "UTF-8" in row["error"]
+
+
+def test_a_row_with_a_time_that_nobody_reads_is_quarantined(tmp_path: Path) -> None:
+    times = pa.array([0, 1 << 60, None], pa.timestamp("us"))
+    broken = pa.array([b"ok", b"fine", b"\xff"]).cast(pa.string(), safe=False)
+    table = pa.table({"text": ["a", "b", "c"], "at": times, "who": broken})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read(tmp_path)
+    assert [row["text"] for row in rows] == ["a", None, None]
+    assert rows[1]["error"].endswith(":2: field `at` is a time outside of the years 1 to 9999")
+    assert rows[2]["error"].endswith(":3: field `who` is text that is not valid UTF-8")
+    # What is not taken does no harm.
+    told: list[tuple[str, str]] = []
+    context = Context(tmp_path, passes_over=lambda place, reason: told.append((place, reason)))
+    settings = parquet.Settings.model_validate({"path": str(tmp_path), "fields": {"meta": "none"}})
+    (batch,) = parquet.read(settings, "s", context)
+    assert batch.column("text").to_pylist() == ["a", "b", "c"]
+    assert [place.rpartition(":")[2] for place, _ in told] == ["at", "who"]
+
+
+def test_fields_inside_of_an_object(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "q": [{"body": "t", "n": 1, "in": {"x": 1}}, {"body": "u", "n": None, "in": None}],
+            "meta": [{"year": 2015, "url": "a"}, None],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows = read(tmp_path, fields={"text": "q.body", "uri": "meta.url", "x": "q.in.x"})
+    assert [row["text"] for row in rows] == ["t", "u"]
+    assert [row["uri"] for row in rows] == ["a", f"{tmp_path}/a.parquet:2"]
+    assert [row["meta.year"] for row in rows] == [2015, None]
+    assert [row["meta.x"] for row in rows] == [1, None]
+    assert [row["meta.q"] for row in rows] == ['{"n":1}', '{"n":null,"in":null}']
+
+
+def test_a_record_is_as_long_as_all_that_travels(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a", "b"], "blob": [b"x" * 4000, b"y" * 4000]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert all("max_record_bytes" in row["error"] for row in read(tmp_path, max_record_bytes=1000))
+    rows = read(tmp_path, max_record_bytes=1000, fields={"meta": "none"})
+    assert [row["text"] for row in rows] == ["a", "b"]

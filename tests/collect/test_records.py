@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.collect.tabular import SOURCES, read, write
 from tilth.collect import records
-from tilth.collect.records import Fields
+from tilth.collect.fields import Fields
 from tilth.errors import DataError
 from tilth.settings import acting
 

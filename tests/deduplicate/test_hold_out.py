@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from tilth import schema
 from tilth.deduplicate import hold_out
 from tilth.deduplicate.hold_out import Settings
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
 
 from .conftest import sample_batch
 
@@ -147,3 +149,23 @@ def test_nothing_to_hold_out_is_an_error() -> None:
 def test_a_split_that_nothing_is_drawn_to_is_told() -> None:
     (told,) = survey(keyed(20, source="one"), Settings(by="source", test=0.5, validation=0.5))
     assert "of 20 samples none is drawn to" in told
+
+
+def test_a_field_keeps_together_what_it_names() -> None:
+    rows = pages(300)
+    patients = [number % 40 for number in range(300)]
+    batch = schema.with_columns(sample_batch(rows), {"meta.patient": pa.array(patients)})
+    settings = Settings(test=0.3, validation=0.2, by="meta.patient")
+    found = hold_out.apply(batch, settings)["split"].to_pylist()
+    sides: dict[int, set[str]] = {}
+    for patient, split in zip(patients, found, strict=True):
+        sides.setdefault(patient, set()).add(split)
+    assert all(len(one) == 1 for one in sides.values())
+    assert len(set(found)) == 3
+    assert hold_out.reads(settings) == ("meta.patient",)
+    with pytest.raises(DataError, match=r"no `meta.patient`"):
+        hold_out.apply(schema.with_columns(batch, {"meta.patient": pa.nulls(300)}), settings)
+    with pytest.raises(UsageError, match=r"no record has the field `meta.patient`"):
+        hold_out.apply(sample_batch(rows), settings)
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"by": "patient"})

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tilth import schema
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
 from tilth.mix import weights
 from tilth.mix.weights import Settings
 
@@ -84,3 +84,42 @@ def test_of_labels_that_were_voted_on_it_is_told() -> None:
     given = Settings.model_validate({"labels": {"code": 2, "reference": 2}})
     (told,) = weights.survey(iter([voted]), given)
     assert told.startswith("no sample has the label `reference`, which `weights` names; ")
+
+
+def fields_of(**columns: Any) -> pa.RecordBatch:
+    length = len(next(iter(columns.values())))
+    batch = batch_of([("web", None, "x")] * length)
+    return schema.with_columns(batch, {f"meta.{k}": pa.array(v) for k, v in columns.items()})
+
+
+def test_a_field_weighs_by_its_number_or_its_value() -> None:
+    batch = fields_of(score=[0.5, 2.0, None, 0.0], year=[1, 2, None, 2])
+    settings = Settings.model_validate(
+        {"by": "meta.score", "values": {"meta.year": {"1": 3.0, "2": 0.5}}, "sources": {"web": 2}}
+    )
+    out = weights.apply(batch, settings)
+    assert out[schema.WEIGHT].to_pylist() == [3.0, 2.0, 2.0, 0.0]
+    assert out[schema.DROP_VALUE].to_pylist()[3] == (
+        "weight=0 (source=web, label=None, meta.year=0.5, meta.score=0)"
+    )
+    assert weights.reads(settings) == ("meta.year", "meta.score")
+
+
+def test_a_field_that_is_no_weight() -> None:
+    with pytest.raises(UsageError, match=r"no record has the field `meta.scor`"):
+        weights.apply(fields_of(score=[1]), Settings(by="meta.scor"))
+    with pytest.raises(UsageError, match="holds string"):
+        weights.apply(fields_of(score=["a"]), Settings(by="meta.score"))
+    for wrong in (-1.0, 1001.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a weight is between"):
+            weights.apply(fields_of(score=[wrong]), Settings(by="meta.score"))
+    assert weights.apply(fields_of(score=pa.nulls(2)), Settings(by="meta.score"))[
+        schema.WEIGHT
+    ].to_pylist() == [1.0, 1.0]
+    for given in (
+        {"by": "score"},
+        {"values": {"year": {"1": 1}}},
+        {"values": {"meta.y": {"1": -1}}},
+    ):
+        with pytest.raises(ValidationError):
+            Settings.model_validate(given)

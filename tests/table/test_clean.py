@@ -357,6 +357,16 @@ def test_kinds() -> None:
     assert "at least 1" in told("redact", kinds=[])
 
 
+@name("clean.redact.columns")
+def test_a_field_that_is_not_there_is_not_passed_over_by_redact() -> None:
+    samples = batch([{"text": "a", "meta.author": "bo@firm.se"}])
+    (row,) = applied("redact", samples, columns=["meta.author"])
+    assert row["meta.author"] == "[EMAIL]"
+    with pytest.raises(UsageError) as caught:
+        applied("redact", samples, columns=["meta.autor"])
+    assert caught.value.hint == "did you mean `meta.author`?"
+
+
 @effect("clean.redact.columns")
 @refused("clean.redact.columns")
 def test_columns() -> None:

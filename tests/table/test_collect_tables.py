@@ -25,6 +25,8 @@ RECORD: dict[str, Any] = {
     "rights": "CC0-1.0",
     "who": "ann",
     "said": [{"annotator": "p", "label": "bird"}],
+    "form": "signed 2024",
+    "when": "2024-02-29",
 }
 # Column, the field that fills it, and what then stands there.
 FIELDS = {
@@ -36,6 +38,8 @@ FIELDS = {
     "license": ("rights", "CC0-1.0"),
     "subject": ("who", "ann"),
     "annotations": ("said", [{"annotator": "p", "label": "bird"}]),
+    "consent": ("form", "signed 2024"),
+    "fetched_at": ("when", "2024-02-29"),
 }
 ALL = [f"collect.{kind}" for kind in SOURCES]
 

@@ -33,6 +33,7 @@ FREE = {
     "collect.files.license": "what the owner of the data states",
     "collect.csv.delimiter": "a character",
     "collect.csv.quote": "a character",
+    "collect.csv.label_prefix": "what stands before a label",
     "collect.audio.words.separator": "what stands between the parts of a name",
     "clean.select.css": "a selector",
     "clean.select.text": "a selector",

@@ -18,6 +18,7 @@ from tests.table.entries import effect, extreme, name, refused
 from tests.table.samples import applied, batch, kept, texts, told
 from tests.table.whole import rows, run, said
 from tilth.deduplicate import minhash
+from tilth.errors import UsageError
 
 WORDS = [f"word{n}" for n in range(120)]
 
@@ -257,6 +258,18 @@ def test_sources() -> None:
     unknown = said(tree({"hold_out": {"sources": ["vendr"]}}, vendor={"jsonl": {"path": "a"}}))
     assert "names the source `vendr`, which `collect` has not" in unknown
     assert "did you mean `vendor`?" in unknown
+
+
+@name("deduplicate.hold_out.by")
+def test_by_a_field_that_is_not_there() -> None:
+    samples = batch([{"meta.patient": "p"}])
+    assert applied("hold_out", samples, by="meta.patient", test=1, validation=0)
+    with pytest.raises(UsageError, match=r"`meta.patinet`") as caught:
+        applied("hold_out", samples, by="meta.patinet")
+    assert caught.value.hint == "did you mean `meta.patient`?"
+    assert "did you mean" in told("hold_out", by="patient") or "subject" in told(
+        "hold_out", by="patient"
+    )
 
 
 @effect("deduplicate.hold_out.by")

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.table.entries import effect, extreme, name, refused
+from tests.table.entries import effect, extreme, name, refused, unordered
 from tests.table.samples import applied, batch, kept, told
 from tests.table.whole import changed, rows, run, said
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
+from tilth.recipe.operations import operations
+from tilth.settings import acting
 
 SAMPLES = batch([{"source": s, "label": one} for s, one in zip("aabb", "xyxy", strict=True)])
 
@@ -88,3 +90,46 @@ def test_two_steps_multiply(tree: dict[str, Any], tmp_path: Path) -> None:
         ("b", "x"): 2.0,
         ("b", "y"): 1.0,
     }
+
+
+FIELDS = batch(
+    [{"meta.score": score, "meta.lang": lang} for score, lang in ((2.0, "en"), (0.5, "de"))]
+)
+
+
+@effect("mix.weights.by")
+@name("mix.weights.by")
+def test_by_the_number_of_a_field() -> None:
+    found = [row["signal.weight"] for row in applied("weights", FIELDS, by="meta.score")]
+    assert found == [2.0, 0.5]
+    with pytest.raises(UsageError, match=r"`meta.scor`") as caught:
+        applied("weights", FIELDS, by="meta.scor")
+    assert caught.value.hint == "did you mean `meta.score`?"
+    assert "pattern" in told("weights", by="score")
+
+
+@effect("mix.weights.values")
+@name("mix.weights.values")
+@extreme("mix.weights.values")
+@unordered("mix.weights.values")
+def test_by_the_value_of_a_field() -> None:
+    def found(**values: dict[str, float]) -> list[float]:
+        given = {f"meta.{name}": weights for name, weights in values.items()}
+        return [row["signal.weight"] for row in applied("weights", FIELDS, values=given)]
+
+    assert found(lang={"en": 3.0}) == [3.0, 1.0]
+    assert found(lang={"de": 2.0, "en": 3.0}) == found(lang={"en": 3.0, "de": 2.0}) == [3.0, 2.0]
+    assert found(lang={"en": 0}, score={"0.5": 1000}) == [0.0, 1000.0]
+    for wrong in (-1, 1000.1):
+        assert "is not between" in told("weights", values={"meta.lang": {"en": wrong}})
+    with pytest.raises(UsageError, match=r"`meta.lagn`") as caught:
+        found(lagn={"en": 1})
+    assert caught.value.hint == "did you mean `meta.lang`?"
+    one, other = (
+        operations()["weights"].settings.model_validate({"values": values})
+        for values in (
+            {"meta.a": {"x": 1, "y": 2}, "meta.b": {}},
+            {"meta.b": {}, "meta.a": {"y": 2, "x": 1}},
+        )
+    )
+    assert acting(one) == acting(other)

@@ -1,7 +1,9 @@
 """Rules as text: a closed language of comparisons, evaluated over whole columns, without `eval`.
 
 The grammar is a part of Python's: names, numbers, strings, `and or not`, comparisons (chained too),
-`in (...)`, `+ - * / %`, and the functions `abs`, `min`, `max`, `log`, `known`.
+`in (...)`, `+ - * / %`, and the functions `abs`, `min`, `max`, `log`, `known`. A name is that of a
+signal, a column, or a field: `meta.year`, `meta['date of issue']`. A time is compared with one in
+ISO 8601, as `meta.issued >= '2015-01-01'`; `'news' in meta.tags` asks a list.
 
 Nulls follow three-valued logic (Kleene): a comparison with a null is *unknown*, so are division by
 zero and not-a-number, `unknown or true` is true. `known(x)` says whether x is there.
@@ -10,6 +12,8 @@ zero and not-a-number, `unknown or true` is true. `known(x)` says whether x is t
 from __future__ import annotations
 
 import ast
+import datetime
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,8 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tilth.errors import UsageError
+from tilth.schema import META
 
 MAX_CHARS = 2000
+_TIME = pa.timestamp("us")
+_PART = re.compile(r"\d{4}(-\d{2})?\Z", re.ASCII)
 # Python prints an expression by recursion, and an endless sum could be as deep as its stack.
 _MAX_DEPTH = 60
 
@@ -88,15 +95,36 @@ def normal(text: str) -> str:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The signals that an expression reads, in order of appearance."""
-    tree = ast.parse(text.strip(), mode="eval")
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [
-        (node.lineno, node.col_offset, node.id)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and id(node) not in called
-    ]
+    """The signals, columns and fields that an expression reads, in order of appearance."""
+    # Not by recursion: an endless sum is as deep as it is long.
+    found: list[tuple[int, int, str]] = []
+    left: list[ast.AST] = [ast.parse(text.strip(), mode="eval").body]
+    while left:
+        node: Any = left.pop()
+        name = _name_of(node)
+        if name is not None:
+            found.append((node.lineno, node.col_offset, name))
+        elif isinstance(node, ast.Call):
+            left += node.args
+        else:
+            left += ast.iter_child_nodes(node)
     return tuple(dict.fromkeys(name for _, _, name in sorted(found)))
+
+
+def _name_of(node: ast.AST) -> str | None:
+    """The column that a part of an expression is the name of; None: it is something else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    name: object
+    if isinstance(node, ast.Attribute):
+        before, name = _name_of(node.value), node.attr
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        before, name = _name_of(node.value), node.slice.value
+    else:
+        return None
+    if before is None or not isinstance(name, str) or not f"{before}.".startswith(META):
+        return None
+    return f"{before}.{name}"
 
 
 def names_needed(text: str) -> tuple[str, ...]:
@@ -104,11 +132,11 @@ def names_needed(text: str) -> tuple[str, ...]:
     not ask about with `known`."""
     tree = ast.parse(text.strip(), mode="eval")
     asked = {
-        arg.id
+        _name_of(arg)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         for arg in node.args
-        if node.func.id == "known" and isinstance(arg, ast.Name)
+        if node.func.id == "known"
     }
     return tuple(name for name in names(text) if name not in asked)
 
@@ -124,7 +152,8 @@ def _check(node: ast.expr, text: str) -> None:
             parts = [left]
             for op, right in zip(ops, comparators, strict=True):
                 if isinstance(op, ast.In | ast.NotIn):
-                    _check_choices(right, text)
+                    if _name_of(right) is None:
+                        _check_choices(right, text)
                 elif type(op) in _COMPARE:
                     parts.append(right)
                 else:
@@ -135,7 +164,7 @@ def _check(node: ast.expr, text: str) -> None:
             if (len(args) != 1) if name in ("abs", "log", "known") else (len(args) < 2):
                 _refuse(node, text)
             parts = list(args)
-        case ast.Name():
+        case ast.Name() | ast.Attribute() | ast.Subscript() if _name_of(node) is not None:
             parts = []
         case ast.Constant(value=bool() | int() | float() | str()):
             parts = []
@@ -159,7 +188,7 @@ def _refuse(node: ast.expr, text: str) -> Any:
     raise UsageError(
         f"`{part}` is not allowed in a rule",
         where=text,
-        hint="names, numbers, strings, comparisons, and/or/not, + - * / %, "
+        hint="names, fields (`meta.year`), numbers, strings, comparisons, and/or/not, + - * / %, "
         "abs, min, max, log, known",
     )
 
@@ -200,21 +229,22 @@ class _Evaluation:
         raise UsageError(f"`{part}` {what}", where=self.text)
 
     def boolean(self, node: ast.expr) -> Any:
-        value = self.value(node)
+        value = _if_nothing(self.value(node), pa.bool_())
         if not pa.types.is_boolean(value.type):
             self.fail(node, "is neither true nor false; compare it with something")
         return value
 
     def number(self, node: ast.expr) -> Any:
-        value = self.value(node)
+        value = _if_nothing(self.value(node), pa.float64())
         if not pa.types.is_float64(value.type):
             self.fail(node, "is not a number")
         return value
 
     def value(self, node: ast.expr) -> Any:
+        name = _name_of(node)
+        if name is not None:
+            return _typed(self.lookup(name))
         match node:
-            case ast.Name(id=name):
-                return _typed(self.lookup(name))
             case ast.Constant(value=bool() as value):
                 return pa.scalar(value)
             case ast.Constant(value=str() as value):
@@ -265,7 +295,8 @@ class _Evaluation:
             else:
                 symbol, function = _COMPARE[type(op)]
                 right = self.value(right_node)
-                if left.type != right.type:
+                left, right = self.alike(left_node, left, right_node, right)
+                if left.type != right.type or pa.types.is_nested(left.type):
                     self.fail(node, f"compares {_kind(left.type)} with {_kind(right.type)}")
                 if pa.types.is_boolean(left.type) and symbol not in ("==", "!="):
                     self.fail(node, "orders true and false")
@@ -274,9 +305,53 @@ class _Evaluation:
             result = part if result is None else pc.and_kleene(result, part)
         return result
 
+    def alike(self, left_node: ast.expr, left: Any, right_node: ast.expr, right: Any) -> Any:
+        """Both sides of a comparison: a word beside a time is read as one, and what says nothing in
+        any record is of the other's type."""
+        if pa.types.is_null(left.type) or pa.types.is_null(right.type):
+            return _if_nothing(left, right.type), _if_nothing(right, left.type)
+        if pa.types.is_timestamp(left.type) and isinstance(right_node, ast.Constant):
+            right = self.time(right_node)
+        elif pa.types.is_timestamp(right.type) and isinstance(left_node, ast.Constant):
+            left = self.time(left_node)
+        return left, right
+
+    def time(self, node: ast.Constant) -> Any:
+        """A word as a time, of the zone UTC where it has one."""
+        try:
+            # A year or a month is its first day.
+            text = str(node.value)
+            whole = text + "-01-01"[-3 * (2 - text.count("-")) :] if _PART.match(text) else text
+            found = datetime.datetime.fromisoformat(whole)
+        except ValueError:
+            self.fail(node, "is compared with a time: write it as '2015-01-31'")
+        if found.tzinfo is not None:
+            found = found.astimezone(datetime.UTC).replace(tzinfo=None)
+        return pa.scalar(found, _TIME)
+
+    def among(self, node: ast.expr, value: Any, items: Any) -> Any:
+        """Whether a list has a word or number, row by row."""
+        if not isinstance(node, ast.Constant) or not pa.types.is_list(items.type):
+            self.fail(node, f"cannot be in {_kind(items.type)}")
+        inside = _typed(pc.list_flatten(items))
+        if pa.types.is_null(inside.type):
+            return pc.if_else(items.is_valid(), pa.scalar(False), pa.scalar(None, pa.bool_()))
+        if inside.type != value.type:
+            self.fail(node, f"is {_kind(value.type)}, and an item is {_kind(inside.type)}")
+        has = np.zeros(len(items), bool)
+        hits = np.asarray(pc.fill_null(pc.equal(inside, value), False))
+        has[np.asarray(pc.list_parent_indices(items))[hits]] = True
+        return pc.if_else(items.is_valid(), pa.array(has), pa.scalar(None, pa.bool_()))
+
     def contains(self, node: ast.expr, value: Any, choices: ast.expr) -> Any:
+        if _name_of(choices) is not None:
+            return self.among(node, value, self.value(choices))
         items: list[Any] = ast.literal_eval(choices)
         kind = pa.large_string() if isinstance(items[0], str) else pa.float64()
+        if pa.types.is_timestamp(value.type) and isinstance(items[0], str):
+            times = [self.time(ast.copy_location(ast.Constant(item), choices)) for item in items]
+            kind, items = _TIME, [time.as_py() for time in times]
+        value = _if_nothing(value, kind)
         if value.type != kind:
             self.fail(node, f"is {_kind(value.type)} and cannot be among {_kind(kind)}s")
         found = pc.is_in(value, value_set=pa.array(list(items), kind))
@@ -284,15 +359,29 @@ class _Evaluation:
 
 
 def _typed(array: pa.Array) -> Any:
-    """The column as float64, boolean or large string."""
+    """The column as float64, boolean, large string or time; lists and bytes as they are."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _typed(array.dictionary_decode())
-    if pa.types.is_boolean(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_boolean(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return array
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _finite(array.cast(pa.float64(), safe=False))
+    if pa.types.is_decimal(kind):
+        return array.cast(pa.float64())
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        # An instant is the time that it has in UTC.
+        return array.cast(pa.timestamp("us", getattr(kind, "tz", None))).cast(_TIME)
+    if pa.types.is_nested(kind) or pa.types.is_large_binary(kind):
+        return array
     return array.cast(pa.large_string())
+
+
+def _if_nothing(values: Any, kind: pa.DataType) -> Any:
+    """A column that says nothing in any record, as one of a type."""
+    if not pa.types.is_null(values.type):
+        return values
+    return pa.scalar(None, kind) if isinstance(values, pa.Scalar) else pa.nulls(len(values), kind)
 
 
 def _finite(values: Any) -> Any:
@@ -303,4 +392,10 @@ def _finite(values: Any) -> Any:
 def _kind(kind: pa.DataType) -> str:
     if pa.types.is_boolean(kind):
         return "a yes-or-no"
+    if pa.types.is_timestamp(kind):
+        return "a time"
+    if pa.types.is_nested(kind):
+        return "a list"
+    if pa.types.is_large_binary(kind):
+        return "bytes"
     return "a number" if pa.types.is_float64(kind) else "a word"

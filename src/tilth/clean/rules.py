@@ -29,7 +29,16 @@ from tilth.clean.signals import SIGNALS
 from tilth.errors import MissingError, TilthError, UsageError
 from tilth.foreign import shorten
 from tilth.hints import did_you_mean
-from tilth.schema import FAILED_RULES, SCHEMA, SIGNAL_PREFIX, column, mark_dropped, with_columns
+from tilth.meta.named import field_of
+from tilth.schema import (
+    FAILED_RULES,
+    META,
+    SCHEMA,
+    SIGNAL_PREFIX,
+    column,
+    mark_dropped,
+    with_columns,
+)
 from tilth.settings import BaseSettings
 from tilth.store.digests import watched
 
@@ -88,7 +97,7 @@ class Settings(BaseSettings):
                 raise ValueError(_sentence(error)) from error
             for name in names(text):
                 near = get_close_matches(name, SIGNALS, 1, _SLIP)
-                if name not in SIGNALS and name not in SCHEMA and near:
+                if name not in {*SIGNALS, *SCHEMA} and not name.startswith(META) and near:
                     raise ValueError(f"no signal `{name}` in `{text}`; did you mean `{near[0]}`?")
         return where
 
@@ -107,9 +116,13 @@ def reads(settings: Settings) -> tuple[str, ...]:
     """The columns without which a rule decides nothing, and all of its signals."""
     found = set[str]()
     for text in expressions(settings):
-        found.update(name for name in names_needed(text) if name in SCHEMA)
-        found.update(SIGNAL_PREFIX + name for name in names(text) if name not in SCHEMA)
+        found.update(name for name in names_needed(text) if _is_column(name))
+        found.update(SIGNAL_PREFIX + name for name in names(text) if not _is_column(name))
     return tuple(sorted(found))
+
+
+def _is_column(name: str) -> bool:
+    return name in SCHEMA or name.startswith(META)
 
 
 def fills(_: Settings) -> tuple[str, ...]:
@@ -219,6 +232,8 @@ def find_column(batch: pa.RecordBatch, name: str) -> pa.Array:
         return batch.column(SIGNAL_PREFIX + name)
     if name in SCHEMA and not pa.types.is_nested(SCHEMA[name]):
         return column(batch, name)
+    if name.startswith(META):
+        return field_of(batch, name)
     measured = [n.removeprefix(SIGNAL_PREFIX) for n in batch.schema.names if "signal." in n]
     near = get_close_matches(name, [*measured, *SIGNALS], 1)
     if name in SIGNALS:

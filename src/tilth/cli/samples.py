@@ -160,6 +160,8 @@ def _print_row(row: SampleRow) -> None:
         paragraph(f"dropped by {row.rule}" + (f"  [{row.value}]" if row.value else ""))
     if row.of:
         _print_original(_of_label(row.rule), row.of)
+    if row.meta:
+        paragraph("; ".join(f"{name}: {value}" for name, value in row.meta.items()))
     if row.excerpt:
         paragraph(row.excerpt)
     line()

@@ -6,6 +6,7 @@ on to the next quotation mark, however many rows away, and has one global limit 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tilth.collect import inputs, limits, records
+from tilth.collect.carry import NO_NAME, Carrier
+from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
@@ -31,22 +34,32 @@ class Settings(inputs.FileSettings):
     packed (gzip, bzip2, xz, zstd).
 
     A record with another number of columns than the header, not UTF-8, or too long is quarantined
-    with its file and row. Where a quotation mark is never closed, only its own line is lost.
+    with its file and row; empty cells too many at its end are none. Where a quotation mark is never
+    closed, only its own line is lost. Columns that are not named travel as `meta.NAME`: numbers, or
+    true and false, where all cells are, else text.
     """
 
-    fields: records.Fields = Field(
-        records.Fields(), description="which column is the text, label, id, ..."
-    )
+    fields: Fields = Field(Fields(), description="which column is the text, label, id, ...")
     delimiter: str | None = Field(
         None, description="one character between columns; default: tab for .tsv, else comma"
     )
     quote: str = Field(
         '"', description="character around fields that hold a delimiter; '' for none", max_length=1
     )
+    rest: bool = Field(
+        False,
+        description="whether the last column is the rest of the line, delimiters too, as in `label "
+        "text of words`",
+    )
     header: bool = Field(True, description="whether the first line names the columns")
     columns: tuple[str, ...] = Field((), description="column names, where there is no header")
     encoding: Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"] = (
         Field("utf-8", description="character encoding of the files")
+    )
+    label_prefix: str = Field(
+        "",
+        description="what stands before each label and is no part of it, such as __label__; a "
+        "record without it is quarantined",
     )
     labels: Annotated[dict[str, str], AnyOrder()] = Field(
         {}, description="what the file's labels mean, such as {1: World}; empty: as they are"
@@ -72,13 +85,18 @@ class Settings(inputs.FileSettings):
             raise ValueError("either `header: true`, or `header: false` with `columns: [...]`")
         if self.columns:
             try:
-                _check_header(list(self.columns), self.fields)
+                _header(list(self.columns), self.fields)
             except records.RecordError as error:
                 raise ValueError(f"`columns`: {error}") from None
         if self.quote and self.quote in (self.delimiter or ",\t"):
             raise ValueError("`quote` and `delimiter` are one character")
-        if self.labels and self.fields.label is None:
-            raise ValueError("`labels` needs `fields: {label: ...}`: which column has the label")
+        for name in ("labels", "label_prefix"):
+            if getattr(self, name) and self.fields.label is None:
+                raise ValueError(
+                    f"`{name}` needs `fields: {{label: ...}}`: which column has the label"
+                )
+        if self.rest and self.quote:
+            raise ValueError("`rest` needs `quote: ''`: the rest of a line is taken as it stands")
         return self
 
 
@@ -89,7 +107,7 @@ def fingerprint(settings: Settings) -> str:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    return records.filled(settings.fields, license=settings.license, split=settings.split)
+    return filled(settings.fields, license=settings.license, split=settings.split)
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -100,20 +118,22 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: no record at all, a damaged packed stream, a label in `labels` that no record
             has, or a file that changed meanwhile.
     """
-    columns = records.columns_of(settings.fields)
+    columns = columns_of(settings.fields)
     defaults: dict[str, str | None] = {"license": settings.license}
     if isinstance(settings.split, Shares):
         columns = (*columns, "split")
     else:
         defaults["split"] = settings.split
-    batcher = records.Batcher(source, columns, defaults, context.limit)
+    batcher = records.Batcher(source, columns, defaults, context.limit, spelt=True)
+    carrier = Carrier.of(settings.fields, context, blank_is_nothing=True)
     with inputs.opened(settings, SUFFIXES, context) as found:
         rows = _Rows.of(found, settings)
-        shared = isinstance(settings.split, Shares) or records.tells_kinds(settings.fields)
+        shared = isinstance(settings.split, Shares) or tells_kinds(settings.fields)
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = inputs.Meter(found, context)
         for file in found:
-            for place, row, num_bytes in rows.of_file(file):
+            carrier.begin(file.uri)
+            for place, row, num_bytes in rows.of_file(file, carrier):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
@@ -191,6 +211,7 @@ class _Line:
         end: Bytes of the file up to its end.
         is_last: Whether a quoted field open at its start leaves no record open at its end.
         num_fields: Fields that it closes then.
+        num_blank: How many of them are empty at its end.
         problem: Why the record cannot go on there.
     """
 
@@ -201,6 +222,7 @@ class _Line:
     is_read: bool = False
     is_last: bool = False
     num_fields: int = 0
+    num_blank: int = 0
     problem: str | None = None
 
     def read(self, splitter: Splitter, encoding: str) -> None:
@@ -213,6 +235,12 @@ class _Line:
         except records.RecordError as error:
             self.is_last, self.problem = True, str(error)
         self.num_fields = len(splitter.fields)
+        self.num_blank = _num_blank(splitter.fields)
+
+
+def _num_blank(fields: list[str]) -> int:
+    """How many fields at the end of a record are empty."""
+    return sum(1 for _ in itertools.takewhile(lambda field: not field, reversed(fields)))
 
 
 class _Lines:
@@ -240,7 +268,7 @@ class _Lines:
         self._num_fields -= line.num_fields
         return line
 
-    def record(self, first: _Line, names: list[str] | None) -> tuple[list[str], int]:
+    def record(self, first: _Line, header: Header | None) -> tuple[list[str], int]:
         """The fields of the record that starts with the line `first`, and its length in bytes.
 
         A record that spans lines and is malformed takes its first line only: more likely a
@@ -257,8 +285,13 @@ class _Lines:
             self._look_ahead(first)
             num_ahead = len(self._ahead)
         found = len(splitter.fields) + (self._num_fields if num_ahead else 0)
-        if names is not None and found != len(names):
-            raise records.RecordError(f"{found} columns instead of {len(names)}")
+        if header is not None and self._settings.rest:
+            if found < header.width:
+                raise records.RecordError(f"{found} columns instead of {header.width} or more")
+        elif header is not None and found != header.width:
+            last_fields = self._ahead[-1].num_blank if num_ahead else _num_blank(splitter.fields)
+            if not header.least <= found <= header.width + last_fields:
+                raise records.RecordError(f"{found} columns instead of {header.width}")
         last = first
         for _ in range(num_ahead):
             line = self.next()
@@ -342,13 +375,19 @@ class _Rows:
         return (limits.kind_of(row) for file in self.found for _, row, _ in self.of_file(file))
 
     def of_file(
-        self, file: inputs.SourceFile
+        self, file: inputs.SourceFile, carrier: Carrier | None = None
     ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
         """Place, row with label and split (or what is wrong with it), and bytes of each record."""
         split = self.settings.split
-        for number, (place, row, num_bytes) in enumerate(read_file(file, self.settings)):
+        for number, (place, row, num_bytes) in enumerate(read_file(file, self.settings, carrier)):
             if not isinstance(row, records.RecordError):
-                label = row.get("label")
+                label, prefix = row.get("label"), self.settings.label_prefix
+                if prefix and label is not None:
+                    if not label.startswith(prefix) or label == prefix:
+                        cause = f"label `{label[:40]}` is not `{prefix}` and a name"
+                        yield place, records.RecordError(cause), num_bytes
+                        continue
+                    label = row["label"] = label.removeprefix(prefix)
                 if self.settings.labels and label is not None:
                     self.labels.saw(label)
                     if label not in self.settings.labels:
@@ -362,29 +401,36 @@ class _Rows:
 
 
 def read_file(
-    file: inputs.SourceFile, settings: Settings
+    file: inputs.SourceFile, settings: Settings, carrier: Carrier | None = None
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""
     tab = without_packing(file.name).lower().endswith(".tsv")
     delimiter = settings.delimiter or ("\t" if tab else ",")
-    names: list[str] | None = list(settings.columns) or None
+    header = _header(list(settings.columns), settings.fields) if settings.columns else None
+    travels = carrier is not None and header is not None and carrier.takes(header.names.values())
     with inputs.open_bytes(file) as stream:
         lines = _Lines(stream, settings, delimiter)
         while (first := lines.next()) is not None:
             # A blank line is a record only where there is one column, which may be empty.
-            if not first.data.strip() and (names is None or len(names) > 1):
+            if not first.data.strip() and (header is None or header.width > 1):
                 continue
             place, num_bytes = f"{file.uri}:{first.number}", first.num_bytes
             try:
-                values, num_bytes = lines.record(first, names)
-                if names is None:
-                    _check_header(values, settings.fields)
-                    names = values
+                values, num_bytes = lines.record(first, header)
+                if header is not None and settings.rest:
+                    values = first_and_rest(values, delimiter, header.width)
+                if header is None:
+                    header = _header(values, settings.fields)
+                    travels = carrier is not None and carrier.takes(header.names.values())
                     continue
-                record = dict(zip(names, values, strict=True))
+                record = header.named(values)
                 row = records.make_row(record, settings.fields)
+                if carrier is not None and header.nameless:
+                    header.tell_nameless(values, carrier)
+                if carrier is not None and travels:
+                    carrier.fill(record, row)
             except records.RecordError as error:
-                if names is None:
+                if header is None:
                     raise inputs.bad_header(str(error), place) from None
                 yield place, error, num_bytes
                 continue
@@ -392,16 +438,63 @@ def read_file(
             yield place, row, num_bytes
 
 
-def _check_header(names: list[str], fields: records.Fields) -> None:
-    """Say early, once, that a wanted column is not there.
+def first_and_rest(values: list[str], delimiter: str, width: int) -> list[str]:
+    """The fields of a record whose last one is the rest of the line."""
+    return [*values[: width - 1], delimiter.join(values[width - 1 :])]
+
+
+@dataclass
+class Header:
+    """The columns of a table.
+
+    Attributes:
+        width: How many there are.
+        least: How many a record has to have: what follows them has no name.
+        names: Those with a name, by place; one that is there twice has a number the second time.
+        nameless: Places of the others of which nobody was told.
+    """
+
+    width: int
+    least: int
+    names: dict[int, str]
+    nameless: set[int]
+
+    def named(self, values: list[str]) -> dict[str, str | None]:
+        """The fields of a record that have a name; what is empty says nothing."""
+        if len(self.names) == self.width:
+            return dict(zip(self.names.values(), values, strict=False))
+        return {name: values[place] for place, name in self.names.items()}
+
+    def tell_nameless(self, values: list[str], carrier: Carrier) -> None:
+        """Tell of columns that hold something and have no name."""
+        for place in [one for one in self.nameless if "".join(values[one : one + 1]).strip()]:
+            self.nameless.discard(place)
+            carrier.cannot_place(f"column {place + 1}", NO_NAME)
+
+
+def _header(names: list[str], fields: Fields) -> Header:
+    """The columns that a header names.
 
     Raises:
-        RecordError: a column is missing or named twice.
+        RecordError: a wanted column is missing or named twice, or none has a name.
     """
+    wanted = names_of(fields)
     # Columns without a name are what a spreadsheet once used, right of its data.
-    twice = sorted(name for name, count in Counter(names).items() if count > 1 and name)
-    if twice:
-        raise records.RecordError(f"column `{twice[0]}` is there twice")
-    for name in records.names_of(fields):
+    named = {place: name for place, name in enumerate(names) if name.strip()}
+    twice = [name for name, count in Counter(named.values()).items() if count > 1]
+    for name in twice:
+        if name in wanted:
+            raise records.RecordError(f"column `{name}` is there twice")
+    for name in wanted:
         if name not in names:
-            raise records.RecordError(records.no_column(name, names))
+            raise records.RecordError(records.no_column(name, [*named.values()]))
+    seen: set[str] = set(named.values()) - set(twice)
+    for place, name in named.items():
+        again = (f"{name} ({number})" for number in itertools.count(2))
+        named[place] = next(
+            one for one in itertools.chain([name], again) if one not in seen or name not in twice
+        )
+        seen.add(named[place])
+    return Header(
+        len(names), max(named, default=-1) + 1, named, {*range(len(names))} - named.keys()
+    )

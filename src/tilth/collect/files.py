@@ -15,7 +15,9 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from tilth.collect import inputs, limits, records
-from tilth.collect.item_rows import READ, Reader, reason_for
+from tilth.collect.carry import Carrier
+from tilth.collect.fields import Fields, columns_of, filled, tells_kinds
+from tilth.collect.item_rows import READ, Found, Reader, reason_for
 from tilth.collect.items import Broken, Choice, Item, items_of
 from tilth.collect.text_file import Encoding
 from tilth.context import Context, PassesOver, unsaid
@@ -59,8 +61,8 @@ class Settings(inputs.FileSettings):
         description="only files of these types, as [pdf, docx]; `images`, `sounds`, `documents` "
         "and `tables` stand for several. Without it: all but `code`",
     )
-    fields: records.Fields = Field(
-        records.Fields(),
+    fields: Fields = Field(
+        Fields(),
         description="which field of a record is the text, label, id, ...; of a document, which of "
         "its properties",
     )
@@ -108,8 +110,9 @@ def fingerprint(settings: Settings) -> str:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    defaults = {"license": settings.license, "split": settings.split}
-    return (*_columns(settings), *(name for name, given in defaults.items() if given))
+    told = filled(settings.fields, license=settings.license, split=settings.split)
+    # What is a sample of itself has no text.
+    return tuple(dict.fromkeys((*_columns(settings), *(name for name in told if name != "text"))))
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -124,11 +127,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         "split": None if settings.split == "folder" else settings.split,
     }
     batcher = records.Batcher(source, _columns(settings), defaults, context.limit)
-    reader = _reader(settings)
+    reader = _reader(settings, Carrier.of(settings.fields, context))
     where = settings.path or settings.url or ""
     with closing(reader), inputs.opened(settings, _ALL, context, _is_read(settings)) as found:
         shared = settings.labels == "folder" or settings.split == "folder"
-        shared = shared or records.tells_kinds(settings.fields)
+        shared = shared or tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None, lambda: _kinds(found, settings, context)
         )
@@ -146,9 +149,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 # What is one sample is not opened only to be left.
                 if kind is not None and not takes(kind):
                     continue
-                for place, row, num_bytes in _rows(item, settings, reader, context.passes_over):
+                for place, row, size, beside in _rows(item, settings, reader, context.passes_over):
                     if kind is not None or takes(limits.kind_of(row)):
-                        yield from batcher.add_found(row, place, num_bytes)
+                        yield from batcher.add_found(row, place, size, beside)
                     if batcher.num_rows == context.limit:
                         break
             meter.finish(file, batcher.num_rows)
@@ -161,9 +164,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         raise inputs.empty_source(where)
 
 
-def _reader(settings: Settings) -> Reader:
+def _reader(settings: Settings, carrier: Carrier | None = None) -> Reader:
     most = settings.max_record_bytes, settings.max_file_bytes
-    return Reader(settings.fields, settings.encoding, *most)
+    return Reader(settings.fields, settings.encoding, *most, carrier)
 
 
 def _types(settings: Settings) -> frozenset[str]:
@@ -176,7 +179,7 @@ def _columns(settings: Settings) -> tuple[str, ...]:
     """The columns of every row: of a mixed folder each has what it has, and null in the others."""
     kinds = _types(settings) or frozenset(READ)
     payloads = {_PAYLOADS[KINDS[one].group] for one in kinds}
-    names = payloads | (set(records.columns_of(settings.fields)) - {"text"})
+    names = payloads | (set(columns_of(settings.fields)) - {"text"})
     if "html" in names:
         names.add("content_type")
     if settings.labels == "folder":
@@ -252,34 +255,30 @@ def _found_in(
         yield Broken(file.uri, str(error))
 
 
-def _rows(
-    item: Item, settings: Settings, reader: Reader, tell: PassesOver
-) -> Iterator[tuple[str, Row | RecordError, int]]:
+def _rows(item: Item, settings: Settings, reader: Reader, tell: PassesOver) -> Iterator[Found]:
     """The rows of an item, with what its folders say."""
     account = _Account(item.uri, tell)
     return account.all_of(_rows_in(item, settings, reader, account.tell))
 
 
-def _rows_in(
-    item: Item, settings: Settings, reader: Reader, tell: PassesOver
-) -> Iterator[tuple[str, Row | RecordError, int]]:
+def _rows_in(item: Item, settings: Settings, reader: Reader, tell: PassesOver) -> Iterator[Found]:
     try:
-        for place, row, num_bytes in reader.rows(item, tell):
+        for place, row, num_bytes, beside in reader.rows(item, tell):
             if isinstance(row, RecordError):
-                yield place, row, num_bytes
+                yield place, row, num_bytes, None
             else:
-                yield place, _with_folders(row, item, settings), num_bytes
+                yield place, _with_folders(row, item, settings), num_bytes, beside
     except NotReadError as error:
         tell(item.uri, str(error))
     except (DataError, MissingError) as error:
-        yield item.uri, RecordError(error.what), 0
+        yield item.uri, RecordError(error.what), 0, None
     except (RecordError, DamagedError, OSError) as error:
-        yield item.uri, RecordError(str(error)), 0
+        yield item.uri, RecordError(str(error)), 0, None
     except Exception as error:
         # Whatever a file does to a library costs that file alone: a damaged Arrow file may say that
         # it has terabytes, which is a `MemoryError`.
         cause = f"damaged: {type(error).__name__}: {error}"[:200]
-        yield item.uri, RecordError(cause), 0
+        yield item.uri, RecordError(cause), 0, None
 
 
 def _with_folders(row: Row, item: Item, settings: Settings) -> Row | RecordError:
@@ -320,5 +319,5 @@ def _kinds(found: list[SourceFile], settings: Settings, context: Context) -> Ite
                 elif item.kind.group != "records":
                     yield _kind_of(item, settings)
                 else:
-                    for _, row, _ in _rows(item, settings, reader, unsaid):
+                    for _, row, _, _ in _rows(item, settings, reader, unsaid):
                         yield limits.kind_of(row)

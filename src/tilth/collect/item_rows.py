@@ -9,6 +9,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tilth.collect import csv, inputs, jsonl, label_studio, parquet, records
+from tilth.collect.carry import Carrier
+from tilth.collect.columns import Columns
+from tilth.collect.fields import Fields, names_of, open_names_of
 from tilth.collect.items import EMPTY, Item
 from tilth.collect.named import Named
 from tilth.collect.sound_header import read_header
@@ -18,10 +21,11 @@ from tilth.errors import RecordError
 from tilth.formats import front_matter
 from tilth.formats.apart import Apart
 from tilth.formats.signatures import Kind
+from tilth.meta.beside import Beside
 from tilth.schema import Row
 
-# Place, row (or what is wrong with it), and bytes of a record.
-Found = tuple[str, Row | RecordError, int]
+# Place, row (or what is wrong with it), bytes of a record, and further columns that it has already.
+Found = tuple[str, Row | RecordError, int, Beside | None]
 
 # What reads a type, where that is no part of every installation: its package, and the extra.
 EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
@@ -79,20 +83,24 @@ class Reader:
         encoding: Of texts that do not say.
         max_record_bytes: What one record may have.
         max_file_bytes: What a document may have that is read as a whole.
+        carrier: Says what else travels of a record, or of what a document says of itself; without
+            one nothing does.
     """
 
     def __init__(
         self,
-        fields: records.Fields,
+        fields: Fields,
         encoding: Encoding,
         max_record_bytes: int,
         max_file_bytes: int,
+        carrier: Carrier | None = None,
     ) -> None:
+        self._carrier = carrier
         self._fields, self._encoding = fields, encoding
         self._tell: PassesOver = unsaid
         self._max_record, self._max_file = max_record_bytes, max_file_bytes
         self._apart = Apart()
-        self.names = Named("fields", records.open_names_of(fields), "field")
+        self.names = Named("fields", open_names_of(fields), "field")
 
     def close(self) -> None:
         """End what reads documents."""
@@ -110,21 +118,23 @@ class Reader:
             NotReadError: It is locked.
         """
         self._tell = tell
+        if self._carrier is not None:
+            self._carrier.begin(item.uri)
         group = item.kind.group
         if group == "records":
             yield from self._tables()[item.kind.name](item)
         elif group == "picture":
             data = item.stream.whole(self._max_record)
-            yield item.uri, {"image": data, "id": item.name}, len(data)
+            yield item.uri, {"image": data, "id": item.name}, len(data), None
         elif group == "sound":
             data = item.stream.whole(self._max_record)
             if item.kind.name in ("wav", "flac"):
                 read_header(data)
-            yield item.uri, {"audio": data, "id": item.name}, len(data)
+            yield item.uri, {"audio": data, "id": item.name}, len(data), None
         elif group == "page":
             data = item.stream.whole(self._max_record)
             row = {"html": data, "content_type": "text/html", "id": item.name}
-            yield item.uri, row, len(data)
+            yield item.uri, row, len(data), None
         elif item.kind.name == "pdf":
             yield from self._pdf(item)
         elif group == "document":
@@ -173,8 +183,9 @@ class Reader:
             fields = fields.model_copy(update={"target": None})
         row = records.make_row(told, fields, with_text=False)
         row["text"] = records.as_text(text, "text")
+        self._carry(told, row)
         row.setdefault("id", item.name)
-        yield item.uri, row, len(text.encode())
+        yield item.uri, row, len(text.encode()), None
 
     def _pdf(self, item: Item) -> Iterator[Found]:
         told: Mapping[str, Any] = {}
@@ -185,7 +196,7 @@ class Reader:
             if number == 0:
                 told = page
             elif "error" in page:
-                yield place, RecordError(page["error"]), 0
+                yield place, RecordError(page["error"]), 0, None
             elif page["text"].strip():
                 texts.append(page["text"])
             else:
@@ -210,7 +221,7 @@ class Reader:
                     raise RecordError(inputs.too_long(num_bytes, self._max_record))
                 record = jsonl.parse_line(element)
             except RecordError as error:
-                yield place, error, num_bytes
+                yield place, error, num_bytes, None
                 continue
             yield self._record(item, record, place, f":{number}", num_bytes)
 
@@ -218,16 +229,22 @@ class Reader:
         self.names.saw_fields(record)
         try:
             row = records.make_row(record, self._fields)
+            self._carry(record, row)
         except RecordError as error:
-            return place, error, num_bytes
+            return place, error, num_bytes, None
         row.setdefault("id", f"{item.name}{number}")
-        return place, row, num_bytes
+        return place, row, num_bytes, None
+
+    def _carry(self, record: Mapping[str, Any], row: Row) -> None:
+        if self._carrier is not None:
+            self._carrier.fill(record, row)
 
     def _jsonl(self, item: Item) -> Iterator[Found]:
         settings = jsonl.Settings(
             path=item.uri, fields=self._fields, max_record_bytes=self._max_record
         )
-        return jsonl.read_file(item.file(), settings, self.names)
+        for found in jsonl.read_file(item.file(), settings, self.names, self._carrier):
+            yield *found, None
 
     def _csv(self, item: Item) -> Iterator[Found]:
         line = item.stream.head.partition(b"\n")[0]
@@ -242,23 +259,23 @@ class Reader:
             encoding=self._encoding,
             max_record_bytes=self._max_record,
         )
-        for found in csv.read_file(item.file(), settings):
-            self.names.saw(*records.names_of(self._fields))
-            yield found
+        for found in csv.read_file(item.file(), settings, self._carrier):
+            self.names.saw(*names_of(self._fields))
+            yield *found, None
 
     def _parquet(self, item: Item) -> Iterator[Found]:
         settings = parquet.Settings(
             path=item.uri, fields=self._fields, max_record_bytes=self._max_record
         )
         file = item.file(can_seek=True)
-        for found in parquet.read_file(file, settings, parquet.make_row_of):
-            self.names.saw(*records.names_of(self._fields))
+        for found in parquet.read_file(file, settings, parquet.make_row_of, self._carrier):
+            self.names.saw(*names_of(self._fields))
             yield found
 
     def _arrow(self, item: Item) -> Iterator[Found]:
         stream = item.stream.anywhere()
         is_file = item.stream.head.startswith(b"ARROW1")
-        number = 0
+        wanted, beside, number = names_of(self._fields), None, 0
         try:
             reader = (pa.ipc.open_file if is_file else pa.ipc.open_stream)(stream)
             batches = (
@@ -268,17 +285,27 @@ class Reader:
             )
             for batch in batches:
                 batch.validate(full=True)
-                for record in parquet.records_of(batch):
+                if beside is None and self._carrier is not None:
+                    beside = Columns(batch.schema, self._carrier)
+                for record, further in parquet.records_of(batch, wanted, beside):
                     number += 1
-                    yield self._record(
-                        item,
-                        record,
-                        f"{item.uri}:{number}",
-                        f":{number}",
-                        records.num_bytes_of(record),
-                    )
+                    yield self._of_arrow(item, record, number, further)
         except (pa.ArrowException, OSError) as error:
             raise RecordError(f"damaged after {number:,} rows: {error}"[:200]) from error
+
+    def _of_arrow(
+        self, item: Item, record: Row | RecordError, number: int, further: Beside | None
+    ) -> Found:
+        place = f"{item.uri}:{number}"
+        if isinstance(record, RecordError):
+            return place, record, 0, None
+        self.names.saw_fields(record)
+        try:
+            row = records.make_row(record, self._fields)
+        except RecordError as error:
+            return place, error, 0, None
+        row.setdefault("id", f"{item.name}:{number}")
+        return place, row, records.num_bytes_of(row), further
 
     def _sheets(self, item: Item) -> Iterator[Found]:
         sheet, columns = "", []
@@ -290,7 +317,7 @@ class Reader:
             for number, cells in part.get("rows", ()):
                 place = f"{item.uri}#{sheet}:{number}"
                 if isinstance(cells, str):
-                    yield place, RecordError(cells), 0
+                    yield place, RecordError(cells), 0, None
                     continue
                 record = {name: cell for name, cell in zip(columns, cells, strict=False) if name}
                 yield self._record(item, record, place, f"#{sheet}:{number}", 64 * len(cells))

@@ -1,22 +1,29 @@
-"""Read JSON Lines: one JSON object a line (RFC 8259, UTF-8), plain or packed."""
+"""Read JSON Lines, one JSON object a line (RFC 8259, UTF-8), or the objects of a JSON document."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tilth.collect import inputs, limits, records
+from tilth.collect.carry import Carrier
+from tilth.collect.fields import Fields, columns_of, filled, open_names_of, tells_kinds
 from tilth.collect.named import Named
 from tilth.context import Context
+from tilth.errors import DataError
+from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.streams import with_packed
 from tilth.schema import Row
 from tilth.splits import SplitName
 
 SUFFIXES = with_packed(".jsonl", ".ndjson")
+# Of documents that hold records.
+WHOLE = with_packed(".json")
 
 # A line may nest as deep as real data does, not as deep as the interpreter's stack.
 MAX_DEPTH = 64
@@ -26,29 +33,44 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DO
 
 
 class Settings(inputs.FileSettings):
-    """Read JSON Lines: one object a line, plain or packed (gzip, bzip2, xz, zstd).
+    """Read JSON Lines: one object a line; or the objects inside of JSON documents. Plain or packed
+    (gzip, bzip2, xz, zstd).
 
     A line that is not a JSON object, not UTF-8, too long or lacks the text or the target is
-    quarantined with its file and row; nothing else is lost. Another field that no line has is an
-    error.
+    quarantined with its file and row; nothing else is lost. Another field that is named and that no
+    line has is an error. Fields that are not named travel as `meta.NAME`.
     """
 
-    fields: records.Fields = Field(
-        records.Fields(), description="which field is the text, label, id, ..."
-    )
+    fields: Fields = Field(Fields(), description="which field is the text, label, id, ...")
     split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
     )
+    records: str = Field(
+        "",
+        description="where in each file, one JSON document, the records are: `[*]` where it is a "
+        "list, `data.train[*]` of a list inside; empty: one record a line",
+    )
+
+    @field_validator("records")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        if value:
+            parse_path(value)
+        return value
 
 
 def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
-    return inputs.fingerprint_files(settings, SUFFIXES)
+    return inputs.fingerprint_files(settings, _suffixes(settings))
+
+
+def _suffixes(settings: Settings) -> tuple[str, ...]:
+    return WHOLE if settings.records else SUFFIXES
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    return records.filled(settings.fields, license=settings.license, split=settings.split)
+    return filled(settings.fields, license=settings.license, split=settings.split)
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -57,17 +79,19 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     Raises:
         MissingError: no such file.
         DataError: no record at all, a damaged packed stream, a field beside text and target that no
-            record has, or a file that changed meanwhile.
+            record has, a document that is cut off or has nothing where `records` leads, or a file
+            that changed meanwhile.
     """
     batcher = records.Batcher(
         source,
-        records.columns_of(settings.fields),
+        columns_of(settings.fields),
         {"license": settings.license, "split": settings.split},
         context.limit,
     )
-    with inputs.opened(settings, SUFFIXES, context) as found:
-        names = Named("fields", records.open_names_of(settings.fields), "field")
-        shared = context.limit is not None and records.tells_kinds(settings.fields)
+    with inputs.opened(settings, _suffixes(settings), context) as found:
+        names = Named("fields", open_names_of(settings.fields), "field")
+        carrier = Carrier.of(settings.fields, context)
+        shared = context.limit is not None and tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None,
             lambda: (
@@ -78,7 +102,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         for file in found:
-            for place, row, num_bytes in read_file(file, settings, names):
+            carrier.begin(file.uri)
+            for place, row, num_bytes in read_file(file, settings, names, carrier):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
@@ -109,6 +134,10 @@ def parse_line(line: bytes) -> Row:
         ) from None
     except ValueError as error:
         raise records.RecordError(f"not valid JSON: {error}") from None
+    if isinstance(value, list):
+        raise records.RecordError(
+            "a list, not a JSON object; `records: '[*]'` reads a file that is one list"
+        )
     if not isinstance(value, dict):
         raise records.RecordError("not a JSON object")
     return value
@@ -128,25 +157,58 @@ def depth(data: bytes) -> int:
 
 
 def read_file(
-    file: inputs.SourceFile, settings: Settings, names: Named
+    file: inputs.SourceFile, settings: Settings, names: Named, carrier: Carrier | None = None
 ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
     """Place, row (or what is wrong with it) and bytes of each record."""
+    for number, line, num_bytes in _pieces(file, settings):
+        place = f"{file.uri}:{number}"
+        try:
+            if num_bytes > settings.max_record_bytes:
+                raise records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
+            record = parse_line(line)
+            names.saw_fields(record)
+            row = records.make_row(record, settings.fields)
+            if carrier is not None:
+                carrier.fill(record, row)
+        except records.RecordError as error:
+            yield place, error, num_bytes
+            continue
+        row.setdefault("id", f"{file.name}:{number}")
+        yield place, row, num_bytes
+
+
+def _pieces(file: inputs.SourceFile, settings: Settings) -> Iterator[tuple[int, bytes, int]]:
+    """Number, bytes, cut at the bound, and full length of each record."""
     with inputs.open_bytes(file) as stream:
+        if settings.records:
+            yield from _inside(file, stream, settings)
+            return
         lines = inputs.read_lines(stream, settings.max_record_bytes)
         for number, (line, num_bytes) in enumerate(lines, start=1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
-            if not line.strip():
-                continue
-            place = f"{file.uri}:{number}"
-            try:
-                if num_bytes > settings.max_record_bytes:
-                    raise records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
-                record = parse_line(line)
-                names.saw_fields(record)
-                row = records.make_row(record, settings.fields)
-            except records.RecordError as error:
-                yield place, error, num_bytes
-                continue
-            row.setdefault("id", f"{file.name}:{number}")
-            yield place, row, num_bytes
+            if line.strip():
+                yield number, line, num_bytes
+
+
+def _inside(
+    file: inputs.SourceFile, stream: BinaryIO, settings: Settings
+) -> Iterator[tuple[int, bytes, int]]:
+    """The records of a document.
+
+    Raises:
+        DataError: It is cut off, or has nothing where `records` leads.
+    """
+    number = 0
+    try:
+        path = parse_path(settings.records)
+        for record, num_bytes in cut_records(stream, path, settings.max_record_bytes):
+            number += 1
+            yield number, record, num_bytes
+    except NotJsonError as error:
+        raise DataError(
+            f"not a JSON document with records at `{settings.records}`: {error}",
+            where=f"{file.uri}, after record {number}",
+            hint="check that the file is whole, and `records`",
+            code="damaged-file",
+        ) from None

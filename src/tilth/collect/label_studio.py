@@ -18,7 +18,9 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from tilth.collect import inputs, jsonl, limits, records, task_images
+from tilth.collect.carry import Carrier
 from tilth.collect.fetching import Place
+from tilth.collect.fields import Meta, carried
 from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.errors import DataError, TilthError
@@ -45,7 +47,8 @@ class Settings(inputs.FileSettings):
     """Read a Label Studio JSON export with the answers of several annotators an item.
 
     Choices become `annotations`; an answer that is marked as ground truth becomes the label.
-    Skipped answers are left out. A malformed task is quarantined with its file and number.
+    Skipped answers are left out; what else a task's data has travels as `meta.NAME`. A malformed
+    task is quarantined with its file and number.
     """
 
     image: str | None = Field(
@@ -67,6 +70,7 @@ class Settings(inputs.FileSettings):
     split: SplitName | None = Field(
         None, description="split of all tasks whose data states none in `split`"
     )
+    meta: Meta = "all"
 
     @model_validator(mode="after")
     def _has_images(self) -> Settings:
@@ -119,10 +123,10 @@ def _images_of(export: Path, settings: Settings) -> str:
     return task_images.fingerprint(_root(export, settings), names, settings)
 
 
-def fills(_: Settings) -> tuple[str, ...]:
+def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
     # Which of the two it is may be found in the file only.
-    return ("image", "text", "license", *_COLUMNS)
+    return ("image", "text", "license", *_COLUMNS, *carried(settings.meta))
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -143,6 +147,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             context.limit,
         )
         names = _Names(settings)
+        payloads = [key for key in payload.values() if key is not None]
+        carrier = Carrier(context, settings.meta, {}, [*payloads, "split"])
         takes = limits.sharing(
             context.limit,
             lambda: (
@@ -153,7 +159,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         for file in found:
-            yield from _read_file(file, settings, batcher, names, takes)
+            carrier.begin(file.uri)
+            yield from _read_file(file, settings, batcher, names, takes, carrier)
             meter.finish(file, batcher.num_rows)
         names.check(settings.path or settings.url or "")
         yield from batcher.flush()
@@ -303,12 +310,15 @@ class _Names:
     def __init__(self, settings: Settings) -> None:
         keys = (settings.image, settings.text)
         self._keys = Named("image` or `text", filter(None, keys), "key")
+        listed = () if isinstance(settings.meta, str) else settings.meta
+        self._fields = Named("meta", listed, "field")
         self._controls = Named("control", filter(None, (settings.control,)), "control tag")
 
     def saw(self, task: Mapping[str, Any]) -> None:
         """What a task has is there."""
         if isinstance(task.get("data"), Mapping):
             self._keys.saw_fields(task["data"])
+            self._fields.saw_fields(task["data"])
         answers = task.get("annotations", task.get("completions"))
         for answer in answers if isinstance(answers, list) else ():
             for result in _results(answer):
@@ -322,6 +332,7 @@ class _Names:
             DataError: No task has what the recipe names.
         """
         self._keys.check(where)
+        self._fields.check(where)
         self._controls.check(where)
 
 
@@ -371,6 +382,7 @@ def _read_file(
     batcher: records.Batcher,
     names: _Names,
     takes: limits.Takes,
+    carrier: Carrier,
 ) -> Iterator[pa.RecordBatch]:
     root = _root(file.path, settings)
     for number, data, row, num_bytes in _tasks(file, settings, names):
@@ -383,6 +395,7 @@ def _read_file(
             if isinstance(row, records.RecordError):
                 raise row
             row |= _payload(data, root, settings)
+            carrier.fill(data, row)
         except records.RecordError as error:
             yield from batcher.add_error(str(error), place)
             continue

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from tilth.collect import inputs, limits, records
+from tilth.collect.carry import Carrier
+from tilth.collect.columns import Columns
+from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.meta.arrow import UnsupportedError, values_of
+from tilth.meta.beside import Beside
 from tilth.schema import Row
 from tilth.splits import SplitName
 
@@ -20,19 +24,19 @@ SUFFIXES = (".parquet",)
 
 _ROWS_AT_ONCE = 256
 _KINDS = ("split", "label", "annotations")
+_UNREAD = "a column of a type that is not read"
 
-_Found = tuple[str, Row | records.RecordError, int]
+_Found = tuple[str, Row | records.RecordError, int, Beside | None]
 
 
 class Settings(inputs.FileSettings):
     """Read Parquet files, streamed by row group.
 
-    The rows of a row group that cannot be read are quarantined with file, row and cause.
+    The rows of a row group that cannot be read are quarantined with file, row and cause. Columns
+    that are not named travel as `meta.NAME`.
     """
 
-    fields: records.Fields = Field(
-        records.Fields(), description="which column is the text, label, id, ..."
-    )
+    fields: Fields = Field(Fields(), description="which column is the text, label, id, ...")
     image: str | None = Field(
         None,
         description="column with encoded images (bytes, or a struct with `bytes`), instead of text",
@@ -43,7 +47,7 @@ class Settings(inputs.FileSettings):
 
     @model_validator(mode="after")
     def _one_payload(self) -> Settings:
-        if self.image is not None and self.fields.text != records.Fields().text:
+        if self.image is not None and self.fields.text != Fields().text:
             raise ValueError("`fields.text` is not read beside `image`")
         return self
 
@@ -58,7 +62,7 @@ def fingerprint(settings: Settings) -> str:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    names = records.filled(settings.fields, license=settings.license, split=settings.split)
+    names = filled(settings.fields, license=settings.license, split=settings.split)
     if settings.image is None:
         return names
     return ("image", *(name for name in names if name != "text"))
@@ -72,29 +76,33 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: no row at all, not a Parquet file, a column that is not there, or a file that
             changed meanwhile.
     """
-    columns = records.columns_of(settings.fields)
+    columns = columns_of(settings.fields)
+    taken = settings.fields.taken()
     if settings.image is not None:
         columns = (*(name for name in columns if name != "text"), "image")
+        taken = tuple(_wanted(settings))
     batcher = records.Batcher(
         source, columns, {"license": settings.license, "split": settings.split}, context.limit
     )
+    carrier = Carrier(context, settings.fields.meta, settings.fields.others, taken)
     with inputs.opened(settings, SUFFIXES, context) as found:
-        shared = records.tells_kinds(settings.fields)
+        shared = tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None,
             lambda: (
                 limits.kind_of(row)
                 for file in found
-                for _, row, _ in read_file(file, settings, _make_kind, kinds_only=True)
+                for _, row, _, _ in read_file(file, settings, _make_kind)
             ),
         )
         meter = inputs.Meter(found, context)
         for file in found:
-            for place, row, num_bytes in read_file(file, settings, make_row_of):
+            carrier.begin(file.uri)
+            for place, row, num_bytes, beside in read_file(file, settings, make_row_of, carrier):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
-                    yield from batcher.add_found(row, place, num_bytes)
+                    yield from batcher.add_found(row, place, num_bytes, beside)
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
     if batcher.num_rows == 0:
@@ -102,9 +110,19 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
 
 def read_file(
-    file: inputs.SourceFile, settings: Settings, make: _Make, *, kinds_only: bool = False
+    file: inputs.SourceFile, settings: Settings, make: _Make, carrier: Carrier | None = None
 ) -> Iterator[_Found]:
-    """Place, row (or what is wrong with it) and bytes of each record of a file."""
+    """Place, row (or what is wrong with it), bytes and further columns of each record of a file.
+
+    Args:
+        file: Which.
+        settings: The source's.
+        make: Gives the row of a record.
+        carrier: Says which further columns travel; without one only the kinds of the rows are read.
+
+    Raises:
+        DataError: It is no Parquet file, or a column is not there.
+    """
     # Opened here: Arrow's own paths are UTF-8, and a file's name may be any bytes.
     with inputs.open_raw(file) as stream:
         try:
@@ -117,48 +135,57 @@ def read_file(
                 code="damaged-file",
             ) from error
         with parquet:
-            _check_columns(parquet.schema_arrow, _wanted(settings), file)
+            named = [name for name in names_of(settings.fields) if name not in settings.fields.text]
+            _check_columns(parquet.schema_arrow, [*_wanted(settings), *named], file)
+            wanted = _of_kinds(settings) if carrier is None else _wanted(settings)
+            beside = None if carrier is None else Columns(parquet.schema_arrow, carrier)
             start = 0
             for group in range(parquet.num_row_groups):
-                wanted = _of_kinds(settings) if kinds_only else _wanted(settings)
-                records_of = _read_group(parquet, group, wanted)
-                for number, record in enumerate(records_of, start=start + 1):
-                    row, num_bytes = _made(record, settings, make)
+                records_of = _read_group(parquet, group, wanted, beside)
+                for number, (record, place) in enumerate(records_of, start=start + 1):
+                    row, num_bytes = _made(record, settings, make, place)
                     if not isinstance(row, records.RecordError):
                         row.setdefault("id", f"{file.name}:{number}")
-                    yield f"{file.uri}:{number}", row, num_bytes
+                    yield f"{file.uri}:{number}", row, num_bytes, place
                 start += parquet.metadata.row_group(group).num_rows
 
 
+_Read = tuple[Row | records.RecordError, Beside | None]
+
+
 def _read_group(
-    parquet: pq.ParquetFile, group: int, wanted: list[str]
-) -> Iterator[Row | records.RecordError]:
+    parquet: pq.ParquetFile, group: int, wanted: list[str], beside: Columns | None
+) -> Iterator[_Read]:
     """The records of one row group, those that cannot be read as errors."""
     count, done = parquet.metadata.row_group(group).num_rows, 0
+    names = list(dict.fromkeys([*wanted, *(beside.names if beside is not None else ())]))
     try:
         batches = parquet.iter_batches(
-            _ROWS_AT_ONCE, row_groups=[group], columns=wanted, use_threads=False
+            _ROWS_AT_ONCE, row_groups=[group], columns=names, use_threads=False
         )
         for batch in batches:
-            for record in records_of(batch):
+            for one in records_of(batch, wanted, beside):
                 done += 1
-                yield record
+                yield one
         cause = "it has fewer rows than the footer says"
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         cause = _first_line(error)
+    if not done and beside is not None and beside.pass_over_unread(parquet, group):
+        yield from _read_group(parquet, group, wanted, beside)
+        return
     for _ in range(done, count):
-        yield records.RecordError(f"row group {group} cannot be read: {cause}")
+        yield records.RecordError(f"row group {group} cannot be read: {cause}"), None
 
 
 def _made(
-    record: Row | records.RecordError, settings: Settings, make: _Make
+    record: Row | records.RecordError, settings: Settings, make: _Make, beside: Beside | None
 ) -> tuple[Row | records.RecordError, int]:
     """The row of a record, or what is wrong with it, and its bytes."""
     if isinstance(record, records.RecordError):
         return record, 0
     try:
         row = make(record, settings)
-        num_bytes = records.num_bytes_of(row)
+        num_bytes = records.num_bytes_of(row) + (beside.num_bytes if beside is not None else 0)
         if num_bytes > settings.max_record_bytes:
             raise records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
     except records.RecordError as error:
@@ -174,28 +201,48 @@ def make_row_of(record: Row, settings: Settings) -> Row:
 
 
 def _make_kind(record: Row, settings: Settings) -> Row:
-    fields = records.Fields(**{name: getattr(settings.fields, name) for name in _KINDS})
+    fields = Fields(**{name: getattr(settings.fields, name) for name in _KINDS})
     return records.make_row(record, fields, with_text=False)
 
 
-def records_of(batch: pa.RecordBatch) -> Iterator[Row]:
-    """The rows as Python values; text as bytes, since Arrow does not check its UTF-8."""
-    columns = []
-    for array in batch.columns:
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-            array = pc.cast(array, pa.large_binary())
-        columns.append(_spelt_out(array).to_pylist())
-    for values in zip(*columns, strict=True):
-        yield dict(zip(batch.schema.names, values, strict=True))
+def records_of(
+    batch: pa.RecordBatch, wanted: Sequence[str], beside: Columns | None
+) -> Iterator[_Read]:
+    """The rows as Python values, text as bytes, since Arrow does not check its UTF-8; and where
+    their further columns are."""
+    tops = list(dict.fromkeys(_top(name, batch.schema.names) for name in wanted))
+    columns, errors = [], {}
+    for name in tops:
+        try:
+            values, wrong = values_of(
+                batch.column(batch.schema.get_field_index(name)), as_bytes=True
+            )
+        except UnsupportedError as error:
+            cause = f"field `{name}` is {error}"
+            values, wrong = [None] * batch.num_rows, dict.fromkeys(range(batch.num_rows), cause)
+            errors.update({row: cause for row in wrong if row not in errors})
+        else:
+            errors.update(
+                {row: f"field `{name}` is {one}" for row, one in wrong.items() if row not in errors}
+            )
+        columns.append(values)
+    further = None
+    if beside is not None:
+        further, wrong = beside.of(batch)
+        errors = wrong | errors
+    rows = zip(*columns, strict=True) if columns else iter([()] * batch.num_rows)
+    share = 0 if further is None else further.nbytes // max(further.num_rows, 1)
+    for number, row in enumerate(rows):
+        if errors and number in errors:
+            yield records.RecordError(errors[number]), None
+            continue
+        place = None if further is None else Beside(further, number, share)
+        yield dict(zip(tops, row, strict=True)), place
 
 
-def _spelt_out(array: pa.Array) -> pa.Array:
-    """Times in nanoseconds, which Python's cannot hold, as text; spans of them as numbers."""
-    if not pa.types.is_temporal(array.type) or getattr(array.type, "unit", "") != "ns":
-        return array
-    return array.cast(pa.int64() if pa.types.is_duration(array.type) else pa.string())
+def _top(name: str, names: Sequence[str]) -> str:
+    """The column that a field is in, by its plain name first."""
+    return name if name in names else name.partition(".")[0]
 
 
 def _image_bytes(value: Any, name: str) -> bytes:
@@ -207,7 +254,7 @@ def _image_bytes(value: Any, name: str) -> bytes:
 
 
 def _wanted(settings: Settings) -> list[str]:
-    names = list(records.names_of(settings.fields))
+    names = list(settings.fields.taken())
     if settings.image is not None:
         text = settings.fields.text
         names = [name for name in names if name != text and name not in text]
@@ -221,7 +268,7 @@ def _of_kinds(settings: Settings) -> list[str]:
     return list(dict.fromkeys(name for name in given if name is not None))
 
 
-def _check_columns(schema: pa.Schema, wanted: list[str], file: inputs.SourceFile) -> None:
+def _check_columns(schema: pa.Schema, wanted: Sequence[str], file: inputs.SourceFile) -> None:
     for name in wanted:
         if name in schema.names:
             continue

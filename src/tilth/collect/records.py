@@ -6,24 +6,28 @@ A record that cannot become a sample becomes a row with `error` set, so that it 
 from __future__ import annotations
 
 import datetime
+import decimal
 import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
 from tilth import schema
+from tilth.collect.fields import Fields
 from tilth.context import gathers
 from tilth.errors import RecordError as RecordError
 from tilth.errors import StepError
 from tilth.hints import closest
+from tilth.meta.arrow import gathered
+from tilth.meta.beside import Beside, joined
+from tilth.meta.kinds import MAX_FIELDS, TEXT
+from tilth.meta.spelt import MIXED, SPELT
 from tilth.schema import Row
-from tilth.settings import BaseSettings
 
 ROWS_PER_BATCH = 1024
 BYTES_PER_BATCH = 8 << 20
@@ -41,43 +45,14 @@ SPLITS: Mapping[str, str] = {
 
 
 ABSENT: Any = object()
+# Columns of which a record may say nothing.
+_MAY_BE_OPEN = ("id", "uri", "license", "subject", "split", "label", "consent", "fetched_at")
 # Fields that a message lists.
 _MAX_SHOWN = 8
 
 
-class Fields(BaseSettings):
-    """Which field of the source is which column; `a.b` reaches into a nested object."""
-
-    text: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        "text", description="field with the text; several are joined by a line break"
-    )
-    id: str | None = Field(
-        None, description="field that names the record; where there is none: file and row"
-    )
-    label: str | None = Field(
-        None, description="field with the label; blanks around it are no part of it"
-    )
-    target: str | None = Field(None, description="field with the translation or transcript")
-    uri: str | None = Field(
-        None, description="field with the address; where there is none: file and row"
-    )
-    split: str | None = Field(
-        None, description="field with train, validation or test; an empty one states none"
-    )
-    license: str | None = Field(
-        None, description="field with the licence; an empty one states none"
-    )
-    subject: str | None = Field(None, description="field saying whose data it is, for erasure")
-    annotations: str | None = Field(
-        None,
-        description="field with people's answers: a list of {annotator, label}, or a text that is "
-        "one in JSON",
-    )
-
-    def normal(self) -> Fields:
-        """One field of text is the same whether it stands in a list or not."""
-        only = len(self.text) == 1 and not isinstance(self.text, str)
-        return self.model_copy(update={"text": self.text[0]}) if only else self
+Said = dict[bytes, bytes] | None
+_WORDS = (str, type(None))
 
 
 def find(record: Mapping[str, Any], name: str) -> Any:
@@ -168,6 +143,8 @@ def as_text(value: Any, name: str) -> str:
         return str(int(value)) if value.is_integer() and abs(value) < 1 << 53 else repr(value)
     if isinstance(value, datetime.date | datetime.datetime | datetime.time):
         return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
     raise RecordError(f"field `{name}` is {_kind(value)}, not text")
 
 
@@ -203,7 +180,7 @@ def make_row(record: Mapping[str, Any], fields: Fields, *, with_text: bool = Tru
         if not row["target"].strip():
             raise RecordError(f"field `{fields.target}` is empty")
     # What a record does not say is a state of the sample, not a fault of the record.
-    for column in ("id", "uri", "license", "subject", "split", "label"):
+    for column in _MAY_BE_OPEN:
         said = stated(record, getattr(fields, column))
         if said is not None:
             row[column] = said
@@ -280,13 +257,6 @@ def _parsed(text: str, name: str) -> Any:
         ) from None
 
 
-def names_of(fields: Fields) -> tuple[str, ...]:
-    """The source's fields that are wanted, the text's first."""
-    texts = (fields.text,) if isinstance(fields.text, str) else fields.text
-    others = (getattr(fields, name) for name in Fields.model_fields if name != "text")
-    return (*texts, *(name for name in others if name is not None))
-
-
 def num_bytes_of(row: Row) -> int:
     """Bytes of all that a row says, its texts in UTF-8."""
     return sum(
@@ -296,53 +266,17 @@ def num_bytes_of(row: Row) -> int:
     )
 
 
-def open_names_of(fields: Fields) -> tuple[str, ...]:
-    """The source's fields that a record may lack: all but those of its text and its target."""
-    others = (getattr(fields, name) for name in Fields.model_fields)
-    return tuple(
-        name
-        for name in others
-        if isinstance(name, str) and name not in (fields.text, fields.target)
-    )
-
-
-def tells_kinds(fields: Fields) -> bool:
-    """Whether the rows may be of several splits or classes, as their fields say."""
-    return any((fields.split, fields.label, fields.annotations))
-
-
-def columns_of(fields: Fields) -> tuple[str, ...]:
-    """The payload columns that `make_row` may fill, in the schema's order."""
-    names = {"text"}
-    names |= {
-        name
-        for name in ("target", "split", "license", "subject", "annotations")
-        if getattr(fields, name) is not None
-    }
-    if fields.label is not None:
-        names |= {"label", "label_origin"}
-    return tuple(name for name in schema.SCHEMA if name in names)
-
-
-def filled(fields: Fields, *, license: str | None, split: object) -> tuple[str, ...]:
-    """The columns that a row may have: from its fields, and by default.
-
-    Args:
-        fields: Which field is which column.
-        license, split: What rows have that do not say; nothing: none.
-    """
-    defaults = {"license": license, "split": split}
-    return (*columns_of(fields), *(name for name, given in defaults.items() if given))
-
-
 class Batcher:
     """Gathers rows into record batches of bounded size and one schema.
 
     Args:
         source: The source's name in the recipe.
-        columns: Payload columns of every batch.
+        columns: Payload columns of every batch. Columns `meta.NAME` need not be among them: each
+            batch has those that its rows have.
         defaults: Values of rows that do not say (licence, split).
         limit: Rows to take at most.
+        spelt: Whether what rows have in `meta.NAME` is cells of a table without types, text that
+            may spell numbers; see `tilth.meta.spelt`.
 
     Raises:
         StepError: A column is none of the standard ones.
@@ -354,6 +288,8 @@ class Batcher:
         columns: tuple[str, ...],
         defaults: Mapping[str, str | None],
         limit: int | None,
+        *,
+        spelt: bool = False,
     ) -> None:
         self.source = source
         self.defaults = {name: value for name, value in defaults.items() if value is not None}
@@ -365,6 +301,9 @@ class Batcher:
         self.limit = limit
         self.num_rows = 0
         self._names = wanted
+        self._meta: list[str] = []
+        self._spelt = spelt
+        self._beside: list[Beside | None] = []
         self._rows: list[Row] = []
         self._num_bytes = 0
         gathers(lambda: len(self._rows))
@@ -374,7 +313,9 @@ class Batcher:
         """Whether the limit is reached."""
         return self.limit is not None and self.num_rows >= self.limit
 
-    def add(self, row: Row, place: str, num_bytes: int) -> Iterator[pa.RecordBatch]:
+    def add(
+        self, row: Row, place: str, num_bytes: int, beside: Beside | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Take one sound row; gives a batch when one is full.
 
         Args:
@@ -382,12 +323,14 @@ class Batcher:
                 is the record's own name, absent where it has none.
             place: File and row, as `file:row`.
             num_bytes: The record's size, for bounding the batch.
+            beside: Columns `meta.NAME` of carried types that have more of the row, and where in
+                them it stands.
 
         Raises:
             StepError: It has a column that the batches have not.
         """
         if not row.keys() <= self._names:
-            raise _no_column(min(row.keys() - self._names), self._names)
+            self._meet([name for name in row if name not in self._names])
         place = _spelt(place)
         name: str = row.get("id", place)
         payload: str | bytes = next(
@@ -401,16 +344,34 @@ class Batcher:
             "key": _key(row, payload or place),
         }
         sample.setdefault("uri", place)
-        yield from self._put(sample, num_bytes)
+        yield from self._put(sample, num_bytes, beside)
+
+    def _meet(self, names: Iterable[str]) -> None:
+        """Take in columns that no row before had.
+
+        Raises:
+            StepError: One is not `meta.NAME`, or they are more than a source may have.
+        """
+        for name in names:
+            if not name.startswith(schema.META):
+                raise _no_column(name, self._names)
+            if len(self._meta) >= MAX_FIELDS:
+                raise StepError(
+                    f"a source may have {MAX_FIELDS:,} columns `meta.NAME`, and there are more",
+                    hint="carry what has names of its own as one object",
+                    code="contract",
+                )
+            self._names.add(name)
+            self._meta.append(name)
 
     def add_found(
-        self, row: Row | RecordError, place: str, num_bytes: int
+        self, row: Row | RecordError, place: str, num_bytes: int, beside: Beside | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Take a row, or one record that cannot become one."""
         if isinstance(row, RecordError):
             yield from self.add_error(str(row), place)
         else:
-            yield from self.add(row, place, num_bytes)
+            yield from self.add(row, place, num_bytes, beside)
 
     def add_error(self, cause: str, place: str) -> Iterator[pa.RecordBatch]:
         """Take one record that cannot become a sample."""
@@ -423,10 +384,13 @@ class Batcher:
         }
         yield from self._put(row, 256)
 
-    def _put(self, row: Row, num_bytes: int) -> Iterator[pa.RecordBatch]:
+    def _put(
+        self, row: Row, num_bytes: int, beside: Beside | None = None
+    ) -> Iterator[pa.RecordBatch]:
         if self.is_full:
             return
         self._rows.append(row)
+        self._beside.append(beside)
         self._num_bytes += num_bytes
         self.num_rows += 1
         if len(self._rows) >= ROWS_PER_BATCH or self._num_bytes >= BYTES_PER_BATCH:
@@ -436,9 +400,27 @@ class Batcher:
         """The rows gathered so far, if any."""
         if not self._rows:
             return
-        arrays = [_array([row.get(name) for row in self._rows], kind) for name, kind in self.fields]
-        self._rows, self._num_bytes = [], 0
-        yield pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in self.fields])
+        rows, beside = self._rows, self._beside
+        self._rows, self._num_bytes, self._beside = [], 0, []
+        arrays = [_array([row.get(name) for row in rows], kind) for name, kind in self.fields]
+        columns = [pa.field(name, kind) for name, kind in self.fields]
+        for name, array, said in [*self._own_fields(rows), *joined(beside)]:
+            # Before the error, which stands last.
+            arrays.insert(-1, array)
+            columns.insert(-1, pa.field(name, array.type, metadata=said))
+        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(columns))
+
+    def _own_fields(self, rows: Sequence[Row]) -> Iterator[tuple[str, pa.Array, Said]]:
+        for name in self._meta:
+            values = [row.get(name) for row in rows]
+            if all(value is None for value in values):
+                continue
+            if self._spelt:
+                yield name, pa.array(values, TEXT), SPELT
+                continue
+            array = gathered(values)
+            mixed = array.type == TEXT and any(type(one) not in _WORDS for one in values)
+            yield name, array, MIXED if mixed else None
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -19,15 +19,18 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from tilth.errors import DataError
-from tilth.schema import column, with_columns
+from tilth.meta.arrow import words
+from tilth.meta.named import field_of
+from tilth.schema import META, column, with_columns
 from tilth.settings import AnyOrder, BaseSettings
 
 Group = Literal["uri", "id", "site", "source", "subject"]
+OfField = Annotated[str, StringConstraints(pattern=r"^meta\..+")]
 # The columns that name a group: the first that a row has.
-_COLUMNS: Mapping[Group, tuple[str, ...]] = {
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "uri": ("key", "uri"),
     "id": ("key", "id"),
     "site": ("key", "uri"),
@@ -49,11 +52,11 @@ class Settings(BaseSettings):
     validation: float = Field(
         0.05, ge=0, le=1, description="Share of the groups that go to validation."
     )
-    by: Group = Field(
+    by: Group | OfField = Field(
         "uri",
         description="What stays together: uri (the address; a record without one is known by its "
         "own id, else by its content), id (each record by itself), site (the host of the uri), "
-        "source or subject.",
+        "source, subject, or a field such as meta.patient.",
     )
     salt: str = Field("", description="Another salt gives another split of the same sizes.")
 
@@ -66,7 +69,7 @@ class Settings(BaseSettings):
 
 def reads(settings: Settings) -> tuple[str, ...]:
     """The column of the groups, where not every sample has one."""
-    return ("subject",) if settings.by == "subject" else ()
+    return () if settings.by in ("uri", "id", "site", "source") else (settings.by,)
 
 
 def fills(_: Settings) -> tuple[str, ...]:
@@ -115,7 +118,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
 def _drawn(batch: pa.RecordBatch, settings: Settings) -> dict[int, str]:
     """The split of each row that has none and is of the sources to hold out from."""
     sources = column(batch, "source").to_pylist()
-    columns = [column(batch, name).to_pylist() for name in _COLUMNS[settings.by]]
+    columns = [_words(batch, name) for name in _COLUMNS.get(settings.by, (settings.by,))]
     names = [next(filter(None, values), None) for values in zip(*columns, strict=True)]
     return {
         row: _draw(_group(names[row], settings.by), settings)
@@ -124,12 +127,18 @@ def _drawn(batch: pa.RecordBatch, settings: Settings) -> dict[int, str]:
     }
 
 
-def _group(name: str | None, by: Group) -> str:
+def _words(batch: pa.RecordBatch, name: str) -> list[str | None]:
+    """A column's values as text."""
+    values = field_of(batch, name) if name.startswith(META) else column(batch, name)
+    return [None if one is None else words(one) for one in values.to_pylist()]
+
+
+def _group(name: str | None, by: str) -> str:
     """The name of a row's group; the site of an address without a host is the address."""
     if not name:
         raise DataError(
-            f"a sample has no `{_COLUMNS[by][-1]}`, so it cannot be said which samples it must "
-            "stay with",
+            f"a sample has no `{_COLUMNS.get(by, (by,))[-1]}`, so it cannot be said which samples "
+            "it must stay with",
             hint="hold out `by: uri`, or name in `sources` the sources that have it",
             code="no-group",
         )

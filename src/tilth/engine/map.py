@@ -12,6 +12,7 @@ import pyarrow as pa
 from tilth.context import require_settled
 from tilth.engine.apply import apply_safely, same_rows
 from tilth.engine.parts import with_parts
+from tilth.meta.stream import with_fields
 from tilth.settings import BaseSettings
 from tilth.store.manifest import Shard
 from tilth.store.parquet import read_shard, schema_of
@@ -68,7 +69,8 @@ def map_shard(
 
     writer = ShardWriter(task.folder, task.index)
     finish = with_parts if parts else same_rows
-    for batch in batches_of([task.input]):
+    schema = with_fields(schema_of([task.input]), task.fields) if task.fields else None
+    for batch in batches_of([task.input], schema):
         for one in apply_safely(apply, batch, f"{where}, shard {task.index}", finish):
             writer.add(one)
     require_settled()

@@ -47,7 +47,7 @@ from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.operations import Operation, operation
 from tilth.recipe.plan import modules_named
 from tilth.records import Json, Record, read_as, read_file
-from tilth.schema import PAYLOADS, SCHEMA
+from tilth.schema import META, PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.digests import remembering, watching
 from tilth.store.files import write_json
@@ -177,7 +177,13 @@ def _place(task: Task, op: Operation) -> str:
 def _survey(task: Survey, op: Operation, settings: BaseSettings, where: str) -> list[JsonValue]:
     """What is to be told before the step begins."""
     kinds = schema_of(task.inputs)
-    small = [name for name in kinds.names if name in SCHEMA and name not in PAYLOADS]
+    reads_of = getattr(op.module, "reads", None)
+    named = () if reads_of is None else reads_of(settings)
+    small = [
+        name
+        for name in kinds.names
+        if (name in SCHEMA and name not in PAYLOADS) or (name.startswith(META) and name in named)
+    ]
     schema = pa.schema([kinds.field(name) for name in small])
     batches = batches_of(task.inputs, schema)
     return list(require_sentences(op.module.survey(batches, settings), where))

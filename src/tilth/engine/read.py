@@ -10,22 +10,35 @@ import pyarrow as pa
 
 from tilth.context import Context, Progress, require_settled
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
+from tilth.errors import StepError
+from tilth.meta.arrow import UnsupportedError
+from tilth.meta.stream import Stream, one_schema
+from tilth.records import Record
 from tilth.settings import BaseSettings
 from tilth.store.manifest import PassedOver
 from tilth.store.passed import PassedOverWriter
-from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed
+from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed, refit_shards
 
 if TYPE_CHECKING:
     from tilth.engine.tasks import ReadSource
 
 
+class WasRead(Record):
+    """What there is to say of a source that was read.
+
+    Attributes:
+        passed: What it passed over, which is listed beside the shards.
+        told: What is to be told of its fields, in sentences.
+    """
+
+    passed: PassedOver
+    told: tuple[str, ...] = ()
+
+
 def read_source(
     task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, progress: Progress
-) -> PassedOver:
+) -> WasRead:
     """Read a source into shards; shards that an earlier run committed are not written again.
-
-    Returns:
-        What it passed over, which is listed beside the shards.
 
     Raises:
         StepError: The operation gives no such samples; named by `where`.
@@ -41,26 +54,28 @@ def read_source(
             lambda: forget_shards(task.folder),
             passed.add,
         )
-        _write_shards(task, module, settings, where, context)
+        told = _write_shards(task, module, settings, where, context)
         require_settled()
-        return passed.commit()
+        return WasRead(passed=passed.commit(), told=tuple(told))
 
 
 def _write_shards(
     task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, context: Context
-) -> None:
-    limit, seen = task.limit, 0
+) -> list[str]:
+    limit, seen, ended = task.limit, 0, False
+    stream = Stream()
 
     def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal seen
+        nonlocal seen, ended
         for batch in require_batches(module.read(settings, task.source, context), where):
             part = require_batch(batch, "`read`", where)
             require_samples(part, task.source, where)
             part = part if limit is None else part.slice(0, limit - seen)
             seen += part.num_rows
-            yield part
+            yield _with_fields(part, getattr(batch, "schema", part.schema), stream, where)
             if limit is not None and seen >= limit:
-                return
+                break
+        ended = True
 
     shards = cut_shards(batches(), max_rows=task.shard_rows, max_bytes=task.shard_bytes)
     for index, group in enumerate(shards):
@@ -68,8 +83,25 @@ def _write_shards(
         if is_committed(task.folder, writer.name):
             continue
         once = SamplesOnce()
-        for batch in group:
+        # Of what type a field is in all shards is known when the last record was read.
+        for batch in map(stream.fit, group) if ended else one_schema(group):
             once.add(batch, where)
             writer.add(batch)
         require_settled()
         writer.commit()
+    refit_shards(task.folder, stream.schema(), stream.fit)
+    return stream.mixed()
+
+
+def _with_fields(
+    batch: pa.RecordBatch, given: pa.Schema, stream: Stream, where: str
+) -> pa.RecordBatch:
+    try:
+        return stream.saw(batch, given)
+    except UnsupportedError as error:
+        raise StepError(
+            f"`read` gives a field that cannot be carried: {error}",
+            where=where,
+            hint="give it as numbers, text, bytes, times or lists of these",
+            code="contract",
+        ) from None

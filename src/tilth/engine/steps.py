@@ -13,6 +13,7 @@ from tilth.engine.books import Books
 from tilth.engine.cells import Keyed, cell_path, is_kept, reads_of_cells
 from tilth.engine.events import Listener, StepProgress, Warned
 from tilth.engine.outside import keep_outside
+from tilth.engine.read import WasRead
 from tilth.engine.reads import are_as_they_were, forget_reads, reads_of
 from tilth.engine.resolve import memo_of
 from tilth.engine.tasks import (
@@ -30,6 +31,7 @@ from tilth.engine.tasks import (
 )
 from tilth.errors import DataError, MissingError, source_changed
 from tilth.extensions import Reference
+from tilth.meta.stream import is_field, written
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, read_as
@@ -235,7 +237,7 @@ class StepRunner:
                 self._look_ahead(step, folder, shards)
             if kind == "shuffle":
                 self._shuffle(step, folder, shards)
-            self._map(step, folder, shards, expected)
+            self._map(step, folder, shards, expected, _fields_together(inputs))
         entries = ledger(folder)
         books = Books.of(entries.values())
         books.check(step.name, expected)
@@ -302,7 +304,7 @@ class StepRunner:
             DataError: It is empty. What was fetched must not be taken for it again by the next run.
         """
         try:
-            (passed,) = self._all(step, [self._source_task(step, folder)])
+            (found,) = self._all(step, [self._source_task(step, folder)])
             if not ledger(folder):
                 raise DataError(
                     "the source is empty",
@@ -314,7 +316,10 @@ class StepRunner:
             if error.code == _EMPTY:
                 remove(folder)
             raise
-        return read_as(PassedOver, passed, step.name)
+        read = read_as(WasRead, found, step.name)
+        for sentence in read.told:
+            self._emit(Warned(step.name, sentence))
+        return read.passed
 
     def _common(self, step: PlannedStep, folder: Path, index: int = 0) -> _Common:
         return {
@@ -369,10 +374,12 @@ class StepRunner:
         folder = self.place(name)
         return folder / MODEL if self._made[name].operation.kind == "fit" else folder
 
-    def _map(self, step: PlannedStep, folder: Path, shards: list[Path], total: int) -> None:
+    def _map(
+        self, step: PlannedStep, folder: Path, shards: list[Path], total: int, fields: str
+    ) -> None:
         done = ledger(folder)
         tasks = [
-            MapShard(**self._common(step, folder, index), input=path)
+            MapShard(**self._common(step, folder, index), input=path, fields=fields)
             for index, path in enumerate(shards)
             if shard_name(index) not in done
         ]
@@ -465,6 +472,20 @@ def _differ(columns: Iterable[Mapping[str, str]]) -> bool:
     return any(
         types.setdefault(name, kind) != kind for one in columns for name, kind in one.items()
     )
+
+
+def _fields_together(inputs: Sequence[Dataset]) -> str:
+    """The columns `meta.NAME` of all that comes in, where not every shard has them all alike."""
+    shards = [path for dataset in inputs for path in dataset.shards()]
+    kept = {
+        tuple(sorted(one for one in shard.columns.items() if is_field(one[0])))
+        for dataset in inputs
+        for shard in dataset.manifest.shards
+    }
+    # Of one source all shards are alike; two may have the same columns in another order.
+    firsts = [path for dataset in inputs for path in dataset.shards()[:1]]
+    orders = {tuple(filter(is_field, schema_of([path]).names)) for path in firsts}
+    return written(schema_of(shards)) if len(kept) > 1 or len(orders) > 1 else ""
 
 
 def _ignore(index: int, done: float, total: float | None, note: str) -> None:

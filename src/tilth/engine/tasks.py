@@ -65,10 +65,17 @@ class ReadSource(_Task):
 
 
 class MapShard(_Task):
-    """Apply a map, or the last phase of a shuffle, to one shard and commit it."""
+    """Apply a map, or the last phase of a shuffle, to one shard and commit it.
+
+    Attributes:
+        input: The shard.
+        fields: The columns `meta.NAME` of all shards of the step, where they differ: an Arrow
+            schema, as `tilth.meta.stream.written` has it.
+    """
 
     kind: Literal["map_shard"] = "map_shard"
     input: Place
+    fields: str = ""
 
 
 class _Shuffling(_Task):

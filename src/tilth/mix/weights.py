@@ -12,19 +12,24 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, field_validator
 
 from tilth import schema
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
 from tilth.hints import did_you_mean
+from tilth.meta.arrow import words
+from tilth.meta.kinds import plainly
+from tilth.meta.named import field_of
 from tilth.mix import mixture
 from tilth.records import PlainObject
 from tilth.schema import VOTED, WEIGHT
 from tilth.settings import AnyOrder, BaseSettings
 
 RULE = "weight > 0"
+_MAX_WEIGHT = 1000
 
 FIGURES = mixture.FIGURES
 
@@ -35,13 +40,14 @@ def _as_pairs(value: Any) -> Any:
 
 
 Weights = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_as_pairs)]
+Values = Annotated[tuple[tuple[str, Weights], ...], BeforeValidator(_as_pairs)]
 
 
 class Settings(BaseSettings):
     """Weigh samples by source and label: how often each is seen in an epoch.
 
-    The weight of a sample is that of its source times that of its label, times what an earlier step
-    of this kind gave it; 0 drops it.
+    The weight of a sample is that of its source times that of its label, times what its fields say,
+    times what an earlier step of this kind gave it; 0 drops it.
     """
 
     sources: Annotated[Weights, AnyOrder()] = Field(
@@ -54,11 +60,32 @@ class Settings(BaseSettings):
     )
     otherwise: float = Field(1.0, description="weight of sources that are not named", ge=0, le=1000)
 
+    by: str = Field(
+        "",
+        description="field whose number is a factor of the weight, such as `meta.score`; 1 where "
+        "it is not known",
+        pattern=r"^(meta\..+)?$",
+    )
+    values: Annotated[Values, AnyOrder()] = Field(
+        (),
+        description="weight of each value of a field, such as `{meta.lang: {en: 1.0, de: 2.0}}`; 1 "
+        "of those that are not named",
+    )
+
+    @field_validator("values")
+    @classmethod
+    def _are_fields(cls, values: Values) -> Values:
+        for name, pairs in values:
+            if not name.startswith(schema.META):
+                raise ValueError(f"`{name}` is no field: write `meta.{name}`")
+            cls._are_weights(pairs)
+        return values
+
     @field_validator("sources", "labels")
     @classmethod
     def _are_weights(cls, pairs: Weights) -> Weights:
         for name, weight in pairs:
-            if not (math.isfinite(weight) and 0 <= weight <= 1000):
+            if not (math.isfinite(weight) and 0 <= weight <= _MAX_WEIGHT):
                 raise ValueError(f"the weight of `{name}` is not between 0 and 1000")
         if len(dict(pairs)) != len(pairs):
             raise ValueError("a name stands there twice")
@@ -67,7 +94,9 @@ class Settings(BaseSettings):
 
 def reads(settings: Settings) -> tuple[str, ...]:
     """The column by which it weighs, beside the source."""
-    return ("label",) if settings.labels else ()
+    fields = [name for name, _ in settings.values]
+    named = ("label",) if settings.labels else ()
+    return (*named, *fields, *([settings.by] if settings.by else []))
 
 
 def fills(_: Settings) -> tuple[str, ...]:
@@ -101,7 +130,12 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
-    """Write `signal.weight`, the product with what is there; drop samples of weight 0."""
+    """Write `signal.weight`, the product with what is there; drop samples of weight 0.
+
+    Raises:
+        UsageError: No record has a field that is named, or it holds no numbers.
+        ValueError: Its number is no weight.
+    """
     by_source, by_label = dict(settings.sources), dict(settings.labels)
     sources = schema.column(batch, "source").to_pylist()
     labels = schema.column(batch, "label").to_pylist()
@@ -112,15 +146,53 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
         ],
         np.float64,
     )
+    said = [f"source={one}, label={other}" for one, other in zip(sources, labels, strict=True)]
+    for name, factors in _factors(batch, settings):
+        weights *= factors
+        said = [f"{text}, {name}={factor:g}" for text, factor in zip(said, factors, strict=True)]
     if WEIGHT in batch.schema.names:
         earlier = pc.fill_null(batch.column(WEIGHT), 1.0)
         weights *= earlier.to_numpy(zero_copy_only=False)
     batch = schema.with_columns(batch, {WEIGHT: pa.array(weights)})
-    values = [
-        f"weight=0 (source={source}, label={label})"
-        for source, label in zip(sources, labels, strict=True)
-    ]
+    values = [f"weight=0 ({text})" for text in said]
     return schema.mark_dropped(batch, weights == 0, RULE, values)
+
+
+def _factors(
+    batch: pa.RecordBatch, settings: Settings
+) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    """The fields that weigh, with the factor of each row.
+
+    Raises:
+        UsageError: No record has one of them, or its values are no numbers.
+        ValueError: A number is no weight.
+    """
+    for name, pairs in settings.values:
+        weights = dict(pairs)
+        values = field_of(batch, name).to_pylist()
+        known = [None if value is None else words(value) for value in values]
+        yield name, np.array([weights.get(one, 1.0) if one else 1.0 for one in known], np.float64)
+    if settings.by:
+        column = field_of(batch, settings.by)
+        kind = column.type
+        if not (
+            pa.types.is_integer(kind)
+            or pa.types.is_floating(kind)
+            or pa.types.is_decimal(kind)
+            or pa.types.is_null(kind)
+        ):
+            raise UsageError(
+                f"`{settings.by}` holds {plainly(kind)}, and a weight is a number",
+                hint="`values: {FIELD: {VALUE: WEIGHT}}` weighs by words",
+                code="no-number",
+            )
+        factors = pc.fill_null(column.cast(pa.float64()), 1.0).to_numpy(zero_copy_only=False)
+        wrong = factors[~((factors >= 0) & (factors <= _MAX_WEIGHT))]
+        if len(wrong):
+            raise ValueError(
+                f"`{settings.by}` is {wrong[0]:g}, and a weight is between 0 and {_MAX_WEIGHT}"
+            )
+        yield settings.by, factors
 
 
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import datetime
 import io
 import itertools
 import json
@@ -22,7 +23,7 @@ from tilth.hints import require_choice
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
-from tilth.schema import Row
+from tilth.schema import META, Row
 from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes
@@ -136,10 +137,11 @@ def export_step(
 ) -> Exported:
     """Write a step's samples to a new folder, which appears when all is written.
 
-    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648); in JSON,
-    what is no finite number is null; in CSV and TFRecord, nested values are JSON. A TFRecord
-    holds a `tf.train.Example` a sample: text and bytes as bytes, whole numbers and booleans as
-    int64, others as float32; a null is left out.
+    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648) and times
+    ISO 8601; in JSON, what is no finite number is null, and the fields `meta.NAME` that a sample
+    has are an object `meta`; in CSV and TFRecord, nested values are JSON. A TFRecord holds a
+    `tf.train.Example` a sample: text and bytes as bytes, whole numbers and booleans as int64,
+    others as float32; a null is left out.
 
     Raises:
         UsageError: The folder is there and not empty, or there is no such step, format, kind or
@@ -236,9 +238,20 @@ def _jsonl(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
     rows = 0
     with open(folder / f"{name}.jsonl", "w", encoding="utf-8", errors="surrogatepass") as file:
         for row in _rows(dataset, kind):
-            file.write(_json_line(row) + "\n")
+            file.write(_json_line(_with_object(row)) + "\n")
             rows += 1
     return rows
+
+
+def _with_object(row: Row) -> Row:
+    """A row with its further fields as one object, those that it has."""
+    own = {name: value for name, value in row.items() if not name.startswith(META)}
+    fields = {
+        name.removeprefix(META): value
+        for name, value in row.items()
+        if name.startswith(META) and value is not None
+    }
+    return {**own, META.removesuffix("."): fields} if len(own) < len(row) else row
 
 
 def _json_line(row: Row) -> str:
@@ -316,7 +329,7 @@ def _rows(dataset: Dataset, kind: Kind) -> Iterable[Row]:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | datetime.date | datetime.time):
         return _plain(value)
     return json.dumps(value, default=_plain) if isinstance(value, list | dict) else value
 
@@ -324,4 +337,4 @@ def _cell(value: Any) -> Any:
 def _plain(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    return str(value)
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)

@@ -7,15 +7,16 @@ import heapq
 import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tilth.clean.expression import normal
 from tilth.errors import UsageError
 from tilth.hints import did_you_mean, require_choice
+from tilth.meta.arrow import words
 from tilth.query.rows import among, find_rows, read_columns, take_rows
 from tilth.query.runs import RunStep, RunView
-from tilth.query.text import excerpt, markup_excerpt
-from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, Row
+from tilth.query.text import excerpt, markup_excerpt, shown
+from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR, META, Row
 from tilth.store import Dataset
 from tilth.store.manifest import KINDS, MANIFEST, Kind
 from tilth.store.shard import shard_path
@@ -46,6 +47,7 @@ class SampleRow:
         rule, value: Of a dropped sample: the rule and the number that decided.
         of: Of a dropped duplicate: the sample kept instead.
         error: Of a quarantined sample.
+        meta: Its further fields by name, each on one line; what it has not is left out.
     """
 
     id: str
@@ -58,6 +60,7 @@ class SampleRow:
     value: str | None
     of: Original | None
     error: str | None
+    meta: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ def show_samples(
             raise UsageError("a rule drops samples: it quarantines none", hint="kind: dropped")
         kind = "dropped"
         rule = match_rule(rule, dataset.manifest.by_rule, where.name)
-    names = [*PLAIN, *PAYLOADS, *REASONS]
+    fields = [name for name in dataset.columns(kind) if name.startswith(META)]
+    names = [*PLAIN, *PAYLOADS, *REASONS, *fields]
     if rule is None:
         total = sum(shard.rows(kind) for shard in dataset.manifest.shards)
         rows = list(_slice(dataset, kind, names, offset, n))
@@ -289,6 +293,11 @@ def sample_row(row: Row, originals: Mapping[str, Original], limit: int = 600) ->
         value=row.get(DROP_VALUE),
         of=originals.get(of, Original(of, "", "")) if of else None,
         error=row.get(ERROR),
+        meta={
+            name.removeprefix(META): shown(words(value))
+            for name, value in row.items()
+            if name.startswith(META) and value is not None
+        },
     )
 
 

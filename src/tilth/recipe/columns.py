@@ -9,7 +9,7 @@ from tilth.errors import Problem
 from tilth.hints import did_you_mean
 from tilth.recipe.arms import arm_recipe
 from tilth.recipe.model import Recipe, RecipeStep
-from tilth.schema import SCHEMA, SIGNAL_PREFIX
+from tilth.schema import ANY_META, META, SCHEMA, SIGNAL_PREFIX
 
 Where = Callable[[tuple[str | int, ...]], str]
 Place = tuple[str | int, ...]
@@ -54,7 +54,7 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
     labels = None if "label" in filled else set[str]()
     for number, step in enumerate(recipe.records):
         for name in _named(step, "reads") or ():
-            if name not in filled:
+            if name not in filled and not (name.startswith(META) and ANY_META in filled):
                 later = [
                     one.name
                     for one in recipe.records[number + 1 :]
@@ -107,7 +107,7 @@ def _unread(
         hint = f"`{later[0]}` fills it, and comes later"
     elif plain in SIGNALS:
         hint = "put the step `signals` before it"
-    elif name in SCHEMA:
+    elif name in SCHEMA or name.startswith(META):
         hint = "the source fills it where its settings say from what; `tilth explain` lists them"
     else:
         hint = did_you_mean(plain, [*known, *SIGNALS])

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.hints import did_you_mean, require_choice
+from tilth.meta.arrow import words
 from tilth.records import DAMAGED
 from tilth.schema import SCHEMA, VERDICT
 from tilth.splits import SPLITS
@@ -95,6 +96,10 @@ class Dataset:
     def schema(self) -> pa.Schema:
         """The kept columns, unified over shards."""
         return self._schema("kept")
+
+    def columns(self, kind: Kind = "kept") -> list[str]:
+        """Names of the columns that samples of a kind have."""
+        return list(self._schema(kind).names)
 
     def _schema(self, kind: Kind) -> pa.Schema:
         return schema_of(self.shards(kind))
@@ -218,8 +223,9 @@ class Dataset:
     def to_tf(self, columns: Sequence[str] | None = None) -> tf.data.Dataset:
         """A `tf.data.Dataset` of one dict a sample, streamed (extra `tf`).
 
-        Numbers, strings and bytes are carried; `columns` as of `batches`, without any all but the
-        nested ones. TensorFlow knows no null: it is NaN, 0, false or empty.
+        Numbers, strings and bytes are carried, times and decimals as strings; `columns` as of
+        `batches`, without any all but the nested ones. TensorFlow knows no null: it is NaN, 0,
+        false or empty.
 
         Raises:
             UsageError: As of `batches`, or a column is nested.
@@ -247,11 +253,14 @@ class Dataset:
                 return float("nan")
             return 0 if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else ""
 
+        def carried(value: Any) -> Any:
+            return value if isinstance(value, int | float | str | bytes) else words(value)
+
         def samples() -> Iterator[dict[str, Any]]:
             for batch in self.batches(names):
                 for row in batch.to_pylist():
                     yield {
-                        f.name: blank(f.type) if row[f.name] is None else row[f.name]
+                        f.name: blank(f.type) if row[f.name] is None else carried(row[f.name])
                         for f in fields
                     }
 

@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError
+from tilth.meta.arrow import converted
+from tilth.meta.kinds import NONE, Kind, kind_of, merged
 from tilth.records import damaged
+from tilth.schema import META
 
 # Of what a library says of a damaged file.
 _MAX_SAID = 200
@@ -46,6 +49,11 @@ def schema_of(paths: Sequence[Path]) -> pa.Schema:
             schemas.append(pq.read_schema(path).remove_metadata())
     if not schemas:
         return pa.schema([])
+    if len(schemas) > 1 and any(one != schemas[0] for one in schemas):
+        fields = _fields_of_all(paths, schemas)
+        schemas = [
+            pa.schema([fields.get(field.name, field) for field in schema]) for schema in schemas
+        ]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException as error:
@@ -55,6 +63,43 @@ def schema_of(paths: Sequence[Path]) -> pa.Schema:
             hint="an operation gives a column one type, whatever is in a batch",
             code="two-types",
         ) from None
+
+
+def _fields_of_all(paths: Sequence[Path], schemas: Sequence[pa.Schema]) -> dict[str, pa.Field]:
+    """The columns `meta.NAME` of all shards, each of the type that holds what is in any of them."""
+    kinds: dict[str, Kind] = {}
+    known: dict[str, list[tuple[Path, pa.DataType]]] = {}
+    for path, schema in zip(paths, schemas, strict=True):
+        for field in schema:
+            if field.name.startswith(META):
+                found = known.setdefault(field.name, [])
+                if all(field.type != kind for _, kind in found):
+                    found.append((path, field.type))
+    for name, found in known.items():
+        # Whether whole numbers are exact as floats is asked only where they meet some.
+        asked = len(found) > 1 and any(_has_whole_numbers(kind) for _, kind in found)
+        is_wide = asked and any(_is_wide(path, name) for path in paths)
+        for _, kind in found:
+            kinds[name] = merged(kinds.get(name, NONE), Kind(kind, is_wide))
+    return {name: pa.field(name, kind.type) for name, kind in kinds.items()}
+
+
+def _has_whole_numbers(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_int64(kind.value_type if pa.types.is_list(kind) else kind))
+
+
+def _is_wide(path: Path, name: str) -> bool:
+    """Whether a shard has a whole number in a column that is not exact as a float."""
+    with reading(path), pq.ParquetFile(path) as file:
+        if name not in file.schema_arrow.names:
+            return False
+        at = file.schema_arrow.get_field_index(name)
+        if not _has_whole_numbers(file.schema_arrow.field(at).type):
+            return False
+        return any(
+            kind_of(batch.column(batch.schema.get_field_index(name))).is_wide
+            for batch in file.iter_batches(columns=[name])
+        )
 
 
 def is_empty(paths: Sequence[Path], name: str) -> bool:
@@ -92,9 +137,13 @@ def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterato
         present = [n for n in schema.names if n in stored]
         for batch in file.iter_batches(batch_rows, columns=present):
             arrays = [
-                batch.column(batch.schema.get_field_index(f.name)).cast(f.type)
+                _as_type(batch.column(batch.schema.get_field_index(f.name)), f)
                 if f.name in stored
                 else pa.nulls(batch.num_rows, f.type)
                 for f in schema
             ]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _as_type(array: pa.Array, field: pa.Field) -> pa.Array:
+    return converted(array, field.type) if field.name.startswith(META) else array.cast(field.type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from tilth.schema import (
     DROP_RULE,
     DROP_VALUE,
     ERROR,
+    META,
     VERDICT,
     column,
     without_columns,
@@ -26,6 +27,8 @@ from tilth.schema import (
 from tilth.store.files import atomic_file, remove, write_json
 from tilth.store.manifest import KINDS, File, Kind, Shard
 
+# Of a file of a shard.
+ROWS_IN_GROUP = 1024
 _LEDGER = "shards"
 _PAYLOADS = {"text", "html", "image", "audio", "target", "id", "uri", "key"}
 
@@ -142,7 +145,7 @@ def write_parquet(table: pa.Table, path: Path) -> File:
             compression="zstd",
             compression_level=1,
             use_dictionary=[n for n in names if n not in _PAYLOADS and not n.startswith("signal.")],
-            row_group_size=1024,
+            row_group_size=ROWS_IN_GROUP,
             store_schema=True,
         )
     data = path.read_bytes()
@@ -175,6 +178,47 @@ def is_committed(folder: Path, name: str) -> bool:
 def num_committed(folder: Path) -> int:
     """How many shards of an unfinished data set count."""
     return sum(1 for _ in (folder / _LEDGER).glob("*.json"))
+
+
+def refit_shards(
+    folder: Path, fields: pa.Schema, fit: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> None:
+    """Write the shards of an unfinished data set again whose further fields are not these.
+
+    A shard's entry goes first, so that it does not count while its files are between the two.
+
+    Args:
+        folder: Of the data set.
+        fields: The columns `meta.NAME` of all of it, in their order and types.
+        fit: Gives a batch with these.
+
+    Raises:
+        StorageError: The disk is full or the folder cannot be written.
+    """
+    for name, entry in ledger(folder).items():
+        paths = {kind: shard_path(folder, name, kind) for kind in entry.files}
+        if all(_fields_of(path).equals(fields) for path in paths.values()):
+            continue
+        remove(folder / _LEDGER / f"{name}.json")
+        files, kept = {}, pa.schema([])
+        for kind, path in paths.items():
+            with pq.ParquetFile(path) as file:
+                whole = file.schema_arrow.empty_table().to_batches() or [
+                    pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+                ]
+                parts = [fit(part) for part in [*whole, *file.iter_batches(ROWS_IN_GROUP)]]
+            table = pa.Table.from_batches(parts)
+            files[kind] = write_parquet(table, path)
+            kept = table.schema if kind == "kept" else kept
+        columns = {field.name: str(field.type) for field in kept}
+        again = entry.model_copy(update={"files": files, "columns": columns})
+        write_json(folder / _LEDGER / f"{name}.json", again.as_json())
+
+
+def _fields_of(path: Path) -> pa.Schema:
+    """The columns `meta.NAME` of a shard."""
+    found = pq.read_schema(path)
+    return pa.schema([pa.field(one.name, one.type) for one in found if one.name.startswith(META)])
 
 
 def forget_ledger(folder: Path) -> None:
@@ -212,10 +256,15 @@ def cut_shards(
         yield group
 
 
+def _has_length(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_large_string(kind) or pa.types.is_large_binary(kind))
+
+
 def _payload_bytes(batch: pa.RecordBatch) -> list[int]:
     """Payload bytes of each row."""
     total = np.zeros(batch.num_rows, np.int64)
-    for name in ("html", "text", "image", "audio"):
+    fields = [f.name for f in batch.schema if f.name.startswith(META) and _has_length(f.type)]
+    for name in ("html", "text", "image", "audio", *fields):
         index = batch.schema.get_field_index(name)
         if index >= 0:
             lengths = pc.fill_null(pc.binary_length(batch.column(index)), 0)

@@ -1,0 +1,244 @@
+"""What a record has besides: which of its fields travel on, under which column `meta.NAME`.
+
+A column is named as the field is. What a recipe leaves out, and what cannot have a column, is told
+to the context once a file.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tilth.collect.fields import Fields, Meta
+from tilth.collect.records import ABSENT, RecordError, find
+from tilth.context import Context
+from tilth.foreign import visible
+from tilth.meta.arrow import UnsupportedError, dumped, gathered
+from tilth.meta.kinds import MAX_FIELDS
+from tilth.schema import META, Row
+
+# An object of this name has fields of its own: those of a record that calls the rest of it so.
+_OWN = META.removesuffix(".")
+_MAX_LETTERS = 200
+
+LEFT_OUT = "a field that `fields.meta` leaves out"
+NO_NAME = "a field without a name"
+_LONG_NAME = f"a field whose name has more than {_MAX_LETTERS} letters"
+_TOO_MANY = f"a field beyond the {MAX_FIELDS:,} that a source may have"
+
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+
+
+class Carrier:
+    """Puts the further fields of a source's records into their rows.
+
+    Args:
+        context: Told of what is passed over.
+        meta: Which fields travel that no key names.
+        others: Keys that name one, and which.
+        taken: Fields that become columns of the schema.
+        blank_is_nothing: Whether a blank text says nothing, as in a table of cells.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        meta: Meta,
+        others: Mapping[str, str],
+        taken: Iterable[str],
+        *,
+        blank_is_nothing: bool = False,
+    ) -> None:
+        self._blank = "" if blank_is_nothing else None
+        self._passes_over = context.passes_over
+        self._wanted = meta
+        self._paths = [(self._named(key), path) for key, path in others.items()]
+        self._used = dict(self._paths)
+        every = (*taken, *others.values())
+        self._taken = frozenset(every)
+        # Of an object out of which a part is taken, the rest travels.
+        self._inside: dict[str, list[list[str]]] = {}
+        for name in every:
+            top, *rest = name.split(".")
+            if rest:
+                self._inside.setdefault(top, []).append(rest)
+        self._columns: dict[str, str] = {}
+        self._num_told = 0
+        self._uri = ""
+
+    @classmethod
+    def of(cls, fields: Fields, context: Context, *, blank_is_nothing: bool = False) -> Carrier:
+        """That of a source with `fields`."""
+        return cls(
+            context,
+            fields.meta,
+            fields.others,
+            fields.taken(),
+            blank_is_nothing=blank_is_nothing,
+        )
+
+    def begin(self, uri: str) -> None:
+        """A file begins."""
+        self._uri, self._num_told = uri, 0
+        self._columns = {name: column for name, column in self._columns.items() if column}
+
+    def fill(self, record: Mapping[str, Any], row: Row) -> None:
+        """Put what travels of a record into its row.
+
+        Raises:
+            RecordError: A field of these cannot be stored.
+        """
+        for column, path in self._paths:
+            value = find(record, path)
+            if value is not ABSENT and value is not None and value != self._blank:
+                row[column] = storable(value, path)
+        self._fill(record.items(), row)
+
+    def _fill(self, items: Iterable[tuple[str, Any]], row: Row) -> None:
+        columns = self._columns
+        for name, value in items:
+            if name == _OWN and isinstance(value, Mapping):
+                self._fill(((META + str(part), one) for part, one in value.items()), row)
+                continue
+            column = columns.get(name)
+            if column is None:
+                column = self.column(name)
+            if not column or value is None:
+                continue
+            kind = type(value)
+            if kind is str:
+                if value != self._blank:
+                    row[column] = value if value.isascii() else _encodable(value, name)
+            elif kind is float or kind is bool:
+                row[column] = value
+            elif name in self._inside and isinstance(value, Mapping):
+                if left := self.rest(name, value):
+                    row[column] = storable(left, name)
+            else:
+                row[column] = storable(value, name)
+
+    def takes(self, names: Iterable[str]) -> bool:
+        """Whether anything travels of records that have these fields and no others."""
+        return bool([name for name in names if self.column(name)] or self._paths)
+
+    def paths(self) -> list[tuple[str, str]]:
+        """Columns that the recipe names itself, and the fields that fill them."""
+        return self._paths
+
+    def rest(self, name: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An object without what is taken out of it."""
+        for path in self._inside.get(name, ()):
+            value = _without(value, path)
+        return value
+
+    def is_parted(self, name: str) -> bool:
+        """Whether something is taken out of a field."""
+        return name in self._inside
+
+    def column(self, name: str) -> str:
+        """The column of a field that no setting names; empty: it has none, which is told."""
+        known = self._columns.get(name)
+        if known is not None:
+            return known
+        column, reason = self._place(name)
+        if reason:
+            if self._num_told > MAX_FIELDS:
+                # Of records that have new fields without end no list is kept.
+                return ""
+            self._num_told += 1
+            self._passes_over(f"{self._uri}:{visible(name)[:_MAX_LETTERS]}", reason)
+        if column:
+            self._used[column] = name
+        self._columns[name] = column
+        return column
+
+    def cannot(self, name: str, reason: str) -> None:
+        """A field has no column after all, for a reason of the source's own."""
+        self._columns[name] = ""
+        self.cannot_place(name, reason)
+
+    def cannot_place(self, name: str, reason: str) -> None:
+        """Something of the file that is no field is passed over."""
+        self._passes_over(f"{self._uri}:{visible(name)[:_MAX_LETTERS]}", reason)
+
+    def _place(self, name: str) -> tuple[str, str]:
+        """The column of a field, or the reason why it has none; neither: it is taken."""
+        if name in self._taken:
+            return "", ""
+        if not self._is_wanted(name):
+            return "", LEFT_OUT
+        if not name.removeprefix(META).strip():
+            return "", NO_NAME
+        if len(name) > _MAX_LETTERS:
+            return "", _LONG_NAME
+        if len(self._used) >= MAX_FIELDS:
+            return "", _TOO_MANY
+        column = self._named(name)
+        if column in self._used:
+            column = next(
+                again
+                for number in itertools.count(2)
+                if (again := f"{column} ({number})") not in self._used
+            )
+        return column, ""
+
+    def _is_wanted(self, name: str) -> bool:
+        if isinstance(self._wanted, str):
+            return self._wanted == "all"
+        return name in self._wanted or (name.startswith(META) and _OWN in self._wanted)
+
+    @staticmethod
+    def _named(name: str) -> str:
+        """A field that is called `meta.x`, as Tilth's own exports have it, is `meta.x` again."""
+        return META + (visible(name).removeprefix(META) or visible(name))
+
+
+def storable(value: Any, name: str) -> Any:
+    """A value as a column `meta.NAME` can hold it: objects, and lists of lists, as JSON text.
+
+    Raises:
+        RecordError: It cannot be stored.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _encodable(value, name)
+    if kind is float or kind is bool:
+        return value
+    if kind is int:
+        return value if _LEAST <= value <= _MOST else str(value)
+    if kind is list and _FLAT.issuperset(map(type, value)):
+        return [None if item is None else storable(item, name) for item in value]
+    if kind is list or kind is dict:
+        try:
+            return _encodable(dumped(value) or "", name)
+        except RecursionError:
+            raise RecordError(f"field `{name}` is nested too deeply") from None
+    try:
+        return gathered([value]).to_pylist()[0]
+    except (UnsupportedError, ValueError, TypeError, RecursionError):
+        raise RecordError(f"field `{name}` is of type {kind.__name__}") from None
+
+
+_FLAT = frozenset((str, int, float, bool, type(None)))
+
+
+def _encodable(text: str, name: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            f"field `{name}` holds half of a surrogate pair at character {error.start}"
+        ) from None
+    return text
+
+
+def _without(value: Mapping[str, Any], path: list[str]) -> Mapping[str, Any]:
+    top, *rest = path
+    if top not in value:
+        return value
+    left = {name: one for name, one in value.items() if name != top}
+    if rest and isinstance(value[top], Mapping):
+        inside = _without(value[top], rest)
+        return {**left, top: inside} if inside else left
+    return left if not rest else value

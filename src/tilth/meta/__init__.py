@@ -1,0 +1,1 @@
+"""Fields that a record has besides those of the schema: columns `meta.NAME`, each of one type."""

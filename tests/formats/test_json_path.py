@@ -1,0 +1,149 @@
+"""Records inside of a JSON document: those that a parser of the whole finds, however it is read."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilth.formats.json_path import ALL, NotJsonError, cut_records, parse_path
+
+
+def _plain(value: Any, path: tuple[str, ...]) -> list[Any]:
+    if not path:
+        return [value]
+    items: list[Any] = []
+    if path[0] == ALL:
+        items = [*value.values()] if isinstance(value, dict) else value
+        items = items if isinstance(items, list) else []
+    elif isinstance(value, dict) and path[0] in value:
+        items = [value[path[0]]]
+    return [record for item in items for record in _plain(item, path[1:])]
+
+
+_LEAF = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.sampled_from(["\\", '"', '\\"', "\\\\", '{"', "[", "]\\"]),
+)
+_DOCUMENT = st.recursive(
+    _LEAF,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from(["a", "b", 'c"d', "e.f"]), inner, max_size=3),
+    ),
+    max_leaves=20,
+)
+_PATH = st.lists(st.sampled_from(["a", "b", ALL, 'c"d']), max_size=3).map(lambda p: (*p, ALL))
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    _DOCUMENT, _PATH, st.sampled_from([1, 2, 3, 7, 1000]), st.sampled_from([None, 1]), st.booleans()
+)
+def test_records_are_those_of_a_parser(
+    document: Any, path: tuple[str, ...], chunk_bytes: int, indent: int | None, is_ascii: bool
+) -> None:
+    data = json.dumps(document, indent=indent, ensure_ascii=is_ascii).encode()
+    found, wrong = [], ""
+    try:
+        for record, num_bytes in cut_records(io.BytesIO(data), path, 1 << 20, chunk_bytes):
+            assert len(record) == num_bytes
+            found.append(json.loads(record))
+    except NotJsonError as error:
+        wrong = str(error)
+    assert found == _plain(document, path)
+    # Nothing is where the path leads, and nothing else is wrong.
+    assert not wrong or (not found and ("on the way" in wrong or "neither" in wrong))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(st.binary(max_size=40), st.text('{}[]",:\\a1 ', max_size=40).map(str.encode)))
+def test_whatever_is_there_gives_records_or_one_error(data: bytes) -> None:
+    try:
+        records = [*cut_records(io.BytesIO(data), (ALL,), 10, 3)]
+    except NotJsonError:
+        return
+    assert all(len(record) <= 10 for record, _ in records)
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"", "it is empty"),
+        (b"[1, 2", "cut off"),
+        (b'[{"a": 1}, {"a": "x', "cut off"),
+        (b"[1] 2", "text after the end"),
+        (b"[1 2]", "`2` stands where , should"),
+        (b"[1,]", "`]` stands where a value should"),
+        (b'[{"a": ]}]', "closes nothing"),
+        (b"[" + b"[" * 100_010, "levels deep"),
+        (b"3", "neither"),
+        (b'{"a" 1}', "stands where : should"),
+        (b"{1: 2}", "stands where a key should"),
+    ],
+)
+def test_what_is_wrong_is_said(data: bytes, cause: str) -> None:
+    with pytest.raises(NotJsonError, match="^.*" + cause.replace("[", r"\[")):
+        list(cut_records(io.BytesIO(data), (ALL,), 1 << 20))
+
+
+def test_a_wrong_path_names_the_keys_that_are_there() -> None:
+    data = b'{"meta": 1, "data": {"test": [], "training": [{"a": 1}]}}'
+    with pytest.raises(NotJsonError, match="no key `train` on the way; there are test, training"):
+        list(cut_records(io.BytesIO(data), parse_path("data.train[*]"), 99))
+    assert list(cut_records(io.BytesIO(data), parse_path("data.test[*]"), 99)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("[*]", (ALL,)),
+        ("data.train[*]", ("data", "train", ALL)),
+        ("data[*].paragraphs[*]", ("data", ALL, "paragraphs", ALL)),
+        ('["a.b"][*].c', ("a.b", ALL, "c")),
+    ],
+)
+def test_a_path(text: str, path: tuple[str, ...]) -> None:
+    assert parse_path(text) == path
+
+
+@pytest.mark.parametrize("text", ["data", "data[0]", "data.[", "a..b[*]", '["a'])
+def test_no_path(text: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        parse_path(text)
+
+
+def test_a_long_record_is_cut_and_a_long_document_is_not_held() -> None:
+    class Endless(io.RawIOBase):
+        def __init__(self) -> None:
+            self.num_bytes = 0
+
+        def read(self, size: int = -1) -> bytes:
+            begin = b'{"skip": {"x": [' if not self.num_bytes else b""
+            self.num_bytes += size
+            if self.num_bytes < 64 << 20:
+                return begin + b'"aaaaaaa",' * ((size - len(begin)) // 10)
+            return b"" if self.num_bytes >= (64 << 20) + size else b'""]}, "r": ["bbbb", "c"]}'
+
+    records = [*cut_records(Endless(), ("r", ALL), 3)]  # type: ignore[arg-type]
+    assert records == [(b'"bb', 6), (b'"c"', 3)]
+
+
+def test_time_grows_with_the_document_alone() -> None:
+    def seconds(levels: int) -> float:
+        data = b"[" + b'{"a":' * levels + b"1" + b"}" * levels + b"]"
+        start = time.process_time()
+        list(cut_records(io.BytesIO(data), (ALL,), 1 << 20))
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(80_000) < 40 * max(seconds(8_000), 0.005)
