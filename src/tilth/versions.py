@@ -20,12 +20,14 @@ _SNDFILE = "libsndfile"
 # the work to. One without any decides nothing in Tilth's own code. What is not named here counts.
 DECIDES: Mapping[str, tuple[str, ...]] = {
     "PIL": ("pillow",),
+    "av": ("av",),
     "fastwarc": ("fastwarc",),
     "isal": ("isal",),
     "lxml": ("lxml",),
     "mammoth": ("mammoth",),
     "numba": ("numba", "llvmlite"),
     "numpy": ("numpy",),
+    "pi_heif": ("pi-heif",),
     "py3langid": ("py3langid",),
     "pyarrow": ("pyarrow",),
     "pypdfium2": ("pypdfium2",),

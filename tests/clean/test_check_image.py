@@ -86,7 +86,7 @@ def test_odd_modes() -> None:
     images = [encode(deep), encode(NOISE[..., 0] > 128), encode(NOISE[:1, :1])]
     rows = run(list(images))
     assert rows[0]["signal.channels"] == 1
-    assert rows[0]["signal.entropy"] == entropy(NOISE[..., 0])
+    assert rows[0]["signal.entropy"] == entropy(np.rint(deep / 257).astype(np.uint8))
     assert rows[1]["signal.entropy"] == pytest.approx(1, abs=0.05)
     assert rows[2]["signal.blur"] is None
 
@@ -95,7 +95,7 @@ def test_broken_files_are_quarantined_with_the_cause() -> None:
     good = encode(NOISE)
     rows = run([good, good[: len(good) // 2], b"", b"no image", None, encode(NOISE, "ICO")])
     assert [row["error"] is None for row in rows] == [True, False, False, False, True, False]
-    assert "truncated" in str(rows[1]["error"])
+    assert "cut off" in str(rows[1]["error"])
     assert "no image in one of PNG" in str(rows[3]["error"])
     assert rows[1]["signal.width"] is None
     assert all(row["drop.rule"] is None for row in rows)

@@ -8,18 +8,22 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from tests.decode.sounds import FILES, encode, m4a
 from tilth.collect import audio
+from tilth.collect.inputs import OTHER_TYPE
 from tilth.context import Context
+from tilth.decode.sound import ABOVE, CANCELLED
 from tilth.errors import DataError, MissingError
 
 NAME = r"(?P<target>\d)_(?P<subject>[a-z]+)_(?P<index>\d+)\.wav"
 
 
-def wav(samples: int = 80, rate: int = 8000) -> bytes:
+def wav(samples: int = 3200, rate: int = 8000) -> bytes:
     data = struct.pack(f"<{samples}h", *(number % 100 for number in range(samples)))
     form = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(data))
@@ -51,7 +55,7 @@ def pack(path: Path, members: dict[str, bytes], mode: str = "w:xz") -> Path:
 
 
 def test_what_the_name_says(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", {"a/1_ann_5.wav": wav(), "a/0_bob_0.wav": wav(90)})
+    folder = fill(tmp_path / "in", {"a/1_ann_5.wav": wav(), "a/0_bob_0.wav": wav(3210)})
     rows = read(
         tmp_path,
         path=str(folder),
@@ -69,7 +73,7 @@ def test_what_the_name_says(tmp_path: Path) -> None:
 
 
 def test_what_is_not_read_does_not_count_and_transcripts_do(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", {"a/1_ann_5.wav": wav(), "a/0_bob_0.wav": wav(90)})
+    folder = fill(tmp_path / "in", {"a/1_ann_5.wav": wav(), "a/0_bob_0.wav": wav(3210)})
     (tmp_path / "said.txt").write_text("1_ann_5\tone\n")
     given = {"path": str(folder), "only": "_ann_", "transcripts": f"{tmp_path}//said.txt"}
     settings = audio.Settings.model_validate(given)
@@ -85,7 +89,9 @@ def test_what_is_not_read_does_not_count_and_transcripts_do(tmp_path: Path) -> N
 def test_an_archive_gives_the_same_as_its_folder(tmp_path: Path, mode: str) -> None:
     ending = mode.replace("w", "tar").replace(":", ".")
     path = pack(
-        tmp_path / f"x.{ending}", {"./a/1_0.wav": wav(), "README": b"x", "a/0_0.wav": wav(90)}, mode
+        tmp_path / f"x.{ending}",
+        {"./a/1_0.wav": wav(), "README": b"x", "a/0_0.wav": wav(3210)},
+        mode,
     )
     rows = read(
         tmp_path,
@@ -102,7 +108,7 @@ def test_an_archive_gives_the_same_as_its_folder(tmp_path: Path, mode: str) -> N
 
 
 def test_some_files_only(tmp_path: Path) -> None:
-    members = {"0_ann_0.wav": wav(), "1_bob_0.wav": wav(90), "readme.wav": b"x"}
+    members = {"0_ann_0.wav": wav(), "1_bob_0.wav": wav(3210), "readme.wav": b"x"}
     path = pack(tmp_path / "x.tar", members, "w")
     rows = read(tmp_path, path=str(path), name=NAME, only="_bob_")
     assert [row["subject"] for row in rows] == ["bob"]
@@ -127,14 +133,14 @@ def test_a_bad_file_is_one_quarantined_row(tmp_path: Path) -> None:
         name=NAME,
         words={"spelling": dict.fromkeys("012348", "x")},
         splits={"test": [0, 4]},
-        max_record_bytes=4096,
+        max_record_bytes=8192,
     )
     errors = [row["error"].rpartition(".wav: ")[2] for row in rows if row["error"]]
     assert errors == [
-        "cut off: 153 of 160 bytes of samples are there",
-        "neither WAV nor FLAC: it starts with 0x4d5a2e2e",
-        "neither WAV nor FLAC: it starts with 0x",
-        "18,044 bytes, above `max_record_bytes` of 4,096",
+        "cut off: 6,393 of 6,400 bytes of samples are there",
+        "no WAV, FLAC, OGG, MP3 or M4A: it starts with 0x4d5a2e2e",
+        "no WAV, FLAC, OGG, MP3 or M4A: it starts with 0x",
+        "18,044 bytes, above `max_record_bytes` of 8,192",
         "no word for `7` of its name",
         "index 99 is in none of `splits`",
         f"its name does not fit `{NAME}`",
@@ -143,7 +149,7 @@ def test_a_bad_file_is_one_quarantined_row(tmp_path: Path) -> None:
 
 
 def test_transcripts_beside(tmp_path: Path) -> None:
-    folder = fill(tmp_path / "in", {"a.wav": wav(), "b.wav": wav(90), "c.wav": wav(100)})
+    folder = fill(tmp_path / "in", {"a.wav": wav(), "b.wav": wav(3210), "c.wav": wav(3220)})
     lines = tmp_path / "text.tsv"
     lines.write_text("a\thello  there\nb.wav\tgood bye\n")
     rows = read(tmp_path, path=str(folder), transcripts=str(lines))
@@ -156,6 +162,77 @@ def test_transcripts_beside(tmp_path: Path) -> None:
         lines.write_text(wrong)
         with pytest.raises(DataError, match=r"TAB|second time"):
             read(tmp_path, path=str(folder), transcripts=str(lines))
+
+
+def test_a_name_is_the_same_however_its_accents_are_spelt(tmp_path: Path) -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    assert composed != apart
+    for in_list, on_disk in ((composed, apart), (apart, composed)):
+        folder = fill(tmp_path / in_list, {f"{on_disk}.wav": wav()})
+        (tmp_path / "t.tsv").write_text(f"{in_list}\tvoila\n")
+        (row,) = read(tmp_path, path=str(folder), transcripts=str(tmp_path / "t.tsv"))
+        assert (row["target"], row["error"]) == ("voila", None)
+    (tmp_path / "t.tsv").write_text(f"{composed}\tone\n{apart}\ttwo\n")
+    with pytest.raises(DataError, match="second time"):
+        read(tmp_path, path=str(folder), transcripts=str(tmp_path / "t.tsv"))
+
+
+def test_what_nobody_says_in_so_short_a_time_is_one_quarantined_row(tmp_path: Path) -> None:
+    sounds = {"short": 479, "enough": 480, "same": 480, "silent": 1}
+    folder = fill(tmp_path / "in", {f"{name}.wav": wav(num) for name, num in sounds.items()})
+    said = {"short": "abc", "enough": "abc", "same": "aac", "silent": ""}
+    lines = tmp_path / "t.tsv"
+    lines.write_text("".join(f"{name}\t{text}\n" for name, text in said.items()))
+    rows = {
+        Path(row["uri"]).stem: row
+        for row in read(tmp_path, path=str(folder), transcripts=str(lines))
+    }
+    assert {name for name, row in rows.items() if row["error"]} == {"short", "same"}
+    told = "too short for its transcript: 0.0599 s for 3 characters, of which each takes 20 ms"
+    assert told in rows["short"]["error"]
+
+
+def test_sounds_of_every_kind_are_read_whatever_their_ending(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", {f"{kind}.wav": data for kind, data in FILES.items()})
+    fill(folder, {"a.mp3": FILES["MP3"], "b.opus": FILES["Opus"], "c.oga": FILES["Vorbis"]})
+    fill(folder, {"d.FLAC": FILES["FLAC"], "e.ogg": FILES["WAV"], "f.mp3": FILES["MP3"][:-100]})
+    rows = {Path(row["uri"]).name: row for row in read(tmp_path, path=str(folder))}
+    assert len(rows) == 11
+    assert [name for name, row in rows.items() if row["error"]] == ["f.mp3"]
+    assert "cut off" in rows["f.mp3"]["error"]
+    assert rows["MP3.wav"]["audio"] == FILES["MP3"]
+
+
+def test_m4a_is_read_or_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(tmp_path / "in", {"a.m4a": m4a(), "b.wav": wav(), "c.wav": m4a()})
+    told: list[tuple[str, str]] = []
+    assert [row["error"] for row in told_of(folder, told)] == [None] * 3
+    assert told == []
+    monkeypatch.setattr("tilth.collect.audio.reads_m4a", lambda: False)
+    monkeypatch.setattr("tilth.decode.sound.reads_m4a", lambda: False)
+    sound, other = told_of(folder, told)
+    assert told == [(f"{folder}/a.m4a", f"{OTHER_TYPE} without the extra `m4a` (.m4a)")]
+    assert sound["error"] is None
+    assert "M4A is read with the extra `m4a`" in other["error"]
+
+
+def test_what_is_not_heard_is_told(tmp_path: Path) -> None:
+    left = 0.5 * np.sin(np.arange(4000) / 7).astype(np.float32)
+    folder = fill(tmp_path / "in", {"a.wav": encode("PCM_16", np.stack([left, -left], 1))})
+    fill(folder, {"b.wav": encode("FLOAT", 9 * left), "c.wav": encode("PCM_16", left)})
+    told: list[tuple[str, str]] = []
+    assert len(told_of(folder, told)) == 3
+    assert told == [(f"{folder}/a.wav", CANCELLED), (f"{folder}/b.wav", ABOVE)]
+
+
+def told_of(folder: Path, told: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The rows of a folder; beside, what was passed over."""
+    settings = audio.Settings.model_validate({"path": str(folder)})
+    context = Context(folder, passes_over=lambda place, reason: told.append((place, reason)))
+    rows: list[dict[str, Any]] = []
+    for batch in audio.read(settings, "s", context):
+        rows += batch.to_pylist()
+    return rows
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ import pytest
 
 from tests.collect.archives import tar
 from tilth.collect import image_folder
+from tilth.collect.inputs import OTHER_TYPE
 from tilth.context import Context
+from tilth.decode.picture import LATER_FRAMES
 from tilth.errors import DataError
 
 
@@ -139,6 +141,42 @@ def test_no_picture_is_an_error(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_a_picture_that_cannot_be_decoded_is_one_quarantined_row(tmp_path: Path) -> None:
+    for name in ("cat/1.png", "cat/2.jpg", "cat/3.tif", "cat/4.webp", "cat/5.gif", "cat/6.avif"):
+        picture(tmp_path / name)
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / "cat" / f"cut-{Path(name).name}").write_bytes(whole[:-40])
+    (tmp_path / "cat/none.png").write_bytes(b"nothing")
+    rows = read(tmp_path)
+    bad = {Path(row["uri"]).stem: row["error"] for row in rows if row["error"]}
+    assert len(rows) == 13
+    assert set(bad) == {*(f"cut-{number}" for number in range(1, 7)), "none"}
+    assert "cat/cut-1.png: the image cannot be decoded: cut off" in bad["cut-1"]
+    assert "no image in one of PNG, JPEG" in bad["none"]
+
+
+def test_what_is_not_seen_and_what_is_not_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [PIL.Image.new("RGB", (4, 4), (shade, 0, 0)) for shade in (0, 99)]
+    (tmp_path / "cat").mkdir()
+    frames[0].save(tmp_path / "cat/a.gif", save_all=True, append_images=frames[1:])
+    heic = (Path(__file__).parents[1] / "decode/heic/plain.heic").read_bytes()
+    (tmp_path / "cat/b.HEIC").write_bytes(heic)
+    told: list[tuple[str, str]] = []
+
+    def rows() -> int:
+        context = Context(tmp_path, passes_over=lambda place, why: told.append((place, why)))
+        settings = image_folder.Settings(path=str(tmp_path))
+        return sum(batch.num_rows for batch in image_folder.read(settings, "s", context))
+
+    assert rows() == 2
+    assert told == [(f"{tmp_path}/cat/a.gif", LATER_FRAMES)]
+    monkeypatch.setattr("tilth.collect.image_folder.reads_heif", lambda: False)
+    assert rows() == 1
+    assert told[-1] == (f"{tmp_path}/cat/b.HEIC", f"{OTHER_TYPE} without the extra `heif` (.heic)")
+
+
 def test_cifar_10_counts(shared_data: Path) -> None:
     archive = shared_data / "cifar-10-jpeg" / "cifar-10-jpeg.tar.xz"
     rows = read(archive, limit=5_500)
@@ -182,10 +220,10 @@ def test_a_class_of_which_no_file_is_read_is_an_error(tmp_path: Path) -> None:
     why = "of a type that this source does not read (.txt)"
     assert passed == [(f"{tmp_path}/notes.txt", why)]
     (tmp_path / "owl").mkdir()
-    (tmp_path / "owl" / "1.heic").write_bytes(b"x")
+    (tmp_path / "owl" / "1.psd").write_bytes(b"x")
     with pytest.raises(DataError, match=r"`.*/owl` stands beside the classes") as caught:
         read(tmp_path)
-    assert "1.heic" in str(caught.value)
+    assert "1.psd" in str(caught.value)
     assert len(read(tmp_path, include="cat|dog")) == 2
     with zipfile.ZipFile(tmp_path / "birds.zip", "w") as packed:
         for name in ("owl/1.png", "wren/1.png", "kite/1.svg"):

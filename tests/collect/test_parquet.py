@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.meta.test_arrow import _TYPES
 from tilth.collect import parquet
+from tilth.collect.idx import encode_png
 from tilth.context import Context
 from tilth.errors import DataError
 
@@ -45,12 +47,18 @@ def test_columns_of_many_types(tmp_path: Path) -> None:
 
 
 def test_images_as_bytes_or_structs(tmp_path: Path) -> None:
-    table = pa.table({"image": [{"bytes": b"png", "path": "p"}, {"bytes": None, "path": "p"}]})
+    png = encode_png(np.zeros((2, 3), np.uint8))
+    given = [png, None, png[:-20], b"png"]
+    table = pa.table({"image": [{"bytes": one, "path": "p"} for one in given]})
     pq.write_table(table, tmp_path / "a.parquet")
     rows = read(tmp_path / "a.parquet", image="image")
-    assert rows[0]["image"] == b"png"
+    assert rows[0]["image"] == png
     assert "text" not in rows[0]
     assert rows[1]["error"].endswith(":2: field `image` holds no image bytes")
+    assert ":3: the image cannot be decoded: cut off" in rows[2]["error"]
+    assert ":4: the image cannot be decoded: no image in one of PNG" in rows[3]["error"]
+    (large, *_) = read(tmp_path / "a.parquet", image="image", max_pixels=5)
+    assert "above `max_pixels` of 5: pixels=6" in large["error"]
 
 
 def test_bad_rows_cost_one_row_each(tmp_path: Path) -> None:

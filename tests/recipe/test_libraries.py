@@ -30,8 +30,10 @@ def _of(name: str, *further: str) -> set[str]:
         ("jsonl", {"numpy", "pyarrow"}),
         ("signals", {"numpy", "pyarrow", "numba", "llvmlite"}),
         ("language", {"numpy", "pyarrow", "py3langid"}),
-        ("check_image", {"numpy", "pyarrow", "pillow"}),
-        ("demo_digits", {"numpy", "pyarrow", "pillow", "scikit-learn"}),
+        ("check_image", {"numpy", "pyarrow", "pillow", "pi-heif"}),
+        ("image_folder", {"numpy", "pyarrow", "pillow", "pi-heif"}),
+        ("audio", {"numpy", "pyarrow", "soundfile", "libsndfile", "av"}),
+        ("demo_digits", {"numpy", "pyarrow", "pillow", "pi-heif", "scikit-learn"}),
         ("flip", {"numpy"}),
         # What fetches is not here: the archive is read again, and no site is crawled again.
         ("crawl", {"numpy", "pyarrow", "fastwarc"}),
@@ -49,8 +51,8 @@ def test_pages_are_read_by_trafilatura_and_what_it_stands_on() -> None:
 @pytest.mark.parametrize(
     ("task", "model", "own"),
     [
-        ("image-classification", "cnn", {"pillow"}),
-        ("speech-recognition", "ctc", {"soundfile", "libsndfile"}),
+        ("image-classification", "cnn", {"pillow", "pi-heif"}),
+        ("speech-recognition", "ctc", {"soundfile", "libsndfile", "av"}),
         ("text-generation", "gpt", {"tokenizers"}),
         ("translation", "seq2seq", {"tokenizers", "sacrebleu"}),
     ],

@@ -78,7 +78,7 @@ def test_what_a_starter_needs_is_brought_by_the_extra_that_is_named(starter: str
 
 
 def test_only_operations_that_are_known_to_do_so_need_an_extra() -> None:
-    modules = {"torch", "safetensors", "tokenizers", "sklearn", "scipy", "soundfile", "sacrebleu"}
+    modules = {"torch", "safetensors", "tokenizers", "sklearn", "scipy", "sacrebleu"}
     # kernels and store name torch for those who ask for it (`to_torch`), not for a run.
     ours = {
         name
@@ -92,7 +92,7 @@ def test_tasks_and_methods_need_what_they_name() -> None:
     def names(starter: str) -> set[str]:
         return {package.name for package in needs.needed_packages(load_recipe(starter).steps())}
 
-    assert "soundfile" in names("yesno")
+    assert "scipy" in names("yesno")
     assert "sacrebleu" in names("multi30k")
     assert "scikit-learn" in names("text-transfer")
     assert "scikit-learn" in names("digits")

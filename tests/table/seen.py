@@ -80,10 +80,10 @@ def utterances(
         wave = np.concatenate([around, *parts, around])
         if hum_db is not None:
             wave += tone(2200, len(wave) / RATE, 0.5 * 10 ** (-hum_db / 20))
-        waves.append(np.rint(wave * 32767).astype(np.int16))
+        waves.append(wave)
         said.append(to_symbols(text, numbers))
     return Examples(
-        Ragged.of(waves, np.int16),
+        Ragged.of(waves, np.float32),
         Ragged.of(said, np.uint16),
         np.arange(len(texts), dtype=np.uint64),
         np.ones(len(texts), np.float32),

@@ -13,9 +13,9 @@ from tests.table.entries import effect, extreme, name, refused
 from tests.table.samples import applied, batch, kept, texts, told
 from tests.table.whole import read, said
 from tilth.clean.signals import SIGNALS
+from tilth.decode.picture import MOST_PIXELS
 from tilth.engine.run import step_states
 from tilth.errors import MissingError, TilthError, UsageError
-from tilth.pictures import MOST_PIXELS
 from tilth.recipe.plan import build_plan
 
 ENGLISH = "The heron stands in the shallow water and waits for a fish to come near its feet."

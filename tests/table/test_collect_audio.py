@@ -19,7 +19,7 @@ SOUNDS = ("0_ann_0", "0_bob_1", "1_ann_2", "1_bob_3")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return fill(tmp_path / "in", {f"{name}.wav": wav(80 + n) for n, name in enumerate(SOUNDS)})
+    return fill(tmp_path / "in", {f"{name}.wav": wav(3200 + n) for n, name in enumerate(SOUNDS)})
 
 
 def audio(folder: Path, limit: int | None = None, **given: Any) -> list[Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.collect.test_label_studio import answer, task
@@ -257,6 +259,30 @@ def test_a_folder_of_pictures_that_is_not_there_is_told_by_the_plan(tmp_path: Pa
     with pytest.raises(MissingError) as caught:
         export(tmp_path, task(1, {"image": "p.png"}), images=str(tmp_path / "picture"))
     assert "did you mean `pictures`" in caught.value.hint
+
+
+@effect("collect.image_folder.max_pixels", "collect.parquet.max_pixels")
+@extreme("collect.image_folder.max_pixels", "collect.parquet.max_pixels")
+def test_a_larger_picture_is_quarantined_wherever_it_lies(tmp_path: Path, path: str) -> None:
+    source = path.split(".")[1]
+    given: dict[str, Any] = {"path": tree(tmp_path / "in", "cat/1.png")}
+    if source == "parquet":
+        pq.write_table(pa.table({"image": [png()]}), tmp_path / "a.parquet")
+        given = {"path": str(tmp_path / "a.parquet"), "image": "image"}
+    for pixels, fits in ((1, False), (15, False), (16, True), (178_956_970, True)):
+        (row,) = read(source, tmp_path, {**given, "max_pixels": pixels})
+        assert (row["error"] is None) is fits
+        assert fits or "above `max_pixels`" in row["error"]
+    for bad in (0, -1, 178_956_971):
+        found = said({"collect": {"a": {source: {**given, "max_pixels": bad}}}})
+        assert "max_pixels" in found
+
+
+@refused("collect.parquet.max_pixels")
+def test_pixels_of_what_is_no_picture() -> None:
+    given = {"path": "x", "max_pixels": 9}
+    assert "`max_pixels` belongs to `image`" in said({"collect": {"a": {"parquet": given}}})
+    assert not said({"collect": {"a": {"parquet": {**given, "image": "image"}}}})
 
 
 @effect("collect.label_studio.max_pixels")

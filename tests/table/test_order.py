@@ -85,7 +85,7 @@ def sources(tmp_path: Path) -> dict[str, dict[str, Any]]:
         (tmp_path / "tree" / name).write_bytes(png(number))
     (tmp_path / "sounds").mkdir()
     for number in range(2):
-        (tmp_path / "sounds" / f"{number}.wav").write_bytes(wav(80 + number))
+        (tmp_path / "sounds" / f"{number}.wav").write_bytes(wav(3200 + number))
     return {
         "csv": {"path": str(tmp_path / "a.csv"), "fields": {"label": "label"}},
         "image_folder": {"path": str(tmp_path / "tree")},

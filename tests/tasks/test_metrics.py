@@ -143,7 +143,7 @@ def _heard(answers: Sequence[str], said: Sequence[str], batch_size: int) -> Eval
         path[1 : 2 * len(text) : 2] = to_symbols(text, numbers)
     n = len(said)
     data = Examples(
-        Ragged.of([np.zeros(4, np.int16)] * n, np.int16),
+        Ragged.of([np.zeros(4, np.float32)] * n, np.float32),
         Ragged.of([to_symbols(text, numbers) for text in said], np.uint16),
         np.arange(n, dtype=np.uint64),
         np.ones(n, np.float32),

@@ -195,18 +195,45 @@ def test_labels_are_checked_before_anything_is_decoded(tmp_path: Path) -> None:
     assert rows[5]["id"] in caught.value.where
 
 
-def test_one_unreadable_image_in_150_costs_one_image(tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
+    """Nothing is left out behind the books: what is kept was decoded when it was collected."""
     rows = image_rows(150)
     rows[7]["image"] = rows[7]["image"][:30]
-    prepared = of(tmp_path, rows, IMAGE, ALL)
-    assert prepared.unreadable == (rows[7]["id"],)
-    train = images_of(prepared, "train")
-    assert len(train) == len(train.labels) == len(train.weights) == 119
-    assert train.labels.tolist() == [int(r["label"]) for i, r in enumerate(rows[:120]) if i != 7]
-    for row in rows:
-        row["image"] = b"nothing"
-    with pytest.raises(DataError, match="150 of 150 images cannot be decoded"):
+    with pytest.raises(DataError, match="an image cannot be decoded: no image") as caught:
+        of(tmp_path, rows, IMAGE, ALL)
+    assert rows[7]["id"] in caught.value.where
+    rows[7]["image"] = None
+    with pytest.raises(DataError, match="there is none") as caught:
         of(tmp_path / "2", rows, IMAGE, ALL)
+    assert rows[7]["id"] in caught.value.where
+
+
+@pytest.mark.parametrize("place", [0, 40, 149])
+def test_one_colour_makes_a_set_of_colours(tmp_path: Path, place: int) -> None:
+    """Grey or colour is decided from all of them, not from the first."""
+    rows = image_rows(150)
+    shades = np.arange(36, dtype=np.uint8).reshape(6, 6) * 7
+    for row in rows:
+        row["image"] = _encoded(Image.fromarray(shades))
+    grey = of(tmp_path, rows, IMAGE, ALL)
+    assert grey.facts.sizes.image == (1, 6, 6)
+    rows[place]["image"] = _encoded(Image.new("RGB", (6, 6), (9, 200, 30)))
+    prepared = of(tmp_path / "2", rows, IMAGE, ALL)
+    assert prepared.facts.sizes.image == (3, 6, 6)
+    seen = {tuple(map(int, one[:, 0, 0])) for one in _all_images(prepared)}
+    assert seen == {(0, 0, 0), (9, 200, 30)}
+    asked = of(tmp_path / "3", rows, IMAGE, ALL.model_copy(update={"channels": 1}))
+    assert asked.facts.sizes.image == (1, 6, 6)
+
+
+def _encoded(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def _all_images(prepared: Prepared) -> list[np.ndarray]:
+    return [one for split in prepared.splits for one in images_of(prepared, split).rows]
 
 
 def test_images_of_several_sizes_are_refused_or_resized(tmp_path: Path) -> None:

@@ -57,15 +57,14 @@ def speech() -> Run:
     words = ("ab", "bc a", "ca", "abc", "cb")
     said = [words[number % 5] for number in range(30)]
     waves = [say(text, 0.05 + 0.003 * (number % 7)) for number, text in enumerate(said)]
-    samples = [(wave * 32767).astype(np.int16) for wave in waves]
     data = Examples(
-        Ragged.of(samples, np.int16),
+        Ragged.of(waves, np.float32),
         Ragged.of(
             [np.array([symbols.index(letter) for letter in text]) for text in said], np.uint16
         ),
         splitmix64(np.arange(30, dtype=np.uint64)),
         np.ones(30, np.float32),
-        frames=Ragged.of(spectra_of(samples, RATE, 12), np.float32),
+        frames=Ragged.of(spectra_of(waves, RATE, 12), np.float32),
     )
     settings = CTCSettings(layers=1, hidden=8, channels=8, dropout=0.1)
     augment: list[dict[str, Any]] = [{"speed": {}}, {"warp": {}}, {"spec_augment": {}}]

@@ -7,12 +7,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
 from pydantic import Field, field_validator
 
+from tilth.decode.picture import (
+    FORMATS,
+    MOST_PIXELS,
+    PictureError,
+    TooManyPixelsError,
+    decode_picture,
+)
 from tilth.figures import Definition
 from tilth.hints import require_known
-from tilth.pictures import MOST_PIXELS, TooManyPixelsError, open_picture
 from tilth.schema import SIGNAL_PREFIX, Row, column, mark_dropped, mark_error, with_columns
 from tilth.settings import BaseSettings
 
@@ -28,7 +33,7 @@ IMAGE_SIGNALS: Final = {
     ),
 }
 
-_IMAGE = "the image of one sample, its first frame"
+_IMAGE = "the image of one sample as a person sees it: its first frame, upright, in sRGB, on white"
 _NUMPY = "tests/clean/test_check_image.py::test_measures_are_those_of_plain_numpy"
 FIGURES = (
     Definition(
@@ -89,7 +94,7 @@ class Settings(BaseSettings):
         description="Larger images are dropped before they are decoded (pixels)",
     )
     formats: tuple[str, ...] = Field(
-        ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"),
+        ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "HEIF"),
         min_length=1,
         description="Formats that are read (Pillow's names); others are quarantined",
     )
@@ -98,9 +103,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         named = tuple(name.upper() for name in formats)
-        if not set(named) <= set(cls.model_fields["formats"].default):
-            Image.init()  # loads all of Pillow's readers
-            require_known(named, Image.OPEN, "format")
+        require_known(named, FORMATS, "format")
         return named
 
 
@@ -126,9 +129,8 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
             measured[row] = measure(data, settings)
         except TooManyPixelsError as error:
             sizes[row] = str(error)
-        except Exception as error:
-            # Whatever a file does to a decoder costs that file alone.
-            errors[row] = f"the image cannot be decoded: {type(error).__name__}: {error}"[:300]
+        except PictureError as error:
+            errors[row] = f"the image cannot be decoded: {error}"
     batch = with_columns(
         batch,
         {
@@ -147,29 +149,17 @@ def measure(data: bytes, settings: Settings) -> Row:
 
     Raises:
         TooManyPixelsError: The header announces more than `max_pixels`; nothing was decoded.
-        OSError: Not an image of the formats to read, or a truncated one.
+        PictureError: Not an image of the formats to read, or not a whole one.
     """
-    try:
-        image = open_picture(data, max_pixels=settings.max_pixels, formats=settings.formats)
-    except UnidentifiedImageError as error:
-        # Its message prints an object's address, which differs from run to run.
-        raise OSError(f"no image in one of {', '.join(settings.formats)}") from error
-    with image:
-        image.load()
-        grey = _grey(image)
-        return {
-            "width": image.width,
-            "height": image.height,
-            "channels": len(image.getbands()),
-            "entropy": entropy(grey),
-            "blur": blur(grey),
-        }
-
-
-def _grey(image: Image.Image) -> npt.NDArray[np.uint8]:
-    if image.mode.startswith("I"):
-        return (np.asarray(image).astype(np.int64).clip(0, 0xFFFF) >> 8).astype(np.uint8)
-    return np.asarray(image.convert("L"))
+    picture = decode_picture(data, max_pixels=settings.max_pixels, formats=settings.formats)
+    grey = np.asarray(picture.image.convert("L"))
+    return {
+        "width": picture.image.width,
+        "height": picture.image.height,
+        "channels": picture.bands,
+        "entropy": entropy(grey),
+        "blur": blur(grey),
+    }
 
 
 def entropy(grey: npt.NDArray[np.uint8]) -> float:

@@ -11,8 +11,9 @@ import trafilatura
 from lxml import etree
 from pydantic import Field, model_validator
 
-from tilth.clean.decode import UndecodableError, decode_html
 from tilth.clean.page import page_text
+from tilth.decode.page import decode_html
+from tilth.decode.text import UndecodableError
 from tilth.schema import column, mark_dropped, mark_error, with_columns, without_columns
 from tilth.settings import BaseSettings
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 from resiliparse.parse.html import HTMLTree, NodeType
 
-from tilth.clean.decode import UndecodableError, decode_html
 from tilth.clean.page import element_text, is_deeper
+from tilth.decode.page import decode_html
+from tilth.decode.text import UndecodableError
 from tilth.schema import (
     PART_NAME,
     PART_ROW,

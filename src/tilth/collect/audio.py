@@ -1,4 +1,4 @@
-"""Read sound files with their transcripts: WAV and FLAC, in folders or archives.
+"""Read sound files with their transcripts: WAV, FLAC, MP3, OGG, M4A, in folders or archives.
 
 Small speech sets say in the *name* of a file who says what (`7_jackson_32.wav`); larger ones have a
 file of transcripts beside.
@@ -7,6 +7,7 @@ file of transcripts beside.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,15 +19,18 @@ from pydantic import Field, field_validator, model_validator
 from tilth.collect import inputs, limits, members, records
 from tilth.collect.fetching import Place
 from tilth.collect.named import Named
-from tilth.collect.sound_header import read_header
+from tilth.collect.whole_sound import whole_sound
 from tilth.context import Context
+from tilth.decode.sound import SYMBOL_S, Sound, reads_m4a, seconds_of
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.schema import Row
 from tilth.settings import AnyOrder, BaseSettings
 from tilth.splits import SplitName
 
-SUFFIXES = (".wav", ".flac")
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a")
+_M4A = ".m4a"
 _GROUPS = ("target", "label", "subject", "index", "split")
 _MAX_PATTERN = 500
 # Names that an error lists.
@@ -43,9 +47,11 @@ class Words(BaseSettings):
 
 
 class Settings(inputs.FileSettings):
-    """Read sound files (WAV, FLAC) and what is said in them, from folders or archives (tar, zip).
+    """Read sound files and what is said in them, from folders or archives (tar, zip).
 
-    A file that is no sound file, is cut off, or whose name does not say what it should is
+    WAV, FLAC, MP3, OGG (Vorbis, Opus) and, with the extra `m4a`, M4A: what a file is its content
+    says, whatever its ending. Each is decoded to its end: one that is no sound file, is cut off or
+    damaged, is too short for its transcript, or whose name does not say what it should is
     quarantined by its name.
     """
 
@@ -169,12 +175,20 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             context,
             lambda name: takes(said.kind_of(name)),
         )
+        skipped = "" if reads_m4a() else _M4A
         for member in read_on:
+            if skipped and member.name.lower().endswith(skipped):
+                reason = f"{inputs.OTHER_TYPE} without the extra `m4a` ({skipped})"
+                context.passes_over(member.uri, reason)
+                continue
             try:
                 if member.error:
                     raise records.RecordError(member.error)
-                read_header(member.data)
+                sound = whole_sound(member.data)
                 row = {"id": member.name, "audio": member.data, **said.columns(member.name)}
+                _require_time(sound, row.get("target") or "")
+                for part in sound.unheard:
+                    context.passes_over(member.uri, part)
             except records.RecordError as error:
                 yield from batcher.add_error(str(error), member.uri)
             else:
@@ -186,6 +200,19 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         if shared or not batcher.is_full:
             said.check(where)
         yield from batcher.flush()
+
+
+def _require_time(sound: Sound, text: str) -> None:
+    """Refuse a transcript that nobody can say in so short a time.
+
+    Raises:
+        RecordError: It is one.
+    """
+    if sound.seconds < seconds_of(text):
+        raise records.RecordError(
+            f"too short for its transcript: {sound.seconds:.3g} s for {len(text)} characters, of "
+            f"which each takes {1000 * SYMBOL_S:.0f} ms at least"
+        )
 
 
 class _Said:
@@ -270,7 +297,7 @@ class _Said:
             if "index" in said:
                 index = _as_index(said["index"])
         if settings.transcripts is not None:
-            keys = [name, Path(name).name, Path(name).stem]
+            keys = [_composed(one) for one in (name, Path(name).name, Path(name).stem)]
             text = next((self._transcripts[key] for key in keys if key in self._transcripts), None)
             if text is None:
                 raise records.RecordError(f"no line for it in {settings.transcripts}")
@@ -324,15 +351,21 @@ def _read_transcripts(settings: Settings) -> dict[str, str]:
             if not line.strip():
                 continue
             try:
-                name, tab, text = line.decode().partition("\t")
-            except UnicodeDecodeError as error:
-                raise _bad_line(records.describe_unicode(error), file, number) from None
+                name, tab, text = decode_text(line).partition("\t")
+            except UndecodableError as error:
+                raise _bad_line(str(error), file, number) from None
             if not tab or size > 1 << 16:
                 raise _bad_line("a line that is not `name TAB text`", file, number)
+            name = _composed(name)
             if name in found:
                 raise _bad_line(f"`{name[:80]}` for the second time", file, number)
             found[name] = " ".join(text.split())
     return found
+
+
+def _composed(name: str) -> str:
+    """A name in one spelling: some systems keep `é` as a letter and its accent (UAX #15, NFC)."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _bad_line(cause: str, file: inputs.SourceFile, number: int) -> DataError:

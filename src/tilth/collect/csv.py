@@ -21,6 +21,7 @@ from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kin
 from tilth.collect.named import Named
 from tilth.collect.shares import Shares
 from tilth.context import Context
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.streams import with_packed, without_packing
 from tilth.schema import Row
 from tilth.settings import AnyOrder
@@ -342,9 +343,9 @@ class _Lines:
 
 def _decoded(data: bytes, encoding: str) -> str:
     try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise records.RecordError(records.describe_unicode(error)) from None
+        return decode_text(data, encoding)
+    except UndecodableError as error:
+        raise records.RecordError(str(error)) from None
 
 
 @dataclass

@@ -18,7 +18,9 @@ from pydantic import Field, field_validator, model_validator
 
 from tilth.collect import inputs, limits, members, records
 from tilth.collect.named import Named
+from tilth.collect.whole import MAX_PIXELS, whole_picture
 from tilth.context import Context, PassesOver
+from tilth.decode.picture import MOST_PIXELS, reads_heif
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.schema import Row
@@ -27,15 +29,19 @@ from tilth.splits import SplitName
 
 # Folders of other files that are remembered, to see whether one stands beside the classes.
 _MAX_FOLDERS = 10_000
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+    *(".heic", ".heif"),
+)
+_HEIF = (".heic", ".heif")
 
 
 class Settings(inputs.FileSettings):
     """Read pictures from a folder or archive (tar, zip) in which their folder is their class.
 
     The outermost folder that is called `train`, `val`, `validation` or `test`, in whatever other
-    folders, is the split. A file that is too large is quarantined with its name; whether a picture
-    can be decoded is checked by `check_image`.
+    folders, is the split. Each picture is decoded: one that is cut off, damaged or too large is
+    quarantined with its name.
     """
 
     labels: Literal["folder", "path", "none"] = Field(
@@ -47,6 +53,12 @@ class Settings(inputs.FileSettings):
         default_factory=dict,
         description="folder name, or path, -> label, where they differ; also where folders of one "
         "name in different folders are one class",
+    )
+    max_pixels: int = Field(
+        MAX_PIXELS,
+        description="pixels that an image may have; a larger one is quarantined",
+        ge=1,
+        le=MOST_PIXELS,
     )
     splits: Annotated[dict[str, SplitName], AnyOrder()] = Field(
         default_factory=dict,
@@ -129,9 +141,17 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             context,
             lambda name: takes(tree.kind_of(name)),
         )
+        skipped = () if reads_heif() else _HEIF
         for member in read_on:
+            if member.name.lower().endswith(skipped):
+                ending = member.name[member.name.rindex(".") :].lower()
+                reason = f"{inputs.OTHER_TYPE} without the extra `heif` ({ending})"
+                context.passes_over(member.uri, reason)
+                continue
             try:
                 row = tree.row(member)
+                for part in whole_picture(member.data, settings.max_pixels).unseen:
+                    context.passes_over(member.uri, part)
             except records.RecordError as error:
                 yield from batcher.add_error(str(error), member.uri)
             else:

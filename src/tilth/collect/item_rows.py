@@ -14,9 +14,11 @@ from tilth.collect.columns import Columns
 from tilth.collect.fields import Fields, names_of, open_names_of
 from tilth.collect.items import EMPTY, Item
 from tilth.collect.named import Named
-from tilth.collect.sound_header import read_header
 from tilth.collect.text_file import Encoding
+from tilth.collect.whole import MAX_PIXELS, whole_picture
+from tilth.collect.whole_sound import whole_sound
 from tilth.context import PassesOver, unsaid
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError
 from tilth.formats import front_matter
 from tilth.formats.apart import Apart
@@ -34,11 +36,26 @@ EXTRAS: Final[Mapping[str, tuple[str, str]]] = {
     "xlsx": ("python_calamine", "sheets"),
     "ods": ("python_calamine", "sheets"),
     "m4a": ("av", "m4a"),
+    "heic": ("pi_heif", "heif"),
 }
 READ: Final = (
     *("text", "markdown", "code", "html", "pdf", "docx", "epub"),
     *("json", "jsonl", "csv", "tsv", "parquet", "arrow", "xlsx", "ods"),
-    *("png", "jpeg", "webp", "gif", "bmp", "tiff", "wav", "flac", "mp3", "ogg", "m4a"),
+    *(
+        "png",
+        "jpeg",
+        "webp",
+        "gif",
+        "bmp",
+        "tiff",
+        "avif",
+        "heic",
+        "wav",
+        "flac",
+        "mp3",
+        "ogg",
+        "m4a",
+    ),
 )
 # What a sample in a folder of texts hardly means.
 BY_NAME_ONLY: Final = ("code",)
@@ -125,11 +142,13 @@ class Reader:
             yield from self._tables()[item.kind.name](item)
         elif group == "picture":
             data = item.stream.whole(self._max_record)
+            for part in whole_picture(data, MAX_PIXELS).unseen:
+                tell(item.uri, part)
             yield item.uri, {"image": data, "id": item.name}, len(data), None
         elif group == "sound":
             data = item.stream.whole(self._max_record)
-            if item.kind.name in ("wav", "flac"):
-                read_header(data)
+            for part in whole_sound(data).unheard:
+                tell(item.uri, part)
             yield item.uri, {"audio": data, "id": item.name}, len(data), None
         elif group == "page":
             data = item.stream.whole(self._max_record)
@@ -164,9 +183,9 @@ class Reader:
             ((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", self._encoding)
         )
         try:
-            text = data[len(mark) :].decode(encoding)
-        except UnicodeDecodeError as error:
-            raise RecordError(records.describe_unicode(error)) from None
+            text = decode_text(data[len(mark) :], encoding)
+        except UndecodableError as error:
+            raise RecordError(str(error)) from None
         told: Mapping[str, Any] = {}
         if item.kind.name == "markdown":
             told, text = front_matter.split(text)

@@ -15,6 +15,7 @@ from tilth.collect.carry import Carrier
 from tilth.collect.fields import Fields, columns_of, filled, open_names_of, tells_kinds
 from tilth.collect.named import Named
 from tilth.context import Context
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.streams import with_packed
@@ -125,9 +126,9 @@ def parse_line(line: bytes) -> Row:
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and depth(line) > MAX_DEPTH:
         raise records.RecordError(f"nested more than {MAX_DEPTH} levels deep")
     try:
-        value = json.loads(line.decode())
-    except UnicodeDecodeError as error:
-        raise records.RecordError(records.describe_unicode(error)) from None
+        value = json.loads(decode_text(line))
+    except UndecodableError as error:
+        raise records.RecordError(str(error)) from None
     except json.JSONDecodeError as error:
         raise records.RecordError(
             f"not valid JSON: {error.msg} at character {error.pos} of {len(error.doc)}"

@@ -22,7 +22,9 @@ from tilth.collect.carry import Carrier
 from tilth.collect.fetching import Place
 from tilth.collect.fields import Meta, carried
 from tilth.collect.named import Named
-from tilth.context import Context
+from tilth.collect.whole import MAX_PIXELS
+from tilth.context import Context, PassesOver
+from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError, TilthError
 from tilth.schema import Row
 from tilth.splits import SplitName
@@ -38,8 +40,6 @@ _INSIDE = re.compile(rb'["\\]')
 # The scanner only counts brackets; a single task is held to `jsonl.MAX_DEPTH` when parsed.
 _MAX_OPEN = 100_000
 _SPACE = b" \t\r\n"
-# What Pillow opens at most.
-_MAX_PIXELS = 2 * 89_478_485
 _COLUMNS = ("label", "label_confidence", "label_origin", "annotations", "split")
 
 
@@ -62,10 +62,10 @@ class Settings(inputs.FileSettings):
     )
     images: Place = Field(None, description="folder of the images; default: that of the export")
     max_pixels: int = Field(
-        64_000_000,
+        MAX_PIXELS,
         description="pixels that an image may have; a larger one is quarantined",
         ge=1,
-        le=_MAX_PIXELS,
+        le=MOST_PIXELS,
     )
     split: SplitName | None = Field(
         None, description="split of all tasks whose data states none in `split`"
@@ -160,7 +160,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         meter = inputs.Meter(found, context)
         for file in found:
             carrier.begin(file.uri)
-            yield from _read_file(file, settings, batcher, names, takes, carrier)
+            yield from _read_file(
+                file, settings, batcher, names, takes, carrier, context.passes_over
+            )
             meter.finish(file, batcher.num_rows)
         names.check(settings.path or settings.url or "")
         yield from batcher.flush()
@@ -383,6 +385,7 @@ def _read_file(
     names: _Names,
     takes: limits.Takes,
     carrier: Carrier,
+    passes_over: PassesOver,
 ) -> Iterator[pa.RecordBatch]:
     root = _root(file.path, settings)
     for number, data, row, num_bytes in _tasks(file, settings, names):
@@ -394,8 +397,11 @@ def _read_file(
         try:
             if isinstance(row, records.RecordError):
                 raise row
-            row |= _payload(data, root, settings)
+            payload, unseen = _payload(data, root, settings)
+            row |= payload
             carrier.fill(data, row)
+            for part in unseen:
+                passes_over(place, part)
         except records.RecordError as error:
             yield from batcher.add_error(str(error), place)
             continue
@@ -412,8 +418,10 @@ def _root(export: Path, settings: Settings) -> Path:
     return export.parent if settings.images is None else _folder(settings.images)
 
 
-def _payload(data: Mapping[str, Any], root: Path, settings: Settings) -> Row:
-    """The image, the text or both of a task, by its data.
+def _payload(
+    data: Mapping[str, Any], root: Path, settings: Settings
+) -> tuple[Row, tuple[str, ...]]:
+    """The image, the text or both of a task, by its data; and what of its image is not seen.
 
     Args:
         data: Of the task.
@@ -424,12 +432,14 @@ def _payload(data: Mapping[str, Any], root: Path, settings: Settings) -> Row:
         RecordError: it has no payload, or an image that cannot be read.
     """
     row: Row = {}
+    unseen: tuple[str, ...] = ()
     if settings.image is not None:
         reference, most = records.lookup(data, settings.image), settings.max_record_bytes
-        row["image"] = task_images.load_image(reference, root, most, settings.max_pixels)
+        image, unseen = task_images.load_image(reference, root, most, settings.max_pixels)
+        row["image"] = image
     if settings.text is not None:
         row["text"] = records.as_text(records.lookup(data, settings.text), settings.text)
-    return row
+    return row, unseen
 
 
 def _answered(task: Mapping[str, Any], settings: Settings) -> Row:

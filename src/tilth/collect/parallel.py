@@ -33,6 +33,7 @@ from tilth.collect.fetching import (
 )
 from tilth.collect.inputs import MAX_RECORD_BYTES
 from tilth.context import Context
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
 from tilth.splits import SplitName
@@ -273,9 +274,9 @@ def _sentence(line: bytes, num_bytes: int, side: str, max_bytes: int) -> str:
     if num_bytes > max_bytes:
         raise records.RecordError(f"{side} line: {inputs.too_long(num_bytes, max_bytes)}")
     try:
-        text = line.removeprefix(b"\xef\xbb\xbf").decode().strip()
-    except UnicodeDecodeError as error:
-        raise records.RecordError(f"{side} line: {records.describe_unicode(error)}") from None
+        text = decode_text(line.removeprefix(b"\xef\xbb\xbf")).strip()
+    except UndecodableError as error:
+        raise records.RecordError(f"{side} line: {error}") from None
     if not text:
         raise records.RecordError(f"the {side} line is empty")
     return text

@@ -13,7 +13,9 @@ from tilth.collect import inputs, limits, records
 from tilth.collect.carry import Carrier
 from tilth.collect.columns import Columns
 from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
-from tilth.context import Context
+from tilth.collect.whole import MAX_PIXELS, whole_picture
+from tilth.context import Context, PassesOver
+from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError
 from tilth.meta.arrow import UnsupportedError, values_of
 from tilth.meta.beside import Beside
@@ -32,14 +34,20 @@ _Found = tuple[str, Row | records.RecordError, int, Beside | None]
 class Settings(inputs.FileSettings):
     """Read Parquet files, streamed by row group.
 
-    The rows of a row group that cannot be read are quarantined with file, row and cause. Columns
-    that are not named travel as `meta.NAME`.
+    The rows of a row group that cannot be read, and pictures that cannot be decoded, are
+    quarantined with file, row and cause. Columns that are not named travel as `meta.NAME`.
     """
 
     fields: Fields = Field(Fields(), description="which column is the text, label, id, ...")
     image: str | None = Field(
         None,
         description="column with encoded images (bytes, or a struct with `bytes`), instead of text",
+    )
+    max_pixels: int = Field(
+        MAX_PIXELS,
+        description="pixels that an image may have; a larger one is quarantined",
+        ge=1,
+        le=MOST_PIXELS,
     )
     split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
@@ -49,6 +57,8 @@ class Settings(inputs.FileSettings):
     def _one_payload(self) -> Settings:
         if self.image is not None and self.fields.text != Fields().text:
             raise ValueError("`fields.text` is not read beside `image`")
+        if self.image is None and self.max_pixels != MAX_PIXELS:
+            raise ValueError("`max_pixels` belongs to `image`")
         return self
 
 
@@ -102,6 +112,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
+                    row = _decoded(row, settings, place, context.passes_over)
                     yield from batcher.add_found(row, place, num_bytes, beside)
             meter.finish(file, batcher.num_rows)
         yield from batcher.flush()
@@ -191,6 +202,20 @@ def _made(
     except records.RecordError as error:
         return error, 0
     return row, num_bytes
+
+
+def _decoded(
+    row: Row | records.RecordError, settings: Settings, place: str, passes_over: PassesOver
+) -> Row | records.RecordError:
+    """The row, or what is wrong with its picture."""
+    if isinstance(row, records.RecordError) or settings.image is None:
+        return row
+    try:
+        for part in whole_picture(row["image"], settings.max_pixels).unseen:
+            passes_over(place, part)
+    except records.RecordError as error:
+        return error
+    return row
 
 
 def make_row_of(record: Row, settings: Settings) -> Row:

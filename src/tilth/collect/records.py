@@ -20,6 +20,7 @@ import pyarrow as pa
 from tilth import schema
 from tilth.collect.fields import Fields
 from tilth.context import gathers
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError as RecordError
 from tilth.errors import StepError
 from tilth.hints import closest
@@ -121,9 +122,9 @@ def as_text(value: Any, name: str) -> str:
     """
     if isinstance(value, bytes):
         try:
-            return value.decode()
-        except UnicodeDecodeError as error:
-            raise RecordError(f"field `{name}`: {describe_unicode(error)}") from None
+            return decode_text(value)
+        except UndecodableError as error:
+            raise RecordError(f"field `{name}`: {error}") from None
     if isinstance(value, str):
         try:
             value.encode()
@@ -146,12 +147,6 @@ def as_text(value: Any, name: str) -> str:
     if isinstance(value, decimal.Decimal):
         return str(value)
     raise RecordError(f"field `{name}` is {_kind(value)}, not text")
-
-
-def describe_unicode(error: UnicodeDecodeError) -> str:
-    """Where and with which byte the decoding failed."""
-    byte = error.object[error.start]
-    return f"invalid {error.encoding.upper()} at byte {error.start} (0x{byte:02x})"
 
 
 def make_row(record: Mapping[str, Any], fields: Fields, *, with_text: bool = True) -> Row:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
@@ -14,13 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeGuard
 from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
-import PIL.Image
-
 from tilth.collect import inputs, members, records
+from tilth.collect.whole import whole_picture
 
 
-def load_image(reference: Any, root: Path, max_bytes: int, max_pixels: int) -> bytes:
-    """The bytes of the image behind a reference, after decoding it once as a check.
+def load_image(
+    reference: Any, root: Path, max_bytes: int, max_pixels: int
+) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of the image behind a reference, decoded once as a check, and what is not seen.
 
     Args:
         reference: A data URI, a path relative to `root`, or one of Label Studio's own addresses
@@ -37,31 +36,7 @@ def load_image(reference: Any, root: Path, max_bytes: int, max_pixels: int) -> b
         data = _data_uri(reference)
     else:
         data = _image_file(reference, root, max_bytes)
-    check_image(data, max_pixels)
-    return data
-
-
-def check_image(data: bytes, max_pixels: int) -> None:
-    """Decode an image and throw the pixels away.
-
-    Raises:
-        RecordError: it is cut off, damaged, of unknown format, or larger than `max_pixels`.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"), PIL.Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > max_pixels:
-                raise records.RecordError(
-                    f"image of {image.width} x {image.height} pixels, above `max_pixels`"
-                )
-            image.load()
-    # Pillow's decoders raise whatever their format's parsing runs into.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        if isinstance(error, records.RecordError):
-            raise
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise records.RecordError(f"the image cannot be decoded: {cause[:120]}") from None
-    except PIL.Image.DecompressionBombError:
-        raise records.RecordError("the image is far above `max_pixels`") from None
+    return data, whole_picture(data, max_pixels).unseen
 
 
 def _data_uri(reference: str) -> bytes:

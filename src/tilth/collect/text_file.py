@@ -12,6 +12,7 @@ from pydantic import Field
 from tilth.collect import inputs, limits, records
 from tilth.collect.shares import Shares
 from tilth.context import Context
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
 from tilth.schema import Row
@@ -189,6 +190,6 @@ def _joined(lines: list[bytes], num_bytes: int, settings: Settings) -> str | rec
 
 def _decoded(data: bytes, encoding: Encoding) -> str:
     try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise records.RecordError(records.describe_unicode(error)) from None
+        return decode_text(data, encoding)
+    except UndecodableError as error:
+        raise records.RecordError(str(error)) from None

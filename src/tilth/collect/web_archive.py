@@ -16,6 +16,7 @@ from pydantic import Field
 
 from tilth.collect import inputs, records
 from tilth.context import Context
+from tilth.decode.text import decode_loosely
 from tilth.formats import arc, wacz, warc
 from tilth.formats.http_answer import HTML_TYPES, AnswerError, body_of, media_type, read_answer
 from tilth.formats.streams import SourceFile, open_raw, too_long
@@ -294,7 +295,7 @@ class Pages:
             row["fetched_at"] = date[0]
         content_type, body = self._content(record, is_cut=is_cut)
         if kind == "conversion":
-            row["text"] = bytes(body).decode("utf-8", "replace")
+            row["text"] = decode_loosely(bytes(body))
         else:
             row["html"] = body
             row["content_type"] = content_type[:_MAX_CONTENT_TYPE]

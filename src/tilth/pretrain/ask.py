@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import ValidationError
 
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.extensions import Extension, active
 from tilth.tasks.declare import Payload
@@ -233,9 +234,9 @@ def _payload(sample: str | bytes, name: str, reads: str) -> str | bytes:
     """The text, or the bytes of the file that is named."""
     if isinstance(sample, bytes):
         try:
-            sample = sample.decode()
-        except UnicodeDecodeError as error:
-            raise DataError(f"not UTF-8 text: {error.reason}", where=name[:200]) from None
+            sample = decode_text(sample)
+        except UndecodableError as error:
+            raise DataError(f"not UTF-8 text: {error}", where=name[:200]) from None
     if reads == "text":
         return sample
     path = Path(sample).expanduser()

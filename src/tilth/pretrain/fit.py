@@ -138,6 +138,7 @@ def fit(
                 fold=fold,
                 progress=context.progress,
             )
+        notes = (*notes, *prepared.notes)
         prepared = replace(prepared, facts=prepared.facts.normalised_as(known))
         held_out = {k: rows.ids for k, rows in prepared.splits.items() if k != "train"}
         require_groups(inputs["data"], held_out, settings.group)
@@ -163,7 +164,7 @@ def fit(
             told_of = replace(trained, notes=(*trained.notes, *measured.notes))
             counted = {split: len(rows) for split, rows in prepared.splits.items()}
             size = count_parameters(model)
-            runs.append(_Run(told_of, held, measured.reach, size, counted, prepared.unreadable))
+            runs.append(_Run(told_of, held, measured.reach, size, counted))
     kept = runs[0]
     first, held = kept.trained, kept.held
     several = tuple(run.held for run in runs) if len(runs) > 1 else ()
@@ -189,7 +190,6 @@ def fit(
         notes=tuple(dict.fromkeys([*notes, *(n for run in runs for n in run.trained.notes)])),
         model=Size(kind=settings.model.kind, parameters=kept.parameters),
         samples=kept.samples,
-        unreadable=kept.unreadable,
         initialised=first.initialised,
         seeds=several if held.fold is None else (),
         folds=() if held.fold is None else several,
@@ -216,7 +216,6 @@ class _Run:
         reach: What numbers each of them can be.
         parameters: Of its model: the vocabulary of each fold is its own.
         samples: Of each split.
-        unreadable: Ids of samples that could not be decoded.
     """
 
     trained: _Trained
@@ -224,7 +223,6 @@ class _Run:
     reach: Mapping[str, Reach]
     parameters: int
     samples: dict[str, int]
-    unreadable: tuple[str, ...]
 
 
 def _folds(

@@ -109,7 +109,8 @@ class PretrainResult(Held):
         notes: What the user should be told.
         model: What was trained.
         samples: Of each split.
-        unreadable: Samples that could not be decoded.
+        unreadable: Samples that an earlier version left out: they could not be decoded, or were too
+            short for their transcript.
         initialised: The tensors that other weights gave; None where it began at random.
         seeds, folds: Of several trainings, each one's figures. All that stands above is of the
             first one, whose weights are kept at the top.

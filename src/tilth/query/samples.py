@@ -315,15 +315,15 @@ def payload_excerpt(row: Row, limit: int) -> str:
 
 def image_uri(data: bytes) -> str | None:
     """A thumbnail of an encoded image as a PNG data URI; None where it cannot be made small."""
-    from tilth.pictures import open_picture
+    from tilth.decode.picture import PictureError, TooManyPixelsError, decode_picture
 
     try:
-        with open_picture(data) as image:
-            image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-            out = io.BytesIO()
-            image.convert("RGB" if image.mode not in ("L", "1") else "L").save(out, "PNG")
-    except (OSError, ValueError, SyntaxError):
+        image = decode_picture(data).image
+    except (PictureError, TooManyPixelsError):
         return None
+    image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    out = io.BytesIO()
+    image.convert("RGB" if image.mode not in ("L", "1") else "L").save(out, "PNG")
     uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
     return uri if len(uri) <= _MAX_IMAGE_CHARS else None
 

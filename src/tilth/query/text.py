@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tilth.decode.text import decode_loosely
 from tilth.foreign import shorten, visible
 from tilth.query.changes import changed_ranges
 from tilth.spell import distinct
@@ -29,7 +30,7 @@ def excerpt(text: str, limit: int = 600) -> str:
 
 def markup_text(html: bytes) -> str:
     """What the opening of a page says, its tags left out (by pattern: for display only)."""
-    return _MARKUP.sub(" ", html[:50_000].decode("utf-8", "replace"))
+    return _MARKUP.sub(" ", decode_loosely(html[:50_000]))
 
 
 def markup_excerpt(html: bytes, limit: int = 600) -> str:

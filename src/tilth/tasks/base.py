@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from tilth.augment.chain import Transform, from_recipe
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.models.facts import Facts
 from tilth.tasks.predict_settings import PredictSettings
@@ -72,8 +73,8 @@ def as_text(sample: str | bytes) -> str:
     if isinstance(sample, str):
         return sample
     try:
-        return sample.decode()
-    except UnicodeDecodeError as error:
+        return decode_text(sample)
+    except UndecodableError as error:
         raise DataError(f"not UTF-8 text: {error}") from None
 
 

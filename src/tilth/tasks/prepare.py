@@ -28,7 +28,7 @@ from tilth.store.seal import is_whole, seal
 from tilth.tasks.registry import declaration
 from tilth.tasks.selection import Selection
 from tilth.tasks.settings import DataSettings, TaskName, form_of
-from tilth.tasks.splits import UNREADABLE, Given, Reading
+from tilth.tasks.splits import NOTES, Given, Reading
 from tilth.tasks.text.tokenize import Tokenizer, end_token, load_tokenizer
 from tilth.training.examples import Documents, Examples
 
@@ -41,14 +41,14 @@ class Prepared:
         splits: train, validation, test; a split without samples is absent.
         facts: What the data says of itself: sizes, names of the classes, normalisation.
         tokenizer: Of text.
-        unreadable: Ids of samples that could not be decoded and were left out.
+        notes: What the user should be told.
         folder: Where the arrays lie.
     """
 
     splits: dict[str, Documents | Examples]
     facts: Facts
     tokenizer: Tokenizer | None
-    unreadable: tuple[str, ...]
+    notes: tuple[str, ...]
     folder: Path
 
     def examples(self, split: str, model: ModelSettings) -> Examples | None:
@@ -94,7 +94,7 @@ def prepare(
         UsageError: `data` says otherwise than the model how samples are read.
         DataError: No sample is left for training; a label is missing, not among the classes, or
             wanted and not there; there is one class only, or no text to learn a vocabulary from;
-            images differ in size, or more than 1 % cannot be decoded.
+            images differ in size, or one cannot be decoded.
     """
     form = form_of(data, model, window=window)
     selection = Selection(Dataset(dataset), task, data, form, limit, fold)
@@ -125,7 +125,7 @@ def prepare(
 
 
 def _load(folder: Path, kind: ModuleType, data: DataSettings) -> Prepared:
-    text_file, unreadable = folder / "tokenizer.json", folder / UNREADABLE
+    text_file, notes = folder / "tokenizer.json", folder / NOTES
     tokenizer = load_tokenizer(text_file) if text_file.is_file() else None
     reading = Reading(-1 if tokenizer is None else end_token(tokenizer), data.shuffle)
     splits: dict[str, Documents | Examples] = {
@@ -141,7 +141,7 @@ def _load(folder: Path, kind: ModuleType, data: DataSettings) -> Prepared:
         splits,
         Facts.model_validate(read_json(folder / "facts.json")),
         tokenizer,
-        tuple(read_json(unreadable)) if unreadable.is_file() else (),
+        tuple(read_json(notes)) if notes.is_file() else (),
         folder,
     )
 

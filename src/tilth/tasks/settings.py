@@ -130,7 +130,7 @@ class DataSettings(BaseSettings):
     channels: Literal[1, 3] | None = Field(
         default=None,
         description="images: 1 for grey, 3 for colour; empty: as the model that is started from, "
-        "or else what the first image has",
+        "or else 3 where one of all images has colours",
     )
 
     @model_validator(mode="after")
@@ -192,7 +192,7 @@ class SampleForm:
         max_length: Tokens of a text that are read.
         sample_rate, mels: Of sound.
         image_size: Height and width; None: all pictures must agree.
-        channels: 1 or 3; None: what the first picture has.
+        channels: 1 or 3; None: 1 where all pictures are grey.
     """
 
     vocabulary: int = 2048

@@ -21,9 +21,8 @@ from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Ragged
 
-# In a folder of arrays: the ids of samples that could not be decoded; and how many may be such.
-UNREADABLE = "unreadable.json"
-MAX_UNREADABLE = 0.01
+# In a folder of arrays: what the user should be told of them.
+NOTES = "notes.json"
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def run_method(cell: CellSettings, inputs: Mapping[str, Path], context: Context)
         cpu_seconds=round(time.process_time() - cpu_before, 4),
         training_seconds=round(found.seconds, 4),
         what=found.what,
-        notes=found.notes,
+        notes=(*target.prepared.notes, *found.notes),
     )
 
 

@@ -93,7 +93,7 @@ def run_arm(
 
     rows = rows_of(data.training, cell.model)
     model = build_model(cell.model, facts.sizes, seed=seed)
-    notes: list[str] = []
+    notes = [*(data.control if data.target is None else data.target).notes]
     asked = cell.metric not in ("", LOSS.name)
     steps, epochs, evaluation, late = 0, 0.0, None, None
     if training is not None:

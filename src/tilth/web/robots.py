@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from protego import Protego
 
+from tilth.decode.text import decode_loosely
+
 # RFC 9309 section 2.5: at least 500 KiB of the file are read; nothing needs more.
 MAX_ROBOTS_BYTES = 512 << 10
 # A pause of more than a day between two pages is a slip or a trap, and is read as none.
@@ -81,7 +83,7 @@ def _without_others(text: str, agent: str) -> str:
 
 def decode_robots(body: bytes) -> str:
     """The text of a robots.txt: UTF-8, cut at the size that must be read, never failing."""
-    text = body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace")
+    text = decode_loosely(body[:MAX_ROBOTS_BYTES], "utf-8-sig")
     # A null byte ends no line in the wild but breaks parsers that work on C strings.
     return text.replace("\0", "")
 

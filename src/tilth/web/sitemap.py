@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from tilth.decode.text import decode_loosely
 from tilth.web.client import FetchError, decompress, describe
 from tilth.web.frontier import Outcome
 from tilth.web.retry import PatientClient
@@ -97,12 +98,12 @@ def read_sitemap(body: bytes) -> tuple[list[str], bool]:
     if body.startswith(b"\x1f\x8b"):
         body = decompress(body, "gzip", MAX_SITEMAP_BYTES)
     if _XML.match(body):
-        found = [_unescape(loc.decode("utf-8", "replace").strip()) for loc in _LOC.findall(body)]
+        found = [_unescape(decode_loosely(loc).strip()) for loc in _LOC.findall(body)]
         found = [address for address in found if address]
         if not found and b"<html" in body[:2000].lower():
             raise FetchError("it is an HTML page and no sitemap", transient=False)
         return found[:MAX_SITEMAP_URLS], _INDEX.search(body) is not None
-    lines = (line.strip() for line in body.decode("utf-8-sig", "replace").splitlines())
+    lines = (line.strip() for line in decode_loosely(body, "utf-8-sig").splitlines())
     return [line for line in lines if line.startswith("http")][:MAX_SITEMAP_URLS], False
 
 

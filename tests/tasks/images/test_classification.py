@@ -162,7 +162,7 @@ def test_a_picture_is_classified() -> None:
     assert answer.label in ("a", "b", "c")
     assert answer.scores is not None
     assert sum(answer.scores.values()) == pytest.approx(1, abs=1e-4)
-    with pytest.raises(DataError, match="not an image"):
+    with pytest.raises(DataError, match="an image cannot be decoded"):
         IMAGE.predict(model, [b"no picture"], PredictSettings())
 
 

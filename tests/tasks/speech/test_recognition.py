@@ -165,7 +165,7 @@ def test_what_no_path_spells_has_no_loss_and_not_one_of_nothing() -> None:
     logs = torch.randn(2, 2, 3, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
     said = [np.array([1, 2, 1], np.uint16), np.array([1], np.uint16)]
     data = Examples(
-        Ragged.of([np.zeros(4, np.int16)] * 2, np.int16),
+        Ragged.of([np.zeros(4, np.float32)] * 2, np.float32),
         Ragged.of(said, np.uint16),
         np.arange(2, dtype=np.uint64),
         np.ones(2, np.float32),

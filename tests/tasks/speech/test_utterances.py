@@ -1,4 +1,4 @@
-"""Utterances as numbers; what cannot be learnt from is left out and noted."""
+"""Utterances as numbers; what cannot be learnt from is told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.tasks.speech.speech_samples import encode, say, speech_dataset, speec
 from tilth.errors import DataError
 from tilth.tasks.prepare import Prepared, prepare
 from tilth.tasks.settings import DataSettings
-from tilth.tasks.speech.utterances import steps_needed
 from tilth.training.examples import Examples, Ragged
 
 
@@ -34,21 +33,31 @@ def test_samples_and_symbols(tmp_path: Path) -> None:
     assert isinstance(test.targets, Ragged)
     assert len(test) == 12
     np.testing.assert_array_equal(test.targets[0], [1, 2])
-    expected = np.rint(say("ab", 0.06) * 32768)
-    assert np.abs(test.inputs[0] - expected).max() <= 1
+    expected = say("ab", 0.06)
+    assert test.inputs[0].dtype == np.float32
+    assert np.abs(test.inputs[0] - expected).max() <= 1 / 32768
 
 
-def test_what_cannot_be_learnt_from_is_left_out(tmp_path: Path) -> None:
+def test_what_cannot_be_decoded_is_an_error_that_names_it(tmp_path: Path) -> None:
+    rows = speech_rows(30)
+    for odd, cause in ((b"no sound", "cannot be decoded: no WAV"), (None, "there is none")):
+        rows[3]["audio"] = odd
+        with pytest.raises(DataError, match=cause) as caught:
+            prepared(tmp_path / cause[:6], rows)
+        assert rows[3]["id"] in caught.value.where
+
+
+def test_what_is_too_short_stays_and_is_told(tmp_path: Path) -> None:
+    """It teaches nothing, and where it is measured its words count as wrong."""
     rows = speech_rows(300)
-    rows[3]["audio"] = b"no sound"
-    rows[4]["audio"] = encode(say("cb")[:300])
+    for row, samples in ((4, 300), (9, 1)):
+        rows[row]["audio"] = encode(say("cb")[:samples])
     one = prepared(tmp_path, rows)
-    assert one.unreadable == (rows[3]["id"], rows[4]["id"])
-    assert sum(len(split) for split in one.splits.values()) == 298
-    for row in rows[5:10]:
-        row["audio"] = b""
-    with pytest.raises(DataError, match="7 of 300 utterances"):
-        prepared(tmp_path / "worse", rows)
+    assert sum(len(split) for split in one.splits.values()) == 300
+    (told,) = one.notes
+    assert "too short for their transcript (20 ms a symbol)" in told
+    assert f"2 of 300 ({rows[4]['id']}, {rows[9]['id']})" in told
+    assert prepared(tmp_path / "other", speech_rows()).notes == ()
 
 
 def test_no_transcript(tmp_path: Path) -> None:
@@ -63,7 +72,3 @@ def test_symbols_of_another_model(tmp_path: Path) -> None:
     assert prepared(tmp_path, speech_rows(), classes=given).facts.classes == given
     with pytest.raises(DataError, match="symbol `c`"):
         prepared(tmp_path / "other", speech_rows(), classes=("", "a", "b"))
-
-
-def test_equal_symbols_need_a_blank_between() -> None:
-    assert steps_needed(np.array([1, 2, 2, 3, 3, 3], np.uint16)) == 9

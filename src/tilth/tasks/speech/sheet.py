@@ -10,7 +10,7 @@ import numpy as np
 from tilth.augment.sounds import Spectra, Waves
 from tilth.tasks.sheet import Augmenting, Rows, View, to_png
 from tilth.tasks.speech.features import log_mel, normalise
-from tilth.tasks.speech.sound import decode_sound
+from tilth.tasks.speech.resample import decode_at
 
 
 def looks(augmenting: Augmenting, rows: Rows) -> list[tuple[View, ...]]:
@@ -19,10 +19,10 @@ def looks(augmenting: Augmenting, rows: Rows) -> list[tuple[View, ...]]:
     With each, the words that are left in it.
     """
     rate, mels = augmenting.form.sample_rate, augmenting.form.mels
-    decoded = [decode_sound(row["audio"], rate) for row in rows]
+    decoded = [decode_at(row["audio"], rate) for row in rows]
     said = [(row.get("target") or "").split() for row in rows]
     spans = np.array([(0, max(len(words), 1)) for words in said], np.int64)
-    waves = Waves([one.astype(np.float32) / np.float32(32768) for one in decoded], rate, spans)
+    waves = Waves(decoded, rate, spans)
     on_waves, on_spectra = augmenting.transform("audio"), augmenting.transform("features")
     heard: list[tuple[Waves, Spectra]] = [(waves, normalise(log_mel(waves, mels)))]
     for epoch in augmenting.epochs:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from tilth.augment.chain import Transform
 from tilth.augment.sounds import Spectra, Waves
+from tilth.decode.sound import SoundError
 from tilth.errors import DataError
 from tilth.models.facts import Facts
 from tilth.randomness import Keys, keys_for
@@ -26,8 +27,8 @@ from tilth.tasks.speech import TASK
 from tilth.tasks.speech.edit_distance import edit_distance
 from tilth.tasks.speech.features import log_mel, normalise
 from tilth.tasks.speech.lexicon import WordLexicon
-from tilth.tasks.speech.sound import decode_sound
-from tilth.tasks.speech.utterances import as_float, to_symbols
+from tilth.tasks.speech.resample import decode_at
+from tilth.tasks.speech.utterances import to_symbols
 from tilth.training.device import device_of
 from tilth.training.examples import Examples, Ragged
 from tilth.training.order import Ids, Index
@@ -112,7 +113,7 @@ class SpeechRecognition(PlainForward):
         said = [np.asarray(symbols[row]) for row in index.tolist()]
         words = [max(len(self._words(text)), 1) for text in said]
         spans = np.stack([np.zeros(len(said), np.int64), np.array(words, np.int64)], axis=1)
-        heard = [as_float(samples[row]) for row in index.tolist()]
+        heard = [np.asarray(samples[row]) for row in index.tolist()]
         waves = transform(Waves(heard, self.facts.sample_rate, spans), keys)
         if waves.spans is not None:
             said = [self._cut(text, *span) for text, span in zip(said, waves.spans, strict=True)]
@@ -203,9 +204,11 @@ class SpeechRecognition(PlainForward):
                 if isinstance(sample, str):
                     raise DataError("the bytes of a sound file are needed", where=f"sample {place}")
                 try:
-                    waves.append(as_float(decode_sound(sample, self.facts.sample_rate)))
-                except DataError as error:
-                    raise DataError(error.what, where=f"sample {place}") from None
+                    waves.append(decode_at(sample, self.facts.sample_rate))
+                except SoundError as error:
+                    raise DataError(
+                        f"not a sound file that can be decoded: {error}", where=f"sample {place}"
+                    ) from None
             spectra = log_mel(Waves(waves, self.facts.sample_rate), self.facts.sizes.mels)
             logs, steps = _hear(model, *self._inputs(spectra))
             answers += [Prediction(text=text) for text in self._answer(logs, steps)]

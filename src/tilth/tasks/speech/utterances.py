@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tilth.augment.sounds import Waves
 from tilth.context import Progress
+from tilth.decode.sound import Samples, SoundError, seconds_of
 from tilth.errors import DataError
 from tilth.models.facts import Facts, Sizes
 from tilth.randomness import ids_to_u64
@@ -20,10 +21,9 @@ from tilth.schema import column
 from tilth.store.files import write_json
 from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.speech.features import log_mel
-from tilth.tasks.speech.sound import decode_sound
+from tilth.tasks.speech.resample import decode_at
 from tilth.tasks.splits import (
-    MAX_UNREADABLE,
-    UNREADABLE,
+    NOTES,
     Given,
     Reading,
     add_ragged,
@@ -37,8 +37,6 @@ BLANK = ""  # the first symbol: nothing is said, or the last symbol goes on
 # More distinct transcripts than this are no closed set to choose from.
 _MAX_TRANSCRIPTS = 1000
 _MAX_WORDS = 10_000
-# A symbol, and the blank between two equal ones, need a step of the network: 20 ms.
-_STEP_S = 0.02
 
 
 def write(
@@ -46,54 +44,44 @@ def write(
 ) -> Facts:
     """Lay down samples, spectra and symbols of every utterance.
 
-    One that cannot be decoded, or is too short for its transcript, is left out and noted.
+    One that is too short for its transcript teaches nothing, and counts where it is measured.
 
     Raises:
-        DataError: A transcript is missing or has a symbol that `given` lacks, or more than 1 % of
-            the utterances are left out.
+        DataError: A transcript is missing or has a symbol that `given` lacks, or an utterance
+            cannot be decoded.
     """
     symbols, transcripts, words = _survey(selection, given)
     numbers = {symbol: number for number, symbol in enumerate(symbols)}
     rate = selection.form.sample_rate
-    left_out: list[str] = []
+    brief: list[str] = []
 
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG001
         ids = column(batch, "id").to_pylist()
-        waves, targets = [], []
-        sound = np.zeros(len(ids), bool)
-        said = zip(column(batch, "audio"), column(batch, "target").to_pylist(), strict=True)
-        for row, (data, text) in enumerate(said):
-            target = to_symbols(text, numbers)
-            try:
-                wave = decode_sound(data.as_py() or b"", rate)
-            except DataError:
-                left_out.append(ids[row])
-                continue
-            if len(wave) < _STEP_S * rate * steps_needed(target):
-                left_out.append(ids[row])
-                continue
-            waves.append(wave)
-            targets.append(target)
-            sound[row] = True
+        waves = [
+            _decoded(data.as_py(), rate, name)
+            for data, name in zip(column(batch, "audio"), ids, strict=True)
+        ]
+        texts = column(batch, "target").to_pylist()
+        for name, wave, text in zip(ids, waves, texts, strict=True):
+            if len(wave) < seconds_of(text) * rate:
+                brief.append(name)
+        targets = [to_symbols(text, numbers) for text in texts]
         arrays: dict[str, npt.NDArray[Any]] = {
-            "ids": ids_to_u64(ids)[sound],
-            "weights": weights_of(batch)[sound],
+            "ids": ids_to_u64(ids),
+            "weights": weights_of(batch),
         }
-        add_ragged(arrays, "samples", waves, np.int16)
+        add_ragged(arrays, "samples", waves, np.float32)
         add_ragged(arrays, "frames", spectra_of(waves, rate, selection.form.mels), np.float32)
         add_ragged(arrays, "symbols", targets, np.uint16)
         return arrays
 
     write_splits(selection, counts, folder, ["audio", "target"], convert, progress)
-    if len(left_out) > MAX_UNREADABLE * counts.seen:
-        raise DataError(
-            f"{len(left_out)} of {counts.seen} utterances cannot be decoded or are too short for "
-            "their transcript (20 ms a symbol)",
-            where="samples " + ", ".join(left_out[:5]),
-            hint="look at them with `tilth trace RUN ID`: is that what is said?",
+    if brief:
+        told = (
+            f"utterances too short for their transcript (20 ms a symbol), of which nothing is "
+            f"learnt: {len(brief):,} of {counts.seen:,} ({', '.join(brief[:3])})"
         )
-    if left_out:
-        write_json(folder / UNREADABLE, left_out)
+        write_json(folder / NOTES, [told])
     return Facts(
         sizes=Sizes(classes=len(symbols), mels=selection.form.mels),
         classes=symbols,
@@ -114,9 +102,23 @@ def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
     )
 
 
-def as_float(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
-    """16-bit samples as float32 between -1 and 1."""
-    return samples.astype(np.float32) / np.float32(32768)
+def _decoded(data: bytes | None, rate: int, name: str) -> Samples:
+    if data is None:
+        raise DataError(
+            "a sound is wanted, and there is none",
+            where=f"sample {name}",
+            hint="`data.sources` chooses among the sources",
+            code="audio-missing",
+        )
+    try:
+        return decode_at(data, rate)
+    except SoundError as error:
+        raise DataError(
+            f"a sound cannot be decoded: {error}",
+            where=f"sample {name}",
+            hint="look at it with `tilth trace RUN ID`; is it a sound at all?",
+            code="damaged-sound",
+        ) from None
 
 
 def to_symbols(text: str, numbers: Mapping[str, int]) -> npt.NDArray[np.uint16]:
@@ -124,19 +126,14 @@ def to_symbols(text: str, numbers: Mapping[str, int]) -> npt.NDArray[np.uint16]:
     return np.array([numbers[symbol] for symbol in text], np.uint16)
 
 
-def steps_needed(symbols: npt.NDArray[np.uint16]) -> int:
-    """Steps without which the symbols cannot be said: one each, and a blank between equal ones."""
-    return len(symbols) + int((symbols[1:] == symbols[:-1]).sum())
-
-
 def spectra_of(
-    waves: Sequence[npt.NDArray[np.int16]], sample_rate: int, mels: int
+    waves: Sequence[Samples], sample_rate: int, mels: int
 ) -> list[npt.NDArray[np.float32]]:
-    """Log-mel spectra, float32 [frames, mels] each, of 16-bit samples.
+    """Log-mel spectra, float32 [frames, mels] each.
 
     Each is computed alone: in a batch, the last bits would depend on its neighbours.
     """
-    spectra = (log_mel(Waves([as_float(wave)], sample_rate), mels) for wave in waves)
+    spectra = (log_mel(Waves([wave], sample_rate), mels) for wave in waves)
     return [one.values[0, : one.lengths[0]] for one in spectra]
 
 

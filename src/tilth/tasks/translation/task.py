@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError, missing_extra
 from tilth.models.facts import Facts
 from tilth.models.seq2seq.network import Seq2Seq
@@ -282,6 +283,6 @@ def _text(sample: str | bytes, place: int) -> str:
     if isinstance(sample, str):
         return sample.strip()
     try:
-        return sample.decode().strip()
-    except UnicodeDecodeError:
+        return decode_text(sample).strip()
+    except UndecodableError:
         raise DataError("not a text: invalid UTF-8", where=f"sample {place + 1}") from None

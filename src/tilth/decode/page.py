@@ -8,6 +8,8 @@ from typing import Final
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
+from tilth.decode.text import UndecodableError
+
 # HTML, section 13.2.3.2: the declaration stands within the first 1024 bytes.
 _PRESCAN_BYTES: Final = 1024
 _META: Final = re.compile(
@@ -22,10 +24,6 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-
-
-class UndecodableError(ValueError):
-    """The bytes are not text in any encoding that they or their transport name."""
 
 
 def decode_html(data: bytes, content_type: str | None, max_undecodable: float) -> str:

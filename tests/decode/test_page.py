@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tilth.clean.decode import UndecodableError, decode_html
+from tilth.decode.page import decode_html
+from tilth.decode.text import UndecodableError
 
 CYRILLIC = "Привет, мир! Это обычный русский текст, чтобы было что угадывать. " * 5
 

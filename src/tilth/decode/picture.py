@@ -1,0 +1,352 @@
+"""A stranger's picture, decoded whole and within bounds, as a person sees it.
+
+It is turned as its EXIF says; its colours are brought to sRGB where it has an ICC profile
+(perceptual intent); what is transparent lies on white; of an animation the first frame is seen.
+Grey of 16 bits is divided by 257; grey in float or in 32 bits is stretched from its lowest to its
+highest value, unless its floats lie between 0 and 1; colour of 16 bits is its high 8 bits.
+
+What is cut off, damaged or too large is an error here, and so at collect. A JPEG has no checksum:
+where its middle was overwritten and its end is there, it decodes to what it then shows.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+# Above twice its `MAX_IMAGE_PIXELS`, Pillow opens no picture; so this is the most that a setting
+# can allow.
+MOST_PIXELS: Final = 178_956_970
+# Pillow's names. Of the others some start a program (EPS, WMF), and none is what pictures come in.
+FORMATS: Final = (
+    *("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "HEIF"),
+    *("JPEG2000", "ICO", "PCX", "SGI", "TGA"),
+)
+# Pillow knows HEIF only once it was asked for.
+_WITHOUT_HEIF: Final = tuple(name for name in FORMATS if name != "HEIF")
+# What a person does not see of a picture that is kept.
+LATER_FRAMES: Final = "the frames or pages of a picture after its first"
+LOW_BITS: Final = "the low 8 bits of colours of 16 bits"
+
+_GREY: Final = ("1", "L", "LA", "La", "I", "F")
+_TRANSPARENT: Final = ("LA", "PA", "RGBA", "La", "RGBa")
+_OPAQUE: Final = {"La": "LA", "LA": "LA", "RGBa": "RGBA", "RGBA": "RGBA"}
+_COLOUR_BANDS: Final = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
+_BITS_PER_SAMPLE: Final = 258
+_ORIENTATION: Final = 274
+_PAPER: Final = 255
+# Where Pillow finds how a picture is turned; of TIFF it does so itself.
+_WITH_EXIF: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+# ISO/IEC 23008-12, section 10.2: brands of HEIC; what says `avif` too is Pillow's.
+_HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_ADDRESS: Final = re.compile(r" <[^>]* object at 0x[0-9a-f]+>")
+
+Grey = npt.NDArray[np.uint8]
+
+
+class TooManyPixelsError(ValueError):
+    """The header announces more pixels than may be decoded."""
+
+
+class PictureError(ValueError):
+    """The bytes are no picture, or not a whole one; says why."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture whose pixels are all there, as a person sees it.
+
+    Attributes:
+        image: Its first frame, upright, of 8 bits: grey (mode L) or colour (RGB).
+        bands: Channels of its file, alpha included.
+        unseen: What of its file is not seen: `LATER_FRAMES`, `LOW_BITS`.
+    """
+
+    image: Image.Image
+    bands: int
+    unseen: tuple[str, ...] = ()
+
+
+@contextmanager
+def open_picture(
+    data: bytes, *, max_pixels: int = MOST_PIXELS, formats: tuple[str, ...] | None = None
+) -> Iterator[Image.Image]:
+    """The picture, its header read and its pixels not decoded yet.
+
+    Args:
+        data: The bytes of its file.
+        max_pixels: Most that the header may announce, `MOST_PIXELS` at the largest.
+        formats: Pillow's names of those that are read; None: `FORMATS`.
+
+    Raises:
+        TooManyPixelsError: The header announces more.
+        PictureError: It is no picture, of another format, or raises what it may inside the block.
+    """
+    allowed = _WITHOUT_HEIF if formats is None else formats
+    if _is_heif(data):
+        _with_heif()
+        allowed = FORMATS if formats is None else formats
+    try:
+        with warnings.catch_warnings():
+            # Where Pillow begins to warn is no bound of ours; and what it cannot read of a
+            # picture's notes is none of its pixels, which raise.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=allowed) as image:
+                width, height = image.size
+                if width * height > max_pixels:
+                    raise TooManyPixelsError(f"pixels={width * height}")
+                yield image
+    except Image.DecompressionBombError as error:
+        raise TooManyPixelsError(f"pixels > {MOST_PIXELS}") from error
+    except (TooManyPixelsError, PictureError):
+        raise
+    except UnidentifiedImageError:
+        # Its message prints an object's address, which differs from run to run.
+        raise PictureError(f"no image in one of {', '.join(allowed)}") from None
+    # Pillow's decoders raise whatever their format's parsing runs into.
+    except Exception as error:
+        cause = _ADDRESS.sub("", str(error)).partition("\n")[0] or type(error).__name__
+        raise PictureError(cause[:120]) from None
+
+
+def decode_picture(
+    data: bytes, *, max_pixels: int = MOST_PIXELS, formats: tuple[str, ...] | None = None
+) -> Picture:
+    """The picture as a person sees it, its file whole.
+
+    Args:
+        data, max_pixels, formats: As of `open_picture`.
+
+    Raises:
+        TooManyPixelsError: The header announces more; nothing was decoded.
+        PictureError: It is no picture, of another format, cut off or damaged; or HEIC, and the
+            extra `heif` is not installed.
+    """
+    with open_picture(data, max_pixels=max_pixels, formats=formats) as image:
+        require_whole(data)
+        unseen = (LOW_BITS,) if _is_deep(image, data) else ()
+        if image.format not in ("JPEG", "BMP", "PPM") and getattr(image, "n_frames", 1) > 1:
+            unseen = (*unseen, LATER_FRAMES)
+        image.load()
+        return Picture(_seen(image), len(image.getbands()), unseen)
+
+
+def is_grey(data: bytes) -> bool:
+    """Whether a picture has no colours, by its header.
+
+    Raises:
+        TooManyPixelsError, PictureError: As of `open_picture`.
+    """
+    with open_picture(data) as image:
+        return _is_grey(image.mode)
+
+
+def reads_heif() -> bool:
+    """Whether the extra for it is installed."""
+    try:
+        import pi_heif  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _is_heif(data: bytes) -> bool:
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
+        return False
+    brands = data[16 : min(int.from_bytes(data[:4], "big"), 256)]
+    return b"avif" not in brands
+
+
+def _with_heif() -> None:
+    """Let Pillow open HEIC; it comes turned as its EXIF says, which then says nothing any more."""
+    if not reads_heif():
+        raise PictureError("HEIC is read with the extra `heif`: pip install 'tilth[heif]'")
+    if "HEIF" not in Image.OPEN:
+        from pi_heif import register_heif_opener
+
+        register_heif_opener(thumbnails=False)
+
+
+def _is_grey(mode: str) -> bool:
+    return mode in _GREY or mode.startswith("I;16")
+
+
+def _is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether Pillow gives 8 of the 16 bits that the file has a channel."""
+    if image.mode in ("1", "P", "F", "I") or image.mode.startswith("I;16"):
+        return False
+    if image.format == "PNG":
+        return data[24:25] == b"\x10"
+    if image.format != "TIFF":
+        return False
+    tags: Any = getattr(image, "tag_v2", {})
+    return bool(np.max(tags.get(_BITS_PER_SAMPLE, 8)) > 8)
+
+
+def _seen(image: Image.Image) -> Image.Image:
+    """A decoded picture in 8 bits, grey or colour, upright, on white."""
+    upright = _turned(image)
+    grey, profile = _is_grey(image.mode), image.info.get("icc_profile")
+    clear = image.info.get("transparency")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(upright)
+        alpha = _alpha_of(values != clear) if isinstance(clear, int) else None
+        colours = Image.fromarray(_in_8_bits(values, image.mode, image.format))
+    elif image.mode in _TRANSPARENT or clear is not None:
+        wanted = "LA" if grey else "RGBA"
+        if upright.mode != wanted:
+            # Pillow knows the way from an indexed or keyed colour to RGBA only.
+            upright = upright.convert(_OPAQUE.get(upright.mode, "RGBA"))
+            upright = upright if upright.mode == wanted else upright.convert(wanted)
+        alpha = upright.getchannel("A")
+        colours = upright.convert("L" if grey else "RGB")
+    else:
+        alpha = None
+        colours = upright if upright.mode in ("L", "RGB", "CMYK") else _plain(upright)
+    if profile:
+        colours = _in_srgb(colours, profile)
+    if colours.mode != ("L" if grey else "RGB"):
+        colours = colours.convert("L" if grey else "RGB")
+    if alpha is None or alpha.getextrema() == (255, 255):
+        return colours
+    paper = Image.new(colours.mode, colours.size, _PAPER if grey else (_PAPER,) * 3)
+    paper.paste(colours, mask=alpha)
+    return paper
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    if image.info.keys().isdisjoint(_WITH_EXIF):
+        return image
+    # An EXIF that cannot be read says nothing; what follows from the pixels alone is whole.
+    with suppress(Exception):
+        if image.getexif().get(_ORIENTATION, 1) != 1:
+            return ImageOps.exif_transpose(image)
+    return image
+
+
+def _alpha_of(opaque: npt.NDArray[np.bool_]) -> Image.Image:
+    return Image.fromarray(np.where(opaque, 255, 0).astype(np.uint8))
+
+
+def _in_8_bits(values: npt.NDArray[Any], mode: str, kind: str | None) -> Grey:
+    """Levels of grey, uint8 [height, width].
+
+    Raises:
+        PictureError: One is no number.
+    """
+    if mode.startswith("I;16") or (mode == "I" and kind in ("PNG", "PPM", "JPEG2000")):
+        return ((values.astype(np.int64).clip(0, 0xFFFF) + 128) // 257).astype(np.uint8)
+    levels = values.astype(np.float64)
+    lowest, highest = float(levels.min()), float(levels.max())
+    if not np.isfinite((lowest, highest)).all():
+        raise PictureError("a pixel that is no number")
+    if mode == "F" and lowest >= 0 and highest <= 1:
+        lowest, highest = 0.0, 1.0
+    if highest == lowest:
+        return np.zeros(levels.shape, np.uint8)
+    return np.rint((levels - lowest) / (highest - lowest) * 255).astype(np.uint8)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Of the other ways to say a colour: RGB; of one bit: grey."""
+    if image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        return _by(ImageCms.buildTransform(lab, _srgb(), "LAB", "RGB"), image)
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The same colours in sRGB; as they are where the profile is none, or one of other channels."""
+    transform = _transform(profile, image.mode)
+    return image if transform is None else _by(transform, image)
+
+
+def _by(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
+    found: Image.Image | None = ImageCms.applyTransform(image, transform)
+    assert found is not None
+    return found
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> Any:
+    return ImageCms.createProfile("sRGB")
+
+
+@lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """What brings pixels of a mode to sRGB; None: nothing does, or they are there."""
+    # ICC.1:2022, table 17: the colour space of the data.
+    if profile[16:20] != _COLOUR_BANDS.get(mode):
+        return None
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(opened):
+            return None
+        return ImageCms.buildTransform(opened, _srgb(), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+
+
+def require_whole(data: bytes) -> None:
+    """Look at what Pillow leaves out: a PNG's checksums and end, a GIF's frames after the first.
+
+    Raises:
+        PictureError: A checksum is wrong, or the file ends too early.
+    """
+    if data.startswith(_PNG):
+        _whole_png(data)
+    elif data[:6] in (b"GIF87a", b"GIF89a"):
+        _whole_gif(data)
+
+
+def _whole_png(data: bytes) -> None:
+    """PNG (ISO/IEC 15948:2004), section 5.3: chunks with a CRC each, IEND the last."""
+    place, view = len(_PNG), memoryview(data)
+    while place + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, place)
+        kind, end = data[place + 4 : place + 8], place + 8 + size
+        if end + 4 > len(data):
+            break
+        if zlib.crc32(view[place + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            raise PictureError(f"damaged: wrong checksum of the chunk {kind!r} at byte {place}")
+        if kind == b"IEND":
+            return
+        place = end + 4
+    raise PictureError(f"cut off: a PNG of {len(data):,} bytes without its end")
+
+
+def _whole_gif(data: bytes) -> None:
+    """GIF89a (CompuServe 1990), sections 15 to 27; one without its trailer lacks nothing else."""
+    place = 13 + (3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 0x80 else 0)
+    while place < len(data):
+        block, place = data[place], place + 1
+        if block == 0x3B:
+            return
+        if block == 0x2C:
+            if place + 9 > len(data):
+                break
+            local = data[place + 8]
+            place += 10 + (3 << (local & 7) + 1 if local & 0x80 else 0)
+        elif block == 0x21:
+            place += 1
+        else:
+            # What stands between blocks is passed over by every reader.
+            continue
+        while place < len(data) and (size := data[place]):
+            place += 1 + size
+        place += 1
+    if place > len(data) or len(data) < 13:
+        raise PictureError(f"cut off: a GIF of {len(data):,} bytes that ends within a block")
