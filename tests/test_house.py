@@ -253,6 +253,8 @@ OTHER_BYTES = {
     "tasks.translation.task": 1,
     "collect.records": 1,
     "query.augmented": 1,
+    "meta.arrow": 1,
+    "meta.stream": 1,
     # Names of hosts, header fields, files and libraries; brackets; what a file may be; the recipe.
     "web.address": 1,
     "web.client": 3,
@@ -261,6 +263,7 @@ OTHER_BYTES = {
     "collect.label_studio": 1,
     "formats.signatures": 2,
     "formats.arc": 1,
+    "formats.json_path": 3,
     "formats.http_answer": 1,
     "formats.warc": 5,
     # Made of text by a library; and chapters, whose XML says how they are encoded.
