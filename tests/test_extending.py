@@ -65,7 +65,14 @@ def test_a_source_and_an_operation_of_ones_own(here: Path) -> None:
     _tilth(here, "run", "play.yaml", code=1)  # a record is in quarantine
     record = json.loads((here / "runs" / "play" / "run.json").read_text("utf-8"))
     counts = {step["name"]: step["counts"] for step in record["steps"]}
-    assert counts["collect.play"] == {"in": 4, "kept": 3, "dropped": 0, "quarantined": 1}
+    assert counts["collect.play"] == {
+        "in": 4,
+        "born": 0,
+        "kept": 3,
+        "dropped": 0,
+        "quarantined": 1,
+        "passed_over": 0,
+    }
     assert counts["clean.shout"] == {"in": 3, "kept": 2, "dropped": 1, "quarantined": 0}
     assert "nobody says this line" in _tilth(here, "show", "play", "play", "--quarantined")
     listed = _tilth(here, "list", "operations", "--recipe", "play.yaml")

@@ -253,7 +253,7 @@ OTHER_BYTES = {
     "tasks.translation.task": 1,
     "collect.records": 1,
     "query.augmented": 1,
-    "meta.arrow": 1,
+    "meta.arrow": 2,
     "meta.stream": 1,
     # Names of hosts, header fields, files and libraries; brackets; what a file may be; the recipe.
     "web.address": 1,

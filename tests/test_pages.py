@@ -127,7 +127,7 @@ def test_the_operation_of_the_page_drops_by_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (DOCS / "concepts" / "operations.md").read_text("utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    block, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     module = tmp_path / "mine" / "clean" / "long_enough.py"
     module.parent.mkdir(parents=True)
     module.write_text(f"{_AROUND}{block}\n\n{_DESCRIBE}", "utf-8")

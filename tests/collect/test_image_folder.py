@@ -79,9 +79,10 @@ def test_what_is_not_read_does_not_count(tmp_path: Path) -> None:
     assert found() != most
     # What is left out is in the books by its name.
     picture(tmp_path / "train" / "dog" / "22.png")
-    (tmp_path / "train" / ".hidden.png").write_bytes(b"of an editor")
     assert found("/cat/") != cats
     cats, most = found("/cat/"), found()
+    (tmp_path / "train" / ".hidden.png").write_bytes(b"of an editor")
+    assert found("/cat/") != cats
     (tmp_path / "train" / ".hidden.png").unlink()
     assert (found("/cat/"), found()) == (cats, most)
     # Of what is too long only the length is told.

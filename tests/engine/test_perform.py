@@ -105,13 +105,13 @@ def test_a_rules_file_that_is_edited_between_two_shards_is_not_mixed(
     text = _source(tmp_path) + f"clean: [signals, {{rules: {{files: [{rules}]}}}}]\n"
     done = 0
 
-    def edited(*given: Any) -> Shard:
+    def edited(*given: Any, **named: Any) -> Shard:
         nonlocal done
         done += 1
         # The source is no map; three shards of it are measured first.
         if done == 5:
             rules.write_text(RULES.format(99))
-        return map_shard(*given)
+        return map_shard(*given, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(perform, "map_shard", edited)

@@ -183,15 +183,13 @@ def test_the_list_is_shown(run: RunView, tmp_path: Path) -> None:
 def test_what_is_passed_over_later_is_seen(run: RunView, tmp_path: Path) -> None:
     """Another file of another type changes the books of the source, and no data after it."""
     before = {step.name: step.digest for step in run.steps}
-    (tmp_path / "notes" / ".swap").write_text("of an editor")
-    again = tilth.run(tmp_path / "mixed.yaml", runs=tmp_path / "runs")
-    assert all(step.cached for step in open_run("mixed", tmp_path / "runs").steps), again
-    (tmp_path / "notes" / "new.rst").write_text("of another type")
-    tilth.run(tmp_path / "mixed.yaml", runs=tmp_path / "runs")
-    view = open_run("mixed", tmp_path / "runs")
-    assert [step.name for step in view.steps if not step.cached] == ["collect.notes"]
-    assert view.step("notes").passed_over == 12
-    assert {step.name: step.digest for step in view.steps} == before
+    for number, name in enumerate((".hidden", "new.rst"), start=11):
+        (tmp_path / "notes" / name).write_text("of another type")
+        tilth.run(tmp_path / "mixed.yaml", runs=tmp_path / "runs")
+        view = open_run("mixed", tmp_path / "runs")
+        assert [step.name for step in view.steps if not step.cached] == ["collect.notes"]
+        assert view.step("notes").passed_over == number
+        assert {step.name: step.digest for step in view.steps} == before
 
 
 def test_a_run_may_lie_in_the_folder_that_it_reads(

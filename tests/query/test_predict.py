@@ -114,7 +114,7 @@ def test_a_sample_that_cannot_be_read_costs_its_own_answer(tmp_path: Path) -> No
     assert found[0].result.scores is not None
     assert set(found[0].result.scores) == {"dark", "light"}
     errors = [str(answer.error) for answer in found]
-    assert "not an image that can be decoded" in errors[1]
+    assert "an image cannot be decoded: no image in one of PNG" in errors[1]
     assert "there is no such image file" in errors[2]
     assert "bad.png" in errors[1]
     assert "not UTF-8" in errors[4]

@@ -123,7 +123,7 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
             assert callable(getattr(op.module, "fills", None)), op.name
         if op.stage in RECORD_STAGES:
             assert callable(getattr(op.module, "reads", None)), op.name
-            given = {"where": ["text != ''"]} if op.name == "rules" else {}
+            given = {"rules": {"where": ["text != ''"]}, "select": {"css": "p"}}.get(op.name, {})
             names = op.module.fills(op.settings.model_validate(given))
             assert set(names) <= {*schema.SCHEMA, *(n for n in names if n.startswith("signal."))}
             written |= {n.removeprefix("signal.") for n in names if n.startswith("signal.")}

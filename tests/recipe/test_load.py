@@ -280,7 +280,7 @@ def test_values_of_closed_sets_are_listed() -> None:
 @pytest.mark.parametrize(
     ("stage", "hint"),
     [
-        ("collect: {a: {pdf: {path: x}}}", "Tilth reads no PDF"),
+        ("collect: {a: {pdf: {path: x}}}", "PDF is read by `files`"),
         ("collect: {a: {html: {path: x}}}", "`tilth explain extract`"),
         ("collect: {a: {jsnol: {path: x}}}", "did you mean `jsonl`?"),
         ("collect: {a: {jsonl: {path: x}}}\nclean: [langid]", "`tilth explain language`"),

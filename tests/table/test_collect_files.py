@@ -20,6 +20,7 @@ from tests.table.sources import (
     fill,
     part_of,
     payload,
+    png,
     read,
     settings,
     with_part,
@@ -319,7 +320,7 @@ def test_a_longer_record_is_quarantined(path: str, tmp_path: Path) -> None:
     if source == "image_folder":
         (tmp_path / "a.tar").unlink()
         (tmp_path / "cat").mkdir()
-        (tmp_path / "cat" / "1.png").write_bytes(bytes(300))
+        (tmp_path / "cat" / "1.png").write_bytes(png(0))
         tree = {"path": str(tmp_path)}
     assert [row["error"] for row in read(source, tmp_path, tree)] == [None]
     (row,) = read(source, tmp_path, {**tree, "max_record_bytes": 64})

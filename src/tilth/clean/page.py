@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html import HTMLTree, Node, NodeType
 
 # resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
 MAX_DEPTH: Final = 2000
+# What stands in twenty others.
+_AT_LEAST: Final = ">".join("*" * 21)
 # Their contents are their rows', cells' and items'; alone they would be taken for something else.
 _CONTENTS: Final = frozenset({"td", "th", "li", "dd", "dt", "caption", "body", "html"})
 _OF_TABLES: Final = frozenset({"tr", "tbody", "thead", "tfoot"})
@@ -62,10 +63,19 @@ def element_text(tag: str, outer: str, inner: str) -> str:
 
 def is_deeper(tree: HTMLTree, levels: int) -> bool:
     """Whether an element stands in more than so many others; time linear in the page."""
-    return tree.document is not None and tree.document.query_selector(_below(levels)) is not None
-
-
-@lru_cache(maxsize=8)
-def _below(levels: int) -> str:
-    """A selector of what has so many ancestors."""
-    return ">".join("*" * (levels + 1))
+    # Quick of most pages; of deep ones a selector would look at all ancestors of each element.
+    if tree.document is None or tree.document.query_selector(_AT_LEAST) is None:
+        return False
+    node: Node | None = tree.document
+    depth = 0
+    while node is not None:
+        if depth > levels and node.type == NodeType.ELEMENT:
+            return True
+        inner = node.first_child
+        if inner is not None:
+            node, depth = inner, depth + 1
+            continue
+        while node is not None and node.next is None:
+            node, depth = node.parent, depth - 1
+        node = None if node is None else node.next
+    return False

@@ -51,7 +51,6 @@ _CHUNK = 1 << 18
 # Why places are passed over.
 HIDDEN = "hidden: its name begins with a point"
 OTHER_TYPE = "of a type that this source does not read"
-RUN = "the folder of a run"
 NOTHING_IN_IT = "empty: not one record"
 # Also of a few letters only: a name may end in anything.
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}")
@@ -151,7 +150,7 @@ def fingerprint_files(settings: FileSettings, suffixes: tuple[str, ...]) -> str:
 class Others:
     """What else lies there, as far as it counts for what a source is: its books tell of it.
 
-    What is hidden comes and goes with an editor, runs with this program: they do not.
+    A file of another type that comes or goes changes them.
     """
 
     def __init__(self) -> None:
@@ -159,8 +158,7 @@ class Others:
 
     def __call__(self, place: str, reason: str) -> None:
         """Take in a place that is passed over."""
-        if reason not in (HIDDEN, RUN):
-            self.lines.append(_line(place, "", reason))
+        self.lines.append(_line(place, "", reason))
 
 
 class Expected(Protocol):
@@ -430,8 +428,6 @@ def _files_of_folder(
                 passes_over(place, HIDDEN)
             elif os.path.islink(base / name):
                 passes_over(place, "a link to a folder, which is not followed")
-            elif _is_run(base / name):
-                passes_over(place, RUN)
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not _is_run(base / name)
         )

@@ -34,8 +34,6 @@ FORMATS: Final = (
     *("PNG", "JPEG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "AVIF", "HEIF"),
     *("JPEG2000", "ICO", "PCX", "SGI", "TGA"),
 )
-# Pillow knows HEIF only once it was asked for.
-_WITHOUT_HEIF: Final = tuple(name for name in FORMATS if name != "HEIF")
 # What a person does not see of a picture that is kept.
 LATER_FRAMES: Final = "the frames or pages of a picture after its first"
 LOW_BITS: Final = "the low 8 bits of colours of 16 bits"
@@ -95,10 +93,11 @@ def open_picture(
         TooManyPixelsError: The header announces more.
         PictureError: It is no picture, of another format, or raises what it may inside the block.
     """
-    allowed = _WITHOUT_HEIF if formats is None else formats
+    allowed = FORMATS if formats is None else formats
     if _is_heif(data):
         _with_heif()
-        allowed = FORMATS if formats is None else formats
+    else:
+        allowed = tuple(name for name in allowed if name != "HEIF")
     try:
         with warnings.catch_warnings():
             # Where Pillow begins to warn is no bound of ours; and what it cannot read of a

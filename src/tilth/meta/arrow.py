@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tilth.decode.text import UndecodableError, decode_text
 from tilth.meta.kinds import BYTES, CLOCK, INSTANT, TEXT, TIME, is_carried, kind_of, merged
 
 # A value may nest as deep as real data does, not as deep as the interpreter's stack.
@@ -103,8 +102,8 @@ def _texts(array: pa.Array, errors: Errors) -> pa.Array:
         values: list[str | None] = []
         for number, value in enumerate(array.cast(BYTES).to_pylist()):
             try:
-                values.append(None if value is None else decode_text(value))
-            except UndecodableError:
+                values.append(None if value is None else value.decode())
+            except UnicodeDecodeError:
                 errors.setdefault(number, _NO_UTF_8)
                 values.append(None)
         return pa.array(values, TEXT)
