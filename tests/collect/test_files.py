@@ -25,6 +25,7 @@ from tests.formats import documents
 from tests.formats.test_signatures import picture, sound
 from tilth.collect import files, item_rows
 from tilth.context import Context
+from tilth.errors import DataError
 
 pytest.importorskip("pypdfium2")
 pytest.importorskip("mammoth")
@@ -389,7 +390,7 @@ def test_the_fingerprint_is_of_what_is_read(tmp_path: Path) -> None:
         (folder / name).write_text("x")
     settings = files.Settings(path=str(folder), exclude=("*.pdf",))
     before = files.fingerprint(settings)
-    assert before.count("\n") == 1
+    assert before.count("\n") == 2  # what is hidden is in the books by its name
     (folder / "b.pdf").write_text("other")
     assert files.fingerprint(settings) == before
     (folder / "a.txt").write_text("other")
@@ -455,3 +456,22 @@ def test_of_any_damaged_file_something_is_said(tmp_path: Path) -> None:
         path.name for path in folder.iterdir()
     }
     assert 20 < sum(row["error"] is not None for row in found.rows) < len(found.rows)
+
+
+def test_two_folders_of_a_name_are_no_class(tmp_path: Path) -> None:
+    for number, name in enumerate(("a/one", "b/one", "train/a/two", "test/a/two")):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / f"{number}.txt").write_text("text")
+    settings = files.Settings(path=str(tmp_path / "in"), labels="folder")
+    with pytest.raises(DataError, match="two folders of the name `one`"):
+        list(files.read(settings, "s", Context(tmp_path)))
+    only = settings.model_copy(update={"exclude": ("b/*",)})
+    found = [row for batch in files.read(only, "s", Context(tmp_path)) for row in batch.to_pylist()]
+    assert [row["label"] for row in found] == ["one", "two", "two"]
+
+
+def test_a_web_archive_is_named_by_the_source_that_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("text")
+    (tmp_path / "in" / "b").write_bytes(b"WARC/1.0\r\nWARC-Type: warcinfo\r\n\r\n")
+    assert "which `web_archive` reads" in read(tmp_path / "in").passed["b"]

@@ -114,3 +114,18 @@ def test_a_page_is_no_plain_text(record: str, begin: str, tmp_path: Path) -> Non
     page, plain = read(tmp_path, record=record)
     assert "the source `files` reads it" in page["error"]
     assert plain["text"].startswith("a <b> of plain text")
+
+
+@pytest.mark.parametrize("path", ["in", "in/*"])
+def test_a_link_that_leads_nowhere_costs_itself(path: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("one")
+    (tmp_path / "in" / "b.txt").symlink_to(tmp_path / "nowhere")
+    passed: list[tuple[str, str]] = []
+    context = Context(tmp_path, passes_over=lambda *one: passed.append(one))
+    settings = text_file.Settings(path=f"{tmp_path}/{path}")
+    batches = list(text_file.read(settings, "s", context))
+    assert sum(batch.num_rows for batch in batches) == 1
+    assert passed[:1] == [(f"{tmp_path}/in/b.txt", "a link to a file that is not there")] or (
+        path == "in/*" and passed[:1] == [(f"{tmp_path}/in/b.txt", "not a file")]
+    )

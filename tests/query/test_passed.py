@@ -218,3 +218,14 @@ def test_a_list_that_is_gone_is_damage(run: RunView) -> None:
     (dataset.path / PASSED_OVER).unlink()
     with pytest.raises(DataError, match="not what was committed"):
         dataset.verify()
+
+
+def test_a_source_that_ends_with_nothing_says_why(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("")
+    (tmp_path / "in" / "b.rst").write_text("of another type")
+    recipe = f"tilth: 1\nname: none\ncollect:\n  a: {{text_file: {{path: {tmp_path}/in}}}}\n"
+    (tmp_path / "none.yaml").write_text(recipe)
+    with pytest.raises(DataError) as caught:
+        tilth.run(tmp_path / "none.yaml", runs=tmp_path / "runs")
+    assert "it passed over 1 empty: not one record; 1 of a type that this" in caught.value.hint

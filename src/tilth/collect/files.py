@@ -22,6 +22,7 @@ from tilth.collect.items import Broken, Choice, Item, items_of
 from tilth.collect.text_file import Encoding
 from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError, MissingError, NotReadError, RecordError
+from tilth.foreign import visible
 from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
 from tilth.hints import choose_from
@@ -137,6 +138,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         # Each file is told of here, wherever nothing of it is read.
         meter = inputs.Meter(found, replace(context, passes_over=unsaid))
+        classes: dict[str, str] = {}
         for file in found:
             for item in _items(file, settings, context, context.passes_over):
                 if batcher.is_full:
@@ -145,6 +147,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                     if takes(limits.BAD):
                         yield from batcher.add_error(item.cause, item.uri)
                     continue
+                if settings.labels == "folder":
+                    _require_one_place(item, classes, where)
                 kind = None if item.kind.group == "records" else _kind_of(item, settings)
                 # What is one sample is not opened only to be left.
                 if kind is not None and not takes(kind):
@@ -290,6 +294,35 @@ def _with_folders(row: Row, item: Item, settings: Settings) -> Row | RecordError
             return RecordError("its folder names no class")
         row |= {"label": label, "label_origin": "folder", "label_confidence": 1.0}
     return row
+
+
+def _require_one_place(item: Item, classes: dict[str, str], where: str) -> None:
+    """Refuse a second class of a name: folders of one name in different folders.
+
+    Args:
+        item: A file.
+        classes: The folders that gave each class so far its name.
+        where: The source, in the error.
+
+    Raises:
+        DataError: Its folder is one.
+    """
+    folders = item.name.replace(":", "/").split("/")[:-1]
+    splits = [at for at, one in enumerate(folders) if one.lower() in records.SPLITS]
+    below = folders[splits[0] + 1 :] if splits else folders
+    if not below:
+        return
+    here = "/".join(below)
+    first = classes.setdefault(below[-1], here)
+    if first != here:
+        raise DataError(
+            f"two folders of the name `{visible(below[-1])}` would be one class: "
+            f"`{visible(first)}` and `{visible(here)}`",
+            where=where,
+            hint="`image_folder` keeps them apart by `labels: path`; of other files make a source "
+            "of each",
+            code="two-classes",
+        )
 
 
 def _folders(item: Item, settings: Settings) -> tuple[str | None, str | None]:

@@ -257,12 +257,20 @@ def _state_of(path: Path) -> os.stat_result:
         raise not_found(str(path)) from None
 
 
+def _every(_: SourceFile) -> bool:
+    return True
+
+
+def _leads_nowhere(file: SourceFile) -> bool:
+    return file.path.is_symlink() and not file.path.exists()
+
+
 @contextmanager
 def opened(
     settings: FileSettings,
     suffixes: tuple[str, ...],
     context: Context,
-    is_read: Callable[[SourceFile], bool] = lambda _: True,
+    is_read: Callable[[SourceFile], bool] = _every,
 ) -> Iterator[list[SourceFile]]:
     """The source's files, fetched if need be; watches that they stay as they are.
 
@@ -284,10 +292,15 @@ def opened(
     def find(passes_over: PassesOver) -> list[SourceFile]:
         return find_files(settings, suffixes, passes_over) if fetched is None else [fetched]
 
+    # Where a file is a sample, one that cannot be read is a row of the books.
     found = find(context.passes_over)
+    for file in [file for file in found if is_read is _every and _leads_nowhere(file)]:
+        context.passes_over(file.uri, "a link to a file that is not there")
+        found.remove(file)
     watched = Watched(filter(is_read, found))
     yield found
-    watched.check(filter(is_read, find(unsaid)))
+    there = (file for file in find(unsaid) if is_read is not _every or not _leads_nowhere(file))
+    watched.check(filter(is_read, there))
 
 
 class Watched:

@@ -75,6 +75,8 @@ def reason_for(kind: Kind, types: frozenset[str]) -> str:
         return EMPTY
     if kind.name == "unknown":
         return "of an unknown type"
+    if kind.name == "warc":
+        return f"{kind.what}, which `web_archive` reads"
     if kind.name not in READ:
         return f"of a type that this source does not read ({kind.what})"
     if types and kind.name not in types:

@@ -188,6 +188,8 @@ def _versions() -> dict[str, str]:
     names = (
         *("tilth", "numpy", "numba", "pyarrow", "pydantic", "aiohttp", "trafilatura"),
         *("resiliparse", "pillow", "torch", "tokenizers", "safetensors", "scikit-learn"),
+        *("lxml", "soundfile", "fastwarc", "warcio", "isal", "pypdfium2", "mammoth"),
+        *("python-calamine", "pi-heif", "av"),
     )
     versions = {"python": platform.python_version()}
     for name in names:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tilth.context import Context, Progress, require_settled
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
-from tilth.errors import StepError
+from tilth.errors import DataError, StepError
 from tilth.meta.arrow import UnsupportedError
 from tilth.meta.stream import Stream, one_schema
 from tilth.records import Record
@@ -54,7 +54,13 @@ def read_source(
             lambda: forget_shards(task.folder),
             passed.add,
         )
-        told = _write_shards(task, module, settings, where, context)
+        try:
+            told = _write_shards(task, module, settings, where, context)
+        except DataError as error:
+            # Of a source that holds nothing nothing stays, also not the list of why.
+            if error.code == "empty-source" and (why := passed.told()):
+                error.hint = f"it passed over {why}; {error.hint}"
+            raise
         require_settled()
         return WasRead(passed=passed.commit(), told=tuple(told))
 

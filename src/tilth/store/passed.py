@@ -62,6 +62,13 @@ class PassedOverWriter:
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._write()
 
+    def told(self, most: int = 3) -> str:
+        """The commonest reasons with their numbers, in words; empty where nothing was noted."""
+        commonest = PassedOver(by_reason=dict(self._by_reason)).commonest()
+        words = [f"{number:,} {reason}" for reason, number in commonest[:most]]
+        more = len(commonest) - most
+        return "; ".join([*words, *([f"{more} more reasons"] if more > 0 else [])])
+
     def _write(self) -> None:
         if self._writer is None:
             file = self._stack.enter_context(atomic_file(self._path))
