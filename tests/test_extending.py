@@ -73,7 +73,14 @@ def test_a_source_and_an_operation_of_ones_own(here: Path) -> None:
         "quarantined": 1,
         "passed_over": 0,
     }
-    assert counts["clean.shout"] == {"in": 3, "kept": 2, "dropped": 1, "quarantined": 0}
+    assert counts["clean.shout"] == {
+        "in": 3,
+        "born": 0,
+        "kept": 2,
+        "dropped": 1,
+        "quarantined": 0,
+        "passed_over": 0,
+    }
     assert "nobody says this line" in _tilth(here, "show", "play", "play", "--quarantined")
     listed = _tilth(here, "list", "operations", "--recipe", "play.yaml")
     assert "Read lines of dialogue" in listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,9 @@ def gathering() -> Iterator[Held]:
     try:
         yield lambda: sum(num_held() for num_held in known)
     finally:
-        _gatherers.reset(token)
+        # A generator that nobody asks any more may be closed from anywhere.
+        with suppress(ValueError):
+            _gatherers.reset(token)
 
 
 def nothing_kept() -> None:

@@ -205,9 +205,9 @@ EDITS = (
         "classes in another order", backwards(lambda d: d.sources["pics"].settings["class_names"])
     ),
     Edit("a picture that is ruled out", write("shots/notes/cat/40.png", png(41))),
-    Edit("a picture more that is ruled out", write("shots/notes/dog/42.png", png(42))),
-    Edit("an unread file beside", write("shots/README.txt", "whose\n")),
-    Edit("a hidden file beside", write("shots/train/cat/.DS_Store", "x")),
+    Edit("a picture more that is ruled out", write("shots/notes/dog/42.png", png(42)), _PICS),
+    Edit("an unread file beside", write("shots/README.txt", "whose\n"), _PICS),
+    Edit("a hidden file beside", write("shots/train/cat/.DS_Store", "x"), _PICS),
     Edit("what a transform reads as it is imported", write("tint.txt", "0.9"), _STAGES),
     Edit(
         "how a transform tints",

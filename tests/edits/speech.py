@@ -104,7 +104,7 @@ EDITS = (
     Edit("a transcript of no sound", append("said.tsv", "u99_ann_1.wav\tab\n"), _SAID),
     Edit("splits in another order", backwards(lambda d: d.sources["said"].settings["splits"])),
     Edit("a sound that is ruled out", write("said/x_noise.wav", _wave(4))),
-    Edit("a sound more that is ruled out", write("said/x_more.wav", _wave(4))),
+    Edit("a sound more that is ruled out", write("said/x_more.wav", _wave(4)), _SAID),
     Edit("an unread file beside", write("said/notes.txt", "whose\n")),
     Edit("./ before the transcripts", source("said", transcripts="./said.tsv")),
     Edit("a sound touched", touch(_name(0))),

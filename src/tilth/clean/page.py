@@ -9,8 +9,8 @@ from resiliparse.parse.html import HTMLTree, Node, NodeType
 
 # resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
 MAX_DEPTH: Final = 2000
-# What stands in twenty others.
-_AT_LEAST: Final = ">".join("*" * 21)
+# What stands in two hundred others.
+_AT_LEAST: Final = ">".join("*" * 201)
 # Their contents are their rows', cells' and items'; alone they would be taken for something else.
 _CONTENTS: Final = frozenset({"td", "th", "li", "dd", "dt", "caption", "body", "html"})
 _OF_TABLES: Final = frozenset({"tr", "tbody", "thead", "tfoot"})

@@ -271,7 +271,7 @@ def select(page: str, uri: str, settings: Settings) -> list[_Part]:
     if tree.document is None:
         return []
     # There are no more elements than signs that could begin one.
-    if page.count("<") > MAX_DEPTH and is_deeper(tree, MAX_DEPTH):
+    if is_deeper(tree, MAX_DEPTH):
         raise ValueError(f"its elements are nested deeper than {MAX_DEPTH}")
     elements = _all(tree.document, settings.css)
     if len(elements) > settings.max_elements:
