@@ -25,7 +25,7 @@ from tilth.errors import RecordError as RecordError
 from tilth.errors import StepError
 from tilth.hints import closest
 from tilth.meta.arrow import gathered
-from tilth.meta.beside import Beside, joined
+from tilth.meta.beside import Beside, Further, joined, met
 from tilth.meta.kinds import MAX_FIELDS, TEXT
 from tilth.meta.spelt import MIXED, SPELT
 from tilth.schema import Row
@@ -52,7 +52,6 @@ _MAY_BE_OPEN = ("id", "uri", "license", "subject", "split", "label", "consent", 
 _MAX_SHOWN = 8
 
 
-Said = dict[bytes, bytes] | None
 _WORDS = (str, type(None))
 
 
@@ -399,13 +398,13 @@ class Batcher:
         self._rows, self._num_bytes, self._beside = [], 0, []
         arrays = [_array([row.get(name) for row in rows], kind) for name, kind in self.fields]
         columns = [pa.field(name, kind) for name, kind in self.fields]
-        for name, array, said in [*self._own_fields(rows), *joined(beside)]:
+        for name, array, said in met(self._own_fields(rows), joined(beside)):
             # Before the error, which stands last.
             arrays.insert(-1, array)
             columns.insert(-1, pa.field(name, array.type, metadata=said))
         yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(columns))
 
-    def _own_fields(self, rows: Sequence[Row]) -> Iterator[tuple[str, pa.Array, Said]]:
+    def _own_fields(self, rows: Sequence[Row]) -> Iterator[Further]:
         for name in self._meta:
             values = [row.get(name) for row in rows]
             if all(value is None for value in values):
