@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.engine.inline import inline, place, plan_of, run_inline
 from tests.formats.documents import xlsx
@@ -116,3 +119,69 @@ def test_a_field_of_two_types_of_file_is_one_column(
         name: _as_one([*_PLAIN[name], *values] if is_first else [*values, *_PLAIN[name]])
         for name, values in _TYPED.items()
     }
+
+
+# Values that a cell spells as JSON does: a zero at the end of a fraction would say more.
+_NUMBERS = st.one_of(
+    st.none(),
+    st.integers(-99, 99),
+    st.integers(-(10**17), 10**17),
+    st.floats(allow_nan=False, allow_infinity=False).filter(lambda value: not value.is_integer()),
+)
+_KINDS = st.sampled_from([_NUMBERS, st.none() | st.booleans(), st.none() | st.integers(-9, 9)])
+_FILES = _KINDS.flatmap(
+    lambda values: st.lists(
+        st.tuples(st.booleans(), st.lists(values, min_size=1, max_size=3)), min_size=1, max_size=4
+    )
+)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+@given(_FILES, st.integers(1, 4))
+def test_cells_beside_values_are_what_they_spell(
+    parts: list[tuple[bool, list[Any]]], shard_rows: int
+) -> None:
+    files = {
+        f"{number}.csv" if is_csv else f"{number}.jsonl": (_csv if is_csv else _lines)(values)
+        for number, (is_csv, values) in enumerate(parts)
+    }
+    every = [value for _, values in parts for value in values]
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        found = _read(Path(one), files, shard_rows)
+        wanted = _read(Path(other), {"all.jsonl": _lines(every)}, shard_rows)
+    assert found == wanted
+    assert [type(value) for value in found.get("n", [])] == [
+        type(value) for value in wanted.get("n", [])
+    ]
+
+
+def _lines(values: list[Any]) -> bytes:
+    return "".join(json.dumps({"text": "x", "n": value}) + "\n" for value in values).encode()
+
+
+def _csv(values: list[Any]) -> bytes:
+    cells = ["" if value is None else json.dumps(value) for value in values]
+    return "".join(f"{line}\n" for line in ["text,n", *(f"x,{cell}" for cell in cells)]).encode()
+
+
+def test_cells_are_text_beside_what_they_do_not_spell(tmp_path: Path) -> None:
+    files = {
+        "a.csv": b"text,n,code,day,list\nx,1,007,2024-02-29,1\n",
+        "b.jsonl": b'{"text": "x", "n": "late", "code": 7, "day": 1, "list": [1]}\n',
+        "c.tsv": b"text\tn\tcode\tday\tlist\nx\t\t8\t\t\n",
+    }
+    assert _read(tmp_path, files, 1) == {
+        "n": ["1", "late", None],
+        "code": ["007", "7", "8"],
+        "day": ["2024-02-29", "1", None],
+        "list": ["1", "[1]", None],
+    }
+
+
+def test_blank_cells_say_nothing_of_a_type(tmp_path: Path) -> None:
+    files = {
+        "a.csv": b"text,n,list\nx,,\nx,,\n",
+        "b.parquet": _parquet({"n": [1, 2], "list": [[1], None]})["parquet"],
+    }
+    found = _read(tmp_path, files, 3)
+    assert found == {"n": [None, None, 1, 2], "list": [None, None, [1], None]}

@@ -64,6 +64,26 @@ def test_cells_are_read_when_all_were_seen() -> None:
     assert stream.mixed() == []
 
 
+@pytest.mark.parametrize("in_one_shard", [True, False])
+def test_cells_and_values_of_a_type_are_one_column(in_one_shard: bool) -> None:
+    field = pa.field("meta.n", TEXT, metadata=SPELT)
+    cells = pa.RecordBatch.from_arrays([pa.array(["1", None], TEXT)], schema=pa.schema([field]))
+    wide, infinite = (1 << 53) + 1, float("inf")
+    for values, wanted in (
+        ([2, wide], [1, None, 2, wide]),
+        ([0.1, infinite, 5e-324], [1.0, None, 0.1, infinite, 5e-324]),
+        ([True], ["1", None, "true"]),
+        (["x"], ["1", None, "x"]),
+        ([None], [1, None, None]),
+    ):
+        stream = Stream()
+        typed = pa.record_batch({"meta.n": gathered(values)})
+        seen = [stream.saw(cells, cells.schema), stream.saw(typed, typed.schema)]
+        fitted = map(stream.fit, one_schema(seen) if in_one_shard else seen)
+        assert [value for batch in fitted for value in batch.column(0).to_pylist()] == wanted
+        assert bool(stream.mixed()) == (wanted[0] == "1")
+
+
 def test_a_field_of_several_types_is_told() -> None:
     stream = Stream()
     for values in ([1], [None], ["x"]):

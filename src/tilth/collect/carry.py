@@ -78,8 +78,10 @@ class Carrier:
             blank_is_nothing=blank_is_nothing,
         )
 
-    def begin(self, uri: str) -> None:
-        """A file begins."""
+    def begin(self, uri: str, *, blank_is_nothing: bool | None = None) -> None:
+        """A file begins; of cells or of none, where not all files of the source are alike."""
+        if blank_is_nothing is not None:
+            self._blank = "" if blank_is_nothing else None
         self._uri, self._num_told = uri, 0
         self._columns = {name: column for name, column in self._columns.items() if column}
 

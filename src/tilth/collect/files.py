@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from tilth.collect import inputs, limits, records
 from tilth.collect.carry import Carrier
 from tilth.collect.fields import Fields, columns_of, filled, tells_kinds
-from tilth.collect.item_rows import READ, Found, Reader, reason_for
+from tilth.collect.item_rows import CELLS, READ, Found, Reader, reason_for
 from tilth.collect.items import Broken, Choice, Item, items_of
 from tilth.collect.text_file import Encoding
 from tilth.context import Context, PassesOver, unsaid
@@ -153,6 +153,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 # What is one sample is not opened only to be left.
                 if kind is not None and not takes(kind):
                     continue
+                yield from batcher.turn(spelt=item.kind.name in CELLS)
                 for place, row, size, beside in _rows(item, settings, reader, context.passes_over):
                     if kind is not None or takes(limits.kind_of(row)):
                         yield from batcher.add_found(row, place, size, beside)

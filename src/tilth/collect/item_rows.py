@@ -57,6 +57,8 @@ READ: Final = (
         "m4a",
     ),
 )
+# Tables of cells, text that may spell numbers.
+CELLS: Final = ("csv", "tsv")
 # What a sample in a folder of texts hardly means.
 BY_NAME_ONLY: Final = ("code",)
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -138,7 +140,7 @@ class Reader:
         """
         self._tell = tell
         if self._carrier is not None:
-            self._carrier.begin(item.uri)
+            self._carrier.begin(item.uri, blank_is_nothing=item.kind.name in CELLS)
         group = item.kind.group
         if group == "records":
             yield from self._tables()[item.kind.name](item)

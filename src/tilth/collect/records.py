@@ -307,6 +307,12 @@ class Batcher:
         """Whether the limit is reached."""
         return self.limit is not None and self.num_rows >= self.limit
 
+    def turn(self, *, spelt: bool) -> Iterator[pa.RecordBatch]:
+        """What follows is cells, or is none; no batch has both."""
+        if spelt != self._spelt:
+            yield from self.flush()
+            self._spelt = spelt
+
     def add(
         self, row: Row, place: str, num_bytes: int, beside: Beside | None = None
     ) -> Iterator[pa.RecordBatch]:

@@ -14,19 +14,37 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from tilth.meta.arrow import UnsupportedError, alike, carried, converted
-from tilth.meta.kinds import NONE, Kind, is_carried, kind_of, merged, plainly, varies
+from tilth.meta.kinds import NONE, TEXT, Kind, is_carried, kind_of, merged, plainly, varies
 from tilth.meta.spelt import MIXED, SPELT, Spelling, read_cells
 from tilth.schema import ERROR, META, SIGNAL_PREFIX, column, mark_error
 
 
 @dataclass
 class _Column:
-    """A column so far; `types`: what its values are, in plain words."""
+    """A column so far.
+
+    Attributes:
+        kind: Of the values that have a type.
+        spelling: What its cells spell, if it has any.
+        types: What the values are that have a type, in plain words.
+        is_mixed: Whether these are text since no other type holds them.
+    """
 
     kind: Kind = NONE
     spelling: Spelling | None = None
     types: dict[str, None] = field(default_factory=dict)
     is_mixed: bool = False
+
+    @property
+    def spelt(self) -> Kind:
+        """What the cells are."""
+        return self.spelling.kind if self.spelling else NONE
+
+    @property
+    def plainly(self) -> list[str]:
+        """What all values are, in plain words."""
+        spelt = [plainly(self.spelt.type)] if self.spelling else []
+        return list(dict.fromkeys([*self.types, *spelt]))
 
 
 @dataclass
@@ -68,6 +86,9 @@ class Stream:
     ) -> pa.Array:
         known = self._columns.setdefault(name, _Column())
         if said == SPELT:
+            if array.null_count == len(array):
+                # Cells that say nothing; some of a batch may be left.
+                return pa.nulls(len(array))
             known.spelling = known.spelling or Spelling()
             known.spelling.saw(array)
             return array
@@ -93,7 +114,7 @@ class Stream:
         """The columns with their types, if the source ends here."""
         return pa.schema(
             [
-                pa.field(name, (one.spelling.kind if one.spelling else one.kind).type)
+                pa.field(name, merged(one.kind, one.spelt).type)
                 for name, one in self._columns.items()
             ]
         )
@@ -102,10 +123,10 @@ class Stream:
         """What is to be told of columns that are text because their values are not of one type."""
         return [
             f"`{name}` has values of several types"
-            + (f" ({', '.join(one.types)})" if len(one.types) > 1 else "")
+            + (f" ({', '.join(one.plainly)})" if len(one.plainly) > 1 else "")
             + ": it is text in all records"
             for name, one in self._columns.items()
-            if one.is_mixed
+            if one.is_mixed or varies(one.kind, one.spelt)
         ]
 
     def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -118,8 +139,8 @@ class Stream:
             if array is None:
                 arrays[one.name] = pa.nulls(batch.num_rows, one.type)
             elif array.type != one.type:
-                spelt = self._columns[one.name].spelling is not None
-                fit = read_cells if spelt else converted
+                # Text that is none in the end is cells, and what stood in one shard with them.
+                fit = read_cells if array.type == TEXT else converted
                 arrays[one.name] = fit(array, one.type)
         names = [*placed(own, wanted.names)]
         return pa.RecordBatch.from_arrays([arrays[name] for name in names], names=names)
