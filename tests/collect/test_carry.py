@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.collect import tabular
-from tilth.collect.carry import Carrier, storable
+from tilth.collect.carry import Carrier, numbered, storable
 from tilth.collect.fields import Fields
 from tilth.collect.records import RecordError
 from tilth.context import Context
@@ -154,3 +154,13 @@ def test_a_limit_takes_fields_along(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps({"text": str(n), "n": n}) + "\n" for n in range(9)))
     assert [row["meta.n"] for row in tabular.read("jsonl", path, limit=3)] == [0, 1, 2]
+
+
+@given(st.lists(st.sampled_from(["n", "n (2)", "n (3)", "m"]), max_size=7))
+def test_columns_of_one_name_have_numbers_that_no_other_has(names: list[str]) -> None:
+    found = numbered(names)
+    assert len(set(found)) == len(names)
+    for name, plain in zip(found, names, strict=True):
+        assert name == plain if names.count(plain) == 1 else name.startswith(plain)
+    if "n" in names:
+        assert found[names.index("n")] == "n"

@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 
 from tests.engine.inline import inline, place, plan_of, run_inline
 from tests.formats.documents import xlsx
+from tilth.collect import files
+from tilth.context import Context
 from tilth.meta.arrow import words
+from tilth.schema import ERROR
 from tilth.store import Dataset
 
 __all__ = ["inline"]
@@ -185,3 +188,64 @@ def test_blank_cells_say_nothing_of_a_type(tmp_path: Path) -> None:
     }
     found = _read(tmp_path, files, 3)
     assert found == {"n": [None, None, 1, 2], "list": [None, None, [1], None]}
+
+
+_TWICE = pa.Table.from_arrays(
+    [pa.array(one) for one in (["a", "b"], [1, 2], [0.5, None], ["x", "y"], [3, 4])],
+    names=["text", "n", "n (2)", "n", "n"],
+)
+
+
+def _of_arrow(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def _of_parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
+
+
+def _of_xlsx(table: pa.Table) -> bytes:
+    pytest.importorskip("python_calamine")
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    return xlsx({"One": [table.schema.names, *map(list, rows)]})
+
+
+def _of_csv(table: pa.Table) -> bytes:
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    lines = [",".join("" if one is None else str(one) for one in row) for row in rows]
+    return "\n".join([",".join(table.schema.names), *lines, ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("ending", "make"),
+    [("arrow", _of_arrow), ("parquet", _of_parquet), ("xlsx", _of_xlsx), ("csv", _of_csv)],
+)
+def test_columns_of_one_name_have_numbers(
+    tmp_path: Path, ending: str, make: Callable[[pa.Table], bytes]
+) -> None:
+    assert _read(tmp_path, {f"a.{ending}": make(_TWICE)}, 10) == {
+        "n": [1, 2],
+        "n (2)": [0.5, None],
+        "n (3)": ["x", "y"],
+        "n (4)": [3, 4],
+    }
+
+
+@pytest.mark.parametrize(
+    ("ending", "make"),
+    [("arrow", _of_arrow), ("parquet", _of_parquet), ("xlsx", _of_xlsx), ("csv", _of_csv)],
+)
+def test_a_text_that_is_there_twice_is_an_error_of_the_file(
+    tmp_path: Path, ending: str, make: Callable[[pa.Table], bytes]
+) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+    (tmp_path / f"a.{ending}").write_bytes(make(table))
+    context = Context(tmp_path)
+    (batch,) = files.read(files.Settings(path=str(tmp_path)), "s", context)
+    assert [row["text"] for row in batch.to_pylist()] == [None]
+    assert "column `text` is there twice" in batch.column(ERROR)[0].as_py()

@@ -7,7 +7,8 @@ to the context once a file.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tilth.collect.fields import Fields, Meta
@@ -28,6 +29,31 @@ _LONG_NAME = f"a field whose name has more than {_MAX_LETTERS} letters"
 _TOO_MANY = f"a field beyond the {MAX_FIELDS:,} that a source may have"
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """The columns of a table, those after the first of a name with a number that no other has."""
+    counts = Counter(names)
+    seen = {name for name, count in counts.items() if count == 1}
+    found = []
+    for name in names:
+        again = (f"{name} ({number})" for number in itertools.count(2))
+        free = (one for one in itertools.chain([name], again) if one not in seen)
+        found.append(name if counts[name] == 1 else next(free))
+        seen.add(found[-1])
+    return found
+
+
+def require_once(names: Sequence[str], wanted: Iterable[str]) -> None:
+    """What a recipe names is one column of a table.
+
+    Raises:
+        RecordError: It is there twice.
+    """
+    for name in wanted:
+        top = name if name in names else name.partition(".")[0]
+        if names.count(top) > 1:
+            raise RecordError(f"column `{top}` is there twice")
 
 
 class Carrier:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.collect.carry import Carrier
+from tilth.collect.carry import Carrier, numbered
 from tilth.meta.arrow import UnsupportedError, carried, dumped, values_of
 from tilth.meta.kinds import TEXT
 from tilth.schema import META
@@ -27,16 +27,19 @@ class Columns:
 
     def __init__(self, schema: pa.Schema, carrier: Carrier) -> None:
         self._carrier = carrier
+        # Of a field its place among the file's columns; which come as often as they are there.
+        self._places: dict[str, tuple[str, int]] = {}
         # Of a field its column; of an object `meta` the columns of its fields.
         self._plain: dict[str, str] = {}
         self._own: dict[str, str] = {}
-        for field in schema:
-            if field.name == "meta" and pa.types.is_struct(field.type):
+        for at, (name, field) in enumerate(zip(numbered(schema.names), schema, strict=True)):
+            if name == "meta" and pa.types.is_struct(field.type):
                 inside = (field.type.field(at).name for at in range(field.type.num_fields))
                 found = {name: carrier.column(META + name) for name in inside}
                 self._own = {name: column for name, column in found.items() if column}
-            elif column := carrier.column(field.name):
-                self._plain[field.name] = column
+            elif column := carrier.column(name):
+                self._plain[name] = column
+                self._places[name] = field.name, schema.names[:at].count(field.name)
         self._paths = {
             column: _path(path, schema) for column, path in carrier.paths() if _path(path, schema)
         }
@@ -45,7 +48,8 @@ class Columns:
     def names(self) -> list[str]:
         """The file's columns to read."""
         named = [path[0] for path in self._paths.values()]
-        return [*self._plain, *(["meta"] if self._own else []), *named]
+        plain = [self._places[name][0] for name in self._plain]
+        return [*plain, *(["meta"] if self._own else []), *named]
 
     def of(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch | None, dict[int, str]]:
         """The columns of a batch, if there are any; what is wrong with a row, by its number."""
@@ -72,21 +76,23 @@ class Columns:
             Whether there are any; of a damaged one it is its rows that cannot be read.
         """
         found = []
-        for name in self.names:
+        for name in dict.fromkeys(self.names):
             try:
                 next(parquet.iter_batches(1, row_groups=[group], columns=[name]), None)
             except pa.ArrowNotImplementedError:
                 found.append(name)
             except _DAMAGED:
                 continue
-        for name in found:
+        again = [one for one in self._plain if self._places[one][0] in found]
+        for name in dict.fromkeys([*found, *again]):
             self._drop(name)
         return bool(found)
 
     def _arrays(self, batch: pa.RecordBatch) -> list[tuple[str, pa.Array, str]]:
         names = batch.schema.names
         found = [
-            (column, batch.column(names.index(name)), name) for name, column in self._plain.items()
+            (column, batch.column(self._place(names, name)), name)
+            for name, column in self._plain.items()
         ]
         if self._own:
             parts = _fields(batch.column(names.index("meta")))
@@ -97,6 +103,10 @@ class Columns:
                 array = _fields(array)[part]
             found.append((column, array, ".".join(path)))
         return found
+
+    def _place(self, names: list[str], name: str) -> int:
+        wanted, number = self._places[name]
+        return [at for at, one in enumerate(names) if one == wanted][number]
 
     def _carried(self, array: pa.Array, name: str) -> tuple[pa.Array, dict[int, str]]:
         if not self._carrier.is_parted(name):

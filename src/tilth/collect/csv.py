@@ -7,7 +7,7 @@ on to the next quotation mark, however many rows away, and has one global limit 
 from __future__ import annotations
 
 import itertools
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, BinaryIO, Literal
@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tilth.collect import inputs, limits, records
-from tilth.collect.carry import NO_NAME, Carrier
+from tilth.collect.carry import NO_NAME, Carrier, numbered, require_once
 from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.collect.named import Named
 from tilth.collect.shares import Shares
@@ -482,20 +482,11 @@ def _header(names: list[str], fields: Fields) -> Header:
     wanted = names_of(fields)
     # Columns without a name are what a spreadsheet once used, right of its data.
     named = {place: name for place, name in enumerate(names) if name.strip()}
-    twice = [name for name, count in Counter(named.values()).items() if count > 1]
-    for name in twice:
-        if name in wanted:
-            raise records.RecordError(f"column `{name}` is there twice")
+    require_once([*named.values()], [name for name in wanted if name in names])
     for name in wanted:
         if name not in names:
             raise records.RecordError(records.no_column(name, [*named.values()]))
-    seen: set[str] = set(named.values()) - set(twice)
-    for place, name in named.items():
-        again = (f"{name} ({number})" for number in itertools.count(2))
-        named[place] = next(
-            one for one in itertools.chain([name], again) if one not in seen or name not in twice
-        )
-        seen.add(named[place])
+    named = dict(zip(named, numbered([*named.values()]), strict=True))
     return Header(
         len(names), max(named, default=-1) + 1, named, {*range(len(names))} - named.keys()
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
 import pyarrow as pa
 
 from tilth.collect import csv, inputs, jsonl, label_studio, parquet, records
-from tilth.collect.carry import Carrier
+from tilth.collect.carry import Carrier, numbered, require_once
 from tilth.collect.columns import Columns
 from tilth.collect.fields import Fields, names_of, open_names_of
 from tilth.collect.items import EMPTY, Item
@@ -308,6 +308,7 @@ class Reader:
             )
             for batch in batches:
                 batch.validate(full=True)
+                require_once(batch.schema.names, wanted)
                 if beside is None and self._carrier is not None:
                     beside = Columns(batch.schema, self._carrier)
                 for record, further in parquet.records_of(batch, wanted, beside):
@@ -336,7 +337,7 @@ class Reader:
             if "left" in part:
                 self._tell(f"{item.uri}#{part['sheet']}", part["left"])
             elif "columns" in part:
-                sheet, columns = part["sheet"], part["columns"]
+                sheet, columns = part["sheet"], _named(part["columns"], names_of(self._fields))
             for number, cells in part.get("rows", ()):
                 place = f"{item.uri}#{sheet}:{number}"
                 if isinstance(cells, str):
@@ -344,3 +345,15 @@ class Reader:
                     continue
                 record = {name: cell for name, cell in zip(columns, cells, strict=False) if name}
                 yield self._record(item, record, place, f"#{sheet}:{number}", 64 * len(cells))
+
+
+def _named(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The columns of a sheet, which may have one without a name, or two of one.
+
+    Raises:
+        RecordError: One that the recipe names is there twice.
+    """
+    named = [name for name in columns if name]
+    require_once(named, wanted)
+    names = iter(numbered(named))
+    return [next(names) if name else "" for name in columns]

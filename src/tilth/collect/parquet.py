@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from tilth.collect import inputs, limits, records
-from tilth.collect.carry import Carrier
+from tilth.collect.carry import Carrier, require_once
 from tilth.collect.columns import Columns
 from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.collect.whole import MAX_PIXELS, whole_picture
@@ -294,6 +294,10 @@ def _of_kinds(settings: Settings) -> list[str]:
 
 
 def _check_columns(schema: pa.Schema, wanted: Sequence[str], file: inputs.SourceFile) -> None:
+    try:
+        require_once(schema.names, wanted)
+    except records.RecordError as error:
+        raise inputs.bad_header(str(error), file.uri) from None
     for name in wanted:
         if name in schema.names:
             continue
