@@ -475,3 +475,101 @@ def test_a_web_archive_is_named_by_the_source_that_reads_it(tmp_path: Path) -> N
     (tmp_path / "in" / "a.txt").write_text("text")
     (tmp_path / "in" / "b").write_bytes(b"WARC/1.0\r\nWARC-Type: warcinfo\r\n\r\n")
     assert "which `web_archive` reads" in read(tmp_path / "in").passed["b"]
+
+
+def lines(*texts: str) -> bytes:
+    return b"".join(json.dumps({"text": text}).encode() + b"\n" for text in texts)
+
+
+LONG = "word " * 20_000
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.json", "a"])
+def test_a_first_line_longer_than_the_head_costs_nothing(
+    tmp_path: Path, name: str, mark: bytes, packed: bool
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = mark + lines(LONG, "b", "c")
+    (folder / (f"{name}.gz" if packed else name)).write_bytes(
+        gzip.compress(data) if packed else data
+    )
+    found = read(folder)
+    assert [row["text"] for row in found.rows] == [LONG, "b", "c"]
+    assert not found.passed
+
+
+BAD = (b'{"text": "cut', b"[1,2]", b'{"text": "' + b"x" * 200_000 + b'"}')
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        *((name, first) for name in ("a.jsonl", "a.json", "a") for first in BAD),
+        ("a.jsonl", b"x" * 70_000),
+        ("a.jsonl", b'{"text": "\0"}'),
+        ("a.json", b"x" * 70),
+    ],
+)
+def test_a_bad_first_line_costs_one_record(tmp_path: Path, name: str, first: bytes) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / name).write_bytes(first + b"\n" + lines("b", "c", "d"))
+    rows = read(folder, max_record_bytes=100_000).rows
+    assert rows[0]["error"]
+    assert [row["text"] for row in rows[1:]] == ["b", "c", "d"]
+
+
+def test_a_document_with_a_long_first_line_is_one_record(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    record = {"text": LONG, "n": 1}
+    (folder / "one.json").write_text(json.dumps(record))
+    (folder / "two.json").write_text(json.dumps(record).replace(', "n"', ',\n"n"'))
+    (folder / "three").write_text(json.dumps(record).replace(', "n"', ',\n"n"'))
+    (folder / "marked.json").write_bytes(b"\xef\xbb\xbf" + json.dumps([record, record]).encode())
+    found = read(folder)
+    assert {row["text"] for row in found.rows} == {LONG}
+    assert not found.passed
+    assert sorted(row["uri"] for row in found.rows) == [
+        *("marked.json:1", "marked.json:2", "one.json", "three", "two.json")
+    ]
+
+
+def test_texts_that_begin_like_json_or_another_format_are_texts(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    texts = {
+        "a.log": "[2020-01-01] started\n" * 9000,
+        "references": "[1] Smith, J. (2001)\n" * 9000,
+        "links.md": '[["a"]] goes on\n' * 9000,
+        "gif.txt": "GIF89a is how a picture begins.",
+        "pdf.md": "A file begins with %PDF-1.7.",
+        "svg.txt": "<svg> is an element.",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    found = read(folder)
+    assert found.payloads == texts
+    assert not found.passed
+
+
+def test_front_matter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.md").write_text("---\ntitle: Bread: a history\n---\n# Bread\n")
+    (folder / "b.md").write_text('+++\ntitle = "Salt"\n+++\n# Salt\n')
+    (folder / "c.md").write_text("---\ntitle: Oil\n---\n# Oil\n")
+    (folder / "d.md").write_text("---\ndate: 2024-99-99\n---\n")
+    (folder / "e.md").write_text("---\n\nA line across.\n\n---\n")
+    found = read(folder)
+    assert found.payloads == {
+        "a.md": "# Bread\n",
+        "b.md": "# Salt\n",
+        "c.md": "# Oil\n",
+        "e.md": "---\n\nA line across.\n\n---\n",
+    }
+    told = "front matter that cannot be read"
+    assert found.passed == dict.fromkeys(("a.md", "b.md", "d.md"), told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+import tomllib
 
 import pytest
 import yaml
@@ -30,17 +31,48 @@ def test_fields_and_text_are_parted() -> None:
         "----\na: 1\n----\n",
         "---\nan aside\n---\nmore",
         "---\n- a\n- b\n---\nmore",
-        "---\na: [\n---\nmore",
         "---\na: 1\nnever closed",
-        "---\na: &x [1]\nb: *x\n---\nmore",
-        "---\na: 2024-99-99\n---\nmore",
-        "---\na: !!python/object/apply:os.system [ls]\n---\nmore",
-        "---\na: " + "[" * 100 + "]" * 100 + "\n---\nmore",
-        "---\na: " + "x" * 70_000 + "\n---\nmore",
+        "---\nNote: an aside: long\n\nIt goes on.\n\nAnd on.\n---\nmore",
+        "---\nhttp://example.org\n---\nmore",
+        "---\nat 12:30 we met\n---\nmore",
+        "+++\nplus signs\n+++\nmore",
+        '+++\ntitle = "never closed"\n',
+        "++++\na = 1\n++++\n",
     ],
 )
 def test_what_only_looks_so_is_text(text: str) -> None:
     assert split(text) == ({}, text)
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "a: [",
+        "a: &x [1]\nb: *x",
+        "a: 2024-99-99",
+        "a: !!python/object/apply:os.system [ls]",
+        "a: " + "[" * 100 + "]" * 100,
+        "a: " + "x" * 70_000,
+        "title: Bread: a history\ndate: 2024-01-01",
+        "# by hand\n\ntitle: x\n[a, b]: list as a key",
+        "'quoted': *nowhere",
+        "title:\n\t- a tab",
+        "title:Bread\ndate:2024",
+        "a: 1\na b\nc: @x",
+    ],
+)
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+def test_what_cannot_be_read_is_no_part_of_the_text(front: str, line: str) -> None:
+    text = f"---\n{front}\n---\n\nmore\n".replace("\n", line)
+    assert split(text) == (None, f"more{line}")
+
+
+@pytest.mark.parametrize(
+    "front", ['title = "x"', "# a\n[params]\nb = [\n  1,\n]", "a.b = 2024-01-01"]
+)
+def test_toml_is_known_and_not_read(front: str) -> None:
+    assert tomllib.loads(front)
+    assert split(f"+++\n{front}\n+++\n# More\n") == (None, "# More\n")
 
 
 def test_no_front_matter_takes_long() -> None:
@@ -48,6 +80,8 @@ def test_no_front_matter_takes_long() -> None:
     split("---\n" + "a: b\n---x\n" * 6000)
     split("---\n" + "{" * 60_000 + "\n---\n")
     split("---\n" + "- " * 3_000 + "\n---\n")
+    split("+++\n" + "a = 1\n+++x\n" * 100_000)
+    split("---\n" + "a: b\n" * 200_000 + "---\n")
     assert time.process_time() - start < 5
 
 
@@ -56,3 +90,13 @@ def test_no_front_matter_takes_long() -> None:
 def test_what_yaml_writes_comes_back(fields: dict[str, object]) -> None:
     text = f"---\n{yaml.safe_dump(fields, allow_unicode=True)}---\nbody"
     assert split(text) == (fields, "body")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("ab:=-+[]{}*&#'\"\n\t ", max_size=60), st.sampled_from(("---", "+++")))
+def test_nothing_but_the_block_is_taken(front: str, fence: str) -> None:
+    text = f"{fence}\n{front}\n{fence}\nbody"
+    fields, body = split(text)
+    assert text.endswith(body)
+    assert body.endswith("body")
+    assert fields != {} or body == text

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.collect.archives import tar, zip_, zstd
-from tilth.formats.signatures import HEAD_BYTES, KINDS, kind_of, package_of
+from tilth.formats.signatures import HEAD_BYTES, KINDS, _may_be_json, kind_of, package_of
 
 
 def picture(kind: str) -> bytes:
@@ -201,3 +201,160 @@ def test_no_text_takes_long(text: str) -> None:
     start = time.process_time()
     kind_of(text.encode()[:HEAD_BYTES], "a", is_whole=False)
     assert time.process_time() - start < 0.5
+
+
+WORDS = (
+    *("GIF89a", "GIF87a", "ID3", "fLaC", "OggS", "PAR1", "MThd", "RIFFabcdWAVE", "FORMabcdAIFF"),
+    *(
+        "WARC/1.0",
+        "%!PS",
+        "{\\rtf1",
+        "<?xml",
+        "<svg",
+        "%PDF-",
+        "%PDF-1.7",
+        "BZh91AY&SY",
+        "The ftyp",
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    word=st.sampled_from(WORDS),
+    behind=st.text("is a word, äé!.\n", max_size=90),
+    ending=st.sampled_from((".txt", ".md", ".log", ".rst")),
+    encoding=st.sampled_from(("utf-8", "utf-8-sig", "latin-1")),
+)
+def test_a_text_may_begin_with_the_word_of_a_format(
+    word: str, behind: str, ending: str, encoding: str
+) -> None:
+    text = f"{word} {behind}".encode(encoding)
+    kind = "markdown" if ending == ".md" else "text"
+    assert kind_of(text, f"a{ending}", is_whole=True).name == kind
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_alone_makes_no_format_without_a_name(word: str) -> None:
+    text = f"{word} is how such a file begins.\n".encode()
+    assert kind_of(text, "notes", is_whole=True).name == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ('{"text": "a header: %PDF-1.7"}\n{"text": "b"}\n', "a.jsonl", "jsonl"),
+        ("# PDF\n\n%PDF-1.4\n1 0 obj\n", "a.md", "markdown"),
+        ("<!doctype html><pre>%PDF-1.4</pre>", "a.html", "html"),
+        ("a,b,c\n%PDF-1.4,2,3\n4,5,6\n", "a", "csv"),
+        ("Für %PDF-1.4", "a.txt", "text"),
+        ('<?xml version="1.0"?><rss/>', "a.txt", "text"),
+        ('<?xml version="1.0"?><rss/>', "a", "xml"),
+        ("WARC/1.0\r\nWARC-Type: warcinfo\r\n", "a.txt", "text"),
+        ("WARC/1.0\r\nWARC-Type: warcinfo\r\n", "a.wet", "warc"),
+        ("{\\rtf1\\ansi Hello}", "a.rtf", "rtf"),
+        ("%!PS-Adobe-3.0\n", "a.ps", "postscript"),
+        ("x" * 257 + "ustar is the magic of tar", "a", "text"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_where_a_format_is_only_spoken_of(text: str, name: str, kind: str, encoding: str) -> None:
+    assert kind_of(text.encode(encoding), name, is_whole=True).name == kind
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.md", "a.jsonl", "a.pdf"])
+def test_a_pdf_behind_what_is_no_text_is_one(name: str) -> None:
+    for before in (b"\xef\xbb\xbf", b"\r\n \t", b"\0" * 128, b"\x01\x02junk", b"Header: x\r\n\r\n"):
+        data = before + b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n" + bytes(range(256))
+        assert kind_of(data, name, is_whole=True).name == "pdf"
+
+
+def long(text: str) -> bytes:
+    return (text * (HEAD_BYTES // len(text) + 2)).encode()[:HEAD_BYTES]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ('{"text": "' + "x" * HEAD_BYTES, "a.jsonl", "jsonl"),
+        ('{"text": "' + "x" * HEAD_BYTES, "a.ndjson", "jsonl"),
+        ('{"text": "' + "x" * HEAD_BYTES, "a", "jsonl"),
+        ('{"text": "' + "x" * HEAD_BYTES, "a.json", "json"),
+        ('[{"text": "' + "x" * HEAD_BYTES, "a", "json"),
+        ("[2020-01-01 00:00:00] started\n", "a.log", "text"),
+        ("[2020-01-01 00:00:00] started\n", "a", "text"),
+        ("[1] Smith, J. (2001).\n", "a.txt", "text"),
+        ("[1] Smith, J. (2001).\n", "references", "text"),
+        ('[["a link"]] and so on\n', "a", "text"),
+        ('[["a", 1],\n', "a.txt", "text"),
+        ('{"text": "a"\n' + '{"text": "b"}\n' * 9999, "a", "jsonl"),
+        ('{"text": "a"\n' + '{"text": "b"}\n' * 9999, "a.json", "jsonl"),
+        ("broken\n" + '{"text": "b"}\n' * 9999, "a.json", "jsonl"),
+        ("[1,2]\n" + '{"text": "b"}\n' * 9999, "a.jsonl", "jsonl"),
+        ("[1,2]\n" + '{"text": "b"}\n' * 9999, "a", "jsonl"),
+        ('{"a": 1}\n' + "and plain lines\n" * 9999, "a.log", "text"),
+        ('{"text": "a\0"}\n' + '{"text": "b"}\n' * 9999, "a.jsonl", "jsonl"),
+    ],
+)
+def test_of_a_long_text_that_begins_like_json(text: str, name: str, kind: str) -> None:
+    assert kind_of(long(text), name, is_whole=False).name == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ('{"text": "a"\n{"text": "b"}\n', "a.jsonl", "jsonl"),
+        ('[1,2]\n{"text": "b"}\n', "a.jsonl", "jsonl"),
+        ('[1,2]\n{"text": "b"}\n', "a", "jsonl"),
+        ('{"text": "a"\n' + '{"b": {}}\n' * 3000, "a", "jsonl"),
+        ("[1]", "a.txt", "text"),
+        ('[{"text": "a"}]', "a.txt", "json"),
+    ],
+)
+def test_a_broken_first_line_costs_itself(text: str, name: str, kind: str) -> None:
+    assert kind_of(text.encode(), name, is_whole=True).name == kind
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(value=st.lists(JSON), indent=st.none() | st.integers(0, 2), data=st.data())
+def test_the_beginning_of_a_document_may_be_one(
+    value: object, indent: int | None, data: st.DataObject
+) -> None:
+    text = json.dumps(value, indent=indent).encode()
+    at = data.draw(st.integers(1, len(text)))
+    assert _may_be_json(text[:at])
+    assert not _may_be_json(text + b" x")
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text('[]{},:"1a \n-', max_size=12))
+def test_what_json_reads_may_be_json(text: str) -> None:
+    try:
+        json.loads(text)
+    except ValueError:
+        return
+    assert _may_be_json(text.encode())
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.binary(max_size=400) | st.text("ab", max_size=3000).map(str.encode))
+def test_what_is_packed_is_never_taken_for_text(data: bytes) -> None:
+    for pack, kind in ((bz2.compress, "bzip2"), (gzip.compress, "gzip"), (lzma.compress, "xz")):
+        for name in ("a", "a.txt", "a.jsonl"):
+            assert kind_of(pack(data), name, is_whole=True).name == kind
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.tuples(st.integers(1, 700), st.integers(1, 700)), colour=st.integers(0, 255))
+def test_a_picture_of_any_size_is_never_taken_for_text(size: tuple[int, int], colour: int) -> None:
+    for kind in ("gif", "bmp", "webp"):
+        out = io.BytesIO()
+        Image.new("P", size, colour).convert("RGB").save(out, kind)
+        assert kind_of(out.getvalue()[:HEAD_BYTES], "a.txt", is_whole=False).name == kind

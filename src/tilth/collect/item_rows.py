@@ -20,9 +20,10 @@ from tilth.collect.whole_sound import whole_sound
 from tilth.context import PassesOver, unsaid
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError
-from tilth.formats import front_matter
+from tilth.formats import front_matter, signatures
 from tilth.formats.apart import Apart
 from tilth.formats.signatures import Kind
+from tilth.formats.streams import SourceFile
 from tilth.meta.beside import Beside
 from tilth.schema import Row
 
@@ -62,6 +63,7 @@ CELLS: Final = ("csv", "tsv")
 # What a sample in a folder of texts hardly means.
 BY_NAME_ONLY: Final = ("code",)
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_FRONT_MATTER: Final = "front matter that cannot be read"
 _NO_TEXT: Final = "a PDF without text: scanned pages?"
 _PAGE_WITHOUT_TEXT: Final = "a page of a PDF without text: scanned, or empty"
 
@@ -190,10 +192,14 @@ class Reader:
             text = decode_text(data[len(mark) :], encoding)
         except UndecodableError as error:
             raise RecordError(str(error)) from None
-        told: Mapping[str, Any] = {}
+        told: Mapping[str, Any] | None = {}
         if item.kind.name == "markdown":
             told, text = front_matter.split(text)
-        yield from self._text(item, text, told)
+        if told is None:
+            self._tell(item.uri, _FRONT_MATTER)
+            if not text.strip():
+                return
+        yield from self._text(item, text, told or {})
 
     def _text(self, item: Item, text: str, told: Mapping[str, Any]) -> Iterator[Found]:
         """One row of a text, and of what its file says of itself."""
@@ -232,11 +238,19 @@ class Reader:
         yield from self._text(item, "\n\n".join(texts), told)
 
     def _json(self, item: Item) -> Iterator[Found]:
-        if item.stream.head.lstrip()[:1] == b"{" or item.stream.head[:3] == _MARKS[0][0]:
-            data = item.stream.whole(self._max_record).removeprefix(_MARKS[0][0])
+        mark = _MARKS[0][0]
+        text = item.stream.head.removeprefix(mark).lstrip()
+        if text[:1] == b"{":
+            if not item.stream.is_whole and signatures.is_one_line(text):
+                yield from self._undecided(item)
+                return
+            data = item.stream.whole(self._max_record).removeprefix(mark)
             yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
             return
-        elements = label_studio.split_array(item.stream.onwards(), self._max_record)
+        stream = item.stream.onwards()
+        if item.stream.head.startswith(mark):
+            stream.read(len(mark))
+        elements = label_studio.split_array(stream, self._max_record)
         for number, (element, num_bytes) in enumerate(elements, start=1):
             place = f"{item.uri}:{number}"
             try:
@@ -247,6 +261,17 @@ class Reader:
                 yield place, error, num_bytes, None
                 continue
             yield self._record(item, record, place, f":{number}", num_bytes)
+
+    def _undecided(self, item: Item) -> Iterator[Found]:
+        """One document or JSON Lines: its first line is longer than what a type is known by."""
+        first, rest = item.stream.parted(self._max_record)
+        if len(first) <= self._max_record:
+            data = first.removeprefix(_MARKS[0][0])
+            is_line = signatures.is_one_line(data) and item.kind.name == "jsonl"
+            if not is_line and signatures.is_object(data):
+                yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
+                return
+        yield from self._lines(SourceFile(item.path, item.name, item.uri, lambda: rest))
 
     def _record(self, item: Item, record: Row, place: str, number: str, num_bytes: int) -> Found:
         self.names.saw_fields(record)
@@ -263,10 +288,16 @@ class Reader:
             self._carrier.fill(record, row)
 
     def _jsonl(self, item: Item) -> Iterator[Found]:
+        if item.stream.is_whole or not signatures.is_one_line(item.stream.head):
+            yield from self._lines(item.file())
+        else:
+            yield from self._undecided(item)
+
+    def _lines(self, file: SourceFile) -> Iterator[Found]:
         settings = jsonl.Settings(
-            path=item.uri, fields=self._fields, max_record_bytes=self._max_record
+            path=file.uri, fields=self._fields, max_record_bytes=self._max_record
         )
-        for found in jsonl.read_file(item.file(), settings, self.names, self._carrier):
+        for found in jsonl.read_file(file, settings, self.names, self._carrier):
             yield *found, None
 
     def _csv(self, item: Item) -> Iterator[Found]:

@@ -83,6 +83,14 @@ class Stream:
             self._raw.seek(len(self.head))
         return io.BufferedReader(_Ahead(self.head, self._raw), streams.CHUNK)
 
+    def parted(self, max_bytes: int) -> tuple[bytes, io.BufferedReader]:
+        """Its first bytes, all of them where they are no more than so many; and all of it."""
+        stream, first = self.onwards(), io.BytesIO()
+        while first.tell() <= max_bytes and (piece := stream.read(streams.CHUNK)):
+            first.write(piece)
+        data = first.getvalue()
+        return data, io.BufferedReader(_Ahead(data, stream), streams.CHUNK)
+
     def anywhere(self) -> BinaryIO:
         """As a stream that can seek."""
         if self._raw.seekable():

@@ -102,15 +102,10 @@ KINDS: Final = {kind.name: kind for kind in _KINDS}
 _SIGNATURES: Final[Sequence[tuple[int, bytes, str]]] = (
     (0, b"\x89PNG\r\n\x1a\n", "png"),
     (0, b"\xff\xd8\xff", "jpeg"),
-    (0, b"GIF87a", "gif"),
-    (0, b"GIF89a", "gif"),
     (0, b"II*\0", "tiff"),
     (0, b"MM\0*", "tiff"),
     (0, b"II+\0", "tiff"),
     (0, b"MM\0+", "tiff"),
-    (0, b"fLaC", "flac"),
-    (0, b"OggS", "ogg"),
-    (0, b"PAR1", "parquet"),
     (0, b"ARROW1\0\0", "arrow"),
     (0, b"PK\x03\x04", "zip"),
     (0, b"PK\x05\x06", "zip"),
@@ -118,23 +113,43 @@ _SIGNATURES: Final[Sequence[tuple[int, bytes, str]]] = (
     (0, b"\x1f\x8b", "gzip"),
     (0, b"\xfd7zXZ\0", "xz"),
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
-    (257, b"ustar", "tar"),
+    (257, b"ustar\0", "tar"),
+    (257, b"ustar  \0", "tar"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"Rar!\x1a\x07", "rar"),
-    (0, b"WARC/", "warc"),
-    (0, b"{\\rtf", "rtf"),
-    (0, b"%!PS", "postscript"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "office"),
     (0, b"SQLite format 3\0", "sqlite"),
     (0, b"\x93NUMPY", "numpy"),
     (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
     (0, b"\x1aE\xdf\xa3", "video"),
     (0, b"\0\0\x01\xba", "video"),
-    (0, b"MThd", "midi"),
     (0, b"\x7fELF", "program"),
     (0, b"\xca\xfe\xba\xbe", "program"),
     (0, b"\xcf\xfa\xed\xfe", "program"),
 )
+# Words that a text may begin with as well: behind them such a file has bytes that no text has.
+_WORDS: Final = (
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"PAR1", "parquet"),
+    (b"MThd", "midi"),
+    (b"ID3", "mp3"),
+)
+# How far behind its word: each has a size or a version there, with a byte below 8.
+_BEHIND: Final = 64
+# Formats that are text themselves, by more than their word.
+_WRITTEN: Final = (
+    (re.compile(rb"WARC/\d\.\d\r?\n"), "warc"),
+    (re.compile(rb"\{\\rtf\d*\s{0,9}[\\{}]"), "rtf"),
+    (re.compile(rb"%!PS(?:-Adobe-\d|[ \t]{0,9}(?:[\r\n]|\Z))"), "postscript"),
+)
+# The header of a PDF is a line of its own (ISO 32000-1, 7.5.2); where bytes above 127 follow, a
+# comment of at least four of them should come next.
+_PDF_LINE: Final = re.compile(rb"%PDF-\d\.\d[ \t]{0,9}(?:[\r\n%]|\Z)")
+_PDF_BINARY: Final = re.compile(rb"%PDF-\d\.\d\s{0,9}%[\x80-\xff]{4}")
+_PDF_OBJECT: Final = re.compile(rb"\d{1,10} \d{1,5} obj\b")
 _RIFF: Final = {b"WAVE": "wav", b"WEBP": "webp", b"AVI ": "video"}
 # Brands of the ISO base media format, by their first letters.
 _BRANDS: Final = (
@@ -154,9 +169,12 @@ _HTML_BEGINS: Final = re.compile(
 _HTML_PART: Final = re.compile(
     rb"\s*<(?:head|body|title|meta|script|style|iframe|table|div|h1|p|br|a|b|font|!--)[\s>/]", re.I
 )
-_XML_BEGINS: Final = re.compile(rb"\s*(?:<\?xml\s|<!DOCTYPE\s+(?!html))", re.I)
+_XML_BEGINS: Final = re.compile(
+    rb"\s*(?:<\?xml\s+version\s*=|<!DOCTYPE\s+(?!html)[\w:.-]+\s*(?:>|\[|SYSTEM\s|PUBLIC\s))", re.I
+)
 _SVG_BEGINS: Final = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:(?><!.{0,300}?>)\s*+)*+<svg[\s>]", re.I | re.S
+    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:(?><!.{0,300}?>)\s*+)*+<svg\s*(?:>|/>|\s[\w:-]+\s*=)",
+    re.I | re.S,
 )
 
 # What a name says of a text whose content leaves it open.
@@ -179,6 +197,10 @@ _ENDINGS: Final = {
     **dict.fromkeys((".xml", ".rss", ".atom", ".xsd", ".xsl", ".tei"), "xml"),
     ".svg": "svg",
 }
+# Where the content leaves these open, nothing but text is meant.
+_PLAIN: Final = frozenset(
+    (".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org", ".tex", ".asc", ".srt", ".vtt")
+)
 _CONTROL: Final = bytes(set(range(32)) - {7, 8, 9, 10, 12, 13, 27})
 _BYTE_ORDER_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -204,7 +226,7 @@ def kind_of(head: bytes, name: str, *, is_whole: bool) -> Kind:
         name: Its name, without an ending that says how it is packed.
         is_whole: Whether that is all of it.
     """
-    return KINDS[_by_signature(head) or _by_text(head, name, is_whole)]
+    return KINDS[_by_signature(head, name) or _by_text(head, name, is_whole)]
 
 
 def is_page(head: bytes) -> bool:
@@ -212,28 +234,34 @@ def is_page(head: bytes) -> bool:
     return _HTML_BEGINS.match(head.removeprefix(_BYTE_ORDER_MARKS[0])) is not None
 
 
-def _by_signature(head: bytes) -> str | None:
+def _by_signature(head: bytes, name: str) -> str | None:
     if not head:
         return "empty"
     for place, signature, kind in _SIGNATURES:
         if head.startswith(signature, place):
             return kind
-    if head[:4] in (b"RIFF", b"RF64"):
+    for word, kind in _WORDS:
+        if head.startswith(word):
+            return kind if _suffix(name) == f".{kind}" or _is_binary(head, word, name) else None
+    for begins, kind in _WRITTEN:
+        if begins.match(head):
+            return None if _is_called_text(name) and _is_text(head) else kind
+    if head[:4] in (b"RIFF", b"RF64") and not _is_text(head[4:_BEHIND]):
         return _RIFF.get(head[8:12])
-    if head[:4] == b"FORM" and head[8:11] == b"AIF":
+    if head[:4] == b"FORM" and head[8:11] == b"AIF" and not _is_text(head[4:_BEHIND]):
         return "aiff"
-    if head[4:8] == b"ftyp":
+    # Its size comes first, and is below 16 MiB.
+    if head[4:8] == b"ftyp" and not head[0]:
         return next((kind for brand, kind in _BRANDS if head[8:].startswith(brand)), "video")
     if head[:3] == b"BZh" and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
-        return "bzip2"
+        return None if _is_text(head) else "bzip2"
     if head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5:
         return "zstd"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
     if head[:2] == b"MZ" and b"\0" in head[:128]:
         return "program"
-    # ISO 32000-1, annex H: readers find the header within the first 1024 bytes.
-    if b"%PDF-" in head[:1024]:
+    if _is_pdf(head, name):
         return "pdf"
     # A stream of Arrow messages: a continuation, and the size of the schema (Arrow's IPC format).
     if head[:4] == b"\xff\xff\xff\xff" and 0 < int.from_bytes(head[4:8], "little") < 1 << 24:
@@ -241,10 +269,40 @@ def _by_signature(head: bytes) -> str | None:
     return _by_frame(head) or _by_checksum(head)
 
 
+def _is_text(data: bytes) -> bool:
+    """Whether there is no byte that texts have not, in any encoding without zeros."""
+    return data.translate(None, _CONTROL) == data
+
+
+def _is_binary(head: bytes, word: bytes, name: str) -> bool:
+    """Whether what follows a word is none; nothing follows: whether the name leaves it open."""
+    rest = head[len(word) : len(word) + _BEHIND]
+    return not _is_text(rest) if rest else not _is_called_text(name)
+
+
+def _is_pdf(head: bytes, name: str) -> bool:
+    """Whether it has the header of a PDF, at its begin or behind what is no text.
+
+    Readers find it within the first 1024 bytes (ISO 32000-1, annex H), where texts may speak of it.
+    """
+    at = head.find(b"%PDF-", 0, 1024)
+    if at < 0:
+        return False
+    before = head[:at].removeprefix(_BYTE_ORDER_MARKS[0])
+    if not before.strip(b"\0 \t\r\n\f"):
+        if _suffix(name) == ".pdf" or _PDF_BINARY.match(head, at) or not _is_text(head[at:]):
+            return True
+        is_line = _PDF_LINE.match(head, at) is not None
+        return is_line and (not _is_called_text(name) or _PDF_OBJECT.search(head) is not None)
+    if not _is_text(before):
+        return True
+    # Behind the lines of a message, or a mail.
+    is_line = head[at - 1] in b"\r\n" and _PDF_LINE.match(head, at) is not None
+    return is_line and not _is_text(head[at:])
+
+
 def _by_frame(head: bytes) -> str | None:
-    """MP3 or AAC, by the header of its first frame (ISO 11172-3, 2.4.1.3), or by the tag before."""
-    if head[:3] == b"ID3":
-        return "mp3"
+    """MP3 or AAC, by the header of its first frame (ISO 11172-3, 2.4.1.3)."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     if head[1] & 0xF6 == 0xF0:
@@ -270,29 +328,41 @@ def _by_text(head: bytes, name: str, is_whole: bool) -> str:
     if head.startswith(_BYTE_ORDER_MARKS[1:]):
         return _by_ending(name) or "text"
     head = head.removeprefix(_BYTE_ORDER_MARKS[0])
-    if head.translate(None, _CONTROL) != head:
-        return "unknown"
     ending = _by_ending(name)
+    if not _is_text(head):
+        # One record with such a byte costs itself.
+        has_lines = ending in ("json", "jsonl") and has_records(head, is_whole)
+        return "jsonl" if has_lines else "unknown"
     if _HTML_BEGINS.match(head):
         return "html"
-    if _SVG_BEGINS.match(head):
-        return "svg"
-    if _XML_BEGINS.match(head):
-        return "xml"
+    if not _is_called_text(name):
+        if _SVG_BEGINS.match(head):
+            return "svg"
+        if _XML_BEGINS.match(head):
+            return "xml"
     # Markdown may begin with any element, and so may program text.
     if ending in (None, "html") and _HTML_PART.match(head):
         return "html"
-    if ending not in ("markdown", "code", "csv", "tsv") and (found := _by_json(head, is_whole)):
-        # One line alone may be either.
-        return "json" if found == "jsonl" and ending == "json" and is_one_line(head) else found
+    if ending not in ("markdown", "code", "csv", "tsv"):
+        found = _by_json(head, is_whole, ending or "text" * _is_called_text(name))
+        if found is not None:
+            return found
     if ending is not None:
         return ending
     return _by_table(head, is_whole) or "text"
 
 
-def _by_ending(name: str) -> str | None:
+def _suffix(name: str) -> str:
     dot = name.rfind(".")
-    return _ENDINGS.get(name[dot:].lower()) if dot >= 0 else None
+    return name[dot:].lower() if dot >= 0 else ""
+
+
+def _by_ending(name: str) -> str | None:
+    return _ENDINGS.get(_suffix(name))
+
+
+def _is_called_text(name: str) -> bool:
+    return _suffix(name) in _PLAIN or _by_ending(name) in ("markdown", "code")
 
 
 def is_one_line(head: bytes) -> bool:
@@ -300,24 +370,114 @@ def is_one_line(head: bytes) -> bool:
     return b"\n" not in head.strip()
 
 
-def _by_json(head: bytes, is_whole: bool) -> str | None:
-    """JSON Lines where the first line is an object, JSON where the whole is or begins as one."""
+def _by_json(head: bytes, is_whole: bool, ending: str) -> str | None:
+    """JSON where all of it is, or may be; JSON Lines where lines are objects, or its ending says.
+
+    Args:
+        ending: What the name says; "text": that it is one, empty: nothing.
+    """
     text = head.lstrip()
     if text[:1] not in (b"{", b"["):
+        return "jsonl" if ending == "json" and has_records(head, is_whole) else None
+    if is_one_line(text):
+        # One line alone may be either; cut off, too.
+        if is_whole or (text[:1] == b"[" and ending != "jsonl"):
+            return _by_one_line(text, is_whole, ending)
+        return None if ending == "text" else "json" if ending == "json" else "jsonl"
+    line = text.partition(b"\n")[0]
+    if is_object(line):
+        is_sure = ending in ("json", "jsonl") or has_records(text, is_whole)
+        return "jsonl" if is_sure else None
+    if _is_json(text) if is_whole else ending != "text" and _may_be_json(text):
+        # A list of numbers under a text's name is one.
+        is_list = ending == "text" and not _RECORDS.match(text)
+        return None if is_list else "json"
+    return "jsonl" if ending == "jsonl" or has_records(text, is_whole) else None
+
+
+def _by_one_line(text: bytes, is_whole: bool, ending: str) -> str | None:
+    if is_whole and is_object(text):
+        return "json" if ending == "json" else "jsonl"
+    if ending == "text" and not (is_whole and _RECORDS.match(text)):
         return None
-    line, is_more, _ = text.partition(b"\n")
-    if text[:1] == b"{" and (is_more or is_whole) and _is_json(line):
-        return "jsonl"
     if is_whole:
         return "json" if _is_json(text) else None
-    # What follows a bracket in JSON, and hardly in anything else.
-    return "json" if re.match(rb'\{\s*"|\[\s*(?:[\[{"\d\]-]|true|false|null)', text) else None
+    return "json" if _may_be_json(text) else None
+
+
+# How a list of records begins, or a document.
+_RECORDS: Final = re.compile(rb'\[\s*\{\s*["}]|\{\s*["}]')
+
+
+def is_object(line: bytes) -> bool:
+    """Whether it is an object of JSON."""
+    return line.lstrip()[:1] == b"{" and _is_json(line)
+
+
+def has_records(text: bytes, is_whole: bool) -> bool:
+    """Whether at least every second line is an object of JSON.
+
+    Args:
+        text: A text, or its first bytes.
+        is_whole: Whether that is all of it, so that its last line is not cut off.
+    """
+    lines = text.split(b"\n")
+    lines = [line for line in (lines if is_whole else lines[:-1]) if line.strip()]
+    return bool(lines) and 2 * sum(map(is_object, lines)) >= len(lines)
+
+
+_TOKEN: Final = re.compile(
+    rb'\s*+(?:(?P<string>"(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])*+(?:"|\\?\Z))'
+    rb"|(?P<value>true|false|null|NaN|-?Infinity|-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?)(?=[\s,\]}]|\Z)"
+    rb"|(?P<sign>[\[\]{},:])|\Z)"
+)
+
+
+_VALUES: Final = (b"true", b"false", b"null", b"NaN", b"-Infinity", b"Infinity")
+_NUMBER_CUT: Final = re.compile(rb"-?\d++(?:\.\d*+)?(?:[eE][+-]?)?\Z")
+
+
+def _may_be_json(text: bytes) -> bool:
+    """Whether the first bytes of a document are JSON as far as they go (RFC 8259)."""
+    at, opened = 0, bytearray()
+    # What may come next: a value, a key, a colon, or a comma; with "]" or "}" where one may close.
+    awaited = "value"
+    while match := _TOKEN.match(text, at):
+        at = match.end()
+        token = match["sign"]
+        if token is None and match.lastgroup is None:
+            return True
+        if token in (b"[", b"{") and awaited in ("value", "value or end"):
+            opened += token
+            awaited = "value or end" if token == b"[" else "key or end"
+        elif token in (b"]", b"}"):
+            if not opened or awaited not in ("comma", "value or end", "key or end"):
+                return False
+            if opened.pop() != {b"]": 91, b"}": 123}[token]:
+                return False
+            awaited = "comma"
+        elif token == b"," and awaited == "comma" and opened:
+            awaited = "value" if opened[-1] == 91 else "key"
+        elif token == b":" and awaited == "colon":
+            awaited = "value"
+        elif token is None and awaited in ("value", "value or end"):
+            awaited = "comma"
+        elif match["string"] is not None and awaited in ("key", "key or end"):
+            awaited = "colon"
+        else:
+            return False
+    # Of a number or a word, a part may be left.
+    left = text[at : at + 400].strip()
+    is_end = len(text) - at < 400 and awaited in ("value", "value or end")
+    return is_end and (
+        any(word.startswith(left) for word in _VALUES) or _NUMBER_CUT.match(left) is not None
+    )
 
 
 def _is_json(data: bytes) -> bool:
     # Deeper than any data, a parser that calls itself would end.
     if data.count(b"[") + data.count(b"{") > 5000:
-        return True
+        return _may_be_json(data)
     try:
         json.loads(data)
     except (ValueError, RecursionError):
