@@ -276,6 +276,7 @@ def test_a_folder_that_cannot_be_looked_into_is_an_error() -> None:
         folder.chmod(0o755)
         (folder / "closed").mkdir(mode=0o700)
         (folder / "a.txt").write_text("open")
+        (folder / "closed" / "b.txt").write_text("closed")
         user = os.geteuid()
         try:
             if user == 0:  # whom no mode keeps out
@@ -284,10 +285,13 @@ def test_a_folder_that_cannot_be_looked_into_is_an_error() -> None:
                 (folder / "closed").chmod(0)
             with pytest.raises(MissingError, match="cannot look into a folder") as caught:
                 inputs.find_files(inputs.FileSettings(path=name), (".txt",))
+            # A glob is what it meets.
+            seen = inputs.find_files(inputs.FileSettings(path=f"{name}/**/*.txt"), (".txt",))
         finally:
             os.seteuid(user)
             (folder / "closed").chmod(0o700)
     assert str(folder / "closed") in str(caught.value)
+    assert [file.name for file in seen] == ["a.txt"]
 
 
 def test_what_a_glob_meets_and_cannot_read_is_told(tmp_path: Path) -> None:

@@ -173,6 +173,10 @@ def test_what_is_coded_no_longer_is_as_it_is(tmp_path: Path) -> None:
     header = ("Content-Encoding: gzip", "Transfer-Encoding: chunked")
     (row,), _ = read(write(tmp_path, "a.warc", plain_record(answer(page(), *header))))
     assert row["html"] == page()
+    for coding in ("br", "zstd", "deflate"):
+        record = plain_record(answer(page(), f"Content-Encoding: {coding}"))
+        (row,), _ = read(write(tmp_path, f"{coding}.warc", record))
+        assert "damaged" in row["error"], coding
 
 
 def test_chunks_that_are_damaged() -> None:

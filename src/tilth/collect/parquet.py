@@ -26,7 +26,6 @@ SUFFIXES = (".parquet",)
 
 _ROWS_AT_ONCE = 256
 _KINDS = ("split", "label", "annotations")
-_UNREAD = "a column of a type that is not read"
 
 _Found = tuple[str, Row | records.RecordError, int, Beside | None]
 
