@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tilth import schema, splits
 from tilth.cli import runs
-from tilth.collect import records
 from tilth.deduplicate import copies
+from tilth.reading import records
 
 
 def _batch(**columns: pa.Array) -> pa.RecordBatch:

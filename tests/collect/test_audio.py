@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from tests.decode.sounds import FILES, encode, m4a
 from tilth.collect import audio
-from tilth.collect.inputs import OTHER_TYPE
 from tilth.context import Context
 from tilth.decode.sound import ABOVE, CANCELLED
 from tilth.errors import DataError, MissingError
+from tilth.reading.inputs import OTHER_TYPE
 
 NAME = r"(?P<target>\d)_(?P<subject>[a-z]+)_(?P<index>\d+)\.wav"
 

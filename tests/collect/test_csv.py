@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tilth.collect import csv, inputs, records
+from tilth.collect import csv
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.reading import inputs, records
 
 
 def read(path: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:

@@ -15,10 +15,10 @@ import pytest
 
 from tests.collect.archives import tar
 from tilth.collect import image_folder
-from tilth.collect.inputs import OTHER_TYPE
 from tilth.context import Context
 from tilth.decode.picture import LATER_FRAMES
 from tilth.errors import DataError
+from tilth.reading.inputs import OTHER_TYPE
 
 
 def picture(path: Path) -> None:

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilth.collect import jsonl, records
+from tilth.collect import jsonl
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.reading import records
 
 
 def read(path: Path, limit: int | None = None, **given: Any) -> list[dict[str, Any]]:

@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth import schema
-from tilth.collect import label_studio, records
+from tilth.collect import label_studio
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.reading import records
 from tilth.store import digests
 from tilth.web.fetch import MIRROR_VARIABLE
 

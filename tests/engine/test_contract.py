@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tilth.collect.records import Batcher
 from tilth.engine.contract import (
     SamplesOnce,
     require_batch,
@@ -22,6 +21,7 @@ from tilth.engine.contract import (
     require_shards,
 )
 from tilth.errors import StepError
+from tilth.reading.records import Batcher
 from tilth.schema import SCHEMA, sample_id, with_columns, without_columns
 
 _GOOD: dict[str, list[Any]] = {

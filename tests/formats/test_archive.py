@@ -27,9 +27,9 @@ from tests.collect.archives import (
     tar,
     zip_,
 )
-from tilth.collect import inputs, records
 from tilth.errors import DataError
 from tilth.formats import archive, directory
+from tilth.reading import inputs, records
 
 MEMBERS = [(f"{n}.x", f"what {n} holds".encode()) for n in range(1, 5)]
 MANY = [(f"{n}.x", bytes([n]) * 3000) for n in range(1, 60)]

@@ -117,7 +117,7 @@ def test_the_engine_that_makes_an_output_counts_and_the_rest_of_it_does_not() ->
 
 def test_what_is_aside_brings_nothing_along() -> None:
     reached = code.reachable(["tilth.collect.jsonl"])
-    assert "tilth.collect.inputs" in reached
+    assert "tilth.reading.inputs" in reached
     assert not reached & code.ASIDE.keys()
     assert "tilth.demo.site" not in reached  # only `tilth.web.fetch` imports it
     assert "tilth.schema" not in code.reachable(["tilth.collect.jsonl"], without=["tilth.schema"])

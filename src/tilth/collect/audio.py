@@ -16,15 +16,15 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import inputs, limits, members, records
-from tilth.collect.fetching import Place
-from tilth.collect.named import Named
-from tilth.collect.whole_sound import whole_sound
 from tilth.context import Context
 from tilth.decode.sound import SYMBOL_S, Sound, reads_m4a, seconds_of
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
+from tilth.reading import inputs, limits, members, records
+from tilth.reading.fetching import Place
+from tilth.reading.named import Named
+from tilth.reading.whole_sound import whole_sound
 from tilth.schema import Row
 from tilth.settings import AnyOrder, BaseSettings
 from tilth.splits import SplitName

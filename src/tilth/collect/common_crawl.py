@@ -20,9 +20,6 @@ from typing import TYPE_CHECKING, Annotated
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import records
-from tilth.collect.fetching import KnownHosts, License, run_to_end
-from tilth.collect.inputs import MAX_RECORD_BYTES, empty_source
 from tilth.collect.web_archive import (
     COLUMNS,
     Pages,
@@ -35,6 +32,9 @@ from tilth.context import Context
 from tilth.errors import MissingError, StorageError, UsageError
 from tilth.formats.http_answer import HTML_TYPES, AnswerError, read_answer
 from tilth.formats.warc import ArchiveRecord, agrees, read_warc
+from tilth.reading import records
+from tilth.reading.fetching import KnownHosts, License, run_to_end
+from tilth.reading.inputs import MAX_RECORD_BYTES, empty_source
 from tilth.schema import Row
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.store.files import read_json, remove, write_json

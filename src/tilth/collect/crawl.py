@@ -17,10 +17,10 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect.fetching import Hosts, Serve, check_serving, run_to_end
-from tilth.collect.named import no_such_name
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
+from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
+from tilth.reading.named import no_such_name
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove

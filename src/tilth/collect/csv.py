@@ -15,14 +15,14 @@ from typing import Annotated, BinaryIO, Literal
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.carry import NO_NAME, Carrier, numbered, require_once
-from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
-from tilth.collect.named import Named
-from tilth.collect.shares import Shares
 from tilth.context import Context
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.streams import with_packed, without_packing
+from tilth.reading import inputs, limits, records
+from tilth.reading.carry import NO_NAME, Carrier, numbered, require_once
+from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
+from tilth.reading.named import Named
+from tilth.reading.shares import Shares
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName

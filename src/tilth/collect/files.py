@@ -14,11 +14,7 @@ from typing import Final, Literal, TypeVar
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.carry import Carrier
-from tilth.collect.fields import Fields, columns_of, filled, tells_kinds
 from tilth.collect.item_rows import CELLS, READ, Found, Reader, reason_for
-from tilth.collect.items import Broken, Choice, Item, items_of
 from tilth.collect.text_file import Encoding
 from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError, MissingError, NotReadError, RecordError
@@ -26,6 +22,10 @@ from tilth.foreign import visible
 from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
 from tilth.hints import choose_from
+from tilth.reading import inputs, limits, records
+from tilth.reading.carry import Carrier
+from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
+from tilth.reading.items import Broken, Choice, Item, items_of
 from tilth.schema import Row
 from tilth.splits import SplitName
 

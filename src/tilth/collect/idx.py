@@ -25,8 +25,10 @@ import pyarrow as pa
 import yaml
 from pydantic import Field, model_validator
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.fetching import (
+from tilth.context import Context
+from tilth.errors import DataError, MissingError
+from tilth.reading import inputs, limits, records
+from tilth.reading.fetching import (
     Digest,
     Headers,
     KnownHosts,
@@ -39,8 +41,6 @@ from tilth.collect.fetching import (
     Url,
     check_fetching,
 )
-from tilth.context import Context
-from tilth.errors import DataError, MissingError
 from tilth.settings import BaseSettings
 from tilth.splits import SplitName
 from tilth.store.files import remove

@@ -16,13 +16,13 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect import inputs, limits, members, records
-from tilth.collect.named import Named
-from tilth.collect.whole import MAX_PIXELS, whole_picture
 from tilth.context import Context, PassesOver
 from tilth.decode.picture import MOST_PIXELS, reads_heif
 from tilth.errors import DataError
 from tilth.foreign import visible
+from tilth.reading import inputs, limits, members, records
+from tilth.reading.named import Named
+from tilth.reading.whole import MAX_PIXELS, whole_picture
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName

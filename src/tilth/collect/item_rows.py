@@ -8,15 +8,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tilth.collect import csv, inputs, jsonl, label_studio, parquet, records
-from tilth.collect.carry import Carrier, numbered, require_once
-from tilth.collect.columns import Columns
-from tilth.collect.fields import Fields, names_of, open_names_of
-from tilth.collect.items import EMPTY, Item
-from tilth.collect.named import Named
+from tilth.collect import csv, jsonl, label_studio, parquet
 from tilth.collect.text_file import Encoding
-from tilth.collect.whole import MAX_PIXELS, whole_picture
-from tilth.collect.whole_sound import whole_sound
 from tilth.context import PassesOver, unsaid
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError
@@ -25,6 +18,14 @@ from tilth.formats.apart import Apart
 from tilth.formats.signatures import Kind
 from tilth.formats.streams import SourceFile
 from tilth.meta.beside import Beside
+from tilth.reading import inputs, records
+from tilth.reading.carry import Carrier, numbered, require_once
+from tilth.reading.columns import Columns
+from tilth.reading.fields import Fields, names_of, open_names_of
+from tilth.reading.items import EMPTY, Item
+from tilth.reading.named import Named
+from tilth.reading.whole import MAX_PIXELS, whole_picture
+from tilth.reading.whole_sound import whole_sound
 from tilth.schema import Row
 
 # Place, row (or what is wrong with it), bytes of a record, and further columns that it has already.

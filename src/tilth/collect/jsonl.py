@@ -10,15 +10,15 @@ from typing import BinaryIO
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.carry import Carrier
-from tilth.collect.fields import Fields, columns_of, filled, open_names_of, tells_kinds
-from tilth.collect.named import Named
 from tilth.context import Context
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.streams import with_packed
+from tilth.reading import inputs, limits, records
+from tilth.reading.carry import Carrier
+from tilth.reading.fields import Fields, columns_of, filled, open_names_of, tells_kinds
+from tilth.reading.named import Named
 from tilth.schema import Row
 from tilth.splits import SplitName
 

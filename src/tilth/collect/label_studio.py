@@ -17,15 +17,16 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import inputs, jsonl, limits, records, task_images
-from tilth.collect.carry import Carrier
-from tilth.collect.fetching import Place
-from tilth.collect.fields import Meta, carried
-from tilth.collect.named import Named
-from tilth.collect.whole import MAX_PIXELS
+from tilth.collect import jsonl, task_images
 from tilth.context import Context, PassesOver
 from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError, TilthError
+from tilth.reading import inputs, limits, records
+from tilth.reading.carry import Carrier
+from tilth.reading.fetching import Place
+from tilth.reading.fields import Meta, carried
+from tilth.reading.named import Named
+from tilth.reading.whole import MAX_PIXELS
 from tilth.schema import Row
 from tilth.splits import SplitName
 from tilth.store.digests import derived

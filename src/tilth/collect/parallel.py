@@ -17,8 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.fetching import (
+from tilth.context import Context
+from tilth.decode.text import UndecodableError, decode_text
+from tilth.errors import DataError
+from tilth.reading import inputs, limits, records
+from tilth.reading.fetching import (
     Digest,
     Headers,
     KnownHosts,
@@ -31,10 +34,7 @@ from tilth.collect.fetching import (
     Url,
     check_fetching,
 )
-from tilth.collect.inputs import MAX_RECORD_BYTES
-from tilth.context import Context
-from tilth.decode.text import UndecodableError, decode_text
-from tilth.errors import DataError
+from tilth.reading.inputs import MAX_RECORD_BYTES
 from tilth.settings import BaseSettings
 from tilth.splits import SplitName
 from tilth.web.secrets import masked

@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.carry import Carrier, require_once
-from tilth.collect.columns import Columns
-from tilth.collect.fields import Fields, columns_of, filled, names_of, tells_kinds
-from tilth.collect.whole import MAX_PIXELS, whole_picture
 from tilth.context import Context, PassesOver
 from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError
 from tilth.meta.arrow import UnsupportedError, values_of
 from tilth.meta.beside import Beside
+from tilth.reading import inputs, limits, records
+from tilth.reading.carry import Carrier, require_once
+from tilth.reading.columns import Columns
+from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
+from tilth.reading.whole import MAX_PIXELS, whole_picture
 from tilth.schema import Row
 from tilth.splits import SplitName
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeGuard
 from urllib.parse import parse_qs, unquote, unquote_to_bytes, urlsplit
 
-from tilth.collect import inputs, members, records
-from tilth.collect.whole import whole_picture
+from tilth.reading import inputs, members, records
+from tilth.reading.whole import whole_picture
 
 
 def load_image(

@@ -9,12 +9,12 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import inputs, limits, records
-from tilth.collect.shares import Shares
 from tilth.context import Context
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
+from tilth.reading import inputs, limits, records
+from tilth.reading.shares import Shares
 from tilth.schema import Row
 from tilth.splits import SplitName
 

@@ -14,7 +14,6 @@ from typing import Annotated, BinaryIO, Literal, Protocol
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.collect import inputs, records
 from tilth.context import Context
 from tilth.decode.text import decode_loosely
 from tilth.formats import arc, wacz, warc
@@ -22,6 +21,7 @@ from tilth.formats.http_answer import HTML_TYPES, AnswerError, body_of, media_ty
 from tilth.formats.streams import SourceFile, open_raw, too_long
 from tilth.formats.warc import ArchiveRecord, Damaged
 from tilth.formats.window import Buffer, first_bytes, inflating
+from tilth.reading import inputs, records
 from tilth.schema import Row
 from tilth.web.secrets import masked
 

@@ -115,7 +115,7 @@ def require_samples(batch: pa.RecordBatch, source: str, step: str) -> None:
             raise broken(
                 f"`read` gives no column `{name}`",
                 step,
-                hint="Batcher of tilth.collect.records adds id, source and uri",
+                hint="Batcher of tilth.reading.records adds id, source and uri",
             )
         if batch.column(name).null_count:
             raise broken(f"`read` gives rows without `{name}`", step)

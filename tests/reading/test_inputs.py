@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tilth.collect import inputs
 from tilth.context import Context
 from tilth.errors import DataError, MissingError
+from tilth.reading import inputs
 from tilth.settings import acting
 from tilth.store import digests
 

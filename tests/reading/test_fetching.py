@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tilth.collect import crawl, idx, inputs, parallel
+from tilth.collect import crawl, idx, parallel
 from tilth.errors import MissingError
+from tilth.reading import inputs
 from tilth.settings import BaseSettings, acting
 from tilth.web.fetch import MIRROR_VARIABLE
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth.collect.limits import BAD, Kind, kind_of, share_out, sharing
-from tilth.collect.records import RecordError
+from tilth.reading.limits import BAD, Kind, kind_of, share_out, sharing
+from tilth.reading.records import RecordError
 
 KINDS = st.tuples(
     st.sampled_from([None, "train", "test"]), st.sampled_from([None, "a", "b", "c"])

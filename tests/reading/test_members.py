@@ -25,9 +25,10 @@ from tests.collect.archives import (
     tar,
     zip_,
 )
-from tilth.collect import audio, image_folder, inputs, members
+from tilth.collect import audio, image_folder
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.reading import inputs, members
 
 FILES = [("train/cat/1.png", b"one"), ("train/dog/2.PNG", b"two"), ("readme.txt", b"no picture")]
 WANTED = members.Wanted((".png",))

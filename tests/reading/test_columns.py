@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tilth.collect.carry import Carrier
-from tilth.collect.columns import UNREAD, Columns
-from tilth.collect.fields import Fields
 from tilth.context import Context
+from tilth.reading.carry import Carrier
+from tilth.reading.columns import UNREAD, Columns
+from tilth.reading.fields import Fields
 
 
 def test_columns_that_no_type_holds_are_told_and_the_rest_travels() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.collect.carry import Carrier, numbered
 from tilth.meta.arrow import UnsupportedError, carried, dumped, values_of
 from tilth.meta.kinds import TEXT
+from tilth.reading.carry import Carrier, numbered
 from tilth.schema import META
 
 UNREAD = "a column of a type that is not read"

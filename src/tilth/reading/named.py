@@ -10,10 +10,10 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tilth.collect.records import ABSENT, find
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.hints import did_you_mean
+from tilth.reading.records import ABSENT, find
 
 # Of what is there so many are remembered, to suggest the nearest.
 _MAX_THERE = 1000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tilth.collect.records import RecordError
 from tilth.decode.picture import Picture, PictureError, TooManyPixelsError, decode_picture
+from tilth.reading.records import RecordError
 
 # Pixels that a picture may have where a source's `max_pixels` says nothing else.
 MAX_PIXELS = 64_000_000

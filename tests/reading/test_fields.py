@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tilth.collect.fields import Fields, carried, filled, names_of, open_names_of
+from tilth.reading.fields import Fields, carried, filled, names_of, open_names_of
 from tilth.schema import SCHEMA
 from tilth.settings import acting
 

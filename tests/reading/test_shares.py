@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tilth.collect.shares import Shares
+from tilth.reading.shares import Shares
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10), st.integers(0, 10))

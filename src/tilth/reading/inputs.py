@@ -17,7 +17,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from tilth.collect.fetching import (
+from tilth.context import Context, PassesOver, unsaid
+from tilth.errors import DataError, MissingError, source_changed
+from tilth.formats.streams import SourceFile as SourceFile
+from tilth.formats.streams import is_file as is_file
+from tilth.formats.streams import not_found as not_found
+from tilth.formats.streams import open_bytes as open_bytes
+from tilth.formats.streams import open_raw as open_raw
+from tilth.formats.streams import read_lines as read_lines
+from tilth.formats.streams import too_long as too_long
+from tilth.formats.streams import without_packing
+from tilth.reading.fetching import (
     Digest,
     Fetching,
     Headers,
@@ -32,16 +42,6 @@ from tilth.collect.fetching import (
     check_fetching,
     mirror_of,
 )
-from tilth.context import Context, PassesOver, unsaid
-from tilth.errors import DataError, MissingError, source_changed
-from tilth.formats.streams import SourceFile as SourceFile
-from tilth.formats.streams import is_file as is_file
-from tilth.formats.streams import not_found as not_found
-from tilth.formats.streams import open_bytes as open_bytes
-from tilth.formats.streams import open_raw as open_raw
-from tilth.formats.streams import read_lines as read_lines
-from tilth.formats.streams import too_long as too_long
-from tilth.formats.streams import without_packing
 from tilth.settings import BaseSettings
 from tilth.store.digests import Watch, digest_of, digests_of
 from tilth.web import fetch

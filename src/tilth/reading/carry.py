@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tilth.collect.fields import Fields, Meta
-from tilth.collect.records import ABSENT, RecordError, find
 from tilth.context import Context
 from tilth.foreign import visible
 from tilth.meta.arrow import UnsupportedError, dumped, gathered
 from tilth.meta.kinds import MAX_FIELDS
+from tilth.reading.fields import Fields, Meta
+from tilth.reading.records import ABSENT, RecordError, find
 from tilth.schema import META, Row
 
 # An object of this name has fields of its own: those of a record that calls the rest of it so.

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tilth.collect import inputs, records
 from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.formats import archive
+from tilth.reading import inputs, records
 
 # Names that an error lists.
 _MAX_SHOWN = 5

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from tilth.collect.records import RecordError
+from tilth.reading.records import RecordError
 from tilth.schema import Row
 
 # Beyond so many kinds the classes are no classes but, say, names: they count as one.

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.collect.tabular import SOURCES, read, write
-from tilth.collect import records
-from tilth.collect.fields import Fields
 from tilth.errors import DataError
+from tilth.reading import records
+from tilth.reading.fields import Fields
 from tilth.settings import acting
 
 KINDS = pytest.mark.parametrize("kind", SOURCES)

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, cast
 
-from tilth.collect import inputs
 from tilth.context import PassesOver
 from tilth.errors import NotReadError, RecordError
 from tilth.foreign import visible
 from tilth.formats import archive, signatures, streams
 from tilth.formats.signatures import HEAD_BYTES, Kind
 from tilth.formats.streams import SourceFile
+from tilth.reading import inputs
 
 EMPTY: Final = "empty"
 _INSIDE: Final = "an archive in an archive, or one that is packed twice: unpack it first"

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.collect import tabular
-from tilth.collect.carry import Carrier, numbered, storable
-from tilth.collect.fields import Fields
-from tilth.collect.records import RecordError
 from tilth.context import Context
 from tilth.meta.kinds import MAX_FIELDS
+from tilth.reading.carry import Carrier, numbered, storable
+from tilth.reading.fields import Fields
+from tilth.reading.records import RecordError
 
 
 def _carrier(told: list[tuple[str, str]], **fields: Any) -> Carrier:

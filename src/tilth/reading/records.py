@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 
 from tilth import schema
-from tilth.collect.fields import Fields
 from tilth.context import gathers
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError as RecordError
@@ -28,6 +27,7 @@ from tilth.meta.arrow import gathered
 from tilth.meta.beside import Beside, Further, joined, met
 from tilth.meta.kinds import MAX_FIELDS, TEXT
 from tilth.meta.spelt import MIXED, SPELT
+from tilth.reading.fields import Fields
 from tilth.schema import Row
 
 ROWS_PER_BATCH = 1024
