@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.engine import shuffle
+from tilth.engine.map import about, apart, first_position
 from tilth.engine.shuffle import PARTITION, partitioned, rounds_of
 
 # Few, for speed: that any number decides the same is tried in tests/engine/test_shuffle.py.
@@ -55,19 +56,21 @@ def _run(
             getattr(operation, f"{phase}_again" if again else phase)
             for phase in ("keys", "reduce", "resolve")
         )
-        tables, first = {}, 0
+        tables = {}
         for number, rows in enumerate(shards):
-            given = (rows, found[number], settings) if again else (rows, settings)
             if again and not found[number].num_rows:
-                first += rows.num_rows
                 continue
-            table = keys(*given)
-            positions = {name: first + i for i, name in enumerate(rows["id"].to_pylist())}
-            position = [positions[name] for name in table["id"].to_pylist()]
-            table = table.append_column("position", pa.array(position, pa.int64()))
-            table = table.append_column("shard", pa.array([number] * table.num_rows, pa.int32()))
-            tables[number] = partitioned(table)
-            first += rows.num_rows
+            parts = []
+            for first, part in _parts(rows):
+                here = about(found[number], number, first, part.num_rows)
+                table = keys(part, here, settings) if again else keys(part, settings)
+                first += first_position(number)
+                positions = {name: first + i for i, name in enumerate(part["id"].to_pylist())}
+                position = [positions[name] for name in table["id"].to_pylist()]
+                shard = pa.array([number] * table.num_rows, pa.int32())
+                table = table.append_column("position", pa.array(position, pa.int64()))
+                parts.append(partitioned(table.append_column("shard", shard)))
+            tables[number] = pa.concat_tables(parts)
         # In the second round the engine gives the shards in their order.
         order = list(tables) if again else arrive(list(tables))
         partitions = {p for table in tables.values() for p in table[PARTITION].to_pylist()}
@@ -90,4 +93,22 @@ def _run(
             found[number] = (
                 decisions.filter(pa.array(here, pa.bool_())) if any(here) else pa.table({})
             )
-    return [operation.apply(rows, mine, settings) for rows, mine in zip(shards, found, strict=True)]
+    outs = []
+    for number, (rows, mine) in enumerate(zip(shards, found, strict=True)):
+        given = [
+            operation.apply(part, about(mine, number, first, part.num_rows), settings)
+            for first, part in _parts(rows)
+        ]
+        given_tables = [pa.Table.from_batches([batch]) for batch in given]
+        table = pa.concat_tables(given_tables, promote_options="default").combine_chunks()
+        outs.append(table.to_batches()[0] if table.num_rows else given[0])
+    return outs
+
+
+def _parts(rows: pa.RecordBatch) -> list[tuple[int, pa.RecordBatch]]:
+    """As the engine gives them: an id is one row of each. With the number of its first row."""
+    found, first = [], 0
+    for part in apart([rows]):
+        found.append((first, part))
+        first += part.num_rows
+    return found

@@ -23,6 +23,15 @@ def sample_batch(rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
     )
 
 
+def shards_of(batch: pa.RecordBatch, sizes: Sequence[int]) -> list[pa.RecordBatch]:
+    """A batch, cut in shards; the last takes the rest."""
+    shards, start = [], 0
+    for size in [*sizes, batch.num_rows]:
+        shards.append(batch.slice(start, size))
+        start = min(start + size, batch.num_rows)
+    return shards
+
+
 def shuffle(
     operation: ModuleType,
     settings: Any,
@@ -39,10 +48,7 @@ def shuffle(
         shard_sizes: Rows of the first shards.
         arrive: Puts the shards in the order in which their keys arrive.
     """
-    shards, start = [], 0
-    for size in [*shard_sizes, batch.num_rows]:
-        shards.append(batch.slice(start, size))
-        start = min(start + size, batch.num_rows)
+    shards = shards_of(batch, shard_sizes)
     dropped: Dropped = {}
     outs = run_shuffle(operation, settings, shards, arrive)
     for rows, out in zip(shards, outs, strict=True):

@@ -10,11 +10,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.shuffles import run_shuffle
 from tilth.deduplicate import exact
 from tilth.deduplicate.exact import Settings
 from tilth.errors import DataError
 
-from .conftest import sample_batch, shuffle
+from .conftest import sample_batch, shards_of, shuffle
 
 
 def test_earliest_copy_stays() -> None:
@@ -56,9 +57,14 @@ def test_a_payload_that_no_sample_has_is_an_error_and_not_silence() -> None:
     assert shuffle(exact, Settings(), batch.slice(0, 0)) == {}
 
 
-def test_two_records_with_one_id_are_not_both_dropped() -> None:
-    batch = sample_batch([{"id": "a", "text": "x"}, {"id": "a", "text": "x"}])
-    assert shuffle(exact, Settings(), batch, (1,)) == {}
+@pytest.mark.parametrize("cut", [(), (1,), (1, 1), (2,), (3,)])
+def test_of_records_with_one_id_the_first_stays(cut: tuple[int, ...]) -> None:
+    """As a file has it whose records bring ids of their own and stand there several times."""
+    batch = sample_batch([{"id": name, "text": "x" + name} for name in "abaca"])
+    outs = run_shuffle(exact, Settings(), shards_of(batch, cut))
+    assert [row.get("drop.of") for out in outs for row in out.to_pylist()] == [
+        *(None, None, "a", None, "a")
+    ]
 
 
 @given(

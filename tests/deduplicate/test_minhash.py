@@ -21,13 +21,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.shuffles import run_shuffle
 from tilth.deduplicate import minhash
 from tilth.deduplicate.minhash import Settings
 from tilth.errors import DataError
 from tilth.kernels.characters import WORD, character_class
 from tilth.kernels.words import plain_words
 
-from .conftest import Dropped, sample_batch, shuffle
+from .conftest import Dropped, sample_batch, shards_of, shuffle
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ARTICLES = Path(os.environ.get("TILTH_TEST_DATA", SHARED)) / "near-dup-articles"
@@ -169,9 +170,11 @@ def test_no_text_at_all_is_an_error_and_not_silence() -> None:
     assert shuffle(minhash, Settings(), texts("a b").slice(0, 0)) == {}
 
 
-def test_two_records_with_one_id_are_not_both_dropped() -> None:
-    batch = sample_batch([{"id": "a", "text": "one two"}, {"id": "a", "text": "one two"}])
-    assert shuffle(minhash, Settings(), batch, (1,)) == {}
+@pytest.mark.parametrize("cut", [(), (1,), (2,), (1, 1)])
+def test_of_records_with_one_id_the_first_stays(cut: tuple[int, ...]) -> None:
+    batch = sample_batch([{"id": name, "text": f"one two {name}"} for name in "aba"])
+    outs = run_shuffle(minhash, Settings(), shards_of(batch, cut))
+    assert [row.get("drop.of") for out in outs for row in out.to_pylist()] == [None, None, "a"]
 
 
 def candidates(*sets: Sequence[int]) -> pa.Table:
@@ -196,7 +199,9 @@ def test_of_a_large_bucket_the_first_that_stay_are_compared_with() -> None:
     sets = [range(10 * n, 10 * n + 10) for n in range(1000)]
     table = candidates(*sets, sets[3], sets[4])
     found = minhash.reduce_again([table], Settings(max_representatives=4))
-    assert found.to_pylist() == [{"shard": 0, "id": "i1000", "of": "i3", "value": "jaccard=1.00"}]
+    assert found.to_pylist() == [
+        {"shard": 0, "position": 1000, "id": "i1000", "of": "i3", "value": "jaccard=1.00"}
+    ]
     # Those that go take no place: the fifth of a kind is compared with the first.
     table = candidates(*[sets[0]] * 9, sets[1], sets[1])
     found = minhash.reduce_again([table], Settings(max_representatives=2))

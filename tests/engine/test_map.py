@@ -8,10 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.engine.inline import sample
 from tilth.engine import map as mapping
-from tilth.engine.map import batches_of, map_shard
+from tilth.engine.map import about, apart, batches_of, first_position, map_shard
 from tilth.engine.tasks import MapShard
 from tilth.schema import mark_dropped, with_columns
 from tilth.settings import BaseSettings
@@ -77,3 +79,22 @@ def test_shards_are_read_together_in_the_columns_asked_for(tmp_path: Path) -> No
     batches = list(batches_of(shards, pa.schema([("id", pa.string())])))
     assert [batch.num_rows for batch in batches] == [2, 2]
     assert all(batch.schema.names == ["id"] for batch in batches)
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=7), max_size=4))
+def test_no_batch_of_a_shuffle_has_an_id_twice(shard: list[list[str]]) -> None:
+    batches = [pa.record_batch({"id": pa.array(names, pa.string())}) for names in shard]
+    cut = [batch["id"].to_pylist() for batch in apart(batches)]
+    assert [name for names in cut for name in names] == [name for one in shard for name in one]
+    assert all(len(set(names)) == len(names) for names in cut)
+    # And none is cut without need.
+    assert len(cut) - len(batches) <= sum(len(one) - len(set(one)) for one in shard)
+
+
+def test_decisions_are_given_with_the_rows_that_they_are_about() -> None:
+    at = [first_position(2) + row for row in (0, 3, 4, 9)]
+    decisions = pa.table({"position": pa.array([*at, None], pa.int64()), "word": list("abcdz")})
+    assert about(decisions, 2, 3, 2)["word"].to_pylist() == ["b", "c", "z"]
+    assert about(decisions, 1, 0, 100)["word"].to_pylist() == ["z"]
+    for without in (pa.table({}), pa.table({"word": ["a"]})):
+        assert about(without, 0, 5, 1) is without

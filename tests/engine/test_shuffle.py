@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +97,20 @@ def test_keys_for_another_number_of_partitions_are_not_used(
         with pytest.raises(KeyboardInterrupt):
             _run("exact", tmp_path / "run")
     assert _run("exact", tmp_path / "run") == _run("exact", tmp_path / "calm")
+
+
+@pytest.mark.parametrize("step", ["exact", "{minhash: {shingle_words: 2}}"])
+def test_of_records_with_one_id_the_copies_go(step: str, tmp_path: Path) -> None:
+    """As in a file whose records bring ids of their own: those of one id are not taken for one."""
+    rows = [{"id": f"d{n % 7}", "text": f"{n % 7} is a text"} for n in range(600)]
+    origin = tmp_path / "rows.jsonl"
+    origin.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    source = f"collect: {{a: {{jsonl: {{path: {origin}, fields: {{id: id}}}}}}}}"
+    text = f"tilth: 1\nname: r\n{source}\ndeduplicate: [{step}]\n"
+    run_inline(text, tmp_path / "run")
+    found = results(tmp_path / "run")
+    counts = [one["counts"] for path, one in found.items() if path.endswith("manifest.json")]
+    assert [(one["kept"], one["dropped"]) for one in counts if one["dropped"]] == [(7, 593)]
 
 
 def _killed(*_: Any, **__: Any) -> None:

@@ -39,6 +39,13 @@ def item(number: int, *answers: str, **given: Any) -> dict[str, Any]:
     return {"id": schema.sample_id(str(number)), "annotations": people, **given}
 
 
+def test_two_records_with_one_id_have_their_own_answers_each() -> None:
+    rows = [item(1, "a", "a"), item(2, "b", "b"), item(1, "b", "b")]
+    for shards in ([rows], [rows[:1], rows[1:]]):
+        found = rows_of(run(shards, Settings(method="majority")))
+        assert [row["label"] for row in found] == ["a", "b", "b"]
+
+
 def crowd_rows(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     crowd = load(folder)
     rows: list[dict[str, Any]] = [

@@ -20,6 +20,7 @@ RANKS: Mapping[str, int] = {"test": 0, "validation": 1, "train": 2}
 DECISIONS = pa.schema(
     [
         pa.field("shard", pa.int32()),
+        pa.field("position", pa.int64()),
         pa.field("id", pa.string()),
         pa.field("of", pa.string()),
         pa.field("value", pa.string()),
@@ -135,7 +136,6 @@ def mark_copies(
     batch: pa.RecordBatch,
     decisions: pa.Table,
     rule: str,
-    among: npt.NDArray[np.bool_] | None = None,
 ) -> pa.RecordBatch:
     """Mark the rows that the decisions name, with their deciding value and the sample that stays.
 
@@ -143,14 +143,10 @@ def mark_copies(
         batch: The batch.
         decisions: Columns `id`, `of` and `value` (strings); without rows they may be absent.
         rule: The rule's name.
-        among: The rows that may be marked, bool [num_rows]: a record may stand there twice, held
-            out and not.
     """
     if not decisions.num_rows:
         return batch
     index = pc.index_in(column(batch, "id"), value_set=decisions["id"].combine_chunks())
     where = np.asarray(pc.is_valid(index).to_numpy(zero_copy_only=False), np.bool_)
-    if among is not None:
-        where &= among
     value, of = (decisions[name].combine_chunks().take(index) for name in ("value", "of"))
     return mark_dropped(batch, where, rule, value=value, of=of)

@@ -180,7 +180,7 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
         a training text alone (`of` is null) with `count`, its n-grams that any held-out text has;
         a held-out text alone (`id` is null) with `count`, its n-grams that do not count.
     """
-    table = _each_once(without_witnesses(table))
+    table = without_witnesses(table).combine_chunks()
     ngrams = table["key"].combine_chunks()
     lengths = np.asarray(ngrams.value_lengths().to_numpy(zero_copy_only=False), np.int64)
     rows = np.repeat(np.arange(table.num_rows), lengths)
@@ -212,14 +212,6 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
         _hits(table, None, frequent, num_frequent),
     ]
     return with_evidence(pa.concat_tables(hits), bool(held.any()))
-
-
-def _each_once(table: pa.Table) -> pa.Table:
-    """The key rows, without those of a record that stands in its shard twice."""
-    columns = table["position"].to_numpy(), _is_held(table["rank"].to_numpy())
-    order = np.lexsort(columns)
-    starts = group_starts(*(values[order] for values in columns))
-    return table.take(pa.array(np.sort(order[starts[:-1]]))).combine_chunks()
 
 
 def _firsts(table: pa.Table, held: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -298,13 +290,14 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     decisions = pa.table(
         {
             "shard": pairs["shard"].take(pa.array(rows, pa.int64())).cast(pa.int32()),
+            "position": pairs["position"].take(pa.array(rows, pa.int64())),
             "id": pairs["id"].take(pa.array(rows, pa.int64())),
             "of": pairs["of"].take(pa.array(of, pa.int64())),
             "value": pa.array(values, pa.string()),
         },
         schema=DECISIONS,
     )
-    return decisions.sort_by([("shard", "ascending"), ("id", "ascending")])
+    return decisions.sort_by("position")
 
 
 def _count_of(frequent: pa.Table, positions: Integers) -> Integers:
@@ -332,8 +325,7 @@ def _added(hits: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
 def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:
     """Mark what is contaminated: value such as `overlap=0.42`, of = the held-out text."""
     del settings
-    is_train = ~_is_held(split_ranks(batch))
-    return mark_copies(batch, decisions, RULE, among=is_train)
+    return mark_copies(batch, decisions, RULE)
 
 
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, int]:

@@ -115,17 +115,16 @@ def _decide(
 ) -> pa.Table:
     """Decisions for key rows, given the key row that stays and the number of copies of each."""
     ids = table["id"].combine_chunks()
-    decisions = pa.table(
+    return pa.table(
         {
             "shard": table["shard"].combine_chunks().take(pa.array(rows)).cast(pa.int32()),
+            "position": table["position"].combine_chunks().take(pa.array(rows)),
             "id": ids.take(pa.array(rows)),
             "of": ids.take(pa.array(keepers)),
             "value": pc.binary_join_element_wise("copies=", pa.array(copies).cast(pa.string()), ""),
         },
         schema=DECISIONS,
     )
-    # Two records with one id cannot be told apart: better to keep both than to drop both.
-    return decisions.filter(pc.not_equal(decisions["id"], decisions["of"]))
 
 
 def resolve(table: pa.Table, settings: Settings) -> pa.Table:
@@ -135,7 +134,7 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
         DataError: No sample has the payload.
     """
     decisions = without_evidence(table, no_payload(f"`{settings.of}`"))
-    return decisions.sort_by([("shard", "ascending"), ("id", "ascending")])
+    return decisions.sort_by("position")
 
 
 def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:

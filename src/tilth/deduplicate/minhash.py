@@ -131,7 +131,7 @@ def reduce(table: pa.Table, settings: Settings) -> pa.Table:
     table = without_witnesses(table)
     band, position = table["key"].to_numpy(), table["position"].to_numpy()
     order = np.lexsort((position, band))
-    # A record that stands in its shard twice is one text.
+    # Two bands of one text may be equal.
     order = order[group_starts(band[order], position[order])[:-1]]
     starts = group_starts(band[order])
     sizes = np.diff(starts)
@@ -168,6 +168,7 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     return pa.table(
         {
             "shard": table["shard"].take(one_each).cast(pa.int32()),
+            "position": table["position"].take(one_each),
             "id": table["id"].take(one_each),
             # No other group has any bucket of this one.
             "group": bands[starts[:-1]][roots],
@@ -246,10 +247,7 @@ class _Kept:
         for row, (name, bands) in enumerate(
             zip(table["id"].to_pylist(), table["bands"].to_pylist(), strict=True)
         ):
-            # Two records with one id cannot be told apart: better to keep both than to drop both.
-            candidates = sorted(
-                {n for band in bands for n in self._buckets.get(band, ()) if self._ids[n] != name}
-            )
+            candidates = sorted({n for band in bands for n in self._buckets.get(band, ())})
             nearest, jaccard = self._nearest(shingles[row], np.array(candidates, np.int64))
             if jaccard >= self._threshold:
                 goes.append(row)
@@ -257,8 +255,9 @@ class _Kept:
                 values.append(f"jaccard={spelled(jaccard, (0, self._threshold, 1))}")
             else:
                 self._keep(name, bands, shingles[row])
-        decided = table.select(["shard", "id"]).take(pa.array(goes, pa.int64()))
-        columns = {"shard": decided["shard"].cast(pa.int32()), "id": decided["id"]}
+        decided = table.select(["shard", "position", "id"]).take(pa.array(goes, pa.int64()))
+        columns = {name: decided[name] for name in decided.schema.names}
+        columns["shard"] = columns["shard"].cast(pa.int32())
         return pa.table({**columns, "of": of, "value": values}, schema=DECISIONS)
 
     def _nearest(self, shingles: Hashes, candidates: npt.NDArray[np.int64]) -> tuple[int, float]:
@@ -300,7 +299,7 @@ class _Kept:
 def resolve_again(table: pa.Table, settings: Settings) -> pa.Table:
     """All decisions: a group lies in one partition, so that nothing is left to reconcile."""
     del settings
-    return table.sort_by([("shard", "ascending"), ("id", "ascending")])
+    return table.sort_by("position")
 
 
 def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.RecordBatch:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tilth.context import require_settled
 from tilth.engine.apply import apply_safely, same_rows
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 # enough that a worker holds a few MB.
 BATCH_ROWS = 256
 
+# Of a key or a decision: which row of the whole data set it is of.
+POSITION = "position"
+
 
 def batches_of(shards: Sequence[Path], schema: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
     """All rows of some shards as an operation sees them.
@@ -35,6 +39,43 @@ def batches_of(shards: Sequence[Path], schema: pa.Schema | None = None) -> Itera
     """
     schema = schema_of(shards) if schema is None else schema
     return (batch for path in shards for batch in read_shard(path, schema, BATCH_ROWS))
+
+
+def apart(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches, cut where an id stands for a second time: a record may be there twice.
+
+    Keys and decisions name a row by its id, so that no batch may have two of one.
+    """
+    for batch in batches:
+        first, seen = 0, set[str]()
+        for row, name in enumerate(batch.column("id").to_pylist()):
+            if name in seen:
+                yield batch.slice(first, row - first)
+                first, seen = row, set()
+            seen.add(name)
+        yield batch.slice(first) if first else batch
+
+
+def about(decisions: pa.Table, shard: int, row: int, num_rows: int) -> pa.Table:
+    """The decisions about some rows of a shard, and those that say no `position`.
+
+    Args:
+        decisions: About the shard.
+        shard: Its number.
+        row: The first of the rows, counted from the shard's beginning.
+        num_rows: How many.
+    """
+    if POSITION not in decisions.schema.names:
+        return decisions
+    at = decisions[POSITION]
+    start = first_position(shard) + row
+    here = pc.and_(pc.greater_equal(at, start), pc.less(at, start + num_rows))
+    return decisions.filter(pc.fill_null(here, True))
+
+
+def first_position(shard: int) -> int:
+    """That of a shard's first row: it orders rows over all shards, whatever worker saw them."""
+    return shard << 32
 
 
 def map_shard(
@@ -59,18 +100,22 @@ def map_shard(
     Raises:
         StepError: The operation gives no such batch; named by `where`.
     """
-
-    def apply(batch: pa.RecordBatch) -> Any:
-        if parts:
-            return module.part(batch, settings)
-        if decisions is None:
-            return module.apply(batch, settings)
-        return module.apply(batch, decisions, settings)
-
     writer = ShardWriter(task.folder, task.index)
     finish = with_parts if parts else same_rows
     schema = with_fields(schema_of([task.input]), task.fields) if task.fields else None
-    for batch in batches_of([task.input], schema):
+    batches = batches_of([task.input], schema)
+    row = 0
+    for batch in batches if decisions is None else apart(batches):
+        here = None if decisions is None else about(decisions, task.index, row, batch.num_rows)
+        row += batch.num_rows
+
+        def apply(batch: pa.RecordBatch, here: pa.Table | None = here) -> Any:
+            if parts:
+                return module.part(batch, settings)
+            if here is None:
+                return module.apply(batch, settings)
+            return module.apply(batch, here, settings)
+
         for one in apply_safely(apply, batch, f"{where}, shard {task.index}", finish):
             writer.add(one)
     require_settled()

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from tilth.context import require_settled
 from tilth.engine.contract import require_columns, require_keys, require_shards
+from tilth.engine.map import POSITION, about, apart, first_position
 from tilth.settings import BaseSettings
 from tilth.store.files import atomic_file, write_json
 
@@ -89,19 +90,20 @@ def write_keys(
     found = found_of(folder, index) if again else None
     tables: list[pa.Table] = []
     row = 0
-    for batch in batches:
+    for batch in apart(batches):
         ids = {name: i + row for i, name in enumerate(batch.column("id").to_pylist())}
         if found is None:
             given = module.keys(batch, settings)
         else:
-            given = module.keys_again(batch, found, settings)
+            given = module.keys_again(batch, about(found, index, row, batch.num_rows), settings)
         keys = require_columns(given, ("id", KEY), what, where)
         if keys.num_rows:
             require_keys(keys[KEY].type, keys.column("id").to_pylist(), ids, what, where)
             # The position orders records over the whole data set, whatever worker saw them.
-            positions = [(index << 32) | ids[name] for name in keys.column("id").to_pylist()]
+            first = first_position(index)
+            positions = [first + ids[name] for name in keys.column("id").to_pylist()]
             keys = keys.append_column(SHARD, pa.array([index] * keys.num_rows, pa.int32()))
-            keys = keys.append_column("position", pa.array(positions, pa.int64()))
+            keys = keys.append_column(POSITION, pa.array(positions, pa.int64()))
             tables.append(partitioned(keys))
         row += batch.num_rows
     table = pa.concat_tables(tables).sort_by(PARTITION) if tables else pa.table({})

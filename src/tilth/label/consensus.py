@@ -163,12 +163,12 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
 def reduce(table: pa.Table, settings: Settings) -> pa.Table:
     """Nothing to add up within a partition: the answers, less what only the engine needs."""
     del settings
-    return table.select(["shard", "id", "annotators", "labels"])
+    return table.select(["shard", "position", "id", "annotators", "labels"])
 
 
 def resolve(table: pa.Table, settings: Settings) -> pa.Table:
-    """The label of each item: shard, id, label, confidence."""
-    table = table.sort_by("id")
+    """The label of each item: shard, position, id, label, confidence."""
+    table = table.sort_by([("id", "ascending"), ("position", "ascending")])
     answers = encode(table.column("annotators").to_pylist(), table.column("labels").to_pylist())
     ids = table.column("id").to_pylist()
     chosen, confidence = _decide(answers, ids, settings)
@@ -176,6 +176,7 @@ def resolve(table: pa.Table, settings: Settings) -> pa.Table:
     return pa.table(
         {
             "shard": table.column("shard"),
+            "position": table.column("position"),
             "id": table.column("id"),
             "label": pa.array(names[chosen].tolist(), pa.string()),
             "confidence": pa.array(confidence, pa.float64(), from_pandas=True),
