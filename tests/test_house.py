@@ -261,7 +261,6 @@ OTHER_BYTES = {
     "web.client": 3,
     "pretrain.ask": 1,
     "versions": 1,
-    "collect.label_studio": 1,
     "formats.signatures": 2,
     "formats.arc": 1,
     "formats.json_path": 3,

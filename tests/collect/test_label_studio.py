@@ -6,7 +6,6 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,11 @@ import numpy as np
 import PIL.Image
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tilth import schema
 from tilth.collect import label_studio
 from tilth.context import Context
 from tilth.errors import DataError
-from tilth.reading import records
 from tilth.store import digests
 from tilth.web.fetch import MIRROR_VARIABLE
 
@@ -185,7 +181,7 @@ def test_a_control_may_be_chosen(tmp_path: Path) -> None:
         (lambda data: b"{}", "not a JSON array"),
         (lambda data: data.replace(b"]", b"}", 1), "`}` closes nothing"),
         (lambda data: data + b"]", "text after the end"),
-        (lambda data: b"", "cut off"),
+        (lambda data: b"", "it is empty"),
     ],
 )
 def test_a_damaged_export_is_an_error(tmp_path: Path, damage: Any, cause: str) -> None:
@@ -205,41 +201,6 @@ def test_an_export_without_tasks_is_an_empty_source(tmp_path: Path) -> None:
 def test_limit(tmp_path: Path) -> None:
     path = export(tmp_path, *(task(n, {"text": str(n)}) for n in range(30)))
     assert [row["text"] for row in read(path, limit=5)] == ["0", "6", "12", "18", "24"]
-
-
-VALUE = st.recursive(
-    st.none() | st.integers() | st.text(st.sampled_from('a"\\[]{},é '), max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@given(st.lists(VALUE, max_size=6), st.integers(1, 9), st.booleans(), st.booleans())
-def test_an_array_is_cut_into_its_elements(
-    values: list[Any], chunk_bytes: int, indented: bool, plain: bool
-) -> None:
-    data = json.dumps(values, indent=1 if indented else None, ensure_ascii=plain).encode()
-    found = label_studio.split_array(io.BytesIO(data + b"\n"), 10_000, chunk_bytes)
-    assert [json.loads(element) for element, _ in found] == values
-
-
-@given(st.binary(max_size=40), st.integers(1, 5))
-def test_any_bytes_are_elements_or_a_stated_cause(data: bytes, chunk_bytes: int) -> None:
-    def run(size: int) -> Iterator[object]:
-        try:
-            yield from label_studio.split_array(io.BytesIO(data), 10, size)
-        except records.RecordError as error:
-            yield str(error)
-
-    assert list(run(chunk_bytes)) == list(run(1000))
-
-
-def test_a_long_element_is_not_kept_whole() -> None:
-    data = b'["' + b"x" * 1_000_000 + b'", 1]'
-    found = list(label_studio.split_array(io.BytesIO(data), 50))
-    assert [(len(element), length) for element, length in found] == [(50, 1_000_002), (1, 2)]
 
 
 def _pictures(folder: Path, *names: str) -> None:
@@ -283,7 +244,7 @@ def test_an_export_is_gone_through_for_its_images_once(
     path = export(tmp_path, task(1, {"image": "a.png", "other": "b.png"}))
     with digests.remembering(tmp_path / "memo"):
         before, other = _known(path), _known(path, image="other")
-    monkeypatch.setattr(label_studio, "split_array", None)
+    monkeypatch.setattr(label_studio, "cut_items", None)
     with digests.remembering(tmp_path / "memo", read=False):
         assert _known(path) == before
         assert _known(path, image="other") == other != before

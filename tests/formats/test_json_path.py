@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilth.formats.json_path import ALL, NotJsonError, cut_records, parse_path
+from tilth.formats.json_path import ALL, NotJsonError, cut_items, cut_records, parse_path
 
 
 def _plain(value: Any, path: tuple[str, ...]) -> list[Any]:
@@ -66,13 +67,46 @@ def test_records_are_those_of_a_parser(
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.one_of(st.binary(max_size=40), st.text('{}[]",:\\a1 ', max_size=40).map(str.encode)))
-def test_whatever_is_there_gives_records_or_one_error(data: bytes) -> None:
-    try:
-        records = [*cut_records(io.BytesIO(data), (ALL,), 10, 3)]
-    except NotJsonError:
-        return
-    assert all(len(record) <= 10 for record, _ in records)
+@given(
+    st.one_of(st.binary(max_size=40), st.text('{}[]",:\\a1 ', max_size=40).map(str.encode)),
+    st.integers(1, 5),
+)
+def test_whatever_is_there_gives_the_same_records_or_one_error(
+    data: bytes, chunk_bytes: int
+) -> None:
+    def cut(size: int) -> list[object]:
+        found: list[object] = []
+        try:
+            for record, num_bytes in cut_records(io.BytesIO(data), (ALL,), 10, size):
+                assert len(record) == min(num_bytes, 10)
+                found.append((record, num_bytes))
+        except NotJsonError as error:
+            found.append(str(error))
+        return found
+
+    assert cut(chunk_bytes) == cut(1000)
+
+
+@pytest.mark.parametrize(
+    ("data", "records"),
+    [
+        (b'[{"a": 1} {"b": 2}, {"c": 3}]', [b'{"a": 1} {"b": 2}', b'{"c": 3}']),
+        (b'[1:2, "a" b, ]', [b"1 : 2", b'"a" b', b""]),
+        (b'[1"a,]", 2]', [b'1 "a,]"', b"2"]),
+        (b"[, 1]", [b"", b"1"]),
+    ],
+)
+def test_what_stands_between_two_commas_costs_one_record(data: bytes, records: list[bytes]) -> None:
+    assert [record for record, _ in cut_items(io.BytesIO(data), 99)] == records
+    for record in set(records) - {b"1", b"2", b'{"c": 3}'}:
+        with pytest.raises(ValueError, match=r"Expecting value|Extra data"):
+            json.loads(record)
+
+
+@pytest.mark.parametrize("data", [b'{"a": []}', b"3", b'"[]"'])
+def test_items_are_those_of_a_list(data: bytes) -> None:
+    with pytest.raises(NotJsonError, match=r"^not a JSON array$"):
+        list(cut_items(io.BytesIO(data), 99))
 
 
 @pytest.mark.parametrize(
@@ -82,8 +116,10 @@ def test_whatever_is_there_gives_records_or_one_error(data: bytes) -> None:
         (b"[1, 2", "cut off"),
         (b'[{"a": 1}, {"a": "x', "cut off"),
         (b"[1] 2", "text after the end"),
-        (b"[1 2]", "`2` stands where , should"),
-        (b"[1,]", "`]` stands where a value should"),
+        (b"[1 }]", "`}` stands where a value should"),
+        (b"[1, 2 3", "it is cut off"),
+        (b'{"a": 1 "b": 2}', """`"` stands where , should"""),
+        (b'{"a": 1,}', "`}` stands where a key should"),
         (b'[{"a": ]}]', "closes nothing"),
         (b"[" + b"[" * 100_010, "levels deep"),
         (b"3", "neither"),
@@ -138,9 +174,18 @@ def test_a_long_record_is_cut_and_a_long_document_is_not_held() -> None:
     assert records == [(b'"bb', 6), (b'"c"', 3)]
 
 
-def test_time_grows_with_the_document_alone() -> None:
-    def seconds(levels: int) -> float:
-        data = b"[" + b'{"a":' * levels + b"1" + b"}" * levels + b"]"
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda times: b"[" + b'{"a":' * times + b"1" + b"}" * times + b"]",
+        lambda times: b"[" + b"1 " * times + b"]",
+        lambda times: b"[" + b"1," * times + b"]",
+    ],
+    ids=["levels", "without-commas", "items"],
+)
+def test_time_grows_with_the_document_alone(make: Callable[[int], bytes]) -> None:
+    def seconds(times: int) -> float:
+        data = make(times)
         start = time.process_time()
         list(cut_records(io.BytesIO(data), (ALL,), 1 << 20))
         return time.process_time() - start

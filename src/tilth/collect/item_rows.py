@@ -8,17 +8,18 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tilth.collect import csv, jsonl, label_studio, parquet
+from tilth.collect import csv, jsonl, parquet
 from tilth.collect.text_file import Encoding
 from tilth.context import PassesOver, unsaid
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError
 from tilth.formats import front_matter, signatures
 from tilth.formats.apart import Apart
+from tilth.formats.json_path import ALL
 from tilth.formats.signatures import Kind
 from tilth.formats.streams import SourceFile
 from tilth.meta.beside import Beside
-from tilth.reading import inputs, records
+from tilth.reading import records
 from tilth.reading.carry import Carrier, numbered, require_once
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields, names_of, open_names_of
@@ -248,20 +249,7 @@ class Reader:
             data = item.stream.whole(self._max_record).removeprefix(mark)
             yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
             return
-        stream = item.stream.onwards()
-        if item.stream.head.startswith(mark):
-            stream.read(len(mark))
-        elements = label_studio.split_array(stream, self._max_record)
-        for number, (element, num_bytes) in enumerate(elements, start=1):
-            place = f"{item.uri}:{number}"
-            try:
-                if num_bytes > self._max_record:
-                    raise RecordError(inputs.too_long(num_bytes, self._max_record))
-                record = jsonl.parse_line(element)
-            except RecordError as error:
-                yield place, error, num_bytes, None
-                continue
-            yield self._record(item, record, place, f":{number}", num_bytes)
+        yield from self._lines(item.file(), ALL)
 
     def _undecided(self, item: Item) -> Iterator[Found]:
         """One document or JSON Lines: its first line is longer than what a type is known by."""
@@ -294,9 +282,12 @@ class Reader:
         else:
             yield from self._undecided(item)
 
-    def _lines(self, file: SourceFile) -> Iterator[Found]:
+    def _lines(self, file: SourceFile, path: str = "") -> Iterator[Found]:
         settings = jsonl.Settings(
-            path=file.uri, fields=self._fields, max_record_bytes=self._max_record
+            path=file.uri,
+            records=path,
+            fields=self._fields,
+            max_record_bytes=self._max_record,
         )
         for found in jsonl.read_file(file, settings, self.names, self._carrier):
             yield *found, None

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -21,6 +20,7 @@ from tilth.collect import jsonl, task_images
 from tilth.context import Context, PassesOver
 from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError, TilthError
+from tilth.formats.json_path import NotJsonError, cut_items
 from tilth.reading import inputs, limits, records
 from tilth.reading.carry import Carrier
 from tilth.reading.fetching import Place
@@ -35,12 +35,6 @@ SUFFIXES = (".json", ".json.gz")
 
 EXPERT = "expert"
 
-_CHUNK = 1 << 18
-_OUTSIDE = re.compile(rb'["\[\]{},]')
-_INSIDE = re.compile(rb'["\\]')
-# The scanner only counts brackets; a single task is held to `jsonl.MAX_DEPTH` when parsed.
-_MAX_OPEN = 100_000
-_SPACE = b" \t\r\n"
 _COLUMNS = ("label", "label_confidence", "label_origin", "annotations", "split")
 
 
@@ -171,116 +165,6 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         raise inputs.empty_source(settings.path or settings.url or "")
 
 
-def split_array(
-    stream: BinaryIO, max_bytes: int, chunk_bytes: int = _CHUNK
-) -> Iterator[tuple[bytes, int]]:
-    """Cut a JSON array into its elements without parsing them.
-
-    Args:
-        stream: UTF-8 bytes of one JSON array.
-        max_bytes: What is kept of an element at most.
-        chunk_bytes: Bytes read at a time.
-
-    Yields:
-        The element's bytes, cut at `max_bytes`, and its full length.
-
-    Raises:
-        RecordError: the stream is not one array, or ends before the array does.
-    """
-    scanner = _Scanner(max_bytes)
-    yield from scanner.feed(stream.read(3).removeprefix(b"\xef\xbb\xbf"))
-    while chunk := stream.read(chunk_bytes):
-        yield from scanner.feed(chunk)
-    scanner.finish()
-
-
-class _Scanner:
-    """Where in the array the reading is: the open brackets, in a string or not."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._open = bytearray()
-        self._in_string = False
-        self._escaped = False
-        self._ended = False
-        self._first = True
-        self._element = bytearray()
-        self._num_bytes = 0
-
-    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, int]]:
-        """Take the next bytes; gives the elements that end in them."""
-        at = self._begin(chunk) if not self._open else 0
-        start = at
-        while at < len(chunk) and not self._ended:
-            if self._escaped:
-                self._escaped = False
-                at += 1
-                continue
-            match = (_INSIDE if self._in_string else _OUTSIDE).search(chunk, at)
-            if match is None:
-                break
-            at = match.end()
-            token = match.group()
-            if self._in_string:
-                self._in_string = token != b'"'
-                self._escaped = token == b"\\"
-            elif token == b'"':
-                self._in_string = True
-            elif token in b"[{":
-                self._open += token
-                if len(self._open) > _MAX_OPEN:
-                    raise records.RecordError(f"nested more than {_MAX_OPEN:,} levels deep")
-            elif token == b",":
-                if len(self._open) == 1:
-                    self._keep(chunk[start : at - 1])
-                    yield self._take()
-                    start = at
-            else:
-                self._close(token)
-                if not self._open:
-                    self._keep(chunk[start : at - 1])
-                    self._ended = True
-                    if self._element.strip(_SPACE) or not self._first:
-                        yield self._take()
-        if not self._ended:
-            self._keep(chunk[start:])
-        elif chunk[at:].strip(_SPACE):
-            raise records.RecordError("text after the end of the array")
-
-    def finish(self) -> None:
-        """The stream is at its end.
-
-        Raises:
-            RecordError: the array is not.
-        """
-        if not self._ended:
-            raise records.RecordError("it is cut off: the array never ends")
-
-    def _begin(self, chunk: bytes) -> int:
-        if self._ended:
-            return 0
-        text = chunk.lstrip(_SPACE)
-        if text and not text.startswith(b"["):
-            raise records.RecordError("not a JSON array of tasks")
-        if text:
-            self._open += b"["
-        return len(chunk) - len(text) + 1
-
-    def _close(self, token: bytes) -> None:
-        if self._open[-1:] != {b"]": b"[", b"}": b"{"}[token]:
-            raise records.RecordError(f"`{token.decode()}` closes nothing")
-        del self._open[-1]
-
-    def _keep(self, data: bytes) -> None:
-        self._num_bytes += len(data)
-        self._element += data[: max(self._max_bytes - len(self._element), 0)]
-
-    def _take(self) -> tuple[bytes, int]:
-        element, num_bytes = bytes(self._element), self._num_bytes
-        self._element, self._num_bytes, self._first = bytearray(), 0, False
-        return element.strip(_SPACE), num_bytes
-
-
 def _with_payload(settings: Settings, found: list[inputs.SourceFile]) -> Settings:
     """The settings with the keys of image and text that the first sound task has.
 
@@ -298,8 +182,8 @@ def _with_payload(settings: Settings, found: list[inputs.SourceFile]) -> Setting
 
 def _sound_tasks(file: inputs.SourceFile, max_bytes: int) -> Iterator[Row]:
     """The tasks with data, as far as the file can be read; `_read_file` says where it cannot."""
-    with suppress(records.RecordError), inputs.open_bytes(file) as stream:
-        for element, num_bytes in split_array(stream, max_bytes):
+    with suppress(NotJsonError), inputs.open_bytes(file) as stream:
+        for element, num_bytes in cut_items(stream, max_bytes):
             if num_bytes <= max_bytes:
                 with suppress(records.RecordError):
                     task = jsonl.parse_line(element)
@@ -356,7 +240,7 @@ def _tasks(
     number = 0
     try:
         with inputs.open_bytes(file) as stream:
-            for element, num_bytes in split_array(stream, settings.max_record_bytes):
+            for element, num_bytes in cut_items(stream, settings.max_record_bytes):
                 number += 1
                 try:
                     if num_bytes > settings.max_record_bytes:
@@ -370,7 +254,7 @@ def _tasks(
                     yield number, {}, error, num_bytes
                     continue
                 yield number, task["data"], row, num_bytes
-    except records.RecordError as error:
+    except NotJsonError as error:
         raise DataError(
             f"not a Label Studio JSON export: {error}",
             where=f"{file.uri}, after task {number}",
