@@ -82,7 +82,12 @@ def test_a_file_above_the_limit_is_named_and_not_read(tmp_path: Path) -> None:
 
 
 def test_hidden_files_are_passed_over_wherever_they_are(tmp_path: Path) -> None:
-    hidden = [("__MACOSX/._1.png", b"x"), (".cache/1.png", b"x"), ("a/.1.png", b"x")]
+    hidden = [
+        ("__MACOSX/._1.png", b"x"),
+        ("__MACOSX/._b.zip", b"x"),
+        (".cache/1.png", b"x"),
+        ("a/.1.png", b"x"),
+    ]
     for name, data in hidden:
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(data)
@@ -131,7 +136,7 @@ def test_what_stands_in_a_folder_and_is_no_file_costs_itself(tmp_path: Path) -> 
 def test_a_name_that_leads_outside_is_an_error(ending: str, name: str, tmp_path: Path) -> None:
     bad, good = read(pack(tmp_path, ending, [(name, b"x"), ("./a/1.png", b"one")]))
     assert (bad.name, bad.data) == ("", b"")
-    assert bad.error == "its name leads out of the folder"
+    assert bad.error == "its name leads out of the archive"
     assert bad.uri.endswith(f":{name}")
     assert (good.name, good.data) == ("a/1.png", b"one")
     assert members.list_names(found(tmp_path), WANTED) == ["a/1.png"]

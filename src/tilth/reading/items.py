@@ -9,7 +9,6 @@ from __future__ import annotations
 import fnmatch
 import io
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,15 +19,14 @@ from typing import BinaryIO, Final, Literal, cast
 
 from tilth.context import PassesOver
 from tilth.errors import NotReadError, RecordError
-from tilth.foreign import visible
-from tilth.formats import archive, signatures, streams
+from tilth.formats import signatures, streams
 from tilth.formats.signatures import HEAD_BYTES, Kind
 from tilth.formats.streams import SourceFile
 from tilth.reading import inputs
+from tilth.reading.places import inside, is_hidden
 
 EMPTY: Final = "empty"
 _INSIDE: Final = "an archive in an archive, or one that is packed twice: unpack it first"
-_ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:/")
 # In memory up to here, then in a file that has no name.
 _SPOOL: Final = 8 << 20
 
@@ -174,7 +172,7 @@ class Choice:
 
     def reason(self, name: str) -> str:
         """Why a path inside is left out; empty: it is not."""
-        if any(part.startswith(".") and part not in (".", "..") for part in name.split("/")):
+        if is_hidden(name):
             return inputs.HIDDEN
         if self.include and not _fits(name, self.include):
             return "left out by `include`"
@@ -222,24 +220,17 @@ def items_of(
             return
     packing: Literal["tar", "zip"] = "tar" if kind.name == "tar" else "zip"
     prefix = "" if is_alone else f"{name}:"
-    seen: set[str] = set()
-    for entry in archive.read_entries(file, 0, packing):
-        inside = _plain(entry.name)
-        uri = f"{file.uri}:{visible(inside) or entry.place}"
-        if inside and (reason := _bad_name(inside) or choice.reason(inside)):
-            tell(uri, reason)
+    for one in inside(file, 0, choice.reason, tell, packing):
+        if one.wrong:
+            yield Broken(one.uri, one.wrong)
             continue
-        if inside and inside in seen:
-            yield Broken(uri, "a second member of this name")
-            continue
-        seen.add(inside)
         try:
-            with entry.open() as opened:
-                yield from _member(opened, f"{prefix}{inside}", uri, file, work, tell)
+            with one.entry.open() as opened:
+                yield from _member(opened, f"{prefix}{one.name}", one.uri, file, work, tell)
         except NotReadError as error:
-            tell(uri, str(error))
+            tell(one.uri, str(error))
         except RecordError as error:
-            yield Broken(uri, str(error))
+            yield Broken(one.uri, str(error))
 
 
 def _rewound(raw: BinaryIO) -> BinaryIO:
@@ -269,19 +260,3 @@ def _kind_of(stream: Stream, name: str) -> Kind:
     if kind.name != "zip":
         return kind
     return signatures.package_of(stream.copied())
-
-
-def _plain(name: str) -> str:
-    """A path without the parts that lead nowhere: `./`, and a second slash."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    return "/" * name.startswith("/") + "/".join(parts)
-
-
-def _bad_name(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    if _ABSOLUTE.match(name) or ".." in name.split("/"):
-        return "its name leads out of the archive"
-    return ""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,10 @@ from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.formats import archive
 from tilth.reading import inputs, records
+from tilth.reading.places import inside, is_hidden, wrong_with
 
 # Names that an error lists.
 _MAX_SHOWN = 5
-# Also as Windows has it.
-_ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Wanted:
 
     def refuses(self, name: str) -> str:
         """Why a path inside, with forward slashes, is not that of a member; empty where it is."""
-        if any(part.startswith(".") and part != ".." for part in name.split("/")):
+        if is_hidden(name):
             return inputs.HIDDEN
         if not name.lower().endswith(self.suffixes):
             return inputs.of_other_type(name)
@@ -77,6 +75,11 @@ class Wanted:
     def reads(self, file: inputs.SourceFile) -> bool:
         """Whether a file that was found is read: a member, or an archive that may hold some."""
         return _is_archive(file) or self.has(file.name.replace(os.sep, "/"))
+
+    def leaves(self, name: str) -> str:
+        """As `refuses`, of a path in an archive; an archive there is none, and told of."""
+        is_archive = name.lower().endswith(archive.ENDINGS) and not is_hidden(name)
+        return "" if is_archive else self.refuses(name)
 
     def has(self, name: str) -> bool:
         """Whether a path inside is that of a member."""
@@ -187,49 +190,19 @@ def _places(
         name = file.name.replace(os.sep, "/")
         if why := wanted.refuses(name):
             passes_over(file.uri, why)
+        elif wrong := wrong_with(name):
+            yield _Place("", visible(file.uri), archive.refused(wrong))
         else:
-            yield _checked(name, file.uri, lambda most: read_whole(file.path, most))
+            yield _Place(name, file.uri, lambda most: read_whole(file.path, most))
         return
-    seen: Counter[str] = Counter()
-    for entry in archive.read_entries(file, max_bytes):
-        name = _plain(entry.name)
-        if entry.place:
-            yield _Place("", f"{file.uri}:{entry.place}", entry.read)
-        elif wanted.has(name):
-            seen[name] += 1
-            if seen[name] == 1:
-                yield _checked(name, f"{file.uri}:{name}", entry.read)
-            else:
-                cause = "a second member of this name"
-                again = f"{visible(name)} ({seen[name]})"
-                yield _Place("", f"{file.uri}:{again}", archive.refused(cause))
-        elif name.lower().endswith(archive.ENDINGS):
-            cause = "an archive in an archive is not opened: unpack it beside this one"
-            yield _Place("", f"{file.uri}:{visible(name)}", archive.refused(cause))
+    for one in inside(file, max_bytes, wanted.leaves, passes_over):
+        wrong = one.wrong
+        if one.name and not wanted.has(one.name):
+            wrong = "an archive in an archive is not opened: unpack it beside this one"
+        if wrong:
+            yield _Place("", one.uri, archive.refused(wrong))
         else:
-            passes_over(f"{file.uri}:{visible(name)}", wanted.refuses(name))
-
-
-def _plain(name: str) -> str:
-    """A path without the parts that lead nowhere: `./`, as `tar` writes it where it packs a folder
-    from within, and a second slash.
-    """
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    return "/" * name.startswith("/") + "/".join(parts)
-
-
-def _checked(name: str, uri: str, read: Callable[[int], bytes]) -> _Place:
-    """The place, unless its name is none that a record may have.
-
-    A name is never opened; but whoever exports or serves the records by it should not be led away.
-    """
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return _Place("", visible(uri), archive.refused("its name is not UTF-8"))
-    if _ABSOLUTE.match(name) or ".." in name.split("/"):
-        return _Place("", uri, archive.refused("its name leads out of the folder"))
-    return _Place(name, uri, read)
+            yield _Place(one.name, one.uri, one.entry.read)
 
 
 def read_whole(path: Path, max_bytes: int) -> bytes:
