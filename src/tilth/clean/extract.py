@@ -7,15 +7,14 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import trafilatura
 from lxml import etree
 from pydantic import Field, model_validator
 
 from tilth.clean.page import page_text
-from tilth.decode.page import decode_html
-from tilth.decode.text import UndecodableError
-from tilth.schema import column, mark_dropped, mark_error, with_columns, without_columns
-from tilth.settings import BaseSettings
+from tilth.clean.pages import DropError, PageSettings, read_pages
+from tilth.schema import column, with_columns
 
 # Above this share of a page's text in tables, they are its layout and not data.
 _LAYOUT_SHARE: Final = 0.5
@@ -30,7 +29,7 @@ _is_too_deep = etree.XPath(f"boolean({'/*' * MAX_LXML_DEPTH})")
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-class Settings(BaseSettings):
+class Settings(PageSettings):
     """Extract the main text of web pages; rows without `html` pass unchanged."""
 
     method: Literal["trafilatura", "resiliparse"] = Field(
@@ -43,12 +42,6 @@ class Settings(BaseSettings):
         True,
         description="Read pages that are laid out with tables (old sites, pydoc) line by line with "
         "resiliparse, where trafilatura would print pipes",
-    )
-    max_bytes: int = Field(
-        5_000_000, ge=1000, description="Larger pages are dropped unread (bytes of HTML)"
-    )
-    max_undecodable: float = Field(
-        0.001, ge=0, le=1, description="Share of undecodable characters that is still replaced"
     )
 
     @model_validator(mode="after")
@@ -77,37 +70,22 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     Pages of which nothing is left are dropped by the rule `no-text`, too large ones by `max_bytes`;
     pages that cannot be decoded or parsed are quarantined with the cause.
     """
-    num_rows = batch.num_rows
     texts = column(batch, "text").to_pylist()
     types = column(batch, "content_type").to_pylist()
-    rules: list[str | None] = [None] * num_rows
-    values: list[str | None] = [None] * num_rows
-    errors: list[str | None] = [None] * num_rows
-    for row, html in enumerate(column(batch, "html")):
-        if not html.is_valid:
-            continue
-        size = len(html.as_buffer())
-        if size > settings.max_bytes:
-            rules[row], values[row] = f"html_bytes <= {settings.max_bytes}", f"html_bytes={size}"
-            continue
-        try:
-            page = decode_html(html.as_py(), types[row], settings.max_undecodable)
-            plain = (types[row] or "").lstrip().lower().startswith("text/plain")
-            texts[row] = page if plain else extract(page, settings)
-        except UndecodableError as error:
-            errors[row] = str(error)
-        except Exception as error:
-            # Whatever a page does to a parser costs that page alone.
-            errors[row] = f"the page cannot be parsed: {type(error).__name__}: {error}"[:300]
-        else:
-            if not texts[row].strip():
-                rules[row], values[row] = "no-text", f"html_bytes={size}"
-    batch = without_columns(batch, ["html"])
-    batch = with_columns(batch, {"text": pa.array(texts, pa.large_string())})
-    if any(errors):
-        batch = mark_error(batch, errors)
-    drops = pa.array([rule is not None for rule in rules], pa.bool_())
-    return mark_dropped(batch, drops.to_numpy(zero_copy_only=False), rules, values)
+    sizes = pc.binary_length(column(batch, "html")).to_pylist()
+
+    def read(row: int, page: str) -> None:
+        plain = (types[row] or "").lstrip().lower().startswith("text/plain")
+        texts[row] = page if plain else extract(page, settings)
+        if not texts[row].strip():
+            raise DropError("no-text", f"html_bytes={sizes[row]}")
+
+    rows = read_pages(batch, settings, read, _unparsed)
+    return with_columns(rows, {"text": pa.array(texts, pa.large_string())})
+
+
+def _unparsed(error: Exception) -> str:
+    return f"the page cannot be parsed: {type(error).__name__}: {error}"
 
 
 def extract(page: str, settings: Settings) -> str:

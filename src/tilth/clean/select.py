@@ -14,18 +14,8 @@ from pydantic import Field, field_validator
 from resiliparse.parse.html import HTMLTree, NodeType
 
 from tilth.clean.page import element_text, is_deeper
-from tilth.decode.page import decode_html
-from tilth.decode.text import UndecodableError
-from tilth.schema import (
-    PART_NAME,
-    PART_ROW,
-    SCHEMA,
-    column,
-    mark_dropped,
-    mark_error,
-    without_columns,
-)
-from tilth.settings import BaseSettings
+from tilth.clean.pages import DropError, PageSettings, read_pages
+from tilth.schema import PART_NAME, PART_ROW, SCHEMA, column, mark_dropped, mark_error
 
 # A selector may look at all that an element stands in: time is that of elements times depth.
 MAX_DEPTH: Final = 5000
@@ -90,7 +80,7 @@ def require_selector(css: str) -> str:
     return css
 
 
-class Settings(BaseSettings):
+class Settings(PageSettings):
     """Make a sample of each element of a page that a CSS selector finds; the page is dropped."""
 
     SHORT: ClassVar[str] = "css"
@@ -113,12 +103,6 @@ class Settings(BaseSettings):
     )
     max_elements: int = Field(
         10_000, ge=1, description="Pages on which more elements are found are dropped"
-    )
-    max_bytes: int = Field(
-        5_000_000, ge=1000, description="Larger pages are dropped unread (bytes of HTML)"
-    )
-    max_undecodable: float = Field(
-        0.001, ge=0, le=1, description="Share of undecodable characters that is still replaced"
     )
 
     @field_validator("css")
@@ -181,10 +165,6 @@ class _Part:
     error: str | None
 
 
-class _TooManyError(ValueError):
-    """More elements are found than may be."""
-
-
 def part(batch: pa.RecordBatch, settings: Settings) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """The elements of the pages; the column `html` goes, rows without it stay as they are.
 
@@ -193,39 +173,16 @@ def part(batch: pa.RecordBatch, settings: Settings) -> tuple[pa.RecordBatch, pa.
     than `MAX_DEPTH`, or whose elements lie in one another too often, is quarantined. An element
     without a text is born and dropped as `no-text`.
     """
-    num_rows = batch.num_rows
-    types = column(batch, "content_type").to_pylist()
     uris = column(batch, "uri").to_pylist()
-    rules: list[str | None] = [None] * num_rows
-    values: list[str | None] = [None] * num_rows
-    errors: list[str | None] = [None] * num_rows
     found: list[tuple[int, _Part]] = []
-    for row, html in enumerate(column(batch, "html")):
-        if not html.is_valid:
-            continue
-        size = len(html.as_buffer())
-        if size > settings.max_bytes:
-            rules[row], values[row] = f"html_bytes <= {settings.max_bytes}", f"html_bytes={size}"
-            continue
-        try:
-            page = decode_html(html.as_py(), types[row], settings.max_undecodable)
-            parts = select(page, uris[row] or "", settings)
-        except UndecodableError as error:
-            errors[row] = str(error)
-        except _TooManyError as error:
-            rules[row], values[row] = f"elements <= {settings.max_elements}", f"elements={error}"
-        except Exception as error:
-            # Whatever a page does to a parser costs that page alone.
-            errors[row] = f"the page cannot be searched: {error}"[:300]
-        else:
-            if not parts:
-                rules[row], values[row] = NOTHING_FOUND, settings.css
-            found += [(row, one) for one in parts]
-    rows = without_columns(batch, ["html"])
-    if any(errors):
-        rows = mark_error(rows, errors)
-    drops = pa.array([rule is not None for rule in rules], pa.bool_())
-    rows = mark_dropped(rows, drops.to_numpy(zero_copy_only=False), rules, values)
+
+    def read(row: int, page: str) -> None:
+        parts = select(page, uris[row] or "", settings)
+        if not parts:
+            raise DropError(NOTHING_FOUND, settings.css)
+        found.extend((row, one) for one in parts)
+
+    rows = read_pages(batch, settings, read, lambda error: f"the page cannot be searched: {error}")
     return rows, _samples(found, rows, settings)
 
 
@@ -265,7 +222,7 @@ def select(page: str, uri: str, settings: Settings) -> list[_Part]:
 
     Raises:
         ValueError: It is too deep, or the elements lie in one another too often.
-        _TooManyError: There are too many.
+        DropError: There are too many.
     """
     tree = HTMLTree.parse(page)
     if tree.document is None:
@@ -275,7 +232,7 @@ def select(page: str, uri: str, settings: Settings) -> list[_Part]:
         raise ValueError(f"its elements are nested deeper than {MAX_DEPTH}")
     elements = _all(tree.document, settings.css)
     if len(elements) > settings.max_elements:
-        raise _TooManyError(len(elements))
+        raise DropError(f"elements <= {settings.max_elements}", f"elements={len(elements)}")
     left = MAX_REPEATED * len(page) + 100_000
     base = _base(tree.document, uri)
     fields = [wanted(written) for _, written in settings.fields]
