@@ -27,6 +27,7 @@ from tilth.meta.arrow import gathered
 from tilth.meta.beside import Beside, Further, joined, met
 from tilth.meta.kinds import MAX_FIELDS, TEXT
 from tilth.meta.spelt import MIXED, SPELT
+from tilth.reading.digests import content_keys, ids_of
 from tilth.reading.fields import Fields
 from tilth.schema import Row
 
@@ -299,6 +300,7 @@ class Batcher:
         self._spelt = spelt
         self._beside: list[Beside | None] = []
         self._rows: list[Row] = []
+        self._places: list[str | None] = []
         self._num_bytes = 0
         gathers(lambda: len(self._rows))
 
@@ -332,19 +334,9 @@ class Batcher:
         if not row.keys() <= self._names:
             self._meet([name for name in row if name not in self._names])
         place = _spelt(place)
-        name: str = row.get("id", place)
-        payload: str | bytes = next(
-            (row[kind] for kind in ("image", "audio", "text", "html") if kind in row), ""
-        )
-        sample = {
-            **self.defaults,
-            **row,
-            "id": schema.sample_id(self.source, name, payload),
-            "source": self.source,
-            "key": _key(row, payload or place),
-        }
-        sample.setdefault("uri", place)
-        yield from self._put(sample, num_bytes, beside)
+        sample = {**self.defaults, **row, "source": self.source}
+        sample.setdefault("id", place)
+        yield from self._put(sample, num_bytes, beside, place)
 
     def _meet(self, names: Iterable[str]) -> None:
         """Take in columns that no row before had.
@@ -385,11 +377,13 @@ class Batcher:
         yield from self._put(row, 256)
 
     def _put(
-        self, row: Row, num_bytes: int, beside: Beside | None = None
+        self, row: Row, num_bytes: int, beside: Beside | None = None, place: str | None = None
     ) -> Iterator[pa.RecordBatch]:
+        """Take a row; of a sound one its place, for its digests are made with the batch's others'."""
         if self.is_full:
             return
         self._rows.append(row)
+        self._places.append(place)
         self._beside.append(beside)
         self._num_bytes += num_bytes
         self.num_rows += 1
@@ -401,7 +395,8 @@ class Batcher:
         if not self._rows:
             return
         rows, beside = self._rows, self._beside
-        self._rows, self._num_bytes, self._beside = [], 0, []
+        self._name(rows, self._places)
+        self._rows, self._places, self._num_bytes, self._beside = [], [], 0, []
         arrays = [_array([row.get(name) for row in rows], kind) for name, kind in self.fields]
         columns = [pa.field(name, kind) for name, kind in self.fields]
         for name, array, said in met(self._own_fields(rows), joined(beside)):
@@ -409,6 +404,31 @@ class Batcher:
             arrays.insert(-1, array)
             columns.insert(-1, pa.field(name, array.type, metadata=said))
         yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(columns))
+
+    def _name(self, rows: Sequence[Row], places: Sequence[str | None]) -> None:
+        """Give sound rows their ids, made of what the source calls them, and their keys.
+
+        By its key a sample is known wherever its file lies, and whatever is done to it later: its
+        own name, else its content, of which white space may change with how a file is written;
+        nothing where it has an address, by which it is known.
+        """
+        sound = [(row, place) for row, place in zip(rows, places, strict=True) if place is not None]
+        payloads = [_payload(row) for row, _ in sound]
+        ids = ids_of(self.source, [row["id"] for row, _ in sound], map(_bytes, payloads))
+        texts: list[tuple[Row, bytes]] = []
+        for (row, place), name, payload in zip(sound, ids, payloads, strict=True):
+            row["id"] = name
+            if row.get("uri"):
+                row["key"] = None
+            elif row.get("key"):
+                row["key"] = schema.sample_id("name", row["key"])
+            elif isinstance(payload or place, bytes):
+                row["key"] = schema.sample_id("content", payload)
+            else:
+                texts.append((row, _bytes(payload or place)))
+            row.setdefault("uri", place)
+        for (row, _), key in zip(texts, content_keys([text for _, text in texts]), strict=True):
+            row["key"] = key
 
     def _own_fields(self, rows: Sequence[Row]) -> Iterator[Further]:
         for name in self._meta:
@@ -433,18 +453,14 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
-def _key(row: Row, payload: str | bytes) -> str | None:
-    """What the sample is known by wherever its file lies, and whatever is done to it later.
+def _payload(row: Row) -> str | bytes:
+    return next((row[kind] for kind in ("image", "audio", "text", "html") if kind in row), "")
 
-    Its own name, else its content, of which white space may change with how a file is written;
-    nothing where it has an address, by which it is known.
-    """
-    if row.get("uri"):
-        return None
-    if row.get("key"):
-        return schema.sample_id("name", row["key"])
-    words = " ".join(payload.split()) if isinstance(payload, str) else payload
-    return schema.sample_id("content", words)
+
+def _bytes(payload: str | bytes) -> bytes:
+    if isinstance(payload, str):
+        return payload.encode("utf-8", "surrogatepass")
+    return payload
 
 
 def _no_column(name: str, known: Iterable[str]) -> StepError:

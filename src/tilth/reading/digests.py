@@ -1,0 +1,107 @@
+"""Ids and keys of a batch of rows at once: `schema.sample_id` of each, in a fraction of its time.
+
+A key is of a text whose runs of white space are one space, as `" ".join(text.split())` has it. That
+makes an object of each word; here the texts of a batch are gone through as one array of bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+_SPACES = bytes(32 if 9 <= byte <= 13 or 28 <= byte <= 31 else byte for byte in range(256))
+# First bytes of the white space that has more than one in UTF-8.
+_WIDE = (0xC2, 0xE1, 0xE2, 0xE3)
+# So many bytes are gone through at once that they stay in the processor's cache.
+_BYTES_AT_ONCE = 1 << 17
+
+
+def ids_of(source: str, names: Sequence[str], payloads: Iterable[bytes]) -> list[str]:
+    """`sample_id(source, name, payload)` of each."""
+    begun = hashlib.blake2b(_part(source.encode("utf-8", "surrogatepass")), digest_size=16)
+    found = []
+    for name, payload in zip(names, payloads, strict=True):
+        digest = begun.copy()
+        told = _part(name.encode("utf-8", "surrogatepass"))
+        digest.update(told + len(payload).to_bytes(8, "little"))
+        digest.update(payload)
+        found.append(digest.hexdigest())
+    return found
+
+
+def content_keys(texts: Iterable[bytes]) -> list[str]:
+    """`sample_id("content", " ".join(text.split()))` of each text, in UTF-8."""
+    begun = hashlib.blake2b(_part(b"content"), digest_size=16)
+    found = []
+    for words in normal(texts):
+        digest = begun.copy()
+        digest.update(len(words).to_bytes(8, "little"))
+        digest.update(words)
+        found.append(digest.hexdigest())
+    return found
+
+
+def normal(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """Each text, in UTF-8, with one space for each run of white space and none at its ends."""
+    group: list[bytes] = []
+    num_bytes = 0
+    for text in texts:
+        if len(text) > _BYTES_AT_ONCE:
+            yield from _normal(group)
+            group, num_bytes = [], 0
+            yield _words(text)
+            continue
+        group.append(text)
+        num_bytes += len(text)
+        if num_bytes > _BYTES_AT_ONCE:
+            yield from _normal(group)
+            group, num_bytes = [], 0
+    yield from _normal(group)
+
+
+def _normal(texts: Sequence[bytes]) -> list[bytes]:
+    ends = np.cumsum([len(text) + 1 for text in texts])
+    starts = ends - [len(text) for text in texts]
+    whole = b" %b " % b" ".join(texts)
+    data = np.frombuffer(whole.translate(_SPACES), np.uint8)
+    if not whole.isascii():
+        data = _narrow(data)
+    is_space = data == 32
+    again = is_space[1:] & is_space[:-1]
+    gone = np.flatnonzero(again) + 1
+    kept = np.concatenate((data[:1], data[1:][~again])).tobytes()
+    first = (starts - np.searchsorted(gone, starts)).tolist()
+    last = (ends - np.searchsorted(gone, ends)).tolist()
+    return [kept[a:b].removesuffix(b" ") for a, b in zip(first, last, strict=True)]
+
+
+def _narrow(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """UTF-8 with blanks for the bytes of what `str.split` takes for white space beside ASCII's."""
+    is_first = data == _WIDE[0]
+    for byte in _WIDE[1:]:
+        is_first |= data == byte
+    at = np.flatnonzero(is_first)
+    at = at[at < len(data) - 2]
+    first, second, third = data[at], data[at + 1], data[at + 2]
+    two = (first == 0xC2) & ((second == 0x85) | (second == 0xA0))
+    ends = (third <= 0x8A) | (third == 0xA8) | (third == 0xA9) | (third == 0xAF)
+    three = (first == 0xE1) & (second == 0x9A) & (third == 0x80)
+    three |= (first == 0xE2) & (second == 0x80) & ends
+    three |= (first == 0xE2) & (second == 0x81) & (third == 0x9F)
+    three |= (first == 0xE3) & (second == 0x80) & (third == 0x80)
+    found = data.copy()
+    for width, where in ((2, two), (3, three)):
+        for byte in range(width):
+            found[at[where] + byte] = 32
+    return found
+
+
+def _words(text: bytes) -> bytes:
+    return " ".join(text.decode("utf-8", "surrogatepass").split()).encode("utf-8", "surrogatepass")
+
+
+def _part(data: bytes) -> bytes:
+    return len(data).to_bytes(8, "little") + data
