@@ -145,7 +145,9 @@ def _pdf(texts: Sequence[str]) -> bytes:
     start = out.tell()
     out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1))
     out.writelines(b"%010d 00000 n \n" % one for one in starts)
-    out.write(b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(parts) + 1, start))
+    out.write(
+        b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(parts) + 1, start)
+    )
     return out.getvalue()
 
 
@@ -199,15 +201,14 @@ def tilth(source: str, path: Path) -> Callable[[], int]:
                 require_samples(part, "docs", "docs")
                 yield stream.saw(part, getattr(batch, "schema", part.schema))
 
-        with tempfile.TemporaryDirectory() as work:
-            with PassedOverWriter(Path(work)) as passed:
-                context = Context(Path(work), passes_over=passed.add)
-                for group in cut_shards(batches(context), max_rows=100_000, max_bytes=64 << 20):
-                    once = SamplesOnce()
-                    for part in map(stream.fit, group):
-                        once.add(part, "docs")
-                        num_rows += part.num_rows
-                passed.commit()
+        with tempfile.TemporaryDirectory() as work, PassedOverWriter(Path(work)) as passed:
+            context = Context(Path(work), passes_over=passed.add)
+            for group in cut_shards(batches(context), max_rows=100_000, max_bytes=64 << 20):
+                once = SamplesOnce()
+                for part in map(stream.fit, group):
+                    once.add(part, "docs")
+                    num_rows += part.num_rows
+            passed.commit()
         return num_rows
 
     return read
@@ -279,7 +280,15 @@ def main() -> None:
         found[kind] = {**compare(kind, some, given.rounds), "goal": GOALS[kind]}
         if kind not in ("warc", "pdf"):
             found[f"{kind}, text alone"] = compare(kind, alone, given.rounds)
-    print(json.dumps({"name": "readers beside the plain library", "unit": "times its processor time", **found}))
+    print(
+        json.dumps(
+            {
+                "name": "readers beside the plain library",
+                "unit": "times its processor time",
+                **found,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -322,3 +322,34 @@ def test_a_label_and_the_rest_are_those_of_split(
         fields={"label": "label"},
     )
     assert [(row["label"], row["text"]) for row in rows] == [("__", "first"), *lines]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    lines=st.lists(
+        st.sampled_from(
+            [b"a,b\n", b'"x",y\n', b'"x\n', b'y",z\n', b"\n", b" ,\t\n", b"a\n", b'p"q,r\n']
+            + [b"\xff,b\n", b"a,b\r\n", b'a,"b\rc"\n', b"a,b,,\n", b'"a"b,c\n', b'"", "\n', b"\r\n"]
+            + [b'"0123456789\n', b"\0,b\n", b'"q""r",s']
+        ),
+        max_size=14,
+    ),
+    at_once=st.integers(1, 9),
+)
+def test_blocks_of_regular_lines_give_what_line_by_line_does(
+    lines: list[bytes], at_once: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "blocks.csv"
+    path.write_bytes(b"text,more\n" + b"".join(lines))
+    file = inputs.SourceFile(path, "blocks.csv", "blocks.csv")
+    given = csv.Settings.model_construct(
+        **csv.Settings(path="x").__dict__ | {"max_record_bytes": 20}
+    )
+    found = []
+    for encodings in ((), ("utf-8",)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csv, "_LINES_AT_ONCE", at_once)
+            patch.setattr(csv, "_BY_BYTE", encodings)
+            rows = list(csv.read_file(file, given))
+            found.append([(place, str(row), size) for place, row, size in rows])
+    assert found[0] == found[1]

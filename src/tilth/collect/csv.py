@@ -6,6 +6,8 @@ on to the next quotation mark, however many rows away, and has one global limit 
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 from collections import deque
 from collections.abc import Iterator
@@ -28,6 +30,13 @@ from tilth.settings import AnyOrder
 from tilth.splits import SplitName
 
 SUFFIXES = with_packed(".csv", ".tsv")
+
+# Lines that are looked at together; after one that is not regular a quarter of it is read exactly.
+_LINES_AT_ONCE = 4096
+# Encodings in which a line is text whatever stands before it.
+_BY_BYTE = ("utf-8", "latin-1", "cp1252")
+# A line's number, itself, and its length in the file.
+_Numbered = tuple[int, tuple[bytes, int]]
 
 
 class Settings(inputs.FileSettings):
@@ -253,13 +262,79 @@ class _Lines:
     """
 
     def __init__(self, stream: BinaryIO, settings: Settings, delimiter: str) -> None:
-        self._lines = enumerate(inputs.read_lines(stream, settings.max_record_bytes), start=1)
+        many = inputs.read_many_lines(stream, settings.max_record_bytes)
+        self._lines = enumerate(itertools.chain.from_iterable(many), start=1)
         self._settings = settings
         self._delimiter = delimiter
         self._end = 0
         # All of them but the last are known to leave the quoted field open.
         self._ahead: deque[_Line] = deque()
         self._num_fields = 0  # of all ahead whose fields are known
+        # Lines that were taken for a block of regular ones, and are left to be read exactly.
+        self._back: deque[_Numbered] = deque()
+        self._num_exact = 0
+
+    def regular(self, header: Header) -> Iterator[tuple[list[str], int, int]]:
+        """Records that are as the header says, as far as they are, by the standard library's parser.
+
+        Yields:
+            Fields, number of the first line and bytes of each. What comes next is the rest of the
+            file, or a record that has to be looked at line by line.
+        """
+        self._num_exact -= 1
+        if self._num_exact > 0 or self._ahead or not self._may_be_regular():
+            return
+        while block := self._block():
+            lines, text = block
+            # Each record is whole, or is an error; so is a field of more than the library's limit.
+            reader = csv.reader(
+                io.StringIO(text, newline="\n"),
+                delimiter=self._delimiter,
+                quotechar=self._settings.quote,
+                strict=True,
+            )
+            start = 0
+            while start < len(lines):
+                number, (data, num_bytes) = lines[start]
+                try:
+                    values = next(reader)
+                except csv.Error:
+                    break
+                end = reader.line_num
+                if end > start + 1:
+                    num_bytes = sum(line[1] for _, line in lines[start:end]) + end - start - 1
+                elif not data.strip() and header.width > 1:
+                    start = end
+                    continue
+                if len(values) != header.width or num_bytes > self._settings.max_record_bytes:
+                    break
+                yield values, number, num_bytes
+                start = end
+            self._back.extendleft(reversed(lines[start:]))
+            if start == 0:
+                break
+        self._num_exact = _LINES_AT_ONCE // 4
+
+    def _may_be_regular(self) -> bool:
+        given = self._settings
+        return bool(given.quote) and not given.rest and given.encoding in _BY_BYTE
+
+    def _block(self) -> tuple[list[_Numbered], str] | None:
+        """The next lines as text, as far as they are valid and have no odd line break."""
+        taken = [self._back.popleft() for _ in range(min(len(self._back), _LINES_AT_ONCE))]
+        taken += itertools.islice(self._lines, _LINES_AT_ONCE - len(taken))
+        lines = [line for _, (line, _) in taken]
+        whole, good = b"\n".join(lines), len(lines)
+        if b"\r" in whole:
+            good = next(at for at, line in enumerate(lines) if b"\r" in line)
+            whole = b"\n".join(lines[:good])
+        try:
+            text = whole.decode(self._settings.encoding)
+        except UnicodeDecodeError as error:
+            good = whole.count(b"\n", 0, error.start)
+            text = b"\n".join(lines[:good]).decode(self._settings.encoding)
+        self._back.extendleft(reversed(taken[good:]))
+        return (taken[:good], text + "\n") if good else None
 
     def next(self) -> _Line | None:
         """The next line; None at the end."""
@@ -332,7 +407,7 @@ class _Lines:
         return Splitter(self._delimiter, self._settings.quote, is_open=is_open)
 
     def _read(self) -> _Line | None:
-        found = next(self._lines, None)
+        found = self._back.popleft() if self._back else next(self._lines, None)
         if found is None:
             return None
         number, (data, num_bytes) = found
@@ -411,7 +486,26 @@ def read_file(
     travels = carrier is not None and header is not None and carrier.takes(header.names.values())
     with inputs.open_bytes(file) as stream:
         lines = _Lines(stream, settings, delimiter)
-        while (first := lines.next()) is not None:
+
+        def row_of(values: list[str], number: int) -> Row:
+            assert header is not None
+            record = header.named(values)
+            row = records.make_row(record, settings.fields)
+            if carrier is not None and header.nameless:
+                header.tell_nameless(values, carrier)
+            if carrier is not None and travels:
+                carrier.fill(record, row)
+            row.setdefault("id", f"{file.name}:{number}")
+            return row
+
+        while True:
+            for values, number, num_bytes in () if header is None else lines.regular(header):
+                try:
+                    yield f"{file.uri}:{number}", row_of(values, number), num_bytes
+                except records.RecordError as error:
+                    yield f"{file.uri}:{number}", error, num_bytes
+            if (first := lines.next()) is None:
+                return
             # A blank line is a record only where there is one column, which may be empty.
             if not first.data.strip() and (header is None or header.width > 1):
                 continue
@@ -424,18 +518,12 @@ def read_file(
                     header = _header(values, settings.fields)
                     travels = carrier is not None and carrier.takes(header.names.values())
                     continue
-                record = header.named(values)
-                row = records.make_row(record, settings.fields)
-                if carrier is not None and header.nameless:
-                    header.tell_nameless(values, carrier)
-                if carrier is not None and travels:
-                    carrier.fill(record, row)
+                row = row_of(values, first.number)
             except records.RecordError as error:
                 if header is None:
                     raise inputs.bad_header(str(error), place) from None
                 yield place, error, num_bytes
                 continue
-            row.setdefault("id", f"{file.name}:{first.number}")
             yield place, row, num_bytes
 
 

@@ -267,6 +267,37 @@ def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         yield line[:max_bytes], length
 
 
+def read_many_lines(stream: BinaryIO, max_bytes: int) -> Iterator[Iterator[tuple[bytes, int]]]:
+    """As `read_lines`, many lines at a time, in a fraction of the time of so many short ones."""
+    while data := stream.read(CHUNK):
+        *lines, last = data.split(b"\n")
+        is_cut = bool(last)
+        if is_cut:
+            # What follows of it is read to its end, however long, and no more of it held.
+            last += stream.readline(max(max_bytes + 3 - len(last), 1))
+            length = len(last.removesuffix(b"\n"))
+            while not last.endswith(b"\n") and (rest := stream.readline(CHUNK)):
+                length += len(rest.removesuffix(b"\n"))
+                if rest.endswith(b"\n"):
+                    break
+            last = last.removesuffix(b"\n")
+            if length < max_bytes + 2:
+                last = last.removesuffix(b"\r")
+                length = len(last)
+        if b"\r" in data:
+            lines = [_less_return(line, max_bytes) for line in lines]
+        if len(data) > max_bytes:
+            yield ((line[:max_bytes], len(line)) for line in lines)
+        else:
+            yield zip(lines, map(len, lines), strict=True)
+        if is_cut:
+            yield iter([(last[:max_bytes], length)])
+
+
+def _less_return(line: bytes, max_bytes: int) -> bytes:
+    return line.removesuffix(b"\r") if len(line) < max_bytes + 2 else line
+
+
 def too_long(num_bytes: int, max_record_bytes: int) -> str:
     """The cause for a record above the limit."""
     return f"{num_bytes:,} bytes, above `max_record_bytes` of {max_record_bytes:,}"
