@@ -97,6 +97,8 @@ class Context:
         passes_over: Called by a source with the place and the reason of what it was pointed at and
             does not read: a file, a member, a page, a column. Places that share a reason are
             counted together, so it holds no name or number of a single one.
+        spreads: Whether a source is to spread a limit over all of itself though its records say
+            nothing of splits and classes: a table that is joined to them may.
     """
 
     work: Path
@@ -106,3 +108,4 @@ class Context:
     limit: int | None = None
     begins_anew: Callable[[], None] = nothing_kept
     passes_over: PassesOver = unsaid
+    spreads: bool = False

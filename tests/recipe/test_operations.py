@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tests.engine.inline import place, plan_of, run_inline, use_inline
 from tests.formats.web_archives import page, record
 from tests.table.sources import fill, settings
 from tests.web.index_server import INDEX, Archive, serving
@@ -20,6 +21,7 @@ from tilth.pretrain.settings import Settings as PretrainSettings
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.operations import _AGAIN, _FUNCTIONS, operation, operations
 from tilth.settings import acting
+from tilth.store import Dataset
 
 
 @pytest.mark.parametrize("name", sorted(operations()))
@@ -32,6 +34,44 @@ def test_module_has_what_its_kind_needs(name: str) -> None:
     assert op.settings.__doc__
     for field, info in op.settings.model_fields.items():
         assert info.description, f"{name}.{field} has no description"
+
+
+def test_every_source_has_join() -> None:
+    for name, op in operations().items():
+        assert ("join" in op.settings.model_fields) == (op.kind == "source"), name
+
+
+def test_a_source_of_ones_own_has_join_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine/collect").mkdir(parents=True)
+    lines = [
+        "import pyarrow as pa",
+        "from tilth.reading.records import Batcher",
+        "from tilth.settings import BaseSettings",
+        "class Settings(BaseSettings):",
+        '    """Two words."""',
+        "def fingerprint(settings):",
+        "    return ''",
+        "def read(settings, source, context):",
+        "    batcher = Batcher(source, ('text',), {}, context.limit)",
+        "    for word in ('one', 'two'):",
+        "        yield from batcher.add({'text': word}, word, 3)",
+        "    yield from batcher.flush()",
+    ]
+    Path("mine/collect/words.py").write_text("\n".join(lines))
+    Path("t.csv").write_text("word,class\none,x\n")
+    text = (
+        "name: own\nextensions: [mine]\ncollect:\n"
+        "  a: {words: {join: {path: t.csv, by: text, key: word, fields: {label: class}}}}\n"
+    )
+    use_inline(monkeypatch)
+    run_inline(text, tmp_path / "run")
+    found = Dataset(place(tmp_path / "run", plan_of(text), "collect.a")).to_arrow()
+    assert found["label"].to_pylist() == ["x", None]
+    lines[4:5] = ["    join: str = 'mine'"]
+    Path("mine/collect/words.py").write_text("\n".join(lines))
+    with pytest.raises(RecipeError, match="has a setting `join`, which every source has"):
+        parse_recipe(text)
 
 
 def test_the_recipes_seed_counts_where_it_is_drawn_by() -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tilth.cli.main import app
+from tilth.collect.joins import Join
 from tilth.models.settings import ModelSettings, settings_classes
 from tilth.recipe.model import Header
 from tilth.recipe.operations import operations
@@ -77,7 +78,12 @@ def settings() -> dict[str, Setting]:
     add(Header, "recipe")
     for name, operation in operations().items():
         single = name == operation.stage
-        add(operation.settings, name if single else f"{operation.stage}.{name}")
+        own = operation.module.Settings if operation.kind == "source" else operation.settings
+        add(own, name if single else f"{operation.stage}.{name}")
+    # Every source has it, and it is read in one place.
+    join = operations()["jsonl"].settings.model_fields["join"]
+    found["collect.join"] = Setting("collect.join", join.annotation, join)
+    add(Join, "collect.join")
     add(PredictSettings, "predict")
     return found
 

@@ -163,7 +163,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             names = sorted(members.list_names(found, wanted))
             places = {name: place for place, name in enumerate(names)}
         said = _Said(settings, transcripts, places)
-        shared = context.limit is not None and (settings.splits or groups)
+        tells = context.spreads or bool(settings.splits or groups)
+        shared = context.limit is not None and tells
         takes = limits.sharing(
             context.limit if shared else None,
             lambda: map(said.kind_of, members.each_name(found, wanted)),

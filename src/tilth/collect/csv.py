@@ -139,6 +139,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     with inputs.opened(settings, SUFFIXES, context) as found:
         rows = _Rows.of(found, settings)
         shared = isinstance(settings.split, Shares) or tells_kinds(settings.fields)
+        shared = shared or context.spreads
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = inputs.Meter(found, context)
         for file in found:

@@ -132,7 +132,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     where = settings.path or settings.url or ""
     with closing(reader), inputs.opened(settings, _ALL, context, _is_read(settings)) as found:
         shared = settings.labels == "folder" or settings.split == "folder"
-        shared = shared or tells_kinds(settings.fields)
+        shared = shared or context.spreads or tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None, lambda: _kinds(found, settings, context)
         )
@@ -200,7 +200,9 @@ def _is_read(settings: Settings) -> Callable[[SourceFile], bool]:
 
 
 def _choice(settings: Settings) -> Choice:
-    return Choice(settings.include, settings.exclude)
+    # What is read as a table of the files beside it is no file of the source.
+    beside = any(join.path is None for join in getattr(settings, "join", ()))
+    return Choice(settings.include, (*settings.exclude, *(inputs.METADATA if beside else ())))
 
 
 class _Account:

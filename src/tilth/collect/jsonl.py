@@ -92,7 +92,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     with inputs.opened(settings, _suffixes(settings), context) as found:
         names = Named("fields", open_names_of(settings.fields), "field")
         carrier = Carrier.of(settings.fields, context)
-        shared = context.limit is not None and tells_kinds(settings.fields)
+        tells = context.spreads or tells_kinds(settings.fields)
+        shared = context.limit is not None and tells
         takes = limits.sharing(
             context.limit if shared else None,
             lambda: (

@@ -263,6 +263,25 @@ def _tasks(
         ) from error
 
 
+def answered(
+    file: inputs.SourceFile, control: str | None, max_bytes: int
+) -> Iterator[tuple[int, Mapping[str, Any], Row | records.RecordError, int]]:
+    """Number, data, answers (or what is wrong) and bytes of each task, for who has its payload.
+
+    Args:
+        file: The export.
+        control: The control tag to read, where there are several.
+        max_bytes: What a task may have.
+
+    Raises:
+        DataError: It is no JSON array, is cut off, or has no such control tag.
+    """
+    settings = Settings(path=file.uri, control=control, max_record_bytes=max_bytes)
+    names = _Names(settings)
+    yield from _tasks(file, settings, names)
+    names.check(file.uri)
+
+
 def _read_file(
     file: inputs.SourceFile,
     settings: Settings,

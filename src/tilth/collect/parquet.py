@@ -95,7 +95,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     )
     carrier = Carrier(context, settings.fields.meta, settings.fields.others, taken)
     with inputs.opened(settings, SUFFIXES, context) as found:
-        shared = tells_kinds(settings.fields)
+        shared = context.spreads or tells_kinds(settings.fields)
         takes = limits.sharing(
             context.limit if shared else None,
             lambda: (

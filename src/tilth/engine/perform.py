@@ -8,8 +8,9 @@ one is not.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import assert_never
 
 import pyarrow as pa
@@ -17,13 +18,13 @@ from pydantic import JsonValue
 
 from tilth import reads
 from tilth.augment import specs
-from tilth.context import Progress, checking, require_settled
+from tilth.context import Context, Progress, checking, require_settled
 from tilth.engine import shuffle
 from tilth.engine.cells import KeptCell
 from tilth.engine.contract import require_sentences
 from tilth.engine.describe import describe
 from tilth.engine.map import batches_of, map_shard
-from tilth.engine.read import read_source
+from tilth.engine.read import Joining, read_source
 from tilth.engine.reads import keep_reads
 from tilth.engine.tasks import (
     Describe,
@@ -45,7 +46,7 @@ from tilth.own import held
 from tilth.recipe.code import reachable
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.operations import Operation, operation
-from tilth.recipe.plan import modules_named
+from tilth.recipe.plan import JOINS, modules_named
 from tilth.records import Json, Record, read_as, read_file
 from tilth.schema import META, PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
@@ -129,7 +130,9 @@ def _run_task(
     result: JsonValue = None
     match task:
         case ReadSource():
-            return read_source(task, op.module, settings, where, progress).as_json()
+            return read_source(
+                task, op.module, settings, where, progress, _joining(task, settings)
+            ).as_json()
         case MapShard():
             decisions = None
             if op.kind == "shuffle":
@@ -166,6 +169,15 @@ def _run_task(
             assert_never(task)
     progress(1, 1, "")
     return result
+
+
+def _joining(task: ReadSource, settings: BaseSettings) -> Callable[[Context], Joining] | None:
+    """Opens the tables that a source's settings join to it; None where there are none."""
+    # Only a step that has some is decided by what reads them.
+    if not getattr(settings, "join", ()):
+        return None
+    module = import_module(JOINS)
+    return lambda context: module.Joining(settings, task.source, context)
 
 
 def _place(task: Task, op: Operation) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from tilth.context import Context, Progress, require_settled
+from tilth.context import Context, PassesOver, Progress, require_settled
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
 from tilth.errors import DataError, StepError
 from tilth.meta.arrow import UnsupportedError
@@ -35,10 +36,43 @@ class WasRead(Record):
     told: tuple[str, ...] = ()
 
 
+class Joining(Protocol):
+    """Tables that are joined to a source as it is read."""
+
+    def add(self, batch: pa.RecordBatch, given: pa.Schema) -> tuple[pa.RecordBatch, pa.Schema]:
+        """A batch with what they say, and its columns with what is said of them."""
+        ...
+
+    def finish(self, *, whole: bool) -> Iterator[pa.RecordBatch]:
+        """Once all samples went by: what of the tables could not be read."""
+        ...
+
+    def telling(self, passes_over: PassesOver) -> PassesOver:
+        """Tell of what the source passes over, less what is read as a table."""
+        ...
+
+    def told(self) -> list[str]:
+        """What is to be told, in sentences."""
+        ...
+
+
 def read_source(
-    task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, progress: Progress
+    task: ReadSource,
+    module: ModuleType,
+    settings: BaseSettings,
+    where: str,
+    progress: Progress,
+    join: Callable[[Context], Joining] | None = None,
 ) -> WasRead:
     """Read a source into shards; shards that an earlier run committed are not written again.
+
+    Args:
+        task: Which.
+        module: Of its operation.
+        settings: How.
+        where: The step, in errors.
+        progress: Told how far it is.
+        join: Opens what is joined to it.
 
     Raises:
         StepError: The operation gives no such samples; named by `where`.
@@ -55,18 +89,27 @@ def read_source(
             passed.add,
         )
         try:
-            told = _write_shards(task, module, settings, where, context)
+            joined = None if join is None else join(context)
+            if joined is not None:
+                told = joined.telling(context.passes_over)
+                context = replace(context, passes_over=told, spreads=True)
+            sentences = _write_shards(task, module, settings, where, context, joined)
         except DataError as error:
             # Of a source that holds nothing nothing stays, also not the list of why.
             if error.code == "empty-source" and (why := passed.told()):
                 error.hint = f"it passed over {why}; {error.hint}"
             raise
         require_settled()
-        return WasRead(passed=passed.commit(), told=tuple(told))
+        return WasRead(passed=passed.commit(), told=tuple(sentences))
 
 
 def _write_shards(
-    task: ReadSource, module: ModuleType, settings: BaseSettings, where: str, context: Context
+    task: ReadSource,
+    module: ModuleType,
+    settings: BaseSettings,
+    where: str,
+    context: Context,
+    join: Joining | None,
 ) -> list[str]:
     limit, seen, ended = task.limit, 0, False
     stream = Stream()
@@ -78,9 +121,14 @@ def _write_shards(
             require_samples(part, task.source, where)
             part = part if limit is None else part.slice(0, limit - seen)
             seen += part.num_rows
-            yield _with_fields(part, getattr(batch, "schema", part.schema), stream, where)
+            given = getattr(batch, "schema", part.schema)
+            if join is not None:
+                part, given = join.add(part, given)
+            yield _with_fields(part, given, stream, where)
             if limit is not None and seen >= limit:
                 break
+        if join is not None:
+            yield from join.finish(whole=limit is None)
         ended = True
 
     shards = cut_shards(batches(), max_rows=task.shard_rows, max_bytes=task.shard_bytes)
@@ -96,7 +144,7 @@ def _write_shards(
         require_settled()
         writer.commit()
     refit_shards(task.folder, stream.schema(), stream.fit)
-    return stream.mixed()
+    return [*(join.told() if join is not None else ()), *stream.mixed()]
 
 
 def _with_fields(

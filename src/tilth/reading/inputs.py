@@ -52,7 +52,10 @@ _CHUNK = 1 << 18
 # Why places are passed over.
 HIDDEN = "hidden: its name begins with a point"
 OTHER_TYPE = "of a type that this source does not read"
+METADATA_BESIDE = "metadata of the files beside it, which `join: metadata` reads"
 NOTHING_IN_IT = "empty: not one record"
+# Tables that lie beside the files of Hugging Face's ImageFolder and AudioFolder.
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 # Also of a few letters only: a name may end in anything.
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 # Some readers ask for all of it at once, and a Python of 32 bits could not hold more.
@@ -480,8 +483,15 @@ def _not_listed(error: OSError) -> None:
     ) from None
 
 
+def is_metadata(name: str) -> bool:
+    """Whether a file of this name is a table of those beside it."""
+    return os.path.basename(name).lower() in METADATA
+
+
 def of_other_type(name: str) -> str:
     """Why a file of this name is passed over by a source of others; its ending tells which."""
+    if is_metadata(name):
+        return METADATA_BESIDE
     ending = os.path.splitext(name)[1].lower()
     shown = ending if _ENDING.fullmatch(ending) else "no ending" if not ending else "other"
     return f"{OTHER_TYPE} ({shown})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tilth.clean.signals import SIGNALS
+from tilth.collect.joins import filled_by, joins_of, stated_twice
 from tilth.errors import Problem
 from tilth.hints import did_you_mean
 from tilth.recipe.arms import arm_recipe
@@ -48,6 +49,7 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
         own = _named(source, "fills")
         if own is None:
             return  # of a source that does not say, all columns may be
+        yield from _misjoined(source)
         filled.update(own)
     given_by: dict[str, str] = {}
     # All labels that a sample can have, as long as that is known.
@@ -78,8 +80,31 @@ def _unfilled(recipe: Recipe) -> Iterator[tuple[str, tuple[str, str, str]]]:
             labels = None if labels is None or gives is None else labels.union(gives)
 
 
+def _misjoined(source: RecipeStep) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """What the tables of a source's `join` compare that it has not, or state that it states."""
+    own = set(source.operation.module.fills(source.settings))
+    if name := stated_twice(source.settings, own):
+        yield source.name, _stated_twice(source, name)
+    for join in joins_of(source.settings):
+        name = join.column
+        is_field = name.startswith(META) and ANY_META in own
+        if name not in ("uri", "key", *own) and not is_field:
+            yield source.name, _unread(source, name, own, [])
+        own.update(filled_by(join))
+
+
+def _stated_twice(source: RecipeStep, name: str) -> tuple[str, str, str]:
+    op = source.operation.name
+    hint = "`prefer: table` or `prefer: source` says which stands where they differ"
+    if name == "label" and hasattr(source.settings, "labels"):
+        hint = f"`labels: none` of `{op}` leaves its own out; {hint}"
+    return "stated-twice", f"`{op}` states `{name}`, and so does its `join`", hint
+
+
 def _named(step: RecipeStep, function: str) -> tuple[str, ...] | None:
     """What the operation says that it reads, or fills; None: it does not say."""
+    if function == "fills":
+        return step.operation.fills(step.settings)
     say = getattr(step.operation.module, function, None)
     return None if say is None else tuple(say(step.settings))
 

@@ -7,13 +7,16 @@ of an extension: its module lies in the folder of its stage.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, create_model
 
 from tilth.augment.registry import KINDS, module_of, transforms
+from tilth.collect.joins import DESCRIPTION, Join, filled_by, join_fingerprint, joins_of
 from tilth.errors import ExtensionError, UsageError
 from tilth.extensions import Extension, active, find, load_module
 from tilth.hints import did_you_mean
@@ -94,13 +97,13 @@ class Operation:
 
     @property
     def settings(self) -> type[BaseSettings]:
-        """The module's settings class.
+        """The module's settings class; of a source with `join` besides.
 
         Raises:
-            ExtensionError: As of `module`.
+            ExtensionError: As of `module`, or a user's own source has a `join` of its own.
         """
         settings: type[BaseSettings] = self.module.Settings
-        return settings
+        return _joined(settings) if self.kind == "source" else settings
 
     def mapping(self, given: object) -> object:
         """Settings as a recipe has them, as a mapping where one word stands for them.
@@ -179,7 +182,23 @@ class Operation:
                 f"`fingerprint` of `{self.name}` gives a {type(outside).__name__}, not a str",
                 hint="it gives a text that changes when what lies outside does, or an empty one",
             )
+        # Of a step without one not even the module counts that knows of them.
+        joins: tuple[Join, ...] = getattr(settings, "join", ())
+        if self.kind == "source" and joins:
+            outside = f"{outside}\n{join_fingerprint(settings)}"
         return outside
+
+    def fills(self, settings: BaseSettings) -> tuple[str, ...] | None:
+        """The columns that a sample may have after it; None: the module does not say.
+
+        Args:
+            settings: Of the operation.
+        """
+        own = getattr(self.module, "fills", None)
+        if own is None:
+            return None
+        joined = [name for join in joins_of(settings) for name in filled_by(join)]
+        return tuple(dict.fromkeys((*own(settings), *joined)))
 
     def is_by_name(self, settings: BaseSettings) -> bool:
         """Whether what lies outside is only named yet: it is fetched when the step runs.
@@ -266,6 +285,39 @@ _ENGINE: dict[Kind, tuple[str, ...]] = {
     "grid": ("tilth.engine.train",),
     "transform": (),
 }
+
+
+def _as_list(given: Any) -> Any:
+    """One table is a list of one; `metadata` stands for those that lie among the files."""
+    if given == "metadata":
+        return [{}]
+    return [given] if isinstance(given, Mapping | Join) else given
+
+
+@lru_cache(maxsize=256)
+def _joined(settings: type[BaseSettings]) -> type[BaseSettings]:
+    """Settings of a source, with `join`.
+
+    Raises:
+        ExtensionError: They have a setting of that name.
+    """
+    if "join" in settings.model_fields:
+        name = settings.__module__.rpartition(".")[2]
+        raise ExtensionError(
+            f"`{name}` has a setting `join`, which every source has",
+            hint="call it otherwise",
+        )
+    joined: type[BaseSettings] = create_model(
+        settings.__name__,
+        __base__=settings,
+        __module__=settings.__module__,
+        __doc__=settings.__doc__,
+        join=(
+            Annotated[tuple[Join, ...], BeforeValidator(_as_list)],
+            Field((), description=DESCRIPTION),
+        ),
+    )
+    return joined
 
 
 def operations() -> dict[str, Operation]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tilth.collect.joins import Join
 from tilth.extensions import using
 from tilth.models.declare import NetworkSettings
 from tilth.models.registry import hub_readers, module_of
@@ -27,6 +28,9 @@ from tilth.recipe.transforms import transforms_taken
 from tilth.records import Json
 from tilth.settings import BaseSettings, acting
 from tilth.tasks.registry import modules_of
+
+# What reads tables that are joined to a source.
+JOINS = "tilth.collect.join_tables"
 
 
 @dataclass(frozen=True)
@@ -257,11 +261,13 @@ def _taken_over(settings: BaseSettings, stage: str) -> BaseSettings:
 
 
 def modules_named(*settings: BaseSettings) -> list[str]:
-    """The modules of the tasks and models that settings name, wherever in them, in order."""
+    """The modules of the tasks, models and tables that settings name anywhere, in order."""
     found: set[str] = set()
     queue: list[Any] = [*settings]
     while queue:
         one = queue.pop()
+        if isinstance(one, Join):
+            found.add(JOINS)
         if isinstance(one, NetworkSettings):
             found.add(module_of(one.kind))
         if isinstance(one, BaseSettings):
