@@ -30,6 +30,16 @@ _AT_ONCE: Final = 1 << 16
 # What channels that have nothing to do with each other leave of their mean's energy is 1 / channels
 # of theirs; of what is mixed, so much of that must be left.
 _LEFT: Final = 0.25
+# What libsndfile calls samples that are whole numbers, and their bits.
+WHOLE: Final = {
+    "PCM_S8": 8,
+    "PCM_U8": 8,
+    "PCM_16": 16,
+    "ALAW": 16,
+    "ULAW": 16,
+    "PCM_24": 24,
+    "PCM_32": 32,
+}
 # A symbol of a transcript needs this long at least: 50 a second, which nobody says.
 SYMBOL_S: Final = 0.02
 
@@ -72,15 +82,19 @@ class Sound:
         return self.samples / self.sample_rate
 
 
-def check_sound(data: bytes) -> Sound:
+def check_sound(data: bytes, most: int | None = None) -> Sound:
     """Decode a file of sound and throw the samples away, in bounded memory.
+
+    Args:
+        data: All of it.
+        most: Samples that it may have, all channels together; None: `MOST_SAMPLES`.
 
     Raises:
         SoundError: It is none, is cut off or damaged, holds nothing, or has a value that is no
             number; or it is M4A, and the extra `m4a` is not installed.
     """
-    with _open(data) as stream:
-        mixed = _Mix(stream.channels)
+    with open_stream(data) as stream:
+        mixed = _Mix(stream.channels, most)
         for block in stream.blocks:
             mixed.add(block)
         return mixed.sound(stream)
@@ -92,7 +106,7 @@ def decode_sound(data: bytes) -> tuple[Samples, int]:
     Raises:
         SoundError: As of `check_sound`.
     """
-    with _open(data) as stream:
+    with open_stream(data) as stream:
         mixed = _Mix(stream.channels)
         parts = [(mixed.add(block), block) for block in stream.blocks]
         sound = mixed.sound(stream)
@@ -114,7 +128,8 @@ def seconds_of(text: str) -> float:
 class _Mix:
     """Energies and peaks of the channels and of their mean, block by block."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, most: int | None = None) -> None:
+        self._most = MOST_SAMPLES if most is None else most
         self._energies = np.zeros(channels)
         self._peaks = np.zeros(channels)
         self._mean_energy, self._mean_peak, self.samples = 0.0, 0.0, 0
@@ -126,8 +141,8 @@ class _Mix:
             SoundError: There are too many by now, or one is no number.
         """
         self.samples += len(block)
-        if self.samples * block.shape[1] > MOST_SAMPLES:
-            raise SoundError(f"more than {MOST_SAMPLES:,} samples")
+        if self.samples * block.shape[1] > self._most:
+            raise SoundError(f"more than {self._most:,} samples")
         # By channel: a sum over so few values that lie side by side takes ten times as long.
         planes = np.ascontiguousarray(block.T)
         peaks = np.maximum(planes.max(axis=1), -planes.min(axis=1))
@@ -143,7 +158,7 @@ class _Mix:
         self._mean_energy += _energy(mean)
         return mean
 
-    def sound(self, stream: _Stream) -> Sound:
+    def sound(self, stream: Stream) -> Sound:
         """What it came to.
 
         Raises:
@@ -168,23 +183,41 @@ def _energy(samples: Samples) -> float:
 
 
 @dataclass(frozen=True)
-class _Stream:
-    """A file that is being decoded."""
+class Stream:
+    """A file that is being decoded.
+
+    Attributes:
+        blocks: [samples, channels]; float32, or int32 with the sample in its upper bits.
+        subtype: How libsndfile calls what a sample is; empty: it does not read the file.
+    """
 
     kind: str
     rate: int
     channels: int
     expected: int | None
     blocks: Iterator[Samples]
+    subtype: str = ""
 
 
 @contextmanager
-def _open(data: bytes) -> Iterator[_Stream]:
-    """The blocks of a sound, once its container was gone through."""
+def open_stream(data: bytes, *, exact: bool = False) -> Iterator[Stream]:
+    """The blocks of a sound, once its container was gone through.
+
+    Args:
+        data: All of it.
+        exact: Give samples that are whole numbers in the file as these.
+
+    Raises:
+        SoundError: As of `check_sound`, of a number of samples that it does not say apart.
+    """
     kind = kind_of(data)
     data, expected = require_whole(data, kind)
-    opened = _by_av if kind == "M4A" else _by_soundfile
-    with opened(data, kind, expected) as stream:
+    opened = (
+        _by_av(data, kind, expected)
+        if kind == "M4A"
+        else _by_soundfile(data, kind, expected, exact=exact)
+    )
+    with opened as stream:
         if not _LEAST_HZ <= stream.rate <= _MOST_HZ:
             raise SoundError(
                 f"{stream.rate:,} Hz, which is not between {_LEAST_HZ:,} and {_MOST_HZ:,}"
@@ -207,16 +240,18 @@ def _forward() -> Any:
 
 
 @contextmanager
-def _by_soundfile(data: bytes, kind: str, expected: int | None) -> Iterator[_Stream]:
+def _by_soundfile(data: bytes, kind: str, expected: int | None, *, exact: bool) -> Iterator[Stream]:
     import soundfile
 
     def blocks(file: Any) -> Iterator[Samples]:
-        while len(block := file.read(_AT_ONCE, dtype="float32", always_2d=True)):
+        dtype = "int32" if exact and file.subtype in WHOLE else "float32"
+        while len(block := file.read(_AT_ONCE, dtype=dtype, always_2d=True)):
             yield block
 
     try:
         with _forward()(io.BytesIO(data)) as file:
-            yield _Stream(kind, file.samplerate, file.channels, expected, blocks(file))
+            rate, channels = file.samplerate, file.channels
+            yield Stream(kind, rate, channels, expected, blocks(file), file.subtype)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         told = getattr(error, "error_string", "") or str(error) or type(error).__name__
         raise SoundError(f"damaged: {kind} that cannot be decoded: {told[:120]}") from None
@@ -232,7 +267,7 @@ def reads_m4a() -> bool:
 
 
 @contextmanager
-def _by_av(data: bytes, kind: str, expected: int | None) -> Iterator[_Stream]:
+def _by_av(data: bytes, kind: str, expected: int | None) -> Iterator[Stream]:
     if not reads_m4a():
         raise SoundError("M4A is read with the extra `m4a`: pip install 'tilth[m4a]'")
     import av
@@ -254,7 +289,7 @@ def _by_av(data: bytes, kind: str, expected: int | None) -> Iterator[_Stream]:
             if len(found) != 1:
                 raise SoundError(f"an MP4 with {len(found)} streams of sound")
             rate, channels = found[0].rate, found[0].channels
-            yield _Stream(kind, rate, channels, expected, blocks(container, found[0]))
+            yield Stream(kind, rate, channels, expected, blocks(container, found[0]))
     except (av.FFmpegError, ValueError) as error:
         if isinstance(error, SoundError):
             raise
