@@ -17,20 +17,24 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.context import Context
-from tilth.decode.sound import SYMBOL_S, Sound, reads_m4a, seconds_of
+from tilth.decode.sound import reads_m4a
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
 from tilth.reading.fetching import Place
 from tilth.reading.named import Named
-from tilth.reading.whole_sound import whole_sound
+from tilth.reading.whole_sound import (
+    M4A,
+    SUFFIXES,
+    WITHOUT_M4A,
+    require_time,
+    whole_sound,
+)
 from tilth.schema import Row
 from tilth.settings import AnyOrder, BaseSettings
 from tilth.splits import SplitName
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a")
-_M4A = ".m4a"
 _GROUPS = ("target", "label", "subject", "index", "split")
 _MAX_PATTERN = 500
 # Names that an error lists.
@@ -176,18 +180,17 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             context,
             lambda name: takes(said.kind_of(name)),
         )
-        skipped = "" if reads_m4a() else _M4A
+        skipped = "" if reads_m4a() else M4A
         for member in read_on:
             if skipped and member.name.lower().endswith(skipped):
-                reason = f"{inputs.OTHER_TYPE} without the extra `m4a` ({skipped})"
-                context.passes_over(member.uri, reason)
+                context.passes_over(member.uri, WITHOUT_M4A)
                 continue
             try:
                 if member.error:
                     raise records.RecordError(member.error)
                 sound = whole_sound(member.data)
                 row = {"id": member.name, "audio": member.data, **said.columns(member.name)}
-                _require_time(sound, row.get("target") or "")
+                require_time(sound.seconds, row.get("target") or "")
                 for part in sound.unheard:
                     context.passes_over(member.uri, part)
             except records.RecordError as error:
@@ -201,19 +204,6 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         if shared or not batcher.is_full:
             said.check(where)
         yield from batcher.flush()
-
-
-def _require_time(sound: Sound, text: str) -> None:
-    """Refuse a transcript that nobody can say in so short a time.
-
-    Raises:
-        RecordError: It is one.
-    """
-    if sound.seconds < seconds_of(text):
-        raise records.RecordError(
-            f"too short for its transcript: {sound.seconds:.3g} s for {len(text)} characters, of "
-            f"which each takes {1000 * SYMBOL_S:.0f} ms at least"
-        )
 
 
 class _Said:

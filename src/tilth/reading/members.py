@@ -215,7 +215,11 @@ def read_whole(path: Path, max_bytes: int) -> bytes:
         if not inputs.is_file(path):
             raise records.RecordError("a pipe or a device, not a file")
         with path.open("rb") as stream:
-            data = stream.read(max_bytes + 1)
+            # So many bytes as are asked for are set aside, which may be a gigabyte.
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size, max_bytes) + 1)
+            if size < len(data) <= max_bytes:
+                data += stream.read(max_bytes + 1 - len(data))
             if len(data) > max_bytes:
                 size = os.fstat(stream.fileno()).st_size
                 raise records.RecordError(inputs.too_long(size, max_bytes))
