@@ -1,0 +1,172 @@
+"""Subtitles: which stretch of a recording says what, in SRT and in WebVTT.
+
+WebVTT is read as its specification says (W3C, WebVTT: The Web Video Text Tracks Format, sections
+6.1 to 6.4), but for what it throws away in silence: a cue whose times cannot be read is one with an
+error. SRT has no specification, and is read by the same rules where it writes otherwise.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from tilth.decode.text import UndecodableError, decode_text
+
+# What one cue may have, and an hour's digits.
+MAX_CUE_BYTES: Final = 1 << 16
+_ARROW: Final = b"-->"
+# Section 4.1 of WebVTT; SRT writes a comma, and has an hour always.
+_TIME: Final = re.compile(r"(?:(\d{1,6}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})(?!\d)")
+_VTT_TIME: Final = re.compile(r"(?:(\d{2,6}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?!\d)")
+_VTT_TAG: Final = re.compile(r"<([^>]*)>?")
+# What players of SRT take for styles; anything else in angle brackets is text.
+_SRT_STYLE: Final = re.compile(
+    r"</?(?:b|i|u|s|font)(?:\s[^<>]{0,200})?>|\{\\[^{}]{0,200}\}", re.IGNORECASE
+)
+# Blocks of WebVTT that are no cues, and say nothing.
+_NO_CUES: Final = re.compile(rb"(?:NOTE|STYLE|REGION)(?:[ \t:]|$)")
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One cue.
+
+    Attributes:
+        line: Of the file, from 1, where its times stand.
+        name: Its identifier; empty: none.
+        start, end: Seconds from the recording's start, exactly as written.
+        text: What is said, without tags, blanks as one.
+        voices: Who says it, in the order of their first words, where that is told.
+        error: Why it cannot be used.
+    """
+
+    line: int
+    name: str = ""
+    start: Decimal = Decimal(0)
+    end: Decimal = Decimal(0)
+    text: str = ""
+    voices: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Stray:
+    """Lines that are of no cue.
+
+    Attributes:
+        line: Of the file, from 1, where they begin.
+    """
+
+    line: int
+
+
+def read_cues(data: bytes) -> Iterator[Cue | Stray]:
+    """The cues of a file in its order; which format it has is told by its first line."""
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = data.split(b"\n")
+    is_vtt = re.match(rb"WEBVTT(?:[ \t]|$)", lines[0]) is not None
+    for number, block in _blocks(lines, is_vtt):
+        at = next((place for place, line in enumerate(block[:2]) if _ARROW in line), None)
+        if at is not None:
+            yield _cue(number + at, block[:at], block[at], block[at + 1 :], is_vtt)
+        elif not (is_vtt and _NO_CUES.match(block[0])):
+            yield Stray(number)
+
+
+def _blocks(lines: list[bytes], is_vtt: bool) -> Iterator[tuple[int, list[bytes]]]:
+    """Lines that belong together, with the number of the first; section 6.1 of WebVTT."""
+    block: list[bytes] = []
+    # What stands below the first line up to a blank one is the header.
+    in_header = is_vtt
+    for number, line in enumerate(lines, start=1):
+        if in_header:
+            in_header = bool(line.strip(b" \t")) and not (number > 1 and _ARROW in line)
+            if in_header:
+                continue
+        if _ARROW in line and (len(block) > 1 or (block and _ARROW in block[0])):
+            # The next cue begins without a blank line before it; in SRT its number may stand there.
+            name = [] if is_vtt or len(block) < 3 or not block[-1].strip().isdigit() else block[-1:]
+            del block[len(block) - len(name) :]
+            yield number - len(block) - len(name), block
+            block = name
+        if line.strip(b" \t" if is_vtt else None):
+            block.append(line)
+        elif block:
+            yield number - len(block), block
+            block = []
+    if block:
+        yield len(lines) + 1 - len(block), block
+
+
+def _cue(line: int, name: list[bytes], times: bytes, text: list[bytes], is_vtt: bool) -> Cue:
+    """A cue of the lines that it has."""
+    if sum(map(len, text)) > MAX_CUE_BYTES or len(times) > MAX_CUE_BYTES:
+        return Cue(line, error=f"a cue of more than {MAX_CUE_BYTES:,} bytes")
+    try:
+        said = decode_text(b"\n".join(text)).replace("\0", "\ufffd")
+        start, end = _times(decode_text(times), is_vtt)
+        names = decode_text(b"".join(name)).strip()[:200]
+    except UndecodableError as error:
+        return Cue(line, error=f"{error}: write the file in UTF-8")
+    except ValueError as error:
+        return Cue(line, error=str(error))
+    voices: tuple[str, ...] = ()
+    if is_vtt:
+        said, voices = _spoken(said)
+    else:
+        said = _SRT_STYLE.sub("", said)
+    said = " ".join(said.split())
+    wrong = ""
+    if end <= start:
+        wrong = "it ends before it begins" if end < start else "it ends where it begins"
+    elif not said:
+        wrong = "a cue without a word"
+    return Cue(line, names, start, end, said, voices, wrong)
+
+
+def _times(line: str, is_vtt: bool) -> tuple[Decimal, Decimal]:
+    """Start and end; what stands behind them says where on a screen the text goes.
+
+    Raises:
+        ValueError: They cannot be read.
+    """
+    first, _, rest = line.partition(_ARROW.decode("ascii"))
+    pattern = _VTT_TIME if is_vtt else _TIME
+    start, end = pattern.fullmatch(first.strip()), pattern.match(rest.lstrip())
+    if start is None or end is None or rest.lstrip()[end.end() : end.end() + 1].strip():
+        raise ValueError(f"its times cannot be read: `{line.strip()[:60]}`")
+    return _seconds(start), _seconds(end)
+
+
+def _seconds(time: re.Match[str]) -> Decimal:
+    hours, minutes, seconds, fraction = time.groups()
+    whole = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
+    return Decimal(whole) + Decimal(int(fraction)).scaleb(-len(fraction))
+
+
+def _spoken(text: str) -> tuple[str, tuple[str, ...]]:
+    """The words of a cue's text and its voices; sections 6.4 and 4.2.2 of WebVTT.
+
+    Readings that stand above the words (`<rt>`) are the same words in another script.
+    """
+    parts, voices, above = [], list[str](), False
+    place = 0
+    for tag in _VTT_TAG.finditer(text):
+        if not above:
+            parts.append(text[place : tag.start()])
+        place = tag.end()
+        name, _, annotation = tag[1].partition(" ") if " " in tag[1] else tag[1].partition("\t")
+        name = name.split("\n")[0].split(".")[0]
+        if name == "rt":
+            above = True
+        elif name in ("/rt", "/ruby"):
+            above = False
+        elif name == "v" and (voice := " ".join(html.unescape(annotation).split())):
+            voices.append(voice)
+    if not above:
+        parts.append(text[place:])
+    return html.unescape("".join(parts)), tuple(dict.fromkeys(voices))
