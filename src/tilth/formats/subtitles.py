@@ -134,7 +134,7 @@ def _times(line: str, is_vtt: bool) -> tuple[Decimal, Decimal]:
     Raises:
         ValueError: They cannot be read.
     """
-    first, _, rest = line.partition(_ARROW.decode("ascii"))
+    first, _, rest = line.partition("-->")
     pattern = _VTT_TIME if is_vtt else _TIME
     start, end = pattern.fullmatch(first.strip()), pattern.match(rest.lstrip())
     if start is None or end is None or rest.lstrip()[end.end() : end.end() + 1].strip():

@@ -227,6 +227,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "image_folder",
             "text_file",
             "audio",
+            "speech_corpus",
             "label_studio",
             "web_archive",
             "common_crawl",

@@ -1,0 +1,1 @@
+"""The layouts in which speech corpora come: what their lists say of their sounds."""
