@@ -201,7 +201,7 @@ PAGES.remove(ROOT / "docs" / "guides" / "extend-answers.md")
 
 
 @pytest.mark.parametrize(
-    "guide", ["crawl", "speech", "train", "transfer", "translate", "web-archives"]
+    "guide", ["crawl", "speech", "speech-corpora", "train", "transfer", "translate", "web-archives"]
 )
 def test_every_recipe_of_a_guide_is_sound(
     guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -110,6 +110,46 @@ def _sound(samples: int) -> bytes:
     return out.getvalue()
 
 
+def _corpus(layout: str, make: Callable[[int], Mapping[str, bytes]], **settings: Any) -> Feed:
+    return _file("a.tar", lambda n: _tar(make(n)), layout=layout, **settings)
+
+
+_ONE: Mapping[str, bytes] = {"wavs/a.wav": _sound(10), "wavs/x.wav": _sound(800)}
+
+
+def _words(n: int) -> Mapping[str, bytes]:
+    names = [f"yes/{i}_nohash_0.wav" for i in range(n)]
+    lists = {"validation_list.txt": b"", "testing_list.txt": "\n".join(names[::3]).encode()}
+    return {**lists, **dict.fromkeys(names, _sound(800))}
+
+
+def _transcripts(n: int) -> Mapping[str, bytes]:
+    lines = "".join(f"1-2-{i} A\n" for i in range(n)).encode()
+    return {"1/2/1-2.trans.txt": lines} | {f"1/2/1-2-{i}.wav": _sound(800) for i in range(n)}
+
+
+def _clips(rows: int, columns: int) -> Mapping[str, bytes]:
+    more = "".join(f"\tc{i}" for i in range(columns))
+    lines = [f"path\tsentence{more}", *(f"{i}.wav\ta{more}" for i in range(rows))]
+    clips = {f"clips/{i}.wav": _sound(800) for i in range(rows)}
+    return {"train.tsv": "\n".join(lines).encode(), **clips}
+
+
+def _data_folder(recordings: int, segments: int) -> Mapping[str, bytes]:
+    found = {f"{i}.wav": _sound(800) for i in range(recordings)}
+    names = [(f"u{i}-{j}", i) for i in range(recordings) for j in range(segments)]
+    return found | {
+        "wav.scp": "".join(f"{i} {i}.wav\n" for i in range(recordings)).encode(),
+        "segments": "".join(f"{name} {i} 0 0.05\n" for name, i in names).encode(),
+        "text": "".join(f"{name} a\n" for name, _ in names).encode(),
+    }
+
+
+def _subtitles(cues: int, text: str, samples: int = 800) -> Mapping[str, bytes]:
+    cue = f"00:00.000 --> 00:00.050\n{text}\n\n"
+    return {"a.wav": _sound(samples), "a.vtt": f"WEBVTT\n\n{cue * cues}".encode()}
+
+
 def _pair(num_lines: int, chars: int) -> Feed:
     def feed(folder: Path, n: int) -> dict[str, Any]:
         for side in ("de", "en"):
@@ -224,6 +264,19 @@ FEEDS: Mapping[str, Mapping[str, Feed]] = {
         ),
         "a long record": _file("a.wav", lambda n: _sound(20 * n), **_BIG),
         "members": _file("a.tar", lambda n: _tar({f"{i}.wav": _sound(10) for i in range(n)})),
+    },
+    "speech_corpus": {
+        "words": _corpus("speech_commands", lambda n: _words(n)),
+        "transcripts": _corpus("librispeech", lambda n: _transcripts(n)),
+        "tables": _corpus("common_voice", lambda n: _clips(n, 1)),
+        "columns": _corpus("common_voice", lambda n: _clips(1, n)),
+        "lines": _corpus("ljspeech", lambda n: {"metadata.csv": b"x|y|z\n" * n, **_ONE}),
+        "a long line": _corpus("ljspeech", lambda n: {"metadata.csv": b"x|" + b"y " * n, **_ONE}),
+        "recordings": _corpus("kaldi", lambda n: _data_folder(n, 1)),
+        "segments": _corpus("kaldi", lambda n: _data_folder(1, n)),
+        "cues": _corpus("subtitles", lambda n: _subtitles(n, "x")),
+        "a long cue": _corpus("subtitles", lambda n: _subtitles(1, "<v a>&amp;" * n)),
+        "a long recording": _corpus("subtitles", lambda n: _subtitles(1, "x", 20 * n), **_BIG),
     },
     "web_archive": _ARCHIVES,
     "label_studio": {

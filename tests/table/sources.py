@@ -34,6 +34,7 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "label_studio": {"": "a.json"},
     "parallel": {"files.source": "a.de", "files.target": "a.en"},
     "parquet": {"": "a.parquet"},
+    "speech_corpus": {"": "a.tar"},
     "text_file": {"": "a.txt"},
     "web_archive": {"": "a.warc.gz"},
 }
@@ -51,6 +52,9 @@ def data_of(source: str, name: str, word: str = "heron") -> bytes:
     shade = sum(word.encode()) % 256
     if source == "audio":
         return tar([("a/1_ann.wav", wav(3200 + shade % 4))])
+    if source == "speech_corpus":
+        sound = wav(3200 + shade % 4)
+        return tar([("a/metadata.csv", b"1|ann\n"), ("a/wavs/1.wav", sound)])
     if source == "image_folder":
         return tar([("cat/1.png", png(shade))])
     if source == "idx":
@@ -85,6 +89,8 @@ def settings(source: str, base: str, how: str = "path", **given: Any) -> Tree:
             for place, name in FILES[source].items()
         }
         return {"files": [{"split": "train", **pair}], **given}
+    if source == "speech_corpus":
+        given = {"layout": "ljspeech", **given}
     return {how: f"{base}/{FILES[source]['']}", **given}
 
 
