@@ -491,6 +491,26 @@ def test_a_damaged_recording_quarantines_its_stretches(tmp_path: Path) -> None:
     assert all("no WAV, FLAC" in error for error in errors(read("subtitles", folder)[0]))
 
 
+def test_a_damaged_frame_near_the_end_quarantines_what_comes_before(tmp_path: Path) -> None:
+    """It may be left out by its decoder, and all that follows is then of another time."""
+    data = bytearray(encode("FLAC", LONG, RATE))
+    data[-1000] ^= 0xFF
+    more = {"t/talk.wav": None, "t/talk.flac": bytes(data)}
+    rows, _ = read("subtitles", changed(tmp_path / "in", "subtitles", more))
+    assert [error.partition("#")[2][:8] for error in errors(rows)] == ["t=0.5,1.", "t=1.25,3"]
+
+
+def test_silence_and_unknown_are_labels_without_a_transcript(tmp_path: Path) -> None:
+    """So is the set for testing: a folder a word, and two that are none."""
+    sounds = {f"{label}/{n}.wav": said(n) for n, label in enumerate(("_silence_", "_unknown_"))}
+    rows, _ = read("speech_commands", fill(tmp_path / "in", {**sounds, "yes/1.wav": said(3)}))
+    assert [(row["label"], row["target"], row["split"]) for row in rows] == [
+        ("_silence_", None, None),
+        ("_unknown_", None, None),
+        ("yes", "yes", None),
+    ]
+
+
 def test_m4a_is_read_or_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = changed(
         tmp_path / "in",
