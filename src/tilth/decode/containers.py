@@ -155,7 +155,9 @@ def _flac(data: bytes) -> tuple[bytes, int | None]:
         raise SoundError("FLAC at 0 Hz")
     said = bits & (1 << 36) - 1
     end = len(data) - _ID3V1_BYTES if data[-_ID3V1_BYTES:][:3] == b"TAG" else len(data)
-    return data[:18] + (bits - said).to_bytes(8, "big") + data[26:end], said or None
+    # One copy, not two: a recording may be a gigabyte.
+    parts = (data[:18], (bits - said).to_bytes(8, "big"), memoryview(data)[26:end])
+    return b"".join(parts), said or None
 
 
 def _ogg(data: bytes) -> tuple[bytes, int | None]:
