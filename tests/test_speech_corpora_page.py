@@ -24,7 +24,7 @@ _WORDS = {"0": "lo", "1": "ken"}
 
 def _clips(archive: Path) -> dict[str, tuple[bytes, str]]:
     """Ten utterances of yesno as MP3, and what is said in each, by name."""
-    found = {}
+    found: dict[str, tuple[bytes, str]] = {}
     with tarfile.open(archive) as packed:
         for member in sorted(packed, key=lambda one: one.name):
             name = Path(member.name).stem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def read(work: Path, limit: int | None = None, **given: Any) -> list[dict[str, A
     return rows
 
 
-def fill(folder: Path, members: dict[str, bytes]) -> Path:
+def fill(folder: Path, members: Mapping[str, bytes]) -> Path:
     for name, data in members.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

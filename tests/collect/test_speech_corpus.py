@@ -24,6 +24,7 @@ from tilth.errors import DataError
 from tilth.reading import inputs
 from tilth.reading.corpora import corpus as books
 from tilth.reading.corpora import kaldi, speech_commands, subtitles
+from tilth.reading.corpora.layouts import LAYOUTS as MODULES
 
 Rows = list[dict[str, Any]]
 
@@ -68,7 +69,7 @@ def test_what_the_lists_say_of_a_folder_and_of_archives(layout: str, tmp_path: P
     assert not errors(rows)
     key = lambda row: tuple(map(str, row))  # noqa: E731
     assert sorted(told(by_time), key=key) == sorted(ROWS[layout], key=key)
-    turned = dict(reversed(CORPORA[layout].items()))
+    turned = dict(reversed([*CORPORA[layout].items()]))
     tar = pack(tmp_path / "x.tar.xz", {f"./{name}": data for name, data in turned.items()})
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for name, data in turned.items():
@@ -86,7 +87,8 @@ def test_every_file_is_in_the_books(layout: str, tmp_path: Path) -> None:
     folder = changed(tmp_path / "in", layout, {"further/notes.doc": b"x", ".hidden": b"x"})
     rows, passed = read(layout, folder)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    lists = {name for name in files if speech_corpus.LAYOUTS[layout].is_list(name)}
+    is_list = next(one.is_list for name, one in MODULES.items() if name == layout)
+    lists = {name for name in files if is_list(name)}
     sounds = {row["uri"].removeprefix(f"{folder}/").split("#")[0] for row in rows}
     assert lists | sounds | passed.keys() == files
     assert not sounds & passed.keys()

@@ -24,6 +24,7 @@ from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
 from tilth.reading.corpora.corpus import OF_NO_LAYOUT, Corpus, Given, Listing, Said, Time
 from tilth.reading.corpora.layouts import LAYOUTS, NAMES, Name
+from tilth.reading.places import is_hidden
 from tilth.reading.whole_sound import M4A, SUFFIXES, WITHOUT_M4A, require_time, whole_sound
 from tilth.schema import Row
 from tilth.settings import AnyOrder
@@ -82,7 +83,7 @@ class _Wanted(members.Wanted):
     without: Callable[[str], str] = lambda _: ""
 
     def refuses(self, name: str) -> str:
-        if any(part.startswith(".") and part != ".." for part in name.split("/")):
+        if is_hidden(name):
             return inputs.HIDDEN
         if self.is_list(name):
             return ""
