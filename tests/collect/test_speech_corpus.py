@@ -23,7 +23,7 @@ from tilth.context import Context
 from tilth.errors import DataError
 from tilth.reading import inputs
 from tilth.reading.corpora import corpus as books
-from tilth.reading.corpora import kaldi, speech_commands, subtitles
+from tilth.reading.corpora import kaldi, librispeech, speech_commands, subtitles
 from tilth.reading.corpora.layouts import LAYOUTS as MODULES
 
 Rows = list[dict[str, Any]]
@@ -336,6 +336,18 @@ def test_segments_that_are_none(tmp_path: Path) -> None:
     }
     assert [row["meta.utterance"] for row in rows if not row["error"]] == ["j", "h"]
     assert passed["k/waves/one.wav#t=3,4.4"] == speech_corpus.BEYOND
+
+
+def test_what_is_said_of_speakers_and_cannot_be_read(tmp_path: Path) -> None:
+    """It is no record: a line is passed over. Two speakers of one utterance are its fault."""
+    more = {"LS/SPEAKERS.TXT": b"84 | F\n19 | M | x | 1 | \xff\n84 | F | x | 8 | Nowak\n"}
+    folder = changed(tmp_path / "a", "librispeech", more)
+    rows, passed = read("librispeech", folder)
+    assert [row["meta.sex"] for row in rows] == ["F", "F", None]
+    assert {passed[f"LS/SPEAKERS.TXT:{line}"] for line in (1, 2)} == {librispeech.NO_SPEAKER}
+    twice = {"k/data/train/utt2spk": b"u1 ann\nu2 bob\nu1 cleo\n"}
+    (error,) = errors(read("kaldi", changed(tmp_path / "b", "kaldi", twice))[0])
+    assert "utt2spk:1 and " in error
 
 
 def test_parts_of_a_data_folder_are_not_read_twice(tmp_path: Path) -> None:

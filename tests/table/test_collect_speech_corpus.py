@@ -60,11 +60,12 @@ def test_a_part_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for layout, part, near in (
         ("librispeech", "train-clean-10", "train-clean-100"),
         ("kaldi", "tain", "train"),
-        ("common_voice", "valid", "validated"),
+        ("common_voice", "other", "validated"),
     ):
         with pytest.raises(DataError, match=f"`parts` names `{part}`") as caught:
             corpus(layout, tmp_path, parts=[part])
         assert near in caught.value.hint
+    assert "`valid` is no table of Common Voice" in wrong(layout="common_voice", parts=["valid"])
 
 
 @refused("collect.speech_corpus.parts")

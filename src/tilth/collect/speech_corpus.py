@@ -22,6 +22,7 @@ from tilth.decode.stretches import Stretch, cut_sound, fits
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
+from tilth.reading.corpora import common_voice
 from tilth.reading.corpora.corpus import OF_NO_LAYOUT, Corpus, Given, Listing, Said, Time
 from tilth.reading.corpora.layouts import LAYOUTS, NAMES, Name
 from tilth.reading.places import is_hidden
@@ -67,6 +68,11 @@ class Settings(inputs.FileSettings):
         if self.parts and not LAYOUTS[self.layout].HAS_PARTS:
             having = [name for name in NAMES if LAYOUTS[name].HAS_PARTS]
             raise ValueError(f"`parts` are of {', '.join(having)}; `{self.layout}` has none")
+        tables = common_voice.PARTS if self.layout == "common_voice" else self.parts
+        if unknown := [part for part in self.parts if part not in tables]:
+            raise ValueError(
+                f"`{unknown[0]}` is no table of Common Voice; there are {', '.join(tables)}"
+            )
         return self
 
 

@@ -149,6 +149,7 @@ class _Folder:
             row["target"], error = self._words(name)
         row |= {"meta.part": self._part} if self._part else {}
         row |= {"split": split_of(self._part)} if split_of(self._part) else {}
+        error = error or self._speakers.get(name, ("", b"", ""))[2]
         if speaker := self._cell(self._speakers, name):
             row["subject"] = speaker
             if gender := self._cell(self._genders, speaker):

@@ -6,6 +6,9 @@ Panayotov et al. 2015, "Librispeech: an ASR corpus based on public domain audio 
 
 from __future__ import annotations
 
+from typing import Final
+
+from tilth.context import PassesOver
 from tilth.errors import RecordError
 from tilth.reading.corpora.corpus import (
     LEFT_OUT,
@@ -38,6 +41,7 @@ HAS_PARTS, IS_SPELT = True, True
 _ENDING = ".trans.txt"
 _SPEAKERS = "speakers.txt"
 _WHAT = "`SPEAKER-CHAPTER-NUMBER TRANSCRIPT`"
+NO_SPEAKER: Final = "a line that is not `ID | SEX | SUBSET | MINUTES | NAME`"
 
 
 def is_list(name: str) -> bool:
@@ -63,7 +67,7 @@ def catalogue(given: Given) -> Corpus:
     speakers: dict[str, Row] = {}
     for listing in given.listings:
         if listing not in found:
-            speakers |= _speakers(listing, corpus)
+            speakers |= _speakers(listing, given.context.passes_over)
     for listing in found:
         part = parts[listing.name]
         is_read = not given.parts or part in given.parts
@@ -94,7 +98,7 @@ def _add(listing: Listing, part: str, speakers: dict[str, Row], corpus: Corpus) 
         corpus.add(composed(listing.folder + name), Said(place, row, cause))
 
 
-def _speakers(listing: Listing, corpus: Corpus) -> dict[str, Row]:
+def _speakers(listing: Listing, passes_over: PassesOver) -> dict[str, Row]:
     """`ID | SEX | SUBSET | MINUTES | NAME`, and comments behind a semicolon."""
     found: dict[str, Row] = {}
     for place, line in listing.lines():
@@ -102,10 +106,10 @@ def _speakers(listing: Listing, corpus: Corpus) -> dict[str, Row]:
             continue
         try:
             cells = [cell.strip() for cell in text_of(line).split("|", 4)]
-            if len(cells) < 5:
-                raise RecordError("a line that is not `ID | SEX | SUBSET | MINUTES | NAME`")
-        except RecordError as error:
-            corpus.faults.append((place, str(error)))
+        except RecordError:
+            cells = []
+        if len(cells) < 5:
+            passes_over(place, NO_SPEAKER)
             continue
         names = ("meta.sex", "meta.speaker_minutes", "meta.speaker_name")
         cells = [cells[0], cells[1], cells[3], cells[4]]
