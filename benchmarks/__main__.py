@@ -17,7 +17,10 @@ from typing import Any
 from tilth.machine import describe_machine
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("bench_clean", "bench_deduplicate", "bench_crawl", "bench_memory", "bench_mnist")
+SCRIPTS = (
+    *("bench_clean", "bench_deduplicate", "bench_crawl", "bench_readers", "bench_memory"),
+    "bench_mnist",
+)
 
 
 def run(script: str) -> dict[str, Any] | None:

@@ -7,6 +7,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Progress = Callable[[float, float | None, str], None]
 
@@ -83,6 +87,38 @@ def silent(done: float, total: float | None, note: str) -> None:
 
 
 @dataclass(frozen=True)
+class FileRead:
+    """What a file gave when the source was read before.
+
+    Attributes:
+        num_rows: Its rows.
+        batches: Gives them.
+        passed: Gives places and reasons of what of it was passed over.
+        fields: Names of the fields that its records have besides, in their order.
+        named: Which of the fields that the recipe names it has.
+    """
+
+    num_rows: int
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    passed: Callable[[], Iterator[tuple[str, str]]]
+    fields: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+class Files(Protocol):
+    """Whom a source tells of its files, if each gives the same whatever the others hold."""
+
+    def begin(self, name: str, uri: str, num_rows: int) -> FileRead | None:
+        """A file begins, after so many rows of others; what it gave, where that is known."""
+
+    def took(self) -> None:
+        """What the file gave is taken, and it is not read."""
+
+    def read(self, fields: tuple[str, ...], named: tuple[str, ...], *, is_alone: bool) -> None:
+        """The file was read; what it has beside rows, and whether all of it is its own."""
+
+
+@dataclass(frozen=True)
 class Context:
     """Given to sources, fits and grid cells; record operations never see it.
 
@@ -99,6 +135,7 @@ class Context:
             counted together, so it holds no name or number of a single one.
         spreads: Whether a source is to spread a limit over all of itself though its records say
             nothing of splits and classes: a table that is joined to them may.
+        files: Told of each file, and gives what is known of it from before; None: nobody asks.
     """
 
     work: Path
@@ -109,3 +146,4 @@ class Context:
     begins_anew: Callable[[], None] = nothing_kept
     passes_over: PassesOver = unsaid
     spreads: bool = False
+    files: Files | None = None

@@ -328,9 +328,11 @@ def test_a_label_and_the_rest_are_those_of_split(
 @given(
     lines=st.lists(
         st.sampled_from(
-            [b"a,b\n", b'"x",y\n', b'"x\n', b'y",z\n', b"\n", b" ,\t\n", b"a\n", b'p"q,r\n']
-            + [b"\xff,b\n", b"a,b\r\n", b'a,"b\rc"\n', b"a,b,,\n", b'"a"b,c\n', b'"", "\n', b"\r\n"]
-            + [b'"0123456789\n', b"\0,b\n", b'"q""r",s']
+            [
+                *(b"a,b\n", b'"x",y\n', b'"x\n', b'y",z\n', b"\n", b" ,\t\n", b"a\n", b'p"q,r\n'),
+                *(b"\xff,b\n", b"a,b\r\n", b'a,"b\rc"\n', b"a,b,,\n", b'"a"b,c\n', b"\r\n"),
+                *(b'"", "\n', b'"0123456789\n', b"\0,b\n", b'"q""r",s'),
+            ]
         ),
         max_size=14,
     ),

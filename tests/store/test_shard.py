@@ -28,6 +28,19 @@ def _batch(texts: list[str]) -> pa.RecordBatch:
     )
 
 
+@pytest.mark.parametrize("cut", [1, 700, 1024, 1500])
+def test_how_rows_come_in_batches_does_not_show(cut: int, tmp_path: Path) -> None:
+    # Pages of Parquet end at a megabyte, looked for where a batch ends.
+    batch = _batch([f"{number:4d}" * 400 for number in range(2000)])
+    for name, parts in (("a", [batch]), ("b", [batch.slice(0, cut), batch.slice(cut)])):
+        writer = ShardWriter(tmp_path / name, 0)
+        for part in parts:
+            writer.add(part)
+        writer.commit()
+    first, second = (shard_path(tmp_path / name, "00000", "kept").read_bytes() for name in "ab")
+    assert first == second
+
+
 def test_rows_are_sorted_by_verdict_and_an_error_outranks_a_drop() -> None:
     batch = _batch(["a", "b", "c", "d"])
     batch = mark_dropped(

@@ -276,7 +276,7 @@ class _Lines:
         self._num_exact = 0
 
     def regular(self, header: Header) -> Iterator[tuple[list[str], int, int]]:
-        """Records that are as the header says, as far as they are, by the standard library's parser.
+        """Records as far as they are as the header says, by the standard library's parser.
 
         Yields:
             Fields, number of the first line and bytes of each. What comes next is the rest of the

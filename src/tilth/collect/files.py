@@ -23,6 +23,7 @@ from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
 from tilth.hints import choose_from
 from tilth.reading import inputs, limits, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
 from tilth.reading.items import Broken, Choice, Item, items_of
@@ -128,7 +129,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         "split": None if settings.split == "folder" else settings.split,
     }
     batcher = records.Batcher(source, _columns(settings), defaults, context.limit)
-    reader = _reader(settings, Carrier.of(settings.fields, context))
+    carrier = Carrier.of(settings.fields, context)
+    reader = _reader(settings, carrier)
     where = settings.path or settings.url or ""
     with closing(reader), inputs.opened(settings, _ALL, context, _is_read(settings)) as found:
         shared = settings.labels == "folder" or settings.split == "folder"
@@ -139,7 +141,14 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         # Each file is told of here, wherever nothing of it is read.
         meter = inputs.Meter(found, replace(context, passes_over=unsaid))
         classes: dict[str, str] = {}
+        # Whether two folders are one class only all files together can tell.
+        is_on = settings.labels != "folder"
+        by_file = ByFile(context, batcher, carrier, reader.names, is_on=is_on)
         for file in found:
+            if by_file.is_known(file):
+                yield from by_file.again()
+                meter.finish(file, batcher.num_rows)
+                continue
             for item in _items(file, settings, context, context.passes_over):
                 if batcher.is_full:
                     break
@@ -160,6 +169,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                     if batcher.num_rows == context.limit:
                         break
             meter.finish(file, batcher.num_rows)
+            yield from by_file.end()
             if batcher.num_rows == context.limit:
                 break
         if not batcher.is_full:

@@ -16,6 +16,7 @@ from tilth.errors import DataError
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.streams import with_packed
 from tilth.reading import inputs, limits, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Fields, columns_of, filled, open_names_of, tells_kinds
 from tilth.reading.named import Named
@@ -103,7 +104,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             ),
         )
         meter = inputs.Meter(found, context)
+        by_file = ByFile(context, batcher, carrier, names)
         for file in found:
+            if by_file.is_known(file):
+                yield from by_file.again()
+                meter.finish(file, batcher.num_rows, is_told=True)
+                continue
             carrier.begin(file.uri)
             for place, row, num_bytes in read_file(file, settings, names, carrier):
                 if batcher.is_full:
@@ -111,6 +117,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 if takes(limits.kind_of(row)):
                     yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
+            yield from by_file.end()
         if shared or not batcher.is_full:
             names.check(settings.path or settings.url or "")
         yield from batcher.flush()

@@ -15,6 +15,7 @@ from tilth.errors import DataError
 from tilth.meta.arrow import UnsupportedError, values_of
 from tilth.meta.beside import Beside
 from tilth.reading import inputs, limits, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier, require_once
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
@@ -105,7 +106,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             ),
         )
         meter = inputs.Meter(found, context)
+        by_file = ByFile(context, batcher, carrier)
         for file in found:
+            if by_file.is_known(file):
+                yield from by_file.again()
+                meter.finish(file, batcher.num_rows, is_told=True)
+                continue
             carrier.begin(file.uri)
             for place, row, num_bytes, beside in read_file(file, settings, make_row_of, carrier):
                 if batcher.is_full:
@@ -114,6 +120,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                     row = _decoded(row, settings, place, context.passes_over)
                     yield from batcher.add_found(row, place, num_bytes, beside)
             meter.finish(file, batcher.num_rows)
+            yield from by_file.end()
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise inputs.empty_source(settings.path or settings.url or "")

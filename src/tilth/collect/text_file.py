@@ -14,6 +14,7 @@ from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
 from tilth.reading import inputs, limits, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.shares import Shares
 from tilth.schema import Row
 from tilth.splits import SplitName
@@ -75,13 +76,19 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             lambda: (limits.kind_of(row) for file in found for _, row, _ in _rows(file, settings)),
         )
         meter = inputs.Meter(found, context)
+        by_file = ByFile(context, batcher)
         for file in found:
+            if by_file.is_known(file):
+                yield from by_file.again()
+                meter.finish(file, batcher.num_rows, is_told=True)
+                continue
             for place, row, num_bytes in _rows(file, settings):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
                     yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
+            yield from by_file.end()
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise inputs.empty_source(settings.path or settings.url or "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from tilth.context import Context, PassesOver, Progress, require_settled
+from tilth.engine.again import Files
 from tilth.engine.contract import SamplesOnce, require_batch, require_batches, require_samples
 from tilth.errors import DataError, StepError
 from tilth.meta.arrow import UnsupportedError
@@ -79,6 +80,11 @@ def read_source(
     """
     task.work.mkdir(parents=True, exist_ok=True)
     with PassedOverWriter(task.folder) as passed:
+        # Of what a limit leaves nobody knows what else a file holds.
+        files = None
+        # What is joined to a sample is stored with it, and may be another now.
+        if task.limit is None and join is None and hasattr(module, "fingerprint"):
+            files = Files(module.fingerprint(settings), task.before, passed)
         context = Context(
             task.work,
             task.seed,
@@ -87,13 +93,14 @@ def read_source(
             task.limit,
             lambda: forget_shards(task.folder),
             passed.add,
+            files=files,
         )
         try:
             joined = None if join is None else join(context)
             if joined is not None:
                 told = joined.telling(context.passes_over)
                 context = replace(context, passes_over=told, spreads=True)
-            sentences = _write_shards(task, module, settings, where, context, joined)
+            sentences = _write_shards(task, module, settings, where, context, joined, files)
         except DataError as error:
             # Of a source that holds nothing nothing stays, also not the list of why.
             if error.code == "empty-source" and (why := passed.told()):
@@ -110,6 +117,7 @@ def _write_shards(
     where: str,
     context: Context,
     join: Joining | None,
+    files: Files | None,
 ) -> list[str]:
     limit, seen, ended = task.limit, 0, False
     stream = Stream()
@@ -124,7 +132,10 @@ def _write_shards(
             given = getattr(batch, "schema", part.schema)
             if join is not None:
                 part, given = join.add(part, given)
-            yield _with_fields(part, given, stream, where)
+            part = _with_fields(part, given, stream, where)
+            if files is not None:
+                files.saw(part, given)
+            yield part
             if limit is not None and seen >= limit:
                 break
         if join is not None:
@@ -144,6 +155,8 @@ def _write_shards(
         require_settled()
         writer.commit()
     refit_shards(task.folder, stream.schema(), stream.fit)
+    if files is not None:
+        files.commit(task.folder, stream.schema())
     return [*(join.told() if join is not None else ()), *stream.mixed()]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tilth.engine.again import before_of, told_of
 from tilth.engine.cells import Keyed, keyed_cells, num_kept
 from tilth.engine.outside import what_changed
 from tilth.engine.record import StepRecord, steps_before
@@ -126,6 +127,9 @@ class Resolver:
         if (where / MANIFEST).is_file() and (damage := damage_of(where)) is not None:
             return StepState(step, False, damage, damage=damage)
         why = self._why(step, outside)
+        if step.operation.kind == "source":
+            before = before_of(self._folder / "data", step.stem, step.identity, step.parts)
+            why = "; ".join(filter(None, (why, told_of(before, outside))))
         committed = num_committed(where) + num_kept(self.cells(step), self._folder, step)
         if where.exists():
             part = f", {committed} parts are there" if committed else ""

@@ -9,6 +9,7 @@ from typing import Protocol, TypedDict, assert_never
 from pydantic import JsonValue
 
 from tilth.engine import shuffle
+from tilth.engine.again import before_of
 from tilth.engine.books import Books
 from tilth.engine.cells import Keyed, cell_path, is_kept, reads_of_cells
 from tilth.engine.events import Listener, StepProgress, Warned
@@ -343,6 +344,7 @@ class StepRunner:
             limit=self.plan.limit,
             shard_rows=self._options.shard_rows,
             shard_bytes=self._options.shard_bytes,
+            before=before_of(folder.parent, step.stem, step.identity, step.parts),
         )
 
     def _fit_task(self, step: PlannedStep, folder: Path) -> Fit:

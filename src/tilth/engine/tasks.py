@@ -53,6 +53,7 @@ class ReadSource(_Task):
         seed: The recipe's.
         limit: Records to read at most.
         shard_rows, shard_bytes: The size of a shard.
+        before: Folder of the data set of an earlier reading, whose files may be as they were.
     """
 
     kind: Literal["read_source"] = "read_source"
@@ -62,6 +63,7 @@ class ReadSource(_Task):
     limit: int | None
     shard_rows: int
     shard_bytes: int
+    before: Place | None = None
 
 
 class MapShard(_Task):

@@ -133,7 +133,7 @@ class Stream:
         """A batch of an unfinished shard with all columns, of their types in the end."""
         wanted = self.schema()
         own = [name for name in batch.schema.names if not name.startswith(META)]
-        arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+        arrays = dict(zip(batch.schema.names, map(as_given, batch.columns), strict=True))
         for one in wanted:
             array = arrays.get(one.name)
             if array is None:
@@ -144,6 +144,19 @@ class Stream:
                 arrays[one.name] = fit(array, one.type)
         names = [*placed(own, wanted.names)]
         return pa.RecordBatch.from_arrays([arrays[name] for name in names], names=names)
+
+
+def as_given(array: pa.Array) -> pa.Array:
+    """A column that was read from Parquet with the type that it had when it was written.
+
+    There a list's items are called otherwise than in Arrow, and what is written again tells it.
+    """
+    if not pa.types.is_list(array.type):
+        return array
+    items, buffers = as_given(array.values), array.buffers()[:2]
+    return pa.Array.from_buffers(
+        pa.list_(items.type), len(array), buffers, array.null_count, array.offset, children=[items]
+    )
 
 
 def placed(own: Sequence[str], names: Sequence[str]) -> list[str]:

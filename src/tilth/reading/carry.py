@@ -90,6 +90,10 @@ class Carrier:
             if rest:
                 self._inside.setdefault(top, []).append(rest)
         self._columns: dict[str, str] = {}
+        # Those of the files so far; and what is met from `look_at` on.
+        self._placed: dict[str, str] = {}
+        self._met: dict[str, None] | None = None
+        self._is_alone = True
         self._num_told = 0
         self._uri = ""
 
@@ -109,7 +113,31 @@ class Carrier:
         if blank_is_nothing is not None:
             self._blank = "" if blank_is_nothing else None
         self._uri, self._num_told = uri, 0
-        self._columns = {name: column for name, column in self._columns.items() if column}
+        self._columns = {}
+
+    def look_at(self) -> None:
+        """From here on fields are noted, for a file that may be known by the next reading."""
+        self._met, self._is_alone, self._columns = {}, True, {}
+
+    def looked_at(self) -> tuple[tuple[str, ...], bool]:
+        """The fields since `look_at`, in their order; whether each has the column that it has in
+        any file of these."""
+        return tuple(self._met or ()), self._is_alone
+
+    def can_know(self, fields: Sequence[str]) -> bool:
+        """Whether the fields of a file have the columns here that they had there, plainly named."""
+        if len(self._used) + len(fields) > MAX_FIELDS:
+            return False
+        return all(
+            (self._placed.get(name) or self._place(name)[0]) in ("", self._named(name))
+            for name in fields
+        )
+
+    def know(self, fields: Iterable[str]) -> None:
+        """A file had these fields, of which all is told already."""
+        for name in fields:
+            if name not in self._placed and (column := self._place(name)[0]):
+                self._used[column] = self._placed[name] = column
 
     def fill(self, record: Mapping[str, Any], row: Row) -> None:
         """Put what travels of a record into its row.
@@ -169,21 +197,33 @@ class Carrier:
         known = self._columns.get(name)
         if known is not None:
             return known
+        if self._met is not None:
+            self._met[name] = None
+        if name in self._placed:
+            column = self._columns[name] = self._placed[name]
+            self._is_alone = self._is_alone and column == self._named(name)
+            return column
         column, reason = self._place(name)
         if reason:
             if self._num_told > MAX_FIELDS:
                 # Of records that have new fields without end no list is kept.
+                self._is_alone = False
                 return ""
             self._num_told += 1
             self._passes_over(f"{self._uri}:{visible(name)[:_MAX_LETTERS]}", reason)
+        # A number, or no room, hangs on the fields of other files.
+        is_plain = reason != _TOO_MANY and column in ("", self._named(name))
+        self._is_alone = self._is_alone and is_plain
         if column:
-            self._used[column] = name
+            self._used[column] = self._placed[name] = column
         self._columns[name] = column
         return column
 
     def cannot(self, name: str, reason: str) -> None:
         """A field has no column after all, for a reason of the source's own."""
         self._columns[name] = ""
+        self._placed.pop(name, None)
+        self._is_alone = False
         self.cannot_place(name, reason)
 
     def cannot_place(self, name: str, reason: str) -> None:

@@ -32,6 +32,8 @@ class Named:
         self._setting = setting
         self._noun = noun
         self._missing = dict.fromkeys(names)
+        self._all = tuple(self._missing)
+        self._missing_before: dict[str, None] | None = None
         self._there: dict[str, None] = {}
 
     def saw(self, *names: str) -> None:
@@ -40,6 +42,22 @@ class Named:
             self._missing.pop(name, None)
             if len(self._there) < _MAX_THERE:
                 self._there[name] = None
+
+    def look_at(self) -> None:
+        """A file begins of which it is asked which of the names it has."""
+        self._gather()
+        self._missing_before, self._missing = self._missing, dict.fromkeys(self._all)
+
+    def looked_at(self) -> tuple[str, ...]:
+        """Which of the names were met since `look_at`."""
+        found = tuple(name for name in self._all if name not in self._missing)
+        self._gather()
+        return found
+
+    def _gather(self) -> None:
+        if self._missing_before is not None:
+            both = [name for name in self._missing_before if name in self._missing]
+            self._missing, self._missing_before = dict.fromkeys(both), None
 
     def saw_fields(self, record: Mapping[str, Any]) -> None:
         """The fields of a record are there, `a.b` inside an object `a`."""

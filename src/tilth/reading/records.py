@@ -297,12 +297,16 @@ class Batcher:
         self.num_rows = 0
         self._names = wanted
         self._meta: list[str] = []
+        self._all_meta: set[str] = set()
         self._spelt = spelt
         self._beside: list[Beside | None] = []
         self._rows: list[Row] = []
         self._places: list[str | None] = []
         self._num_bytes = 0
-        gathers(lambda: len(self._rows))
+        # Of rows that are not made anew; there are none beside others.
+        self._given: list[pa.RecordBatch] = []
+        self._num_given = 0
+        gathers(lambda: len(self._rows) + self._num_given)
 
     @property
     def is_full(self) -> bool:
@@ -347,7 +351,8 @@ class Batcher:
         for name in names:
             if not name.startswith(schema.META):
                 raise _no_column(name, self._names)
-            if len(self._meta) >= MAX_FIELDS:
+            self._all_meta.add(name)
+            if len(self._all_meta) > MAX_FIELDS:
                 raise StepError(
                     f"a source may have {MAX_FIELDS:,} columns `meta.NAME`, and there are more",
                     hint="carry what has names of its own as one object",
@@ -379,9 +384,11 @@ class Batcher:
     def _put(
         self, row: Row, num_bytes: int, beside: Beside | None = None, place: str | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Take a row; of a sound one its place, for its digests are made with the batch's others'."""
+        """Take a row; of a sound one its place, as its digests are made when the batch is full."""
         if self.is_full:
             return
+        if self._given:
+            yield from self.flush()
         self._rows.append(row)
         self._places.append(place)
         self._beside.append(beside)
@@ -390,8 +397,37 @@ class Batcher:
         if len(self._rows) >= ROWS_PER_BATCH or self._num_bytes >= BYTES_PER_BATCH:
             yield from self.flush()
 
+    def again(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Rows that were given before, when the source was read by the same settings."""
+        if self._rows:
+            yield from self.flush()
+        for batch in batches:
+            if self._given and self._given[0].schema != batch.schema:
+                yield from self.flush()
+            self._given.append(batch)
+            self._num_bytes += batch.nbytes
+            self._num_given += batch.num_rows
+            self.num_rows += batch.num_rows
+            if self._num_given >= ROWS_PER_BATCH or self._num_bytes >= BYTES_PER_BATCH:
+                yield from self.flush()
+
+    def end_file(self) -> Iterator[pa.RecordBatch]:
+        """What follows is of another file, whose further columns stand in no batch with these."""
+        if self._rows and self._has_further():
+            yield from self.flush()
+        # The next file's columns come in the order in which it has them.
+        self._names -= set(self._meta)
+        self._meta = []
+
+    def _has_further(self) -> bool:
+        own = any(name in row for name in self._meta for row in self._rows)
+        return own or any(place is not None for place in self._beside)
+
     def flush(self) -> Iterator[pa.RecordBatch]:
         """The rows gathered so far, if any."""
+        if self._given:
+            given, self._given, self._num_given, self._num_bytes = self._given, [], 0, 0
+            yield from pa.Table.from_batches(given).combine_chunks().to_batches()
         if not self._rows:
             return
         rows, beside = self._rows, self._beside

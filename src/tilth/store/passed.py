@@ -27,12 +27,16 @@ class PassedOverWriter:
 
     Args:
         folder: The data set's.
+
+    Attributes:
+        num_places: How many were noted.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / PASSED_OVER
         self._by_reason: Counter[str] = Counter()
         self._rows: list[tuple[str, str]] = []
+        self.num_places = 0
         self._stack = ExitStack()
         self._writer: pq.ParquetWriter | None = None
 
@@ -58,6 +62,7 @@ class PassedOverWriter:
         """
         known = reason in self._by_reason or len(self._by_reason) < _MAX_REASONS - 1
         self._by_reason[reason if known else OTHER] += 1
+        self.num_places += 1
         self._rows.append((place.encode("utf-8", "backslashreplace").decode(), reason))
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._write()

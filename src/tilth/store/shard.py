@@ -136,18 +136,23 @@ def _concat(parts: list[pa.RecordBatch]) -> pa.Table | None:
 
 
 def write_parquet(table: pa.Table, path: Path) -> File:
-    """Write a Parquet file atomically; the same table gives the same bytes."""
+    """Write a Parquet file atomically; the same rows give the same bytes, however batched."""
     names = table.schema.names
-    with atomic_file(path) as file:
-        pq.write_table(
-            table,
+    plain = [n for n in names if n not in _PAYLOADS and not n.startswith("signal.")]
+    with (
+        atomic_file(path) as file,
+        pq.ParquetWriter(
             file,
+            table.schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[n for n in names if n not in _PAYLOADS and not n.startswith("signal.")],
-            row_group_size=ROWS_IN_GROUP,
+            use_dictionary=plain,
             store_schema=True,
-        )
+        ) as parquet,
+    ):
+        # Where a page ends hangs on where the batches end that a row group is written of.
+        for start in range(0, max(table.num_rows, 1), ROWS_IN_GROUP):
+            parquet.write_table(table.slice(start, ROWS_IN_GROUP).combine_chunks(), ROWS_IN_GROUP)
     data = path.read_bytes()
     return File(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 

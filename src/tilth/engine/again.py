@@ -1,0 +1,316 @@
+"""What a file gave when a source was read before: taken from there where it is as it was.
+
+Beside the shards of a source lies an index: of each file that could be read alone, by a digest of
+its name, address and content, which rows and which passed-over places are its. A file is none of
+these where a row of it failed, or where the values of one of its fields are stored as another type
+than its own, for what they were is not known any more. Sources take part by `reading.by_file`.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tilth.context import FileRead
+from tilth.errors import DataError, MissingError
+from tilth.meta.spelt import MIXED, SPELT
+from tilth.meta.stream import as_given
+from tilth.records import Json
+from tilth.schema import ERROR, META, VERDICT, column
+from tilth.store.files import remove, sha256_file, write_bytes
+from tilth.store.manifest import PASSED_OVER, Manifest, read_manifest
+from tilth.store.passed import PassedOverWriter
+from tilth.store.shard import ROWS_IN_GROUP, shard_path
+
+_INDEX = "files.json"
+_FORMAT = 1
+# `'name' 'uri' digest`: a line of a fingerprint that stands for a file that was read.
+_LINE = re.compile(r"""((?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+") )(.+ )[0-9a-f]{64}""")
+
+
+def files_in(fingerprint: str | None) -> dict[tuple[str, str], str]:
+    """The files of a source's fingerprint: by name and address, the key that an index has."""
+    lines = (fingerprint or "").split("\n")
+    found = [match for line in lines if (match := _LINE.fullmatch(line)) is not None]
+    return {
+        (match[1].rstrip(" "), match[2].rstrip(" ")): hashlib.sha256(match[0].encode()).hexdigest()
+        for match in found
+    }
+
+
+@dataclass
+class _File:
+    """A file as it is being read.
+
+    Attributes:
+        key: Of the index; empty: it is not known by its content.
+        start: Rows of the source before it.
+        passed: Places passed over before it.
+        columns: Types of its columns `meta.NAME`, in the order in which they came.
+        is_alone: Whether nothing in it hangs on other files.
+        is_known: Whether what it gave before is taken.
+    """
+
+    key: str
+    start: int
+    passed: int
+    columns: dict[str, str] = field(default_factory=dict)
+    num_failed: int = 0
+    is_alone: bool = True
+    is_known: bool = False
+    fields: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+class Files:
+    """Notes what each file gives, and gives what it gave before.
+
+    Args:
+        fingerprint: The source's, now.
+        before: Folder of the data set of an earlier reading; None: there is none.
+        passed: Where passed-over places are listed.
+    """
+
+    def __init__(
+        self, fingerprint: str | None, before: Path | None, passed: PassedOverWriter
+    ) -> None:
+        self._keys = files_in(fingerprint)
+        self._before = Before.of(before) if before is not None else None
+        self._passed = passed
+        self._files: list[_File] = []
+        self._seen = 0
+
+    def begin(self, name: str, uri: str, num_rows: int) -> FileRead | None:
+        """A file begins, after so many rows; what it gave before, if it is as it was."""
+        key = self._keys.get((f"{name!a}", f"{uri!a}"), "")
+        self._files.append(_File(key, num_rows, self._passed.num_places))
+        return self._before.file(key) if self._before is not None and key else None
+
+    def took(self) -> None:
+        """What the file gave before is taken."""
+        last = self._files[-1]
+        assert self._before is not None
+        last.is_known, known = True, self._before.files[last.key]
+        last.fields, last.named = tuple(known["fields"]), tuple(known["named"])
+        last.columns = dict(known["columns"])
+
+    def read(self, fields: tuple[str, ...], named: tuple[str, ...], *, is_alone: bool) -> None:
+        """The file was read; what it has beside rows, as of `FileRead`."""
+        last = self._files[-1]
+        last.fields, last.named = fields, named
+        last.is_alone = last.is_alone and is_alone
+
+    def saw(self, batch: pa.RecordBatch, given: pa.Schema) -> None:
+        """Take in the next rows.
+
+        Args:
+            batch: As they are stored, further columns of carried types.
+            given: Its columns as the source gave them. Those of a file that is read stand in no
+                batch together with those of a later one.
+        """
+        start, self._seen = self._seen, self._seen + batch.num_rows
+        if not self._files or not batch.num_rows:
+            return
+        failed = pc.indices_nonzero(pc.is_valid(column(batch, ERROR))).to_pylist()
+        for row in failed:
+            at = bisect.bisect_right(self._files, start + row, key=lambda one: one.start) - 1
+            self._files[at].num_failed += 1
+        last = bisect.bisect_right(self._files, self._seen - 1, key=lambda one: one.start) - 1
+        file = self._files[last]
+        if file.is_known:
+            return
+        for one in batch.schema:
+            if one.name.startswith(META):
+                said = given.field(one.name).metadata
+                kind = file.columns.setdefault(one.name, str(one.type))
+                if said in (SPELT, MIXED) or kind != str(one.type):
+                    file.is_alone = False
+
+    def commit(self, folder: Path, fields: pa.Schema) -> None:
+        """Write the index, beside shards whose columns `meta.NAME` are these."""
+        stored = {one.name: str(one.type) for one in fields}
+        found: dict[str, dict[str, Any]] = {}
+        kept = 0
+        ends = [*self._files[1:], _File("", self._seen, self._passed.num_places)]
+        for file, after in zip(self._files, ends, strict=True):
+            num_rows = after.start - file.start
+            as_own = all(stored.get(name) == kind for name, kind in file.columns.items())
+            if file.key and file.is_alone and not file.num_failed and as_own:
+                found[file.key] = {
+                    "rows": [kept, num_rows],
+                    "passed": [file.passed, after.passed],
+                    "columns": file.columns,
+                    "fields": list(file.fields),
+                    "named": list(file.named),
+                }
+            kept += num_rows - file.num_failed
+        if not found:
+            remove(folder / _INDEX)
+            return
+        body = json.dumps({"format": _FORMAT, "files": found}).encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(body).hexdigest().encode()
+        write_bytes(folder / _INDEX, digest + b"\n" + body)
+
+
+class Before:
+    """A data set of an earlier reading.
+
+    Args:
+        folder: Its folder.
+        files: Its index.
+        manifest: Its manifest.
+    """
+
+    def __init__(self, folder: Path, files: Mapping[str, Any], manifest: Manifest) -> None:
+        self.files = files
+        self._folder, self._manifest = folder, manifest
+        counts = [shard.kept for shard in manifest.shards]
+        self._starts = [0, *itertools.accumulate(counts)]
+        self._sound: dict[int, bool] = {}
+        self._open: tuple[int, pq.ParquetFile] | None = None
+        self._group: tuple[int, int, pa.Table] | None = None
+        self._batches: dict[tuple[str, ...], pa.RecordBatch] = {}
+        self._passed: pa.Table | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> Before | None:
+        """That in a folder, if it is finished and has a sound index."""
+        try:
+            manifest = read_manifest(folder)
+            digest, _, body = (folder / _INDEX).read_bytes().partition(b"\n")
+        except (DataError, MissingError, OSError):
+            return None
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            return None
+        found = json.loads(body)
+        return cls(folder, found["files"], manifest) if found["format"] == _FORMAT else None
+
+    def file(self, key: str) -> FileRead | None:
+        """What a file gave; None: it is not among them, or something of it is damaged."""
+        known = self.files.get(key)
+        if known is None:
+            return None
+        start, num_rows = known["rows"]
+        first, last = known["passed"]
+        if not all(map(self._is_sound, self._shards_of(start, num_rows))):
+            return None
+        if last > first and not self._has_passed():
+            return None
+        return FileRead(
+            num_rows=num_rows,
+            batches=lambda: self._rows(start, num_rows, tuple(known["columns"])),
+            passed=lambda: self._places(first, last),
+            fields=tuple(known["fields"]),
+            named=tuple(known["named"]),
+        )
+
+    def _shards_of(self, start: int, num_rows: int) -> range:
+        if not num_rows:
+            return range(0)
+        first = bisect.bisect_right(self._starts, start) - 1
+        return range(first, bisect.bisect_left(self._starts, start + num_rows))
+
+    def _is_sound(self, shard: int) -> bool:
+        """Whether a shard is what was committed; it is read through once."""
+        if shard not in self._sound:
+            entry = self._manifest.shards[shard]
+            path = shard_path(self._folder, entry.name, "kept")
+            is_there = path.is_file() and "kept" in entry.files
+            self._sound[shard] = is_there and sha256_file(path) == entry.files["kept"].sha256
+        return self._sound[shard]
+
+    def _rows(
+        self, start: int, num_rows: int, columns: tuple[str, ...]
+    ) -> Iterator[pa.RecordBatch]:
+        for shard in self._shards_of(start, num_rows):
+            first = max(start - self._starts[shard], 0)
+            end = min(start + num_rows, self._starts[shard + 1]) - self._starts[shard]
+            for group in range(first // ROWS_IN_GROUP, (end - 1) // ROWS_IN_GROUP + 1):
+                begin = group * ROWS_IN_GROUP
+                batch = self._batch(shard, group, columns)
+                here = max(first - begin, 0)
+                yield batch.slice(here, min(end - begin, ROWS_IN_GROUP) - here)
+
+    def _batch(self, shard: int, group: int, columns: tuple[str, ...]) -> pa.RecordBatch:
+        """The rows of a row group, with some further columns; the last one is held."""
+        if self._group is None or self._group[:2] != (shard, group):
+            if self._open is None or self._open[0] != shard:
+                if self._open is not None:
+                    self._open[1].close()
+                path = shard_path(self._folder, self._manifest.shards[shard].name, "kept")
+                self._open = shard, pq.ParquetFile(path, memory_map=False)
+            table = self._open[1].read_row_group(group, use_threads=False).combine_chunks()
+            self._group, self._batches = (shard, group, table), {}
+        if columns not in self._batches:
+            table = self._group[2]
+            own = [name for name in table.schema.names if not name.startswith(META)]
+            part = table.select([*own, *columns])
+            (batch,) = part.to_batches()
+            arrays = [*map(as_given, batch.columns), pa.nulls(part.num_rows, VERDICT[ERROR])]
+            names = [*part.schema.names, ERROR]
+            self._batches[columns] = pa.RecordBatch.from_arrays(arrays, names=names)
+        return self._batches[columns]
+
+    def _has_passed(self) -> bool:
+        if self._passed is None:
+            listed, path = self._manifest.passed_over.file, self._folder / PASSED_OVER
+            if listed is None or not path.is_file() or sha256_file(path) != listed.sha256:
+                return False
+            self._passed = pq.read_table(path, use_threads=False)
+        return True
+
+    def _places(self, first: int, last: int) -> Iterator[tuple[str, str]]:
+        if last > first:
+            assert self._passed is not None
+            for row in self._passed.slice(first, last - first).to_pylist():
+                yield row["place"], row["reason"]
+
+
+def before_of(data: Path, stem: str, identity: str, parts: Mapping[str, Any]) -> Path | None:
+    """The newest finished data set of a source that differs in nothing but what lies outside.
+
+    Args:
+        data: The folder of a run's data sets.
+        stem: What those of the step begin with.
+        identity: The step's now.
+        parts: What its identity is made of.
+    """
+    if parts.get("limit") is not None or "outside" not in parts:
+        return None
+    wanted = _but_outside(parts)
+    found: list[tuple[int, str]] = []
+    for index in data.glob(f"{stem}-*/{_INDEX}"):
+        folder = index.parent
+        try:
+            then = read_manifest(folder).parts
+            if folder.name != f"{stem}-{identity}" and _but_outside(then) == wanted:
+                found.append((index.stat().st_mtime_ns, folder.name))
+        except (DataError, MissingError, OSError):
+            continue
+    return data / max(found)[1] if found else None
+
+
+def _but_outside(parts: Mapping[str, Any]) -> Json:
+    plain: Json = json.loads(json.dumps(parts))
+    return {key: value for key, value in plain.items() if key != "outside"}
+
+
+def told_of(before: Path | None, fingerprint: str | None) -> str:
+    """How many files will be read, in words, where others are taken as they were; else empty."""
+    known = Before.of(before) if before is not None else None
+    keys = list(files_in(fingerprint).values())
+    num_known = sum(key in known.files for key in keys) if known is not None else 0
+    if not num_known:
+        return ""
+    return f"reads {len(keys) - num_known:,} of {len(keys):,} files, the others are as they were"

@@ -1,0 +1,205 @@
+"""Files that are as they were are not read again, and nothing in the data set tells of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tilth.engine import again
+from tilth.engine.books import Books
+from tilth.engine.read import WasRead, read_source
+from tilth.engine.resolve import Resolver
+from tilth.engine.run import RunOptions, run_plan
+from tilth.engine.tasks import ReadSource
+from tilth.formats import streams
+from tilth.recipe.load import parse_recipe
+from tilth.recipe.plan import Plan, build_plan
+from tilth.store import Dataset
+from tilth.store.manifest import Manifest, write_manifest
+from tilth.store.shard import ledger
+
+
+def plan_of(source: str, folder: Path, **given: Any) -> Plan:
+    settings = json.dumps({"path": str(folder), **given})
+    return build_plan(
+        parse_recipe(f"tilth: 1\nname: a\ncollect: {{docs: {{{source}: {settings}}}}}")
+    )
+
+
+def read(plan: Plan, folder: Path, before: Path | None = None) -> WasRead:
+    """Read into a folder, to its manifest."""
+    (step,) = plan.steps
+    task = ReadSource(
+        step="docs",
+        op=step.operation.name,
+        settings=step.settings.model_dump(mode="json"),
+        folder=folder,
+        source="docs",
+        work=folder / "work",
+        seed=0,
+        limit=None,
+        shard_rows=7,
+        shard_bytes=1 << 20,
+        before=before,
+    )
+    found = read_source(task, step.operation.module, step.settings, "docs", lambda *_: None)
+    shards = tuple(ledger(folder).values())
+    counts = Books.of(shards).counts(sum(found.passed.by_reason.values()))
+    write_manifest(
+        folder, Manifest(step="docs", shards=shards, counts=counts, passed_over=found.passed)
+    )
+    return found
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that were opened, in order."""
+    names: list[str] = []
+    plain = streams.open_raw
+
+    def spying(file: streams.SourceFile) -> Any:
+        names.append(file.name)
+        return plain(file)
+
+    for module in ("formats.streams", "reading.inputs", "reading.items"):
+        monkeypatch.setattr(f"tilth.{module}.open_raw", spying, raising=False)
+    return names
+
+
+def lines(*records: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+
+
+CONTENTS: list[tuple[str, Callable[[random.Random], bytes]]] = [
+    ("txt", lambda rng: f"text {rng.random()}".encode()),
+    ("txt", lambda rng: b""),
+    ("md", lambda rng: f"---\nauthor: me\nyear: {rng.randint(1, 9)}\n---\ntext".encode()),
+    ("md", lambda rng: f"---\nyear: soon\nmeta.year: {rng.randint(1, 9)}\n---\ntext".encode()),
+    ("html", lambda rng: f"<html><p>{rng.random()}</p></html>".encode()),
+    ("csv", lambda rng: f"text,year\nhello,{rng.randint(1, 9)}\n".encode()),
+    ("jsonl", lambda rng: lines(*({"text": f"{n}", "tag": "x"} for n in range(9)))),
+    ("jsonl", lambda rng: lines({"text": "a", "year": 1.5}, {"text": "b", "b": [1]}, {"x": 1})),
+    ("jsonl", lambda rng: lines({"text": "a", "b": [2], "tag": "y"}, {"text": "b", "late": 2**60})),
+    ("jsonl", lambda rng: lines({"text": "a", "year": 3}, {"text": "b", "year": 0.5})),
+    ("exe", lambda rng: b"MZ\0\1\2"),
+]
+
+
+def change(folder: Path, rng: random.Random) -> None:
+    """Some files come, go, and are written to."""
+    for _ in range(rng.randint(1, 6)):
+        ending, content = rng.choice(CONTENTS)
+        path = folder / rng.choice(("", "in/")) / f"{rng.randint(0, 30):02d}.{ending}"
+        path.parent.mkdir(exist_ok=True)
+        if path.exists() and rng.random() < 0.5:
+            path.unlink()
+        else:
+            path.write_bytes(content(rng))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_changed_folder_gives_what_reading_all_gives(seed: int, tmp_path: Path) -> None:
+    rng, docs = random.Random(seed), tmp_path / "docs"
+    docs.mkdir()
+    for _ in range(4):
+        change(docs, rng)
+    (docs / "stays.txt").write_text("stays")
+    plan, before = plan_of("files", docs), tmp_path / "0"
+    read(plan, before)
+    for number in range(1, 4):
+        change(docs, rng)
+        read(plan, tmp_path / f"{number}", before)
+        read(plan, tmp_path / "anew")
+        assert bytes_in(tmp_path / f"{number}") == bytes_in(tmp_path / "anew")
+        shutil.rmtree(tmp_path / "anew")
+        before = tmp_path / f"{number}"
+
+
+def write(folder: Path, source: str, number: int) -> None:
+    folder.mkdir(exist_ok=True)
+    texts = [f"text {number} {row}\n" for row in range(5)]
+    if source == "text_file":
+        (folder / f"{number}.txt").write_text("".join(texts))
+    elif source == "jsonl":
+        (folder / f"{number}.jsonl").write_bytes(lines(*({"text": one, "n": 1} for one in texts)))
+    else:
+        pq.write_table(pa.table({"text": texts, "n": [None] * 5}), folder / f"{number}.parquet")
+
+
+@pytest.mark.parametrize("source", ["text_file", "jsonl", "parquet"])
+def test_only_what_is_new_is_opened(source: str, tmp_path: Path, opened: list[str]) -> None:
+    for number in range(4):
+        write(tmp_path / "docs", source, number)
+    plan = plan_of(source, tmp_path / "docs")
+    read(plan, tmp_path / "one")
+    write(tmp_path / "docs", source, 9)
+    next((tmp_path / "docs").glob("0.*")).unlink()
+    opened.clear()
+    read(plan, tmp_path / "two", tmp_path / "one")
+    assert {name.partition(".")[0] for name in opened} == {"9"}
+    read(plan, tmp_path / "anew")
+    assert bytes_in(tmp_path / "two") == bytes_in(tmp_path / "anew")
+
+
+def test_damage_is_not_taken_over(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    for number in range(4):
+        write(docs, "jsonl", number)
+    plan = plan_of("jsonl", docs)
+    read(plan, tmp_path / "one")
+    read(plan, tmp_path / "sound")
+    index = tmp_path / "one" / "files.json"
+    shard = tmp_path / "one" / "kept" / "00000.parquet"
+    for path in (shard, index):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        read(plan, tmp_path / path.stem, tmp_path / "one")
+        assert bytes_in(tmp_path / path.stem) == bytes_in(tmp_path / "sound")
+
+
+def test_a_file_with_a_bad_row_or_another_type_is_read_again(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.jsonl").write_bytes(lines({"text": "a"}, {"no": 1}))
+    (docs / "b.jsonl").write_bytes(lines({"text": "a", "year": 1}))
+    (docs / "c.jsonl").write_bytes(lines({"text": "a", "year": 0.5}))
+    (docs / "d.jsonl").write_bytes(lines({"text": "a", "tag": "t"}))
+    read(plan_of("jsonl", docs), tmp_path / "one")
+    known = again.Before.of(tmp_path / "one")
+    assert known is not None
+    assert len(known.files) == 2, "those of c and d"
+    (docs / "c.jsonl").unlink()
+    read(plan_of("jsonl", docs), tmp_path / "two", tmp_path / "one")
+    assert str(Dataset(tmp_path / "two").schema.field("meta.year").type) == "int64"
+
+
+def test_a_run_says_how_many_files_it_reads_and_gives_the_same(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    for number in range(5):
+        write(docs, "jsonl", number)
+    plan, options = plan_of("jsonl", docs), RunOptions(num_workers=1)
+    run_plan(plan, tmp_path / "run", options)
+    write(docs, "jsonl", 7)
+    (state,) = Resolver(plan, tmp_path / "run").states()
+    assert state.why.endswith("reads 1 of 6 files, the others are as they were")
+    run_plan(plan, tmp_path / "run", options)
+    run_plan(plan, tmp_path / "anew", options)
+    name = state.step.folder_name
+    first, second = (Dataset(tmp_path / run / "data" / name) for run in ("run", "anew"))
+    assert first.manifest == second.manifest
+    (trial,) = Resolver(build_plan(plan.recipe, limit=3), tmp_path / "run").states()
+    assert "as they were" not in trial.why
