@@ -252,6 +252,7 @@ OTHER_BYTES = {
     "web.frontier": 1,
     "report.tidy": 1,
     "tasks.translation.task": 1,
+    "reading.digests": 1,
     "reading.records": 1,
     "query.augmented": 1,
     "meta.arrow": 2,
