@@ -187,6 +187,32 @@ def test_a_file_with_a_bad_row_or_another_type_is_read_again(tmp_path: Path) -> 
     assert str(Dataset(tmp_path / "two").schema.field("meta.year").type) == "int64"
 
 
+def test_folders_that_are_classes_are_looked_at_together(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    (docs / "a").mkdir(parents=True)
+    (docs / "a" / "one.txt").write_text("text")
+    read(plan_of("files", docs), tmp_path / "plain")
+    read(plan_of("files", docs, labels="folder"), tmp_path / "labelled")
+    assert again.Before.of(tmp_path / "plain") is not None
+    assert again.Before.of(tmp_path / "labelled") is None
+
+
+def test_fields_of_known_files_count_where_a_name_is_met_again(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "b.jsonl").write_bytes(lines({"text": "a", "x": 1}))
+    (docs / "c.jsonl").write_bytes(lines({"text": "a", "y": None}))
+    plan = plan_of("jsonl", docs)
+    read(plan, tmp_path / "one")
+    # Both would be `meta.x`: before the file that is known, and behind it.
+    (docs / "a.jsonl").write_bytes(lines({"text": "a", "meta.x": 1, "meta.y": 2}))
+    (docs / "d.jsonl").write_bytes(lines({"text": "a", "meta.x": 1}))
+    read(plan, tmp_path / "two", tmp_path / "one")
+    read(plan, tmp_path / "anew")
+    assert bytes_in(tmp_path / "two") == bytes_in(tmp_path / "anew")
+    assert "meta.x (2)" in Dataset(tmp_path / "two").schema.names
+
+
 def test_a_run_says_how_many_files_it_reads_and_gives_the_same(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     for number in range(5):

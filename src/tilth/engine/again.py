@@ -142,8 +142,8 @@ class Files:
         stored = {one.name: str(one.type) for one in fields}
         found: dict[str, dict[str, Any]] = {}
         kept = 0
-        ends = [*self._files[1:], _File("", self._seen, self._passed.num_places)]
-        for file, after in zip(self._files, ends, strict=True):
+        end = _File("", self._seen, self._passed.num_places)
+        for file, after in itertools.pairwise([*self._files, end]):
             num_rows = after.start - file.start
             as_own = all(stored.get(name) == kind for name, kind in file.columns.items())
             if file.key and file.is_alone and not file.num_failed and as_own:
