@@ -63,6 +63,7 @@ class Settings(inputs.FileSettings):
 
 
 _Make = Callable[[Row, Settings], Row]
+_Turn = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 def fingerprint(settings: Settings) -> str:
@@ -127,7 +128,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
 
 def read_file(
-    file: inputs.SourceFile, settings: Settings, make: _Make, carrier: Carrier | None = None
+    file: inputs.SourceFile,
+    settings: Settings,
+    make: _Make,
+    carrier: Carrier | None = None,
+    turned: _Turn | None = None,
 ) -> Iterator[_Found]:
     """Place, row (or what is wrong with it), bytes and further columns of each record of a file.
 
@@ -136,6 +141,7 @@ def read_file(
         settings: The source's.
         make: Gives the row of a record.
         carrier: Says which further columns travel; without one only the kinds of the rows are read.
+        turned: Gives the columns of a batch as they are read, where they mean something else.
 
     Raises:
         DataError: It is no Parquet file, or a column is not there.
@@ -153,12 +159,12 @@ def read_file(
             ) from error
         with parquet:
             named = [name for name in names_of(settings.fields) if name not in settings.fields.text]
-            _check_columns(parquet.schema_arrow, [*_wanted(settings), *named], file)
+            check_columns(parquet.schema_arrow, [*_wanted(settings), *named], file)
             wanted = _of_kinds(settings) if carrier is None else _wanted(settings)
             beside = None if carrier is None else Columns(parquet.schema_arrow, carrier)
             start = 0
             for group in range(parquet.num_row_groups):
-                records_of = _read_group(parquet, group, wanted, beside)
+                records_of = _read_group(parquet, group, wanted, beside, turned)
                 for number, (record, place) in enumerate(records_of, start=start + 1):
                     row, num_bytes = _made(record, settings, make, place)
                     if not isinstance(row, records.RecordError):
@@ -171,7 +177,11 @@ _Read = tuple[Row | records.RecordError, Beside | None]
 
 
 def _read_group(
-    parquet: pq.ParquetFile, group: int, wanted: list[str], beside: Columns | None
+    parquet: pq.ParquetFile,
+    group: int,
+    wanted: list[str],
+    beside: Columns | None,
+    turned: _Turn | None,
 ) -> Iterator[_Read]:
     """The records of one row group, those that cannot be read as errors."""
     count, done = parquet.metadata.row_group(group).num_rows, 0
@@ -181,14 +191,14 @@ def _read_group(
             _ROWS_AT_ONCE, row_groups=[group], columns=names, use_threads=False
         )
         for batch in batches:
-            for one in records_of(batch, wanted, beside):
+            for one in records_of(turned(batch) if turned else batch, wanted, beside):
                 done += 1
                 yield one
         cause = "it has fewer rows than the footer says"
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         cause = _first_line(error)
     if not done and beside is not None and beside.pass_over_unread(parquet, group):
-        yield from _read_group(parquet, group, wanted, beside)
+        yield from _read_group(parquet, group, wanted, beside, turned)
         return
     for _ in range(done, count):
         yield records.RecordError(f"row group {group} cannot be read: {cause}"), None
@@ -227,7 +237,7 @@ def _decoded(
 def make_row_of(record: Row, settings: Settings) -> Row:
     row = records.make_row(record, settings.fields, with_text=settings.image is None)
     if settings.image is not None:
-        row["image"] = _image_bytes(records.lookup(record, settings.image), settings.image)
+        row["image"] = bytes_in(records.lookup(record, settings.image), settings.image)
     return row
 
 
@@ -276,7 +286,12 @@ def _top(name: str, names: Sequence[str]) -> str:
     return name if name in names else name.partition(".")[0]
 
 
-def _image_bytes(value: Any, name: str) -> bytes:
+def bytes_in(value: Any, name: str) -> bytes:
+    """The encoded picture or sound of a field: bytes, or a struct with `bytes`.
+
+    Raises:
+        RecordError: It holds none.
+    """
     if isinstance(value, dict):
         value = value.get("bytes")
     if not isinstance(value, bytes):
@@ -299,7 +314,12 @@ def _of_kinds(settings: Settings) -> list[str]:
     return list(dict.fromkeys(name for name in given if name is not None))
 
 
-def _check_columns(schema: pa.Schema, wanted: Sequence[str], file: inputs.SourceFile) -> None:
+def check_columns(schema: pa.Schema, wanted: Sequence[str], file: inputs.SourceFile) -> None:
+    """Refuse a file that lacks a column.
+
+    Raises:
+        DataError: One of those wanted is not there, or twice.
+    """
     try:
         require_once(schema.names, wanted)
     except records.RecordError as error:

@@ -20,11 +20,11 @@ _TOML_FIELD: Final = re.compile(r"""[\w"'][^\n=]{0,99}=|\[""")
 _ELSE: Final = re.compile(r"[\s#\-\]})?\[{&*!]")
 
 
-def split(text: str) -> tuple[Mapping[str, Any] | None, str]:
+def split(text: str, most: int = _MAX_CHARS) -> tuple[Mapping[str, Any] | None, str]:
     """The fields of a text, and the text behind them; no fields where they cannot be read.
 
     What begins with a field and is no mapping of YAML, or has an alias, which can stand for
-    gigabytes, or is longer than 65,536 characters, cannot be read, nor can TOML between lines of
+    gigabytes, or is longer than `most` characters, cannot be read, nor can TOML between lines of
     `+++`. Anything else is a part of the text: three hyphens are a line across the page as well.
     """
     if text.startswith("+++"):
@@ -35,7 +35,7 @@ def split(text: str) -> tuple[Mapping[str, Any] | None, str]:
     match = _FRONT.match(text, 0, _MAX_AWAY) if text.startswith("---") else None
     if match is None:
         return {}, text
-    fields = _parsed(match[1]) if match.end() <= _MAX_CHARS else None
+    fields = _parsed(match[1]) if match.end() <= most else None
     if fields is None and not _looks_so(match[1], _FIELD):
         return {}, text
     return fields, text[match.end() :].lstrip("\r\n")

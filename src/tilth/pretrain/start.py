@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tilth.errors import DataError, MissingError, TilthError
@@ -10,6 +9,7 @@ from tilth.models.facts import Facts
 from tilth.pretrain.settings import RANDOM
 from tilth.store.digests import digests_of
 from tilth.store.files import read_json
+from tilth.store.hub_cache import storage_of
 
 WEIGHTS, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
 # A tokenizer in one file, or GPT-2's in two.
@@ -40,7 +40,7 @@ def cached_folder(name: str) -> Path | None:
     Returns:
         None where it is not there, or not whole: it is fetched.
     """
-    storage = _hub_cache() / f"models--{name.replace('/', '--')}"
+    storage = storage_of("models", name)
     try:
         revision = (storage / "refs" / "main").read_text("utf-8").strip()
         folder = storage / "snapshots" / Path(revision).name
@@ -50,15 +50,6 @@ def cached_folder(name: str) -> Path | None:
     # Of a fetch that was cut off any file may be missing.
     names = {path.name for path in read}
     return folder if CONFIG in names and names & {TOKENIZER, *PARTS} else None
-
-
-def _hub_cache() -> Path:
-    """As `huggingface_hub` says in the page of its environment variables, without loading it."""
-    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.environ.get("HF_HOME", f"{caches}/huggingface")
-    cache = os.environ.get("HUGGINGFACE_HUB_CACHE", f"{home}/hub")
-    cache = os.environ.get("HF_HUB_CACHE", cache)
-    return Path(os.path.expandvars(os.path.expanduser(cache)))
 
 
 def weights_of(folder: Path) -> list[Path]:

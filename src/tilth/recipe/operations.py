@@ -231,6 +231,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "label_studio",
             "web_archive",
             "common_crawl",
+            "hub",
             "demo_digits",
         )
     },
