@@ -232,6 +232,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "web_archive",
             "common_crawl",
             "hub",
+            "webdataset",
             "demo_digits",
         )
     },
