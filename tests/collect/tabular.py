@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.collect import csv, files, jsonl, parquet
+from tests.collect.archives import tar
+from tilth.collect import csv, files, hub, jsonl, parquet, webdataset
 from tilth.context import Context
 
 Record = Mapping[str, Any]
@@ -20,14 +21,23 @@ Record = Mapping[str, Any]
 SOURCES: dict[str, ModuleType] = {
     "csv": csv,
     "files": files,
+    "hub": hub,
     "jsonl": jsonl,
     "parquet": parquet,
+    "webdataset": webdataset,
 }
 
 
 def write(kind: str, folder: Path, records: Sequence[Record], name: str = "a") -> Path:
     """A file with a column for every key of any of the records; None is an empty cell."""
     folder.mkdir(parents=True, exist_ok=True)
+    if kind == "hub":
+        write("parquet", folder / f"{name}.hub", records, "train")
+        return folder / f"{name}.hub"
+    if kind == "webdataset":
+        path = folder / f"{name}.tar"
+        path.write_bytes(tar([(f"{n}.json", json.dumps(one).encode()) for n, one in enumerate(records)]))
+        return path
     kind = "jsonl" if kind == "files" else kind
     path = folder / f"{name}.{kind}"
     keys = list(dict.fromkeys(key for record in records for key in record))

@@ -15,7 +15,7 @@ import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.collect.archives import tar
+from tests.collect.archives import tar, zip_
 from tests.collect.tabular import read_with
 from tests.collect.test_audio import wav
 from tests.formats.web_archives import page, record
@@ -31,12 +31,21 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "idx": {"files.images": "x", "files.labels": "y"},
     "image_folder": {"": "a.tar"},
     "jsonl": {"": "a.jsonl"},
+    "moses": {"": "a.zip"},
     "label_studio": {"": "a.json"},
     "parallel": {"files.source": "a.de", "files.target": "a.en"},
     "parquet": {"": "a.parquet"},
     "speech_corpus": {"": "a.tar"},
     "text_file": {"": "a.txt"},
+    "tmx": {"": "a.tmx"},
     "web_archive": {"": "a.warc.gz"},
+    "webdataset": {"": "a.tar"},
+}
+# What a source must be told besides.
+BESIDES: Mapping[str, Tree] = {
+    "moses": {"source": "de", "target": "en"},
+    "speech_corpus": {"layout": "ljspeech"},
+    "tmx": {"source": "de", "target": "en"},
 }
 
 
@@ -66,6 +75,13 @@ def data_of(source: str, name: str, word: str = "heron") -> bytes:
         return out.getvalue()
     if source == "label_studio":
         return json.dumps([{"id": 1, "data": {"text": f"a {word}"}, "annotations": []}]).encode()
+    if source == "moses":
+        return zip_([("a.de", b"ein Vogel\n"), ("a.en", f"a {word}\n".encode())])
+    if source == "tmx":
+        sides = (f'<tuv xml:lang="{one}"><seg>a {word}</seg></tuv>' for one in ("de", "en"))
+        return f"<tmx><body><tu>{''.join(sides)}</tu></body></tmx>".encode()
+    if source == "webdataset":
+        return tar([("a.txt", f"a {word}".encode()), ("a.json", b'{"n": 1}')])
     if source == "web_archive":
         return record("http://e.org/", page(word))
     if source == "jsonl":
@@ -89,9 +105,7 @@ def settings(source: str, base: str, how: str = "path", **given: Any) -> Tree:
             for place, name in FILES[source].items()
         }
         return {"files": [{"split": "train", **pair}], **given}
-    if source == "speech_corpus":
-        given = {"layout": "ljspeech", **given}
-    return {how: f"{base}/{FILES[source]['']}", **given}
+    return {how: f"{base}/{FILES[source]['']}", **BESIDES.get(source, {}), **given}
 
 
 def part_of(path: str) -> tuple[str, str, str]:

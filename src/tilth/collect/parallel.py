@@ -8,8 +8,8 @@ every pair would be wrong.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -158,24 +158,26 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     shares = limits.share_out(counts, total if context.limit is None else context.limit)
     for kind, pair in zip(kinds, opened, strict=True):
         lines = pair.lines[: shares.get(kind, 0)]
-        yield from _read_pair(pair, lines, settings.max_record_bytes, batcher)
+        yield from read_pair(pair, lines, settings.max_record_bytes, batcher)
         context.progress(batcher.num_rows, total, "pairs")
     yield from batcher.flush()
     watched.check()
 
 
 @dataclass(frozen=True)
-class _Opened:
+class Opened:
     """Two files of equal length.
 
     Attributes:
         lines: Numbers of the lines to read, the first line of a file being 1.
+        ids: A third file of as many lines, which say where each pair is from; None: there is none.
     """
 
     source: inputs.SourceFile
     target: inputs.SourceFile
     lines: range
     split: str | None
+    ids: inputs.SourceFile | None = None
 
 
 def _local(path: str) -> inputs.SourceFile:
@@ -184,7 +186,7 @@ def _local(path: str) -> inputs.SourceFile:
 
 def _open(
     pair: FilePair, number: int, settings: Settings, context: Context, watched: inputs.Watched
-) -> _Opened:
+) -> Opened:
     """Find both files and compare their lengths."""
     sides = []
     for name, side in (("source", pair.source), ("target", pair.target)):
@@ -192,23 +194,35 @@ def _open(
         folder = context.work / "download" / f"{number}-{name}"
         sides.append(watched.add(_find(side, folder, settings, context)))
     source, target = sides
-    lengths = [_count_lines(file) for file in sides]
-    if lengths[0] != lengths[1]:
+    length = length_of(sides)
+    first, last = pair.lines or (1, length)
+    if last > length:
         raise DataError(
-            f"{lengths[0]:,} lines on one side but {lengths[1]:,} on the other: "
-            "which is the translation of which cannot be told",
-            where=f"{source.uri}, {target.uri}",
-            hint="both files must come from the same release; fetch or cut them again",
-            code="unequal-length",
-        )
-    first, last = pair.lines or (1, lengths[0])
-    if last > lengths[0]:
-        raise DataError(
-            f"line {last:,} is asked for, but there are {lengths[0]:,}",
+            f"line {last:,} is asked for, but there are {length:,}",
             where=source.uri,
             hint="correct `lines`",
         )
-    return _Opened(source, target, range(first, last + 1), pair.split)
+    return Opened(source, target, range(first, last + 1), pair.split)
+
+
+def length_of(files: Sequence[inputs.SourceFile]) -> int:
+    """The lines of files that are aligned line by line.
+
+    Raises:
+        DataError: They have not equally many.
+    """
+    first, *others = files
+    length = _count_lines(first)
+    for file in others:
+        if (other := _count_lines(file)) != length:
+            raise DataError(
+                f"{length:,} lines on one side but {other:,} on the other: "
+                "which is the translation of which cannot be told",
+                where=f"{first.uri}, {file.uri}",
+                hint="both files must come from the same release; fetch or cut them again",
+                code="unequal-length",
+            )
+    return length
 
 
 def _find(side: TextFile, folder: Path, settings: Settings, context: Context) -> inputs.SourceFile:
@@ -230,18 +244,19 @@ def _count_lines(file: inputs.SourceFile) -> int:
     return count + (last != b"\n")
 
 
-def _read_pair(
-    pair: _Opened, numbers: range, max_bytes: int, batcher: records.Batcher
+def read_pair(
+    pair: Opened, numbers: range, max_bytes: int, batcher: records.Batcher
 ) -> Iterator[pa.RecordBatch]:
-    with (
-        _lines(pair.source, numbers, max_bytes) as sources,
-        _lines(pair.target, numbers, max_bytes) as targets,
-    ):
-        for number, source, target in zip(numbers, sources, targets, strict=False):
+    """The pairs of some lines as rows, with what the lines of a third file say of them."""
+    with ExitStack() as stack:
+        sides = [pair.source, pair.target, *([] if pair.ids is None else [pair.ids])]
+        opened = [stack.enter_context(_lines(side, numbers, max_bytes)) for side in sides]
+        for number, source, target, *ids in zip(numbers, *opened, strict=False):
             place = f"{pair.source.uri}:{number}"
             try:
                 text = _sentence(*source, "source", max_bytes)
                 translation = _sentence(*target, "target", max_bytes)
+                said = [_line(*one, "ids", max_bytes) for one in ids]
             except records.RecordError as error:
                 yield from batcher.add_error(str(error), place)
                 continue
@@ -252,6 +267,8 @@ def _read_pair(
                 "target": translation,
                 "split": pair.split,
             }
+            if any(said):
+                row["meta.ids"] = said[0]
             yield from batcher.add(row, place, source[1] + target[1])
 
 
@@ -271,12 +288,15 @@ def _sentence(line: bytes, num_bytes: int, side: str, max_bytes: int) -> str:
     Raises:
         RecordError: it is empty, too long, or not UTF-8.
     """
+    if not (text := _line(line, num_bytes, side, max_bytes)):
+        raise records.RecordError(f"the {side} line is empty")
+    return text
+
+
+def _line(line: bytes, num_bytes: int, side: str, max_bytes: int) -> str:
     if num_bytes > max_bytes:
         raise records.RecordError(f"{side} line: {inputs.too_long(num_bytes, max_bytes)}")
     try:
-        text = decode_text(line.removeprefix(b"\xef\xbb\xbf")).strip()
+        return decode_text(line.removeprefix(b"\xef\xbb\xbf")).strip()
     except UndecodableError as error:
         raise records.RecordError(f"{side} line: {error}") from None
-    if not text:
-        raise records.RecordError(f"the {side} line is empty")
-    return text

@@ -233,6 +233,8 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "common_crawl",
             "hub",
             "webdataset",
+            "moses",
+            "tmx",
             "demo_digits",
         )
     },
