@@ -114,6 +114,7 @@ _DONE_BY = {
     "mixed folders (HTML/PDF/DOCX/EPUB/Markdown/XLSX)": "files",
     "plain files": "text_file",
     "parallel text": "parallel",
+    "data sets of the Hugging Face hub": "hub",
     "TSV": "csv",
     "folders and archives by class": "image_folder",
     "Label Studio exports": "label_studio",
@@ -201,7 +202,11 @@ PAGES.remove(ROOT / "docs" / "guides" / "extend-answers.md")
 
 
 @pytest.mark.parametrize(
-    "guide", ["crawl", "speech", "speech-corpora", "train", "transfer", "translate", "web-archives"]
+    "guide",
+    [
+        *("crawl", "datasets", "speech", "speech-corpora", "train", "transfer", "translate"),
+        "web-archives",
+    ],
 )
 def test_every_recipe_of_a_guide_is_sound(
     guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -36,7 +36,9 @@ def write(kind: str, folder: Path, records: Sequence[Record], name: str = "a") -
         return folder / f"{name}.hub"
     if kind == "webdataset":
         path = folder / f"{name}.tar"
-        path.write_bytes(tar([(f"{n}.json", json.dumps(one).encode()) for n, one in enumerate(records)]))
+        path.write_bytes(
+            tar([(f"{n}.json", json.dumps(one).encode()) for n, one in enumerate(records)])
+        )
         return path
     kind = "jsonl" if kind == "files" else kind
     path = folder / f"{name}.{kind}"
@@ -66,7 +68,7 @@ def read(kind: str, path: Path, limit: int | None = None, **given: Any) -> list[
 
 
 def read_with(
-    source: ModuleType, work: Path, limit: int | None = None, **given: Any
+    source: ModuleType, work: Path, limit: int | None = None, /, **given: Any
 ) -> list[dict[str, Any]]:
     """The rows of any source with these settings, as a recipe has them."""
     settings = source.Settings.model_validate(given)

@@ -253,7 +253,11 @@ def saved(columns: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, 
 def test_what_was_saved_to_disk(tmp_path: Path) -> None:
     one = saved({"text": ["a", "b", "c"], "label": [0, 1, 0]}, {"label": CLASSES["label"]})
     rows = read(tmp_path, path=str(fill(tmp_path / "one", one)))
-    assert [(row["text"], row["label"]) for row in rows] == [("a", "neg"), ("b", "pos"), ("c", "neg")]
+    assert [(row["text"], row["label"]) for row in rows] == [
+        ("a", "neg"),
+        ("b", "pos"),
+        ("c", "neg"),
+    ]
     assert {row["split"] for row in rows} == {None}
     both = {f"{split}/{name}": data for split in ("train", "test") for name, data in one.items()}
     both["dataset_dict.json"] = b'{"splits": ["train", "test"]}'
@@ -415,9 +419,7 @@ def test_a_token_goes_to_the_hub_of_the_environment_alone(
     assert site.headers[-1]["authorization"] == "Bearer secret"
 
 
-def test_addresses_are_checked(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_addresses_are_checked(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError, match="allow_hosts"):
         hub.Settings(name="me/ds", endpoint=site.root)
     monkeypatch.setenv("HF_ENDPOINT", site.root)

@@ -1,4 +1,4 @@
-"""Corpora in the Moses format: files of one name, from folders and from archives as OPUS has them."""
+"""Corpora in the Moses format: files of one name, from folders and from archives of OPUS."""
 
 from __future__ import annotations
 
@@ -55,17 +55,24 @@ def test_a_corpus_with_its_ids(ending: str, tmp_path: Path) -> None:
         ("vier", "four"),
     ]
     assert "the source line is empty" in rows[2]["error"]
-    assert [row["meta.ids"] for row in rows] == ["a.xml\tb.xml\t1\t1", "a.xml\tb.xml\t2\t2", None, "x"]
+    assert [row["meta.ids"] for row in rows] == [
+        "a.xml\tb.xml\t1\t1",
+        "a.xml\tb.xml\t2\t2",
+        None,
+        "x",
+    ]
     assert (rows[0]["split"], rows[0]["license"]) == ("train", "CC0")
     mark = "/" if not ending else ":"
     assert rows[1]["uri"] == f"{path}{mark}Books.de-en.de:2"
-    assert [place for place, _ in passed] == [f"{path}{mark}{one}" for one in ("README", "LICENSE")][
-        :: 1 if ending else -1
-    ]
+    assert [place for place, _ in passed] == [
+        f"{path}{mark}{one}" for one in ("README", "LICENSE")
+    ][:: 1 if ending else -1]
 
 
 def test_packed_sides_and_several_corpora(tmp_path: Path) -> None:
-    fill(tmp_path, {"b.de": b"b\n", "b.en": b"b\n", "a.de.gz": gzip.compress(b"a\n"), "a.en": b"a\n"})
+    fill(
+        tmp_path, {"b.de": b"b\n", "b.en": b"b\n", "a.de.gz": gzip.compress(b"a\n"), "a.en": b"a\n"}
+    )
     assert [row["text"] for row in read(tmp_path)] == ["a", "b"]
     assert [row["text"] for row in read(tmp_path, limit=1)] == ["a"]
     (tmp_path / "a.de").write_bytes(b"a\n")

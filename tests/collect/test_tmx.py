@@ -38,7 +38,11 @@ def file_of(*units: str) -> str:
 
 
 def read(
-    folder: Path, data: str | bytes, limit: int | None = None, passed: Passed | None = None, **given: Any
+    folder: Path,
+    data: str | bytes,
+    limit: int | None = None,
+    passed: Passed | None = None,
+    **given: Any,
 ) -> list[dict[str, Any]]:
     path = folder / "a.tmx"
     path.write_bytes(data.encode() if isinstance(data, str) else data)
@@ -135,7 +139,9 @@ def test_what_came_before_the_damage_is_kept(packed: bool, tmp_path: Path) -> No
     assert [row["text"] for row in rows] == ["one 0", "one 1", "one 2", None]
     assert rows[-1]["uri"] == f"{tmp_path / 'a.tmx'}:8"
     assert "in line 8; what follows the unit of line 7 is lost" in rows[-1]["error"]
-    rows = read(tmp_path, whole.replace("</seg></tuv></tu>\n<tu><tuv xml:lang=\"en\"><seg>one 2", "<"))
+    rows = read(
+        tmp_path, whole.replace('</seg></tuv></tu>\n<tu><tuv xml:lang="en"><seg>one 2', "<")
+    )
     assert [row["text"] for row in rows] == ["one 0", None]
     # A packed stream that is cut off: its units are those of what could be unpacked.
     many = gzip.compress(file_of(*map(both, range(60_000))).encode())
@@ -174,9 +180,9 @@ def test_what_is_too_deep_or_too_long_is_left_in_time(data: str, tmp_path: Path)
 
 def test_other_encodings(tmp_path: Path) -> None:
     data = file_of(unit(variant("en", "naïve"), variant("de", "größer")))
-    (row,) = read(tmp_path, data.replace("1.0\"", '1.0" encoding="UTF-16"', 1).encode("utf-16"))
+    (row,) = read(tmp_path, data.replace('1.0"', '1.0" encoding="UTF-16"', 1).encode("utf-16"))
     assert (row["text"], row["target"]) == ("naïve", "größer")
-    latin = data.replace("1.0\"", '1.0" encoding="ISO-8859-1"', 1).encode("latin-1")
+    latin = data.replace('1.0"', '1.0" encoding="ISO-8859-1"', 1).encode("latin-1")
     assert read(tmp_path, latin)[0]["target"] == "größer"
 
 

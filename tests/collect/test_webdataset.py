@@ -59,7 +59,9 @@ def test_members_of_one_name_are_one_sample(ending: str, tmp_path: Path) -> None
 
 
 def test_the_key_ends_at_the_first_point(tmp_path: Path) -> None:
-    path = shard(tmp_path, sample("v1.0/a", txt="one", en_txt="two", TXT2="x"), sample("b", txt="t"))
+    path = shard(
+        tmp_path, sample("v1.0/a", txt="one", en_txt="two", TXT2="x"), sample("b", txt="t")
+    )
     passed: Passed = []
     first, second = read(path, passed=passed, fields={"target": "en.txt"}, limit=1) * 2
     assert first["uri"].endswith(":v1.0/a")
@@ -74,7 +76,7 @@ def test_the_key_ends_at_the_first_point(tmp_path: Path) -> None:
 def test_sound_with_its_transcript_and_text_beside_a_picture(tmp_path: Path) -> None:
     path = shard(tmp_path, sample("a", flac=wav(1600), txt="one"))
     (row,) = read(path)
-    assert (row["audio"], row["text"], row["target"] if "target" in row else None) == (
+    assert (row["audio"], row["text"], row.get("target")) == (
         wav(1600),
         "one",
         None,
@@ -87,7 +89,9 @@ def test_sound_with_its_transcript_and_text_beside_a_picture(tmp_path: Path) -> 
 
 def test_a_field_of_the_json_and_a_member_of_one_name(tmp_path: Path) -> None:
     said = json.dumps({"text": "of the json", "label": "x", "split": "val"})
-    (row,) = read(shard(tmp_path, sample("a", txt="of the txt", json=said)), fields={"split": "split"})
+    (row,) = read(
+        shard(tmp_path, sample("a", txt="of the txt", json=said)), fields={"split": "split"}
+    )
     assert (row["text"], row["meta.text (2)"]) == ("of the txt", "of the json")
     assert (row["label"], row["split"]) == ("x", "validation")
 
@@ -176,9 +180,7 @@ def test_shards_by_number_glob_and_folder(tmp_path: Path) -> None:
             read(tmp_path / wrong)
     one = webdataset.fingerprint(webdataset.Settings(path=str(tmp_path / "s-{00..02}.tar")))
     shard(tmp_path, sample("0", txt="other"), name="s-01.tar")
-    assert webdataset.fingerprint(
-        webdataset.Settings(path=str(tmp_path / "s-{00..02}.tar"))
-    ) != one
+    assert webdataset.fingerprint(webdataset.Settings(path=str(tmp_path / "s-{00..02}.tar"))) != one
 
 
 def test_a_limit_is_shared_out(tmp_path: Path) -> None:

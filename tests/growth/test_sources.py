@@ -177,6 +177,41 @@ def _packed(make: Callable[[int], bytes], **given: Any) -> Feed:
 
 
 _BIG = {"max_record_bytes": 1 << 26}
+_SIDES = {"source": "de", "target": "en"}
+
+
+def _dataset(make: Callable[[int], Mapping[str, bytes]]) -> Feed:
+    """A data set in the hub's layout."""
+
+    def feed(folder: Path, n: int) -> dict[str, Any]:
+        for name, data in make(n).items():
+            (folder / "ds" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "ds" / name).write_bytes(data)
+        return {"path": str(folder / "ds"), **_BIG}
+
+    return feed
+
+
+def _classes(rows: int) -> bytes:
+    features = {"label": {"names": [str(i) for i in range(rows)], "_type": "ClassLabel"}}
+    table = pa.table({"text": ["some words"] * rows, "label": range(rows)})
+    out = io.BytesIO()
+    said = json.dumps({"info": {"features": features}})
+    pq.write_table(table.replace_schema_metadata({"huggingface": said}), out)
+    return out.getvalue()
+
+
+def _unit(text: str) -> str:
+    sides = (f"<tuv xml:lang='{one}'><seg>{text}</seg></tuv>" for one in ("de", "en"))
+    return f"<tu>{''.join(sides)}</tu>\n"
+
+
+def _tmx(make: Callable[[int], str]) -> Feed:
+    return _file(
+        "a.tmx", lambda n: f"<tmx><body>{make(n)}</body></tmx>".replace("`", "'"), **_SIDES, **_BIG
+    )
+
+
 _ARCHIVES: Mapping[str, Feed] = {
     "records": _packed(lambda n: plain_record(answer(b"some words")) * n),
     "members": _packed(lambda n: gzip.compress(plain_record(answer(b"some words"))) * n),
@@ -278,6 +313,64 @@ FEEDS: Mapping[str, Mapping[str, Feed]] = {
         "a long cue": _corpus("subtitles", lambda n: _subtitles(1, "<v a>&amp;" * n)),
         "a long recording": _corpus("subtitles", lambda n: _subtitles(1, "x", 20 * n), **_BIG),
     },
+    "hub": {
+        "records": _dataset(lambda n: {"train.parquet": _table(1, n)}),
+        "classes": _dataset(lambda n: {"train.parquet": _classes(n)}),
+        "columns": _dataset(lambda n: {"train.parquet": _table(n, 1)}),
+        "files": _dataset(
+            lambda n: {f"data/train-{i:05d}-of-{n:05d}.parquet": _table(1, 1) for i in range(n)}
+        ),
+        "patterns": _dataset(
+            lambda n: {
+                "a.csv": b"text\nx\n",
+                "README.md": b"---\nconfigs:\n  data_files: '" + b"**/" * n + b"a*.csv'\n---\n",
+            }
+        ),
+        "lines": _dataset(lambda n: {"train.jsonl": (_line("some words") * n).encode()}),
+    },
+    "webdataset": {
+        "samples": _file(
+            "a.tar", lambda n: _tar({f"{i}.{e}": b"1" for i in range(n) for e in ("txt", "cls")})
+        ),
+        "one sample": _file("a.tar", lambda n: _tar({f"a.{i}.txt": b"1" for i in range(n)})),
+        "keys": _file(
+            "a.tar",
+            lambda n: _tar(
+                {
+                    "a.json": json.dumps(
+                        {"text": "x"} | dict.fromkeys(map(str, range(n)), 1)
+                    ).encode()
+                }
+            ),
+        ),
+        "a long member": _file("a.tar", lambda n: _tar({"a.txt": b"word " * n}), **_BIG),
+    },
+    "moses": {
+        "lines": _file(
+            "a.tar",
+            lambda n: _tar({f"a.{e}": b"some words\n" * n for e in ("de", "en", "ids")}),
+            **_SIDES,
+        ),
+        "a long line": _file(
+            "a.tar",
+            lambda n: _tar({f"a.{e}": b"word " * n for e in ("de", "en")}),
+            **_SIDES,
+            **_BIG,
+        ),
+    },
+    "tmx": {
+        "units": _tmx(lambda n: _unit("some words") * n),
+        "a long unit": _tmx(lambda n: _unit("word " * n)),
+        "languages": _tmx(lambda n: f"<tu>{'<tuv xml:lang=`en`><seg>a</seg></tuv>' * n}</tu>"),
+        "properties": _tmx(
+            lambda n: "<tu>" + "".join(f"<prop type='p{i}'>x</prop>" for i in range(n)) + "</tu>"
+        ),
+        "one property": _tmx(lambda n: "<tu>" + "<prop type='p'>x</prop>" * n + "</tu>"),
+        "tags": _tmx(lambda n: _unit("<hi>a</hi>" * n)),
+        "depth": _tmx(lambda n: "<a>" * n),
+        "a long tag": _tmx(lambda n: f"<tu a='{'x' * n}'/>"),
+        "a tag without an end": _tmx(lambda n: "<tu a='" + "x" * 1000 * n),
+    },
     "web_archive": _ARCHIVES,
     "label_studio": {
         "records": _file("a.json", lambda n: _tasks(n, 2)),
@@ -297,6 +390,7 @@ OF_FILES = {
     ("files", "members"),
     *(("image_folder", form) for form in ("records", "classes")),
     *(("audio", form) for form in ("records", "members")),
+    ("hub", "files"),
 }
 _MOST_FILES = 200
 

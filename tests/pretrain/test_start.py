@@ -168,8 +168,9 @@ def test_a_name_of_the_hub_is_what_the_cache_has_of_it(
 
 def test_the_cache_is_where_the_library_has_it() -> None:
     code = (
-        "from huggingface_hub.constants import HF_HUB_CACHE; from tilth.pretrain import start;"
-        "print(str(start._hub_cache()) == HF_HUB_CACHE)"
+        "from huggingface_hub.constants import HF_HUB_CACHE;"
+        "from tilth.store.hub_cache import hub_cache;"
+        "print(str(hub_cache()) == HF_HUB_CACHE)"
     )
     for given in ({}, {"XDG_CACHE_HOME": "/x"}, {"HF_HOME": "~/y"}, {"HF_HUB_CACHE": "$HOME/z"}):
         plain = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}

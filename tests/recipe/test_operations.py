@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tests.collect.tabular import write
 from tests.engine.inline import place, plan_of, run_inline, use_inline
 from tests.formats.web_archives import page, record
 from tests.table.sources import fill, settings
@@ -111,6 +112,9 @@ def test_a_source_draws_nothing_by_the_recipes_seed(name: str, tmp_path: Path) -
         elif name == "crawl":
             given = {"start": [f"{site.root}/0"], "allow_hosts": ["127.0.0.1"], "delay_s": 0}
             given |= {"max_pages": 8}
+        elif name == "hub":
+            write("hub", tmp_path, [{"text": "a"}])
+            given = {"path": str(tmp_path / "a.hub")}
         elif name == "demo_digits":
             given = {}
         else:

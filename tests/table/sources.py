@@ -15,7 +15,7 @@ import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.collect.archives import tar, zip_
+from tests.collect.archives import tar
 from tests.collect.tabular import read_with
 from tests.collect.test_audio import wav
 from tests.formats.web_archives import page, record
@@ -31,7 +31,7 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "idx": {"files.images": "x", "files.labels": "y"},
     "image_folder": {"": "a.tar"},
     "jsonl": {"": "a.jsonl"},
-    "moses": {"": "a.zip"},
+    "moses": {"": "a.tar"},
     "label_studio": {"": "a.json"},
     "parallel": {"files.source": "a.de", "files.target": "a.en"},
     "parquet": {"": "a.parquet"},
@@ -76,7 +76,7 @@ def data_of(source: str, name: str, word: str = "heron") -> bytes:
     if source == "label_studio":
         return json.dumps([{"id": 1, "data": {"text": f"a {word}"}, "annotations": []}]).encode()
     if source == "moses":
-        return zip_([("a.de", b"ein Vogel\n"), ("a.en", f"a {word}\n".encode())])
+        return tar([("a.de", b"ein Vogel\n"), ("a.en", f"a {word}\n".encode())])
     if source == "tmx":
         sides = (f'<tuv xml:lang="{one}"><seg>a {word}</seg></tuv>' for one in ("de", "en"))
         return f"<tmx><body><tu>{''.join(sides)}</tu></body></tmx>".encode()

@@ -90,7 +90,7 @@ def test_a_record_is_known_by_its_own_name(path: str, tmp_path: Path) -> None:
 def test_a_field_that_is_not_there_is_told_with_the_nearest(path: str, tmp_path: Path) -> None:
     kind, column = kind_of(path), path.rpartition(".")[2]
     source = write(kind, tmp_path, [{"text": "a", "colour_name": "b"}] * 3)
-    if kind in ("files", "jsonl") and column in ("text", "target"):
+    if kind in ("files", "jsonl", "webdataset") and column in ("text", "target"):
         # It costs each line that lacks it; a run of which all fail stops with this cause.
         rows = read(kind, source, fields={column: "colour_nam"})
         assert all("(did you mean `colour_name`?)" in row["error"] for row in rows)
@@ -109,7 +109,7 @@ def test_rows_without_a_licence_have_the_sources(path: str, tmp_path: Path) -> N
     assert [row["license"] for row in rows] == ["CC0-1.0", "MIT", "MIT"]
 
 
-@effect(*each("split"))
+@effect(*(path for path in each("split") if path != "collect.hub.split"))
 def test_rows_without_a_split_have_the_sources(path: str, tmp_path: Path) -> None:
     kind = kind_of(path)
     source = write(kind, tmp_path, [{**RECORD, "part": part} for part in ("dev", None, " ")])

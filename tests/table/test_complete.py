@@ -32,6 +32,7 @@ FREE = {
     "collect.*[!s].license": "what the owner of the data states",
     "collect.files.license": "what the owner of the data states",
     "collect.speech_corpus.license": "what the owner of the data states",
+    "collect.moses.license": "what the owner of the data states",
     "collect.csv.delimiter": "a character",
     "collect.csv.quote": "a character",
     "collect.csv.label_prefix": "what stands before a label",

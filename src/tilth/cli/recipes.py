@@ -190,9 +190,13 @@ def check(recipe: RecipeArgument, json: Json = False) -> int:
         print_json({"recipe": recipe, "ok": False, "problems": error.problems})
         return error.exit_code
     steps = [step.name for step in found.steps()]
+    warnings = [f"{step.name}: {step.warning}" for step in found.sources if step.warning]
     if json:
-        print_json({"recipe": recipe, "ok": True, "problems": [], "steps": steps})
+        said = {"recipe": recipe, "ok": True, "problems": [], "steps": steps}
+        print_json({**said, "warnings": warnings})
     else:
+        for one in warnings:
+            line(f"warning: {one}")
         line(f"{found.name}: {plural(len(steps), 'step')}, no mistake")
     return 0
 

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     name: Annotated[str | None, Field(pattern=NAME)] = Field(
         None, description="data set on the hub, as `owner/name`"
     )
-    revision: Annotated[str, Field(pattern=REVISION)] = Field(
+    revision: Annotated[str, Field(pattern=REVISION), ActsOn("outside")] = Field(
         "main",
         description="commit, branch or tag of `name`; only a commit stays what it is",
     )
@@ -188,7 +188,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         context.limit,
     )
     carrier = Carrier(context, roles.fields.meta, roles.fields.others, roles.reading.taken())
-    parts = [(file, split) for split, names in chosen.splits.items() for file in _of(files, names)]
+    by_name = {file.name: file for file in files}
+    parts = [(by_name[name], split) for split, names in chosen.splits.items() for name in names]
     takes = limits.sharing(context.limit, lambda: _kinds(parts, splits, roles, settings, context))
     meter = inputs.Meter(files, context)
     counts: Counter[str] = Counter()
@@ -249,11 +250,6 @@ def _splits(chosen: Chosen, settings: Settings) -> dict[str, str | None]:
             )
         found[name] = None if said == "none" else said
     return found
-
-
-def _of(files: Sequence[inputs.SourceFile], names: Sequence[str]) -> list[inputs.SourceFile]:
-    wanted = set(names)
-    return [file for file in files if file.name in wanted]
 
 
 def _roles(file: inputs.SourceFile, told: Features, settings: Settings) -> Roles:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -61,11 +62,17 @@ class Roles:
         """`fields` by which all columns are read that a row is made of."""
         return self.fields.model_copy(update={"text": self.payload})
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the classes; empty: the label is no number, or there is none."""
+    @cached_property
+    def classes(self) -> dict[str, int]:
+        """Names of the classes, in order; empty: the label is no number, or there is none."""
         feature = self.features.get(self.fields.label or "", Feature("other"))
-        return feature.names if feature.kind == "class" else ()
+        names = feature.names if feature.kind == "class" else ()
+        return {name: number for number, name in enumerate(names)}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The same by their numbers."""
+        return tuple(self.classes)
 
     def row(self, record: Mapping[str, Any]) -> Row:
         """The row of a record.
@@ -73,11 +80,12 @@ class Roles:
         Raises:
             RecordError: A field is missing or of a wrong type, or its class has no name.
         """
-        fields = self.fields.model_copy(update={"text": self.text})
-        if names := self.names:
+        fields = self.fields
+        if self.classes:
             assert fields.label is not None
-            record = {**record, fields.label: _named(record.get(fields.label), names)}
-        row = records.make_row(record, fields, with_text=bool(self.text))
+            label = _named(record.get(fields.label), self.classes, self.names)
+            record = {**record, fields.label: label}
+        row = records.make_row(record, self._making, with_text=bool(self.text))
         for column, name in (("image", self.image), ("audio", self.audio)):
             if name:
                 row[column] = bytes_in(records.lookup(record, name), name)
@@ -90,9 +98,16 @@ class Roles:
 
     def kind(self, record: Mapping[str, Any]) -> Row:
         """The columns of a record that say of what class it is."""
+        return self._bare.row(record)
+
+    @cached_property
+    def _making(self) -> Fields:
+        return self.fields.model_copy(update={"text": self.text})
+
+    @cached_property
+    def _bare(self) -> Roles:
         only = Fields(label=self.fields.label, annotations=self.fields.annotations)
-        bare = Roles(self.features, (), "", "", only)
-        return bare.row(record)
+        return Roles(self.features, (), "", "", only)
 
     def turned(self, uri: str, tell: PassesOver) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         """What puts names for the numbers of the further classes of a file, batch by batch."""
@@ -118,13 +133,17 @@ class Roles:
         return turn
 
 
-def _named(value: Any, names: Sequence[str]) -> str | None:
-    """The name of a class; None where a number below 0 says that it is not known."""
+def _named(value: Any, classes: Mapping[str, int], names: Sequence[str]) -> str | None:
+    """The name of a class; None where a number below 0 says that it is not known.
+
+    Raises:
+        RecordError: It is none.
+    """
     if isinstance(value, bytes):
         # Of a table of cells, or the name itself.
         value = records.as_text(value, "label")
     if isinstance(value, str):
-        if value in names:
+        if value in classes:
             return value
         value = int(value) if value.lstrip("-").isdecimal() and len(value) < 10 else value
     if value is None:
@@ -303,18 +322,18 @@ def _of_texts(
                     tell(item.uri, reason)
                 else:
                     for place, row, size, beside in reader.rows(item, tell):
-                        yield place, _with_class(row, roles.names), size, beside
+                        yield place, _with_class(row, roles), size, beside
     except NotReadError as error:
         tell(file.uri, str(error))
     except (RecordError, DamagedError, OSError) as error:
         yield file.uri, RecordError(str(error)), 0, None
 
 
-def _with_class(row: Row | RecordError, names: Sequence[str]) -> Row | RecordError:
-    if isinstance(row, RecordError) or not names or "label" not in row:
+def _with_class(row: Row | RecordError, roles: Roles) -> Row | RecordError:
+    if isinstance(row, RecordError) or not roles.classes or "label" not in row:
         return row
     try:
-        label = _named(row["label"], names)
+        label = _named(row["label"], roles.classes, roles.names)
     except RecordError as error:
         return error
     if label is None:

@@ -96,9 +96,7 @@ class _Corpus:
     sides: dict[str, SourceFile] = field(default_factory=dict)
 
 
-def _corpora(
-    found: list[SourceFile], settings: Settings, tell: PassesOver
-) -> dict[str, _Corpus]:
+def _corpora(found: list[SourceFile], settings: Settings, tell: PassesOver) -> dict[str, _Corpus]:
     """The corpora by name; every other file is told with its reason.
 
     Raises:

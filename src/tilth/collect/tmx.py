@@ -19,6 +19,7 @@ from tilth.formats.tmx import Unit, Variant
 from tilth.reading import inputs, records
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Meta, carried
+from tilth.reading.named import Named
 from tilth.schema import Row
 from tilth.splits import SplitName
 
@@ -83,6 +84,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     )
     carrier = Carrier(context, settings.meta, {}, ())
     languages: dict[str, None] = {}
+    listed = () if isinstance(settings.meta, str) else settings.meta
+    names = Named("meta", listed, "field")
     with inputs.opened(settings, SUFFIXES, context) as found:
         meter = inputs.Meter(found, context)
         for file in found:
@@ -101,13 +104,17 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                     continue
                 try:
                     row = _row(unit, *pair, settings)
-                    carrier.fill(_fields(unit, *pair), row)
+                    fields = _fields(unit, *pair)
+                    names.saw_fields(fields)
+                    carrier.fill(fields, row)
                 except RecordError as error:
                     yield from batcher.add_error(str(error), place)
                 else:
                     row["id"] = f"{file.name}:{unit.number}:{row['target']}"
                     yield from batcher.add(row, place, unit.num_bytes)
             meter.finish(file, batcher.num_rows, is_told=len(languages) > told)
+        if not batcher.is_full:
+            names.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise _nothing(settings, list(languages))
@@ -190,7 +197,9 @@ def _fields(unit: Unit, source: Variant, target: Variant) -> Row:
     for name, side in (("source", source), ("target", target)):
         if side.fields:
             found[name] = {key: _plain(value) for key, value in side.fields.items()}
-    return {key: _plain(value) if isinstance(value, list) else value for key, value in found.items()}
+    return {
+        key: _plain(value) if isinstance(value, list) else value for key, value in found.items()
+    }
 
 
 def _plain(value: object) -> object:

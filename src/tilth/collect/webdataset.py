@@ -145,7 +145,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                     continue
                 if takes(kind):
                     try:
-                        maker.decode(row, sample)
+                        maker.require_whole(row, sample)
                     except RecordError as error:
                         yield from batcher.add_error(str(error), sample.uri)
                     else:
@@ -282,9 +282,7 @@ def _samples(file: SourceFile, settings: Settings, context: Context) -> Iterator
         yield sample
 
 
-def _kinds(
-    found: list[SourceFile], settings: Settings, context: Context
-) -> Iterator[limits.Kind]:
+def _kinds(found: list[SourceFile], settings: Settings, context: Context) -> Iterator[limits.Kind]:
     """The kind of every sample, in the order of the source."""
     quiet = replace(context, passes_over=unsaid)
     maker = _Maker(settings, None, unsaid)
@@ -330,7 +328,7 @@ class _Maker:
         if sample.cause:
             raise RecordError(sample.cause)
         row: Row = {}
-        record: dict[str, Any] = {}
+        record: Row = {}
         inside: Mapping[str, Any] = {}
         for ending, data in self._chosen(sample).items():
             last = ending.rpartition(".")[2]
@@ -391,7 +389,7 @@ class _Maker:
                 raise RecordError(f"it has no .{wanted}, only {', '.join(sample.parts)}"[:200])
         return found
 
-    def decode(self, row: Row, sample: _Sample) -> None:
+    def require_whole(self, row: Row, sample: _Sample) -> None:
         """Decode the picture and the sound to their ends.
 
         Raises:

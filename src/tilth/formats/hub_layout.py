@@ -19,6 +19,7 @@ RECORDS: Final = (".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv", ".
 _PACKED: Final = ("", ".gz", ".bz2", ".xz", ".zst")
 ENDINGS: Final = tuple(one + packed for one in RECORDS for packed in _PACKED)
 _NO_DATA: Final = ("dataset_infos.json", "dataset_info.json", "state.json", "dataset_dict.json")
+_MAGIC: Final = frozenset("*?[")
 _SHARD: Final = re.compile(r"data/(\w+(?:\.\w+)*)-(\d{5,})-of-(\d{5,})\.[^/]*")
 _NUMBERED: Final = re.compile(r"(.*)-(\d{5,})-of-(\d{5,})(\.[^/]*)")
 _WORDS: Final = {
@@ -90,9 +91,16 @@ def _is_in(name: str, folder: str) -> bool:
 
 def _fitting(names: Sequence[str], config: Config, split: str) -> list[str]:
     found: dict[str, None] = {}
+    there: frozenset[str] = frozenset()
     for pattern in config.files[split]:
         whole = f"{config.folder}/{pattern}" if config.folder else pattern
-        matching = [name for name in names if _fits(name, whole.removeprefix("./"))]
+        whole = whole.removeprefix("./")
+        # A list of a thousand files is looked up, not gone through a thousand times.
+        there = there or frozenset(names)
+        if _MAGIC.isdisjoint(whole):
+            matching = [whole] * (whole in there)
+        else:
+            matching = [name for name in names if _fits(name, whole)]
         if not matching:
             raise CardError(f"its `data_files` name `{whole[:80]}`, which no file fits")
         found |= dict.fromkeys(matching)

@@ -14,6 +14,7 @@ from xml.parsers import expat
 
 from tilth.errors import DataError
 from tilth.formats.streams import CHUNK
+from tilth.schema import Row
 
 MAX_DEPTH: Final = 64
 # The cause of a unit that is above the bytes that one may have.
@@ -42,7 +43,7 @@ class Variant:
     language: str
     text: str | None = None
     has_sub_flow: bool = False
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: Row = field(default_factory=dict)
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Unit:
 
     line: int
     number: int
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: Row = field(default_factory=dict)
     variants: list[Variant] = field(default_factory=list)
     num_bytes: int = 0
     cause: str = ""
@@ -140,8 +141,9 @@ class _Reading:
         found, self._found = self._found, []
         return found
 
-    def _doctype(self, name: str, system: str | None, public: str | None, inside: int) -> None:
-        if inside:
+    def _doctype(self, *said: str | int | None) -> None:
+        """Told of its name, where it lies, and at last whether it declares something here."""
+        if said[-1]:
             raise DataError(
                 "its DOCTYPE declares something of its own, which is not read: entities can stand "
                 "for gigabytes, or for files",
@@ -208,21 +210,21 @@ class _Reading:
         if self._unit is None:
             return
         inside = self._path[-1]
-        if inside not in ("prop", "note"):
-            if "seg" not in self._path or not _CODES.isdisjoint(self._path):
-                return
+        is_text = "seg" in self._path and _CODES.isdisjoint(self._path)
+        if inside not in ("prop", "note") and not is_text:
+            return
         self._unit.num_bytes += len(data.encode("utf-8", "surrogatepass"))
         if self._unit.num_bytes > self._max:
             self._too_much("")
         else:
             self._text.append(data)
 
-    def _take_attributes(self, fields: dict[str, Any], given: Mapping[str, str]) -> None:
+    def _take_attributes(self, fields: Row, given: Mapping[str, str]) -> None:
         for name, value in given.items():
             if name not in _LANGUAGE:
                 self._add(fields, name, _time(value) if name in _TIMES else value)
 
-    def _add(self, fields: dict[str, Any], name: str, value: Any) -> None:
+    def _add(self, fields: Row, name: str, value: Any) -> None:
         assert self._unit is not None
         self._unit.num_bytes += len(name) + len(str(value))
         before = fields.get(name)

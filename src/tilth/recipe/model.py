@@ -58,6 +58,12 @@ class RecipeStep:
         """The word of the line."""
         return self.name.partition(".")[0]
 
+    @property
+    def warning(self) -> str:
+        """What should be known of its settings before a run; empty: nothing."""
+        warns = getattr(self.operation.module, "warns", None)
+        return "" if warns is None else str(warns(self.settings))
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -1,8 +1,9 @@
 """Data sets of the Hugging Face hub: which commit, which files, and each file, checked.
 
 What is fetched goes into the cache of `huggingface_hub`, where every other program finds it too.
-Of the hub's API (huggingface.co/docs/hub/api) two addresses are asked: what a revision is and holds,
-`/api/datasets/NAME/revision/REVISION?blobs=true`, and a file, `/datasets/NAME/resolve/COMMIT/FILE`.
+Of the hub's API (huggingface.co/docs/hub/api) two addresses are asked: what a revision is and
+holds, `/api/datasets/NAME/revision/REVISION?blobs=true`, and a file,
+`/datasets/NAME/resolve/COMMIT/FILE`.
 """
 
 from __future__ import annotations
