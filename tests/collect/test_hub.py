@@ -148,7 +148,7 @@ def test_a_table_and_splits_by_name(tmp_path: Path) -> None:
     assert {row["split"] for row in rows} == {None}
     for wrong, name in (("config", "othr"), ("split", "tets")):
         with pytest.raises(DataError, match=f"`{wrong}` names the .* `{name}`"):
-            read(tmp_path, path=folder, **{wrong: name})
+            read(tmp_path, None, None, path=folder, **{wrong: name})
     with pytest.raises(DataError, match="`splits` names the split `dev`"):
         read(tmp_path, path=folder, splits={"dev": "test"})
 

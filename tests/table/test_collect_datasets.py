@@ -193,17 +193,16 @@ def test_how_a_name_is_had_says_nothing(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for number, given in enumerate(
-        (
-            {},
-            {"headers": {"A": "b", "C": "d"}},
-            {"headers": {"C": "d", "A": "b"}},
-            {"endpoint": f"{site.root}/"},
-            {"allow_hosts": ["127.0.0.1", "e.org"]},
-            {"digest": "content"},
-            {"revision": COMMIT},
-        )
-    ):
+    ways: tuple[dict[str, Any], ...] = (
+        {},
+        {"headers": {"A": "b", "C": "d"}},
+        {"headers": {"C": "d", "A": "b"}},
+        {"endpoint": f"{site.root}/"},
+        {"allow_hosts": ["127.0.0.1", "e.org"]},
+        {"digest": "content"},
+        {"revision": COMMIT},
+    )
+    for number, given in enumerate(ways):
         afresh(monkeypatch, tmp_path / f"cache-{number}")
         tree = remote(site, splits=SPLITS, **{"headers": {}, **given})
         settings = hub.Settings.model_validate(tree)

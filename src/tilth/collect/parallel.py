@@ -251,7 +251,8 @@ def read_pair(
     with ExitStack() as stack:
         sides = [pair.source, pair.target, *([] if pair.ids is None else [pair.ids])]
         opened = [stack.enter_context(_lines(side, numbers, max_bytes)) for side in sides]
-        for number, source, target, *ids in zip(numbers, *opened, strict=False):
+        for number, sides_of in zip(numbers, zip(*opened, strict=False), strict=False):
+            (source, target), ids = sides_of[:2], sides_of[2:]
             place = f"{pair.source.uri}:{number}"
             try:
                 text = _sentence(*source, "source", max_bytes)
