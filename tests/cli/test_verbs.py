@@ -247,3 +247,15 @@ def test_runs_folder_from_the_environment(
 ) -> None:
     monkeypatch.setenv("TILTH_RUNS", str(workplace / "nothing"))
     assert tilth("status", "small").exit_code == 3
+
+
+def test_check_warns_of_a_revision_that_is_no_commit(tilth: Command, tmp_path: Path) -> None:
+    for revision, warns in (("main", True), ("a" * 40, False)):
+        path = tmp_path / "hub.yaml"
+        path.write_text(
+            f"name: hub\ncollect: {{ds: {{hub: {{name: me/ds, revision: {revision}}}}}}}\n"
+        )
+        found = tilth("check", str(path))
+        assert found.exit_code == 0
+        assert ("warning: collect.ds: `me/ds` is read at `main`" in found.stdout) == warns
+        assert len(json.loads(tilth("check", str(path), "--json").stdout)["warnings"]) == warns

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
+import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.collect.test_audio import wav
@@ -20,6 +25,8 @@ from tests.web.sites import Reply, Site, running
 from tilth.collect import hub
 from tilth.context import Context
 from tilth.errors import DataError, MissingError, UsageError
+from tilth.formats.hub_card import CardError, Config
+from tilth.formats.hub_layout import splits_of
 from tilth.reading.hub_tree import NOT_ASKED
 
 COMMIT = "a" * 40
@@ -176,11 +183,11 @@ def test_splits_by_the_names_of_files(
     names: list[str], splits: dict[str, list[int]], tmp_path: Path
 ) -> None:
     folder = fill(tmp_path / "ds", {name: texts(n, 1) for n, name in enumerate(names)})
-    given = {"books": "train"} if "books" in splits else {}
-    rows = read(tmp_path, path=str(folder), splits=given)
+    said = {"books": "train"} if "books" in splits else {}
+    rows = read(tmp_path, path=str(folder), splits=said)
     found = {(row["split"], row["text"]) for row in rows}
     assert found == {
-        (given.get(split, split), f"text {n}") for split, of in splits.items() for n in of
+        (said.get(split, split), f"text {n}") for split, of in splits.items() for n in of
     }
 
 
@@ -463,3 +470,59 @@ def test_a_change_while_reading_is_noticed(tmp_path: Path) -> None:
     (folder / "train.parquet").write_bytes(texts(0, 1))
     with pytest.raises(DataError, match="changed while it was read"):
         list(batches)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.jsonl", b'{"text": "one", "label": 1}\n{"text": "two", "label": "neg"}\n'),
+        ("a.json", b'[{"text": "one", "label": 1}, {"text": "two", "label": 0}]'),
+        ("a.csv", b"text,label\none,1\ntwo,0\n"),
+        ("a.tsv", b"text\tlabel\none\tpos\ntwo\t0\n"),
+    ],
+)
+def test_every_type_of_records_is_read(name: str, data: bytes, tmp_path: Path) -> None:
+    card = README.partition("configs:")[0] + "---\n"
+    files = {"README.md": card.encode(), name: data, f"{name}.gz": gzip.compress(data)}
+    rows = read(tmp_path, path=str(fill(tmp_path / "ds", files)))
+    assert [(row["text"], row["label"]) for row in rows] == [("one", "pos"), ("two", "neg")] * 2
+
+
+def test_lines_of_text_are_a_text(tmp_path: Path) -> None:
+    (row,) = read(tmp_path, path=str(fill(tmp_path / "ds", {"train.txt": b"one\ntwo\n"})))
+    assert (row["text"], row["split"]) == ("one\ntwo\n", "train")
+
+
+def test_other_rows_than_the_card_counts_are_told(tmp_path: Path) -> None:
+    files = dataset() | {"data/train-00001-of-00002.parquet": texts(2, 1)}
+    folder = fill(tmp_path / "ds", files)
+    passed: list[tuple[str, str]] = []
+    read(tmp_path, passed=passed, path=str(folder))
+    assert (f"{folder}/README.md:train", hub.OTHER_ROWS) in passed
+
+
+def test_a_list_of_files_is_looked_up() -> None:
+    names = [f"{number}.csv" for number in range(20_000)]
+    start = time.process_time()
+    config = Config(files={"train": tuple(names)})
+    assert splits_of(names, config) == {"train": names}
+    assert time.process_time() - start < 2
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "*", "**", "?", "a*"]), min_size=1, max_size=5),
+    st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=5),
+)
+def test_patterns_fit_as_those_of_python(pattern: list[str], name: list[str]) -> None:
+    """`pathlib` has the same for what it knows: `**` for any folders; only files are matched."""
+    parts = "".join(
+        {"**": "(?:[^/]+/)*", "*": "[^/]*/", "?": "[^/]/", "a*": "a[^/]*/"}.get(one, f"{one}/")
+        for one in pattern
+    )
+    wanted = re.fullmatch(parts, "/".join(name) + "/") is not None
+    config = Config(files={"train": ("/".join(pattern),)})
+    try:
+        found = splits_of(["/".join(name)], config)["train"] != []
+    except CardError:
+        found = False
+    assert found == wanted

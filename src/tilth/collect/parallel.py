@@ -251,13 +251,13 @@ def read_pair(
     with ExitStack() as stack:
         sides = [pair.source, pair.target, *([] if pair.ids is None else [pair.ids])]
         opened = [stack.enter_context(_lines(side, numbers, max_bytes)) for side in sides]
-        for number, sides_of in zip(numbers, zip(*opened, strict=False), strict=False):
-            (source, target), ids = sides_of[:2], sides_of[2:]
+        for number, found in zip(numbers, zip(*opened, strict=False), strict=False):
             place = f"{pair.source.uri}:{number}"
+            (source, source_size), (target, target_size), *ids = found
             try:
-                text = _sentence(*source, "source", max_bytes)
-                translation = _sentence(*target, "target", max_bytes)
-                said = [_line(*one, "ids", max_bytes) for one in ids]
+                text = _sentence(source, source_size, "source", max_bytes)
+                translation = _sentence(target, target_size, "target", max_bytes)
+                said = [_line(line, size, "ids", max_bytes) for line, size in ids]
             except records.RecordError as error:
                 yield from batcher.add_error(str(error), place)
                 continue
@@ -270,7 +270,7 @@ def read_pair(
             }
             if any(said):
                 row["meta.ids"] = said[0]
-            yield from batcher.add(row, place, source[1] + target[1])
+            yield from batcher.add(row, place, source_size + target_size)
 
 
 @contextmanager
