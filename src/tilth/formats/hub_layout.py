@@ -158,9 +158,10 @@ def _fits(name: str, pattern: str) -> bool:
 
 def _past_any(reached: set[int], wanted: Sequence[str]) -> set[int]:
     """`**` may also stand for no folder."""
-    found = set(reached)
-    for at in sorted(reached):
-        while at < len(wanted) and wanted[at] == "**":
-            at += 1
-            found.add(at)
+    found, left = set(reached), list(reached)
+    while left:
+        at = left.pop()
+        if at < len(wanted) and wanted[at] == "**" and at + 1 not in found:
+            found.add(at + 1)
+            left.append(at + 1)
     return found

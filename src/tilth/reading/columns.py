@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,14 +33,17 @@ class Columns:
         # Of a field its column; of an object `meta` the columns of its fields.
         self._plain: dict[str, str] = {}
         self._own: dict[str, str] = {}
-        for at, (name, field) in enumerate(zip(numbered(schema.names), schema, strict=True)):
+        before: Counter[str] = Counter()
+        for name, field in zip(numbered(schema.names), schema, strict=True):
+            number = before[field.name]
+            before[field.name] += 1
             if name == "meta" and pa.types.is_struct(field.type):
                 inside = (field.type.field(at).name for at in range(field.type.num_fields))
                 found = {name: carrier.column(META + name) for name in inside}
                 self._own = {name: column for name, column in found.items() if column}
             elif column := carrier.column(name):
                 self._plain[name] = column
-                self._places[name] = field.name, schema.names[:at].count(field.name)
+                self._places[name] = field.name, number
         self._paths = {
             column: _path(path, schema) for column, path in carrier.paths() if _path(path, schema)
         }
