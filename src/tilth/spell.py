@@ -96,3 +96,8 @@ def distinct(value: float, bounds: Sequence[float], digits: int = 4) -> str:
 
 def _side(value: float, bound: float) -> int:
     return (value > bound) - (value < bound)
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 step`, `5 steps`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -182,6 +182,39 @@ def test_init_copies_a_starter_and_overwrites_nothing(tilth: Command, workplace:
     assert "tilth list starters" in tilth("init", "nothing").stderr
 
 
+def test_init_drafts_a_recipe_for_what_lies_at_a_path(
+    tilth: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named after the folder, or as it is said; never over a file that is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my texts").mkdir()
+    for n in range(3):
+        (tmp_path / "my texts" / f"{n}.txt").write_text(f"The text of number {n} is short.")
+    found = tilth("init", "--from", "my texts/")
+    assert found.exit_code == 0, found.stderr
+    assert "files: 3 plain text of 3 files" in found.stdout
+    assert "`tilth run my-texts.yaml`, which makes the run `my-texts`" in found.stdout
+    assert tilth("check", "my-texts.yaml").exit_code == 0
+    assert tilth("plan", "my-texts.yaml").exit_code == 0
+    assert tilth("init", "--from", "my texts/").exit_code == 2
+    found = json.loads(tilth("init", "--from", "my texts", "été.yaml", "--json").stdout)
+    assert (found["file"], found["name"], found["sources"]) == (
+        "été.yaml",
+        "ete",
+        {"files": "files"},
+    )
+    assert load_recipe(tmp_path / "été.yaml").name == "ete"
+    assert tilth("init", "--from", "my texts", "digits", "a.yaml").exit_code == 2
+    assert tilth("init", "--from", "https://example.org/a.csv").exit_code == 2
+    assert tilth("init", "--from", "nothing").exit_code == 3
+    assert "tilth init --from FOLDER" in tilth("init").stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "my texts",
+        "my-texts.yaml",
+        "été.yaml",
+    ]
+
+
 def test_export_writes_files_and_overwrites_nothing(tilth: Command, tmp_path: Path) -> None:
     to = str(tmp_path / "out")
     found = tilth("export", "small", "minhash", "--to", to, "--format", "jsonl", "--json")

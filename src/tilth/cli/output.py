@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from tilth.spell import plural as plural
+
 _MIN_WIDTH, _PIPE_WIDTH = 60, 10_000
 
 
@@ -147,8 +149,3 @@ def _can_encode(text: str) -> bool:
 def count(value: int | None) -> str:
     """12,345; a dash where there is no number."""
     return "-" if value is None else f"{value:,}"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 step`, `5 steps`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -38,21 +38,85 @@ Name = Annotated[
 
 
 def init(
-    starter: Annotated[str, typer.Argument(metavar="STARTER", help="`tilth list starters`")],
+    starter: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STARTER]", help="`tilth list starters`; with --from: the file to write."
+        ),
+    ] = None,
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="Where to; STARTER.yaml by default.")
+    ] = None,
+    seen: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="A folder, file or glob of yours: write a recipe that reads it, with guesses.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     json: Json = False,
 ) -> None:
-    """Copy a starter recipe out, to edit; its run is named after the file."""
-    from tilth.recipe.load import copy_starter
-    from tilth.store.files import write_bytes
+    """Write a recipe to edit: a copy of a starter, or a draft for what lies at a path."""
+    if seen is not None:
+        if file is not None:
+            raise UsageError(
+                "`--from` takes no starter", hint=f"tilth init --from {shlex.quote(seen)} FILE"
+            )
+        _draft(seen, None if starter is None else Path(starter), force, json)
+        return
+    if starter is None:
+        raise UsageError(
+            "neither a starter nor `--from`",
+            hint="`tilth list starters` names them; `tilth init --from FOLDER` looks at your data",
+        )
+    from tilth.recipe.starters import copy_starter
 
-    target = file or Path(f"{starter}.yaml")
-    if target.is_dir():
-        target = target / f"{starter}.yaml"
+    target = _free(file or Path(f"{starter}.yaml"), f"{starter}.yaml", force=True)
     text, name = copy_starter(starter, target)
+    _write(_free(target, target.name, force), text)
+    if json:
+        print_json({"starter": starter, "file": target, "name": name})
+    else:
+        line(f"wrote {target}; run it with {_command(target)}, which makes the run `{name}`")
+
+
+def _draft(path: str, file: Path | None, force: bool, json: bool) -> None:
+    """Write a recipe for what lies at a path."""
+    from tilth.query.draft import draft
+    from tilth.recipe.starters import run_name
+
+    own = run_name(Path(path.rstrip("/*?")).stem) or "mine"
+    target = _free(file or Path(f"{own}.yaml"), f"{own}.yaml", force)
+    found = draft(path, run_name(target.stem) or "mine")
+    _write(_free(target, target.name, force), found.text)
+    if json:
+        print_json(
+            {"from": path, "file": target} | {k: v for k, v in vars(found).items() if k != "text"}
+        )
+        return
+    line(f"wrote {target}:")
+    for sentence in found.about:
+        paragraph(sentence, indent="    ", first="  ")
+    line(
+        "each guess stands there with what was seen: read it, and run it with "
+        f"{_command(target)}, which makes the run `{found.name}`"
+    )
+
+
+def _command(target: Path) -> str:
+    return f"`{shlex.join(['tilth', 'run', str(target)])}`"
+
+
+def _free(target: Path, name: str, force: bool) -> Path:
+    """Where to write: in a folder under a name of its own.
+
+    Raises:
+        UsageError: It is there already.
+    """
+    if target.is_dir():
+        target = target / name
     if target.exists() and not force:
         raise UsageError(
             "the file is there already, and nothing is overwritten",
@@ -60,12 +124,13 @@ def init(
             hint="name another file, or give --force",
             code="exists",
         )
+    return target
+
+
+def _write(target: Path, text: str) -> None:
+    from tilth.store.files import write_bytes
+
     write_bytes(target, text.encode())
-    if json:
-        print_json({"starter": starter, "file": target, "name": name})
-    else:
-        command = shlex.join(["tilth", "run", str(target)])
-        line(f"wrote {target}; run it with `{command}`, which makes the run `{name}`")
 
 
 def list_(
@@ -260,7 +325,8 @@ VERBS = (
     Verb(
         init,
         """tilth init quickstart
-        tilth init digits my-digits.yaml""",
+        tilth init digits my-digits.yaml
+        tilth init --from my-pictures/ my.yaml""",
     ),
     Verb(
         list_,

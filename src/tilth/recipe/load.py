@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -69,7 +68,6 @@ _VALIDATOR_WORDS = {
     "Tuple should have": "should have",
     " after validation": "",
 }
-_MAX_NAME = 64
 # Of what a user's own code says, when it raises.
 _MAX_SAID = 300
 _TAGS = {f"tag:yaml.org,2002:{t}" for t in ("map", "seq", "str", "int", "float", "bool", "null")}
@@ -86,31 +84,6 @@ def starters() -> dict[str, str]:
         for entry in sorted(folder.iterdir(), key=lambda e: e.name)
         if entry.name.endswith(".yaml")
     }
-
-
-def copy_starter(starter: str, file: Path) -> tuple[str, str]:
-    """A starter to write to a file: its text, its run named after the file, and that name.
-
-    Two files with one name would take turns in one run's folder, so the copy is not called like
-    the starter. What a run's name cannot hold becomes `-`.
-
-    Raises:
-        MissingError: There is no such starter.
-    """
-    shipped = starters()
-    if starter not in shipped:
-        raise MissingError(
-            f"there is no starter `{starter}`",
-            hint=unknown_word(starter, list(shipped), "tilth list starters"),
-        )
-    # Letters stay without their accents: the run of `été.yaml` is `ete`.
-    parts = unicodedata.normalize("NFKD", file.stem)
-    plain = "".join(char for char in parts if not unicodedata.combining(char))
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).lstrip("._-")[:_MAX_NAME].rstrip("._-")
-    name = name or f"my-{starter}"
-    # A file called `2026.yaml` must not name its run by a number.
-    written = name if yaml.safe_load(name) == name else f'"{name}"'
-    return re.sub(r"^name: .*$", f"name: {written}", shipped[starter], count=1, flags=re.M), name
 
 
 def load_recipe(where: str | Path) -> Recipe:

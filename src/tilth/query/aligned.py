@@ -1,0 +1,86 @@
+"""Files that are line by line translations of each other, by their names and their lines."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+from tilth.clean.language import codes
+from tilth.errors import TilthError
+from tilth.formats.streams import DamagedError, SourceFile, open_bytes
+from tilth.query.seen import File, Seen
+
+_NAME: Final = re.compile(r"(?P<stem>.+)\.(?P<language>[a-z]{2,3})\Z")
+# Of longer files the lines are not counted: their run does.
+_MAX_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Pairs of files.
+
+    Attributes:
+        source, target: Codes of the languages.
+        pairs: What their names share -> where both are.
+        members: The files of all of them, those of further languages too.
+        doubts: What else may be meant, in sentences.
+    """
+
+    source: str
+    target: str
+    pairs: Mapping[str, tuple[str, str]]
+    members: tuple[File, ...]
+    doubts: tuple[str, ...]
+
+
+def aligned(seen: Seen) -> Aligned | None:
+    """The pairs of the two languages that most files are in; None: there are none."""
+    by_stem: dict[str, dict[str, File]] = {}
+    known: frozenset[str] | None = None
+    for file in seen.files:
+        match = None if file.within else _NAME.match(file.name.removesuffix(".gz"))
+        if match is None:
+            continue
+        known = frozenset(codes()) if known is None else known
+        if match["language"] in known:
+            by_stem.setdefault(match["stem"], {})[match["language"]] = file
+    counts = Counter(pair for one in by_stem.values() for pair in combinations(sorted(one), 2))
+    if not counts:
+        return None
+    (source, target), _ = max(counts.items(), key=lambda one: (one[1], one[0]))
+    pairs: dict[str, tuple[str, str]] = {}
+    doubts: list[str] = []
+    for stem, files in sorted(by_stem.items()):
+        if source not in files or target not in files:
+            continue
+        lines = [_num_lines(files[one]) for one in (source, target)]
+        if lines[0] == lines[1]:
+            pairs[stem] = files[source].uri, files[target].uri
+        else:
+            doubts.append(f"{stem}.{source} and .{target} have not equally many lines: left out")
+    others = sorted({name for one in by_stem.values() for name in one} - {source, target})
+    if others:
+        doubts.append(f"there are files in {', '.join(others)}, too")
+    members = tuple(file for one in by_stem.values() if len(one) > 1 for file in one.values())
+    return Aligned(source, target, pairs, members, tuple(doubts)) if pairs else None
+
+
+def _num_lines(file: File) -> int:
+    """Lines of a file; -1: not counted, as it is long or cannot be read."""
+    path, num_lines, last = Path(file.uri).expanduser(), 0, b"\n"
+    if path.stat().st_size > _MAX_BYTES:
+        return -1
+    with (
+        suppress(TilthError, DamagedError, OSError),
+        open_bytes(SourceFile(path, file.name, file.uri)) as stream,
+    ):
+        while piece := stream.read(1 << 18):
+            num_lines, last = num_lines + piece.count(b"\n"), piece[-1:]
+        return num_lines + (last != b"\n")
+    return -1
