@@ -150,6 +150,14 @@ def reads(_: Settings) -> tuple[str, ...]:
     return ("html",)
 
 
+def finds(settings: Settings) -> Mapping[str, str]:
+    """Columns that a selector alone fills, with what is to be told where it found nothing."""
+    return {
+        column_of(name): f"`{name}: {written}` finds nothing in any element"
+        for name, written in settings.fields
+    }
+
+
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that it writes."""
     return ("text", *(column_of(name) for name, _ in settings.fields))

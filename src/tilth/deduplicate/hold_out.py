@@ -77,17 +77,27 @@ def fills(_: Settings) -> tuple[str, ...]:
     return ("split",)
 
 
+def unasked(settings: Settings) -> tuple[str, ...]:
+    """The share of validation, where the recipe does not name it."""
+    if "validation" in settings.model_fields_set or not settings.validation:
+        return ()
+    share = f"{settings.validation:g}"
+    return (f"validation: {share} of the groups (default; `validation: 0` holds none out for it)",)
+
+
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
-    """Which of the splits that are asked for no sample is drawn to.
+    """Which of the splits that are asked for no sample is drawn to, and sources without effect.
 
     Raises:
         DataError: Every sample that could be held out has a split already; or one to split has no
             value in the group's column.
     """
-    num_rows, counts = 0, Counter[str]()
+    num_rows, counts, of_sources = 0, Counter[str](), set[str]()
     for batch in batches:
         num_rows += batch.num_rows
-        counts.update(_drawn(batch, settings).values())
+        drawn = _drawn(batch, settings)
+        counts.update(drawn.values())
+        of_sources.update(column(batch, "source").take(pa.array(drawn, pa.int64())).to_pylist())
     if num_rows and not counts:
         raise DataError(
             "every sample has a split already, so that none is held out",
@@ -96,7 +106,14 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
             code="nothing-to-hold-out",
         )
     asked = {"test": settings.test, "validation": settings.validation}
-    return [
+    told = [
+        f"`sources` names `{name}`, of which no sample is left without a split: none is held out"
+        for name in settings.sources
+        if num_rows and name not in of_sources
+    ]
+    if not any(asked.values()):
+        told.append("`test` and `validation` are 0: nothing is held out")
+    return told + [
         f"of {counts.total()} samples none is drawn to {name}, whose share is {share:g}"
         for name, share in asked.items()
         if share and counts and not counts[name]

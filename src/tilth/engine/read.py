@@ -15,6 +15,7 @@ from tilth.engine.contract import SamplesOnce, require_batch, require_batches, r
 from tilth.errors import DataError, StepError
 from tilth.meta.arrow import UnsupportedError
 from tilth.meta.stream import Stream, one_schema
+from tilth.reading.fields import Fields, unclaimed
 from tilth.records import Record
 from tilth.settings import BaseSettings
 from tilth.store.manifest import PassedOver
@@ -157,7 +158,9 @@ def _write_shards(
     refit_shards(task.folder, stream.schema(), stream.fit)
     if files is not None:
         files.commit(task.folder, stream.schema())
-    return [*(join.told() if join is not None else ()), *stream.mixed()]
+    fields = getattr(settings, "fields", None)
+    hints = unclaimed(fields, stream.names()) if isinstance(fields, Fields) else []
+    return [*(join.told() if join is not None else ()), *stream.mixed(), *hints]
 
 
 def _with_fields(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypedDict, assert_never
 
+import pyarrow as pa
 from pydantic import JsonValue
 
 from tilth.engine import shuffle
@@ -32,6 +33,7 @@ from tilth.engine.tasks import (
 )
 from tilth.errors import DataError, MissingError, source_changed
 from tilth.extensions import Reference
+from tilth.meta.kinds import TEXT, plainly
 from tilth.meta.stream import is_field, written
 from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
@@ -235,6 +237,7 @@ class StepRunner:
             # What the steps before kept by their own books, not what stands in the files.
             expected = sum(dataset.num_rows for dataset in inputs)
             if expected:
+                self._tell_of_types(step)
                 self._look_ahead(step, folder, shards)
             if kind == "shuffle":
                 self._shuffle(step, folder, shards)
@@ -246,6 +249,7 @@ class StepRunner:
         kept = sorted(name for name, entry in entries.items() if entry.kept)
         if _differ(entries[name].columns for name in kept):
             schema_of([shard_path(folder, name, "kept") for name in kept])
+        self._look_back(step, [shard_path(folder, name, "kept") for name in kept])
         figures: JsonValue = {}
         both = getattr(step.operation.module, "DESCRIBES_DROPPED", False)
         there = books.kept or (both and books.dropped)
@@ -276,7 +280,7 @@ class StepRunner:
                 and of an arm that takes data away, it is told.
         """
         module = step.operation.module
-        told: list[str] = []
+        told: list[str] = [*unasked(step)]
         for name in module.reads(step.settings) if hasattr(module, "reads") else ():
             if is_empty(shards, name):
                 plain = name.removeprefix(SIGNAL_PREFIX)
@@ -294,6 +298,32 @@ class StepRunner:
                 told.append(f"{error.what}; {error.hint}")
         for sentence in told:
             self._emit(Warned(step.name, sentence))
+
+    def _look_back(self, step: PlannedStep, shards: list[Path]) -> None:
+        """Tell of what the settings ask for and nothing that was kept has."""
+        module = step.operation.module
+        found = module.finds(step.settings) if shards and hasattr(module, "finds") else {}
+        for name, sentence in found.items():
+            if is_empty(shards, name):
+                self._emit(Warned(step.name, sentence))
+
+    def _tell_of_types(self, step: PlannedStep) -> None:
+        """Tell of fields that become text since what comes in has them of several types."""
+        names = [name for _, name in step.inputs]
+        shards = {name: [*Dataset(self.place(name)).shards()] for name in dict.fromkeys(names)}
+        if len(shards) < 2:
+            return
+        kinds: dict[str, dict[str, pa.DataType]] = {}
+        for name, paths in shards.items():
+            for field in schema_of(paths) if paths else ():
+                if is_field(field.name) and not pa.types.is_null(field.type):
+                    kinds.setdefault(field.name, {})[name] = field.type
+        several = {name: of for name, of in kinds.items() if len(set(of.values())) > 1}
+        together = schema_of([path for paths in shards.values() for path in paths])
+        for name, of in several.items():
+            if together.field(name).type == TEXT:
+                told = ", ".join(f"{plainly(kind)} in `{one}`" for one, kind in of.items())
+                self._emit(Warned(step.name, f"`{name}` is {told}: it is text from here on"))
 
     def _read(self, step: PlannedStep, folder: Path) -> PassedOver:
         """Read a source; of one that holds nothing, nothing is kept either.
@@ -458,6 +488,12 @@ class StepRunner:
     def _say(self, step: PlannedStep, note: str) -> None:
         """Name a phase that counts nothing, lest the phase before be shown until it ends."""
         self._emit(StepProgress(step.name, 0, None, 0, 0, note))
+
+
+def unasked(step: PlannedStep) -> tuple[str, ...]:
+    """What a step of record operations decides where the recipe says nothing, in sentences."""
+    of = getattr(step.operation.module, "unasked", None)
+    return () if of is None else tuple(map(str, of(step.settings)))
 
 
 def begin_anew(folder: Path, *, but_work: bool) -> None:

@@ -105,28 +105,80 @@ def fills(_: Settings) -> tuple[str, ...]:
 
 
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
-    """The labels that are weighed and that no sample has, where labels were voted on.
+    """What is weighed and no sample has: a source, or a label where labels were voted on.
 
     Raises:
-        DataError: No sample has one of them, and its name comes from the data alone.
+        DataError: No sample has a label or a field's value that is named, which come from the data
+            alone.
     """
-    named = dict(settings.labels)
-    there, origins = set[str](), set[str]()
-    for batch in batches if named else ():
-        there.update(schema.column(batch, "label").drop_null().unique().to_pylist())
-        origins.update(schema.column(batch, "label_origin").drop_null().unique().to_pylist())
-    lacking = [label for label in named if label not in there]
-    if lacking and VOTED not in origins:
-        raise DataError(
-            f"no sample has the label `{lacking[0]}`, which `weights` names",
-            hint=did_you_mean(lacking[0], there),
-            code="unknown-label",
-        )
-    # A function that never voted is no slip of the pen: `check` knows what functions vote for.
-    return [
-        f"no sample has the label `{label}`, which `weights` names; {did_you_mean(label, there)}"
-        for label in lacking
+    labels = _Values("label", tuple(name for name, _ in settings.labels))
+    fields = [_Values(name, tuple(one for one, _ in pairs)) for name, pairs in settings.values]
+    sources, origins, num_rows = set[str](), set[str](), 0
+    for batch in batches:
+        num_rows += batch.num_rows
+        sources.update(schema.column(batch, "source").drop_null().unique().to_pylist())
+        if settings.labels:
+            labels.saw(schema.column(batch, "label"))
+            origins.update(schema.column(batch, "label_origin").drop_null().unique().to_pylist())
+        for field in fields:
+            if field.name in batch.schema.names:
+                field.saw(batch.column(field.name))
+    for named in (labels, *fields):
+        # A function that never voted is no slip of the pen: `check` knows what they vote for.
+        if named.lacking and not (named is labels and VOTED in origins):
+            raise DataError(
+                f"no sample has the {named.words(named.lacking[0])}, which `weights` names",
+                hint=did_you_mean(named.lacking[0], named.there),
+                code="unknown-label" if named is labels else "unknown-value",
+            )
+    told = [
+        f"no sample has the {labels.words(label)}, which `weights` names; "
+        f"{did_you_mean(label, labels.there)}"
+        for label in labels.lacking
     ]
+    given = dict(settings.sources)
+    told += [
+        f"no sample of the source `{name}` is left, which `weights` names"
+        for name in given
+        if num_rows and name not in sources
+    ]
+    if sources and settings.otherwise != 1 and sources <= set(given):
+        told.append(f"`otherwise: {settings.otherwise:g}` weighs nothing: every source is named")
+    return told
+
+
+# Of the values of a field so many are remembered, to suggest the nearest.
+_MAX_THERE = 1000
+
+
+class _Values:
+    """Values that are named, and which of them the samples have.
+
+    Args:
+        name: `label`, or a field.
+        named: The values.
+    """
+
+    def __init__(self, name: str, named: tuple[str, ...]) -> None:
+        self.name = name
+        self._named = named
+        self.there: set[str] = set()
+
+    def saw(self, values: pa.Array) -> None:
+        """These are there."""
+        for value in values.drop_null().unique().to_pylist():
+            text = words(value)
+            if len(self.there) < _MAX_THERE or text in self._named:
+                self.there.add(text)
+
+    @property
+    def lacking(self) -> list[str]:
+        """The values that were not met, in the order in which they are named."""
+        return [one for one in self._named if one not in self.there]
+
+    def words(self, value: str) -> str:
+        """`label `x``, or `value `x` in `meta.y``."""
+        return f"label `{value}`" if self.name == "label" else f"value `{value}` in `{self.name}`"
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:

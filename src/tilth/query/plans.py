@@ -29,7 +29,7 @@ class PlannedView:
         why: Why it will run, or on what it rests that it is cached.
         committed: Parts of it (shards, cells) that are there from a run that was stopped.
         basis: All that it stands on.
-        taken: Of a training that will run, what it takes where its settings say nothing, and from
+        taken: Of a step that will run, what it takes where its settings say nothing, and from
             where.
     """
 

@@ -1,10 +1,11 @@
-"""What a training takes where its settings say nothing, and from where: for the plan to show."""
+"""What a step takes where its settings say nothing, and from where: for the plan to show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
 
+from tilth.engine.steps import unasked
 from tilth.errors import TilthError
 from tilth.models.facts import Facts
 from tilth.pretrain.settings import RANDOM
@@ -21,13 +22,15 @@ from tilth.value.settings import Settings as ValueSettings
 
 
 def taken(step: PlannedStep, pretrain: BaseSettings | None) -> tuple[str, ...]:
-    """A line for each setting of a training stage that is left empty and decides something.
+    """A line for each setting that is left empty and decides something.
 
     Args:
-        step: Of the plan; of what is no training nothing is said.
+        step: Of the plan: a training, or an operation that says so itself.
         pretrain: Settings of the stage that `transfer` carries over, where there is one.
     """
     settings = step.settings
+    if own := unasked(step):
+        return own
     if isinstance(settings, PretrainSettings):
         return tuple(_of_pretrain(settings))
     if isinstance(settings, TransferSettings) and isinstance(pretrain, PretrainSettings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -160,3 +161,28 @@ def carried(meta: Meta) -> tuple[str, ...]:
         schema.ANY_META if name == "meta" else schema.META + name.removeprefix(schema.META)
         for name in listed
     )
+
+
+# Columns that decide what becomes of a sample; a field may be called so and be taken by no key.
+_DECIDING = ("text", "label", "target", "split", "license", "annotations")
+
+
+def unclaimed(fields: Fields, columns: Collection[str]) -> list[str]:
+    """What is to be told of fields that travel and are called like a column that they do not fill.
+
+    Args:
+        fields: Of the source.
+        columns: Those that its records have besides, as `meta.label`.
+    """
+    return [
+        f"the field `{name}` travels as `{schema.META}{name}`; `fields: {{{name}: {name}}}` makes "
+        f"it the {name}"
+        for name in _DECIDING
+        if schema.META + name in columns and name not in fields.taken() and _is_open(fields, name)
+    ]
+
+
+def _is_open(fields: Fields, name: str) -> bool:
+    # What the recipe itself puts into `meta.label` is meant so.
+    own = {key.removeprefix(schema.META) for key in fields.others}
+    return name not in own and (name == "text" or getattr(fields, name) is None)

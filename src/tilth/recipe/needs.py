@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tilth.collect.item_rows import EXTRAS
 from tilth.errors import MissingError
 from tilth.recipe.operations import Operation
 from tilth.settings import BaseSettings
@@ -64,6 +65,12 @@ def needed_packages(steps: Iterable[Step]) -> tuple[Package, ...]:
             found |= dict.fromkeys(Package(name, name) for name in declaration(task).needs)
         if "tfidf-svm" in getattr(step.settings, "methods", ()):
             found[_SKLEARN] = None
+        if step.operation.name == "files":
+            # What is named one by one is asked for; of `documents` those are read that can be.
+            for one in getattr(step.settings, "types", ()):
+                if one in EXTRAS:
+                    module, extra = EXTRAS[one]
+                    found[Package(module.replace("_", "-"), module, extra)] = None
         if getattr(getattr(step.settings, "loop", None), "tensorboard", False):
             found[Package("tensorboard", "tensorboard", "tensorboard")] = None
     return tuple(found)
