@@ -254,7 +254,7 @@ class _Reader:
             if not pieces and self.peek() in (b",", b"]"):
                 return part, size
             kept += b" " * bool(pieces) + part if len(kept) < self._max_bytes else b""
-            num_bytes, pieces = num_bytes + size, pieces + 1
+            num_bytes, pieces = num_bytes + bool(pieces) + size, pieces + 1
         return bytes(kept[: self._max_bytes]), num_bytes
 
     def value(self, *, keep: bool, most: int | None = None) -> tuple[bytes, int]:
