@@ -125,7 +125,8 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
             assert callable(getattr(op.module, "reads", None)), op.name
             given = {"rules": {"where": ["text != ''"]}, "select": {"css": "p"}}.get(op.name, {})
             names = op.module.fills(op.settings.model_validate(given))
-            assert set(names) <= {*schema.SCHEMA, *(n for n in names if n.startswith("signal."))}
+            own = (n for n in names if n.startswith(("signal.", schema.META)))
+            assert set(names) <= {*schema.SCHEMA, *own}
             written |= {n.removeprefix("signal.") for n in names if n.startswith("signal.")}
     assert written == schema.OWN_SIGNALS | set(SIGNALS)
 

@@ -126,6 +126,20 @@ def test_max_undecodable() -> None:
         assert "max_undecodable" in told("extract", max_undecodable=wrong)
 
 
+STATED = (
+    "<html lang=en><title>Herons</title><meta name=author content=Ada><meta name=date "
+    f"content=2024-05-01><p>{ENGLISH * 3}</p></html>"
+)
+FIELDS = {"meta.title": "Herons", "meta.author": "Ada", "meta.language": "en"}
+
+
+@effect("clean.extract.meta")
+def test_meta() -> None:
+    assert FIELDS.items() <= extracted(STATED).items()
+    assert str(extracted(STATED)["meta.date"]) == "2024-05-01"
+    assert not any(name.startswith("meta.") for name in extracted(STATED, meta="none"))
+
+
 # select
 
 ITEMS = (
@@ -213,6 +227,12 @@ def test_select_max_undecodable() -> None:
         assert len(selected(broken, css="p", max_undecodable=share)) == count
     for wrong in (-0.1, 1.1):
         assert "max_undecodable" in told("select", css="p", max_undecodable=wrong)
+
+
+@effect("clean.select.meta")
+def test_select_meta() -> None:
+    assert FIELDS.items() <= selected(STATED, css="p")[1].items()
+    assert not any(name.startswith("meta.") for name in selected(STATED, css="p", meta="none")[1])
 
 
 # chunk

@@ -13,7 +13,7 @@ from lxml import etree
 from pydantic import Field, model_validator
 
 from tilth.clean.page import page_text
-from tilth.clean.pages import DropError, PageSettings, read_pages
+from tilth.clean.pages import DropError, PageSettings, is_plain, read_pages, stated_columns
 from tilth.schema import column, with_columns
 
 # Above this share of a page's text in tables, they are its layout and not data.
@@ -30,7 +30,10 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
 class Settings(PageSettings):
-    """Extract the main text of web pages; rows without `html` pass unchanged."""
+    """Extract the main text of web pages, and what they state of themselves.
+
+    Rows without `html` pass unchanged.
+    """
 
     method: Literal["trafilatura", "resiliparse"] = Field(
         "trafilatura",
@@ -59,9 +62,9 @@ def reads(_: Settings) -> tuple[str, ...]:
     return ("html",)
 
 
-def fills(_: Settings) -> tuple[str, ...]:
-    """The column that it writes."""
-    return ("text",)
+def fills(settings: Settings) -> tuple[str, ...]:
+    """The columns that it writes."""
+    return ("text", *stated_columns(settings))
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
@@ -75,8 +78,7 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     sizes = pc.binary_length(column(batch, "html")).to_pylist()
 
     def read(row: int, page: str) -> None:
-        plain = (types[row] or "").lstrip().lower().startswith("text/plain")
-        texts[row] = page if plain else extract(page, settings)
+        texts[row] = page if is_plain(types[row]) else extract(page, settings)
         if not texts[row].strip():
             raise DropError("no-text", f"html_bytes={sizes[row]}")
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Final, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
+from tilth.clean.stated import Stated, stated
 from tilth.decode.page import decode_html
 from tilth.decode.text import UndecodableError
-from tilth.schema import column, mark_dropped, mark_error, without_columns
+from tilth.meta.arrow import alike
+from tilth.meta.kinds import TEXT
+from tilth.schema import META, column, mark_dropped, mark_error, with_columns, without_columns
 from tilth.settings import BaseSettings
+
+_FIELDS: Final = {
+    "title": TEXT,
+    "author": TEXT,
+    "date": pa.date32(),
+    "language": TEXT,
+}
 
 
 class PageSettings(BaseSettings):
@@ -22,6 +34,16 @@ class PageSettings(BaseSettings):
     max_undecodable: float = Field(
         0.001, ge=0, le=1, description="Share of undecodable characters that is still replaced"
     )
+    meta: Literal["all", "none"] = Field(
+        "all",
+        description="What a page states of itself is `meta.title`, `meta.author`, `meta.date`, "
+        "`meta.language` and `license`, where its row has none; or none of it",
+    )
+
+
+def stated_columns(settings: PageSettings) -> tuple[str, ...]:
+    """The columns that a page fills with what it states of itself."""
+    return ("license", *(META + name for name in _FIELDS)) if settings.meta == "all" else ()
 
 
 class DropError(Exception):
@@ -42,8 +64,10 @@ def read_pages(
     settings: PageSettings,
     read: Callable[[int, str], None],
     failed: Callable[[Exception], str],
+    leaves: Collection[str] = (),
 ) -> pa.RecordBatch:
-    """The rows less the column `html`, marked; rows without `html` are as they were.
+    """The rows less the column `html`, marked, with what pages state of themselves; rows without
+    `html` are as they were.
 
     A page above `max_bytes` is dropped by that rule, one that cannot be decoded is quarantined.
 
@@ -53,8 +77,10 @@ def read_pages(
         read: Takes the number of a row and its decoded page; raises `DropError` for one that is not
             kept, and may fail in any other way.
         failed: What to say of such a page.
+        leaves: Columns that are not filled with what a page states of itself.
     """
     types = column(batch, "content_type").to_pylist()
+    said: list[Stated | None] = [None] * batch.num_rows
     rules: list[str | None] = [None] * batch.num_rows
     values: list[str | None] = [None] * batch.num_rows
     errors: list[str | None] = [None] * batch.num_rows
@@ -65,7 +91,10 @@ def read_pages(
         try:
             if size > settings.max_bytes:
                 raise DropError(f"html_bytes <= {settings.max_bytes}", f"html_bytes={size}")
-            read(row, decode_html(html.as_py(), types[row], settings.max_undecodable))
+            page = decode_html(html.as_py(), types[row], settings.max_undecodable)
+            read(row, page)
+            if settings.meta == "all" and not is_plain(types[row]):
+                said[row] = stated(page)
         except DropError as drop:
             rules[row], values[row] = drop.rule, drop.value
         except UndecodableError as error:
@@ -74,7 +103,29 @@ def read_pages(
             # Whatever a page does to a parser costs that page alone.
             errors[row] = failed(error)[:300]
     rows = without_columns(batch, ["html"])
+    if settings.meta == "all":
+        rows = _with_stated(rows, said, leaves)
     if any(errors):
         rows = mark_error(rows, errors)
     drops = pa.array([rule is not None for rule in rules], pa.bool_())
     return mark_dropped(rows, drops.to_numpy(zero_copy_only=False), rules, values)
+
+
+def is_plain(content_type: str | None) -> bool:
+    """Whether what came as a page is text without markup."""
+    return (content_type or "").lstrip().lower().startswith("text/plain")
+
+
+def _with_stated(
+    rows: pa.RecordBatch, said: Sequence[Stated | None], leaves: Collection[str]
+) -> pa.RecordBatch:
+    """The rows with what pages state where they have nothing of the kind yet."""
+    licenses = pa.array([None if one is None else one.license for one in said], pa.string())
+    columns = {"license": pc.coalesce(column(rows, "license").cast(pa.string()), licenses)}
+    for name, kind in _FIELDS.items():
+        if META + name in leaves:
+            continue
+        found = pa.array([None if one is None else getattr(one, name) for one in said], kind)
+        at = rows.schema.get_field_index(META + name)
+        columns[META + name] = found if at < 0 else pc.coalesce(*alike([rows.column(at), found]))
+    return with_columns(rows, columns)

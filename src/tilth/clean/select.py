@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from resiliparse.parse.html import HTMLTree, NodeType
 
 from tilth.clean.page import element_text, is_deeper
-from tilth.clean.pages import DropError, PageSettings, read_pages
+from tilth.clean.pages import DropError, PageSettings, read_pages, stated_columns
 from tilth.schema import PART_NAME, PART_ROW, SCHEMA, column, mark_dropped, mark_error
 
 # A selector may look at all that an element stands in: time is that of elements times depth.
@@ -160,7 +160,8 @@ def finds(settings: Settings) -> Mapping[str, str]:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that it writes."""
-    return ("text", *(column_of(name) for name, _ in settings.fields))
+    own = ("text", *(column_of(name) for name, _ in settings.fields))
+    return tuple(dict.fromkeys((*own, *stated_columns(settings))))
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,14 @@ def part(batch: pa.RecordBatch, settings: Settings) -> tuple[pa.RecordBatch, pa.
             raise DropError(NOTHING_FOUND, settings.css)
         found.extend((row, one) for one in parts)
 
-    rows = read_pages(batch, settings, read, lambda error: f"the page cannot be searched: {error}")
+    # A field of an element is of the element alone, where it has none as well.
+    own = [column_of(name) for name, _ in settings.fields if column_of(name) not in FILLED]
+    rows = read_pages(batch, settings, read, _unsearched, own)
     return rows, _samples(found, rows, settings)
+
+
+def _unsearched(error: Exception) -> str:
+    return f"the page cannot be searched: {error}"
 
 
 def _samples(
