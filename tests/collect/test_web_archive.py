@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -274,7 +276,7 @@ def test_wacz_files(tmp_path: Path) -> None:
     assert [row["html"] for row in rows] == [page("0"), page("1")]
     assert Counter(reason for _, reason in told) == {
         "a record of the kind request": 2,
-        "part of a WACZ beside its archives": 3,
+        "part of a WACZ beside its archives": 2,
     }
 
 
@@ -371,3 +373,62 @@ def test_the_guide_of_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert all("stands in the shallow water" in row["text"] for row in last)
     monkeypatch.setattr(web_archive, "read", None)
     run_inline(text, tmp_path / "runs")
+
+
+def test_what_else_a_record_says_travels(tmp_path: Path) -> None:
+    known = {"WARC-Identified-Content-Language": "eng,deu", "WARC-IP-Address": "127.0.0.1"}
+    path = write(
+        tmp_path,
+        "a.wet.gz",
+        record("http://e.org/t", b"Hi", "conversion", content_type="text/plain", fields=known),
+    )
+    (row,), _ = read(path)
+    assert row["meta.warc-identified-content-language"] == "eng,deu"
+    assert row["meta.warc-ip-address"] == "127.0.0.1"
+    assert row["meta.warc-record-id"].startswith("<urn:uuid:")
+    assert not {"meta.warc-target-uri", "meta.warc-date", "meta.content-type"} & row.keys()
+    (row,), _ = read(path, meta=["warc-ip-address"])
+    assert [name for name in row if name.startswith("meta.")] == ["meta.warc-ip-address"]
+    (row,), told = read(path, meta="none")
+    assert not any(name.startswith("meta.") for name in row)
+    assert "a field that `fields.meta` leaves out" in dict(told).values()
+    with pytest.raises(DataError, match="`warc-ip-adress`, which is not there"):
+        read(path, meta=["warc-ip-adress"])
+
+
+def with_pages(data: bytes, pages: bytes) -> bytes:
+    """A WACZ with another list of pages."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, pages if name == "pages/pages.jsonl" else old.read(name))
+    return out.getvalue()
+
+
+def test_the_pages_of_a_wacz_have_their_titles(tmp_path: Path) -> None:
+    parts = [record(f"http://e.org/{name}", page(name)) for name in "abc"]
+    lines = [
+        {"format": "json-pages-1.0", "title": "All"},
+        {"url": "http://e.org/a", "ts": "2001-01-01T00:00:00Z", "title": "A then"},
+        {"url": "http://e.org/a", "ts": f"{DATE[:19]}.250Z", "title": "A now"},
+        {"url": "http://e.org/b", "ts": "2001-01-01T00:00:00Z", "title": " B "},
+    ]
+    listed = "\n".join([*map(json.dumps, lines), "no JSON"]).encode()
+    path = write(tmp_path, "a.wacz", with_pages(wacz({"a.warc.gz": b"".join(parts)}), listed))
+    rows, told = read(path)
+    assert [row["meta.title"] for row in rows] == ["A now", "B", None]
+    assert ("pages/pages.jsonl", "lines of a list of pages that are no objects of JSON") in told
+    rows, _ = read(path, meta="none")
+    assert not any("meta.title" in row for row in rows)
+    # It is the title that `extract` finds in a page that says it: what is there stays.
+    settings = web_archive.Settings(path=str(path))
+    (batch,) = web_archive.read(settings, "s", Context(tmp_path))
+    assert extract.apply(batch, extract.Settings())["meta.title"].to_pylist()[0] == "A now"
+
+
+def test_a_list_of_pages_that_cannot_be_read_costs_nothing_else(tmp_path: Path) -> None:
+    data = wacz({"a.warc.gz": record("http://e.org/", page())})
+    bad = data.replace(b'"format": "json-pages', b'"format": "JSON-pages')
+    (row,), told = read(write(tmp_path, "a.wacz", bad))
+    assert row["error"] is None
+    assert any("a damaged list of pages" in reason for _, reason in told)

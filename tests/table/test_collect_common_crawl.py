@@ -222,6 +222,13 @@ def test_the_crawler_says_who_it_is(archive: Archive, tmp_path: Path) -> None:
         assert "user_agent" in wrong(user_agent=bad)
 
 
+@effect("collect.common_crawl.meta")
+def test_what_else_a_record_says(archive: Archive, tmp_path: Path) -> None:
+    for number, meta in enumerate(("all", "none")):
+        found = read("common_crawl", tmp_path / str(number), {**tree(archive), "meta": meta})
+        assert ("meta.warc-record-id" in found[0]) == (meta == "all")
+
+
 WAYS: dict[str, list[Any]] = {
     "allow_hosts": [["127.1"], ["127.0.0.1", "b.org"]],
     "delay_s": [0.001],

@@ -51,3 +51,12 @@ def test_pages_are_compared_with_their_digests(tmp_path: Path) -> None:
     assert row["error"] is None
     (row,) = rows(tmp_path, gzip.compress(bad), check_digests=True)
     assert "its block is not the one that its digest is of" in row["error"]
+
+
+@effect("collect.web_archive.meta")
+def test_what_else_a_record_says(tmp_path: Path) -> None:
+    one = record("http://e.org/", page(), fields={"WARC-IP-Address": "127.0.0.1"})
+    (row,) = rows(tmp_path, one)
+    assert row["meta.warc-ip-address"] == "127.0.0.1"
+    (row,) = rows(tmp_path, one, meta="none")
+    assert not any(name.startswith("meta.") for name in row)

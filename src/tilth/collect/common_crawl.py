@@ -34,6 +34,7 @@ from tilth.formats.http_answer import HTML_TYPES, AnswerError, read_answer
 from tilth.formats.warc import ArchiveRecord, agrees, read_warc
 from tilth.reading import records
 from tilth.reading.fetching import KnownHosts, License, run_to_end
+from tilth.reading.fields import Meta, carried
 from tilth.reading.inputs import MAX_RECORD_BYTES, empty_source
 from tilth.schema import Row
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
@@ -115,6 +116,7 @@ class Settings(BaseSettings):
         le=MAX_RECORD_BYTES,
     )
     license: License = Field(None, description="licence of the rows")
+    meta: Meta = "all"
 
     @property
     def check_digests(self) -> bool:
@@ -143,7 +145,8 @@ def fingerprint(_: Settings) -> str:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    return (*COLUMNS, *(["license"] if settings.license is not None else []))
+    license_ = ["license"] if settings.license is not None else []
+    return (*COLUMNS, *license_, *carried(settings.meta))
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -175,6 +178,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 yield from batcher.add_error(str(error), capture.place)
             else:
                 yield from batcher.add(row, capture.place, len(data))
+        pages.check(f"{settings.index} {settings.url}")
         yield from batcher.flush()
     except AddressRefusedError as error:
         raise UsageError(

@@ -22,7 +22,10 @@ from tilth.formats.streams import SourceFile, open_raw, too_long
 from tilth.formats.warc import ArchiveRecord, Damaged
 from tilth.formats.window import Buffer, first_bytes, inflating
 from tilth.reading import inputs, records
-from tilth.schema import Row
+from tilth.reading.carry import Carrier
+from tilth.reading.fields import Meta, carried
+from tilth.reading.named import Named
+from tilth.schema import META, Row
 from tilth.web.secrets import masked
 
 SUFFIXES = (
@@ -34,6 +37,12 @@ SUFFIXES = (
     ".wacz",
 )
 COLUMNS = ("html", "content_type", "text", "fetched_at")
+# Fields of a record that are columns of the schema, or of no use beside them.
+_TAKEN = (
+    *("warc-type", "warc-target-uri", "warc-date", "content-type", "content-length"),
+    "arc-content-type",
+)
+_TITLE = META + "title"
 _KINDS = frozenset(
     {"warcinfo", "request", "metadata", "revisit", "conversion", "continuation"}
     | {"response", "resource"}
@@ -74,6 +83,7 @@ class Settings(inputs.FileSettings):
         description="pages that their crawler cut short, as `WARC-Truncated` says: read what there "
         "is of them, or pass them over",
     )
+    meta: Meta = "all"
     check_digests: bool = Field(
         False,
         description="compare each page with the digest that its record states. Where a gzip "
@@ -89,7 +99,8 @@ def fingerprint(settings: Settings) -> str:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    return (*COLUMNS, *(["license"] if settings.license is not None else []))
+    license_ = ["license"] if settings.license is not None else []
+    return (*COLUMNS, *license_, *carried(settings.meta))
 
 
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
@@ -113,6 +124,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         if not batcher.is_full:
             for place, row, num_bytes in pages.met_again(found):
                 yield from batcher.add_found(row, place, num_bytes)
+            pages.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise inputs.empty_source(settings.path or settings.url or "")
@@ -132,6 +144,8 @@ class PageSettings(Protocol):
     def max_record_bytes(self) -> int: ...
     @property
     def check_digests(self) -> bool: ...
+    @property
+    def meta(self) -> Meta: ...
 
 
 class PassedOverError(Exception):
@@ -180,6 +194,9 @@ class Pages:
     def __init__(self, settings: PageSettings, context: Context) -> None:
         self._settings, self._context = settings, context
         self._revisits = _Revisits()
+        self._carrier = Carrier(context, settings.meta, {}, _TAKEN)
+        listed = () if isinstance(settings.meta, str) else settings.meta
+        self._named = Named("meta", (name for name in listed if name != "title"), "field")
         self.told_of: SourceFile | None = None
 
     def of(self, file: SourceFile) -> Iterator[_Found]:
@@ -188,6 +205,7 @@ class Pages:
             if isinstance(part, tuple):
                 yield part
                 continue
+            self._carrier.begin(part.uri)
             for record in part.read(self._settings, self.wants):
                 self.told_of = file
                 place, inside = (f"{name}:{record.place}" for name in (part.uri, part.name))
@@ -196,6 +214,7 @@ class Pages:
                     continue
                 try:
                     row = self.row(record, record.fields, place, inside)
+                    self._name(row, part.titles)
                 except _LaterError:
                     continue
                 except PassedOverError as reason:
@@ -223,6 +242,7 @@ class Pages:
                         for place, inside, fields in held.pop(name, ()):
                             try:
                                 row = self.row(record, fields, place, inside)
+                                self._name(row, part.titles)
                             except (PassedOverError, AnswerError, records.RecordError):
                                 self._context.passes_over(place, "a revisit of what is not read")
                             else:
@@ -239,20 +259,41 @@ class Pages:
                 if size := file.path.stat().st_size:
                     yield _Part(raw, size, file.uri, file.name, first_bytes(raw))
                 return
+            titles: wacz.Titles | None = None
             try:
                 for member in wacz.read_wacz(raw):
+                    if titles is None:
+                        titles = wacz.Titles(raw)
+                        for name, reason in titles.passed if tells else ():
+                            self._context.passes_over(f"{file.uri}:{name}", reason)
                     place = f"{file.uri}:{member.name}"
-                    if not member.is_archive and tells:
+                    if not member.is_archive and tells and member.name not in titles.read:
                         reason = "part of a WACZ beside its archives"
                         self._context.passes_over(place, reason)
                     elif member.cause and tells:
                         yield place, records.RecordError(member.cause), 256
                     if member.raw is not None and member.size:
                         head, name = first_bytes(member.raw), f"{file.name}:{member.name}"
-                        yield _Part(member.raw, member.size, place, name, head)
+                        yield _Part(member.raw, member.size, place, name, head, titles)
             except wacz.WaczError as error:
                 if tells:
                     yield file.uri, records.RecordError(str(error)), 256
+
+    def check(self, where: str) -> None:
+        """Once all records were read.
+
+        Raises:
+            DataError: No page has a field that the recipe names.
+        """
+        self._named.check(where)
+
+    def _name(self, row: Row, titles: wacz.Titles | None) -> None:
+        """Put the title into a row that the archive's list of pages has of it."""
+        wanted = self._settings.meta
+        if titles is None or not (wanted == "all" or "title" in wanted):
+            return
+        if title := titles.of(row["uri"], row.get("fetched_at", "")):
+            row[_TITLE] = title
 
     def wants(self, kind: str, fields: Mapping[str, str]) -> bool:
         """Whether the block of a record may become a row."""
@@ -301,6 +342,8 @@ class Pages:
             row["content_type"] = content_type[:_MAX_CONTENT_TYPE]
         # The same record may lie in two files: each is a row, and one of them a copy.
         told = record.fields.get("warc-block-digest") or record.fields.get("warc-payload-digest")
+        self._named.saw_fields(fields)
+        self._carrier.fill(fields, row)
         row["id"] = f"{inside} {told or f'{len(body)} {inflating.crc32(body):08x}'}"
         return row
 
@@ -371,6 +414,7 @@ class _Part:
         uri: How the user would name it.
         name: Its name inside the source.
         head: How it begins, unpacked.
+        titles: What its pages are called beside it.
     """
 
     raw: BinaryIO
@@ -378,6 +422,7 @@ class _Part:
     uri: str
     name: str
     head: bytes
+    titles: wacz.Titles | None = None
 
     def read(self, settings: PageSettings, wants: warc.Wants) -> Iterator[ArchiveRecord | Damaged]:
         """Its records, and what is damaged of it."""

@@ -23,6 +23,10 @@ DESCRIPTION: Final = "datapackage.json"
 ARCHIVES: Final = "archive/"
 # Of the file that describes the others.
 _MAX_DESCRIPTION: Final = 16 << 20
+# Lists of pages, and what is read of them at most.
+_PAGES: Final = re.compile(r"pages/[^/]+\.jsonl")
+_MAX_PAGES: Final = 64 << 20
+_MAX_TITLES: Final = 1_000_000
 _CHUNK: Final = 1 << 20
 _LOCAL: Final = struct.Struct("<4s22xHH")
 _HASH: Final = re.compile(r"(sha256|sha1|md5|sha512):([0-9a-fA-F]{32,128})")
@@ -80,6 +84,73 @@ def read_wacz(file: BinaryIO) -> Iterator[WaczMember]:
         raise WaczError(f"its directory is cut off or damaged ({error})") from error
     for entry in entries:
         yield _member(file, entry, stated)
+
+
+class Titles:
+    """What a WACZ calls its pages, by their address and time.
+
+    Args:
+        file: It.
+
+    Attributes:
+        passed: Name and reason of what of its lists of pages is not read.
+        read: The names of those that were.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._found: dict[str, dict[str, str]] = {}
+        self.passed: list[tuple[str, str]] = []
+        self.read: set[str] = set()
+        self._left, self._num = _MAX_PAGES, 0
+        with zipfile.ZipFile(file) as archive:
+            for entry in archive.infolist():
+                name = entry.filename.replace("\\", "/")
+                if not _PAGES.fullmatch(name):
+                    continue
+                try:
+                    self._take(archive, entry, name)
+                except DAMAGED as error:
+                    self.passed.append((name, f"a damaged list of pages ({error})"[:200]))
+
+    def of(self, uri: str, date: str) -> str | None:
+        """The title of a page, of the time that it was had where it has several.
+
+        Args:
+            uri: Its address.
+            date: As of ISO 8601, to the second at least.
+        """
+        titles = self._found.get(uri, {})
+        of_time = titles.get(date[:19])
+        return next(iter(titles.values())) if len({*titles.values()}) == 1 else of_time
+
+    def _take(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
+        if entry.flag_bits & 1 or entry.compress_type not in _BOUNDED:
+            raise ValueError("it is encrypted, or packed by another method than deflate")
+        with archive.open(entry) as stream:
+            data = stream.read(self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            self._left = 0
+            raise ValueError(f"beyond {_MAX_PAGES:,} bytes")
+        self.read.add(name)
+        bad = 0
+        for line in data.splitlines():
+            try:
+                page = json.loads(line) if line.strip() else {}
+            except (ValueError, RecursionError):
+                page = None
+            if not isinstance(page, dict):
+                bad += 1
+                continue
+            uri, time, title = (page.get(key) for key in ("url", "ts", "title"))
+            if isinstance(uri, str) and isinstance(title, str) and title.strip():
+                self._num += 1
+                if self._num > _MAX_TITLES:
+                    raise ValueError(f"more than {_MAX_TITLES:,} titles")
+                when = time[:19] if isinstance(time, str) else ""
+                self._found.setdefault(uri, {})[when] = title.strip()[:1000]
+        if bad:
+            self.passed.append((name, "lines of a list of pages that are no objects of JSON"))
 
 
 def _stated(archive: zipfile.ZipFile) -> Mapping[str, tuple[int | None, str]]:
