@@ -15,6 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.window import Buffer
 
 HTML_TYPES: Final = ("text/html", "application/xhtml+xml")
@@ -25,6 +26,9 @@ _CHUNK_LINE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?
 _MAX_CHUNK_LINE: Final = 4096
 # Codings one upon another; nobody sends more than two.
 _MAX_CODINGS: Final = 4
+# How a page begins, which no packed body does and is UTF-8 to its end.
+_PAGE: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,100}<[!?A-Za-z]")
+_PAGE_BEGINS: Final = 128
 # A member is fed in pieces that grow: were it all fed at once, a body of many small members would
 # be copied for each of them.
 _FIRST_PIECE, _MAX_PIECE = 1 << 9, 1 << 16
@@ -146,10 +150,23 @@ def body_of(answer: Answer, max_bytes: int, *, is_cut: bool = False) -> Buffer:
         # Its crawler unpacked it, and left the field as it was.
         if coding in ("gzip", "x-gzip") and bytes(body[:2]) != b"\x1f\x8b":
             continue
+        if _is_plain(body):
+            continue
         body = decode(body, coding, max_bytes, is_cut=is_cut)
     if len(body) > max_bytes:
         raise TooLongError(f"over {max_bytes:,} bytes")
     return body
+
+
+def _is_plain(body: Buffer) -> bool:
+    """Whether a body that is said to be packed is a page in UTF-8 as it stands."""
+    if _PAGE.match(bytes(body[:_PAGE_BEGINS])) is None:
+        return False
+    try:
+        decode_text(bytes(body))
+    except UndecodableError:
+        return False
+    return True
 
 
 def join_chunks(data: Buffer, *, is_cut: bool = False) -> Buffer:
