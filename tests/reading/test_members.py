@@ -282,6 +282,25 @@ def test_a_name_that_leads_outside_costs_one_row(
     assert not list(tmp_path.rglob(f"*{suffix}"))
 
 
+@pytest.mark.parametrize("ending", ["", ".zip"])
+@sources
+def test_an_empty_file_is_passed_over(
+    source: Any, column: str, suffix: str, make: Make, ending: str, tmp_path: Path
+) -> None:
+    given = [*sound(suffix, make), (f"c/9{suffix}", b"")]
+    path = pack(tmp_path, ending, given) if ending else tmp_path / "in"
+    for name, data in [] if ending else given:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    told: list[tuple[str, str]] = []
+    context = Context(tmp_path, passes_over=lambda *one: told.append(one))
+    batches = source.read(source.Settings(path=str(path)), "s", context)
+    assert [row["error"] for row in pa.Table.from_batches(list(batches)).to_pylist()] == [None] * 3
+    assert [(place[-len(suffix) - 3 :], reason) for place, reason in told] == [
+        (f"c/9{suffix}", "empty")
+    ]
+
+
 @sources
 def test_a_link_costs_one_row(
     source: Any, column: str, suffix: str, make: Make, tmp_path: Path

@@ -53,6 +53,7 @@ _CHUNK = 1 << 18
 HIDDEN = "hidden: its name begins with a point"
 OTHER_TYPE = "of a type that this source does not read"
 METADATA_BESIDE = "metadata of the files beside it, which `join: metadata` reads"
+EMPTY = "empty"
 NOTHING_IN_IT = "empty: not one record"
 # Tables that lie beside the files of Hugging Face's ImageFolder and AudioFolder.
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

@@ -25,7 +25,6 @@ from tilth.formats.streams import SourceFile
 from tilth.reading import inputs
 from tilth.reading.places import inside, is_hidden
 
-EMPTY: Final = "empty"
 _INSIDE: Final = "an archive in an archive, or one that is packed twice: unpack it first"
 # In memory up to here, then in a file that has no name.
 _SPOOL: Final = 8 << 20

@@ -2,8 +2,8 @@
 
 One reader for every source of files that are records, and one set of rules. Whatever has a wanted
 ending is a member: what cannot be read is one with an error, as is an archive in an archive; of
-these nothing is passed over but hidden files. An archive is never unpacked to disk: a member is
-read, handed on, and forgotten, so nothing larger than one member is in memory.
+these nothing is passed over but hidden files and empty ones. An archive is never unpacked to disk:
+a member is read, handed on, and forgotten, so nothing larger than one member is in memory.
 """
 
 from __future__ import annotations
@@ -135,9 +135,14 @@ def read_members(
                 continue
             num_read += 1
             try:
-                yield Member(place.name, place.uri, place.read(max_bytes))
+                data = place.read(max_bytes)
             except records.RecordError as error:
                 yield Member(place.name, place.uri, b"", str(error))
+                continue
+            if data:
+                yield Member(place.name, place.uri, data)
+            else:
+                context.passes_over(place.uri, inputs.EMPTY)
         meter.finish(file, num_read)
 
 
