@@ -571,3 +571,39 @@ def test_front_matter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     }
     told = "front matter that cannot be read"
     assert found.passed == dict.fromkeys(("a.md", "b.md", "d.md"), told)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("tab.csv", b"text\tn\nhello\t1\nworld\t2\n"),
+        ("pipe.csv", b"text|n\nhello|1\nworld|2\n"),
+        ("excel.csv", b"sep=;\r\ntext;n\r\nhello;1\r\nworld;2\r\n"),
+        ("old.csv", b"text,n\rhello,1\rworld,2\r"),
+        ("wide.csv", "text,n\nhello,1\nworld,2\n".encode("utf-16")),
+        ("wide.tsv", b"\xfe\xff" + "text\tn\nhello\t1\nworld\t2\n".encode("utf-16-be")),
+        ("wide.json", '[{"text": "hello", "n": 1}, {"text": "world", "n": 2}]'.encode("utf-16")),
+        ("wide.jsonl", '{"text": "hello", "n": 1}\n{"text": "world", "n": 2}'.encode("utf-16")),
+    ],
+)
+def test_tables_however_they_are_written(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(data)
+    found = read(tmp_path / "in")
+    assert [(row["text"], str(row["meta.n"])) for row in found.rows] == [
+        ("hello", "1"),
+        ("world", "2"),
+    ]
+    if name == "excel.csv":
+        assert [row["uri"].rpartition(":")[2] for row in found.rows] == ["3", "4"]
+
+
+def test_one_document_of_json_in_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_bytes('{\n"text": "hello"}'.encode("utf-16"))
+    assert [row["text"] for row in read(tmp_path / "in").rows] == ["hello"]
+    (row,) = read(tmp_path / "in", max_record_bytes=64).rows
+    assert row["text"] == "hello"
+    (tmp_path / "in" / "a.json").write_bytes(('{\n"text": "' + "x" * 99 + '"}').encode("utf-16"))
+    (row,) = read(tmp_path / "in", max_record_bytes=64).rows
+    assert "above `max_record_bytes` of 64 bytes" in row["error"]

@@ -11,10 +11,11 @@ import pyarrow as pa
 from tilth.collect import csv, jsonl, parquet
 from tilth.collect.text_file import Encoding
 from tilth.context import PassesOver, unsaid
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.text import UndecodableError, decode_loosely, decode_text
 from tilth.errors import RecordError
 from tilth.formats import front_matter, signatures
 from tilth.formats.apart import Apart
+from tilth.formats.cells import Written, rewritten, utf16_of, written
 from tilth.formats.json_path import ALL
 from tilth.formats.signatures import Kind
 from tilth.formats.streams import SourceFile
@@ -23,7 +24,8 @@ from tilth.reading import records
 from tilth.reading.carry import Carrier, numbered, require_once
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields, names_of, open_names_of
-from tilth.reading.items import EMPTY, Item
+from tilth.reading.inputs import EMPTY
+from tilth.reading.items import Item
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, whole_picture
 from tilth.reading.whole_sound import whole_sound
@@ -147,7 +149,7 @@ class Reader:
             self._carrier.begin(item.uri, blank_is_nothing=item.kind.name in CELLS)
         group = item.kind.group
         if group == "records":
-            yield from self._tables()[item.kind.name](item)
+            yield from self._tables(item.stream.head)[item.kind.name](item)
         elif group == "picture":
             data = item.stream.whole(self._max_record)
             for part in whole_picture(data, MAX_PIXELS).unseen:
@@ -170,10 +172,11 @@ class Reader:
         else:
             yield from self._plain(item)
 
-    def _tables(self) -> Mapping[str, Callable[[Item], Iterator[Found]]]:
+    def _tables(self, head: bytes) -> Mapping[str, Callable[[Item], Iterator[Found]]]:
+        utf16 = utf16_of(head) != ""
         return {
-            "json": self._json,
-            "jsonl": self._jsonl,
+            "json": self._utf16 if utf16 else self._json,
+            "jsonl": self._utf16 if utf16 else self._jsonl,
             "csv": self._csv,
             "tsv": self._csv,
             "parquet": self._parquet,
@@ -251,6 +254,20 @@ class Reader:
             return
         yield from self._lines(item.file(), ALL)
 
+    def _utf16(self, item: Item) -> Iterator[Found]:
+        """JSON or JSON Lines in UTF-16, as one document or as lines."""
+        how = Written(utf16_of(item.stream.head), ",", is_told=False, ends_with_cr=False)
+        text = decode_loosely(item.stream.head[2:], how.encoding).lstrip()
+        stream = rewritten(item.stream.onwards(), how)
+        if text[:1] == "{" and item.kind.name == "json":
+            data = stream.read(self._max_record + 1)
+            if len(data) > self._max_record:
+                raise RecordError(f"above `max_record_bytes` of {self._max_record:,} bytes")
+            yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
+            return
+        file = SourceFile(item.path, item.name, item.uri, lambda: stream)
+        yield from self._lines(file, ALL if text[:1] == "[" else "")
+
     def _undecided(self, item: Item) -> Iterator[Found]:
         """One document or JSON Lines: its first line is longer than what a type is known by."""
         first, rest = item.stream.parted(self._max_record)
@@ -293,19 +310,19 @@ class Reader:
             yield *found, None
 
     def _csv(self, item: Item) -> Iterator[Found]:
-        line = item.stream.head.partition(b"\n")[0]
-        delimiter = "\t" if item.kind.name == "tsv" else ","
-        # What is called CSV has semicolons where a comma parts whole from decimal.
-        if delimiter == "," and b"," not in line and b";" in line:
-            delimiter = ";"
+        how = written(item.stream.head, "\t" if item.kind.name == "tsv" else ",")
+        file = item.file()
+        if how.encoding or how.is_told or how.ends_with_cr:
+            stream = rewritten(item.stream.onwards(), how)
+            file = SourceFile(item.path, item.name, item.uri, lambda: stream)
         settings = csv.Settings(
             path=item.uri,
             fields=self._fields,
-            delimiter=delimiter,
-            encoding=self._encoding,
+            delimiter=how.delimiter,
+            encoding="utf-8" if how.encoding else self._encoding,
             max_record_bytes=self._max_record,
         )
-        for found in csv.read_file(item.file(), settings, self._carrier):
+        for found in csv.read_file(file, settings, self._carrier):
             self.names.saw(*names_of(self._fields))
             yield *found, None
 
