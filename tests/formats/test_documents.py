@@ -113,6 +113,12 @@ def test_sheets_that_nobody_sees_are_left_alone(apart: Apart) -> None:
     ]
 
 
+def test_rows_have_their_numbers_in_the_sheet(apart: Apart) -> None:
+    cells = [[], [], ["text", "n"], ["a", 1], [], ["b", 2]]
+    _, found = read(apart, "sheets", documents.xlsx({"A": cells}))
+    assert [number for number, _ in found["rows"]] == [4, 6]
+
+
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 
 

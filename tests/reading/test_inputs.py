@@ -285,8 +285,11 @@ def test_a_folder_that_cannot_be_looked_into_is_an_error() -> None:
                 (folder / "closed").chmod(0)
             with pytest.raises(MissingError, match="cannot look into a folder") as caught:
                 inputs.find_files(inputs.FileSettings(path=name), (".txt",))
-            # A glob is what it meets.
-            seen = inputs.find_files(inputs.FileSettings(path=f"{name}/**/*.txt"), (".txt",))
+            for glob in ("**/*.txt", "closed/*.txt", "*/*.txt", "*/b.txt", "c*d/*/*"):
+                with pytest.raises(MissingError, match="cannot look into a folder"):
+                    inputs.find_files(inputs.FileSettings(path=f"{name}/{glob}"), (".txt",))
+            # One that leads through no closed folder needs none.
+            seen = inputs.find_files(inputs.FileSettings(path=f"{name}/*.txt"), (".txt",))
         finally:
             os.seteuid(user)
             (folder / "closed").chmod(0o700)

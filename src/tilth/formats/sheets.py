@@ -54,11 +54,11 @@ def _of_sheet(book: Any, name: str, max_bytes: int) -> Iterator[Mapping[str, Any
     if sheet.start is None:
         yield {"sheet": name, "left": "an empty sheet"}
         return
-    number, rows = sheet.start[0], []
+    rows: list[Any] = []
     columns: list[str] | None = None
-    for cells in sheet.iter_rows():
-        number += 1
-        if number <= sheet.start[0] or all(cell == "" for cell in cells):
+    # Blank ones before the first are among them.
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        if all(cell == "" for cell in cells):
             continue
         values = [_value(cell) for cell in cells]
         if columns is None:

@@ -116,6 +116,7 @@ def find_files(
     if os.path.isdir(given):
         return _files_of_folder(given, settings.path, suffixes, passes_over)
     if glob.has_magic(given):
+        _look_into(given)
         names = sorted(glob.glob(given, recursive=True))
         found = [name for name in names if os.path.isfile(name)]
         if found:
@@ -496,6 +497,35 @@ def of_other_type(name: str) -> str:
     ending = os.path.splitext(name)[1].lower()
     shown = ending if _ENDING.fullmatch(ending) else "no ending" if not ending else "other"
     return f"{OTHER_TYPE} ({shown})"
+
+
+def _look_into(pattern: str) -> None:
+    """Refuse a closed folder that a pattern leads through, which `glob` passes over in silence.
+
+    Raises:
+        MissingError: There is one.
+    """
+    folder, name = os.path.split(pattern)
+    if "**" in pattern:
+        base = os.path.dirname(pattern[: pattern.index("**")])
+        while glob.has_magic(base):
+            base = os.path.dirname(base)
+        for _, folders, _ in os.walk(base or ".", onerror=_not_listed):
+            folders[:] = [one for one in folders if not one.startswith(".")]
+        return
+    if glob.has_magic(folder):
+        _look_into(folder)
+    for one in glob.glob(folder) if glob.has_magic(folder) else [folder or "."]:
+        try:
+            if glob.has_magic(name):
+                os.scandir(one).close()
+            else:
+                os.stat(os.path.join(one, name))
+        except PermissionError as error:
+            _not_listed(error)
+        except OSError:
+            # No folder, or nothing there: the pattern says which there are.
+            continue
 
 
 def _of_folder(name: str) -> str:
