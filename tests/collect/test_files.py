@@ -607,3 +607,20 @@ def test_one_document_of_json_in_utf_16(tmp_path: Path) -> None:
     (tmp_path / "in" / "a.json").write_bytes(('{\n"text": "' + "x" * 99 + '"}').encode("utf-16"))
     (row,) = read(tmp_path / "in", max_record_bytes=64).rows
     assert "above `max_record_bytes` of 64 bytes" in row["error"]
+
+
+def test_tables_of_which_none_fits_the_recipe_are_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a text")
+    (folder / "b.csv").write_text("body,n\n" + "a,1\n" * 99)
+    with pytest.raises(DataError, match="no column `text`; there are body, n") as caught:
+        read(folder)
+    assert str(folder / "b.csv") in str(caught.value.where)
+    assert "exclude" in (caught.value.hint or "")
+    assert [row["text"] for row in read(folder, exclude=["*.csv"]).rows] == ["a text"]
+    # Beside one that fits it is an odd one, and costs itself.
+    (folder / "c.csv").write_text("text\nb\n")
+    rows = read(folder).rows
+    assert [row["text"] for row in rows] == ["a text", None, "b"]
+    assert rows[1]["error"].endswith("there are body, n; none of its rows is read")

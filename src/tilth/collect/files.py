@@ -122,7 +122,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
     Raises:
         MissingError: There is nothing at that path.
-        DataError: Not one row, a field that no record has, or a file that changed meanwhile.
+        DataError: Not one row, a field that no record has, tables of which none has the columns
+            that the recipe names, or a file that changed meanwhile.
     """
     defaults = {
         "license": settings.license,
@@ -144,9 +145,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         # Whether two folders are one class only all files together can tell.
         is_on = settings.labels != "folder"
         by_file = ByFile(context, batcher, carrier, reader.names, is_on=is_on)
+        unfit = _Unfit()
         for file in found:
             if by_file.is_known(file):
+                before = batcher.num_rows
                 yield from by_file.again()
+                unfit.knows(file, batcher.num_rows - before)
                 meter.finish(file, batcher.num_rows)
                 continue
             for item in _items(file, settings, context, context.passes_over):
@@ -164,6 +168,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                     continue
                 yield from batcher.turn(spelt=item.kind.name in CELLS)
                 for place, row, size, beside in _rows(item, settings, reader, context.passes_over):
+                    unfit.saw(item, row)
                     if kind is not None or takes(limits.kind_of(row)):
                         yield from batcher.add_found(row, place, size, beside)
                     if batcher.num_rows == context.limit:
@@ -173,6 +178,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if batcher.num_rows == context.limit:
                 break
         if not batcher.is_full:
+            unfit.check(lambda file: _items(file, settings, context, unsaid))
             reader.names.check(where)
         yield from batcher.flush()
     if batcher.num_rows == 0:
@@ -288,7 +294,7 @@ def _rows_in(item: Item, settings: Settings, reader: Reader, tell: PassesOver) -
     except NotReadError as error:
         tell(item.uri, str(error))
     except (DataError, MissingError) as error:
-        yield item.uri, RecordError(error.what), 0, None
+        yield item.uri, _UnfitError(error) if _is_unfit(error) else RecordError(error.what), 0, None
     except (RecordError, DamagedError, OSError) as error:
         yield item.uri, RecordError(str(error)), 0, None
     except Exception as error:
@@ -296,6 +302,66 @@ def _rows_in(item: Item, settings: Settings, reader: Reader, tell: PassesOver) -
         # it has terabytes, which is a `MemoryError`.
         cause = f"damaged: {type(error).__name__}: {error}"[:200]
         yield item.uri, RecordError(cause), 0, None
+
+
+class _UnfitError(RecordError):
+    """A whole table whose columns are not those that the recipe names.
+
+    Attributes:
+        error: What its source would say.
+    """
+
+    def __init__(self, error: DataError | MissingError) -> None:
+        super().__init__(f"{error.what}; none of its rows is read")
+        self.error = error
+
+
+def _is_unfit(error: DataError | MissingError) -> bool:
+    return getattr(error, "code", "") == "columns"
+
+
+class _Unfit:
+    """Tables that do not fit the recipe: one of many is odd, but where none fits, the recipe is."""
+
+    def __init__(self) -> None:
+        self._first: _UnfitError | None = None
+        self._fits = False
+        self._known: list[SourceFile] = []
+
+    def saw(self, item: Item, row: Row | RecordError) -> None:
+        """What became of a row of a file."""
+        if isinstance(row, _UnfitError):
+            self._first = self._first or row
+        elif item.kind.group == "records" and not isinstance(row, RecordError):
+            self._fits = True
+
+    def knows(self, file: SourceFile, num_rows: int) -> None:
+        """So many rows of a file are known from before, all of them sound."""
+        if num_rows:
+            self._known.append(file)
+
+    def check(self, items: Callable[[SourceFile], Iterator[Item | Broken]]) -> None:
+        """Once all is read.
+
+        Args:
+            items: What a file is or holds.
+
+        Raises:
+            DataError: There were tables, and none of them fits.
+        """
+        if self._first is None or self._fits:
+            return
+        there = (item for file in self._known for item in items(file))
+        if any(isinstance(item, Item) and item.kind.group == "records" for item in there):
+            return
+        error = self._first.error
+        raise DataError(
+            error.what,
+            where=error.where,
+            hint="name the columns under `fields:`, such as `fields: {text: body}`; or leave out "
+            "what is no data with `exclude: [NAME]`",
+            code="columns",
+        )
 
 
 def _with_folders(row: Row, item: Item, settings: Settings) -> Row | RecordError:
