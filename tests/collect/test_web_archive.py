@@ -22,7 +22,7 @@ from warcio.archiveiterator import ArchiveIterator as Warcio
 from tests.collect.tabular import read_with
 from tests.engine.inline import places, plan_of, run_inline, use_inline
 from tests.formats.web_archives import DATE, answer, arc, page, plain_record, record, wacz
-from tilth.clean import extract
+from tilth.clean import extract, rules
 from tilth.collect import web_archive
 from tilth.context import Context
 from tilth.errors import DataError
@@ -383,6 +383,11 @@ def test_what_else_a_record_says_travels(tmp_path: Path) -> None:
     assert row["meta.warc-ip-address"] == "127.0.0.1"
     assert row["meta.warc-record-id"].startswith("<urn:uuid:")
     assert not {"meta.warc-target-uri", "meta.warc-date", "meta.content-type"} & row.keys()
+    (batch,) = web_archive.read(web_archive.Settings(path=str(path)), "s", Context(tmp_path))
+    for language, is_kept in (("eng,deu", True), ("deu", False)):
+        asked = {"where": [f"meta['warc-identified-content-language'] == '{language}'"]}
+        (marked,) = rules.apply(batch, rules.Settings.model_validate(asked)).to_pylist()
+        assert (marked.get("drop.rule") is None) == is_kept
     (row,), _ = read(path, meta=["warc-ip-address"])
     assert [name for name in row if name.startswith("meta.")] == ["meta.warc-ip-address"]
     (row,), told = read(path, meta="none")

@@ -114,7 +114,7 @@ def test_sheets_that_nobody_sees_are_left_alone(apart: Apart) -> None:
 
 
 def test_rows_have_their_numbers_in_the_sheet(apart: Apart) -> None:
-    cells = [[], [], ["text", "n"], ["a", 1], [], ["b", 2]]
+    cells: list[list[str | float | None]] = [[], [], ["text", "n"], ["a", 1], [], ["b", 2]]
     _, found = read(apart, "sheets", documents.xlsx({"A": cells}))
     assert [number for number, _ in found["rows"]] == [4, 6]
 

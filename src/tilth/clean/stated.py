@@ -85,8 +85,9 @@ def stated(page: str) -> Stated:
     for element in _all(tree.body, _MICRODATA)[:1]:
         when = element.getattr("content", "") or element.getattr("datetime", "")
         said.setdefault("datepublished", []).append(when)
-    if root is not None and root.getattr("lang", "").strip():
-        said["content-language"] = [root.getattr("lang", "")]
+    language = "" if root is None else str(root.getattr("lang", ""))
+    if language.strip():
+        said["content-language"] = [language]
     linked = _linked([one.text for one in _all(tree.document, _JSON_LD)])
     licenses = {_license(one.getattr("href", "")) for one in _all(tree.document, _LICENSE_LINKS)}
     return Stated(
@@ -94,7 +95,7 @@ def stated(page: str) -> Stated:
         _authors([*linked.authors, *_of(said, _AUTHORS)]),
         _first(_date(when) for when in (*_of(said, _PUBLISHED), *linked.dates)),
         _first(map(_language, _of(said, _LANGUAGES))),
-        (_text([*licenses]) if len(licenses) == 1 else None),
+        _text([*licenses]) if len(licenses) == 1 else None,
     )
 
 
@@ -155,7 +156,7 @@ def _is_article(item: Mapping[str, Any]) -> bool:
     kinds = item.get("@type")
     named = kinds if isinstance(kinds, list) else [kinds]
     return "headline" in item or any(
-        _is_text(kind) and kind.endswith(("Article", "Posting", "WebPage")) for kind in named
+        isinstance(kind, str) and kind.endswith(("Article", "Posting", "WebPage")) for kind in named
     )
 
 
