@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from tests.collect.archives import tar, zip_, zstd
 from tests.collect.test_files import TYPES, made
+from tests.web.stores import KEYS, bucket
 from tilth.collect import files
 from tilth.collect.item_rows import EXTRAS
 from tilth.context import Context
@@ -27,7 +30,7 @@ _ARCHIVES: Mapping[str, Callable[[], bytes]] = {
     "tar": lambda: tar([("a.txt", b"a text")]),
     "zip": lambda: zip_([("a.txt", b"a text")]),
 }
-_WAYS = ("folder", "glob", "in tar", "in tar.gz", "in zip", ".zst")
+_WAYS = ("folder", "glob", "in tar", "in tar.gz", "in zip", ".zst", "`s3://`")
 _COLUMNS = ("image", "audio", "html", "text")
 
 
@@ -41,7 +44,9 @@ def table() -> str:
         is_archive = ending in _ARCHIVES
         data, payloads = (_ARCHIVES[ending](), ["a text"]) if is_archive else made(ending, 1)
         with TemporaryDirectory() as folder:
-            found = [_read(way, ending, data, payloads, Path(folder) / way) for way in _WAYS]
+            found = [
+                _read(way, ending, data, payloads, Path(folder) / way.strip("`:/")) for way in _WAYS
+            ]
         column = next(one for one, _ in found if one)
         kind = _kind(data, ending)
         extra = f"`{EXTRAS[kind.name][1]}`" if kind.name in EXTRAS else "none"
@@ -67,12 +72,19 @@ def _read(way: str, ending: str, data: bytes, payloads: list[Any], at: Path) -> 
         name = f"b.{way.removeprefix('in ')}"
         packed = zip_(members) if way == "in zip" else tar(members)
         packed = gzip.compress(packed) if way == "in tar.gz" else packed
-    (at / name).write_bytes(packed)
     reasons: list[str] = []
     context = Context(at, passes_over=lambda _, reason: reasons.append(reason))
-    settings = files.Settings(path=str(at / "*") if way == "glob" else str(at))
     rows: list[dict[str, Any]] = []
-    with suppress(DataError):
+    with ExitStack() as stack:
+        stack.enter_context(suppress(DataError))
+        if way == "`s3://`":
+            store = stack.enter_context(bucket())
+            stack.enter_context(patch.dict(os.environ, KEYS))
+            store.put(name, packed)
+            settings = files.Settings.model_validate({"path": f"{store.uri}/", **store.access()})
+        else:
+            (at / name).write_bytes(packed)
+            settings = files.Settings(path=str(at / "*") if way == "glob" else str(at))
         for batch in files.read(settings, "s", context):
             rows += batch.to_pylist()
     if reasons or not rows:

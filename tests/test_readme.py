@@ -182,9 +182,9 @@ def test_the_python_and_the_extras_are_those_of_the_package() -> None:
     start = (ROOT / "docs" / "start.md").read_text("utf-8").partition("The\nextras:")[2]
     assert set(re.findall(r"`([a-z0-9]+)`", start)) == extras
     assert set(re.findall(r"\w+", project["optional-dependencies"]["all"][0])) == (
-        extras - {"tf", "m4a", "all"} | {"tilth"}
+        extras - {"tf", "m4a", "gs", "all"} | {"tilth"}
     )
-    assert "`all` of them but `tf` and `m4a`" in " ".join(start.split())
+    assert "`all` of them but `tf`, `m4a` and `gs`" in " ".join(start.split())
 
 
 # Of guides that show a part of a recipe, what the rest of it could be.
@@ -204,8 +204,8 @@ PAGES.remove(ROOT / "docs" / "guides" / "extend-answers.md")
 @pytest.mark.parametrize(
     "guide",
     [
-        *("crawl", "datasets", "speech", "speech-corpora", "train", "transfer", "translate"),
-        "web-archives",
+        *("crawl", "datasets", "remote", "speech", "speech-corpora", "train", "transfer"),
+        *("translate", "web-archives"),
     ],
 )
 def test_every_recipe_of_a_guide_is_sound(

@@ -26,11 +26,13 @@ GIVEN: list[dict[str, Any]] = [
 
 
 def pair(place: str) -> list[dict[str, Any]]:
-    return [{"split": "train", "images": {place: URL}, "labels": {place: URL}}]
+    named = {place: URL if place == "url" else "a.csv"}
+    return [{"split": "train", "images": named, "labels": named}]
 
 
 def sides(place: str) -> list[dict[str, Any]]:
-    return [{"source": {place: URL}, "target": {place: URL}}]
+    named = {place: URL if place == "url" else "a.csv"}
+    return [{"source": named, "target": named}]
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=lambda given: next(iter(given)))

@@ -22,7 +22,7 @@ from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
-from tilth.reading.fetching import Place
+from tilth.reading.fetching import AnyPlace
 from tilth.reading.named import Named
 from tilth.reading.whole_sound import (
     M4A,
@@ -70,7 +70,7 @@ class Settings(inputs.FileSettings):
         "belong to this source, as `_jackson_` for one speaker of several",
     )
     words: Words = Field(Words(), description="how the group `target` becomes a transcript")
-    transcripts: Place = Field(
+    transcripts: AnyPlace = Field(
         None,
         description="file with `name TAB text` a line, name being the sound file's, with or "
         "without folder and ending; empty lines are passed over",
@@ -113,6 +113,9 @@ class Settings(inputs.FileSettings):
             raise ValueError("`splits` overlap: an index is in one of them")
         return self
 
+    def places_read(self) -> tuple[str | None, ...]:
+        return (self.path, self.transcripts)
+
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups of `name`."""
@@ -123,7 +126,7 @@ def fingerprint(settings: Settings) -> str:
     """Names and digests of the files; of a `url` without a digest the address."""
     found = members.fingerprint(settings, members.Wanted(SUFFIXES, settings.only or "", "only"))
     if settings.transcripts is not None:
-        file = _transcript_file(settings.transcripts)
+        file = inputs.named(settings.transcripts, settings)
         found += "\n" + inputs.fingerprint_paths([file], settings.digest)
     return found
 
@@ -158,7 +161,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     columns += ["subject"] if "subject" in groups else []
     columns += ["split"] if "split" in groups or settings.splits else []
     batcher = records.Batcher(source, tuple(columns), {"license": settings.license}, context.limit)
-    transcripts = _read_transcripts(settings)
+    transcripts = _read_transcripts(settings, context)
     wanted = members.Wanted(SUFFIXES, settings.only or "", "only")
     where = settings.path or settings.url or ""
     with inputs.opened(settings, wanted.endings, context, wanted.reads) as found:
@@ -322,11 +325,7 @@ def _split(index: int, splits: dict[SplitName, tuple[int, int]]) -> str:
     raise records.RecordError(f"index {index} is in none of `splits`")
 
 
-def _transcript_file(path: str) -> inputs.SourceFile:
-    return inputs.SourceFile(Path(path).expanduser(), Path(path).name, path)
-
-
-def _read_transcripts(settings: Settings) -> dict[str, str]:
+def _read_transcripts(settings: Settings, context: Context) -> dict[str, str]:
     """Names to texts.
 
     Raises:
@@ -334,7 +333,7 @@ def _read_transcripts(settings: Settings) -> dict[str, str]:
     """
     if settings.transcripts is None:
         return {}
-    file = _transcript_file(settings.transcripts)
+    file = inputs.fetched(inputs.named(settings.transcripts, settings), settings, context)
     found: dict[str, str] = {}
     with inputs.open_bytes(file) as stream:
         for number, (line, size) in enumerate(inputs.read_lines(stream, 1 << 16), start=1):

@@ -143,6 +143,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = inputs.Meter(found, context)
         for file in found:
+            if batcher.num_rows == context.limit:
+                break
             carrier.begin(file.uri)
             for place, row, num_bytes in rows.of_file(file, carrier):
                 if batcher.is_full:

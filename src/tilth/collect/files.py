@@ -5,7 +5,6 @@ Every file is read, passed over with a reason, or a row with an error: nothing i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -22,7 +21,7 @@ from tilth.foreign import visible
 from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
 from tilth.hints import choose_from
-from tilth.reading import inputs, limits, records
+from tilth.reading import inputs, kinds, limits, records
 from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
@@ -218,7 +217,7 @@ def _is_read(settings: Settings) -> Callable[[SourceFile], bool]:
 def _choice(settings: Settings) -> Choice:
     # What is read as a table of the files beside it is no file of the source.
     beside = any(join.path is None for join in getattr(settings, "join", ()))
-    return Choice(settings.include, (*settings.exclude, *(inputs.METADATA if beside else ())))
+    return Choice(settings.include, (*settings.exclude, *(kinds.METADATA if beside else ())))
 
 
 class _Account:
@@ -262,7 +261,7 @@ def _found_in(
         return
     types, choice = _types(settings), _choice(settings)
     # Of a folder's archives the name counts, however few they are.
-    is_alone = settings.path is None or os.path.isfile(os.path.expanduser(settings.path))
+    is_alone = settings.path in (None, file.uri)
     try:
         for item in items_of(file, choice, context.work, tell, is_alone=is_alone):
             if isinstance(item, Item) and (reason := reason_for(item.kind, types)):

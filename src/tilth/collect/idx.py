@@ -29,6 +29,7 @@ from tilth.context import Context
 from tilth.errors import DataError, MissingError
 from tilth.reading import inputs, limits, records
 from tilth.reading.fetching import (
+    AnyPlace,
     Digest,
     Headers,
     KnownHosts,
@@ -38,6 +39,8 @@ from tilth.reading.fetching import (
     Serve,
     Sha256,
     Size,
+    Storage,
+    Store,
     Url,
     check_fetching,
 )
@@ -57,7 +60,9 @@ _CHUNK = 1 << 20
 class IdxFile(BaseSettings):
     """One idx file: a path or an address, and what its unpacked content should be."""
 
-    path: Place = Field(None, description="the file, relative to the working directory")
+    path: AnyPlace = Field(
+        None, description="the file, relative to the working directory, or at s3:// or gs://"
+    )
     url: Url = Field(None, description="address to fetch the file from")
     sha256: Sha256 = Field(None, description="SHA-256 of the unpacked content, in hex")
     size: Size = Field(None, description="bytes of the unpacked content", ge=8)
@@ -91,6 +96,7 @@ class Settings(BaseSettings):
     serve: Serve = None
     allow_hosts: KnownHosts = ()
     digest: Digest = "stat"
+    storage: Storage = Store()
     class_names: tuple[str, ...] = Field(
         (), description="names of label 0, 1, ...; default: the numbers"
     )
@@ -103,7 +109,8 @@ class Settings(BaseSettings):
         if self.path is not None and self.set is None:
             raise ValueError("`path` belongs to `set`; name paths under `files`")
         parts = [part for pair in _pairs(self) for part in (pair.images, pair.labels)]
-        check_fetching(self, [part.url for part in parts if part.url is not None])
+        urls = [part.url for part in parts if part.url is not None]
+        check_fetching(self, urls, [part.path for part in parts if part.path is not None])
         return self
 
 
@@ -127,7 +134,9 @@ def fingerprint(settings: Settings) -> str:
         lines.append(f"split {pair.split}")
         for part in (pair.images, pair.labels):
             if part.path is not None:
-                line = inputs.fingerprint_paths([_local(part.path)], settings.digest)
+                line = inputs.fingerprint_paths(
+                    [inputs.named(part.path, settings)], settings.digest
+                )
                 # What it should be decides whether it is taken at all.
                 lines.append(f"{line} {part.sha256 or ''} {part.size or ''}".rstrip())
             else:
@@ -285,15 +294,11 @@ def _in_folder(part: IdxFile, folder: Path) -> IdxFile:
     return IdxFile(path=str(path), sha256=part.sha256, size=part.size)
 
 
-def _local(path: str) -> inputs.SourceFile:
-    return inputs.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
-
-
 def _find(
     part: IdxFile, num_dims: int, folder: Path, settings: Settings, context: Context
 ) -> inputs.SourceFile:
     if part.path is not None:
-        return _local(part.path)
+        return inputs.fetched(inputs.named(part.path, settings), settings, context)
     assert part.url is not None
     if part.sha256 is not None:
         kept = inputs.SourceFile(

@@ -30,7 +30,7 @@ from tilth.errors import DataError, NotReadError, RecordError
 from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
 from tilth.meta.beside import Beside
-from tilth.reading import inputs, records
+from tilth.reading import inputs, kinds, records
 from tilth.reading.carry import Carrier
 from tilth.reading.items import Broken, Choice, Item, items_of
 from tilth.reading.joined import UNMATCHED, Filling, How, Joined, Table
@@ -107,7 +107,7 @@ class Joining:
             return passes_over
 
         def tell(place: str, reason: str) -> None:
-            if not (reason == inputs.METADATA_BESIDE or inputs.is_metadata(place)):
+            if not (reason == kinds.METADATA_BESIDE or kinds.is_metadata(place)):
                 passes_over(place, reason)
 
         return tell
@@ -164,7 +164,7 @@ class _Reading:
     def _no_table(self) -> DataError:
         if self.join.path is None:
             return DataError(
-                f"`join: metadata`, and there is none of {', '.join(inputs.METADATA)}",
+                f"`join: metadata`, and there is none of {', '.join(kinds.METADATA)}",
                 where=getattr(self.source, "path", None) or "",
                 hint="name the table by `join: {path: FILE}`",
                 code="no-table",
@@ -192,7 +192,7 @@ class _Reading:
             DataError: It cannot be read.
         """
         beside = self.join.path is None
-        choice = Choice(include=inputs.METADATA) if beside else Choice()
+        choice = Choice(include=kinds.METADATA) if beside else Choice()
         tell: PassesOver = unsaid if beside else context.passes_over
         try:
             for item in items_of(file, choice, context.work, tell, is_alone=not beside):

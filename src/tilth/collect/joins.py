@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from tilth.collect.text_file import Encoding
 from tilth.formats import archive
 from tilth.formats.streams import SourceFile
-from tilth.reading import inputs
+from tilth.reading import inputs, kinds
 from tilth.reading.fetching import Digest
 from tilth.reading.fields import Fields, Meta, filled
 from tilth.schema import META
@@ -211,7 +211,7 @@ def _fingerprint(join: Join, settings: inputs.FileSettings) -> str:
 
 def is_beside(file: SourceFile) -> bool:
     """Whether a file among a source's own is a table of them, or may hold one."""
-    return inputs.is_metadata(file.name) or file.name.lower().endswith(archive.ENDINGS)
+    return kinds.is_metadata(file.name) or file.name.lower().endswith(archive.ENDINGS)
 
 
 def filled_by(join: Join) -> tuple[str, ...]:

@@ -106,6 +106,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         meter = inputs.Meter(found, context)
         by_file = ByFile(context, batcher, carrier, names)
         for file in found:
+            if batcher.num_rows == context.limit:
+                break
             if by_file.is_known(file):
                 yield from by_file.again()
                 meter.finish(file, batcher.num_rows, is_told=True)

@@ -154,6 +154,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         for file in found:
+            if batcher.num_rows == context.limit:
+                break
             carrier.begin(file.uri)
             yield from _read_file(
                 file, settings, batcher, names, takes, carrier, context.passes_over

@@ -7,7 +7,6 @@ every pair would be wrong.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,15 +21,17 @@ from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.reading import inputs, limits, records
 from tilth.reading.fetching import (
+    AnyPlace,
     Digest,
     Headers,
     KnownHosts,
     License,
     Mirror,
-    Place,
     Serve,
     Sha256,
     Size,
+    Storage,
+    Store,
     Url,
     check_fetching,
 )
@@ -45,7 +46,9 @@ _CHUNK = 1 << 20
 class TextFile(BaseSettings):
     """One side of a pair of files: a path, or an address and what it should give."""
 
-    path: Place = Field(None, description="the file, relative to the working directory")
+    path: AnyPlace = Field(
+        None, description="the file, relative to the working directory, or at s3:// or gs://"
+    )
     url: Url = Field(None, description="address to fetch the file from, instead of `path`")
     sha256: Sha256 = Field(None, description="SHA-256 of the file at `url`, in hex")
     size: Size = Field(None, description="bytes of the file at `url`", ge=0)
@@ -96,6 +99,7 @@ class Settings(BaseSettings):
     serve: Serve = None
     allow_hosts: KnownHosts = ()
     digest: Digest = "stat"
+    storage: Storage = Store()
     max_record_bytes: int = Field(
         1 << 16,
         description="bytes that one line may have; a longer one is quarantined",
@@ -107,7 +111,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _fetches(self) -> Settings:
         sides = [side for pair in self.files for side in (pair.source, pair.target)]
-        check_fetching(self, [side.url for side in sides if side.url is not None])
+        urls = [side.url for side in sides if side.url is not None]
+        check_fetching(self, urls, [side.path for side in sides if side.path is not None])
         return self
 
 
@@ -121,7 +126,9 @@ def fingerprint(settings: Settings) -> str:
     for pair in settings.files:
         for side in (pair.source, pair.target):
             if side.path is not None:
-                lines.append(inputs.fingerprint_paths([_local(side.path)], settings.digest))
+                lines.append(
+                    inputs.fingerprint_paths([inputs.named(side.path, settings)], settings.digest)
+                )
             else:
                 lines.append(inputs.fingerprint_address(side, settings))
     return "\n".join(lines)
@@ -180,10 +187,6 @@ class Opened:
     ids: inputs.SourceFile | None = None
 
 
-def _local(path: str) -> inputs.SourceFile:
-    return inputs.SourceFile(Path(path).expanduser(), os.path.basename(path), path)
-
-
 def _open(
     pair: FilePair, number: int, settings: Settings, context: Context, watched: inputs.Watched
 ) -> Opened:
@@ -228,7 +231,7 @@ def length_of(files: Sequence[inputs.SourceFile]) -> int:
 def _find(side: TextFile, folder: Path, settings: Settings, context: Context) -> inputs.SourceFile:
     if side.url is None:
         assert side.path is not None
-        return _local(side.path)
+        return inputs.fetched(inputs.named(side.path, settings), settings, context)
     return inputs.fetch_file(
         settings, side.url, folder, context, sha256=side.sha256, size=side.size
     )

@@ -116,6 +116,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         meter = inputs.Meter(found, context)
         pages = Pages(settings, context)
         for file in found:
+            if batcher.num_rows == context.limit:
+                break
             for place, row, num_bytes in pages.of(file):
                 if batcher.is_full:
                     break

@@ -41,6 +41,22 @@ class DamagedError(ValueError):
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What a store says of an object.
+
+    Attributes:
+        version: Another one where it holds something else.
+        size: Its bytes.
+        md5: Of what it holds, in hex; empty: the store does not tell. Of one that is encrypted
+            with a key of its own it may be none.
+    """
+
+    version: str
+    size: int
+    md5: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class SourceFile:
     """One file of a source.
 
@@ -49,12 +65,14 @@ class SourceFile:
         name: Its name inside the source; part of the identity of its records.
         uri: How the user would name it; the place in messages is `uri:row`.
         stream: Opens its bytes where they are no file of their own.
+        stored: What the store says of it where it is an object of one.
     """
 
     path: Path
     name: str
     uri: str
     stream: Callable[[], BinaryIO] | None = field(default=None, compare=False)
+    stored: Stored | None = None
 
 
 def is_file(path: Path) -> bool:

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from tilth.settings import ActsOn, AnyOrder
+from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.web.address import AddressRefusedError, canonical_host, check_url
 from tilth.web.secrets import HEADERS
+from tilth.web.stores import Access, check_endpoint, parts_of, scheme_of
 
 _LOCAL = ".localhost"
 
@@ -49,7 +50,23 @@ def plain(path: str) -> str:
     return root + "/".join(parts) or "." * bool(path)
 
 
-Place = Annotated[Annotated[str, AfterValidator(plain)] | None, ActsOn("outside")]
+def _here(place: str) -> str:
+    if (scheme := scheme_of(place)) is not None:
+        raise ValueError(f"a path on this machine, and no address (`{scheme}://`), stands here")
+    return plain(place)
+
+
+def _anywhere(place: str) -> str:
+    if scheme_of(place) is None:
+        return plain(place)
+    scheme, _, rest = place.partition("://")
+    parts_of(place)
+    return f"{scheme.lower()}://{rest}"
+
+
+Place = Annotated[Annotated[str, AfterValidator(_here)] | None, ActsOn("outside")]
+# Also what is in a store.
+AnyPlace = Annotated[Annotated[str, AfterValidator(_anywhere)] | None, ActsOn("outside")]
 Url = Annotated[str | None, ActsOn("outside")]
 Sha256 = Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ActsOn("outside")]
 Size = Annotated[int | None, ActsOn("outside")]
@@ -90,6 +107,25 @@ Serve = Annotated[
 License = Annotated[str | None, Field(pattern=r"\S")]
 
 
+class Store(BaseSettings):
+    """How a store is reached; keys come from the environment or the profile."""
+
+    endpoint: str | None = Field(
+        None,
+        description="address of a store of one's own, as http://minio.example:9000; default: that "
+        "of the scheme, or $AWS_ENDPOINT_URL",
+    )
+    region: str | None = Field(None, description="Amazon's region", min_length=1)
+    profile: str | None = Field(None, description="profile of ~/.aws/config", min_length=1)
+    anon: bool = Field(False, description="sign nothing: for what is public")
+
+
+# What is there is known by its ETag, wherever it is.
+Storage = Annotated[
+    Store, Field(description="how the store of `s3://` or `gs://` is reached"), ActsOn("outside")
+]
+
+
 class Fetching(Protocol):
     """Settings of a source that fetches, or may."""
 
@@ -103,21 +139,28 @@ class Fetching(Protocol):
     def allow_hosts(self) -> Collection[str]: ...
     @property
     def digest(self) -> Literal["stat", "content"]: ...
+    @property
+    def storage(self) -> Store: ...
 
 
-def check_fetching(settings: Fetching, urls: Collection[str]) -> None:
+def check_fetching(
+    settings: Fetching, urls: Collection[str], paths: Collection[str | None] = ()
+) -> None:
     """Refuse what could not act: settings of fetching where nothing is, addresses that never are.
 
     Args:
         settings: Of the source.
-        urls: All that it fetches; none: its files are here.
+        urls: All that it fetches; none: its files are here, or in a store.
+        paths: All else that it reads.
 
     Raises:
         ValueError: With the setting and the reason.
     """
+    stores = {scheme for path in paths if (scheme := scheme_of(path or "")) is not None}
     for name in ("headers", "mirror", "serve", "allow_hosts"):
-        if not urls and getattr(settings, name):
+        if not urls and not (name == "allow_hosts" and stores) and getattr(settings, name):
             raise ValueError(f"`{name}` belongs to `url`: nothing is fetched here")
+    _check_storage(settings, stores, has_files=any(not scheme_of(path or "x") for path in paths))
     for url in urls:
         try:
             check_url(url, settings.allow_hosts)
@@ -125,6 +168,30 @@ def check_fetching(settings: Fetching, urls: Collection[str]) -> None:
             raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
     if urls:
         check_serving(settings.serve, settings.allow_hosts, urls)
+
+
+def _check_storage(settings: Fetching, stores: Collection[str], *, has_files: bool) -> None:
+    storage = settings.storage
+    if not stores:
+        if storage != Store():
+            raise ValueError("`storage` belongs to a path at s3:// or gs://, and there is none")
+        return
+    if settings.digest != "stat" and not has_files:
+        raise ValueError("`digest` belongs to files: an object is known by what its store says")
+    if "s3" not in stores and (storage.region or storage.profile):
+        raise ValueError("`region` and `profile` belong to s3://")
+    if storage.endpoint is not None:
+        try:
+            check_endpoint(storage.endpoint, frozenset(settings.allow_hosts))
+        except AddressRefusedError as error:
+            raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
+
+
+def access_of(settings: Fetching) -> Access:
+    """How the source reaches its store."""
+    given = settings.storage
+    hosts = frozenset(settings.allow_hosts)
+    return Access(given.endpoint, given.region, given.profile, given.anon, hosts)
 
 
 def check_serving(serve: str | None, allow_hosts: Collection[str], urls: Collection[str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,22 +26,28 @@ from tilth.formats.streams import open_raw as open_raw
 from tilth.formats.streams import read_lines as read_lines
 from tilth.formats.streams import read_many_lines as read_many_lines
 from tilth.formats.streams import too_long as too_long
-from tilth.formats.streams import without_packing
+from tilth.reading import remote
 from tilth.reading.fetching import (
+    AnyPlace,
     Digest,
     Fetching,
     Headers,
     KnownHosts,
     License,
     Mirror,
-    Place,
     Serve,
     Sha256,
     Size,
+    Storage,
+    Store,
     Url,
     check_fetching,
     mirror_of,
 )
+from tilth.reading.kinds import HIDDEN as HIDDEN
+from tilth.reading.kinds import OTHER_TYPE as OTHER_TYPE
+from tilth.reading.kinds import no_file_of
+from tilth.reading.kinds import of_other_type as of_other_type
 from tilth.settings import BaseSettings
 from tilth.store.digests import Watch, digest_of, digests_of
 from tilth.web import fetch
@@ -50,15 +55,8 @@ from tilth.web.secrets import masked
 
 _CHUNK = 1 << 18
 # Why places are passed over.
-HIDDEN = "hidden: its name begins with a point"
-OTHER_TYPE = "of a type that this source does not read"
-METADATA_BESIDE = "metadata of the files beside it, which `join: metadata` reads"
 EMPTY = "empty"
 NOTHING_IN_IT = "empty: not one record"
-# Tables that lie beside the files of Hugging Face's ImageFolder and AudioFolder.
-METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-# Also of a few letters only: a name may end in anything.
-_ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 # Some readers ask for all of it at once, and a Python of 32 bits could not hold more.
 MAX_RECORD_BYTES = 1 << 31
 
@@ -66,7 +64,11 @@ MAX_RECORD_BYTES = 1 << 31
 class FileSettings(BaseSettings):
     """Where the files are: a path, or an address with the digest of what it should give."""
 
-    path: Place = Field(None, description="file, folder or glob, relative to the working directory")
+    path: AnyPlace = Field(
+        None,
+        description="file, folder or glob, relative to the working directory, or at s3:// or gs://",
+    )
+    storage: Storage = Store()
     url: Url = Field(None, description="address to fetch the file from, instead of `path`")
     headers: Headers = Field({})
     sha256: Sha256 = Field(None, description="SHA-256 of the file at `url`, in hex")
@@ -91,8 +93,12 @@ class FileSettings(BaseSettings):
             raise ValueError("neither `path` nor `url`: add `path: FILE, FOLDER or GLOB`")
         if self.url is None and (self.sha256 is not None or self.size is not None):
             raise ValueError("`sha256` and `size` belong to `url`")
-        check_fetching(self, [] if self.url is None else [self.url])
+        check_fetching(self, [] if self.url is None else [self.url], self.places_read())
         return self
+
+    def places_read(self) -> tuple[str | None, ...]:
+        """Paths that may be in a store."""
+        return (self.path,)
 
 
 def find_files(
@@ -110,6 +116,8 @@ def find_files(
         DataError: the folder has no file of the kind.
     """
     assert settings.path is not None
+    if remote.is_remote(settings.path):
+        return remote.find_objects(settings, settings.path, suffixes, passes_over)
     given = os.path.expanduser(settings.path)
     if os.path.isfile(given):
         return [SourceFile(Path(given), os.path.basename(given), settings.path)]
@@ -132,6 +140,8 @@ def find_files(
 
 def places(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Path]:
     """Where the files are, of those that are here already: also what a mirror folder has."""
+    if settings.path is not None and remote.is_remote(settings.path):
+        return []
     if settings.url is None:
         return [file.path for file in find_files(settings, suffixes)]
     found = fetch.find_in_mirror(settings.url, size=settings.size, mirror=mirror_of(settings))
@@ -219,7 +229,9 @@ def fingerprint_paths(
         MissingError: one is not there any more. Of what cannot be read, such as a link that leads
             nowhere, the cause stands for the content: it may be one record of many.
     """
-    contents = contents_of([file.path for file in files], digest, [most(file) for file in files])
+    local = [file for file in files if file.stored is None]
+    read = iter(contents_of([file.path for file in local], digest, list(map(most, local))))
+    contents = [remote.told(file.stored) if file.stored else next(read) for file in files]
     for file, content in zip(files, contents, strict=True):
         if isinstance(content, FileNotFoundError) and not file.path.is_symlink():
             raise not_found(str(file.path))
@@ -263,6 +275,10 @@ def _state_of(path: Path) -> os.stat_result:
         raise not_found(str(path)) from None
 
 
+def _size_of(file: SourceFile) -> int:
+    return _state_of(file.path).st_size if file.stored is None else file.stored.size
+
+
 def _every(_: SourceFile) -> bool:
     return True
 
@@ -303,6 +319,10 @@ def opened(
     for file in [file for file in found if is_read is _every and _leads_nowhere(file)]:
         context.passes_over(file.uri, "a link to a file that is not there")
         found.remove(file)
+    if remote.is_remote(settings.path or ""):
+        with remote.fetching(found, settings, context) as had:
+            yield had
+        return
     watched = Watched(filter(is_read, found))
     yield found
     there = (file for file in find(unsaid) if is_read is not _every or not _leads_nowhere(file))
@@ -321,7 +341,9 @@ class Watched:
     def add(self, file: SourceFile) -> SourceFile:
         """Watch one more; gives it back."""
         self._files.append(file)
-        self._watch.add([file.path])
+        # An object is read as it was listed, or not at all.
+        if file.stored is None:
+            self._watch.add([file.path])
         return file
 
     def check(self, found: Iterable[SourceFile] | None = None) -> None:
@@ -380,6 +402,30 @@ def fetch_file(
     return SourceFile(path, name, masked(url))
 
 
+def named(path: str, settings: Fetching) -> SourceFile:
+    """One file, or object, that a recipe names.
+
+    Raises:
+        MissingError: of an object, it is not there.
+        DataError: at that address are several.
+    """
+    if not remote.is_remote(path):
+        return SourceFile(Path(path).expanduser(), os.path.basename(path), path)
+    return remote.find_object(settings, path)
+
+
+def fetched(file: SourceFile, settings: Fetching, context: Context) -> SourceFile:
+    """A file on this machine: an object is fetched, any other is it."""
+    return file if file.stored is None else remote.fetch_object(file, settings, context)
+
+
+def here(file: SourceFile) -> Path:
+    """Where a file is on this machine; an object is fetched."""
+    if file.stored is not None and file.stream is not None:
+        file.stream().close()
+    return file.path
+
+
 def name_of(url: str) -> str:
     """What the file at an address is called here."""
     return os.path.basename(urlsplit(url).path) or "download"
@@ -414,7 +460,7 @@ class Meter:
     """
 
     def __init__(self, files: list[SourceFile], context: Context) -> None:
-        self._total = float(sum(_state_of(file.path).st_size for file in files))
+        self._total = float(sum(map(_size_of, files)))
         self._done = 0.0
         self._num_rows = 0
         self._context = context
@@ -427,7 +473,7 @@ class Meter:
             num_rows: Of this and the files before.
             is_told: Of what is in it and gave no row, all is told already.
         """
-        self._done += _state_of(file.path).st_size
+        self._done += _size_of(file)
         self._context.progress(self._done, self._total, f"{num_rows:,} rows")
         # Of a limit's sample nobody knows what else a file holds.
         if num_rows == self._num_rows and self._context.limit is None and not is_told:
@@ -460,13 +506,7 @@ def _files_of_folder(
             else:
                 passes_over(file.uri, of_other_type(name))
     if not found:
-        endings = dict.fromkeys(map(without_packing, suffixes))
-        raise DataError(
-            f"the folder has no file{' ending in ' * any(endings)}{', '.join(endings)}",
-            where=shown,
-            hint="name the file, or a glob such as `folder/*.txt`",
-            code="empty-source",
-        )
+        raise no_file_of(suffixes, shown)
     return sorted(found, key=lambda file: file.name)
 
 
@@ -483,20 +523,6 @@ def _not_listed(error: OSError) -> None:
         hint=f"ls -ld {error.filename}",
         code="unreadable",
     ) from None
-
-
-def is_metadata(name: str) -> bool:
-    """Whether a file of this name is a table of those beside it."""
-    return os.path.basename(name).lower() in METADATA
-
-
-def of_other_type(name: str) -> str:
-    """Why a file of this name is passed over by a source of others; its ending tells which."""
-    if is_metadata(name):
-        return METADATA_BESIDE
-    ending = os.path.splitext(name)[1].lower()
-    shown = ending if _ENDING.fullmatch(ending) else "no ending" if not ending else "other"
-    return f"{OTHER_TYPE} ({shown})"
 
 
 def _look_into(pattern: str) -> None:

@@ -198,7 +198,7 @@ def _places(
         elif wrong := wrong_with(name):
             yield _Place("", visible(file.uri), archive.refused(wrong))
         else:
-            yield _Place(name, file.uri, lambda most: read_whole(file.path, most))
+            yield _Place(name, file.uri, lambda most: read_whole(inputs.here(file), most))
         return
     for one in inside(file, max_bytes, wanted.leaves, passes_over):
         wrong = one.wrong

@@ -31,6 +31,8 @@ ASIDE: Mapping[str, str] = {
     "tilth.versions": "says which libraries count",
     "tilth.machine": "how much memory there is: what has no room is refused",
     "tilth.web.fetch": "what it brings is a file, which counts by its content",
+    "tilth.web.objects": "what it brings are files, which count by name and content",
+    "tilth.web.stores": "how they are had",
 }
 # What trainings on text alone use, and where all trainings go through. It counts where their tasks
 # import it, so that those on images and sound are not made again for it.
