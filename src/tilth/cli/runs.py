@@ -300,8 +300,12 @@ def export(
         ),
     ] = None,
     to: Annotated[
-        Path | None,
-        typer.Option("--to", metavar="DIR", help="A folder that is not there; RUN-WHAT if none."),
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="A folder that is not there, also at s3:// or gs://; RUN-WHAT if none.",
+        ),
     ] = None,
     format: Annotated[
         Literal["parquet", "jsonl", "csv", "tfrecord"],
@@ -337,7 +341,7 @@ def export(
                 f"--huggingface is of the model, which is of the step `pretrain`, not `{what}`",
                 hint=f"tilth export {run} --huggingface --to DIR",
             )
-        model = export_model(found, to or Path(f"{found.name}-model"))
+        model = export_model(found, to or f"{found.name}-model")
         _say_exported(
             model, json, f"the model of {model.run} in {model.folder}: {', '.join(model.files)}"
         )
@@ -356,10 +360,10 @@ def export(
         )
     what = split if what is None else what
     if what is None:
-        splits = export_splits(found, to or Path(f"{found.name}-splits"), format=format)
+        splits = export_splits(found, to or f"{found.name}-splits", format=format)
         _say_exported(splits, json, *_split_lines(splits))
         return
-    target = to or Path(f"{found.name}-{what}")
+    target = to or f"{found.name}-{what}"
     if what in SPLITS:
         done = export_split(found, what, target, format=format)
     else:

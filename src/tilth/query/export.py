@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.extensions import using
 from tilth.hints import require_choice
+from tilth.query import export_to_store
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunView
 from tilth.query.samples import sorting_step
@@ -28,6 +29,7 @@ from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.files import atomic_folder, storage_errors, write_bytes
 from tilth.store.manifest import KINDS, Kind
+from tilth.web.stores import scheme_of
 
 Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -88,6 +90,9 @@ def export_split(
 ) -> Exported:
     """Write a split of the data set at the end of the line to a new folder; see `export_step`.
 
+    A folder may be in a store (`s3://`, `gs://`), here and in the functions below: endpoint and
+    keys are those of the environment, and `.tilth-export.json` in it says when all is there.
+
     Raises:
         UsageError: The folder is there and not empty, or there is no such split.
         MissingError: The split has no sample, or the run has not come so far.
@@ -96,7 +101,7 @@ def export_split(
     """
     require_choice("split", split, SPLITS)
     dataset, writer = final_split(run, split), _writer(format)
-    rows, files = _committed(Path(to), lambda aside: writer(dataset, "kept", aside, split))
+    rows, files = _committed(to, lambda aside: writer(dataset, "kept", aside, split))
     end = run.end_of_line().name
     return Exported(run.name, end, "kept", split, format, str(to), files, rows)
 
@@ -117,11 +122,11 @@ def export_splits(run: RunView, to: str | Path, *, format: Format = "parquet") -
             (aside / split).mkdir()
             rows = writer(found[split], "kept", aside / split, split)
             files = tuple(sorted(path.name for path in (aside / split).iterdir()))
-            folder = str(Path(to) / split)
+            folder = _below(to, split)
             done.append(Exported(run.name, end.name, "kept", split, format, folder, files, rows))
         return sum(one.rows for one in done)
 
-    _committed(Path(to), write)
+    _committed(to, write)
     empty = tuple(split for split in SPLITS if split not in full)
     return ExportedSplits(run.name, end.name, format, str(to), tuple(done), empty)
 
@@ -162,7 +167,7 @@ def export_step(
             hint="`hold_out`, or the source, says which sample is in which split",
             code="no-split",
         )
-    rows, files = _committed(Path(to), lambda aside: writer(dataset, kind, aside, where.name))
+    rows, files = _committed(to, lambda aside: writer(dataset, kind, aside, where.name))
     return Exported(run.name, where.name, kind, split, format, str(to), files, rows)
 
 
@@ -188,12 +193,15 @@ def export_model(run: RunView, to: str | Path) -> Exported:
         return 0
 
     with using(run.extensions):
-        rows, files = _committed(Path(to), write)
+        rows, files = _committed(to, write)
     return Exported(run.name, step.name, "model", None, "huggingface", str(to), files, rows)
 
 
-def _committed(folder: Path, write: Callable[[Path], int]) -> tuple[int, tuple[str, ...]]:
+def _committed(to: str | Path, write: Callable[[Path], int]) -> tuple[int, tuple[str, ...]]:
     """Let a folder be written aside, then put it in place; returns rows and names of files."""
+    if scheme_of(str(to)) is not None:
+        return export_to_store.committed(str(to), write)
+    folder = Path(to)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "the place to export to is taken, and nothing is overwritten",
@@ -205,6 +213,11 @@ def _committed(folder: Path, write: Callable[[Path], int]) -> tuple[int, tuple[s
         rows = write(aside)
         files = tuple(sorted(path.name for path in aside.iterdir()))
     return rows, files
+
+
+def _below(to: str | Path, name: str) -> str:
+    """The place of a folder in the place of an export."""
+    return f"{str(to).rstrip('/')}/{name}" if scheme_of(str(to)) else str(Path(to) / name)
 
 
 def _writer(format: str) -> Callable[[Dataset, Kind, Path, str], int]:
