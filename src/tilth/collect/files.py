@@ -197,8 +197,8 @@ def _types(settings: Settings) -> frozenset[str]:
 
 def _columns(settings: Settings) -> tuple[str, ...]:
     """The columns of every row: of a mixed folder each has what it has, and null in the others."""
-    kinds = _types(settings) or frozenset(READ)
-    payloads = {_PAYLOADS[KINDS[one].group] for one in kinds}
+    types = _types(settings) or frozenset(READ)
+    payloads = {_PAYLOADS[KINDS[one].group] for one in types}
     names = payloads | (set(columns_of(settings.fields)) - {"text"})
     if "html" in names:
         names.add("content_type")
