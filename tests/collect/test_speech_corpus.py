@@ -205,7 +205,7 @@ def test_a_recording_of_which_nothing_is_said_is_passed_over(tmp_path: Path) -> 
     _, passed = read("subtitles", fill(tmp_path / "a", CORPORA["subtitles"]))
     assert passed == {"t/other.wav": subtitles.NOT_BESIDE}
     folder = changed(tmp_path / "b", "kaldi", {"k/waves/three.wav": said(4)})
-    assert read("kaldi", folder)[1]["k/waves/three.wav"] == "a sound that no `wav.scp` names"
+    assert read("kaldi", folder)[1]["k/waves/three.wav"] == "a sound of which no utterance is taken"
     _, passed = read("speech_commands", fill(tmp_path / "c", CORPORA["speech_commands"]))
     assert passed["sc/_background_noise_/rain.wav"] == speech_commands.NOISE
 
@@ -243,6 +243,14 @@ def test_a_line_that_cannot_be_read_costs_its_record(tmp_path: Path) -> None:
     assert "its transcript is empty" in errors(rows)[1]
 
 
+def test_an_empty_list_is_told_and_its_sounds_are_of_no_list(tmp_path: Path) -> None:
+    folder = changed(tmp_path / "in", "common_voice", {"cv/sr/train.tsv": b""})
+    rows, passed = read("common_voice", folder)
+    assert passed["cv/sr/train.tsv"].startswith("empty")
+    assert errors(rows)
+    assert {row["split"] for row in rows if not row["error"]} == {"validation"}
+
+
 @pytest.mark.parametrize(
     ("layout", "name", "data", "cause"),
     [
@@ -250,7 +258,6 @@ def test_a_line_that_cannot_be_read_costs_its_record(tmp_path: Path) -> None:
         ("librispeech", "LS/dev-clean/84/121/84-121.trans.txt", b"\xff\xfeG\0O\0", "invalid UTF-8"),
         ("common_voice", "cv/sr/train.tsv", b"path,sentence\na,b\n", "no column `path`"),
         ("common_voice", "cv/sr/train.tsv", b"path\ttext\na\tb\n", "no column `sentence`"),
-        ("common_voice", "cv/sr/train.tsv", b"", "no column `path`"),
         ("speech_commands", "sc/testing_list.txt", None, "there is validation_list.txt, and no"),
     ],
 )
@@ -312,6 +319,14 @@ def test_no_command_of_kaldi_is_run_and_no_path_leads_outside(tmp_path: Path) ->
     assert [row["meta.utterance"] for row in rows if not row["error"]] == ["h"]
     assert passed["k/data/test/wav.scp:9"] == books.NO_SOUND
     assert passed["k/data/test/text:10"] == kaldi.NO_UTTERANCE
+
+
+def test_recordings_that_no_segment_names(tmp_path: Path) -> None:
+    scp = b"one waves/one.wav\ntwo waves/two.wav\nthree sox x.wav -t wav - |\n"
+    folder = changed(tmp_path / "in", "kaldi", {"k/data/train/wav.scp": scp})
+    rows, passed = read("kaldi", folder, parts=["train"])
+    assert passed["k/data/train/wav.scp:2"] == kaldi.NO_SEGMENT
+    assert [error for error in errors(rows) if "wav.scp:3: a command" in error]
 
 
 def test_segments_that_are_none(tmp_path: Path) -> None:
@@ -399,6 +414,11 @@ def test_subtitles_in_several_languages_and_formats(tmp_path: Path) -> None:
     assert len(rows) == 3
     assert passed["t/talk.srt"] == subtitles.SECOND
     assert passed["t/talk.xyzzy.srt"] == books.NO_SOUND
+    # Without a WebVTT of the same name it may be that of the language, or another.
+    more = {"t/talk.en.vtt": cue, "t/talk.de.srt": srt, "t/talk.srt": srt, "t/talk.vtt": None}
+    rows, passed = read("subtitles", changed(tmp_path / "other", "subtitles", more))
+    assert sorted(row["meta.language"] for row in rows if "talk" in row["uri"]) == [*("de", "en")]
+    assert passed["t/talk.srt"] == subtitles.UNNAMED
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

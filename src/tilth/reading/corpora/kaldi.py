@@ -39,6 +39,7 @@ HAS_PARTS, IS_SPELT = True, True
 NO_TABLE: Final = "a table of Kaldi without `wav.scp` beside it"
 PART_OF: Final = "a part of a data folder, as Kaldi's split_data.sh makes them"
 NO_UTTERANCE: Final = "a transcript of an utterance that is nowhere else"
+NO_SEGMENT: Final = "a recording of which no segment is taken"
 _LISTS = ("wav.scp", "text", "segments", "utt2spk", "spk2gender")
 _PART = re.compile(r"(?:^|/)split\d+[a-z]*/\d+/")
 _Table = dict[str, tuple[str, bytes, str]]
@@ -81,7 +82,7 @@ def catalogue(given: Given) -> Corpus:
             _Folder(tables, parts[name], taken, given.root, there).add(told)
     left_out = others.keys()
     corpus.without = lambda name: (
-        LEFT_OUT if composed(name) in left_out else "a sound that no `wav.scp` names",
+        LEFT_OUT if composed(name) in left_out else "a sound of which no utterance is taken",
         False,
     )
     return corpus
@@ -108,6 +109,7 @@ class _Folder:
         """Its utterances, in the order in which it lists them."""
         recordings = self._table("wav.scp")
         told: set[str] = set()
+        used: set[str] = set()
         if "segments" not in self._tables:
             for name, (place, entry, error) in recordings.items():
                 told.add(name)
@@ -127,10 +129,26 @@ class _Folder:
                     error = f"no recording `{segment.recording[:80]}` in wav.scp"
                     self._corpus.faults.append((place, error))
                     continue
+                used.add(segment.recording)
                 self._put(name, place, path, wrong_path, segment)
+            self._tell_unused(recordings, used, passes_over)
         for name, (place, _, _) in self._text.items():
             if name not in told:
                 passes_over(place, NO_UTTERANCE)
+
+    def _tell_unused(self, recordings: _Table, used: set[str], passes_over: PassesOver) -> None:
+        """Recordings of which no segment is taken; one that is none is a fault all the same."""
+        for name, (place, entry, error) in recordings.items():
+            if name in used:
+                continue
+            try:
+                if error:
+                    raise RecordError(error)
+                as_path(text_of(entry))
+            except (RecordError, ValueError) as wrong:
+                self._corpus.faults.append((place, str(wrong)))
+            else:
+                passes_over(place, NO_SEGMENT)
 
     def _put(
         self, name: str, place: str, entry: bytes, error: str, segment: Segment | None

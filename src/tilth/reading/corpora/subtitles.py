@@ -29,6 +29,7 @@ LISTS = "files that end in .srt or .vtt"
 HAS_PARTS, IS_SPELT = False, False
 NOT_BESIDE: Final = "a recording without subtitles beside it"
 SECOND: Final = "subtitles in SRT beside the same in WebVTT"
+UNNAMED: Final = "subtitles in SRT that name no language, beside some in WebVTT that do"
 NO_CUE: Final = "text that is of no cue"
 # So much two cues overlap by how their times are rounded, seconds.
 ROUNDING: Final = Decimal("0.1")
@@ -53,20 +54,29 @@ def catalogue(given: Given) -> Corpus:
     passes_over = given.context.passes_over
     there = set(map(stem, given.sounds))
     names = {composed(listing.name.lower()) for listing in given.listings}
+    named = {_of(one, there)[0] for one in given.listings if one.name.lower().endswith(".vtt")}
     for listing in given.listings:
-        name, _, ending = composed(listing.name).rpartition(".")
-        language = ""
-        if name not in there:
-            base, _, last = name.rpartition(".")
-            if base in there and _LANGUAGE.fullmatch(last):
-                name, language = base, last
+        ending = listing.name.rpartition(".")[2]
+        name, language = _of(listing, there)
         if name not in there:
             passes_over(listing.uri, NO_SOUND)
         elif ending.lower() == "srt" and f"{composed(listing.name.lower())[:-3]}vtt" in names:
             passes_over(listing.uri, SECOND)
+        elif ending.lower() == "srt" and not language and name in named:
+            # Of which language they are nobody says, and the same would be said twice.
+            passes_over(listing.uri, UNNAMED)
         else:
             _add(listing, name, language, corpus, passes_over)
     return corpus
+
+
+def _of(listing: Listing, there: set[str]) -> tuple[str, str]:
+    """The recording that subtitles are of, if it is there, and the language that they name."""
+    name = composed(listing.name).rpartition(".")[0]
+    base, _, last = name.rpartition(".")
+    if name not in there and base in there and _LANGUAGE.fullmatch(last):
+        return base, last
+    return name, ""
 
 
 def _add(
