@@ -15,6 +15,7 @@ from tilth.reading.joined import Entry, Filling, How, Joined, Table
 
 MOST = 1 << 30
 _PART = st.sampled_from(["a", "b", "c.png", "a.tar"])
+_NAME = st.lists(st.sampled_from(["a", "b", "left"]), min_size=1, max_size=3).map(".".join)
 _PATH = st.lists(_PART, min_size=1, max_size=4).map("/".join)
 
 
@@ -79,6 +80,90 @@ def test_one_file_with_many_records_is_one_file() -> None:
     assert [_label(table.find(f"x/a.jsonl:{n}")) for n in (1, 2)] == ["a.jsonl", "a.jsonl"]
     with pytest.raises(DataError, match=r"fits two files: `x/a\.jsonl` and `y/a\.jsonl`"):
         table.find("y/a.jsonl:1")
+
+
+@pytest.mark.parametrize(
+    ("keys", "samples", "labels"),
+    [
+        # A stem with a point is a key as it stands, and no other file's with an ending.
+        (["scan.left", "scan"], ["scan.left.txt", "scan.txt"], ["scan.left", "scan"]),
+        (["scan", "scan.left"], ["scan.txt", "scan.left.txt"], ["scan", "scan.left"]),
+        (["img.left", "img.right"], ["img.left.png", "img.right.png"], ["img.left", "img.right"]),
+        (["scan.left.txt"], ["scan.left.txt", "scan.txt"], ["scan.left.txt", None]),
+        (["a.wav", "a.mp3"], ["a.wav", "a.mp3"], ["a.wav", "a.mp3"]),
+        (["a.wav"], ["a.wav", "a.txt"], ["a.wav", "a.wav"]),
+        (["a.wav"], ["all.tar:a.wav", "x/a.txt:3"], ["a.wav", "a.wav"]),
+    ],
+)
+def test_stems_as_they_stand_come_first(
+    keys: list[str], samples: list[str], labels: list[str | None]
+) -> None:
+    table = _table("stem", *keys)
+    assert [_label(table.find(sample)) for sample in samples] == labels
+
+
+@pytest.mark.parametrize(
+    ("keys", "samples", "told"),
+    [
+        (
+            ["scan.left"],
+            ["scan.left.txt", "scan.txt"],
+            "key `scan.left` fits two files: `scan.left.txt` and `scan.txt`",
+        ),
+        (
+            ["scan.left"],
+            ["scan.txt", "d/scan.left.txt"],
+            "key `scan.left` fits two files: `scan.txt` and `d/scan.left.txt`",
+        ),
+        (["img.left", "img.right"], ["img.png"], "`img` is there twice: t.csv:0 and t.csv:1"),
+        (["a.wav", "a"], ["a.wav"], "`a` is there twice: t.csv:0 and t.csv:1"),
+    ],
+)
+def test_a_stem_that_may_mean_two_is_an_error(
+    keys: list[str], samples: list[str], told: str
+) -> None:
+    table = _table("stem", *keys)
+    with pytest.raises(DataError) as caught:
+        for sample in samples:
+            table.find(sample)
+    assert told in caught.value.what
+
+
+@given(keys=st.lists(_NAME, max_size=5, unique=True), names=st.lists(_NAME, max_size=5))
+def test_no_row_goes_to_files_of_two_stems(keys: list[str], names: list[str]) -> None:
+    """Whatever the order, and a key that is the stem of one file goes to no other."""
+    table = _table("stem", *keys)
+    had: dict[str, set[str]] = {}
+    try:
+        for name in names:
+            if (label := _label(table.find(name))) is not None:
+                had.setdefault(label, set()).add(name.rpartition(".")[0] or name)
+    except DataError:
+        return
+    assert all(len(stems) == 1 for stems in had.values())
+
+
+@pytest.mark.parametrize(("by", "is_told"), [("id", True), ("uri", True), ("subject", False)])
+def test_two_samples_of_one_row(by: str, is_told: bool) -> None:
+    """Of an id they must be the same; of a field many may be meant."""
+    how: How = "id" if by == "id" else "value"
+    name = schema.sample_id("name", "7") if by == "id" else "7"
+    given = {"uri": ["7", "7"], "key": [name] * 2, "subject": ["7", "7"], "text": ["one", "one"]}
+
+    def add(**other: list[str]) -> Joined:
+        column = "key" if by == "id" else by
+        joined = Joined(_table(how, "7"), column, by, Filling(("label",), None, False, False))
+        batch = pa.RecordBatch.from_pydict({**given, **other})
+        assert joined.add(batch, batch.schema)[0].column("label").to_pylist() == ["7", "7"]
+        return joined
+
+    assert any("have the row of another" in one for one in add().told()) == is_told
+    if by != "id":
+        add(text=["one", "two"])
+        return
+    with pytest.raises(DataError, match="the id fits two samples: `a` and `b`") as caught:
+        add(uri=["a", "b"], text=["one", "two"])
+    assert caught.value.where == "t.csv:0"
 
 
 def test_answers_that_say_otherwise_of_one_item() -> None:

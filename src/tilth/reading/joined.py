@@ -29,6 +29,8 @@ How = Literal["path", "place", "name", "stem", "id", "value"]
 
 UNMATCHED: Final = "a row of a joined table that fits no sample"
 MISSING: Final = "join.missing"
+# By what two samples are hardly meant to be the same: it is told.
+_OF_ONE: Final = ("name", "stem", "id", "uri")
 # What of a label goes with it.
 _OF_LABEL: Final = ("label_confidence", "label_origin")
 # Names that are compared where nothing fits, to say what is different.
@@ -40,6 +42,14 @@ _ENDING: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}$")
 _MAX_PARTS: Final = 1000
 _NUMBER: Final = re.compile(r":\d+$")
 _AFTER: Final = re.compile(r"[/:]")
+# How to say which one is meant.
+_APART: Final[dict[How, str]] = {
+    "path": "name the folders in the key too; where files of one name mean the same, `by: name`",
+    "stem": "one has the key as its stem, the other is that only without its ending: make it the "
+    "whole name of the file that is meant; `by: name` compares whole names alone",
+    "id": "a row belongs to one sample: give them ids of their own; where the row is meant for "
+    "several, compare a field: `by: meta.NAME`",
+}
 # About what Python takes for an entry, and for a value, beside its text.
 _ENTRY_BYTES: Final = 400
 _VALUE_BYTES: Final = 60
@@ -53,12 +63,15 @@ class Entry:
     Attributes:
         place: Its file and row.
         values: By column.
-        given_to: The file that it was given to, where it is of one; empty: of none so far.
+        given_to: The file or sample that it was given to, where it is of one; empty: of none so
+            far.
+        form: Of those that it may be given to, what all have alike: a path, a stem, a content.
     """
 
     place: str
     values: Row
     given_to: str = ""
+    form: str | int = ""
 
 
 class Table:
@@ -74,6 +87,8 @@ class Table:
         self.how, self.shown = how, shown
         self._max_bytes, self._num_bytes = max_bytes, 0
         self._entries: dict[str, Entry] = {}
+        # Of stems: the keys that have an ending, by what they are without it.
+        self._without_ending: dict[str, list[str]] = {}
         self._most_parts = 1
         # Of answers one object for all that are equal.
         self._answers: dict[tuple[str, str], dict[str, str]] = {}
@@ -98,15 +113,17 @@ class Table:
         """
         given, key = key, self._compared(key)
         if (first := self._entries.get(key)) is not None:
-            raise DataError(
-                f"the key `{visible(given)[:_MAX_SHOWN]}` is there twice: {first.place} and "
-                f"{place}",
-                where=self.shown,
-                hint="leave one of them out; where each row is one person's answer, say so by "
-                "`answers: {annotator: FIELD, label: FIELD}`",
-                code="key-twice",
-            )
+            raise self._twice(given, first.place, place)
         self._put(key, values, place)
+
+    def _twice(self, key: str, first: str, second: str) -> DataError:
+        return DataError(
+            f"the key `{visible(key)[:_MAX_SHOWN]}` is there twice: {first} and {second}",
+            where=self.shown,
+            hint="leave one of them out; where each row is one person's answer, say so by "
+            "`answers: {annotator: FIELD, label: FIELD}`",
+            code="key-twice",
+        )
 
     def add_answer(self, key: str, annotator: str, label: str, values: Row, place: str) -> None:
         """Take in a row that is one person's answer.
@@ -135,6 +152,9 @@ class Table:
         texts = (key, place, *(one for one in values.values() if isinstance(one, str)))
         self._takes(_ENTRY_BYTES + _VALUE_BYTES * len(values) + sum(map(len, texts)))
         self._entries[key] = Entry(place, values)
+        if self.how == "stem" and (stem := _ENDING.sub("", key)) != key:
+            self._takes(_ENTRY_BYTES + len(stem))
+            self._without_ending.setdefault(stem, []).append(key)
 
     def _takes(self, num_bytes: int) -> None:
         self._num_bytes += num_bytes
@@ -172,7 +192,7 @@ class Table:
                 raise RecordError(f"its key has more than {_MAX_PARTS:,} folders")
             self._most_parts = max(self._most_parts, num_parts)
             return path
-        return parts[-1] if self.how == "name" else _ENDING.sub("", parts[-1])
+        return parts[-1]
 
     def find(self, of_sample: str) -> Entry | None:
         """The row of a sample.
@@ -188,9 +208,12 @@ class Table:
         address = composed(of_sample)
         for path in dict.fromkeys((address, _NUMBER.sub("", address))):
             for end in self._ends(path):
-                if (entry := self._entries.get(end)) is not None:
+                if self.how == "stem":
+                    if (entry := self._of_stem(end, path)) is not None:
+                        return entry
+                elif (entry := self._entries.get(end)) is not None:
                     if self.how == "path":
-                        self._require_one(entry, end, path)
+                        self._require_one(entry, path, path, f"key `{visible(end)[:_MAX_SHOWN]}`")
                     return entry
         return None
 
@@ -199,29 +222,54 @@ class Table:
         path = path.removeprefix("./").lstrip("/")
         if self.how == "place":
             yield path
-            return
-        if self.how == "path":
+        elif self.how == "path":
             yield from _ends(path, self._most_parts)
-            return
-        names = _ends(path.rpartition("/")[2])
-        yield from names if self.how == "name" else (_ENDING.sub("", name) for name in names)
+        else:
+            yield from _ends(path.rpartition("/")[2])
 
-    def _require_one(self, entry: Entry, key: str, path: str) -> None:
-        """Refuse a row that would be given to two files, since its key is the end of both.
+    def _of_stem(self, name: str, path: str) -> Entry | None:
+        """The row of a file by its stem.
+
+        A key may be a stem that has a point itself (`scan.left` of `scan.left.txt`), or a whole
+        name, of which the ending is another: it is compared as it stands before it is cut.
+
+        Raises:
+            DataError: Two rows fit it, or the row fits a file of another stem as well.
+        """
+        stem = _ENDING.sub("", name)
+        fitting = [key for key in dict.fromkeys((name, stem)) if key in self._entries]
+        fitting = fitting or self._without_ending.get(stem, [])
+        if not fitting:
+            return None
+        entry = self._entries[fitting[0]]
+        if len(fitting) > 1:
+            raise self._twice(stem, entry.place, self._entries[fitting[1]].place)
+        self._require_one(entry, stem, path, f"key `{visible(fitting[0])[:_MAX_SHOWN]}`")
+        return entry
+
+    def require_same(self, entry: Entry, content: int, place: str) -> None:
+        """Refuse a row that would be given to two samples of one id that are not the same.
+
+        Args:
+            entry: The row.
+            content: Equal for samples of the same content.
+            place: The sample.
 
         Raises:
             DataError: It would.
         """
+        self._require_one(entry, content, place, "id")
+
+    def _require_one(self, entry: Entry, form: str | int, place: str, what: str) -> None:
         if not entry.given_to:
-            entry.given_to = path
-        elif entry.given_to != path:
+            entry.given_to, entry.form = place, form
+        elif entry.form != form:
+            kinds = "samples" if self.how == "id" else "files"
             raise DataError(
-                f"the key `{visible(key)[:_MAX_SHOWN]}` fits two files: "
-                f"`{visible(entry.given_to)}` and `{visible(path)}`",
+                f"the {what} fits two {kinds}: `{visible(entry.given_to)}` and `{visible(place)}`",
                 where=entry.place,
-                hint="name the folders in the key too; where files of one name mean the same, "
-                "`by: name`",
-                code="two-files",
+                hint=_APART[self.how],
+                code=f"two-{kinds}",
             )
 
 
@@ -295,12 +343,16 @@ class Joined:
         """The row of each sample; and which sound samples have none."""
         values = self._values(batch)
         is_bad = schema.column(batch, ERROR).is_valid().to_pylist()
+        payloads = [schema.column(batch, name) for name in schema.PAYLOADS]
         found: list[Entry | None] = []
         is_missing = []
         for row, value in enumerate(values):
             entry = None if value is None else self._table.find(value)
             if value is not None and len(self._seen) < _MAX_LOOKED_AT:
                 self._seen.append(value)
+            if entry is not None and self._table.how == "id" and not is_bad[row]:
+                content = hash(tuple(one[row].as_py() for one in payloads))
+                self._table.require_same(entry, content, str(batch.column("uri")[row].as_py()))
             if entry is not None:
                 self._num_several += id(entry) in self._met
                 self._met.add(id(entry))
@@ -416,7 +468,7 @@ class Joined:
                 f"{self._num_missing:,} of {self._num_samples:,} samples have no row in {shown} "
                 f"and {what}, such as `{visible(self._missing)[:_MAX_SHOWN]}`"
             )
-        if self._num_several and self._table.how in ("name", "stem"):
+        if self._num_several and self._setting in _OF_ONE:
             found.append(
                 f"{self._num_several:,} samples have the row of another one in {shown}, since they "
                 f"are of the same `{self._setting}`"
