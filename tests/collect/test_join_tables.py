@@ -384,6 +384,65 @@ def test_answers_of_many_people(tmp_path: Path) -> None:
     assert "does not say who answered" in _bad(dataset)[0]
 
 
+@pytest.mark.parametrize("num_more", [0, 5000])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_object_of_keys_and_values(tmp_path: Path, num_more: int, indent: int | None) -> None:
+    """Also longer than what a type is known by, and than a record may be."""
+    pairs = {"0/p0.png": "cat", "0/p1.png": 7, **{f"more/{n}.png": "x" for n in range(num_more)}}
+    (tmp_path / "t.json").write_text(json.dumps(pairs, indent=indent))
+    join = {"path": str(tmp_path / "t.json"), "fields": {"label": "value"}}
+    join |= {"max_record_bytes": 1000}
+    dataset = run(tmp_path, _of_pictures(pictures(tmp_path), join))
+    rows = rows_of(dataset)
+    assert [row.get("label") for row in rows.values()] == ["cat", "7", None, None]
+    assert len(_passed(dataset)) == num_more
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"0/p0.png": "cat", "0/p0.png": "dog"}', "there twice"),
+        ('{"0/p0.png": ["cat"]}', "no record with `file_name`"),
+        ('{"images": [{"file_name": "0/p0.png"}]}', "no record with `file_name`"),
+        ('{"0/p0.png": null}', "does not name a text or a number for each key"),
+    ],
+)
+def test_one_object_that_is_no_table(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "t.json").write_text(text)
+    join = {"path": str(tmp_path / "t.json"), "fields": {"label": "value"}}
+    with pytest.raises(DataError) as caught:
+        run(tmp_path, _of_pictures(pictures(tmp_path), join))
+    assert told in caught.value.what
+    assert "twice" in told or "{KEY: VALUE}" in caught.value.hint
+
+
+def test_answers_that_one_annotator_gives_again(tmp_path: Path) -> None:
+    """As often as they differ: what is there twice is told, and counts once."""
+    answers = ["1,u,x", "1,u,y", "1,v,x", "2,u,z", "2,u,z", "2,v,w", "2,w,z"]
+    (tmp_path / "t.csv").write_text("\n".join(["item,who,said", *answers, ""]))
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "one"}\n{"id": 2, "text": "two"}\n')
+    join = {
+        "path": str(tmp_path / "t.csv"),
+        "by": "id",
+        "key": "item",
+        "answers": {"annotator": "who", "label": "said"},
+    }
+    given = {"path": str(tmp_path / "a.jsonl"), "fields": {"id": "id"}, "join": join}
+    text = _recipe({"jsonl": given}, label=[{"consensus": {"method": "majority"}}])
+    dataset = run(tmp_path, text)
+    rows = Dataset(place(tmp_path / "run", plan_of(text), "label.consensus")).to_arrow().to_pylist()
+    assert [(row["label"], row["label_confidence"]) for row in rows] == [
+        ("x", pytest.approx(2 / 3)),
+        ("z", pytest.approx(2 / 3)),
+    ]
+    assert list(_passed(dataset)) == ["t.csv:5"]
+    assert "its annotator gave more than once" in _passed(dataset)["t.csv:5"]
+    assert any(
+        one.startswith(f"1 item of {tmp_path / 't.csv'} with different answers")
+        for one in _told(tmp_path)
+    )
+
+
 def test_real_answers_become_the_same_labels_as_from_their_own_file(
     tmp_path: Path, shared_data: Path
 ) -> None:

@@ -123,9 +123,10 @@ def test_a_stem_that_may_mean_two_is_an_error(
     keys: list[str], samples: list[str], told: str
 ) -> None:
     table = _table("stem", *keys)
+    *before, last = samples
+    assert all(table.find(sample) is not None for sample in before)
     with pytest.raises(DataError) as caught:
-        for sample in samples:
-            table.find(sample)
+        table.find(last)
     assert told in caught.value.what
 
 
@@ -175,6 +176,30 @@ def test_answers_that_say_otherwise_of_one_item() -> None:
     entry = table.find("a")
     assert entry is not None
     assert len(entry.values["annotations"]) == 2
+
+
+@given(
+    said=st.lists(st.tuples(*(st.sampled_from(part) for part in ("ab", "uv", "xyz"))), max_size=30)
+)
+def test_an_answer_that_is_there_again_counts_once(said: list[tuple[str, str, str]]) -> None:
+    table = Table("value", "t.csv", MOST)
+    for number, (item, who, label) in enumerate(said):
+        table.add_answer(item, who, label, {}, f"t.csv:{number}")
+    left_out = [*table.count_once()]
+    num_changed = 0
+    for item in "ab":
+        own = [(who, label) for one, who, label in said if one == item]
+        entry = table.find(item)
+        assert (entry is None) == (not own)
+        if entry is None:
+            continue
+        found = [tuple(answer.values()) for answer in entry.values["annotations"]]
+        # Each once, where it was given last.
+        assert found == [one for at, one in enumerate(own) if one not in own[at + 1 :]]
+        assert left_out.count(entry.place) == len(own) - len(found)
+        num_changed += len(dict(found)) < len(found)
+    told = "".join(table.told())
+    assert told.startswith(f"{num_changed} item") if num_changed else not told
 
 
 def test_rows_that_are_set_aside_stay_so_and_have_had_their_row() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
@@ -112,6 +113,9 @@ class Reader:
         max_file_bytes: What a document may have that is read as a whole.
         carrier: Says what else travels of a record, or of what a document says of itself; without
             one nothing does.
+        pairs_by: Of tables of keys: the field of the key. A JSON object that has no such field is a
+            record for each of its names, with the name as this field and what it stands for as
+            `value`. Empty: an object is a record.
     """
 
     def __init__(
@@ -121,8 +125,9 @@ class Reader:
         max_record_bytes: int,
         max_file_bytes: int,
         carrier: Carrier | None = None,
+        pairs_by: str = "",
     ) -> None:
-        self._carrier = carrier
+        self._carrier, self._pairs_by = carrier, pairs_by
         self._fields, self._encoding = fields, encoding
         self._tell: PassesOver = unsaid
         self._max_record, self._max_file = max_record_bytes, max_file_bytes
@@ -245,6 +250,9 @@ class Reader:
     def _json(self, item: Item) -> Iterator[Found]:
         mark = _MARKS[0][0]
         text = item.stream.head.removeprefix(mark).lstrip()
+        if text[:1] == b"{" and self._pairs_by:
+            yield from self._pairs(item)
+            return
         if text[:1] == b"{":
             if not item.stream.is_whole and signatures.is_one_line(text):
                 yield from self._undecided(item)
@@ -278,6 +286,30 @@ class Reader:
                 yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
                 return
         yield from self._lines(SourceFile(item.path, item.name, item.uri, lambda: rest))
+
+    def _pairs(self, item: Item) -> Iterator[Found]:
+        """An object of keys and what they stand for; or one record, or JSON Lines."""
+        first, rest = item.stream.parted(self._max_file)
+        data = first.removeprefix(_MARKS[0][0])
+        if len(first) > self._max_file or not signatures.is_object(data):
+            yield from self._lines(SourceFile(item.path, item.name, item.uri, lambda: rest))
+            return
+        record, by = jsonl.parse_line(data), self._pairs_by
+        if records.stated(record, by) is not None or by in record:
+            if len(data) > self._max_record:
+                raise RecordError(f"above `max_record_bytes` of {self._max_record:,} bytes")
+            yield self._record(item, record, item.uri, "", len(data))
+            return
+        if by == "value" or not all(type(one) in (str, int, float) for one in record.values()):
+            raise RecordError(
+                f"one JSON object, which is no record with `{by}`, and does not name a text or a "
+                "number for each key"
+            )
+        # As they stand there: a name may be in it twice.
+        pairs = json.loads(data, object_pairs_hook=list)
+        for number, (name, value) in enumerate(pairs, start=1):
+            place = f"{item.uri}:{number}"
+            yield self._record(item, {by: name, "value": value}, place, f":{number}", 0)
 
     def _record(self, item: Item, record: Row, place: str, number: str, num_bytes: int) -> Found:
         self.names.saw_fields(record)

@@ -39,9 +39,16 @@ from tilth.settings import BaseSettings
 
 _TABLES: Final = frozenset(name for name in READ if KINDS[name].group == "records")
 _MAX_FILE_BYTES: Final = 256 << 20
+_FORMS: Final = (
+    "a table is CSV, TSV, JSON, JSON Lines, Parquet, Arrow, XLSX or ODS; JSON is a list of "
+    "records, or one object as {KEY: VALUE} with a text or a number for each key"
+)
 # Kept until the samples were read; a table of more is not the one that is meant.
 _MAX_BAD: Final = 100_000
 NO_ANSWER: Final = "a row of a joined table without an answer"
+REPEATED: Final = (
+    "the item of an answer in a joined table that its annotator gave more than once; it counts once"
+)
 UNREAD: Final = "a row of a joined table that cannot be read"
 # Fields of an answer travel under names that no field has, as far as here.
 _WHO, _SAID = (schema.META + part for part in ("(who answered)", "(the answer)"))
@@ -154,6 +161,9 @@ class _Reading:
                 raise self._no_table()
             if join.answers != LABEL_STUDIO:
                 reader.names.check(shown)
+            if isinstance(join.answers, Answers):
+                for place in table.count_once():
+                    self.context.passes_over(place, REPEATED)
         if not len(table) and not self.bad:
             raise inputs.empty_source(shown)
         return table
@@ -183,7 +193,10 @@ class _Reading:
             further = {_WHO: join.answers.annotator, _SAID: join.answers.label}
             fields = fields.model_copy(update=further)
         carrier = Carrier.of(fields, context)
-        return Reader(fields, join.encoding, join.max_record_bytes, _MAX_FILE_BYTES, carrier)
+        return Reader(
+            *(fields, join.encoding, join.max_record_bytes, _MAX_FILE_BYTES, carrier),
+            pairs_by=join.key,
+        )
 
     def _items(self, file: SourceFile, context: Context) -> Iterator[Item]:
         """The tables that a file is, or holds.
@@ -340,6 +353,6 @@ def _damaged(where: str, cause: str) -> DataError:
     return DataError(
         f"the joined table cannot be read: {cause}",
         where=where,
-        hint="a table is CSV, TSV, JSON, JSON Lines, Parquet, Arrow, XLSX or ODS",
+        hint=_FORMS,
         code="damaged-file",
     )

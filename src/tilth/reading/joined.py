@@ -24,6 +24,7 @@ from tilth.meta.kinds import TEXT
 from tilth.meta.spelt import MIXED, SPELT
 from tilth.reading.records import RecordError, as_text
 from tilth.schema import ERROR, META, Row
+from tilth.spell import plural
 
 How = Literal["path", "place", "name", "stem", "id", "value"]
 
@@ -92,6 +93,7 @@ class Table:
         self._most_parts = 1
         # Of answers one object for all that are equal.
         self._answers: dict[tuple[str, str], dict[str, str]] = {}
+        self._num_changed, self._changed = 0, ""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -147,6 +149,38 @@ class Table:
                 )
         self._takes(_ANSWER_BYTES)
         entry.values["annotations"].append(answer)
+
+    def count_once(self) -> Iterator[str]:
+        """Once all answers are in: leave each out that its annotator gave to that item again.
+
+        One that differs from an earlier one of its annotator stays beside it: a label is made of
+        all of them. Of equal ones the last stays, so that the last answer of each stays the last.
+
+        Yields:
+            For each that is left out, the first row of its item.
+        """
+        for entry in self._entries.values():
+            answers = entry.values["annotations"]
+            if len(answers) == 1:
+                continue
+            # Equal answers are one object.
+            once = {id(one): one for one in reversed(answers)}
+            if len({one["annotator"] for one in once.values()}) < len(once):
+                self._num_changed += 1
+                self._changed = self._changed or entry.place
+            for _ in range(len(answers) - len(once)):
+                yield entry.place
+            if len(once) < len(answers):
+                answers[:] = reversed(once.values())
+
+    def told(self) -> list[str]:
+        """What is to be told of its answers, in sentences."""
+        if not self._num_changed:
+            return []
+        return [
+            f"{plural(self._num_changed, 'item')} of {self.shown} with different answers of one "
+            f"annotator, such as at {self._changed}: all of them count where a label is made"
+        ]
 
     def _put(self, key: str, values: Row, place: str) -> None:
         texts = (key, place, *(one for one in values.values() if isinstance(one, str)))
@@ -461,7 +495,7 @@ class Joined:
 
     def told(self) -> list[str]:
         """What is to be told, in sentences."""
-        shown, found = self._table.shown, []
+        shown, found = self._table.shown, self._table.told()
         if self._num_missing:
             what = "are dropped" if self._filling.drops else "stay as they are"
             found.append(
