@@ -34,6 +34,7 @@ from tilth.collect import (
 from tilth.context import Context
 from tilth.errors import DataError, MissingError
 from tilth.reading import inputs, remote
+from tilth.recipe.operations import operations
 
 ROOT = Path(__file__).parents[2]
 _fixtures = (keys, store)
@@ -284,6 +285,51 @@ def test_a_run_reads_a_store_and_knows_what_changed(
         held = path.read_bytes() if path.is_file() else b""
         assert b"the-secret" not in held
         assert b"the-key" not in held
+
+
+@pytest.mark.parametrize("source", ["here", "there", "beside"])
+def test_a_joined_table_in_a_store(
+    store: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Of a source here by its own settings; of one in that store, by those of the source."""
+    monkeypatch.chdir(tmp_path)
+    store.put("d/x/a.png", made("png", 1)[0])
+    store.put("d/x/metadata.csv" if source == "beside" else "t.csv", b"file_name,kind\na.png,one\n")
+    join: dict[str, Any] = {"fields": {"label": "kind"}}
+    given: dict[str, Any] = {"labels": "none", "path": f"{store.uri}/d", **store.access()}
+    if source != "beside":
+        join["path"] = f"{store.uri}/t.csv"
+    if source == "here":
+        (tmp_path / "a.png").write_bytes(made("png", 1)[0])
+        given = {"labels": "none", "path": "a.png"}
+        join |= store.access()
+    recipe = {"name": "r", "collect": {"a": {"image_folder": {**given, "join": join}}}}
+    (tmp_path / "r.yaml").write_text(json.dumps(recipe))
+    first = tilth.run("r.yaml").dataset("train").to_arrow()
+    assert first["label"].to_pylist() == ["one"]
+    if source == "here":
+        store.put("t.csv", b"file_name,kind\na.png,two\n")
+        again = tilth.run("r.yaml").dataset("train").to_arrow()
+        assert again["label"].to_pylist() == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("join", "cause"),
+    [
+        ({"path": "memory://a/b"}, "`memory://` is no store"),
+        ({"path": "https://example.org/a.csv"}, "is a `url`"),
+        ({"path": "a.csv", "storage": {"anon": True}}, "`storage` belongs to a path at s3://"),
+        ({"path": "s3://a-bucket/b", "digest": "content"}, "`digest` belongs to files"),
+        ({"storage": {"anon": True}}, "without it those of the source act"),
+        (
+            {"path": "s3://a-bucket/b", "storage": {"endpoint": "http://10.0.0.1:9000"}},
+            "not a public address; list it in `allow_hosts`",
+        ),
+    ],
+)
+def test_a_join_that_could_not_act_is_refused(join: dict[str, Any], cause: str) -> None:
+    with pytest.raises(ValidationError, match=cause):
+        operations()["csv"].settings.model_validate({"path": "a.csv", "join": join})
 
 
 def test_the_guide_of_stores(

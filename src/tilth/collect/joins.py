@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tilth.collect.text_file import Encoding
 from tilth.formats import archive
 from tilth.formats.streams import SourceFile
 from tilth.reading import inputs, kinds
-from tilth.reading.fetching import Digest
+from tilth.reading.fetching import AnyPlace, Digest, KnownHosts, Storage, Store
 from tilth.reading.fields import Fields, Meta, filled
 from tilth.schema import META
 from tilth.settings import BaseSettings
+from tilth.web.stores import scheme_of
 
 # What of a sample may be compared beside the name of its file and fields of its own.
 _COLUMNS = ("uri", "subject", "label", "target", "text")
+# How what is not on this machine is reached.
+_OUTSIDE = ("storage", "allow_hosts")
 _FILES = ("path", "name", "stem")
 ANY_FILE = ("",)
 LABEL_STUDIO = "label_studio"
@@ -80,11 +83,11 @@ class Join(BaseSettings):
     quarantined.
     """
 
-    path: str | None = Field(
+    path: AnyPlace = Field(
         None,
         min_length=1,
-        description="file, folder or glob; without it: the files `metadata.csv`, `.jsonl` or "
-        "`.parquet` that lie among the source's own, as ImageFolder and AudioFolder have them",
+        description="file, folder or glob, or at s3:// or gs://; without it: the files "
+        "`metadata.csv`, `.jsonl` or `.parquet` that lie among the source's own, as ImageFolder and AudioFolder have them",
     )
     by: str = Field(
         "path",
@@ -113,6 +116,8 @@ class Join(BaseSettings):
         None, description="of a Label Studio export: the control tag to read, where it has several"
     )
     encoding: Encoding = Field("utf-8", description="character encoding of cells")
+    storage: Storage = Store()
+    allow_hosts: KnownHosts = ()
     digest: Digest = "stat"
     max_record_bytes: int = Field(
         1 << 20,
@@ -159,6 +164,15 @@ class Join(BaseSettings):
                 "`answers` are people's; a label that is not goes by a `join` of its own, from a "
                 "table with one row an item"
             )
+        if self.path is not None:
+            try:
+                inputs.FileSettings(**self._place())
+            except ValidationError as error:
+                raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        elif self.storage != Store() or self.allow_hosts:
+            raise ValueError(
+                "`storage` and `allow_hosts` belong to a `path`: without it those of the source act"
+            )
         return self
 
     @property
@@ -174,10 +188,19 @@ class Join(BaseSettings):
         Args:
             source: Settings of what it is joined to.
         """
-        path = self.path if self.path is not None else getattr(source, "path", None)
-        return inputs.FileSettings(
-            path=path, digest=self.digest, max_record_bytes=self.max_record_bytes
-        )
+        own = self._place()
+        of_source = {name: getattr(source, name, own[name]) for name in ("path", *_OUTSIDE)}
+        if self.path is None:
+            return inputs.FileSettings(**{**own, **of_source})
+        # What is in the store that the source is in is reached as that is.
+        is_same = scheme_of(self.path) == scheme_of(of_source["path"] or "")
+        if is_same and scheme_of(self.path) and not (self.allow_hosts or self.storage != Store()):
+            own |= {name: of_source[name] for name in _OUTSIDE}
+        return inputs.FileSettings(**own)
+
+    def _place(self) -> dict[str, Any]:
+        names = ("path", *_OUTSIDE, "digest", "max_record_bytes")
+        return {name: getattr(self, name) for name in names}
 
 
 DESCRIPTION = (

@@ -214,12 +214,15 @@ class Table:
         if self.how == "value":
             return key
         path = composed(key)
+        if self.how == "place":
+            # An address, as those of the samples: a store's has `//` within.
+            return path.removeprefix("./").lstrip("/")
         if "/" not in path:
             path = path.replace("\\", "/")
         parts = [part for part in path.split("/") if part not in ("", ".")]
         if not parts:
             raise RecordError("its key names no file")
-        if self.how in ("path", "place"):
+        if self.how == "path":
             path = "/".join(parts)
             num_parts = len(_AFTER.findall(path)) + 1
             if num_parts > _MAX_PARTS:
