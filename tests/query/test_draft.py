@@ -115,6 +115,25 @@ def _labels_beside(at: Path) -> None:
     )
 
 
+def _metadata_beside(at: Path) -> None:
+    _loose_pictures(at)
+    rows = [{"file_name": f"{n}.png", "class": "ab"[n % 2], "width": n} for n in range(30)]
+    write(at / "metadata.csv", delimited(rows))
+
+
+def _labels_by_stem(at: Path) -> None:
+    for n in range(30):
+        write(at / "clips" / f"clip-{n}.wav", sound(n))
+    rows = [{"clip": f"clip-{n}", "label": "ab"[n % 2], "by": "xy"[n % 2]} for n in range(30)]
+    write(at / "labels.csv", delimited(rows))
+
+
+def _labels_in_doubt(at: Path) -> None:
+    _loose_pictures(at)
+    rows = [{"file": f"{n}.png", "kind": "ab"[n % 2], "by": "xy"[n % 2]} for n in range(30)]
+    write(at / "labels.csv", delimited(rows))
+
+
 def _same_names_below(at: Path) -> None:
     for parent in ("greek", "latin"):
         for label in ("alpha", "beta"):
@@ -224,7 +243,31 @@ CASES: dict[str, tuple[Fill, list[str], dict[str, Any]]] = {
     "class folders": (_class_folders, ["image_folder"], {"labels": "folder"}),
     "an archive of classes": (_archive_of_classes, ["image_folder"], {"labels": "folder"}),
     "loose pictures": (_loose_pictures, ["image_folder"], {"labels": "none"}),
-    "labels beside": (_labels_beside, ["image_folder"], {"labels": "none"}),
+    "labels beside": (
+        _labels_beside,
+        ["image_folder"],
+        {
+            "labels": "none",
+            "join": {"path": "data/labels.csv", "key": "file", "fields": {"label": "kind"}},
+        },
+    ),
+    "metadata beside": (
+        _metadata_beside,
+        ["image_folder"],
+        {"labels": "none", "join": {"fields": {"label": "class"}}},
+    ),
+    "labels by stem": (
+        _labels_by_stem,
+        ["audio"],
+        {
+            "join": {
+                "path": "data/labels.csv",
+                "by": "stem",
+                "key": "clip",
+                "fields": {"label": "label"},
+            }
+        },
+    ),
     "same names below": (_same_names_below, ["image_folder"], {"labels": "path"}),
     "notes beside classes": (_notes_beside_classes, ["image_folder"], {"labels": "folder"}),
     "transcripts": (_transcripts, ["audio"], {"transcripts": "data/said.tsv"}),
@@ -307,12 +350,18 @@ def test_classes_and_splits_are_counted(tmp_path: Path) -> None:
     assert "hold_out" not in text
 
 
-def test_a_table_beside_pictures_is_named(tmp_path: Path) -> None:
-    text = plain(drafted(_labels_beside, tmp_path / "data").text)
+def test_a_table_beside_pictures_of_which_the_class_is_in_doubt_is_named(tmp_path: Path) -> None:
+    text = drafted(_labels_in_doubt, tmp_path / "data").text
     assert (
-        "labels.csv names files in `file` (30 of its first 30 rows), and says of them `kind`"
-        in text
-    )
+        "labels.csv names files in `file` (30 of its first 30 rows), and says of them `kind`, "
+        "`by`: `join` reads it"
+    ) in plain(text)
+    assert "join" not in yaml.safe_load(text)["collect"]["pictures"]["image_folder"]
+
+
+def test_a_table_that_says_the_classes_says_why(tmp_path: Path) -> None:
+    text = plain(drafted(_labels_beside, tmp_path / "data").text)
+    assert "labels.csv names files in `file`, and `kind` is what has few values" in text
 
 
 def test_no_value_of_a_field_is_quoted(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ class Join(BaseSettings):
         None,
         min_length=1,
         description="file, folder or glob, or at s3:// or gs://; without it: the files "
-        "`metadata.csv`, `.jsonl` or `.parquet` that lie among the source's own, as ImageFolder and AudioFolder have them",
+        "`metadata.csv`, `.jsonl` or `.parquet` that lie among the source's own, as ImageFolder "
+        "and AudioFolder have them",
     )
     by: str = Field(
         "path",

@@ -13,6 +13,7 @@ from tilth.errors import DataError
 from tilth.formats.signatures import KINDS
 from tilth.query.aligned import aligned
 from tilth.query.heard import heard
+from tilth.query.labelled import join_labels
 from tilth.query.roles import guess, shown
 from tilth.query.seen import IDX, WEB_ARCHIVE, File, Seen
 from tilth.query.source import (
@@ -225,7 +226,7 @@ def _pictures(seen: Seen) -> list[Source]:
         ]
         if places:
             source.perhaps.append("if their folders are classes: `labels: folder`")
-    source.perhaps += labels_beside(files, seen)
+    join_labels(source, files, seen)
     return [source]
 
 
@@ -242,31 +243,6 @@ def _has_empty_class(files: Sequence[File], seen: Seen) -> bool:
 def _endings_of(files: Sequence[File]) -> str:
     endings = sorted({os.path.splitext(one.name)[1].lower().lstrip(".") for one in files})
     return rf"(?i)\.({'|'.join(map(re.escape, endings))})$"
-
-
-def labels_beside(files: Sequence[File], seen: Seen) -> list[str]:
-    """Tables that name the files: what they say of them is likely the labels."""
-    known = {
-        key
-        for one in files
-        for key in (one.name, one.name.rpartition("/")[2], os.path.splitext(one.name)[0])
-    }
-    known |= {os.path.splitext(key)[0] for key in known}
-    told = []
-    for table in seen.tables:
-        names = dict.fromkeys(name for record in table.records for name in record)
-        for name in names:
-            values = [str(one[name]) for one in table.records if one.get(name) is not None]
-            num_named = sum(value in known for value in values)
-            if values and num_named > len(values) / 2:
-                others = [f"`{shown(str(one))}`" for one in names if one != name][:MAX_LISTED]
-                told.append(
-                    f"{shown(table.file.name)} names files in `{shown(str(name))}` "
-                    f"({num_named:,} of its first {plural(len(values), 'row')}), and says of them "
-                    f"{', '.join(others) or 'nothing'}"
-                )
-                break
-    return told
 
 
 def _sounds(seen: Seen) -> list[Source]:
@@ -303,7 +279,7 @@ def _sounds(seen: Seen) -> list[Source]:
             "if the names say what is said, or who speaks, `name:` reads it off them "
             "(`tilth explain audio`)"
         )
-    source.perhaps += labels_beside(files, seen)
+    join_labels(source, files, seen)
     return [source]
 
 
