@@ -390,8 +390,8 @@ def test_one_object_of_keys_and_values(tmp_path: Path, num_more: int, indent: in
     """Also longer than what a type is known by, and than a record may be."""
     pairs = {"0/p0.png": "cat", "0/p1.png": 7, **{f"more/{n}.png": "x" for n in range(num_more)}}
     (tmp_path / "t.json").write_text(json.dumps(pairs, indent=indent))
-    join = {"path": str(tmp_path / "t.json"), "fields": {"label": "value"}}
-    join |= {"max_record_bytes": 1000}
+    fields = {"label": "value"}
+    join = {"path": str(tmp_path / "t.json"), "fields": fields, "max_record_bytes": 1000}
     dataset = run(tmp_path, _of_pictures(pictures(tmp_path), join))
     rows = rows_of(dataset)
     assert [row.get("label") for row in rows.values()] == ["cat", "7", None, None]

@@ -187,6 +187,20 @@ def test_a_file_with_a_bad_row_or_another_type_is_read_again(tmp_path: Path) -> 
     assert str(Dataset(tmp_path / "two").schema.field("meta.year").type) == "int64"
 
 
+def test_a_source_with_a_join_is_read_whole(tmp_path: Path) -> None:
+    """What is joined to a file that is as it was may be another now."""
+    docs, table = tmp_path / "docs", tmp_path / "t.csv"
+    docs.mkdir()
+    join = {"path": str(table), "key": "file", "fields": {"label": "kind"}}
+    for names in ("a", "ab"):
+        (docs / f"{names[-1]}.txt").write_text(f"text {names}")
+        table.write_text("file,kind\n" + "".join(f"{one}.txt,{names}\n" for one in names))
+        plan = plan_of("files", docs, join=join)
+        run_plan(plan, tmp_path / "run", RunOptions())
+        folders = sorted((tmp_path / "run" / "data").iterdir(), key=lambda one: one.stat().st_mtime)
+        assert Dataset(folders[-1]).to_arrow()["label"].to_pylist() == [names] * len(names)
+
+
 def test_folders_that_are_classes_are_looked_at_together(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     (docs / "a").mkdir(parents=True)
