@@ -83,6 +83,18 @@ def test_what_the_lists_say_of_a_folder_and_of_archives(layout: str, tmp_path: P
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("ends", [b"\r", b"\r\n"])
+def test_a_list_is_read_however_its_lines_end(layout: str, ends: bytes, tmp_path: Path) -> None:
+    is_list = MODULES[layout].is_list  # type: ignore[index]
+    given = CORPORA[layout].items()
+    more = {name: data.replace(b"\n", ends) for name, data in given if is_list(name)}
+    rows, _ = read(layout, changed(tmp_path / "in", layout, more))
+    assert not errors(rows)
+    key = lambda row: tuple(map(str, row))  # noqa: E731
+    assert sorted(told(rows), key=key) == sorted(ROWS[layout], key=key)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_file_is_in_the_books(layout: str, tmp_path: Path) -> None:
     folder = changed(tmp_path / "in", layout, {"further/notes.doc": b"x", ".hidden": b"x"})
     rows, passed = read(layout, folder)

@@ -336,7 +336,7 @@ def _read_transcripts(settings: Settings, context: Context) -> dict[str, str]:
     file = inputs.fetched(inputs.named(settings.transcripts, settings), settings, context)
     found: dict[str, str] = {}
     with inputs.open_bytes(file) as stream:
-        for number, (line, size) in enumerate(inputs.read_lines(stream, 1 << 16), start=1):
+        for number, (line, size) in enumerate(inputs.read_any_lines(stream, 1 << 16), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if not line.strip():
                 continue

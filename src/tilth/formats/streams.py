@@ -285,6 +285,39 @@ def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
         yield line[:max_bytes], length
 
 
+def read_any_lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """As `read_lines`, of lines that may end in a lone carriage return as well.
+
+    For lists, in which each line is a record of its own; in texts that are aligned line by line
+    such a sign is one of the text, as other tools count them.
+    """
+    ends = _AnyEnds(stream)
+    try:
+        yield from read_lines(cast(BinaryIO, ends), max_bytes)
+    finally:
+        ends.detach()
+
+
+class _AnyEnds:
+    """A stream whose lines all end in a newline, whatever ended them."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        # Of this encoding each byte is a letter.
+        self._text = io.TextIOWrapper(stream, "latin-1", newline=None)
+
+    def readline(self, size: int) -> bytes:
+        return self._text.readline(size).encode("latin-1")
+
+    def detach(self) -> None:
+        """Leave the stream, which is not closed."""
+        self._text.detach()
+
+
+def any_ends(data: bytes) -> bytes:
+    """Bytes whose lines all end in a newline, whatever ended them."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
 def read_many_lines(stream: BinaryIO, max_bytes: int) -> Iterator[Iterator[tuple[bytes, int]]]:
     """As `read_lines`, many lines at a time, in a fraction of the time of so many short ones."""
     while data := stream.read(CHUNK):

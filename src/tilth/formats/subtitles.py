@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from tilth.decode.text import UndecodableError, decode_text
+from tilth.formats.streams import any_ends
 
 # What one cue may have, and an hour's digits.
 MAX_CUE_BYTES: Final = 1 << 16
@@ -66,7 +67,7 @@ class Stray:
 
 def read_cues(data: bytes) -> Iterator[Cue | Stray]:
     """The cues of a file in its order; which format it has is told by its first line."""
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    data = any_ends(data.removeprefix(b"\xef\xbb\xbf"))
     lines = data.split(b"\n")
     is_vtt = re.match(rb"WEBVTT(?:[ \t]|$)", lines[0]) is not None
     for number, block in _blocks(lines, is_vtt):

@@ -18,6 +18,7 @@ from tilth.context import Context, PassesOver
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
+from tilth.formats.streams import any_ends
 from tilth.hints import closest
 from tilth.reading.records import SPLITS, RecordError
 from tilth.reading.whole_sound import SUFFIXES
@@ -58,10 +59,11 @@ class Listing:
         return self.name[len(self.folder) :]
 
     def lines(self) -> Iterator[tuple[str, bytes]]:
-        """Its lines less what ends them, each with its place; blank ones are left out."""
-        for number, line in enumerate(io.BytesIO(self.data), start=1):
+        """Its lines less what ends them (LF, CR LF or CR), each with its place; blank ones are left
+        out."""
+        for number, line in enumerate(io.BytesIO(any_ends(self.data)), start=1):
             line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            line = line.rstrip(b"\r\n")
+            line = line.removesuffix(b"\n")
             if line.strip():
                 yield f"{self.uri}:{number}", line
 
