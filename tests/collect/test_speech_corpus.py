@@ -283,6 +283,15 @@ def test_lists_of_another_build_are_one_error(
     assert str(folder) in caught.value.where
 
 
+def test_an_empty_list_is_one(tmp_path: Path) -> None:
+    more = {"sc/testing_list.txt": b""}
+    folder = changed(tmp_path / "in", "speech_commands", more)
+    tar = pack(tmp_path / "x.tar", {**CORPORA["speech_commands"], **more})
+    for path in (folder, tar):
+        rows, _ = read("speech_commands", path)
+        assert [row["split"] for row in rows if row["target"] == "no"] == ["train"]
+
+
 def _without_other_lists(layout: str, name: str) -> dict[str, bytes | None]:
     if layout != "librispeech":
         return {}

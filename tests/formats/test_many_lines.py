@@ -33,5 +33,4 @@ def test_many_lines_are_those_read_one_by_one(data: bytes, most: int, chunk: int
 def test_lines_of_a_list_end_however_they_end(data: bytes, most: int) -> None:
     found = list(read_any_lines(io.BytesIO(data), most))
     assert found == list(read_lines(io.BytesIO(any_ends(data)), most))
-    lines = [line for line in re.split(rb"\r\n|\r|\n", data)]
-    assert any_ends(data) == b"\n".join(lines)
+    assert any_ends(data) == b"\n".join(re.split(rb"\r\n|\r|\n", data))

@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.context import Context, silent, unsaid
+from tilth.context import Context, silent
 from tilth.decode.sound import Sound, SoundError, reads_m4a
 from tilth.decode.stretches import Stretch, cut_sound, fits
 from tilth.errors import DataError
@@ -206,8 +206,8 @@ class _Survey:
         self.listings: list[Listing] = []
         self.names: list[str] = []
         self.faults: list[tuple[str, str]] = []
-        self._is_list = wanted.is_list
-        quiet = replace(context, passes_over=unsaid, progress=silent)
+        self._is_list, self._last = wanted.is_list, ""
+        quiet = replace(context, passes_over=self._passes_over, progress=silent)
         for file in filter(wanted.reads, found):
             before = len(self.names) + len(self.listings) + len(self.faults)
             for member in members.read_members([file], wanted, most, quiet, self._takes):
@@ -223,7 +223,13 @@ class _Survey:
         """The names that there are."""
         return [name for name in self.names if name]
 
+    def _passes_over(self, place: str, reason: str) -> None:
+        # An empty list says something: that nothing is in it.
+        if reason == inputs.EMPTY:
+            self.listings.append(Listing(self._last, place, b""))
+
     def _takes(self, name: str) -> bool:
+        self._last = name
         if self._is_list(name):
             return True
         self.names.append(name)
