@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from decimal import Decimal
 
@@ -37,13 +38,65 @@ def srt(text: str, times: str = "00:00:01,000 --> 00:00:02,000") -> Cue:
         ("<ruby>\u6f22<rt>kan</rt>\u5b57<rt>ji</rt></ruby> x", "\u6f22\u5b57 x", ()),
         ("a &lt; b &amp;&nbsp;c &gt;d &eacute;", "a < b & c >d \u00e9", ()),
         ("one\ntwo   three", "one two three", ()),
-        ("no end <i", "no end", ()),
+        ("I <3 you </3 & if a < b <= c <> d<", "I <3 you </3 & if a < b <= c <> d<", ()),
+        ("<v Bob>hi</v><v Ann>yo", "hi yo", ("Bob", "Ann")),
+        ("<v Bob>hi<v Ann>yo</v>you</v>!", "hi yo you!", ("Bob", "Ann")),
+        ("<i >a</i\n> <rt>b</rt> <lang>c", "a b c", ()),
     ],
 )
 def test_tags_and_voices_of_webvtt(text: str, said: str, voices: tuple[str, ...]) -> None:
     """W3C WebVTT, sections 4.2.2 and 6.4."""
     cue = vtt(text)
     assert (cue.text, cue.voices, cue.error) == (said, voices, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no end <i", "<i"),
+        ("if a <b and c> d", "<b and c"),
+        ("if a<b then", "<b then"),
+        ("go <font color='red'>on</font>", "<font color='red'"),
+        ("<I>on</I>", "<I"),
+        ("</v Bob>", "</v Bob"),
+        ("<v Bob <i>on</i>", "<v Bob"),
+        ("now <00:01>", "<00:01>"),
+        ("<ruby>a<rt>b", "<rt>"),
+    ],
+)
+def test_what_may_be_a_tag_of_webvtt_or_said_is_an_error(text: str, shown: str) -> None:
+    cue = vtt(text)
+    assert (cue.text, cue.voices) == ("", ())
+    assert f"`{shown}`" in cue.error
+    assert "end" in cue.error
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("I <3 you, a < b <= c", "I <3 you, a < b <= c"),
+        ("<applause> <I >Go</I> {y} <in>", "<applause> Go {y} <in>"),
+        ("go <i", None),
+        ("if a <b and c> d", None),
+        ("<font color='red", None),
+        ("<font red>x", None),
+        ("{\\an8 go", None),
+    ],
+)
+def test_styles_of_srt_and_what_is_said(text: str, said: str | None) -> None:
+    cue = srt(text)
+    assert cue.text == (said or "")
+    assert ("a tag that is none, or has no end" in cue.error) == (said is None)
+
+
+@given(st.text(st.sampled_from("<>/.{}\\ abiv3"), max_size=30))
+def test_no_letter_is_lost_in_silence(text: str) -> None:
+    """What is left out of a cue that is kept are tags that are whole."""
+    of_vtt = r"</?[biv](?:\.[^\s<>.]*)*\s*>|<v(?:\.[^\s<>.]*)*\s[^<>]*>"
+    for cue, tags in ((vtt, of_vtt), (srt, r"</?[bi]\s*>|\{\\[^{}]*\}")):
+        found = cue(f"x{text}")
+        plain = re.sub(tags, "", f"x{text}").replace(" ", "")
+        assert found.error or found.text.replace(" ", "") == plain
 
 
 def test_what_is_no_cue_of_webvtt_is_left_out() -> None:

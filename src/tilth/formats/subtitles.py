@@ -2,7 +2,8 @@
 
 WebVTT is read as its specification says (W3C, WebVTT: The Web Video Text Tracks Format, sections
 6.1 to 6.4), but for what it throws away in silence: a cue whose times cannot be read is one with an
-error. SRT has no specification, and is read by the same rules where it writes otherwise.
+error, and so is one of which nobody can tell whether `<` begins a tag or is said. SRT has no
+specification, and is read by the same rules where it does not write otherwise.
 """
 
 from __future__ import annotations
@@ -23,10 +24,20 @@ _ARROW: Final = b"-->"
 # Section 4.1 of WebVTT; SRT writes a comma, and has an hour always.
 _TIME: Final = re.compile(r"(?:(\d{1,6}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})(?!\d)")
 _VTT_TIME: Final = re.compile(r"(?:(\d{2,6}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?!\d)")
-_VTT_TAG: Final = re.compile(r"<([^>]*)>?")
-# What players of SRT take for styles; anything else in angle brackets is text.
+# Tags and times (sections 4.2.2 and 6.4), only two of which have words in them; and what looks like
+# one. Any other `<`, as of `<3` and `a < b`, is text.
+_VTT_TAG: Final = re.compile(
+    r"<(?:(?P<tag>/?(?:[cibuv]|ruby|rt|lang))(?:\.[^\s<>.]*)*\s*"
+    r"|(?P<named>v|lang)(?:\.[^\s<>.]*)*\s(?P<words>[^<>]*)"
+    r"|(?P<time>(?:\d{2,6}:)?[0-5]\d:[0-5]\d\.\d{3}))>"
+    r"|(?P<unclear></?[^\W\d_][^<>]{0,60}|<[\d.,]{0,9}:[\d:.,]{0,60}>)"
+)
+# What players of SRT take for styles, and what looks like one; anything else in angle brackets is
+# text.
 _SRT_STYLE: Final = re.compile(
-    r"</?(?:b|i|u|s|font)(?:\s[^<>]{0,200})?>|\{\\[^{}]{0,200}\}", re.IGNORECASE
+    r"</?(?:[bius]|font)\s*>|<font\s[^<>=]{1,40}=[^<>]{0,200}>|\{\\[^{}]{0,200}\}"
+    r"|(?P<unclear></?(?:[bius]|font)(?:[\s/][^<>]{0,60}|$)|\{\\[^{}]{0,60})",
+    re.IGNORECASE,
 )
 # Blocks of WebVTT that are no cues, and say nothing.
 _NO_CUES: Final = re.compile(rb"(?:NOTE|STYLE|REGION)(?:[ \t:]|$)")
@@ -111,15 +122,11 @@ def _cue(line: int, name: list[bytes], times: bytes, text: list[bytes], is_vtt: 
         said = decode_text(b"\n".join(text)).replace("\0", "\ufffd")
         start, end = _times(decode_text(times), is_vtt)
         names = decode_text(b"".join(name)).strip()[:200]
+        said, voices = _spoken(said) if is_vtt else (_SRT_STYLE.sub(_no_style, said), ())
     except UndecodableError as error:
         return Cue(line, error=f"{error}: write the file in UTF-8")
     except ValueError as error:
         return Cue(line, error=str(error))
-    voices: tuple[str, ...] = ()
-    if is_vtt:
-        said, voices = _spoken(said)
-    else:
-        said = _SRT_STYLE.sub("", said)
     said = " ".join(said.split())
     wrong = ""
     if end <= start:
@@ -153,21 +160,45 @@ def _spoken(text: str) -> tuple[str, tuple[str, ...]]:
     """The words of a cue's text and its voices; sections 6.4 and 4.2.2 of WebVTT.
 
     Readings that stand above the words (`<rt>`) are the same words in another script.
+
+    Raises:
+        ValueError: It cannot be told what is said.
     """
-    parts, voices, above = [], list[str](), False
+    parts, voices, in_ruby, above = [], list[str](), False, False
     place = 0
     for tag in _VTT_TAG.finditer(text):
+        if tag["unclear"]:
+            raise _unclear(tag[0], "&lt;")
         if not above:
             parts.append(text[place : tag.start()])
         place = tag.end()
-        name, _, annotation = tag[1].partition(" ") if " " in tag[1] else tag[1].partition("\t")
-        name = name.split("\n")[0].split(".")[0]
-        if name == "rt":
-            above = True
-        elif name in ("/rt", "/ruby"):
-            above = False
-        elif name == "v" and (voice := " ".join(html.unescape(annotation).split())):
-            voices.append(voice)
-    if not above:
-        parts.append(text[place:])
+        name = tag["named"] or tag["tag"]
+        if name in ("ruby", "/ruby"):
+            in_ruby, above = name == "ruby", False
+        elif name in ("rt", "/rt"):
+            above = in_ruby and name == "rt"
+        elif name == "v" or (name == "/v" and text[place : place + 1].isalnum()):
+            # Two voices do not say one word.
+            parts.append(" ")
+            if voice := " ".join(html.unescape(tag["words"] or "").split()):
+                voices.append(voice)
+    if above:
+        raise ValueError("a reading (`<rt>`) that does not end")
+    parts.append(text[place:])
     return html.unescape("".join(parts)), tuple(dict.fromkeys(voices))
+
+
+def _no_style(style: re.Match[str]) -> str:
+    """Nothing, in place of a style of SRT.
+
+    Raises:
+        ValueError: It cannot be told whether it is one.
+    """
+    if style["unclear"]:
+        raise _unclear(style[0], "")
+    return ""
+
+
+def _unclear(tag: str, spelling: str) -> ValueError:
+    hint = f"; what is said is written `{spelling}`" if spelling else ""
+    return ValueError(f"a tag that is none, or has no end: `{' '.join(tag.split())[:40]}`{hint}")
