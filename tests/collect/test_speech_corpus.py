@@ -22,8 +22,8 @@ from tilth.collect import speech_corpus
 from tilth.context import Context
 from tilth.errors import DataError
 from tilth.reading import inputs
+from tilth.reading.corpora import common_voice, kaldi, librispeech, speech_commands, subtitles
 from tilth.reading.corpora import corpus as books
-from tilth.reading.corpora import kaldi, librispeech, speech_commands, subtitles
 from tilth.reading.corpora.layouts import LAYOUTS as MODULES
 
 Rows = list[dict[str, Any]]
@@ -489,6 +489,37 @@ def test_what_validated_has_besides_is_added(tmp_path: Path) -> None:
         ("validated", None),
     ]
     assert not passed.keys() & {"cv/sr/clips/b.mp3", "cv/sr/clips/c.mp3"}
+    assert passed["cv/sr/validated.tsv:2"] == common_voice.KNOWN
+
+
+def test_tables_that_say_otherwise_of_a_clip(tmp_path: Path) -> None:
+    """Of another sentence, of another speaker, and good in one table and bad in the other."""
+    row = "{}\t{}.mp3\t{}\t2\t\t\t\tsr\n".format
+    given = {
+        "train": [("u1", "a", "Go"), ("u2", "b", "Go"), ("u3", "c", "Go"), ("u4", "d", "Go")],
+        "validated": [("u1", "a", "No"), ("u9", "b", "Go"), ("u3", "c", "Go"), ("u4", "d", " Go")],
+        "invalidated": [("u3", "c", "Go"), ("u5", "e", "Go")],
+        "other": [("u5", "e", "Go"), ("u6", "f", "Go")],
+    }
+    more = {
+        f"cv/sr/{part}.tsv": (TABLE + "".join(row(*one) for one in rows)).encode()
+        for part, rows in given.items()
+    }
+    more["cv/sr/validated.tsv"] += b"u6\td.mp3\n"
+    clips = {f"cv/sr/clips/{name}.mp3": said(n, "MP3") for n, name in enumerate("abcdef")}
+    folder = changed(tmp_path / "in", "common_voice", {**more, **clips})
+    rows, passed = read("common_voice", folder, parts=list(given))
+    assert sorted(row["target"] for row in rows if not row["error"]) == ["Go", "Go"]
+    found = [error.replace(f"{folder}/cv/sr/", "") for error in errors(rows)]
+    assert found == [
+        "validated.tsv:6: 2 cells, where the table has 8",
+        "clips/a.mp3: train.tsv:2: it is listed twice: train.tsv:2 and validated.tsv:2",
+        "clips/b.mp3: train.tsv:3: it is listed twice: train.tsv:3 and validated.tsv:3",
+        "clips/c.mp3: train.tsv:4: it is listed twice: train.tsv:4 and invalidated.tsv:2",
+        "clips/e.mp3: invalidated.tsv:3: it is listed twice: invalidated.tsv:3 and other.tsv:2",
+    ]
+    known = [place for place, reason in passed.items() if reason == common_voice.KNOWN]
+    assert known == ["cv/sr/validated.tsv:4", "cv/sr/validated.tsv:5"]
 
 
 def test_what_the_lists_say_counts(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from tilth.errors import DataError, RecordError
 from tilth.foreign import visible
@@ -17,6 +18,7 @@ from tilth.reading.corpora.corpus import (
     LEFT_OUT,
     MAX_LINE_BYTES,
     Corpus,
+    Entry,
     Given,
     Listing,
     Said,
@@ -36,6 +38,8 @@ COLUMNS: tuple[str, ...] = ("target", "subject", "split")
 META: tuple[str, ...] = (ANY_META,)
 LISTS = "tables such as train.tsv"
 HAS_PARTS, IS_SPELT = True, True
+_VALIDATED = "validated"
+KNOWN: Final = "a row of `validated` whose clip a split has, of the same sentence and speaker"
 _IN_NO_TABLE = ("it is in no table", True)
 _SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 _PATH, _SENTENCE, _CLIENT = "path", "sentence", "client_id"
@@ -83,10 +87,14 @@ def catalogue(given: Given) -> Corpus:
             others.update(key for key, _ in table.rows([]))
             continue
         for key, clip in table.rows(corpus.faults):
-            before = corpus.first(key)
-            # What `validated` has besides is what the three splits have.
-            is_known = isinstance(before, _Clip) and before.table.part != table.part
-            if table.part in _SPLITS or not is_known:
+            try:
+                is_known = table.part == _VALIDATED and clip.is_as(corpus.first(key))
+            except RecordError as error:
+                corpus.faults.append((clip.place, str(error)))
+                continue
+            if is_known:
+                given.context.passes_over(clip.place, KNOWN)
+            else:
                 corpus.add(key, clip)
     return corpus
 
@@ -141,10 +149,7 @@ class _Clip:
         if table.part in _SPLITS:
             row["split"] = _SPLITS[table.part]
         try:
-            cells = text_of(self.line).split("\t")
-            if len(cells) != len(table.columns):
-                raise RecordError(f"{len(cells)} cells, where the table has {len(table.columns)}")
-            record = dict(zip(table.columns, cells, strict=True))
+            record = self._record()
             table.carrier.fill(record, row)
         except RecordError as error:
             return Said(self.place, row, str(error))
@@ -152,6 +157,30 @@ class _Clip:
         if record.get(_CLIENT, "").strip():
             row["subject"] = record[_CLIENT].strip()
         return Said(self.place, row, cause)
+
+    def is_as(self, before: Entry | None) -> bool:
+        """Whether a clip of a split is of the same sentence and speaker.
+
+        Raises:
+            RecordError: This row cannot be read.
+        """
+        if not isinstance(before, _Clip) or before.table.part not in _SPLITS:
+            return False
+        words = self._words()
+        try:
+            return words == before._words()
+        except RecordError:
+            return False
+
+    def _words(self) -> tuple[list[str], str]:
+        record = self._record()
+        return record[_SENTENCE].split(), record.get(_CLIENT, "").strip()
+
+    def _record(self) -> dict[str, str]:
+        cells, columns = text_of(self.line).split("\t"), self.table.columns
+        if len(cells) != len(columns):
+            raise RecordError(f"{len(cells)} cells, where the table has {len(columns)}")
+        return dict(zip(columns, cells, strict=True))
 
 
 def _bad_table(cause: str, place: str) -> DataError:
