@@ -165,7 +165,11 @@ def test_every_sample_that_a_part_of_the_time_falls_on_is_in(tmp_path: Path) -> 
     folder = changed(
         tmp_path / "in",
         "kaldi",
-        {"k/data/train/segments": segments.encode(), "k/data/train/text": text.encode()},
+        {
+            "k/data/train/segments": segments.encode(),
+            "k/data/train/text": text.encode(),
+            "k/data/train/utt2spk": None,
+        },
     )
     rows, _ = read("kaldi", folder, parts=["train"])
     found = {row["meta.utterance"]: soundfile.info(io.BytesIO(row["audio"])) for row in rows}
@@ -356,7 +360,11 @@ def test_segments_that_are_none(tmp_path: Path) -> None:
         "h one 3 4.4\ni one 0 1 1\nj one 0 1 0\nk one 0 0.03\n"
     )
     text = "".join(f"{name} go\n" for name in "abcdefghijk")
-    more = {"k/data/train/segments": lines.encode(), "k/data/train/text": text.encode()}
+    more = {
+        "k/data/train/segments": lines.encode(),
+        "k/data/train/text": text.encode(),
+        "k/data/train/utt2spk": None,
+    }
     rows, passed = read("kaldi", changed(tmp_path / "in", "kaldi", more), parts=["train"])
     causes = {error.split(": ", 1)[1][:45] for error in errors(rows)}
     assert causes == {
@@ -384,6 +392,44 @@ def test_what_is_said_of_speakers_and_cannot_be_read(tmp_path: Path) -> None:
     twice = {"k/data/train/utt2spk": b"u1 ann\nu2 bob\nu1 cleo\n"}
     (error,) = errors(read("kaldi", changed(tmp_path / "b", "kaldi", twice))[0])
     assert "utt2spk:1 and " in error
+
+
+def test_lines_that_say_otherwise_of_a_speaker_do_not_count(tmp_path: Path) -> None:
+    more = {"LS/SPEAKERS.TXT": b"84|F|x|8|N\n19|M|x|8|N\n84|F|y|8|N\n19|M|x|8|N\n19|F|x|8|N\n"}
+    rows, passed = read("librispeech", changed(tmp_path / "a", "librispeech", more))
+    assert [row["meta.sex"] for row in rows] == ["F", "F", None]
+    assert passed == {
+        "LS/README.TXT": books.OF_NO_LAYOUT,
+        **{f"LS/SPEAKERS.TXT:{line}": books.OTHERWISE for line in (2, 4, 5)},
+    }
+    more = {"k/data/train/spk2gender": b"ann f\nbob m\nann m\nbob m\ncleo f\nd\n"}
+    rows, passed = read("kaldi", changed(tmp_path / "b", "kaldi", more), parts=["train"])
+    assert [row["meta.gender"] for row in rows if not row["error"]] == [None, "m"]
+    assert [error.rpartition(":")[2] for error in errors(rows)] == [" a speaker without a gender"]
+    told_of = {place: why for place, why in passed.items() if "spk2gender" in place}
+    assert told_of == {
+        "k/data/train/spk2gender:1": books.OTHERWISE,
+        "k/data/train/spk2gender:3": books.OTHERWISE,
+        "k/data/train/spk2gender:5": kaldi.NO_SPEAKER,
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (b"", "no line for it in `utt2spk`"),
+        (b"u1\n", "no speaker in its line of `utt2spk`"),
+        (b"u1 \xff\n", "invalid UTF-8 at byte 0 (0xff)"),
+    ],
+)
+def test_an_utterance_of_no_speaker_is_quarantined(line: bytes, cause: str, tmp_path: Path) -> None:
+    more = {"k/data/train/utt2spk": line + b"u2 bob\nu9 bob\n"}
+    rows, passed = read("kaldi", changed(tmp_path / "in", "kaldi", more), parts=["train"])
+    (error,) = errors(rows)
+    assert error.endswith(f"segments:1: {cause}")
+    assert [row["subject"] for row in rows if not row["error"]] == ["bob"]
+    number = 3 if line else 2
+    assert passed[f"k/data/train/utt2spk:{number}"] == kaldi.NO_UTTERANCE_OF
 
 
 def test_parts_of_a_data_folder_are_not_read_twice(tmp_path: Path) -> None:

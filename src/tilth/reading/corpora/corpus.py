@@ -30,6 +30,7 @@ NO_SOUND: Final = "a transcript whose sound is not there"
 NO_WORDS: Final = "its transcript is empty"
 # Why a sound of which no list says anything is no sample, and whether it is one that is lacking.
 UNLISTED: Final = ("no list says what is said in it", True)
+OTHERWISE: Final = "a line that says of a speaker what another line does not"
 LEFT_OUT: Final = "of a part that `parts` leaves out"
 OF_NO_LAYOUT: Final = "a further file of the corpus: no sound and no list of its layout"
 
@@ -214,6 +215,31 @@ def require_parts(wanted: Iterable[str], there: Iterable[str], where: str) -> No
                 + f"there are {', '.join(map(visible, known[:20])) or 'none'}",
                 code="unknown-name",
             )
+
+
+def agreed(
+    lines: Iterable[tuple[str, str, Row]], passes_over: PassesOver
+) -> dict[str, tuple[str, Row]]:
+    """What lines say of speakers. Those that say otherwise of one are passed over, each of them.
+
+    Args:
+        lines: Place, speaker, and what is said.
+        passes_over: Told of lines.
+
+    Returns:
+        Speaker -> the first place, and what is said.
+    """
+    found: dict[str, tuple[list[str], Row]] = {}
+    unclear: set[str] = set()
+    for place, name, said in lines:
+        places, before = found.setdefault(name, ([], said))
+        places.append(place)
+        if before != said:
+            unclear.add(name)
+    for name in sorted(unclear):
+        for place in found.pop(name)[0]:
+            passes_over(place, OTHERWISE)
+    return {name: (places[0], said) for name, (places, said) in found.items()}
 
 
 def part_of(uri: str, depth: int) -> str:

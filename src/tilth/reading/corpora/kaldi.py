@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from tilth.context import PassesOver, unsaid
@@ -22,6 +23,7 @@ from tilth.reading.corpora.corpus import (
     Listing,
     Said,
     Time,
+    agreed,
     composed,
     part_of,
     require_parts,
@@ -40,6 +42,8 @@ NO_TABLE: Final = "a table of Kaldi without `wav.scp` beside it"
 PART_OF: Final = "a part of a data folder, as Kaldi's split_data.sh makes them"
 NO_UTTERANCE: Final = "a transcript of an utterance that is nowhere else"
 NO_SEGMENT: Final = "a recording of which no segment is taken"
+NO_UTTERANCE_OF: Final = "a speaker of an utterance that is nowhere else"
+NO_SPEAKER: Final = "a gender of a speaker who has no utterance"
 _LISTS = ("wav.scp", "text", "segments", "utt2spk", "spk2gender")
 _PART = re.compile(r"(?:^|/)split\d+[a-z]*/\d+/")
 _Table = dict[str, tuple[str, bytes, str]]
@@ -79,7 +83,7 @@ def catalogue(given: Given) -> Corpus:
         if name in named:
             told = given.context.passes_over if is_read else unsaid
             taken = corpus if is_read else others
-            _Folder(tables, parts[name], taken, given.root, there).add(told)
+            _Folder(tables, parts[name], taken, given.root, there, told).add()
     left_out = others.keys()
     corpus.without = lambda name: (
         LEFT_OUT if composed(name) in left_out else "a sound of which no utterance is taken",
@@ -98,14 +102,15 @@ class _Folder:
         corpus: Corpus,
         root: str,
         there: set[str],
+        passes_over: PassesOver,
     ) -> None:
         self._tables, self._part, self._corpus = tables, part, corpus
-        self._root, self._there = root, there
+        self._root, self._there, self._passes_over = root, there, passes_over
         self._folder = tables["wav.scp"].folder
         self._text, self._speakers = self._table("text"), self._table("utt2spk")
-        self._genders = self._table("spk2gender")
+        self._genders = agreed(self._said_of_speakers(), passes_over)
 
-    def add(self, passes_over: PassesOver) -> None:
+    def add(self) -> None:
         """Its utterances, in the order in which it lists them."""
         recordings = self._table("wav.scp")
         told: set[str] = set()
@@ -131,12 +136,17 @@ class _Folder:
                     continue
                 used.add(segment.recording)
                 self._put(name, place, path, wrong_path, segment)
-            self._tell_unused(recordings, used, passes_over)
-        for name, (place, _, _) in self._text.items():
-            if name not in told:
-                passes_over(place, NO_UTTERANCE)
+            self._tell_unused(recordings, used)
+        for table, reason in ((self._text, NO_UTTERANCE), (self._speakers, NO_UTTERANCE_OF)):
+            for name, (place, _, _) in table.items():
+                if name not in told:
+                    self._passes_over(place, reason)
+        speakers = {said.strip() for _, said, _ in self._speakers.values()}
+        for name, (place, _) in self._genders.items():
+            if name.encode() not in speakers:
+                self._passes_over(place, NO_SPEAKER)
 
-    def _tell_unused(self, recordings: _Table, used: set[str], passes_over: PassesOver) -> None:
+    def _tell_unused(self, recordings: _Table, used: set[str]) -> None:
         """Recordings of which no segment is taken; one that is none is a fault all the same."""
         for name, (place, entry, error) in recordings.items():
             if name in used:
@@ -148,7 +158,7 @@ class _Folder:
             except (RecordError, ValueError) as wrong:
                 self._corpus.faults.append((place, str(wrong)))
             else:
-                passes_over(place, NO_SEGMENT)
+                self._passes_over(place, NO_SEGMENT)
 
     def _put(
         self, name: str, place: str, entry: bytes, error: str, segment: Segment | None
@@ -167,16 +177,26 @@ class _Folder:
             row["target"], error = self._words(name)
         row |= {"meta.part": self._part} if self._part else {}
         row |= {"split": split_of(self._part)} if split_of(self._part) else {}
-        error = error or self._speakers.get(name, ("", b"", ""))[2]
-        if speaker := self._cell(self._speakers, name):
-            row["subject"] = speaker
-            if gender := self._cell(self._genders, speaker):
-                row["meta.gender"] = gender
+        if self._tables.get("utt2spk") is not None:
+            row["subject"], wrong = self._speaker(name)
+            error = error or wrong
+            if row["subject"] in self._genders:
+                row |= self._genders[row["subject"]][1]
         time = None
         if segment is not None:
             row["meta.recording"] = segment.recording
             time = Time(segment.start, segment.end, segment.channel)
         self._corpus.add(path, Said(place, row, error, time, name))
+
+    def _speaker(self, name: str) -> tuple[str, str]:
+        if name not in self._speakers:
+            return "", "no line for it in `utt2spk`"
+        _, said, error = self._speakers[name]
+        try:
+            speaker = text_of(said).strip()
+        except RecordError as wrong:
+            return "", str(wrong)
+        return speaker, error or ("" if speaker else "no speaker in its line of `utt2spk`")
 
     def _words(self, name: str) -> tuple[str, str]:
         if name not in self._text:
@@ -231,9 +251,16 @@ class _Folder:
             found[name] = (found[name][0] if error else place, rest, error)
         return found
 
-    @staticmethod
-    def _cell(table: _Table, name: str) -> str:
-        try:
-            return text_of(table[name][1]).strip() if name in table else ""
-        except RecordError:
-            return ""
+    def _said_of_speakers(self) -> Iterator[tuple[str, str, Row]]:
+        """Lines of `spk2gender`: place, speaker and gender."""
+        listing = self._tables.get("spk2gender")
+        for place, line in listing.lines() if listing is not None else ():
+            try:
+                name, rest = split_name(line)
+                gender = text_of(rest).strip()
+                if not gender:
+                    raise RecordError("a speaker without a gender")
+            except RecordError as wrong:
+                self._corpus.faults.append((place, str(wrong)))
+            else:
+                yield place, name, Row({"meta.gender": gender})

@@ -6,6 +6,8 @@ Panayotov et al. 2015, "Librispeech: an ASR corpus based on public domain audio 
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Final
 
 from tilth.context import PassesOver
@@ -17,6 +19,7 @@ from tilth.reading.corpora.corpus import (
     Given,
     Listing,
     Said,
+    agreed,
     composed,
     part_of,
     require_parts,
@@ -64,10 +67,10 @@ def catalogue(given: Given) -> Corpus:
     found = [one for one in given.listings if one.name.lower().endswith(_ENDING)]
     parts = {listing.name: part_of(listing.uri, 3) for listing in found}
     require_parts(given.parts, parts.values(), given.listings[0].uri if given.listings else "")
-    speakers: dict[str, Row] = {}
-    for listing in given.listings:
-        if listing not in found:
-            speakers |= _speakers(listing, given.context.passes_over)
+    told = given.context.passes_over
+    tables = [one for one in given.listings if one not in found]
+    lines = itertools.chain.from_iterable(_speakers(table, told) for table in tables)
+    speakers = {name: row for name, (_, row) in agreed(lines, told).items()}
     for listing in found:
         part = parts[listing.name]
         is_read = not given.parts or part in given.parts
@@ -98,9 +101,8 @@ def _add(listing: Listing, part: str, speakers: dict[str, Row], corpus: Corpus) 
         corpus.add(composed(listing.folder + name), Said(place, row, cause))
 
 
-def _speakers(listing: Listing, passes_over: PassesOver) -> dict[str, Row]:
+def _speakers(listing: Listing, passes_over: PassesOver) -> Iterator[tuple[str, str, Row]]:
     """`ID | SEX | SUBSET | MINUTES | NAME`, and comments behind a semicolon."""
-    found: dict[str, Row] = {}
     for place, line in listing.lines():
         if line.startswith(b";"):
             continue
@@ -108,10 +110,9 @@ def _speakers(listing: Listing, passes_over: PassesOver) -> dict[str, Row]:
             cells = [cell.strip() for cell in text_of(line).split("|", 4)]
         except RecordError:
             cells = []
-        if len(cells) < 5:
+        if len(cells) < 5 or not cells[0]:
             passes_over(place, NO_SPEAKER)
             continue
         names = ("meta.sex", "meta.speaker_minutes", "meta.speaker_name")
-        cells = [cells[0], cells[1], cells[3], cells[4]]
-        found[cells[0]] = {name: cell for name, cell in zip(names, cells[1:], strict=True) if cell}
-    return found
+        said = zip(names, (cells[1], cells[3], cells[4]), strict=True)
+        yield place, cells[0], Row({name: cell for name, cell in said if cell})
