@@ -113,6 +113,25 @@ def test_what_is_no_cue_of_webvtt_is_left_out() -> None:
         assert second == Cue(18, "", Decimal(3), Decimal(4), "without a blank line")
 
 
+@pytest.mark.parametrize(
+    ("said", "is_read"),
+    [
+        ("LOCAL:00:00:00.000,MPEGTS:0", True),
+        ("MPEGTS:900000,LOCAL:00:00:10.000", True),
+        ("LOCAL:00:00:00.000,MPEGTS:900000", False),
+        ("MPEGTS:900000", False),
+        ("LOCAL:x,MPEGTS:0", False),
+    ],
+)
+def test_times_of_a_stream_are_none_of_a_recording(said: str, is_read: bool) -> None:
+    """RFC 8216, section 3.5: 90,000 ticks a second; a line that shifts nothing says nothing."""
+    text = f"WEBVTT\nKind: x\nX-TIMESTAMP-MAP={said}\n\n00:01.000 --> 00:02.000\ngo\n"
+    (cue,) = read_cues(text.encode())
+    assert isinstance(cue, Cue)
+    assert (cue.text, cue.line) == (("go", 5) if is_read else ("", 3))
+    assert ("X-TIMESTAMP-MAP" in cue.error) == (not is_read)
+
+
 def test_what_srt_writes() -> None:
     text = (
         "1\n00:00:01,500 --> 00:00:02,000 X1:40 X2:600\n<i>Go</i> <font color='red'>on</font>\n"

@@ -9,6 +9,7 @@ specification, and is read by the same rules where it does not write otherwise.
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,16 @@ from tilth.formats.streams import any_ends
 # What one cue may have, and an hour's digits.
 MAX_CUE_BYTES: Final = 1 << 16
 _ARROW: Final = b"-->"
+# Ticks a second of an MPEG-2 time (RFC 8216, section 3.5).
+_MPEG_HZ: Final = 90_000
+_MAP: Final = re.compile(
+    r"X-TIMESTAMP-MAP=(?:LOCAL:(?P<local>[\d:.]+),)?MPEGTS:(?P<ticks>\d{1,19})"
+    r"(?:,LOCAL:(?P<later>[\d:.]+))?"
+)
+_MAPPED: Final = (
+    "X-TIMESTAMP-MAP: its times are those of a stream, and none of its cues is read; write times "
+    "from the recording's start, without this line"
+)
 # Section 4.1 of WebVTT; SRT writes a comma, and has an hour always.
 _TIME: Final = re.compile(r"(?:(\d{1,6}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})(?!\d)")
 _VTT_TIME: Final = re.compile(r"(?:(\d{2,6}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?!\d)")
@@ -81,12 +92,31 @@ def read_cues(data: bytes) -> Iterator[Cue | Stray]:
     data = any_ends(data.removeprefix(b"\xef\xbb\xbf"))
     lines = data.split(b"\n")
     is_vtt = re.match(rb"WEBVTT(?:[ \t]|$)", lines[0]) is not None
+    if is_vtt and (mapped := _mapped(lines)) is not None:
+        yield mapped
+        return
     for number, block in _blocks(lines, is_vtt):
         at = next((place for place, line in enumerate(block[:2]) if _ARROW in line), None)
         if at is not None:
             yield _cue(number + at, block[:at], block[at], block[at + 1 :], is_vtt)
         elif not (is_vtt and _NO_CUES.match(block[0])):
             yield Stray(number)
+
+
+def _mapped(lines: list[bytes]) -> Cue | None:
+    """The error of a file whose times are shifted against a stream's; None: they are not.
+
+    A recording does not say at which time of the stream it begins (RFC 8216, section 3.5).
+    """
+    header = itertools.takewhile(lambda line: line.strip(b" \t") and _ARROW not in line, lines)
+    for number, line in enumerate(header, start=1):
+        if not line.startswith(b"X-TIMESTAMP-MAP"):
+            continue
+        said = _MAP.fullmatch(line.decode("ascii", "replace").strip())
+        local = _VTT_TIME.fullmatch((said["local"] or said["later"] or "") if said else "")
+        if said is None or local is None or _seconds(local) * _MPEG_HZ != int(said["ticks"]):
+            return Cue(number, error=_MAPPED)
+    return None
 
 
 def _blocks(lines: list[bytes], is_vtt: bool) -> Iterator[tuple[int, list[bytes]]]:
