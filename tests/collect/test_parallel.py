@@ -53,6 +53,14 @@ def test_line_by_line_plain_and_gzip(tmp_path: Path) -> None:
     assert len({row["id"] for row in rows}) == 3
 
 
+def test_a_carriage_return_inside_parts_no_line(tmp_path: Path) -> None:
+    rows = read(settings_for(write(tmp_path, b"eins\rzwei\r\ndrei\n", "one\ntwo\n")), tmp_path)
+    assert [(row["text"], row["target"]) for row in rows] == [
+        ("eins\rzwei", "one"),
+        ("drei", "two"),
+    ]
+
+
 def test_another_translation_is_another_sample(tmp_path: Path) -> None:
     first = read(settings_for(write(tmp_path, "eins\n", "one\n")), tmp_path)
     second = read(settings_for(write(tmp_path, "eins\n", "One.\n")), tmp_path)

@@ -259,14 +259,6 @@ def test_a_line_that_cannot_be_read_costs_its_record(tmp_path: Path) -> None:
     assert "its transcript is empty" in errors(rows)[1]
 
 
-def test_an_empty_list_is_told_and_so_are_its_sounds(tmp_path: Path) -> None:
-    folder = changed(tmp_path / "in", "common_voice", {"cv/sr/train.tsv": b""})
-    rows, passed = read("common_voice", folder)
-    assert passed["cv/sr/train.tsv"].startswith("empty")
-    assert "cv/sr/clips/a.mp3" in passed
-    assert {row["split"] for row in rows if not row["error"]} == {"validation"}
-
-
 @pytest.mark.parametrize(
     ("layout", "name", "data", "cause"),
     [
@@ -287,13 +279,32 @@ def test_lists_of_another_build_are_one_error(
     assert str(folder) in caught.value.where
 
 
-def test_an_empty_list_is_one(tmp_path: Path) -> None:
-    more = {"sc/testing_list.txt": b""}
-    folder = changed(tmp_path / "in", "speech_commands", more)
-    tar = pack(tmp_path / "x.tar", {**CORPORA["speech_commands"], **more})
+@pytest.mark.parametrize(
+    ("layout", "name", "error"),
+    [
+        ("speech_commands", "sc/testing_list.txt", None),
+        ("librispeech", "LS/dev-clean/84/121/84-121.trans.txt", "no list says what is said"),
+        ("common_voice", "cv/sr/train.tsv", "it is in no table"),
+        ("kaldi", "k/data/test/text", "no line for it in `text`"),
+        ("subtitles", "t/talk.srt", None),
+        ("subtitles", "t/gone.vtt", None),
+    ],
+)
+def test_an_empty_list_is_one_and_is_told(
+    layout: str, name: str, error: str | None, tmp_path: Path
+) -> None:
+    # Of the clips of `train` nothing else says anything.
+    folder = changed(tmp_path / "in", layout, {name: b"", "cv/sr/validated.tsv": None})
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    inside = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    tar = pack(tmp_path / "x.tar", inside)
     for path in (folder, tar):
-        rows, _ = read("speech_commands", path)
-        assert [row["split"] for row in rows if row["target"] == "no"] == ["train"]
+        rows, passed = read(layout, path)
+        assert passed[name] == inputs.EMPTY
+        assert all(error is not None and error in one for one in errors(rows))
+        assert bool(errors(rows)) == (error is not None)
+        if layout == "speech_commands":
+            assert {row["split"] for row in rows} == {"train", "validation"}
 
 
 def _without_other_lists(layout: str, name: str) -> dict[str, bytes | None]:
@@ -482,8 +493,9 @@ def test_subtitles_in_several_languages_and_formats(tmp_path: Path) -> None:
     assert passed["t/talk.srt"] == subtitles.SECOND
     assert passed["t/talk.xyzzy.srt"] == books.NO_SOUND
     # Without a WebVTT of the same name it may be that of the language, or another.
-    more = {"t/talk.en.vtt": cue, "t/talk.de.srt": srt, "t/talk.srt": srt, "t/talk.vtt": None}
-    rows, passed = read("subtitles", changed(tmp_path / "other", "subtitles", more))
+    more = {"t/talk.en.vtt": cue, "t/talk.de.srt": srt, "t/talk.srt": srt}
+    folder = changed(tmp_path / "other", "subtitles", {**more, "t/talk.vtt": None})
+    rows, passed = read("subtitles", folder)
     assert sorted(row["meta.language"] for row in rows if "talk" in row["uri"]) == [*("de", "en")]
     assert passed["t/talk.srt"] == subtitles.UNNAMED
 

@@ -8,7 +8,7 @@ stretch of it is kept, since a damaged frame shifts all that follows, and then s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Annotated, Final
@@ -141,7 +141,13 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         there = _Survey(found, wanted, settings.max_record_bytes, context)
         _require_layout(settings, there, found)
         corpus = layout.catalogue(
-            Given(there.listings, there.sounds, _root(settings), settings.parts, context)
+            Given(
+                there.listings,
+                there.sounds,
+                _root(settings),
+                settings.parts,
+                _telling(context, {one.uri for one in there.listings if not one.data}),
+            )
         )
         there.listings.clear()
         corpus.tell_lost(there.sounds, context.passes_over)
@@ -181,11 +187,11 @@ def _root(settings: Settings) -> str:
     return path if settings.path is not None and os.path.isdir(path) else ""
 
 
-def _telling(context: Context) -> Context:
+def _telling(context: Context, told: Collection[str] = ()) -> Context:
     """A context that is not told again of files that are passed over with a reason."""
 
     def passes_over(place: str, reason: str) -> None:
-        if reason != inputs.NOTHING_IN_IT:
+        if reason != inputs.NOTHING_IN_IT and place not in told:
             context.passes_over(place, reason)
 
     return replace(context, passes_over=passes_over)
@@ -206,7 +212,7 @@ class _Survey:
         self.listings: list[Listing] = []
         self.names: list[str] = []
         self.faults: list[tuple[str, str]] = []
-        self._is_list, self._last = wanted.is_list, ""
+        self._is_list, self._last, self._tell = wanted.is_list, "", context.passes_over
         quiet = replace(context, passes_over=self._passes_over, progress=silent)
         for file in filter(wanted.reads, found):
             before = len(self.names) + len(self.listings) + len(self.faults)
@@ -227,6 +233,7 @@ class _Survey:
         # An empty list says something: that nothing is in it.
         if reason == inputs.EMPTY:
             self.listings.append(Listing(self._last, place, b""))
+            self._tell(place, reason)
 
     def _takes(self, name: str) -> bool:
         self._last = name

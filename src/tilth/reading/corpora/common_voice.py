@@ -79,7 +79,8 @@ def catalogue(given: Given) -> Corpus:
     corpus.without = lambda name: (LEFT_OUT, False) if stem(name) in others else _IN_NO_TABLE
     carried = (_PATH, _SENTENCE, _CLIENT)
     carrier = Carrier(given.context, "all", {}, carried, blank_is_nothing=True)
-    in_order = sorted(given.listings, key=lambda one: PARTS.index(one.base.removesuffix(".tsv")))
+    tables = [one for one in given.listings if one.data]
+    in_order = sorted(tables, key=lambda one: PARTS.index(one.base.removesuffix(".tsv")))
     for listing in in_order:
         table = _Table(listing, carrier)
         if table.part not in parts:

@@ -178,8 +178,8 @@ class _Folder:
         row |= {"meta.part": self._part} if self._part else {}
         row |= {"split": split_of(self._part)} if split_of(self._part) else {}
         if self._tables.get("utt2spk") is not None:
-            row["subject"], wrong = self._speaker(name)
-            error = error or wrong
+            row["subject"], lacking = self._speaker(name)
+            error = error or lacking
             if row["subject"] in self._genders:
                 row |= self._genders[row["subject"]][1]
         time = None

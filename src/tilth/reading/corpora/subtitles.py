@@ -88,7 +88,7 @@ def _add(
             cues.append(found)
         else:
             passes_over(f"{listing.uri}:{found.line}", NO_CUE)
-    if not cues:
+    if not cues and listing.data:
         corpus.faults.append((listing.uri, "no cue is in it: no SRT or WebVTT in UTF-8?"))
     overlaps = _overlaps(cues)
     for cue in cues:
