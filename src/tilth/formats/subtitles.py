@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.text import UndecodableError, decode_loosely, decode_text
 from tilth.formats.streams import any_ends
 
 # What one cue may have, and an hour's digits.
@@ -112,7 +112,7 @@ def _mapped(lines: list[bytes]) -> Cue | None:
     for number, line in enumerate(header, start=1):
         if not line.startswith(b"X-TIMESTAMP-MAP"):
             continue
-        said = _MAP.fullmatch(line.decode("ascii", "replace").strip())
+        said = _MAP.fullmatch(decode_loosely(line).strip())
         local = _VTT_TIME.fullmatch((said["local"] or said["later"] or "") if said else "")
         if said is None or local is None or _seconds(local) * _MPEG_HZ != int(said["ticks"]):
             return Cue(number, error=_MAPPED)
