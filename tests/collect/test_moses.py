@@ -78,6 +78,12 @@ def test_packed_sides_and_several_corpora(tmp_path: Path) -> None:
     (tmp_path / "a.de").write_bytes(b"a\n")
     with pytest.raises(DataError, match="two files are the side `de`"):
         read(tmp_path)
+    (tmp_path / "a.de").unlink()
+    fill(tmp_path, {"a.ids": b"1\n", "a.ids.gz": gzip.compress(b"2\n")})
+    with pytest.raises(DataError, match=r"two files are the `\.ids` of one corpus") as caught:
+        read(tmp_path)
+    assert "a.ids, " in caught.value.where
+    assert caught.value.code == "two-files"
 
 
 @pytest.mark.parametrize(

@@ -108,17 +108,10 @@ def _corpora(found: list[SourceFile], settings: Settings, tell: PassesOver) -> d
         plain = without_packing(file.name.replace(os.sep, "/"))
         name, _, ending = plain.rpartition(".")
         if ending == _IDS and name:
-            beside[name] = file
+            _put(beside, name, file, "the `.ids`")
         elif ending in (settings.source, settings.target) and name:
             corpus = corpora.setdefault(name, _Corpus())
-            if ending in corpus.sides:
-                raise DataError(
-                    f"two files are the side `{ending}` of one corpus",
-                    where=f"{corpus.sides[ending].uri}, {file.uri}",
-                    hint="leave one of them, plain or packed",
-                    code="two-files",
-                )
-            corpus.sides[ending] = file
+            _put(corpus.sides, ending, file, f"the side `{ending}`")
         else:
             tell(file.uri, inputs.of_other_type(plain.rpartition("/")[2]))
     for name, file in beside.items():
@@ -127,6 +120,22 @@ def _corpora(found: list[SourceFile], settings: Settings, tell: PassesOver) -> d
         else:
             tell(file.uri, "an `.ids` without its corpus")
     return corpora
+
+
+def _put(files: dict[str, SourceFile], key: str, file: SourceFile, what: str) -> None:
+    """Take in a file of a corpus.
+
+    Raises:
+        DataError: There is one.
+    """
+    if key in files:
+        raise DataError(
+            f"two files are {what} of one corpus",
+            where=f"{files[key].uri}, {file.uri}",
+            hint="leave one of them, plain or packed",
+            code="two-files",
+        )
+    files[key] = file
 
 
 def _inside(file: SourceFile, tell: PassesOver) -> Iterator[SourceFile]:
