@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tilth.collect import tmx
 from tilth.context import Context
 from tilth.errors import DataError
+from tilth.formats import tmx as formats
 
 Passed = list[tuple[str, str]]
 HEAD = '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4">\n'
@@ -87,7 +88,7 @@ def test_the_exact_language_goes_first_and_a_further_one_is_told(tmp_path: Path)
     variants = [variant(one, one) for one in ("en-US", "en", "eng", "de_AT", "de-DE")]
     (row,) = read(tmp_path, file_of(unit(*variants)), passed=passed)
     assert (row["text"], row["target"]) == ("en", "de_AT")
-    assert [reason for _, reason in passed] == [tmx.FURTHER, tmx.FURTHER]
+    assert [reason for _, reason in passed] == [tmx.FURTHER, tmx.FURTHER, tmx.third("eng")]
     (row,) = read(tmp_path, file_of(unit(*variants)), source="en-us", target="de-de")
     assert (row["text"], row["target"]) == ("en-US", "de-DE")
 
@@ -129,6 +130,61 @@ def test_what_is_not_a_pair(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not one unit has both en and it") as caught:
         read(tmp_path, file_of(unit(variant("en", "a"), variant("fr", "b")), both(1)), target="it")
     assert "there are en, fr, de" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("units", "cause"),
+    [
+        (
+            unit(variant("en", "do not <note>n</note>go"), variant("de", "x")),
+            "`note` within a `seg`",
+        ),
+        (unit(variant("en", '<hi>a <prop type="x">n</prop></hi>b')), "`prop` within a `seg`"),
+        (unit(variant("en", "a<seg>b</seg>"), variant("de", "x")), "`seg` within a `seg`"),
+        (unit("<note>a<hi>b</hi></note>", variant("en", "a")), "`hi` within a `note`"),
+        (unit('<tuv xml:lang="en">', variant("de", "x"), "</tuv>"), "`tuv` within a `tuv`"),
+        (unit(variant("en", "a"), both(7).strip(), variant("de", "b")), "a `tu` within a `tu`"),
+        (unit(variant("en", "a" + both(7).strip()), variant("de", "b")), "a `tu` within a `tu`"),
+    ],
+)
+def test_a_unit_with_something_where_it_cannot_be(units: str, cause: str, tmp_path: Path) -> None:
+    passed: Passed = []
+    rows = read(tmp_path, file_of(units, both(1)), passed=passed)
+    assert [row["text"] for row in rows] == [*["one 7"] * ("one 7" in units), None, "one 1"]
+    assert cause in rows[-2]["error"]
+    assert passed == []
+
+
+def test_what_stands_in_no_unit_is_told(tmp_path: Path) -> None:
+    passed: Passed = []
+    data = file_of(
+        variant("en", "stray\n"),
+        "<seg>stray</seg>\n",
+        "words\n",
+        unit(
+            "<seg>no</seg><prop>x</prop>or", variant("en", "a"), "<seg>b</seg>", variant("de", "c")
+        ),
+    )
+    rows = read(tmp_path, data, passed=passed)
+    assert [(row["text"], row["target"], row["error"]) for row in rows] == [("a", "c", None)]
+    assert [(place.rpartition(":")[2], reason) for place, reason in passed] == [
+        ("5", formats.STRAY_VARIANT),
+        ("6", formats.STRAY_SEGMENT),
+        ("8", formats.STRAY_WORDS),
+        ("8", formats.STRAY_SEGMENT),
+        ("8", formats.UNTYPED),
+        ("8", formats.STRAY_WORDS),
+        ("8", formats.STRAY_SEGMENT),
+    ]
+
+
+def test_a_third_language_is_told(tmp_path: Path) -> None:
+    passed: Passed = []
+    both_and = (variant("en", "a"), variant("fr", "b"), variant("de-AT", "c"), variant("fr", "d"))
+    rows = read(tmp_path, file_of(*[unit(*both_and, "<tuv><seg>e</seg></tuv>")] * 2), passed=passed)
+    assert len(rows) == 2
+    assert [reason for _, reason in passed] == [tmx.third("fr"), tmx.third("")] * 2
+    assert tmx.third("fr") == "a text in the language fr, which is neither `source` nor `target`"
 
 
 @pytest.mark.parametrize("packed", [False, True])

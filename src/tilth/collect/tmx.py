@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from tilth.context import Context, PassesOver
 from tilth.errors import DataError, RecordError
+from tilth.foreign import visible
 from tilth.formats import tmx
 from tilth.formats.streams import SourceFile, with_packed
-from tilth.formats.tmx import Unit, Variant
+from tilth.formats.tmx import Stray, Unit, Variant
 from tilth.reading import inputs, records
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Meta, carried
@@ -36,8 +37,9 @@ class Settings(inputs.FileSettings):
     """Read translation memories in TMX, plain or packed, as pairs of two languages.
 
     Of inline tags `hi` is a part of the text, and the codes of `bpt`, `ept`, `it`, `ph` are none. A
-    DOCTYPE is not fetched; one that declares entities is refused. Where a file is damaged, the
-    units before that place are kept, and one row with the error says its line.
+    unit is quarantined where an element stands within another that cannot hold it. A DOCTYPE is not
+    fetched; one that declares entities is refused. Where a file is damaged, the units before that
+    place are kept, and one row with the error says its line.
     """
 
     source: Annotated[str, Field(pattern=LANGUAGE)] = Field(
@@ -97,6 +99,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 if isinstance(unit, RecordError):
                     yield from batcher.add_error(str(unit), place)
                     continue
+                if isinstance(unit, Stray):
+                    context.passes_over(place, unit.reason)
+                    continue
                 if len(languages) < _MOST_SHOWN:
                     languages |= dict.fromkeys(one.language for one in unit.variants)
                 pair = _pair(unit, settings, place, context.passes_over)
@@ -132,13 +137,15 @@ def _nothing(settings: Settings, languages: list[str]) -> DataError:
     )
 
 
-def _units(file: SourceFile, settings: Settings) -> Iterator[tuple[str, Unit | RecordError]]:
+def _units(
+    file: SourceFile, settings: Settings
+) -> Iterator[tuple[str, Unit | Stray | RecordError]]:
     """The units of a file with their places; at last what ends it before its end, if something."""
     last = 0
     try:
         with inputs.open_bytes(file) as stream:
             for unit in tmx.units(stream, settings.max_record_bytes, file.uri):
-                last = unit.line
+                last = max(last, unit.line)
                 yield f"{file.uri}:{unit.line}", unit
     except tmx.BrokenError as error:
         cause = f"{error} in line {error.line:,}; what follows the unit of line {last:,} is lost"
@@ -170,7 +177,16 @@ def _pair(
         if chosen.has_sub_flow:
             tell(place, SUB_FLOW)
         sides.append(chosen)
+    for language in dict.fromkeys(one.language for one in unit.variants):
+        if not (_is(language, settings.source) or _is(language, settings.target)):
+            tell(place, third(language))
     return sides[0], sides[1]
+
+
+def third(language: str) -> str:
+    """Why a text of a unit is not read that is in neither of the two languages."""
+    shown = f"in the language {visible(language)[:40]}" if language else "without a language"
+    return f"a text {shown}, which is neither `source` nor `target`"
 
 
 def _row(unit: Unit, source: Variant, target: Variant, settings: Settings) -> Row:

@@ -24,7 +24,15 @@ _MAX_TOKEN: Final = 1 << 20
 _MAX_PARTS: Final = 1000
 # Native codes stand between words and are none; what `hi` marks is a part of the sentence.
 _CODES: Final = frozenset({"bpt", "ept", "it", "ph", "ut"})
+# What has a place of its own in a unit, and none within a segment.
+_OUTER: Final = frozenset({"header", "body", "tu", "tuv", "seg", "prop", "note"})
+# What has words.
+_TAKEN: Final = frozenset({"seg", "prop", "note"})
 _LANGUAGE: Final = ("xml:lang", "lang")
+STRAY_VARIANT: Final = "a `tuv` outside of any `tu`"
+STRAY_SEGMENT: Final = "a `seg` outside of any `tuv`"
+STRAY_WORDS: Final = "words that stand in no `seg`"
+UNTYPED: Final = "a `prop` without a `type`"
 _TIMES: Final = frozenset({"creationdate", "changedate", "lastusagedate"})
 _TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 
@@ -67,6 +75,40 @@ class Unit:
     cause: str = ""
 
 
+@dataclass(frozen=True)
+class Stray:
+    """What stands where it says nothing of a unit.
+
+    Attributes:
+        line: On which it is, from 1.
+        reason: Why it is not read.
+    """
+
+    line: int
+    reason: str
+
+
+@dataclass
+class _Open:
+    """A unit that is read: what of it is open.
+
+    Attributes:
+        unit: With what was read of it.
+        depth: Of its own element, from 1.
+        variant: The one that is open.
+        taken: The element whose words are taken, a `seg`, `prop` or `note`; empty: none is open.
+        name: Of the property that they become.
+        text: They.
+    """
+
+    unit: Unit
+    depth: int
+    variant: Variant | None = None
+    taken: str = ""
+    name: str = ""
+    text: list[str] = field(default_factory=list)
+
+
 class BrokenError(ValueError):
     """From some line on it is no XML; the units before it are.
 
@@ -79,8 +121,8 @@ class BrokenError(ValueError):
         self.line = line
 
 
-def units(stream: BinaryIO, max_bytes: int, uri: str) -> Iterator[Unit]:
-    """The units of a file, in its order.
+def units(stream: BinaryIO, max_bytes: int, uri: str) -> Iterator[Unit | Stray]:
+    """The units of a file, and what stands outside of them, in the order in which they end.
 
     Args:
         stream: From its start.
@@ -121,11 +163,9 @@ class _Reading:
     def __init__(self, max_bytes: int, uri: str) -> None:
         self._max, self._uri = max_bytes, uri
         self._path: list[str] = []
-        self._found: list[Unit] = []
-        self._unit: Unit | None = None
-        self._variant: Variant | None = None
-        self._text: list[str] = []
-        self._property = ""
+        self._found: list[Unit | Stray] = []
+        # Units within units are damage, which is theirs alone.
+        self._open: list[_Open] = []
         self._count = 0
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
@@ -136,8 +176,8 @@ class _Reading:
         # What an outer document type may have declared, nobody knows here.
         self.parser.SkippedEntityHandler = self._skipped
 
-    def take(self) -> list[Unit]:
-        """The units that are whole."""
+    def take(self) -> list[Unit | Stray]:
+        """What is whole."""
         found, self._found = self._found, []
         return found
 
@@ -153,8 +193,8 @@ class _Reading:
             )
 
     def _skipped(self, name: str, _: int) -> None:
-        if self._unit is not None:
-            self._unit.cause = self._unit.cause or f"the entity `&{name[:40]};` is declared nowhere"
+        if self._open:
+            self._refuse(f"the entity `&{name[:40]};` is declared nowhere")
 
     def _start(self, name: str, given: Mapping[str, str]) -> None:
         if not self._path and name != "tmx":
@@ -170,54 +210,91 @@ class _Reading:
                 f"nested more than {MAX_DEPTH} levels deep", self.parser.CurrentLineNumber
             )
         if name == "tu":
+            if self._open:
+                self._refuse("a `tu` within a `tu`")
             self._count += 1
-            self._unit = Unit(self.parser.CurrentLineNumber, self._count)
-            self._variant = None
-            self._take_attributes(self._unit.fields, given)
-        elif self._unit is None:
-            return
+            unit = Unit(self.parser.CurrentLineNumber, self._count)
+            self._open.append(_Open(unit, len(self._path)))
+            self._take_attributes(unit.fields, given)
+        elif self._open:
+            self._start_inside(name, given)
+        elif name == "tuv" and "tuv" not in self._path[:-1]:
+            self._tell(STRAY_VARIANT)
+        elif name == "seg" and "tuv" not in self._path:
+            self._tell(STRAY_SEGMENT)
+
+    def _start_inside(self, name: str, given: Mapping[str, str]) -> None:
+        """An element of a unit begins."""
+        open_, unit = self._open[-1], self._open[-1].unit
+        if open_.taken and (name in _OUTER or open_.taken != "seg"):
+            self._refuse(f"a `{name[:40]}` within a `{open_.taken}`")
         elif name == "tuv":
+            if open_.variant is not None:
+                self._refuse("a `tuv` within a `tuv`")
             language = next((given[one] for one in _LANGUAGE if one in given), "")
-            self._variant = Variant(language)
-            self._take_attributes(self._variant.fields, given)
-            self._unit.variants.append(self._variant)
-            if len(self._unit.variants) > _MAX_PARTS:
+            open_.variant = Variant(language)
+            self._take_attributes(open_.variant.fields, given)
+            unit.variants.append(open_.variant)
+            if len(unit.variants) > _MAX_PARTS:
                 self._too_much(f"more than {_MAX_PARTS:,} languages")
-        elif name in ("seg", "prop", "note"):
-            self._text = []
-            self._property = given.get("type", "") if name == "prop" else name
-        elif name == "sub" and self._variant is not None:
-            self._variant.has_sub_flow = True
+        elif name == "seg" and open_.variant is None:
+            self._tell(STRAY_SEGMENT)
+        elif name == "prop" and not given.get("type"):
+            self._tell(UNTYPED)
+        elif name in _TAKEN:
+            open_.taken, open_.text = name, []
+            open_.name = given["type"] if name == "prop" else name
+        elif name == "sub" and open_.variant is not None:
+            open_.variant.has_sub_flow = True
 
     def _end(self, name: str) -> None:
+        depth = len(self._path)
         self._path.pop()
-        if self._unit is None:
+        if not self._open:
             return
-        if name == "tu":
-            self._found.append(self._unit)
-            self._unit = self._variant = None
-        elif name == "seg" and self._variant is not None:
-            if self._variant.text is not None:
-                self._unit.cause = self._unit.cause or "a `tuv` with two `seg`"
-            self._variant.text = "".join(self._text).strip()
-            self._text = []
-        elif name in ("prop", "note") and self._property:
-            owner = self._unit if self._variant is None else self._variant
-            self._add(owner.fields, self._property, "".join(self._text).strip())
-            self._text = []
+        open_ = self._open[-1]
+        unit, variant = open_.unit, open_.variant
+        if depth == open_.depth:
+            self._found.append(unit)
+            self._open.pop()
+        elif name == "tuv" and not open_.taken:
+            open_.variant = None
+        elif name == open_.taken:
+            text, open_.text, open_.taken = "".join(open_.text).strip(), [], ""
+            if name != "seg":
+                self._add((unit if variant is None else variant).fields, open_.name, text)
+            elif variant is not None:
+                if variant.text is not None:
+                    self._refuse("a `tuv` with two `seg`")
+                variant.text = text
 
     def _characters(self, data: str) -> None:
-        if self._unit is None:
+        if not self._open:
+            is_told = "body" not in self._path or not {"tuv", "seg"}.isdisjoint(self._path)
+            if not is_told and data.strip():
+                self._tell(STRAY_WORDS)
             return
-        inside = self._path[-1]
-        is_text = "seg" in self._path and _CODES.isdisjoint(self._path)
-        if inside not in ("prop", "note") and not is_text:
+        open_ = self._open[-1]
+        inside = self._path[open_.depth :]
+        if not open_.taken:
+            if _TAKEN.isdisjoint(inside) and data.strip():
+                self._tell(STRAY_WORDS)
             return
-        self._unit.num_bytes += len(data.encode("utf-8", "surrogatepass"))
-        if self._unit.num_bytes > self._max:
+        if open_.taken == "seg" and not _CODES.isdisjoint(inside):
+            return
+        open_.unit.num_bytes += len(data.encode("utf-8", "surrogatepass"))
+        if open_.unit.num_bytes > self._max:
             self._too_much("")
         else:
-            self._text.append(data)
+            open_.text.append(data)
+
+    def _tell(self, reason: str) -> None:
+        self._found.append(Stray(self.parser.CurrentLineNumber, reason))
+
+    def _refuse(self, cause: str) -> None:
+        """Read the unit as one that is damaged; the first cause is told."""
+        unit = self._open[-1].unit
+        unit.cause = unit.cause or cause
 
     def _take_attributes(self, fields: Row, given: Mapping[str, str]) -> None:
         for name, value in given.items():
@@ -225,10 +302,10 @@ class _Reading:
                 self._add(fields, name, _time(value) if name in _TIMES else value)
 
     def _add(self, fields: Row, name: str, value: Any) -> None:
-        assert self._unit is not None
-        self._unit.num_bytes += len(name) + len(str(value))
+        unit = self._open[-1].unit
+        unit.num_bytes += len(name) + len(str(value))
         before = fields.get(name)
-        if self._unit.num_bytes > self._max or len(fields) > _MAX_PARTS:
+        if unit.num_bytes > self._max or len(fields) > _MAX_PARTS:
             self._too_much(f"more than {_MAX_PARTS:,} properties" * (len(fields) > _MAX_PARTS))
         elif before is None:
             fields[name] = value
@@ -239,10 +316,10 @@ class _Reading:
 
     def _too_much(self, cause: str) -> None:
         """Hold no more of the unit."""
-        assert self._unit is not None
-        self._unit.cause = self._unit.cause or cause or LONG
-        self._unit.fields, self._text = {}, []
-        del self._unit.variants[1:]
+        unit = self._open[-1].unit
+        unit.cause = unit.cause or cause or LONG
+        unit.fields, self._open[-1].text = {}, []
+        del unit.variants[1:]
 
 
 def _time(value: str) -> datetime.datetime | str:
