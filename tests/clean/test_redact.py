@@ -349,3 +349,9 @@ def test_json_stays_json(value: Any) -> None:
         assert not sum(redact.redact_field(clean, get_args(Kind))[1].values())
     if not sum(counts.values()):
         assert clean == text
+
+
+def test_json_with_a_name_twice_is_redacted_as_text() -> None:
+    clean, counts = redact.redact_field('{"a": "x", "a": "mia@place.org"}', get_args(Kind))
+    assert clean == '{"a": "x", "a": "[EMAIL]"}'
+    assert counts["email"] == 1

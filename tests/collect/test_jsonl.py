@@ -74,6 +74,8 @@ def test_fields_become_columns(tmp_path: Path) -> None:
 BAD = [
     (b'{"text": "cut in ha', "not valid JSON: Unterminated string"),
     (b'{"text": "\xff"}', "invalid UTF-8 at byte 10 (0xff)"),
+    (b'{"text": "a", "n": 1, "text": "b"}', "field `text` is there twice"),
+    (b'{"text": "a", "n": [{"\\u0061": 1, "a" : 2}]}', "field `a` is there twice"),
     (b'{"text": null}', "field `text` is null"),
     (b'{"text": 3}', "field `text` is a number, not text"),
     (b'{"other": "x"}', "no field `text`"),

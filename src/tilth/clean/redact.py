@@ -8,7 +8,6 @@ of numbers is left as it is.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 from pydantic import Field, StringConstraints, field_validator
 
 from tilth.clean.personal import FINDERS, Kind
+from tilth.decode.objects import parse_json
 from tilth.figures import Definition
 from tilth.meta.arrow import dumped
 from tilth.meta.named import field_of
@@ -92,9 +92,12 @@ def redact(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[Kind, int]]:
 
 
 def redact_field(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[Kind, int]]:
-    """As `redact`, of a field: what is JSON stays JSON, with text for a number that was found."""
+    """As `redact`, of a field: what is JSON stays JSON, with text for a number that was found.
+
+    What has a name twice is taken for text: as JSON it would lose one of them.
+    """
     try:
-        value = json.loads(text) if text[:1] in "{[" else None
+        value = parse_json(text) if text[:1] in "{[" else None
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict | list):

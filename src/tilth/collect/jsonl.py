@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from tilth.context import Context
+from tilth.decode.objects import parse_json
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
@@ -38,9 +39,9 @@ class Settings(inputs.FileSettings):
     """Read JSON Lines: one object a line; or the objects inside of JSON documents. Plain or packed
     (gzip, bzip2, xz, zstd).
 
-    A line that is not a JSON object, not UTF-8, too long or lacks the text or the target is
-    quarantined with its file and row; nothing else is lost. Another field that is named and that no
-    line has is an error. Fields that are not named travel as `meta.NAME`.
+    A line that is not a JSON object, not UTF-8, too long, has a field twice or lacks the text or
+    the target is quarantined with its file and row; nothing else is lost. Another field that is
+    named and that no line has is an error. Fields that are not named travel as `meta.NAME`.
     """
 
     fields: Fields = Field(Fields(), description="which field is the text, label, id, ...")
@@ -131,12 +132,15 @@ def parse_line(line: bytes) -> Row:
     """One line as an object.
 
     Raises:
-        RecordError: it is not UTF-8, not JSON, nested too deeply, or not an object.
+        RecordError: it is not UTF-8, not JSON, nested too deeply, not an object, or one in it has
+            a field twice.
     """
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and depth(line) > MAX_DEPTH:
         raise records.RecordError(f"nested more than {MAX_DEPTH} levels deep")
     try:
-        value = json.loads(decode_text(line))
+        value = parse_json(decode_text(line))
+    except records.RecordError:
+        raise
     except UndecodableError as error:
         raise records.RecordError(str(error)) from None
     except json.JSONDecodeError as error:

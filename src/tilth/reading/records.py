@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import itertools
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from tilth import schema
 from tilth.context import gathers
+from tilth.decode.objects import parse_json
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError as RecordError
 from tilth.errors import StepError
@@ -245,7 +245,9 @@ def _answered(text: str, name: str) -> str:
 def _parsed(text: str, name: str) -> Any:
     """The JSON in a cell; None where it is blank."""
     try:
-        return json.loads(text) if text.strip() else None
+        return parse_json(text) if text.strip() else None
+    except RecordError as error:
+        raise RecordError(f"in field `{name}`: {error}") from None
     except (ValueError, RecursionError):
         raise RecordError(
             f"field `{name}` is text, and no JSON list of {{annotator, label}}"

@@ -1,0 +1,39 @@
+"""JSON of strangers (RFC 8259), in which no object may have a name twice.
+
+A parser keeps the last of two values of one name, and the first is lost without a word; so says
+RFC 8259, section 4, of most of them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tilth.errors import RecordError
+from tilth.foreign import shorten, visible
+
+_MAX_SHOWN = 40
+
+
+def parse_json(text: str) -> Any:
+    """The value that a text of JSON is.
+
+    Raises:
+        RecordError: An object in it, at whatever depth, has a name twice.
+        ValueError: It is no JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return _DECODER.decode(text)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        # `add` gives nothing, which is false.
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise RecordError(f"field `{shorten(visible(twice), _MAX_SHOWN)}` is there twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
