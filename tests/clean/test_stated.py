@@ -95,6 +95,51 @@ def test_what_a_page_states(page: str, expected: Stated) -> None:
     assert stated(page) == expected
 
 
+CC = "https://creativecommons.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (f"{CC}/licenses/by/3.0/", "CC-BY-3.0"),
+        ("HTTP://www.CreativeCommons.org/licenses/BY-NC-nd/2.5/deed.pt_BR#x", "CC-BY-NC-ND-2.5"),
+        ("creativecommons.org/licenses/by/4.0/legalcode", "CC-BY-4.0"),
+        (f"{CC}/publicdomain/mark/1.0/deed.en", "CC-PDM-1.0"),
+        (f"{CC}/licenses/by/3.0/de/", "CC-BY-3.0-DE"),
+        (f"{CC}/licenses/by-sa/3.0/igo", "CC-BY-SA-3.0-IGO"),
+        *(
+            (other, other)
+            for other in (
+                f"{CC}/licenses/by/3.0/fr/",
+                f"{CC}/licenses/by/7.0/",
+                f"{CC}/licenses/by/4.0/evil",
+                f"{CC}/licenses/by-nc/4.01/",
+                "//creativecommons.org/licenses/by/2.0/xx/",
+                "https://evil.example/?x=creativecommons.org/licenses/by/4.0",
+                "https://evil.example/creativecommons.org/licenses/by/4.0",
+                "https://notcreativecommons.org/licenses/by/4.0",
+                "https://creativecommons.org.evil.example/licenses/by/4.0",
+                "https://creativecommons.org@evil.example/licenses/by/4.0",
+            )
+        ),
+        ("x creativecommons.org/licenses/by/4.0", None),
+    ],
+)
+def test_a_licence_is_that_of_its_address(address: str, expected: str | None) -> None:
+    assert stated(f'<a rel="license" href="{address}">x</a>').license == expected
+
+
+def test_half_a_surrogate_pair_states_nothing() -> None:
+    half, told = "\ud800 broken", {"@type": "Article", "@id": "#a"}
+    for field in ("headline", "author", "datePublished"):
+        page = linked({**told, field: half}) + "<title>t</title>"
+        assert stated(page) == Stated(title="t")
+    assert stated(linked({**told, "author": [half, {"name": half}, {"@id": half}]})) == Stated()
+    whole = linked({**told, "headline": "\U0001f600"})
+    assert "\\ud83d" in whole
+    assert stated(whole).title == "\U0001f600"
+
+
 @pytest.mark.parametrize("value", ["[" * 50_000, '{"@type": 3, "author": {"@id": []}}', "1", "{"])
 def test_json_that_says_nothing_costs_nothing_else(value: str) -> None:
     page = f'<title>t</title><script type="application/ld+json">{value}</script>'

@@ -413,6 +413,7 @@ def test_the_pages_of_a_wacz_have_their_titles(tmp_path: Path) -> None:
         {"url": "http://e.org/a", "ts": "2001-01-01T00:00:00Z", "title": "A then"},
         {"url": "http://e.org/a", "ts": f"{DATE[:19]}.250Z", "title": "A now"},
         {"url": "http://e.org/b", "ts": "2001-01-01T00:00:00Z", "title": " B "},
+        {"url": "http://e.org/c", "ts": "2001-01-01T00:00:00Z", "title": "\ud800 broken"},
     ]
     listed = "\n".join([*map(json.dumps, lines), "no JSON"]).encode()
     path = write(tmp_path, "a.wacz", with_pages(wacz({"a.warc.gz": b"".join(parts)}), listed))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth.decode.objects import parse_json
+from tilth.decode.objects import is_text, parse_json
 from tilth.errors import RecordError
 
 VALUES = st.recursive(
@@ -43,3 +43,9 @@ def test_it_is_named_safely() -> None:
         parse_json('{"a\\u0007": 1, "a\\u0007": 1}')
     with pytest.raises(ValueError, match="Expecting"):
         parse_json('{"a": }')
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    assert [is_text(one) for one in ("", "a\U0001f600", "a\udc00b", b"a", None)] == [
+        *(True, True, False, False, False)
+    ]

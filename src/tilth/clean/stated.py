@@ -16,6 +16,8 @@ from typing import Any, Final, TypeVar
 
 from resiliparse.parse.html import HTMLTree
 
+from tilth.decode.objects import is_text
+
 _Any = TypeVar("_Any")
 # Characters of JSON-LD that are read; what goes beyond states nothing.
 MAX_CHARS: Final = 1 << 18
@@ -44,10 +46,24 @@ _MICRODATA: Final = '[itemprop~="datePublished"]'
 _DAY: Final = re.compile(r"\s*(\d{4})([-/.]?)(\d\d)\2(\d\d)(?!\d)", re.A)
 # RFC 5646, or the underscore that many write.
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
-_ADDRESS: Final = re.compile(r"\s*https?://\S+\s*")
+_ADDRESS: Final = re.compile(r"\s*(?:https?:)?//\S+\s*", re.I)
 _CREATIVE_COMMONS: Final = re.compile(
-    r"creativecommons\.org/(?:licenses/(by(?:-nc)?(?:-nd|-sa)?)|publicdomain/(zero|mark))/(\d\.\d)",
+    r"\s*(?:(?:https?:)?//)?(?:www\.)?creativecommons\.org/"
+    r"(?:licenses/(by(?:-nc)?(?:-nd|-sa)?)/([0-9]\.[0-9])(?:/([a-z]{2,3}))?"
+    r"|publicdomain/(zero|mark)/1\.0)(?:/(?:deed|legalcode)(?:[.-][a-z_-]{2,20})?)?/?(?:[?#]\S*)?\s*",
     re.I,
+)
+# The versions that SPDX knows of each kind, and its names of those that were ported to a law.
+_VERSIONS: Final = frozenset({"1.0", "2.0", "2.5", "3.0", "4.0"})
+_PORTED: Final = frozenset(
+    (
+        *("CC-BY-2.5-AU", "CC-BY-3.0-AT", "CC-BY-3.0-AU", "CC-BY-3.0-DE", "CC-BY-3.0-IGO"),
+        *("CC-BY-3.0-NL", "CC-BY-3.0-US", "CC-BY-NC-3.0-DE", "CC-BY-NC-ND-3.0-DE"),
+        *("CC-BY-NC-ND-3.0-IGO", "CC-BY-NC-SA-2.0-DE", "CC-BY-NC-SA-2.0-FR"),
+        *("CC-BY-NC-SA-2.0-UK", "CC-BY-NC-SA-3.0-DE", "CC-BY-NC-SA-3.0-IGO", "CC-BY-ND-3.0-DE"),
+        *("CC-BY-SA-2.0-UK", "CC-BY-SA-2.1-JP", "CC-BY-SA-3.0-AT", "CC-BY-SA-3.0-DE"),
+        "CC-BY-SA-3.0-IGO",
+    )
 )
 
 
@@ -124,12 +140,12 @@ def _linked(scripts: Sequence[str]) -> _Linked:
         left -= len(script)
         if left >= 0:
             items += _items(script)
-    names = {item.get("@id"): item.get("name") for item in items if _is_text(item.get("@id"))}
+    names = {item.get("@id"): item.get("name") for item in items if is_text(item.get("@id"))}
     articles = [item for item in items if _is_article(item)]
     return _Linked(
-        [one["headline"] for one in articles if _is_text(one.get("headline"))],
+        [one["headline"] for one in articles if is_text(one.get("headline"))],
         [name for one in articles for name in _names(one.get("author"), names)],
-        [one["datePublished"] for one in articles if _is_text(one.get("datePublished"))],
+        [one["datePublished"] for one in articles if is_text(one.get("datePublished"))],
     )
 
 
@@ -148,10 +164,6 @@ def _items(script: str) -> Iterator[Mapping[str, Any]]:
             yield from (one for one in inner if isinstance(one, dict))
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 def _is_article(item: Mapping[str, Any]) -> bool:
     kinds = item.get("@type")
     named = kinds if isinstance(kinds, list) else [kinds]
@@ -164,8 +176,8 @@ def _names(author: Any, names: Mapping[Any, Any]) -> Iterator[str]:
     for one in author if isinstance(author, list) else [author]:
         name = one
         if isinstance(one, dict):
-            name = one.get("name") or names.get(one.get("@id") if _is_text(one.get("@id")) else "")
-        yield from (part for part in (name if isinstance(name, list) else [name]) if _is_text(part))
+            name = one.get("name") or names.get(one.get("@id") if is_text(one.get("@id")) else "")
+        yield from (part for part in (name if isinstance(name, list) else [name]) if is_text(part))
 
 
 def _text(candidates: Sequence[str]) -> str | None:
@@ -201,11 +213,14 @@ def _language(text: str) -> str | None:
 
 def _license(address: str) -> str:
     """Of an address the licence there; empty where it is no whole address."""
-    if match := _CREATIVE_COMMONS.search(address[:_MAX_VALUE]):
-        kind, public, version = match.groups()
-        if kind:
-            return f"CC-{kind.upper()}-{version}"
-        return f"CC0-{version}" if public.lower() == "zero" else f"CC-PDM-{version}"
+    if match := _CREATIVE_COMMONS.fullmatch(address):
+        kind, version, law, public = (part and part.upper() for part in match.groups())
+        if public:
+            return "CC0-1.0" if public == "ZERO" else "CC-PDM-1.0"
+        name = f"CC-{kind}-{version}" + (f"-{law}" if law else "")
+        # A licence of one country is another one, also where SPDX has no name for it.
+        if name in _PORTED or (not law and version in _VERSIONS):
+            return name
     return address.strip() if _ADDRESS.fullmatch(address) else ""
 
 

@@ -7,12 +7,14 @@ RFC 8259, section 4, of most of them.
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from tilth.errors import RecordError
 from tilth.foreign import shorten, visible
 
-_MAX_SHOWN = 40
+_MAX_SHOWN: Final = 40
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(text: str) -> Any:
@@ -24,6 +26,11 @@ def parse_json(text: str) -> Any:
         RecursionError: It is nested too deeply.
     """
     return _DECODER.decode(text)
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is text that UTF-8 can write: JSON can spell half of a surrogate pair."""
+    return isinstance(value, str) and _SURROGATE.search(value) is None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

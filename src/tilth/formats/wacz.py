@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 
+from tilth.decode.objects import is_text
 from tilth.formats.directory import check_directory
 
 DESCRIPTION: Final = "datapackage.json"
@@ -143,7 +144,7 @@ class Titles:
                 bad += 1
                 continue
             uri, time, title = (page.get(key) for key in ("url", "ts", "title"))
-            if isinstance(uri, str) and isinstance(title, str) and title.strip():
+            if is_text(uri) and is_text(title) and title.strip():
                 self._num += 1
                 if self._num > _MAX_TITLES:
                     raise ValueError(f"more than {_MAX_TITLES:,} titles")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from tilth.decode.objects import is_text
 from tilth.errors import DataError, MissingError
 from tilth.web.client import Answer
 from tilth.web.retry import PatientClient
@@ -118,6 +119,8 @@ def _capture(line: bytes) -> Capture | None:
             media_type=str(said.get("mime-detected") or said.get("mime") or "").lower(),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    if not (is_text(found.url) and is_text(found.filename)):
         return None
     within = ".." not in found.filename.split("/") and "://" not in found.filename
     return found if found.offset >= 0 and found.length > 0 and within else None
