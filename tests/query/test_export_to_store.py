@@ -69,6 +69,31 @@ def test_nothing_is_overwritten(small: RunView, store: Bucket) -> None:
     export_step(small, "minhash", f"{store.uri}/oth")
 
 
+def test_beside_or_below_an_object_nothing_is_put(small: RunView, store: Bucket) -> None:
+    store.put("y", b"somebody's")
+    for to in (f"{store.uri}/y", f"{store.uri}/y/", f"{store.uri}/y/z"):
+        with pytest.raises(UsageError, match="an object has the name of a folder") as caught:
+            export_step(small, "minhash", to)
+        assert (caught.value.where, caught.value.code) == (f"{store.uri}/y", "exists")
+    assert store.names() == ["y"]
+
+
+@pytest.mark.parametrize("key", ["a/../b", "..", "a//b", "/a", "a//", "./a", "a?versionId=1"])
+def test_an_address_that_leads_elsewhere(key: str, small: RunView, store: Bucket) -> None:
+    with pytest.raises(UsageError) as caught:
+        export_step(small, "minhash", f"{store.uri}/{key}")
+    assert caught.value.code == "address"
+    assert store.names() == []
+
+
+@pytest.mark.parametrize("start", ["s3://a:qqq", "S3://a:q/qqq", "gs://a:q/qqq", "ftp://a:qqq"])
+def test_no_error_tells_a_password(start: str, small: RunView) -> None:
+    with pytest.raises(UsageError) as caught:
+        export_step(small, "minhash", f"{start}@bkt/folder")
+    assert "qq" not in str(caught.value)
+    assert "***@bkt/folder" in caught.value.where
+
+
 def test_what_was_begun_is_gone_on_from(small: RunView, store: Bucket) -> None:
     to = f"{store.uri}/all"
     store.faults.append(Fault("busy", "PUT /" + f"{store.name}/all/train"))

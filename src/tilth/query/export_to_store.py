@@ -15,11 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from tilth.errors import MissingError, UsageError
-from tilth.foreign import visible
 from tilth.records import Record, read_if_whole
 from tilth.store.files import sha256_file, write_json
 from tilth.web import objects
-from tilth.web.stores import Access, parts_of
+from tilth.web.stores import Access, parts_of, shown
 
 # Hidden, so that who reads the folder takes it for none of its files.
 NOTE: Final = ".tilth-export.json"
@@ -51,11 +50,8 @@ def committed(to: str, write: Callable[[Path], int]) -> tuple[int, tuple[str, ..
         UsageError: It is no such address, or something is there that is not the same export, begun.
         MissingError: The store cannot be reached, or refuses.
     """
-    try:
-        parts_of(to)
-    except ValueError as error:
-        raise UsageError(str(error), where=visible(to)) from None
-    place, access = to.rstrip("/") + "/", Access()
+    place, access = _folder(to), Access()
+    _check_is_free(place, access)
     there = _there(place, access)
     with TemporaryDirectory(prefix="tilth-export-") as work:
         begun = _note_of(place, there, Path(work), access)
@@ -78,6 +74,49 @@ def committed(to: str, write: Callable[[Path], int]) -> tuple[int, tuple[str, ..
             objects.put(path, f"{place}{name}", access)
         _put_note(Note(is_whole=True, digest=digest, files=files), place, Path(work), access)
         return rows, tuple(sorted(path.name for path in aside.iterdir()))
+
+
+def _folder(to: str) -> str:
+    """The address with the slash of a folder.
+
+    Raises:
+        UsageError: It is none, or one that is not read as it is written.
+    """
+    try:
+        _, _, key = parts_of(to)
+    except ValueError as error:
+        raise UsageError(str(error), where=shown(to)) from None
+    names = key.removesuffix("/").split("/")
+    # A store takes `a/../b` and `a//b` for names of their own; its clients and readers do not.
+    if key and not {"", ".", ".."}.isdisjoint(names):
+        raise UsageError(
+            "an empty part, `.` or `..` leads nowhere in a store",
+            where=shown(to),
+            hint="write the folder as `s3://bucket/folder/inner`",
+            code="address",
+        )
+    if "?versionId=" in key:
+        raise UsageError("`?versionId=` names no folder", where=shown(to), code="address")
+    return f"{to.removesuffix('/')}/"
+
+
+def _check_is_free(place: str, access: Access) -> None:
+    """Refuse a folder that has, or lies below, the name of an object: no reader could tell them.
+
+    Raises:
+        UsageError: It does.
+    """
+    scheme, bucket, key = parts_of(place)
+    names = key.removesuffix("/").split("/") if key else []
+    for number in range(len(names)):
+        uri = f"{scheme}://{bucket}/{'/'.join(names[: number + 1])}"
+        if objects.look(uri, access) is not None:
+            raise UsageError(
+                "an object has the name of a folder to export to, and nothing is overwritten",
+                where=shown(uri),
+                hint="name another folder",
+                code="exists",
+            )
 
 
 def _there(place: str, access: Access) -> dict[str, objects.Object]:
@@ -107,7 +146,7 @@ def _put_note(note: Note, place: str, work: Path, access: Access) -> None:
 def _taken(to: str) -> UsageError:
     return UsageError(
         "the place to export to is taken, and nothing is overwritten",
-        where=visible(to),
+        where=shown(to),
         hint="name a folder that is not there yet; what another export began there can be removed",
         code="exists",
     )

@@ -23,12 +23,11 @@ from typing import BinaryIO, Final
 
 from tilth.context import Context, PassesOver
 from tilth.errors import DataError
-from tilth.foreign import visible
 from tilth.formats.streams import CHUNK, SourceFile, Stored
 from tilth.reading.fetching import Fetching, access_of
 from tilth.reading.kinds import HIDDEN, no_file_of, of_other_type
 from tilth.web import objects
-from tilth.web.stores import parts_of, scheme_of
+from tilth.web.stores import parts_of, scheme_of, shown
 
 # Objects that are fetched at a time, the one that is read among them.
 _AHEAD: Final = 8
@@ -68,15 +67,15 @@ def find_objects(
         name = one.key.removeprefix(base)
         if one.key.endswith("/"):
             if name:
-                passes_over(visible(one.uri), FOLDER)
+                passes_over(shown(one.uri), FOLDER)
         elif "?versionId=" in one.key:
-            passes_over(visible(one.uri), VERSION)
+            passes_over(shown(one.uri), VERSION)
         elif is_pattern:
             files.append(_file(one, name))
         elif any(part.startswith(".") and part != ".." for part in name.split("/")):
-            passes_over(visible(one.uri), HIDDEN)
+            passes_over(shown(one.uri), HIDDEN)
         elif not name.lower().endswith(suffixes):
-            passes_over(visible(one.uri), of_other_type(name.rpartition("/")[2]))
+            passes_over(shown(one.uri), of_other_type(name.rpartition("/")[2]))
         else:
             files.append(_file(one, name))
     if not files:
@@ -95,7 +94,7 @@ def find_object(settings: Fetching, place: str) -> SourceFile:
     if [one.uri for one in found] != [place]:
         raise DataError(
             "a folder or a pattern, where one object is read",
-            where=visible(place),
+            where=shown(place),
             hint="name the object",
             code="not-a-file",
         )

@@ -21,7 +21,6 @@ from threading import Event
 from typing import Any, Final
 
 from tilth.errors import DataError, MissingError, TilthError
-from tilth.foreign import visible
 from tilth.formats.streams import Stored
 from tilth.store.files import move, remove
 from tilth.web.stores import (
@@ -31,6 +30,7 @@ from tilth.web.stores import (
     Store,
     changed_at,
     parts_of,
+    shown,
     store_of,
 )
 
@@ -80,7 +80,7 @@ def find(place: str, access: Access) -> list[Object]:
                 if _has_below(store, at):
                     raise DataError(
                         "an object has this name, and a folder too",
-                        where=place,
+                        where=shown(place),
                         hint=f"`{place}/` are those in the folder, "
                         f"`{place[:-1]}[{place[-1]}]` is the object",
                         code="ambiguous",
@@ -153,7 +153,7 @@ def fetch(
             break
     raise DataError(
         "what was fetched is not what the store says that it is, by its MD5",
-        where=found.uri,
+        where=shown(found.uri),
         hint="put the object there again: its ETag is of other content",
         code="digest",
     )
@@ -219,7 +219,7 @@ def put(place: Path, uri: str, access: Access, *, retry_s: float | None = None) 
     if there is not None and there.size == size and there.md5 not in ("", md5):
         there = there if _is_sealed(store, at) else None
     if there is None or there.size != size:
-        raise DataError("what was put is not what is there now", where=uri, code="digest")
+        raise DataError("what was put is not what is there now", where=shown(uri), code="digest")
     return True
 
 
@@ -271,7 +271,7 @@ def _nothing_at(store: Store, bucket: str, place: str) -> MissingError:
     else:
         cause, code = f"no such object, folder or pattern in the bucket `{bucket}`", "nothing-there"
     return MissingError(
-        cause, where=visible(place), hint="upper and lower case count in a name", code=code
+        cause, where=shown(place), hint="upper and lower case count in a name", code=code
     )
 
 

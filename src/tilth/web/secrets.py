@@ -49,6 +49,10 @@ _PLAIN_USER: Final = re.compile(r"(?<![:/])//[^\s/?#\"'<>\\:@]*+:[^\s/?#\"'<>\\]
 _ENCODED_USER: Final = re.compile(
     r"(?<=%3A%2F%2F)(?:(?:[^\s/?#&;\"'<>\\%]++|%(?!2F|3F|23|26|40))*+%40)++", re.I
 )
+# Of a store: no bucket has a colon, and a key of Amazon's may hold slashes.
+_STORE_USER: Final = re.compile(
+    r"(?<=s3://|gs://)[^\s/?#\"'<>\\:@]{0,200}:[^\s\"'<>\\]{0,200}@", re.I
+)
 _PARAMETER: Final = re.compile(
     rf"((?:[?&;#]|%3[Ff]|%26){_TELLING}(?:=|%3[Dd]))((?:[^&#;\s\"'<>\\%]++|%(?!26|23))++)", re.I
 )
@@ -68,6 +72,7 @@ _OWN_HEADERS: Final = frozenset(
 def masked(text: str) -> str:
     """The text with user names, passwords and tokens in its addresses masked; names stay."""
     if "://" in text:
+        text = _STORE_USER.sub(_masked_user, text)
         text = _USER.sub(_masked_user, text)
     if "//" in text and "@" in text:
         text = _PLAIN_USER.sub(_masked_plain_user, text)

@@ -68,6 +68,11 @@ def scheme_of(place: str) -> str | None:
     return None if found is None else found[1].lower()
 
 
+def shown(place: str) -> str:
+    """An address of a store as an error tells it: safe to print, and without keys in it."""
+    return visible(masked(place))
+
+
 def parts_of(place: str) -> tuple[str, str, str]:
     """Scheme, bucket and key of an address.
 
@@ -80,7 +85,7 @@ def parts_of(place: str) -> tuple[str, str, str]:
         raise ValueError(f"`{scheme}://` is no store that is known: {known}")
     bucket, _, key = place.partition("://")[2].partition("/")
     if not _BUCKET.fullmatch(bucket):
-        raise ValueError(f"no name of a bucket: {masked(place).partition('://')[2]!r}")
+        raise ValueError(f"no name of a bucket: {shown(place).partition('://')[2]!r}")
     return scheme, bucket, key
 
 
@@ -152,7 +157,7 @@ class Store:
                 if failed == _TRIES:
                     raise MissingError(
                         f"could not be {verb}, in {_TRIES} tries: {_words(chain)}",
-                        where=visible(place),
+                        where=shown(place),
                         hint="run it again: what is there already stays",
                         code="unreachable",
                     ) from error
@@ -193,7 +198,7 @@ def _words(chain: list[BaseException]) -> str:
 
 def _lasting(chain: list[BaseException], place: str, verb: str) -> TilthError | None:
     """The error for what no other try would cure."""
-    where = visible(place)
+    where = shown(place)
     for one in chain:
         if isinstance(one, AddressRefusedError):
             return UsageError(
@@ -226,7 +231,7 @@ def _lasting(chain: list[BaseException], place: str, verb: str) -> TilthError | 
 
 
 def changed_at(uri: str) -> DataError:
-    return source_changed(visible(uri), when="after it was listed")
+    return source_changed(shown(uri), when="after it was listed")
 
 
 def store_of(scheme: str, access: Access, place: str) -> Store:
@@ -247,7 +252,7 @@ def store_of(scheme: str, access: Access, place: str) -> Store:
         if (lasting := _lasting(list(_chain(error)), place, "reached")) is not None:
             raise lasting from error
         raise UsageError(
-            f"the store cannot be set up: {_words([error])}", where=visible(place)
+            f"the store cannot be set up: {_words([error])}", where=shown(place)
         ) from error
 
 
