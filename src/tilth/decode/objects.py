@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from tilth.errors import RecordError
 from tilth.foreign import shorten, visible
@@ -28,7 +28,7 @@ def parse_json(text: str) -> Any:
     return _DECODER.decode(text)
 
 
-def is_text(value: Any) -> bool:
+def is_text(value: Any) -> TypeGuard[str]:
     """Whether a value is text that UTF-8 can write: JSON can spell half of a surrogate pair."""
     return isinstance(value, str) and _SURROGATE.search(value) is None
 
