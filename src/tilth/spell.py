@@ -7,7 +7,9 @@ and an interval that leaves out 0 (or 1, of a ratio) leaves it out as it is prin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from tilth.foreign import shorten, visible
 
 _MOST_DECIMALS = 9
 
@@ -101,3 +103,26 @@ def _side(value: float, bound: float) -> int:
 def plural(number: int, noun: str) -> str:
     """`1 step`, `5 steps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def differ_in_case(counts: Mapping[str, int], noun: str) -> list[str]:
+    """What is likely one name in two spellings: "`Cat` and `cat` differ only in case: 1 and 8
+    samples".
+
+    Args:
+        counts: Name -> how many have it.
+        noun: What is counted.
+    """
+    spelled: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        spelled.setdefault(name.casefold(), []).append(name)
+    return [
+        f"{_listed([f'`{shorten(visible(name), 60)}`' for name in names])} differ only in case: "
+        f"{_listed([f'{counts[name]:,}' for name in names])} {noun}s"
+        for names in spelled.values()
+        if len(names) > 1
+    ]
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -30,7 +30,7 @@ from tilth.query.sourced import sources_of
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.model import RecipeStep
 from tilth.schema import ERROR, column
-from tilth.spell import plural
+from tilth.spell import percent, plural
 
 # Of each source, samples that are read and seconds for it; texts whose language is looked at.
 TRIED: Final = 200
@@ -54,8 +54,9 @@ class Tried:
     Attributes:
         num_rows, num_bad: How many were read, and how many of these could not be.
         errors: Why, with how often.
-        splits: How many are of each split; of none: under None.
+        splits: How many of the others are of each split; of none: under None.
         languages: Of their texts.
+        is_whole: Whether these are all that the source has.
     """
 
     num_rows: int = 0
@@ -63,6 +64,7 @@ class Tried:
     errors: Counter[str] = field(default_factory=Counter)
     splits: Counter[str | None] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ def draft(path: str, name: str) -> Draft:
         _try(step, source, seen.path) for step, source in zip(recipe.sources, sources, strict=True)
     ]
     for source, one in zip(sources, tried, strict=True):
-        source.has_splits = source.has_splits and None not in one.splits
+        # What was read to its end knows better than the names of files.
+        all_have = None not in one.splits
+        source.has_splits = all_have and (source.has_splits or one.is_whole)
     text = _written(seen, sources, name, tried)
     parse_recipe(text, "the draft")
     about = [f"{source.name}: {one}" for source in sources for one in source.about]
@@ -123,6 +127,8 @@ def _try(step: RecipeStep, source: Source, path: str) -> Tried:
                 _count(tried, batch.slice(0, TRIED - tried.num_rows))
                 if tried.num_rows >= TRIED or time.monotonic() > ends:
                     break
+            else:
+                tried.is_whole = True
     if tried.num_rows and tried.num_bad == tried.num_rows:
         (cause, _), *_ = tried.errors.most_common(1)
         raise DataError(
@@ -140,8 +146,9 @@ def _count(tried: Tried, batch: pa.RecordBatch) -> None:
     tried.num_rows += batch.num_rows
     tried.num_bad += len(bad)
     tried.errors.update(visible(one)[:100] for one in bad)
-    tried.splits.update(column(batch, "split").to_pylist())
+    # As a run does it: what cannot be read is quarantined before anything is drawn.
     good = batch.filter(pa.array([not one for one in errors]))
+    tried.splits.update(column(good, "split").to_pylist())
     left = _MAX_TEXTS - tried.languages.total()
     for text in _texts(good.slice(0, max(0, left))):
         tried.languages[language.identify(text, language.Settings())[0]] += 1
@@ -213,7 +220,7 @@ def _budget(sources: Sequence[Source], tried: Sequence[Tried]) -> list[str]:
     if worst <= _BUDGET / 2:
         return []
     budget = min(1.0, math.ceil(200 * worst) / 100)
-    told = f"up to {100 * worst:.1f} % of a source could not be read: see why before you rely on it"
+    told = f"up to {percent(worst)} of a source could not be read: see why before you rely on it"
     return [*_comment([told]), f"error_budget: {budget:g}"]
 
 
@@ -244,7 +251,8 @@ def _source_lines(source: Source, tried: Tried | None) -> Iterator[str]:
     yield f"  {source.name}:"
     about = list(source.about)
     if tried is not None and tried.num_rows:
-        about.append(f"tried: {plural(tried.num_rows, 'sample')} from its beginning were read")
+        were = "was" if tried.num_rows == 1 else "were"
+        about.append(f"tried: {plural(tried.num_rows, 'sample')} from its beginning {were} read")
         if tried.num_bad:
             why = f"`tilth show NAME collect.{source.name} --quarantined` says why"
             about.append(f"{tried.num_bad:,} of them could not be: once it ran, {why}")
@@ -285,17 +293,20 @@ def _language(tried: Sequence[Tried]) -> list[str]:
     counts = sum((one.languages for one in tried), Counter[str]())
     if not counts:
         return _comment(["- language: {keep: [en]}"], 2)
+    if counts.total() < _LEAST_TEXTS:
+        told = f"{plural(counts.total(), 'text')}: too few to say which languages these are"
+        return _comment([told, "- language: {keep: [en]}"], 2)
     found = [
         (code, number)
         for code, number in counts.most_common()
         if number >= max(_LEAST_SHARE * counts.total(), 1 + counts.total() // _LEAST_TEXTS // 5)
         and code != language.UNKNOWN
     ]
-    shares = ", ".join(f"{code} {100 * n / counts.total():.0f} %" for code, n in found)
+    shares = ", ".join(f"`{code}` {percent(n, counts.total(), 0)}" for code, n in found)
     told = f"of {plural(counts.total(), 'text')} that were looked at: {shares or 'none is sure'}"
     keep = ", ".join(code for code, _ in found) or "en"
     kept = f"- language: {{keep: [{keep}, unknown]}}"
-    if len(found) > 1 and counts.total() >= _LEAST_TEXTS:
+    if len(found) > 1:
         told += "; to keep some of them only, name them under `keep`"
         return [*_comment([told], 2), "  - language", *_comment([kept], 2)]
     return _comment([told, kept], 2)

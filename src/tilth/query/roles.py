@@ -28,6 +28,8 @@ _LABELS: Final = (
 _TARGETS: Final = ("target", "translation", "transcript", "transcription")
 _PERHAPS_TARGETS: Final = ("summary", "answer", "response", "output", "completion")
 _IDS: Final = ("id", "_id", "uuid", "guid", "key", "doc_id", "record_id", "document_id")
+_NUMBERS: Final = ("nr", "no", "num", "number", "ref", "index", "idx", "sku")
+_ID: Final = re.compile(r"(?:[-_ .]|(?<=[a-z]))(?:ID|Id|Nr|No)$|[-_ .](?:id|nr|no|key|number)$")
 _SPLITS: Final = ("split", "set", "partition", "subset", "fold")
 _ADDRESSES: Final = ("url", "uri", "link", "source_url")
 _LICENSES: Final = ("license", "licence")
@@ -168,8 +170,10 @@ class _Guess:
         left = [name for name in others if name in self._free()]
         self._others("text", left, "is text, too")
         if left:
+            both = {self.roles.fields["text"], left[0]}
+            names = ", ".join(shown(name) for name in self._stats if name in both)
             self.roles.doubts.append(
-                "several fields may be joined to one text, as `text: [title, body]`"
+                f"several fields may be joined to one text, as `text: [{names}]`"
             )
 
     def _all(self, stats: Stats) -> str:
@@ -266,6 +270,16 @@ class _Guess:
         is_plain = not stats.nested and not stats.urls
         return is_plain and 2 <= num <= _MAX_CLASSES and num * _LEAST_EACH <= stats.present
 
+    def _is_once(self, stats: Stats) -> bool:
+        """Whether each record has a value of its own."""
+        return not stats.nested and len(stats.values) == min(self._num, _MAX_DISTINCT + 1)
+
+    def _is_id(self, name: str, stats: Stats) -> bool:
+        """Whether a field is an id, by its name's ending and as it tells records apart."""
+        last = name.rpartition(".")[2]
+        is_called = _ID.search(last) is not None or last.lower() in _NUMBERS
+        return self._num > 1 and is_called and self._is_once(stats)
+
     def _find_others(self) -> None:
         for name in self._named(_TARGETS):
             stats = self._stats[name]
@@ -277,12 +291,15 @@ class _Guess:
         self._others("target", self._named(_PERHAPS_TARGETS), "may be the target")
         for name in self._named(_IDS):
             stats = self._stats[name]
-            if not stats.nested and len(stats.values) == min(self._num, _MAX_DISTINCT + 1):
+            if self._is_once(stats):
                 self._take("id", name, f"names each record once, {self._all(stats)}")
                 break
             self.roles.doubts.append(
                 f"`{shown(name)}` is called as an id is, but does not name each record once"
             )
+        if "id" not in self.roles.fields:
+            ids = [name for name, one in self._free().items() if self._is_id(name, one)]
+            self._others("id", ids, "names each record once")
         for key, names in (("uri", _ADDRESSES), ("license", _LICENSES)):
             for name in self._named(names)[:1]:
                 stats = self._stats[name]

@@ -13,6 +13,7 @@ from tilth.formats.signatures import KINDS
 from tilth.query.seen import IDX, WEB_ARCHIVE, File, Seen
 from tilth.reading.records import SPLITS
 from tilth.records import PlainObject
+from tilth.spell import differ_in_case
 
 _MOST: Final = 0.9
 _FEW_OTHERS: Final = 5
@@ -122,6 +123,12 @@ def classes_of(files: Sequence[File]) -> tuple[dict[str, set[str]], int, Counter
 def are_classes(files: Sequence[File], places: Mapping[str, Any], num_without: int) -> bool:
     """Whether folders are likely classes: several, each with several files, and no file in none."""
     return len(places) >= 2 and not num_without and len(files) >= 2 * len(places)
+
+
+def spelled_twice(files: Sequence[File]) -> list[str]:
+    """Of class folders, which differ only in case."""
+    places = [file.name.split("/")[-2:-1] for file in files]
+    return differ_in_case(Counter(name for one in places for name in one), "file")
 
 
 def splits_told(splits: Counter[str]) -> str:

@@ -25,6 +25,7 @@ from tilth.query.source import (
     count_by_type,
     is_main,
     is_readable,
+    spelled_twice,
     split_of,
     splits_told,
 )
@@ -120,7 +121,9 @@ def _pairs(seen: Seen) -> list[Source]:
         )
     about = [
         f"{plural(len(files), 'pair')} of files of equally many lines, one in {found.source}, one "
-        f"in {found.target}, by their endings"
+        f"in {found.target}, by their endings",
+        *found.left_out,
+        *beside(found.members, seen),
     ]
     source = Source("pairs", "parallel", {"files": files}, about)
     source.perhaps = [
@@ -204,6 +207,7 @@ def _pictures(seen: Seen) -> list[Source]:
         about.append(f"folders name the split: {splits_told(splits)}")
     if are_classes(files, places, num_without):
         source.has |= {"label"}
+        about += spelled_twice(files)
         is_unique = all(len(paths) == 1 for paths in places.values())
         source.settings["labels"] = "folder" if is_unique else "path"
         source.why["labels"] = [
@@ -270,6 +274,7 @@ def _sounds(seen: Seen) -> list[Source]:
         source.why["labels"] = [f"the sounds lie in {plural(len(places), 'class folder')}"]
         source.perhaps.append("if the folders are no classes: `labels: none`")
         source.has |= {"label"}
+        about += spelled_twice(files)
         if splits:
             source.settings["split"] = "folder"
             source.why["split"] = [f"folders name the split: {splits_told(splits)}"]

@@ -22,6 +22,7 @@ from tilth.query.source import (
     is_company,
     is_main,
     is_readable,
+    spelled_twice,
     split_of,
     splits_told,
 )
@@ -203,6 +204,7 @@ def mixed(seen: Seen) -> list[Source]:
             f"all files lie in {len(places):,} folders; if they are no classes: none"
         ]
         source.has |= {"label"}
+        source.about += spelled_twice(samples)
     if splits:
         source.settings["split"] = "folder"
         source.why["split"] = [f"folders name the split: {splits_told(splits)}"]
