@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tilth.foreign import shorten, visible
 
 _MOST_DECIMALS = 9
+_MOST_NAMES = 5
 
 
 def decimals_of(half: float, digits: int = 2, least: int = 0, most: int = _MOST_DECIMALS) -> int:
@@ -111,17 +112,19 @@ def differ_in_case(counts: Mapping[str, int], noun: str) -> list[str]:
 
     Args:
         counts: Name -> how many have it.
-        noun: What is counted.
+        noun: What is counted, as one.
     """
     spelled: dict[str, list[str]] = {}
     for name in sorted(counts):
-        spelled.setdefault(name.casefold(), []).append(name)
-    return [
+        spelled.setdefault(name.lower(), []).append(name)
+    several = [names for names in spelled.values() if len(names) > 1]
+    told = [
         f"{_listed([f'`{shorten(visible(name), 60)}`' for name in names])} differ only in case: "
         f"{_listed([f'{counts[name]:,}' for name in names])} {noun}s"
-        for names in spelled.values()
-        if len(names) > 1
+        for names in several[:_MOST_NAMES]
     ]
+    rest = len(several) - len(told)
+    return told + [f"{rest:,} more names differ from others only in case"] * (rest > 0)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -222,3 +222,27 @@ def test_fields_of_every_type(text: str, found: list[bool | None]) -> None:
 def test_fields_that_do_not_fit(text: str, cause: str) -> None:
     with pytest.raises(UsageError, match=cause):
         evaluate(text, _FIELDS.__getitem__, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "told", "hint"),
+    [
+        ("meta.y >= 2015", ["2016", None, "n.d."], "as `n.d.` of b.csv:9", "`meta.y >= '2015'`"),
+        ("2015 == meta.y", ["2016", " 7 ", "1e3"], "reads as numbers (`2016`)", "'2015' == meta.y"),
+        ("meta.y + 1 > 2", ["x", "y", "z"], "as `x` of a.csv:1", "`meta.y == '2015'`"),
+        ("meta.y in (1, 2)", ["1", None, "?"], "as `?` of b.csv:9", "`meta.y == '2015'`"),
+        ("meta.y > 1", [None, None, None], "`meta.y` is text", "'1'"),
+    ],
+)
+def test_a_field_that_became_text_says_why(
+    text: str, values: list[str | None], told: str, hint: str
+) -> None:
+    columns = {
+        "meta.y": pa.array(values, pa.large_string()),
+        "uri": pa.array(["a.csv:1", "a.csv:2", "b.csv:9"]),
+    }
+    with pytest.raises(UsageError) as error:
+        evaluate(text, columns.__getitem__, 3)
+    assert error.value.code == "text-field"
+    assert told in error.value.what
+    assert hint in error.value.hint

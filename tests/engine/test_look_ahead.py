@@ -10,7 +10,7 @@ import pytest
 
 from tests.table.whole import changed, rows, run
 from tilth.api import Run
-from tilth.errors import DataError
+from tilth.errors import DataError, UsageError
 from tilth.query.document import report_document
 
 RECORDS = [{"text": f"text {n} of many", "label": "xy"[n % 2], "who": None} for n in range(20)]
@@ -56,3 +56,17 @@ def test_a_label_that_is_not_there_stops_the_run_and_a_part_of_the_data_does_not
     assert len(rows(found, "mix.weights")) == 4
     (told,) = warnings(found, "mix.weights")
     assert told.startswith("no sample has the label `z`, which `weights` names; choose from")
+
+
+def test_a_rule_that_does_not_fit_its_field_names_the_step_and_its_line(
+    tree: dict[str, Any], tmp_path: Path
+) -> None:
+    """A field that is text since one record has it as a word, of a source and of a recipe."""
+    records = [{**record, "year": n or "n.d."} for n, record in enumerate(RECORDS)]
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "a.jsonl").write_text(text, "utf-8")
+    tree = {**tree, "clean": [{"rules": {"where": ["meta.year > 3"]}}], "label": [], "mix": []}
+    with pytest.raises(UsageError, match=r"as `n\.d\.` of .*a\.jsonl:1") as error:
+        run(tree, tmp_path)
+    assert "clean[0].rules, clean.rules: meta.year > 3" in error.value.where
+    assert "`meta.year > '3'`" in error.value.hint

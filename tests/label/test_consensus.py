@@ -219,3 +219,10 @@ def test_of_two_annotators_it_is_told_that_nothing_tells_who_is_right() -> None:
     assert consensus.survey(iter([batch_of(rows)]), Settings(method="single")) == []
     assert consensus.survey(iter([batch_of(rows[1:])]), Settings()) == []
     assert consensus.survey(iter([batch_of([*rows, item(4, *"aab")])]), Settings()) == []
+
+
+def test_answers_that_differ_only_in_case_are_told_of() -> None:
+    """Of samples that are open, over all batches."""
+    batches = [batch_of([item(0, "No", "no")]), batch_of([item(1, "no", "yes", "no")])]
+    told = consensus.survey(iter([*batches, batch_of([item(2, "YES", label="a")])]), Settings())
+    assert told == ["`No` and `no` differ only in case: 1 and 3 answers"]

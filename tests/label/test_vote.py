@@ -367,3 +367,11 @@ def test_every_number_is_declared() -> None:
             f"{table}.{name}" for name, one in figures[table][0].items() if not isinstance(one, str)
         }
     assert found == {one.name for one in vote.FIGURES}
+
+
+def test_labels_that_differ_only_in_case_are_told_of() -> None:
+    names = vote.gives_labels(OWN)
+    labelled = batch_of(["who?", "a", "b"], label=[names[-1].upper(), names[-1], None])
+    assert vote.survey(iter([labelled]), OWN) == [
+        f"`{names[-1].upper()}` and `{names[-1]}` differ only in case: 1 and 1 samples"
+    ]

@@ -31,7 +31,7 @@ from tests.training.test_resume import go
 from tilth.context import Context
 from tilth.errors import StorageError
 from tilth.pretrain.fit import Settings, fit
-from tilth.tasks.base import never_seen
+from tilth.tasks.base import never_seen, spelled_twice
 from tilth.training.examples import Ragged
 from tilth.training.task import Batch
 
@@ -209,6 +209,16 @@ def test_classes_that_are_never_seen_are_named() -> None:
     (note,) = never_seen("speech-recognition", ("", " ", "a", "b", "c", "z"), speech().data)
     assert note.startswith("1 of 6 classes")
     assert note.endswith(": z")
+
+
+def test_classes_that_differ_only_in_case_are_told_of() -> None:
+    rows = images(30)
+    counts = np.bincount(rows.labels)
+    (note,) = spelled_twice("image-classification", ("Cat", "cat", "dog"), rows)
+    told = f"{counts[0]} and {counts[1]} training samples"
+    assert note == f"`Cat` and `cat` differ only in case: {told}"
+    assert spelled_twice("image-classification", ("cat", "cow", "dog"), rows) == []
+    assert spelled_twice("speech-recognition", ("", " ", "a", "A"), speech().data) == []
 
 
 def test_a_class_all_of_whose_samples_are_held_out_is_said(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tilth.errors import UsageError
+from tilth.foreign import shorten, visible
 from tilth.schema import META
 
 MAX_CHARS = 2000
@@ -31,6 +32,8 @@ _TIME = pa.timestamp("us")
 _PART = re.compile(r"\d{4}(-\d{2})?\Z", re.ASCII)
 # Python prints an expression by recursion, and an endless sum could be as deep as its stack.
 _MAX_DEPTH = 60
+_NUMBER = r"^\s*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
+_MAX_QUOTED = 40
 
 _COMPARE: Mapping[type[ast.cmpop], tuple[str, Callable[..., Any]]] = {
     ast.Lt: ("<", pc.less),
@@ -200,7 +203,7 @@ def evaluate(
 
     Args:
         text: The expression.
-        lookup: Gives the column of a name, [num_rows].
+        lookup: Gives the column of a name, [num_rows]; that of `uri` for an error.
         num_rows: Rows of the batch.
 
     Returns:
@@ -224,9 +227,43 @@ class _Evaluation:
         self.text = text
         self.lookup = lookup
 
-    def fail(self, node: ast.expr, what: str) -> Any:
+    def fail(self, node: ast.expr, what: str, *sides: tuple[ast.expr, Any]) -> Any:
+        """Refuse a part.
+
+        Args:
+            node: It.
+            what: Why.
+            sides: What it compares or counts with: a field among them that is text says why it is.
+        """
         part = ast.get_source_segment(self.text.strip(), node) or self.text
+        for side, value in sides:
+            name = _name_of(side) or ""
+            if name.startswith(META) and pa.types.is_large_string(value.type):
+                raise UsageError(
+                    f"`{part}` {what}: {self._why_text(name, value)}",
+                    where=self.text,
+                    hint=f"write `{name}` alike in all records, or compare it as the text that it "
+                    f"is: {_compared_as_text(node, side)}",
+                    code="text-field",
+                )
         raise UsageError(f"`{part}` {what}", where=self.text)
+
+    def _why_text(self, name: str, values: pa.Array) -> str:
+        """What made a field text, as far as the batch at hand tells."""
+        found = values.drop_null()
+        others = np.flatnonzero(~np.asarray(pc.match_substring_regex(found, _NUMBER)))
+        if not len(found):
+            return f"`{name}` is text"
+        if not len(others):
+            return (
+                f"`{name}` is text in all records since it is in one, though what was looked at "
+                f"reads as numbers (`{_quoted(found[0])}`)"
+            )
+        row = int(np.flatnonzero(np.asarray(values.is_valid()))[others[0]])
+        return (
+            f"`{name}` is text in all records since some of its values are, as "
+            f"`{_quoted(values[row])}` of {visible(str(self.lookup('uri')[row]))}"
+        )
 
     def boolean(self, node: ast.expr) -> Any:
         value = _if_nothing(self.value(node), pa.bool_())
@@ -237,7 +274,7 @@ class _Evaluation:
     def number(self, node: ast.expr) -> Any:
         value = _if_nothing(self.value(node), pa.float64())
         if not pa.types.is_float64(value.type):
-            self.fail(node, "is not a number")
+            self.fail(node, "is not a number", (node, value))
         return value
 
     def value(self, node: ast.expr) -> Any:
@@ -297,7 +334,12 @@ class _Evaluation:
                 right = self.value(right_node)
                 left, right = self.alike(left_node, left, right_node, right)
                 if left.type != right.type or pa.types.is_nested(left.type):
-                    self.fail(node, f"compares {_kind(left.type)} with {_kind(right.type)}")
+                    self.fail(
+                        node,
+                        f"compares {_kind(left.type)} with {_kind(right.type)}",
+                        (left_node, left),
+                        (right_node, right),
+                    )
                 if pa.types.is_boolean(left.type) and symbol not in ("==", "!="):
                     self.fail(node, "orders true and false")
                 part = function(left, right)
@@ -353,9 +395,31 @@ class _Evaluation:
             kind, items = _TIME, [time.as_py() for time in times]
         value = _if_nothing(value, kind)
         if value.type != kind:
-            self.fail(node, f"is {_kind(value.type)} and cannot be among {_kind(kind)}s")
+            what = f"is {_kind(value.type)} and cannot be among {_kind(kind)[2:]}s"
+            self.fail(node, what, (node, value))
         found = pc.is_in(value, value_set=pa.array(list(items), kind))
         return pc.if_else(pc.is_valid(value), found, pa.scalar(None, pa.bool_()))
+
+
+def _quoted(value: Any) -> str:
+    return shorten(visible(str(value)), _MAX_QUOTED)
+
+
+def _compared_as_text(node: ast.expr, side: ast.expr) -> str:
+    """The comparison that is meant, with its numbers as text."""
+    if not isinstance(node, ast.Compare) or any(
+        not isinstance(one, ast.Constant)
+        for one in (node.left, *node.comparators)
+        if one is not side
+    ):
+        return f"`{ast.unparse(side)} == '2015'`"
+    parts = [
+        one if one is side or not isinstance(one, ast.Constant) else ast.Constant(str(one.value))
+        for one in (node.left, *node.comparators)
+    ]
+    meant = ast.unparse(ast.Compare(parts[0], node.ops, parts[1:]))
+    orders = any(not isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+    return f"`{meant}`" + (", which goes letter by letter" if orders else "")
 
 
 def _typed(array: pa.Array) -> Any:

@@ -31,7 +31,7 @@ from tilth.engine.tasks import (
     Survey,
     Task,
 )
-from tilth.errors import DataError, MissingError, source_changed
+from tilth.errors import DataError, MissingError, UsageError, source_changed
 from tilth.extensions import Reference
 from tilth.meta.kinds import TEXT, plainly
 from tilth.meta.stream import is_field, written
@@ -422,7 +422,7 @@ class StepRunner:
             self._emit(StepProgress(step.name, books.num_in, total, so_far, books.kept, ""))
 
         tell()
-        for _, entry in self._engine.run(tasks, _ignore):
+        for _, entry in self._results(step, tasks, _ignore):
             books.add(read_as(Shard, entry, step.name))
             tell()
 
@@ -478,12 +478,23 @@ class StepRunner:
             if len(tasks) == 1 and not unit:
                 self._emit(StepProgress(step.name, done, of, 0, 0, note))
 
-        for index, result in self._engine.run(tasks, listen):
+        for index, result in self._results(step, tasks, listen):
             results[index] = result
             if unit:
                 done = len(results) + already
                 self._emit(StepProgress(step.name, done, total, 0, 0, unit))
         return [results[index] for index in range(len(tasks))]
+
+    def _results(
+        self, step: PlannedStep, tasks: Sequence[Task], listen: Listen
+    ) -> Iterator[tuple[int, JsonValue]]:
+        """What tasks give; a mistake of the recipe that only the data shows names its line."""
+        try:
+            yield from self._engine.run(tasks, listen)
+        except UsageError as error:
+            place = ", ".join(part for part in (step.place, step.name) if part)
+            error.where = f"{place}: {error.where}"
+            raise
 
     def _say(self, step: PlannedStep, note: str) -> None:
         """Name a phase that counts nothing, lest the phase before be shown until it ends."""

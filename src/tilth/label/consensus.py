@@ -6,6 +6,7 @@ shards come together; nothing else of the records does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, assert_never
 
@@ -20,7 +21,7 @@ from tilth.label import dawid_skene, quality
 from tilth.label.answers import Answers, encode, majority, single, usable
 from tilth.records import PlainObject
 from tilth.settings import BaseSettings
-from tilth.spell import distinct
+from tilth.spell import differ_in_case, distinct
 
 # How far people agree is seen in all that they answered, and not in what is left when the disputed
 # items are gone.
@@ -95,9 +96,10 @@ def fills(settings: Settings) -> tuple[str, ...]:
 
 
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
-    """Whether there are answers, and none to a sample without a label; and whether all are of two
-    people, of whom nothing tells who is right where they differ."""
+    """Whether there are answers, and none to a sample without a label; whether all are of two
+    people, of whom nothing tells who is right where they differ; and what differs only in case."""
     answered = unlabelled = 0
+    counts = Counter[str]()
     pair = _Pair()
     for batch in batches:
         answers = schema.column(batch, "annotations")
@@ -106,14 +108,18 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
         answered += pc.sum(has_answers).as_py() or 0
         unlabelled += pc.sum(is_open).as_py() or 0
         pair.add(answers.filter(is_open))
+        said = pc.struct_field(pc.list_flatten(answers.filter(is_open)), "label")
+        for one in pc.value_counts(said.drop_null()).to_pylist():
+            counts[one["values"]] += one["counts"]
     if answered and not unlabelled:
         return ["every sample that has answers has a label already, and `consensus` labels none"]
+    told = differ_in_case(counts, "answer")
     if len(pair.people) == 2 and pair.differ and settings.method != "single":
-        return [
+        told.append(
             f"all answers are of two annotators, who differ on {pair.differ} of the {pair.both} "
             "samples that both answered; who is right there cannot be told"
-        ]
-    return []
+        )
+    return told
 
 
 class _Pair:

@@ -32,6 +32,7 @@ from tilth.label import one_coin
 from tilth.records import PlainObject
 from tilth.schema import VOTED, VOTES
 from tilth.settings import BaseSettings
+from tilth.spell import differ_in_case
 
 _MAX_LISTED_PATTERNS = 20
 
@@ -261,12 +262,17 @@ def fills(_: Settings) -> tuple[str, ...]:
     return ("label", "label_confidence", "label_origin", VOTES)
 
 
-def survey(batches: Iterator[pa.RecordBatch], _: Settings) -> list[str]:
-    """Whether nothing is left to label, and how many samples have answers that nobody reads."""
+def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
+    """Whether nothing is left to label, how many samples have answers that nobody reads, and which
+    labels differ only in case."""
     num_rows = unlabelled = answered = 0
+    counts = Counter[str](dict.fromkeys(gives_labels(settings), 0))
     for batch in batches:
         num_rows += batch.num_rows
-        is_open = pc.is_null(schema.column(batch, "label"))
+        labels = schema.column(batch, "label")
+        is_open = pc.is_null(labels)
+        for one in pc.value_counts(labels.drop_null()).to_pylist():
+            counts[one["values"]] += one["counts"]
         unlabelled += pc.sum(is_open).as_py() or 0
         answers = pc.fill_null(pc.list_value_length(schema.column(batch, "annotations")), 0)
         answered += pc.sum(pc.and_(is_open, pc.greater(answers, 0))).as_py() or 0
@@ -278,7 +284,7 @@ def survey(batches: Iterator[pa.RecordBatch], _: Settings) -> list[str]:
             f"people's answers are not read by `vote` (samples without a label that have some: "
             f"{answered}); `consensus` reads them"
         )
-    return told
+    return told + differ_in_case(counts, "sample")
 
 
 def gives_labels(settings: Settings) -> tuple[str, ...]:

@@ -292,7 +292,7 @@ def _train_one(
     context.progress(0, None, "building the model")
     from tilth.models.build import build_model
     from tilth.pretrain.weights import initialise, save_model
-    from tilth.tasks.base import never_seen
+    from tilth.tasks.base import never_seen, spelled_twice
     from tilth.tasks.build import build_task
     from tilth.training.loop import train
     from tilth.training.state import EVENTS, METRICS
@@ -317,6 +317,7 @@ def _train_one(
     rows = prepared.examples("train", settings.model)
     assert rows is not None  # `prepare` refuses a data set without training samples
     notes += never_seen(settings.task, facts.classes, rows)
+    notes += spelled_twice(settings.task, facts.classes, rows)
     result = train(
         model,
         task,

@@ -441,7 +441,7 @@ class _Check:
             self._add(error.code, error.what, path, error.hint)
             return None
         settings = self._settings(cls, given, path, op.name)
-        return RecipeStep(name, op, settings) if settings is not None else None
+        return None if settings is None else RecipeStep(name, op, settings, self.where(path))
 
     def _settings(
         self, cls: type[BaseSettings], given: Mapping[str, Any], path: Path_, owner: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import yaml
@@ -47,11 +47,20 @@ class Header(BaseSettings):
 
 @dataclass(frozen=True)
 class RecipeStep:
-    """One operation with its settings, under the name that results are found by."""
+    """One operation with its settings, under the name that results are found by.
+
+    Attributes:
+        name: `clean.rules`.
+        operation: What it does.
+        settings: How.
+        place: Where the recipe has it, as `my.yaml:9:5  clean[1].rules`; empty: nowhere. No output
+            depends on it.
+    """
 
     name: str
     operation: Operation
     settings: BaseSettings
+    place: str = field(default="", compare=False)
 
     @property
     def stage(self) -> str:

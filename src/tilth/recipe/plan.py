@@ -48,6 +48,7 @@ class PlannedStep:
         key: The same, and of the steps before it: the same step of the same recipe.
         planned: What a training stage is given of the rest of the recipe.
         identity: 24 hex digits; empty until it is resolved.
+        place: Where the recipe has it, for errors; empty: nowhere.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PlannedStep:
     key: str
     planned: BaseSettings | None = None
     identity: str = ""
+    place: str = field(default="", compare=False)
 
     @property
     def stem(self) -> str:
@@ -242,7 +244,10 @@ class _Builder:
         name = prefix + step.name
         self._by_key[key], self._keys[name] = name, key
         self.steps.append(
-            PlannedStep(name, step.operation, step.settings, inputs, parts, own, key, planned)
+            PlannedStep(
+                *(name, step.operation, step.settings, inputs, parts, own, key, planned),
+                place=step.place,
+            )
         )
         return name
 

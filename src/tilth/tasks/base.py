@@ -13,6 +13,7 @@ from tilth.augment.chain import Transform, from_recipe
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.models.facts import Facts
+from tilth.spell import differ_in_case
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration
@@ -114,6 +115,14 @@ def never_seen(task: str, classes: Sequence[str], examples: Examples) -> list[st
         f"{len(names)} of {len(classes)} classes have no training sample and are never learnt: "
         f"{shown}"
     ]
+
+
+def spelled_twice(task: str, classes: Sequence[str], examples: Examples) -> list[str]:
+    """What to tell the user of classes that differ only in case, with their training rows."""
+    if not declaration(task).labels:
+        return []
+    counts = np.bincount(examples.labels, minlength=len(classes)).tolist()
+    return differ_in_case(dict(zip(classes, counts, strict=False)), "training sample")
 
 
 def only_class(task: str, classes: Sequence[str], examples: Examples) -> str | None:

@@ -77,9 +77,12 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
     for split in SPLITS:
         unknown = sorted(counts.labels[split] - set(classes))
         if unknown:
+            known = {name.lower(): name for name in classes}
+            near = known.get(unknown[0].lower())
             raise DataError(
                 f"label `{unknown[0]}` of the {split} split is not among the {len(classes)} "
-                f"classes ({', '.join(classes[:12])})",
+                f"classes ({', '.join(classes[:12])})"
+                + (f"; `{near}`, which differs only in case, is" if near is not None else ""),
                 hint="the classes are the labels of the training split; data.labels restricts "
                 "all splits alike",
                 code="label-out-of-range",
