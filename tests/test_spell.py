@@ -8,7 +8,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tilth.spell import decimals_apart, decimals_of, differ_in_case, distinct, fixed, is_on, percent
+from tilth.spell import (
+    counted,
+    decimals_apart,
+    decimals_of,
+    differ_in_case,
+    distinct,
+    fixed,
+    is_on,
+    percent,
+)
 
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 
@@ -80,3 +89,9 @@ def test_names_that_differ_only_in_case() -> None:
     told = differ_in_case(many, "file")
     assert len(told) == 6
     assert told[-1] == "4 more names differ from others only in case"
+
+
+def test_a_reason_reads_well_behind_its_number() -> None:
+    assert counted(5, "of an unknown type") == "5 of an unknown type"
+    assert counted(1, "a row that fits nothing") == "1: a row that fits nothing"
+    assert counted(1200, "its transcript is empty") == "1,200: its transcript is empty"

@@ -13,6 +13,10 @@ from tilth.foreign import shorten, visible
 
 _MOST_DECIMALS = 9
 _MOST_NAMES = 5
+_NOT_AFTER_A_NUMBER = (
+    *("a", "an", "the", "its", "it", "there", "whether"),
+    *("text", "subtitles", "background", "front", "metadata"),
+)
 
 
 def decimals_of(half: float, digits: int = 2, least: int = 0, most: int = _MOST_DECIMALS) -> int:
@@ -104,6 +108,12 @@ def _side(value: float, bound: float) -> int:
 def plural(number: int, noun: str) -> str:
     """`1 step`, `5 steps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def counted(number: int, reason: str) -> str:
+    """A reason with how often it is one: `5 of an unknown type`, `1: a row without an answer`."""
+    begins = reason.partition(" ")[0].rstrip(":")
+    return f"{number:,}{':' if begins in _NOT_AFTER_A_NUMBER else ''} {reason}"
 
 
 def differ_in_case(counts: Mapping[str, int], noun: str) -> list[str]:

@@ -285,3 +285,13 @@ def test_spoken_digits_and_yesno(shared_data: Path, tmp_path: Path) -> None:
     yesno = read(tmp_path, path=str(archive), name=r"(?P<target>[01_]+)\.wav")
     assert len(yesno) == 60
     assert {len(row["target"].split()) for row in yesno} == {8}
+
+
+def test_transcripts_inside_of_the_folder_are_not_passed_over(tmp_path: Path) -> None:
+    """They are read, by whatever path they are named; what nobody names is told of."""
+    folder = fill(tmp_path / "in", {"a.wav": wav(), "said.tsv": b"a\thello\n", "b.tsv": b"a\tx\n"})
+    told: list[tuple[str, str]] = []
+    context = Context(tmp_path, passes_over=lambda place, reason: told.append((place, reason)))
+    given = {"path": str(folder), "transcripts": str(tmp_path / "in" / ".." / "in" / "said.tsv")}
+    assert list(audio.read(audio.Settings.model_validate(given), "s", context))
+    assert told == [(f"{folder}/b.tsv", "of a type that this source does not read (.tsv)")]

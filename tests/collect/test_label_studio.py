@@ -288,3 +288,16 @@ def test_what_else_a_task_says_travels(tmp_path: Path) -> None:
     assert [name for name in row if name.startswith("meta.")] == ["meta.n"]
     (row,) = read(path, meta="none")
     assert not [name for name in row if name.startswith("meta.")]
+
+
+def test_images_that_tasks_name_are_not_passed_over(tmp_path: Path) -> None:
+    """They are read with their tasks; what no task names is told of."""
+    (tmp_path / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "images" / name).write_bytes(png())
+    export(tmp_path, task(1, {"image": "images/a.png"}, answer(1, "x")))
+    told: list[str] = []
+    context = Context(tmp_path, passes_over=lambda place, _: told.append(place))
+    settings = label_studio.Settings(path=str(tmp_path))
+    assert list(label_studio.read(settings, "s", context))
+    assert told == [f"{tmp_path}/images/b.png"]

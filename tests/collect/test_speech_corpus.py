@@ -576,3 +576,12 @@ def test_a_transcript_that_nobody_says_in_so_short_a_time(tmp_path: Path) -> Non
     rows, _ = read("ljspeech", changed(tmp_path / "in", "ljspeech", {"LJ/metadata.csv": lines}))
     (error,) = errors(rows)
     assert "too short for its transcript" in error
+
+
+@pytest.mark.parametrize("layout", ["librispeech", "kaldi"])
+def test_parts_that_are_not_there_are_missed_in_the_corpus(layout: str, tmp_path: Path) -> None:
+    """Not in whichever of its lists comes first."""
+    folder = changed(tmp_path / "in", layout, {})
+    with pytest.raises(DataError) as error:
+        read(layout, folder, parts=["no-such-part"])
+    assert error.value.where == str(folder)

@@ -363,3 +363,23 @@ def test_the_guide_of_stores(
     assert ended.value.code in (0, None)
     lines = store.get("remote/train/train.jsonl").decode().splitlines()
     assert sorted(json.loads(line)["text"] for line in lines) == ["one", "two"]
+
+
+def test_a_pattern_asks_for_no_hidden_name_and_a_folder_is_not_told_of_itself(
+    store: Bucket, tmp_path: Path
+) -> None:
+    """As on disk: what is not asked for is not listed either."""
+    for key in ("d/", "d/old/", "d/a.jsonl", "d/.b.jsonl"):
+        store.put(key, b'{"text": "one"}\n' if key.endswith("l") else b"")
+    (tmp_path / "here").mkdir()
+    for name in ("a.jsonl", ".b.jsonl"):
+        (tmp_path / "here" / name).write_bytes(b'{"text": "one"}\n')
+    far, passed = _rows(jsonl, _given(store, path=f"{store.uri}/d/*.jsonl"), tmp_path / "w1")
+    local, unread = _rows(jsonl, {"path": f"{tmp_path}/here/*.jsonl"}, tmp_path / "w2")
+    assert len(far) == len(local) == 1
+    assert passed == unread == []
+    _, passed = _rows(jsonl, _given(store, path=f"{store.uri}/d/"), tmp_path / "w3")
+    assert passed == [
+        (f"{store.uri}/d/.b.jsonl", inputs.HIDDEN),
+        (f"{store.uri}/d/old/", remote.FOLDER),
+    ]

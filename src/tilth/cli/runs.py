@@ -16,6 +16,7 @@ from tilth.cli.output import as_plain, count, line, paragraph, plural, print_jso
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan, require_runs
 from tilth.cli.verb import STOPPED, Json, Runs, Verb, error_document, say_error, stopped, was_given
 from tilth.errors import TilthError, UsageError
+from tilth.spell import counted
 
 if TYPE_CHECKING:
     from tilth.engine.events import Event
@@ -164,7 +165,7 @@ def _print_passed_over(status: RunStatus) -> None:
     for step in passed:
         with contextlib.suppress(TilthError):
             reasons = step.manifest.passed_over.commonest()
-            told = [f"{number:,} {reason}" for reason, number in reasons]
+            told = [counted(number, reason) for reason, number in reasons]
             more = len(told) - _MAX_REASONS
             told[_MAX_REASONS:] = [f"and {plural(more, 'other reason')}"] if more > 0 else []
             paragraph("; ".join(told), indent="    ", first=f"  {step.name}: ")

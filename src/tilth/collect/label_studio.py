@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,19 @@ def fingerprint(settings: Settings) -> str:
 
 def _images_of(export: Path, settings: Settings) -> str:
     """The lines of the images that the tasks of an export name, sound ones or not."""
+    try:
+        names = _names_of(export, settings)
+    except OSError:
+        return ""
+    return task_images.fingerprint(_root(export, settings), names, settings)
+
+
+def _names_of(export: Path, settings: Settings) -> list[str]:
+    """The files that the tasks of an export name as their images.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     key, most = settings.image or "image", settings.max_record_bytes
 
     def make() -> str:
@@ -111,11 +125,8 @@ def _images_of(export: Path, settings: Settings) -> str:
                     names[name] = None
         return json.dumps([*names])
 
-    try:
-        names = json.loads(derived(export, f"images {key} {most}", make))
-    except OSError:
-        return ""
-    return task_images.fingerprint(_root(export, settings), names, settings)
+    found: list[str] = json.loads(derived(export, f"images {key} {most}", make))
+    return found
 
 
 def fills(settings: Settings) -> tuple[str, ...]:
@@ -132,7 +143,10 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         DataError: not a JSON array, cut off, no task at all, without what `image`, `text` or
             `control` names, or changed meanwhile.
     """
-    with inputs.opened(settings, SUFFIXES, context) as found:
+    beside: dict[str, str] = {}
+    apart = replace(context, passes_over=beside.__setitem__)
+    with inputs.opened(settings, SUFFIXES, apart) as found:
+        _tell(beside, found, settings, context.passes_over)
         settings = _with_payload(settings, found)
         payload = {"image": settings.image, "text": settings.text}
         batcher = records.Batcher(
@@ -165,6 +179,23 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise inputs.empty_source(settings.path or settings.url or "")
+
+
+def _tell(
+    beside: Mapping[str, str],
+    found: Sequence[inputs.SourceFile],
+    settings: Settings,
+    passes_over: PassesOver,
+) -> None:
+    """Tell of what lies beside the exports, less the images that their tasks name."""
+    named = set[Path]()
+    for file in found if beside and (settings.image is not None or settings.text is None) else ():
+        root = _root(file.path, settings)
+        with suppress(OSError):
+            named.update(task_images.files_of(root, _names_of(file.path, settings)).values())
+    for place, reason in beside.items():
+        if Path(os.path.realpath(_folder(place))) not in named:
+            passes_over(place, reason)
 
 
 def _with_payload(settings: Settings, found: list[inputs.SourceFile]) -> Settings:

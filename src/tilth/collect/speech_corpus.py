@@ -126,6 +126,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             meanwhile.
     """
     layout = LAYOUTS[settings.layout]
+    where = settings.path or settings.url or ""
     wanted = _Wanted(_ANY, is_list=layout.is_list)
     batcher = records.Batcher(
         source,
@@ -144,6 +145,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             Given(
                 there.listings,
                 there.sounds,
+                where,
                 _root(settings),
                 settings.parts,
                 _telling(context, {one.uri for one in there.listings if not one.data}),
@@ -173,7 +175,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if batcher.is_full:
                 break
         if batcher.num_rows == 0:
-            raise inputs.empty_source(settings.path or settings.url or "")
+            raise inputs.empty_source(where)
         yield from batcher.flush()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -104,20 +104,27 @@ def fingerprint(root: Path, references: Sequence[str] | None, settings: _Bounded
         references: As of `load_image`, of files; None: all files below `root`.
         settings: Bounds, and how a file is known to hold what it held.
     """
-    resolve, named = _resolver(), dict[str, Path]()
     if references is None:
         below = sorted(path for path in root.rglob("*") if not path.is_dir())
         named = {str(path.relative_to(root)): path for path in below}
-    for reference in references or ():
-        # What is remote or outside is not read: all that is said of it stands in the export.
-        with suppress(records.RecordError):
-            named[reference] = path_of(reference, root, resolve)
+    else:
+        named = files_of(root, references)
     most = [settings.max_record_bytes] * len(named)
     contents = inputs.contents_of(list(named.values()), settings.digest, most)
     return "\n".join(
         f"{name!a} {content if isinstance(content, str) else content.strerror}"
         for name, content in zip(named, contents, strict=True)
     )
+
+
+def files_of(root: Path, references: Iterable[str]) -> dict[str, Path]:
+    """The files that references name, links followed; less what is remote or outside of `root`,
+    which is not read: all that is said of it stands in the export."""
+    resolve, named = _resolver(), dict[str, Path]()
+    for reference in references:
+        with suppress(records.RecordError):
+            named[reference] = path_of(reference, root, resolve)
+    return named
 
 
 def _resolver() -> Callable[[str], str]:

@@ -30,7 +30,7 @@ from tilth.query.sourced import sources_of
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.model import RecipeStep
 from tilth.schema import ERROR, column
-from tilth.spell import percent, plural
+from tilth.spell import counted, percent, plural
 
 # Of each source, samples that are read and seconds for it; texts whose language is looked at.
 TRIED: Final = 200
@@ -203,7 +203,7 @@ def _opening(seen: Seen) -> list[str]:
         f"What `tilth init --from` saw at {place}, and guessed: read it, change it, and run it.",
         f"Looked at: {looked}. {'; '.join(seen.left) + '.' if seen.left else ''}",
     ]
-    reasons = [f"{number:,} {reason}" for reason, number in seen.passed.most_common(6)]
+    reasons = [counted(number, reason) for reason, number in seen.passed.most_common(6)]
     if reasons:
         found.append(f"Passed over: {visible('; '.join(reasons))}.")
     found.append("Lines that begin with `# -` or `# key:` are what may be meant instead, or too.")

@@ -31,7 +31,7 @@ from tilth.query.source import (
 )
 from tilth.query.tabled import mixed, tables_read
 from tilth.records import Plain, PlainObject
-from tilth.spell import plural
+from tilth.spell import counted, plural
 
 _PICTURE: Final = re.compile(
     rf"^data:image/|(?:{'|'.join(map(re.escape, image_folder.SUFFIXES))})$", re.I
@@ -60,7 +60,7 @@ def _nothing(seen: Seen) -> DataError:
         for one in seen.files
         if one.kind in KINDS
     )
-    told = [f"{number:,} {reason}" for reason, number in (reasons + seen.passed).most_common(6)]
+    told = [counted(number, reason) for reason, number in (reasons + seen.passed).most_common(6)]
     return DataError(
         f"nothing there that Tilth reads: {'; '.join(told) or 'it is empty'}",
         where=seen.path,

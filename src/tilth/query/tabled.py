@@ -27,7 +27,7 @@ from tilth.query.source import (
     splits_told,
 )
 from tilth.records import PlainObject
-from tilth.spell import plural
+from tilth.spell import counted, plural
 
 _PAYLOADS: Final = {
     "text": "text",
@@ -183,7 +183,7 @@ def mixed(seen: Seen) -> list[Source]:
     reasons = Counter(
         item_rows.reason_for(KINDS[one.kind], frozenset()) for one in unread if one.kind in KINDS
     )
-    source.about += [f"passed over: {n:,} {reason}" for reason, n in reasons.most_common(6)]
+    source.about += [f"passed over: {counted(n, reason)}" for reason, n in reasons.most_common(6)]
     exclude, apart = _tables_apart(source, seen)
     read = [one for one in readable if one.name not in exclude and one.kind in KINDS]
     company = {one.name.rpartition("/")[2] for one in read if is_company(one)}

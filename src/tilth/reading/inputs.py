@@ -98,7 +98,7 @@ class FileSettings(BaseSettings):
         return self
 
     def places_read(self) -> tuple[str | None, ...]:
-        """Paths that may be in a store."""
+        """Paths that may be in a store: `path`, then those of files that other settings name."""
         return (self.path,)
 
 
@@ -117,6 +117,7 @@ def find_files(
         DataError: the folder has no file of the kind.
     """
     assert settings.path is not None
+    passes_over = _but_named(settings, passes_over)
     if remote.is_remote(settings.path):
         return remote.find_objects(settings, settings.path, suffixes, passes_over)
     given = os.path.expanduser(settings.path)
@@ -137,6 +138,24 @@ def find_files(
                 SourceFile(Path(name), os.path.relpath(name, base or "."), name) for name in found
             ]
     raise not_found(given)
+
+
+def _but_named(settings: FileSettings, passes_over: PassesOver) -> PassesOver:
+    """Tell of what a source passes over, less the files that its own settings name: they are read,
+    though not as its samples."""
+    named = {_real(place) for place in settings.places_read()[1:] if place is not None}
+    if not named:
+        return passes_over
+
+    def tell(place: str, reason: str) -> None:
+        if _real(place) not in named:
+            passes_over(place, reason)
+
+    return tell
+
+
+def _real(place: str) -> str:
+    return place if remote.is_remote(place) else os.path.realpath(os.path.expanduser(place))
 
 
 def places(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Path]:

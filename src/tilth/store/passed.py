@@ -10,6 +10,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tilth.spell import counted
 from tilth.store.files import atomic_file, sha256_file
 from tilth.store.manifest import PASSED_OVER, File, PassedOver
 
@@ -70,7 +71,7 @@ class PassedOverWriter:
     def told(self, most: int = 3) -> str:
         """The commonest reasons with their numbers, in words; empty where nothing was noted."""
         commonest = PassedOver(by_reason=dict(self._by_reason)).commonest()
-        words = [f"{number:,} {reason}" for reason, number in commonest[:most]]
+        words = [counted(number, reason) for reason, number in commonest[:most]]
         more = len(commonest) - most
         return "; ".join([*words, *([f"{more} more reasons"] if more > 0 else [])])
 

@@ -217,7 +217,13 @@ def _lasting(chain: list[BaseException], place: str, verb: str) -> TilthError | 
         )
     statuses = {_status(one) for one in chain} - {0}
     if any(isinstance(one, FileNotFoundError) for one in chain) or 404 in statuses:
-        return NothingThereError("no such object or bucket", where=where, code="missing")
+        return NothingThereError(
+            "no such object or bucket",
+            where=where,
+            hint="the bucket is what stands between `//` and the next slash; upper and lower case "
+            "count in a name",
+            code="missing",
+        )
     if any(isinstance(one, PermissionError) for one in chain) or statuses & {401, 403}:
         return MissingError(
             f"the store refuses it: {_words(chain)}",

@@ -64,13 +64,12 @@ def catalogue(given: Given) -> Corpus:
         DataError: A table lacks a column, or one that the recipe names is not there.
     """
     there = [one.base.removesuffix(".tsv") for one in given.listings]
-    where = given.listings[0].uri if given.listings else ""
     parts = given.parts or tuple(part for part in DEFAULT if part in there)
-    require_parts(given.parts, there, where)
+    require_parts(given.parts, there, given.place)
     if given.listings and not parts:
         raise DataError(
             f"there is none of {', '.join(f'{part}.tsv' for part in DEFAULT)}",
-            where=where,
+            where=given.place,
             hint=f"name what is to be read: `parts: [{', '.join(sorted(set(there)))}]`",
             code="unknown-name",
         )

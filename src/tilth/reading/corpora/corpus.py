@@ -76,13 +76,15 @@ class Given:
     Attributes:
         listings: Its lists, in the order of the corpus.
         sounds: Paths inside the corpus of its sounds, in the same order.
-        root: The corpus's folder; empty: it is none, but an archive.
+        place: The corpus, as the user names it.
+        root: Its folder; empty: it is none, but an archive.
         parts: Those that the recipe names; empty: it names none.
         context: Told of what is passed over.
     """
 
     listings: Sequence[Listing]
     sounds: Sequence[str]
+    place: str
     root: str
     parts: tuple[str, ...]
     context: Context

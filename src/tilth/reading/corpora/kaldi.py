@@ -75,7 +75,7 @@ def catalogue(given: Given) -> Corpus:
             folders.setdefault(listing.folder, {})[listing.base] = listing
     named = {name: tables for name, tables in folders.items() if "wav.scp" in tables}
     parts = {name: part_of(tables["wav.scp"].uri, 1) for name, tables in named.items()}
-    require_parts(given.parts, parts.values(), given.listings[0].uri if given.listings else "")
+    require_parts(given.parts, parts.values(), given.place)
     for name, tables in folders.items():
         is_read = name in named and (not given.parts or parts[name] in given.parts)
         for listing in tables.values() if not is_read else ():

@@ -66,7 +66,7 @@ def catalogue(given: Given) -> Corpus:
     corpus, others = Corpus(stem), Corpus(stem)
     found = [one for one in given.listings if one.name.lower().endswith(_ENDING)]
     parts = {listing.name: part_of(listing.uri, 3) for listing in found}
-    require_parts(given.parts, parts.values(), given.listings[0].uri if given.listings else "")
+    require_parts(given.parts, parts.values(), given.place)
     told = given.context.passes_over
     tables = [one for one in given.listings if one not in found]
     lines = itertools.chain.from_iterable(_speakers(table, told) for table in tables)
