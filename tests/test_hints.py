@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth.errors import UsageError
-from tilth.hints import closest, did_you_mean, is_slip, require_choice, require_known
+from tilth.hints import (
+    closest,
+    did_you_mean,
+    differ_in_case,
+    is_slip,
+    require_choice,
+    require_known,
+)
 
 
 def test_hints() -> None:
@@ -77,3 +84,14 @@ def test_a_slip_is_what_an_edit_makes(word: str, name: str) -> None:
         edits.add(word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :])
     near = name in edits and name != word and len(name) >= 4
     assert is_slip(word, name) == near
+
+
+def test_names_that_differ_only_in_case() -> None:
+    counts = {"Cat": 1, "cat": 8, "CAT": 1200, "dog": 2, "straße": 1, "strasse": 1}
+    assert differ_in_case(counts, "sample") == [
+        "`CAT`, `Cat` and `cat` differ only in case: 1,200, 1 and 8 samples"
+    ]
+    many = {spelled: 1 for n in range(9) for spelled in (f"a{n}", f"A{n}")}
+    told = differ_in_case(many, "file")
+    assert len(told) == 6
+    assert told[-1] == "4 more names differ from others only in case"

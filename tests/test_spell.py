@@ -12,7 +12,6 @@ from tilth.spell import (
     counted,
     decimals_apart,
     decimals_of,
-    differ_in_case,
     distinct,
     fixed,
     is_on,
@@ -78,17 +77,6 @@ def test_a_rounded_zero_has_no_sign() -> None:
     assert fixed(0.004, 2, "+") == "0.00"
     assert fixed(-1234.5, 1) == "-1,234.5"
     assert fixed(2.0, 1, "+") == "+2.0"
-
-
-def test_names_that_differ_only_in_case() -> None:
-    counts = {"Cat": 1, "cat": 8, "CAT": 1200, "dog": 2, "straße": 1, "strasse": 1}
-    assert differ_in_case(counts, "sample") == [
-        "`CAT`, `Cat` and `cat` differ only in case: 1,200, 1 and 8 samples"
-    ]
-    many = {spelled: 1 for n in range(9) for spelled in (f"a{n}", f"A{n}")}
-    told = differ_in_case(many, "file")
-    assert len(told) == 6
-    assert told[-1] == "4 more names differ from others only in case"
 
 
 def test_a_reason_reads_well_behind_its_number() -> None:

@@ -1,11 +1,13 @@
-"""Hints for names that are not there: the nearest that is, or all where they are few."""
+"""Hints for names that are not there: the nearest that is, or all where they are few; and for those
+that are there in two spellings."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tilth.errors import UsageError
+from tilth.foreign import shorten, visible
 
 # A choice is near a word when more than this share of the letters of both agree, in order.
 _NEAR = 0.65
@@ -13,6 +15,8 @@ _MIN_BEGINNING = 3
 # A name of fewer letters is near too many others; one of more may have two wrong.
 _SHORT, _LONG = 4, 8
 _MAX_LISTED = 12
+# Names in several spellings that are told of one by one.
+_MOST_NAMES = 5
 
 
 def did_you_mean(word: str, choices: Collection[str], listed_by: str = "") -> str:
@@ -114,3 +118,28 @@ def require_known(given: Iterable[str], choices: Iterable[str], what: str) -> No
     for name in given:
         if name not in listed:
             raise ValueError(f"there is no {what} `{name}`; {did_you_mean(name, listed)}")
+
+
+def differ_in_case(counts: Mapping[str, int], noun: str) -> list[str]:
+    """What is likely one name in two spellings: "`Cat` and `cat` differ only in case: 1 and 8
+    samples".
+
+    Args:
+        counts: Name -> how many have it.
+        noun: What is counted, as one.
+    """
+    spelled: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        spelled.setdefault(name.lower(), []).append(name)
+    several = [names for names in spelled.values() if len(names) > 1]
+    told = [
+        f"{_listed([f'`{shorten(visible(name), 60)}`' for name in names])} differ only in case: "
+        f"{_listed([f'{counts[name]:,}' for name in names])} {noun}s"
+        for names in several[:_MOST_NAMES]
+    ]
+    rest = len(several) - len(told)
+    return told + [f"{rest:,} more names differ from others only in case"] * (rest > 0)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -7,12 +7,9 @@ and an interval that leaves out 0 (or 1, of a ratio) leaves it out as it is prin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-
-from tilth.foreign import shorten, visible
+from collections.abc import Iterable, Sequence
 
 _MOST_DECIMALS = 9
-_MOST_NAMES = 5
 _NOT_AFTER_A_NUMBER = (
     *("a", "an", "the", "its", "it", "there", "whether"),
     *("text", "subtitles", "background", "front", "metadata"),
@@ -114,28 +111,3 @@ def counted(number: int, reason: str) -> str:
     """A reason with how often it is one: `5 of an unknown type`, `1: a row without an answer`."""
     begins = reason.partition(" ")[0].rstrip(":")
     return f"{number:,}{':' if begins in _NOT_AFTER_A_NUMBER else ''} {reason}"
-
-
-def differ_in_case(counts: Mapping[str, int], noun: str) -> list[str]:
-    """What is likely one name in two spellings: "`Cat` and `cat` differ only in case: 1 and 8
-    samples".
-
-    Args:
-        counts: Name -> how many have it.
-        noun: What is counted, as one.
-    """
-    spelled: dict[str, list[str]] = {}
-    for name in sorted(counts):
-        spelled.setdefault(name.lower(), []).append(name)
-    several = [names for names in spelled.values() if len(names) > 1]
-    told = [
-        f"{_listed([f'`{shorten(visible(name), 60)}`' for name in names])} differ only in case: "
-        f"{_listed([f'{counts[name]:,}' for name in names])} {noun}s"
-        for names in several[:_MOST_NAMES]
-    ]
-    rest = len(several) - len(told)
-    return told + [f"{rest:,} more names differ from others only in case"] * (rest > 0)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

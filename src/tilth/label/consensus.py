@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from tilth import schema
+from tilth.hints import differ_in_case
 from tilth.label import dawid_skene, quality
 from tilth.label.answers import Answers, encode, majority, single, usable
 from tilth.records import PlainObject
 from tilth.settings import BaseSettings
-from tilth.spell import differ_in_case, distinct
+from tilth.spell import distinct
 
 # How far people agree is seen in all that they answered, and not in what is left when the disputed
 # items are gone.

@@ -27,12 +27,11 @@ from pydantic import Field, field_validator, model_validator
 from tilth import schema
 from tilth.errors import UsageError
 from tilth.figures import Definition
-from tilth.hints import did_you_mean, require_known
+from tilth.hints import did_you_mean, differ_in_case, require_known
 from tilth.label import one_coin
 from tilth.records import PlainObject
 from tilth.schema import VOTED, VOTES
 from tilth.settings import BaseSettings
-from tilth.spell import differ_in_case
 
 _MAX_LISTED_PATTERNS = 20
 

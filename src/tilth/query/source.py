@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from tilth.collect import item_rows
 from tilth.formats.signatures import KINDS
+from tilth.hints import differ_in_case
 from tilth.query.seen import IDX, WEB_ARCHIVE, File, Seen
 from tilth.reading.records import SPLITS
 from tilth.records import PlainObject
-from tilth.spell import differ_in_case
 
 _MOST: Final = 0.9
 _FEW_OTHERS: Final = 5

@@ -12,8 +12,8 @@ from torch import nn
 from tilth.augment.chain import Transform, from_recipe
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
+from tilth.hints import differ_in_case
 from tilth.models.facts import Facts
-from tilth.spell import differ_in_case
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration
