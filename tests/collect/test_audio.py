@@ -140,13 +140,13 @@ def test_a_bad_file_is_one_quarantined_row(tmp_path: Path) -> None:
     assert errors == [
         "cut off: 6,393 of 6,400 bytes of samples are there",
         "no WAV, FLAC, OGG, MP3 or M4A: it starts with 0x4d5a2e2e",
-        "no WAV, FLAC, OGG, MP3 or M4A: it starts with 0x",
         "18,044 bytes, above `max_record_bytes` of 8,192",
         "no word for `7` of its name",
         "index 99 is in none of `splits`",
         f"its name does not fit `{NAME}`",
     ]
-    assert len(rows) == 8
+    # What is empty is passed over, as `tests/reading/test_members.py` has it.
+    assert len(rows) == 7
 
 
 def test_transcripts_beside(tmp_path: Path) -> None:

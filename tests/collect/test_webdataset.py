@@ -136,7 +136,7 @@ def test_bad_samples_cost_themselves(tmp_path: Path) -> None:
         "json": "a list, not a JSON object",
         "bytes": ".txt: invalid UTF-8",
         "good": "stand elsewhere in the shard as well",
-        "../out.png": "leads out of the folder",
+        "../out.png": "leads out of the archive",
         "many": "more than 100 members of one name",
     }
     assert errors.keys() == wanted.keys()

@@ -37,7 +37,7 @@ def test_what_a_row_does_not_say_is_open(kind: str, nothing: str | None, tmp_pat
         "said": [{"annotator": "p", "label": "c "}],
     }
     empty: dict[str, Any] = dict.fromkeys(full, nothing) | {"text": "d"}
-    if kind == "parquet":
+    if kind in ("hub", "parquet"):
         empty["said"] = None
     path = write(kind, tmp_path, [full, empty])
     first, second = read(kind, path, fields=FIELDS, license="MIT", split="train")
@@ -46,7 +46,7 @@ def test_what_a_row_does_not_say_is_open(kind: str, nothing: str | None, tmp_pat
     assert (second["license"], second["split"], second["label"]) == ("MIT", "train", None)
     assert first["annotations"] == [{"annotator": "p", "label": "c"}]
     assert (second["annotations"], second["subject"], second["label_origin"]) == ([], None, None)
-    assert second["uri"].startswith(f"{path}:")
+    assert second["uri"].startswith(str(path))
     (alone,) = read(kind, write(kind, tmp_path, [empty], "b"), fields={"license": "rights"})
     assert alone["license"] is None
 
@@ -108,6 +108,8 @@ def test_a_limit_is_shared_out_over_splits_and_classes(kind: str, tmp_path: Path
     assert all(whole[row["text"]] == row["id"] for row in rows)
     assert read(kind, path, 24, fields={"label": "y", "split": "part"}) == rows
     # Where a record says nothing of a class the first are read, and the rest of the file is not.
+    if kind in ("hub", "webdataset"):
+        return  # Their layout always says splits, and what a limit takes is spread over all.
     assert [row["text"] for row in read(kind, path, 2)] == ["test a 0", "test a 1"]
 
 

@@ -56,6 +56,15 @@ def test_the_starter_is_copied_to_the_file_and_named_after_it(fresh: Path) -> No
     assert "did you mean `digits`?" in wrong.err
 
 
+@effect("tilth init --from")
+def test_a_recipe_is_drafted_for_what_is_there(fresh: Path) -> None:
+    (fresh / "notes.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n', "utf-8")
+    assert tilth_("init", "--from", "notes.jsonl", "notes.yaml").code == 0
+    assert "jsonl:" in (fresh / "notes.yaml").read_text("utf-8")
+    assert tilth_("init", "--from", "nothing", "other.yaml").code != 0
+    assert not (fresh / "other.yaml").exists()
+
+
 @effect("tilth init --force")
 def test_a_file_is_overwritten_by_force_alone(fresh: Path) -> None:
     (fresh / "digits.yaml").write_text("precious", "utf-8")

@@ -106,7 +106,8 @@ class Roles:
 
     @cached_property
     def _bare(self) -> Roles:
-        only = Fields(label=self.fields.label, annotations=self.fields.annotations)
+        given = self.fields
+        only = Fields(label=given.label, annotations=given.annotations, split=given.split)
         return Roles(self.features, (), "", "", only)
 
     def turned(self, uri: str, tell: PassesOver) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
@@ -203,7 +204,9 @@ def read_file(
     tell = context.passes_over if carrier is not None else unsaid
     make = roles.row if carrier is not None else roles.kind
     if name.endswith(".parquet"):
-        settings = parquet.Settings(path=file.uri, fields=roles.reading, max_record_bytes=max_bytes)
+        settings = parquet.Settings(
+            path=str(file.path), fields=roles.reading, max_record_bytes=max_bytes
+        )
         yield from parquet.read_file(
             file, settings, lambda record, _: make(record), carrier, roles.turned(file.uri, tell)
         )

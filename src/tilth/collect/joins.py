@@ -197,9 +197,9 @@ class Join(BaseSettings):
         is_same = scheme_of(self.path) == scheme_of(of_source["path"] or "")
         if is_same and scheme_of(self.path) and not (self.allow_hosts or self.storage != Store()):
             own |= {name: of_source[name] for name in _OUTSIDE}
-        return inputs.FileSettings(**own)
+        return inputs.FileSettings.model_validate(own)
 
-    def _place(self) -> dict[str, Any]:
+    def _place(self) -> dict[str, object]:
         names = ("path", *_OUTSIDE, "digest", "max_record_bytes")
         return {name: getattr(self, name) for name in names}
 

@@ -140,7 +140,7 @@ class Files:
     def commit(self, folder: Path, fields: pa.Schema) -> None:
         """Write the index, beside shards whose columns `meta.NAME` are these."""
         stored = {one.name: str(one.type) for one in fields}
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, dict[str, object]] = {}
         kept = 0
         end = _File("", self._seen, self._passed.num_places)
         for file, after in itertools.pairwise([*self._files, end]):

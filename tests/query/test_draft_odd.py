@@ -1,0 +1,91 @@
+"""What a draft makes of what is odd: damaged files, unequal pairs, names that differ in case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.inline import inline, run_inline
+from tests.query.test_draft import (
+    _class_folders,
+    _pairs,
+    lines,
+    picture,
+    plain,
+    records,
+    sentence,
+    sound,
+    write,
+)
+from tilth.query.draft import draft
+
+pytestmark = pytest.mark.usefixtures("inline")
+__all__ = ["inline"]
+
+
+def test_what_cannot_be_read_is_not_without_a_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders say the split of all the others, so there is nothing to hold out, and it runs."""
+    monkeypatch.chdir(tmp_path)
+    _class_folders(tmp_path / "pictures")
+    whole = tmp_path / "pictures" / "train" / "cat" / "0.png"
+    whole.write_bytes(whole.read_bytes()[:60])
+    for split in ("train", "test"):
+        for label in ("yes", "no"):
+            for n in range(5):
+                write(tmp_path / "sounds" / split / label / f"{n}.wav", sound(n))
+    write(tmp_path / "sounds" / "train" / "yes" / "0.wav", b"RIFF\x24\0\0\0WAVEfmt ")
+    for name in ("pictures", "sounds"):
+        found = draft(name, "mine")
+        assert "hold_out" not in found.text
+        assert "1 of them could not be" in plain(found.text)
+        run_inline(found.text, tmp_path / f"run-{name}")
+
+
+def test_a_hold_out_with_nothing_to_draw_is_seen_in_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one file outside the splits is the damaged one."""
+    monkeypatch.chdir(tmp_path)
+    _class_folders(tmp_path / "data")
+    write(tmp_path / "data" / "more" / "cat" / "9.png", picture(9)[:60])
+    assert "hold_out" not in draft("data", "mine").text
+
+
+def test_facts_are_told_and_not_only_perhaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _pairs(tmp_path / "pairs")
+    write(tmp_path / "pairs" / "more.en", "one\ntwo\n")
+    write(tmp_path / "pairs" / "more.de", "eins\n")
+    told = " ".join(draft("pairs", "mine").about)
+    assert "left out: more.de has 1 line and more.en has 2 lines" in told
+    _class_folders(tmp_path / "data")
+    (tmp_path / "data" / "test" / "cat").rename(tmp_path / "data" / "test" / "Cat")
+    assert "`Cat` and `cat` differ only in case: 2 and 8 files" in " ".join(
+        draft("data", "mine").about
+    )
+
+
+def test_fields_that_may_be_joined_or_be_the_id_are_those_that_are_there(tmp_path: Path) -> None:
+    found = [{"review_id": n, **one} for n, one in enumerate(records(30))]
+    write(
+        tmp_path / "a.jsonl", lines([{k: v for k, v in one.items() if k != "ref"} for one in found])
+    )
+    text = plain(draft(str(tmp_path / "a.jsonl"), "mine").text)
+    assert "as `text: [title, body]`" in text
+    assert "`review_id` names each record once: `id: review_id`" in text
+    write(
+        tmp_path / "b.jsonl", lines([{"head": one["title"], "main": one["body"]} for one in found])
+    )
+    assert "as `text: [head, main]`" in plain(draft(str(tmp_path / "b.jsonl"), "mine").text)
+
+
+def test_one_sample_is_spoken_of_as_one(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "a.html", f"<p>{sentence(1)}</p>")
+    text = plain(draft(str(tmp_path / "data"), "mine").text)
+    assert "1 sample from its beginning was read" in text
+    assert "1 text: too few to say which languages these are" in text
