@@ -333,7 +333,7 @@ class Reader:
 
     def _lines(self, file: SourceFile, path: str = "") -> Iterator[Found]:
         settings = jsonl.Settings(
-            path=file.uri,
+            path=str(file.path),
             records=path,
             fields=self._fields,
             max_record_bytes=self._max_record,
@@ -348,7 +348,7 @@ class Reader:
             stream = rewritten(item.stream.onwards(), how)
             file = SourceFile(item.path, item.name, item.uri, lambda: stream)
         settings = csv.Settings(
-            path=item.uri,
+            path=str(item.path),
             fields=self._fields,
             delimiter=how.delimiter,
             encoding="utf-8" if how.encoding else self._encoding,
@@ -360,7 +360,7 @@ class Reader:
 
     def _parquet(self, item: Item) -> Iterator[Found]:
         settings = parquet.Settings(
-            path=item.uri, fields=self._fields, max_record_bytes=self._max_record
+            path=str(item.path), fields=self._fields, max_record_bytes=self._max_record
         )
         file = item.file(can_seek=True)
         for found in parquet.read_file(file, settings, parquet.make_row_of, self._carrier):

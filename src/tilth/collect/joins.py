@@ -167,7 +167,7 @@ class Join(BaseSettings):
             )
         if self.path is not None:
             try:
-                inputs.FileSettings(**self._place())
+                inputs.FileSettings.model_validate(self._place())
             except ValidationError as error:
                 raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
         elif self.storage != Store() or self.allow_hosts:
@@ -192,9 +192,9 @@ class Join(BaseSettings):
         own = self._place()
         of_source = {name: getattr(source, name, own[name]) for name in ("path", *_OUTSIDE)}
         if self.path is None:
-            return inputs.FileSettings(**{**own, **of_source})
+            return inputs.FileSettings.model_validate({**own, **of_source})
         # What is in the store that the source is in is reached as that is.
-        is_same = scheme_of(self.path) == scheme_of(of_source["path"] or "")
+        is_same = scheme_of(self.path) == scheme_of(str(of_source["path"] or ""))
         if is_same and scheme_of(self.path) and not (self.allow_hosts or self.storage != Store()):
             own |= {name: of_source[name] for name in _OUTSIDE}
         return inputs.FileSettings.model_validate(own)

@@ -309,7 +309,7 @@ def answered(
     Raises:
         DataError: It is no JSON array, is cut off, or has no such control tag.
     """
-    settings = Settings(path=file.uri, control=control, max_record_bytes=max_bytes)
+    settings = Settings(path=str(file.path), control=control, max_record_bytes=max_bytes)
     names = _Names(settings)
     yield from _tasks(file, settings, names)
     names.check(file.uri)
