@@ -161,7 +161,7 @@ def test_damage_is_not_taken_over(tmp_path: Path) -> None:
     plan = plan_of("jsonl", docs)
     read(plan, tmp_path / "one")
     read(plan, tmp_path / "sound")
-    index = tmp_path / "one" / "files.json"
+    index = tmp_path / "one" / "files.index"
     shard = tmp_path / "one" / "kept" / "00000.parquet"
     for path in (shard, index):
         data = bytearray(path.read_bytes())

@@ -33,7 +33,7 @@ from tilth.store.manifest import PASSED_OVER, Manifest, read_manifest
 from tilth.store.passed import PassedOverWriter
 from tilth.store.shard import ROWS_IN_GROUP, shard_path
 
-_INDEX = "files.json"
+_INDEX = "files.index"
 _FORMAT = 1
 # `'name' 'uri' digest`: a line of a fingerprint that stands for a file that was read.
 _LINE = re.compile(r"""((?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+") )(.+ )[0-9a-f]{64}""")
