@@ -142,7 +142,10 @@ def test_explain_says_what_a_setting_acts_on_alone(tilth: Command) -> None:
     assert "acts on" not in tilth("explain", "minhash").stdout
     told = " ".join(tilth("explain", "jsonl").stdout.split())
     assert told.count("(counts by what is read)") == len(
-        ("path", "url", "sha256", "size", "mirror", "headers")
+        (
+            *("path", "url", "sha256", "size", "mirror", "headers"),
+            *("storage", "join.path", "join.storage"),
+        )
     )
     assert "acts on outside" not in told
 

@@ -17,7 +17,6 @@ from pydantic import Field, model_validator
 from tilth.collect import hub_rows
 from tilth.collect.hub_rows import Roles
 from tilth.context import Context, PassesOver, unsaid
-from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError
 from tilth.formats.hub_card import CardError, Features, features_of
 from tilth.reading import hub_tree, inputs, limits, records
@@ -26,7 +25,7 @@ from tilth.reading.fetching import Digest, Headers, KnownHosts, License, Place
 from tilth.reading.fields import Fields, columns_of, filled
 from tilth.reading.hub_tree import Chosen, Tree
 from tilth.reading.named import no_such_name
-from tilth.reading.whole import MAX_PIXELS
+from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.splits import SplitName
 from tilth.web.address import AddressRefusedError, check_url
@@ -89,12 +88,7 @@ class Settings(BaseSettings):
         ge=64,
         le=inputs.MAX_RECORD_BYTES,
     )
-    max_pixels: int = Field(
-        MAX_PIXELS,
-        description="pixels that an image may have; a larger one is quarantined",
-        ge=1,
-        le=MOST_PIXELS,
-    )
+    max_pixels: MaxPixels = MAX_PIXELS
     license: License = Field(
         None, description="licence of rows that do not state their own; default: that of README.md"
     )

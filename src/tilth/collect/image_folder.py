@@ -17,12 +17,12 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from tilth.context import Context, PassesOver
-from tilth.decode.picture import MOST_PIXELS, reads_heif
+from tilth.decode.picture import reads_heif
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
 from tilth.reading.named import Named
-from tilth.reading.whole import MAX_PIXELS, whole_picture
+from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName
@@ -54,12 +54,7 @@ class Settings(inputs.FileSettings):
         description="folder name, or path, -> label, where they differ; also where folders of one "
         "name in different folders are one class",
     )
-    max_pixels: int = Field(
-        MAX_PIXELS,
-        description="pixels that an image may have; a larger one is quarantined",
-        ge=1,
-        le=MOST_PIXELS,
-    )
+    max_pixels: MaxPixels = MAX_PIXELS
     splits: Annotated[dict[str, SplitName], AnyOrder()] = Field(
         default_factory=dict,
         description="folder -> split, in upper or lower case; beside train, training, val, valid, "

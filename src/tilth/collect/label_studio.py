@@ -19,7 +19,6 @@ from pydantic import Field, model_validator
 
 from tilth.collect import jsonl, task_images
 from tilth.context import Context, PassesOver
-from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError, TilthError
 from tilth.formats.json_path import NotJsonError, cut_items
 from tilth.reading import inputs, limits, records
@@ -27,7 +26,7 @@ from tilth.reading.carry import Carrier
 from tilth.reading.fetching import Place
 from tilth.reading.fields import Meta, carried
 from tilth.reading.named import Named
-from tilth.reading.whole import MAX_PIXELS
+from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.schema import Row
 from tilth.splits import SplitName
 from tilth.store.digests import derived
@@ -57,12 +56,7 @@ class Settings(inputs.FileSettings):
         None, description="name of the control tag (`from_name`) to read, where there are several"
     )
     images: Place = Field(None, description="folder of the images; default: that of the export")
-    max_pixels: int = Field(
-        MAX_PIXELS,
-        description="pixels that an image may have; a larger one is quarantined",
-        ge=1,
-        le=MOST_PIXELS,
-    )
+    max_pixels: MaxPixels = MAX_PIXELS
     split: SplitName | None = Field(
         None, description="split of all tasks whose data states none in `split`"
     )

@@ -7,10 +7,11 @@ Source: statmt.org/moses, "Prepare training data", and opus.nlpl.eu for `.ids`.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final, cast
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -159,6 +160,14 @@ def _inside(file: SourceFile, tell: PassesOver) -> Iterator[SourceFile]:
         yield SourceFile(file.path, name, uri, _Member(file, number))
 
 
+class _Held(io.BufferedReader):
+    """A member of an archive, which stays open as long as the member is."""
+
+    def __init__(self, stream: BinaryIO, entries: Iterator[archive.Entry]) -> None:
+        super().__init__(cast("io.RawIOBase", stream))
+        self._entries = entries
+
+
 @dataclass(frozen=True)
 class _Member:
     """Opens a member of an archive, from the archive's beginning: two are read side by side."""
@@ -170,10 +179,7 @@ class _Member:
         entries = archive.read_entries(self.file, 0)
         for number, entry in enumerate(entries):
             if number == self.number:
-                stream = entry.open()
-                # The archive stays open as long as its member is.
-                stream.entries = entries  # type: ignore[attr-defined]
-                return stream
+                return _Held(entry.open(), entries)
         raise AssertionError("a member that was there")
 
 

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from tilth.context import Context, PassesOver
-from tilth.decode.picture import MOST_PIXELS
 from tilth.errors import DataError
 from tilth.meta.arrow import UnsupportedError, values_of
 from tilth.meta.beside import Beside
@@ -19,7 +18,7 @@ from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier, require_once
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
-from tilth.reading.whole import MAX_PIXELS, whole_picture
+from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
 from tilth.schema import Row
 from tilth.splits import SplitName
 
@@ -43,12 +42,7 @@ class Settings(inputs.FileSettings):
         None,
         description="column with encoded images (bytes, or a struct with `bytes`), instead of text",
     )
-    max_pixels: int = Field(
-        MAX_PIXELS,
-        description="pixels that an image may have; a larger one is quarantined",
-        ge=1,
-        le=MOST_PIXELS,
-    )
+    max_pixels: MaxPixels = MAX_PIXELS
     split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
     )

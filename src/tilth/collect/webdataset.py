@@ -20,7 +20,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from tilth.collect import jsonl
 from tilth.context import Context, PassesOver, silent, unsaid
-from tilth.decode.picture import MOST_PIXELS, reads_heif
+from tilth.decode.picture import reads_heif
 from tilth.decode.sound import reads_m4a
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError, RecordError
@@ -31,7 +31,7 @@ from tilth.reading.carry import Carrier, numbered
 from tilth.reading.fields import Fields, columns_of, filled, names_of, open_names_of
 from tilth.reading.members import Wanted, read_members
 from tilth.reading.named import Named
-from tilth.reading.whole import MAX_PIXELS, whole_picture
+from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
 from tilth.reading.whole_sound import whole_sound
 from tilth.schema import Row
 from tilth.splits import SplitName
@@ -76,12 +76,7 @@ class Settings(inputs.FileSettings):
     audio: str | None = Field(
         None, description="extension of the sound, where there are several; else the first"
     )
-    max_pixels: int = Field(
-        MAX_PIXELS,
-        description="pixels that an image may have; a larger one is quarantined",
-        ge=1,
-        le=MOST_PIXELS,
-    )
+    max_pixels: MaxPixels = MAX_PIXELS
     split: SplitName | None = Field(
         None, description="split of all samples that do not state their own"
     )

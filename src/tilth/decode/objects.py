@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, Final, TypeGuard
 
 from tilth.errors import RecordError
@@ -36,9 +37,8 @@ def is_text(value: Any) -> TypeGuard[str]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        # `add` gives nothing, which is false.
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise RecordError(f"field `{shorten(visible(twice), _MAX_SHOWN)}` is there twice")
     return found
 

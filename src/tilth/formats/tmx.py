@@ -34,7 +34,7 @@ STRAY_SEGMENT: Final = "a `seg` outside of any `tuv`"
 STRAY_WORDS: Final = "words that stand in no `seg`"
 UNTYPED: Final = "a `prop` without a `type`"
 _TIMES: Final = frozenset({"creationdate", "changedate", "lastusagedate"})
-_TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
+_TIME: Final = re.compile("[0-9]{8}T[0-9]{6}Z")
 
 
 @dataclass
@@ -324,9 +324,11 @@ class _Reading:
 
 def _time(value: str) -> datetime.datetime | str:
     """A time as TMX has it, YYYYMMDDThhmmssZ; as it stands where it is none."""
-    match = _TIME.fullmatch(value.strip())
+    # `strptime` alone takes shorter numbers too.
+    if _TIME.fullmatch(value.strip()) is None:
+        return value
     try:
-        numbers = map(int, match.groups()) if match else ()
-        return datetime.datetime(*numbers, tzinfo=datetime.UTC) if match else value  # type: ignore[misc]
+        found = datetime.datetime.strptime(value.strip(), "%Y%m%dT%H%M%SZ")
     except ValueError:
         return value
+    return found.replace(tzinfo=datetime.UTC)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from tilth.decode.picture import Picture, PictureError, TooManyPixelsError, decode_picture
+from typing import Annotated
+
+from pydantic import Field
+
+from tilth.decode.picture import (
+    MOST_PIXELS,
+    Picture,
+    PictureError,
+    TooManyPixelsError,
+    decode_picture,
+)
 from tilth.reading.records import RecordError
 
 # Pixels that a picture may have where a source's `max_pixels` says nothing else.
 MAX_PIXELS = 64_000_000
+MaxPixels = Annotated[
+    int,
+    Field(
+        description="pixels that an image may have; a larger one is quarantined",
+        ge=1,
+        le=MOST_PIXELS,
+    ),
+]
 
 
 def whole_picture(data: bytes, max_pixels: int) -> Picture:
