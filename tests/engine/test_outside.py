@@ -105,10 +105,13 @@ def test_a_plan_says_which_file_is_another() -> None:
 
     Path("in/b.txt").write_text("A stone in the barn, and more.")
     Path("in/c.txt").write_text("Copper.")
-    assert why("collect.a") == "what it reads: `b.txt` changed, `c.txt` new"
+    assert why("collect.a") == (
+        "what it reads: `b.txt` changed, `c.txt` new; "
+        "reads 2 of 3 files, the others are as they were"
+    )
     Path("in/b.txt").unlink()
     Path("in/c.txt").unlink()
-    assert why("collect.a") == "what it reads: 1 gone"
+    assert why("collect.a") == "what it reads: 1 gone; what is there was read before"
     Path("in/b.txt").write_text("A stone in the meadow.")
     assert why("collect.a").startswith("as before: ")
     Path("words.txt").write_text("oh")

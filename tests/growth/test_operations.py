@@ -207,6 +207,7 @@ def test_a_consensus_of_more(method: str, form: str) -> None:
         def run() -> object:
             keys = op.module.keys(batch, settings)
             keys = keys.append_column("shard", pa.array([0] * len(keys), pa.int32()))
+            keys = keys.append_column("position", pa.array(range(len(keys)), pa.int64()))
             found = op.module.resolve(op.module.reduce(keys, settings), settings)
             return op.module.describe(iter([op.module.apply(batch, found, settings)]), settings)
 

@@ -21,7 +21,7 @@ from tilth.context import Context
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.streams import with_packed, without_packing
 from tilth.reading import inputs, limits, records
-from tilth.reading.carry import NO_NAME, Carrier, numbered, require_once
+from tilth.reading.carry import NO_NAME, Carrier, DoubledColumnError, numbered, require_once
 from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.reading.named import Named
 from tilth.reading.shares import Shares
@@ -244,7 +244,10 @@ class _Line:
             return
         self.is_read = True
         try:
-            self.is_last = splitter.feed(_decoded(self.data, encoding))
+            text = _decoded(self.data, encoding)
+            if splitter.quote not in text:
+                return  # it closes nothing, whatever else it holds
+            self.is_last = splitter.feed(text)
         except records.RecordError as error:
             self.is_last, self.problem = True, str(error)
         self.num_fields = len(splitter.fields)
@@ -523,6 +526,8 @@ def read_file(
                     continue
                 row = row_of(values, first.number)
             except records.RecordError as error:
+                if isinstance(error, DoubledColumnError):
+                    raise inputs.doubled_column(str(error), place) from None
                 if header is None:
                     raise inputs.bad_header(str(error), place) from None
                 yield place, error, num_bytes

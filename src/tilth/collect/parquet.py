@@ -15,7 +15,7 @@ from tilth.meta.arrow import UnsupportedError, values_of
 from tilth.meta.beside import Beside
 from tilth.reading import inputs, limits, records
 from tilth.reading.by_file import ByFile
-from tilth.reading.carry import Carrier, require_once
+from tilth.reading.carry import Carrier, DoubledColumnError, require_once
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
@@ -318,8 +318,8 @@ def check_columns(schema: pa.Schema, wanted: Sequence[str], file: inputs.SourceF
     """
     try:
         require_once(schema.names, wanted)
-    except records.RecordError as error:
-        raise inputs.bad_header(str(error), file.uri) from None
+    except DoubledColumnError as error:
+        raise inputs.doubled_column(str(error), file.uri) from None
     for name in wanted:
         if name in schema.names:
             continue

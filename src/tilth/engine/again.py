@@ -313,4 +313,6 @@ def told_of(before: Path | None, fingerprint: str | None) -> str:
     num_known = sum(key in known.files for key in keys) if known is not None else 0
     if not num_known:
         return ""
+    if num_known == len(keys):
+        return "what is there was read before"
     return f"reads {len(keys) - num_known:,} of {len(keys):,} files, the others are as they were"

@@ -44,16 +44,20 @@ def numbered(names: Sequence[str]) -> list[str]:
     return found
 
 
+class DoubledColumnError(RecordError):
+    """A file has a column twice that the recipe names: its own fault, which no recipe mends."""
+
+
 def require_once(names: Sequence[str], wanted: Iterable[str]) -> None:
     """What a recipe names is one column of a table.
 
     Raises:
-        RecordError: It is there twice.
+        DoubledColumnError: It is there twice.
     """
     for name in wanted:
         top = name if name in names else name.partition(".")[0]
         if names.count(top) > 1:
-            raise RecordError(f"column `{top}` is there twice")
+            raise DoubledColumnError(f"column `{top}` is there twice")
 
 
 class Carrier:

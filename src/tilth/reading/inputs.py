@@ -471,6 +471,16 @@ def bad_header(cause: str, place: str) -> DataError:
     )
 
 
+def doubled_column(cause: str, place: str) -> DataError:
+    """The error for a file that has a column twice that the recipe names."""
+    return DataError(
+        cause,
+        where=place,
+        hint="give the columns of the file names of their own",
+        code="column-twice",
+    )
+
+
 class Meter:
     """Tells how far through its files a source is, in bytes on disk, and which held nothing.
 
