@@ -32,6 +32,15 @@ def test_it_names_no_host_and_no_user() -> None:
     assert getpass.getuser() not in said
 
 
+def test_gpus_are_named_by_what_the_driver_says(tmp_path: Path) -> None:
+    assert machine._gpus(tmp_path) == ""
+    for number, model in enumerate(("NVIDIA H200", "NVIDIA L4")):
+        (tmp_path / f"0000:0{number}:00.0").mkdir()
+        told = f"Model: \t\t {model}\nIRQ:   \t\t 0\n"
+        (tmp_path / f"0000:0{number}:00.0" / "information").write_text(told)
+    assert machine._gpus(tmp_path) == "NVIDIA H200; NVIDIA L4"
+
+
 def test_a_process_may_use_no_more_than_there_is() -> None:
     assert 0 < memory_limit() <= memory_bytes()
 

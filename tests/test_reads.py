@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tilth import reads as reads_module
+from tilth.errors import OWN_MODULES
 from tilth.extensions import load_module, open_extension
 from tilth.own import OwnCode, read_code
 from tilth.reads import Reads, as_now, may_be_kept, watching
@@ -188,6 +190,45 @@ def test_nothing_is_noted_once_a_block_has_ended() -> None:
         os.getcwd()
     function("")
     assert reads.digests() == {}
+
+
+def _opened_in_a_thread_of(module: str) -> None:
+    """A thread with no code of the user's or Tilth's on its stack, but that module's, opens."""
+    space: dict[str, object] = {"__name__": module}
+    exec("def read():\n    open('words.txt').close()", space)
+    read = space["read"]
+    assert callable(read)
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("module", "counts"),
+    [
+        ("some_library", True),
+        ("torch.utils.data", True),
+        ("torch._inductor.runtime.triton_heuristics", False),
+        ("triton", False),
+        ("triton.runtime.cache", False),
+        ("tritonic", True),
+    ],
+)
+def test_what_a_compiler_keeps_for_itself_is_no_input(module: str, counts: bool) -> None:
+    _written("pass").load()
+    with watching() as reads:
+        _opened_in_a_thread_of(module)
+    assert bool(reads.digests()) == counts
+
+
+def test_where_no_code_is_a_users_own_no_thread_is_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [one for one in sys.modules if one.startswith(OWN_MODULES)]:
+        monkeypatch.delitem(sys.modules, name)
+    with watching() as reads:
+        _opened_in_a_thread_of("some_library")
+    assert not reads.digests()
 
 
 def test_what_tilths_own_threads_open_is_none_of_it() -> None:

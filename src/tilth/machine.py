@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -12,11 +13,17 @@ from tilth.versions import version_of
 
 
 class Machine(Record):
-    """What a run ran on; empty where it is not known."""
+    """What a run ran on; empty where it is not known.
+
+    Attributes:
+        gpus: Models of NVIDIA's that the driver names, by `; `; whether a training took one is
+            said beside its figures.
+    """
 
     cores: int = 0
     memory_gib: float = 0.0
     processor: str = ""
+    gpus: str = ""
     system: str = ""
     python: str = ""
 
@@ -27,6 +34,7 @@ def describe_machine() -> Machine:
         cores=num_cores(),
         memory_gib=round(memory_bytes() / 2**30, 1),
         processor=_processor(),
+        gpus=_gpus(),
         system=platform.system(),
         python=platform.python_version(),
     )
@@ -101,3 +109,14 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _gpus(driver: Path = Path("/proc/driver/nvidia/gpus")) -> str:
+    """The models that the driver names, without loading torch."""
+    found = []
+    for info in sorted(driver.glob("*/information")):
+        with contextlib.suppress(OSError):
+            for line in info.read_text("utf-8", "replace").splitlines():
+                if line.startswith("Model:"):
+                    found.append(line.partition(":")[2].strip())
+    return "; ".join(found)

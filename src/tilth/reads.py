@@ -37,6 +37,8 @@ _HEARD = {*_LISTINGS, *_OPENINGS, _RENAME}
 _CHUNK = 1 << 20
 _SETTLED_NS = 1_000_000_000
 _MEMORY = "/dev/shm/"  # noqa: S108  (files in memory, and a user's projects among them)
+# Compilers keep what they made of the same code in files of their own, which decide nothing.
+_COMPILERS = ("torch._inductor", "torch._dynamo", "torch._functorch", "triton", "numba")
 # What Python calls the folders that packages are installed to.
 INSTALLED = ("site-packages", "dist-packages")
 # By so much the times of a file system may be behind the clock.
@@ -307,7 +309,7 @@ def _note(event: str, given: tuple[object, ...]) -> None:
         path = path.rstrip(os.sep) + os.sep
     writes = event == "open" and _writes(given)
     stack = _on_stack(caller)
-    if stack.is_tilths and not stack.modules:
+    if stack.is_compilers or (not stack.modules and (stack.is_tilths or not _has_own())):
         return
     with _lock:
         if writes and stack.modules:
@@ -321,6 +323,11 @@ def _note(event: str, given: tuple[object, ...]) -> None:
                     opened[path] = digest
                 elif writes:
                     opened.pop(path, None)
+
+
+def _has_own() -> bool:
+    """Whether any code of a user's own was loaded, and so may have started a thread."""
+    return any(name.startswith(OWN_MODULES) for name in tuple(sys.modules))
 
 
 def _note_import(name: str, stack: _Stack) -> None:
@@ -373,15 +380,17 @@ class _Stack:
         is_tilths: Whether Tilth is on it.
         keeps_itself: Whether the innermost, Python's own library aside, is a user's own; what a
             library opens, or is imported, others may find there too.
+        is_compilers: Whether the innermost, Python's own library aside, is a compiler.
     """
 
     modules: frozenset[str]
     is_tilths: bool
     keeps_itself: bool
+    is_compilers: bool = False
 
 
 def _on_stack(frame: FrameType | None) -> _Stack:
-    found, is_tilths, keeps_itself = set(), False, None
+    found, is_tilths, keeps_itself, is_compilers = set(), False, None, False
     while frame is not None:
         name = frame.f_globals.get("__name__")
         if isinstance(name, str):
@@ -391,11 +400,12 @@ def _on_stack(frame: FrameType | None) -> _Stack:
             if keeps_itself is None:
                 if is_own or top not in sys.stdlib_module_names:
                     keeps_itself = is_own
+                    is_compilers = f"{name}.".startswith(tuple(f"{one}." for one in _COMPILERS))
                 elif name.endswith("_external"):  # the importer: what it loads is there for all
                     keeps_itself = False
             is_tilths = is_tilths or top == "tilth"
         frame = frame.f_back
-    return _Stack(frozenset(found), is_tilths, bool(keeps_itself))
+    return _Stack(frozenset(found), is_tilths, bool(keeps_itself), is_compilers)
 
 
 def _places_of(name: str) -> Iterator[str]:

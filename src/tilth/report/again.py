@@ -52,6 +52,7 @@ def machine_facts(machine: Machine) -> tuple[tuple[str, str], ...]:
         ("cores", number(machine.cores) if machine.cores else ""),
         ("memory gib", number(machine.memory_gib) if machine.memory_gib else ""),
         ("processor", as_text(machine.processor, 120)),
+        ("gpus", as_text(machine.gpus, 120)),
         ("system", as_text(machine.system, 120)),
         ("python", as_text(machine.python, 120)),
     )
