@@ -1,18 +1,20 @@
-"""The public data set on the demo site: what the packages that Tilth needs say of themselves.
+"""The public data set on the demo site: what the packages that Tilth asks for say of themselves.
 
-Of all that is installed only what the extra `train` asks for, and what that asks for in turn: a
-bare environment and a developer's then give the same bytes, and no text of Tilth's own is there.
+Of all that is installed only what Tilth and its extra `train` name: of what those ask for in turn,
+a developer's environment may have other versions than a bare one. So both give the same bytes, and
+no text of Tilth's own is there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import re
 
 from tilth.demo.pages import scrub
 
-_NAME = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?")
+_NAME = re.compile(r"\s*([A-Za-z0-9._-]+)")
 _EXTRA = re.compile(r"""\bextra\s*==\s*["']([^"']+)["']""")
 
 
@@ -34,29 +36,20 @@ def packages() -> bytes:
 
 
 def needed(distribution: str, extra: str) -> set[str]:
-    """The installed packages that a distribution with an extra needs, itself left out.
+    """The installed packages that a distribution with an extra asks for itself.
 
     Names are normalised (PEP 503). A marker other than an extra's is not read: what it asks for
     elsewhere only is not installed here.
     """
-    seen = {(distribution, extra)}
-    found, waiting = set(), list(seen)
-    while waiting:
-        name, given = waiting.pop()
-        try:
-            requirements = importlib.metadata.requires(name) or []
-        except importlib.metadata.PackageNotFoundError:
+    found = set()
+    for asked in importlib.metadata.requires(distribution) or []:
+        requirement, _, marker = asked.partition(";")
+        match = _NAME.match(requirement)
+        extras = _EXTRA.findall(marker)
+        if match is None or (extras and extra not in extras):
             continue
-        found.add(name)
-        for asked in requirements:
-            requirement, _, marker = asked.partition(";")
-            match = _NAME.match(requirement)
-            extras = _EXTRA.findall(marker)
-            if match is None or (extras and given not in extras):
-                continue
-            key = re.sub(r"[-_.]+", "-", match[1]).lower()
-            for one in ["", *(part.strip() for part in (match[2] or "").split(",") if part)]:
-                if (key, one) not in seen:
-                    seen.add((key, one))
-                    waiting.append((key, one))
-    return found - {distribution}
+        key = re.sub(r"[-_.]+", "-", match[1]).lower()
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.distribution(key)
+            found.add(key)
+    return found
