@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from tilth.decode.picture import (
     FORMATS,
+    KEYED,
     LATER_FRAMES,
     LOW_BITS,
     MOST_PIXELS,
@@ -122,7 +123,7 @@ def test_an_exif_that_is_broken_turns_nothing() -> None:
     assert decode_picture(data).image.size == (24, 8)
 
 
-def profile(space: bytes = b"RGB ", gamma: int = 256) -> bytes:
+def profile(space: bytes = b"RGB ", gamma: int = 256, named: str = "made") -> bytes:
     """A profile (ICC.1:2022) whose green is what sRGB has as red; or grey of a gamma of 1/256."""
     red, green, blue = (0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)
 
@@ -130,7 +131,7 @@ def profile(space: bytes = b"RGB ", gamma: int = 256) -> bytes:
         return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(one * 65536) for one in values))
 
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, gamma) + b"\0\0"
-    text = "made".encode("utf-16-be")
+    text = named.encode("utf-16-be")
     name = b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(text), 28) + text
     tags = {b"desc": name, b"wtpt": xyz((0.9642, 1.0, 0.8249))}
     if space == b"RGB ":
@@ -183,6 +184,12 @@ def test_a_profile_that_says_nothing_changes_nothing(given_profile: bytes) -> No
     np.testing.assert_array_equal(np.asarray(decode_picture(data).image), np.asarray(image))
 
 
+def test_what_a_profile_does_counts_and_not_its_name() -> None:
+    image = Image.new("RGB", (2, 2), (255, 0, 0))
+    data = encode(image, "PNG", icc_profile=profile(named="linear sRGB"))
+    assert decode_picture(data).image.getpixel((0, 0)) == pytest.approx((0, 255, 0), abs=2)
+
+
 def test_floats_between_0_and_1_are_shares_of_white() -> None:
     image = Image.fromarray(np.array([[0.25, 0.5, 0.75]], np.float32))
     found = decode_picture(encode(image, "TIFF")).image
@@ -203,6 +210,134 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes, *more: by
     other = b"".join(chunk(one[:4], one[4:]) for one in more)
     data = chunk(b"IHDR", head) + other + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + data
+
+
+def packed(values: npt.NDArray[Any], depth: int) -> bytes:
+    """Rows of a PNG, each after the filter 0: [height, values] of so many bits, the first highest."""
+    wide = values.astype(">u2").view(np.uint8).reshape(*values.shape, 2)
+    bits = np.unpackbits(wide, axis=-1)[..., 16 - depth :].reshape(len(values), -1)
+    rows = np.packbits(bits, axis=1)
+    return np.concatenate([np.zeros((len(rows), 1), np.uint8), rows], 1).tobytes()
+
+
+# ISO/IEC 15948:2004, table 11.1: every colour type with every depth it may have, and its channels.
+DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+@pytest.mark.parametrize(
+    ("colour", "depth"), [(colour, depth) for colour, all_ in DEPTHS.items() for depth in all_]
+)
+def test_every_depth_of_png_is_scaled_to_8_bits(colour: int, depth: int) -> None:
+    channels, most = CHANNELS[colour], (1 << depth) - 1
+    values = RNG.integers(0, most + 1, (7, 5, channels))
+    palette = RNG.integers(0, 256, (most + 1, 3), np.uint8) if colour == 3 else np.zeros((0, 3))
+    more = [b"PLTE" + palette.astype(np.uint8).tobytes()] if colour == 3 else []
+    data = png(5, 7, depth, colour, packed(values.reshape(7, -1), depth), *more)
+    found = decode_picture(data)
+    if colour == 3:
+        expected: npt.NDArray[Any] = palette[values[..., 0]]
+    else:
+        levels = values / most * 255
+        share = values[..., -1:] / most if colour in (4, 6) else np.ones((7, 5, 1))
+        laid = levels[..., : channels - 1 or 1] if colour in (4, 6) else levels
+        expected = (laid * share + 255 * (1 - share)).squeeze()
+    assert is_grey(data) == (found.image.mode == "L") == (colour in (0, 4))
+    assert found.unseen == ((LOW_BITS,) if depth == 16 and colour else ())
+    # High bytes are up to one level off, and so is what lies on white.
+    assert np.abs(np.asarray(found.image, float) - expected).max() <= (2 if depth == 16 else 1)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_level_that_stands_for_nothing_is_white_at_every_depth(depth: int) -> None:
+    most = (1 << depth) - 1
+    values = np.arange(min(most, 15) + 1)[None] * max(most // 15, 1)
+    clear = int(values[0, 0])
+    tag = b"tRNS" + struct.pack(">H", clear)
+    data = png(values.shape[1], 1, depth, 0, packed(values, depth), tag)
+    expected = np.where(values == clear, 255, values / most * 255)
+    assert np.abs(np.asarray(decode_picture(data).image, float) - expected).max() <= 0.5
+
+
+def test_a_clear_colour_of_16_bits_is_said() -> None:
+    rows = b"\0" + struct.pack(">6H", 0x1234, 0x5678, 0x9ABC, 0x1235, 0x5678, 0x9ABC)
+    data = png(2, 1, 16, 2, rows, b"tRNS" + struct.pack(">3H", 0x1234, 0x5678, 0x9ABC))
+    assert decode_picture(data).unseen == (LOW_BITS, KEYED)
+
+
+def tiff(values: npt.NDArray[Any], *, white: int = 0, bits: int = 0, raw: bytes = b"") -> bytes:
+    """One strip of grey [height, width] as TIFF 6.0 has it, in the order of the values' bytes.
+
+    Args:
+        values: Levels; their type is the sample format.
+        white: 1 where 0 is white.
+        bits: A channel, where it is not that of the values.
+        raw: The strip, where it is not the values' bytes.
+    """
+    order = ">" if values.dtype.byteorder == ">" else "<"
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    strip, (height, width) = raw or values.tobytes(), values.shape
+    fields = [(256, width), (257, height), (258, bits or 8 * values.itemsize), (259, 1)]
+    fields += [(262, 1 - white), (273, 8 + 2 + 12 * 10 + 4), (277, 1), (278, height)]
+    fields += [(279, len(strip)), (339, kind)]
+    entries = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in fields)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(fields))
+    return head + entries + bytes(4) + strip
+
+
+@pytest.mark.parametrize("white", [0, 1])
+@pytest.mark.parametrize(
+    "kind", ["<u1", "<u2", ">u2", "<i2", ">i2", "<u4", "<i4", "<f4", ">f4", "i1"]
+)
+def test_grey_of_every_kind_of_tiff(kind: str, white: int) -> None:
+    dtype = np.dtype(kind)
+    if dtype.kind == "f":
+        values = RNG.normal(0, 100, (6, 5)).astype(dtype)
+    else:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        values = RNG.integers(low, high, (6, 5), dtype=dtype.newbyteorder("=")).astype(dtype)
+    data = tiff(values, white=white)
+    levels = values.astype(np.float64)
+    if dtype in (np.dtype("u1"), np.dtype("<u2"), np.dtype(">u2")):
+        expected = levels / np.iinfo(dtype).max * 255
+    else:
+        expected = (levels - levels.min()) / (levels.max() - levels.min()) * 255
+    try:
+        found = decode_picture(data).image
+    except PictureError as error:
+        # What Pillow does not read is quarantined, and not guessed at.
+        assert "no image in one of" in str(error) and white
+        return
+    assert found.mode == "L"
+    wanted = 255 - expected if white else expected
+    assert np.abs(np.asarray(found, float) - wanted).max() <= 0.5
+
+
+def test_grey_of_12_bits_is_scaled() -> None:
+    values = np.array([[0, 1000, 2048, 4095]], "<u2")
+    bits = "".join(f"{value:012b}" for value in values[0])
+    data = tiff(values, bits=12, raw=int(bits, 2).to_bytes(6, "big"))
+    assert np.asarray(decode_picture(data).image).tolist() == [[0, 62, 128, 255]]
+
+
+@pytest.mark.parametrize("most", [1, 3, 100, 255, 256, 1023, 4095, 65535])
+@pytest.mark.parametrize("magic", [b"P5", b"P6"])
+def test_every_depth_of_pgm_and_ppm(magic: bytes, most: int) -> None:
+    side = 3 if magic == b"P6" else 1
+    values = RNG.integers(0, most + 1, (4, 5, side)).astype("u1" if most < 256 else ">u2")
+    data = magic + b"\n# 1 2 3 4\n5 4\n%d\n" % most + values.tobytes()
+    found = decode_picture(data)
+    assert found.unseen == ((LOW_BITS,) if side == 3 and most > 255 else ())
+    gap = np.asarray(found.image, float).reshape(4, 5, side) - values.astype(float) / most * 255
+    assert np.abs(gap).max() <= 1
+
+
+def test_sgi_of_16_bits_is_said() -> None:
+    image = made("L")
+    assert decode_picture(encode(image, "SGI", bpc=1)).unseen == ()
+    found = decode_picture(encode(image, "SGI", bpc=2))
+    assert found.unseen == (LOW_BITS,)
+    np.testing.assert_array_equal(np.asarray(found.image), np.asarray(image))
 
 
 def test_what_is_not_seen_is_said() -> None:

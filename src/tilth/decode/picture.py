@@ -2,8 +2,9 @@
 
 It is turned as its EXIF says; its colours are brought to sRGB where it has an ICC profile
 (perceptual intent); what is transparent lies on white; of an animation the first frame is seen.
-Grey of 16 bits is divided by 257; grey in float or in 32 bits is stretched from its lowest to its
-highest value, unless its floats lie between 0 and 1; colour of 16 bits is its high 8 bits.
+Grey of 12 or 16 bits is scaled to 8; grey in float, in 32 bits or with a sign is stretched from its
+lowest to its highest value, unless its floats lie between 0 and 1; colour of more than 8 bits is
+its high 8 bits.
 
 What is cut off, damaged or too large is an error here, and so at collect. A JPEG has no checksum:
 where its middle was overwritten and its end is there, it decodes to what it then shows.
@@ -36,14 +37,20 @@ FORMATS: Final = (
 )
 # What a person does not see of a picture that is kept.
 LATER_FRAMES: Final = "the frames or pages of a picture after its first"
-LOW_BITS: Final = "the low 8 bits of colours of 16 bits"
+LOW_BITS: Final = "the low bits of colours of more than 8 bits"
+KEYED: Final = "that a colour of 16 bits stands for nothing"
 
 _GREY: Final = ("1", "L", "LA", "La", "I", "F")
 _TRANSPARENT: Final = ("LA", "PA", "RGBA", "La", "RGBa")
 _OPAQUE: Final = {"La": "LA", "LA": "LA", "RGBa": "RGBA", "RGBA": "RGBA"}
 _COLOUR_BANDS: Final = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
 _BITS_PER_SAMPLE: Final = 258
+_PHOTOMETRIC: Final = 262
 _ORIENTATION: Final = 274
+_SAMPLE_FORMAT: Final = 339
+_WITH_SIGN: Final = 2
+# A profile that moves no colour by more than this, of 255, is sRGB: so much is rounding.
+_ROUNDING: Final = 1
 _PAPER: Final = 255
 # Where Pillow finds how a picture is turned; of TIFF it does so itself.
 _WITH_EXIF: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
@@ -70,7 +77,7 @@ class Picture:
     Attributes:
         image: Its first frame, upright, of 8 bits: grey (mode L) or colour (RGB).
         bands: Channels of its file, alpha included.
-        unseen: What of its file is not seen: `LATER_FRAMES`, `LOW_BITS`.
+        unseen: What of its file is not seen: `LATER_FRAMES`, `LOW_BITS`, `KEYED`.
     """
 
     image: Image.Image
@@ -137,10 +144,13 @@ def decode_picture(
     with open_picture(data, max_pixels=max_pixels, formats=formats) as image:
         require_whole(data)
         unseen = (LOW_BITS,) if _is_deep(image, data) else ()
+        if unseen and image.mode == "RGB" and "transparency" in image.info:
+            unseen = (*unseen, KEYED)
         if image.format not in ("JPEG", "BMP", "PPM") and getattr(image, "n_frames", 1) > 1:
             unseen = (*unseen, LATER_FRAMES)
         image.load()
-        return Picture(_seen(image), len(image.getbands()), unseen)
+        grey, depth = _is_grey(image, data), data[24] if image.format == "PNG" else 8
+        return Picture(_seen(image, depth, grey=grey), len(image.getbands()), unseen)
 
 
 def is_grey(data: bytes) -> bool:
@@ -150,7 +160,7 @@ def is_grey(data: bytes) -> bool:
         TooManyPixelsError, PictureError: As of `open_picture`.
     """
     with open_picture(data) as image:
-        return _is_grey(image.mode)
+        return _is_grey(image, data)
 
 
 def reads_heif() -> bool:
@@ -179,31 +189,67 @@ def _with_heif() -> None:
         register_heif_opener(thumbnails=False)
 
 
-def _is_grey(mode: str) -> bool:
-    return mode in _GREY or mode.startswith("I;16")
+def _is_grey(image: Image.Image, data: bytes) -> bool:
+    # ISO/IEC 15948:2004, table 11.1: grey with alpha, which Pillow opens as colour at 16 bits.
+    clear = image.format == "PNG" and data[25:26] == b"\4"
+    return clear or image.mode in _GREY or image.mode.startswith("I;16")
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:
-    """Whether Pillow gives 8 of the 16 bits that the file has a channel."""
+    """Whether Pillow gives 8 of the more bits that the file has a channel."""
     if image.mode in ("1", "P", "F", "I") or image.mode.startswith("I;16"):
         return False
-    if image.format == "PNG":
-        return data[24:25] == b"\x10"
-    if image.format != "TIFF":
-        return False
-    tags: Any = getattr(image, "tag_v2", {})
-    return bool(np.max(tags.get(_BITS_PER_SAMPLE, 8)) > 8)
+    match image.format:
+        case "PNG":
+            return data[24:25] == b"\x10"
+        case "TIFF":
+            return bool(np.max(_tags_of(image).get(_BITS_PER_SAMPLE, 8)) > 8)
+        case "SGI":
+            return data[3:4] == b"\2"
+        case "PPM":
+            return _largest_of_ppm(data) > 255
+        case "AVIF":
+            # AV1 in ISOBMFF 1.3.0, section 2.3.3: `high_bitdepth` of the first picture.
+            at = data.find(b"av1C")
+            return at >= 0 and bool(int.from_bytes(data[at + 6 : at + 7]) & 0x40)
+        case "HEIF":
+            return int(image.info.get("bit_depth") or 8) > 8
+        case "JPEG2000":
+            # ISO/IEC 15444-1, A.5.1: `Ssiz` of the first component.
+            at = data.find(b"\xff\x4f\xff\x51") + 42
+            return 42 <= at < len(data) and data[at] & 0x7F > 7
+    return False
 
 
-def _seen(image: Image.Image) -> Image.Image:
-    """A decoded picture in 8 bits, grey or colour, upright, on white."""
+def _tags_of(image: Image.Image) -> Any:
+    """Of a TIFF its fields by number; else nothing."""
+    return getattr(image, "tag_v2", {})
+
+
+def _largest_of_ppm(data: bytes) -> int:
+    """The value of white: the fourth word of a header, between which comments may stand."""
+    words = re.sub(rb"#[^\n\r]*", b"", data[:4096]).split(maxsplit=4)
+    return int(words[3]) if len(words) > 3 and words[3].isdigit() and len(words[3]) < 9 else 0
+
+
+def _seen(image: Image.Image, depth: int, *, grey: bool) -> Image.Image:
+    """A decoded picture in 8 bits, grey or colour, upright, on white.
+
+    Args:
+        image: Its pixels decoded.
+        depth: Bits a channel in the file, as far as it is a PNG.
+        grey: Whether it has no colours.
+    """
     upright = _turned(image)
-    grey, profile = _is_grey(image.mode), image.info.get("icc_profile")
-    clear = image.info.get("transparency")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    profile, clear = image.info.get("icc_profile"), image.info.get("transparency")
+    if grey and depth < 8 and isinstance(clear, int):
+        # Pillow spreads the levels of few bits over 8, and leaves the clear one as it stands there.
+        upright, clear = upright.convert("L"), clear * 255 // ((1 << depth) - 1)
+        upright.info["transparency"] = clear
+    if _has_other_levels(image):
         values = np.asarray(upright)
         alpha = _alpha_of(values != clear) if isinstance(clear, int) else None
-        colours = Image.fromarray(_in_8_bits(values, image.mode, image.format))
+        colours = Image.fromarray(_in_8_bits(values, image))
     elif image.mode in _TRANSPARENT or clear is not None:
         wanted = "LA" if grey else "RGBA"
         if upright.mode != wanted:
@@ -240,14 +286,45 @@ def _alpha_of(opaque: npt.NDArray[np.bool_]) -> Image.Image:
     return Image.fromarray(np.where(opaque, 255, 0).astype(np.uint8))
 
 
-def _in_8_bits(values: npt.NDArray[Any], mode: str, kind: str | None) -> Grey:
-    """Levels of grey, uint8 [height, width].
+def _has_other_levels(image: Image.Image) -> bool:
+    """Whether grey is in other numbers than 0 to 255."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return True
+    return image.mode == "L" and _has_sign(image)
+
+
+def _has_sign(image: Image.Image) -> bool:
+    return _WITH_SIGN in np.atleast_1d(_tags_of(image).get(_SAMPLE_FORMAT, 1))
+
+
+def _in_8_bits(values: npt.NDArray[Any], image: Image.Image) -> Grey:
+    """Levels of grey of a picture's values, uint8 [height, width].
 
     Raises:
         PictureError: One is no number.
     """
-    if mode.startswith("I;16") or (mode == "I" and kind in ("PNG", "PPM", "JPEG2000")):
-        return ((values.astype(np.int64).clip(0, 0xFFFF) + 128) // 257).astype(np.uint8)
+    mode, tags = image.mode, _tags_of(image)
+    whole = mode.startswith("I;16") or image.format in ("PNG", "PPM", "JPEG2000")
+    if whole and mode != "F":
+        most = 4095 if tags.get(_BITS_PER_SAMPLE, (16,))[0] == 12 else 0xFFFF
+        levels = values.astype(np.int64).clip(0, most)
+        grey = ((levels * 255 + most // 2) // most).astype(np.uint8)
+    else:
+        grey = _stretched(_as_stored(values, image), mode)
+    # TIFF 6.0, page 37: 0 is white. Pillow turns the levels of 8 bits and fewer itself.
+    return 255 - grey if tags.get(_PHOTOMETRIC) == 0 and mode != "L" else grey
+
+
+def _as_stored(values: npt.NDArray[Any], image: Image.Image) -> npt.NDArray[Any]:
+    """Values with the sign that the file has: Pillow gives all of 32 bits one, none of 8."""
+    if image.mode == "L":
+        return values.view(np.int8)
+    if image.mode == "I" and image.format == "TIFF" and not _has_sign(image):
+        return values.astype(np.int32).view(np.uint32)
+    return values
+
+
+def _stretched(values: npt.NDArray[Any], mode: str) -> Grey:
     levels = values.astype(np.float64)
     lowest, highest = float(levels.min()), float(levels.max())
     if not np.isfinite((lowest, highest)).all():
@@ -292,11 +369,23 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return None
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(opened):
-            return None
-        return ImageCms.buildTransform(opened, _srgb(), mode, "RGB")
+        transform = ImageCms.buildTransform(opened, _srgb(), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether colours are in sRGB already, whatever a profile is called: names lie ("linear sRGB").
+
+    Looked at are all greys and 17 levels of each channel.
+    """
+    steps = np.linspace(0, 255, 17).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, 1)
+    colours = np.concatenate([cube, greys])[None]
+    found = np.asarray(_by(transform, Image.fromarray(colours)), np.int16)
+    return bool(np.abs(found - colours).max() <= _ROUNDING)
 
 
 def require_whole(data: bytes) -> None:

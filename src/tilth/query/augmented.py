@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tilth.augment.registry import kind_of
+from tilth.decode.picture import decode_picture
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.extensions import load_module, using
 from tilth.models.settings import model_settings
@@ -189,7 +190,7 @@ def write_png(sheet: AugmentedSheet, path: Path) -> None:
             "these samples have no picture", hint="name a file that ends in .html", where=str(path)
         )
     pictures = [
-        [Image.open(io.BytesIO(view.png)) for view in (sample.original, *sample.views)]
+        [decode_picture(view.png).image for view in (sample.original, *sample.views)]
         for sample in sheet.samples
     ]
     width = 2 + max(one.width for row in pictures for one in row)
