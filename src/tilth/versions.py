@@ -38,6 +38,7 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
     "scipy": ("scipy",),
     "sklearn": ("scikit-learn",),
     "soundfile": ("soundfile", _SNDFILE),
+    "soxr": ("soxr",),
     "tokenizers": ("tokenizers",),
     "torch": ("torch",),
     "trafilatura": (

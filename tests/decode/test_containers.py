@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.collect.test_audio import wav
 from tests.decode.sounds import FILES, KINDS, NOISE, encode, m4a
 from tilth.decode.containers import SoundError, kind_of, require_whole
-from tilth.decode.sound import check_sound
+from tilth.decode.sound import AFTER, check_sound
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "M4A"])
@@ -119,13 +119,39 @@ def test_a_length_that_is_not_that_of_the_samples() -> None:
 
 @pytest.mark.parametrize(
     "after",
-    [b"LIST\x04\0\0\0INFO", b"id3 \x03\0\0\0abc", b"\0" * 9, b"TAG" + bytes(125), b"ID3\x04" * 9],
+    [
+        b"LIST\x04\0\0\0INFO",
+        b"id3 \x03\0\0\0abc",
+        b"\0" * 8,
+        b"TAG" + bytes(125),
+        b"ID3\x04\0\0\0\0\1\1" + b"x" * 129,
+        b"APETAGEX" + struct.pack("<4I", 2000, 40, 0, 0) + b"x" * 48 + b"TAG" + bytes(125),
+        b"LYRICSBEGINxx000013LYRICS200TAG" + bytes(125),
+    ],
 )
 def test_what_may_follow_the_samples(after: bytes) -> None:
-    assert check_sound(FILES["WAV"] + after).samples == len(NOISE)
+    assert check_sound(FILES["WAV"] + after) == check_sound(FILES["WAV"])
     mp3 = FILES["MP3"]
     if not after.startswith((b"LIST", b"id3")):
-        assert check_sound(mp3 + after).samples == check_sound(mp3).samples
+        assert check_sound(mp3 + after) == check_sound(mp3)
+
+
+@pytest.mark.parametrize("after", [b"\0" * 9, b"ID3\x04" * 9, b"TAG" + bytes(9), b"APETAGEX" * 9])
+def test_bytes_behind_the_sound_are_said(after: bytes) -> None:
+    for kind in ("WAV", "MP3"):
+        found = check_sound(FILES[kind] + after)
+        assert found.unheard == (AFTER,)
+        assert (found.samples, found.after) == (check_sound(FILES[kind]).samples, len(after))
+    with pytest.raises(SoundError):
+        check_sound(FILES["FLAC"] + after)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_bytes_behind_the_sound_that_may_be_sound_are_an_error(kind: str) -> None:
+    for after in (b"more of it" * 20, FILES[kind]):
+        if kind != "MP3" or after != FILES[kind]:
+            with pytest.raises(SoundError):
+                check_sound(FILES[kind] + after)
 
 
 def test_wav_that_holds_nothing() -> None:

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from tests.augment.sounds import RATE, tone
 from tests.decode.sounds import FILES, KINDS, encode, m4a
-from tilth.decode.sound import SoundError, check_sound, decode_sound, seconds_of
+from tilth.decode.sound import CANCELLED, SoundError, check_sound, decode_sound, seconds_of
 
 CODINGS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM")
 
@@ -105,12 +105,25 @@ def test_channels_that_cancel_each_other_are_heard() -> None:
         np.testing.assert_allclose(found, 0.5 * (left, right)[loudest], atol=1e-6)
 
 
+def test_channels_that_cancel_for_a_while_or_beneath_noise_are_heard() -> None:
+    rng = np.random.default_rng(0)
+    said = np.tile(tone(300, 0.5), 12)
+    turned = np.where(np.arange(len(said)) < 0.7 * len(said), said, -said)
+    hiss = rng.normal(0, 0.25, (2, len(said)))
+    for left, right in ((said, turned), (said + hiss[0], hiss[1] - said)):
+        samples = np.stack([left, right], 1).astype(np.float32) * 0.4
+        sound = check_sound(encode("FLOAT", samples))
+        assert sound.unheard == (CANCELLED,)
+        found, _ = decode_sound(encode("FLOAT", samples))
+        np.testing.assert_allclose(found, samples[:, sound.loudest], atol=1e-6)
+
+
 def test_channels_that_do_not_cancel_are_averaged() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, (8000, 8)).astype(np.float32)
     silence = np.zeros(8000, np.float32)
     quiet = np.stack([noise[:, 0], *[silence] * 7], 1)
-    half = np.stack([noise[:, 0], -0.3 * noise[:, 0]], 1)
+    half = np.stack([noise[:, 0], -0.2 * noise[:, 0]], 1)
     for samples in (noise, quiet, half, np.stack([silence] * 2, 1)):
         data = encode("FLOAT", samples)
         assert check_sound(data).loudest == -1

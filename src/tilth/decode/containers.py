@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 # What a writer leaves that cannot go back to fill in the length: nothing, all ones, or a large
 # round number less what its header takes.
@@ -20,6 +20,8 @@ _EXTENSIBLE: Final = 0xFFFE
 _FLAC_MAGIC: Final = b"fLaC"
 _STREAMINFO_BYTES: Final = 34
 _ID3V1_BYTES: Final = 128
+# What fills up a frame or a chunk, and is not worth a word.
+_PADDING: Final = 8
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # ISO/IEC 11172-3, table of 2.4.2.3, and 13818-3: kbit/s of layers by index 1 to 14.
 _RATES: Final = {
@@ -32,6 +34,20 @@ _HERTZ: Final = (44_100, 48_000, 32_000)
 
 class SoundError(ValueError):
     """The bytes are no sound, or not a whole one; says why."""
+
+
+class Whole(NamedTuple):
+    """A file of sound that was gone through.
+
+    Attributes:
+        data: What is to be decoded.
+        samples: How many a channel must come of it; None: not said.
+        after: Bytes behind the sound that are neither of it, nor notes, nor padding of a few bytes.
+    """
+
+    data: bytes
+    samples: int | None
+    after: int = 0
 
 
 def kind_of(data: bytes) -> str:
@@ -55,20 +71,17 @@ def kind_of(data: bytes) -> str:
     raise SoundError(f"no WAV, FLAC, OGG, MP3 or M4A: it starts with 0x{data[:4].hex()}")
 
 
-def require_whole(data: bytes, kind: str) -> tuple[bytes, int | None]:
+def require_whole(data: bytes, kind: str) -> Whole:
     """Go through a file of sound without decoding it.
 
     Args:
         data: All of it.
         kind: As `kind_of` says.
 
-    Returns:
-        What is to be decoded, and how many samples a channel must come of it; None: not said.
-
     Raises:
         SoundError: It is cut off, lost a part, or holds nothing.
     """
-    look: Mapping[str, Callable[[bytes], tuple[bytes, int | None]]] = {
+    look: Mapping[str, Callable[[bytes], Whole]] = {
         "WAV": _wav,
         "FLAC": _flac,
         "OGG": _ogg,
@@ -78,7 +91,7 @@ def require_whole(data: bytes, kind: str) -> tuple[bytes, int | None]:
     return look[kind](data if kind == "MP3" else data[_after_id3(data) :])
 
 
-def _wav(data: bytes) -> tuple[bytes, int | None]:
+def _wav(data: bytes) -> Whole:
     """Multimedia Programming Interface and Data Specifications 1.0 (1991), chapter 3.
 
     Of RF64 (EBU Tech 3306) the size in `ds64` counts.
@@ -103,18 +116,19 @@ def _wav(data: bytes) -> tuple[bytes, int | None]:
                 size = wide
             there = len(data) - body
             left_open = size >= _OPEN_FROM and size > there
-            if left_open or (not size and not _chunks_to_end(data, body)):
+            if left_open or (not size and not _ends(data, body)):
                 data, size = _closed(data, place, there), there
             if size > there:
                 raise SoundError(f"cut off: {there:,} of {size:,} bytes of samples are there")
             if size < frame_bytes:
                 raise SoundError("WAV without a single sample")
-            if not _chunks_to_end(data, body + size):
+            after = 0 if _are_chunks(data, body + size) else _behind(data, body + size)
+            if after is None:
                 raise SoundError(
                     f"it says {size:,} bytes of samples, and {there - size:,} more bytes follow"
                 )
             exact = tag in _PCM and frame_bytes == channels * bits // 8
-            return data, size // frame_bytes if exact else None
+            return Whole(data, size // frame_bytes if exact else None, after)
         place = body + size + size % 2  # chunks are padded to an even length
     raise SoundError("WAV without samples, or cut off within its header")
 
@@ -125,11 +139,13 @@ def _closed(data: bytes, place: int, size: int) -> bytes:
     return head + struct.pack("<I", size) + data[place + 8 :]
 
 
-def _chunks_to_end(data: bytes, place: int) -> bool:
-    """Whether nothing follows but further chunks, padding, or the notes that taggers append."""
-    rest = data[place : place + 4]
-    if rest[:3] in (b"TAG", b"ID3") or not data[place:].strip(b"\0"):
-        return True
+def _ends(data: bytes, place: int) -> bool:
+    """Whether no sound follows."""
+    return _are_chunks(data, place) or _behind(data, place) is not None
+
+
+def _are_chunks(data: bytes, place: int) -> bool:
+    """Whether nothing follows but further chunks."""
     for at in (place, place + 1):
         start = at
         while start + 8 <= len(data) and all(32 <= byte < 127 for byte in data[start : start + 4]):
@@ -143,7 +159,37 @@ def _chunks_to_end(data: bytes, place: int) -> bool:
     return False
 
 
-def _flac(data: bytes) -> tuple[bytes, int | None]:
+def _behind(data: bytes, place: int) -> int | None:
+    """Bytes behind the sound that are no notes of a tagger; None: they are not to be passed over.
+
+    Notes are ID3v1 (128 bytes), ID3v2 and APEv2, which say how long they are, and Lyrics3.
+    """
+    if not _is_tag(data, place):
+        return None
+    at, end = place, len(data)
+    if end - at >= _ID3V1_BYTES and data[end - _ID3V1_BYTES :][:3] == b"TAG":
+        end -= _ID3V1_BYTES
+    while at < end:
+        if data[at : at + 3] == b"ID3":
+            size = _after_id3(data[at:end])
+        elif data[at : at + 8] == b"APETAGEX" and at + 16 <= end:
+            # Its size leaves out its header.
+            size = 32 + int.from_bytes(data[at + 12 : at + 16], "little")
+        elif data[at : at + 11] == b"LYRICSBEGIN" and (found := data.find(b"LYRICS200", at)) > 0:
+            size = found + 9 - at
+        else:
+            break
+        if at + size > end:
+            break
+        at += size
+    return _more_than_padding(end - at)
+
+
+def _more_than_padding(size: int) -> int:
+    return size if size > _PADDING else 0
+
+
+def _flac(data: bytes) -> Whole:
     """RFC 9639, section 8.2. Its frames have checksums, which its decoder looks at.
 
     It is decoded as one that does not say how many samples it has, so that all are counted.
@@ -157,10 +203,10 @@ def _flac(data: bytes) -> tuple[bytes, int | None]:
     end = len(data) - _ID3V1_BYTES if data[-_ID3V1_BYTES:][:3] == b"TAG" else len(data)
     # One copy, not two: a recording may be a gigabyte.
     parts = (data[:18], (bits - said).to_bytes(8, "big"), memoryview(data)[26:end])
-    return b"".join(parts), said or None
+    return Whole(b"".join(parts), said or None)
 
 
-def _ogg(data: bytes) -> tuple[bytes, int | None]:
+def _ogg(data: bytes) -> Whole:
     """RFC 3533, section 6: pages with a checksum and a number each, the last of which says so."""
     place, number, first, ended = 0, 0, b"", False
     while place < len(data) and not ended:
@@ -186,7 +232,7 @@ def _ogg(data: bytes) -> tuple[bytes, int | None]:
         raise SoundError("cut off: no page of Ogg is its last")
     if data[place:].strip(b"\0"):
         raise SoundError("several streams in one Ogg, of which only the first would be heard")
-    return data, None
+    return Whole(data, None, _more_than_padding(len(data) - place))
 
 
 def _ogg_crc(page: bytes) -> int:
@@ -234,13 +280,15 @@ def _mpeg_frame(data: bytes, at: int) -> tuple[int, int, bytes] | None:
     return size, notes, bytes((data[at + 1] & 0xFE, data[at + 2] & 0x0C))
 
 
-def _mp3(data: bytes) -> tuple[bytes, int | None]:
+def _mp3(data: bytes) -> Whole:
     """ISO/IEC 11172-3, section 2.4.1: frames one after another; a Xing header has their number."""
-    place, frames, told, shared = _first_frame(data), 0, None, b""
+    place, frames, told, shared, after = _first_frame(data), 0, None, b"", 0
     while place < len(data):
         found = _mpeg_frame(data, place)
         if found is None or (frames and found[2] != shared):
-            if _is_tag(data, place):
+            behind = _behind(data, place)
+            if behind is not None:
+                after = behind
                 break
             raise SoundError(f"damaged: no frame of MP3 at byte {place:,}")
         size, notes, shared = found
@@ -257,17 +305,17 @@ def _mp3(data: bytes) -> tuple[bytes, int | None]:
         raise SoundError(f"cut off: {frames:,} of {told:,} frames of MP3 are there")
     if not frames:
         raise SoundError("MP3 without a single frame")
-    return data, None
+    return Whole(data, None, after)
 
 
 def _is_tag(data: bytes, place: int) -> bool:
-    """Whether the rest of an MP3 is padding, or the notes that taggers append."""
+    """Whether the rest of a file is padding, or begins as the notes that taggers append."""
     head = data[place : place + 11]
     known = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
     return head.startswith(known) or not data[place:].strip(b"\0")
 
 
-def _m4a(data: bytes) -> tuple[bytes, int | None]:
+def _m4a(data: bytes) -> Whole:
     """ISO/IEC 14496-12, section 4.2: boxes with their sizes; `moov` says where samples are."""
     place, names = 0, set()
     while place < len(data):
@@ -283,4 +331,4 @@ def _m4a(data: bytes) -> tuple[bytes, int | None]:
         place += size
     if b"moov" not in names:
         raise SoundError("cut off: an MP4 without `moov`")
-    return data, None
+    return Whole(data, None)

@@ -1,7 +1,8 @@
 """A stranger's sound, decoded whole and within bounds, and as a person hears it: one channel.
 
 What is heard is the mean of the channels. Where they cancel each other, as the two of a cable that
-was plugged in the wrong way do, it is the loudest of them. A recording that goes above full scale
+was plugged in the wrong way do, be it for a part of the recording, it is the loudest of them. A
+recording that goes above full scale
 is divided by its peak. MP3 has no checksums: where its middle was overwritten, it sounds as it
 then does.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any, Final
@@ -28,8 +29,11 @@ _LEAST_HZ, _MOST_HZ = 1000, 768_000
 _MOST_CHANNELS: Final = 64
 _AT_ONCE: Final = 1 << 16
 # What channels that have nothing to do with each other leave of their mean's energy is 1 / channels
-# of theirs; of what is mixed, so much of that must be left.
-_LEFT: Final = 0.25
+# of theirs; of what is mixed, so much of that must be left in a stretch of so many samples; and of
+# all energy, so much may lie in stretches where less is.
+_LEFT: Final = 0.5
+_STRETCH: Final = 1 << 13
+_MAY_CANCEL: Final = 0.1
 # What libsndfile calls samples that are whole numbers, and their bits.
 WHOLE: Final = {
     "PCM_S8": 8,
@@ -46,6 +50,7 @@ SYMBOL_S: Final = 0.02
 # What is not heard as it is in a recording that is kept.
 CANCELLED: Final = "channels that cancel each other, but for the loudest"
 ABOVE: Final = "the level of a recording above full scale, which is divided by its peak"
+AFTER: Final = "bytes behind the end of the sound"
 
 Samples = npt.NDArray[np.float32]
 
@@ -61,6 +66,7 @@ class Sound:
         samples: How many, a channel.
         peak: Largest absolute value of what is heard; 1 is full scale.
         loudest: The only channel that is heard, where they cancel each other; -1: their mean.
+        after: Bytes of the file behind the sound that are neither of it nor notes.
     """
 
     kind: str
@@ -69,12 +75,13 @@ class Sound:
     samples: int
     peak: float
     loudest: int
+    after: int = 0
 
     @property
     def unheard(self) -> tuple[str, ...]:
         """What of its file is not heard as it is there."""
-        parts = (CANCELLED,) if self.loudest >= 0 else ()
-        return (*parts, ABOVE) if self.peak > 1 else parts
+        found = {CANCELLED: self.loudest >= 0, ABOVE: self.peak > 1, AFTER: self.after > 0}
+        return tuple(part for part, is_so in found.items() if is_so)
 
     @property
     def seconds(self) -> float:
@@ -132,7 +139,7 @@ class _Mix:
         self._most = MOST_SAMPLES if most is None else most
         self._energies = np.zeros(channels)
         self._peaks = np.zeros(channels)
-        self._mean_energy, self._mean_peak, self.samples = 0.0, 0.0, 0
+        self._cancelled, self._mean_peak, self.samples = 0.0, 0.0, 0
 
     def add(self, block: Samples) -> Samples:
         """Take float32 [samples, channels]; gives their mean, [samples].
@@ -154,8 +161,10 @@ class _Mix:
             return only
         mean: Samples = planes.mean(axis=0)
         self._mean_peak = max(self._mean_peak, float(mean.max()), -float(mean.min()))
-        self._energies += [_energy(plane) for plane in planes]
-        self._mean_energy += _energy(mean)
+        energies = np.array([_energies(plane) for plane in planes])
+        least = _LEFT / len(planes) * energies.mean(axis=0)
+        self._energies += energies.sum(axis=1)
+        self._cancelled += float(energies[:, _energies(mean) < least].sum())
         return mean
 
     def sound(self, stream: Stream) -> Sound:
@@ -169,17 +178,16 @@ class _Mix:
         if stream.expected is not None and self.samples != stream.expected:
             raise SoundError(f"it says {stream.expected:,} samples, and {self.samples:,} are there")
         channels, loudest = len(self._energies), -1
-        if channels > 1:
-            least = _LEFT * float(self._energies.mean()) / channels
-            if self._mean_energy < least:
-                loudest = int(self._energies.argmax())
+        if channels > 1 and self._cancelled > _MAY_CANCEL * float(self._energies.sum()):
+            loudest = int(self._energies.argmax())
         peak = self._mean_peak if channels > 1 and loudest < 0 else float(self._peaks[loudest])
-        return Sound(stream.kind, stream.rate, channels, self.samples, peak, loudest)
+        return Sound(stream.kind, stream.rate, channels, self.samples, peak, loudest, stream.after)
 
 
-def _energy(samples: Samples) -> float:
-    wide = samples.astype(np.float64)
-    return float(wide @ wide)
+def _energies(samples: Samples) -> npt.NDArray[np.float64]:
+    """Sums of squares of a plane's stretches, float64 [stretches]."""
+    squares = np.square(samples, dtype=np.float64)
+    return np.add.reduceat(squares, np.arange(0, len(samples), _STRETCH))
 
 
 @dataclass(frozen=True)
@@ -189,6 +197,7 @@ class Stream:
     Attributes:
         blocks: [samples, channels]; float32, or int32 with the sample in its upper bits.
         subtype: How libsndfile calls what a sample is; empty: it does not read the file.
+        after: Bytes behind the sound that are neither of it nor notes.
     """
 
     kind: str
@@ -197,6 +206,7 @@ class Stream:
     expected: int | None
     blocks: Iterator[Samples]
     subtype: str = ""
+    after: int = 0
 
 
 @contextmanager
@@ -211,13 +221,14 @@ def open_stream(data: bytes, *, exact: bool = False) -> Iterator[Stream]:
         SoundError: As of `check_sound`, of a number of samples that it does not say apart.
     """
     kind = kind_of(data)
-    data, expected = require_whole(data, kind)
+    data, expected, after = require_whole(data, kind)
     opened = (
         _by_av(data, kind, expected)
         if kind == "M4A"
         else _by_soundfile(data, kind, expected, exact=exact)
     )
-    with opened as stream:
+    with opened as found:
+        stream = replace(found, after=after)
         if not _LEAST_HZ <= stream.rate <= _MOST_HZ:
             raise SoundError(
                 f"{stream.rate:,} Hz, which is not between {_LEAST_HZ:,} and {_MOST_HZ:,}"

@@ -72,6 +72,6 @@ TASK = Declaration(
     answer="target",
     use="writing down recordings like those it was trained on (`tilth transcribe`)",
     pipeline="automatic-speech-recognition",
-    needs=("scipy",),
+    needs=("soxr",),
     objective=("lexicon",),
 )
