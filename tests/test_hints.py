@@ -10,7 +10,7 @@ from tilth.errors import UsageError
 from tilth.hints import (
     closest,
     did_you_mean,
-    differ_in_case,
+    spelled_alike,
     is_slip,
     require_choice,
     require_known,
@@ -86,12 +86,21 @@ def test_a_slip_is_what_an_edit_makes(word: str, name: str) -> None:
     assert is_slip(word, name) == near
 
 
-def test_names_that_differ_only_in_case() -> None:
-    counts = {"Cat": 1, "cat": 8, "CAT": 1200, "dog": 2, "straße": 1, "strasse": 1}
-    assert differ_in_case(counts, "sample") == [
-        "`CAT`, `Cat` and `cat` differ only in case: 1,200, 1 and 8 samples"
+def test_names_that_are_likely_one_in_two_spellings() -> None:
+    counts = {"Cat": 1, "cat": 8, "CAT": 1200, "dog": 2, "dogs": 9, "Жук": 3, "жук": 4}
+    assert spelled_alike(counts, "sample", "class") == [
+        "`CAT`, `Cat` and `cat` differ only in case: 1,200, 1 and 8 samples; did you mean one "
+        "class?",
+        "`Жук` and `жук` differ only in case: 3 and 4 samples; did you mean one class?",
     ]
+    assert spelled_alike({"New York": 1, "NewYork": 2}, "answer", "person") == [
+        "`New York` and `NewYork` differ only in blanks: 1 and 2 answers; did you mean one person?"
+    ]
+    for one, other in (("Zoë", "Zoe\u0308"), ("ａ", "A"), ("a\u200bb", "a b"), ("№ 1", "NO1")):
+        (told,) = spelled_alike({one: 1, other: 2}, "answer", "person")
+        assert "case, blanks or how letters are written: " in told
+    assert spelled_alike({"": 1, " ": 1, "01": 1, "1": 1, "e": 1, "é": 1}, "file", "class") == []
     many = {spelled: 1 for n in range(9) for spelled in (f"a{n}", f"A{n}")}
-    told = differ_in_case(many, "file")
-    assert len(told) == 6
-    assert told[-1] == "4 more names differ from others only in case"
+    told_of = spelled_alike(many, "file", "class")
+    assert len(told_of) == 6
+    assert told_of[-1] == "4 more names differ from others only so"

@@ -4,6 +4,7 @@ that are there in two spellings."""
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tilth.errors import UsageError
@@ -120,25 +121,41 @@ def require_known(given: Iterable[str], choices: Iterable[str], what: str) -> No
             raise ValueError(f"there is no {what} `{name}`; {did_you_mean(name, listed)}")
 
 
-def differ_in_case(counts: Mapping[str, int], noun: str) -> list[str]:
+def spelled_alike(counts: Mapping[str, int], noun: str, one: str) -> list[str]:
     """What is likely one name in two spellings: "`Cat` and `cat` differ only in case: 1 and 8
-    samples".
+    samples; did you mean one class?"
 
     Args:
         counts: Name -> how many have it.
         noun: What is counted, as one.
+        one: What the names would be one of.
     """
     spelled: dict[str, list[str]] = {}
     for name in sorted(counts):
-        spelled.setdefault(name.lower(), []).append(name)
+        spelled.setdefault(_folded(name), []).append(name)
     several = [names for names in spelled.values() if len(names) > 1]
     told = [
-        f"{_listed([f'`{shorten(visible(name), 60)}`' for name in names])} differ only in case: "
-        f"{_listed([f'{counts[name]:,}' for name in names])} {noun}s"
+        f"{_listed([f'`{shorten(visible(name), 60)}`' for name in names])} differ only in "
+        f"{_differ_in(names)}: {_listed([f'{counts[name]:,}' for name in names])} {noun}s; did you "
+        f"mean one {one}?"
         for names in several[:_MOST_NAMES]
     ]
     rest = len(several) - len(told)
-    return told + [f"{rest:,} more names differ from others only in case"] * (rest > 0)
+    return told + [f"{rest:,} more names differ from others only so"] * (rest > 0)
+
+
+def _folded(name: str) -> str:
+    """A name without its case, blanks, signs that are not seen, and ways to write a letter."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(one for one in folded if unicodedata.category(one)[0] not in "ZC") or name
+
+
+def _differ_in(names: Sequence[str]) -> str:
+    if len({name.casefold() for name in names}) == 1:
+        return "case"
+    if len({"".join(name.split()) for name in names}) == 1:
+        return "blanks"
+    return "case, blanks or how letters are written"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -23,8 +23,9 @@ from tests.collect.test_audio import wav
 from tests.table.sources import png
 from tests.web.sites import Reply, Site, running
 from tilth.collect import hub
+from tilth.collect.hub_rows import _named
 from tilth.context import Context
-from tilth.errors import DataError, MissingError, UsageError
+from tilth.errors import DataError, MissingError, RecordError, UsageError
 from tilth.formats.hub_card import CardError, Config
 from tilth.formats.hub_layout import splits_of
 from tilth.reading.hub_tree import NOT_ASKED
@@ -526,3 +527,20 @@ def test_patterns_fit_as_those_of_python(pattern: list[str], name: list[str]) ->
     except CardError:
         found = False
     assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        *((0, "a"), (1.0, "b"), ("1", "b"), ("1.0", "b"), (" b ", "b"), (b"b", "b"), ("a", "a")),
+        *((None, None), (float("nan"), None), (-1, None), (-1.0, None), ("", None), (" ", None)),
+    ],
+)
+def test_a_class_by_its_number_or_its_name(value: object, label: str | None) -> None:
+    assert _named(value, {"a": 0, "b": 1}, ("a", "b")) == label
+
+
+@pytest.mark.parametrize("value", [True, 2, 1.5, "c", "01x", float("inf"), [1]])
+def test_what_is_no_class_of_the_data_set_is_an_error(value: object) -> None:
+    with pytest.raises(RecordError):
+        _named(value, {"a": 0, "b": 1}, ("a", "b"))

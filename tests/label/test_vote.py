@@ -373,5 +373,6 @@ def test_labels_that_differ_only_in_case_are_told_of() -> None:
     names = vote.gives_labels(OWN)
     labelled = batch_of(["who?", "a", "b"], label=[names[-1].upper(), names[-1], None])
     assert vote.survey(iter([labelled]), OWN) == [
-        f"`{names[-1].upper()}` and `{names[-1]}` differ only in case: 1 and 1 samples"
+        f"`{names[-1].upper()}` and `{names[-1]}` differ only in case: 1 and 1 samples; "
+        "did you mean one class?"
     ]

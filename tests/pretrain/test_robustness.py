@@ -216,7 +216,7 @@ def test_classes_that_differ_only_in_case_are_told_of() -> None:
     counts = np.bincount(rows.labels)
     (note,) = spelled_twice("image-classification", ("Cat", "cat", "dog"), rows)
     told = f"{counts[0]} and {counts[1]} training samples"
-    assert note == f"`Cat` and `cat` differ only in case: {told}"
+    assert note == f"`Cat` and `cat` differ only in case: {told}; did you mean one class?"
     assert spelled_twice("image-classification", ("cat", "cow", "dog"), rows) == []
     assert spelled_twice("speech-recognition", ("", " ", "a", "A"), speech().data) == []
 

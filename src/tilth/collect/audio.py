@@ -23,6 +23,7 @@ from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
 from tilth.reading.fetching import AnyPlace
+from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole_sound import (
     M4A,
@@ -282,8 +283,8 @@ class _Said:
             said = {group: value for group, value in match.groupdict().items() if value is not None}
             if "target" in said:
                 row["target"] = self._transcript(said["target"])
-            if "label" in said:
-                row |= {"label": said["label"], "label_origin": "given"}
+            if "label" in said and (label := as_label(said["label"])) is not None:
+                row |= {"label": label, "label_origin": "given"}
             if "subject" in said:
                 row["subject"] = said["subject"]
             if "split" in said:

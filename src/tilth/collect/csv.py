@@ -23,6 +23,7 @@ from tilth.formats.streams import with_packed, without_packing
 from tilth.reading import inputs, limits, records
 from tilth.reading.carry import NO_NAME, Carrier, DoubledColumnError, numbered, require_once
 from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
+from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.shares import Shares
 from tilth.schema import Row
@@ -436,12 +437,14 @@ class _Rows:
     Attributes:
         labels: Those that `labels` names, and which were met.
         totals: Records of each file, where a share of them is a split.
+        meant: What the labels mean, in the one spelling that they come in.
     """
 
     found: list[inputs.SourceFile]
     settings: Settings
     labels: Named
     totals: dict[str, int]
+    meant: dict[str, str]
 
     @classmethod
     def of(cls, found: list[inputs.SourceFile], settings: Settings) -> _Rows:
@@ -450,7 +453,8 @@ class _Rows:
         if isinstance(settings.split, Shares):
             for file in found:
                 totals[file.name] = sum(1 for _ in read_file(file, settings))
-        return cls(found, settings, Named("labels", settings.labels, "label"), totals)
+        meant = {as_label(label) or label: name for label, name in settings.labels.items()}
+        return cls(found, settings, Named("labels", meant, "label"), totals, meant)
 
     def kinds(self) -> Iterator[limits.Kind]:
         """What each record is of, in the order of the source."""
@@ -469,14 +473,14 @@ class _Rows:
                         cause = f"label `{label[:40]}` is not `{prefix}` and a name"
                         yield place, records.RecordError(cause), num_bytes
                         continue
-                    label = row["label"] = label.removeprefix(prefix)
-                if self.settings.labels and label is not None:
+                    label = row["label"] = as_label(label.removeprefix(prefix))
+                if self.meant and label is not None:
                     self.labels.saw(label)
-                    if label not in self.settings.labels:
+                    if label not in self.meant:
                         error = records.RecordError(f"label `{label[:40]}` is not in `labels`")
                         yield place, error, num_bytes
                         continue
-                    row["label"] = self.settings.labels[label]
+                    row["label"] = self.meant[label]
                 if isinstance(split, Shares):
                     row.setdefault("split", split.at(number, self.totals[file.name]))
             yield place, row, num_bytes

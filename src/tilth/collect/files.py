@@ -26,6 +26,7 @@ from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
 from tilth.reading.items import Broken, Choice, Item, items_of
+from tilth.reading.labels import as_label
 from tilth.schema import Row
 from tilth.splits import SplitName
 
@@ -391,7 +392,7 @@ def _require_one_place(item: Item, classes: dict[str, str], where: str) -> None:
     if not below:
         return
     here = "/".join(below)
-    first = classes.setdefault(below[-1], here)
+    first = classes.setdefault(as_label(below[-1]) or "", here)
     if first != here:
         raise DataError(
             f"two folders of the name `{visible(below[-1])}` would be one class: "
@@ -407,7 +408,9 @@ def _folders(item: Item, settings: Settings) -> tuple[str | None, str | None]:
     """(split, label) that the folders of a file name, as far as they are asked."""
     folders = item.name.replace(":", "/").split("/")[:-1]
     splits = [records.SPLITS[one.lower()] for one in folders if one.lower() in records.SPLITS]
-    label = folders[-1] if folders and folders[-1].lower() not in records.SPLITS else None
+    label = None
+    if folders and folders[-1].lower() not in records.SPLITS:
+        label = as_label(folders[-1])
     split = splits[0] if splits and settings.split == "folder" else None
     return split, label if settings.labels == "folder" else None
 

@@ -24,6 +24,7 @@ from tilth.reading.carry import Carrier
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields
 from tilth.reading.items import Broken, Choice, items_of
+from tilth.reading.labels import as_label
 from tilth.reading.records import RecordError
 from tilth.reading.whole import whole_picture
 from tilth.reading.whole_sound import whole_sound
@@ -143,12 +144,18 @@ def _named(value: Any, classes: Mapping[str, int], names: Sequence[str]) -> str 
     if isinstance(value, bytes):
         # Of a table of cells, or the name itself.
         value = records.as_text(value, "label")
+    if value is None or records.is_nan(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        # A column of numbers with a gap.
+        value = int(value)
     if isinstance(value, str):
         if value in classes:
             return value
+        value = as_label(value)
+        if value is None or value in classes:
+            return value
         value = int(value) if value.lstrip("-").isdecimal() and len(value) < 10 else value
-    if value is None:
-        return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise RecordError(f"the label `{str(value)[:40]}` is neither a class nor its number")
     if value >= len(names):

@@ -21,6 +21,7 @@ from tilth.decode.picture import reads_heif
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
+from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
 from tilth.schema import Row
@@ -225,12 +226,12 @@ class Tree:
             return limits.BAD
         self._classes.saw(label)
         self._require_one_place(label, _place(name, self._settings)[1])
-        return limits.Kind(split, self._settings.class_names.get(label, label))
+        return limits.Kind(split, as_label(self._settings.class_names.get(label, label)))
 
     def _require_one_place(self, label: str, path: tuple[str, ...]) -> None:
         """Refuse a second class of the name, unless the recipe says that they are one."""
         here = "/".join(path)
-        first = self._places.setdefault(label, here)
+        first = self._places.setdefault(as_label(label) or "", here)
         if first != here and label not in self._settings.class_names:
             raise DataError(
                 f"two folders of the name `{visible(label)}` would be one class: "
@@ -282,9 +283,9 @@ class Tree:
         split, label = self.place_of(member.name)
         row: Row = {"id": member.name, "image": member.data}
         if self._settings.labels != "none":
+            label = label and as_label(self._settings.class_names.get(label, label))
             if label is None:
                 raise records.RecordError("its folder names no class")
-            label = self._settings.class_names.get(label, label)
             row |= {"label": label, "label_confidence": 1.0, "label_origin": "folder"}
         if split is not None:
             row["split"] = split

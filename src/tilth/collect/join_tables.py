@@ -34,6 +34,7 @@ from tilth.reading import inputs, kinds, records
 from tilth.reading.carry import Carrier
 from tilth.reading.items import Broken, Choice, Item, items_of
 from tilth.reading.joined import UNMATCHED, Filling, How, Joined, Table
+from tilth.reading.labels import as_label
 from tilth.schema import Row
 from tilth.settings import BaseSettings
 
@@ -255,11 +256,13 @@ class _Reading:
             key = _below(folder, key)
         if isinstance(self.join.answers, Answers):
             who, said = row.pop(_WHO, None), row.pop(_SAID, None)
-            if said is None or not (label := records.as_text(said, "").strip()):
+            if said is None or records.is_nan(said):
+                said = ""
+            if not (label := as_label(records.as_text(said, ""))):
                 self.context.passes_over(place, NO_ANSWER)
                 return
-            annotator = "" if who is None else records.as_text(who, "").strip()
-            if not annotator:
+            annotator = None if who is None else as_label(records.as_text(who, ""))
+            if annotator is None:
                 raise RecordError(f"`{self.join.answers.annotator}` does not say who answered")
             table.add_answer(key, annotator, label, row, place)
         else:

@@ -25,6 +25,7 @@ from tilth.reading import inputs, limits, records
 from tilth.reading.carry import Carrier
 from tilth.reading.fetching import Place
 from tilth.reading.fields import Meta, carried
+from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.schema import Row
@@ -436,7 +437,8 @@ def _choice(answer: Mapping[str, Any], settings: Settings) -> str | None:
         choices = value["choices"]
         if not isinstance(choices, list) or not all(isinstance(item, str) for item in choices):
             raise records.RecordError("`choices` is not a list of texts")
-        chosen.update(records.as_text(item, "choices") for item in choices)
+        labels = (as_label(records.as_text(item, "choices")) for item in choices)
+        chosen.update(label for label in labels if label is not None)
         controls.add(control)
     if len(controls) > 1:
         raise records.RecordError(
@@ -453,8 +455,14 @@ def _annotator(answer: Mapping[str, Any]) -> str:
     if isinstance(who, Mapping):
         for key in ("email", "username"):
             if isinstance(who.get(key), str) and who[key]:
-                return records.as_text(who[key], key)
+                return _one_name(who[key], key)
         who = who.get("id")
     if who is None:
         raise records.RecordError("an annotation does not say who `completed_by`")
-    return records.as_text(who, "completed_by")
+    return _one_name(who, "completed_by")
+
+
+def _one_name(value: Any, field: str) -> str:
+    """A person's name; people are spelt by the rule of labels."""
+    text = records.as_text(value, field)
+    return as_label(text) or text

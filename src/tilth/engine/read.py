@@ -16,6 +16,7 @@ from tilth.errors import DataError, StepError
 from tilth.meta.arrow import UnsupportedError
 from tilth.meta.stream import Stream, one_schema
 from tilth.reading.fields import Fields, unclaimed
+from tilth.reading.labels import Labels
 from tilth.records import Record
 from tilth.settings import BaseSettings
 from tilth.store.manifest import PassedOver
@@ -121,7 +122,7 @@ def _write_shards(
     files: Files | None,
 ) -> list[str]:
     limit, seen, ended = task.limit, 0, False
-    stream = Stream()
+    stream, labels = Stream(), Labels()
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal seen, ended
@@ -133,7 +134,7 @@ def _write_shards(
             given = getattr(batch, "schema", part.schema)
             if join is not None:
                 part, given = join.add(part, given)
-            part = _with_fields(part, given, stream, where)
+            part = _with_fields(labels.fit(part), given, stream, where)
             if files is not None:
                 files.saw(part, given)
             yield part
@@ -160,7 +161,8 @@ def _write_shards(
         files.commit(task.folder, stream.schema())
     fields = getattr(settings, "fields", None)
     hints = unclaimed(fields, stream.names()) if isinstance(fields, Fields) else []
-    return [*(join.told() if join is not None else ()), *stream.mixed(), *hints]
+    told = join.told() if join is not None else ()
+    return [*told, *stream.mixed(), *hints, *labels.told()]
 
 
 def _with_fields(

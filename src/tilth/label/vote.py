@@ -27,7 +27,7 @@ from pydantic import Field, field_validator, model_validator
 from tilth import schema
 from tilth.errors import UsageError
 from tilth.figures import Definition
-from tilth.hints import did_you_mean, differ_in_case, require_known
+from tilth.hints import did_you_mean, require_known, spelled_alike
 from tilth.label import one_coin
 from tilth.records import PlainObject
 from tilth.schema import VOTED, VOTES
@@ -283,7 +283,7 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
             f"people's answers are not read by `vote` (samples without a label that have some: "
             f"{answered}); `consensus` reads them"
         )
-    return told + differ_in_case(counts, "sample")
+    return told + spelled_alike(counts, "sample", "class")
 
 
 def gives_labels(settings: Settings) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tilth.collect import item_rows
 from tilth.formats.signatures import KINDS
-from tilth.hints import differ_in_case
+from tilth.hints import spelled_alike
 from tilth.query.seen import IDX, WEB_ARCHIVE, File, Seen
 from tilth.reading.records import SPLITS
 from tilth.records import PlainObject
@@ -128,7 +128,7 @@ def are_classes(files: Sequence[File], places: Mapping[str, Any], num_without: i
 def spelled_twice(files: Sequence[File]) -> list[str]:
     """Of class folders, which differ only in case."""
     places = [file.name.split("/")[-2:-1] for file in files]
-    return differ_in_case(Counter(name for one in places for name in one), "file")
+    return spelled_alike(Counter(name for one in places for name in one), "file", "class")
 
 
 def splits_told(splits: Counter[str]) -> str:

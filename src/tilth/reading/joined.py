@@ -151,10 +151,11 @@ class Table:
         entry.values["annotations"].append(answer)
 
     def count_once(self) -> Iterator[str]:
-        """Once all answers are in: leave each out that its annotator gave to that item again.
+        """Once all answers are in: leave each out that says what its annotator said of the item
+        just before.
 
-        One that differs from an earlier one of its annotator stays beside it: a label is made of
-        all of them. Of equal ones the last stays, so that the last answer of each stays the last.
+        One that differs stays: which of them is the person's vote is said where a label is made,
+        and the first and the last of each stay the first and the last.
 
         Yields:
             For each that is left out, the first row of its item.
@@ -163,15 +164,21 @@ class Table:
             answers = entry.values["annotations"]
             if len(answers) == 1:
                 continue
-            # Equal answers are one object.
-            once = {id(one): one for one in reversed(answers)}
-            if len({one["annotator"] for one in once.values()}) < len(once):
+            before: dict[str, str] = {}
+            kept, changed = [], False
+            for answer in answers:
+                said = before.get(answer["annotator"])
+                if said == answer["label"]:
+                    yield entry.place
+                    continue
+                changed = changed or said is not None
+                before[answer["annotator"]] = answer["label"]
+                kept.append(answer)
+            if changed:
                 self._num_changed += 1
                 self._changed = self._changed or entry.place
-            for _ in range(len(answers) - len(once)):
-                yield entry.place
-            if len(once) < len(answers):
-                answers[:] = reversed(once.values())
+            if len(kept) < len(answers):
+                answers[:] = kept
 
     def told(self) -> list[str]:
         """What is to be told of its answers, in sentences."""
@@ -179,7 +186,8 @@ class Table:
             return []
         return [
             f"{plural(self._num_changed, 'item')} of {self.shown} with different answers of one "
-            f"annotator, such as at {self._changed}: all of them count where a label is made"
+            f"annotator, such as at {self._changed}: where a label is made, one of them counts "
+            "(`repeated` of `consensus`)"
         ]
 
     def _put(self, key: str, values: Row, place: str) -> None:

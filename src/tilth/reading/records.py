@@ -29,6 +29,7 @@ from tilth.meta.kinds import MAX_FIELDS, TEXT
 from tilth.meta.spelt import MIXED, SPELT
 from tilth.reading.digests import content_keys, ids_of
 from tilth.reading.fields import Fields
+from tilth.reading.labels import as_label
 from tilth.schema import Row
 
 ROWS_PER_BATCH = 1024
@@ -82,16 +83,21 @@ def lookup(record: Mapping[str, Any], name: str) -> Any:
 
 
 def stated(record: Mapping[str, Any], name: str | None) -> str | None:
-    """What a record says in a field that it may leave open; None: absent, null or blank.
+    """What a record says in a field that it may leave open; None: absent, null, blank, no number.
 
     Raises:
         RecordError: it is nested, or not valid UTF-8.
     """
     value = ABSENT if name is None else find(record, name)
-    if name is None or value is ABSENT or value is None:
+    if name is None or value is ABSENT or value is None or is_nan(value):
         return None
     text = as_text(value, name)
     return text if text.strip() else None
+
+
+def is_nan(value: Any) -> bool:
+    """Whether it is a number that is none: what a data frame has where a value is missing."""
+    return isinstance(value, float | decimal.Decimal) and math.isnan(value)
 
 
 def _fields_of(record: Mapping[str, Any]) -> str:
@@ -182,8 +188,10 @@ def make_row(record: Mapping[str, Any], fields: Fields, *, with_text: bool = Tru
     if "id" in row:
         row["key"] = row["id"]
     if "label" in row:
-        row["label"] = row["label"].strip()
+        row["label"] = as_label(row["label"])
         row["label_origin"] = "given"
+        if row["label"] is None:
+            del row["label"], row["label_origin"]
     if "split" in row:
         row["split"] = as_split(row["split"])
     if fields.annotations is not None:
@@ -237,9 +245,10 @@ def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
 
 
 def _answered(text: str, name: str) -> str:
-    if not text.strip():
+    said = as_label(text)
+    if said is None:
         raise RecordError(f"field `{name}` is empty")
-    return text.strip()
+    return said
 
 
 def _parsed(text: str, name: str) -> Any:

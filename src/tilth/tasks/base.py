@@ -12,7 +12,7 @@ from torch import nn
 from tilth.augment.chain import Transform, from_recipe
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
-from tilth.hints import differ_in_case
+from tilth.hints import spelled_alike
 from tilth.models.facts import Facts
 from tilth.tasks.predict_settings import PredictSettings
 from tilth.tasks.prediction import Prediction
@@ -122,7 +122,7 @@ def spelled_twice(task: str, classes: Sequence[str], examples: Examples) -> list
     if not declaration(task).labels:
         return []
     counts = np.bincount(examples.labels, minlength=len(classes)).tolist()
-    return differ_in_case(dict(zip(classes, counts, strict=False)), "training sample")
+    return spelled_alike(dict(zip(classes, counts, strict=False)), "training sample", "class")
 
 
 def only_class(task: str, classes: Sequence[str], examples: Examples) -> str | None:
