@@ -31,8 +31,8 @@ def test_answers_that_do_not_say_who_and_what_are_passed_over() -> None:
         {"annotator": "p", "label": None},
         {"annotator": "", "label": ""},
     ]
-    assert usable(given) == [("p", "a"), ("", "")]
-    assert usable(None) == usable([]) == []
+    assert usable(given, "last") == ([("p", "a"), ("", "")], 0)
+    assert usable(None, "last") == usable([], "first") == ([], 0)
 
 
 @given(ITEMS)
@@ -63,23 +63,15 @@ def test_majority_and_single_choose_among_what_was_given(items: Items, seed: int
 
 
 @given(ITEMS)
-def test_one_answer_of_each_is_the_last(items: Items) -> None:
-    answers = encoded(items)
-    kept = answers.one_each()
-    found: dict[tuple[int, str], str] = {}
-    for number, one in enumerate(items):
-        found |= {(number, who): what for who, what in one}
-    names = (answers.annotator_names, answers.class_names)
-    assert found == {
-        (item, names[0][who]): names[1][what]
-        for item, who, what in zip(
-            answers.items[kept].tolist(),
-            answers.annotators[kept].tolist(),
-            answers.labels[kept].tolist(),
-            strict=True,
-        )
-    }
-    assert kept.sum() == len(found)
+def test_one_person_has_one_vote(items: Items) -> None:
+    for one in items:
+        given = [{"annotator": who, "label": what} for who, what in one]
+        last, num = usable(given, "last")
+        assert dict(last) == dict(one)
+        first, same = usable(given, "first")
+        assert dict(first) == dict(reversed(one))
+        assert num == same == len(one) - len({who for who, _ in one})
+        assert len(last) == len(first) == len(one) - num
 
 
 def test_a_part_of_the_answers_has_its_items_numbered_anew() -> None:

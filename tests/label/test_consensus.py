@@ -225,4 +225,50 @@ def test_answers_that_differ_only_in_case_are_told_of() -> None:
     """Of samples that are open, over all batches."""
     batches = [batch_of([item(0, "No", "no")]), batch_of([item(1, "no", "yes", "no")])]
     told = consensus.survey(iter([*batches, batch_of([item(2, "YES", label="a")])]), Settings())
-    assert told == ["`No` and `no` differ only in case: 1 and 3 answers"]
+    assert told == ["`No` and `no` differ only in case: 1 and 3 answers; did you mean one class?"]
+
+
+def answers(*said: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"annotator": who, "label": what} for who, what in said]
+
+
+@pytest.mark.parametrize("method", ["majority", "dawid-skene"])
+def test_one_person_has_one_vote(method: Any) -> None:
+    """Nine times the same answer is one answer; of two that differ the setting says which."""
+    rows = [
+        {"id": schema.sample_id("a"), "annotations": answers(("p", "x"), ("q", "y"), ("r", "y"))},
+        {
+            "id": schema.sample_id("b"),
+            "annotations": answers(*[("p", "x")] * 9, ("q", "y"), ("r", "y")),
+        },
+        {
+            "id": schema.sample_id("c"),
+            "annotations": answers(("p", "x"), ("q", "y"), ("q", "x"), ("r", "y")),
+        },
+    ]
+    labels = {
+        repeated: [
+            row["label"] for row in rows_of(run([rows], Settings(method=method, repeated=repeated)))
+        ]
+        for repeated in ("last", "first")
+    }
+    assert labels["first"] == ["y", "y", "y"]
+    assert labels["last"][:2] == ["y", "y"]
+    if method == "majority":
+        assert labels["last"][2] == "x"
+    (told,) = consensus.survey(iter([batch_of(rows)]), Settings(method=method))
+    assert told == (
+        "9 answers of an annotator who had answered the sample before (1 with another label); "
+        "the last of each person counts (`repeated`)"
+    )
+
+
+def test_people_under_two_names_are_told_of() -> None:
+    rows = [
+        {"id": schema.sample_id(str(n)), "annotations": answers((who, "x"), ("q", "y"), ("r", "y"))}
+        for n, who in enumerate(["Ann", "ann", "Ann B", "AnnB"])
+    ]
+    assert consensus.survey(iter([batch_of(rows)]), Settings()) == [
+        "`Ann` and `ann` differ only in case: 1 and 1 answers; did you mean one person?",
+        "`Ann B` and `AnnB` differ only in blanks: 1 and 1 answers; did you mean one person?",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,12 @@ from tilth.randomness import hash_of
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Repeated = Literal["last", "first"]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers in the order of their items, and of each item in the order in which they stand there.
+    """Answers in the order of their items: of each annotator to an item one.
 
     Attributes:
         annotator_names: Who answered.
@@ -35,14 +37,6 @@ class Answers:
     labels: Integers
     num_items: int
 
-    def one_each(self) -> npt.NDArray[np.bool_]:
-        """Which answers are the last of their annotator to their item, bool [a]."""
-        people = self.items * len(self.annotator_names) + self.annotators
-        _, last = np.unique(people[::-1], return_index=True)
-        is_last = np.zeros(len(people), bool)
-        is_last[len(people) - 1 - last] = True
-        return is_last
-
     def of(self, chosen: npt.NDArray[np.bool_]) -> Answers:
         """Some of the answers, bool [a], with their items numbered anew and the same names."""
         left, items = np.unique(self.items[chosen], return_inverse=True)
@@ -56,14 +50,29 @@ class Answers:
         )
 
 
-def usable(answers: Sequence[Mapping[str, str | None]] | None) -> list[tuple[str, str]]:
-    """The answers that say who and what: annotator and label."""
-    found = []
+def usable(
+    answers: Sequence[Mapping[str, str | None]] | None, repeated: Repeated
+) -> tuple[list[tuple[str, str]], int]:
+    """The answers that count: annotator and label; one person has one vote.
+
+    Args:
+        answers: To an item, in their order.
+        repeated: Which counts of an annotator's several.
+
+    Returns:
+        One answer an annotator, of those that say who and what; and how many more of these there
+        are.
+    """
+    found: dict[str, str] = {}
+    num = 0
     for answer in answers or ():
         who, what = answer["annotator"], answer["label"]
-        if who is not None and what is not None:
-            found.append((who, what))
-    return found
+        if who is None or what is None:
+            continue
+        num += 1
+        if repeated == "last" or who not in found:
+            found[who] = what
+    return list(found.items()), num - len(found)
 
 
 def encode(annotators: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> Answers:

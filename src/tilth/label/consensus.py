@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from tilth import schema
-from tilth.hints import differ_in_case
+from tilth.hints import spelled_alike
 from tilth.label import dawid_skene, quality
-from tilth.label.answers import Answers, encode, majority, single, usable
+from tilth.label.answers import Answers, Repeated, encode, majority, single, usable
 from tilth.records import PlainObject
 from tilth.settings import BaseSettings
-from tilth.spell import distinct
+from tilth.spell import distinct, plural
 
 # How far people agree is seen in all that they answered, and not in what is left when the disputed
 # items are gone.
@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         description="dawid-skene: weigh annotators by how well they seem to do (of more than 128 "
         "classes, an item is taken to be of one that it was given); majority: most answers, ties "
         "by hash; single: one answer an item, chosen by hash, of unknown confidence",
+    )
+    repeated: Repeated = Field(
+        "last",
+        description="which of an annotator's answers to one sample counts, where there are "
+        "several: one person has one vote",
     )
     min_confidence: float = Field(
         0.0,
@@ -98,23 +103,29 @@ def fills(settings: Settings) -> tuple[str, ...]:
 
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
     """Whether there are answers, and none to a sample without a label; whether all are of two
-    people, of whom nothing tells who is right where they differ; and what differs only in case."""
+    people, of whom nothing tells who is right where they differ; which answers are repeated; and
+    what labels and people are likely one in two spellings."""
     answered = unlabelled = 0
-    counts = Counter[str]()
-    pair = _Pair()
+    counts, people = Counter[str](), Counter[str]()
+    pair, again = _Pair(settings.repeated), _Again()
     for batch in batches:
         answers = schema.column(batch, "annotations")
         has_answers = pc.greater(pc.fill_null(pc.list_value_length(answers), 0), 0)
         is_open = pc.and_(has_answers, pc.is_null(schema.column(batch, "label")))
         answered += pc.sum(has_answers).as_py() or 0
         unlabelled += pc.sum(is_open).as_py() or 0
-        pair.add(answers.filter(is_open))
-        said = pc.struct_field(pc.list_flatten(answers.filter(is_open)), "label")
-        for one in pc.value_counts(said.drop_null()).to_pylist():
-            counts[one["values"]] += one["counts"]
+        answers = answers.filter(is_open)
+        pair.add(answers)
+        again.add(answers)
+        for part, number in (("label", counts), ("annotator", people)):
+            said = pc.struct_field(pc.list_flatten(answers), part)
+            for one in pc.value_counts(said.drop_null()).to_pylist():
+                number[one["values"]] += one["counts"]
     if answered and not unlabelled:
         return ["every sample that has answers has a label already, and `consensus` labels none"]
-    told = differ_in_case(counts, "answer")
+    told = spelled_alike(counts, "answer", "class")
+    told += spelled_alike(people, "answer", "person")
+    told += again.told(settings.repeated)
     if len(pair.people) == 2 and pair.differ and settings.method != "single":
         told.append(
             f"all answers are of two annotators, who differ on {pair.differ} of the {pair.both} "
@@ -126,14 +137,15 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
 class _Pair:
     """On how many samples two annotators differ; of no use as soon as there is a third."""
 
-    def __init__(self) -> None:
+    def __init__(self, repeated: Repeated) -> None:
+        self._repeated = repeated
         self.people: set[str] = set()
         self.both = self.differ = 0
 
     def add(self, annotations: pa.Array) -> None:
         """Take in the answers to samples."""
         for answers in annotations if len(self.people) <= 2 else ():
-            found = dict(usable(answers.as_py()))
+            found = dict(usable(answers.as_py(), self._repeated)[0])
             self.people |= found.keys()
             self.both += len(found) == 2
             self.differ += len(set(found.values())) == 2
@@ -141,9 +153,43 @@ class _Pair:
                 return
 
 
+class _Again:
+    """How many answers are of people who had answered the sample before."""
+
+    def __init__(self) -> None:
+        self._num = self._others = 0
+
+    def add(self, annotations: pa.Array) -> None:
+        """Take in the answers to samples."""
+        answers = pc.list_flatten(annotations)
+        who, what = (pc.struct_field(answers, part) for part in ("annotator", "label"))
+        says = pc.and_(pc.is_valid(who), pc.is_valid(what))
+        votes = pa.table(
+            {
+                "item": pc.list_parent_indices(annotations).filter(says),
+                "who": who.filter(says),
+                "what": what.filter(says),
+            }
+        )
+        people = votes.group_by(["item", "who"]).aggregate([([], "count_all")]).num_rows
+        self._num += votes.num_rows - people
+        self._others += (
+            votes.group_by(["item", "who", "what"]).aggregate([([], "count_all")]).num_rows - people
+        )
+
+    def told(self, repeated: Repeated) -> list[str]:
+        """What is to be told of them, in sentences."""
+        if not self._num:
+            return []
+        return [
+            f"{plural(self._num, 'answer')} of an annotator who had answered the sample before "
+            f"({self._others:,} with another label); the {repeated} of each person counts "
+            "(`repeated`)"
+        ]
+
+
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """The answers to the rows that have no label yet: key, id, annotators, labels."""
-    del settings
     given = schema.column(batch, "label").to_pylist()
     ids, annotators, labels = [], [], []
     for name, label, answers in zip(
@@ -152,7 +198,7 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
         schema.column(batch, "annotations").to_pylist(),
         strict=True,
     ):
-        found = usable(answers)
+        found, _ = usable(answers, settings.repeated)
         if label is None and found:
             ids.append(name)
             annotators.append([who for who, _ in found])
@@ -241,7 +287,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
     Of all samples that were labelled here, those that are too unsure to be kept too; Dawid-Skene
     judges the annotators even where another method made the labels. See `FIGURES`.
     """
-    told = quality.Told()
+    told = quality.Told(settings.repeated)
     for batch in batches:
         for name, label, origin, answers in zip(
             batch.column("id").to_pylist(),

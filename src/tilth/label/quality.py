@@ -1,9 +1,8 @@
 """What is told of people's answers: how far they agree, and what each annotator seems to be worth.
 
-Nobody is judged by agreement with himself. Only items that two or more annotators answered say
-anything of agreement, and of an annotator who answered one twice the last answer is compared. Where
-two people answered and no third, nothing tells who of them is right. What nothing was measured for
-is None, and `not_shown` says why.
+Nobody is judged by agreement with himself: one person has one vote. Only items that two or more
+annotators answered say anything of agreement. Where two people answered and no third, nothing tells
+who of them is right. What nothing was measured for is None, and `not_shown` says why.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from tilth.figures import Definition
 from tilth.kernels.groups import group_roots
 from tilth.label import agreement, dawid_skene
-from tilth.label.answers import Answers, Floats, Integers, encode, most_given, usable
+from tilth.label.answers import Answers, Floats, Integers, Repeated, encode, most_given, usable
 from tilth.records import PlainObject
 
 # Estimates who is how often right.
@@ -75,9 +74,9 @@ FIGURES = (
     _counted(
         "repeated_answers",
         "repeated answers",
-        "Answers of an annotator who answered the same item again. They count where a label is "
-        "made; where people are compared, the last of each person's does.",
-        _ANSWERS,
+        "Answers of an annotator who answered the same item again, which take no part: of each "
+        "person's answers to an item one counts, the last or the first as `repeated` says.",
+        f"all {_ANSWERS}",
         unit="answers",
     ),
     _counted(
@@ -218,14 +217,20 @@ FIGURES = (
 
 @dataclass
 class Told:
-    """Answers and labels of samples, as they come by."""
+    """Answers and labels of samples, as they come by.
 
+    Attributes:
+        repeated: Which counts of an annotator's several answers to a sample.
+    """
+
+    repeated: Repeated = "last"
     _ids: list[str] = field(default_factory=list)
     _people: list[list[str]] = field(default_factory=list)
     _given: list[list[str]] = field(default_factory=list)
     _final: list[str] = field(default_factory=list)
     _entries: int = 0
     _unusable: int = 0
+    _repeated: int = 0
     _expert: int = 0
     _equal_to_expert: int = 0
 
@@ -245,15 +250,16 @@ class Told:
             label: Its label; None: it has none.
             is_made: Whether the label was made of the answers.
         """
-        found = usable(answers)
+        found, num_repeated = usable(answers, self.repeated)
         self._entries += len(answers)
-        self._unusable += len(answers) - len(found)
+        self._unusable += len(answers) - len(found) - num_repeated
         if label is None or not found:
             return
         if not is_made:
             self._expert += len(found)
             self._equal_to_expert += sum(what == label for _, what in found)
             return
+        self._repeated += num_repeated
         self._ids.append(name)
         self._people.append([who for who, _ in found])
         self._given.append([what for _, what in found])
@@ -281,17 +287,15 @@ class Told:
         answers = encode([self._people[i] for i in order], [self._given[i] for i in order])
         code = {name: index for index, name in enumerate(answers.class_names)}
         decided = np.array([code.get(self._final[i], -1) for i in order], np.int64)
-        return found | _figures(answers, decided, judge, makes_labels=makes_labels)
+        figures = _figures(answers, decided, judge, makes_labels=makes_labels)
+        return found | figures | {"repeated_answers": self._repeated}
 
 
 def _figures(
     answers: Answers, decided: Integers, judge: Judge, *, makes_labels: bool
 ) -> PlainObject:
     num_classes = len(answers.class_names)
-    is_one = answers.one_each()
-    counts = agreement.count_answers(
-        answers.items[is_one], answers.labels[is_one], answers.num_items, num_classes
-    )
+    counts = agreement.count_answers(answers.items, answers.labels, answers.num_items, num_classes)
     is_compared = counts.per_item() >= 2
     is_unanimous = np.bincount(counts.items, minlength=counts.num_items) == 1
     compared = answers.of(is_compared[answers.items])
@@ -303,7 +307,7 @@ def _figures(
     most = most_given(answers)
     figures: PlainObject = {
         "answers": len(answers.items),
-        "repeated_answers": len(answers.items) - int(is_one.sum()),
+        "repeated_answers": 0,
         "compared_items": compared.num_items,
         "classes": answers.class_names[:_MAX_LISTED_CLASSES],
         "num_classes": num_classes,

@@ -36,7 +36,8 @@ def test_a_tone_is_the_same_tone_and_what_is_above_is_gone(rate: int) -> None:
         expected = at(hertz, RATE, RATE)
         assert len(found) == len(expected)
         assert np.abs(found[inner] - expected[inner]).max() < 0.01
-    # 80 dB below, about what 16 bits are rounded by, where it would be heard as another tone: also right above half the rate.
+    # 80 dB below, about what 16 bits are rounded by, where it would be heard as another tone:
+    # also right above half the rate.
     for hertz in (4100, 5000):
         gone = decode_at(encode(at(hertz, rate, rate).astype(np.float32), rate), RATE)
         assert np.abs(gone[inner]).max() < 0.5 * 10**-4
