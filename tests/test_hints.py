@@ -10,10 +10,10 @@ from tilth.errors import UsageError
 from tilth.hints import (
     closest,
     did_you_mean,
-    spelled_alike,
     is_slip,
     require_choice,
     require_known,
+    spelled_alike,
 )
 
 
