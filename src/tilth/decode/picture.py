@@ -290,7 +290,7 @@ def _has_other_levels(image: Image.Image) -> bool:
     """Whether grey is in other numbers than 0 to 255."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return True
-    return image.mode == "L" and _has_sign(image)
+    return image.mode == "L" and image.format == "TIFF" and _has_sign(image)
 
 
 def _has_sign(image: Image.Image) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from tilth.augment.registry import kind_of
-from tilth.decode.picture import decode_picture
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.extensions import load_module, using
 from tilth.models.settings import model_settings
@@ -183,6 +182,7 @@ def write_png(sheet: AugmentedSheet, path: Path) -> None:
     """
     from PIL import Image
 
+    from tilth.decode.picture import decode_picture
     from tilth.store.files import write_bytes
 
     if not all(sample.original.png for sample in sheet.samples):
