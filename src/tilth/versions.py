@@ -21,6 +21,7 @@ _SNDFILE = "libsndfile"
 DECIDES: Mapping[str, tuple[str, ...]] = {
     "PIL": ("pillow",),
     "av": ("av",),
+    "chardet": ("chardet",),
     "fastwarc": ("fastwarc",),
     "isal": ("isal",),
     "lxml": ("lxml",),

@@ -24,19 +24,58 @@ def test_links_canonical_and_meta() -> None:
     )
 
 
-def test_the_character_set_is_that_of_the_header() -> None:
-    page = '<a href="/é">x</a>'.encode("latin-1")
-    assert read_markup(page, _URL, "latin-1").links == ("http://example.org/%C3%A9",)
-    assert read_markup(b"<a href='/x'>", _URL, "no-such-set").links == ("http://example.org/x",)
+def test_the_first_base_with_an_address_counts() -> None:
+    page = b"""<base target=_top><base href="/c/"><base href="/d/"><link rel=canonical href=x>
+        <a href="e">e</a>"""
+    assert read_markup(page, _URL, None) == Markup(
+        ("http://example.org/c/e",), "http://example.org/c/x"
+    )
+    page = b"<base href='mailto:x@y.z'><base href='/d/'><a href='e'>e</a>"
+    assert read_markup(page, _URL, None).links == ("http://example.org/a/e",)
+
+
+@pytest.mark.parametrize(
+    ("link", "encoding", "declared", "wanted"),
+    [
+        ("/é?é", "utf-8", None, "%C3%A9?%C3%A9"),
+        ("/é?é#é", "latin-1", "text/html; charset=latin1", "%C3%A9?%E9"),
+        ("/é?я", "latin-1", "text/html; charset=latin1", "%C3%A9?%26%231103%3B"),
+        ("/я?q=я", "koi8-r", "text/html; charset=KOI8-R", "%D1%8F?q=%D1"),
+        ("/日?q=日", "shift_jis", "text/html; charset=x-sjis", "%E6%97%A5?q=%93%FA"),
+        ("/日?q=日", "utf-16-le", "text/html; charset=utf-16", "%E6%97%A5?q=%E6%97%A5"),
+    ],
+)
+def test_a_path_is_in_utf8_and_a_query_in_the_encoding_of_the_page(
+    link: str, encoding: str, declared: str | None, wanted: str
+) -> None:
+    """URL Standard, 4.4; a character that the encoding lacks is its number."""
+    page = f'<a href="{link}">x</a>'.encode(encoding, "xmlcharrefreplace")
+    assert read_markup(page, _URL, declared).links == (f"http://example.org/{wanted}",)
+
+
+def test_a_page_says_its_encoding_for_its_links_as_for_its_text() -> None:
+    page = '<meta charset=koi8-r><base href="/?я"><a href="?я">x</a>'.encode("koi8-r")
+    assert read_markup(page, _URL, None).links == ("http://example.org/?%D1",)
+    assert read_markup(page, _URL, "text/html; charset=windows-1251").links == (
+        "http://example.org/?%D1",
+    )
+    assert read_markup(b"<a href='/x'>", _URL, "text/html; charset=none").links == (
+        "http://example.org/x",
+    )
+
+
+def test_zeros_are_no_part_of_a_link() -> None:
+    page = b"<a href='/x\0y'>x</a>" + b"\0\1\2" * 50
+    assert read_markup(page, _URL, "text/html; charset=utf-8").links == ("http://example.org/xy",)
 
 
 @pytest.mark.parametrize("body", [b"", b"   ", b"\0\0", b"<", b"\xff\xfe", b"plain"])
 def test_what_is_no_markup_has_none(body: bytes) -> None:
-    assert read_markup(body, _URL, "utf-8").links == ()
+    assert read_markup(body, _URL, "text/html; charset=utf-8").links == ()
 
 
 def test_deep_nesting_is_survived() -> None:
-    read_markup(b"<div>" * 100_000 + b"<a href='/x'>", _URL, "utf-8")
+    read_markup(b"<div>" * 100_000 + b"<a href='/x'>", _URL, "text/html; charset=utf-8")
 
 
 @given(st.binary(max_size=200))

@@ -1,90 +1,105 @@
-"""From the bytes of a web page to its characters, in the order of the WHATWG Encoding Standard."""
+"""From the bytes of a web page to its characters, in the order of the WHATWG HTML Standard.
+
+A byte order mark, the HTTP header, the page's own `meta` element or XML declaration; where none
+says, UTF-8, or what the bytes look like.
+"""
 
 from __future__ import annotations
 
-import codecs
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
-
-from tilth.decode.text import UndecodableError
-
-# HTML, section 13.2.3.2: the declaration stands within the first 1024 bytes.
-_PRESCAN_BYTES: Final = 1024
-_META: Final = re.compile(
-    rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?\s{0,5}([\w:.-]{1,40})", re.I
+from tilth.decode import encodings
+from tilth.decode.prescan import declared_in
+from tilth.decode.text import (
+    MARKS,
+    Decoded,
+    How,
+    UndecodableError,
+    decode_loosely,
+    guess,
+    is_rather_utf8,
+    named,
 )
-_XML: Final = re.compile(rb"^\s{0,20}<\?xml[^>]{0,100}?encoding\s{0,5}=\s{0,5}[\"']([\w:.-]{1,40})")
-_HEADER: Final = re.compile(r"charset\s{0,5}=\s{0,5}[\"']?([\w:.-]{1,40})", re.I)
-# Code pages that the web standard leaves out and Python reads; never UTF-7 or escapes.
-_LEGACY: Final = re.compile(r"(?:ibm|cp|mac|johab|iso-?8859|windows-?)[\w-]*$", re.I)
-_BYTE_ORDER_MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+
+# RFC 9110, 8.3.1: the parameter of a media type.
+_HEADER: Final = re.compile(
+    r";[^\S\n]{0,20}charset\s{0,5}=\s{0,5}(?:\"([^\"]{0,40})\"|'?([\w:.+-]{1,40}))", re.I
 )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    encoding: str
+    how: How
 
 
 def decode_html(data: bytes, content_type: str | None, max_undecodable: float) -> str:
-    """Decode a page by its byte order mark, HTTP header, meta tag, UTF-8, or statistics.
+    """The characters of a page; as `read_page`."""
+    return read_page(data, content_type, max_undecodable).text
+
+
+def read_page(data: bytes, content_type: str | None, max_undecodable: float) -> Decoded:
+    """Decode a page as a browser does.
+
+    A page that is not in the encoding that it names, and is UTF-8, is read as that. Zeros are left
+    out, as the standard has it (HTML, 13.2.5.1).
 
     Args:
         data: The page.
         content_type: The HTTP header's value, if it came over HTTP.
-        max_undecodable: Share of characters that may be replaced by U+FFFD in a page that breaks
-            its own declaration in places.
+        max_undecodable: Share of characters that may be replaced by U+FFFD, or be zero, in a page
+            that breaks its own declaration in places.
 
     Returns:
-        The page's characters without byte order mark.
+        The page's characters without byte order mark, and their encoding.
 
     Raises:
         UndecodableError: More than that share cannot be decoded, or the bytes are binary.
     """
-    for mark, encoding in _BYTE_ORDER_MARKS:
+    for mark, name in MARKS:
         if data.startswith(mark):
-            return _replace(data[len(mark) :], encoding, max_undecodable)
-    if b"\0" in data:
-        raise UndecodableError("the bytes are binary, not HTML: they hold NUL")
-    declared = _declared(data, content_type)
-    for encoding in (*declared, "utf-8"):
+            return _loosely(data[len(mark) :], _Candidate(name, "mark"), max_undecodable)
+    declared = [_Candidate(name, "told") for name in _declared(data, content_type)]
+    # Both are valid UTF-8 in what is not: UTF-16 has zeros, ISO-2022 escapes.
+    is_plain = b"\0" not in data and b"\x1b" not in data
+    for one in (*declared, *([_Candidate("utf-8", "utf-8")] if is_plain or declared else ())):
         try:
-            return data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+            return _checked(encodings.decode(data, one.encoding), one, max_undecodable)
+        except UnicodeDecodeError:
             continue
     if declared:
-        return _replace(data, declared[0], max_undecodable)
-    # UTF-8 with a broken byte here and there beats a guess.
-    text = data.decode("utf-8", "replace")
-    valid = sum(char >= "\x80" and char != "\ufffd" for char in text)
-    if valid > text.count("\ufffd"):
-        return _replace(data, "utf-8", max_undecodable)
-    return _replace(data, detect_encoding(data) or "utf-8", max_undecodable)
+        return _loosely(data, declared[0], max_undecodable)
+    if is_rather_utf8(data):
+        return _loosely(data, _Candidate("utf-8", "utf-8"), max_undecodable)
+    name = guess(data)
+    return _loosely(
+        data, _Candidate(name, "utf-8" if name == "utf-8" else "guess"), max_undecodable
+    )
 
 
 def _declared(data: bytes, content_type: str | None) -> list[str]:
     """Encodings that the header and the page name, the header's first."""
-    labels = []
-    if found := _HEADER.search(content_type or ""):
-        labels.append(found.group(1))
-    head = data[:_PRESCAN_BYTES]
-    for pattern in (_META, _XML):
-        if match := pattern.search(head):
-            labels.append(match.group(1).decode("ascii", "replace"))
-    mapped = [
-        map_encoding_to_html5(label, fallback_utf8=False) or (_LEGACY.match(label) and label)
-        for label in labels
-    ]
-    # An ASCII-readable declaration of UTF-16 cannot be true: the standard reads it as UTF-8.
-    return ["utf-8" if name.startswith("utf-16") else name for name in mapped if name]
+    found = []
+    if said := _HEADER.search(f";{content_type or ''}"):
+        found.append(named(said[1] or said[2] or "", on_web=True))
+    found.append(declared_in(data))
+    return [name for name in dict.fromkeys(found) if name]
 
 
-def _replace(data: bytes, encoding: str, max_undecodable: float) -> str:
-    try:
-        text = data.decode(encoding, "replace")
-    except LookupError as error:
-        raise UndecodableError(f"no encoding {encoding!r}") from error
-    bad = text.count("\ufffd")
+def _loosely(data: bytes, how: _Candidate, max_undecodable: float) -> Decoded:
+    return _checked(decode_loosely(data, how.encoding), how, max_undecodable)
+
+
+def _checked(text: str, how: _Candidate, max_undecodable: float) -> Decoded:
+    bad, zeros = text.count("\ufffd"), text.count("\0")
     if bad > max_undecodable * len(text):
-        raise UndecodableError(f"{bad} of {len(text)} characters cannot be decoded as {encoding}")
-    return text
+        raise UndecodableError(
+            f"{bad} of {len(text)} characters cannot be decoded as {how.encoding}"
+        )
+    if zeros > max_undecodable * len(text):
+        raise UndecodableError(
+            f"the bytes are binary, not HTML: {zeros} of {len(text)} characters are NUL"
+        )
+    return Decoded(text.replace("\0", "") if zeros else text, how.encoding, how.how)

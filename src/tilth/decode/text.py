@@ -1,27 +1,266 @@
-"""From bytes to characters, where it is known how they are meant."""
+"""From bytes to characters: as they are said to be meant, or by a mark, or as they look."""
 
 from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator
+
+from tilth.decode import encodings
+
+AUTO: Final = "auto"
+# What `chardet` looks at (its `max_bytes`).
+LOOK_BYTES: Final = 200_000
+_BEFORE_BYTES: Final = 1000
+# By Python's name what the web has under another, or has not: spelt otherwise by `chardet`, or in
+# recipes of before.
+_SPELT: Final = {
+    "latin-1": "windows-1252",
+    "ascii": "windows-1252",
+    "utf-8-sig": "utf-8",
+    "utf-16": "utf-16le",
+    "utf-32be": "utf-32-be",
+    "utf-32le": "utf-32-le",
+    "utf-16-le": "utf-16le",
+    "utf-16-be": "utf-16be",
+    "big5-hkscs": "big5",
+    "big5hkscs": "big5",
+    "cp949": "euc-kr",
+    "uhc": "euc-kr",
+    "cp932": "shift_jis",
+    "shift-jis-2004": "shift_jis",
+    "shift_jis_2004": "shift_jis",
+    "shift_jisx0213": "shift_jis",
+    "shift-jisx0213": "shift_jis",
+    "euc-jis-2004": "euc-jp",
+    "euc_jis_2004": "euc-jp",
+    "euc-jisx0213": "euc-jp",
+    "cp874": "windows-874",
+    "tis-620": "windows-874",
+    "mac-roman": "macintosh",
+    "macroman": "macintosh",
+    "mac-cyrillic": "x-mac-cyrillic",
+    "maccyrillic": "x-mac-cyrillic",
+    "iso2022-jp": "iso-2022-jp",
+    "iso2022-jp-2": "iso-2022-jp",
+    "iso-2022-jp-2": "iso-2022-jp",
+    "iso2022-jp-2004": "iso-2022-jp",
+    "iso2022-jp-ext": "iso-2022-jp",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "cp936": "gb18030",
+}
+# Of files on a disk, never of a page's header: what no browser reads and Python does.
+_ON_DISK: Final = frozenset(
+    (
+        *("utf-32-le", "utf-32-be", "utf-32", "johab", "ptcp154", "kz1048", "hp-roman8"),
+        *("koi8-t", "cp1006", "cp720", "mac-latin2", "mac-greek", "mac-iceland", "mac-turkish"),
+        *(f"cp{number}" for number in (273, 424, 437, 500, 720, 737, 775, 850, 852, 855, 856)),
+        *(f"cp{number}" for number in (857, 858, 860, 861, 862, 863, 864, 865, 869, 875)),
+        *(f"cp{number}" for number in (1026, 1125, 1140)),
+        *("cp037", "iso-2022-kr"),
+    )
+)
+# The longer before what it begins with.
+MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16le"),
+    (codecs.BOM_UTF16_BE, "utf-16be"),
+)
+How = Literal["mark", "told", "utf-8", "guess"]
 
 
 class UndecodableError(ValueError):
     """The bytes are not text in any encoding that they or their transport name."""
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What bytes say.
+
+    Attributes:
+        text: The characters, without a byte order mark.
+        encoding: In which encoding: the web's name, or Python's for what the web has not.
+        how: Whether a mark at their begin says so, whoever asks, the bytes themselves (`utf-8`:
+            nothing else is valid so by chance), or nothing but statistics.
+    """
+
+    text: str
+    encoding: str
+    how: How
+
+    @property
+    def note(self) -> str:
+        """What to tell of it: that it was guessed, and as what; else empty."""
+        return guessed(self.encoding) if self.how == "guess" else ""
+
+
+def guessed(encoding: str) -> str:
+    """What to tell of a text that does not say how it is encoded, and is no UTF-8."""
+    return f"text that states no encoding, read as {encoding}: a guess"
+
+
+def known_encoding(label: str) -> str:
+    """The encoding that a recipe names, or `auto`.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    found = label if label == AUTO else named(label)
+    if not found:
+        raise ValueError(
+            f"no encoding {label[:40]!r}: a name of the web's (encoding.spec.whatwg.org), such as "
+            "windows-1252, or `auto`"
+        )
+    return found
+
+
+Encoding = Annotated[str, AfterValidator(known_encoding)]
+
+
+def named(name: str, *, on_web: bool = False) -> str:
+    """The encoding that a name means, the web's or Python's; empty: none.
+
+    Args:
+        name: A label, or what `chardet` or Python calls it.
+        on_web: Whether a page says so, which can name only what a browser reads.
+    """
+    found = encodings.name_of(name).replace("replacement", "")
+    if found or on_web:
+        return found
+    spelt = name.strip().lower().replace("_", "-")
+    if found := _SPELT.get(spelt) or encodings.name_of(spelt).replace("replacement", ""):
+        return found
+    spelt = spelt.replace("ibm", "cp", 1) if spelt.startswith("ibm") else spelt
+    return spelt if spelt in _ON_DISK else ""
+
+
 def decode_text(data: bytes, encoding: str = "utf-8") -> str:
     """The characters, every byte of them meant.
+
+    Args:
+        data: The bytes, without a byte order mark.
+        encoding: By any of its names; `auto`: as `read_text` finds it.
 
     Raises:
         UndecodableError: Some are none; with the place and value of the first byte that is not.
     """
+    if encoding == "utf-8":
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise _undecodable(error, encoding) from None
+    if encoding == AUTO:
+        return read_text(data).text
+    name = named(encoding)
     try:
-        return data.decode(encoding)
+        return encodings.decode(data, name) if name not in _ON_DISK else data.decode(name)
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UndecodableError(
-            f"invalid {error.encoding.upper()} at byte {error.start} (0x{byte:02x})"
-        ) from None
+        raise _undecodable(error, name) from None
+    except LookupError:
+        raise UndecodableError(f"no encoding {encoding!r}") from None
 
 
 def decode_loosely(data: bytes, encoding: str = "utf-8") -> str:
     """The characters, each that cannot be read as U+FFFD: for what is shown, or may be broken."""
-    return data.decode(encoding, "replace")
+    if encoding in ("utf-8", "utf-8-sig"):
+        return data.decode(encoding, "replace")
+    name = named(encoding)
+    if name in _ON_DISK:
+        return data.decode(name, "replace")
+    return encodings.decode(data, name, loosely=True)
+
+
+def read_text(data: bytes, encoding: str = AUTO) -> Decoded:
+    """A text that lies on a disk, or came without a word of how it is meant.
+
+    Args:
+        data: All of it.
+        encoding: Of what has no byte order mark; `auto`: UTF-8 where it is that, else by `chardet`.
+
+    Raises:
+        UndecodableError: It is binary, or in none that can be told, or not in what was named.
+    """
+    for mark, name in MARKS:
+        if data.startswith(mark):
+            return Decoded(decode_text(data[len(mark) :], name), name, "mark")
+    if encoding != AUTO:
+        return Decoded(decode_text(data, encoding), encoding, "told")
+    # Both are valid UTF-8 in what is not: UTF-16 has zeros, ISO-2022 escapes.
+    if b"\0" not in data and b"\x1b" not in data:
+        try:
+            return Decoded(data.decode(), "utf-8", "utf-8")
+        except UnicodeDecodeError as error:
+            if is_rather_utf8(data):
+                raise _undecodable(error, "utf-8") from None
+    name, text = _guessed(data)
+    return Decoded(text, name, "utf-8" if name == "utf-8" else "guess")
+
+
+def is_rather_utf8(data: bytes) -> bool:
+    """Whether it is UTF-8 that is broken here and there: that beats a guess."""
+    text = data.decode("utf-8", "replace")
+    return sum(char >= "\x80" for char in text) > 2 * text.count("\ufffd")
+
+
+def _guessed(data: bytes) -> tuple[str, str]:
+    """The encoding that it looks like, and its text in it.
+
+    Raises:
+        UndecodableError: None.
+    """
+    failed = None
+    for window in _windows(data):
+        name = guess(window)
+        try:
+            return name, decode_text(data, name)
+        except UndecodableError as error:
+            failed = failed or error
+    assert failed is not None
+    raise UndecodableError(f"states no encoding; by its look, {failed}")
+
+
+def _windows(data: bytes) -> Iterator[bytes]:
+    """Its begin, and around where that turns out to have misled."""
+    yield data[:LOOK_BYTES]
+    if len(data) > LOOK_BYTES:
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            # Letters of ASCII before it say nothing of the others.
+            start = max(0, error.start - _BEFORE_BYTES)
+            yield data[start : start + LOOK_BYTES]
+
+
+def guess(data: bytes) -> str:
+    """The encoding that bytes look like, by `chardet`, of which 200,000 count.
+
+    Raises:
+        UndecodableError: They are binary, or look like none that is known.
+    """
+    import chardet
+
+    found = chardet.detect(data)["encoding"]
+    if found is None and data.count(b"\0") <= len(data) // 1000:
+        # A letter of control in a text is not yet a program.
+        with suppress(UnicodeDecodeError):
+            data.decode()
+            return "utf-8"
+    if found is None:
+        raise UndecodableError("the bytes are binary, not text")
+    if found == "ascii":
+        return "utf-8"
+    if not (name := named(found)):
+        raise UndecodableError(f"looks like {found}, which is not read")
+    return name
+
+
+def _undecodable(error: UnicodeDecodeError, encoding: str) -> UndecodableError:
+    byte = error.object[error.start]
+    return UndecodableError(f"invalid {encoding.upper()} at byte {error.start} (0x{byte:02x})")

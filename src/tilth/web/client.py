@@ -72,12 +72,6 @@ class Answer:
         """The media type in lower case, without parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
 
-    @property
-    def charset(self) -> str | None:
-        """The character set of the Content-Type header, or None."""
-        _, found, value = self.header("content-type").lower().partition("charset=")
-        return value.split(";")[0].strip(" \"'") or None if found else None
-
 
 class CheckedResolver(AbstractResolver):
     """Names to addresses, each one checked; served hosts to their server."""

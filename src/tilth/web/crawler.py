@@ -288,7 +288,7 @@ class Crawler:
         if answer.content_type not in HTML_TYPES:
             return Outcome(url, "content-type", answer.content_type[:100], fetched_at=now)
         try:
-            markup = read_markup(answer.body, url, answer.charset, self._secrets.target)
+            markup = read_markup(answer.body, url, kind, self._secrets.target)
         except Exception as error:
             # A page that its parser cannot take costs one page.
             cause = f"the page cannot be parsed: {describe(error)}"

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from tilth.decode.encodings import in_query
+from tilth.decode.page import read_page
+from tilth.decode.text import UndecodableError, decode_loosely
 from tilth.web.urls import join
 
 # The parser compares each attribute of a tag with all those before it, so a tag may have as much
@@ -37,29 +40,39 @@ class Markup:
 def read_markup(
     body: bytes,
     url: str,
-    charset: str | None,
+    content_type: str | None,
     leads: Callable[[str, str], str | None] = join,
 ) -> Markup:
     """Parse an HTML page.
 
     Args:
         body: The page, decoded from its transfer, not from its character set.
-        url: Its address, against which links are resolved.
-        charset: Character set of the Content-Type header; None leaves it to the page.
+        url: Its address, against which links are resolved; against the page's first `base`, where
+            it has one with an address.
+        content_type: The header's value, if any: what a page is decoded as for its links is what it
+            is decoded as for its text. What a link asks for is in the page's encoding, all else of
+            it in UTF-8 (URL Standard, 4.4).
         leads: Where an address in a page at another leads, as `join` does.
     """
     try:
-        parser = etree.HTMLParser(encoding=charset, no_network=True, remove_comments=True)
-    except (LookupError, ValueError):
-        # A character set that there is not, or whose name is no name.
-        parser = etree.HTMLParser(no_network=True, remove_comments=True)
+        page = read_page(body, content_type, max_undecodable=1)
+        text, encoding = page.text, page.encoding
+    except UndecodableError:
+        # Whether it is a page is decided where its text is taken.
+        text, encoding = decode_loosely(body, "windows-1252").replace("\0", ""), "utf-8"
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
     try:
-        root = etree.fromstring(_without_endless_tags(body), parser)
+        root = etree.fromstring(_without_endless_tags(text.encode()), parser)
     except (etree.LxmlError, ValueError):
         root = None
     if root is None:
         return Markup()
-    base, canonical, meta = url, None, []
+    base, canonical, meta = None, None, []
+
+    def target(href: str) -> str | None:
+        head, mark, query = href.partition("#")[0].partition("?")
+        return leads(base or url, f"{head}{mark}{in_query(query, encoding)}")
+
     for element in root.iter("base", "link", "meta"):
         href = element.get("href")
         if element.tag == "meta":
@@ -69,10 +82,11 @@ def read_markup(
         elif href is None:
             continue
         elif element.tag == "base":
-            base = leads(url, href) or url
+            # All but the first are ignored (HTML, 4.2.3).
+            base = base or target(href) or url
         elif "canonical" in element.get("rel", "").lower().split():
-            canonical = leads(base, href)
-    targets = (leads(base, href) for href in dict.fromkeys(_hrefs(root)))
+            canonical = target(href)
+    targets = (target(href) for href in dict.fromkeys(_hrefs(root)))
     links = tuple(dict.fromkeys(target for target in targets if target))
     return Markup(links, canonical, tuple(meta))
 
