@@ -42,7 +42,7 @@ def test_letters_are_of_the_script_that_unicode_says() -> None:
     for script, chars in letters_of.items():
         found = letters_by_script("".join(chars))
         # Some letters of phonetics are named after one script and stand among another's.
-        assert found.get(script, 0) >= 0.97 * len(chars), script
+        assert found.get(script, 0) >= 0.96 * len(chars), script
         assert sum(found.values()) - found.get(script, 0) <= 8, script
 
 

@@ -1,4 +1,4 @@
-"""What is known of a language before a text is read: how it is written, and how much there is of it."""
+"""What is known of a language before a text is read: its script, and how much there is of it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _WRITTEN: Final = {
     _KANA: "ja",
     _HAN: "zh ja wuu yue",
 }
-_LATIN_TOO: Final = frozenset("sr uz ku tt".split())
+_LATIN_TOO: Final = frozenset(["sr", "uz", "ku", "tt"])
 
 # How many pages of Common Crawl are in a language (CLD2's counts of its crawl CC-MAIN-2018-39): the
 # logarithm to the base of ten, to the nearest half. What is not here has ten thousand at most.

@@ -7,17 +7,26 @@ bounded and starts where a token starts, so that the time is linear in the text.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal
 
-Kind = Literal["email", "iban", "card", "ip", "phone"]
-Span = tuple[int, int]
+from tilth.clean.addresses import Span, find_ips
+from tilth.clean.letters import AFTER_WORD, BEFORE_WORD, LATIN, MARKS, OTHER
 
-# RFC 5322's dot-atom as it is in use; RFC 5321 bounds: local part 64, label 63 characters.
-_EMAIL: Final = re.compile(
-    r"(?<![\w.%+'-])[\w%+'-][\w.%+'-]{0,63}@((?:[^\W_](?:[\w-]{0,62})\.){1,8}[^\W\d_]{2,24})(?![\w@-])"
+Kind = Literal["email", "iban", "card", "ip", "phone"]
+
+# RFC 5322's dot-atom as it is in use; RFC 5321 bounds: local part 64, label 63 characters. A part
+# of Latin letters ends where letters of another script begin; one of these ends where they do.
+_LOCAL: Final = "".join(map(chr, range(0x21, 0x250)))
+_LATIN_LOCAL: Final = "".join(re.findall(rf"[{LATIN}.%+'-]", _LOCAL))
+_MAX_LOCAL: Final = 64
+_ANY_LOCAL: Final = re.compile(rf"[\w{MARKS}.%+'-]")
+_DOMAIN: Final = re.compile(
+    rf"((?:(?!_)[{LATIN}](?:[{LATIN}-]{{0,62}})\.){{1,8}}(?![0-9_])(?:(?![0-9_])[{LATIN}]){{2,24}})"
+    rf"(?![{LATIN}@-])"
+    # RFC 5890: of letters of other scripts
+    rf"|((?:[^\W_](?:[\w{MARKS}-]{{0,62}})\.){{1,8}}(?:[^\W\d_][{MARKS}]{{0,3}}){{2,24}})(?![\w@-])"
 )
 # RFC 2606 and RFC 6761: names that belong to nobody.
 _RESERVED_DOMAIN: Final = re.compile(
@@ -29,7 +38,10 @@ _FILE_ENDINGS: Final = frozenset(
 )
 _MACHINES: Final = re.compile(r"(?:git|hg|svn|no-?reply|do-?not-?reply)$", re.I)
 
-_IBAN: Final = re.compile(r"(?<![^\W_])([A-Za-z]{2})(\d{2})((?:[ -]?[A-Za-z0-9]){11,30})")
+# What follows is looked at, not taken: a false beginning does not hide the true one behind it.
+_IBAN: Final = re.compile(r"([A-Za-z]{2})[0-9]{2}(?=((?:[ -]?[A-Za-z0-9]){11,30}))")
+_IBAN_BEGINS: Final = re.compile(r"(?<![A-Za-z0-9])|(?<=[a-z])(?=[A-Z])")
+_IBAN_GOES_ON: Final = re.compile(rf"(?!(?<=[0-9]){BEFORE_WORD})[A-Za-z0-9]")
 # The IBAN registry (SWIFT, ISO 13616): length by country.
 _IBAN_LENGTHS: Final = {
     country: length
@@ -53,7 +65,8 @@ def _after_colon_of(names: str) -> str:
 
 _NAMED_CARD: Final = _after_colon_of("card visa mastercard maestro amex credit debit")
 _CARD: Final = re.compile(
-    rf"(?<![\w.,+-])(?:(?<!\w[:/=#])|{_NAMED_CARD})\d(?:[ -]?\d){{11,18}}(?![\w]|[.,-]\d)"
+    rf"(?=[0-9])(?:(?<![{LATIN}.,+-])|{AFTER_WORD})(?:(?<![{LATIN}][:/=#])|{_NAMED_CARD})"
+    rf"[0-9](?:[ -]?[0-9]){{11,18}}(?:(?![{LATIN}]|[.,-][0-9])|{BEFORE_WORD})"
 )
 # ISO/IEC 7812 issuer ranges with the lengths they use.
 _ISSUERS: Final = re.compile(
@@ -67,28 +80,23 @@ _ISSUERS: Final = re.compile(
     r"|(?:50[0-9]\d|5[6-9]\d\d|6304|67\d\d)\d{8,15}$"
 )
 
-_IPV4: Final = re.compile(r"(?<![\w.+-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
-_IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
-_VERSION: Final = re.compile(
-    r"(?:\b(?:versions?|release|ver\.?|rev\.?|v|sections?|chapter)|==|[<>~!^]=?|§)[ :=]{0,2}$",
-    re.I,
-)
-# All that IANA has given out: RFC 4291, section 2.4.
-_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-
 _EXTENSION: Final = r"(?:[ ]?(?:x|ext\.?)[ ]?\d{1,5})?"
 _NAMED_PHONE: Final = _after_colon_of(
     "tel telephone phone ph fax mobile mob cell call dial ring sms whatsapp "
     "desk reach contact office home work number me us"
 )
+# A colon after a letter of another script: such a word hardly names anything but what follows.
+_AFTER_OTHER: Final = rf"(?<={OTHER}:)"
 # What it begins with first: the rest is asked at digits and brackets alone.
-_NOT_IN_NUMBER: Final = rf"(?=[(\d])(?:(?<![\w.+/:#=-])|{_NAMED_PHONE})(?<!\d[ ,])"
-_ENDS: Final = r"(?!\w|[-+.,/:]\d|[ ]\d)"
+_NOT_IN_NUMBER: Final = (
+    rf"(?=[(\d])(?:(?<![{LATIN}.+/:#=-])|{AFTER_WORD}|{_AFTER_OTHER}|{_NAMED_PHONE})(?<!\d[ ,])"
+)
+_ENDS: Final = rf"(?:(?![{LATIN}]|[-+.,/:]\d|[ ]\d)|{BEFORE_WORD})"
 # Written so that it is a telephone number and hardly anything else.
 _PHONES: Final = (
     # +46 (0)157 548 89 (ITU-T E.123), 001-253-366-9781
-    rf"(?<![\w+])(?:\+|00[1-9]\d{{0,2}}[-. ]|\+\d)[1-9]\d{{0,5}}[-. ]?(?:\(0?\d{{0,4}}\)[-. ]?)?"
-    rf"\d{{1,8}}(?:[-. ]\d{{2,4}}){{0,4}}{_EXTENSION}{_ENDS}",
+    rf"(?:(?<![{LATIN}+])|{AFTER_WORD})(?:\+|00[1-9]\d{{0,2}}[-. ]|\+\d)[1-9]\d{{0,5}}[-. ]?"
+    rf"(?:\(0?\d{{0,4}}\)[-. ]?)?\d{{1,8}}(?:[-. ]\d{{2,8}}){{0,4}}(?:-\d)?{_EXTENSION}{_ENDS}",
     # 541-714-1388, (579)888-3058, 930.167.3943 (North American Numbering Plan)
     rf"{_NOT_IN_NUMBER}(?:1[-. ])?(?:\([2-9]\d\d\)[ ]?|[2-9]\d\d(?P<sep>[-.]))"
     rf"\d{{3}}(?(sep)(?P=sep)|[-. ])\d{{4}}{_EXTENSION}{_ENDS}",
@@ -98,7 +106,15 @@ _PHONES: Final = (
     rf"{_NOT_IN_NUMBER}0[1-9]\d{{0,3}}(?P<trunk>[-. ])\d{{2,4}}"
     rf"(?:(?P=trunk)\d{{2,4}}){{1,3}}{_ENDS}",
     rf"{_NOT_IN_NUMBER}0[1-9]\d{{2}}[- ]\d{{6,7}}{_ENDS}",
+    # 010-12345678, 0755-12345678
+    rf"{_NOT_IN_NUMBER}0[1-9]\d{{1,2}}-\d{{7,8}}{_ENDS}",
+    # 8 (916) 123-45-67
+    rf"{_NOT_IN_NUMBER}[78][- ]?(?:\(\d{{3}}\)|\d{{3}})[- ]?\d{{3}}-\d{{2}}-\d{{2}}{_ENDS}",
 )
+# No number has fewer, or more between two of them: most texts are through here.
+_SEVEN_DIGITS: Final = re.compile(r"\d(?:\D{0,5}\d){6}")
+# No number has fewer, or more between two of them: most texts are through here.
+_SEVEN_DIGITS: Final = re.compile(r"\d(?:\D{0,5}\d){6}")
 _PHONE: Final = re.compile("|".join(f"(?:{p})" for p in _PHONES))
 # Any other number of 7 to 12 digits needs a word before or after it that says what it is.
 _LOOSE_PHONE: Final = re.compile(
@@ -106,7 +122,12 @@ _LOOSE_PHONE: Final = re.compile(
 )
 _CUE_BEFORE: Final = re.compile(
     r"\b(?:tele)?(?:phone|fax|mobile|cell|tel|call|dial|ring|whatsapp|sms|desk|reach)\w{0,6}\b"
-    r"(?:[ ]?(?:number|no\.?|me|us|him|her|them|on|at|under|is|:)){0,4}\W{0,4}$",
+    r"(?:[ ]?(?:number|no\.?|me|us|him|her|them|on|at|under|is|:)){0,4}\W{0,4}$"
+    # The same in the other scripts, and in what is written in Latin letters besides.
+    r"|(?:\b(?:tel[eé]fon|t[eé]l[eé]phone|t[eé]l|handy|mobil|celular|cellulare|тел|моб|звон|факс"
+    r"|τηλ|κιν|φαξ)|电话|電話|手机|手機|致电|致電|拨打|撥打|热线|熱線|传真|傳真|联系|聯繫|聯絡|携帯"
+    r"|전화|연락|휴대|핸드폰|팩스|โทร|เบอร์|แฟกซ์|มือถือ|ទូរស័ព្ទ|ទូរសព្ទ|هاتف|جوال|موبايل|اتصل|فاكس"
+    r"|تلفون|טלפון|נייד|פקס|התקשר|फोन|फ़ोन|मोबाइल|कॉल|ফোন|মোবাইল)[^\d\n,;。，、؛]{0,12}$",
     re.I,
 )
 _CUE_AFTER: Final = re.compile(
@@ -116,36 +137,66 @@ _DATE: Final = re.compile(
     r"(?:19|20)\d\d[-. ][01]?\d[-. ][0-3]?\d$|[0-3]?\d[-. ][01]?\d[-. ](?:19|20)\d\d$"
 )
 _CONTEXT_CHARS: Final = 40
+# Mobile numbers as they are written without a blank where letters of a script stand beside them:
+# a number alone says nothing, in a text in Chinese eleven digits from 13 on are one.
+_BARE_BY_SCRIPT: Final = {
+    re.compile(letters): re.compile(numbers)
+    for letters, numbers in (
+        (r"[\u3041-\u30FF]", r"0[6-9]0\d{8}$"),
+        (r"[\u3400-\u9FFF]", r"1[3-9]\d{9}$|0[6-9]0\d{8}$|09\d{8}$"),
+        (r"[\uAC00-\uD7A3]", r"01[016-9]\d{7,8}$"),
+        (r"[\u0E01-\u0E4E]", r"0[689]\d{8}$"),
+        (r"[\u0400-\u04FF]", r"[78]9\d{9}$"),
+    )
+}
+_UNITS: Final = re.compile(r"[ ]?[元円万亿億人个個年次吨米원명개年руб]")
 
 
 def find_emails(text: str) -> Iterator[Span]:
     """Spans of e-mail addresses."""
-    if "@" not in text:
-        return
-    for match in _EMAIL.finditer(text):
-        domain = match.group(1)
-        local = match.group()[: -len(domain) - 1]
-        if (
-            not _RESERVED_DOMAIN.search(domain)
-            and domain.rpartition(".")[2].lower() not in _FILE_ENDINGS
-            and not _MACHINES.match(local)
-        ):
-            yield match.span()
+    at, last = text.find("@"), 0
+    while at >= 0:
+        match = _DOMAIN.match(text, at + 1)
+        if match:
+            domain = match.group()
+            local = _local_before(text, last, at, of_latin=match.lastindex == 1)
+            if (
+                local
+                and not _RESERVED_DOMAIN.search(domain)
+                and domain.rpartition(".")[2].lower() not in _FILE_ENDINGS
+                and not _MACHINES.match(local)
+            ):
+                last = match.end()
+                yield at - len(local), last
+        at = text.find("@", at + 1)
+
+
+def _local_before(text: str, first: int, at: int, of_latin: bool) -> str:
+    """The local part that ends at an at sign, empty where there is none."""
+    before = text[max(first, at - _MAX_LOCAL - 1) : at]
+    local = before[len(before.rstrip(_LATIN_LOCAL)) :]
+    has_letters = any(map(str.isalpha, local))
+    if not local or not (of_latin or has_letters):
+        start = len(before)
+        while start and _ANY_LOCAL.match(before, start - 1):
+            start -= 1
+        local = before[start:]
+    local = local.lstrip(".'")
+    return local if len(local) <= _MAX_LOCAL else ""
 
 
 def find_ibans(text: str) -> Iterator[Span]:
     """Spans of bank account numbers with the right length and check digits (ISO 13616)."""
     for match in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(match.group(1).upper())
-        if length is None:
+        if length is None or not _IBAN_BEGINS.match(text, match.start()):
             continue
         end, taken = match.start(), ""
-        while end < match.end() and len(taken) < length:
+        while end < match.end(2) and len(taken) < length:
             if text[end].isalnum():
                 taken += text[end]
             end += 1
-        followed = end < len(text) and text[end].isalnum()
-        if len(taken) == length and not followed and has_mod_97(taken):
+        if len(taken) == length and not _IBAN_GOES_ON.match(text, end) and has_mod_97(taken):
             yield match.start(), end
 
 
@@ -172,37 +223,10 @@ def has_luhn(digits: str) -> bool:
     return total % 10 == 0 and len(set(digits)) > 1
 
 
-def find_ips(text: str) -> Iterator[Span]:
-    """Spans of IP addresses that can be someone's; private, loopback, documentation ones stay."""
-    found = [
-        match.span()
-        for match in _IPV4.finditer(text)
-        if _is_personal(match.group()) and not _follows_version(text, match.start())
-    ]
-    if text.count(":") >= 2:
-        matches = _IPV6.finditer(text)
-        found += [match.span() for match in matches if _is_personal(match.group())]
-    # In the order of the text: what comes after what is replaced already is passed over.
-    yield from sorted(found)
-
-
-def _follows_version(text: str, start: int) -> bool:
-    return bool(_VERSION.search(text[max(0, start - _CONTEXT_CHARS) : start]))
-
-
-def _is_personal(candidate: str) -> bool:
-    try:
-        address = ipaddress.ip_address(candidate)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and "::" in candidate:
-        # `dead::beef` is more often a name than an address.
-        return address.is_global and address in _GLOBAL_UNICAST
-    return address.is_global and not address.is_multicast
-
-
 def find_phones(text: str) -> Iterator[Span]:
     """Spans of telephone numbers: written like one, or named as one by a word beside it."""
+    if not _SEVEN_DIGITS.search(text):
+        return
     certain = [m.span() for m in _PHONE.finditer(text) if _has_phone_digits(m.group(), 8)]
     place = 0  # both are in order: what ends before one candidate ends before all that follow
     for match in _LOOSE_PHONE.finditer(text):
@@ -215,9 +239,21 @@ def find_phones(text: str) -> Iterator[Span]:
         if not _has_phone_digits(match.group(), 7) or _DATE.match(match.group()):
             continue
         before = text[max(0, start - _CONTEXT_CHARS) : start]
-        if _CUE_BEFORE.search(before) or _CUE_AFTER.match(text, end):
+        if (
+            _CUE_BEFORE.search(before)
+            or _CUE_AFTER.match(text, end)
+            or (not text.isascii() and _is_bare_mobile(text, start, end))
+        ):
             yield start, end
     yield from certain[place:]
+
+
+def _is_bare_mobile(text: str, start: int, end: int) -> bool:
+    number, beside = text[start:end], text[max(0, start - 3) : start] + text[end : end + 3]
+    return not _UNITS.match(text, end) and any(
+        numbers.match(number) and letters.search(beside)
+        for letters, numbers in _BARE_BY_SCRIPT.items()
+    )
 
 
 def _has_phone_digits(candidate: str, least: int) -> bool:

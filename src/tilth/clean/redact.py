@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, StringConstraints, field_validator
 
+from tilth.clean.addresses import Span
+from tilth.clean.letters import plain
 from tilth.clean.personal import FINDERS, Kind
 from tilth.decode.objects import parse_json
 from tilth.figures import Definition
@@ -25,7 +27,8 @@ from tilth.schema import ANY_META, META, SIGNAL_PREFIX, column, with_columns
 from tilth.settings import AnyOrder, BaseSettings
 
 # Nothing is found in a text with neither an at sign, nor two colons, nor four digits near together.
-_ANYTHING: Final = r"@|:[0-9A-Fa-f]*:|\d(?:[^\d\n]{0,3}\d){3}"
+# (RE2, whose `\d` knows ASCII alone.)
+_ANYTHING: Final = r"[@\x{FF20}]|:[0-9A-Fa-f]*:|\p{Nd}(?:[^\p{Nd}\n]{0,3}\p{Nd}){3}"
 
 FIGURES = tuple(
     Definition(
@@ -75,20 +78,29 @@ def fills(settings: Settings) -> tuple[str, ...]:
 def redact(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[Kind, int]]:
     """The text with placeholders, and how many of each kind it had."""
     counts: dict[Kind, int] = {}
+    # The finders read what is meant, of the same length; what is left stands as it was.
+    meant = plain(text)
     for kind, find in FINDERS.items():
         if kind not in kinds:
             continue
-        parts, last = [], 0
-        counts[kind] = 0
-        for start, end in find(text):
-            if start < last:
-                continue
-            parts += [text[last:start], f"[{kind.upper()}]"]
-            last = end
-            counts[kind] += 1
-        if counts[kind]:
-            text = "".join([*parts, text[last:]])
+        spans: list[Span] = []
+        for start, end in find(meant):
+            if not spans or start >= spans[-1][1]:
+                spans.append((start, end))
+        counts[kind] = len(spans)
+        if spans:
+            same = meant is text
+            text = _replaced(text, spans, kind)
+            meant = text if same else _replaced(meant, spans, kind)
     return text, counts
+
+
+def _replaced(text: str, spans: list[Span], kind: Kind) -> str:
+    parts, last = [], 0
+    for start, end in spans:
+        parts += [text[last:start], f"[{kind.upper()}]"]
+        last = end
+    return "".join([*parts, text[last:]])
 
 
 def redact_field(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[Kind, int]]:
