@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, model_validator
 
 from tilth.context import Context, PassesOver
 from tilth.errors import DataError
-from tilth.meta.arrow import UnsupportedError, values_of
+from tilth.meta.arrow import UnsupportedError, is_steady, values_of
 from tilth.meta.beside import Beside
 from tilth.reading import inputs, limits, records
+from tilth.reading.blocks import MIN_ROWS, Block, Blocks
 from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier, DoubledColumnError, require_once
 from tilth.reading.columns import Columns
@@ -25,6 +27,9 @@ from tilth.splits import SplitName
 SUFFIXES = (".parquet",)
 
 _ROWS_AT_ONCE = 256
+# Of a block that is taken as columns; what Arrow adds to a column for nulls is less than the slack.
+_BLOCK_BYTES = 2 << 20
+_SLACK = 1 << 16
 _KINDS = ("split", "label", "annotations")
 
 _Found = tuple[str, Row | records.RecordError, int, Beside | None]
@@ -102,6 +107,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         by_file = ByFile(context, batcher, carrier)
+        blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
+        if settings.image is not None:
+            blocks = None
         for file in found:
             if batcher.num_rows == context.limit:
                 break
@@ -110,9 +118,13 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 meter.finish(file, batcher.num_rows, is_told=True)
                 continue
             carrier.begin(file.uri)
-            for place, row, num_bytes, beside in read_file(file, settings, make_row_of, carrier):
+            for one in _found(file, settings, make_row_of, carrier, blocks=blocks):
                 if batcher.is_full:
                     break
+                if isinstance(one, Block):
+                    yield from batcher.give(one.batch, one.num_bytes)
+                    continue
+                place, row, num_bytes, beside = one
                 if takes(limits.kind_of(row)):
                     row = _decoded(row, settings, place, context.passes_over)
                     yield from batcher.add_found(row, place, num_bytes, beside)
@@ -142,6 +154,20 @@ def read_file(
     Raises:
         DataError: It is no Parquet file, or a column is not there.
     """
+    for one in _found(file, settings, make, carrier, turned):
+        assert not isinstance(one, Block)
+        yield one
+
+
+def _found(
+    file: inputs.SourceFile,
+    settings: Settings,
+    make: _Make,
+    carrier: Carrier | None,
+    turned: _Turn | None = None,
+    blocks: Blocks | None = None,
+) -> Iterator[_Found | Block]:
+    """The same, of which some come by whole blocks."""
     # Opened here: Arrow's own paths are UTF-8, and a file's name may be any bytes.
     with inputs.open_raw(file) as stream:
         try:
@@ -160,8 +186,14 @@ def read_file(
             beside = None if carrier is None else Columns(parquet.schema_arrow, carrier)
             start = 0
             for group in range(parquet.num_row_groups):
-                records_of = _read_group(parquet, group, wanted, beside, turned)
-                for number, (record, place) in enumerate(records_of, start=start + 1):
+                done = 0
+                if blocks is not None and beside is not None and _is_steady(parquet, settings):
+                    for block in _by_blocks(parquet, group, beside, file, start, settings, blocks):
+                        done += block.batch.num_rows
+                        yield block
+                # What is left of it is read again, by rows.
+                records_of = _read_group(parquet, group, wanted, beside, turned, done)
+                for number, (record, place) in enumerate(records_of, start=start + done + 1):
                     row, num_bytes = _made(record, settings, make, place)
                     if not isinstance(row, records.RecordError):
                         row.setdefault("id", f"{file.name}:{number}")
@@ -178,9 +210,12 @@ def _read_group(
     wanted: list[str],
     beside: Columns | None,
     turned: _Turn | None,
+    first: int = 0,
 ) -> Iterator[_Read]:
-    """The records of one row group, those that cannot be read as errors."""
+    """The records of one row group from one on, those that cannot be read as errors."""
     count, done = parquet.metadata.row_group(group).num_rows, 0
+    if first == count:
+        return
     names = list(dict.fromkeys([*wanted, *(beside.names if beside is not None else ())]))
     try:
         batches = parquet.iter_batches(
@@ -189,15 +224,67 @@ def _read_group(
         for batch in batches:
             for one in records_of(turned(batch) if turned else batch, wanted, beside):
                 done += 1
-                yield one
+                if done > first:
+                    yield one
         cause = "it has fewer rows than the footer says"
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         cause = _first_line(error)
     if not done and beside is not None and beside.pass_over_unread(parquet, group):
-        yield from _read_group(parquet, group, wanted, beside, turned)
+        yield from _read_group(parquet, group, wanted, beside, turned, first)
         return
-    for _ in range(done, count):
+    for _ in range(max(done, first), count):
         yield records.RecordError(f"row group {group} cannot be read: {cause}"), None
+
+
+def _is_steady(parquet: pq.ParquetFile, settings: Settings) -> bool:
+    """Whether the text is one column, and no column is of another type by its values."""
+    schema = parquet.schema_arrow
+    at = schema.get_field_index(settings.fields.text)
+    is_text = at >= 0 and schema.field(at).type in (pa.string(), pa.large_string())
+    return is_text and all(is_steady(field.type) for field in schema)
+
+
+def _by_blocks(
+    parquet: pq.ParquetFile,
+    group: int,
+    beside: Columns,
+    file: inputs.SourceFile,
+    start: int,
+    settings: Settings,
+    blocks: Blocks,
+) -> Iterator[Block]:
+    """The records of a row group, up to the first that has to be looked at."""
+    entry = parquet.metadata.row_group(group)
+    if not blocks.pay or entry.num_rows < MIN_ROWS:
+        return
+    text = settings.fields.text
+    share = max(entry.total_byte_size // entry.num_rows, 1)
+    # Such that the batches by rows, which are read if need be, begin where one of these does.
+    size = max(_BLOCK_BYTES // share // _ROWS_AT_ONCE, 1) * _ROWS_AT_ONCE
+    names = list(dict.fromkeys([text, *beside.names]))
+    try:
+        for batch in parquet.iter_batches(
+            size, row_groups=[group], columns=names, use_threads=False
+        ):
+            further, wrong = beside.of(batch)
+            if wrong:
+                return
+            numbers = pa.array(np.arange(start + 1, start + batch.num_rows + 1))
+            own = [] if further is None else further.schema.names
+            block = blocks.block(
+                file,
+                numbers,
+                batch.column(batch.schema.get_field_index(text)),
+                [(name, further.column(name), None) for name in own],
+                _SLACK + (0 if further is None else further.nbytes),
+            )
+            if block is None:
+                return
+            start += batch.num_rows
+            yield block
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        # Said of each record that cannot be read, by rows.
+        return
 
 
 def _made(

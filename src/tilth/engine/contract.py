@@ -141,6 +141,10 @@ class SamplesOnce:
     """
 
     def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._batches: list[tuple[pa.RecordBatch, list[str]]] = []
+        self._num_rows = 0
+        # Where each id stands first, once two rows have one.
         self._first: dict[str, tuple[pa.RecordBatch, int]] = {}
 
     def add(self, batch: pa.RecordBatch, step: str) -> None:
@@ -149,7 +153,18 @@ class SamplesOnce:
         Raises:
             StepError: An id stands for two samples.
         """
-        for number, name in enumerate(batch.column("id").to_pylist()):
+        names = batch.column("id").to_pylist()
+        self._ids.update(names)
+        self._num_rows += len(names)
+        self._batches.append((batch, names))
+        if len(self._ids) == self._num_rows:
+            return
+        held, self._batches = self._batches, []
+        for here, known in held:
+            self._compare(here, known, step)
+
+    def _compare(self, batch: pa.RecordBatch, names: Sequence[str], step: str) -> None:
+        for number, name in enumerate(names):
             here = (batch, number)
             first = self._first.setdefault(name, here)
             if first is not here and _content(*first) != _content(*here):

@@ -48,6 +48,20 @@ def carried(array: pa.Array) -> tuple[pa.Array, Errors]:
     return found, errors
 
 
+def is_steady(kind: pa.DataType) -> bool:
+    """Whether `carried` gives columns of a type always as the same one, whatever they hold."""
+    if isinstance(kind, pa.ExtensionType):
+        return is_steady(kind.storage_type)
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
+        parts = [kind.field(at).type for at in range(kind.num_fields)]
+        return all(map(is_steady, parts)) if pa.types.is_struct(kind) else True
+    if _is_list(kind) or pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return is_steady(kind.value_type)
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return bool(kind.unit != "ns")
+    return not (pa.types.is_uint64(kind) or pa.types.is_date64(kind))
+
+
 def _plain_type(array: pa.Array) -> pa.Array:
     """Less what Arrow adds to say the same in another way: dictionaries, runs, extensions."""
     while True:

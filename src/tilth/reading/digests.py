@@ -2,25 +2,73 @@
 
 A key is of a text whose runs of white space are one space, as `" ".join(text.split())` has it. That
 makes an object of each word; here the texts of a batch are gone through as one array of bytes.
+
+Where there are many bytes a compiled kernel does all of it, which takes a second to load; of a few
+records the standard library makes the same digests.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 _SPACES = bytes(32 if 9 <= byte <= 13 or 28 <= byte <= 31 else byte for byte in range(256))
 # First bytes of the white space that has more than one in UTF-8.
 _WIDE = (0xC2, 0xE1, 0xE2, 0xE3)
 # So many bytes are gone through at once that they stay in the processor's cache.
 _BYTES_AT_ONCE = 1 << 17
+# Of a source that has as many the kernel has made up for its loading, or nearly.
+_MANY_BYTES = 16 << 20
+_KERNEL = "tilth.kernels.digests"
 
 
-def ids_of(source: str, names: Sequence[str], payloads: Iterable[bytes]) -> list[str]:
-    """`sample_id(source, name, payload)` of each."""
+def pays(num_bytes: int) -> bool:
+    """Whether the kernel is worth its loading, or is loaded anyway, after so many bytes."""
+    return num_bytes >= _MANY_BYTES or _KERNEL in sys.modules
+
+
+def id_column(source: str, names: pa.Array, payloads: pa.Array) -> pa.Array:
+    """`sample_id(source, name, payload)` of each, by the kernel.
+
+    Args:
+        source: The source's name.
+        names: Text or bytes, no null among them.
+        payloads: Likewise.
+    """
+    from tilth.kernels.digests import named_digests
+    from tilth.kernels.words import text_buffers
+
+    begin = _part(source.encode("utf-8", "surrogatepass"))
+    return _hex_column(named_digests(begin, text_buffers(names), text_buffers(payloads)))
+
+
+def key_column(texts: pa.Array) -> pa.Array:
+    """`sample_id("content", " ".join(text.split()))` of each text, by the kernel."""
+    from tilth.kernels.digests import word_digests
+    from tilth.kernels.words import text_buffers
+
+    return _hex_column(word_digests(_part(b"content"), text_buffers(texts)))
+
+
+def _hex_column(digits: npt.NDArray[np.uint8]) -> pa.Array:
+    offsets = np.arange(0, len(digits) + 1, 32, dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digits)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+
+
+def ids_of(
+    source: str, names: Sequence[str], payloads: Sequence[bytes], num_bytes: int = 0
+) -> list[str]:
+    """`sample_id(source, name, payload)` of each, of a source that had so many bytes before."""
+    if pays(num_bytes):
+        told = [name.encode("utf-8", "surrogatepass") for name in names]
+        kind = pa.large_binary()
+        return id_column(source, pa.array(told, kind), pa.array(payloads, kind)).to_pylist()
     begun = hashlib.blake2b(_part(source.encode("utf-8", "surrogatepass")), digest_size=16)
     found = []
     for name, payload in zip(names, payloads, strict=True):
@@ -32,8 +80,10 @@ def ids_of(source: str, names: Sequence[str], payloads: Iterable[bytes]) -> list
     return found
 
 
-def content_keys(texts: Iterable[bytes]) -> list[str]:
-    """`sample_id("content", " ".join(text.split()))` of each text, in UTF-8."""
+def content_keys(texts: Sequence[bytes], num_bytes: int = 0) -> list[str]:
+    """`sample_id("content", " ".join(text.split()))` of each text, in UTF-8; likewise."""
+    if pays(num_bytes):
+        return key_column(pa.array(texts, pa.large_binary())).to_pylist()
     begun = hashlib.blake2b(_part(b"content"), digest_size=16)
     found = []
     for words in normal(texts):

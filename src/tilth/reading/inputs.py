@@ -495,6 +495,11 @@ class Meter:
         self._num_rows = 0
         self._context = context
 
+    @property
+    def num_bytes(self) -> int:
+        """Of all files, on disk."""
+        return int(self._total)
+
     def finish(self, file: SourceFile, num_rows: int, *, is_told: bool = False) -> None:
         """One file is read; with it there are so many rows.
 

@@ -306,6 +306,8 @@ class Batcher:
         self.fields.append((schema.ERROR, schema.VERDICT[schema.ERROR]))
         self.limit = limit
         self.num_rows = 0
+        # Of payloads so far.
+        self.num_bytes = 0
         self._names = wanted
         self._meta: list[str] = []
         self._all_meta: set[str] = set()
@@ -348,7 +350,7 @@ class Batcher:
         """
         if not row.keys() <= self._names:
             self._meet([name for name in row if name not in self._names])
-        place = _spelt(place)
+        place = spelt(place)
         sample = {**self.defaults, **row, "source": self.source}
         sample.setdefault("id", place)
         yield from self._put(sample, num_bytes, beside, place)
@@ -383,7 +385,7 @@ class Batcher:
 
     def add_error(self, cause: str, place: str) -> Iterator[pa.RecordBatch]:
         """Take one record that cannot become a sample."""
-        place = _spelt(place)
+        place = spelt(place)
         row = {
             "id": schema.sample_id(self.source, place, "error"),
             "source": self.source,
@@ -421,6 +423,18 @@ class Batcher:
             self.num_rows += batch.num_rows
             if self._num_given >= ROWS_PER_BATCH or self._num_bytes >= BYTES_PER_BATCH:
                 yield from self.flush()
+
+    def give(self, batch: pa.RecordBatch, num_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Rows that are made already, as `tilth.reading.blocks` makes them.
+
+        Args:
+            batch: They.
+            num_bytes: Of their payloads.
+        """
+        yield from self.flush()
+        self.num_rows += batch.num_rows
+        self.num_bytes += num_bytes
+        yield batch
 
     def end_file(self) -> Iterator[pa.RecordBatch]:
         """What follows is of another file, whose further columns stand in no batch with these."""
@@ -461,7 +475,9 @@ class Batcher:
         """
         sound = [(row, place) for row, place in zip(rows, places, strict=True) if place is not None]
         payloads = [_payload(row) for row, _ in sound]
-        ids = ids_of(self.source, [row["id"] for row, _ in sound], map(_bytes, payloads))
+        data = [_bytes(payload) for payload in payloads]
+        self.num_bytes += sum(map(len, data))
+        ids = ids_of(self.source, [row["id"] for row, _ in sound], data, self.num_bytes)
         texts: list[tuple[Row, bytes]] = []
         for (row, place), name, payload in zip(sound, ids, payloads, strict=True):
             row["id"] = name
@@ -474,7 +490,8 @@ class Batcher:
             else:
                 texts.append((row, _bytes(payload or place)))
             row.setdefault("uri", place)
-        for (row, _), key in zip(texts, content_keys([text for _, text in texts]), strict=True):
+        keys = content_keys([text for _, text in texts], self.num_bytes)
+        for (row, _), key in zip(texts, keys, strict=True):
             row["key"] = key
 
     def _own_fields(self, rows: Sequence[Row]) -> Iterator[Further]:
@@ -518,7 +535,7 @@ def _no_column(name: str, known: Iterable[str]) -> StepError:
     )
 
 
-def _spelt(place: str) -> str:
+def spelt(place: str) -> str:
     """A place as text, also where a file's name is none: its bytes are written out."""
     return place.encode("utf-8", "backslashreplace").decode()
 
