@@ -17,7 +17,7 @@ from tests.engine.test_again import plan_of, read
 from tests.meta.test_arrow import _TYPES
 from tilth.collect import parquet
 from tilth.meta.arrow import is_steady
-from tilth.reading import blocks, digests
+from tilth.reading import blocks, digests, records
 from tilth.reading.blocks import Blocks
 
 BOTH = settings(
@@ -40,7 +40,8 @@ class Both:
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self._patch, self._folder = patch, folder
         self._count = 0
-        self.num_blocks = 0
+        # Of a batch.
+        self.rows = records.ROWS_PER_BATCH
 
     def __call__(self, source: str, write: Callable[[Path], None], **given: Any) -> int:
         """Write the source and compare; how many blocks were taken."""
@@ -54,16 +55,17 @@ class Both:
 
         def counted(*parts: Any) -> Any:
             nonlocal taken
-            block = found(*parts)
-            taken += block is not None
-            return block
+            taken += 1
+            return found(*parts)
 
         with self._patch.context() as patch:
+            patch.setattr(records, "ROWS_PER_BATCH", self.rows)
             patch.setattr(blocks, "pays", lambda _: True)
             patch.setattr(parquet, "MIN_ROWS", 1)
             patch.setattr(Blocks, "block", counted)
             told = _reading(plan, base / "blocks")
         with self._patch.context() as patch:
+            patch.setattr(records, "ROWS_PER_BATCH", self.rows)
             patch.setattr(Blocks, "of", lambda *_: None)
             patch.setattr(digests, "pays", lambda _: False)
             assert _reading(plan, base / "rows") == told
@@ -150,7 +152,7 @@ def test_parquet_with_broken_text_and_damage(both: Both) -> None:
         pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=30, compression="zstd")
         data = bytearray(path.read_bytes())
         start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
-        data[start + 30 : start + 60] = bytes(30)
+        data[start : start + 20] = bytes(20)
         path.write_bytes(data)
 
     assert both("parquet", write) == 1
@@ -174,3 +176,106 @@ def test_settings_by_which_each_row_is_looked_at(both: Both) -> None:
 
     assert both("parquet", write, fields={"text": ["title", "text"]}) == 0
     assert both("parquet", write) == 1
+
+
+def _line(pairs: list[tuple[str, str]], blank: str) -> str:
+    inside = f"{blank},{blank}".join(f'"{name}"{blank}:{blank}{value}' for name, value in pairs)
+    return f"{blank}{{{blank}{inside}{blank}}}{blank}"
+
+
+SPELT = st.one_of(
+    TEXTS.map(json.dumps),
+    TEXTS.map(lambda text: json.dumps(text, ensure_ascii=False)),
+    st.sampled_from(
+        [
+            *('"\\ud83d\\ude00"', '"\\ud83d"', '"\\ude00\\ud83d"', '"\\u00e9\\u4e00\\u0000"'),
+            *('"\\x"', '"\\u12g4"', '"a\tb"', '"\\/\\b\\f\\n\\r\\t\\"\\\\"', '"open', '"\\"'),
+            *('"\\u12"', '"\u00e9\u4e00\U0001f600"', '"\\uD83D\\uDE00x"', '"\x7f"'),
+        ]
+    ),
+)
+NUMBERS = st.one_of(
+    st.integers(-(1 << 70), 1 << 70).map(str),
+    st.integers(-9, 9).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.sampled_from(
+        [
+            *(
+                "-0",
+                "-0.0",
+                "01",
+                "1.",
+                ".5",
+                "1e5",
+                "1E+5",
+                "1e",
+                "-",
+                "1e400",
+                "5e-324",
+                "0.1e-2",
+            ),
+            *("9007199254740993", "999999999999999999", "1000000000000000000", "NaN", "Infinity"),
+        ]
+    ),
+)
+WORDS = st.sampled_from(["true", "false", "null", "nul", "True", "[1]", '{"a": 1}', "[]"])
+KINDS = st.sampled_from([SPELT, NUMBERS, st.sampled_from(["true", "false"]), WORDS])
+
+
+@st.composite
+def json_lines(draw: st.DrawFn) -> str:
+    """Lines that are mostly alike: each name has values mostly of one kind."""
+    names = draw(
+        st.lists(
+            st.sampled_from(["n", "meta.n", "e\u0301", "text ", "", "meta", "label", "\\u0061"]),
+            unique=True,
+            max_size=3,
+        )
+    )
+    kinds = [draw(KINDS) for _ in names]
+    lines = []
+    for _ in range(draw(st.integers(1, 9))):
+        pairs = [
+            (name, draw(st.one_of(kind, kind, st.just("null"), st.one_of(WORDS, NUMBERS, SPELT))))
+            for name, kind in zip(names, kinds, strict=True)
+        ]
+        pairs.insert(min(1, len(pairs)), ("text", draw(st.one_of(*[SPELT] * 8, st.just("null")))))
+        if draw(st.integers(0, 9)) == 0:
+            pairs = draw(st.one_of(st.just(pairs[::-1]), st.just(pairs * 2), st.just([])))
+        blank = draw(st.sampled_from([""] * 9 + [" ", "\t", " \r", "\x0b"]))
+        lines.append(_line(pairs, blank))
+        if draw(st.integers(0, 19)) == 0:
+            lines.append(draw(st.sampled_from(["", " ", "\ufeff", "[]", "x", "{}", "\r"])))
+    return draw(st.sampled_from(["\n", "\n", "\r\n"])).join(lines) + draw(
+        st.sampled_from(["\n", ""])
+    )
+
+
+@settings(BOTH, max_examples=50)
+@given(json_lines(), st.booleans(), st.integers(1, 3))
+def test_json_lines(both: Both, text: str, bounded: bool, rows: int) -> None:
+    def write(folder: Path) -> None:
+        (folder / "a.jsonl").write_bytes(text.encode("utf-8", "surrogatepass"))
+        (folder / "b.jsonl").write_bytes(b'{"text": "a", "n": 1}\n' * 3 + b'{"text": "\xff"}\n' * 3)
+
+    both.rows = rows
+    both("jsonl", write, **({"max_record_bytes": 64} if bounded else {}))
+
+
+def test_json_lines_are_taken_by_blocks(both: Both) -> None:
+    def write(folder: Path) -> None:
+        lines = [
+            json.dumps(
+                {"text": f"text\n{n}", "n": n if n % 3 else None, "late": None if n < 9 else "x"}
+            )
+            for n in range(30)
+        ]
+        lines[21] = "{"
+        (folder / "a.jsonl").write_text("\n".join(lines))
+
+    both.rows = 4
+    # Of 7 whole batches one has a line that is none; the last lines are no whole batch.
+    assert both("jsonl", write) == 6
+    assert both("jsonl", write, fields={"meta": "none"}) == 6
+    assert both("jsonl", write, fields={"meta": ["late"], "number": "n"}) == 6
+    assert both("jsonl", write, fields={"id": "n"}) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 from pydantic import Field, field_validator
@@ -17,9 +17,12 @@ from tilth.errors import DataError
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.streams import with_packed
 from tilth.reading import inputs, limits, records
+from tilth.reading.ahead import Ahead
+from tilth.reading.blocks import Block, Blocks
 from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Fields, columns_of, filled, open_names_of, tells_kinds
+from tilth.reading.json_blocks import json_block
 from tilth.reading.named import Named
 from tilth.schema import Row
 from tilth.splits import SplitName
@@ -106,6 +109,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         by_file = ByFile(context, batcher, carrier, names)
+        blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
         for file in found:
             if batcher.num_rows == context.limit:
                 break
@@ -114,9 +118,13 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 meter.finish(file, batcher.num_rows, is_told=True)
                 continue
             carrier.begin(file.uri)
-            for place, row, num_bytes in read_file(file, settings, names, carrier):
+            for one in _found(file, settings, names, carrier, blocks):
                 if batcher.is_full:
                     break
+                if isinstance(one, Block):
+                    yield from batcher.give(one.batch, one.num_bytes)
+                    continue
+                place, row, num_bytes = one
                 if takes(limits.kind_of(row)):
                     yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
@@ -171,11 +179,31 @@ def depth(data: bytes) -> int:
     return deepest
 
 
+_Found = tuple[str, Row | records.RecordError, int]
+
+
 def read_file(
     file: inputs.SourceFile, settings: Settings, names: Named, carrier: Carrier | None = None
-) -> Iterator[tuple[str, Row | records.RecordError, int]]:
+) -> Iterator[_Found]:
     """Place, row (or what is wrong with it) and bytes of each record."""
-    for number, line, num_bytes in _pieces(file, settings):
+    for one in _found(file, settings, names, carrier, None):
+        assert not isinstance(one, Block)
+        yield one
+
+
+def _found(
+    file: inputs.SourceFile,
+    settings: Settings,
+    names: Named,
+    carrier: Carrier | None,
+    blocks: Blocks | None,
+) -> Iterator[_Found | Block]:
+    """The same, of which some come by whole blocks."""
+    for piece in _pieces(file, settings, names, carrier, blocks):
+        if isinstance(piece, Block):
+            yield piece
+            continue
+        number, line, num_bytes = piece
         place = f"{file.uri}:{number}"
         try:
             if num_bytes > settings.max_record_bytes:
@@ -192,14 +220,36 @@ def read_file(
         yield place, row, num_bytes
 
 
-def _pieces(file: inputs.SourceFile, settings: Settings) -> Iterator[tuple[int, bytes, int]]:
-    """Number, bytes, cut at the bound, and full length of each record."""
+def _pieces(
+    file: inputs.SourceFile,
+    settings: Settings,
+    names: Named,
+    carrier: Carrier | None,
+    blocks: Blocks | None,
+) -> Iterator[tuple[int, bytes, int] | Block]:
+    """Number, bytes, cut at the bound, and full length of each record; or many of them made."""
     with inputs.open_bytes(file) as stream:
         if settings.records:
             yield from _inside(file, stream, settings)
             return
-        lines = inputs.read_lines(stream, settings.max_record_bytes)
-        for number, (line, num_bytes) in enumerate(lines, start=1):
+        ahead = Ahead(stream, records.BYTES_PER_BATCH)
+        lines = inputs.read_lines(cast(BinaryIO, ahead), settings.max_record_bytes)
+        number = 0
+        while True:
+            # A block is what would be a batch of rows: a field's type may hang on where one ends.
+            while blocks is not None and carrier is not None and blocks.begins:
+                block = None
+                if (some := ahead.lines(records.ROWS_PER_BATCH)) is not None:
+                    block = json_block(some, number + 1, file, blocks, settings, carrier, names)
+                if some is None or block is None:
+                    break
+                ahead.take(len(some.data))
+                number += records.ROWS_PER_BATCH
+                yield block
+            line, num_bytes = next(lines, (None, 0))
+            if line is None:
+                return
+            number += 1
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if line.strip():

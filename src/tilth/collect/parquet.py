@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from tilth.context import Context, PassesOver
 from tilth.errors import DataError
 from tilth.meta.arrow import UnsupportedError, is_steady, values_of
-from tilth.meta.beside import Beside
+from tilth.meta.beside import Beside, Further
 from tilth.reading import inputs, limits, records
 from tilth.reading.blocks import MIN_ROWS, Block, Blocks
 from tilth.reading.by_file import ByFile
@@ -267,21 +267,15 @@ def _by_blocks(
             size, row_groups=[group], columns=names, use_threads=False
         ):
             further, wrong = beside.of(batch)
-            if wrong:
+            room = _SLACK + (0 if further is None else further.nbytes)
+            texts = blocks.sound(batch.column(batch.schema.get_field_index(text)), room)
+            if wrong or texts is None:
                 return
             numbers = pa.array(np.arange(start + 1, start + batch.num_rows + 1))
-            own = [] if further is None else further.schema.names
-            block = blocks.block(
-                file,
-                numbers,
-                batch.column(batch.schema.get_field_index(text)),
-                [(name, further.column(name), None) for name in own],
-                _SLACK + (0 if further is None else further.nbytes),
-            )
-            if block is None:
-                return
+            own = {} if further is None else dict(zip(further.schema.names, further, strict=True))
+            told: list[Further] = [(name, array, None) for name, array in own.items()]
+            yield blocks.block(file, numbers, texts, told)
             start += batch.num_rows
-            yield block
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         # Said of each record that cannot be read, by rows.
         return

@@ -82,22 +82,17 @@ class Blocks:
         """Whether what follows is worth being taken as columns."""
         return pays(max(self.num_bytes, self.batcher.num_bytes))
 
-    def block(
-        self,
-        file: SourceFile,
-        numbers: pa.Array,
-        texts: pa.Array,
-        further: list[Further],
-        num_bytes: int,
-    ) -> Block | None:
-        """The rows of a block; None: one of them has to be looked at.
+    @property
+    def begins(self) -> bool:
+        """Whether a batch of rows would begin here, and is worth being taken as columns."""
+        return self.batcher.is_empty and self.pay
+
+    def sound(self, texts: pa.Array, num_bytes: int = 0) -> pa.Array | None:
+        """The texts of a block as they are stored; None: one of them has to be looked at.
 
         Args:
-            file: Where they stand.
-            numbers: Of each its number there.
-            texts: Of each, of any type of text or bytes.
-            further: Columns `meta.NAME`, in their order.
-            num_bytes: What the further columns of any one record have at most.
+            texts: Of any type of text or bytes.
+            num_bytes: What a record has besides at most.
         """
         if texts.null_count:
             return None
@@ -106,12 +101,25 @@ class Blocks:
             texts = texts.cast(BYTES).cast(TEXT)
         except pa.ArrowInvalid:
             return None
-        lengths = pc.binary_length(texts)
-        ends = pc.min_max(lengths).as_py()
+        ends = pc.min_max(pc.binary_length(texts)).as_py()
         # A text that is empty has its place for a key.
         if not ends["min"] or ends["max"] + num_bytes > self.max_record_bytes:
             return None
-        return Block(self._batch(file, numbers, texts, further), pc.sum(lengths).as_py())
+        return texts
+
+    def block(
+        self, file: SourceFile, numbers: pa.Array, texts: pa.Array, further: list[Further]
+    ) -> Block:
+        """The rows of a block.
+
+        Args:
+            file: Where they stand.
+            numbers: Of each its number there.
+            texts: Of each, sound.
+            further: Columns `meta.NAME`, in their order.
+        """
+        num_bytes = pc.sum(pc.binary_length(texts)).as_py()
+        return Block(self._batch(file, numbers, texts, further), num_bytes)
 
     def _batch(
         self, file: SourceFile, numbers: pa.Array, texts: pa.Array, further: list[Further]

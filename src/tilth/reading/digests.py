@@ -66,9 +66,10 @@ def ids_of(
 ) -> list[str]:
     """`sample_id(source, name, payload)` of each, of a source that had so many bytes before."""
     if pays(num_bytes):
-        told = [name.encode("utf-8", "surrogatepass") for name in names]
         kind = pa.large_binary()
-        return id_column(source, pa.array(told, kind), pa.array(payloads, kind)).to_pylist()
+        called = pa.array([name.encode("utf-8", "surrogatepass") for name in names], kind)
+        ids: list[str] = id_column(source, called, pa.array(payloads, kind)).to_pylist()
+        return ids
     begun = hashlib.blake2b(_part(source.encode("utf-8", "surrogatepass")), digest_size=16)
     found = []
     for name, payload in zip(names, payloads, strict=True):
@@ -83,7 +84,8 @@ def ids_of(
 def content_keys(texts: Sequence[bytes], num_bytes: int = 0) -> list[str]:
     """`sample_id("content", " ".join(text.split()))` of each text, in UTF-8; likewise."""
     if pays(num_bytes):
-        return key_column(pa.array(texts, pa.large_binary())).to_pylist()
+        keys: list[str] = key_column(pa.array(texts, pa.large_binary())).to_pylist()
+        return keys
     begun = hashlib.blake2b(_part(b"content"), digest_size=16)
     found = []
     for words in normal(texts):

@@ -326,6 +326,11 @@ class Batcher:
         """Whether the limit is reached."""
         return self.limit is not None and self.num_rows >= self.limit
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row is held that was not given yet."""
+        return not self._rows and not self._given
+
     def turn(self, *, spelt: bool) -> Iterator[pa.RecordBatch]:
         """What follows is cells, or is none; no batch has both."""
         if spelt != self._spelt:
