@@ -279,3 +279,70 @@ def test_json_lines_are_taken_by_blocks(both: Both) -> None:
     assert both("jsonl", write, fields={"meta": "none"}) == 6
     assert both("jsonl", write, fields={"meta": ["late"], "number": "n"}) == 6
     assert both("jsonl", write, fields={"id": "n"}) == 0
+
+
+def _cell(text: str, is_quoted: bool) -> str:
+    must = any(sign in text for sign in ',"\n\r')
+    return '"' + text.replace('"', '""') + '"' if must or is_quoted else text
+
+
+@st.composite
+def csv_text(draw: st.DrawFn) -> str:
+    """Records that are mostly regular."""
+    names = draw(
+        st.lists(st.sampled_from(["n", "meta.n", " ", "label", "\u00e9"]), unique=True, max_size=2)
+    )
+    names.insert(draw(st.integers(0, len(names))), "text")
+    cells = st.one_of(
+        st.text(st.sampled_from('ab"\n, \u00e9\u3000'), max_size=6),
+        st.sampled_from(["1", "2.5", "true", "", " ", "x" * 70]),
+    )
+    lines = [",".join(names)]
+    for _ in range(draw(st.integers(1, 9))):
+        row = [draw(cells) for _ in names]
+        row[names.index("text")] += draw(st.sampled_from(["x", "x", "x", "x", ""]))
+        lines.append(",".join(_cell(one, draw(st.booleans())) for one in row))
+        if draw(st.integers(0, 9)) == 0:
+            odd = ["", "", " ", '"', '"a"b', 'a"b', "a", ",,,", "a\rb", '"a\n', "\ufeffa", '""']
+            lines.append(draw(st.sampled_from(odd)))
+    end = draw(st.sampled_from(["\n", "\n", "\r\n"]))
+    return end.join(lines).replace("\n", end) if end == "\r\n" else "\n".join(lines) + end
+
+
+@settings(BOTH, max_examples=50)
+@given(csv_text(), st.booleans(), st.integers(1, 3))
+def test_csv(both: Both, text: str, bounded: bool, rows: int) -> None:
+    def write(folder: Path) -> None:
+        (folder / "a.csv").write_bytes(text.encode())
+        (folder / "b.csv").write_bytes(b"text,n\n" + b"a,1\n" * 3 + b"\xff,2\n" * 3)
+
+    both.rows = rows
+    both("csv", write, **({"max_record_bytes": 64} if bounded else {}))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_is_taken_by_blocks(both: Both, end: str) -> None:
+    def write(folder: Path) -> None:
+        lines = ["text,n,late", *(f'"a{end}{n}",{n},{"" if n < 9 else "x"}' for n in range(30))]
+        lines.insert(5, "")
+        lines[12] = ',1,"not ""one"""'
+        (folder / "a.csv").write_bytes(end.join(lines).encode())
+
+    both.rows = 4
+    # The last lines are no whole batch, and one has a text that is empty.
+    assert both("csv", write) == 6
+    assert both("csv", write, fields={"meta": "none"}) == 6
+    assert both("csv", write, fields={"meta": ["late"], "number": "n"}) == 6
+    assert both("csv", write, header=False, columns=["text", "n", "late"]) == 6
+    assert both("csv", write, fields={"label": "n"}) == 0
+    assert both("csv", write, split={"train": 0.5, "test": 0.5}) == 0
+    assert both("csv", write, encoding="latin-1") == 0
+
+
+def test_after_an_odd_record_a_file_is_read_line_by_line(both: Both) -> None:
+    def write(folder: Path) -> None:
+        rows = "".join(f"a{n},{n}\n" for n in range(9))
+        (folder / "a.csv").write_text(f'text,n\n{rows}"open,1\n{rows}')
+
+    both.rows = 3
+    assert both("csv", write) == 3

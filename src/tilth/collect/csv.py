@@ -12,7 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal, cast
 
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -21,11 +21,15 @@ from tilth.context import Context
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.streams import with_packed, without_packing
 from tilth.reading import inputs, limits, records
+from tilth.reading.ahead import Ahead
+from tilth.reading.blocks import Block, Blocks
 from tilth.reading.carry import NO_NAME, Carrier, DoubledColumnError, numbered, require_once
+from tilth.reading.cell_blocks import CellBlocks, Cells
 from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
 from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.shares import Shares
+from tilth.reading.splitter import Splitter as Splitter
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName
@@ -143,13 +147,20 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         shared = shared or context.spreads
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = inputs.Meter(found, context)
+        blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
+        if isinstance(settings.split, Shares):
+            blocks = None
         for file in found:
             if batcher.num_rows == context.limit:
                 break
             carrier.begin(file.uri)
-            for place, row, num_bytes in rows.of_file(file, carrier):
+            for one in rows.of_file(file, carrier, blocks):
                 if batcher.is_full:
                     break
+                if isinstance(one, Block):
+                    yield from batcher.give(one.batch, one.num_bytes)
+                    continue
+                place, row, num_bytes = one
                 if takes(limits.kind_of(row)):
                     yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
@@ -157,64 +168,6 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         yield from batcher.flush()
     if batcher.num_rows == 0:
         raise inputs.empty_source(settings.path or settings.url or "")
-
-
-class Splitter:
-    """Splits one record into fields, line by line, for a field may hold line breaks.
-
-    Args:
-        delimiter: One character.
-        quote: One character, or empty.
-        is_open: Whether a quoted field of an earlier line runs on into the first one fed.
-    """
-
-    def __init__(self, delimiter: str, quote: str, *, is_open: bool = False) -> None:
-        self.delimiter = delimiter
-        self.quote = quote
-        self.fields: list[str] = []
-        self._open: list[str] | None = [] if is_open else None
-
-    def feed(self, line: str) -> bool:
-        """Take the next line (less its line break); whether the record is complete.
-
-        Raises:
-            RecordError: text stands between a closing quotation mark and the delimiter.
-        """
-        if self._open is None and (not self.quote or self.quote not in line):
-            self.fields = line.split(self.delimiter)
-            return True
-        start = 0
-        if self._open is not None:
-            self._open.append("\n")
-        while True:
-            if self._open is None:
-                if not line.startswith(self.quote, start):
-                    end = line.find(self.delimiter, start)
-                    self.fields.append(line[start:] if end < 0 else line[start:end])
-                    if end < 0:
-                        return True
-                    start = end + 1
-                    continue
-                self._open, start = [], start + 1
-            end = line.find(self.quote, start)
-            if end < 0:
-                self._open.append(line[start:])
-                return False
-            self._open.append(line[start:end])
-            start = end + 1
-            if line.startswith(self.quote, start):
-                self._open.append(self.quote)
-                start += 1
-                continue
-            self.fields.append("".join(self._open))
-            self._open = None
-            if start == len(line):
-                return True
-            if line[start] != self.delimiter:
-                raise records.RecordError(
-                    f"text after a closing quotation mark, at character {start + 1}"
-                )
-            start += 1
 
 
 @dataclass(slots=True)
@@ -268,9 +221,16 @@ class _Lines:
     is worked out once, and the sums over the lines ahead decide about each record at once.
     """
 
-    def __init__(self, stream: BinaryIO, settings: Settings, delimiter: str) -> None:
-        many = inputs.read_many_lines(stream, settings.max_record_bytes)
-        self._lines = enumerate(itertools.chain.from_iterable(many), start=1)
+    def __init__(
+        self, stream: BinaryIO, settings: Settings, delimiter: str, blocks: Blocks | None
+    ) -> None:
+        self._blocks: CellBlocks | None = None
+        if blocks is not None and settings.encoding == "utf-8" and settings.quote:
+            ahead, text = Ahead(stream, records.BYTES_PER_BATCH), str(settings.fields.text)
+            self._blocks = CellBlocks(ahead, delimiter, settings.quote, text, blocks)
+            stream = cast(BinaryIO, ahead)
+        self._number = 0
+        self._lines = self._numbered(stream, settings.max_record_bytes)
         self._settings = settings
         self._delimiter = delimiter
         self._end = 0
@@ -281,13 +241,41 @@ class _Lines:
         self._back: deque[_Numbered] = deque()
         self._num_exact = 0
 
-    def regular(self, header: Header) -> Iterator[tuple[list[str], int, int]]:
+    def _numbered(self, stream: BinaryIO, max_bytes: int) -> Iterator[_Numbered]:
+        singles = inputs.read_lines(stream, max_bytes)
+        # What is read many lines at a time cannot be taken by blocks any more.
+        while self._by_blocks and (line := next(singles, None)) is not None:
+            self._number += 1
+            yield self._number, line
+        for line in itertools.chain.from_iterable(inputs.read_many_lines(stream, max_bytes)):
+            self._number += 1
+            yield self._number, line
+
+    @property
+    def _by_blocks(self) -> bool:
+        return self._blocks is not None and self._blocks.is_on
+
+    def regular(
+        self, header: Header, file: inputs.SourceFile, carrier: Carrier | None
+    ) -> Iterator[Cells | Block]:
         """Records as far as they are as the header says, by the standard library's parser.
 
         Yields:
-            Fields, number of the first line and bytes of each. What comes next is the rest of the
-            file, or a record that has to be looked at line by line.
+            Fields, number of the first line and bytes of each, or many that are made already. What
+            comes next is the rest of the file, or a record that has to be looked at line by line.
         """
+        if self._blocks is not None and self._blocks.is_on and not (self._ahead or self._back):
+            if header.nameless or carrier is None:
+                self._blocks.is_on = False
+            else:
+                found = self._blocks.of(file, header.names, header.width, self._number, carrier)
+                for one in found:
+                    if isinstance(one, int):
+                        self._number += one
+                    else:
+                        yield one
+        if self._by_blocks:
+            return
         self._num_exact -= 1
         if self._num_exact > 0 or self._ahead or not self._may_be_regular():
             return
@@ -458,14 +446,22 @@ class _Rows:
 
     def kinds(self) -> Iterator[limits.Kind]:
         """What each record is of, in the order of the source."""
-        return (limits.kind_of(row) for file in self.found for _, row, _ in self.of_file(file))
+        each = (one for file in self.found for one in self.of_file(file))
+        return (limits.kind_of(one[1]) for one in each if not isinstance(one, Block))
 
     def of_file(
-        self, file: inputs.SourceFile, carrier: Carrier | None = None
-    ) -> Iterator[tuple[str, Row | records.RecordError, int]]:
+        self,
+        file: inputs.SourceFile,
+        carrier: Carrier | None = None,
+        blocks: Blocks | None = None,
+    ) -> Iterator[_Found | Block]:
         """Place, row with label and split (or what is wrong with it), and bytes of each record."""
         split = self.settings.split
-        for number, (place, row, num_bytes) in enumerate(read_file(file, self.settings, carrier)):
+        for number, one in enumerate(_found(file, self.settings, carrier, blocks)):
+            if isinstance(one, Block):
+                yield one
+                continue
+            place, row, num_bytes = one
             if not isinstance(row, records.RecordError):
                 label, prefix = row.get("label"), self.settings.label_prefix
                 if prefix and label is not None:
@@ -486,16 +482,26 @@ class _Rows:
             yield place, row, num_bytes
 
 
+_Found = tuple[str, Row | records.RecordError, int]
+
+
 def read_file(
     file: inputs.SourceFile, settings: Settings, carrier: Carrier | None = None
-) -> Iterator[tuple[str, Row | records.RecordError, int]]:
+) -> Iterator[_Found]:
     """Place, row (or what is wrong with it) and bytes of each record."""
+    return (one for one in _found(file, settings, carrier, None) if not isinstance(one, Block))
+
+
+def _found(
+    file: inputs.SourceFile, settings: Settings, carrier: Carrier | None, blocks: Blocks | None
+) -> Iterator[_Found | Block]:
+    """The same, of which some come by whole blocks."""
     tab = without_packing(file.name).lower().endswith(".tsv")
     delimiter = settings.delimiter or ("\t" if tab else ",")
     header = _header(list(settings.columns), settings.fields) if settings.columns else None
     travels = carrier is not None and header is not None and carrier.takes(header.names.values())
     with inputs.open_bytes(file) as stream:
-        lines = _Lines(stream, settings, delimiter)
+        lines = _Lines(stream, settings, delimiter, blocks)
 
         def row_of(values: list[str], number: int) -> Row:
             assert header is not None
@@ -509,7 +515,11 @@ def read_file(
             return row
 
         while True:
-            for values, number, num_bytes in () if header is None else lines.regular(header):
+            for one in () if header is None else lines.regular(header, file, carrier):
+                if isinstance(one, Block):
+                    yield one
+                    continue
+                values, number, num_bytes = one
                 try:
                     yield f"{file.uri}:{number}", row_of(values, number), num_bytes
                 except records.RecordError as error:

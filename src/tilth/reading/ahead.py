@@ -50,6 +50,19 @@ class Ahead:
             longest, end = max(longest, after - end), after
         return Lines(bytes(self._data[start:end]), count, longest)
 
+    def peek(self, num_bytes: int) -> tuple[bytes, bool]:
+        """The next so many bytes, or all that are left; and whether these are all."""
+        while len(self._data) - self._at < num_bytes:
+            if not self._read():
+                return bytes(self._data[self._at :]), True
+        return bytes(self._data[self._at : self._at + num_bytes]), False
+
+    def read(self, size: int) -> bytes:
+        """As of the stream, less what was taken."""
+        found = bytes(self._data[self._at : self._at + size])
+        self.take(len(found))
+        return found or self._stream.read(size)
+
     def take(self, num_bytes: int) -> None:
         """So many bytes are taken."""
         self._at += num_bytes
