@@ -153,7 +153,15 @@ def truths(folder: Path) -> Tree:
 
 
 def sheet(folder: Path) -> Tree:
-    cells = [["text", "y"], ["a", 1], ["b", 1.0], ["c", " 1 "], ["d", "01"], ["e", None], ["f", ""]]
+    cells: list[list[str | float | None]] = [
+        ["text", "y"],
+        ["a", 1],
+        ["b", 1.0],
+        ["c", " 1 "],
+        ["d", "01"],
+        ["e", None],
+        ["f", ""],
+    ]
     (folder / "a.xlsx").write_bytes(xlsx({"A": cells}))
     return {"files": {"path": str(folder / "a.xlsx"), "fields": {"label": "y"}}}
 

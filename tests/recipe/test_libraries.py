@@ -52,7 +52,7 @@ def test_pages_are_read_by_trafilatura_and_what_it_stands_on() -> None:
     ("task", "model", "own"),
     [
         ("image-classification", "cnn", {"pillow", "pi-heif"}),
-        ("speech-recognition", "ctc", {"soundfile", "libsndfile", "av"}),
+        ("speech-recognition", "ctc", {"soundfile", "libsndfile", "av", "soxr"}),
         ("text-generation", "gpt", {"tokenizers"}),
         ("translation", "seq2seq", {"tokenizers", "sacrebleu"}),
     ],

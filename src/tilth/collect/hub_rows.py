@@ -150,12 +150,10 @@ def _named(value: Any, classes: Mapping[str, int], names: Sequence[str]) -> str 
         # A column of numbers with a gap.
         value = int(value)
     if isinstance(value, str):
-        if value in classes:
-            return value
-        value = as_label(value)
-        if value is None or value in classes:
-            return value
-        value = int(value) if value.lstrip("-").isdecimal() and len(value) < 10 else value
+        label = value if value in classes else as_label(value)
+        if label is None or label in classes:
+            return label
+        value = int(label) if label.lstrip("-").isdecimal() and len(label) < 10 else label
     if isinstance(value, bool) or not isinstance(value, int):
         raise RecordError(f"the label `{str(value)[:40]}` is neither a class nor its number")
     if value >= len(names):

@@ -143,7 +143,7 @@ def decode_picture(
     """
     with open_picture(data, max_pixels=max_pixels, formats=formats) as image:
         require_whole(data)
-        unseen = (LOW_BITS,) if _is_deep(image, data) else ()
+        unseen: tuple[str, ...] = (LOW_BITS,) if _is_deep(image, data) else ()
         if unseen and image.mode == "RGB" and "transparency" in image.info:
             unseen = (*unseen, KEYED)
         if image.format not in ("JPEG", "BMP", "PPM") and getattr(image, "n_frames", 1) > 1:

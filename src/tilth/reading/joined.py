@@ -151,34 +151,28 @@ class Table:
         entry.values["annotations"].append(answer)
 
     def count_once(self) -> Iterator[str]:
-        """Once all answers are in: leave each out that says what its annotator said of the item
-        just before.
+        """Once all answers are in: leave out what only repeats its annotator's answer before.
 
-        One that differs stays: which of them is the person's vote is said where a label is made,
-        and the first and the last of each stay the first and the last.
+        What differs stays, for whoever makes a label to choose: the first and the last of each.
 
         Yields:
             For each that is left out, the first row of its item.
         """
         for entry in self._entries.values():
-            answers = entry.values["annotations"]
-            if len(answers) == 1:
-                continue
             before: dict[str, str] = {}
             kept, changed = [], False
-            for answer in answers:
-                said = before.get(answer["annotator"])
-                if said == answer["label"]:
+            for answer in entry.values["annotations"]:
+                who = answer["annotator"]
+                if before.get(who) == answer["label"]:
                     yield entry.place
                     continue
-                changed = changed or said is not None
-                before[answer["annotator"]] = answer["label"]
+                changed = changed or who in before
+                before[who] = answer["label"]
                 kept.append(answer)
+            entry.values["annotations"][:] = kept
             if changed:
                 self._num_changed += 1
                 self._changed = self._changed or entry.place
-            if len(kept) < len(answers):
-                answers[:] = kept
 
     def told(self) -> list[str]:
         """What is to be told of its answers, in sentences."""
@@ -186,8 +180,7 @@ class Table:
             return []
         return [
             f"{plural(self._num_changed, 'item')} of {self.shown} with different answers of one "
-            f"annotator, such as at {self._changed}: where a label is made, one of them counts "
-            "(`repeated` of `consensus`)"
+            f"annotator, such as at {self._changed}: one of them counts (`repeated` of consensus)"
         ]
 
     def _put(self, key: str, values: Row, place: str) -> None:
