@@ -52,6 +52,16 @@ def test_method() -> None:
     assert last("single")["label_confidence"] is None
 
 
+@effect("label.consensus.repeated")
+def test_repeated() -> None:
+    said = [("p0", "a"), ("p1", "a"), ("p2", "b"), ("p1", "b"), ("p0", "a")]
+    item = batch([{"annotations": [{"annotator": who, "label": one} for who, one in said]}])
+    for which, label in (("last", "b"), ("first", "a")):
+        (row,) = applied("consensus", item, method="majority", repeated=which)
+        assert (row["label"], row["label_confidence"]) == (label, pytest.approx(2 / 3))
+    assert "repeated" in told("consensus", repeated="all")
+
+
 @effect("label.consensus.min_confidence")
 @extreme("label.consensus.min_confidence")
 @refused("label.consensus.min_confidence")
