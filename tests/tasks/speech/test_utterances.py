@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from tests.augment.sounds import RATE
 from tests.tasks.speech.speech_samples import encode, say, speech_dataset, speech_rows
 from tilth.errors import DataError
+from tilth.models.ctc.network import num_steps
 from tilth.tasks.prepare import Prepared, prepare
 from tilth.tasks.settings import DataSettings
+from tilth.tasks.speech.utterances import is_too_short
 from tilth.training.examples import Examples, Ragged
 
 
@@ -50,14 +54,34 @@ def test_what_cannot_be_decoded_is_an_error_that_names_it(tmp_path: Path) -> Non
 def test_what_is_too_short_stays_and_is_told(tmp_path: Path) -> None:
     """It teaches nothing, and where it is measured its words count as wrong."""
     rows = speech_rows(300)
-    for row, samples in ((4, 300), (9, 1)):
+    for row, samples in ((4, 100), (9, 1)):
         rows[row]["audio"] = encode(say("cb")[:samples])
     one = prepared(tmp_path, rows)
     assert sum(len(split) for split in one.splits.values()) == 300
     (told,) = one.notes
-    assert "too short for their transcript (20 ms a symbol)" in told
+    assert "too short for their transcript (20 ms a symbol, less the silence at" in told
     assert f"2 of 300 ({rows[4]['id']}, {rows[9]['id']})" in told
     assert prepared(tmp_path / "other", speech_rows()).notes == ()
+
+
+def test_silence_is_no_time_to_say_anything_in(tmp_path: Path) -> None:
+    """The spectrum is without it, and so would be what is learnt, without a word."""
+    rows = speech_rows(30)
+    rows[4]["audio"] = encode(np.concatenate([say("ab", 0.05), np.zeros(RATE, np.float32)]))
+    rows[4]["target"] = "abcabcabcabc"
+    (told,) = prepared(tmp_path, rows).notes
+    assert f"1 of 30 ({rows[4]['id']})" in told
+
+
+def test_too_short_is_where_no_path_spells_a_text() -> None:
+    for frames in range(40):
+        for text in ("a", "ab", "aab", "abcabc", "aaaaaa"):
+            steps = int(num_steps(torch.tensor([frames]))[0])
+            logs = torch.zeros(max(steps, 1), 1, 4).log_softmax(-1)
+            symbols = torch.tensor([["abc".index(one) + 1 for one in text]])
+            lengths = torch.tensor([steps]), torch.tensor([len(text)])
+            loss = torch.nn.functional.ctc_loss(logs, symbols, *lengths, reduction="sum")
+            assert is_too_short(frames, text) == bool(torch.isinf(loss)), (frames, text)
 
 
 def test_no_transcript(tmp_path: Path) -> None:

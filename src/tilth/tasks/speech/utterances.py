@@ -20,7 +20,7 @@ from tilth.randomness import ids_to_u64
 from tilth.schema import column
 from tilth.store.files import write_json
 from tilth.tasks.selection import Counts, Selection
-from tilth.tasks.speech.features import log_mel
+from tilth.tasks.speech.features import HOP_S, log_mel
 from tilth.tasks.speech.resample import decode_at
 from tilth.tasks.splits import (
     NOTES,
@@ -62,8 +62,9 @@ def write(
             for data, name in zip(column(batch, "audio"), ids, strict=True)
         ]
         texts = column(batch, "target").to_pylist()
-        for name, wave, text in zip(ids, waves, texts, strict=True):
-            if len(wave) < seconds_of(text) * rate:
+        spectra = spectra_of(waves, rate, selection.form.mels)
+        for name, frames, text in zip(ids, spectra, texts, strict=True):
+            if is_too_short(len(frames), text):
                 brief.append(name)
         targets = [to_symbols(text, numbers) for text in texts]
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -71,15 +72,16 @@ def write(
             "weights": weights_of(batch),
         }
         add_ragged(arrays, "samples", waves, np.float32)
-        add_ragged(arrays, "frames", spectra_of(waves, rate, selection.form.mels), np.float32)
+        add_ragged(arrays, "frames", spectra, np.float32)
         add_ragged(arrays, "symbols", targets, np.uint16)
         return arrays
 
     write_splits(selection, counts, folder, ["audio", "target"], convert, progress)
     if brief:
         told = (
-            f"utterances too short for their transcript (20 ms a symbol), of which nothing is "
-            f"learnt: {len(brief):,} of {counts.seen:,} ({', '.join(brief[:3])})"
+            f"utterances too short for their transcript (20 ms a symbol, less the silence at "
+            f"either end), of which nothing is learnt: {len(brief):,} of {counts.seen:,} "
+            f"({', '.join(brief[:3])})"
         )
         write_json(folder / NOTES, [told])
     return Facts(
@@ -124,6 +126,11 @@ def _decoded(data: bytes | None, rate: int, name: str) -> Samples:
 def to_symbols(text: str, numbers: Mapping[str, int]) -> npt.NDArray[np.uint16]:
     """The numbers of a transcript's characters."""
     return np.array([numbers[symbol] for symbol in text], np.uint16)
+
+
+def is_too_short(frames: int, text: str) -> bool:
+    """Whether no path of a network says a text in so many frames, of which two are a step."""
+    return (frames + frames % 2) * HOP_S < seconds_of(text) - HOP_S / 2
 
 
 def spectra_of(
