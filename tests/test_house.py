@@ -266,9 +266,8 @@ OTHER_BYTES = {
     "formats.json_path": 3,
     "formats.http_answer": 1,
     "formats.warc": 5,
-    # Made of text by a library; and chapters, whose XML says how they are encoded.
+    # Made of text by a library.
     "formats.pdf": 1,
-    "formats.epub": 3,
     "recipe.load": 1,
 }
 

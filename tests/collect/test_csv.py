@@ -355,3 +355,25 @@ def test_blocks_of_regular_lines_give_what_line_by_line_does(
             rows = list(csv.read_file(file, given))
             found.append([(place, str(row), size) for place, row, size in rows])
     assert found[0] == found[1]
+
+
+WORDS = "Übermäßig große Bäume stehen für gewöhnlich über den Dächern, sagen “alle”."
+
+
+@pytest.mark.parametrize(
+    ("data", "given"),
+    [
+        (f"text;n\r\n{WORDS};1,5\r\n".encode("cp1252"), {"encoding": "cp1252"}),
+        (f"text;n\r\n{WORDS};1,5\r\n".encode("cp1252"), {"encoding": "auto"}),
+        (f"\ufefftext;n\r\n{WORDS};1,5\r\n".encode(), {}),
+        (f"\ufefftext\tn\r\n{WORDS}\t1,5\r\n".encode("utf-16-le"), {}),
+        (f"\ufefftext\tn\r\n{WORDS}\t1,5\r\n".encode("utf-16-be"), {"encoding": "auto"}),
+        (f"sep=;\r\ntext;n\r\n{WORDS};1,5\r\n".encode(), {}),
+        (f"text;n\r{WORDS};1,5\r".encode(), {}),
+    ],
+)
+def test_as_a_spreadsheet_program_writes_it(
+    tmp_path: Path, data: bytes, given: dict[str, str]
+) -> None:
+    path = write(tmp_path / "a.csv", data)
+    assert texts(path, **given) == [WORDS]

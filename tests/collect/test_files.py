@@ -244,7 +244,7 @@ def broken_files(folder: Path) -> set[str]:
         "cut.parquet": parquet("a")[:60],
         "cut.jsonl.gz": gzip.compress(b'{"text": "a"}\n' * 99)[:30],
         "cut.tar": tar([("a.txt", b"x" * 2000)])[:1500],
-        "latin.txt": "naïve".encode("latin-1"),
+        "broken.txt": "naïveté, déjà vu".encode() + b"\xff",
         "cut.arrow": arrow("a")[:120],
         "doctype.docx": documents.docx(["x"], doctype="<!DOCTYPE x>"),
         "other.csv": b"body,n\na,1\n",

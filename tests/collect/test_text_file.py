@@ -129,3 +129,23 @@ def test_a_link_that_leads_nowhere_costs_itself(path: str, tmp_path: Path) -> No
     assert passed[:1] == [(f"{tmp_path}/in/b.txt", "a link to a file that is not there")] or (
         path == "in/*" and passed[:1] == [(f"{tmp_path}/in/b.txt", "not a file")]
     )
+
+
+@pytest.mark.parametrize("record", ["file", "line", "paragraph"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16-le", "utf-16"])
+def test_an_encoding_that_is_told_by_its_look(path: Path, record: str, encoding: str) -> None:
+    text = "Die schöne Müllerin steht für gewöhnlich am Bach – und hört ihm zu."
+    path.write_bytes(text.encode(encoding))
+    (row,) = read(path, record=record, encoding="auto")
+    assert row["text"] == text
+    told: list[tuple[str, str]] = []
+    settings = text_file.Settings(path=str(path), record=record, encoding="auto")
+    list(text_file.read(settings, "s", Context(path.parent, passes_over=lambda *a: told.append(a))))
+    is_guess = encoding not in ("utf-8", "utf-16")
+    assert len(told) == is_guess
+    assert not is_guess or "states no encoding, read as" in told[0][1]
+
+
+def test_no_encoding_of_that_name(path: Path) -> None:
+    with pytest.raises(ValueError, match="no encoding 'utf-7'"):
+        read(path, encoding="utf-7")

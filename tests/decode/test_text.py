@@ -138,6 +138,13 @@ def test_every_name_on_a_disk_has_a_decoder() -> None:
         assert decode_text("a".encode(name), name).lstrip("\ufeff") == "a"
 
 
+def test_a_damaged_text_is_not_taken_for_ebcdic() -> None:
+    data = "今日は良い天気ですね。\n".encode("cp932")
+    with pytest.raises(UndecodableError, match=r"looks like cp\d+, .* unless it is named"):
+        read_text(data * 50 + b"ab\x81\r\n" + data)
+    assert read_text("Grün".encode("cp273"), "cp273").text == "Grün"
+
+
 def test_a_guess_of_what_is_not_read() -> None:
     assert guess(GERMAN.encode()) == "utf-8"
     with pytest.raises(UndecodableError):

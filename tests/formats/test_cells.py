@@ -36,6 +36,8 @@ def test_what_parts_cells(head: bytes, usual: str, delimiter: str) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_utf_16_is_read_as_it_is_meant(encoding: str, text: str) -> None:
+    # With a zero behind it, it is the mark of UTF-32.
+    text = text.lstrip("\0")
     data = ("\ufeff" + text).encode(encoding)
     assert utf16_of(data) == encoding
     how = Written(encoding, ",", is_told=False, ends_with_cr=False)

@@ -12,20 +12,23 @@ import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO, Literal, cast
+from typing import Annotated, BinaryIO, cast
 
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from tilth.context import Context
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.context import Context, PassesOver, unsaid
+from tilth.decode.stream import Undecided
+from tilth.decode.text import Encoding, UndecodableError, decode_text
+from tilth.formats.cells import as_written
 from tilth.formats.streams import with_packed, without_packing
 from tilth.reading import inputs, limits, records
 from tilth.reading.ahead import Ahead
 from tilth.reading.blocks import Block, Blocks
-from tilth.reading.carry import NO_NAME, Carrier, DoubledColumnError, numbered, require_once
+from tilth.reading.carry import Carrier, DoubledColumnError
 from tilth.reading.cell_blocks import CellBlocks, Cells
-from tilth.reading.fields import Fields, columns_of, filled, names_of, tells_kinds
+from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
+from tilth.reading.header import Header, header_of
 from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.shares import Shares
@@ -39,7 +42,7 @@ SUFFIXES = with_packed(".csv", ".tsv")
 # Lines that are looked at together; after one that is not regular a quarter of it is read exactly.
 _LINES_AT_ONCE = 4096
 # Encodings in which a line is text whatever stands before it.
-_BY_BYTE = ("utf-8", "latin-1", "cp1252")
+_BY_BYTE = ("utf-8", "windows-1252")
 # A line's number, itself, and its length in the file.
 _Numbered = tuple[int, tuple[bytes, int]]
 
@@ -56,7 +59,7 @@ class Settings(inputs.FileSettings):
 
     fields: Fields = Field(Fields(), description="which column is the text, label, id, ...")
     delimiter: str | None = Field(
-        None, description="one character between columns; default: tab for .tsv, else comma"
+        None, description="between columns; default: tab for .tsv, or comma, or as the first line"
     )
     quote: str = Field(
         '"', description="character around fields that hold a delimiter; '' for none", max_length=1
@@ -68,8 +71,8 @@ class Settings(inputs.FileSettings):
     )
     header: bool = Field(True, description="whether the first line names the columns")
     columns: tuple[str, ...] = Field((), description="column names, where there is no header")
-    encoding: Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"] = (
-        Field("utf-8", description="character encoding of the files")
+    encoding: Encoding = Field(
+        "utf-8", description="of files without a byte order mark; `auto`: as they look"
     )
     label_prefix: str = Field(
         "",
@@ -100,7 +103,7 @@ class Settings(inputs.FileSettings):
             raise ValueError("either `header: true`, or `header: false` with `columns: [...]`")
         if self.columns:
             try:
-                _header(list(self.columns), self.fields)
+                header_of(list(self.columns), self.fields)
             except records.RecordError as error:
                 raise ValueError(f"`columns`: {error}") from None
         if self.quote and self.quote in (self.delimiter or ",\t"):
@@ -154,7 +157,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if batcher.num_rows == context.limit:
                 break
             carrier.begin(file.uri)
-            for one in rows.of_file(file, carrier, blocks):
+            for one in rows.of_file(file, carrier, blocks, context.passes_over):
                 if batcher.is_full:
                     break
                 if isinstance(one, Block):
@@ -324,10 +327,10 @@ class _Lines:
             good = next(at for at, line in enumerate(lines) if b"\r" in line)
             whole = b"\n".join(lines[:good])
         try:
-            text = whole.decode(self._settings.encoding)
-        except UnicodeDecodeError as error:
+            text = decode_text(whole, self._settings.encoding)
+        except UndecodableError as error:
             good = whole.count(b"\n", 0, error.start)
-            text = b"\n".join(lines[:good]).decode(self._settings.encoding)
+            text = decode_text(b"\n".join(lines[:good]), self._settings.encoding)
         self._back.extendleft(reversed(taken[good:]))
         return (taken[:good], text + "\n") if good else None
 
@@ -454,10 +457,12 @@ class _Rows:
         file: inputs.SourceFile,
         carrier: Carrier | None = None,
         blocks: Blocks | None = None,
+        tell: PassesOver = unsaid,
     ) -> Iterator[_Found | Block]:
         """Place, row with label and split (or what is wrong with it), and bytes of each record."""
         split = self.settings.split
-        for number, one in enumerate(_found(file, self.settings, carrier, blocks)):
+        found = _found(file, self.settings, carrier, blocks, tell)
+        for number, one in enumerate(found):
             if isinstance(one, Block):
                 yield one
                 continue
@@ -486,21 +491,31 @@ _Found = tuple[str, Row | records.RecordError, int]
 
 
 def read_file(
-    file: inputs.SourceFile, settings: Settings, carrier: Carrier | None = None
+    file: inputs.SourceFile,
+    settings: Settings,
+    carrier: Carrier | None = None,
+    tell: PassesOver = unsaid,
 ) -> Iterator[_Found]:
-    """Place, row (or what is wrong with it) and bytes of each record."""
-    return (one for one in _found(file, settings, carrier, None) if not isinstance(one, Block))
+    """Place, row (or what is wrong with it) and bytes of each record; `tell` hears of a guess."""
+    found = _found(file, settings, carrier, None, tell)
+    return (one for one in found if not isinstance(one, Block))
 
 
 def _found(
-    file: inputs.SourceFile, settings: Settings, carrier: Carrier | None, blocks: Blocks | None
+    file: inputs.SourceFile,
+    settings: Settings,
+    carrier: Carrier | None,
+    blocks: Blocks | None,
+    tell: PassesOver,
 ) -> Iterator[_Found | Block]:
     """The same, of which some come by whole blocks."""
     tab = without_packing(file.name).lower().endswith(".tsv")
-    delimiter = settings.delimiter or ("\t" if tab else ",")
-    header = _header(list(settings.columns), settings.fields) if settings.columns else None
+    header = header_of(list(settings.columns), settings.fields) if settings.columns else None
     travels = carrier is not None and header is not None and carrier.takes(header.names.values())
-    with inputs.open_bytes(file) as stream:
+    with inputs.open_bytes(file) as raw:
+        told = Undecided(raw, settings.encoding)
+        settings = settings.model_copy(update={"encoding": told.encoding})
+        stream, delimiter = as_written(told, "\t" if tab else ",", settings.delimiter)
         lines = _Lines(stream, settings, delimiter, blocks)
 
         def row_of(values: list[str], number: int) -> Row:
@@ -525,6 +540,7 @@ def _found(
                 except records.RecordError as error:
                     yield f"{file.uri}:{number}", error, num_bytes
             if (first := lines.next()) is None:
+                told.tell(tell, file.uri)
                 return
             # A blank line is a record only where there is one column, which may be empty.
             if not first.data.strip() and (header is None or header.width > 1):
@@ -535,7 +551,7 @@ def _found(
                 if header is not None and settings.rest:
                     values = first_and_rest(values, delimiter, header.width)
                 if header is None:
-                    header = _header(values, settings.fields)
+                    header = header_of(values, settings.fields)
                     travels = carrier is not None and carrier.takes(header.names.values())
                     continue
                 row = row_of(values, first.number)
@@ -552,51 +568,3 @@ def _found(
 def first_and_rest(values: list[str], delimiter: str, width: int) -> list[str]:
     """The fields of a record whose last one is the rest of the line."""
     return [*values[: width - 1], delimiter.join(values[width - 1 :])]
-
-
-@dataclass
-class Header:
-    """The columns of a table.
-
-    Attributes:
-        width: How many there are.
-        least: How many a record has to have: what follows them has no name.
-        names: Those with a name, by place; one that is there twice has a number the second time.
-        nameless: Places of the others of which nobody was told.
-    """
-
-    width: int
-    least: int
-    names: dict[int, str]
-    nameless: set[int]
-
-    def named(self, values: list[str]) -> dict[str, str | None]:
-        """The fields of a record that have a name; what is empty says nothing."""
-        if len(self.names) == self.width:
-            return dict(zip(self.names.values(), values, strict=False))
-        return {name: values[place] for place, name in self.names.items()}
-
-    def tell_nameless(self, values: list[str], carrier: Carrier) -> None:
-        """Tell of columns that hold something and have no name."""
-        for place in [one for one in self.nameless if "".join(values[one : one + 1]).strip()]:
-            self.nameless.discard(place)
-            carrier.cannot_place(f"column {place + 1}", NO_NAME)
-
-
-def _header(names: list[str], fields: Fields) -> Header:
-    """The columns that a header names.
-
-    Raises:
-        RecordError: a wanted column is missing or named twice, or none has a name.
-    """
-    wanted = names_of(fields)
-    # Columns without a name are what a spreadsheet once used, right of its data.
-    named = {place: name for place, name in enumerate(names) if name.strip()}
-    require_once([*named.values()], [name for name in wanted if name in names])
-    for name in wanted:
-        if name not in names:
-            raise records.RecordError(records.no_column(name, [*named.values()]))
-    named = dict(zip(named, numbered([*named.values()]), strict=True))
-    return Header(
-        len(names), max(named, default=-1) + 1, named, {*range(len(names))} - named.keys()
-    )

@@ -14,8 +14,8 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from tilth.collect.item_rows import CELLS, READ, Found, Reader, reason_for
-from tilth.collect.text_file import Encoding
 from tilth.context import Context, PassesOver, unsaid
+from tilth.decode.text import AUTO, Encoding
 from tilth.errors import DataError, MissingError, NotReadError, RecordError
 from tilth.foreign import visible
 from tilth.formats.signatures import KINDS
@@ -77,7 +77,9 @@ class Settings(inputs.FileSettings):
         "that is called train, val, validation, test, ...",
     )
     encoding: Encoding = Field(
-        "utf-8", description="character encoding of texts without a byte order mark"
+        AUTO,
+        description="character encoding of texts without a byte order mark; `auto`: UTF-8, or what "
+        "a text that is none looks like",
     )
     max_file_bytes: int = Field(
         256 << 20,

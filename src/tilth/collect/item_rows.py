@@ -10,9 +10,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tilth.collect import csv, jsonl, parquet
-from tilth.collect.text_file import Encoding
 from tilth.context import PassesOver, unsaid
-from tilth.decode.text import UndecodableError, decode_loosely, decode_text
+from tilth.decode.text import Encoding, UndecodableError, decode_loosely, read_text
 from tilth.errors import RecordError
 from tilth.formats import front_matter, signatures
 from tilth.formats.apart import Apart
@@ -67,7 +66,7 @@ READ: Final = (
 CELLS: Final = ("csv", "tsv")
 # What a sample in a folder of texts hardly means.
 BY_NAME_ONLY: Final = ("code",)
-_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_MARK: Final = b"\xef\xbb\xbf"
 _FRONT_MATTER: Final = "front matter that cannot be read"
 _NO_TEXT: Final = "a PDF without text: scanned pages?"
 _PAGE_WITHOUT_TEXT: Final = "a page of a PDF without text: scanned, or empty"
@@ -195,13 +194,13 @@ class Reader:
 
     def _plain(self, item: Item) -> Iterator[Found]:
         data = item.stream.whole(self._max_record)
-        mark, encoding = next(
-            ((mark, name) for mark, name in _MARKS if data.startswith(mark)), (b"", self._encoding)
-        )
         try:
-            text = decode_text(data[len(mark) :], encoding)
+            found = read_text(data, self._encoding)
         except UndecodableError as error:
             raise RecordError(str(error)) from None
+        text = found.text
+        if found.note:
+            self._tell(item.uri, found.note)
         told: Mapping[str, Any] | None = {}
         if item.kind.name == "markdown":
             told, text = front_matter.split(text)
@@ -248,7 +247,7 @@ class Reader:
         yield from self._text(item, "\n\n".join(texts), told)
 
     def _json(self, item: Item) -> Iterator[Found]:
-        mark = _MARKS[0][0]
+        mark = _MARK
         text = item.stream.head.removeprefix(mark).lstrip()
         if text[:1] == b"{" and self._pairs_by:
             yield from self._pairs(item)
@@ -265,7 +264,7 @@ class Reader:
     def _utf16(self, item: Item) -> Iterator[Found]:
         """JSON or JSON Lines in UTF-16, as one document or as lines."""
         how = Written(utf16_of(item.stream.head), ",", is_told=False, ends_with_cr=False)
-        text = decode_loosely(item.stream.head[2:], how.encoding).lstrip()
+        text = decode_loosely(item.stream.head, how.encoding).lstrip("\ufeff \t\r\n")
         stream = rewritten(item.stream.onwards(), how)
         if text[:1] == "{" and item.kind.name == "json":
             data = stream.read(self._max_record + 1)
@@ -280,7 +279,7 @@ class Reader:
         """One document or JSON Lines: its first line is longer than what a type is known by."""
         first, rest = item.stream.parted(self._max_record)
         if len(first) <= self._max_record:
-            data = first.removeprefix(_MARKS[0][0])
+            data = first.removeprefix(_MARK)
             is_line = signatures.is_one_line(data) and item.kind.name == "jsonl"
             if not is_line and signatures.is_object(data):
                 yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
@@ -290,7 +289,7 @@ class Reader:
     def _pairs(self, item: Item) -> Iterator[Found]:
         """An object of keys and what they stand for; or one record, or JSON Lines."""
         first, rest = item.stream.parted(self._max_file)
-        data = first.removeprefix(_MARKS[0][0])
+        data = first.removeprefix(_MARK)
         if len(first) > self._max_file or not signatures.is_object(data):
             yield from self._lines(SourceFile(item.path, item.name, item.uri, lambda: rest))
             return
@@ -344,17 +343,17 @@ class Reader:
     def _csv(self, item: Item) -> Iterator[Found]:
         how = written(item.stream.head, "\t" if item.kind.name == "tsv" else ",")
         file = item.file()
-        if how.encoding or how.is_told or how.ends_with_cr:
+        if how.is_told or how.ends_with_cr:
             stream = rewritten(item.stream.onwards(), how)
             file = SourceFile(item.path, item.name, item.uri, lambda: stream)
         settings = csv.Settings(
             path=str(item.path),
             fields=self._fields,
             delimiter=how.delimiter,
-            encoding="utf-8" if how.encoding else self._encoding,
+            encoding="utf-8" if how.encoding and how.is_told else self._encoding,
             max_record_bytes=self._max_record,
         )
-        for found in csv.read_file(file, settings, self._carrier):
+        for found in csv.read_file(file, settings, self._carrier, self._tell):
             self.names.saw(*names_of(self._fields))
             yield *found, None
 

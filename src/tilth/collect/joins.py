@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from tilth.collect.text_file import Encoding
+from tilth.decode.text import Encoding
 from tilth.formats import archive
 from tilth.formats.streams import SourceFile
 from tilth.reading import inputs, kinds
@@ -116,7 +116,9 @@ class Join(BaseSettings):
     control: str | None = Field(
         None, description="of a Label Studio export: the control tag to read, where it has several"
     )
-    encoding: Encoding = Field("utf-8", description="character encoding of cells")
+    encoding: Encoding = Field(
+        "utf-8", description="character encoding of cells; `auto`: as they look"
+    )
     storage: Storage = Store()
     allow_hosts: KnownHosts = ()
     digest: Digest = "stat"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BufferedReader
 from typing import Literal
 
 import pyarrow as pa
 from pydantic import Field
 
-from tilth.context import Context
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.context import Context, PassesOver, unsaid
+from tilth.decode.stream import Undecided
+from tilth.decode.text import Encoding, UndecodableError, decode_text, read_text
 from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
 from tilth.reading import inputs, limits, records
@@ -24,8 +24,6 @@ SUFFIXES = with_packed(".txt", ".text", ".md")
 _PAGE = (
     "HTML, which is no plain text: the source `files` reads it, and `extract` takes its text out"
 )
-
-Encoding = Literal["utf-8", "latin-1", "cp1252", "gb18030", "shift_jis", "euc_kr", "big5"]
 
 
 class Settings(inputs.FileSettings):
@@ -46,7 +44,10 @@ class Settings(inputs.FileSettings):
         description="split of all records, or the shares of each file's characters, in order, as "
         "{train: 0.9, validation: 0.1}",
     )
-    encoding: Encoding = Field("utf-8", description="character encoding of the files")
+    encoding: Encoding = Field(
+        "utf-8",
+        description="character encoding of files without a byte order mark; `auto`: as they look",
+    )
 
 
 def fingerprint(settings: Settings) -> str:
@@ -84,7 +85,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 yield from by_file.again()
                 meter.finish(file, batcher.num_rows, is_told=True)
                 continue
-            for place, row, num_bytes in _rows(file, settings):
+            for place, row, num_bytes in _rows(file, settings, context.passes_over):
                 if batcher.is_full:
                     break
                 if takes(limits.kind_of(row)):
@@ -99,12 +100,15 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 _Found = tuple[str, Row | records.RecordError, int]
 
 
-def _rows(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
+def _rows(
+    file: inputs.SourceFile, settings: Settings, tell: PassesOver = unsaid
+) -> Iterator[_Found]:
     """Place, row (or what is wrong with it) and bytes of each record of a file."""
-    return _whole_file(file, settings) if settings.record == "file" else _pieces(file, settings)
+    read = _whole_file if settings.record == "file" else _pieces
+    return read(file, settings, tell)
 
 
-def _whole_file(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
+def _whole_file(file: inputs.SourceFile, settings: Settings, tell: PassesOver) -> Iterator[_Found]:
     """The file as one record, or as one a part where it is split."""
     with inputs.open_bytes(file) as stream:
         data = stream.read(settings.max_record_bytes + 1)
@@ -117,7 +121,7 @@ def _whole_file(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]
                 f"above `max_record_bytes` of {settings.max_record_bytes:,}; read it by line or "
                 "paragraph"
             )
-        text = _decoded(data.removeprefix(b"\xef\xbb\xbf"), settings.encoding)
+        text = _whole(data, file.uri, settings.encoding, tell)
     except records.RecordError as error:
         yield place, error, len(data)
         return
@@ -136,7 +140,7 @@ def _whole_file(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]
         yield f"{file.uri}:{line}", row, len(data)
 
 
-def _pieces(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
+def _pieces(file: inputs.SourceFile, settings: Settings, tell: PassesOver) -> Iterator[_Found]:
     """The lines or paragraphs of a file."""
     split, total = settings.split, 0
     if isinstance(split, Shares):
@@ -144,7 +148,7 @@ def _pieces(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
         texts = (found for _, found, _ in _records(file, settings) if isinstance(found, str))
         total = sum(map(len, texts))
     read = 0
-    for number, found, num_bytes in _records(file, settings):
+    for number, found, num_bytes in _records(file, settings, tell):
         place = f"{file.uri}:{number}"
         if isinstance(found, records.RecordError):
             yield place, found, num_bytes
@@ -159,21 +163,21 @@ def _pieces(file: inputs.SourceFile, settings: Settings) -> Iterator[_Found]:
 
 
 def _records(
-    file: inputs.SourceFile, settings: Settings
+    file: inputs.SourceFile, settings: Settings, tell: PassesOver = unsaid
 ) -> Iterator[tuple[int, str | records.RecordError, int]]:
     """Number of its first line, text (or what is wrong with it) and bytes of each record."""
     by_line = settings.record == "line"
     begun, num_bytes = 0, 0
     lines: list[bytes] = []
-    with inputs.open_bytes(file) as stream:
-        head = stream.peek(HEAD_BYTES)[:HEAD_BYTES] if isinstance(stream, BufferedReader) else b""
+    with inputs.open_bytes(file) as raw:
+        stream = Undecided(raw, settings.encoding)
+        settings = settings.model_copy(update={"encoding": stream.encoding})
+        head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
         if is_page(head):
             yield 1, records.RecordError(_PAGE), len(head)
             return
         found = inputs.read_lines(stream, settings.max_record_bytes)
         for number, (line, length) in enumerate(found, start=1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
             blank = not line.strip()
             if not blank:
                 begun = begun if lines else number
@@ -184,6 +188,7 @@ def _records(
             if lines and (blank or by_line):
                 yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
                 lines, num_bytes = [], 0
+        stream.tell(tell, file.uri)
     if lines:
         yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
 
@@ -192,13 +197,16 @@ def _joined(lines: list[bytes], num_bytes: int, settings: Settings) -> str | rec
     if num_bytes > settings.max_record_bytes:
         return records.RecordError(inputs.too_long(num_bytes, settings.max_record_bytes))
     try:
-        return _decoded(b"\n".join(lines), settings.encoding)
-    except records.RecordError as error:
-        return error
+        return decode_text(b"\n".join(lines), settings.encoding)
+    except UndecodableError as error:
+        return records.RecordError(str(error))
 
 
-def _decoded(data: bytes, encoding: Encoding) -> str:
+def _whole(data: bytes, uri: str, encoding: str, tell: PassesOver) -> str:
     try:
-        return decode_text(data, encoding)
+        found = read_text(data, encoding)
     except UndecodableError as error:
         raise records.RecordError(str(error)) from None
+    if found.note:
+        tell(uri, found.note)
+    return found.text

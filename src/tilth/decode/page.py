@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from tilth.decode import encodings
+from tilth.decode.encodings import decode
 from tilth.decode.prescan import declared_in
 from tilth.decode.text import (
     MARKS,
@@ -66,7 +66,7 @@ def read_page(data: bytes, content_type: str | None, max_undecodable: float) -> 
     is_plain = b"\0" not in data and b"\x1b" not in data
     for one in (*declared, *([_Candidate("utf-8", "utf-8")] if is_plain or declared else ())):
         try:
-            return _checked(encodings.decode(data, one.encoding), one, max_undecodable)
+            return _checked(decode(data, one.encoding), one, max_undecodable)
         except UnicodeDecodeError:
             continue
     if declared:

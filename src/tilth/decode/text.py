@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator
 
-from tilth.decode import encodings
+from tilth.decode.encodings import decode, name_of
 
 AUTO: Final = "auto"
 # What `chardet` looks at (its `max_bytes`).
 LOOK_BYTES: Final = 200_000
+_CHUNK: Final = 1 << 16
 _BEFORE_BYTES: Final = 1000
 # By Python's name what the web has under another, or has not: spelt otherwise by `chardet`, or in
 # recipes of before.
@@ -73,11 +75,20 @@ MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16le"),
     (codecs.BOM_UTF16_BE, "utf-16be"),
 )
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff]")
 How = Literal["mark", "told", "utf-8", "guess"]
 
 
 class UndecodableError(ValueError):
-    """The bytes are not text in any encoding that they or their transport name."""
+    """The bytes are not text in any encoding that they or their transport name.
+
+    Attributes:
+        start: The first byte that is none.
+    """
+
+    def __init__(self, cause: str, start: int = 0) -> None:
+        super().__init__(cause)
+        self.start = start
 
 
 @dataclass(frozen=True)
@@ -131,11 +142,11 @@ def named(name: str, *, on_web: bool = False) -> str:
         name: A label, or what `chardet` or Python calls it.
         on_web: Whether a page says so, which can name only what a browser reads.
     """
-    found = encodings.name_of(name).replace("replacement", "")
+    found = name_of(name).replace("replacement", "")
     if found or on_web:
         return found
     spelt = name.strip().lower().replace("_", "-")
-    if found := _SPELT.get(spelt) or encodings.name_of(spelt).replace("replacement", ""):
+    if found := _SPELT.get(spelt) or name_of(spelt).replace("replacement", ""):
         return found
     spelt = spelt.replace("ibm", "cp", 1) if spelt.startswith("ibm") else spelt
     return spelt if spelt in _ON_DISK else ""
@@ -160,7 +171,7 @@ def decode_text(data: bytes, encoding: str = "utf-8") -> str:
         return read_text(data).text
     name = named(encoding)
     try:
-        return encodings.decode(data, name) if name not in _ON_DISK else data.decode(name)
+        return decode(data, name) if name not in _ON_DISK else data.decode(name)
     except UnicodeDecodeError as error:
         raise _undecodable(error, name) from None
     except LookupError:
@@ -174,7 +185,7 @@ def decode_loosely(data: bytes, encoding: str = "utf-8") -> str:
     name = named(encoding)
     if name in _ON_DISK:
         return data.decode(name, "replace")
-    return encodings.decode(data, name, loosely=True)
+    return decode(data, name, loosely=True)
 
 
 def read_text(data: bytes, encoding: str = AUTO) -> Decoded:
@@ -192,6 +203,8 @@ def read_text(data: bytes, encoding: str = AUTO) -> Decoded:
             return Decoded(decode_text(data[len(mark) :], name), name, "mark")
     if encoding != AUTO:
         return Decoded(decode_text(data, encoding), encoding, "told")
+    if (name := utf16_of(data[:_CHUNK])[0]) and len(data) % 2 == 0:
+        return Decoded(decode_text(data, name), name, "guess")
     # Both are valid UTF-8 in what is not: UTF-16 has zeros, ISO-2022 escapes.
     if b"\0" not in data and b"\x1b" not in data:
         try:
@@ -201,6 +214,26 @@ def read_text(data: bytes, encoding: str = AUTO) -> Decoded:
                 raise _undecodable(error, "utf-8") from None
     name, text = _guessed(data)
     return Decoded(text, name, "utf-8" if name == "utf-8" else "guess")
+
+
+def utf16_of(head: bytes) -> tuple[str, bytes]:
+    """Which UTF-16 a text is in that begins so, and its byte order mark; both empty: none.
+
+    Without a mark it is told by the zeros that letters, blanks and digits of the West have, all of
+    them in one half of the pairs.
+    """
+    for mark, name in MARKS:
+        if head.startswith(mark):
+            return (name, mark) if name.startswith("utf-16") else ("", b"")
+    pairs = len(head) // 2
+    big, little = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    for name, zeros, others in (("utf-16le", little, big), ("utf-16be", big, little)):
+        # Lines, blanks and marks at least.
+        if not others and pairs and zeros >= 0.1 * pairs:
+            text = decode_loosely(head[: 2 * pairs - 2 * (pairs > 1)], name)
+            if "\ufffd" not in text and not _CONTROL.search(text):
+                return name, b""
+    return "", b""
 
 
 def is_rather_utf8(data: bytes) -> bool:
@@ -256,11 +289,14 @@ def guess(data: bytes) -> str:
         raise UndecodableError("the bytes are binary, not text")
     if found == "ascii":
         return "utf-8"
-    if not (name := named(found)):
-        raise UndecodableError(f"looks like {found}, which is not read")
+    name = named(found)
+    # EBCDIC gives every byte a letter: it is what damaged texts of others look like.
+    if not name or decode_loosely(b"a", name) not in ("a", "\ufffd"):
+        raise UndecodableError(f"looks like {found}, which is not read unless it is named")
     return name
 
 
 def _undecodable(error: UnicodeDecodeError, encoding: str) -> UndecodableError:
     byte = error.object[error.start]
-    return UndecodableError(f"invalid {encoding.upper()} at byte {error.start} (0x{byte:02x})")
+    cause = f"invalid {encoding.upper()} at byte {error.start} (0x{byte:02x})"
+    return UndecodableError(cause, error.start)

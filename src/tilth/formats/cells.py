@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from tilth.decode.text import decode_loosely
+from tilth.decode.text import utf16_of as _utf16_of
 
-# As a spreadsheet program writes them where "Unicode" was asked for.
-_MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# By Python's names.
+_CODECS: Final = {"utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}
 # The first line by which Excel is told what parts the cells.
 _TOLD: Final = re.compile(r"\ufeff?sep=([^\r\n])(\r\n|\r|\n)")
 _QUOTED: Final = re.compile(r'"[^"]*"?')
@@ -25,7 +26,7 @@ class Written:
     """How it is written.
 
     Attributes:
-        encoding: By its byte order mark UTF-16, which is not read as it stands; else empty.
+        encoding: UTF-16, which is not read as it stands; else empty.
         delimiter: What parts its cells.
         is_told: Whether its first line says so, and is no part of the table.
         ends_with_cr: Whether a lone carriage return ends each line, as once on the Macintosh.
@@ -38,8 +39,8 @@ class Written:
 
 
 def utf16_of(head: bytes) -> str:
-    """The encoding of a text that begins with the byte order mark of UTF-16; else empty."""
-    return next((name for mark, name in _MARKS if head.startswith(mark)), "")
+    """The encoding of a text in UTF-16, by its byte order mark or its zeros; else empty."""
+    return _CODECS.get(_utf16_of(head)[0], "")
 
 
 def written(head: bytes, usual: str) -> Written:
@@ -61,6 +62,22 @@ def written(head: bytes, usual: str) -> Written:
         most = max(_OTHERS, key=line.count)
         delimiter = most if most in line else usual
     return Written(encoding, delimiter, is_told=False, ends_with_cr=ends_with_cr)
+
+
+def as_written(
+    stream: io.BufferedReader, usual: str, delimiter: str | None
+) -> tuple[io.BufferedReader, str]:
+    """A table in UTF-8, lines ended by line feeds, and what parts its cells; as `written`.
+
+    Args:
+        stream: The table, in UTF-8 or an encoding that has ASCII.
+        usual: What parts cells by its name.
+        delimiter: What parts them as the recipe says, if it does; then nothing is looked at.
+    """
+    if delimiter:
+        return stream, delimiter
+    how = replace(written(stream.peek(_CHUNK)[:_CHUNK], usual), encoding="")
+    return (rewritten(stream, how) if how.is_told or how.ends_with_cr else stream), how.delimiter
 
 
 def rewritten(stream: BinaryIO, how: Written) -> io.BufferedReader:

@@ -6,11 +6,12 @@ Runs in a process of its own (`tilth.formats.apart`).
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from tilth.decode.page import decode_html
+from tilth.decode.text import UndecodableError
 from tilth.errors import NotReadError, RecordError
 from tilth.formats.markup import text_of
 from tilth.formats.package import Package, properties_of
@@ -29,8 +30,6 @@ _NAMES: Final = {
     "subject": "subject",
     "description": "description",
 }
-_ENCODING: Final = re.compile(rb"<\?xml[^>]{0,100}?encoding\s{0,5}=\s{0,5}[\"']([\w.-]{1,40})")
-_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
@@ -80,14 +79,7 @@ def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
 
 def _decoded(page: bytes) -> str:
     """XHTML is UTF-8, UTF-16, or what it says of itself (XML 1.0, 4.3.3)."""
-    for mark, encoding in _MARKS:
-        if page.startswith(mark):
-            return page[len(mark) :].decode(encoding, "replace")
-    said = _ENCODING.match(page)
-    encodings = ["utf-8"] if said is None else [said[1].decode("ascii"), "utf-8"]
-    for encoding in encodings:
-        try:
-            return page.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    raise RecordError("a page of it is in no encoding that it names")
+    try:
+        return decode_html(page, None, max_undecodable=0)
+    except UndecodableError:
+        raise RecordError("a page of it is in no encoding that it names") from None

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
 
+from tilth.decode.text import utf16_of
 from tilth.formats.directory import check_directory
 
 # What is looked at: a tar archive says what it is at byte 257, a text within a few lines.
@@ -325,7 +326,7 @@ def _by_checksum(head: bytes) -> str | None:
 
 
 def _by_text(head: bytes, name: str, is_whole: bool) -> str:
-    if head.startswith(_BYTE_ORDER_MARKS[1:]):
+    if head.startswith(_BYTE_ORDER_MARKS[1:]) or utf16_of(head)[0]:
         return _by_ending(name) or "text"
     head = head.removeprefix(_BYTE_ORDER_MARKS[0])
     ending = _by_ending(name)

@@ -1,0 +1,162 @@
+"""A text that is read in pieces, and says nowhere in which encoding it is."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from tilth.decode.text import (
+    AUTO,
+    LOOK_BYTES,
+    UndecodableError,
+    decode_text,
+    guess,
+    guessed,
+    is_rather_utf8,
+    utf16_of,
+)
+
+_CHUNK: Final = 1 << 16
+# Every encoding but UTF-16 says the same with other bytes than these.
+_TELLS: Final = re.compile(rb"[\x80-\xff\x1b]")
+# Around the first of them; before it nothing is said.
+_BEFORE: Final = 1000
+# What is held of one: a longer one is cut, and a character there may be lost with its record.
+_MAX_LINE: Final = 64 << 20
+
+
+class Undecided(io.BufferedReader):
+    """A text in UTF-8, whatever it is in.
+
+    The encoding is decided by its first byte beyond ASCII and what follows it, 200,000 bytes;
+    what went before is the same in all of them. A byte that is none in it is given as 0xFF, which
+    is none in UTF-8 either, so that its record says so.
+
+    Args:
+        stream: The text.
+        encoding: As a recipe names it: a mark at the begin counts before it, and where it is any
+            other than UTF-8 the bytes are given as they are. `auto`: as it looks.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._inside = _Deciding(stream, encoding)
+        super().__init__(self._inside, _CHUNK)
+
+    @property
+    def encoding(self) -> str:
+        """Of the bytes that it gives."""
+        # What it begins with says so.
+        self.peek(1)
+        return self._inside.encoding
+
+    @property
+    def note(self) -> str:
+        """What to tell of it once it is read: that it was guessed, and as what; else empty."""
+        return self._inside.note
+
+    def tell(self, told: Callable[[str, str], None], place: str) -> None:
+        """Say so, where it was."""
+        if self.note:
+            told(place, self.note)
+
+
+class _Deciding(io.RawIOBase):
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream = stream
+        self.encoding, self.note = ("utf-8" if encoding == AUTO else encoding), ""
+        self._is_decided, self._begins = encoding != AUTO, True
+        # What makes UTF-8 of it, where it is none.
+        self._made: Callable[[bytes], bytes] | None = None
+        self._held, self._rest, self._is_over = b"", b"", False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._rest and not self._is_over:
+            data, self._held = self._held or self._stream.read(_CHUNK), b""
+            self._is_over = not data
+            self._rest = self._seen(data)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def _seen(self, data: bytes) -> bytes:
+        if self._begins:
+            self._begins = False
+            data = self._without_mark(data)
+        if not self._is_decided and (told := _TELLS.search(data)) is not None:
+            self._is_decided = True
+            start = max(0, told.start() - _BEFORE)
+            wanted = max(0, LOOK_BYTES - len(data) + start)
+            self._held = self._stream.read(wanted)
+            self._decide(data[start:] + self._held, is_whole=len(self._held) < wanted)
+        return data if self._made is None else self._made(data)
+
+    def _without_mark(self, data: bytes) -> bytes:
+        name, mark = utf16_of(data)
+        if name and (mark or not self._is_decided):
+            self.encoding, self._is_decided = "utf-8", True
+            self.note = "" if mark else guessed(name)
+            self._made = _Pairs(name)
+            return data[len(mark) :]
+        if data.startswith(codecs.BOM_UTF8):
+            self.encoding, self._is_decided = "utf-8", True
+            return data[3:]
+        return data
+
+    def _decide(self, window: bytes, *, is_whole: bool) -> None:
+        if b"\x1b" not in window:
+            with suppress(UnicodeDecodeError):
+                codecs.getincrementaldecoder("utf-8")().decode(window, final=is_whole)
+                return
+        if is_rather_utf8(window):
+            return
+        # Half of a character at the end is no sign.
+        window = window if is_whole else window[: window.rfind(b"\n") + 1] or window
+        # Where it cannot be told, each record that is no UTF-8 says so.
+        with suppress(UndecodableError):
+            name = guess(window)
+            # By lines nothing is read that has other bytes for their ends.
+            if name != "utf-8" and decode_text(b"a\n", name) == "a\n":
+                self._made, self.note = _Lines(name), guessed(name)
+
+
+class _Pairs:
+    """UTF-16 to UTF-8."""
+
+    def __init__(self, name: str) -> None:
+        codec = "utf-16-le" if name == "utf-16le" else "utf-16-be"
+        self._decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
+
+    def __call__(self, data: bytes) -> bytes:
+        try:
+            text = self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError:
+            return b"\xff"
+        # Half of a pair stays one, which is none in UTF-8.
+        return text.encode("utf-8", "surrogatepass")
+
+
+class _Lines:
+    """Lines in an encoding of bytes to UTF-8."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._begun = name, b""
+
+    def __call__(self, data: bytes) -> bytes:
+        whole = self._begun + data
+        end = whole.rfind(b"\n") + 1 if data and len(whole) < _MAX_LINE else len(whole)
+        self._begun = whole[end:]
+        return b"".join(map(self._line, whole[:end].splitlines(keepends=True)))
+
+    def _line(self, line: bytes) -> bytes:
+        try:
+            return decode_text(line, self._name).encode()
+        except UndecodableError:
+            return b"\xff" + line[len(line.rstrip(b"\r\n")) :]
