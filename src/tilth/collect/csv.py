@@ -540,7 +540,7 @@ def _found(
                 except records.RecordError as error:
                     yield f"{file.uri}:{number}", error, num_bytes
             if (first := lines.next()) is None:
-                told.tell(tell, file.uri)
+                told.tell_guess(tell, file.uri)
                 return
             # A blank line is a record only where there is one column, which may be empty.
             if not first.data.strip() and (header is None or header.width > 1):

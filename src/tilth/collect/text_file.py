@@ -188,7 +188,7 @@ def _records(
             if lines and (blank or by_line):
                 yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
                 lines, num_bytes = [], 0
-        stream.tell(tell, file.uri)
+        stream.tell_guess(tell, file.uri)
     if lines:
         yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
 

@@ -58,7 +58,7 @@ class Undecided(io.BufferedReader):
         """What to tell of it once it is read: that it was guessed, and as what; else empty."""
         return self._inside.note
 
-    def tell(self, told: Callable[[str, str], None], place: str) -> None:
+    def tell_guess(self, told: Callable[[str, str], None], place: str) -> None:
         """Say so, where it was."""
         if self.note:
             told(place, self.note)

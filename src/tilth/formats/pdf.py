@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tilth.errors import NotReadError, RecordError
+from tilth.formats.reading_order import RIGHT_TO_LEFT, Placed, in_reading_order
 
 # PDFium's mark for a hyphen at the end of a line, within a word that goes on behind it.
 _HYPHEN: Final = "\x02"
@@ -74,11 +75,24 @@ def _text_of(document: Any, number: int) -> str:
         lines = page.get_textpage()
         try:
             found: str = lines.get_text_bounded()
+            if RIGHT_TO_LEFT.search(found):
+                found = in_reading_order(_placed(lines))
         finally:
             lines.close()
     finally:
         page.close()
     return plain(found)
+
+
+def _placed(lines: Any) -> list[Placed]:
+    """The characters of a page, each with where it begins and ends."""
+    from pypdfium2 import raw
+
+    found = []
+    for place in range(lines.count_chars()):
+        left, _, right, _ = lines.get_charbox(place)
+        found.append((chr(raw.FPDFText_GetUnicode(lines, place)), left, right))
+    return found
 
 
 def plain(text: str) -> str:
