@@ -12,6 +12,7 @@ import trafilatura
 from lxml import etree
 from pydantic import Field, model_validator
 
+from tilth.clean.kept import Kept
 from tilth.clean.page import page_text
 from tilth.clean.pages import DropError, PageSettings, is_plain, read_pages, stated_columns
 from tilth.schema import column, with_columns
@@ -93,11 +94,18 @@ def _unparsed(error: Exception) -> str:
 def extract(page: str, settings: Settings) -> str:
     """The main text of a decoded page; empty where there is none.
 
-    A page that is deeper than trafilatura reads is read line by line.
+    A page that is deeper than trafilatura reads is read line by line. Joiners are kept, exponents
+    and indices of digits have Unicode's digits for them, and a formula in MathML is its source in
+    TeX, or as it would be typed.
 
     Raises:
         ValueError: Elements are nested deeper than `MAX_DEPTH`.
     """
+    kept = Kept(page)
+    return kept.restored(_extracted(kept.page, settings))
+
+
+def _extracted(page: str, settings: Settings) -> str:
     if settings.method == "trafilatura":
         tree = trafilatura.load_html(page)
         by_lines = settings.read_layout_tables and tree is not None and _is_laid_out(tree)

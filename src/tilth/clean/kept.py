@@ -1,0 +1,147 @@
+"""What an extraction would lose of a page, put so that it comes through.
+
+trafilatura drops what does not print, joiners among it, formulas without a source in TeX, and blank
+lines of code; both methods glue an exponent to its base.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import Any, Final
+
+from lxml import etree
+
+_JOINERS: Final = ("\u200c", "\u200d")
+_SPELT: Final = re.compile(r"&(?:(zwnj|#0*8204|#[xX]0*200[cC])|(?:zwj|#0*8205|#[xX]0*200[dD]));?")
+_RAISED: Final = re.compile(r"<(su[pb])\b[^<>]{0,200}>([^<>]{1,20})</\1\s{0,5}>", re.I)
+_UP: Final = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
+_DOWN: Final = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+_MATH: Final = (re.compile(r"<math\b", re.I), re.compile(r"</math\s{0,5}>", re.I))
+_CODE: Final = (re.compile(r"<pre\b", re.I), re.compile(r"</pre\s{0,5}>", re.I))
+_BLANK_LINE: Final = re.compile(r"(?<=\n)[ \t]*(?=\r?\n)")
+# Letters of Linear B, which print, of which a page hardly has all.
+_LETTERS: Final = tuple(map(chr, range(0x10080, 0x100FB)))
+_MAX_DEPTH: Final = 50
+# A longer one is left as it is.
+_MAX_FORMULA: Final = 20_000
+_Ends = tuple[re.Pattern[str], re.Pattern[str]]
+
+
+class Kept:
+    """A page with everything in place, and its text as it was meant.
+
+    Args:
+        page: A decoded page.
+
+    Attributes:
+        page: What is extracted.
+    """
+
+    def __init__(self, page: str) -> None:
+        page = _changed(page, _MATH, _formula)
+        page = _RAISED.sub(_raised, page) if "</su" in page.lower() else page
+        if "&" in page:
+            page = _SPELT.sub(lambda one: _JOINERS[one[1] is None], page)
+        letters = (one for one in _LETTERS if one not in page)
+        self._stands: dict[str, str] = {}
+        for joiner in _JOINERS:
+            if joiner in page and (letter := next(letters, None)) is not None:
+                page = page.replace(joiner, letter)
+                self._stands[letter] = joiner
+        self._blank = blank = next(letters, "")
+        if blank:
+            page = _changed(page, _CODE, lambda code: _BLANK_LINE.sub(blank, code))
+        self.page = page
+
+    def restored(self, text: str) -> str:
+        """The text that was extracted, with what stood for something else as it was."""
+        text = text.replace(self._blank, "") if self._blank else text
+        for letter, joiner in self._stands.items():
+            text = text.replace(letter, joiner)
+        return text
+
+
+def _changed(page: str, ends: _Ends, change: Callable[[str], str]) -> str:
+    """The page with each element, from the last begin before its end, as it is changed to."""
+    begins = [one.start() for one in ends[0].finditer(page)]
+    found: list[str] = []
+    done = number = 0
+    for end in ends[1].finditer(page) if begins else ():
+        start = -1
+        while number < len(begins) and begins[number] < end.start():
+            start, number = begins[number], number + 1
+        if start >= done:
+            found += (page[done:start], change(page[start : end.end()]))
+            done = end.end()
+    return "".join([*found, page[done:]]) if found else page
+
+
+def _raised(found: re.Match[str]) -> str:
+    """An exponent or index of digits by the digits that Unicode has for it; else as it is."""
+    text = found[2].strip()
+    moved = text.translate(_UP if found[1].lower() == "sup" else _DOWN)
+    is_all = text and all(one != other for one, other in zip(text, moved, strict=True))
+    return moved if is_all else found[0]
+
+
+def _formula(html: str) -> str:
+    """MathML in a line: its source in TeX where it has one, else as it would be typed."""
+    parser = etree.HTMLParser(no_network=True, remove_comments=True)
+    try:
+        root = etree.fromstring(html, parser) if len(html) <= _MAX_FORMULA else None
+    except (etree.LxmlError, ValueError):
+        return html
+    math = None if root is None else root.find(".//math")
+    if math is None:
+        return html
+    source = next((one.text for one in _annotations(math) if one.text), math.get("alttext"))
+    text = rf"\({source.strip()}\)" if source else _typed(math, 0)
+    return f"<span> {escape(text)} </span>" if math.get("display") == "block" else escape(text)
+
+
+def _annotations(math: Any) -> Iterator[Any]:
+    return (one for one in math.iter("annotation") if "tex" in one.get("encoding", "").lower())
+
+
+def _typed(element: Any, depth: int) -> str:
+    if depth > _MAX_DEPTH:
+        return "".join(element.itertext())
+    parts = [
+        _typed(one, depth + 1)
+        for one in element
+        if isinstance(one.tag, str) and not one.tag.startswith("annotation")
+    ]
+    tag = element.tag
+    if tag in ("msup", "msub", "mover", "munder") and len(parts) == 2:
+        return parts[0] + _beside(parts[1], is_up=tag in ("msup", "mover"))
+    if tag in ("msubsup", "munderover") and len(parts) == 3:
+        return parts[0] + _beside(parts[1], is_up=False) + _beside(parts[2], is_up=True)
+    if tag == "mfrac" and len(parts) == 2:
+        return f"{_bracketed(parts[0])}/{_bracketed(parts[1])}"
+    if tag == "msqrt":
+        return f"√{_bracketed(''.join(parts))}"
+    if tag == "mroot" and len(parts) == 2:
+        return f"{_beside(parts[1], is_up=True)}√{_bracketed(parts[0])}"
+    if tag == "mtr":
+        return ", ".join(parts)
+    if tag == "mtable":
+        return f"[{'; '.join(parts)}]"
+    own = " ".join((element.text or "").split())
+    if tag == "mo" and own in ("=", "+", "−", "-", "<", ">", "≤", "≥", "≠", "≈", "→", "∈"):
+        return f" {own} "
+    return own + "".join(parts)
+
+
+def _beside(text: str, *, is_up: bool) -> str:
+    plain = text.replace(" ", "")
+    moved = plain.translate(_UP if is_up else _DOWN)
+    if plain and all(one != other for one, other in zip(plain, moved, strict=True)):
+        return moved
+    return f"{'^' if is_up else '_'}{_bracketed(text.strip())}"
+
+
+def _bracketed(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= 1 or text.isalnum() else f"({text})"
