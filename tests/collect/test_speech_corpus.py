@@ -391,7 +391,7 @@ def test_cues_have_their_reasons(tmp_path: Path) -> None:
     assert [row["target"] for row in rows if not row["error"]] == ["fine"]
     found = [error.replace(f"{tmp_path}/in/t/", "") for error in errors(rows)]
     assert found == [
-        "other.srt: no cue is in it: no SRT or WebVTT in UTF-8?",
+        "other.srt: no cue is in it: no SRT or WebVTT?",
         "talk.srt:6: it ends before it begins",
         "talk.srt:10: a cue without a word",
         "talk.srt:25: its times cannot be read: `00:00:03,9xx --> 00:00:04,000`",

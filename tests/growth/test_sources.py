@@ -487,7 +487,7 @@ PARTS: Mapping[str, str] = {
 def test_the_links_of_a_longer_page(form: str) -> None:
     def make(n: int) -> Callable[[], object]:
         body = "".join(PARTS[form].format(i) for i in range(n)).encode()
-        return lambda: read_markup(body, "http://example.org/", "utf-8")
+        return lambda: read_markup(body, "http://example.org/", "text/html; charset=utf-8")
 
     assert_linear(make, 100, 3000)
 

@@ -6,10 +6,12 @@ Each cue is a stretch of its recording.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
 from tilth.context import PassesOver
+from tilth.decode.text import UndecodableError, read_text
 from tilth.formats.subtitles import Cue, read_cues
 from tilth.reading.corpora.corpus import (
     NO_SOUND,
@@ -83,13 +85,20 @@ def _add(
     listing: Listing, key: str, language: str, corpus: Corpus, passes_over: PassesOver
 ) -> None:
     cues = []
-    for found in read_cues(listing.data):
+    data = listing.data
+    with suppress(UndecodableError):
+        # Of bytes that are no text each cue says so.
+        decoded = read_text(data)
+        data = decoded.text.encode() if decoded.how != "utf-8" else data
+        if decoded.note:
+            passes_over(listing.uri, decoded.note)
+    for found in read_cues(data):
         if isinstance(found, Cue):
             cues.append(found)
         else:
             passes_over(f"{listing.uri}:{found.line}", NO_CUE)
     if not cues and listing.data:
-        corpus.faults.append((listing.uri, "no cue is in it: no SRT or WebVTT in UTF-8?"))
+        corpus.faults.append((listing.uri, "no cue is in it: no SRT or WebVTT?"))
     overlaps = _overlaps(cues)
     for cue in cues:
         place = f"{listing.uri}:{cue.line}"
