@@ -9,17 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
+from tilth.collect.idx import encode_png
 from tilth.engine import again
 from tilth.engine.books import Books
 from tilth.engine.read import WasRead, read_source
 from tilth.engine.resolve import Resolver
 from tilth.engine.run import RunOptions, run_plan
 from tilth.engine.tasks import ReadSource
+from tilth.errors import DataError
 from tilth.formats import streams
+from tilth.reading import members
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import Plan, build_plan
 from tilth.store import Dataset
@@ -74,14 +79,23 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(file.name)
         return plain(file)
 
-    for module in ("formats.streams", "reading.inputs", "reading.items"):
+    for module in ("formats.streams", "reading.inputs", "reading.items", "collect.web_archive"):
         monkeypatch.setattr(f"tilth.{module}.open_raw", spying, raising=False)
+    whole = members.read_whole
+
+    def reading(path: Path, max_bytes: int) -> bytes:
+        names.append(path.name)
+        return whole(path, max_bytes)
+
+    monkeypatch.setattr(members, "read_whole", reading)
     return names
 
 
 def lines(*records: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
+
+CELLS = ("1", " 2", "0.5", "0.50", "x", "", "1e400", "007", "9007199254740993", "-0")
 
 CONTENTS: list[tuple[str, Callable[[random.Random], bytes]]] = [
     ("txt", lambda rng: f"text {rng.random()}".encode()),
@@ -90,6 +104,13 @@ CONTENTS: list[tuple[str, Callable[[random.Random], bytes]]] = [
     ("md", lambda rng: f"---\nyear: soon\nmeta.year: {rng.randint(1, 9)}\n---\ntext".encode()),
     ("html", lambda rng: f"<html><p>{rng.random()}</p></html>".encode()),
     ("csv", lambda rng: f"text,year\nhello,{rng.randint(1, 9)}\n".encode()),
+    (
+        "csv",
+        lambda rng: (
+            f"text,year\nhello,{rng.choice(['1', ' 2', '0.5', '0.50', 'x', ''])}\n".encode()
+        ),
+    ),
+    ("csv", lambda rng: f"text,tag,b\na,{rng.choice(['true', 'TRUE', '7'])},1\nb,,\n".encode()),
     ("jsonl", lambda rng: lines(*({"text": f"{n}", "tag": "x"} for n in range(9)))),
     ("jsonl", lambda rng: lines({"text": "a", "year": 1.5}, {"text": "b", "b": [1]}, {"x": 1})),
     ("jsonl", lambda rng: lines({"text": "a", "b": [2], "tag": "y"}, {"text": "b", "late": 2**60})),
@@ -110,14 +131,17 @@ def change(folder: Path, rng: random.Random) -> None:
             path.write_bytes(content(rng))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_changed_folder_gives_what_reading_all_gives(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("source", "seed"), [("files", 0), ("files", 1), ("files", 2), ("csv", 0)])
+def test_a_changed_folder_gives_what_reading_all_gives(
+    source: str, seed: int, tmp_path: Path
+) -> None:
     rng, docs = random.Random(seed), tmp_path / "docs"
     docs.mkdir()
     for _ in range(4):
         change(docs, rng)
     (docs / "stays.txt").write_text("stays")
-    plan, before = plan_of("files", docs), tmp_path / "0"
+    (docs / "stays.csv").write_text("text,year,b\nstays,5,1.5\n")
+    plan, before = plan_of(source, docs), tmp_path / "0"
     read(plan, before)
     for number in range(1, 4):
         change(docs, rng)
@@ -128,30 +152,89 @@ def test_a_changed_folder_gives_what_reading_all_gives(seed: int, tmp_path: Path
         before = tmp_path / f"{number}"
 
 
+def page(text: str) -> bytes:
+    body = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>%b" % text.encode()
+    return warc_record("response", body, f"X-Number: {len(text)}\r\n", text)
+
+
+def warc_record(kind: str, body: bytes, more: str = "", text: str = "x") -> bytes:
+    address = text.strip().replace(" ", "-")
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:{kind}:{address}>\r\n"
+        f"WARC-Date: 2026-11-29T12:00:00Z\r\nWARC-Target-URI: https://example.org/{address}\r\n"
+        f"{more}Content-Type: application/http; msgtype=response\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body + b"\r\n\r\n"
+
+
 def write(folder: Path, source: str, number: int) -> None:
     folder.mkdir(exist_ok=True)
     texts = [f"text {number} {row}\n" for row in range(5)]
     if source == "text_file":
         (folder / f"{number}.txt").write_text("".join(texts))
+    elif source == "csv":
+        rows = "".join(f'"{one}",{row},{row % 2 or ""}\n' for row, one in enumerate(texts))
+        (folder / f"{number}.csv").write_text(f"text,n,m\n{rows}")
+    elif source == "image_folder":
+        (folder / "a").mkdir(exist_ok=True)
+        picture = encode_png(np.full((2, 3), number, np.uint8))
+        (folder / "a" / f"{number}.png").write_bytes(picture)
+    elif source == "audio":
+        soundfile.write(folder / f"{number}.wav", np.full(800, number / 10), 8000)
+    elif source == "web_archive":
+        (folder / f"{number}.warc").write_bytes(b"".join(map(page, texts)))
     elif source == "jsonl":
         (folder / f"{number}.jsonl").write_bytes(lines(*({"text": one, "n": 1} for one in texts)))
     else:
         pq.write_table(pa.table({"text": texts, "n": [None] * 5}), folder / f"{number}.parquet")
 
 
-@pytest.mark.parametrize("source", ["text_file", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "source",
+    ["text_file", "jsonl", "parquet", "csv", "image_folder", "audio", "web_archive"],
+)
 def test_only_what_is_new_is_opened(source: str, tmp_path: Path, opened: list[str]) -> None:
     for number in range(4):
         write(tmp_path / "docs", source, number)
     plan = plan_of(source, tmp_path / "docs")
     read(plan, tmp_path / "one")
     write(tmp_path / "docs", source, 9)
-    next((tmp_path / "docs").glob("0.*")).unlink()
+    next((tmp_path / "docs").rglob("0.*")).unlink()
     opened.clear()
     read(plan, tmp_path / "two", tmp_path / "one")
     assert {name.partition(".")[0] for name in opened} == {"9"}
     read(plan, tmp_path / "anew")
     assert bytes_in(tmp_path / "two") == bytes_in(tmp_path / "anew")
+
+
+def test_a_page_that_is_met_again_is_read_again_and_those_that_are_not_are_known(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    docs, plan = tmp_path / "docs", plan_of("web_archive", tmp_path / "docs", meta=["x-number"])
+    docs.mkdir()
+    refers = "WARC-Refers-To: <urn:response:first>\r\nX-Other: 1\r\n"
+    (docs / "a.warc").write_bytes(page("first"))
+    (docs / "b.warc").write_bytes(warc_record("revisit", b"", refers, "again") + page("second"))
+    (docs / "c.warc").write_bytes(page("third"))
+    read(plan, tmp_path / "one")
+    (docs / "b2.warc").write_bytes(page("fourth"))
+    opened.clear()
+    read(plan, tmp_path / "two", tmp_path / "one")
+    assert list(dict.fromkeys(opened))[:2] == ["b.warc", "b2.warc"]
+    read(plan, tmp_path / "anew")
+    assert bytes_in(tmp_path / "two") == bytes_in(tmp_path / "anew")
+    assert len(Dataset(tmp_path / "two").to_arrow()) == 5
+
+
+def test_what_a_class_folder_lacks_is_found_of_known_pictures_too(tmp_path: Path) -> None:
+    docs, plan = tmp_path / "docs", plan_of("image_folder", tmp_path / "docs")
+    write(docs, "image_folder", 1)
+    read(plan, tmp_path / "one")
+    (docs / "b").mkdir()
+    (docs / "b" / "x.psd").write_bytes(b"x")
+    with pytest.raises(DataError, match="stands beside the classes"):
+        read(plan, tmp_path / "two", tmp_path / "one")
 
 
 def test_damage_is_not_taken_over(tmp_path: Path) -> None:
@@ -199,6 +282,28 @@ def test_a_source_with_a_join_is_read_whole(tmp_path: Path) -> None:
         run_plan(plan, tmp_path / "run", RunOptions())
         folders = sorted((tmp_path / "run" / "data").iterdir(), key=lambda one: one.stat().st_mtime)
         assert Dataset(folders[-1]).to_arrow()["label"].to_pylist() == [names] * len(names)
+
+
+def test_a_plan_says_why_all_files_are_read_again(tmp_path: Path) -> None:
+    docs, said = tmp_path / "docs", tmp_path / "said.tsv"
+    for number in (1, 2):
+        write(docs, "audio", number)
+    said.write_text("1\tone\n2\ttwo\n3\tthree\n")
+    table = tmp_path / "t.csv"
+    table.write_text("file,kind\n1.wav,a\n2.wav,b\n")
+    join = {"path": str(table), "key": "file", "fields": {"label": "kind"}}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"transcripts": str(said)}, "`transcripts` may say something else of each"),
+        ({"join": join}, "what is joined may say something else of each"),
+        ({}, ""),
+    ]
+    for number, (given, why) in enumerate(cases):
+        write(docs, "audio", 3) if number == 1 else (docs / "3.wav").unlink(missing_ok=True)
+        plan, run = plan_of("audio", docs, **given), tmp_path / f"run{number}"
+        run_plan(plan, run, RunOptions(num_workers=1))
+        write(docs, "audio", 3) if number != 1 else (docs / "3.wav").unlink()
+        (state,) = Resolver(plan, run).states()
+        assert state.why.endswith(f"; reads all files anew: {why}" if why else "as they were")
 
 
 def test_folders_that_are_classes_are_looked_at_together(tmp_path: Path) -> None:

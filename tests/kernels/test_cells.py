@@ -30,6 +30,7 @@ def test_kernel_equals_plain_twin(rows: list[tuple[str, ...]], how: int, delimit
     file = io.StringIO(newline="")
     csv.writer(file, lineterminator="\n", quoting=how, delimiter=delimiter).writerows(rows)  # type: ignore[arg-type]
     data = file.getvalue().encode()
+    end = 0
     for count in range(1, len(rows) + 1):
         found = scan(data, delimiter, '"', 3, count)
         assert found is not None
@@ -39,7 +40,8 @@ def test_kernel_equals_plain_twin(rows: list[tuple[str, ...]], how: int, delimit
         assert scan(data[: found.end - 1], delimiter, '"', 3, count) is None
         before = data[: found.end - 1 - int(found.sizes[-1])]
         assert before.count(b"\n") == found.lines[-1]
-    assert found.end == len(data)
+        end = found.end
+    assert end == len(data)
 
 
 def test_empty_lines_are_none_where_there_are_two_columns() -> None:

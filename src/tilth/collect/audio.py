@@ -22,6 +22,7 @@ from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.fetching import AnyPlace
 from tilth.reading.labels import as_label
 from tilth.reading.named import Named
@@ -147,6 +148,18 @@ def fills(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, given in columns.items() if given)
 
 
+def reads_all(settings: Settings) -> str:
+    """Why sounds that are as they were are read again where others changed; empty: they are not.
+
+    Those in archives are read whenever a file of the source changed.
+    """
+    if settings.transcripts is not None:
+        return "`transcripts` may say something else of each"
+    if settings.splits and "index" not in settings.groups:
+        return "`splits` goes by the place in the order of all names"
+    return ""
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """One row a sound file: its bytes as they are, transcript, label, speaker and split.
 
@@ -177,15 +190,21 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             context.limit if shared else None,
             lambda: map(said.kind_of, members.each_name(found, wanted)),
         )
+        by_file = ByFile(context, batcher, is_on=not reads_all(settings))
         read_on = members.read_members(
             found,
             wanted,
             settings.max_record_bytes,
             context,
             lambda name: takes(said.kind_of(name)),
+            by_file,
+            (M4A,),
         )
         skipped = "" if reads_m4a() else M4A
         for member in read_on:
+            if member.is_known:
+                yield from by_file.again()
+                continue
             if skipped and member.name.lower().endswith(skipped):
                 context.passes_over(member.uri, WITHOUT_M4A)
                 continue

@@ -1,7 +1,6 @@
 """Read delimited text: CSV (RFC 4180) and TSV, plain or packed.
 
-The parser is Tilth's own because one bad record must cost one record: the standard library's reads
-on to the next quotation mark, however many rows away, and has one global limit on field size.
+The parser is Tilth's own because one bad record must cost one record.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from tilth.formats.streams import with_packed, without_packing
 from tilth.reading import inputs, limits, records
 from tilth.reading.ahead import Ahead
 from tilth.reading.blocks import Block, Blocks
+from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier, DoubledColumnError
 from tilth.reading.cell_blocks import CellBlocks, Cells
 from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
@@ -153,9 +153,14 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
         if isinstance(settings.split, Shares):
             blocks = None
+        by_file = ByFile(context, batcher, carrier, rows.labels)
         for file in found:
             if batcher.num_rows == context.limit:
                 break
+            if by_file.is_known(file):
+                yield from by_file.again()
+                meter.finish(file, batcher.num_rows, is_told=True)
+                continue
             carrier.begin(file.uri)
             for one in rows.of_file(file, carrier, blocks, context.passes_over):
                 if batcher.is_full:
@@ -167,6 +172,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 if takes(limits.kind_of(row)):
                     yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows)
+            yield from by_file.end()
         rows.labels.check(settings.path or settings.url or "")
         yield from batcher.flush()
     if batcher.num_rows == 0:
@@ -427,25 +433,19 @@ class _Rows:
 
     Attributes:
         labels: Those that `labels` names, and which were met.
-        totals: Records of each file, where a share of them is a split.
         meant: What the labels mean, in the one spelling that they come in.
     """
 
     found: list[inputs.SourceFile]
     settings: Settings
     labels: Named
-    totals: dict[str, int]
     meant: dict[str, str]
 
     @classmethod
     def of(cls, found: list[inputs.SourceFile], settings: Settings) -> _Rows:
-        """Counts the records first where a share of them is a split."""
-        totals = {}
-        if isinstance(settings.split, Shares):
-            for file in found:
-                totals[file.name] = sum(1 for _ in read_file(file, settings))
+        """Of these files."""
         meant = {as_label(label) or label: name for label, name in settings.labels.items()}
-        return cls(found, settings, Named("labels", meant, "label"), totals, meant)
+        return cls(found, settings, Named("labels", meant, "label"), meant)
 
     def kinds(self) -> Iterator[limits.Kind]:
         """What each record is of, in the order of the source."""
@@ -460,9 +460,10 @@ class _Rows:
         tell: PassesOver = unsaid,
     ) -> Iterator[_Found | Block]:
         """Place, row with label and split (or what is wrong with it), and bytes of each record."""
-        split = self.settings.split
-        found = _found(file, self.settings, carrier, blocks, tell)
-        for number, one in enumerate(found):
+        split, total = self.settings.split, 0
+        if isinstance(split, Shares):
+            total = sum(1 for _ in read_file(file, self.settings))
+        for number, one in enumerate(_found(file, self.settings, carrier, blocks, tell)):
             if isinstance(one, Block):
                 yield one
                 continue
@@ -483,7 +484,7 @@ class _Rows:
                         continue
                     row["label"] = self.meant[label]
                 if isinstance(split, Shares):
-                    row.setdefault("split", split.at(number, self.totals[file.name]))
+                    row.setdefault("split", split.at(number, total))
             yield place, row, num_bytes
 
 

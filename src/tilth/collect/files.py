@@ -119,6 +119,11 @@ def fills(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_columns(settings), *(name for name in told if name != "text"))))
 
 
+def reads_all(settings: Settings) -> str:
+    """Why files that are as they were are read again where others changed; empty: they are not."""
+    return "`labels: folder` looks at all folders together" * (settings.labels == "folder")
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The rows of all files, in the order of their names, and of what holds them.
 
@@ -145,8 +150,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         meter = inputs.Meter(found, replace(context, passes_over=unsaid))
         classes: dict[str, str] = {}
         # Whether two folders are one class only all files together can tell.
-        is_on = settings.labels != "folder"
-        by_file = ByFile(context, batcher, carrier, reader.names, is_on=is_on)
+        by_file = ByFile(context, batcher, carrier, reader.names, is_on=not reads_all(settings))
         unfit = _Unfit()
         for file in found:
             if by_file.is_known(file):

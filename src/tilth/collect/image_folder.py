@@ -21,6 +21,7 @@ from tilth.decode.picture import reads_heif
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.reading import inputs, limits, members, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
@@ -105,6 +106,14 @@ def fills(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, given in columns.items() if given)
 
 
+def reads_all(settings: Settings) -> str:
+    """Why pictures that are as they were are read again where others changed; empty: they are not.
+
+    Those in archives are read whenever a file of the source changed.
+    """
+    return "`labels: path` leaves out the folders that all share" * (settings.labels == "path")
+
+
 def read(settings: Settings, source: str, context: Context) -> Iterator[pa.RecordBatch]:
     """The pictures as rows: encoded bytes, label and split from the path.
 
@@ -130,15 +139,22 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         takes = limits.sharing(
             context.limit, lambda: map(tree.kind_of, members.each_name(found, wanted))
         )
+        by_file = ByFile(context, batcher, is_on=not reads_all(settings))
+        skipped = () if reads_heif() else _HEIF
         read_on = members.read_members(
             found,
             wanted,
             settings.max_record_bytes,
             context,
             lambda name: takes(tree.kind_of(name)),
+            by_file,
+            _HEIF,
         )
-        skipped = () if reads_heif() else _HEIF
         for member in read_on:
+            if member.is_known:
+                tree.has(member)
+                yield from by_file.again()
+                continue
             if member.name.lower().endswith(skipped):
                 ending = member.name[member.name.rindex(".") :].lower()
                 reason = f"{inputs.OTHER_TYPE} without the extra `heif` ({ending})"
@@ -271,13 +287,17 @@ class Tree:
                     code="empty-class",
                 )
 
+    def has(self, member: members.Member) -> None:
+        """A picture is there."""
+        self._with.add(member.uri.rpartition("/")[0])
+
     def row(self, member: members.Member) -> Row:
         """The columns of one picture.
 
         Raises:
             RecordError: It was not read, or its folder names no class.
         """
-        self._with.add(member.uri.rpartition("/")[0])
+        self.has(member)
         if member.error:
             raise records.RecordError(member.error)
         split, label = self.place_of(member.name)

@@ -22,6 +22,7 @@ from tilth.formats.streams import SourceFile, open_raw, too_long
 from tilth.formats.warc import ArchiveRecord, Damaged
 from tilth.formats.window import Buffer, first_bytes, inflating
 from tilth.reading import inputs, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Meta, carried
 from tilth.reading.named import Named
@@ -115,14 +116,23 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     with inputs.opened(settings, SUFFIXES, context) as found:
         meter = inputs.Meter(found, context)
         pages = Pages(settings, context)
+        by_file = ByFile(context, batcher, pages.carrier, pages.named)
         for file in found:
             if batcher.num_rows == context.limit:
                 break
+            if by_file.is_known(file):
+                yield from by_file.again()
+                meter.finish(file, batcher.num_rows, is_told=True)
+                continue
+            num_revisits = pages.num_revisits
             for place, row, num_bytes in pages.of(file):
                 if batcher.is_full:
                     break
                 yield from batcher.add_found(row, place, num_bytes)
             meter.finish(file, batcher.num_rows, is_told=pages.told_of == file)
+            # The page that a revisit is of may lie in any file.
+            yield from by_file.end(hangs_on_none=pages.num_revisits == num_revisits)
+        by_file.other()
         if not batcher.is_full:
             for place, row, num_bytes in pages.met_again(found):
                 yield from batcher.add_found(row, place, num_bytes)
@@ -190,16 +200,20 @@ class Pages:
     """The pages of files, and what of the files is none.
 
     Attributes:
+        carrier: Of what their records say besides.
+        named: The fields that the recipe names.
         told_of: The last file that a record was met in.
+        num_revisits: Records so far that say that a page was as before.
     """
 
     def __init__(self, settings: PageSettings, context: Context) -> None:
         self._settings, self._context = settings, context
         self._revisits = _Revisits()
-        self._carrier = Carrier(context, settings.meta, {}, _TAKEN)
+        self.carrier = Carrier(context, settings.meta, {}, _TAKEN)
         listed = () if isinstance(settings.meta, str) else settings.meta
-        self._named = Named("meta", (name for name in listed if name != "title"), "field")
+        self.named = Named("meta", (name for name in listed if name != "title"), "field")
         self.told_of: SourceFile | None = None
+        self.num_revisits = 0
 
     def of(self, file: SourceFile) -> Iterator[_Found]:
         """Place, row (or what is wrong with it) and bytes of each page."""
@@ -207,7 +221,7 @@ class Pages:
             if isinstance(part, tuple):
                 yield part
                 continue
-            self._carrier.begin(part.uri)
+            self.carrier.begin(part.uri)
             for record in part.read(self._settings, self.wants):
                 self.told_of = file
                 place, inside = (f"{name}:{record.place}" for name in (part.uri, part.name))
@@ -229,6 +243,7 @@ class Pages:
     def met_again(self, found: Iterable[SourceFile]) -> Iterator[_Found]:
         """Those that a revisit is of: the page as it was, when and where it was met again."""
         held = self._revisits.held
+        self.carrier.tell_nothing_more()
 
         def wants(kind: str, fields: Mapping[str, str]) -> bool:
             return kind in ("response", "resource") and any(name in held for name in _names(fields))
@@ -287,7 +302,7 @@ class Pages:
         Raises:
             DataError: No page has a field that the recipe names.
         """
-        self._named.check(where)
+        self.named.check(where)
 
     def _name(self, row: Row, titles: wacz.Titles | None) -> None:
         """Put the title into a row that the archive's list of pages has of it."""
@@ -321,6 +336,7 @@ class Pages:
         """
         kind = record.kind
         if kind == "revisit":
+            self.num_revisits += 1
             if not self._revisits.add(place, inside, record.fields):
                 raise PassedOverError("a revisit of what is not in these files")
             # Told once it is known whether the page is in the files.
@@ -344,8 +360,8 @@ class Pages:
             row["content_type"] = content_type[:_MAX_CONTENT_TYPE]
         # The same record may lie in two files: each is a row, and one of them a copy.
         told = record.fields.get("warc-block-digest") or record.fields.get("warc-payload-digest")
-        self._named.saw_fields(fields)
-        self._carrier.fill(fields, row)
+        self.named.saw_fields(fields)
+        self.carrier.fill(fields, row)
         row["id"] = f"{inside} {told or f'{len(body)} {inflating.crc32(body):08x}'}"
         return row
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +25,8 @@ import pyarrow.parquet as pq
 
 from tilth.context import FileRead
 from tilth.errors import DataError, MissingError
-from tilth.meta.spelt import MIXED, SPELT
+from tilth.meta.kinds import TEXT
+from tilth.meta.spelt import MIXED, SPELT, cells_of, kinds_told
 from tilth.meta.stream import as_given
 from tilth.records import Json
 from tilth.schema import ERROR, META, VERDICT, column
@@ -34,7 +36,7 @@ from tilth.store.passed import PassedOverWriter
 from tilth.store.shard import ROWS_IN_GROUP, shard_path
 
 _INDEX = "files.index"
-_FORMAT = 1
+_FORMAT = 2
 # `'name' 'uri' digest`: a line of a fingerprint that stands for a file that was read.
 _LINE = re.compile(r"""((?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+") )(.+ )[0-9a-f]{64}""")
 
@@ -58,6 +60,7 @@ class _File:
         start: Rows of the source before it.
         passed: Places passed over before it.
         columns: Types of its columns `meta.NAME`, in the order in which they came.
+        cells: Of those that are cells the types whose values tell how a cell was spelt.
         is_alone: Whether nothing in it hangs on other files.
         is_known: Whether what it gave before is taken.
     """
@@ -66,6 +69,7 @@ class _File:
     start: int
     passed: int
     columns: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, frozenset[str]] = field(default_factory=dict)
     num_failed: int = 0
     is_alone: bool = True
     is_known: bool = False
@@ -104,6 +108,7 @@ class Files:
         last.is_known, known = True, self._before.files[last.key]
         last.fields, last.named = tuple(known["fields"]), tuple(known["named"])
         last.columns = dict(known["columns"])
+        last.cells = {name: frozenset(kinds) for name, kinds in known["cells"].items()}
 
     def read(self, fields: tuple[str, ...], named: tuple[str, ...], *, is_alone: bool) -> None:
         """The file was read; what it has beside rows, as of `FileRead`."""
@@ -132,10 +137,24 @@ class Files:
             return
         for one in batch.schema:
             if one.name.startswith(META):
-                said = given.field(one.name).metadata
-                kind = file.columns.setdefault(one.name, str(one.type))
-                if said in (SPELT, MIXED) or kind != str(one.type):
-                    file.is_alone = False
+                self._saw(file, one, given.field(one.name).metadata, batch.column(one.name))
+
+    @staticmethod
+    def _saw(
+        file: _File, column: pa.Field, said: dict[bytes, bytes] | None, array: pa.Array
+    ) -> None:
+        name = column.name
+        if said == SPELT and array.null_count < len(array):
+            told = kinds_told(array)
+            file.cells[name] = file.cells[name] & told if name in file.cells else told
+            # What other batches of the file have of it is cells as well, or nothing.
+            file.columns.setdefault(name, str(TEXT))
+            return
+        if said == SPELT:
+            return
+        kind = file.columns.setdefault(name, str(column.type))
+        if said == MIXED or kind != str(column.type) or name in file.cells:
+            file.is_alone = False
 
     def commit(self, folder: Path, fields: pa.Schema) -> None:
         """Write the index, beside shards whose columns `meta.NAME` are these."""
@@ -145,12 +164,16 @@ class Files:
         end = _File("", self._seen, self._passed.num_places)
         for file, after in itertools.pairwise([*self._files, end]):
             num_rows = after.start - file.start
-            as_own = all(stored.get(name) == kind for name, kind in file.columns.items())
+            as_own = all(
+                stored.get(name) == kind or stored.get(name) in file.cells.get(name, ())
+                for name, kind in file.columns.items()
+            )
             if file.key and file.is_alone and not file.num_failed and as_own:
                 found[file.key] = {
                     "rows": [kept, num_rows],
                     "passed": [file.passed, after.passed],
                     "columns": file.columns,
+                    "cells": {name: sorted(kinds) for name, kinds in file.cells.items()},
                     "fields": list(file.fields),
                     "named": list(file.named),
                 }
@@ -180,7 +203,7 @@ class Before:
         self._sound: dict[int, bool] = {}
         self._open: tuple[int, pq.ParquetFile] | None = None
         self._group: tuple[int, int, pa.Table] | None = None
-        self._batches: dict[tuple[str, ...], pa.RecordBatch] = {}
+        self._batches: dict[tuple[tuple[str, ...], frozenset[str]], pa.RecordBatch] = {}
         self._passed: pa.Table | None = None
 
     @classmethod
@@ -209,7 +232,9 @@ class Before:
             return None
         return FileRead(
             num_rows=num_rows,
-            batches=lambda: self._rows(start, num_rows, tuple(known["columns"])),
+            batches=lambda: self._rows(
+                start, num_rows, tuple(known["columns"]), frozenset(known["cells"])
+            ),
             passed=lambda: self._places(first, last),
             fields=tuple(known["fields"]),
             named=tuple(known["named"]),
@@ -231,18 +256,20 @@ class Before:
         return self._sound[shard]
 
     def _rows(
-        self, start: int, num_rows: int, columns: tuple[str, ...]
+        self, start: int, num_rows: int, columns: tuple[str, ...], cells: frozenset[str]
     ) -> Iterator[pa.RecordBatch]:
         for shard in self._shards_of(start, num_rows):
             first = max(start - self._starts[shard], 0)
             end = min(start + num_rows, self._starts[shard + 1]) - self._starts[shard]
             for group in range(first // ROWS_IN_GROUP, (end - 1) // ROWS_IN_GROUP + 1):
                 begin = group * ROWS_IN_GROUP
-                batch = self._batch(shard, group, columns)
+                batch = self._batch(shard, group, columns, cells)
                 here = max(first - begin, 0)
                 yield batch.slice(here, min(end - begin, ROWS_IN_GROUP) - here)
 
-    def _batch(self, shard: int, group: int, columns: tuple[str, ...]) -> pa.RecordBatch:
+    def _batch(
+        self, shard: int, group: int, columns: tuple[str, ...], cells: frozenset[str]
+    ) -> pa.RecordBatch:
         """The rows of a row group, with some further columns; the last one is held."""
         if self._group is None or self._group[:2] != (shard, group):
             if self._open is None or self._open[0] != shard:
@@ -252,15 +279,21 @@ class Before:
                 self._open = shard, pq.ParquetFile(path, memory_map=False)
             table = self._open[1].read_row_group(group, use_threads=False).combine_chunks()
             self._group, self._batches = (shard, group, table), {}
-        if columns not in self._batches:
+        key = (columns, cells)
+        if key not in self._batches:
             table = self._group[2]
             own = [name for name in table.schema.names if not name.startswith(META)]
             part = table.select([*own, *columns])
             (batch,) = part.to_batches()
-            arrays = [*map(as_given, batch.columns), pa.nulls(part.num_rows, VERDICT[ERROR])]
-            names = [*part.schema.names, ERROR]
-            self._batches[columns] = pa.RecordBatch.from_arrays(arrays, names=names)
-        return self._batches[columns]
+            arrays, told = [], []
+            for name, array in zip(part.schema.names, map(as_given, batch.columns), strict=True):
+                is_cells = name in cells
+                arrays.append(cells_of(array) if is_cells else array)
+                told.append(pa.field(name, arrays[-1].type, metadata=SPELT if is_cells else None))
+            arrays.append(pa.nulls(part.num_rows, VERDICT[ERROR]))
+            told.append(pa.field(ERROR, VERDICT[ERROR]))
+            self._batches[key] = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(told))
+        return self._batches[key]
 
     def _has_passed(self) -> bool:
         if self._passed is None:
@@ -316,3 +349,23 @@ def told_of(before: Path | None, fingerprint: str | None) -> str:
     if num_known == len(keys):
         return "what is there was read before"
     return f"reads {len(keys) - num_known:,} of {len(keys):,} files, the others are as they were"
+
+
+def told_anew(module: ModuleType, settings: object, parts: Json, then: Json) -> str:
+    """Why all files of a source are read again where some of them changed, in words; else empty.
+
+    Args:
+        module: Of its operation.
+        settings: Its own.
+        parts: What its identity is made of now.
+        then: What it was made of when it was read.
+    """
+    if parts.get("outside") == then.get("outside") or _but_outside(parts) != _but_outside(then):
+        return ""
+    if parts.get("limit") is not None:
+        why = "a limit is of all of them together"
+    elif getattr(settings, "join", ()):
+        why = "what is joined may say something else of each"
+    else:
+        why = module.reads_all(settings) if hasattr(module, "reads_all") else ""
+    return f"reads all files anew: {why}" if why else ""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tilth.engine.again import before_of, told_of
+from tilth.engine.again import before_of, told_anew, told_of
 from tilth.engine.cells import Keyed, keyed_cells, num_kept
 from tilth.engine.outside import what_changed
 from tilth.engine.record import StepRecord, steps_before
@@ -129,7 +129,11 @@ class Resolver:
         why = self._why(step, outside)
         if step.operation.kind == "source":
             before = before_of(self._folder / "data", step.stem, step.identity, step.parts)
-            why = "; ".join(filter(None, (why, told_of(before, outside))))
+            told, last = told_of(before, outside), self._before.get(step.name)
+            if not told and last is not None:
+                module = step.operation.module
+                told = told_anew(module, step.settings, _plain(step.parts), last.parts)
+            why = "; ".join(filter(None, (why, told)))
         committed = num_committed(where) + num_kept(self.cells(step), self._folder, step)
         if where.exists():
             part = f", {committed} parts are there" if committed else ""

@@ -102,5 +102,28 @@ def read_cells(cells: pa.Array, kind: pa.DataType) -> pa.Array:
     return trimmed.cast(kind)
 
 
+def kinds_told(cells: pa.Array) -> frozenset[str]:
+    """The types, as Arrow spells them, of which each value tells how its cell is spelt.
+
+    `5` is a whole number's only spelling; `0.50` and `TRUE` are not the only ones of their values.
+    """
+    return frozenset(str(kind) for kind in _KINDS if _is_told(cells, kind))
+
+
+_KINDS = (pa.bool_(), pa.int64(), pa.float64())
+
+
+def _is_told(cells: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        return bool(cells_of(read_cells(cells, kind)).equals(cells))
+    except pa.ArrowInvalid:
+        return False
+
+
+def cells_of(array: pa.Array) -> pa.Array:
+    """The cells that values were, where they tell."""
+    return array.cast(pa.string()).cast(TEXT)
+
+
 def _all(cells: pa.Array, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(cells, pattern)).as_py())

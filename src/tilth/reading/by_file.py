@@ -65,6 +65,11 @@ class ByFile:
             self._names.look_at()
         return False
 
+    def other(self) -> None:
+        """What follows is of no file that may be known."""
+        if self._files is not None:
+            self._files.begin("", "", self._batcher.num_rows)
+
     def again(self) -> Iterator[pa.RecordBatch]:
         """What the file gave, with all that came of it beside its rows."""
         known = self._known
@@ -79,11 +84,15 @@ class ByFile:
         self._files.took()
         yield from self._batcher.again(known.batches())
 
-    def end(self) -> Iterator[pa.RecordBatch]:
-        """A file that was read is at its end."""
+    def end(self, *, hangs_on_none: bool = True) -> Iterator[pa.RecordBatch]:
+        """A file that was read is at its end.
+
+        Args:
+            hangs_on_none: Whether what it gave is the same whatever other files hold.
+        """
         if self._files is None:
             return
         fields, is_alone = ((), True) if self._carrier is None else self._carrier.looked_at()
         named = () if self._names is None else self._names.looked_at()
-        self._files.read(fields, named, is_alone=is_alone)
+        self._files.read(fields, named, is_alone=is_alone and hangs_on_none)
         yield from self._batcher.end_file()

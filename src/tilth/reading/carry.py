@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tilth.context import Context
+from tilth.context import Context, unsaid
 from tilth.foreign import visible
 from tilth.meta.arrow import UnsupportedError, dumped, gathered
 from tilth.meta.kinds import MAX_FIELDS
@@ -118,6 +118,10 @@ class Carrier:
             self._blank = "" if blank_is_nothing else None
         self._uri, self._num_told = uri, 0
         self._columns = {}
+
+    def tell_nothing_more(self) -> None:
+        """What follows was read before, and all of its fields were told."""
+        self._passes_over = unsaid
 
     def look_at(self) -> None:
         """From here on fields are noted, for a file that may be known by the next reading."""

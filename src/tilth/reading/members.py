@@ -20,6 +20,7 @@ from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.formats import archive
 from tilth.reading import inputs, records
+from tilth.reading.by_file import ByFile
 from tilth.reading.places import inside, is_hidden, wrong_with
 
 # Names that an error lists.
@@ -35,12 +36,14 @@ class Member:
         uri: How the user would name it: folder/name or archive:name.
         data: Its bytes; empty where `error` is set.
         error: Why it was not read.
+        is_known: Whether it is as it was, and is not read: `ByFile.again` gives what it gave.
     """
 
     name: str
     uri: str
     data: bytes
     error: str = ""
+    is_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ def read_members(
     max_bytes: int,
     context: Context,
     takes: Callable[[str], bool] = lambda _: True,
+    by_file: ByFile | None = None,
+    skipped: tuple[str, ...] = (),
 ) -> Iterator[Member]:
     """The wanted files, in the order of their names, or of the archive that holds them.
 
@@ -123,6 +128,8 @@ def read_members(
         max_bytes: What one may have; a longer one is a member with an error, and not read.
         context: Told of bytes on disk after each of the files, and of what is passed over.
         takes: Asked by name, once for each in their order, whether it is read and given at all.
+        by_file: Asked of each file that is a member whether it is known.
+        skipped: Endings of files that are read or not as this machine is.
 
     Raises:
         DataError: An archive is cut off, or damaged so that nobody knows how much is missing.
@@ -130,10 +137,19 @@ def read_members(
     meter = inputs.Meter(found, context)
     num_read = 0
     for file in found:
+        is_known = False
+        if by_file is not None:
+            if _is_archive(file) or not wanted.reads(file) or file.name.lower().endswith(skipped):
+                by_file.other()
+            else:
+                is_known = by_file.is_known(file)
         for place in _places(file, wanted, max_bytes, context.passes_over):
             if not takes(place.name):
                 continue
             num_read += 1
+            if is_known:
+                yield Member(place.name, place.uri, b"", is_known=True)
+                continue
             try:
                 data = place.read(max_bytes)
             except records.RecordError as error:
@@ -143,7 +159,7 @@ def read_members(
                 yield Member(place.name, place.uri, data)
             else:
                 context.passes_over(place.uri, inputs.EMPTY)
-        meter.finish(file, num_read)
+        meter.finish(file, num_read, is_told=is_known)
 
 
 def each_name(found: list[inputs.SourceFile], wanted: Wanted) -> Iterator[str]:

@@ -420,7 +420,7 @@ class Batcher:
         if self._rows:
             yield from self.flush()
         for batch in batches:
-            if self._given and self._given[0].schema != batch.schema:
+            if self._given and not _alike(self._given[0].schema, batch.schema):
                 yield from self.flush()
             self._given.append(batch)
             self._num_bytes += batch.nbytes
@@ -510,6 +510,11 @@ class Batcher:
             array = gathered(values)
             mixed = array.type == TEXT and any(type(one) not in _WORDS for one in values)
             yield name, array, MIXED if mixed else None
+
+
+def _alike(one: pa.Schema, other: pa.Schema) -> bool:
+    # Text that is cells is no other text.
+    return bool(one.equals(other, check_metadata=True))
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
