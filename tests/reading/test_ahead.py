@@ -32,6 +32,13 @@ def test_lines_taken_many_at_a_time_and_one_by_one(
             ahead.take(len(found.data))
         else:
             assert found is None
+            rest = ahead.lines(count, or_rest=True)
+            left = b"".join(wanted)
+            if left:
+                assert rest is not None
+                lines = left.removesuffix(b"\n").split(b"\n")
+                assert rest.data == left.removesuffix(b"\n") + b"\n"
+                assert (rest.num_lines, rest.longest) == (len(lines), max(map(len, lines)) + 1)
             plain.seek(here)
     assert ahead.readline(1 << 20) == plain.readline()
 

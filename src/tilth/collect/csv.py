@@ -150,7 +150,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         shared = shared or context.spreads
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = inputs.Meter(found, context)
-        blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
+        blocks = Blocks.of(batcher, settings, context, found, meter.num_bytes)
         if isinstance(settings.split, Shares):
             blocks = None
         by_file = ByFile(context, batcher, carrier, rows.labels)

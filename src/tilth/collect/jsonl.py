@@ -109,7 +109,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         by_file = ByFile(context, batcher, carrier, names)
-        blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
+        blocks = Blocks.of(batcher, settings, context, found, meter.num_bytes)
         for file in found:
             if batcher.num_rows == context.limit:
                 break
@@ -239,12 +239,14 @@ def _pieces(
             # A block is what would be a batch of rows: a field's type may hang on where one ends.
             while blocks is not None and carrier is not None and blocks.begins:
                 block = None
-                if (some := ahead.lines(records.ROWS_PER_BATCH)) is not None:
+                if (
+                    some := ahead.lines(records.ROWS_PER_BATCH, or_rest=file == blocks.last)
+                ) is not None:
                     block = json_block(some, number + 1, file, blocks, settings, carrier, names)
                 if some is None or block is None:
                     break
                 ahead.take(len(some.data))
-                number += records.ROWS_PER_BATCH
+                number += some.num_lines
                 yield block
             line, num_bytes = next(lines, (None, 0))
             if line is None:

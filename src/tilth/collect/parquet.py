@@ -107,7 +107,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         )
         meter = inputs.Meter(found, context)
         by_file = ByFile(context, batcher, carrier)
-        blocks = Blocks.of(batcher, settings, context, meter.num_bytes)
+        blocks = Blocks.of(batcher, settings, context, found, meter.num_bytes)
         if settings.image is not None:
             blocks = None
         for file in found:

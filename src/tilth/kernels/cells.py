@@ -45,7 +45,9 @@ class OddError(ValueError):
     """A record is not regular."""
 
 
-def scan(data: bytes, delimiter: str, quote: str, width: int, count: int) -> Records | None:
+def scan(
+    data: bytes, delimiter: str, quote: str, width: int, count: int, *, or_rest: bool = False
+) -> Records | None:
     """So many records from the beginning; None: there are fewer.
 
     Args:
@@ -53,6 +55,7 @@ def scan(data: bytes, delimiter: str, quote: str, width: int, count: int) -> Rec
         delimiter, quote: One character of ASCII each.
         width: Fields of a record.
         count: Records.
+        or_rest: Whether all that are left will do, if there is one.
 
     Raises:
         OddError: One of them is not regular.
@@ -60,7 +63,7 @@ def scan(data: bytes, delimiter: str, quote: str, width: int, count: int) -> Rec
     shape = (width, count)
     starts, ends, doubled = np.empty(shape, int), np.empty(shape, int), np.zeros(shape, np.bool_)
     sizes, lines = np.empty(count, np.int64), np.empty(count, np.int64)
-    end, num_lines = _scan(
+    end, num_lines, num_records = _scan(
         np.frombuffer(data, np.uint8),
         ord(delimiter),
         ord(quote),
@@ -68,8 +71,10 @@ def scan(data: bytes, delimiter: str, quote: str, width: int, count: int) -> Rec
     )
     if end == _ODD:
         raise OddError
-    found = Records(starts, ends, doubled, sizes, lines, int(num_lines), int(end))
-    return None if end == _FEWER else found
+    if end == _FEWER or (num_records < count and not (or_rest and num_records)):
+        return None
+    fields = (part[:, :num_records] for part in (starts, ends, doubled))
+    return Records(*fields, sizes[:num_records], lines[:num_records], int(num_lines), int(end))
 
 
 def texts(data: bytes, records: Records, column: int, quote: str) -> tuple[Bytes, Integers]:
@@ -102,16 +107,18 @@ def _scan(data, delimiter, quote, starts, ends, doubled, sizes, lines):  # type:
         # An empty line is none.
         while width > 1 and at < data.size and data[at] == _NEWLINE:
             at, num_lines = at + 1, num_lines + 1
+        if at == data.size:
+            return at, num_lines, record
         first = at
         lines[record] = num_lines
         for column in range(width):
             if at >= data.size:
-                return _FEWER, 0
+                return _FEWER, 0, 0
             if data[at] == quote:
                 starts[column, record] = at + 1
                 at, breaks, has_doubled = _quoted(data, at + 1, quote)
                 if at < 0:
-                    return at, 0
+                    return at, 0, 0
                 num_lines += breaks
                 doubled[column, record] = has_doubled
                 ends[column, record] = at
@@ -121,16 +128,16 @@ def _scan(data, delimiter, quote, starts, ends, doubled, sizes, lines):  # type:
                 at = _plain(data, at, delimiter)
                 ends[column, record] = at
             if at >= data.size:
-                return _FEWER, 0
+                return _FEWER, 0, 0
             if data[at] != (delimiter if column + 1 < width else _NEWLINE):
-                return _ODD, 0
+                return _ODD, 0, 0
             at += 1
         sizes[record] = at - 1 - first
         # A record of one field that is empty is no record to others.
         if sizes[record] == 0:
-            return _ODD, 0
+            return _ODD, 0, 0
         num_lines += 1
-    return at, num_lines
+    return at, num_lines, count
 
 
 @njit(cache=True, nogil=True)

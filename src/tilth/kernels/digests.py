@@ -282,15 +282,15 @@ def _put_words(room, text, kinds):  # type: ignore[no-untyped-def]
     # no branch at a space, since where words end cannot be foretold.
     at, one = np.uint64(0), np.uint64(1)
     was_space = one
-    here = 0
-    while here < text.size:
+    here, end = at, np.uint64(text.size)
+    while here < end:
         byte = text[here]
         is_space = np.uint64(kinds[byte])
-        here += 1
         if is_space == _WIDE:
-            width = _width(text, here - 1)
+            width = np.uint64(_width(text, here))
             is_space = np.uint64(width > 0)
-            here += max(width - 1, 0)
+            here += width - is_space
+        here += one
         room[at] = np.uint8(32) if is_space else byte
         # There is none at the beginning either.
         at += one - (is_space & was_space)
@@ -303,7 +303,8 @@ def _put_words(room, text, kinds):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _width(data, at):  # type: ignore[no-untyped-def]
     """Bytes of the white space of more than one that begins here; 0: it is none."""
-    first, end = data[at], data.size
+    at, end = np.int64(at), data.size
+    first = data[at]
     second = data[at + 1] if at + 1 < end else np.uint8(0)
     if first == 0xC2:
         return 2 if second == 0x85 or second == 0xA0 else 0

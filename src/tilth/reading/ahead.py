@@ -35,16 +35,28 @@ class Ahead:
         self._at = 0
         self._is_over = False
 
-    def lines(self, count: int) -> Lines | None:
-        """The next so many lines; None: there are fewer, or they are too long to be held."""
+    def lines(self, count: int, *, or_rest: bool = False) -> Lines | None:
+        """The next so many lines; None: there are fewer, or they are too long to be held.
+
+        Args:
+            count: How many.
+            or_rest: Whether all that are left will do, the last with a line break or without.
+        """
         start, longest = self._at, 0
         end = start
-        for _ in range(count):
+        for number in range(count):
             after = self._data.find(b"\n", end) + 1
             while not after:
                 since = len(self._data)
-                if since - start > self._max_bytes or not self._read():
+                if since - start > self._max_bytes:
                     return None
+                if not self._read():
+                    rest = bytes(self._data[self._at :])
+                    is_open = bool(rest) and not rest.endswith(b"\n")
+                    if not or_rest or not rest:
+                        return None
+                    longest = max(longest, is_open * (len(rest) - (end - start) + 1))
+                    return Lines(rest + b"\n" * is_open, number + is_open, longest)
                 start, end, since = 0, end - start, since - start
                 after = self._data.find(b"\n", since) + 1
             longest, end = max(longest, after - end), after
@@ -64,8 +76,8 @@ class Ahead:
         return found or self._stream.read(size)
 
     def take(self, num_bytes: int) -> None:
-        """So many bytes are taken."""
-        self._at += num_bytes
+        """So many bytes are taken, or all that there are."""
+        self._at = min(self._at + num_bytes, len(self._data))
 
     def readline(self, size: int) -> bytes:
         """As of the stream, less what was taken."""

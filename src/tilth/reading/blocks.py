@@ -8,6 +8,7 @@ which anything is out of the ordinary, and each source that asks for more, goes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -57,15 +58,22 @@ class Blocks:
         batcher: Takes them.
         max_record_bytes: Of a record.
         num_bytes: Of its files.
+        last: The last of them: what is left of it is a batch as well.
     """
 
     batcher: Batcher
     max_record_bytes: int
     num_bytes: int
+    last: SourceFile
 
     @classmethod
     def of(
-        cls, batcher: Batcher, settings: Settings, context: Context, num_bytes: int
+        cls,
+        batcher: Batcher,
+        settings: Settings,
+        context: Context,
+        found: Sequence[SourceFile],
+        num_bytes: int,
     ) -> Blocks | None:
         """Of a source of which each record is a text and fields beside it; else None.
 
@@ -73,9 +81,9 @@ class Blocks:
         """
         fields = settings.fields
         is_plain = isinstance(fields.text, str) and len(fields.taken()) == 1
-        if not is_plain or context.limit is not None or context.spreads:
+        if not (is_plain and found) or context.limit is not None or context.spreads:
             return None
-        return cls(batcher, settings.max_record_bytes, num_bytes)
+        return cls(batcher, settings.max_record_bytes, num_bytes, found[-1])
 
     @property
     def pay(self) -> bool:

@@ -59,7 +59,7 @@ class CellBlocks:
             After each block, or its records, how many lines they were.
         """
         while self.is_on and self._blocks.begins:
-            found = self._next(width, first=before == 0)
+            found = self._next(width, first=before == 0, is_last=file == self._blocks.last)
             if found is None:
                 self.is_on = False
                 return
@@ -82,13 +82,15 @@ class CellBlocks:
             before += records_of.num_lines
             yield records_of.num_lines
 
-    def _next(self, width: int, *, first: bool) -> tuple[bytes, Records, int] | None:
+    def _next(self, width: int, *, first: bool, is_last: bool) -> tuple[bytes, Records, int] | None:
         """So many records as a batch of rows has, their lines, and their bytes in the file."""
         from tilth.kernels.cells import OddError, scan
 
         while True:
             raw, is_all = self._ahead.peek(self._num_bytes)
-            data = raw.removesuffix(b"\r")
+            data = raw if is_all else raw.removesuffix(b"\r")
+            if is_all and not data.endswith(b"\n"):
+                data += b"\r\n" if b"\r" in data else b"\n"
             has_returns = b"\r" in data
             if has_returns:
                 if data.count(b"\r\n") != data.count(b"\n"):
@@ -97,7 +99,14 @@ class CellBlocks:
             if b"\r" in data or (first and data.startswith(_BOM)):
                 return None
             try:
-                found = scan(data, self._delimiter, self._quote, width, records.ROWS_PER_BATCH)
+                found = scan(
+                    data,
+                    self._delimiter,
+                    self._quote,
+                    width,
+                    records.ROWS_PER_BATCH,
+                    or_rest=is_all and is_last,
+                )
             except OddError:
                 return None
             if found is None:
