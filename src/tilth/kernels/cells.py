@@ -87,10 +87,10 @@ def texts(data: bytes, records: Records, column: int, quote: str) -> tuple[Bytes
     return found[:size], offsets
 
 
-def plain_cells(data: bytes, delimiter: str, quote: str, count: int) -> list[list[str]]:
+def plain_cells(text: str, delimiter: str, quote: str, count: int) -> list[list[str]]:
     """The plain twin: the fields of so many records."""
     reader = csv.reader(
-        io.StringIO(data.decode(), newline="\n"), delimiter=delimiter, quotechar=quote, strict=True
+        io.StringIO(text, newline="\n"), delimiter=delimiter, quotechar=quote, strict=True
     )
     return [values for values, _ in zip(filter(None, reader), range(count), strict=False)]
 

@@ -41,18 +41,23 @@ def id_column(source: str, names: pa.Array, payloads: pa.Array) -> pa.Array:
         payloads: Likewise.
     """
     from tilth.kernels.digests import named_digests
-    from tilth.kernels.words import text_buffers
 
     begin = _part(source.encode("utf-8", "surrogatepass"))
-    return _hex_column(named_digests(begin, text_buffers(names), text_buffers(payloads)))
+    return _hex_column(named_digests(begin, _strings(names), _strings(payloads)))
 
 
 def key_column(texts: pa.Array) -> pa.Array:
     """`sample_id("content", " ".join(text.split()))` of each text, by the kernel."""
     from tilth.kernels.digests import word_digests
-    from tilth.kernels.words import text_buffers
 
-    return _hex_column(word_digests(_part(b"content"), text_buffers(texts)))
+    return _hex_column(word_digests(_part(b"content"), _strings(texts)))
+
+
+def _strings(array: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Bytes and offsets of a column of text or bytes without null."""
+    _, offsets, data = array.cast(pa.large_binary()).buffers()
+    starts = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return np.frombuffer(data or b"", np.uint8), starts
 
 
 def _hex_column(digits: npt.NDArray[np.uint8]) -> pa.Array:

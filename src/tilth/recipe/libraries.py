@@ -13,6 +13,8 @@ from tilth.versions import versions_of
 
 # What they bring is kept: it is read again with another library, and never fetched again for one.
 _FETCHING = ("tilth.web.client", "tilth.web.crawler", "tilth.demo.site")
+# What they give is what the standard library gives of the same records, whatever compiles them.
+_READING = ("tilth.kernels.cells", "tilth.kernels.digests", "tilth.kernels.json_lines")
 
 
 def libraries_of(modules: Iterable[str]) -> dict[str, str]:
@@ -31,7 +33,7 @@ def libraries_of(modules: Iterable[str]) -> dict[str, str]:
 @cache  # Many sources are read by one operation.
 def _libraries(modules: tuple[str, ...]) -> Mapping[str, str]:
     imports: dict[bool, set[str]] = {True: set(), False: set()}
-    for name in reachable(modules, without=_FETCHING):
+    for name in reachable(modules, without=(*_FETCHING, *_READING)):
         imports[find(name) is None].update(imports_of(name))
     return versions_of(imports[True], of_tilth=True) | versions_of(imports[False])
 
