@@ -33,6 +33,7 @@ from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.shares import Shares
 from tilth.reading.splitter import Splitter as Splitter
+from tilth.reading.splitter import first_and_rest
 from tilth.schema import Row
 from tilth.settings import AnyOrder
 from tilth.splits import SplitName
@@ -564,8 +565,3 @@ def _found(
                 yield place, error, num_bytes
                 continue
             yield place, row, num_bytes
-
-
-def first_and_rest(values: list[str], delimiter: str, width: int) -> list[str]:
-    """The fields of a record whose last one is the rest of the line."""
-    return [*values[: width - 1], delimiter.join(values[width - 1 :])]

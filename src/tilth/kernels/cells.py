@@ -73,8 +73,9 @@ def scan(
         raise OddError
     if end == _FEWER or (num_records < count and not (or_rest and num_records)):
         return None
-    fields = (part[:, :num_records] for part in (starts, ends, doubled))
-    return Records(*fields, sizes[:num_records], lines[:num_records], int(num_lines), int(end))
+    there = slice(int(num_records))
+    fields = starts[:, there], ends[:, there], doubled[:, there]
+    return Records(*fields, sizes[there], lines[there], int(num_lines), int(end))
 
 
 def texts(data: bytes, records: Records, column: int, quote: str) -> tuple[Bytes, Integers]:

@@ -63,3 +63,8 @@ class Splitter:
             if line[start] != self.delimiter:
                 raise RecordError(f"text after a closing quotation mark, at character {start + 1}")
             start += 1
+
+
+def first_and_rest(values: list[str], delimiter: str, width: int) -> list[str]:
+    """The fields of a record whose last one is the rest of the line."""
+    return [*values[: width - 1], delimiter.join(values[width - 1 :])]
