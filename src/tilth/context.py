@@ -111,6 +111,9 @@ class Files(Protocol):
     def begin(self, name: str, uri: str, num_rows: int) -> FileRead | None:
         """A file begins, after so many rows of others; what it gave, where that is known."""
 
+    def knows(self, name: str, uri: str) -> bool:
+        """Whether what a file gave is likely known, so that nobody need fetch it ahead."""
+
     def took(self) -> None:
         """What the file gave is taken, and it is not read."""
 

@@ -32,7 +32,7 @@ from tilth.store.manifest import Manifest, write_manifest
 from tilth.store.shard import ledger
 
 
-def plan_of(source: str, folder: Path, **given: Any) -> Plan:
+def plan_of(source: str, folder: Path | str, **given: Any) -> Plan:
     settings = json.dumps({"path": str(folder), **given})
     return build_plan(
         parse_recipe(f"tilth: 1\nname: a\ncollect: {{docs: {{{source}: {settings}}}}}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 import tilth
 from tests.collect.archives import tar
 from tests.collect.test_files import made
+from tests.engine.test_again import bytes_in, plan_of, read
 from tests.web.stores import Bucket, Fault, keys, store
 from tilth.cli.main import main
 from tilth.collect import (
@@ -383,3 +385,23 @@ def test_a_pattern_asks_for_no_hidden_name_and_a_folder_is_not_told_of_itself(
         (f"{store.uri}/d/.b.jsonl", inputs.HIDDEN),
         (f"{store.uri}/d/old/", remote.FOLDER),
     ]
+
+
+def test_of_a_store_only_new_objects_are_fetched(store: Bucket, tmp_path: Path) -> None:
+    for name in "abcd":
+        store.put(f"docs/{name}.jsonl", b'{"text": "%b", "n": 1}\n' % name.encode())
+    plan = plan_of("jsonl", f"{store.uri}/docs", **store.access())
+    read(plan, tmp_path / "one")
+    store.put("docs/b.jsonl", b'{"text": "another"}\n')
+    store.put("docs/aa.jsonl", b'{"text": "new"}\n')
+    store.remove("docs/d.jsonl")
+    store.asked.clear()
+    read(plan, tmp_path / "two", tmp_path / "one")
+    assert [name for name in ("a", "aa", "b", "c") if store.num_asked("GET", f"/{name}.jsonl")] == [
+        "aa",
+        "b",
+    ]
+    read(plan, tmp_path / "anew")
+    for folder in ("two", "anew"):
+        shutil.rmtree(tmp_path / folder / "work")
+    assert bytes_in(tmp_path / "two") == bytes_in(tmp_path / "anew")

@@ -37,14 +37,18 @@ from tilth.store.shard import ROWS_IN_GROUP, shard_path
 
 _INDEX = "files.index"
 _FORMAT = 2
-# `'name' 'uri' digest`: a line of a fingerprint that stands for a file that was read.
-_LINE = re.compile(r"""((?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+") )(.+ )[0-9a-f]{64}""")
+_NAME = r"""((?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+") )"""
+# `'name' 'uri' digest`: a line of a fingerprint that stands for a file that was read; and
+# `'name' 'uri' version size`, for an object.
+_LINE = re.compile(_NAME + "(.+ )[0-9a-f]{64}")
+_OBJECT = re.compile(_NAME + r"""(['"](?:s3|gs)://.+ )\S+ [0-9]+""")
 
 
 def files_in(fingerprint: str | None) -> dict[tuple[str, str], str]:
     """The files of a source's fingerprint: by name and address, the key that an index has."""
     lines = (fingerprint or "").split("\n")
-    found = [match for line in lines if (match := _LINE.fullmatch(line)) is not None]
+    each = (_LINE.fullmatch(line) or _OBJECT.fullmatch(line) for line in lines)
+    found = [match for match in each if match is not None]
     return {
         (match[1].rstrip(" "), match[2].rstrip(" ")): hashlib.sha256(match[0].encode()).hexdigest()
         for match in found
@@ -100,6 +104,11 @@ class Files:
         key = self._keys.get((f"{name!a}", f"{uri!a}"), "")
         self._files.append(_File(key, num_rows, self._passed.num_places))
         return self._before.file(key) if self._before is not None and key else None
+
+    def knows(self, name: str, uri: str) -> bool:
+        """Whether what a file gave is likely known, so that nobody need fetch it ahead."""
+        key = self._keys.get((f"{name!a}", f"{uri!a}"), "")
+        return self._before is not None and key in self._before.files
 
     def took(self) -> None:
         """What the file gave before is taken."""

@@ -175,12 +175,16 @@ class _Fetcher:
     def _opens(self, at: int) -> Callable[[], BinaryIO]:
         def open_it() -> BinaryIO:
             for ahead in range(at, min(at + self._ahead, len(self.files))):
-                if ahead not in self._had:
+                if ahead not in self._had and (ahead == at or not self._is_known(ahead)):
                     self._had[ahead] = self._pool.submit(self._fetch, self.files[ahead])
             path = self._wait(at)
             return io.BufferedReader(path.open("rb", buffering=0), CHUNK)
 
         return open_it
+
+    def _is_known(self, at: int) -> bool:
+        files, file = self._context.files, self.files[at]
+        return files is not None and files.knows(file.name, file.uri)
 
     def _fetch(self, file: SourceFile) -> Path:
         assert file.stored is not None
