@@ -1,0 +1,79 @@
+"""The page of twelve scripts holds what the command writes, and what it writes is measured."""
+
+from __future__ import annotations
+
+import re
+
+from benchmarks import scripts
+
+KINDS = list(scripts.PERSONAL)
+
+
+def _rows(table: str) -> dict[str, list[str]]:
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    return {line[0]: line[1:] for line in lines[2:]}
+
+
+def test_the_page_is_as_the_command_writes_it() -> None:
+    text = scripts.PAGE.read_text("utf-8")
+    measured = text.partition(scripts.BEGIN)[2].partition(scripts.END)[0]
+    assert scripts.written(text, measured) == text
+    said = re.match(
+        r"`python -m benchmarks.scripts` on \d{4}-\d\d-\d\d, .+: 100 texts of 100 words", measured
+    )
+    assert said
+    names = [script.name for script in scripts.scripts()]
+    assert len(names) == 12
+    first, second = (_rows(part) for part in measured.split("\n\n")[1:3])
+    assert list(first) == list(second) == names
+    for name in names:
+        assert len(first[name]) == 10
+        assert len(second[name]) == len(KINDS)
+        for cell in first[name] + second[name]:
+            assert re.fullmatch(r"\d+|(\*\*)?\d+\.\d\d(\*\*)?", cell)
+    # What the project promises of every script.
+    goal = scripts.GOALS["redacted"]
+    for name, cells in second.items():
+        for kind, cell in zip(KINDS, cells, strict=True):
+            assert float(cell.strip("*")) >= goal or (name, kind) == ("Latin", "ip")
+
+
+def test_what_is_below_its_goal_is_marked() -> None:
+    row = scripts.Row(
+        near=dict.fromkeys(scripts.KINDS, 0.5),
+        language=0.9,
+        extracted=1.0,
+        redacted=dict.fromkeys(scripts.PERSONAL, 0.9),
+        missed=["ip: `x` is left"],
+    )
+    made = scripts.tables({"Latin": row}, 3, "2026-01-02", "a machine")
+    assert "on 2026-01-02, a machine, " in made
+    assert (
+        "| Latin | 0.00 | **0.50** | 0.50 | 0.50 | 0.50 | 0 | **0.50** | **0.00** | 0.90 | 1.00 |"
+        in made
+    )
+    assert "| Latin | " + " | ".join(["**0.90**"] * 5) + " |" in made
+    assert made.endswith("- Latin, ip: `x` is left")
+
+
+def test_a_text_is_measured_by_itself() -> None:
+    script = next(one for one in scripts.scripts() if one.name == "Greek")
+    row = scripts.Row()
+    scripts.measure(script, row, 2)
+    assert (row.words, row.language, row.extracted) == (1.0, 1.0, 1.0)
+    assert set(row.redacted.values()) == {1.0}
+    assert not row.missed
+
+
+def test_copies_differ_in_what_was_asked() -> None:
+    for script in scripts.scripts():
+        text = script.text(7)
+        assert script.text(7) == text != script.text(8)
+        assert script.copy(7, "capitals") == text.upper()
+        letters = script.copy(7, "1 % of characters")
+        assert len(letters) == len(text)
+        assert 0 < sum(a != b for a, b in zip(text, letters, strict=True)) <= 0.02 * len(text)
+        if script.joint:
+            words = script.copy(7, "5 % of words")
+            pairs = zip(text.split(), words.split(), strict=True)
+            assert sum(a != b for a, b in pairs) == 5
