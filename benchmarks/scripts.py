@@ -237,6 +237,8 @@ def tables(found: dict[str, Row], count: int, day: str, machine: str) -> str:
     words = "ICU's dictionaries" if find_spec("icu4py") else "no dictionaries"
     tests = [*KINDS[:-1], "unrelated", "capitals", "capitals, `exact`", "language", "extracted"]
     out = [
+        "## Measured",
+        "",
         f"`python -m benchmarks.scripts` on {day}, {machine}, with {words}: {count} texts of "
         f"{WORDS_A_TEXT} words of each script. A share below its goal is **bold**.",
         "",
@@ -267,13 +269,12 @@ def _share(value: float, of: str) -> str:
     return f"**{value:.2f}**" if value < GOALS.get(of, 0.0) else f"{value:.2f}"
 
 
-BEGIN, END = "<!-- measured -->\n", "\n<!-- to here -->"
+MADE_BELOW = "<!-- From here on made by `python -m benchmarks.scripts`. -->\n"
 
 
 def written(text: str, measured: str) -> str:
-    """The page with other tables between its two marks."""
-    before, _, rest = text.partition(BEGIN)
-    return before + BEGIN + measured + END + rest.partition(END)[2]
+    """The page with other tables below its mark."""
+    return f"{text.partition(MADE_BELOW)[0]}{MADE_BELOW}\n{measured}\n"
 
 
 def main() -> None:

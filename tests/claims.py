@@ -24,8 +24,9 @@ CHINESE, ENGLISH = "README.zh.md", "README.md"
 # what it says of functions and methods. Of the figures it is made of their definitions, each with
 # its own test (`test_figures_page.py`).
 FIGURES = "docs/reference/figures.md"
-# What is read where is tried (`test_sources_page.py`).
+# What is read where is tried (`test_sources_page.py`), and what scripts come to measured.
 SOURCES = "docs/guides/sources.md"
+SCRIPTS = "docs/concepts/scripts.md"
 MADE_BELOW = "<!-- From here on made by"
 _SIGNATURE = re.compile(r"`\w+\([^`]*`")
 _METHOD = re.compile(r"`\w+\([^`]*`: ")
@@ -64,7 +65,7 @@ def blocks(page: str) -> list[list[str]]:
     """The paragraphs, items, rows and blocks of code of a page, each as its sentences."""
     text, _, made = (ROOT / page).read_text("utf-8").partition(MADE_BELOW)
     found = list(_blocks(text.splitlines()))
-    made = "" if page in (FIGURES, SOURCES) else made
+    made = "" if page in (FIGURES, SOURCES, SCRIPTS) else made
     functions, _, types = made.partition("\n## Runs\n")
     found += [
         one for one in _blocks(functions.splitlines()[1:]) if not _SIGNATURE.fullmatch(one[1])
