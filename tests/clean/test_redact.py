@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.clean import personal, redact
+from tilth.clean.addresses import Span
 from tilth.clean.personal import FINDERS, Kind, has_luhn, has_mod_97
 from tilth.clean.redact import Settings
 
@@ -89,7 +90,7 @@ def test_left_alone(text: str) -> None:
 def test_addresses_of_both_kinds_are_found_in_any_order(addresses: list[str]) -> None:
     text = " and ".join(addresses)
     assert clean(text) == " and ".join(["[IP]"] * 4)
-    assert [text[start:end] for start, end in personal.find_ips(text)] == addresses
+    assert [text[start:end] for start, end in FINDERS["ip"](text)] == addresses
 
 
 # Two words of each script, as they stand before and after what is planted.
@@ -282,7 +283,7 @@ def test_precision_and_recall(shared_data: Path, capsys: pytest.CaptureFixture[s
         print("\n" + "\n".join(lines))
 
 
-def _plain_phones(text: str) -> list[personal.Span]:
+def _plain_phones(text: str) -> list[Span]:
     """Each candidate against every number that is certain: quadratic, and plain."""
     found = [
         match.span()

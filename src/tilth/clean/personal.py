@@ -113,8 +113,6 @@ _PHONES: Final = (
 )
 # No number has fewer, or more between two of them: most texts are through here.
 _SEVEN_DIGITS: Final = re.compile(r"\d(?:\D{0,5}\d){6}")
-# No number has fewer, or more between two of them: most texts are through here.
-_SEVEN_DIGITS: Final = re.compile(r"\d(?:\D{0,5}\d){6}")
 _PHONE: Final = re.compile("|".join(f"(?:{p})" for p in _PHONES))
 # Any other number of 7 to 12 digits needs a word before or after it that says what it is.
 _LOOSE_PHONE: Final = re.compile(
