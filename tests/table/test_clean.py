@@ -287,6 +287,21 @@ def test_keep() -> None:
     assert kept("language", norwegian, keep=["nb"]) == [0]
 
 
+@effect("clean.language.candidates")
+@name("clean.language.candidates")
+def test_candidates() -> None:
+    short = "Casa de papel"
+    assert language(short, candidates=["pt"]) == "pt"
+    assert language(short, candidates=["it", "es"]) == "es"
+    assert language(ENGLISH, candidates=["ja", "zh"]) == "unknown"
+    for wrong, near in (("jp", "ja"), ("eng", "en"), ("de-AT", "de")):
+        assert f"no language `{wrong}`; did you mean `{near}`" in told(
+            "language", candidates=[wrong]
+        )
+    assert "no candidate" in told("language", candidates=["en", "unknown"])
+    assert "none of the `candidates`" in told("language", candidates=["en"], keep=["de"])
+
+
 def language(text: str, **given: Any) -> str:
     (row,) = applied("language", texts(text), **given)
     return str(row["signal.language"])

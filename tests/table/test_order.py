@@ -51,6 +51,7 @@ def both(operation: str, setting: str, given: Any) -> list[Any]:
 
 
 RECORDS: dict[str, Any] = {
+    "clean.language.candidates": ["de", "en"],
     "clean.language.keep": ["de", "en"],
     "clean.signals.names": ["word_count", "char_count"],
     "clean.redact.kinds": ["ip", "email"],
