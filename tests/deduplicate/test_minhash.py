@@ -230,6 +230,61 @@ def test_only_what_stays_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept[0]._starts[1] == 101
 
 
+def pairs_at(jaccards: Sequence[float], words: int = 200) -> pa.RecordBatch:
+    """Two texts after another for each of these similarities, as near as so many words allow."""
+    documents = []
+    for n, similar in enumerate(jaccards):
+        root = [f"p{n}w{w}" for w in range(words)]
+        all_of_one = words - 4  # shingles
+        # 2k of them are in one only, of k words at the end that are others.
+        changed = round(all_of_one * (1 - similar) / (1 + similar))
+        documents += [root, [*root[: words - changed], *(f"p{n}x{w}" for w in range(changed))]]
+    return texts(*documents)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7, 0.8, 0.9])
+def test_recall_is_what_the_threshold_promises(threshold: float) -> None:
+    """Of pairs just at it as many as is said, .95 at least of those above, none that is .1 below.
+
+    What stands at the threshold is compared with a probability: four standard deviations.
+    """
+    at, spread = 150, 150
+    given = [
+        *[threshold + 0.006] * at,
+        *(threshold + 0.006 + (0.994 - threshold) * n / spread for n in range(spread)),
+        *[threshold - 0.1] * at,
+    ]
+    batch = pairs_at(given)
+    both = batch["text"].to_pylist()
+    for n in (0, at, 2 * at):
+        assert abs(jaccard(both[2 * n], both[2 * n + 1]) - given[n]) < 0.006
+    found = {name for name, (_, _, of) in shuffle(minhash, Settings(threshold=threshold), batch).items()}
+    numbers = [f"i{2 * n + 1}" in found for n in range(len(given))]
+    promised = Settings(threshold=threshold).expected_recall
+    assert promised >= 0.95
+    assert sum(numbers[:at]) / at >= promised - 4 * (promised * (1 - promised) / at) ** 0.5 - 1e-9
+    assert sum(numbers[: at + spread]) / (at + spread) >= 0.95
+    assert not any(numbers[at + spread :])
+
+
+def test_what_the_bands_find_is_said() -> None:
+    """Of bands that follow from the threshold, and of those that a recipe names."""
+    assert Settings(threshold=0.5).bands == (40, 3)
+    assert minhash.unasked(Settings(threshold=0.5)) == (
+        "num_bands: 40 of 3 places, which follows from `threshold`: 0.9952 of the pairs at 0.5 are "
+        "compared",
+    )
+    named = Settings(threshold=0.5, num_bands=20)
+    assert named.bands == (20, 6)
+    (told,) = minhash.unasked(named)
+    assert told.startswith("num_bands: 20 of 6 places: 0.27 of the pairs at 0.5 are compared, and")
+    assert "stay unfound" in told
+    assert minhash.describe(iter(()), named) == {"expected_recall": 1 - (1 - 0.5**6) ** 20}
+    about = Settings.model_fields["num_bands"].description or ""
+    for threshold in (0.5, 0.7, 0.9):
+        assert "at {} {} of {}".format(threshold, *Settings(threshold=threshold).bands) in about
+
+
 def test_settings_that_do_not_fit() -> None:
     with pytest.raises(ValidationError, match="multiple of num_bands"):
         Settings(num_hashes=100, num_bands=30)

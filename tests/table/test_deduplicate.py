@@ -116,6 +116,8 @@ def test_num_hashes() -> None:
 @refused("deduplicate.minhash.num_bands")
 def test_num_bands() -> None:
     pair = texts(edited(0), edited(9))
+    # Left out, it is what the threshold asks for.
+    assert kept("minhash", pair, threshold=0.3) == [0]
     given = {"num_hashes": 60, "threshold": 0.3}
     assert kept("minhash", pair, num_bands=1, **given) == [0, 1]
     assert kept("minhash", pair, num_bands=60, **given) == [0]

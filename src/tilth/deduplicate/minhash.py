@@ -2,7 +2,8 @@
 
 Texts whose signatures agree in a whole band are candidates (locality-sensitive hashing; Leskovec,
 Rajaraman, Ullman: "Mining of Massive Datasets", section 3.4): a pair of Jaccard similarity J is one
-with probability 1 - (1 - J^r)^b, of b bands of r places. What no band brings together is not found.
+with probability 1 - (1 - J^r)^b, of b bands of r places. What no band brings together is not found;
+so the bands follow from the threshold (see `bands`), and what they find is said.
 
 In a second round the candidates are gone through in order, held-out ones before training ones,
 earlier ones before later ones. A text goes if its set of shingles and that of a candidate that
@@ -19,7 +20,7 @@ In scripts written without blanks a word is a run between punctuation marks; the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from tilth.deduplicate.bands import MIN_RECALL, bands_for, expected_recall
 from tilth.deduplicate.copies import (
     DECISIONS,
     RANKS,
@@ -41,6 +43,7 @@ from tilth.deduplicate.copies import (
     without_evidence,
     without_witnesses,
 )
+from tilth.figures import Definition
 from tilth.kernels.groups import group_roots
 from tilth.kernels.minhash import (
     Hashes,
@@ -56,20 +59,41 @@ from tilth.settings import BaseSettings
 
 RULE = "near-duplicate"
 
+FIGURES = (
+    Definition(
+        "expected_recall",
+        "pairs at the threshold that are compared",
+        "The share of pairs whose Jaccard similarity is that of `threshold` which the bands bring "
+        "together; of nearer pairs more. What they do not bring together is not found.",
+        "pairs of texts with a word in them",
+        share=True,
+        better="higher",
+        how="estimated",
+        source="Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, section 3.4.2",
+        reference="pairs made at the threshold",
+        test="tests/deduplicate/test_minhash.py::test_recall_is_what_the_threshold_promises",
+    ),
+)
+
 
 class Settings(BaseSettings):
     """Drop near-copies of texts (MinHash); a held-out copy stays before a training copy."""
 
     shingle_words: int = Field(5, ge=1, le=50, description="Words in a shingle.")
     num_hashes: int = Field(
-        120, ge=8, le=1024, description="Places of a signature; a multiple of num_bands."
+        120,
+        ge=8,
+        le=1024,
+        description="Places of a signature, cut into bands: of more places longer bands, and so "
+        "fewer comparisons in vain.",
     )
-    num_bands: int = Field(
-        20,
+    num_bands: int | None = Field(
+        None,
         ge=1,
         le=1024,
-        description="Bands of a signature: more bands find more pairs and cost more disk. With 20 "
-        "of 6 a pair of Jaccard 0.7 is compared with probability 0.92, of 0.8 with 0.998.",
+        description="Bands of a signature, of num_hashes / num_bands places each: more bands find "
+        "more pairs and cost more disk. Empty = as few as find at least 0.95 of the pairs at "
+        "`threshold`. Of 120 places, at 0.5 these are 40 of 3, at 0.7 24 of 5, at 0.9 10 of 12.",
     )
     threshold: float = Field(
         0.7, gt=0, le=1, description="Jaccard similarity from which two texts are copies."
@@ -83,11 +107,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bands_fit(self) -> Settings:
-        if self.num_hashes % self.num_bands:
+        if self.num_bands and self.num_hashes % self.num_bands:
             raise ValueError(
                 f"num_hashes ({self.num_hashes}) is not a multiple of num_bands ({self.num_bands})"
             )
         return self
+
+    @property
+    def bands(self) -> tuple[int, int]:
+        """How many bands, and of how many places each."""
+        if self.num_bands:
+            return self.num_bands, self.num_hashes // self.num_bands
+        return bands_for(self.threshold, self.num_hashes)
+
+    @property
+    def expected_recall(self) -> float:
+        """The share of pairs at the threshold that the bands bring together."""
+        return expected_recall(self.threshold, *self.bands)
 
 
 def reads(_: Settings) -> tuple[str, ...]:
@@ -100,6 +136,20 @@ def fills(_: Settings) -> tuple[str, ...]:
     return ()
 
 
+def unasked(settings: Settings) -> tuple[str, ...]:
+    """The bands and what they find; of bands that the recipe names, too."""
+    num_bands, places = settings.bands
+    recall = settings.expected_recall
+    whence = "" if settings.num_bands else ", which follows from `threshold`"
+    told = (
+        f"num_bands: {num_bands} of {places} places{whence}: "
+        f"{spelled(recall, (0, MIN_RECALL, 1))} of the pairs at {settings.threshold:g} are compared"
+    )
+    if recall < MIN_RECALL:
+        told += ", and the others stay unfound; leave `num_bands` out or raise `num_hashes`"
+    return (told,)
+
+
 def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     """One key a band of each text that has a word.
 
@@ -109,13 +159,14 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     data, offsets = text_buffers(column(batch, "text"))
     shingle_offsets, shingles = shingle_hashes(data, offsets, settings.shingle_words)
     rows = np.flatnonzero(is_eligible(batch, "text") & (np.diff(shingle_offsets) > 0))
-    signature = signatures(shingle_offsets, shingles, settings.num_hashes)[rows]
-    local = pa.array(np.repeat(rows, settings.num_bands))
+    num_bands, places = settings.bands
+    signature = signatures(shingle_offsets, shingles, num_bands * places)[rows]
+    local = pa.array(np.repeat(rows, num_bands))
     table = pa.table(
         {
-            "key": band_hashes(signature, settings.num_bands).reshape(-1),
+            "key": band_hashes(signature, num_bands).reshape(-1),
             "id": column(batch, "id").take(local),
-            "rank": np.repeat(split_ranks(batch)[rows], settings.num_bands),
+            "rank": np.repeat(split_ranks(batch)[rows], num_bands),
         }
     )
     return with_witness(table, batch)
@@ -306,3 +357,8 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
     """Mark near-copies: rule `near-duplicate`, value such as `jaccard=0.93`, of = the one kept."""
     del settings
     return mark_copies(batch, decisions, RULE)
+
+
+def describe(_: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, float]:
+    """What of the pairs at the threshold is compared. See `FIGURES`."""
+    return {"expected_recall": settings.expected_recall}
