@@ -27,7 +27,14 @@ def test_bands_are_the_longest_that_find_what_is_promised(threshold: float, plac
 
 @pytest.mark.parametrize(
     ("threshold", "bands"),
-    [(0.4, (60, 2)), (0.5, (40, 3)), (0.6, (30, 4)), (0.7, (24, 5)), (0.8, (17, 7)), (0.9, (10, 12))],
+    [
+        (0.4, (60, 2)),
+        (0.5, (40, 3)),
+        (0.6, (30, 4)),
+        (0.7, (24, 5)),
+        (0.8, (17, 7)),
+        (0.9, (10, 12)),
+    ],
 )
 def test_bands_of_120_places(threshold: float, bands: tuple[int, int]) -> None:
     assert bands_for(threshold, 120) == bands

@@ -44,6 +44,18 @@ def test_normalization_is_as_asked() -> None:
     assert list(shuffle(exact, Settings(ignore_case=True), batch)) == ["b"]
 
 
+def test_texts_that_unicode_calls_equal_are_copies() -> None:
+    """Composed or not, and of capitals in any script where case is ignored."""
+    pairs = [("caf\u00e9", "cafe\u0301"), ("각", "\u1100\u1161\u11a8"), ("й", "и\u0306")]
+    for one, other in pairs:
+        batch = sample_batch([{"id": "a", "text": one}, {"id": "b", "text": other}])
+        assert list(shuffle(exact, Settings(), batch)) == ["b"]
+    texts = ["Ёж и ΐ, Straße", "ЁЖ И Ϊ́, STRASSE", "ЕЖ И Ϊ́, STRASSE"]
+    batch = sample_batch([{"id": id, "text": text} for id, text in zip("abc", texts, strict=True)])
+    assert list(shuffle(exact, Settings(ignore_case=True), batch)) == ["b"]
+    assert shuffle(exact, Settings(), batch) == {}
+
+
 def test_images_and_missing_payloads() -> None:
     rows = [("a", b"\x89P"), ("b", None), ("c", b"\x89P"), ("d", None)]
     batch = sample_batch([{"id": i, "image": image} for i, image in rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
-import string
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from tilth.deduplicate import minhash
 from tilth.deduplicate.minhash import Settings
 from tilth.errors import DataError
 from tilth.kernels.characters import WORD, character_class
+from tilth.kernels.folding import fold
 from tilth.kernels.words import plain_words
 
 from .conftest import Dropped, sample_batch, shards_of, shuffle
@@ -34,7 +35,6 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 ARTICLES = Path(os.environ.get("TILTH_TEST_DATA", SHARED)) / "near-dup-articles"
 
 WORDS = [f"word{n}" for n in range(300)]
-LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def edited(words: list[str], changes: int, seed: int) -> list[str]:
@@ -47,9 +47,8 @@ def edited(words: list[str], changes: int, seed: int) -> list[str]:
 
 
 def shingles(text: str, width: int = 5) -> set[tuple[str, ...]]:
-    """Every run of so many words, ASCII letters in lower case; all words of a shorter text."""
-    words = [word for word in plain_words(text) if character_class(word[0]) & WORD]
-    words = [word.translate(LOWER) for word in words]
+    """Every run of so many words of the text folded; all words of a shorter one."""
+    words = [word for word in plain_words(fold(text)) if character_class(word[0]) & WORD]
     runs = range(max(1, len(words) - width + 1)) if words else ()
     return {tuple(words[i : i + width]) for i in runs}
 
@@ -158,6 +157,18 @@ def test_the_number_is_told_from_the_threshold() -> None:
     assert shuffle(minhash, above, batch) == {}
 
 
+def test_case_and_composition_hide_no_copy_in_any_script() -> None:
+    """Russian in capitals, Greek with marks apart: a hundred texts of words that differ by text."""
+    letters = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя" + "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώΐϊ"
+    rng = random.Random(0)
+    plain = [" ".join("".join(rng.choices(letters, k=6)) for _ in range(40)) for _ in range(100)]
+    for way in (str.upper, lambda text: unicodedata.normalize("NFD", text), str.title):
+        dropped = shuffle(minhash, Settings(), texts(*plain, *map(way, plain)))
+        assert dropped == {
+            f"i{n + 100}": ("near-duplicate", "jaccard=1.00", f"i{n}") for n in range(100)
+        }
+
+
 def test_short_and_empty_texts() -> None:
     batch = texts("Hello, world!", "hello world", "hello there", "", "", "...")
     assert list(shuffle(minhash, Settings(), batch)) == ["i1"]
@@ -258,7 +269,9 @@ def test_recall_is_what_the_threshold_promises(threshold: float) -> None:
     both = batch["text"].to_pylist()
     for n in (0, at, 2 * at):
         assert abs(jaccard(both[2 * n], both[2 * n + 1]) - given[n]) < 0.006
-    found = {name for name, (_, _, of) in shuffle(minhash, Settings(threshold=threshold), batch).items()}
+    found = {
+        name for name, (_, _, of) in shuffle(minhash, Settings(threshold=threshold), batch).items()
+    }
     numbers = [f"i{2 * n + 1}" in found for n in range(len(given))]
     promised = Settings(threshold=threshold).expected_recall
     assert promised >= 0.95
@@ -283,6 +296,13 @@ def test_what_the_bands_find_is_said() -> None:
     about = Settings.model_fields["num_bands"].description or ""
     for threshold in (0.5, 0.7, 0.9):
         assert "at {} {} of {}".format(threshold, *Settings(threshold=threshold).bands) in about
+
+
+def test_bands_are_one_setting_however_they_come() -> None:
+    assert (
+        Settings().normal() == Settings(num_bands=24).normal() == Settings(num_hashes=121).normal()
+    )
+    assert Settings().normal().normal() == Settings().normal() != Settings(num_bands=20).normal()
 
 
 def test_settings_that_do_not_fit() -> None:

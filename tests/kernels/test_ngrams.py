@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
-import unicodedata
 from itertools import pairwise
-from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tilth.kernels.ngrams import fold, order_marks, plain_word_ngrams, word_ngrams
+from tilth.kernels.folding import fold
+from tilth.kernels.ngrams import plain_word_ngrams, word_ngrams
 from tilth.kernels.words import plain_words
 
 TEXTS = st.lists(
@@ -34,8 +31,7 @@ def test_they_equal_their_plain_twin(texts: list[str | None], width: int) -> Non
 
 
 def words_of(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return [word for word in plain_words(folded) if word[0].isalnum() or word[0] == "_"]
+    return [word for word in plain_words(fold(text)) if word[0].isalnum() or word[0] == "_"]
 
 
 @given(
@@ -88,29 +84,3 @@ def test_columns_of_other_types() -> None:
         assert [hashes[a:b].tolist() for a, b in pairwise(offsets)] == expected
     assert word_ngrams(pa.nulls(2), 2)[0].tolist() == [0, 0, 0]
     assert word_ngrams(pa.array([], pa.string()), 2)[0].tolist() == [0]
-
-
-_MARKS = [c for c in map(chr, range(0x110000)) if unicodedata.combining(c)]
-
-
-@settings(deadline=None)
-@given(
-    st.lists(
-        st.sampled_from(_MARKS)
-        | st.sampled_from("\u0316\u0301\u0327\uff9e\uff9f\u0344")
-        | st.sampled_from("ae가각カｶ ế´각"),
-        max_size=60,
-    ).map("".join),
-    st.sampled_from(["NFC", "NFKC"]),
-)
-def test_marks_in_order_are_the_same_text(text: str, form: Literal["NFC", "NFKC"]) -> None:
-    ordered = order_marks(text, "NFKD" if form == "NFKC" else "NFD")
-    given_array, ordered_array = pa.array([text]), pa.array([ordered])
-    assert pc.utf8_normalize(ordered_array, form).equals(pc.utf8_normalize(given_array, form))
-
-
-def test_many_marks_on_one_letter_take_no_time() -> None:
-    start = time.process_time()
-    folded = fold("E" + "\u0316\u0301" * 50_000)
-    assert time.process_time() - start < 2
-    assert folded == "é" + "\u0316" * 50_000 + "\u0301" * 49_999

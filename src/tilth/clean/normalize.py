@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from tilth.kernels.ngrams import order_marks
+from tilth.kernels.folding import order_marks
 from tilth.schema import column, mark_dropped, with_columns
 from tilth.settings import BaseSettings
 

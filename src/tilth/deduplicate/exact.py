@@ -1,6 +1,7 @@
 """Exact copies: samples with the same payload, by a 128-bit digest of it.
 
-Texts are compared after normalization as the settings say. Images and sounds are compared as
+Texts are compared in NFC, the form of what Unicode calls equal (UAX #15), and otherwise as the
+settings say. Images and sounds are compared as
 encoded bytes: the same picture stored anew by another encoder is not an exact copy.
 """
 
@@ -27,6 +28,7 @@ from tilth.deduplicate.copies import (
     without_evidence,
     without_witnesses,
 )
+from tilth.kernels.folding import composed, without_case
 from tilth.schema import column
 from tilth.settings import BaseSettings
 
@@ -40,7 +42,9 @@ class Settings(BaseSettings):
     ignore_whitespace: bool = Field(
         True, description="Of texts: count every run of white space as one blank."
     )
-    ignore_case: bool = Field(False, description="Of texts: compare without case.")
+    ignore_case: bool = Field(
+        False, description="Of texts: compare without case (Unicode's full folding, any script)."
+    )
 
     @model_validator(mode="after")
     def _is_about_texts(self) -> Settings:
@@ -86,8 +90,7 @@ def _digest(payload: str | bytes, settings: Settings) -> bytes:
     if isinstance(payload, str):
         if settings.ignore_whitespace:
             payload = " ".join(payload.split())
-        if settings.ignore_case:
-            payload = payload.casefold()
+        payload = without_case(payload) if settings.ignore_case else composed(payload)
         payload = payload.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(payload, digest_size=16).digest()
 

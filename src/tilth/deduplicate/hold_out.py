@@ -22,6 +22,7 @@ import pyarrow as pa
 from pydantic import Field, StringConstraints, model_validator
 
 from tilth.errors import DataError
+from tilth.kernels.folding import composed, without_case
 from tilth.meta.arrow import words
 from tilth.meta.named import field_of
 from tilth.schema import META, column, with_columns
@@ -56,7 +57,8 @@ class Settings(BaseSettings):
         "uri",
         description="What stays together: uri (the address; a record without one is known by its "
         "own id, else by its content), id (each record by itself), site (the host of the uri), "
-        "source, subject, or a field such as meta.patient.",
+        "source, subject, or a field such as meta.patient; a subject or a value of a field is "
+        "the same whatever its case.",
     )
     salt: str = Field("", description="Another salt gives another split of the same sizes.")
 
@@ -151,7 +153,10 @@ def _words(batch: pa.RecordBatch, name: str) -> list[str | None]:
 
 
 def _group(name: str | None, by: str) -> str:
-    """The name of a row's group; the site of an address without a host is the address."""
+    """The name of a row's group; the site of an address without a host is the address.
+
+    However it is composed, it is one name; and of people and fields, however its case is written.
+    """
     if not name:
         raise DataError(
             f"a sample has no `{_COLUMNS.get(by, (by,))[-1]}`, so it cannot be said which samples "
@@ -159,7 +164,9 @@ def _group(name: str | None, by: str) -> str:
             hint="hold out `by: uri`, or name in `sources` the sources that have it",
             code="no-group",
         )
-    return (urlsplit(name).hostname or name) if by == "site" else name
+    if by == "site":
+        return composed(urlsplit(name).hostname or name)
+    return without_case(name) if by == "subject" or by.startswith(META) else composed(name)
 
 
 def _draw(group: str, settings: Settings) -> str:

@@ -50,10 +50,9 @@ from tilth.kernels.minhash import (
     band_hashes,
     distinct_hashes,
     shared_counts,
-    shingle_hashes,
     signatures,
 )
-from tilth.kernels.words import text_buffers
+from tilth.kernels.ngrams import word_ngrams
 from tilth.schema import column
 from tilth.settings import BaseSettings
 
@@ -93,7 +92,7 @@ class Settings(BaseSettings):
         le=1024,
         description="Bands of a signature, of num_hashes / num_bands places each: more bands find "
         "more pairs and cost more disk. Empty = as few as find at least 0.95 of the pairs at "
-        "`threshold`. Of 120 places, at 0.5 these are 40 of 3, at 0.7 24 of 5, at 0.9 10 of 12.",
+        "`threshold`: of 120 places, at 0.5 40 of 3, at 0.7 24 of 5, at 0.9 10 of 12.",
     )
     threshold: float = Field(
         0.7, gt=0, le=1, description="Jaccard similarity from which two texts are copies."
@@ -112,6 +111,11 @@ class Settings(BaseSettings):
                 f"num_hashes ({self.num_hashes}) is not a multiple of num_bands ({self.num_bands})"
             )
         return self
+
+    def normal(self) -> Settings:
+        """The places and bands that there are, whether named or following from the threshold."""
+        num_bands, places = self.bands
+        return self.model_copy(update={"num_hashes": num_bands * places, "num_bands": num_bands})
 
     @property
     def bands(self) -> tuple[int, int]:
@@ -156,8 +160,7 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     Returns:
         Columns key (uint64, hash of the band), id, `rank` (int8).
     """
-    data, offsets = text_buffers(column(batch, "text"))
-    shingle_offsets, shingles = shingle_hashes(data, offsets, settings.shingle_words)
+    shingle_offsets, shingles = word_ngrams(column(batch, "text"), settings.shingle_words)
     rows = np.flatnonzero(is_eligible(batch, "text") & (np.diff(shingle_offsets) > 0))
     num_bands, places = settings.bands
     signature = signatures(shingle_offsets, shingles, num_bands * places)[rows]
@@ -239,8 +242,8 @@ def keys_again(batch: pa.RecordBatch, found: pa.Table, settings: Settings) -> pa
     known = np.asarray(pc.is_valid(index).to_numpy(zero_copy_only=False), np.bool_)
     rows = np.flatnonzero(known & is_eligible(batch, "text"))
     chosen = pa.array(rows)
-    data, offsets = text_buffers(column(batch, "text").take(chosen))
-    hashes = distinct_hashes(*shingle_hashes(data, offsets, settings.shingle_words))
+    texts = column(batch, "text").take(chosen)
+    hashes = distinct_hashes(*word_ngrams(texts, settings.shingle_words))
     there = found.select(["group", "bands"]).take(index.take(chosen))
     return pa.table(
         {
