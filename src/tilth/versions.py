@@ -23,6 +23,7 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
     "av": ("av",),
     "chardet": ("chardet",),
     "fastwarc": ("fastwarc",),
+    "icu4py": ("icu4py",),
     "isal": ("isal",),
     "lxml": ("lxml",),
     "mammoth": ("mammoth",),

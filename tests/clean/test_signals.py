@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tilth.clean import signals
+from tilth.clean import dictionary, signals
 from tilth.clean.signals import SIGNALS, Settings
 from tilth.errors import MissingError, UsageError
 from tilth.kernels.words import plain_words
@@ -31,6 +31,14 @@ TEXTS = [
     "12345 ##### {x} JavaScript lorem ipsum",
     "日本語の文章です。これは二番目の文です。",
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_dictionaries() -> Iterator[None]:
+    """Words are those of Tilth alone, whatever is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dictionary, "dictionaries", lambda: "")
+        yield
 
 
 def batch(texts: list[str | None]) -> pa.RecordBatch:
@@ -74,6 +82,9 @@ def plain_signals(text: str) -> dict[str, float]:
     def unseen(char: str) -> bool:
         return char.isspace() or category(char) in ("Cc", "Cf")
 
+    def is_letter(char: str) -> bool:
+        return char.isalpha() or "\u093e" <= char <= "\u094d"  # the vowels of Hindi are marks
+
     def share(part: float, whole: float) -> float:
         return min(part / whole, 1.0) if whole else 0.0
 
@@ -113,10 +124,11 @@ def plain_signals(text: str) -> dict[str, float]:
     counted |= {
         "symbol_ratio": max(text.count("#"), ellipses) / many if many else 0,
         "new_line_ratio": text.count("\n") / many if many else 0,
-        "alpha_word_ratio": share(sum(any(map(str.isalpha, t)) for t in tokens), many),
-        "alpha_ratio": share(sum(map(str.isalpha, text)), num),
+        "alpha_word_ratio": share(sum(any(map(is_letter, t)) for t in tokens), many),
+        "alpha_ratio": share(sum(map(is_letter, text)), num),
+        "unspaced_ratio": share(sum("一" <= c <= "鿿" for c in text), sum(map(is_letter, text))),
         "digit_ratio": share(sum(map(str.isdigit, text)), num),
-        "uppercase_ratio": share(sum(map(str.isupper, text)), sum(map(str.isalpha, text))),
+        "uppercase_ratio": share(sum(map(str.isupper, text)), sum(map(is_letter, text))),
         "whitespace_ratio": share(sum(map(unseen, text)), num),
         "bullet_line_ratio": share(sum(line[0] in "-*•" for line in lines), len(lines)),
         "ellipsis_line_ratio": share(

@@ -175,6 +175,7 @@ def test_a_name_is_one_however_it_is_written() -> None:
     """A person on both sides of a split, once composed and once not, would be a leak."""
     for n in range(40):
         ways = [f"Renée Й{n}", f"Rene\u0301e И\u0306{n}", f"RENÉE й{n}"]
+        rows: list[dict[str, str | None]]
         rows = [{"id": str(n), "source": "a", "subject": name} for n, name in enumerate(ways)]
         assert len(set(splits(rows, Settings(by="subject", test=0.5)))) == 1
         rows = [{"id": str(n), "source": "a", "uri": name} for n, name in enumerate(ways[:2])]

@@ -169,6 +169,33 @@ def test_case_and_composition_hide_no_copy_in_any_script() -> None:
         }
 
 
+@pytest.mark.parametrize(
+    "letters",
+    [
+        "的一是不了人我在有他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生",
+        "あいうえおかきくけこさしすせそたちつてと日本語文章カタナ",
+        "กขคงจชซญดตถทธนบปผฝพฟมยรลวศสหอะาเแโใไ",
+        "កខគឃងចឆជឈញដឋឌឍណតថទធនបផពភមយរលវសហឡអ",
+    ],
+)
+def test_near_copies_without_blanks_are_found(letters: str) -> None:
+    """Of 200 letters two and four are others; a mark or a blank between them changes nothing."""
+    rng = random.Random(0)
+    originals, copies = [], []
+    for n in range(60):
+        root = rng.choices(letters, k=200)
+        copy = list(root)
+        for place in rng.sample(range(200), 2 + 2 * (n % 2)):
+            copy[place] = rng.choice(letters)
+        copy.insert(rng.randrange(200), rng.choice([" ", "\u200b", "。"]))
+        originals.append("".join(root))
+        copies.append("".join(copy))
+    dropped = shuffle(minhash, Settings(), texts(*originals, *copies))
+    assert {name: of for name, (_, _, of) in dropped.items()} == {
+        f"i{n + 60}": f"i{n}" for n in range(60)
+    }
+
+
 def test_short_and_empty_texts() -> None:
     batch = texts("Hello, world!", "hello world", "hello there", "", "", "...")
     assert list(shuffle(minhash, Settings(), batch)) == ["i1"]
@@ -292,7 +319,6 @@ def test_what_the_bands_find_is_said() -> None:
     (told,) = minhash.unasked(named)
     assert told.startswith("num_bands: 20 of 6 places: 0.27 of the pairs at 0.5 are compared, and")
     assert "stay unfound" in told
-    assert minhash.describe(iter(()), named) == {"expected_recall": 1 - (1 - 0.5**6) ** 20}
     about = Settings.model_fields["num_bands"].description or ""
     for threshold in (0.5, 0.7, 0.9):
         assert "at {} {} of {}".format(threshold, *Settings(threshold=threshold).bands) in about

@@ -53,6 +53,25 @@ def test_the_default_share_of_validation_is_said_in_plan_and_run(tmp_path: Path)
     assert said(asked, tmp_path, "deduplicate.hold_out") == []
 
 
+def test_what_the_bands_of_minhash_find_is_said_in_plan_and_run(tmp_path: Path) -> None:
+    collect = {"a": source(tmp_path, "a", texts(9))}
+    for given, recall in (({"threshold": 0.5}, "0.9952"), ({"num_bands": 20}, "0.92")):
+        recipe = {"collect": collect, "deduplicate": [{"minhash": given}]}
+        (told,) = said(recipe, tmp_path, "deduplicate.minhash")
+        assert f": {recall} of the pairs at " in told
+        view = plan_recipe(parse_recipe(json.dumps({"name": "said", **recipe})), runs=tmp_path)
+        assert next(one.taken for one in view.steps if one.name == "deduplicate.minhash") == (told,)
+
+
+def test_how_words_without_blanks_are_found_is_said(tmp_path: Path) -> None:
+    records = [{"text": "村子北边有一条小河。"}, {"text": "ภาษาไทย"}, {"text": "plain English"}]
+    recipe = {"collect": {"a": source(tmp_path, "a", records)}, "clean": ["signals"]}
+    (told,) = said(recipe, tmp_path, "clean.signals")
+    assert told.startswith("2 texts are in scripts that put no blanks between words: ")
+    recipe["collect"] = {"a": source(tmp_path, "b", records[2:])}
+    assert said(recipe, tmp_path, "clean.signals") == []
+
+
 def test_a_source_from_which_nothing_is_held_out_is_said(tmp_path: Path) -> None:
     collect = {
         "a": source(tmp_path, "a", texts(100)),

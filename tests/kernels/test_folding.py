@@ -14,16 +14,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tilth.kernels import folding
+from tilth.kernels import ngrams
 from tilth.kernels.characters import BLOCK, WORD, character_class
 from tilth.kernels.folding import (
     composed,
     fold,
-    folded_words,
     order_marks,
-    plain_changes,
     without_case,
 )
+from tilth.kernels.ngrams import folded_words, plain_changes
 from tilth.kernels.words import plain_words, text_buffers
 
 CHARS = st.characters(exclude_categories=["Cs"])
@@ -84,7 +83,7 @@ def test_what_only_fold_leaves_out() -> None:
 
 def test_the_table_is_its_definition() -> None:
     """For every code point that may have another form; of ideographs and private use, some."""
-    index, changes = folding._changes()
+    index, changes = ngrams._changes()
     some = [*range(0x20000), *range(0x20000, 0x110000, 97), *range(0x2F800, 0x2FC00)]
     points = np.array([*some, *range(0xE0000, 0xE1000)])
     found = changes[index[points >> 8].astype(np.int64) * BLOCK + (points & 255)]

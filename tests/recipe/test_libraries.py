@@ -32,7 +32,7 @@ def _of(name: str, *further: str) -> set[str]:
     [
         ("exact", {"numpy", "pyarrow"}),
         ("jsonl", {"numpy", "pyarrow"}),
-        ("signals", {"numpy", "pyarrow", "numba", "llvmlite"}),
+        ("signals", {"numpy", "pyarrow", "numba", "llvmlite", "icu4py"}),
         ("language", {"numpy", "pyarrow", "py3langid"}),
         ("check_image", {"numpy", "pyarrow", "pillow", "pi-heif"}),
         ("image_folder", {"numpy", "pyarrow", "pillow", "pi-heif"}),

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from tilth.clean.dictionary import words_of
 from tilth.kernels.characters import SPACE, TERMINAL, WORD, character_class
 from tilth.kernels.signals import CLOSERS
-from tilth.kernels.words import split_words
 from tilth.schema import PART_NAME, PART_ROW, column, mark_error
 from tilth.settings import BaseSettings
 
@@ -121,7 +121,7 @@ def chunks_of(text: str, settings: Settings) -> list[str]:
 def _words(text: str) -> list[tuple[int, int]]:
     """Where the words are, in characters; punctuation marks are none."""
     data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    _, starts, ends = split_words(data, np.array([0, data.size], np.int64))
+    _, starts, ends = words_of(data, np.array([0, data.size], np.int64))
     # A byte that goes on with a character begins none.
     begun = np.concatenate([[0], np.cumsum((data & 0xC0) != 0x80)])
     spans = zip(begun[starts].tolist(), begun[ends].tolist(), strict=True)

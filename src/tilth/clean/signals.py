@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
+from tilth.clean.dictionary import dictionaries, words_of
 from tilth.clean.functions import UserFunction, digest_of, digest_of_file, load_function
 from tilth.figures import Definition
 from tilth.hints import require_known
 from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.repetition import count_repetitions
 from tilth.kernels.signals import COUNTS, count_text
-from tilth.kernels.words import split_words, text_buffers
+from tilth.kernels.words import text_buffers
 from tilth.schema import OWN_SIGNALS, PAYLOADS, SCHEMA, SIGNAL_PREFIX, column, with_columns
 from tilth.settings import AnyOrder, BaseSettings
 
@@ -35,7 +36,7 @@ class Counts(dict[str, Integers]):
 
     def __init__(self, data: Bytes, offsets: Integers) -> None:
         super().__init__()
-        self._source = (data, offsets, split_words(data, offsets))
+        self._source = (data, offsets, words_of(data, offsets))
 
     def __missing__(self, name: str) -> Integers:
         self.update((count_text if name in COUNTS else count_repetitions)(*self._source))
@@ -92,7 +93,12 @@ def _ratio(about: str, part: str, whole: str, source: str = "") -> Signal:
 
 SIGNALS: Mapping[str, Signal] = {
     "char_count": _count("characters (code points)", "chars"),
-    "word_count": _count("words; punctuation marks are none", "words", _GOPHER),
+    "word_count": _count(
+        "words; punctuation marks are none; without the extra `scripts` each letter of a script "
+        "that puts no blanks between words is one",
+        "words",
+        _GOPHER,
+    ),
     "token_count": _count("words and punctuation marks", "tokens"),
     "line_count": _count("lines that are not blank", "lines"),
     "sentence_count": _count("sentence ends: a mark before white space", "sentences", _C4),
@@ -121,9 +127,20 @@ SIGNALS: Mapping[str, Signal] = {
     "alpha_word_ratio": _ratio(
         "tokens with a letter, of all tokens", "alpha_tokens", "tokens", _GOPHER
     ),
-    "alpha_ratio": _ratio("letters, of all characters", "alphas", "chars"),
+    "alpha_ratio": _ratio(
+        "letters, and vowels and signs that a script writes as marks, of all characters",
+        "alphas",
+        "chars",
+    ),
     "digit_ratio": _ratio("digits, of all characters", "digits", "chars"),
     "uppercase_ratio": _ratio("capitals, of all letters", "uppers", "alphas"),
+    "unspaced_ratio": _ratio(
+        "letters of scripts that put no blanks between words (Chinese, Japanese, Thai, Lao, Khmer, "
+        "Burmese), of all letters",
+        "unspaced",
+        "alphas",
+        "Unicode: Line_Break=SA, Ideographic, Script=Hiragana",
+    ),
     "whitespace_ratio": _ratio("white space, of all characters", "spaces", "chars"),
     "bullet_line_ratio": _ratio("lines that open with a bullet", "bullet_lines", "lines", _GOPHER),
     "ellipsis_line_ratio": _ratio(
@@ -181,6 +198,9 @@ FIGURES = tuple(
     )
     for name, signal in SIGNALS.items()
 )
+
+# What `tells` is told by.
+TELLS_BY = (SIGNAL_PREFIX + "unspaced_ratio",)
 
 
 class Settings(BaseSettings):
@@ -315,3 +335,19 @@ def _call(function: UserFunction, batch: pa.RecordBatch) -> pa.Array:
         None if row[0] is None else function.result(*row) for row in zip(*columns, strict=True)
     ]
     return pa.array(values, function.type)
+
+
+def tells(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
+    """How words are found in texts that are mostly of scripts without blanks, if there are any."""
+    if "unspaced_ratio" not in settings.measured:
+        return []
+    count = sum(
+        int(pc.sum(pc.greater(column(batch, TELLS_BY[0]), 0.5)).as_py() or 0) for batch in batches
+    )
+    words = (
+        f"words are those of {dictionaries()}"
+        if dictionaries()
+        else "each letter counts as a word (`pip install 'tilth[scripts]'` brings dictionaries)"
+    )
+    texts = f"{count} texts are" if count > 1 else "1 text is"
+    return [f"{texts} in scripts that put no blanks between words: {words}"] if count else []

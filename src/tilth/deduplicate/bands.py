@@ -2,8 +2,8 @@
 
 A pair of Jaccard similarity J agrees in a whole band of r places with probability J^r, so in one of
 b bands at least with 1 - (1 - J^r)^b (Leskovec, Rajaraman, Ullman: "Mining of Massive Datasets",
-section 3.4.2). Long bands make few candidates, and miss pairs; so the bands are as long as the pairs
-at the threshold allow.
+section 3.4.2). Long bands make few candidates, and miss pairs; so the bands are as long as the
+pairs at the threshold allow.
 """
 
 from __future__ import annotations

@@ -98,7 +98,12 @@ FIGURES = (
 class Settings(BaseSettings):
     """Drop training texts that share n-grams with held-out texts (split test or validation)."""
 
-    ngram_words: int = Field(13, ge=1, le=100, description="Words in an n-gram.")
+    ngram_words: int = Field(
+        13,
+        ge=1,
+        le=100,
+        description="Words in an n-gram; of scripts that put no blanks between words, letters.",
+    )
     max_overlap: float = Field(
         0.2,
         ge=0,

@@ -14,13 +14,14 @@ not a and c) each that is no near-copy of one before it stays. Of a bucket the f
 `max_representatives` that stay are compared with, so that time grows with the number of candidates,
 and only texts that stay are held in memory.
 
-In scripts written without blanks a word is a run between punctuation marks; there, lower
-`shingle_words` to 1 or 2.
+Texts are folded first, so that case, composition and typography hide no copy in any script. Of
+scripts that put no blanks between words each letter counts as a word: a shingle is so many letters,
+whatever dictionaries are installed, and of a mixed text both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +44,6 @@ from tilth.deduplicate.copies import (
     without_evidence,
     without_witnesses,
 )
-from tilth.figures import Definition
 from tilth.kernels.groups import group_roots
 from tilth.kernels.minhash import (
     Hashes,
@@ -58,27 +58,16 @@ from tilth.settings import BaseSettings
 
 RULE = "near-duplicate"
 
-FIGURES = (
-    Definition(
-        "expected_recall",
-        "pairs at the threshold that are compared",
-        "The share of pairs whose Jaccard similarity is that of `threshold` which the bands bring "
-        "together; of nearer pairs more. What they do not bring together is not found.",
-        "pairs of texts with a word in them",
-        share=True,
-        better="higher",
-        how="estimated",
-        source="Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, section 3.4.2",
-        reference="pairs made at the threshold",
-        test="tests/deduplicate/test_minhash.py::test_recall_is_what_the_threshold_promises",
-    ),
-)
-
 
 class Settings(BaseSettings):
     """Drop near-copies of texts (MinHash); a held-out copy stays before a training copy."""
 
-    shingle_words: int = Field(5, ge=1, le=50, description="Words in a shingle.")
+    shingle_words: int = Field(
+        5,
+        ge=1,
+        le=50,
+        description="Words in a shingle; of scripts that put no blanks between words, letters.",
+    )
     num_hashes: int = Field(
         120,
         ge=8,
@@ -360,8 +349,3 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
     """Mark near-copies: rule `near-duplicate`, value such as `jaccard=0.93`, of = the one kept."""
     del settings
     return mark_copies(batch, decisions, RULE)
-
-
-def describe(_: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, float]:
-    """What of the pairs at the threshold is compared. See `FIGURES`."""
-    return {"expected_recall": settings.expected_recall}

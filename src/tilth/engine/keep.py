@@ -189,7 +189,7 @@ def _versions() -> dict[str, str]:
         *("tilth", "numpy", "numba", "pyarrow", "pydantic", "aiohttp", "trafilatura"),
         *("resiliparse", "pillow", "torch", "tokenizers", "safetensors", "scikit-learn"),
         *("lxml", "soundfile", "fastwarc", "warcio", "isal", "pypdfium2", "mammoth"),
-        *("python-calamine", "pi-heif", "av"),
+        *("python-calamine", "pi-heif", "av", "icu4py"),
     )
     versions = {"python": platform.python_version()}
     for name in names:

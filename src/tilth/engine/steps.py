@@ -14,6 +14,7 @@ from tilth.engine.again import before_of
 from tilth.engine.books import Books
 from tilth.engine.cells import Keyed, cell_path, is_kept, reads_of_cells
 from tilth.engine.events import Listener, StepProgress, Warned
+from tilth.engine.map import batches_of
 from tilth.engine.outside import keep_outside
 from tilth.engine.read import WasRead
 from tilth.engine.reads import are_as_they_were, forget_reads, reads_of
@@ -305,6 +306,11 @@ class StepRunner:
         found = module.finds(step.settings) if shards and hasattr(module, "finds") else {}
         for name, sentence in found.items():
             if is_empty(shards, name):
+                self._emit(Warned(step.name, sentence))
+        if shards and hasattr(module, "tells"):
+            whole = schema_of(shards)
+            columns = pa.schema([field for field in whole if field.name in module.TELLS_BY])
+            for sentence in module.tells(batches_of(shards, columns), step.settings):
                 self._emit(Warned(step.name, sentence))
 
     def _tell_of_types(self, step: PlannedStep) -> None:

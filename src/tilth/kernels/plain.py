@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tilth.kernels.characters import (
+    ALPHA,
     BULLET,
     SPACE,
     TERMINAL,
+    UNSPACED,
     character_class,
 )
 from tilth.kernels.signals import CLOSERS, SHORT_LINE_CHARS, STOP_WORDS_ENGLISH
@@ -19,6 +21,11 @@ from tilth.kernels.words import plain_words
 def is_space(char: str) -> bool:
     """Whether the character is white space or invisible."""
     return bool(character_class(char) & SPACE)
+
+
+def is_letter(char: str) -> bool:
+    """Whether the character is a letter, or a vowel or sign that its script writes as a mark."""
+    return bool(character_class(char) & ALPHA)
 
 
 def strip(text: str) -> str:
@@ -34,9 +41,10 @@ def plain_count_text(text: str) -> dict[str, int]:
     lines = [strip(line) for line in text.split("\n") if strip(line)]
     return {
         "chars": len(text),
-        "alphas": sum(map(str.isalpha, text)),
+        "alphas": sum(map(is_letter, text)),
         "digits": sum(map(str.isdigit, text)),
         "uppers": sum(map(str.isupper, text)),
+        "unspaced": sum(bool(character_class(char) & UNSPACED) for char in text),
         "spaces": sum(map(is_space, text)),
         "newlines": text.count("\n"),
         "hashes": text.count("#"),
@@ -56,7 +64,7 @@ def plain_count_text(text: str) -> dict[str, int]:
         "tokens": len(tokens),
         "words": len(words),
         "word_chars": sum(map(len, words)),
-        "alpha_tokens": sum(any(char.isalpha() for char in token) for token in tokens),
+        "alpha_tokens": sum(any(map(is_letter, token)) for token in tokens),
         "stop_words": sum(
             any(re.fullmatch(f"(?ai:{stop})", token) for token in tokens)
             for stop in STOP_WORDS_ENGLISH

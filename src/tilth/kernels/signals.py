@@ -16,6 +16,7 @@ from tilth.kernels.characters import (
     DIGIT,
     SPACE,
     TERMINAL,
+    UNSPACED,
     UPPER,
     WORD,
     Bytes,
@@ -30,6 +31,7 @@ COUNTS: Final = (
     "alphas",
     "digits",
     "uppers",
+    "unspaced",  # letters of scripts without blanks between words
     "spaces",
     "newlines",
     "hashes",  # "#"
@@ -50,8 +52,8 @@ COUNTS: Final = (
     "stop_words",  # distinct
 )
 (
-    CHARS, ALPHAS, DIGITS, UPPERS, SPACES, NEWLINES, HASHES, ELLIPSES, CURLY, SENTENCES, LOREM,
-    LINES, BULLET_LINES, ELLIPSIS_LINES, TERMINAL_LINES, SHORT_LINES, JAVASCRIPT_LINES,
+    CHARS, ALPHAS, DIGITS, UPPERS, UNSPACEDS, SPACES, NEWLINES, HASHES, ELLIPSES, CURLY, SENTENCES,
+    LOREM, LINES, BULLET_LINES, ELLIPSIS_LINES, TERMINAL_LINES, SHORT_LINES, JAVASCRIPT_LINES,
     TOKENS, WORDS, WORD_CHARS, ALPHA_TOKENS, STOP_WORDS,
 ) = range(len(COUNTS))  # fmt: skip
 
@@ -120,7 +122,8 @@ def _count_characters(data, offsets, index, flags, out):  # type: ignore[no-unty
     for document in range(offsets.size - 1):
         position = offsets[document]
         stop = offsets[document + 1]
-        chars = alphas = digits = uppers = spaces = newlines = hashes = ellipses = 0
+        chars = alphas = digits = uppers = unspaced = 0
+        spaces = newlines = hashes = ellipses = 0
         curly = sentences = lorem = lines = bullets = ellipsis_lines = terminal_lines = 0
         short_lines = javascript_lines = 0
         dots = 0  # full stops in a row
@@ -166,6 +169,7 @@ def _count_characters(data, offsets, index, flags, out):  # type: ignore[no-unty
                 alphas += (kind & ALPHA) != 0
                 digits += (kind & DIGIT) != 0
                 uppers += (kind & UPPER) != 0
+                unspaced += (kind & UNSPACED) != 0
                 if point == 46:
                     dots += 1
                     ellipses += dots % 3 == 0
@@ -197,6 +201,7 @@ def _count_characters(data, offsets, index, flags, out):  # type: ignore[no-unty
         out[ALPHAS, document] = alphas
         out[DIGITS, document] = digits
         out[UPPERS, document] = uppers
+        out[UNSPACEDS, document] = unspaced
         out[SPACES, document] = spaces
         out[NEWLINES, document] = newlines
         out[HASHES, document] = hashes

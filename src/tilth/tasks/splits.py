@@ -77,8 +77,8 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
     for split in SPLITS:
         unknown = sorted(counts.labels[split] - set(classes))
         if unknown:
-            known = {name.lower(): name for name in classes}
-            near = known.get(unknown[0].lower())
+            known = {name.casefold(): name for name in classes}
+            near = known.get(unknown[0].casefold())
             raise DataError(
                 f"label `{unknown[0]}` of the {split} split is not among the {len(classes)} "
                 f"classes ({', '.join(classes[:12])})"
