@@ -256,6 +256,8 @@ OTHER_BYTES = {
     "reading.records": 1,
     "meta.arrow": 2,
     "meta.stream": 1,
+    "kernels.ngrams": 1,
+    "clean.dictionary": 1,
     # Names of hosts, header fields, files and libraries; brackets; what a file may be; the recipe.
     "web.address": 1,
     "web.client": 3,

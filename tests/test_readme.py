@@ -136,7 +136,7 @@ _DONE_BY = {
     "SpecAugment": "spec_augment",
     "noise": "noise",
     "MixUp": "pretrain",
-    "35 signals": "signals",
+    "36 signals": "signals",
     "rules (Gopher": "rules",
     "C4": "rules",
     "FineWeb)": "rules",
