@@ -139,7 +139,8 @@ def test_an_encoding_that_is_told_by_its_look(path: Path, record: str, encoding:
     (row,) = read(path, record=record, encoding="auto")
     assert row["text"] == text
     told: list[tuple[str, str]] = []
-    settings = text_file.Settings(path=str(path), record=record, encoding="auto")
+    given = {"path": str(path), "record": record, "encoding": "auto"}
+    settings = text_file.Settings.model_validate(given)
     list(text_file.read(settings, "s", Context(path.parent, passes_over=lambda *a: told.append(a))))
     is_guess = encoding not in ("utf-8", "utf-16")
     assert len(told) == is_guess
