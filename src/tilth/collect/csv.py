@@ -444,13 +444,7 @@ class _Rows:
 
     @classmethod
     def of(cls, found: list[inputs.SourceFile], settings: Settings) -> _Rows:
-<<<<<<< HEAD
         """Of these files."""
-=======
-        """Counts the records first where a share of them is a split."""
-        files = found if isinstance(settings.split, Shares) else ()
-        totals = {one.name: sum(1 for _ in read_file(one, settings)) for one in files}
->>>>>>> 787ee2c (A list of CSV's rows is 600 lines, and what labels decide stands once in the table)
         meant = {as_label(label) or label: name for label, name in settings.labels.items()}
         return cls(found, settings, Named("labels", meant, "label"), meant)
 
