@@ -12,16 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth.decode import text
+from tilth.decode.look import guess, read_text
 from tilth.decode.page import read_page
 from tilth.decode.text import (
     LOOK_BYTES,
     UndecodableError,
     decode_loosely,
     decode_text,
-    guess,
     known_encoding,
     named,
-    read_text,
 )
 
 GERMAN = "Übermäßig große Bäume stehen für gewöhnlich über den Dächern, sagen die Leute dort. "

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from tilth.collect import csv, jsonl, parquet
 from tilth.context import PassesOver, unsaid
-from tilth.decode.text import Encoding, UndecodableError, decode_loosely, read_text
+from tilth.decode.look import read_text
+from tilth.decode.text import Encoding, UndecodableError, decode_loosely
 from tilth.errors import RecordError
 from tilth.formats import front_matter, signatures
 from tilth.formats.apart import Apart

@@ -9,8 +9,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from tilth.context import Context, PassesOver, unsaid
+from tilth.decode.look import read_text
 from tilth.decode.stream import Undecided
-from tilth.decode.text import Encoding, UndecodableError, decode_text, read_text
+from tilth.decode.text import Encoding, UndecodableError, decode_text
 from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
 from tilth.reading import inputs, limits, records

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tilth.decode.encodings import decode
+from tilth.decode.look import guess
 from tilth.decode.prescan import declared_in
 from tilth.decode.text import (
     MARKS,
@@ -18,7 +19,6 @@ from tilth.decode.text import (
     How,
     UndecodableError,
     decode_loosely,
-    guess,
     is_rather_utf8,
     named,
 )

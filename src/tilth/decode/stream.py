@@ -9,12 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO, Final
 
+from tilth.decode.look import guess
 from tilth.decode.text import (
     AUTO,
     LOOK_BYTES,
     UndecodableError,
     decode_text,
-    guess,
     guessed,
     is_rather_utf8,
     utf16_of,

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from tilth.context import PassesOver
-from tilth.decode.text import UndecodableError, read_text
+from tilth.decode.look import read_text
+from tilth.decode.text import UndecodableError
 from tilth.formats.subtitles import Cue, read_cues
 from tilth.reading.corpora.corpus import (
     NO_SOUND,
