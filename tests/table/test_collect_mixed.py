@@ -87,7 +87,7 @@ def test_another_encoding_reads_other_letters(tmp_path: Path) -> None:
     )
     rows = read("files", tmp_path, {"path": str(folder), "encoding": "latin-1"})
     assert [row["text"] for row in rows] == ["naïve"] * 2
-    rows = read("files", tmp_path, {"path": str(folder)})
+    rows = read("files", tmp_path, {"path": str(folder), "encoding": "utf-8"})
     assert all("invalid UTF-8" in row["error"] for row in rows)
     marked = tree(tmp_path / "b", **{"a.txt": "naïve".encode("utf-16")})
     assert read("files", tmp_path, {"path": str(marked)})[0]["text"] == "naïve"

@@ -199,7 +199,16 @@ def test_another_encoding_reads_other_letters(tmp_path: Path) -> None:
     data = "text\nnaïve\n".encode("cp1252")
     assert csv(tmp_path, data, encoding="cp1252")[0]["text"] == "naïve"
     assert "invalid UTF-8" in csv(tmp_path, data)[0]["error"]
-    assert "utf-8" in wrong(encoding="utf-9")
+
+
+@name(*(f"collect.{one}.encoding" for one in ("csv", "files", "text_file", "join")))
+def test_an_encoding_that_is_none(path: str) -> None:
+    _, kind, _ = path.split(".")
+    given: dict[str, Any] = {"path": "a", "encoding": "utf-9"}
+    if kind == "join":
+        kind, given = "csv", {"path": "a", "join": {"path": "b", "by": "id", "encoding": "utf-9"}}
+    found = said({"collect": {"a": {kind: given}}})
+    assert "no encoding `utf-9` (did you mean `utf-8`?)" in found
 
 
 @effect("collect.csv.labels")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator
 
-from tilth.decode.encodings import decode, name_of
+from tilth.decode.encodings import all_labels, decode, name_of
 
 AUTO: Final = "auto"
 # What `chardet` looks at (its `max_bytes`).
@@ -121,9 +122,11 @@ def known_encoding(label: str) -> str:
     """
     found = label if label == AUTO else named(label)
     if not found:
+        names = [AUTO, *all_labels(), *_SPELT, *sorted(_ON_DISK)]
+        near = difflib.get_close_matches(label[:40].lower(), names, 1)
         raise ValueError(
-            f"no encoding {label[:40]!r}: a name of the web's (encoding.spec.whatwg.org), such as "
-            "windows-1252, or `auto`"
+            f"no encoding `{label[:40]}`{f' (did you mean `{near[0]}`?)' if near else ''}: a name "
+            "of the web's (encoding.spec.whatwg.org), such as windows-1252, or `auto`"
         )
     return found
 
