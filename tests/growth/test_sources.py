@@ -6,6 +6,7 @@ A new source fails here until it says in `FEEDS` what it is fed.
 from __future__ import annotations
 
 import gzip
+import importlib
 import io
 import json
 import struct
@@ -30,6 +31,9 @@ from tilth.recipe.operations import operations
 from tilth.web.links import read_markup
 from tilth.web.robots import RobotsFile, decode_robots
 from tilth.web.urls import join, normalize
+
+# Once it is loaded sources are read by blocks as well, however small they are.
+importlib.import_module("tilth.kernels.digests")
 
 # Writes a file or folder of a size below a folder; gives the source's settings.
 Feed = Callable[[Path, int], dict[str, Any]]

@@ -234,16 +234,18 @@ def _pieces(
             return
         ahead = Ahead(stream, records.BYTES_PER_BATCH)
         lines = inputs.read_lines(cast(BinaryIO, ahead), settings.max_record_bytes)
-        number = 0
+        number = after = 0
         while True:
             # A block is what would be a batch of rows: a field's type may hang on where one ends.
-            while blocks is not None and carrier is not None and blocks.begins:
+            while blocks is not None and carrier is not None and number >= after and blocks.begins:
                 block = None
                 if (
                     some := ahead.lines(records.ROWS_PER_BATCH, or_rest=file == blocks.last)
                 ) is not None:
                     block = json_block(some, number + 1, file, blocks, settings, carrier, names)
                 if some is None or block is None:
+                    # Blank lines begin no batch: what was looked at once is not at each of them.
+                    after = number + records.ROWS_PER_BATCH
                     break
                 ahead.take(len(some.data))
                 number += some.num_lines
