@@ -127,7 +127,7 @@ def test_names() -> None:
         with pytest.raises(UndecodableError, match="no encoding"):
             decode_text(b"x", harmful)
     assert known_encoding("auto") == "auto"
-    with pytest.raises(ValueError, match="no encoding 'utf-7'"):
+    with pytest.raises(ValueError, match="no encoding `utf-7`"):
         known_encoding("utf-7")
 
 
