@@ -148,5 +148,5 @@ def test_an_encoding_that_is_told_by_its_look(path: Path, record: str, encoding:
 
 
 def test_no_encoding_of_that_name(path: Path) -> None:
-    with pytest.raises(ValueError, match="no encoding 'utf-7'"):
+    with pytest.raises(ValueError, match="no encoding `utf-7`"):
         read(path, encoding="utf-7")
