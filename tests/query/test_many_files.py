@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,10 @@ import pytest
 import tilth
 from tests.engine.inline import use_inline
 
-_SOURCES, _FILES, _MOST_S = 1_000, 100, 5.0
+_SOURCES, _FILES = 1_000, 100
+# Five seconds where a plain look at the files takes 1.35, which on a machine that others use too
+# takes half as long again for a while.
+_MOST = 3.7
 
 
 @pytest.mark.slow
@@ -31,11 +36,24 @@ def test_a_thousand_sources_of_a_hundred_thousand_files(monkeypatch: pytest.Monk
         recipe.write_text("\n".join([*lines, "clean: [normalize]", ""]))
         runs = Path(place, "runs")
         tilth.run(recipe, runs=runs, progress=False)
-        took = [_MOST_S]
-        # A processor that others use too is slower by half for many seconds at a time.
-        while len(took) < 9 and min(took) >= _MOST_S:
-            start = time.process_time()
-            plan = tilth.plan(recipe, runs=runs)
-            took.append(time.process_time() - start)
-        assert all(step.cached for step in plan.steps)
-        assert min(took) < _MOST_S, took
+        ratios = []
+        for _ in range(3):
+            plain_s = _cpu_s(lambda: _look_at(Path(place, "in")))
+            ratios.append(_cpu_s(lambda: tilth.plan(recipe, runs=runs)) / plain_s)
+        assert all(step.cached for step in tilth.plan(recipe, runs=runs).steps)
+        assert min(ratios) < _MOST, ratios
+
+
+def _cpu_s(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def _look_at(folder: Path) -> None:
+    """The least that tells whether files are as they were: their state, and a key of each."""
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            path = Path(inside, name)
+            told = f"{path} {path.stat().st_mtime_ns}".encode()
+            hashlib.blake2b(told, digest_size=16).hexdigest()
