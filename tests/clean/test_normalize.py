@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.growth.measure import least_s
 from tilth.clean import normalize
 from tilth.clean.normalize import Settings
 
@@ -57,10 +57,10 @@ def test_normal_text_stays(text: str) -> None:
 
 
 def test_many_marks_on_one_letter_take_no_time() -> None:
-    start = time.process_time()
-    found = run(["e" + "\u0316\u0301" * 50_000])["text"].to_pylist()
-    assert time.process_time() - start < 2
+    long = "e" + "\u0316\u0301" * 50_000
+    found = run([long])["text"].to_pylist()
     assert found == ["é" + "\u0316" * 50_000 + "\u0301" * 49_999]
+    assert least_s(lambda: run([long]), 2) < 2
 
 
 # Letters that compose, marks, Hangul, and what may stand between them and be taken away.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import time
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.growth.measure import assert_linear
 from tilth.clean import extract, select
 from tilth.clean.pages import PageSettings, stated_columns
 from tilth.clean.stated import MAX_CHARS, Stated, stated
@@ -167,13 +168,7 @@ def test_any_page_states_something_or_nothing(page: str) -> None:
     ],
 )
 def test_time_grows_with_the_page_alone(piece: str) -> None:
-    def seconds(times: int) -> float:
-        start = time.process_time()
-        stated(piece * times)
-        return time.process_time() - start
-
-    seconds(100)
-    assert seconds(16_000) < 40 * max(seconds(1_600), 0.01)
+    assert_linear(lambda times: partial(stated, piece * times), 1_600, 12_800)
 
 
 PAGE = (

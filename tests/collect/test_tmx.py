@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from tests.growth.measure import least_s
 from tilth.collect import tmx
 from tilth.context import Context
 from tilth.errors import DataError
@@ -228,10 +228,9 @@ def test_what_is_refused(data: str, message: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_too_deep_or_too_long_is_left_in_time(data: str, tmp_path: Path) -> None:
-    start = time.process_time()
     (row,) = read(tmp_path, data)
     assert row["error"] is not None
-    assert time.process_time() - start < 2
+    assert least_s(lambda: read(tmp_path, data), 2) < 2
 
 
 def test_other_encodings(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import quote
 
 import pytest
 from pydantic import JsonValue
 
+from tests.growth.measure import least_s
 from tilth.engine.share import shareable, shareable_address, shareable_document
 from tilth.records import Json
 
@@ -92,15 +92,13 @@ def test_every_string_of_a_document_passes() -> None:
     "unit", ["word ", "%40", "%2540", "/a=1", "541-714 ", "1", ":", "a@", "=", "%"]
 )
 def test_time_is_linear(unit: str) -> None:
-    start = time.process_time()
-    shareable_address(unit * (100_000 // len(unit)))
-    assert time.process_time() - start < 5
+    text = unit * (100_000 // len(unit))
+    assert least_s(lambda: shareable_address(text), 5) < 5
 
 
 def test_a_large_document_costs_little() -> None:
     steps: list[JsonValue] = [
         {"name": f"value.arm-{n}/clean.rules", "share": n / 7} for n in range(50_000)
     ]
-    start = time.process_time()
     assert shareable_document({"steps": steps}) == {"steps": steps}
-    assert time.process_time() - start < 3
+    assert least_s(lambda: shareable_document({"steps": steps}), 3) < 3

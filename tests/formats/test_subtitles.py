@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.growth.measure import least_s
 from tilth.formats.subtitles import MAX_CUE_BYTES, Cue, Stray, read_cues
 
 
@@ -204,7 +204,5 @@ def test_every_cue_that_is_written_is_read(times: list[tuple[int, int]]) -> None
 @pytest.mark.parametrize("part", ["<", "{\\", "<v ", "&", "-->", "<font "])
 def test_hostile_texts_take_no_longer(part: str) -> None:
     data = b"WEBVTT\n\n00:01.000 --> 00:02.000\n" + part.encode() * 15_000
-    start = time.perf_counter()
-    list(read_cues(data))
-    list(read_cues(data.partition(b"\n\n")[2].replace(b"00:", b"00:00:")))
-    assert time.perf_counter() - start < 2
+    other = data.partition(b"\n\n")[2].replace(b"00:", b"00:00:")
+    assert least_s(lambda: [*read_cues(data), *read_cues(other)], 2) < 2

@@ -6,7 +6,6 @@ import base64
 import gzip
 import hashlib
 import io
-import time
 import zlib
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator as Warcio
 
 from tests.formats.web_archives import answer, page, plain_record, record
+from tests.growth.measure import least_s
 from tilth.formats import window as windows
 from tilth.formats.arc import read_arc
 from tilth.formats.http_answer import fields_of
@@ -204,10 +204,12 @@ def test_a_hostile_file_takes_no_long_time() -> None:
         bomb,
         b"\n" * 10**6,
     ):
-        began = time.process_time()
-        for one in read_warc(io.BytesIO(data), len(data), MOST):
-            assert isinstance(one, Damaged)
-        assert time.process_time() - began < 5
+
+        def read(data: bytes = data) -> None:
+            for one in read_warc(io.BytesIO(data), len(data), MOST):
+                assert isinstance(one, Damaged)
+
+        assert least_s(read, 5) < 5
 
 
 @settings(max_examples=60, deadline=None)

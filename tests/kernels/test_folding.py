@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from itertools import pairwise
 from typing import Literal
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.growth.measure import least_s
 from tilth.kernels import ngrams
 from tilth.kernels.characters import BLOCK, WORD, character_class
 from tilth.kernels.folding import (
@@ -137,7 +137,6 @@ def test_marks_in_order_are_the_same_text(text: str, form: Literal["NFC", "NFKC"
 
 
 def test_many_marks_on_one_letter_take_no_time() -> None:
-    start = time.process_time()
-    folded = fold("E" + "\u0316\u0301" * 50_000)
-    assert time.process_time() - start < 2
-    assert folded == "é" + "\u0316" * 50_000 + "\u0301" * 49_999
+    long = "E" + "\u0316\u0301" * 50_000
+    assert fold(long) == "é" + "\u0316" * 50_000 + "\u0301" * 49_999
+    assert least_s(lambda: fold(long), 2) < 2

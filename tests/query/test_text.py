@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-import time
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.growth.measure import least_s
 from tilth.query.text import excerpt, markup_excerpt, text_changes
 
 
@@ -49,8 +50,6 @@ def test_many_changes_end_with_a_word() -> None:
 
 
 def test_markup_that_nothing_closes_costs_no_time() -> None:
-    start = time.monotonic()
-    markup_excerpt(b"<script " * 6000)
-    markup_excerpt(b"<!--" * 12_000)
-    assert time.monotonic() - start < 1
+    for page in (b"<script " * 6000, b"<!--" * 12_000):
+        assert least_s(partial(markup_excerpt, page), 0.5) < 0.5
     assert markup_excerpt(b"a<script>b") == "a"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.growth.measure import least_s
 from tilth.store import digests
 from tilth.store.digests import (
     UnreadError,
@@ -368,7 +369,9 @@ def test_a_hundred_thousand_files_are_known_in_a_second(tmp_path: Path) -> None:
     with remembering(memo):
         digests_of(paths)
     many = paths * 334
-    began = time.process_time()
-    with remembering(memo, read=False):
-        assert set(digests_of(many)) == {sha(_SMALL)}
-    assert time.process_time() - began < 2.0
+
+    def look() -> None:
+        with remembering(memo, read=False):
+            assert set(digests_of(many)) == {sha(_SMALL)}
+
+    assert least_s(look, 2) < 2

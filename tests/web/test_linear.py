@@ -83,9 +83,9 @@ def test_links(shape: str) -> None:
 
 def test_a_link_of_short_labels_is_read_at_once() -> None:
     """Each further label once doubled the time: 26 took 9.4 s."""
-    began = time.process_time()
-    assert join("http://h/", "http://a" + ".aa" * 26 + "_/") == "http://a" + ".aa" * 26 + "_/"
-    assert time.process_time() - began < 0.1
+    link = "http://a" + ".aa" * 26 + "_/"
+    assert join("http://h/", link) == link
+    assert _seconds(lambda: join("http://h/", link), 0.1) < 0.1
 
 
 @pytest.mark.parametrize("unit", ["é", "é.", "a.", ":", "1", "0x", "。"])
@@ -151,9 +151,9 @@ def test_sitemaps(shape: str) -> None:
 
 def test_a_sitemap_of_blanks_is_read_at_once() -> None:
     """250 bytes once took 25 s."""
-    began = time.process_time()
-    assert read_sitemap(b"<urlset><loc>" + b" " * 200) == ([], False)
-    assert time.process_time() - began < 0.1
+    body = b"<urlset><loc>" + b" " * 200
+    assert read_sitemap(body) == ([], False)
+    assert _seconds(lambda: read_sitemap(body), 0.1) < 0.1
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])

@@ -6,7 +6,6 @@ import hashlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -207,11 +206,11 @@ def test_a_slow_store_is_waited_for_only_so_long(
     store.put("a.txt", b"a text")
     (found,) = find(f"{store.uri}/a.txt", _access(store))
     monkeypatch.setattr(stores, "_TIMEOUT_S", 0.3)
-    store.faults.append(Fault("slow", "bytes=", times=1, wait_s=1.5))
-    began = time.monotonic()
+    store.faults.append(Fault("slow", "bytes=", times=1, wait_s=20))
     place = fetch(found, tmp_path / "a", _access(store, region="us-east-1"))
     assert place.read_bytes() == b"a text"
-    assert time.monotonic() - began < 1.4
+    # Given up and asked again: the answer that is waited for would have come at the first.
+    assert store.num_asked("bytes=0-") >= 2
 
 
 def test_an_object_that_changed_is_not_read(store: Bucket, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.growth.measure import least_s
 from tilth.web import urls
 from tilth.web.urls import Scope, join, normalize, origin
 
@@ -104,6 +104,6 @@ def test_what_needs_no_work_is_what_it_was(url: str) -> None:
 
 
 def test_many_labels_take_no_time() -> None:
-    start = time.process_time()
-    assert normalize("http://" + "ab." * 26 + "com/%") == "http://" + "ab." * 26 + "com/%25"
-    assert time.process_time() - start < 0.5
+    link = "http://" + "ab." * 26 + "com/%"
+    assert normalize(link) == link + "25"
+    assert least_s(lambda: normalize.__wrapped__(link), 0.5) < 0.5
