@@ -12,12 +12,16 @@ looked for where `make reproduce` looks. Run it on an idle machine.
 A share trains `--steps` of the steps and reckons the rest of the training from their pace. Of
 imagenet, whose pictures nobody has at hand, a small tree is timed and all steps are reckoned by
 picture: `--set collect.imagenet.image_folder.path=FOLDER --set pretrain.loop.batch_size=16`.
+
+Of a transfer a share runs every method at every size, with two seeds and `--steps` of the steps;
+what each then takes beside its training is left as it is, and all is reckoned for every seed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import subprocess
 import sys
@@ -29,9 +33,13 @@ from typing import Any
 import yaml
 
 from benchmarks.reproduce import RECIPES, ROOT, run_starter
+from tilth.engine.cells import CELLS, KeptCell
 from tilth.engine.expect import spell_machine, spell_roughly
 from tilth.machine import Machine
 from tilth.query.runs import open_run
+from tilth.recipe.load import parse_recipe
+from tilth.recipe.plan import build_plan
+from tilth.transfer.compare import Cell, Outcome, Settings
 
 TIMES = RECIPES / "times.json"
 # Training pictures of ILSVRC-2012 (Russakovsky et al. 2015, table 2).
@@ -64,6 +72,8 @@ def main() -> None:
         entry, told = reckoned(
             given.recipe, text, measured(record, whole), given.steps, record, rows
         )
+        if "transfer" in entry["steps"]:
+            told = with_all_cells(entry, text, folder) + f", {told}"
     else:
         if given.run:
             folder, record = given.run, read_record(given.run)
@@ -202,13 +212,21 @@ def with_takes(text: str, takes: str) -> str:
 def with_changes(text: str, steps: int, changes: Sequence[str]) -> str:
     """The recipe with so many training steps, and with settings of one's own."""
     tree = yaml.safe_load(text)
-    loop = tree["pretrain"]["loop"]
-    loop.pop("epochs", None)
-    loop["max_steps"] = steps
-    loop["eval_every"] = steps
-    optimizer = tree["pretrain"].get("optimizer", {})
-    if optimizer.get("warmup_steps", 0) > steps:  # refused: the rate would not reach its peak
-        optimizer["warmup_steps"] = steps
+    pretrain = tree["pretrain"]
+    pretrain["loop"].pop("epochs", None)
+    pretrain["loop"]["max_steps"] = steps
+    pretrain["loop"]["eval_every"] = steps
+    transfer = tree.get("transfer", {})
+    if transfer:
+        transfer["seeds"] = 2  # fewer say nothing of the spread, and are refused
+    own = list(transfer.get("overrides", {}).values())
+    for part in (transfer, *own):
+        if "loop" in part:
+            part["loop"]["max_steps"] = min(part["loop"].get("max_steps", steps), steps)
+    for part in (pretrain, transfer, *own):
+        optimizer = part.get("optimizer", {})
+        if optimizer.get("warmup_steps", 0) > steps:  # refused: the rate would not reach its peak
+            optimizer["warmup_steps"] = steps
     for change in changes:
         key, _, value = change.partition("=")
         *path, last = key.split(".")
@@ -217,6 +235,45 @@ def with_changes(text: str, steps: int, changes: Sequence[str]) -> str:
             at = at[name]
         at[last] = yaml.safe_load(value)
     return yaml.safe_dump(tree, sort_keys=False)
+
+
+def with_all_cells(entry: dict[str, Any], text: str, folder: Path) -> str:
+    """Reckon the transfer of an entry by the cells of a run's folder; returns on what it rests."""
+    step = next(s for s in build_plan(parse_recipe(text)).steps if s.name == "transfer")
+    assert isinstance(step.settings, Settings)
+    files = sorted((open_run(folder).step("transfer").folder / CELLS).glob("*.json"))
+    kept = [KeptCell.model_validate_json(file.read_bytes()) for file in files]
+    cells = [(Cell.model_validate(k.cell), Outcome.model_validate(k.result)) for k in kept]
+    share = all_cells_s(step.settings, cells) / sum(outcome.seconds for _, outcome in cells)
+    timed = entry["steps"]["transfer"]
+    timed["seconds"] = round(timed["seconds"] * share, 3)
+    if timed.get("pace"):
+        timed["pace"] = [round(second * share, 3) for second in timed["pace"]]
+    num_seeds = len({cell.seed for cell, _ in cells})
+    return f"{num_seeds} of {step.settings.seeds} seeds"
+
+
+def all_cells_s(whole: Settings, cells: Sequence[tuple[Cell, Outcome]]) -> float:
+    """Seconds of all cells of a transfer, by those of some seeds that trained fewer steps.
+
+    What a cell takes beside its training (to prepare, to measure on the test set) stays as it is.
+
+    Args:
+        whole: The starter's own settings.
+        cells: Those that were run, each method at each size, and what they came to.
+    """
+    seeds = len({cell.seed for cell, _ in cells})
+    seconds = 0.0
+    for cell, outcome in cells:
+        _, loop = whole.recipe_of(cell.method)
+        wanted = [] if loop.max_steps is None else [loop.max_steps]
+        if loop.epochs is not None and outcome.steps:
+            # So many steps were so many epochs.
+            wanted.append(math.ceil(loop.epochs * outcome.steps / outcome.epochs))
+        seconds += outcome.seconds
+        if outcome.steps:
+            seconds += outcome.training_seconds * (min(wanted) / outcome.steps - 1)
+    return seconds / seeds * whole.seeds
 
 
 def write_entry(path: Path, recipe: str, entry: Mapping[str, Any]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from benchmarks.times import (
+    all_cells_s,
     measured,
     read_record,
     reckoned,
@@ -20,6 +22,10 @@ from benchmarks.times import (
 )
 
 from tilth.recipe.load import parse_recipe, starters
+from tilth.recipe.plan import build_plan
+from tilth.statistics.found import Parts
+from tilth.transfer.compare import Cell, Outcome, Settings
+from tilth.transfer.result import Reported
 
 PACE = [2.0 + k for k in range(11)]
 
@@ -145,3 +151,56 @@ def test_a_shortened_recipe_is_a_recipe(tmp_path: Path) -> None:
     assert (loop["max_steps"], loop["batch_size"], loop["eval_every"]) == (3, 16, 3)
     assert "epochs" not in loop
     assert parse_recipe(with_changes(starters()["imagenet"], 3, changes)).name == "imagenet"
+
+
+@pytest.mark.parametrize("name", ["translation-transfer", "cifar10-transfer-supervised"])
+def test_a_share_of_a_transfer_keeps_its_methods_and_sizes(name: str) -> None:
+    text = starters()[name]
+    whole, share = (_transfer(one) for one in (text, with_changes(text, 20, [])))
+    assert (share.sizes, share.methods) == (whole.sizes, whole.methods)
+    assert share.seeds == 2
+    for method in whole.methods:
+        optimizer, loop = share.recipe_of(method)
+        assert loop.max_steps == 20
+        assert optimizer.warmup_steps <= 20
+
+
+def test_a_transfer_is_reckoned_by_its_steps_and_seeds() -> None:
+    whole = _transfer(starters()["translation-transfer"])
+    # 500 pairs in batches of 64 are 8 steps an epoch: 20 steps are 2.56 epochs of rows.
+    cells = [
+        (Cell(method=method, size=500, seed=seed), _outcome(20, 20 * 64 / 500))
+        for seed in (0, 1)
+        for method in whole.methods
+    ]
+    # Of 60 and of 30 epochs, not of the 1,200 and 600 steps that larger sizes take.
+    scratch, finetune = (5 + 10 * math.ceil(epochs * 500 / 64) / 20 for epochs in (60, 30))
+    assert all_cells_s(whole, cells) == pytest.approx(3 * (scratch + finetune))
+
+
+def _transfer(text: str) -> Settings:
+    step = next(s for s in build_plan(parse_recipe(text)).steps if s.name == "transfer")
+    assert isinstance(step.settings, Settings)
+    return step.settings
+
+
+def _outcome(steps: int, epochs: float) -> Outcome:
+    """15 s, of which 10 were training."""
+    reported = Reported(value=1.0, metric="bleu", unit="", scale=100.0, lower_is_better=False)
+    return Outcome(
+        measured=reported,
+        parts=Parts(numerators=(1.0,), denominators=(1.0,)),
+        test_samples=1,
+        items="pairs",
+        nine_tenths=None,
+        seconds=15.0,
+        steps=steps,
+        epochs=epochs,
+        notes=(),
+        loss=None,
+        figures={},
+        samples=500,
+        cpu_seconds=15.0,
+        training_seconds=10.0,
+        what="",
+    )
