@@ -287,6 +287,14 @@ def test_the_leaderboard_says_who_is_best_whoever_it_is() -> None:
         ["tfidf-svm", "60 ●", "78", "\u2013"],
         ["scratch", "40", "70", "12 s"],
     ]
+    # A mean says no more than its interval allows, and is not rounded onto the best there can be.
+    for row, (mean, half) in zip(
+        part["summary"], [(40.123, 7.0), (70.567, 0.8), (55.123, 0.0), (99.96, 1.5)], strict=False
+    ):
+        row |= {"mean": mean, "low": mean - half, "high": mean + half}
+    found = transfer(_transfer(**part))
+    assert _rows(found, "Leaderboard")[0][:3] == ["finetune", "55", "99.96 ●"]
+    assert _rows(found, "Leaderboard")[2][:3] == ["scratch", "40.1", "70.57"]
     lower = transfer(_transfer(**part | {"lower_is_better": True}))
     assert [row[0] for row in _rows(lower, "Leaderboard")] == ["scratch", "tfidf-svm", "finetune"]
 

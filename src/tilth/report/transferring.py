@@ -19,8 +19,8 @@ from tilth.report.evidence import (
 )
 from tilth.report.figures import Cell, Chart, Table, humane, table
 from tilth.report.steps import as_text
-from tilth.report.text import count, decimals_for, duration, ends_of, fixed, number, plural
-from tilth.spell import decimals_apart
+from tilth.report.text import ABSENT, count, decimals_for, duration, ends_of, fixed, number, plural
+from tilth.spell import decimals_apart, decimals_of
 from tilth.transfer.headline import unit_of_difference
 from tilth.transfer.result import Gain, LastTenth, Mean, Reading, TransferResult
 
@@ -148,9 +148,17 @@ def _mean_text(row: Mean, decimals: int, ends: Sequence[float]) -> list[str]:
     return [fixed(number, decimals_apart(known, decimals, ends)) for number in numbers]
 
 
+def _alone(row: Mean, ends: Sequence[float]) -> str:
+    """A mean without its interval beside it, in no more digits than that allows."""
+    if row.low is None or row.high is None:
+        return number(row.mean, 4, ends)
+    return fixed(row.mean, decimals_apart([row.mean], decimals_of((row.high - row.low) / 2), ends))
+
+
 def _leaderboard(part: TransferResult) -> Table:
     """A row a method, a column a size, each the mean over seeds and what it is worth; ● is best."""
     means = {(row.method, row.size): row.mean for row in part.summary}
+    texts = {(row.method, row.size): _alone(row, ends_of(part.unit)) for row in part.summary}
     sizes = sorted({size for _, size in means})
     sign = -1.0 if part.lower_is_better else 1.0
     best = {
@@ -170,7 +178,7 @@ def _leaderboard(part: TransferResult) -> Table:
         for size in sizes:
             mean = means.get((method, size))
             mark = " ●" if mean is not None and sign * mean == best[size] else ""
-            cells.append(Cell(number(mean, 4, ends_of(part.unit)) + mark, mean is not None))
+            cells.append(Cell(texts.get((method, size), ABSENT) + mark, mean is not None))
         if costs:
             cells.append(Cell(duration(costs.get(method)), True))
         rows.append(cells)
