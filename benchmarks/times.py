@@ -3,7 +3,8 @@
     python -m benchmarks.times digits                 run it anew, from nothing, and write
     python -m benchmarks.times digits --run FOLDER    of a run that was done in one go
     python -m benchmarks.times gpt2 --steps 5 --set pretrain.initialise=FOLDER
-                                                      a share of the steps: an estimate
+                                                      a share of the steps: an estimate;
+                                                      with --run, of such a run that was done
 
 The seconds of each step go to recipes/times.json, which the time left of a run is reckoned by;
 the whole goes to the recipe's `takes:`, whose words on downloads and memory stay. Data files are
@@ -63,24 +64,22 @@ def main() -> None:
     if not path.is_file():
         sys.exit(f"there is no starter `{given.recipe}`")
     text = path.read_text("utf-8")
-    if given.steps:
-        shortened = with_changes(text, given.steps, given.changes)
+    if given.run:
+        folder, record = given.run, read_record(given.run)
+        whole = float(record["seconds"]) + report_s(folder)
+    else:
+        shortened = with_changes(text, given.steps, given.changes) if given.steps else None
         folder, whole = timed(given.recipe, given.runs, shortened)
         record = read_record(folder)
+    if given.steps:
         result = open_run(folder).step("pretrain").pretrained
         rows = result.samples["train"] if result is not None else 0
         entry, told = reckoned(
             given.recipe, text, measured(record, whole), given.steps, record, rows
         )
         if "transfer" in entry["steps"]:
-            told = with_all_cells(entry, text, folder) + f", {told}"
+            told += ", " + with_all_cells(entry, text, folder)
     else:
-        if given.run:
-            folder, record = given.run, read_record(given.run)
-            whole = float(record["seconds"]) + report_s(folder)
-        else:
-            folder, whole = timed(given.recipe, given.runs, None)
-            record = read_record(folder)
         entry, told = measured(record, whole), ""
     trained = open_run(folder).step("pretrain").pretrained
     if trained is not None and trained.precision == "bf16":
@@ -241,8 +240,9 @@ def with_all_cells(entry: dict[str, Any], text: str, folder: Path) -> str:
     """Reckon the transfer of an entry by the cells of a run's folder; returns on what it rests."""
     step = next(s for s in build_plan(parse_recipe(text)).steps if s.name == "transfer")
     assert isinstance(step.settings, Settings)
-    files = sorted((open_run(folder).step("transfer").folder / CELLS).glob("*.json"))
+    files = sorted((folder / CELLS).glob("*.json"))
     kept = [KeptCell.model_validate_json(file.read_bytes()) for file in files]
+    kept = [one for one in kept if one.parts["operation"] == step.operation.name]
     cells = [(Cell.model_validate(k.cell), Outcome.model_validate(k.result)) for k in kept]
     share = all_cells_s(step.settings, cells) / sum(outcome.seconds for _, outcome in cells)
     timed = entry["steps"]["transfer"]
