@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.table.whole import changed, rows, run
 from tilth.api import Run
@@ -43,6 +44,26 @@ def test_a_column_that_is_empty_in_every_sample_is_told(
     assert warnings(found, "label.consensus") == (told,)
     assert warnings(found, "mix.weights") == ()
     assert warnings(run(tree, tmp_path), "label.consensus") == (told,)
+
+
+def test_samples_without_what_is_compared_are_counted(tmp_path: Path) -> None:
+    """Pictures beside texts once passed for samples of which there are no copies."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_text("the same text in each", "utf-8")
+    for name in ("d", "e"):
+        Image.new("L", (2, 2)).save(folder / f"{name}.png")
+    tree: dict[str, Any] = {
+        "collect": {"a": {"files": {"path": str(folder)}}},
+        "deduplicate": ["exact", "minhash"],
+    }
+    found = run(tree, tmp_path)
+    told = "of {} samples {} have no `{}`, which `{}` reads"
+    assert warnings(found, "deduplicate.exact") == (told.format(5, 2, "text", "exact"),)
+    assert told.format(3, 2, "text", "minhash") in warnings(found, "deduplicate.minhash")
+    found = run({**tree, "deduplicate": [{"exact": {"of": "image"}}]}, tmp_path)
+    assert warnings(found, "deduplicate.exact") == (told.format(5, 3, "image", "exact"),)
 
 
 def test_a_label_that_is_not_there_stops_the_run_and_a_part_of_the_data_does_not(
