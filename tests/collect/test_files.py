@@ -554,6 +554,21 @@ def test_texts_that_begin_like_json_or_another_format_are_texts(tmp_path: Path) 
     assert not found.passed
 
 
+def test_a_zero_in_a_text_or_table_costs_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"one line\nand one that\0stops\n")
+    (folder / "b.csv").write_bytes(b"text,n\none,1\nt\0wo,2\n")
+    (folder / "c.bin").write_bytes(b"one line\nand one that\0stops\n")
+    found = read(folder)
+    assert {row["text"] for row in found.rows} == {
+        "one line\nand one that\0stops\n",
+        "one",
+        "t\0wo",
+    }
+    assert list(found.passed) == ["c.bin"]
+
+
 def test_front_matter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -76,6 +76,14 @@ def test_real_files_in_the_encodings_of_their_folders(shared_data: Path) -> None
         ((RUSSIAN * 3).encode("cp1251"), "windows-1251", "guess"),
         (("今日は良い天気ですね。" * 9).encode("iso2022_jp"), "iso-2022-jp", "guess"),
         (b"\x1b[31mrot\x1b[0m", "utf-8", "utf-8"),
+        # A zero in a text makes no UTF-16 of it, whose pairs would be letters of Chinese.
+        (b"one\0two\nthree\n", "utf-8", "utf-8"),
+        (b"one\0two\nthree\n\nfour\r\nfive\x0csix\n", "utf-8", "utf-8"),
+        ("Größe\0und Maß".encode(), "utf-8", "utf-8"),
+        ("Größe: 5\n".encode("utf-16-be"), "utf-16be", "guess"),
+        (RUSSIAN.encode("utf-16-le"), "utf-16le", "guess"),
+        ("Το μήκος είναι\n".encode("utf-16-le"), "utf-16le", "guess"),
+        ("한국어 문장".encode("utf-16-be"), "utf-16be", "guess"),
     ],
 )
 def test_read(data: bytes, encoding: str, how: str) -> None:
@@ -101,7 +109,15 @@ def test_a_guess_looks_again_where_the_begin_misled() -> None:
     assert found.text.endswith(RUSSIAN)
 
 
-@pytest.mark.parametrize("data", [bytes(range(256)) * 8, b"\x7fELF\x02\x01\x01" + b"\0" * 99])
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes(range(256)) * 8,
+        b"\x7fELF\x02\x01\x01" + b"\0" * 99,
+        b"abc\0" * 5,
+        b"name\0value\0" * 99,
+    ],
+)
 def test_binary_is_no_text(data: bytes) -> None:
     with pytest.raises(UndecodableError):
         read_text(data)

@@ -314,6 +314,24 @@ def test_a_broken_first_line_costs_itself(text: str, name: str, kind: str) -> No
     assert kind_of(text.encode(), name, is_whole=True).name == kind
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "kind"),
+    [
+        (b"two lines, and where it\nstopped\0\n", "a.log", "text"),
+        (b"a heading\n\n\x01and a text\n", "a.md", "markdown"),
+        (b"text,label\nfo\0o,x\n", "a.csv", "csv"),
+        (b"<!doctype html><p>a\0b</p>", "a.html", "html"),
+        (b"two lines, and where it\nstopped\0\n", "a", "unknown"),
+        (b"a line\0\nand\0 so\n", "a.txt", "unknown"),
+        (b"caf\xe9\0", "a.txt", "unknown"),
+        (b"a line\n" * 999 + b"\0\1\2\3", "a.txt", "text"),
+        (b"a line\n" * 99 + b"\0\1\2\3", "a.txt", "unknown"),
+    ],
+)
+def test_a_stray_byte_that_texts_have_not(data: bytes, name: str, kind: str) -> None:
+    assert kind_of(data, name, is_whole=True).name == kind
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -15,6 +15,7 @@ from tilth.decode.text import (
     decode_loosely,
     decode_text,
     is_rather_utf8,
+    is_text_with_zeros,
     named,
     undecodable,
     utf16_of,
@@ -90,7 +91,10 @@ def guess(data: bytes) -> str:
     import chardet
 
     found = chardet.detect(data)["encoding"]
-    if found is None and data.count(b"\0") <= len(data) // 1000:
+    if found is not None and b"\0" in data and is_text_with_zeros(data):
+        # Any two letters are one of Chinese in UTF-16.
+        found = None
+    if found is None and data.count(b"\0") <= max(1, len(data) // 1000):
         # A letter of control in a text is not yet a program.
         with suppress(UnicodeDecodeError):
             data.decode()

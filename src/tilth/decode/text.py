@@ -72,6 +72,8 @@ MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16le"),
     (codecs.BOM_UTF16_BE, "utf-16be"),
 )
+# Of UTF-16 in which nothing but ASCII is UTF-8 as well, so many pairs have a zero.
+_MOST_PAIRS: Final = 0.75
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff]")
 How = Literal["mark", "told", "utf-8", "guess"]
 
@@ -189,7 +191,7 @@ def utf16_of(head: bytes) -> tuple[str, bytes]:
     """Which UTF-16 a text is in that begins so, and its byte order mark; both empty: none.
 
     Without a mark it is told by the zeros that letters, blanks and digits of the West have, all of
-    them in one half of the pairs.
+    them in one half of the pairs. Few of them in what is UTF-8 otherwise are zeros in a text.
     """
     for mark, name in MARKS:
         if head.startswith(mark):
@@ -199,10 +201,29 @@ def utf16_of(head: bytes) -> tuple[str, bytes]:
     for name, zeros, others in (("utf-16le", little, big), ("utf-16be", big, little)):
         # Lines, blanks and marks at least.
         if not others and pairs and zeros >= 0.1 * pairs:
+            if zeros < _MOST_PAIRS * pairs and is_text_with_zeros(head):
+                return "", b""
             text = decode_loosely(head[: 2 * pairs - 2 * (pairs > 1)], name)
             if "\ufffd" not in text and not _CONTROL.search(text):
                 return name, b""
     return "", b""
+
+
+def is_text_with_zeros(data: bytes) -> bool:
+    """Whether it is UTF-8 without a sign of control but zeros, of which some are there.
+
+    UTF-16 is not: half of each pair says in which block a letter is, which for most blocks is such
+    a sign, or no UTF-8 beside the other half.
+
+    Args:
+        data: A text, or its first bytes.
+    """
+    rest = data.replace(b"\0", b"")
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(rest)
+    except UnicodeDecodeError:
+        return False
+    return len(rest) < len(data) and not _CONTROL.search(text)
 
 
 def is_rather_utf8(data: bytes) -> bool:

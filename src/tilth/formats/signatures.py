@@ -6,6 +6,7 @@ that guess types (puremagic, filetype, libmagic) call an EPUB a DOCX or a zip, a
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -275,6 +276,19 @@ def _is_text(data: bytes) -> bool:
     return data.translate(None, _CONTROL) == data
 
 
+def _is_nearly_text(head: bytes) -> bool:
+    """Whether it is UTF-8 with a stray byte here and there that texts have not, as a log has zeros
+    where a machine stopped: as many as leave it one to who decodes it."""
+    strays = len(head) - len(head.translate(None, _CONTROL))
+    if strays > max(1, len(head) // 1000):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _is_binary(head: bytes, word: bytes, name: str) -> bool:
     """Whether what follows a word is none; nothing follows: whether the name leaves it open."""
     rest = head[len(word) : len(word) + _BEHIND]
@@ -332,8 +346,10 @@ def _by_text(head: bytes, name: str, is_whole: bool) -> str:
     ending = _by_ending(name)
     if not _is_text(head):
         # One record with such a byte costs itself.
-        has_lines = ending in ("json", "jsonl") and has_records(head, is_whole)
-        return "jsonl" if has_lines else "unknown"
+        if ending in ("json", "jsonl") and has_records(head, is_whole):
+            return "jsonl"
+        if not (ending or _is_called_text(name)) or not _is_nearly_text(head):
+            return "unknown"
     if _HTML_BEGINS.match(head):
         return "html"
     if not _is_called_text(name):
