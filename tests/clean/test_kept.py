@@ -48,6 +48,16 @@ def extracted(html: str, method: str) -> str:
             "<pre><code>def f(x):\n    if x:\n        return 1\n\n    return 2\n</code></pre>",
             "def f(x):\n    if x:\n        return 1\n\n    return 2",
         ),
+        (
+            "<div class=highlight><table><tr><td class=linenos><pre>1\n2\n3</pre></td><td><pre>"
+            "<span>if</span> x &lt; 3:\n    y = 1\n    z = 2\n</pre></td></tr></table></div>",
+            "if x < 3:\n    y = 1\n    z = 2",
+        ),
+        (
+            "<p>So <script type='math/tex'>a < b</script> and <script type=\"math/tex; "
+            "mode=display\">% <![CDATA[\n\\sum_i x_i %]]></script></p>",
+            "So \\(a < b\\) and \\[\\sum_i x_i\\]",
+        ),
     ],
 )
 def test_as_a_reader_would_expect(html: str, text: str, method: str) -> None:
@@ -70,6 +80,25 @@ def test_formulas_as_they_would_be_typed() -> None:
         assert Kept(f"<math>{html}</math>").page == text
     deep = "<mrow>" * 3000 + "x" + "</mrow>" * 3000
     assert "x" in Kept(f"<math>{deep}</math>").page
+
+
+@pytest.mark.parametrize("method", ["trafilatura", "resiliparse"])
+def test_lines_of_code_in_a_table_of_more(method: str) -> None:
+    table = (
+        "<table><tr><th>old</th><th>new</th></tr><tr><td><pre>a = 1\n  b = 2</pre></td>"
+        "<td><pre>c = 3<br>d = 4</pre></td></tr><tr><td>5</td><td>6</td></tr></table>"
+    )
+    text = extracted(table, method)
+    assert "a = 1\n  b = 2" in text
+    assert "c = 3\nd = 4" in text
+    assert "5" in text
+
+
+def test_a_table_of_numbers_alone_stays() -> None:
+    table = "<table><tr><td><pre>1</pre></td><td><pre>2</pre></td></tr></table>"
+    assert Kept(table).page == table
+    page = "<pre>a</pre><table><tr><td>b\nc</td></tr></table>"
+    assert Kept(page).page == page
 
 
 def test_a_letter_that_the_page_has_stands_for_nothing() -> None:

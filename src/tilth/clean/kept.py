@@ -1,7 +1,8 @@
 """What an extraction would lose of a page, put so that it comes through.
 
-trafilatura drops what does not print, joiners among it, formulas without a source in TeX, and blank
-lines of code; both methods glue an exponent to its base.
+trafilatura drops what does not print, joiners among it, formulas without a source in TeX, blank
+lines of code, and the ends of its lines in a table; both methods drop formulas that MathJax is to
+set, and glue an exponent to its base.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import escape
+from itertools import compress
 from typing import Any, Final
 
 from lxml import etree
@@ -20,6 +22,14 @@ _UP: Final = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹�
 _DOWN: Final = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 _MATH: Final = (re.compile(r"<math\b", re.I), re.compile(r"</math\s{0,5}>", re.I))
 _CODE: Final = (re.compile(r"<pre\b", re.I), re.compile(r"</pre\s{0,5}>", re.I))
+_TABLE: Final = (re.compile(r"<table\b", re.I), re.compile(r"</table\s{0,5}>", re.I))
+# What MathJax 2 sets (its documentation, "Mathematics in web pages").
+_SCRIPT: Final = (
+    re.compile(r"<script\s[^<>]{0,200}?\btype\s{0,5}=\s{0,5}[\"']?math/tex\b[^<>]{0,200}>", re.I),
+    re.compile(r"</script\s{0,5}>", re.I),
+)
+_TAG: Final = re.compile(r"<[^<>]{0,2000}>")
+_LINE_END: Final = re.compile(r"\r?\n|\r|<br\b[^<>]{0,200}>", re.I)
 _BLANK_LINE: Final = re.compile(r"(?<=\n)[ \t]*(?=\r?\n)")
 # Letters of Linear B, which print, of which a page hardly has all.
 _LETTERS: Final = tuple(map(chr, range(0x10080, 0x100FB)))
@@ -41,6 +51,7 @@ class Kept:
 
     def __init__(self, page: str) -> None:
         page = _changed(page, _MATH, _formula)
+        page = _changed(page, _SCRIPT, _tex)
         page = _RAISED.sub(_raised, page) if "</su" in page.lower() else page
         if "&" in page:
             page = _SPELT.sub(lambda one: _JOINERS[one[1] is None], page)
@@ -50,6 +61,9 @@ class Kept:
             if joiner in page and (letter := next(letters, None)) is not None:
                 page = page.replace(joiner, letter)
                 self._stands[letter] = joiner
+        if _CODE[0].search(page) and (line_end := next(letters, "")):
+            self._stands[line_end] = "\n"
+            page = _changed(page, _TABLE, lambda table: _with_lines(table, line_end))
         self._blank = blank = next(letters, "")
         if blank:
             page = _changed(page, _CODE, lambda code: _BLANK_LINE.sub(blank, code))
@@ -76,6 +90,34 @@ def _changed(page: str, ends: _Ends, change: Callable[[str], str]) -> str:
             found += (page[done:start], change(page[start : end.end()]))
             done = end.end()
     return "".join([*found, page[done:]]) if found else page
+
+
+def _tex(html: str) -> str:
+    """A formula that is to be set, as its source between the signs that MathJax has for it."""
+    begin = _SCRIPT[0].match(html)
+    assert begin is not None
+    source = _SCRIPT[1].sub("", html[begin.end() :]).removeprefix("% <![CDATA[").strip()
+    source = escape(source.removesuffix("%]]>").strip())
+    if "mode=display" in begin[0].replace(" ", "").lower():
+        return rf"<span> \[{source}\] </span>"
+    return rf"\({source}\)"
+
+
+def _with_lines(table: str, line_end: str) -> str:
+    """A table with a letter at the ends of lines of code in it; one that is nothing but code, and
+    the numbers of its lines beside it, is the code."""
+    codes: list[str] = []
+
+    def take(code: str) -> str:
+        codes.append(code)
+        return ""
+
+    beside = _TAG.sub("", _changed(table, _CODE, take)).strip()
+    if codes and not beside:
+        is_code = [not "".join(_TAG.sub("", code).split()).isdecimal() for code in codes]
+        if any(is_code):
+            return "".join(compress(codes, is_code))
+    return _changed(table, _CODE, lambda code: _LINE_END.sub(line_end, code))
 
 
 def _raised(found: re.Match[str]) -> str:
