@@ -22,7 +22,7 @@ ADDRESS = "http://shop.test/list/1.html"
 PAGE = """<html lang=en><head><title>Things</title><base href="/goods/"><base href="/other/"></head>
 <body><nav>Menu</nav>
 <div class="data-item" id="a1"><h1>First <em>thing</em></h1>
-  <span class="price">1 <b>EUR</b></span> <a href=" one.html ">more</a><img src="i.png">
+  <span class="price">1 <b>EUR</b></span> <a href=" one.html ">more</a><img src="pics\\i.png">
   <script>let x = "<p>never</p>";</script><style>p { color: red }</style>
   <p>A line<br>and another.</p><ul><li>red<li>blue</ul></div>
 <div class="data-item"><h1>Second</h1><a name=x>no address</a></div>
@@ -69,7 +69,7 @@ def test_an_element_is_a_sample_and_its_page_gives_way() -> None:
         "First thing\n\n1 EUR more\n\nA line\nand another.\n\n  • red\n  • blue"
     )
     assert [first[f"meta.{name}"] for name in ("title", "price", "link", "image", "me")] == [
-        "First thing", "1", "http://shop.test/goods/one.html", "http://shop.test/goods/i.png", "a1",
+        "First thing", "1", "http://shop.test/goods/one.html", "http://shop.test/goods/pics/i.png", "a1",
     ]  # fmt: skip
     assert [second[f"meta.{name}"] for name in ("title", "price", "link", "me")] == [
         "Second", None, None, None,

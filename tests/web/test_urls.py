@@ -69,6 +69,11 @@ def test_join() -> None:
     assert join(base, "c.html#x") == "http://example.org/a/c.html"
     assert join(base, "/c?x=1") == "http://example.org/c?x=1"
     assert join(base, "//other.org/") == "http://other.org/"
+    assert join(base, "..\\c\\d.html?x=\\y") == "http://example.org/c/d.html?x=%5Cy"
+    assert join(base, "\\\\other.org\\d") == "http://other.org/d"
+    assert join(base, "http:\\\\other.org\\d#\\") == "http://other.org/d"
+    assert join(base, "http://other.org\\@example.org/") == "http://other.org/@example.org/"
+    assert join(base, "file:\\c") is None
     assert join(base, "#part") is None
     assert join(base, "mailto:someone@example.org") is None
     assert join(base, "http://[bad") is None

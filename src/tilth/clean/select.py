@@ -15,6 +15,7 @@ from resiliparse.parse.html import HTMLTree, NodeType
 
 from tilth.clean.page import element_text, is_deeper
 from tilth.clean.pages import DropError, PageSettings, read_pages, stated_columns
+from tilth.decode.encodings import with_slashes
 from tilth.schema import PART_NAME, PART_ROW, SCHEMA, column, mark_dropped, mark_error
 
 # A selector may look at all that an element stands in: time is that of elements times depth.
@@ -299,7 +300,7 @@ def _base(document: Any, uri: str) -> str:
 
 def _whole(base: str, address: str) -> str:
     """An address made whole; one that cannot be is left as it is."""
-    address = address.strip(" \t\n\r\f")
+    address = with_slashes(address.strip(" \t\n\r\f"))
     try:
         return urljoin(base, address)
     except ValueError:

@@ -24,6 +24,7 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tilth.context import Progress, silent
+from tilth.decode.encodings import with_slashes
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.records import Record, read_if_whole
 from tilth.store.files import aside_of, move, remove, sha256_file, write_json
@@ -503,7 +504,7 @@ def _target(url: str, location: str) -> str:
         _TransferError: To nothing that can be an address.
     """
     try:
-        target = urljoin(url, location.strip())
+        target = urljoin(url, with_slashes(location.strip()))
         parts = urlsplit(target)
         if parts.scheme in _PORTS:
             canonical_host(parts.hostname or "")

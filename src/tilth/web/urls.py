@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
+from tilth.decode.encodings import with_slashes
 from tilth.web.address import canonical_host
 
 _PORTS = {"http": 80, "https": 443}
@@ -53,8 +54,7 @@ def normalize(url: str) -> str:
 
 def join(base: str, href: str) -> str | None:
     """The normalised target of a link, or None where it leads to no web page."""
-    href = href.strip()
-    head, _, _ = href.partition("#")
+    head, _, _ = with_slashes(href.strip()).partition("#")
     if not head:
         return None
     try:
