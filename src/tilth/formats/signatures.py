@@ -366,7 +366,7 @@ def _by_text(head: bytes, name: str, is_whole: bool) -> str:
             return found
     if ending is not None:
         return ending
-    return _by_table(head, is_whole) or "text"
+    return _by_table(head, is_whole, is_prose=_is_called_text(name)) or "text"
 
 
 def _suffix(name: str) -> str:
@@ -502,8 +502,15 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _by_table(head: bytes, is_whole: bool) -> str | None:
-    """CSV or TSV where every line has as many cells as the first, at least three lines of them."""
+def _by_table(head: bytes, is_whole: bool, *, is_prose: bool) -> str | None:
+    """CSV or TSV where every line has as many cells as the first, at least three lines of them.
+
+    Args:
+        head: The first bytes.
+        is_whole: Whether that is all.
+        is_prose: Whether the name says that it is a text: then lines with a blank behind each comma
+            are sentences, however many they have.
+    """
     if not is_whole:
         head = head[: head.rfind(b"\n") + 1]
     text = head.decode("utf-8", "replace")
@@ -517,7 +524,11 @@ def _by_table(head: bytes, is_whole: bool) -> str | None:
             continue
         # The header names its columns, and shortly so.
         names = [cell.strip() for cell in rows[0]]
-        if all(len(row) == len(names) for row in rows) and all(0 < len(n) <= 60 for n in names):
+        if not all(len(row) == len(names) for row in rows):
+            continue
+        if is_prose and delimiter == "," and all(cell[:1] == " " for row in rows for cell in row[1:]):
+            continue
+        if all(0 < len(name) <= 60 for name in names):
             return kind
     return None
 
