@@ -84,6 +84,18 @@ def test_too_short_is_where_no_path_spells_a_text() -> None:
             assert is_too_short(frames, text) == bool(torch.isinf(loss)), (frames, text)
 
 
+def test_a_letter_with_an_accent_is_one_symbol(tmp_path: Path) -> None:
+    """As it is in the answers: half of a letter would count as an error of its own."""
+    rows = speech_rows(30)
+    for row, spelt in enumerate(("bé", "be\u0301", "e\u0301b")):
+        rows[row]["target"] = spelt
+    one = prepared(tmp_path, rows)
+    assert one.facts.classes == ("", "a", "b", "c", "é")
+    assert {"bé", "éb"} <= {*one.facts.words} == {*one.facts.transcripts}
+    targets = [split.targets[at] for split in one.splits.values() for at in range(len(split))]
+    assert sum(list(target) == [2, 4] for target in targets) == 2
+
+
 def test_no_transcript(tmp_path: Path) -> None:
     rows = speech_rows()
     rows[7]["target"] = None

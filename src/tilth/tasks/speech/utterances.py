@@ -1,4 +1,7 @@
-"""Encoded sound to samples at one rate, and transcripts to the numbers of their symbols."""
+"""Encoded sound to samples at one rate, and transcripts to the numbers of their symbols.
+
+A letter with an accent is one symbol, however it is spelt (UAX #15, NFC).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from tilth.augment.sounds import Waves
 from tilth.context import Progress
 from tilth.decode.sound import Samples, SoundError, seconds_of
 from tilth.errors import DataError
+from tilth.kernels.folding import composed
 from tilth.models.facts import Facts, Sizes
 from tilth.randomness import ids_to_u64
 from tilth.schema import column
@@ -61,7 +65,7 @@ def write(
             _decoded(data.as_py(), rate, name)
             for data, name in zip(column(batch, "audio"), ids, strict=True)
         ]
-        texts = column(batch, "target").to_pylist()
+        texts = list(map(composed, column(batch, "target").to_pylist()))
         spectra = spectra_of(waves, rate, selection.form.mels)
         for name, frames, text in zip(ids, spectra, texts, strict=True):
             if is_too_short(len(frames), text):
@@ -166,7 +170,7 @@ def _survey(
                 "chooses among the sources",
                 code="target-missing",
             )
-        distinct = pc.unique(texts).to_pylist()
+        distinct = list(map(composed, pc.unique(texts).to_pylist()))
         found.update(*distinct)
         if split == "train" and len(transcripts) <= _MAX_TRANSCRIPTS:
             transcripts.update(distinct)
