@@ -109,6 +109,10 @@ def test_labels_that_are_likely_one_are_told_of() -> None:
         "`Pos` and `pos` differ only in case: 1 and 2 samples; did you mean one class?",
         "`NaN` is the label of 1 answer; is it that of a missing one? An empty cell is",
     ]
+    missing = Labels()
+    missing.fit(batch_of(["None", "none", "NA", "na", "<NA>", "NULL", "nano"]))
+    told = [one.partition(" is the label")[0] for one in missing.told() if "missing one" in one]
+    assert told == ["`<NA>`", "`NA`", "`NULL`", "`None`"]
     many = Labels()
     many.fit(batch_of([case(f"text {n}") for n in range(5001) for case in (str.upper, str.lower)]))
     assert many.told() == []

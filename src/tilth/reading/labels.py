@@ -25,8 +25,10 @@ _MOST_COUNTED: Final = 10_000
 _UNSEEN: Final = r"\s\u200b\u2060\ufeff"
 _AROUND: Final = re.compile(rf"\A[{_UNSEEN}]+|[{_UNSEEN}]+\Z")
 _WHOLE: Final = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
-# How programs write that there is nothing, in a table that has only text.
-_NOTHING: Final = frozenset({"nan", "null", "n/a", "#n/a"})
+# How programs write that there is nothing, in a table that has only text; of the second ones, other
+# letters than these are a word (`none`), or part of one.
+_NOTHING: Final = frozenset({"nan", "-nan", "null", "(null)", "n/a", "#n/a", "#na", "<na>"})
+_NOTHING_SO: Final = frozenset({"None", "NA", "NaT"})
 
 
 def as_label(text: str) -> str | None:
@@ -103,6 +105,6 @@ class Labels:
                 f"`{label}` is the label of {plural(number, noun)}; is it that of a missing one? "
                 "An empty cell is"
                 for label, number in sorted(counts.items())
-                if label.lower() in _NOTHING
+                if label.lower() in _NOTHING or label in _NOTHING_SO
             ]
         return told
