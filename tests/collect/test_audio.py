@@ -162,6 +162,9 @@ def test_transcripts_beside(tmp_path: Path) -> None:
     lines.write_bytes(b"a\thello\rb\tgood bye\rc\tyes\r")
     rows = read(tmp_path, path=str(folder), transcripts=str(lines))
     assert [row["target"] for row in rows] == ["hello", "good bye", "yes"]
+    lines.write_bytes("a\thello\r\nb\tgo\u0a0ad\r\nc\tyes\r\n".encode("utf-16"))
+    rows = read(tmp_path, path=str(folder), transcripts=str(lines))
+    assert [row["target"] for row in rows] == ["hello", "go\u0a0ad", "yes"]
     for wrong in ("a hello", "a\tx\na\ty"):
         lines.write_text(wrong)
         with pytest.raises(DataError, match=r"TAB|second time"):

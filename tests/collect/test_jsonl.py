@@ -71,6 +71,20 @@ def test_fields_become_columns(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("inside", ["", "[*]"])
+def test_what_begins_with_a_mark_is_read_as_that_says(
+    tmp_path: Path, encoding: str, inside: str
+) -> None:
+    """As PowerShell writes what is redirected into a file."""
+    texts = ["zw\u00f6lf", "\u0a0a", "\U0001f600"]
+    objects = [json.dumps({"text": text}, ensure_ascii=False) for text in texts]
+    document = f"[{','.join(objects)}]" if inside else "\r\n".join(objects)
+    path = tmp_path / f"a.json{'' if inside else 'l'}"
+    path.write_bytes(document.encode(encoding))
+    assert [row["text"] for row in read(path, records=inside)] == texts
+
+
 BAD = [
     (b'{"text": "cut in ha', "not valid JSON: Unterminated string"),
     (b'{"text": "\xff"}', "invalid UTF-8 at byte 10 (0xff)"),

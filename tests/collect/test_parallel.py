@@ -53,6 +53,17 @@ def test_line_by_line_plain_and_gzip(tmp_path: Path) -> None:
     assert len({row["id"] for row in rows}) == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_begins_with_a_mark_is_read_as_that_says(encoding: str, tmp_path: Path) -> None:
+    # The first has the byte of a line break in it.
+    write(tmp_path, "\u0a0a eins\nzwölf\n".encode(encoding), "one\ntwelve\n".encode(encoding))
+    rows = read(settings_for(tmp_path), tmp_path)
+    assert [(row["text"], row["target"]) for row in rows] == [
+        ("\u0a0a eins", "one"),
+        ("zwölf", "twelve"),
+    ]
+
+
 def test_a_carriage_return_inside_parts_no_line(tmp_path: Path) -> None:
     rows = read(settings_for(write(tmp_path, b"eins\rzwei\r\ndrei\n", "one\ntwo\n")), tmp_path)
     assert [(row["text"], row["target"]) for row in rows] == [

@@ -27,6 +27,18 @@ def test_a_list_is_read_however_its_lines_end(layout: str, ends: bytes, tmp_path
     assert sorted(told(rows), key=key) == sorted(ROWS[layout], key=key)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_list_in_utf_16_is_read_as_it_is_meant(layout: str, tmp_path: Path) -> None:
+    """As programs on Windows write it; its bytes are UTF-8 as well, with zeros between."""
+    is_list = MODULES[layout].is_list  # type: ignore[index]
+    given = CORPORA[layout].items()
+    more = {name: data.decode().encode("utf-16") for name, data in given if is_list(name)}
+    rows, _ = read(layout, changed(tmp_path / "in", layout, more))
+    assert not errors(rows)
+    key = lambda row: tuple(map(str, row))  # noqa: E731
+    assert sorted(told(rows), key=key) == sorted(ROWS[layout], key=key)
+
+
 @pytest.mark.parametrize(
     ("layout", "name", "error"),
     [

@@ -178,6 +178,13 @@ def test_a_cue_that_says_nothing_or_too_much_or_in_another_encoding() -> None:
     assert list(read_cues(b"")) == list(read_cues(b"WEBVTT")) == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_subtitles_in_utf_16(encoding: str) -> None:
+    (cue,) = read_cues("1\n00:00:01,000 --> 00:00:02,000\ncaf\u00e9\n".encode(encoding))
+    assert isinstance(cue, Cue)
+    assert (cue.text, cue.error) == ("caf\u00e9", "")
+
+
 @given(st.binary(max_size=300), st.booleans())
 def test_whatever_it_is_it_is_read_to_its_end(data: bytes, is_vtt: bool) -> None:
     lines = [cue.line for cue in read_cues(b"WEBVTT\n\n" * is_vtt + data)]

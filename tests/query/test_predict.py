@@ -158,3 +158,17 @@ def test_lines_come_as_soon_as_they_are_there() -> None:
         os.close(writing)
         assert list(parts) == [[b"last"]]
     assert list(lines_of(io.BytesIO(b""))) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "\ufeffone\r\nzwölf\n".encode(),
+        "\ufeffone\r\nzwölf\n".encode("utf-16-le"),
+        "\ufeffone\r\nzwölf\n".encode("utf-16-be"),
+        "one\r\nzwölf\n".encode("utf-16-le"),
+    ],
+)
+def test_lines_of_a_file_that_begins_with_a_mark(data: bytes) -> None:
+    """The first word would be another one, and UTF-16 a text with zeros."""
+    assert [one for part in lines_of(io.BytesIO(data)) for one in part] == [b"one", "zwölf".encode()]

@@ -355,9 +355,8 @@ def _read_transcripts(settings: Settings, context: Context) -> dict[str, str]:
         return {}
     file = inputs.fetched(inputs.named(settings.transcripts, settings), settings, context)
     found: dict[str, str] = {}
-    with inputs.open_bytes(file) as stream:
+    with inputs.open_text(file) as stream:
         for number, (line, size) in enumerate(inputs.read_any_lines(stream, 1 << 16), start=1):
-            line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if not line.strip():
                 continue
             try:

@@ -1,4 +1,4 @@
-"""Read JSON Lines, one JSON object a line (RFC 8259, UTF-8), or the objects of a JSON document."""
+"""Read JSON Lines, one JSON object a line (RFC 8259), or the objects of a JSON document."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Settings(inputs.FileSettings):
     """Read JSON Lines: one object a line; or the objects inside of JSON documents. Plain or packed
     (gzip, bzip2, xz, zstd).
 
-    A line that is not a JSON object, not UTF-8, too long, has a field twice or lacks the text or
-    the target is quarantined with its file and row; nothing else is lost. Another field that is
-    named and that no line has is an error. Fields that are not named travel as `meta.NAME`.
+    A line that is not a JSON object, not UTF-8 (nor UTF-16 behind a byte order mark), too long, has
+    a field twice or lacks the text or the target is quarantined with its file and row; nothing else
+    is lost. Another field that is named and that no line has is an error. Fields that are not named
+    travel as `meta.NAME`.
     """
 
     fields: Fields = Field(Fields(), description="which field is the text, label, id, ...")
@@ -228,7 +229,7 @@ def _pieces(
     blocks: Blocks | None,
 ) -> Iterator[tuple[int, bytes, int] | Block]:
     """Number, bytes, cut at the bound, and full length of each record; or many of them made."""
-    with inputs.open_bytes(file) as stream:
+    with inputs.open_text(file) as stream:
         if settings.records:
             yield from _inside(file, stream, settings)
             return
@@ -254,8 +255,6 @@ def _pieces(
             if line is None:
                 return
             number += 1
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
             if line.strip():
                 yield number, line, num_bytes
 

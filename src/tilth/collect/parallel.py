@@ -240,7 +240,7 @@ def _find(side: TextFile, folder: Path, settings: Settings, context: Context) ->
 def _count_lines(file: inputs.SourceFile) -> int:
     """Lines of a file, in bounded memory; a last one without a line break counts."""
     count, last = 0, b"\n"
-    with inputs.open_bytes(file) as stream:
+    with inputs.open_text(file) as stream:
         while block := stream.read(_CHUNK):
             count += block.count(b"\n")
             last = block[-1:]
@@ -281,7 +281,7 @@ def _lines(
     file: inputs.SourceFile, numbers: range, max_bytes: int
 ) -> Iterator[Iterator[tuple[bytes, int]]]:
     """Some lines of a file, each cut at `max_bytes`, with its full length."""
-    with inputs.open_bytes(file) as stream:
+    with inputs.open_text(file) as stream:
         lines = inputs.read_lines(stream, max_bytes)
         yield islice(lines, numbers.start - 1, numbers.stop - 1)
 
@@ -301,6 +301,6 @@ def _line(line: bytes, num_bytes: int, side: str, max_bytes: int) -> str:
     if num_bytes > max_bytes:
         raise records.RecordError(f"{side} line: {inputs.too_long(num_bytes, max_bytes)}")
     try:
-        return decode_text(line.removeprefix(b"\xef\xbb\xbf")).strip()
+        return decode_text(line).strip()
     except UndecodableError as error:
         raise records.RecordError(f"{side} line: {error}") from None

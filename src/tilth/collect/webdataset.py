@@ -22,7 +22,7 @@ from tilth.collect import jsonl
 from tilth.context import Context, PassesOver, silent, unsaid
 from tilth.decode.picture import reads_heif
 from tilth.decode.sound import reads_m4a
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.text import UndecodableError, decode_text, in_utf8
 from tilth.errors import DataError, RecordError
 from tilth.formats.streams import SourceFile, not_found
 from tilth.hints import choose_from
@@ -401,6 +401,6 @@ class _Maker:
 
 def _text(data: bytes, ending: str) -> str:
     try:
-        return decode_text(data.removeprefix(b"\xef\xbb\xbf"))
+        return decode_text(in_utf8(data))
     except UndecodableError as error:
         raise RecordError(f".{ending[:40]}: {error}") from None

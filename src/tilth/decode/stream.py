@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, Final
 
@@ -62,6 +62,23 @@ class Undecided(io.BufferedReader):
         """Say so, where it was."""
         if self.note:
             told(place, self.note)
+
+
+def pieces_in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a text as they come, without its byte order mark; of one in UTF-16, as UTF-8.
+
+    Args:
+        pieces: The first of them has its mark.
+    """
+    made: Callable[[bytes], bytes] | None = None
+    for number, piece in enumerate(pieces):
+        if number == 0:
+            name, mark = utf16_of(piece)
+            made = _Pairs(name) if name else None
+            piece = piece[len(mark) :].removeprefix(b"" if name else codecs.BOM_UTF8)
+        yield piece if made is None else made(piece)
+    if made is not None:
+        yield made(b"")
 
 
 class _Deciding(io.RawIOBase):

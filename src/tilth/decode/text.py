@@ -209,6 +209,19 @@ def utf16_of(head: bytes) -> tuple[str, bytes]:
     return "", b""
 
 
+def in_utf8(data: bytes) -> bytes:
+    """A whole text that is read as UTF-8, without its byte order mark, and as that where it is
+    UTF-16: by lines of bytes this would be a text with zeros. Half of a pair leaves it as it is.
+    """
+    name, mark = utf16_of(data)
+    if not name:
+        return data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return decode_text(data[len(mark) :], name).encode()
+    except UndecodableError:
+        return data
+
+
 def is_text_with_zeros(data: bytes) -> bool:
     """Whether it is UTF-8 without a sign of control but zeros, of which some are there.
 

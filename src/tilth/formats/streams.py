@@ -22,6 +22,7 @@ from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
 
+from tilth.decode.stream import Undecided
 from tilth.errors import DataError, MissingError
 
 CHUNK: Final = 1 << 18
@@ -234,6 +235,18 @@ def open_bytes(file: SourceFile) -> Iterator[BinaryIO]:
                 hint=f"fetch the file again; `{how} -t FILE` shows whether it is whole",
                 code="damaged-file",
             ) from error
+
+
+@contextmanager
+def open_text(file: SourceFile) -> Iterator[BinaryIO]:
+    """The bytes of a text that is read as UTF-8, unpacked likewise: without its byte order mark,
+    and where that says UTF-16, as programs on Windows write it, made UTF-8.
+
+    Raises:
+        MissingError, DataError: As of `open_bytes`.
+    """
+    with open_bytes(file) as stream:
+        yield cast(BinaryIO, Undecided(stream, "utf-8"))
 
 
 def open_raw(file: SourceFile) -> io.BufferedReader:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tilth.decode.text import UndecodableError, decode_loosely, decode_text
+from tilth.decode.text import UndecodableError, decode_loosely, decode_text, in_utf8
 from tilth.formats.streams import any_ends
 
 # What one cue may have, and an hour's digits.
@@ -89,7 +89,7 @@ class Stray:
 
 def read_cues(data: bytes) -> Iterator[Cue | Stray]:
     """The cues of a file in its order; which format it has is told by its first line."""
-    data = any_ends(data.removeprefix(b"\xef\xbb\xbf"))
+    data = any_ends(in_utf8(data))
     lines = data.split(b"\n")
     is_vtt = re.match(rb"WEBVTT(?:[ \t]|$)", lines[0]) is not None
     if is_vtt and (mapped := _mapped(lines)) is not None:

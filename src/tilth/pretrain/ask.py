@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import ValidationError
 
+from tilth.decode.stream import pieces_in_utf8
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.extensions import Extension, active
@@ -166,10 +167,11 @@ def answer_contents(
 
 
 def lines_of(stream: BinaryIO) -> Iterator[list[bytes]]:
-    """The lines of a stream, without their ends, in parts: what is there, as soon as it is."""
+    """The lines of a text, without its mark and their ends, in parts: what is there, as soon as it
+    is. One in UTF-16 comes as UTF-8."""
     rest = b""
     read = getattr(stream, "read1", stream.read)
-    while piece := read(1 << 16):
+    for piece in pieces_in_utf8(iter(lambda: read(1 << 16), b"")):
         *whole, rest = (rest + piece).split(b"\n")
         if whole:
             yield [line.removesuffix(b"\r") for line in whole]

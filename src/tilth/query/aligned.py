@@ -14,7 +14,7 @@ from typing import Final
 from tilth.clean.language import codes
 from tilth.errors import TilthError
 from tilth.foreign import visible
-from tilth.formats.streams import DamagedError, SourceFile, open_bytes
+from tilth.formats.streams import DamagedError, SourceFile, open_text
 from tilth.query.seen import File, Seen
 from tilth.spell import plural
 
@@ -92,7 +92,7 @@ def _num_lines(file: File) -> int | None:
         return None
     with (
         suppress(TilthError, DamagedError, OSError),
-        open_bytes(SourceFile(path, file.name, file.uri)) as stream,
+        open_text(SourceFile(path, file.name, file.uri)) as stream,
     ):
         while piece := stream.read(1 << 18):
             num_lines, last = num_lines + piece.count(b"\n"), piece[-1:]

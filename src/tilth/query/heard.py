@@ -12,7 +12,7 @@ from typing import Final
 
 from tilth.decode.text import decode_loosely
 from tilth.errors import TilthError
-from tilth.formats.streams import DamagedError, SourceFile, open_bytes, read_any_lines
+from tilth.formats.streams import DamagedError, SourceFile, open_text, read_any_lines
 from tilth.query.seen import File, Seen
 
 _MAX_LINES: Final = 1_000_000
@@ -75,6 +75,6 @@ def _names(file: File) -> set[str]:
 
 def _lines(file: File) -> Iterator[str]:
     path = Path(file.uri).expanduser()
-    with open_bytes(SourceFile(path, file.name, file.uri)) as stream:
+    with open_text(SourceFile(path, file.name, file.uri)) as stream:
         for line, _ in read_any_lines(stream, _MAX_LINE):
-            yield decode_loosely(line).removeprefix("\ufeff")
+            yield decode_loosely(line)

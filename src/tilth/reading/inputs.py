@@ -23,6 +23,7 @@ from tilth.formats.streams import is_file as is_file
 from tilth.formats.streams import not_found as not_found
 from tilth.formats.streams import open_bytes as open_bytes
 from tilth.formats.streams import open_raw as open_raw
+from tilth.formats.streams import open_text as open_text
 from tilth.formats.streams import read_any_lines as read_any_lines
 from tilth.formats.streams import read_lines as read_lines
 from tilth.formats.streams import read_many_lines as read_many_lines

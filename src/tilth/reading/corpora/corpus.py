@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from tilth.context import Context, PassesOver
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.text import UndecodableError, decode_text, in_utf8
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.formats.streams import any_ends
@@ -62,8 +62,7 @@ class Listing:
     def lines(self) -> Iterator[tuple[str, bytes]]:
         """Its lines less what ends them (LF, CR LF or CR), each with its place; blank ones are left
         out."""
-        for number, line in enumerate(io.BytesIO(any_ends(self.data)), start=1):
-            line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        for number, line in enumerate(io.BytesIO(any_ends(in_utf8(self.data))), start=1):
             line = line.removesuffix(b"\n")
             if line.strip():
                 yield f"{self.uri}:{number}", line
