@@ -12,9 +12,9 @@ import trafilatura
 from lxml import etree
 from pydantic import Field, model_validator
 
-from tilth.clean.kept import Kept
 from tilth.clean.page import page_text
 from tilth.clean.pages import DropError, PageSettings, is_plain, read_pages, stated_columns
+from tilth.formats.kept import Kept
 from tilth.schema import column, with_columns
 
 # Above this share of a page's text in tables, they are its layout and not data.

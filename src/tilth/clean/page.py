@@ -7,6 +7,8 @@ from typing import Final
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree, Node, NodeType
 
+from tilth.formats.kept import Kept
+
 # resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
 MAX_DEPTH: Final = 2000
 # What stands in two hundred others.
@@ -43,7 +45,8 @@ def page_text(page: str, *, main_content: bool) -> str:
 
 
 def element_text(tag: str, outer: str, inner: str) -> str:
-    """The text of one element, read as the same element within its page is.
+    """The text of one element, read as the same element within its page is; exponents, formulas
+    and code as `extract` has them.
 
     Args:
         tag: Its name.
@@ -58,7 +61,8 @@ def element_text(tag: str, outer: str, inner: str) -> str:
         html = f"<table>{html}</table>"
     elif tag in _CONTROLS:
         html = f"<div>{inner.replace('<option', '<div').replace('</option', '</div')}</div>"
-    return page_text(html, main_content=False).strip()
+    kept = Kept(html)
+    return kept.restored(page_text(kept.page, main_content=False)).strip()
 
 
 def is_deeper(tree: HTMLTree, levels: int) -> bool:

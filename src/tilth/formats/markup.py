@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tilth.formats.kept import Kept
+
 _VOID: Final = (
     "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|param|path|circle|rect|line"
 )
@@ -14,19 +16,20 @@ _CLOSED: Final = re.compile(rf"<(?!(?:{_VOID})\b)([a-zA-Z][\w:.-]*)((?:\s[^<>]*)
 
 
 def text_of(html: str) -> str:
-    """The text of a document, nothing taken for boilerplate."""
+    """The text of a document, nothing taken for boilerplate; exponents, formulas and code as
+    `extract` has them."""
     from resiliparse.extract.html2text import extract_plain_text
 
-    return str(
-        extract_plain_text(
-            _CLOSED.sub(_opened, html),
-            main_content=False,
-            alt_texts=False,
-            preserve_formatting=True,
-            list_bullets=False,
-            links=False,
-        )
-    ).strip()
+    kept = Kept(_CLOSED.sub(_opened, html))
+    text = extract_plain_text(
+        kept.page,
+        main_content=False,
+        alt_texts=False,
+        preserve_formatting=True,
+        list_bullets=False,
+        links=False,
+    )
+    return kept.restored(str(text)).strip()
 
 
 def _opened(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth.clean.extract import Settings, extract
-from tilth.clean.kept import Kept
+from tilth.formats.kept import Kept
 
 PROSE = "A page that tells at some length what was found there, so that there is a text to keep. "
 
@@ -32,7 +32,16 @@ def extracted(html: str, method: str) -> str:
             "<p>E = mc<sup>2</sup>, 10<sup> -3 </sup> m, H<sub>2</sub>O.</p>",
             "E = mc², 10⁻³ m, H₂O.",
         ),
+        (
+            "<p>请看<b>中</b><a href='x'>国</a>的<i>&#22320;</i>图<b>。</b>价格 <b> 5</b><i>€</i>.</p>",
+            "请看中国的地图。价格 5€.",
+        ),
         ("<p>The 21<sup>st</sup> century<sup>[1]</sup>.</p>", "The 21st century[1]."),
+        (
+            "<p>この<ruby>漢<rt>かん</rt>字<rp>(</rp><rt>じ</rt><rp>)</rp></ruby>と"
+            "<ruby>本<rt><i>ほん</i></ruby>です。</p>",
+            "この漢字と本です。",
+        ),
         (
             "<p>So <math><mfrac><mn>1</mn><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow></mfrac>"
             "<mo>=</mo><msup><mi>x</mi><mi>k</mi></msup></math> holds.</p>",

@@ -1,15 +1,17 @@
 """What an extraction would lose of a page, put so that it comes through.
 
 trafilatura drops what does not print, joiners among it, formulas without a source in TeX, blank
-lines of code, and the ends of its lines in a table; both methods drop formulas that MathJax is to
-set, and glue an exponent to its base.
+lines of code, and the ends of its lines in a table; resiliparse drops a letter of Chinese that is
+alone between two tags, and puts the reading that stands above a word (ruby) behind it; both drop
+formulas that MathJax is to set, and glue an exponent to its base.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
-from html import escape
+from html import escape, unescape
 from itertools import compress
 from typing import Any, Final
 
@@ -20,6 +22,15 @@ _SPELT: Final = re.compile(r"&(?:(zwnj|#0*8204|#[xX]0*200[cC])|(?:zwj|#0*8205|#[
 _RAISED: Final = re.compile(r"<(su[pb])\b[^<>]{0,200}>([^<>]{1,20})</\1\s{0,5}>", re.I)
 _UP: Final = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
 _DOWN: Final = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+# How a word of Chinese or Japanese is read, above it; and brackets around that.
+_READINGS: Final = re.compile(
+    r"<(r[tp])\b[^<>]{0,200}>(?:[^<>]{1,200}|<(?!/?r(?:[tpb]|uby)\b)[^<>]{0,200}>){0,20}"
+    r"(?:</\1\s{0,5}>)?",
+    re.I,
+)
+# resiliparse takes a character of three bytes that is alone between two tags for a sign of a link,
+# and leaves it out of the main content.
+_ALONE: Final = re.compile(r">(\s{0,20})([\u0800-\uffff]|&#[xX]?[0-9a-fA-F]{3,6};)(\s{0,20})<")
 _MATH: Final = (re.compile(r"<math\b", re.I), re.compile(r"</math\s{0,5}>", re.I))
 _CODE: Final = (re.compile(r"<pre\b", re.I), re.compile(r"</pre\s{0,5}>", re.I))
 _TABLE: Final = (re.compile(r"<table\b", re.I), re.compile(r"</table\s{0,5}>", re.I))
@@ -52,7 +63,9 @@ class Kept:
     def __init__(self, page: str) -> None:
         page = _changed(page, _MATH, _formula)
         page = _changed(page, _SCRIPT, _tex)
-        page = _RAISED.sub(_raised, page) if "</su" in page.lower() else page
+        lower = page.lower()
+        page = _READINGS.sub("", page) if "<rt" in lower or "<rp" in lower else page
+        page = _RAISED.sub(_raised, page) if "</su" in lower else page
         if "&" in page:
             page = _SPELT.sub(lambda one: _JOINERS[one[1] is None], page)
         letters = (one for one in _LETTERS if one not in page)
@@ -61,6 +74,9 @@ class Kept:
             if joiner in page and (letter := next(letters, None)) is not None:
                 page = page.replace(joiner, letter)
                 self._stands[letter] = joiner
+        if _ALONE.search(page) and (beside := next(letters, "")):
+            self._stands[beside] = ""
+            page = _ALONE.sub(lambda one: _accompanied(one, beside), page)
         if _CODE[0].search(page) and (line_end := next(letters, "")):
             self._stands[line_end] = "\n"
             page = _changed(page, _TABLE, lambda table: _with_lines(table, line_end))
@@ -120,6 +136,14 @@ def _with_lines(table: str, line_end: str) -> str:
     return _changed(table, _CODE, lambda code: _LINE_END.sub(line_end, code))
 
 
+def _accompanied(found: re.Match[str], beside: str) -> str:
+    """A letter, digit or mark of punctuation that stands alone with a letter beside it."""
+    kind = unicodedata.category(unescape(found[2])[:1] or " ")
+    if kind[0] not in "LMNP" and kind != "Sc":
+        return found[0]
+    return f">{found[1]}{found[2]}{beside}{found[3]}<"
+
+
 def _raised(found: re.Match[str]) -> str:
     """An exponent or index of digits by the digits that Unicode has for it; else as it is."""
     text = found[2].strip()
@@ -139,7 +163,7 @@ def _formula(html: str) -> str:
     if math is None:
         return html
     source = next((one.text for one in _annotations(math) if one.text), math.get("alttext"))
-    text = rf"\({source.strip()}\)" if source else _typed(math, 0)
+    text = rf"\({source.strip()}\)" if source else typed(math, 0)
     return f"<span> {escape(text)} </span>" if math.get("display") == "block" else escape(text)
 
 
@@ -147,11 +171,17 @@ def _annotations(math: Any) -> Iterator[Any]:
     return (one for one in math.iter("annotation") if "tex" in one.get("encoding", "").lower())
 
 
-def _typed(element: Any, depth: int) -> str:
+def typed(element: Any, depth: int = 0) -> str:
+    """MathML in one line, as it would be typed.
+
+    Args:
+        element: Of the formula.
+        depth: In how many others it stands.
+    """
     if depth > _MAX_DEPTH:
         return "".join(element.itertext())
     parts = [
-        _typed(one, depth + 1)
+        typed(one, depth + 1)
         for one in element
         if isinstance(one.tag, str) and not one.tag.startswith("annotation")
     ]
@@ -166,6 +196,8 @@ def _typed(element: Any, depth: int) -> str:
         return f"√{_bracketed(''.join(parts))}"
     if tag == "mroot" and len(parts) == 2:
         return f"{_beside(parts[1], is_up=True)}√{_bracketed(parts[0])}"
+    if tag == "mspace":
+        return " "
     if tag == "mtr":
         return ", ".join(parts)
     if tag == "mtable":
