@@ -83,6 +83,36 @@ def test_a_docx_has_the_words_that_mammoth_reads(apart: Apart) -> None:
     assert found["text"].startswith("One & two <three>\n\nFour")
 
 
+MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+
+
+def math(inside: str) -> str:
+    """A formula of Office, of elements without their prefix."""
+    inside = re.sub(r"<(/?)(?=\w)", r"<\1m:", inside)
+    return f'<m:oMath xmlns:m="{MATH}">{inside.replace(" val", " m:val")}</m:oMath>'
+
+
+def test_formulas_of_a_docx_are_in_its_text(apart: Apart) -> None:
+    a, b = "<r><t>a</t></r>", "<r><t>b = 1</t></r>"
+    formulas = {
+        f"<f><fPr/><num>{a}</num><den>{b}</den></f>": "a/(b = 1)",
+        f"<sSup><e>{a}</e><sup><r><t>2</t></r></sup></sSup>": "a²",
+        f"<rad><radPr/><deg/><e>{b}</e></rad>": "√(b = 1)",
+        f"<rad><deg><r><t>3</t></r></deg><e>{a}</e></rad>": "³√a",
+        '<nary><naryPr><chr val="∑"/></naryPr><sub><r><t>0</t></r></sub><sup><r><t>n</t></r></sup>'
+        f"<e>{a}</e></nary>": "∑₀ⁿa",
+        f'<d><dPr><begChr val="["/><endChr val="]"/></dPr><e>{a}</e><e>{a}</e></d>': "[a|a]",
+        f"<m><mPr/><mr><e>{a}</e><e>{a}</e></mr><mr><e>{b}</e></mr></m>": "[a, a; b = 1]",
+        f"<func><fName><r><t>sin </t></r></fName><e>{a}</e></func>": "sin a",
+        "<sSup>" * 90 + a + "</sSup>" * 90: "a",
+    }
+    runs = "".join(f"<w:r><w:t>{n}:</w:t></w:r>{math(one)}" for n, one in enumerate(formulas))
+    body = f'<w:p>{runs}</w:p><w:p><m:oMathPara xmlns:m="{MATH}">{math(a)}</m:oMathPara></w:p>'
+    (_, row) = read(apart, "docx", documents.docx(["Formulas"], body=body))
+    said = "".join(f"{n}:{text}" for n, text in enumerate(formulas.values()))
+    assert row["text"] == f"Formulas\n\n{said}\n\na"
+
+
 def test_an_epub_is_read_in_the_order_of_its_spine(apart: Apart) -> None:
     chapters = ["<h1>One</h1><p>a&nbsp;b &mdash; c<script/> d</p>", "<p id='x'><a id='y'/>e</p>"]
     told, *texts = read(apart, "epub", documents.epub(chapters))

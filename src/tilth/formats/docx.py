@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tilth.errors import RecordError
 from tilth.formats.markup import text_of
+from tilth.formats.office_math import with_formulas
 from tilth.formats.package import Package, properties_of
 
 _NAMES: Final = {
@@ -43,7 +44,7 @@ def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
     yield properties_of(package.xml(core), _NAMES) if core in package.names else {}
     # A picture is no text, and would be so of four letters for three bytes.
     html = mammoth.convert_to_html(
-        BytesIO(data), convert_image=mammoth.images.img_element(lambda _: {})
+        BytesIO(with_formulas(data, package)), convert_image=mammoth.images.img_element(lambda _: {})
     ).value
     text = text_of(html)
     if len(text.encode()) > max_bytes:
