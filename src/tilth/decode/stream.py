@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO, Final
 
 from tilth.decode.look import guess
+from tilth.decode.marked import Pairs
 from tilth.decode.text import (
     AUTO,
     LOOK_BYTES,
@@ -64,23 +65,6 @@ class Undecided(io.BufferedReader):
             told(place, self.note)
 
 
-def pieces_in_utf8(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces of a text as they come, without its byte order mark; of one in UTF-16, as UTF-8.
-
-    Args:
-        pieces: The first of them has its mark.
-    """
-    made: Callable[[bytes], bytes] | None = None
-    for number, piece in enumerate(pieces):
-        if number == 0:
-            name, mark = utf16_of(piece)
-            made = _Pairs(name) if name else None
-            piece = piece[len(mark) :].removeprefix(b"" if name else codecs.BOM_UTF8)
-        yield piece if made is None else made(piece)
-    if made is not None:
-        yield made(b"")
-
-
 class _Deciding(io.RawIOBase):
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self._stream = stream
@@ -120,7 +104,7 @@ class _Deciding(io.RawIOBase):
         if name and (mark or not self._is_decided):
             self.encoding, self._is_decided = "utf-8", True
             self.note = "" if mark else guessed(name)
-            self._made = _Pairs(name)
+            self._made = Pairs(name)
             return data[len(mark) :]
         if data.startswith(codecs.BOM_UTF8):
             self.encoding, self._is_decided = "utf-8", True
@@ -142,22 +126,6 @@ class _Deciding(io.RawIOBase):
             # By lines nothing is read that has other bytes for their ends.
             if name != "utf-8" and decode_text(b"a\n", name) == "a\n":
                 self._made, self.note = _Lines(name), guessed(name)
-
-
-class _Pairs:
-    """UTF-16 to UTF-8."""
-
-    def __init__(self, name: str) -> None:
-        codec = "utf-16-le" if name == "utf-16le" else "utf-16-be"
-        self._decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
-
-    def __call__(self, data: bytes) -> bytes:
-        try:
-            text = self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError:
-            return b"\xff"
-        # Half of a pair stays one, which is none in UTF-8.
-        return text.encode("utf-8", "surrogatepass")
 
 
 class _Lines:

@@ -22,7 +22,7 @@ from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
 
-from tilth.decode.stream import Undecided
+from tilth.decode.marked import in_utf8_from
 from tilth.errors import DataError, MissingError
 
 CHUNK: Final = 1 << 18
@@ -246,7 +246,7 @@ def open_text(file: SourceFile) -> Iterator[BinaryIO]:
         MissingError, DataError: As of `open_bytes`.
     """
     with open_bytes(file) as stream:
-        yield cast(BinaryIO, Undecided(stream, "utf-8"))
+        yield in_utf8_from(stream)
 
 
 def open_raw(file: SourceFile) -> io.BufferedReader:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pydantic import ValidationError
 
-from tilth.decode.stream import pieces_in_utf8
+from tilth.decode.marked import pieces_in_utf8
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.extensions import Extension, active
@@ -171,7 +171,7 @@ def lines_of(stream: BinaryIO) -> Iterator[list[bytes]]:
     is. One in UTF-16 comes as UTF-8."""
     rest = b""
     read = getattr(stream, "read1", stream.read)
-    for piece in pieces_in_utf8(iter(lambda: read(1 << 16), b"")):
+    for piece in pieces_in_utf8(iter(lambda: read(1 << 16), b""), unmarked=True):
         *whole, rest = (rest + piece).split(b"\n")
         if whole:
             yield [line.removesuffix(b"\r") for line in whole]
