@@ -69,7 +69,8 @@ def test_an_element_is_a_sample_and_its_page_gives_way() -> None:
         "First thing\n\n1 EUR more\n\nA line\nand another.\n\n  • red\n  • blue"
     )
     assert [first[f"meta.{name}"] for name in ("title", "price", "link", "image", "me")] == [
-        "First thing", "1", "http://shop.test/goods/one.html", "http://shop.test/goods/pics/i.png", "a1",
+        "First thing", "1", "http://shop.test/goods/one.html",
+        "http://shop.test/goods/pics/i.png", "a1",
     ]  # fmt: skip
     assert [second[f"meta.{name}"] for name in ("title", "price", "link", "me")] == [
         "Second", None, None, None,

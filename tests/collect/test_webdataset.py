@@ -46,7 +46,12 @@ def shard(folder: Path, *samples: list[tuple[str, bytes]], name: str = "a.tar") 
 def test_members_of_one_name_are_one_sample(ending: str, tmp_path: Path) -> None:
     members = [
         *sample("train/000", jpg=png(1), cls="3", json='{"caption": "heron", "year": 2015}'),
-        *sample("train/001", jpg=png(2), cls="\ufeff4 \n".encode("utf-16-be"), json='{"caption": "egret", "n": [1, 2]}'),
+        *sample(
+            "train/001",
+            jpg=png(2),
+            cls="\ufeff4 \n".encode("utf-16-be"),
+            json='{"caption": "egret", "n": [1, 2]}',
+        ),
     ]
     path = pack(tmp_path, ending, members)
     first, second = read(path, split="train", license="CC0")

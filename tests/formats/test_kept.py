@@ -33,7 +33,8 @@ def extracted(html: str, method: str) -> str:
             "E = mc², 10⁻³ m, H₂O.",
         ),
         (
-            "<p>请看<b>中</b><a href='x'>国</a>的<i>&#22320;</i>图<b>。</b>价格 <b> 5</b><i>€</i>.</p>",
+            "<p>请看<b>中</b><a href='x'>国</a>的<i>&#22320;</i>图<b>。</b>"
+            "价格 <b> 5</b><i>€</i>.</p>",
             "请看中国的地图。价格 5€.",
         ),
         ("<p>The 21<sup>st</sup> century<sup>[1]</sup>.</p>", "The 21st century[1]."),
@@ -64,7 +65,7 @@ def extracted(html: str, method: str) -> str:
         ),
         (
             "<p>So <script type='math/tex'>a < b</script> and <script type=\"math/tex; "
-            "mode=display\">% <![CDATA[\n\\sum_i x_i %]]></script></p>",
+            'mode=display">% <![CDATA[\n\\sum_i x_i %]]></script></p>',
             "So \\(a < b\\) and \\[\\sum_i x_i\\]",
         ),
     ],

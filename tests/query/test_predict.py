@@ -171,4 +171,7 @@ def test_lines_come_as_soon_as_they_are_there() -> None:
 )
 def test_lines_of_a_file_that_begins_with_a_mark(data: bytes) -> None:
     """The first word would be another one, and UTF-16 a text with zeros."""
-    assert [one for part in lines_of(io.BytesIO(data)) for one in part] == [b"one", "zwölf".encode()]
+    assert [one for part in lines_of(io.BytesIO(data)) for one in part] == [
+        b"one",
+        "zwölf".encode(),
+    ]

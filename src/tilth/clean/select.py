@@ -15,7 +15,7 @@ from resiliparse.parse.html import HTMLTree, NodeType
 
 from tilth.clean.page import element_text, is_deeper
 from tilth.clean.pages import DropError, PageSettings, read_pages, stated_columns
-from tilth.decode.encodings import with_slashes
+from tilth.decode.slashes import with_slashes
 from tilth.schema import PART_NAME, PART_ROW, SCHEMA, column, mark_dropped, mark_error
 
 # A selector may look at all that an element stands in: time is that of elements times depth.

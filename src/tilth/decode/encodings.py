@@ -17,8 +17,6 @@ from typing import Any, Final
 
 # SHA-256 of the tables, which decide what a text is as the code here does.
 TABLES: Final = "d22cfe8848ca53e507a1c5c61fb5fcdfaf272212a2a4453f8146ac235fa9bb29"
-_BEFORE_QUERY: Final = re.compile(r"[^?#]*")
-_OTHER_SCHEME: Final = re.compile(r"\s*(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", re.I)
 _REPLACEMENT: Final = "\ufffd"
 # What stands for "not in the table" in a table of `codecs.charmap_decode`.
 _NOTHING: Final = "\ufffe"
@@ -158,16 +156,6 @@ def in_query(text: str, encoding: str) -> str:
         else:
             found.append(f"%26%23{ord(char)}%3B")
     return "".join(found)
-
-
-def with_slashes(address: str) -> str:
-    """A link as a browser reads it: backslashes before its query are slashes, of what leads to a
-    web page (URL Standard, 4.4: of "special" schemes)."""
-    if "\\" not in address or _OTHER_SCHEME.match(address):
-        return address
-    found = _BEFORE_QUERY.match(address)
-    assert found is not None
-    return found[0].replace("\\", "/") + address[found.end() :]
 
 
 def is_written(encoding: str) -> bool:

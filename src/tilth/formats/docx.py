@@ -44,7 +44,8 @@ def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
     yield properties_of(package.xml(core), _NAMES) if core in package.names else {}
     # A picture is no text, and would be so of four letters for three bytes.
     html = mammoth.convert_to_html(
-        BytesIO(with_formulas(data, package)), convert_image=mammoth.images.img_element(lambda _: {})
+        BytesIO(with_formulas(data, package)),
+        convert_image=mammoth.images.img_element(lambda _: {}),
     ).value
     text = text_of(html)
     if len(text.encode()) > max_bytes:

@@ -526,7 +526,11 @@ def _by_table(head: bytes, is_whole: bool, *, is_prose: bool) -> str | None:
         names = [cell.strip() for cell in rows[0]]
         if not all(len(row) == len(names) for row in rows):
             continue
-        if is_prose and delimiter == "," and all(cell[:1] == " " for row in rows for cell in row[1:]):
+        if (
+            is_prose
+            and delimiter == ","
+            and all(cell[:1] == " " for row in rows for cell in row[1:])
+        ):
             continue
         if all(0 < len(name) <= 60 for name in names):
             return kind

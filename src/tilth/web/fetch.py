@@ -24,7 +24,7 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from tilth.context import Progress, silent
-from tilth.decode.encodings import with_slashes
+from tilth.decode.slashes import with_slashes
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.records import Record, read_if_whole
 from tilth.store.files import aside_of, move, remove, sha256_file, write_json

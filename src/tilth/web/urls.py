@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
-from tilth.decode.encodings import with_slashes
+from tilth.decode.slashes import with_slashes
 from tilth.web.address import canonical_host
 
 _PORTS = {"http": 80, "https": 443}
