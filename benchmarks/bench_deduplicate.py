@@ -62,9 +62,9 @@ def cpu_rate(work: Callable[[pa.RecordBatch], object], batches: list[pa.RecordBa
 
 def sign(batch: pa.RecordBatch) -> object:
     """Text to signature and bands, with the default settings."""
-    settings = minhash.Settings()
-    shingled = shingle_hashes(*text_buffers(batch["text"]), settings.shingle_words)
-    return band_hashes(signatures(*shingled, settings.num_hashes), settings.num_bands)
+    num_bands, places = minhash.Settings().bands
+    shingled = shingle_hashes(*text_buffers(batch["text"]), 5)
+    return band_hashes(signatures(*shingled, num_bands * places), num_bands)
 
 
 def main() -> None:

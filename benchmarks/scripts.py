@@ -5,7 +5,8 @@
 
 The texts are put together at random from sixty words of everyday use (`scripts.yaml`), so that it
 is known how many words each has; sentences and what stands beside an address are in that file too.
-All goes through the operations as a recipe names them, in their defaults but for `ignore_case`.
+All goes through the operations as a recipe names them, in their defaults but for `ignore_case` and,
+in columns of its own, `shingle_characters`.
 """
 
 from __future__ import annotations
@@ -36,8 +37,18 @@ PAGE = ROOT / "docs" / "concepts" / "scripts.md"
 WORDS_A_TEXT = 100
 # What is done to copies: a share of the words replaced, one of the characters, or all in capitals.
 KINDS = ("1 % of words", "2 % of words", "5 % of words", "1 % of characters", "capitals")
+EDITED = KINDS[3]
 # What must be reached of copies with 1 % of their words replaced, of capitals, and so on.
-GOALS = {"1 % of words": 0.95, "capitals": 1.0, "redacted": 0.95, "language": 0.9, "extracted": 1.0}
+# The same copies with shingles of so many characters, of which it must find what is edited.
+CHARACTERS = 7
+GOALS = {
+    "1 % of words": 0.95,
+    "1 % of characters": 0.95,
+    "capitals": 1.0,
+    "redacted": 0.95,
+    "language": 0.9,
+    "extracted": 1.0,
+}
 PERSONAL: dict[Kind, tuple[str, ...]] = {
     "email": ("ann@post.fr", "bo.li+x@mail.uni-bonn.de", "j_doe99@gmail.com", "123456@qq.com"),
     "iban": ("DE89370400440532013000", "GB82 WEST 1234 5698 7654 32", "NO9386011117947"),
@@ -86,8 +97,9 @@ class Row:
     Attributes:
         words: Words counted, for each that there is.
         near: Copies that `minhash` finds, by what was done to them.
+        by_characters: Likewise, with `shingle_characters`.
         exact: Copies in capitals that `exact` finds, with `ignore_case`.
-        unrelated: Texts that were taken for a copy of another text than their own.
+        unrelated: Texts that were taken for a copy of another text than their own, in both.
         language: Sentences whose language is named.
         redacted: Of each type, what is gone.
         extracted: Texts that come out of a page as they went in.
@@ -96,6 +108,7 @@ class Row:
 
     words: float = 0.0
     near: dict[str, float] = field(default_factory=dict)
+    by_characters: dict[str, float] = field(default_factory=dict)
     exact: float = 0.0
     unrelated: int = 0
     language: float = 0.0
@@ -172,6 +185,9 @@ def measure_copies(those: Sequence[Script], found: dict[str, Row], count: int) -
     ]
     with tempfile.TemporaryDirectory() as folder:
         near = dropped("minhash", lines, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        step = f"{{minhash: {{shingle_characters: {CHARACTERS}}}}}"
+        by_characters = dropped(step, lines, Path(folder))
     capitals = [line for line in lines if "/capitals/" in line[0]]
     with tempfile.TemporaryDirectory() as folder:
         exact = dropped("{exact: {ignore_case: true}}", capitals, Path(folder))
@@ -180,11 +196,13 @@ def measure_copies(those: Sequence[Script], found: dict[str, Row], count: int) -
         for kind in KINDS:
             names = [f"{script.name}/{kind}/{number}" for number in range(count)]
             row.near[kind] = sum(_is_pair(near, name) for name in names) / count
+            row.by_characters[kind] = sum(_is_pair(by_characters, name) for name in names) / count
         # Those of the last kind, capitals.
         row.exact = sum(_is_pair(exact, name) for name in names) / count
         row.unrelated = sum(
             name.removesuffix("/copy") != of.removesuffix("/copy")
-            for name, of in near.items()
+            for found_copies in (near, by_characters)
+            for name, of in found_copies.items()
             if name.startswith(f"{script.name}/")
         )
 
@@ -235,7 +253,15 @@ def page(text: str) -> str:
 def tables(found: dict[str, Row], count: int, day: str, machine: str) -> str:
     """What was found as Markdown; what is below its goal is marked and listed."""
     words = "ICU's dictionaries" if find_spec("icu4py") else "no dictionaries"
-    tests = [*KINDS[:-1], "unrelated", "capitals", "capitals, `exact`", "language", "extracted"]
+    tests = [
+        *KINDS[:-1],
+        f"{EDITED}, `shingle_characters: {CHARACTERS}`",
+        "unrelated",
+        "capitals",
+        "capitals, `exact`",
+        "language",
+        "extracted",
+    ]
     out = [
         "## Measured",
         "",
@@ -249,6 +275,7 @@ def tables(found: dict[str, Row], count: int, day: str, machine: str) -> str:
         cells = [
             f"{row.words:.2f}",
             *(_share(row.near[kind], kind) for kind in KINDS[:-1]),
+            _share(row.by_characters[EDITED], EDITED),
             str(row.unrelated),
             _share(row.near["capitals"], "capitals"),
             _share(row.exact, "capitals"),

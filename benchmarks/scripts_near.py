@@ -135,11 +135,12 @@ def pairs_found(
 
 
 def near(
-    texts: Sequence[str], share: float, unit: Unit, threshold: float = 0.7
+    texts: Sequence[str], share: float, unit: Unit, shingle_characters: int | None = None
 ) -> tuple[float, int]:
     """What of near copies with so many edits is found, and how many unrelated texts are."""
     copies = [edited(text, share, unit, seed) for seed, text in enumerate(texts)]
-    return pairs_found(texts, copies, minhash.Settings(threshold=threshold))
+    given = {"shingle_characters": shingle_characters} if shingle_characters else {}
+    return pairs_found(texts, copies, minhash.Settings(**given))
 
 
 def capitals(texts: Sequence[str]) -> tuple[float, float]:
@@ -173,8 +174,8 @@ class Row:
         words: Words a document, on average, and by what they are counted.
         by: The dictionary, or `letters`.
         words_edited: Of copies with 1, 2 and 5 % of the words edited, the share found.
-        characters_edited: The same of characters, at the default threshold.
-        characters_at_half: The same with `threshold: 0.5`.
+        characters_edited: The same of characters.
+        by_characters: The same with `shingle_characters: 7`.
         unrelated: Texts that went for another document, of all these runs together.
         capitals: Of copies in capitals, found by `minhash` and by `exact` with `ignore_case`.
     """
@@ -185,7 +186,7 @@ class Row:
     by: str
     words_edited: tuple[float, ...]
     characters_edited: tuple[float, ...]
-    characters_at_half: tuple[float, ...]
+    by_characters: tuple[float, ...]
     unrelated: int
     capitals: tuple[float, float]
 
@@ -196,7 +197,7 @@ def row(script: str, archive: Path, count: int = 100) -> Row:
     shares = (0.01, 0.02, 0.05)
     words = [near(texts, share, "words") for share in shares]
     chars = [near(texts, share, "characters") for share in shares]
-    half = [near(texts, share, "characters", 0.5) for share in shares]
+    sevens = [near(texts, share, "characters", 7) for share in shares]
     classes = [character_class(char) for text in texts for char in text]
     letters = 2 * sum(bool(one & UNSPACED) for one in classes) > sum(
         bool(one & WORD) for one in classes
@@ -208,8 +209,8 @@ def row(script: str, archive: Path, count: int = 100) -> Row:
         (dictionaries() or "letters") if letters else "blanks",
         tuple(found for found, _ in words),
         tuple(found for found, _ in chars),
-        tuple(found for found, _ in half),
-        sum(unrelated for _, unrelated in (*words, *chars, *half)),
+        tuple(found for found, _ in sevens),
+        sum(unrelated for _, unrelated in (*words, *chars, *sevens)),
         capitals(texts),
     )
 

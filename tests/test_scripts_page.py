@@ -27,10 +27,13 @@ def test_the_page_is_as_the_command_writes_it() -> None:
     first, second = (_rows(part) for part in measured.split("\n\n")[2:4])
     assert list(first) == list(second) == names
     for name in names:
-        assert len(first[name]) == 10
+        assert len(first[name]) == 11
         assert len(second[name]) == len(KINDS)
         for cell in first[name] + second[name]:
             assert re.fullmatch(r"\d+|(\*\*)?\d+\.\d\d(\*\*)?", cell)
+        # Copies with 1 % of their characters edited, by shingles of characters; unrelated ones.
+        assert float(first[name][5].strip("*")) >= scripts.GOALS[scripts.EDITED]
+        assert first[name][6] == "0"
     # What the project promises of every script.
     goal = scripts.GOALS["redacted"]
     for name, cells in second.items():
@@ -41,6 +44,7 @@ def test_the_page_is_as_the_command_writes_it() -> None:
 def test_what_is_below_its_goal_is_marked() -> None:
     row = scripts.Row(
         near=dict.fromkeys(scripts.KINDS, 0.5),
+        by_characters=dict.fromkeys(scripts.KINDS, 0.96),
         language=0.9,
         extracted=1.0,
         redacted=dict.fromkeys(scripts.PERSONAL, 0.9),
@@ -49,8 +53,8 @@ def test_what_is_below_its_goal_is_marked() -> None:
     made = scripts.tables({"Latin": row}, 3, "2026-01-02", "a machine")
     assert "on 2026-01-02, a machine, " in made
     assert (
-        "| Latin | 0.00 | **0.50** | 0.50 | 0.50 | 0.50 | 0 | **0.50** | **0.00** | 0.90 | 1.00 |"
-        in made
+        "| Latin | 0.00 | **0.50** | 0.50 | 0.50 | **0.50** | 0.96 | 0 | **0.50** | **0.00** "
+        "| 0.90 | 1.00 |" in made
     )
     assert "| Latin | " + " | ".join(["**0.90**"] * 5) + " |" in made
     assert made.endswith("- Latin, ip: `x` is left")

@@ -20,7 +20,8 @@ def test_near_copies_and_capitals_are_found(script: str) -> None:
     texts = documents(script, archive, count=20)
     assert len(texts) == 20
     assert near(texts, 0.01, "words") == (1, 0)
-    found, unrelated = near(texts, 0.01, "characters", threshold=0.5)
+    assert near(texts, 0.01, "characters", shingle_characters=7) == (1, 0)
+    found, unrelated = near(texts, 0.02, "characters", shingle_characters=7)
     assert found >= 0.95
     assert unrelated == 0
     assert capitals(texts) == (1, 1)

@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilth.kernels.folding import fold
-from tilth.kernels.ngrams import plain_word_ngrams, word_ngrams
+from tilth.kernels.ngrams import (
+    character_ngrams,
+    plain_character_ngrams,
+    plain_word_ngrams,
+    word_ngrams,
+)
 from tilth.kernels.words import plain_words
 
 TEXTS = st.lists(
@@ -28,6 +33,24 @@ def ngrams(texts: list[str | None], width: int = 2) -> list[list[int]]:
 @settings(max_examples=200, deadline=None)
 def test_they_equal_their_plain_twin(texts: list[str | None], width: int) -> None:
     assert ngrams(texts, width) == [plain_word_ngrams(text or "", width) for text in texts]
+
+
+def characters(texts: list[str | None], width: int = 2) -> list[list[int]]:
+    offsets, hashes = character_ngrams(pa.array(texts, pa.string()), width)
+    return [hashes[start:stop].tolist() for start, stop in pairwise(offsets)]
+
+
+@given(TEXTS, st.integers(1, 14))
+@settings(max_examples=200, deadline=None)
+def test_those_of_characters_equal_their_plain_twin(texts: list[str | None], width: int) -> None:
+    assert characters(texts, width) == [plain_character_ngrams(text or "", width) for text in texts]
+
+
+def test_characters_have_their_marks_and_no_blanks() -> None:
+    # Each syllable of Hindi is a letter with a vowel as a mark, or alone.
+    assert [len(found) for found in characters(["कि की हि", "की", "", "a-b c"])] == [2, 1, 0, 2]
+    assert characters(["One, two"]) == characters(["ＯＮＥ tWo!"]) == characters(["o n e two"])
+    assert characters(["कि की"]) != characters(["की कि"])
 
 
 def words_of(text: str) -> list[str]:
@@ -67,6 +90,7 @@ def test_equal_hashes_are_equal_runs_of_words(lists: list[list[str]]) -> None:
 )
 def test_what_is_written_in_another_way_is_shared(text: str, other: str) -> None:
     assert ngrams([text]) == ngrams([other])
+    assert characters([text]) == characters([other])
 
 
 def test_words_with_marks_are_whole() -> None:

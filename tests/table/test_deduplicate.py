@@ -92,6 +92,26 @@ def test_shingle_words() -> None:
         assert "shingle_words" in told("minhash", shingle_words=wrong)
 
 
+@effect("deduplicate.minhash.shingle_characters")
+@extreme("deduplicate.minhash.shingle_characters")
+@refused("deduplicate.minhash.shingle_characters")
+def test_shingle_characters() -> None:
+    # A letter of each tenth word: 70 of 82 shingles of a letter, no run of many words.
+    text = " ".join(WORDS)
+    misspelt = " ".join(w.replace("w", "v") if not n % 10 else w for n, w in enumerate(WORDS))
+    pair = texts(text, misspelt)
+    assert kept("minhash", pair) == [0, 1]
+    assert kept("minhash", pair, shingle_characters=7) == [0]
+    assert kept("minhash", texts("abc", "cab"), shingle_characters=1) == [0]
+    assert kept("minhash", texts("abc", "cab"), shingle_characters=2) == [0, 1]
+    assert kept("minhash", pair, shingle_characters=250) == [0, 1]
+    assert kept("minhash", texts("a b", "A, b"), shingle_characters=250) == [0]
+    for wrong in (0, 251):
+        assert "shingle_characters" in told("minhash", shingle_characters=wrong)
+    assert "shingle_characters" in told("minhash", shingle_characters=7, shingle_words=5)
+    assert "shingle_characters" in told("minhash", shingle_words=None)
+
+
 @effect("deduplicate.minhash.num_hashes")
 @extreme("deduplicate.minhash.num_hashes")
 def test_num_hashes() -> None:

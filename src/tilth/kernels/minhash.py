@@ -1,11 +1,12 @@
-"""Word shingles, MinHash signatures and exact comparison, each with its plain twin.
+"""Shingles, MinHash signatures and exact comparison, each with its plain twin.
 
-A shingle is `width` consecutive words of the project's splitter; punctuation is left out and ASCII
-letters count as lower case, so that typography does not hide a copy. A signature holds the minimum
-of `num_hashes` hash functions over a document's shingles (Broder 1997, "On the resemblance and
-containment of documents"): two documents agree in a place with a probability equal to the Jaccard
-similarity of their shingle sets. The functions are independent rather than one permutation in bins:
-short documents then need no densification, and the inner loop over functions runs in SIMD lanes.
+A shingle is `width` consecutive words of the project's splitter, or characters of these;
+punctuation is left out and ASCII letters count as lower case, so that typography does not hide a
+copy. A signature holds the minimum of `num_hashes` hash functions over a document's shingles
+(Broder 1997, "On the resemblance and containment of documents"): two documents agree in a place
+with a probability equal to the Jaccard similarity of their shingle sets. The functions are
+independent rather than one permutation in bins: short documents then need no densification, and the
+inner loop over functions runs in SIMD lanes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tilth.kernels.characters import WORD, Bytes, Integers, character_class, class_table, decode
+from tilth.kernels.characters import (
+    JOIN,
+    WORD,
+    Bytes,
+    Integers,
+    character_class,
+    class_table,
+    decode,
+)
 from tilth.kernels.words import plain_words, split_words
 
 Hashes = npt.NDArray[np.uint64]
@@ -106,17 +115,105 @@ def _shingle(data, word_offsets, starts, ends, width, index, flags):  # type: ig
     return shingle_offsets, shingles
 
 
+def character_shingle_hashes(data: Bytes, offsets: Integers, width: int) -> tuple[Integers, Hashes]:
+    """Hash every run of `width` characters of words, from one word on into the next.
+
+    Args:
+        data: UTF-8 bytes, uint8 [n].
+        offsets: Document offsets, int64 [d + 1].
+        width: Letters and digits in a shingle, each with its marks, at least 1. A document with
+            fewer is one shingle.
+
+    Returns:
+        shingle_offsets: int64 [d + 1]; a document without words has no shingles.
+        shingles: uint64 [s], in the order of the text, repeats included.
+    """
+    character_offsets, hashes = _characters(data, offsets, *class_table())
+    shingle_offsets, shingles = _roll(character_offsets, hashes, width)
+    return shingle_offsets, shingles[: shingle_offsets[-1]]
+
+
+@njit(cache=True, nogil=True)
+def _characters(data, offsets, index, flags):  # type: ignore[no-untyped-def]
+    num_documents = offsets.size - 1
+    character_offsets = np.zeros(num_documents + 1, np.int64)
+    hashes = np.empty(offsets[num_documents] - offsets[0], np.uint64)
+    count = 0
+    for document in range(num_documents):
+        position = offsets[document]
+        stop = offsets[document + 1]
+        in_word = False
+        while position < stop:
+            point, size = decode(data, position)
+            kind = flags[index[point >> 8] * 256 + (point & 255)]
+            if kind & WORD:
+                in_word = True
+                if 65 <= point <= 90:
+                    point += 32
+                hashes[count] = _mix((_FNV_OFFSET ^ np.uint64(point)) * _FNV_PRIME)
+                count += 1
+            elif in_word and kind & JOIN:
+                hashes[count - 1] = _mix((hashes[count - 1] ^ np.uint64(point)) * _FNV_PRIME)
+            else:
+                in_word = False
+            position += size
+        character_offsets[document + 1] = count
+    return character_offsets, hashes[:count]
+
+
+@njit(cache=True, nogil=True)
+def _roll(offsets, hashes, width):  # type: ignore[no-untyped-def]
+    shingle_offsets = np.zeros(offsets.size, np.int64)
+    shingles = np.empty(hashes.size, np.uint64)
+    leaving = np.uint64(1)
+    for _ in range(width):
+        leaving *= _BASE
+    count = 0
+    for document in range(offsets.size - 1):
+        first, stop = offsets[document], offsets[document + 1]
+        rolling = np.uint64(0)
+        for place in range(first, stop):
+            rolling = rolling * _BASE + hashes[place]
+            if place - first >= width:
+                rolling -= hashes[place - width] * leaving
+            if place - first >= width - 1:
+                shingles[count] = _mix(rolling)
+                count += 1
+        if 0 < stop - first < width:
+            shingles[count] = _mix(rolling)
+            count += 1
+        shingle_offsets[document + 1] = count
+    return shingle_offsets, shingles
+
+
+def plain_character_shingle_hashes(text: str, width: int) -> list[int]:
+    """The plain twin: the shingle hashes of one text, in order."""
+    hashes: list[int] = []
+    for word in plain_words(text):
+        if not character_class(word[0]) & WORD:
+            continue
+        for char in word:
+            point = ord(char) + 32 if "A" <= char <= "Z" else ord(char)
+            begun = int(_FNV_OFFSET) if character_class(char) & WORD else hashes.pop()
+            hashes.append(_plain_mix(((begun ^ point) * int(_FNV_PRIME)) & _MASK64))
+    return _plain_runs(hashes, width)
+
+
 def plain_shingle_hashes(text: str, width: int) -> list[int]:
     """The plain twin: the shingle hashes of one text, in order."""
     hashes = [
         _plain_word_hash(word) for word in plain_words(text) if character_class(word[0]) & WORD
     ]
+    return _plain_runs(hashes, width)
+
+
+def _plain_runs(hashes: Sequence[int], width: int) -> list[int]:
     runs = [hashes[i : i + width] for i in range(max(1, len(hashes) - width + 1))]
     shingles = []
     for run in runs if hashes else []:
         value = 0
-        for word_hash in run:
-            value = (value * int(_BASE) + word_hash) & _MASK64
+        for one in run:
+            value = (value * int(_BASE) + one) & _MASK64
         shingles.append(_plain_mix(value))
     return shingles
 

@@ -1,8 +1,8 @@
-"""Word n-grams by which two texts are compared for what they share: one meaning of "shared".
+"""N-grams by which two texts are compared for what they share: one meaning of "shared".
 
-An n-gram is a run of words of the project's splitter, punctuation aside, of the text folded
-(`folding`): neither typography nor upper case, in whatever script, hides a copy. A text of fewer
-words is one n-gram, so that it is compared as a whole.
+An n-gram is a run of words of the project's splitter, or of their characters, punctuation aside, of
+the text folded (`folding`): neither typography nor upper case, in whatever script, hides a copy. A
+text of fewer is one n-gram, so that it is compared as a whole.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ from tilth.kernels.characters import (
     decode,
 )
 from tilth.kernels.folding import INVISIBLE, fold
-from tilth.kernels.minhash import Hashes, plain_shingle_hashes, shingle_hashes
+from tilth.kernels.minhash import (
+    Hashes,
+    character_shingle_hashes,
+    plain_character_shingle_hashes,
+    plain_shingle_hashes,
+    shingle_hashes,
+)
 from tilth.kernels.words import text_buffers
 
 # Where characters with another form stand: ideographs, syllables and private use have none.
@@ -62,6 +68,25 @@ def word_ngrams(texts: pa.Array | pa.ChunkedArray, width: int) -> tuple[Integers
 def plain_word_ngrams(text: str, width: int) -> list[int]:
     """The plain twin: the n-grams of one text, in order."""
     return plain_shingle_hashes(fold(text), width)
+
+
+def character_ngrams(texts: pa.Array | pa.ChunkedArray, width: int) -> tuple[Integers, Hashes]:
+    """Hash every n-gram of the characters of words, each with its marks, in texts.
+
+    Args:
+        texts: A string column [d]; a null has no n-gram.
+        width: Characters in an n-gram, at least 1.
+
+    Returns:
+        offsets: int64 [d + 1].
+        ngrams: uint64 [s], in the order of the text, repeats included.
+    """
+    return character_shingle_hashes(*folded_words(texts), width)
+
+
+def plain_character_ngrams(text: str, width: int) -> list[int]:
+    """The plain twin: the n-grams of one text, in order."""
+    return plain_character_shingle_hashes(fold(text), width)
 
 
 def folded_words(texts: pa.Array | pa.ChunkedArray) -> tuple[Bytes, Integers]:
