@@ -58,13 +58,15 @@ ANY_META = META + "*"
 WEIGHT = SIGNAL_PREFIX + "weight"
 FAILED_RULES = SIGNAL_PREFIX + "failed_rules"
 VOTES = SIGNAL_PREFIX + "votes"
+# As what a page was read that does not say how it is encoded.
+GUESSED_ENCODING = SIGNAL_PREFIX + "guessed_encoding"
 # The origin of a label that was voted on.
 VOTED = "vote"
 # All signals that operations write beside those of `clean.signals`, less the prefix. A signal of
 # the user's own has none of these names, and not that of a standard column either.
 OWN_SIGNALS = frozenset(
     {
-        *("weight", "failed_rules", "votes", "language", "language_score"),
+        *("weight", "failed_rules", "votes", "language", "language_score", "guessed_encoding"),
         *("width", "height", "channels", "entropy", "blur"),
         *(f"redacted_{kind}" for kind in ("email", "iban", "card", "ip", "phone")),
     }

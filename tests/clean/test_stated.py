@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from tests.growth.measure import assert_linear
 from tilth.clean import extract, select
-from tilth.clean.pages import PageSettings, stated_columns
+from tilth.clean.pages import PageSettings, page_columns
 from tilth.clean.stated import MAX_CHARS, Stated, stated
+from tilth.schema import GUESSED_ENCODING
 
 DAY = datetime.date(2024, 5, 1)
 PARAGRAPH = "<p>" + "This paragraph says something that is worth reading. " * 5 + "</p>"
@@ -206,7 +207,7 @@ def test_what_a_row_has_already_stays() -> None:
 
 def test_none_of_it_where_the_recipe_says_so() -> None:
     for settings in (PageSettings(meta="none"), extract.Settings(meta="none")):
-        assert stated_columns(settings) == ()
+        assert page_columns(settings) == (GUESSED_ENCODING,)
     names = extract.apply(batch(), extract.Settings(meta="none")).schema.names
     assert not {*ALL} & {*names}
 

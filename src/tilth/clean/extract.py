@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, Literal
 
@@ -12,10 +13,22 @@ import trafilatura
 from lxml import etree
 from pydantic import Field, model_validator
 
+from tilth.clean import pages
 from tilth.clean.page import page_text
-from tilth.clean.pages import DropError, PageSettings, is_plain, read_pages, stated_columns
+from tilth.clean.pages import (
+    DropError,
+    PageSettings,
+    describe_pages,
+    is_plain,
+    page_columns,
+    read_pages,
+)
 from tilth.formats.kept import Kept
+from tilth.records import PlainObject
 from tilth.schema import column, with_columns
+
+# A page that is dropped was decoded too.
+FIGURES, DESCRIBES_DROPPED = pages.FIGURES, True
 
 # Above this share of a page's text in tables, they are its layout and not data.
 _LAYOUT_SHARE: Final = 0.5
@@ -65,7 +78,7 @@ def reads(_: Settings) -> tuple[str, ...]:
 
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that it writes."""
-    return ("text", *stated_columns(settings))
+    return ("text", *page_columns(settings))
 
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
@@ -85,6 +98,12 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
 
     rows = read_pages(batch, settings, read, _unparsed)
     return with_columns(rows, {"text": pa.array(texts, pa.large_string())})
+
+
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
+    """How many pages were decoded by a guess. See `FIGURES`."""
+    del settings
+    return describe_pages(batches)
 
 
 def _unparsed(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -10,11 +11,21 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from tilth.clean.stated import Stated, stated
-from tilth.decode.page import decode_html
+from tilth.decode.page import read_page
 from tilth.decode.text import UndecodableError
+from tilth.figures import Definition
 from tilth.meta.arrow import alike
 from tilth.meta.kinds import TEXT
-from tilth.schema import META, column, mark_dropped, mark_error, with_columns, without_columns
+from tilth.records import PlainObject
+from tilth.schema import (
+    GUESSED_ENCODING,
+    META,
+    column,
+    mark_dropped,
+    mark_error,
+    with_columns,
+    without_columns,
+)
 from tilth.settings import BaseSettings
 
 _FIELDS: Final = {
@@ -23,6 +34,28 @@ _FIELDS: Final = {
     "date": pa.date32(),
     "language": TEXT,
 }
+_PAGES: Final = "pages that the step decoded, dropped and quarantined ones too"
+_TEST: Final = "tests/clean/test_pages.py::test_guessed_encodings_are_counted"
+FIGURES: Final = (
+    Definition(
+        "guessed_pages",
+        "pages of a guessed encoding",
+        "Pages that state no encoding, have no byte order mark and are no UTF-8, so that they were "
+        "read in what they look like; `guessed_encoding` of each says in which.",
+        _PAGES,
+        better="lower",
+        reference="pages of known encodings",
+        test=_TEST,
+    ),
+    Definition(
+        "guessed_encodings",
+        "guessed encodings",
+        "How many pages were read in which encoding by a guess.",
+        _PAGES,
+        reference="pages of known encodings",
+        test=_TEST,
+    ),
+)
 
 
 class PageSettings(BaseSettings):
@@ -41,9 +74,11 @@ class PageSettings(BaseSettings):
     )
 
 
-def stated_columns(settings: PageSettings) -> tuple[str, ...]:
-    """The columns that a page fills with what it states of itself."""
-    return ("license", *(META + name for name in _FIELDS)) if settings.meta == "all" else ()
+def page_columns(settings: PageSettings) -> tuple[str, ...]:
+    """The columns that a page fills with what it states of itself, and with what it does not."""
+    stated_too = settings.meta == "all"
+    fields = ("license", *(META + name for name in _FIELDS)) if stated_too else ()
+    return (GUESSED_ENCODING, *fields)
 
 
 class DropError(Exception):
@@ -66,8 +101,8 @@ def read_pages(
     failed: Callable[[Exception], str],
     leaves: Collection[str] = (),
 ) -> pa.RecordBatch:
-    """The rows less the column `html`, marked, with what pages state of themselves; rows without
-    `html` are as they were.
+    """The rows less the column `html`, marked, with what pages state of themselves, and in
+    `guessed_encoding` the encoding of those that state none; rows without `html` are as they were.
 
     A page above `max_bytes` is dropped by that rule, one that cannot be decoded is quarantined.
 
@@ -81,6 +116,7 @@ def read_pages(
     """
     types = column(batch, "content_type").to_pylist()
     said: list[Stated | None] = [None] * batch.num_rows
+    guessed: list[str | None] = [None] * batch.num_rows
     rules: list[str | None] = [None] * batch.num_rows
     values: list[str | None] = [None] * batch.num_rows
     errors: list[str | None] = [None] * batch.num_rows
@@ -91,7 +127,10 @@ def read_pages(
         try:
             if size > settings.max_bytes:
                 raise DropError(f"html_bytes <= {settings.max_bytes}", f"html_bytes={size}")
-            page = decode_html(html.as_py(), types[row], settings.max_undecodable)
+            decoded = read_page(html.as_py(), types[row], settings.max_undecodable)
+            if decoded.how == "guess":
+                guessed[row] = decoded.encoding
+            page = decoded.text
             read(row, page)
             if settings.meta == "all" and not is_plain(types[row]):
                 said[row] = stated(page)
@@ -103,12 +142,22 @@ def read_pages(
             # Whatever a page does to a parser costs that page alone.
             errors[row] = failed(error)[:300]
     rows = without_columns(batch, ["html"])
+    names = pc.coalesce(pa.array(guessed, pa.string()), column(rows, GUESSED_ENCODING))
+    rows = with_columns(rows, {GUESSED_ENCODING: names})
     if settings.meta == "all":
         rows = _with_stated(rows, said, leaves)
     if any(errors):
         rows = mark_error(rows, errors)
     drops = pa.array([rule is not None for rule in rules], pa.bool_())
     return mark_dropped(rows, drops.to_numpy(zero_copy_only=False), rules, values)
+
+
+def describe_pages(batches: Iterator[pa.RecordBatch]) -> PlainObject:
+    """How many pages were decoded by a guess, and in which encodings. See `FIGURES`."""
+    found = Counter[str]()
+    for batch in batches:
+        found.update(column(batch, GUESSED_ENCODING).drop_null().to_pylist())
+    return {"guessed_pages": found.total(), "guessed_encodings": dict(sorted(found.items()))}
 
 
 def is_plain(content_type: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import urljoin
@@ -13,10 +13,21 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 from resiliparse.parse.html import HTMLTree, NodeType
 
+from tilth.clean import pages
 from tilth.clean.page import element_text, is_deeper
-from tilth.clean.pages import DropError, PageSettings, read_pages, stated_columns
+from tilth.clean.pages import (
+    DropError,
+    PageSettings,
+    describe_pages,
+    page_columns,
+    read_pages,
+)
 from tilth.decode.slashes import with_slashes
+from tilth.records import PlainObject
 from tilth.schema import PART_NAME, PART_ROW, SCHEMA, column, mark_dropped, mark_error
+
+# A page that is dropped was decoded too, and one that is parted.
+FIGURES, DESCRIBES_DROPPED = pages.FIGURES, True
 
 # A selector may look at all that an element stands in: time is that of elements times depth.
 MAX_DEPTH: Final = 5000
@@ -162,7 +173,7 @@ def finds(settings: Settings) -> Mapping[str, str]:
 def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that it writes."""
     own = ("text", *(column_of(name) for name, _ in settings.fields))
-    return tuple(dict.fromkeys((*own, *stated_columns(settings))))
+    return tuple(dict.fromkeys((*own, *page_columns(settings))))
 
 
 @dataclass(frozen=True)
@@ -196,6 +207,12 @@ def part(batch: pa.RecordBatch, settings: Settings) -> tuple[pa.RecordBatch, pa.
     own = [column_of(name) for name, _ in settings.fields if column_of(name) not in FILLED]
     rows = read_pages(batch, settings, read, _unsearched, own)
     return rows, _samples(found, rows, settings)
+
+
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
+    """How many pages were decoded by a guess. See `FIGURES`."""
+    del settings
+    return describe_pages(batches)
 
 
 def _unsearched(error: Exception) -> str:
