@@ -48,6 +48,24 @@ def write(folder: Path, name: str, *parts: bytes) -> Path:
     return folder / name
 
 
+def test_a_text_is_decoded_strictly(tmp_path: Path) -> None:
+    def text(name: str, data: bytes, kind: str = "text/plain") -> bytes:
+        return record(f"http://e.org/{name}", data, "conversion", content_type=kind)
+
+    path = write(
+        tmp_path,
+        "a.warc.wet.gz",
+        text("good", "Grüße".encode()),
+        text("bad", "Grüße".encode("latin-1")),
+        text("marked", "\ufeffGrüße".encode()),
+        text("said", "Grüße".encode("latin-1"), "text/plain; charset=ISO-8859-1"),
+        text("odd", "Grüße".encode(), "text/plain; charset=klingon"),
+    )
+    rows, _ = read(path)
+    assert [row["text"] for row in rows] == ["Grüße", None, "Grüße", "Grüße", "Grüße"]
+    assert rows[1]["error"].endswith(": invalid UTF-8 at byte 2 (0xfc)")
+
+
 def test_every_record_is_a_row_or_has_its_reason(tmp_path: Path) -> None:
     path = write(
         tmp_path,

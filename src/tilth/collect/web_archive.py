@@ -15,7 +15,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from tilth.context import Context
-from tilth.decode.text import decode_loosely
+from tilth.decode.page import stated_encoding
+from tilth.decode.text import MARKS, UndecodableError, decode_text
 from tilth.formats import arc, wacz, warc
 from tilth.formats.http_answer import HTML_TYPES, AnswerError, body_of, media_type, read_answer
 from tilth.formats.streams import SourceFile, open_raw, too_long
@@ -332,7 +333,7 @@ class Pages:
         Raises:
             PassedOverError: It is no page.
             AnswerError: It cannot be read.
-            RecordError: It is too long.
+            RecordError: It is too long, or a text that cannot be decoded.
         """
         kind = record.kind
         if kind == "revisit":
@@ -354,7 +355,7 @@ class Pages:
             row["fetched_at"] = date[0]
         content_type, body = self._content(record, is_cut=is_cut)
         if kind == "conversion":
-            row["text"] = decode_loosely(bytes(body))
+            row["text"] = _text_of(bytes(body), content_type)
         else:
             row["html"] = body
             row["content_type"] = content_type[:_MAX_CONTENT_TYPE]
@@ -393,6 +394,23 @@ class Pages:
 
 class _LaterError(PassedOverError):
     """It is told of later."""
+
+
+def _text_of(body: bytes, content_type: str) -> str:
+    """The text of a conversion, which is UTF-8 unless its record says otherwise.
+
+    Raises:
+        RecordError: It is none.
+    """
+    encoding = stated_encoding(content_type) or "utf-8"
+    for mark, name in MARKS:
+        if body.startswith(mark):
+            body, encoding = body[len(mark) :], name
+            break
+    try:
+        return decode_text(body, encoding)
+    except UndecodableError as error:
+        raise records.RecordError(str(error)) from None
 
 
 _OPEN_TYPES = ("text/html", "no-type", "unk", "-", "")

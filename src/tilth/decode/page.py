@@ -79,12 +79,15 @@ def read_page(data: bytes, content_type: str | None, max_undecodable: float) -> 
     )
 
 
+def stated_encoding(content_type: str | None) -> str:
+    """The encoding that a media type states, by its name on the web; empty: none that is known."""
+    said = _HEADER.search(f";{content_type or ''}")
+    return named(said[1] or said[2] or "", on_web=True) if said else ""
+
+
 def _declared(data: bytes, content_type: str | None) -> list[str]:
     """Encodings that the header and the page name, the header's first."""
-    found = []
-    if said := _HEADER.search(f";{content_type or ''}"):
-        found.append(named(said[1] or said[2] or "", on_web=True))
-    found.append(declared_in(data))
+    found = [stated_encoding(content_type), declared_in(data)]
     return [name for name in dict.fromkeys(found) if name]
 
 
