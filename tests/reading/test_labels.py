@@ -113,6 +113,14 @@ def test_labels_that_are_likely_one_are_told_of() -> None:
     missing.fit(batch_of(["None", "none", "NA", "na", "<NA>", "NULL", "nano"]))
     told = [one.partition(" is the label")[0] for one in missing.told() if "missing one" in one]
     assert told == ["`<NA>`", "`NA`", "`NULL`", "`None`"]
+    open_ones = Labels()
+    answers = [{"annotator": "p", "label": None}, {"annotator": None, "label": "a"}]
+    open_ones.fit(batch_of([None, None], [answers, answers[:1]]))
+    left_out = "`consensus` leaves out such an answer, and takes the others of its sample"
+    assert open_ones.told() == [
+        f"2 answers without a label; {left_out}",
+        f"1 answer without an annotator; {left_out}",
+    ]
     many = Labels()
     many.fit(batch_of([case(f"text {n}") for n in range(5001) for case in (str.upper, str.lower)]))
     assert many.told() == []

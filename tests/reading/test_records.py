@@ -51,6 +51,35 @@ def test_what_a_row_does_not_say_is_open(kind: str, nothing: str | None, tmp_pat
     assert alone["license"] is None
 
 
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_an_answer_that_says_nothing_costs_no_other(
+    kind: str, nothing: str | None, tmp_path: Path
+) -> None:
+    answers = [{"annotator": "p", "label": nothing}, {"annotator": "q", "label": "a"}]
+    path = write(
+        kind, tmp_path, [{"text": "a", "said": answers}, {"text": "b", "said": answers[:1]}]
+    )
+    first, second = read(kind, path, fields={"annotations": "said"})
+    assert (first["error"], second["error"]) == (None, None)
+    assert first["annotations"] == [{"annotator": "p", "label": None}, answers[1]]
+    assert second["annotations"] == [{"annotator": "p", "label": None}]
+
+
+def test_an_answer_may_leave_its_label_out_and_not_call_it_otherwise(tmp_path: Path) -> None:
+    full = {"annotator": "q", "label": "a"}
+    said = [[{"annotator": "p"}], [{"annotator": "p", "s": 3}, full], [{"annotator": "p", "s": 3}]]
+    said.append([{"label": "a"}])
+    path = write("jsonl", tmp_path, [{"text": str(n), "said": one} for n, one in enumerate(said)])
+    rows = read("jsonl", path, fields={"annotations": "said"})
+    assert [row["annotations"] for row in rows[:2]] == [
+        [{"annotator": "p", "label": None}],
+        [{"annotator": "p", "label": None}, full],
+    ]
+    assert "no field `label`" in rows[2]["error"]
+    assert "no field `annotator`" in rows[3]["error"]
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_whole_numbers_are_one_class_however_they_are_written(kind: str, tmp_path: Path) -> None:
     path = write(kind, tmp_path, [{"text": str(y), "y": y} for y in (1.0, 0.5, None, 2.0)])

@@ -47,6 +47,8 @@ class Labels:
         self._known: dict[str, str | None] = {}
         self._counts = Counter[str]()
         self._answers = Counter[str]()
+        # Answers that do not say what, and who.
+        self._without = {"label": 0, "annotator": 0}
 
     def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with its labels, and those of its answers, in their one spelling."""
@@ -65,6 +67,8 @@ class Labels:
         if "annotations" in names:
             column = batch.column("annotations")
             answers = column.flatten()
+            for part in self._without:
+                self._without[part] += pc.struct_field(answers, part).null_count
             found = self._spelt(pc.struct_field(answers, "label"), self._answers)
             if found is not None:
                 parts = [pc.struct_field(answers, "annotator"), found]
@@ -96,7 +100,12 @@ class Labels:
 
     def told(self) -> list[str]:
         """What is to be told of them: classes that are likely one, or a missing label's name."""
-        told = []
+        told = [
+            f"{plural(number, 'answer')} without {article} {part}; `consensus` leaves out such an "
+            "answer, and takes the others of its sample"
+            for (part, number), article in zip(self._without.items(), ("a", "an"), strict=True)
+            if number
+        ]
         for counts, noun in ((self._counts, "sample"), (self._answers, "answer")):
             if len(counts) > _MOST_COUNTED:
                 continue

@@ -44,8 +44,9 @@ def kind_of(row: Row | RecordError) -> Kind:
         return BAD
     label = row.get("label")
     if label is None and row.get("annotations"):
-        answers = Counter(answer["label"] for answer in row["annotations"])
-        label = min(answers, key=lambda answer: (-answers[answer], answer))
+        said = (answer["label"] for answer in row["annotations"])
+        answers = Counter(label for label in said if label is not None)
+        label = min(answers, key=lambda answer: (-answers[answer], answer), default=None)
     return Kind(row.get("split"), label)
 
 

@@ -214,7 +214,7 @@ def as_split(value: str) -> str:
     return known
 
 
-def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
+def as_annotations(value: Any, name: str) -> list[dict[str, str | None]]:
     """People's answers as the schema has them.
 
     Args:
@@ -223,7 +223,11 @@ def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
         name: The field's.
 
     Raises:
-        RecordError: it is none of these, or one of the answers is empty.
+        RecordError: it is none of these.
+
+    Returns:
+        Each answer, with None for an annotator or a label that it does not say: that one does not
+        count, and the others do.
     """
     if isinstance(value, str | bytes):
         value = _parsed(as_text(value, name), name)
@@ -232,23 +236,27 @@ def as_annotations(value: Any, name: str) -> list[dict[str, str]]:
     if not isinstance(value, list):
         raise RecordError(f"field `{name}` is {_kind(value)}, not a list")
     answers = []
+    mappings = (item for item in value if isinstance(item, Mapping))
+    has_labels = any(find(item, "label") is not ABSENT for item in mappings)
     for item in value:
         if not isinstance(item, Mapping):
             raise RecordError(f"field `{name}` holds {_kind(item)}, not {{annotator, label}}")
+        who, what = lookup(item, "annotator"), find(item, "label")
+        if what is ABSENT and len(item) > 1 and not has_labels:
+            # Its name is another, of which the error tells.
+            lookup(item, "label")
         answers.append(
             {
-                part: _answered(as_text(lookup(item, part), f"{name}.{part}"), f"{name}.{part}")
-                for part in ("annotator", "label")
+                "annotator": _answered(who, f"{name}.annotator"),
+                "label": _answered(what, f"{name}.label"),
             }
         )
     return answers
 
 
-def _answered(text: str, name: str) -> str:
-    said = as_label(text)
-    if said is None:
-        raise RecordError(f"field `{name}` is empty")
-    return said
+def _answered(value: Any, name: str) -> str | None:
+    is_none = value is None or value is ABSENT or (isinstance(value, float) and math.isnan(value))
+    return None if is_none else as_label(as_text(value, name))
 
 
 def _parsed(text: str, name: str) -> Any:
