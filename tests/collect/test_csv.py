@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import tilth
 from tilth.collect import csv
 from tilth.context import Context
+from tilth.engine.events import Event, Warned
 from tilth.errors import DataError
 from tilth.reading import inputs, records
 
@@ -94,6 +96,28 @@ def test_an_open_quotation_mark_at_the_end_costs_its_line(tmp_path: Path) -> Non
     rows = read(path)
     assert [row["text"] for row in rows] == [None, "b", "c"]
     assert "never closed" in rows[0]["error"]
+
+
+def test_a_decimal_comma_is_read_or_told(tmp_path: Path) -> None:
+    """Of all records together, whatever delimiter and however the rows come in batches."""
+    rows = "".join(f"text {n};{n};{n},5;1.234,{n}\n" for n in range(700))
+    path = write(tmp_path / "a.csv", f"text;whole;price;sum\n{rows}")
+    told: dict[str, list[str]] = {}
+    for decimal in (".", ","):
+        recipe = tmp_path / "recipe.yaml"
+        source = f'{{csv: {{path: {path}, decimal: "{decimal}"}}}}'
+        recipe.write_text(f"tilth: 1\nname: a\ncollect: {{prices: {source}}}\n", "utf-8")
+        events: list[Event] = []
+        run = tilth.run(recipe, runs=tmp_path / "runs", workers=1, progress=events.append)
+        told[decimal] = [one.message for one in events if isinstance(one, Warned)]
+        found = run.dataset("collect.prices").to_arrow()
+        assert found["meta.whole"].to_pylist() == list(range(700))
+        assert found["meta.sum"].to_pylist()[:2] == ["1.234,0", "1.234,1"]
+        prices = found["meta.price"].to_pylist()
+        assert prices == [n + 0.5 if decimal == "," else f"{n},5" for n in range(700)]
+    assert told[","] == []
+    (sentence,) = told["."]
+    assert "`meta.price` is text, and all its values are numbers if a comma parts" in sentence
 
 
 def test_another_encoding(tmp_path: Path) -> None:

@@ -110,6 +110,10 @@ CONTENTS: list[tuple[str, Callable[[random.Random], bytes]]] = [
             f"text,year\nhello,{rng.choice(['1', ' 2', '0.5', '0.50', 'x', ''])}\n".encode()
         ),
     ),
+    (
+        "csv",
+        lambda rng: f'text,part\nhello,"{rng.choice(["1", "-2", "0,5", "10,75"])}"\n'.encode(),
+    ),
     ("csv", lambda rng: f"text,tag,b\na,{rng.choice(['true', 'TRUE', '7'])},1\nb,,\n".encode()),
     ("jsonl", lambda rng: lines(*({"text": f"{n}", "tag": "x"} for n in range(9)))),
     ("jsonl", lambda rng: lines({"text": "a", "year": 1.5}, {"text": "b", "b": [1]}, {"x": 1})),
@@ -131,9 +135,18 @@ def change(folder: Path, rng: random.Random) -> None:
             path.write_bytes(content(rng))
 
 
-@pytest.mark.parametrize(("source", "seed"), [("files", 0), ("files", 1), ("files", 2), ("csv", 0)])
+@pytest.mark.parametrize(
+    ("source", "seed", "given"),
+    [
+        ("files", 0, {}),
+        ("files", 1, {}),
+        ("files", 2, {}),
+        ("csv", 0, {}),
+        ("csv", 1, {"decimal": ","}),
+    ],
+)
 def test_a_changed_folder_gives_what_reading_all_gives(
-    source: str, seed: int, tmp_path: Path
+    source: str, seed: int, given: dict[str, Any], tmp_path: Path
 ) -> None:
     rng, docs = random.Random(seed), tmp_path / "docs"
     docs.mkdir()
@@ -141,7 +154,7 @@ def test_a_changed_folder_gives_what_reading_all_gives(
         change(docs, rng)
     (docs / "stays.txt").write_text("stays")
     (docs / "stays.csv").write_text("text,year,b\nstays,5,1.5\n")
-    plan, before = plan_of(source, docs), tmp_path / "0"
+    plan, before = plan_of(source, docs, **given), tmp_path / "0"
     read(plan, before)
     for number in range(1, 4):
         change(docs, rng)

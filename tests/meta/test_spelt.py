@@ -15,11 +15,13 @@ from tilth.meta.kinds import TEXT
 from tilth.meta.spelt import Spelling, read_cells
 
 
-def _read(cells: Sequence[str | None], parts: int = 1) -> tuple[pa.DataType, list[object]]:
+def _read(
+    cells: Sequence[str | None], parts: int = 1, *, takes_commas: bool = False
+) -> tuple[pa.DataType, list[object]]:
     spelling = Spelling()
     size = max(len(cells) // parts, 1)
     for at in range(0, len(cells), size):
-        spelling.saw(pa.array(cells[at : at + size], TEXT))
+        spelling.saw(pa.array(cells[at : at + size], TEXT), takes_commas=takes_commas)
     kind = spelling.kind.type
     return kind, read_cells(pa.array(cells, TEXT), kind).to_pylist()
 
@@ -55,6 +57,36 @@ def test_a_column_of_cells(
 ) -> None:
     assert _read(cells) == (kind, values)
     assert _read(cells, parts=2) == (kind, values)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "values"),
+    [
+        (["1,5", None, "-20", "0,25"], pa.float64(), [1.5, None, -20.0, 0.25]),
+        (["1", "2", " 3,5 "], pa.float64(), [1.0, 2.0, 3.5]),
+        # It is the recipe that says what a comma is.
+        (["1,000", "2,500"], pa.float64(), [1.0, 2.5]),
+        (["1", "2"], pa.int64(), [1, 2]),
+        (["1.5", "2"], pa.float64(), [1.5, 2.0]),
+        (["true", "false"], pa.bool_(), [True, False]),
+        # Thousands, several numbers, and what is more than a number.
+        (["1.234,5", "2,5"], TEXT, ["1.234,5", "2,5"]),
+        (["1,234,567"], TEXT, ["1,234,567"]),
+        (["1,5", "1.5"], TEXT, ["1,5", "1.5"]),
+        (["1,5", "one"], TEXT, ["1,5", "one"]),
+        (["1,9", "1,10"], TEXT, ["1,9", "1,10"]),
+        (["01,5"], TEXT, ["01,5"]),
+        (["true", "1,5"], TEXT, ["true", "1,5"]),
+        (["9007199254740993", "0,5"], TEXT, ["9007199254740993", "0,5"]),
+    ],
+)
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_a_column_of_cells_with_commas(
+    cells: list[str | None], kind: pa.DataType, values: list[object], parts: int
+) -> None:
+    assert _read(cells, parts, takes_commas=True) == (kind, values)
+    if any("," in (cell or "") for cell in cells):
+        assert _read(cells, parts) == (TEXT, cells)
 
 
 _CELL = st.one_of(

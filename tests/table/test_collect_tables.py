@@ -194,6 +194,23 @@ def test_fields_are_among_the_columns_of_the_recipe() -> None:
     assert "is there twice" in wrong(header=False, columns=["text", "text"])
 
 
+@effect("collect.csv.decimal")
+def test_a_comma_parts_a_fraction(tmp_path: Path) -> None:
+    text, given = "text;y\na;1,0\nb;1\nc;-0,50\nd;1.234,0\n", {"fields": {"label": "y"}}
+    labels = [row["label"] for row in csv(tmp_path, text, decimal=",", **given)]
+    assert labels == ["1", "1", "-0.50", "1.234,0"]
+    assert csv(tmp_path, text, **given)[0]["label"] == "1,0"
+    given |= {"label_prefix": "y="}
+    text = "text;y\na;y=1,0\n"
+    assert csv(tmp_path, text, decimal=",", **given)[0]["label"] == "1"
+    assert "does not take ';'" in wrong(decimal=";")
+
+
+@refused("collect.csv.decimal")
+def test_a_comma_cannot_part_fractions_and_columns() -> None:
+    assert "are one character" in wrong(decimal=",", delimiter=",", quote="")
+
+
 @effect("collect.csv.encoding")
 def test_another_encoding_reads_other_letters(tmp_path: Path) -> None:
     data = "text\nnaïve\n".encode("cp1252")

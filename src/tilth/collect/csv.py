@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO, Literal, cast
 
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -42,6 +43,7 @@ SUFFIXES = with_packed(".csv", ".tsv")
 
 # Lines that are looked at together; after one that is not regular a quarter of it is read exactly.
 _LINES_AT_ONCE = 4096
+_WITH_COMMA = re.compile(r"-?(?:0|[1-9][0-9]*),[0-9]+")
 # Encodings in which a line is text whatever stands before it.
 _BY_BYTE = ("utf-8", "windows-1252")
 # A line's number, itself, and its length in the file.
@@ -74,6 +76,12 @@ class Settings(inputs.FileSettings):
     columns: tuple[str, ...] = Field((), description="column names, where there is no header")
     encoding: Encoding = Field(
         "utf-8", description="of files without a byte order mark; `auto`: as they look"
+    )
+    decimal: Literal[".", ","] = Field(
+        ".",
+        description="what parts a number's fraction in columns that are not named, and in labels: "
+        "`,` as spreadsheets of Europe write it (`1,5`). Thousands are never parted: `1.234,5` "
+        "stays text",
     )
     label_prefix: str = Field(
         "",
@@ -114,6 +122,8 @@ class Settings(inputs.FileSettings):
                 raise ValueError(
                     f"`{name}` needs `fields: {{label: ...}}`: which column has the label"
                 )
+        if self.decimal == self.delimiter and not self.quote:
+            raise ValueError("`decimal` and `delimiter` are one character, and nothing is quoted")
         if self.rest and self.quote:
             raise ValueError("`rest` needs `quote: ''`: the rest of a line is taken as it stands")
         return self
@@ -143,7 +153,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         columns = (*columns, "split")
     else:
         defaults["split"] = settings.split
-    batcher = records.Batcher(source, columns, defaults, context.limit, spelt=True)
+    commas = settings.decimal == ","
+    batcher = records.Batcher(source, columns, defaults, context.limit, spelt=True, commas=commas)
     carrier = Carrier.of(settings.fields, context, blank_is_nothing=True)
     with inputs.opened(settings, SUFFIXES, context) as found:
         rows = _Rows.of(found, settings)
@@ -152,7 +163,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         takes = limits.sharing(context.limit if shared else None, rows.kinds)
         meter = inputs.Meter(found, context)
         blocks = Blocks.of(batcher, settings, context, found, meter.num_bytes)
-        if isinstance(settings.split, Shares):
+        if isinstance(settings.split, Shares) or commas:
             blocks = None
         by_file = ByFile(context, batcher, carrier, rows.labels)
         for file in found:
@@ -471,12 +482,17 @@ class _Rows:
             place, row, num_bytes = one
             if not isinstance(row, records.RecordError):
                 label, prefix = row.get("label"), self.settings.label_prefix
+                if label is not None and self.settings.decimal == ",":
+                    label = row["label"] = _with_point(label)
                 if prefix and label is not None:
                     if not label.startswith(prefix) or label == prefix:
                         cause = f"label `{label[:40]}` is not `{prefix}` and a name"
                         yield place, records.RecordError(cause), num_bytes
                         continue
-                    label = row["label"] = as_label(label.removeprefix(prefix))
+                    label = as_label(label.removeprefix(prefix))
+                    if label is not None and self.settings.decimal == ",":
+                        label = _with_point(label)
+                    row["label"] = label
                 if self.meant and label is not None:
                     self.labels.saw(label)
                     if label not in self.meant:
@@ -487,6 +503,13 @@ class _Rows:
                 if isinstance(split, Shares):
                     row.setdefault("split", split.at(number, total))
             yield place, row, num_bytes
+
+
+def _with_point(label: str) -> str:
+    """A label that is a number with a decimal comma, as it is with a point."""
+    if not _WITH_COMMA.fullmatch(label):
+        return label
+    return as_label(label.replace(",", ".")) or label
 
 
 _Found = tuple[str, Row | records.RecordError, int]

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from tilth.context import FileRead
 from tilth.errors import DataError, MissingError
 from tilth.meta.kinds import TEXT
-from tilth.meta.spelt import MIXED, SPELT, cells_of, kinds_told
+from tilth.meta.spelt import CELLS, MIXED, SPELT, cells_of, kinds_told
 from tilth.meta.stream import as_given
 from tilth.records import Json
 from tilth.schema import ERROR, META, VERDICT, column
@@ -153,13 +153,13 @@ class Files:
         file: _File, column: pa.Field, said: dict[bytes, bytes] | None, array: pa.Array
     ) -> None:
         name = column.name
-        if said == SPELT and array.null_count < len(array):
+        if said in CELLS and array.null_count < len(array):
             told = kinds_told(array)
             file.cells[name] = file.cells[name] & told if name in file.cells else told
             # What other batches of the file have of it is cells as well, or nothing.
             file.columns.setdefault(name, str(TEXT))
             return
-        if said == SPELT:
+        if said in CELLS:
             return
         kind = file.columns.setdefault(name, str(column.type))
         if said == MIXED or kind != str(column.type) or name in file.cells:

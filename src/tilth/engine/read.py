@@ -162,7 +162,7 @@ def _write_shards(
     fields = getattr(settings, "fields", None)
     hints = unclaimed(fields, stream.names()) if isinstance(fields, Fields) else []
     told = join.told() if join is not None else ()
-    return [*told, *stream.mixed(), *hints, *labels.told()]
+    return [*told, *stream.mixed(), *stream.commas(), *hints, *labels.told()]
 
 
 def _with_fields(

@@ -2,12 +2,13 @@
 
 A column is numbers or true and false where all its cells are, however long the source; else it is
 text as it stands. What reads as a number and is more is text: `007`, `+49`, versions such as 1.9
-and 1.10 side by side, more digits than a float holds.
+and 1.10 side by side, more digits than a float holds. A comma parts a number's fraction (`1,5`)
+where the source says so, and thousands nowhere: `1.234,5` is text.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,11 +17,15 @@ from tilth.meta.kinds import NOTHING, TEXT, Kind, kind_of
 
 # On the field of a column whose text is cells as they stand; its type is known at the end only.
 SPELT = {b"tilth": b"spelt"}
+# Likewise, where a comma stands before a fraction.
+COMMAS = {b"tilth": b"spelt with commas"}
+CELLS = (SPELT, COMMAS)
 # On that of a column that is text since values of several types were in one batch.
 MIXED = {b"tilth": b"mixed"}
 
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
+_WITH_COMMA = r"^-?(0|[1-9][0-9]*)(,[0-9]+)?$"
 _BOOLEAN = r"^(?i:true|false)$"
 _MAX_DIGITS = 17
 
@@ -35,6 +40,8 @@ class Spelling:
         is_wide: Whether a whole number is not exact as a float.
         ends_in_zero: Whether a fraction does.
         decimals: How many digits fractions have after the point.
+        takes_commas: Whether a comma is a point, where all cells are numbers so.
+        commas: What the cells are with a point for each comma, once one is no whole number.
     """
 
     is_whole: bool = True
@@ -44,9 +51,24 @@ class Spelling:
     is_wide: bool = False
     ends_in_zero: bool = False
     decimals: frozenset[int] = frozenset()
+    takes_commas: bool = False
+    commas: Spelling | None = None
 
-    def saw(self, cells: pa.Array) -> None:
+    def saw(self, cells: pa.Array, *, takes_commas: bool = False) -> None:
         """Take in more of the column, text."""
+        self.takes_commas = self.takes_commas or takes_commas
+        before = replace(self)
+        self._saw(cells)
+        if before.is_whole and not self.is_whole:
+            # Whole numbers are the same in both.
+            self.commas = before
+        if self.commas is not None and self.commas.is_number:
+            found = pc.utf8_trim_whitespace(cells.drop_null())
+            self.commas.is_number = not len(found) or _all(found, _WITH_COMMA)
+            if self.commas.is_number:
+                self.commas._saw(pc.replace_substring(found, ",", "."))
+
+    def _saw(self, cells: pa.Array) -> None:
         if not (self.is_number or self.is_boolean):
             return
         found = pc.utf8_trim_whitespace(cells.drop_null())
@@ -77,6 +99,17 @@ class Spelling:
     @property
     def kind(self) -> Kind:
         """What the column is, if it ends here."""
+        return self.with_commas if self.takes_commas and self.with_commas else self._kind
+
+    @property
+    def with_commas(self) -> Kind | None:
+        """What the column is where a comma is a point; None: nothing else than where it is none."""
+        if self.commas is None or not self.commas.is_number or self._kind.type != TEXT:
+            return None
+        return None if self.commas._kind.type == TEXT else self.commas._kind
+
+    @property
+    def _kind(self) -> Kind:
         if not self.num:
             return Kind(NOTHING)
         if self.is_boolean:
@@ -99,7 +132,8 @@ def read_cells(cells: pa.Array, kind: pa.DataType) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(cells)
     if pa.types.is_boolean(kind):
         return pc.equal(pc.utf8_lower(trimmed), "true")
-    return trimmed.cast(kind)
+    # There is one only where it is a point.
+    return pc.replace_substring(trimmed, ",", ".").cast(kind)
 
 
 def kinds_told(cells: pa.Array) -> frozenset[str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tilth.meta.arrow import UnsupportedError, alike, carried, converted
 from tilth.meta.kinds import NONE, TEXT, Kind, is_carried, kind_of, merged, plainly, varies
-from tilth.meta.spelt import MIXED, SPELT, Spelling, read_cells
+from tilth.meta.spelt import CELLS, COMMAS, MIXED, Spelling, read_cells
 from tilth.schema import ERROR, META, SIGNAL_PREFIX, column, mark_error
 
 
@@ -85,12 +85,12 @@ class Stream:
         errors: dict[int, str],
     ) -> pa.Array:
         known = self._columns.setdefault(name, _Column())
-        if said == SPELT:
+        if said in CELLS:
             if array.null_count == len(array):
                 # Cells that say nothing; some of a batch may be left.
                 return pa.nulls(len(array))
             known.spelling = known.spelling or Spelling()
-            known.spelling.saw(array)
+            known.spelling.saw(array, takes_commas=said == COMMAS)
             return array
         if not is_carried(array.type):
             try:
@@ -128,6 +128,20 @@ class Stream:
             for name, one in self._columns.items()
             if one.is_mixed or varies(one.kind, one.spelt)
         ]
+
+    def commas(self) -> list[str]:
+        """What is to be told of cells with a decimal comma, and of a setting that meets none."""
+        spelt = {name: one.spelling for name, one in self._columns.items() if one.spelling}
+        found = [name for name, one in spelt.items() if one.with_commas]
+        if found and not any(one.takes_commas for one in spelt.values()):
+            return [
+                f"`{name}` is text, and all its values are numbers if a comma parts a fraction; "
+                "`csv` reads them so with `decimal: ','`"
+                for name in found
+            ]
+        if any(one.takes_commas for one in spelt.values()) and not found:
+            return ["no field is numbers with a comma, so that `decimal: ','` changes none"]
+        return []
 
     def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch of an unfinished shard with all columns, of their types in the end."""

@@ -21,7 +21,7 @@ from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.meta.arrow import gathered
 from tilth.meta.kinds import TEXT
-from tilth.meta.spelt import MIXED, SPELT
+from tilth.meta.spelt import CELLS, MIXED, SPELT
 from tilth.reading.records import RecordError, as_text
 from tilth.schema import ERROR, META, Row
 from tilth.spell import plural
@@ -476,9 +476,9 @@ class Joined:
                 continue
             if self._stands(name, own[row], value, entry, row, errors):
                 own[row] = value
-        is_spelt = self._filling.is_spelt and (was_empty or said == SPELT)
+        is_spelt = self._filling.is_spelt and (was_empty or said in CELLS)
         if is_spelt and all(isinstance(value, str | None) for value in own):
-            return pa.array(own, TEXT), SPELT
+            return pa.array(own, TEXT), said if said in CELLS else SPELT
         array = gathered(own)
         mixed = array.type == TEXT and any(not isinstance(one, str | None) for one in own)
         return array, MIXED if mixed else None

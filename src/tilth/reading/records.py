@@ -26,7 +26,7 @@ from tilth.hints import closest
 from tilth.meta.arrow import gathered
 from tilth.meta.beside import Beside, Further, joined, met
 from tilth.meta.kinds import MAX_FIELDS, TEXT
-from tilth.meta.spelt import MIXED, SPELT
+from tilth.meta.spelt import COMMAS, MIXED, SPELT
 from tilth.reading.digests import content_keys, ids_of
 from tilth.reading.fields import Fields
 from tilth.reading.labels import as_label
@@ -291,6 +291,7 @@ class Batcher:
         limit: Rows to take at most.
         spelt: Whether what rows have in `meta.NAME` is cells of a table without types, text that
             may spell numbers; see `tilth.meta.spelt`.
+        commas: Whether a comma parts a fraction in these.
 
     Raises:
         StepError: A column is none of the standard ones.
@@ -304,6 +305,7 @@ class Batcher:
         limit: int | None,
         *,
         spelt: bool = False,
+        commas: bool = False,
     ) -> None:
         self.source = source
         self.defaults = {name: value for name, value in defaults.items() if value is not None}
@@ -320,6 +322,7 @@ class Batcher:
         self._meta: list[str] = []
         self._all_meta: set[str] = set()
         self._spelt = spelt
+        self._cells = COMMAS if commas else SPELT
         self._beside: list[Beside | None] = []
         self._rows: list[Row] = []
         self._places: list[str | None] = []
@@ -513,7 +516,7 @@ class Batcher:
             if all(value is None for value in values):
                 continue
             if self._spelt:
-                yield name, pa.array(values, TEXT), SPELT
+                yield name, pa.array(values, TEXT), self._cells
                 continue
             array = gathered(values)
             mixed = array.type == TEXT and any(type(one) not in _WORDS for one in values)
