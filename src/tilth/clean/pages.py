@@ -34,7 +34,7 @@ _FIELDS: Final = {
     "date": pa.date32(),
     "language": TEXT,
 }
-_PAGES: Final = "pages that the step decoded, dropped and quarantined ones too"
+_PAGES: Final = "pages that the step decoded, and kept or dropped"
 _TEST: Final = "tests/clean/test_pages.py::test_guessed_encodings_are_counted"
 FIGURES: Final = (
     Definition(
