@@ -189,7 +189,7 @@ def batch(**columns: Any) -> pa.RecordBatch:
 @pytest.mark.parametrize("method", ["trafilatura", "resiliparse"])
 def test_the_same_fields_whatever_extracts(method: Any) -> None:
     settings = extract.Settings(method=method)
-    assert {*extract.fills(settings)} == {"text", *ALL}
+    assert {*extract.fills(settings)} == {"text", GUESSED_ENCODING, *ALL}
     rows = extract.apply(batch(), settings).to_pylist()
     assert [rows[0][name] for name in ALL] == ["CC-BY-4.0", "Page", "Ada", DAY, "en"]
     assert [rows[1][name] for name in ALL] == [None] * 5
