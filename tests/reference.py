@@ -38,7 +38,12 @@ GROUPS = {
         "value.result",
         "statistics.found",
     ),
-    "Data sets": ("store.dataset", "store.manifest"),
+    "Data sets": (
+        "loaders.dataset",
+        "loaders.torch_samples",
+        "loaders.torch_loader",
+        "store.manifest",
+    ),
     "Samples": ("query.samples", "query.trace"),
     "Recipes and plans": ("recipe.model", "query.plans", "query.basis"),
     "Records": ("engine.record", "engine.extend", "machine", "records"),
@@ -64,10 +69,15 @@ def public_types() -> list[type]:
         if kind in found or kind.__name__ in OPAQUE or not kind.__module__.startswith("tilth."):
             continue
         found[kind] = None
-        waiting += kind.__bases__
+        waiting += _bases(kind)
         for _, declared, _ in _members(kind):
             waiting += _types_in(kind, declared)
     return list(found)
+
+
+def _bases(kind: type) -> list[type]:
+    """What a class stands on, but for one of its own name, whose members are told as its own."""
+    return [base for base in kind.__bases__ if base.__name__ != kind.__name__]
 
 
 def members(kind: type) -> list[str]:
@@ -107,7 +117,7 @@ def reference() -> str:
 
 
 def _section(kind: type) -> Iterator[str]:
-    bases = [base.__name__ for base in kind.__bases__ if base.__module__.startswith("tilth.")]
+    bases = [base.__name__ for base in _bases(kind) if base.__module__.startswith("tilth.")]
     more = " and ".join(f"`{name}`" for name in bases if name not in OPAQUE)
     yield f"### `{kind.__name__}`"
     about = f"{_read(kind)[0]} From `{kind.__module__}`"
@@ -118,6 +128,8 @@ def _section(kind: type) -> Iterator[str]:
 
 def _members(kind: type) -> Iterator[tuple[str, str, str]]:
     """Name, declaration and words of each public attribute that a class itself declares."""
+    for base in set(kind.__bases__) - set(_bases(kind)):
+        yield from _members(base)
     told = _read(kind)[1]
     for name, declared in _fields(kind).items():
         if name.startswith("_") or name == "model_config" or OPAQUE & set(_NAME.findall(declared)):
@@ -161,6 +173,8 @@ def _fields(kind: type) -> dict[str, str]:
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(start)))):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
                 name, value = node.targets[0].attr, node.value
+                if name.startswith("_"):
+                    continue
                 made = value.func if isinstance(value, ast.Call) else None
                 of = made.id if isinstance(made, ast.Name) else start.__annotations__[name]
                 found.setdefault(name, of)

@@ -32,6 +32,7 @@ LAYERS: list[set[str]] = [
     {"models"},
     {"training"},
     {"tasks"},
+    {"loaders"},
     {"pretrain"},
     {"transfer"},
     {"value"},

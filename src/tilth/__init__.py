@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tilth.api import Results, Run, load_recipe, open_run, plan, run
     from tilth.errors import TilthError
+    from tilth.loaders import Dataset
     from tilth.query.plans import PlanView
     from tilth.recipe.model import Recipe
-    from tilth.store import Dataset
 
 __all__ = [
     "Dataset",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Dataset": "tilth.store",
+    "Dataset": "tilth.loaders",
     "PlanView": "tilth.query.plans",
     "Recipe": "tilth.recipe.model",
     "Results": "tilth.api",

@@ -19,6 +19,8 @@ from tilth.engine.record import HISTORY
 from tilth.engine.run import RunOptions, run_plan
 from tilth.errors import UsageError
 from tilth.extensions import using
+from tilth.loaders import Dataset
+from tilth.loaders.augment import Augment
 from tilth.pretrain.result import PretrainResult
 from tilth.query import runs as run_queries
 from tilth.query.books import totals
@@ -38,7 +40,6 @@ from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
 from tilth.report.write import write_model_card, write_report
 from tilth.splits import SPLITS
-from tilth.store import Dataset
 from tilth.store.manifest import Kind
 from tilth.transfer.result import TransferResult
 from tilth.value.result import ValueResult
@@ -127,9 +128,12 @@ class Run:
             MissingError: It has no samples of that split, the run has not come to the end of the
                 line, or the output was removed.
         """
-        if which not in SPLITS:
-            return self.view.step(which, SPLITS).dataset()
-        return final_split(self.view, which)
+        if which in SPLITS:
+            found = final_split(self.view, which)
+        else:
+            found = self.view.step(which, SPLITS).dataset()
+        augment = Augment(self.view.transforms, self.view.extensions)
+        return Dataset(found.path, found.split, augment=augment)
 
     def show(
         self,

@@ -13,6 +13,7 @@ import pytest
 
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
 from tests.engine.inline import inline, use_inline
+from tests.store.written import written
 from tilth.engine.books import Books
 from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.query.rows import read_columns, take_rows
@@ -34,18 +35,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return dataset(folder / "run", "clean.rules")
 
 
-# A machine, or a part of one, may have a single core.
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_all_views_agree(finished: Dataset) -> None:
-    import torch.utils.data
-
     texts = finished.to_arrow(["text"]).column("text").to_pylist()
     assert len(texts) == finished.num_rows > 500
     assert finished.to_polars(["text"])["text"].to_list() == texts
-    samples = finished.to_torch(["text"])
-    assert [s["text"] for s in samples] == texts
-    loader = torch.utils.data.DataLoader(samples, batch_size=None, num_workers=2)
-    assert sorted(s["text"] for s in loader) == sorted(texts)
 
 
 def test_a_column_that_a_shard_lacks_is_null(tmp_path: Path) -> None:
@@ -70,11 +63,11 @@ def test_a_column_of_two_types_has_the_wider_one(tmp_path: Path) -> None:
         {"id": ["b"], "n": [0.5]},
         {"id": ["c"], "n": [None]},
     ]
-    assert _written(tmp_path, shards).to_arrow().column("n").to_pylist() == [1.0, 0.5, None]
+    assert written(tmp_path, shards).to_arrow().column("n").to_pylist() == [1.0, 0.5, None]
 
 
 def test_of_a_finished_data_set_what_is_damaged_is_said(tmp_path: Path) -> None:
-    dataset = _written(tmp_path, [{"id": ["a"]}, {"id": ["b"]}])
+    dataset = written(tmp_path, [{"id": ["a"]}, {"id": ["b"]}])
     assert damage_of(tmp_path) is None
     shard, manifest = dataset.shards()[1], tmp_path / "manifest.json"
     whole, text = shard.read_bytes(), manifest.read_text()
@@ -119,37 +112,24 @@ def test_digest_is_of_the_kept_samples(finished: Dataset) -> None:
     assert np.unique([Dataset(finished.path).digest, finished.digest]).size == 1
 
 
-def test_tf_data_streams_the_same_samples(finished: Dataset) -> None:
-    pytest.importorskip("tensorflow", reason="the extra `tf` is not installed")
-    texts = finished.to_arrow(["text"]).column("text").to_pylist()
-    found = [sample["text"].numpy().decode() for sample in finished.to_tf(["text"])]
-    assert found == texts
-
-
-def test_without_tensorflow_the_error_names_the_extra(
+def test_without_pandas_the_error_names_the_extra(
     finished: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingError, match="tensorflow") as caught:
-        finished.to_tf()
-    assert "tilth[tf]" in caught.value.hint
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingError, match="pandas") as caught:
+        finished.to_pandas()
+    assert "tilth[pandas]" in caught.value.hint
 
 
-def _written(folder: Path, shards: list[dict[str, list[object]]]) -> Dataset:
-    """A finished data set of these shards, marks and all."""
-    entries = []
-    for index, columns in enumerate(shards):
-        writer = ShardWriter(folder, index)
-        writer.add(pa.RecordBatch.from_pydict(columns))
-        entries.append(writer.commit())
-    counts = Books.of(entries).counts()
-    write_manifest(folder, Manifest(step="mix", counts=counts, shards=tuple(entries)))
-    return Dataset(folder)
+def test_a_frame_of_pandas_holds_the_same(finished: Dataset) -> None:
+    pytest.importorskip("pandas", reason="the extra `pandas` is not installed")
+    frame = finished.to_pandas(["id", "text"])
+    assert frame.to_dict("records") == finished.to_arrow(["id", "text"]).to_pylist()
 
 
 @pytest.mark.parametrize("how", ["cut", "emptied", "other", "gone"])
 def test_a_shard_that_cannot_be_read_is_named(how: str, tmp_path: Path) -> None:
-    dataset = _written(tmp_path, [{"id": ["a", "b"], "n": [1, 2]}, {"id": ["c"], "n": [3]}])
+    dataset = written(tmp_path, [{"id": ["a", "b"], "n": [1, 2]}, {"id": ["c"], "n": [3]}])
     path = dataset.shards()[1]
     data = path.read_bytes()
     path.write_bytes({"cut": data[:-20], "emptied": b"", "other": b"PAR1" * 40}.get(how, b""))
@@ -183,29 +163,26 @@ _SPLITS: list[dict[str, list[object]]] = [
 def test_a_split_holds_its_samples_and_those_without_one_are_for_training(
     split: str | None, ids: str, tmp_path: Path
 ) -> None:
-    _written(tmp_path, _SPLITS)
+    written(tmp_path, _SPLITS)
     found = Dataset(tmp_path, split)
     assert found.to_arrow(["id"]).column("id").to_pylist() == list(ids)
     assert found.num_rows == len(ids)
     # Whether its column is asked for or not.
     assert found.to_arrow(["n", "split"]).schema.names == ["n", "split"]
     assert found.to_arrow(["n"]).column("n").to_pylist() == ["abcdef".index(i) + 1 for i in ids]
-    assert [sample["id"] for sample in found.to_torch(["id"])] == list(ids)
 
 
 def test_columns_are_given_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> None:
-    found = _written(tmp_path, _SPLITS)
+    found = written(tmp_path, _SPLITS)
     assert found.to_arrow(["n", "id"]).schema.names == ["n", "id"]
     assert set(found.schema.names) == {"id", "split", "n"}
     assert found.to_arrow(kind="dropped").num_rows == 0
-    assert next(iter(found.to_torch())).keys() == {"id", "split", "n"}
 
 
 _READERS: dict[str, Callable[[Dataset, list[str]], object]] = {
     "batches": lambda found, columns: found.batches(columns),
     "to_arrow": lambda found, columns: found.to_arrow(columns),
     "to_polars": lambda found, columns: found.to_polars(columns),
-    "to_torch": lambda found, columns: found.to_torch(columns),
 }
 
 
@@ -213,7 +190,7 @@ _READERS: dict[str, Callable[[Dataset, list[str]], object]] = {
 def test_a_column_that_there_is_not_is_refused_before_anything_is_read(
     reader: str, tmp_path: Path
 ) -> None:
-    found = _written(tmp_path, [{"id": ["a"], "signal.word_count": [1], "label": ["x"]}])
+    found = written(tmp_path, [{"id": ["a"], "signal.word_count": [1], "label": ["x"]}])
     for name, near in (("signal.word_cout", "signal.word_count"), ("labl", "label")):
         with pytest.raises(UsageError, match=f"no column `{name}`") as caught:
             _READERS[reader](found, ["id", name])
@@ -221,18 +198,17 @@ def test_a_column_that_there_is_not_is_refused_before_anything_is_read(
 
 
 def test_a_standard_column_that_the_data_set_lacks_is_null(tmp_path: Path) -> None:
-    found = _written(tmp_path, _SPLITS)
+    found = written(tmp_path, _SPLITS)
     table = found.to_arrow(["label", "id", "label_confidence", "drop.rule"])
     assert table.schema.names == ["label", "id", "label_confidence", "drop.rule"]
     assert table.schema.field("label_confidence").type == pa.float64()
     assert table.column("label").null_count == table.num_rows == 6
     assert found.to_polars(["label"])["label"].to_list() == [None] * 6
-    assert [one["label"] for one in found.to_torch(["label"])] == [None] * 6
     assert Dataset(tmp_path, "test").to_arrow(["text"]).column("text").to_pylist() == [None] * 2
 
 
 def test_a_split_a_kind_and_a_size_that_there_are_not_are_refused(tmp_path: Path) -> None:
-    found = _written(tmp_path, _SPLITS)
+    found = written(tmp_path, _SPLITS)
     with pytest.raises(UsageError, match="`split` does not take `tset`") as caught:
         Dataset(tmp_path, "tset")
     assert "did you mean `test`?" in caught.value.hint
@@ -248,13 +224,13 @@ def test_a_split_a_kind_and_a_size_that_there_are_not_are_refused(tmp_path: Path
 def test_batches_are_of_one_shard_and_no_larger_than_asked(
     batch_rows: int, sizes: list[int], tmp_path: Path
 ) -> None:
-    found = _written(tmp_path, _SPLITS)
+    found = written(tmp_path, _SPLITS)
     assert [batch.num_rows for batch in found.batches(batch_rows=batch_rows)] == sizes
 
 
 def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: Path) -> None:
     marked: dict[str, list[object]] = {"id": ["a"], "n": [1], "drop.rule": ["short"]}
-    found = _written(tmp_path / "all dropped", [marked])
+    found = written(tmp_path / "all dropped", [marked])
     assert (found.num_rows, found.to_arrow().schema.names) == (0, ["id", "n"])
     # A column of the schema that no sample has, and one that only those of another kind have.
     table = found.to_arrow(["n", "label", "drop.rule"])
@@ -268,32 +244,23 @@ def test_a_data_set_without_a_sample_has_its_columns_where_it_had_any(tmp_path: 
     assert empty.to_arrow(["id", "n"]).schema.names == ["id", "n"]
 
 
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")
-def test_each_worker_reads_shards_of_its_own(tmp_path: Path) -> None:
-    import torch.utils.data
-
-    found = _written(tmp_path, [{"id": [f"{shard}"]} for shard in range(5)])
-    loader = torch.utils.data.DataLoader(found.to_torch(), batch_size=None, num_workers=2)
-    assert sorted(sample["id"] for sample in loader) == list("01234")
-
-
 def test_equal_data_has_an_equal_digest_and_other_data_another(tmp_path: Path) -> None:
-    one, same = (_written(tmp_path / name, _SPLITS) for name in ("one", "same"))
+    one, same = (written(tmp_path / name, _SPLITS) for name in ("one", "same"))
     assert one.digest == same.digest
-    turned = _written(tmp_path / "turned", _SPLITS[::-1])
-    fewer = _written(tmp_path / "fewer", _SPLITS[:1])
+    turned = written(tmp_path / "turned", _SPLITS[::-1])
+    fewer = written(tmp_path / "fewer", _SPLITS[:1])
     assert len({one.digest, turned.digest, fewer.digest}) == 3
     # What was dropped is no part of it.
     marked = [{**part, "drop.rule": [None] * len(part["id"])} for part in _SPLITS]
     dropped = {"id": ["x"], "n": [9], "drop.rule": ["short"]}
-    more = _written(tmp_path / "more", [*marked, dropped])  # type: ignore[list-item]
+    more = written(tmp_path / "more", [*marked, dropped])  # type: ignore[list-item]
     assert more.to_arrow(["id"]) == one.to_arrow(["id"])
 
 
 @pytest.mark.parametrize("kind", ["kept", "dropped"])
 def test_a_shard_that_is_missing_is_noticed(kind: str, tmp_path: Path) -> None:
     marked: dict[str, list[object]] = {"id": ["a", "b"], "drop.rule": ["short", None]}
-    found = _written(tmp_path, [marked])
+    found = written(tmp_path, [marked])
     found.verify()
     path = tmp_path / kind / "00000.parquet"
     path.unlink()

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tilth.errors import DataError
-from tilth.store.parquet import is_empty, num_filled, read_shard, schema_of
+from tilth.store.parquet import is_empty, nulls_of, num_filled, read_shard, schema_of
 from tilth.store.shard import write_parquet
 
 
@@ -67,3 +67,14 @@ def test_a_column_is_empty_where_no_row_has_it(tmp_path: Path) -> None:
     assert num_filled(both, "label") == (1, 4)
     assert num_filled(both, "text") == (2, 4)
     assert num_filled(both, "target") == (0, 4)
+
+
+def test_rows_without_a_value_are_counted_over_all_shards(tmp_path: Path) -> None:
+    paths = _written(
+        tmp_path,
+        {"n": pa.array([1, None, 3]), "full": pa.array(["a", "b", "c"])},
+        {"n": pa.array([None, 5]), "full": pa.array(["d", "e"]), "late": pa.array([1, 2])},
+    )
+    assert nulls_of(paths) == {"n": 2, "full": 0, "late": 3}
+    assert nulls_of(paths[1:]) == {"n": 1, "full": 0, "late": 0}
+    assert nulls_of([]) == {}

@@ -14,10 +14,10 @@ from tilth.engine.record import RECORD, RunRecord, StepRecord, earlier_records, 
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.extensions import Extension
 from tilth.hints import did_you_mean
+from tilth.loaders import Dataset
 from tilth.pretrain.result import PretrainResult
 from tilth.recipe.operations import RECORD_STAGES
 from tilth.records import Json, Kind, read_as
-from tilth.store import Dataset
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
 from tilth.transfer.result import TransferResult
 from tilth.value.result import ValueResult
@@ -166,6 +166,21 @@ class RunView:
             DataError: One was changed.
         """
         return open_copies(self.record.extensions, self.folder)
+
+    @cached_property
+    def transforms(self) -> tuple[Json, ...]:
+        """The transforms of its recipe, each {op: settings}, in order.
+
+        Raises:
+            DataError: The recipe in its record cannot be read.
+        """
+        try:
+            found = yaml.safe_load(self.record.recipe_yaml) or {}
+            return tuple(dict(one) for one in found.get("augment") or ())
+        except (yaml.YAMLError, AttributeError, TypeError, ValueError):
+            raise DataError(
+                "the recipe in the run's record cannot be read", where=str(self.folder)
+            ) from None
 
     def line(self) -> list[RunStep]:
         """The steps of the data line that sort samples, those of arms aside."""

@@ -1,11 +1,11 @@
-"""Read a finished data set: Arrow batches and tables, and views for Polars, torch and tf.data."""
+"""Read a finished data set: Arrow batches and tables, and frames of Polars and pandas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, UsageError, missing_extra
 from tilth.hints import did_you_mean, require_choice
-from tilth.meta.arrow import words
 from tilth.records import DAMAGED
 from tilth.schema import SCHEMA, VERDICT
 from tilth.splits import SPLITS
@@ -34,9 +33,8 @@ from tilth.store.parquet import read_shard, reading, schema_of
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
+    import pandas
     import polars
-    import tensorflow as tf
-    import torch
 
 
 class Dataset:
@@ -196,76 +194,13 @@ class Dataset:
         assert isinstance(frame, pl.DataFrame)
         return frame
 
-    def to_torch(
-        self, columns: Sequence[str] | None = None
-    ) -> torch.utils.data.IterableDataset[dict[str, Any]]:
-        """A torch iterable data set of one dict a sample, streamed (extra `train`).
-
-        Each `DataLoader` worker reads its own shards, so no sample comes twice; `columns` as of
-        `batches`.
-        """
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The whole data set as a pandas data frame (extra `pandas`); `columns` as of `batches`."""
         try:
-            import torch.utils.data as data
+            import pandas  # noqa: F401
         except ImportError:
-            raise missing_extra("torch", "train") from None
-        dataset, schema = self, self._columns(columns, "kept")
-
-        class _Samples(data.IterableDataset[dict[str, Any]]):
-            def __iter__(self) -> Iterator[dict[str, Any]]:
-                worker = data.get_worker_info()
-                start, step = (worker.id, worker.num_workers) if worker else (0, 1)
-                for path in dataset.shards()[start::step]:
-                    for batch in dataset._read(path, schema):
-                        yield from batch.to_pylist()
-
-        return _Samples()
-
-    def to_tf(self, columns: Sequence[str] | None = None) -> tf.data.Dataset:
-        """A `tf.data.Dataset` of one dict a sample, streamed (extra `tf`).
-
-        Numbers, strings and bytes are carried, times and decimals as strings; `columns` as of
-        `batches`, without any all but the nested ones. TensorFlow knows no null: it is NaN, 0,
-        false or empty.
-
-        Raises:
-            UsageError: As of `batches`, or a column is nested.
-        """
-        try:
-            import tensorflow as tf
-        except ImportError:
-            raise missing_extra("tensorflow", "tf") from None
-        asked = list(self._columns(columns, "kept"))
-        fields = [field for field in asked if not pa.types.is_nested(field.type)]
-        names = [field.name for field in fields]
-        if columns is not None and len(fields) < len(asked):
-            nested = next(field.name for field in asked if field.name not in names)
-            raise UsageError(f"`{nested}` holds nested values, which `tf.data` cannot carry")
-
-        def tf_type(kind: pa.DataType) -> Any:
-            if pa.types.is_floating(kind):
-                return tf.float64
-            if pa.types.is_integer(kind):
-                return tf.int64
-            return tf.bool if pa.types.is_boolean(kind) else tf.string
-
-        def blank(kind: pa.DataType) -> Any:
-            if pa.types.is_floating(kind):
-                return float("nan")
-            return 0 if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else ""
-
-        def carried(value: Any) -> Any:
-            return value if isinstance(value, int | float | str | bytes) else words(value)
-
-        def samples() -> Iterator[dict[str, Any]]:
-            for batch in self.batches(names):
-                for row in batch.to_pylist():
-                    yield {
-                        f.name: blank(f.type) if row[f.name] is None else carried(row[f.name])
-                        for f in fields
-                    }
-
-        signature = {f.name: tf.TensorSpec((), tf_type(f.type)) for f in fields}
-        return tf.data.Dataset.from_generator(samples, output_signature=signature)
+            raise missing_extra("pandas", "pandas") from None
+        return self.to_arrow(columns).to_pandas()
 
     def verify(self) -> None:
         """Re-read every shard and compare its SHA-256 with the manifest.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.types import is_nested
 
 from tilth.errors import DataError, MissingError
 from tilth.meta.arrow import converted
@@ -136,6 +137,38 @@ def num_filled(paths: Sequence[Path], name: str) -> tuple[int, int]:
                     is_told = found is not None and found.has_null_count
                     filled += chunk.num_values - (found.null_count if is_told else 0)
     return filled, rows
+
+
+def nulls_of(paths: Sequence[Path]) -> dict[str, int | None]:
+    """How many rows of some shards are null in each column, from their footers.
+
+    Of a column that a shard lacks, all of its rows. None: a footer does not say; and of columns
+    with nested values nothing is said.
+
+    Raises:
+        MissingError, DataError: A shard cannot be read.
+    """
+    found: dict[str, int | None] = {}
+    before = 0
+    for path in paths:
+        here: dict[str, int | None] = {}
+        with reading(path), pq.ParquetFile(path) as file:
+            rows = file.metadata.num_rows
+            flat = {field.name for field in file.schema_arrow if not is_nested(field.type)}
+            for number in range(file.metadata.num_row_groups):
+                group = file.metadata.row_group(number)
+                for place in range(group.num_columns):
+                    chunk = group.column(place)
+                    told, name = chunk.statistics, chunk.path_in_schema
+                    count = told.null_count if told and told.has_null_count else None
+                    so_far = here.get(name, 0)
+                    here[name] = None if count is None or so_far is None else so_far + count
+        here = {name: here.get(name, 0) for name in flat}
+        for name in found.keys() | here.keys():
+            one, other = found.get(name, before), here.get(name, rows)
+            found[name] = None if one is None or other is None else one + other
+        before += rows
+    return found
 
 
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:

@@ -66,7 +66,7 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
             code="label-missing",
         )
     found = counts.labels["train"]
-    classes = tuple(given) if given is not None else tuple(sorted(found, key=_label_order))
+    classes = tuple(given) if given is not None else tuple(sorted(found, key=label_order))
     if len(classes) < 2:
         raise DataError(
             f"there is nothing to tell apart: every training sample has the label `{classes[0]}`",
@@ -90,7 +90,7 @@ def classes_of(counts: Counts, given: Sequence[str] | None) -> tuple[str, ...]:
     return classes
 
 
-def _label_order(label: str) -> tuple[int, int, str]:
+def label_order(label: str) -> tuple[int, int, str]:
     """Numbers by value, before words by letter."""
     # A longer one is no number to Python, and none that counts anything.
     is_number = label.isdecimal() and len(label) <= 18

@@ -48,28 +48,7 @@ class ImageDecoder:
         return np.stack(arrays) if arrays else np.zeros((0, *self.shape), np.uint8)
 
     def _one(self, data: bytes | None, name: str) -> npt.NDArray[np.uint8]:
-        if data is None:
-            raise DataError(
-                "an image is wanted, and there is none",
-                where=f"sample {name}",
-                hint="`data.sources` chooses among the sources",
-                code="image-missing",
-            )
-        try:
-            image = decode_picture(data).image
-        except (PictureError, TooManyPixelsError) as error:
-            raise DataError(
-                f"an image cannot be decoded: {error}",
-                where=f"sample {name}",
-                hint="look at it with `tilth trace RUN ID`; is it an image at all?",
-                code="damaged-image",
-            ) from None
-        wanted = "L" if self._channels == 1 else "RGB"
-        image = image if image.mode == wanted else image.convert(wanted)
-        if self._size and image.size != (self._size[1], self._size[0]):
-            image = image.resize((self._size[1], self._size[0]), Image.Resampling.BILINEAR)
-        pixels = np.asarray(image, np.uint8)
-        pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        pixels = pixels_of(seen(data, name), self._size, self._channels)
         if self.shape == (0, 0, 0):
             self.shape = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
         if pixels.shape != self.shape:
@@ -80,3 +59,45 @@ class ImageDecoder:
                 hint=f"set data.image_size: [{self.shape[1]}, {self.shape[2]}]",
             )
         return pixels
+
+
+def seen(data: bytes | None, name: str) -> Image.Image:
+    """A sample's image as a person sees it: grey (mode L) or colour (RGB), of 8 bits.
+
+    Raises:
+        DataError: There is none, or it cannot be decoded.
+    """
+    if data is None:
+        raise DataError(
+            "an image is wanted, and there is none",
+            where=f"sample {name}",
+            hint="`data.sources` chooses among the sources",
+            code="image-missing",
+        )
+    try:
+        return decode_picture(data).image
+    except (PictureError, TooManyPixelsError) as error:
+        raise DataError(
+            f"an image cannot be decoded: {error}",
+            where=f"sample {name}",
+            hint="look at it with `tilth trace RUN ID`; is it an image at all?",
+            code="damaged-image",
+        ) from None
+
+
+def pixels_of(
+    image: Image.Image, size: tuple[int, int] | None, channels: int
+) -> npt.NDArray[np.uint8]:
+    """An image's pixels, uint8 [channels, height, width].
+
+    Args:
+        image: Of mode L or RGB.
+        size: Height and width to resize to (bilinear); None: as it is.
+        channels: 1 or 3.
+    """
+    wanted = "L" if channels == 1 else "RGB"
+    image = image if image.mode == wanted else image.convert(wanted)
+    if size and image.size != (size[1], size[0]):
+        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image, np.uint8)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

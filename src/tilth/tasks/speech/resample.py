@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tilth.decode.sound import Samples, decode_sound
-from tilth.errors import missing_extra
+from tilth.decode.sound import Samples, SoundError, decode_sound
+from tilth.errors import DataError, missing_extra
 
 
 def decode_at(data: bytes, sample_rate: int) -> Samples:
@@ -22,7 +22,39 @@ def decode_at(data: bytes, sample_rate: int) -> Samples:
         SoundError: As of `decode_sound`.
         MissingError: soxr is not installed.
     """
-    heard, rate = decode_sound(data)
+    return at_rate(*decode_sound(data), sample_rate)
+
+
+def heard_of(data: bytes | None, name: str) -> tuple[Samples, int]:
+    """What is heard of a sample, float32 [samples], and its samples a second.
+
+    Raises:
+        DataError: It has no sound, or one that cannot be decoded.
+    """
+    if data is None:
+        raise DataError(
+            "a sound is wanted, and there is none",
+            where=f"sample {name}",
+            hint="`data.sources` chooses among the sources",
+            code="audio-missing",
+        )
+    try:
+        return decode_sound(data)
+    except SoundError as error:
+        raise DataError(
+            f"a sound cannot be decoded: {error}",
+            where=f"sample {name}",
+            hint="look at it with `tilth trace RUN ID`; is it a sound at all?",
+            code="damaged-sound",
+        ) from None
+
+
+def at_rate(heard: Samples, rate: int, sample_rate: int) -> Samples:
+    """Sound of one rate at another, float32 [samples]; see `decode_at`.
+
+    Raises:
+        MissingError: soxr is not installed.
+    """
     if rate == sample_rate:
         return heard
     try:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tilth.augment.sounds import Waves
 from tilth.context import Progress
-from tilth.decode.sound import Samples, SoundError, seconds_of
+from tilth.decode.sound import Samples, seconds_of
 from tilth.errors import DataError
 from tilth.kernels.folding import composed
 from tilth.models.facts import Facts, Sizes
@@ -25,7 +25,7 @@ from tilth.schema import column
 from tilth.store.files import write_json
 from tilth.tasks.selection import Counts, Selection
 from tilth.tasks.speech.features import HOP_S, log_mel
-from tilth.tasks.speech.resample import decode_at
+from tilth.tasks.speech.resample import at_rate, heard_of
 from tilth.tasks.splits import (
     NOTES,
     Given,
@@ -62,7 +62,7 @@ def write(
     def convert(split: str, batch: pa.RecordBatch) -> dict[str, npt.NDArray[Any]]:  # noqa: ARG001
         ids = column(batch, "id").to_pylist()
         waves = [
-            _decoded(data.as_py(), rate, name)
+            at_rate(*heard_of(data.as_py(), name), rate)
             for data, name in zip(column(batch, "audio"), ids, strict=True)
         ]
         texts = list(map(composed, column(batch, "target").to_pylist()))
@@ -106,25 +106,6 @@ def read(arrays: dict[str, npt.NDArray[Any]], _: Reading) -> Examples:
         np.asarray(arrays["weights"]),
         frames=read_ragged(arrays, "frames"),
     )
-
-
-def _decoded(data: bytes | None, rate: int, name: str) -> Samples:
-    if data is None:
-        raise DataError(
-            "a sound is wanted, and there is none",
-            where=f"sample {name}",
-            hint="`data.sources` chooses among the sources",
-            code="audio-missing",
-        )
-    try:
-        return decode_at(data, rate)
-    except SoundError as error:
-        raise DataError(
-            f"a sound cannot be decoded: {error}",
-            where=f"sample {name}",
-            hint="look at it with `tilth trace RUN ID`; is it a sound at all?",
-            code="damaged-sound",
-        ) from None
 
 
 def to_symbols(text: str, numbers: Mapping[str, int]) -> npt.NDArray[np.uint16]:

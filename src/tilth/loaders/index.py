@@ -1,0 +1,161 @@
+"""What is known of each sample before any is read: id, split, label and weight, made once.
+
+It lies in a folder of the data set, with the copies of `tilth.loaders.copies`, and goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tilth.randomness import ids_to_u64
+from tilth.schema import WEIGHT, column
+from tilth.splits import SPLITS
+from tilth.store.arrays import ArrayWriter, read_arrays
+from tilth.store.dataset import Dataset
+from tilth.store.files import atomic_folder, folder_lock, read_json, write_json
+from tilth.store.parquet import nulls_of, read_shard
+from tilth.store.seal import is_whole, seal
+from tilth.tasks.splits import label_order, weights_of
+from tilth.training.order import Ids
+
+# The label of a sample that has none: what PyTorch's `cross_entropy` leaves out.
+UNLABELLED: Final = -100
+_FOLDER: Final = "index"
+_CLASSES: Final = "classes.json"
+_COLUMNS: Final = "columns.json"
+_HEX: Final = 16  # of a name's digits, those that are its number
+# Whoever else makes it is waited for: another rank of the same training, say.
+_WAIT_S: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Index:
+    """The kept samples of a data set, of all splits, in its order.
+
+    Attributes:
+        ids: uint64 [n].
+        splits: uint8 [n], the place of its split among train, validation, test; of others 255.
+        labels: int32 [n], place of its label in `classes`; `UNLABELLED` without one.
+        weights: float32 [n], times seen an epoch.
+        starts: int64 [shards + 1], where each shard begins.
+        classes: The labels of all splits: whole numbers by value, before words by letter.
+        empty: Columns that are null in every sample.
+        full: Those that are null in none.
+    """
+
+    ids: Ids
+    splits: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    starts: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    empty: frozenset[str]
+    full: frozenset[str]
+
+
+def index_of(dataset: Dataset, folder: Path) -> Index:
+    """The index of a data set, made where it is not there yet.
+
+    Args:
+        dataset: Of which all splits are indexed.
+        folder: Where it is, or will be.
+
+    Raises:
+        StorageError: The folder cannot be written, or the disk is full.
+        MissingError, DataError: A shard cannot be read.
+    """
+    place = folder / _FOLDER
+    if not is_whole(place):
+        with folder_lock(folder, timeout_s=_WAIT_S, hint="another process makes the same index"):
+            if not is_whole(place):
+                with atomic_folder(place) as aside:
+                    _write(dataset, aside)
+                    seal(aside)
+    arrays = read_arrays(place)
+    columns = read_json(place / _COLUMNS)
+    return Index(
+        ids=arrays["ids"],
+        splits=arrays["splits"],
+        labels=arrays["labels"],
+        weights=arrays["weights"],
+        starts=arrays["starts"],
+        classes=tuple(read_json(place / _CLASSES)),
+        empty=frozenset(columns["empty"]),
+        full=frozenset(columns["full"]),
+    )
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
+    numbers: dict[str, int] = {}
+    found: dict[str, list[npt.NDArray[Any]]] = {
+        "ids": [],
+        "splits": [],
+        "labels": [],
+        "weights": [],
+    }
+    starts = [0]
+    for path in dataset.shards():
+        rows = 0
+        for batch in _small_columns(dataset, path):
+            rows += batch.num_rows
+            found["ids"].append(_numbers_of(column(batch, "id")))
+            found["splits"].append(_splits_of(batch))
+            found["labels"].append(_labels_of(batch, numbers))
+            found["weights"].append(weights_of(batch))
+        starts.append(starts[-1] + rows)
+    classes = sorted(numbers, key=label_order)
+    places = np.empty(len(classes) + 1, np.int32)
+    places[[numbers[name] for name in classes]] = np.arange(len(classes))
+    places[-1] = UNLABELLED
+    kinds = {"ids": np.uint64, "splits": np.uint8, "labels": np.int32, "weights": np.float32}
+    writer = ArrayWriter(folder)
+    for name, kind in kinds.items():
+        whole = np.concatenate(found[name]) if found[name] else np.zeros(0, kind)
+        writer.append(name, places[whole] if name == "labels" else whole)
+    writer.append("starts", np.array(starts, np.int64))
+    writer.close()
+    write_json(folder / _CLASSES, classes)
+    nulls, rows = nulls_of(dataset.shards()), starts[-1]
+    empty = sorted(name for name, count in nulls.items() if count == rows)
+    full = sorted(name for name, count in nulls.items() if count == 0)
+    write_json(folder / _COLUMNS, {"empty": empty, "full": full})
+
+
+def _small_columns(dataset: Dataset, path: Path) -> Iterator[pa.RecordBatch]:
+    schema = dataset.schema
+    names = [name for name in ("id", "split", "label", WEIGHT) if name in schema.names]
+    return read_shard(path, pa.schema([schema.field(name) for name in names]), 1 << 16)
+
+
+def _numbers_of(ids: pa.Array) -> Ids:
+    """The first 64 bits of sample ids, as `ids_to_u64` has them, without a Python string each."""
+    heads = pc.utf8_slice_codeunits(ids, 0, _HEX)
+    if len(heads) and pc.all(pc.equal(pc.binary_length(heads), _HEX)).as_py():
+        joined = pc.binary_join(pa.array([heads.to_pylist()]), "")[0].as_py()
+        return np.frombuffer(bytes.fromhex(joined), ">u8").astype(np.uint64)
+    return ids_to_u64(ids.to_pylist())
+
+
+def _splits_of(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
+    """A sample without a split is a training sample."""
+    names = pc.fill_null(column(batch, "split").cast(pa.string()), SPLITS[0])
+    places = pc.fill_null(pc.index_in(names, pa.array(SPLITS)), 255)
+    found: npt.NDArray[np.uint8] = places.to_numpy(zero_copy_only=False).astype(np.uint8)
+    return found
+
+
+def _labels_of(batch: pa.RecordBatch, numbers: dict[str, int]) -> npt.NDArray[np.int32]:
+    """Places of the labels in the order in which they are met; -1 of a sample without one."""
+    labels = column(batch, "label").cast(pa.string()).dictionary_encode()
+    known = [numbers.setdefault(name, len(numbers)) for name in labels.dictionary.to_pylist()]
+    places = pc.fill_null(labels.indices, len(known)).to_numpy(zero_copy_only=False)
+    found: npt.NDArray[np.int32] = np.array([*known, -1], np.int32)[places]
+    return found

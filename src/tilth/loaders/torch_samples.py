@@ -1,0 +1,180 @@
+"""A data set as PyTorch's `DataLoader` takes it: samples by their place, tensors, a length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from tilth.loaders.samples import RAGGED, Sample, Samples
+from tilth.training.examples import Examples, Ragged
+from tilth.training.order import Ids, Index
+
+IGNORED = -100  # the target of a token that is not predicted: `cross_entropy` leaves it out
+
+Collate = Callable[[Sequence[Sample]], Sample]
+
+
+class Ordered(Protocol):
+    """What a loader with an order of its own draws from."""
+
+    ids: Ids
+    weights: npt.NDArray[np.float32]
+
+    def __len__(self) -> int: ...
+
+    def tells(self, name: str) -> bool:
+        """Whether a batch has a value of this name."""
+
+    def batch(self, rows: Index) -> Sample:
+        """Some samples as one batch."""
+
+
+class TorchSamples(Dataset[Sample]):
+    """Samples by their place, each a dict: any `DataLoader` shuffles, batches and splits them.
+
+    Images are uint8 [channels, height, width], sound float32 [samples] between -1 and 1, tokens
+    int64 [tokens], labels int, text str; no value is None. A batch of sound or tokens, whose
+    samples differ in length, needs `collate_fn=samples.collate`.
+
+    Args:
+        samples: What is decoded.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, place: int) -> Sample:
+        found = self._samples.sample(place)
+        return {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in found.items()
+        }
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[place] for place in range(len(self)))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels in the order of their numbers, the same for all splits."""
+        return self._samples.classes
+
+    @property
+    def ids(self) -> Ids:
+        """The first 64 bits of the samples' ids, uint64 [n]."""
+        return self._samples.ids
+
+    @property
+    def labels(self) -> Tensor:
+        """The number of each sample's label, int64 [n]; -100 without one."""
+        return torch.from_numpy(self._samples.labels)
+
+    @property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Times that each sample is to be seen an epoch, float32 [n]."""
+        return self._samples.weights
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of all images; None without images."""
+        return self._samples.image_shape
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Samples a second of all sound; None without sound."""
+        return self._samples.sample_rate
+
+    @property
+    def num_bytes(self) -> int:
+        """Disk that the copies of shards take by now, which make any sample cheap to reach."""
+        return self._samples.num_bytes
+
+    @property
+    def collate(self) -> Collate:
+        """For `DataLoader(..., collate_fn=samples.collate)`: what differs in length is filled up.
+
+        `audio` is float32 [n, longest] with `audio_lengths` int64 [n], and so `tokens` int64 with
+        `tokens_lengths`; behind the end of a sample stand zeros. The rest is as PyTorch's own
+        `default_collate` has it.
+        """
+        return partial(
+            collate, ragged=tuple(name for name in RAGGED if name in self._samples.kinds)
+        )
+
+    def tells(self, name: str) -> bool:
+        """Whether samples have a value of this name."""
+        return name in self._samples.kinds
+
+    def batch(self, rows: Index) -> Sample:
+        """Some samples as one batch, as `collate` makes it."""
+        return self.collate([self[int(row)] for row in rows])
+
+
+class TorchWindows(Dataset[Sample]):
+    """Packed windows of text for a language model: `inputs` and `targets`, int64 [context] each.
+
+    The target of a token is the one behind it; behind the end of the last text of a window it is
+    -100, which `cross_entropy` leaves out. They are shifted already: a model that shifts them
+    itself, as those of `transformers`, is given `inputs` as its labels.
+
+    Args:
+        rows: Packed.
+        vocabulary: Tokens that the tokenizer has.
+    """
+
+    def __init__(self, rows: Examples, vocabulary: int) -> None:
+        self._rows = rows
+        self.vocabulary = vocabulary
+        self.ids: Ids = rows.ids
+        self.weights: npt.NDArray[np.float32] = rows.weights
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> Sample:
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"window {place} of {len(self)}")
+        found = self.batch(np.array([place % len(self)]))
+        return {name: value[0] for name, value in found.items()}
+
+    def tells(self, name: str) -> bool:
+        """Whether windows have a value of this name."""
+        return name in ("inputs", "targets")
+
+    def batch(self, rows: Index) -> Sample:
+        """Some windows as one batch."""
+        tokens = torch.from_numpy(self._rows.rows[rows].astype(np.int64))
+        # Of a single row a slice is contiguous as it is: the inputs would get the marks too.
+        inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].clone()
+        counts = torch.from_numpy(np.asarray(self._rows.labels[rows]))
+        targets[torch.arange(targets.shape[1])[None] >= counts[:, None]] = IGNORED
+        return {"inputs": inputs, "targets": targets}
+
+
+def collate(samples: Sequence[Sample], ragged: Sequence[str]) -> Sample:
+    """Samples as one batch; those values that differ in length filled up with zeros.
+
+    Args:
+        samples: One or more.
+        ragged: Names of those values.
+    """
+    batch: Sample = {}
+    for name in samples[0]:
+        values = [sample[name] for sample in samples]
+        if name in ragged:
+            rows = Ragged.of([value.numpy() for value in values], values[0].numpy().dtype)
+            padded, lengths = rows.padded(np.arange(len(values)))
+            batch[name] = torch.from_numpy(padded)
+            batch[f"{name}_lengths"] = torch.from_numpy(lengths)
+        else:
+            batch[name] = default_collate(values)
+    return batch

@@ -1,0 +1,60 @@
+"""Text as tokens: of one text, or of all, packed into windows as for pretraining."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tilth.errors import MissingError
+from tilth.splits import SplitName
+from tilth.tasks.prepare import prepare
+from tilth.tasks.settings import DataSettings
+from tilth.tasks.text.tokenize import Tokenizer, ready
+from tilth.training.examples import Documents, Examples
+
+_TASK = "text-generation"
+
+
+class Encode:
+    """The tokens of a text, without end tokens; a process that it is sent to has its own.
+
+    Args:
+        tokenizer: Whose.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(self, text: str) -> list[int]:
+        found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return found
+
+    def __getstate__(self) -> str:
+        return self._tokenizer.to_str()
+
+    def __setstate__(self, state: str) -> None:
+        self._tokenizer = ready(Tokenizer.from_str(state))
+
+
+def windows_of(
+    dataset: Path, split: SplitName | str, window: int, tokenizer: Tokenizer | None, folder: Path
+) -> tuple[Examples, int]:
+    """The texts of a split, packed: rows of `window` + 1 tokens; and the tokenizer's tokens.
+
+    Args:
+        dataset: Its folder.
+        split: Which.
+        window: Tokens that a model reads at once.
+        tokenizer: None: one is learnt from the training split.
+        folder: Where the tokens are kept.
+
+    Raises:
+        MissingError: The split has no sample.
+        DataError: There is no text to train on.
+    """
+    prepared = prepare(
+        dataset, _TASK, DataSettings(validation_share=0), folder, tokenizer=tokenizer
+    )
+    documents = prepared.splits.get(split)
+    if not isinstance(documents, Documents):
+        raise MissingError(f"no text is in the split `{split}`", where=str(dataset))
+    return documents.pack(window, prepared.folder), prepared.facts.sizes.vocabulary
