@@ -13,10 +13,18 @@ _UNSAFE = re.compile(
     "\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
+# What Markdown or an HTML-passing renderer would act on.
+_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+
 
 def visible(text: str) -> str:
     """The text with every invisible or reordering character written out, as `[U+202E]`."""
     return _UNSAFE.sub(lambda match: f"[U+{ord(match[0]):04X}]", text.replace("\r\n", "\n"))
+
+
+def unmarked(text: str) -> str:
+    """Foreign text that stays text in Markdown: one line, nothing in it is markup."""
+    return _ACTIVE.sub(r"\\\1", " ".join(text.split()))
 
 
 def shorten(text: str, limit: int) -> str:

@@ -234,11 +234,12 @@ def test_export_of_a_split_and_of_all(
     found = tilth("export", "small", "train", "--format", "jsonl", *runs)
     assert found.exit_code == 0, found.stderr
     assert "of the split train of deduplicate.minhash in 1 file in small-train" in found.stdout
-    assert [path.name for path in Path("small-train").iterdir()] == ["train.jsonl"]
+    assert {path.name for path in Path("small-train").iterdir()} == {"README.md", "train.jsonl"}
     found = tilth("export", "small", "--to", "all", *runs)
     assert found.exit_code == 0, found.stderr
     assert "a split a folder: 3 folders" in found.stdout
-    assert sorted(path.name for path in Path("all").iterdir()) == ["test", "train", "validation"]
+    folders = {path.name for path in Path("all").iterdir()}
+    assert folders == {"README.md", "test", "train", "validation"}
     assert all(f"all/{name}: " in found.stdout for name in ("train", "validation", "test"))
     document = json.loads(tilth("export", "small", "--to", "again", "--json", *runs).stdout)
     assert [one["split"] for one in document["splits"]] == ["train", "validation", "test"]

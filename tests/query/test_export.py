@@ -1,22 +1,29 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 import tilth
-from tests.query.tfrecords import read_tfrecord
+from tests.engine.inline import use_inline
+from tests.export.made import digests
+from tests.export.tfrecords import read_tfrecord
 from tests.query.trained import trained_run
 from tilth.api import Run
-from tilth.errors import DataError, MissingError, UsageError
-from tilth.query import export
+from tilth.errors import MissingError, StorageError, UsageError
+from tilth.export.tfrecord import TfRecord
 from tilth.query.export import export_model, export_split, export_splits, export_step
 from tilth.query.runs import RunView
 from tilth.store import Dataset
+from tilth.tasks.text.tokenize import train_tokenizer
 
 
 @pytest.mark.parametrize("format", ["parquet", "jsonl", "csv"])
@@ -26,7 +33,8 @@ def test_every_format_holds_every_sample(
     done = export_step(small, "minhash", tmp_path / "out", format=format)
     kept = small.end_of_line().kept
     assert done.rows == kept
-    (path,) = (tmp_path / "out").iterdir()
+    (name,) = done.files
+    path = tmp_path / "out" / name
     if format == "parquet":
         rows = pq.read_table(path).to_pylist()
     elif format == "jsonl":
@@ -82,7 +90,7 @@ def test_a_split_without_a_sample_has_no_folder(
     done = export_splits(view, tmp_path / "all")
     assert [(one.split, one.rows) for one in done.splits] == [("train", 2)]
     assert done.empty == ("validation", "test")
-    assert [path.name for path in (tmp_path / "all").iterdir()] == ["train"]
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["README.md", "train"]
     with pytest.raises(MissingError, match="in the split `test`"):
         export_split(view, "test", tmp_path / "test")
     assert not (tmp_path / "test").exists()
@@ -91,7 +99,7 @@ def test_a_split_without_a_sample_has_no_folder(
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
-        ({"format": "tokens"}, "choose from `parquet`, `jsonl`, `csv`, `tfrecord`"),
+        ({"format": "tokens"}, "choose from `parquet`, `jsonl`, `csv`"),
         ({"format": "jsonlines"}, "did you mean `jsonl`?"),
         ({"kind": "droped"}, "did you mean `dropped`?"),
         ({"split": "dev"}, "choose from `train`, `validation`, `test`"),
@@ -123,20 +131,10 @@ def test_nothing_is_overwritten(small: RunView, tmp_path: Path) -> None:
     assert export_step(small, "rules", tmp_path / "empty").rows
 
 
-def test_a_number_that_json_has_not_is_null(
-    small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = [{"id": "a", "x": float("nan"), "deep": [{"y": float("inf"), "z": 1.5}]}]
-    monkeypatch.setattr(export, "_rows", lambda *_: iter(rows))
-    export_step(small, "minhash", tmp_path / "out", format="jsonl")
-    text = next((tmp_path / "out").iterdir()).read_text("utf-8")
-    assert text == '{"id": "a", "x": null, "deep": [{"y": null, "z": 1.5}]}\n'
-
-
 def test_tfrecord_is_read_back_by_another_reader(
     small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_PER_TFRECORD", 100)
+    monkeypatch.setattr(TfRecord, "max_rows", 100)
     done = export_step(small, "minhash", tmp_path / "out", format="tfrecord")
     assert len(done.files) == -(-done.rows // 100)
     records = [row for name in done.files for row in read_tfrecord(tmp_path / "out" / name)]
@@ -161,17 +159,137 @@ def test_tfrecord_holds_every_sample(small: RunView, tmp_path: Path) -> None:
     assert len(texts) == done.rows == small.end_of_line().kept
 
 
-def test_tfrecord_of_a_number_that_it_cannot_hold_leaves_nothing_behind(
-    small: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export, "_rows", lambda *_: iter([{"id": "a", "hash": 1 << 63}]))
-    with pytest.raises(DataError, match="`hash` holds 9223372036854775808, which int64 cannot"):
-        export_step(small, "minhash", tmp_path / "out", format="tfrecord")
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_model_that_the_format_lacks_is_refused(tmp_path: Path) -> None:
     run = trained_run(tmp_path / "work")
     with pytest.raises(UsageError, match="no counterpart in GPT-2"):
         export_model(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def weighed(tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    """A mixture of 1 to 3, of which a part is held out."""
+    folder = tmp_path_factory.mktemp("weighed")
+    for name in "ab":
+        lines = [json.dumps({"text": f"text {at} of {name}", "at": at}) for at in range(200)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines))
+    (folder / "w.yaml").write_text(
+        f"""
+tilth: 1
+name: weighed
+collect:
+  a: {{jsonl: {{path: {folder}/a.jsonl, license: CC0-1.0}}}}
+  b: {{jsonl: {{path: {folder}/b.jsonl}}}}
+deduplicate: [{{hold_out: {{test: 0.1, by: id}}}}]
+mix: [{{weights: {{sources: {{a: 0.5, b: 1.5}}}}}}]
+"""
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        use_inline(patch)
+        return tilth.run(folder / "w.yaml", runs=folder / "runs", progress=False).view
+
+
+def test_weights_are_said_and_go_along(weighed: RunView, tmp_path: Path) -> None:
+    done = export_splits(weighed, tmp_path / "out", format="jsonl")
+    lines = (tmp_path / "out/train/train.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(one) for one in lines]
+    assert {(row["source"], row["weight"]) for row in rows} == {("a", 0.5), ("b", 1.5)}
+    (note,) = done.notes
+    assert note.startswith("Samples have weights, from 0.5 to 1.5")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert note in card
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["configs"][0]["data_files"] == [
+        {"split": split, "path": f"{split}/*.jsonl"} for split in ("train", "validation", "test")
+    ]
+    assert "- CC0-1.0: 200" in card
+    assert "- not stated: 200" in card
+    assert "license" not in head
+    # What the run's own card says of sources and rules is there too.
+    assert "## Sources" in card
+
+
+def test_a_mixture_comes_out_as_it_is(weighed: RunView, tmp_path: Path) -> None:
+    done = export_splits(weighed, tmp_path / "out", format="csv", resample=5)
+    with open(tmp_path / "out/train/train.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    num = Counter(row["source"] for row in rows)
+    assert num["b"] / num["a"] == pytest.approx(3, rel=0.2)
+    train, _, test = done.splits
+    assert train.resampled is not None
+    books = train.resampled
+    assert train.rows == len(rows) == books.samples - books.left_out + books.repeated
+    assert test.resampled is None
+    assert test.rows == weighed.end_of_line().dataset("test").num_rows
+    (note,) = done.notes
+    assert f"{books.left_out} were left out and {books.repeated} copies added" in note
+    assert note in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"step": "hold_out"}, "no sample has a weight other than 1"),
+        ({"step": "docs", "kind": "quarantine"}, "quarantine samples have no weights"),
+        ({"split": "test"}, "held out of the mixture"),
+    ],
+)
+def test_a_draw_that_would_do_nothing(
+    weighed: RunView, small: RunView, tmp_path: Path, given: dict[str, Any], why: str
+) -> None:
+    run = small if "kind" in given else weighed
+    place, to = given.pop("split", None), tmp_path / "out"
+    write = partial(export_split, run, place, to) if place else partial(export_step, run, to=to)
+    with pytest.raises(UsageError, match=why):
+        write(resample=1, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tokens_lie_side_by_side(weighed: RunView, tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer.json"
+    train_tokenizer(["some text of a and of b"], 270).save(str(tokenizer))
+    with pytest.raises(MissingError, match="`weighed` has no model with a tokenizer") as caught:
+        export_splits(weighed, tmp_path / "out", format="nanogpt")
+    assert "--tokenizer FILE" in caught.value.hint
+    with pytest.raises(UsageError, match="`csv` holds no tokens"):
+        export_splits(weighed, tmp_path / "out", format="csv", tokenizer=tokenizer)
+    with pytest.raises(MissingError, match="there is no tokenizer here"):
+        export_splits(weighed, tmp_path / "out", format="megatron", tokenizer=tmp_path / "x")
+    done = export_splits(weighed, tmp_path / "out", format="nanogpt", tokenizer=tokenizer)
+    assert [one.files for one in done.splits] == [
+        ("train-documents-00000.parquet", "train.bin", "train.meta.json"),
+        ("val.bin", "val.meta.json", "validation-documents-00000.parquet"),
+        ("test-documents-00000.parquet", "test.bin", "test.meta.json"),
+    ]
+    assert "by document" in done.notes[0]
+
+
+def test_a_full_disk_is_gone_on_from(
+    weighed: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TfRecord, "max_rows", 50)
+    whole = export_splits(weighed, tmp_path / "whole", format="tfrecord")
+    real, written = TfRecord.shard, []
+
+    def shard(self: TfRecord, batches: Any, number: int, first: int) -> Any:
+        written.append(number)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, batches, number, first)
+
+    monkeypatch.setattr(TfRecord, "shard", shard)
+    with pytest.raises(StorageError):
+        export_splits(weighed, tmp_path / "out", format="tfrecord")
+    assert [path.name for path in tmp_path.iterdir()] != ["whole"]
+    assert not (tmp_path / "out").exists()
+    again = export_splits(weighed, tmp_path / "out", format="tfrecord")
+    assert written.count(0) == 3  # of each split, once
+    assert digests(tmp_path / "out") == digests(tmp_path / "whole")
+    assert [one.rows for one in again.splits] == [one.rows for one in whole.splits]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
+def test_what_cannot_be_said_leaves_nothing(weighed: RunView, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no column `image`"):
+        export_splits(weighed, tmp_path / "out", format="imagefolder")
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tilth
-from tests.query.tfrecords import read_tfrecord
+from tests.export.tfrecords import read_tfrecord
 from tilth.collect import jsonl
 from tilth.context import Context
 from tilth.query.export import export_step
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunView:
 
 def test_jsonl_has_an_object_that_is_read_again(run: RunView, tmp_path: Path) -> None:
     export_step(run, "rules", tmp_path / "out", format="jsonl")
-    (path,) = (tmp_path / "out").iterdir()
+    (path,) = (tmp_path / "out").glob("clean.rules*")
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert [row["meta"] for row in rows] == [
         {**_ROWS[0], "n": 1.0, "o": '{"x":1}'},
@@ -62,7 +62,7 @@ def test_jsonl_has_an_object_that_is_read_again(run: RunView, tmp_path: Path) ->
 
 def test_csv_has_columns(run: RunView, tmp_path: Path) -> None:
     export_step(run, "rules", tmp_path / "out", format="csv")
-    (path,) = (tmp_path / "out").iterdir()
+    (path,) = (tmp_path / "out").glob("clean.rules*")
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["meta.n"] for row in rows] == ["1.0", "2.0", "2.5"]
@@ -72,7 +72,7 @@ def test_csv_has_columns(run: RunView, tmp_path: Path) -> None:
 
 def test_parquet_has_them_as_they_are(run: RunView, tmp_path: Path) -> None:
     export_step(run, "rules", tmp_path / "out", format="parquet")
-    (path,) = (tmp_path / "out").iterdir()
+    (path,) = (tmp_path / "out").glob("clean.rules*")
     kept = run.step("rules").dataset().to_arrow()
     assert pq.read_table(path).to_pylist() == kept.to_pylist()
     assert pq.read_schema(path).field("meta.at").type == pa.timestamp("us")
@@ -80,7 +80,7 @@ def test_parquet_has_them_as_they_are(run: RunView, tmp_path: Path) -> None:
 
 def test_tfrecord_has_features(run: RunView, tmp_path: Path) -> None:
     export_step(run, "rules", tmp_path / "out", format="tfrecord")
-    (path,) = (tmp_path / "out").iterdir()
+    (path,) = (tmp_path / "out").glob("clean.rules*")
     first, second, third = read_tfrecord(path)
     assert first["meta.n"] == 1.0
     assert first["meta.ok"] == 1

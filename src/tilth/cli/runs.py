@@ -309,7 +309,18 @@ def export(
         ),
     ] = None,
     format: Annotated[
-        Literal["parquet", "jsonl", "csv", "tfrecord"],
+        Literal[
+            "parquet",
+            "jsonl",
+            "csv",
+            "imagefolder",
+            "audiofolder",
+            "webdataset",
+            "tfrecord",
+            "nanogpt",
+            "megatron",
+            "mds",
+        ],
         typer.Option("--format", help="Of the files."),
     ] = "parquet",
     tfrecord: Annotated[
@@ -325,6 +336,23 @@ def export(
     split: Annotated[
         Literal["train", "validation", "test"] | None,
         typer.Option("--split", help="Only samples of this split."),
+    ] = None,
+    resample: Annotated[
+        int | None,
+        typer.Option(
+            "--resample",
+            min=0,
+            metavar="SEED",
+            help="Draw samples by their weights, as in the first epoch of a training of that seed.",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="FILE",
+            help="For nanogpt and megatron: a tokenizer.json; that of the run's model if none.",
+        ),
     ] = None,
     runs: Runs = "runs",
     json: Json = False,
@@ -361,15 +389,32 @@ def export(
         )
     what = split if what is None else what
     if what is None:
-        splits = export_splits(found, to or f"{found.name}-splits", format=format)
+        splits = export_splits(
+            found,
+            to or f"{found.name}-splits",
+            format=format,
+            resample=resample,
+            tokenizer=tokenizer,
+        )
         _say_exported(splits, json, *_split_lines(splits))
         return
     target = to or f"{found.name}-{what}"
     if what in SPLITS:
-        done = export_split(found, what, target, format=format)
+        done = export_split(
+            found, what, target, format=format, resample=resample, tokenizer=tokenizer
+        )
     else:
-        done = export_step(found, what, target, format=format, kind=kind, split=split)
-    _say_exported(done, json, _exported_line(done))
+        done = export_step(
+            found,
+            what,
+            target,
+            format=format,
+            kind=kind,
+            split=split,
+            resample=resample,
+            tokenizer=tokenizer,
+        )
+    _say_exported(done, json, _exported_line(done), *done.notes)
 
 
 def _say_exported(done: object, json: bool, *lines: str) -> None:
@@ -382,19 +427,29 @@ def _say_exported(done: object, json: bool, *lines: str) -> None:
 
 def _exported_line(done: Exported) -> str:
     of = f" of the split {done.split}" if done.split else ""
-    files = plural(len(done.files), "file")
-    return f"{plural(done.rows, 'sample')}{of} of {done.step} in {files} in {done.folder}"
+    return (
+        f"{plural(done.rows, 'sample')}{of} of {done.step} in {_spell_files(done)} in {done.folder}"
+    )
+
+
+def _spell_files(done: Exported) -> str:
+    folders = sum(name.endswith("/") for name in done.files)
+    files = len(done.files) - folders
+    told = [plural(files, "file")] if files or not folders else []
+    return " and ".join([*told, *([plural(folders, "folder")] if folders else [])])
 
 
 def _split_lines(done: ExportedSplits) -> Iterator[str]:
     """What stands in which folder, and which split has no sample."""
-    folders = plural(len(done.splits), "folder")
-    yield f"the final data set of {done.run} ({done.step}), a split a folder: {folders}"
+    folders = {one.folder for one in done.splits} - {done.folder}
+    lie = f"a split a folder: {plural(len(folders), 'folder')}" if folders else "side by side"
+    yield f"the final data set of {done.run} ({done.step}), {lie}"
     for one in done.splits:
-        files = plural(len(one.files), "file")
-        yield f"  {one.folder}: {plural(one.rows, 'sample')} in {files}"
+        of = f" of the split {one.split}" if one.folder == done.folder else ""
+        yield f"  {one.folder}: {plural(one.rows, 'sample')}{of} in {_spell_files(one)}"
     for split in done.empty:
         yield f"  no sample is in the split {split}"
+    yield from done.notes
 
 
 def remove(
@@ -479,10 +534,17 @@ VERBS = (
         tilth export quickstart clean.rules --to rules
         tilth export quickstart clean.rules --kind dropped --to dropped
         tilth export mnist collect.mnist --to records --tfrecord
+        tilth export my train --resample 1 --to mixed
+        tilth export digits --format imagefolder --to digits
+        tilth export gpt2 --format nanogpt --to tokens
+        tilth export my --format megatron --tokenizer tokenizer.json --to s3://bucket/my
         tilth export gpt2 --to model --huggingface""",
         apart=(
             ("format", "tfrecord"),
-            *(("huggingface", one) for one in ("format", "tfrecord", "kind", "split")),
+            *(
+                ("huggingface", one)
+                for one in ("format", "tfrecord", "kind", "split", "resample", "tokenizer")
+            ),
         ),
     ),
     Verb(

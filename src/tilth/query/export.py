@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import datetime
-import io
-import itertools
+import hashlib
 import json
-import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tilth.errors import DataError, MissingError, UsageError, missing_extra
+from tilth.engine.share import shareable
+from tilth.errors import MissingError, UsageError, missing_extra
+from tilth.export.begun import Begun, Place
+from tilth.export.card import CARD, About, Part, card_of, weights_sentence
+from tilth.export.formats import FORMATS, OF, writer_of
+from tilth.export.samples import Resampled, Samples, Weights
 from tilth.extensions import using
 from tilth.hints import require_choice
 from tilth.query import export_to_store
 from tilth.query.predict import MODEL, model_step
-from tilth.query.runs import RunView
+from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import sorting_step
-from tilth.schema import META, Row
 from tilth.splits import SPLITS
 from tilth.store import Dataset
-from tilth.store.files import atomic_folder, storage_errors, write_bytes
+from tilth.store.files import (
+    atomic_folder,
+    lasting_folder,
+    sha256_file,
+    storage_errors,
+    write_bytes,
+)
 from tilth.store.manifest import KINDS, Kind
 from tilth.web.stores import scheme_of
 
-Format = Literal["parquet", "jsonl", "csv", "tfrecord"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-_PER_TFRECORD = 10_000
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+# Of what is written of the same samples; a change of any format is another one.
+_LAYOUT = 1
+_TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written where."""
+    """What was written where.
+
+    Attributes:
+        run, step, kind, split: Of the samples.
+        format: Of the files.
+        folder: That they are in.
+        files: What is in it beside the card; folders with a slash at their end.
+        rows: That were written.
+        card: The name of the card in the folder of the whole export; None: a model has its own.
+        weights: That the samples have weights.
+        resampled: The books of the draw, where they were drawn by them.
+        notes: What there is to say, the weights first.
+    """
 
     run: str
     step: str
@@ -48,15 +68,21 @@ class Exported:
     folder: str
     files: tuple[str, ...]
     rows: int
+    card: str | None = None
+    weights: Weights | None = None
+    resampled: Resampled | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ExportedSplits:
-    """What was written of the data set at the end of the line, a folder a split.
+    """What was written of the data set at the end of the line, by split.
 
     Attributes:
-        splits: What was written, in a folder of its split's name each.
-        empty: Splits without a sample, for which there is no folder.
+        splits: What was written, in a folder of its split's name each, but for formats of tokens,
+            whose files lie side by side.
+        empty: Splits without a sample, for which there are no files.
+        notes: What there is to say of all.
     """
 
     run: str
@@ -65,6 +91,27 @@ class ExportedSplits:
     folder: str
     splits: tuple[Exported, ...]
     empty: tuple[str, ...]
+    card: str = CARD
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How samples are written."""
+
+    format: str
+    resample: int | None
+    tokenizer: str | Path | None
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Samples that go to one place: files of a name, in a folder of the export."""
+
+    name: str
+    samples: Samples
+    split: str | None
+    below: str = ""
 
 
 def final_split(run: RunView, split: str) -> Dataset:
@@ -86,7 +133,13 @@ def final_split(run: RunView, split: str) -> Dataset:
 
 
 def export_split(
-    run: RunView, split: str, to: str | Path, *, format: Format = "parquet"
+    run: RunView,
+    split: str,
+    to: str | Path,
+    *,
+    format: str = "parquet",
+    resample: int | None = None,
+    tokenizer: str | Path | None = None,
 ) -> Exported:
     """Write a split of the data set at the end of the line to a new folder; see `export_step`.
 
@@ -96,39 +149,53 @@ def export_split(
     Raises:
         UsageError: The folder is there and not empty, or there is no such split.
         MissingError: The split has no sample, or the run has not come so far.
-        DataError: As `export_step`.
+        UsageError, MissingError, DataError: As `export_step`.
         StorageError: The disk is full or the folder cannot be written.
     """
+    options = _options(format, resample, tokenizer)
     require_choice("split", split, SPLITS)
-    dataset, writer = final_split(run, split), _writer(format)
-    rows, files = _committed(to, lambda aside: writer(dataset, "kept", aside, split))
-    end = run.end_of_line().name
-    return Exported(run.name, end, "kept", split, format, str(to), files, rows)
+    samples = _samples(final_split(run, split), "kept", options)
+    pieces = [_Piece(split, samples, split)]
+    return _written(run, run.end_of_line(), to, options, pieces)[0]
 
 
-def export_splits(run: RunView, to: str | Path, *, format: Format = "parquet") -> ExportedSplits:
+def export_splits(
+    run: RunView,
+    to: str | Path,
+    *,
+    format: str = "parquet",
+    resample: int | None = None,
+    tokenizer: str | Path | None = None,
+) -> ExportedSplits:
     """Write the data set at the end of the line to a new folder, one folder in it a split.
+
+    Samples that are held out are never drawn by weights.
 
     Raises:
         As `export_split`.
     """
-    end, writer = run.final_step(), _writer(format)
+    options = _options(format, resample, tokenizer)
+    end = run.final_step()
     found = {split: end.dataset(split) for split in SPLITS}
     full = [split for split in SPLITS if found[split].num_rows]
-    done: list[Exported] = []
-
-    def write(aside: Path) -> int:
-        for split in full:
-            (aside / split).mkdir()
-            rows = writer(found[split], "kept", aside / split, split)
-            files = tuple(sorted(path.name for path in (aside / split).iterdir()))
-            folder = _below(to, split)
-            done.append(Exported(run.name, end.name, "kept", split, format, folder, files, rows))
-        return sum(one.rows for one in done)
-
-    _committed(to, write)
+    below = "" if OF[options.format].is_flat else "{}/"
+    pieces = [
+        _Piece(
+            split,
+            _samples(found[split], "kept", options, may_lack=split != "train"),
+            split,
+            below.format(split),
+        )
+        for split in full
+    ]
+    if options.resample is not None and "train" not in full:
+        raise _no_weights("the training split has no sample")
+    done = _written(run, end, to, options, pieces)
     empty = tuple(split for split in SPLITS if split not in full)
-    return ExportedSplits(run.name, end.name, format, str(to), tuple(done), empty)
+    notes = tuple(dict.fromkeys(note for one in done for note in one.notes))
+    return ExportedSplits(
+        run.name, end.name, options.format, str(to), tuple(done), empty, CARD, notes
+    )
 
 
 def export_step(
@@ -136,29 +203,39 @@ def export_step(
     step: str,
     to: str | Path,
     *,
-    format: Format = "parquet",
+    format: str = "parquet",
     kind: Kind = "kept",
     split: str | None = None,
+    resample: int | None = None,
+    tokenizer: str | Path | None = None,
 ) -> Exported:
     """Write a step's samples to a new folder, which appears when all is written.
 
-    Parquet keeps types and shards. In JSON Lines and CSV, bytes are Base64 (RFC 4648) and times
-    ISO 8601; in JSON, what is no finite number is null, and the fields `meta.NAME` that a sample
-    has are an object `meta`; in CSV and TFRecord, nested values are JSON. A TFRecord holds a
-    `tf.train.Example` a sample: text and bytes as bytes, whole numbers and booleans as int64,
-    others as float32; a null is left out.
+    What a kill, an interrupt or a full disk ended, the same call goes on with. What each format
+    carries is in `tilth.export`; the weight of a sample is its column `weight`.
+
+    Args:
+        run, step: Whose samples.
+        to: A folder, here or in a store.
+        format: Of the files, one of `tilth.export.formats.FORMATS`.
+        kind, split: Which of them.
+        resample: The seed by which samples are drawn by their weights; None: each goes out once,
+            with its weight.
+        tokenizer: A `tokenizer.json`, or a folder with one, for a format of tokens; None: that of
+            the run's model.
 
     Raises:
-        UsageError: The folder is there and not empty, or there is no such step, format, kind or
-            split.
-        MissingError: No sample is in the split.
-        DataError: TFRecord cannot hold a number: its whole numbers have 64 bits with a sign.
+        UsageError: The folder is there and not empty, there is no such step, format, kind or
+            split; an option would do nothing; or the samples lack what the format is made of.
+        MissingError: No sample is in the split, or there is no tokenizer.
+        DataError: A sample cannot be said in the format.
         StorageError: The disk is full or the folder cannot be written.
     """
+    options = _options(format, resample, tokenizer)
     require_choice("kind", kind, KINDS)
     if split is not None:
         require_choice("split", split, SPLITS)
-    where, writer = sorting_step(run, step, SPLITS), _writer(format)
+    where = sorting_step(run, step, SPLITS)
     dataset = where.dataset(split)
     if split is not None and not any(batch.num_rows for batch in dataset.batches(["id"], kind)):
         raise MissingError(
@@ -167,8 +244,8 @@ def export_step(
             hint="`hold_out`, or the source, says which sample is in which split",
             code="no-split",
         )
-    rows, files = _committed(to, lambda aside: writer(dataset, kind, aside, where.name))
-    return Exported(run.name, where.name, kind, split, format, str(to), files, rows)
+    pieces = [_Piece(where.name, _samples(dataset, kind, options), split)]
+    return _written(run, where, to, options, pieces)[0]
 
 
 def export_model(run: RunView, to: str | Path) -> Exported:
@@ -184,24 +261,242 @@ def export_model(run: RunView, to: str | Path) -> Exported:
         from tilth.pretrain.hub_export import export_gpt2
     except ImportError as error:
         raise missing_extra(error.name or "torch", "train") from None
+    files: list[str] = []
 
-    def write(aside: Path) -> int:
+    def write(aside: Path) -> None:
         export_gpt2(step.folder / MODEL, aside)
         card = step.folder / MODEL / "README.md"
         if card.is_file():
             write_bytes(aside / card.name, card.read_bytes())
-        return 0
+        files.extend(sorted(path.name for path in aside.iterdir()))
 
     with using(run.extensions):
-        rows, files = _committed(to, write)
-    return Exported(run.name, step.name, "model", None, "huggingface", str(to), files, rows)
+        _committed(to, write, lasts=False)
+    return Exported(run.name, step.name, "model", None, "huggingface", str(to), tuple(files), 0)
 
 
-def _committed(to: str | Path, write: Callable[[Path], int]) -> tuple[int, tuple[str, ...]]:
-    """Let a folder be written aside, then put it in place; returns rows and names of files."""
+def _options(format: str, resample: int | None, tokenizer: str | Path | None) -> _Options:
+    """The options.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    require_choice("format", format, FORMATS)
+    return _Options(format, resample, tokenizer)
+
+
+def _samples(dataset: Dataset, kind: Kind, options: _Options, *, may_lack: bool = False) -> Samples:
+    """The samples as they go out.
+
+    Raises:
+        UsageError: They are to be drawn by weights that they have not.
+    """
+    samples = Samples(dataset, kind, options.resample)
+    if options.resample is not None and not may_lack:
+        if dataset.split not in (None, "train"):
+            raise _no_weights(f"samples of the split {dataset.split} are held out of the mixture")
+        if samples.weights is None:
+            raise _no_weights(
+                "no sample has a weight other than 1"
+                if kind == "kept"
+                else f"{kind} samples have no weights"
+            )
+    return samples
+
+
+def _no_weights(why: str) -> UsageError:
+    return UsageError(
+        f"`--resample` would do nothing: {why}",
+        hint="`mix: [{weights: {...}}]` gives weights; the final data set has them",
+        code="no-weights",
+    )
+
+
+def _written(
+    run: RunView,
+    step: RunStep,
+    to: str | Path,
+    options: _Options,
+    pieces: Sequence[_Piece],
+) -> list[Exported]:
+    """Write the pieces, with a card, whole or not at all."""
+    path = _tokenizer(run, options)
+    tokenizer = _loaded(path)
+    identity = _identity(options, pieces, path)
+    done: list[Exported] = []
+    kind = pieces[0].samples.kind if pieces else "kept"
+
+    def write(aside: Path) -> None:
+        begun = Begun(aside, identity)
+        written = []
+        for piece in pieces:
+            folder = aside / piece.below
+            folder.mkdir(exist_ok=True)
+            place = Place(folder, piece.name)
+            writer = writer_of(options.format, place, piece.samples, tokenizer)
+            rows, facts = begun.write(place, piece.samples, writer)
+            written.append((piece, folder, rows, writer, facts))
+        parts = []
+        for piece, folder, rows, writer, facts in written:
+            told = tuple(writer.finish(facts).get("told", ()))
+            part = _part(piece, rows, told)
+            parts.append(part)
+            sentence = weights_sentence(options.format, [part])
+            notes = (*([sentence] if sentence else []), *told)
+            files = _files(folder, piece.name if OF[options.format].is_flat else "")
+            where = _below(to, piece.below) if piece.below else str(to)
+            done.append(
+                Exported(
+                    *(run.name, step.name, kind, piece.split, options.format, where, files, rows),
+                    *(CARD, part.weights, part.resampled, notes),
+                )
+            )
+        about = About(
+            *(run.name, step.name, kind, options.format),
+            schema=pieces[0].samples.schema if pieces else pa.schema([]),
+            licences=_licences(pieces),
+            parts=parts,
+            run_card=_run_card(run),
+        )
+        write_bytes(aside / CARD, card_of(about).encode("utf-8", "replace"))
+        begun.end()
+
+    _committed(to, write, lasts=True)
+    return done
+
+
+def _part(piece: _Piece, rows: int, told: tuple[str, ...]) -> Part:
+    is_held_out = piece.split not in (None, "train")
+    samples = piece.samples
+    return Part(
+        split=piece.split or "train",
+        path=piece.below,
+        rows=rows,
+        weights=None if samples.seed is not None or is_held_out else samples.weights,
+        resampled=None if is_held_out else samples.resampled,
+        told=told,
+    )
+
+
+def _files(folder: Path, name: str) -> tuple[str, ...]:
+    """What is in a folder beside the card; of a name, where there is one."""
+    names = ("val", name) if name == "validation" else (name,)
+    return tuple(
+        sorted(
+            f"{path.name}/" if path.is_dir() else path.name
+            for path in folder.iterdir()
+            if path.name != CARD and path.name[0] != "." and path.name.startswith(names)
+        )
+    )
+
+
+def _licences(pieces: Sequence[_Piece]) -> Mapping[str, int] | None:
+    """Samples by the licence that they state, the most common first; without personal data."""
+    counts: Counter[str] = Counter()
+    for piece in pieces:
+        for batch in piece.samples.dataset.batches(["license"], piece.samples.kind):
+            counts.update(name or "not stated" for name in batch.column(0).to_pylist())
+    shown: Counter[str] = Counter()
+    for name, count in counts.items():
+        shown[shareable(name)] += count
+    return dict(shown.most_common()) or None
+
+
+def _run_card(run: RunView) -> str:
+    """The card of the run as its last report left it; none of an entry of its history."""
+    card = run.folder / "card.md"
+    return card.read_text("utf-8", "replace") if run.entry is None and card.is_file() else ""
+
+
+def _tokenizer(run: RunView, options: _Options) -> Path | None:
+    """Where the tokenizer of a format of tokens is; None of any other.
+
+    Raises:
+        UsageError: One is given to a format that needs none.
+        MissingError: There is none.
+    """
+    given = options.tokenizer
+    if not OF[options.format].needs_tokenizer:
+        if given is not None:
+            raise UsageError(
+                f"`--tokenizer` would do nothing: `{options.format}` holds no tokens",
+                hint="--format nanogpt or megatron",
+            )
+        return None
+    if given is not None:
+        path = Path(given)
+        path = path / _TOKENIZER if path.is_dir() else path
+        if not path.is_file():
+            raise MissingError(
+                "there is no tokenizer here",
+                where=str(path),
+                hint="name a `tokenizer.json`, or a folder with one",
+                code="no-tokenizer",
+            )
+        return path
+    try:
+        path = model_step(run).folder / MODEL / _TOKENIZER
+    except MissingError:
+        path = None
+    if path is None or not path.is_file():
+        raise MissingError(
+            f"`{options.format}` holds tokens, and `{run.name}` has no model with a tokenizer",
+            where=str(run.folder),
+            hint="--tokenizer FILE names a `tokenizer.json`, or a folder with one",
+            code="no-tokenizer",
+        )
+    return path
+
+
+def _loaded(path: Path | None) -> Tokenizer | None:
+    if path is None:
+        return None
+    from tilth.export.tokens import tokenizer_at
+
+    return tokenizer_at(path)
+
+
+def _identity(options: _Options, pieces: Sequence[_Piece], tokenizer: Path | None) -> str:
+    """SHA-256 of all that what is written depends on."""
+    told = [
+        *(_LAYOUT, pa.__version__, options.format, options.resample),
+        sha256_file(tokenizer) if tokenizer is not None else None,
+        [
+            [
+                *(piece.name, piece.below, piece.samples.dataset.split, piece.samples.kind),
+                [
+                    shard.files[piece.samples.kind].sha256
+                    for shard in piece.samples.dataset.manifest.shards
+                    if piece.samples.kind in shard.files
+                ],
+            ]
+            for piece in pieces
+        ],
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _committed(to: str | Path, write: Callable[[Path], None], *, lasts: bool) -> None:
+    """Let a folder be written aside, then put it in place.
+
+    Args:
+        to: The place.
+        write: Writes into a folder, the same each time.
+        lasts: Whether it goes on with what an earlier try wrote there.
+    """
     if scheme_of(str(to)) is not None:
-        return export_to_store.committed(str(to), write)
+        export_to_store.committed(str(to), write)
+        return
     folder = Path(to)
+    _require_free(folder)
+    kept = lasting_folder if lasts else atomic_folder
+    with storage_errors(folder), kept(folder) as aside:
+        # Another process may have ended the same export while this one waited.
+        _require_free(folder)
+        write(aside)
+
+
+def _require_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "the place to export to is taken, and nothing is overwritten",
@@ -209,145 +504,9 @@ def _committed(to: str | Path, write: Callable[[Path], int]) -> tuple[int, tuple
             hint="name a folder that is not there yet",
             code="exists",
         )
-    with storage_errors(folder), atomic_folder(folder) as aside:
-        rows = write(aside)
-        files = tuple(sorted(path.name for path in aside.iterdir()))
-    return rows, files
 
 
 def _below(to: str | Path, name: str) -> str:
     """The place of a folder in the place of an export."""
+    name = name.removesuffix("/")
     return f"{str(to).rstrip('/')}/{name}" if scheme_of(str(to)) else str(Path(to) / name)
-
-
-def _writer(format: str) -> Callable[[Dataset, Kind, Path, str], int]:
-    require_choice("format", format, FORMATS)
-    return {"parquet": _parquet, "jsonl": _jsonl, "csv": _csv, "tfrecord": _tfrecord}[format]
-
-
-def _parquet(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
-    """One file for about 50,000 rows, all of one schema."""
-    rows = 0
-    writer: pq.ParquetWriter | None = None
-    try:
-        for batch in dataset.batches(kind=kind):
-            if writer is None or rows // 50_000 != (rows + batch.num_rows) // 50_000:
-                if writer is not None:
-                    writer.close()
-                path = folder / f"{name}-{len(list(folder.iterdir())):05d}.parquet"
-                writer = pq.ParquetWriter(path, batch.schema, compression="zstd")
-            writer.write_batch(batch)
-            rows += batch.num_rows
-        if writer is None:
-            schema = dataset.schema if kind == "kept" else pa.schema([])
-            pq.write_table(schema.empty_table(), folder / f"{name}-00000.parquet")
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
-
-
-def _jsonl(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
-    rows = 0
-    with open(folder / f"{name}.jsonl", "w", encoding="utf-8", errors="surrogatepass") as file:
-        for row in _rows(dataset, kind):
-            file.write(_json_line(_with_object(row)) + "\n")
-            rows += 1
-    return rows
-
-
-def _with_object(row: Row) -> Row:
-    """A row with its further fields as one object, those that it has."""
-    own = {name: value for name, value in row.items() if not name.startswith(META)}
-    fields = {
-        name.removeprefix(META): value
-        for name, value in row.items()
-        if name.startswith(META) and value is not None
-    }
-    return {**own, META.removesuffix("."): fields} if len(own) < len(row) else row
-
-
-def _json_line(row: Row) -> str:
-    """Strict JSON (RFC 8259), which has no number that is none: null stands for it."""
-    try:
-        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
-    except ValueError:
-        return json.dumps(_without_nan(row), ensure_ascii=False, default=_plain)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _csv(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
-    rows = 0
-    with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
-        writer: csv.DictWriter[str] | None = None
-        for row in _rows(dataset, kind):
-            if writer is None:
-                writer = csv.DictWriter(_Encodable(file), list(row))
-                writer.writeheader()
-            writer.writerow({key: _cell(value) for key, value in row.items()})
-            rows += 1
-    return rows
-
-
-def _tfrecord(dataset: Dataset, kind: Kind, folder: Path, name: str) -> int:
-    """A file for 10,000 samples, and one without any where there are none."""
-    from tilth.query.tfrecord import example, framed
-
-    rows, left = 0, iter(_rows(dataset, kind))
-    while (part := list(itertools.islice(left, _PER_TFRECORD))) or not rows:
-        place = folder / f"{name}-{rows // _PER_TFRECORD:05d}.tfrecord"
-        with open(place, "wb") as file:
-            for row in part:
-                try:
-                    file.write(framed(example(_features(row))))
-                except ValueError as error:
-                    raise DataError(str(error), where=row["id"], hint="--format parquet") from None
-        rows += len(part)
-        if not part:
-            break
-    return rows
-
-
-def _features(row: Row) -> dict[str, bytes | int | float]:
-    """A row as TFRecord has it; nulls are left out."""
-    return {
-        name: value
-        if isinstance(value, bytes | int | float)
-        else str(_cell(value)).encode("utf-8", "replace")
-        for name, value in row.items()
-        if value is not None
-    }
-
-
-class _Encodable:
-    """Passes text on with lone surrogates replaced: CSV has no way to say them."""
-
-    def __init__(self, file: io.TextIOBase | Any) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        return int(self._file.write(text.encode("utf-8", "replace").decode("utf-8")))
-
-
-def _rows(dataset: Dataset, kind: Kind) -> Iterable[Row]:
-    for batch in dataset.batches(kind=kind):
-        yield from batch.to_pylist()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bytes | datetime.date | datetime.time):
-        return _plain(value)
-    return json.dumps(value, default=_plain) if isinstance(value, list | dict) else value
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)

@@ -39,8 +39,8 @@ class Note(Record):
     files: tuple[tuple[str, int, str], ...]
 
 
-def committed(to: str, write: Callable[[Path], int]) -> tuple[int, tuple[str, ...]]:
-    """Let a folder be written here, then put it in place; returns rows and names of files.
+def committed(to: str, write: Callable[[Path], None]) -> None:
+    """Let a folder be written here, then put it in place.
 
     Args:
         to: The address. Endpoint and keys are the environment's.
@@ -59,7 +59,7 @@ def committed(to: str, write: Callable[[Path], int]) -> tuple[int, tuple[str, ..
             raise _taken(to)
         aside = Path(work) / "files"
         aside.mkdir()
-        rows = write(aside)
+        write(aside)
         paths = sorted(path for path in aside.rglob("*") if path.is_file())
         files = tuple(
             (path.relative_to(aside).as_posix(), path.stat().st_size, sha256_file(path))
@@ -73,7 +73,6 @@ def committed(to: str, write: Callable[[Path], int]) -> tuple[int, tuple[str, ..
         for path, (name, _, _) in zip(paths, files, strict=True):
             objects.put(path, f"{place}{name}", access)
         _put_note(Note(is_whole=True, digest=digest, files=files), place, Path(work), access)
-        return rows, tuple(sorted(path.name for path in aside.iterdir()))
 
 
 def _folder(to: str) -> str:

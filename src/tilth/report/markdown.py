@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# What Markdown or an HTML-passing renderer would act on.
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+from tilth.foreign import unmarked as plain
 
-
-def plain(text: str) -> str:
-    """Foreign text that stays text: one line, nothing in it is markup."""
-    return _ACTIVE.sub(r"\\\1", " ".join(text.split()))
+__all__ = ["code", "fenced", "markdown_table", "plain"]
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> str:

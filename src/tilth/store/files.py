@@ -122,6 +122,35 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         remove(aside)
 
 
+@contextlib.contextmanager
+def lasting_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears as of `atomic_folder`, in which what a kill ended is found again.
+
+    What an interrupt, a kill or a full disk leaves is there at the next try; after any other error
+    nothing is.
+
+    Yields:
+        Where to write meanwhile, with what an earlier try wrote there, and the file of a lock.
+
+    Raises:
+        StorageError: The disk is full, the folder cannot be written, or another process writes it.
+    """
+    aside = path.with_name(f".{path.name}.begun{_SUFFIX}")
+    with folder_lock(aside, hint="wait for it, or name another folder"):
+        try:
+            yield aside
+        except (StorageError, OSError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            remove(aside)
+            raise
+        with storage_errors(path):
+            (aside / ".lock").unlink()
+            _sync_tree(aside)
+            remove(path)
+            move(aside, path)
+
+
 def aside_of(path: Path, why: str = "") -> Path:
     """Beside `path`, so that one rename brings it there or away."""
     return path.with_name(f".{path.name}.{os.getpid()}{why}{_SUFFIX}")

@@ -104,6 +104,20 @@ class Order:
     def _times(self, epoch: int) -> Index:
         """How often each example is seen in an epoch, int64 [n]."""
         assert self._weights is not None
-        whole = np.floor(self._weights)
-        again = shares(self._ids, self._seed, epoch, 1) < self._weights - whole
-        return whole.astype(np.int64) + again
+        return times_of(self._ids, self._weights, self._seed, epoch)
+
+
+def times_of(
+    ids: Ids, weights: npt.NDArray[np.float32] | npt.NDArray[np.float64], seed: int, epoch: int
+) -> Index:
+    """How often each example is seen in an epoch, int64 [n].
+
+    Args:
+        ids: uint64 [n].
+        weights: float [n]: the whole part always, once more where a hash falls below the fraction.
+        seed, epoch: Of the draw.
+    """
+    wide = weights.astype(np.float64)
+    whole = np.floor(wide)
+    again = shares(ids, seed, epoch, 1) < wide - whole
+    return whole.astype(np.int64) + again

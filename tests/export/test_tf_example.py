@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.query.tfrecords import read_tfrecord
-from tilth.query.tfrecord import Value, example, framed
+from tests.export.tfrecords import read_tfrecord
+from tilth.export.tf_example import Value, example, framed
 
 VALUES = (
     st.binary(max_size=300)

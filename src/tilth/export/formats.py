@@ -1,0 +1,100 @@
+"""The formats of an export: their names, what each carries, and what writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from tilth.export.begun import Place, Writer
+from tilth.export.samples import Samples
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FormatName = Literal[
+    "parquet",
+    "jsonl",
+    "csv",
+    "imagefolder",
+    "audiofolder",
+    "webdataset",
+    "tfrecord",
+    "nanogpt",
+    "megatron",
+    "mds",
+]
+FORMATS: tuple[FormatName, ...] = get_args(FormatName)
+
+
+@dataclass(frozen=True)
+class Format:
+    """What there is to know of a format before anything is written.
+
+    Attributes:
+        what: It is, for the card.
+        weight: Where a reader finds the weight.
+        loads: What Hugging Face's `datasets` loads of a part, below its folder; empty: nothing.
+        needs_tokenizer: Whether it holds tokens.
+        is_flat: Whether the parts of an export lie side by side, not in a folder each.
+    """
+
+    what: str
+    weight: str
+    loads: str = ""
+    needs_tokenizer: bool = False
+    is_flat: bool = False
+
+
+_COLUMN: Final = "the column `weight`"
+_BESIDE: Final = "`weight` in the tables `*-documents-*.parquet` beside the tokens, by document"
+OF: Final[dict[str, Format]] = {
+    "parquet": Format("Parquet, with the features of Hugging Face", _COLUMN, "*.parquet"),
+    "jsonl": Format("JSON Lines", "the field `weight`", "*.jsonl"),
+    "csv": Format("CSV", _COLUMN, "*.csv"),
+    "imagefolder": Format("ImageFolder", "the column `weight` of `metadata.csv`", "**"),
+    "audiofolder": Format("AudioFolder", "the column `weight` of `metadata.csv`", "**"),
+    "webdataset": Format("WebDataset", "`weight` in each sample's `json`", "*.tar"),
+    "tfrecord": Format("TFRecord of `tf.train.Example`", "the feature `weight`"),
+    "nanogpt": Format("nanoGPT's tokens", _BESIDE, needs_tokenizer=True, is_flat=True),
+    "megatron": Format("Megatron's indexed tokens", _BESIDE, needs_tokenizer=True, is_flat=True),
+    "mds": Format("Mosaic MDS", _COLUMN),
+}
+
+
+def writer_of(
+    format: str, place: Place, samples: Samples, tokenizer: Tokenizer | None = None
+) -> Writer:
+    """What writes samples in a format.
+
+    Args:
+        format: One of `FORMATS`.
+        place: Where to.
+        samples: What.
+        tokenizer: Of a format that needs one.
+
+    Raises:
+        UsageError: The samples lack what the format is made of.
+    """
+    # A format is loaded where it is asked for: tokens need a library that others do not.
+    if tokenizer is not None:
+        from tilth.export.tokens import Megatron, NanoGpt
+
+        return (NanoGpt if format == "nanogpt" else Megatron)(place, samples, tokenizer)
+    return _plain(format)(place, samples)
+
+
+def _plain(format: str) -> Callable[[Place, Samples], Writer]:
+    from tilth.export import folders, lines, mds, parquet, tfrecord, webdataset
+
+    made: dict[str, Callable[[Place, Samples], Writer]] = {
+        "parquet": parquet.ParquetWriter,
+        "jsonl": lines.JsonLines,
+        "csv": lines.Csv,
+        "imagefolder": folders.ImageFolder,
+        "audiofolder": folders.AudioFolder,
+        "webdataset": webdataset.WebDataset,
+        "tfrecord": tfrecord.TfRecord,
+        "mds": mds.Mds,
+    }
+    return made[format]

@@ -1,0 +1,114 @@
+"""Killed in the middle and started again: the same bytes, and what was done is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.export.made import dataset, digests, export, png, texts, wav
+from tilth.export import formats
+from tilth.export.begun import LEDGER, Begun
+from tilth.schema import WEIGHT
+from tilth.store import Dataset
+
+FORMATS = [one for one in formats.FORMATS if not formats.OF[one].needs_tokenizer]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    rows = [
+        row | {"image": png(at), "audio": wav(at), "label": "ab"[at % 2], WEIGHT: 1.5}
+        for at, row in enumerate(texts(20))
+    ]
+    return dataset(tmp_path_factory.mktemp("mixed"), [rows[:12], rows[12:]])
+
+
+class _Killed:
+    """A writer whose process is killed after it wrote its third shard, before that counts."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self.max_rows = writer.max_rows
+        self.max_bytes = writer.max_bytes
+
+    def shard(self, batches: Iterator[pa.RecordBatch], number: int, first: int) -> Any:
+        said = self._writer.shard(batches, number, first)
+        if number == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return said
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_kill_in_the_middle(
+    format: str, mixed: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = export(mixed, tmp_path / "whole", format, seed=3, max_rows=6)
+    real = formats.writer_of
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr("tests.export.made.writer_of", lambda *given: _Killed(real(*given)))
+        export(mixed, tmp_path / "killed", format, seed=3, max_rows=6)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert (tmp_path / "killed" / LEDGER).is_file()
+    begun: list[int] = []
+
+    class Counted(_Killed):
+        def shard(self, batches: Iterator[pa.RecordBatch], number: int, first: int) -> Any:
+            begun.append(number)
+            return self._writer.shard(batches, number, first)
+
+        def finish(self, facts: Any) -> Any:
+            return self._writer.finish(facts)
+
+    monkeypatch.setattr("tests.export.made.writer_of", lambda *given: Counted(real(*given)))
+    assert export(mixed, tmp_path / "killed", format, seed=3, max_rows=6) == whole
+    assert begun[0] == 2
+    assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+
+
+def test_a_shard_that_is_not_whole_any_more_is_written_again(
+    mixed: Dataset, tmp_path: Path
+) -> None:
+    whole = export(mixed, tmp_path / "whole", "tfrecord", max_rows=6)
+    folder = tmp_path / "begun"
+    export(mixed, folder, "tfrecord", max_rows=6)
+    done = [
+        {"part": "train", "rows": 6, "facts": {}, "sizes": {}, "files": {name: size}}
+        for name, size in ((name, (folder / name).stat().st_size) for name in digests(folder))
+    ]
+    lines = [json.dumps(line) for line in [{"identity": "tfrecord None"}, *done[:3]]]
+    lines.append('{"part": "train", "rows": 6, "fa')
+    (folder / LEDGER).write_text("\n".join(lines))
+    (folder / "train-00001.tfrecord").write_bytes(b"cut")
+    assert export(mixed, folder, "tfrecord", max_rows=6) == whole
+    assert digests(folder) == digests(tmp_path / "whole")
+
+
+def test_what_another_export_began_is_removed(tmp_path: Path) -> None:
+    Begun(tmp_path, "one")
+    (tmp_path / "of-one").write_text("x")
+    Begun(tmp_path, "one")
+    assert (tmp_path / "of-one").is_file()
+    Begun(tmp_path, "two")
+    assert [path.name for path in tmp_path.iterdir()] == [LEDGER]
+
+
+def test_a_shard_ends_with_the_row_that_is_enough(mixed: Dataset, tmp_path: Path) -> None:
+    export(mixed, tmp_path / "rows", "tfrecord", max_rows=7)
+    assert len(digests(tmp_path / "rows")) == 3
+    large = dataset(tmp_path / "data", [[{"text": "x" * 1000}] * 9])
+    import tilth.export.tfrecord as module
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.TfRecord, "max_bytes", 2500)
+        export(large, tmp_path / "bytes", "tfrecord")
+    # 3 of a thousand letters are more than 2,500 bytes, 2 are not.
+    assert len(digests(tmp_path / "bytes")) == 3
