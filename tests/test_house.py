@@ -36,6 +36,7 @@ LAYERS: list[set[str]] = [
     {"pretrain"},
     {"transfer"},
     {"value"},
+    {"export"},
     {"recipe"},
     {"engine"},
     {"query"},
@@ -227,7 +228,7 @@ def test_one_room_knows_how_a_data_set_lies_on_disk() -> None:
         "tilth.store.shard",
         "tilth.engine.shuffle",
         "tilth.web.warc_store",
-        "tilth.query.export",
+        "tilth.export.begun",
     }
     found = [
         module
@@ -247,7 +248,7 @@ OTHER_BYTES = {
     "store.passed": 1,
     "report.augmented": 1,
     "query.samples": 1,
-    "query.export": 2,
+    "export.rows": 2,
     "demo.site": 1,
     "web.secrets": 1,
     "web.frontier": 1,

@@ -66,7 +66,8 @@ def dataset(folder: Path, shards: Sequence[Rows]) -> Dataset:
 
 def texts(num: int, **more: Any) -> list[dict[str, Any]]:
     """Rows of texts with what is given besides."""
-    return [{"text": f"text {number} of {num}, ü", "source": "a", **more} for number in range(num)]
+    own = {"source": "a", **more}
+    return [{"text": f"text {number} of {num}, ü", **own} for number in range(num)]
 
 
 def export(

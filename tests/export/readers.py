@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
+import os
 import struct
 import tarfile
 from collections.abc import Callable
@@ -11,6 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+
+def peer(name: str) -> Any:
+    """A peer's module, which `.ci/peers` installs apart; without it the test is skipped."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        if os.environ.get("TILTH_REQUIRE_PEERS"):
+            raise
+        pytest.skip(f"`{name}` is a peer, installed by .ci/peers")
 
 
 def read_tar(folder: Path) -> list[dict[str, bytes]]:

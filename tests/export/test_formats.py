@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,12 +17,12 @@ import pytest
 from PIL import Image
 
 from tests.export.made import dataset, export, png, texts, wav
-from tests.export.readers import read_mds, read_megatron, read_tar
+from tests.export.readers import peer, read_mds, read_megatron, read_tar
 from tests.export.tfrecords import read_tfrecord
 from tilth.errors import DataError, UsageError
 from tilth.export.folders import UNLABELLED
 from tilth.export.rows import json_line
-from tilth.export.tokens import NanoGpt
+from tilth.export.tokens import Megatron, NanoGpt
 from tilth.schema import WEIGHT
 from tilth.store import Dataset
 from tilth.tasks.text.tokenize import Tokenizer, decode, train_tokenizer
@@ -78,7 +81,7 @@ def test_parquet(data: Dataset, tmp_path: Path) -> None:
 
 
 def test_parquet_is_what_datasets_reads(data: Dataset, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason="a peer, installed apart")
+    datasets = peer("datasets")
     export(data, tmp_path / "train", "parquet")
     found = datasets.load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))["train"]
     assert isinstance(found.features["image"], datasets.Image)
@@ -173,7 +176,7 @@ def test_folders_need_their_payload(tmp_path: Path) -> None:
 
 
 def test_image_folders_are_what_datasets_reads(data: Dataset, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason="a peer, installed apart")
+    datasets = peer("datasets")
     export(data, tmp_path / "train", "imagefolder")
     found = datasets.load_dataset(
         "imagefolder", data_dir=str(tmp_path / "train"), cache_dir=str(tmp_path / "cache")
@@ -197,10 +200,17 @@ def test_webdataset(data: Dataset, tmp_path: Path) -> None:
     _has(row | {"meta.page.no": 3, "meta.tags": ["x", "y"]})
 
 
+def test_payloads_that_are_something_else_are_no_other_file(tmp_path: Path) -> None:
+    rows = [{"text": "a", "image": b'{"a": 1}', "audio": b"some text"}]
+    export(dataset(tmp_path / "data", [rows]), tmp_path / "out", "webdataset")
+    (sample,) = read_tar(tmp_path / "out")
+    assert sample.keys() == {"txt", "json", "image.bin", "audio.bin"}
+
+
 # What that library leaves open is its own.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_webdataset_is_what_its_library_reads(data: Dataset, tmp_path: Path) -> None:
-    webdataset = pytest.importorskip("webdataset", reason="a peer, installed apart")
+    webdataset = peer("webdataset")
     export(data, tmp_path, "webdataset", max_rows=3)
     paths = [str(path) for path in sorted(tmp_path.glob("*.tar"))]
     found = list(webdataset.WebDataset(paths, shardshuffle=False, empty_check=False))
@@ -233,6 +243,33 @@ def test_mds(data: Dataset, tmp_path: Path) -> None:
         assert [row[name] for name in names] == [given[name] for name in names]
     assert rows[1]["meta.odd"] is None
     assert len(list(tmp_path.glob("shard.0000*.mds"))) == 2
+
+
+def test_mds_is_what_its_library_reads(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package imports torchvision and clouds; its reader of a shard needs neither.
+    found = importlib.util.find_spec("streaming")
+    for name in ("", ".base", ".base.format", ".base.format.base", ".base.format.mds"):
+        module = ModuleType(f"streaming{name}")
+        if found is not None and found.origin is not None:
+            module.__path__ = [str(Path(found.origin).parent.joinpath(*name.split(".")[1:]))]
+        monkeypatch.setitem(sys.modules, f"streaming{name}", module)
+    reader = peer("streaming.base.format.mds.reader").MDSReader
+    export(data, tmp_path, "mds", max_rows=4)
+    rows = []
+    for shard in json.loads((tmp_path / "index.json").read_bytes())["shards"]:
+        one = reader.from_json(str(tmp_path), None, shard)
+        one.validate(False)
+        rows += [one[at] for at in range(shard["samples"])]
+    assert rows == read_mds(tmp_path)
+
+
+def test_mds_has_no_null_in_texts(tmp_path: Path) -> None:
+    rows = [{"text": None, "image": None, "label": None}]
+    export(dataset(tmp_path / "data", [rows]), tmp_path / "out", "mds")
+    (row,) = read_mds(tmp_path / "out")
+    assert (row["text"], row["image"], row["label"]) == ("", b"", None)
 
 
 def test_nanogpt(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -270,6 +307,23 @@ def test_a_large_vocabulary_has_wider_tokens(
     assert wide.tolist() == np.fromfile(tmp_path / "narrow" / "train.bin", np.uint16).tolist()
 
 
+@pytest.mark.parametrize(
+    ("writer", "vocabulary", "dtype"),
+    [
+        (NanoGpt, 65_536, "uint16"),
+        (NanoGpt, 65_537, "uint32"),
+        (Megatron, 65_499, "uint16"),
+        (Megatron, 65_500, "int32"),
+    ],
+)
+def test_tokens_are_as_wide_as_the_vocabulary_asks(
+    writer: type[NanoGpt | Megatron], vocabulary: int, dtype: str
+) -> None:
+    one = writer.__new__(writer)
+    one.vocabulary = vocabulary
+    assert one.dtype == dtype
+
+
 def test_megatron(tokenizer: Tokenizer, tmp_path: Path) -> None:
     data = dataset(tmp_path / "data", [[*texts(5), {"text": ""}, {"text": None}], texts(4)])
     export(data, tmp_path / "out", "megatron", tokenizer=tokenizer, max_rows=4)
@@ -280,9 +334,7 @@ def test_megatron(tokenizer: Tokenizer, tmp_path: Path) -> None:
 
 
 def test_megatron_is_what_its_library_reads(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    module = pytest.importorskip(
-        "megatron.core.datasets.indexed_dataset", reason="a peer, installed apart"
-    )
+    module = peer("megatron.core.datasets.indexed_dataset")
     data = dataset(tmp_path / "data", [texts(5), texts(4)])
     export(data, tmp_path / "out", "megatron", tokenizer=tokenizer, max_rows=4)
     prefix = tmp_path / "out" / "train_text_document"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,8 @@ def _rows(samples: Samples, start: int = 0) -> list[dict[str, object]]:
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """A mixture of 1 to 3, in 3 shards, with a part that is held out."""
     one = texts(400, **{WEIGHT: 0.5})
-    three = [row | {"source": "b", WEIGHT: 1.5} for row in texts(400)]
-    out = [row | {"split": "test", WEIGHT: 1.5} for row in texts(50)]
+    three = texts(400, **{"source": "b", WEIGHT: 1.5})
+    out = texts(50, **{"split": "test", WEIGHT: 1.5})
     return dataset(tmp_path_factory.mktemp("mixed"), [one, three, out])
 
 
@@ -42,7 +43,7 @@ def test_the_weight_goes_with_every_sample(mixed: Dataset) -> None:
 
 
 def test_a_weight_that_no_mixture_gave_is_one(tmp_path: Path) -> None:
-    rows = [{"text": "a", WEIGHT: None}, {"text": "b", WEIGHT: 1.0}]
+    rows: list[dict[str, Any]] = [{"text": "a", WEIGHT: None}, {"text": "b", WEIGHT: 1.0}]
     samples = Samples(dataset(tmp_path, [rows]))
     assert samples.weights is None
     assert [row["weight"] for row in _rows(samples)] == [1.0, 1.0]
@@ -90,7 +91,7 @@ def test_a_start_leaves_out_what_is_before_it(
 
 
 def test_whole_weights_are_exact(tmp_path: Path) -> None:
-    rows = texts(5, **{WEIGHT: 3.0}) + [row | {WEIGHT: 0.0} for row in texts(5)]
+    rows = texts(5, **{WEIGHT: 3.0}) + texts(5, **{WEIGHT: 0.0})
     samples = Samples(dataset(tmp_path, [rows]), "kept", 1)
     times = Counter(str(row["id"]) for row in _rows(samples))
     assert sorted(times.values()) == [3] * 5

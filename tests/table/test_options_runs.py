@@ -263,6 +263,54 @@ def test_the_model_is_exported_instead(place: Path) -> None:
     assert tilth_("export", "small", "--huggingface").code == 3
 
 
+@effect("tilth export --resample")
+@extreme("tilth export --resample")
+def test_samples_are_drawn_by_their_weights(fresh: Path) -> None:
+    with open("small.yaml", "a", encoding="utf-8") as file:
+        file.write("mix: [{weights: {sources: {docs: 2.5}}}]\n")
+    assert tilth_("run", "small.yaml", "--workers", "1").code in (0, 1)
+    told = tilth_("export", "small", "train", "--to", "weighed")
+    assert "Samples have weights, from 2.5 to 2.5" in " ".join(told.out.split())
+    drawn = []
+    for seed in (0, 1, 2**31):
+        found = tilth_("export", "small", "train", "--to", f"d{seed}", "--resample", seed)
+        assert found.code == 0, found.err
+        assert f"with the seed {seed}, as in the first epoch" in " ".join(found.out.split())
+        drawn.append(pq.read_table(next(Path(f"d{seed}").glob("*.parquet")))["id"].to_pylist())
+    assert drawn[0] != drawn[1]
+    assert all(2 <= drawn[0].count(one) <= 3 for one in drawn[0])
+    assert tilth_("export", "small", "train", "--resample", -1).code == 2
+
+
+@effect("tilth export --tokenizer")
+def test_tokens_are_those_of_the_tokenizer(place: Path) -> None:
+    own, found = _exported("tales", "train", "--format", "nanogpt")
+    assert found["format"] == "nanogpt"
+    assert "train.bin" in [path.name for path in own]
+    model = next(path.parent for path in place.glob("runs/tales/data/*/model/tokenizer.json"))
+    given, _ = _exported("tales", "train", "--format", "nanogpt", "--tokenizer", model)
+    assert [path.read_bytes() for path in own] == [path.read_bytes() for path in given]
+    told = tilth_("export", "small", "train", "--format", "nanogpt", "--tokenizer", model)
+    assert "by document" not in told.out
+    assert told.code == 0
+    lacking = tilth_("export", "small", "test", "--format", "nanogpt")
+    assert (lacking.code, lacking.out) == (3, "")
+    assert "has no model with a tokenizer" in lacking.err
+
+
+@refused("tilth export --resample", "tilth export --tokenizer")
+def test_options_that_would_do_nothing(place: Path) -> None:
+    for words, what in (
+        (["train", "--resample", "1"], "`--resample` would do nothing"),
+        (["train", "--tokenizer", "x"], "`--tokenizer` would do nothing: `parquet` holds no"),
+        (["--huggingface", "--resample", "1"], "`--huggingface` and `--resample` exclude"),
+        (["--huggingface", "--tokenizer", "x"], "`--huggingface` and `--tokenizer` exclude"),
+    ):
+        found = tilth_("export", "small", *words)
+        assert (found.code, found.out) == (2, "")
+        assert what in found.err
+
+
 @refused("tilth export --huggingface", "tilth export --tfrecord", "tilth export --format")
 @pytest.mark.parametrize(
     ("words", "what"),

@@ -25,6 +25,11 @@ LEDGER: Final = ".export.jsonl"
 _FIXED_BYTES: Final = 8
 
 
+def numbered(name: str, number: int) -> str:
+    """The name of one of several files, which sort by their numbers."""
+    return f"{name}-{number:05d}"
+
+
 class Place:
     """Where a format writes a part of an export, such as a split.
 
@@ -143,7 +148,7 @@ class Begun:
 
     def end(self) -> None:
         """All is written."""
-        self._path.unlink()
+        remove(self._path)
 
 
 def _read(path: Path, folder: Path) -> list[Facts]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from tilth.export.begun import Facts, Place
+from tilth.export.begun import Facts, Place, numbered
 from tilth.export.rows import Encodable, cell, json_line, rows_of, with_files, with_object
 from tilth.export.samples import Samples
+from tilth.store.files import move
 
 
 class _Text:
@@ -27,11 +28,11 @@ class _Text:
         """See `tilth.export.begun.Writer`."""
         if len(facts) == 1:
             first = self._place.folder / self._file(0)
-            first.rename(self._place.folder / f"{self._place.name}.{self.ending}")
+            move(first, self._place.folder / f"{self._place.name}.{self.ending}")
         return {}
 
     def _file(self, number: int) -> str:
-        return f"{self._place.name}-{number:05d}.{self.ending}"
+        return f"{numbered(self._place.name, number)}.{self.ending}"
 
 
 class JsonLines(_Text):

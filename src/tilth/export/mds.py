@@ -21,7 +21,7 @@ from tilth.export.begun import Facts, Place
 from tilth.export.rows import MEDIA, json_line, rows_of
 from tilth.export.samples import WEIGHT_OUT, Samples
 from tilth.schema import Row
-from tilth.store.files import write_bytes
+from tilth.store.files import remove, write_bytes
 
 _MOST: Final = (1 << 32) - 1
 # How Mosaic calls what a column holds, and its size in bytes where that is fixed.
@@ -42,7 +42,7 @@ class Mds:
         self._place = place
         kinds = {name: _kind_of(name) for name in sorted(samples.schema.names)}
         self._kinds = kinds
-        self._config: dict[str, Any] = {
+        self._config: Facts = {
             "version": 2,
             "format": "mds",
             "compression": None,
@@ -60,7 +60,7 @@ class Mds:
             DataError: A sample is larger than a shard of the format can be.
         """
         del first
-        name = f"shard.{number:05d}.mds"
+        name = f"shard.{str(number).zfill(5)}.mds"
         path = self._place.path(name)
         samples = path.with_name(f".{name}.samples")
         sizes: list[int] = []
@@ -81,7 +81,7 @@ class Mds:
             shard.write(struct.pack(f"<{len(offsets) + 1}I", len(sizes), *offsets))
             shard.write(config)
             shutil.copyfileobj(body, shard)
-        samples.unlink()
+        remove(samples)
         return {"name": name, "samples": len(sizes), "bytes": path.stat().st_size}
 
     def finish(self, facts: list[Facts]) -> Facts:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.export.begun import Facts, Place
+from tilth.export.begun import Facts, Place, numbered
 from tilth.export.samples import Samples
 
 _MEDIA: Final = {"image": "Image", "audio": "Audio"}
@@ -41,7 +41,7 @@ class ParquetWriter:
     def shard(self, batches: Iterator[pa.RecordBatch], number: int, first: int) -> Facts:
         """See `tilth.export.begun.Writer`."""
         del first
-        path = self._place.path(f"{self._place.name}-{number:05d}.parquet")
+        path = self._place.path(f"{numbered(self._place.name, number)}.parquet")
         with pq.ParquetWriter(path, self._schema, compression="zstd") as writer:
             for group in _groups(self._as_hub(part) for one in batches for part in _parts(one)):
                 writer.write_table(group, group.num_rows)
@@ -100,7 +100,7 @@ def hub_schema(schema: pa.Schema) -> pa.Schema:
     return schema.with_metadata({"huggingface": told})
 
 
-def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
+def _feature(name: str, kind: pa.DataType) -> Facts:
     """What `datasets` calls a column's type.
 
     Raises:

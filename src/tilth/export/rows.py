@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tilth.export.begun import Place
+from tilth.export.begun import Place, numbered
 from tilth.formats.signatures import HEAD_BYTES, kind_of
 from tilth.schema import META, Row
 
 # Payloads that are files of their own wherever a format has no place for bytes.
 MEDIA: Final = ("image", "audio", "html")
-_ENDINGS: Final = {"jpeg": "jpg", "text": "txt", "unknown": "bin", "empty": "bin"}
+_ENDINGS: Final = {"jpeg": "jpg", "tiff": "tif"}
 
 
 def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[Row]:
@@ -28,9 +28,11 @@ def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[Row]:
 
 
 def ending_of(data: bytes) -> str:
-    """What a file of these bytes ends in, by what they are, such as `png`."""
-    name = kind_of(data[:HEAD_BYTES], "", is_whole=len(data) <= HEAD_BYTES).name
-    return _ENDINGS.get(name, name)
+    """What a file of these bytes ends in, such as `png`; `bin` where they are no such payload."""
+    kind = kind_of(data[:HEAD_BYTES], "", is_whole=len(data) <= HEAD_BYTES)
+    # An ending that text or a table has would be another file of the sample in some formats.
+    is_known = kind.group in ("picture", "sound") or kind.name == "html"
+    return _ENDINGS.get(kind.name, kind.name) if is_known else "bin"
 
 
 def with_files(row: Row, place: Place, number: int, shard: int) -> Row:
@@ -45,7 +47,7 @@ def with_files(row: Row, place: Place, number: int, shard: int) -> Row:
     given = {name: row[name] for name in MEDIA if isinstance(row.get(name), bytes)}
     paths = {}
     for name, data in given.items():
-        paths[name] = f"{name}/{place.name}-{shard:05d}/{number:09d}.{ending_of(data)}"
+        paths[name] = f"{name}/{numbered(place.name, shard)}/{number:09d}.{ending_of(data)}"
         place.path(paths[name]).write_bytes(data)
     return {**row, **paths} if paths else row
 

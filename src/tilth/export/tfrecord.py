@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from tilth.errors import DataError
-from tilth.export.begun import Facts, Place
+from tilth.export.begun import Facts, Place, numbered
 from tilth.export.rows import cell, rows_of
 from tilth.export.samples import Samples
 from tilth.export.tf_example import example, framed
@@ -31,7 +31,7 @@ class TfRecord:
             DataError: A whole number does not fit in 64 bits with a sign.
         """
         del first
-        path = self._place.path(f"{self._place.name}-{number:05d}.tfrecord")
+        path = self._place.path(f"{numbered(self._place.name, number)}.tfrecord")
         with open(path, "wb") as file:
             for row in rows_of(batches):
                 try:

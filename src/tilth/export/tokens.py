@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.errors import UsageError, missing_extra
-from tilth.export.begun import Facts, Place
+from tilth.export.begun import Facts, Place, numbered
 from tilth.export.rows import MEDIA
 from tilth.export.samples import Samples
-from tilth.store.files import write_bytes
+from tilth.store.files import remove, write_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -101,7 +101,7 @@ class _Tokens:
         width = np.dtype(self.dtype).itemsize
         untold, noted = 0, [np.zeros(0, np.int64)]
         writer: pq.ParquetWriter | None = None
-        path = self._place.path(f"{self._place.name}-documents-{number:05d}.parquet")
+        path = self._place.path(f"{numbered(f'{self._place.name}-documents', number)}.parquet")
         with self._place.grow(self.bin) as file:
             for batch in batches:
                 texts = [text or "" for text in batch.column("text").to_pylist()]
@@ -203,7 +203,7 @@ class Megatron(_Tokens):
         index = (self._place.folder / self.bin).with_suffix(".idx")
         with open(index, "wb") as file, open(lengths, "rb") as source:
             self._write_index(file, source, found["documents"])
-        lengths.unlink()
+        remove(lengths)
         _keep(self._tokenizer, self._place.folder)
         return found
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -434,18 +435,17 @@ def _tokenizer(run: RunView, options: _Options) -> Path | None:
                 code="no-tokenizer",
             )
         return path
-    try:
-        path = model_step(run).folder / MODEL / _TOKENIZER
-    except MissingError:
-        path = None
-    if path is None or not path.is_file():
+    own: Path | None = None
+    with suppress(MissingError):
+        own = model_step(run).folder / MODEL / _TOKENIZER
+    if own is None or not own.is_file():
         raise MissingError(
             f"`{options.format}` holds tokens, and `{run.name}` has no model with a tokenizer",
             where=str(run.folder),
             hint="--tokenizer FILE names a `tokenizer.json`, or a folder with one",
             code="no-tokenizer",
         )
-    return path
+    return own
 
 
 def _loaded(path: Path | None) -> Tokenizer | None:
