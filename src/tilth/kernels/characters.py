@@ -142,12 +142,16 @@ def class_table() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
         places = slice(block.start, block.stop)
         dense[places][(alnum & ~is_digit)[places]] |= UNSPACED
     dense[np.char.isupper(chars)] |= UPPER
-    for point in np.flatnonzero(~alnum).tolist():
-        dense[point] = character_class(chr(point))
+    for char in map(chr, np.flatnonzero(~alnum).tolist()):
+        # Most are not assigned, and at most marks of a later Unicode.
+        if unicodedata.category(char) not in ("Cn", "Co", "Cs") or char in TERMINAL_MARKS:
+            dense[ord(char)] = character_class(char)
     for point in _SUPPLEMENT:
         classes[point] = character_class(chr(point))
-    blocks, index = np.unique(classes.reshape(-1, BLOCK), axis=0, return_inverse=True)
-    return index.reshape(-1).astype(np.uint16), np.ascontiguousarray(blocks).reshape(-1)
+    # `np.unique` would sort the blocks, which takes longer than all else here.
+    blocks: dict[bytes, int] = {}
+    index = [blocks.setdefault(one.tobytes(), len(blocks)) for one in classes.reshape(-1, BLOCK)]
+    return np.array(index, np.uint16), np.frombuffer(b"".join(blocks), np.uint16).copy()
 
 
 @njit(cache=True, nogil=True, inline="always")
