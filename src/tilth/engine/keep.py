@@ -9,7 +9,6 @@ import platform
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from tilth.engine.extend import named
@@ -32,6 +31,7 @@ from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, PlannedStep
 from tilth.store.files import remove, storage_errors, write_bytes, write_json
 from tilth.store.manifest import Manifest
+from tilth.versions import version_of
 
 STARTER = " (starter)"
 
@@ -192,7 +192,5 @@ def _versions() -> dict[str, str]:
         *("python-calamine", "pi-heif", "av", "icu4py"),
     )
     versions = {"python": platform.python_version()}
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+    found = {name: version_of(name) for name in names}
+    return versions | {name: version for name, version in found.items() if version}
