@@ -6,12 +6,10 @@ import io
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tilth.engine import shuffle
 from tilth.engine.map import about, apart, first_position
 from tilth.engine.shuffle import PARTITION, partitioned, rounds_of
 
@@ -40,16 +38,6 @@ def run_shuffle(
         shards: All samples, in order of position.
         arrive: Puts the shards in the order in which their keys arrive.
     """
-    with mock.patch.object(shuffle, "NUM_PARTITIONS", NUM_PARTITIONS):
-        return _run(operation, settings, shards, arrive)
-
-
-def _run(
-    operation: ModuleType,
-    settings: Any,
-    shards: Sequence[pa.RecordBatch],
-    arrive: Callable[[list[int]], list[int]],
-) -> list[pa.RecordBatch]:
     found = [pa.table({})] * len(shards)
     for again in rounds_of(operation):
         keys, reduce, resolve = (
@@ -69,7 +57,8 @@ def _run(
                 position = [positions[name] for name in table["id"].to_pylist()]
                 shard = pa.array([number] * table.num_rows, pa.int32())
                 table = table.append_column("position", pa.array(position, pa.int64()))
-                parts.append(partitioned(table.append_column("shard", shard)))
+                table = table.append_column("shard", shard)
+                parts.append(partitioned(table, NUM_PARTITIONS))
             tables[number] = pa.concat_tables(parts)
         # In the second round the engine gives the shards in their order.
         order = list(tables) if again else arrive(list(tables))

@@ -238,14 +238,12 @@ def _between(tasks: Iterable[Any], watch: Watch) -> Iterator[Any]:
 
 
 def _without_report(patch: pytest.MonkeyPatch) -> None:
-    """What takes time and is looked at elsewhere: workers, the disk's, many partitions, reports."""
+    """What takes time and is looked at elsewhere: workers, the disk's, reports."""
     from tests.engine.inline import use_inline
     from tilth.api import Run
-    from tilth.engine import shuffle
 
     use_inline(patch)
     patch.setattr(Run, "write_report", lambda self: self.report_path)
-    patch.setattr(shuffle, "NUM_PARTITIONS", 2)
 
 
 def _warm(modality: str) -> None:

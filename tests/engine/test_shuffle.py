@@ -66,12 +66,17 @@ def test_any_number_of_partitions_decides_the_same(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for number in (64, 1, 3, 200):
-        monkeypatch.setattr(shuffle, "NUM_PARTITIONS", number)
+    for number in (64, 1, 3):
+        monkeypatch.setattr(shuffle, "partitions_for", lambda _, number=number: number)
         found.append(_run(name, tmp_path / str(number)))
     assert all(other == found[0] for other in found[1:])
     manifests = [value for path, value in found[0].items() if path.endswith("manifest.json")]
     assert any(m["counts"]["dropped"] or m["figures"] for m in manifests), manifests
+
+
+def test_a_partition_is_for_some_thousand_rows_and_there_are_only_so_many() -> None:
+    found = [shuffle.partitions_for(rows) for rows in (0, 1, 4095, 4096, 100_000, 10**6, 10**12)]
+    assert found == [1, 1, 1, 2, 25, 64, 64]
 
 
 def test_an_earlier_sample_stays_whatever_shard_a_later_one_is_in(tmp_path: Path) -> None:
@@ -80,7 +85,7 @@ def test_an_earlier_sample_stays_whatever_shard_a_later_one_is_in(tmp_path: Path
     for shard, count in enumerate((700, 3)):
         rows = [sample("a", shard * 1000 + number, text=str(number)) for number in range(count)]
         batches = iter([pa.RecordBatch.from_pylist(rows)])
-        shuffle.write_keys(op.module, op.settings(), batches, tmp_path, shard, "exact")
+        shuffle.write_keys(op.module, op.settings(), batches, tmp_path, shard, 64, "exact")
     tables = [pq.read_table(path) for path in sorted(tmp_path.rglob("*.parquet"))]
     first, second = (table["position"].to_pylist() for table in tables)
     assert max(first) < min(second)
@@ -92,7 +97,7 @@ def test_keys_for_another_number_of_partitions_are_not_used(
 ) -> None:
     """A run that is killed amid a shuffle, and goes on with a Tilth that counts otherwise."""
     with monkeypatch.context() as patch:
-        patch.setattr(shuffle, "NUM_PARTITIONS", 16)
+        patch.setattr(shuffle, "partitions_for", lambda _: 16)
         patch.setattr(shuffle, "write_decisions", _killed)
         with pytest.raises(KeyboardInterrupt):
             _run("exact", tmp_path / "run")
@@ -126,7 +131,7 @@ def test_keys_of_a_partition_are_gone_through_as_often_as_it_takes(
     for shard, hashes in enumerate(([5, 5], [], [2**63], [5])):
         table = pa.table({"key": pa.array(hashes, pa.uint64()), "shard": [shard] * len(hashes)})
         shuffle._write_groups(
-            shuffle.partitioned(table), "partition", tmp_path / f"{shard:05d}.parquet"
+            shuffle.partitioned(table, 64), "partition", tmp_path / f"{shard:05d}.parquet"
         )
     paths = sorted(tmp_path.iterdir())
     keys = shuffle.Keys(paths, 0)
@@ -167,16 +172,16 @@ def test_a_second_round_asks_the_shards_that_the_first_has_named(
     rows = [[sample("a", 10 * shard + n) for n in range(3)] for shard in range(3)]
     for again in shuffle.rounds_of(op):
         assert shuffle.is_found(tmp_path) == again
-        shards = shuffle.shards_without_keys(tmp_path, 3, again=again)
+        shards = shuffle.shards_without_keys(tmp_path, 3, 8, again=again)
         assert shards == (asked if again else [0, 1, 2])
         for shard in shards:
             batches = iter([pa.RecordBatch.from_pylist(rows[shard])])
-            shuffle.write_keys(op, given, batches, tmp_path, shard, "op", again=again)
-        assert shuffle.shards_without_keys(tmp_path, 3, again=again) == []
-        for partition in shuffle.partitions_left(tmp_path, again=again):
-            shuffle.write_reduced(op, given, tmp_path, partition, "op", again=again)
+            shuffle.write_keys(op, given, batches, tmp_path, shard, 8, "op", again=again)
+        assert shuffle.shards_without_keys(tmp_path, 3, 8, again=again) == []
+        for partition in shuffle.partitions_left(tmp_path, 8, again=again):
+            shuffle.write_reduced(op, given, tmp_path, partition, 8, "op", again=again)
         assert not shuffle.is_decided(tmp_path)
-        shuffle.write_decisions(op, given, tmp_path, "op", again=again)
+        shuffle.write_decisions(op, given, tmp_path, 8, "op", again=again)
     assert shuffle.is_decided(tmp_path)
     for shard in range(3):
         told = shuffle.decisions_of(tmp_path, shard).to_pylist()
@@ -205,9 +210,7 @@ def test_lists_of_keys_reach_each_of_their_partitions(
             "id": pa.array([str(place) for place in range(len(lists))], pa.string()),
         }
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shuffle, "NUM_PARTITIONS", number)
-        found = shuffle.partitioned(table).to_pylist()
+    found = shuffle.partitioned(table, number).to_pylist()
     # Of 64 bits the 32 highest decide.
     wanted = Counter(
         (str(place), key, ((key >> 32) * number) >> 32)
@@ -231,9 +234,9 @@ def test_lists_of_keys_reach_each_of_their_partitions(
     ],
 )
 def test_equal_keys_meet(keys: pa.Array) -> None:
-    table = shuffle.partitioned(pa.table({"key": keys, "id": ["0", "1", "2", "3"]}))
+    table = shuffle.partitioned(pa.table({"key": keys, "id": ["0", "1", "2", "3"]}), 64)
     partitions = table["partition"].to_pylist()
     assert partitions[0] == partitions[3]
-    assert all(0 <= partition < shuffle.NUM_PARTITIONS for partition in partitions)
+    assert all(0 <= partition < 64 for partition in partitions)
     assert partitions[1] == (0 if keys[1].as_py() is None else 32)
     assert pc.all(pc.equal(table["id"], pa.array(["0", "1", "2", "3"]))).as_py()

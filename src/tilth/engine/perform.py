@@ -141,16 +141,15 @@ def _run_task(
             entry = map_shard(task, op.module, settings, where, decisions, parts=parts)
             result = entry.as_json()
         case ShuffleKeys():
-            batches = batches_of([task.input])
-            shuffle.write_keys(
-                op.module, settings, batches, task.folder, task.index, where, again=task.again
-            )
+            batches, place = batches_of([task.input]), (task.folder, task.index, task.partitions)
+            shuffle.write_keys(op.module, settings, batches, *place, where, again=task.again)
         case ShuffleReduce():
-            shuffle.write_reduced(
-                op.module, settings, task.folder, task.index, where, again=task.again
-            )
+            place = (task.folder, task.index, task.partitions)
+            shuffle.write_reduced(op.module, settings, *place, where, again=task.again)
         case ShuffleResolve():
-            shuffle.write_decisions(op.module, settings, task.folder, where, again=task.again)
+            shuffle.write_decisions(
+                op.module, settings, task.folder, task.partitions, where, again=task.again
+            )
         case Describe():
             return describe(task, op.module, settings, where)
         case Survey():

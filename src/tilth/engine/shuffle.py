@@ -29,7 +29,8 @@ from tilth.engine.map import POSITION, about, apart, first_position
 from tilth.settings import BaseSettings
 from tilth.store.files import atomic_file, write_json
 
-NUM_PARTITIONS = 64
+# At most, and one for so many rows: a task takes longer than what it does with few.
+MOST_PARTITIONS, ROWS_A_PARTITION = 64, 4096
 
 # Columns of the tables of keys: the operation's own, and what the engine adds.
 KEY, PARTITION, SHARD = "key", "partition", "shard"
@@ -39,6 +40,11 @@ _HELD_BYTES = 64 << 20
 
 # What an operation that goes through two rounds has beside `keys`, `reduce` and `resolve`.
 AGAIN = ("keys_again", "reduce_again", "resolve_again")
+
+
+def partitions_for(num_rows: int) -> int:
+    """How many partitions the keys of so many rows go to."""
+    return min(MOST_PARTITIONS, 1 + num_rows // ROWS_A_PARTITION)
 
 
 def rounds_of(module: ModuleType) -> tuple[bool, ...]:
@@ -56,19 +62,23 @@ def is_found(folder: Path) -> bool:
     return _found_path(folder).is_file()
 
 
-def shards_without_keys(folder: Path, num_shards: int, *, again: bool = False) -> list[int]:
+def shards_without_keys(
+    folder: Path, num_shards: int, partitions: int, *, again: bool = False
+) -> list[int]:
     """The shards whose keys are not committed; in the second round of those that give some."""
     shards: Iterable[int] = range(num_shards)
     if again:
         with pq.ParquetFile(_found_path(folder)) as file:
             named = set(_values_of(file, SHARD))
         shards = shards if -1 in named else sorted(named)
-    return [index for index in shards if not _keys_path(folder, index, again=again).is_file()]
+    paths = {index: _keys_path(folder, index, partitions, again=again) for index in shards}
+    return [index for index, path in paths.items() if not path.is_file()]
 
 
-def partitions_left(folder: Path, *, again: bool = False) -> list[int]:
-    """The partitions that are not reduced."""
-    return [i for i in range(NUM_PARTITIONS) if not _done_path(folder, i, again=again).is_file()]
+def partitions_left(folder: Path, partitions: int, *, again: bool = False) -> list[int]:
+    """Of so many partitions those that are not reduced."""
+    paths = [_done_path(folder, i, partitions, again=again) for i in range(partitions)]
+    return [i for i, path in enumerate(paths) if not path.is_file()]
 
 
 def write_keys(
@@ -77,6 +87,7 @@ def write_keys(
     batches: Iterator[pa.RecordBatch],
     folder: Path,
     index: int,
+    partitions: int,
     where: str,
     *,
     again: bool = False,
@@ -104,11 +115,11 @@ def write_keys(
             positions = [first + ids[name] for name in keys.column("id").to_pylist()]
             keys = keys.append_column(SHARD, pa.array([index] * keys.num_rows, pa.int32()))
             keys = keys.append_column(POSITION, pa.array(positions, pa.int64()))
-            tables.append(partitioned(keys))
+            tables.append(partitioned(keys, partitions))
         row += batch.num_rows
     table = pa.concat_tables(tables).sort_by(PARTITION) if tables else pa.table({})
     require_settled()
-    _write_groups(table, PARTITION, _keys_path(folder, index, again=again))
+    _write_groups(table, PARTITION, _keys_path(folder, index, partitions, again=again))
 
 
 def write_reduced(
@@ -116,6 +127,7 @@ def write_reduced(
     settings: BaseSettings,
     folder: Path,
     partition: int,
+    partitions: int,
     where: str,
     *,
     again: bool = False,
@@ -125,9 +137,9 @@ def write_reduced(
     Raises:
         StepError: The operation gives no table; named by `where`.
     """
-    paths = sorted(_keys_path(folder, 0, again=again).parent.glob("*.parquet"))
+    paths = sorted(_keys_path(folder, 0, partitions, again=again).parent.glob("*.parquet"))
     keys = Keys(paths, partition)
-    done = _done_path(folder, partition, again=again)
+    done = _done_path(folder, partition, partitions, again=again)
     reduced = None
     if again:
         if not keys.is_empty():
@@ -188,6 +200,7 @@ def write_decisions(
     module: ModuleType,
     settings: BaseSettings,
     folder: Path,
+    partitions: int,
     where: str,
     *,
     again: bool = False,
@@ -199,7 +212,7 @@ def write_decisions(
     Raises:
         StepError: The operation decides of no shard, or of one that is not there; named by `where`.
     """
-    parts = sorted(_done_path(folder, 0, again=again).parent.glob("*.parquet"))
+    parts = sorted(_done_path(folder, 0, partitions, again=again).parent.glob("*.parquet"))
     resolve = module.resolve_again if again else module.resolve
     what = f"`{AGAIN[2] if again else 'resolve'}`"
     decisions = pa.table({})
@@ -207,7 +220,7 @@ def write_decisions(
         found = resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
         decisions = require_columns(found, (SHARD,), what, where)
     if decisions.num_rows:
-        num_shards = len(list(_keys_path(folder, 0).parent.glob("*.parquet")))
+        num_shards = len(list(_keys_path(folder, 0, partitions).parent.glob("*.parquet")))
         require_shards(decisions[SHARD], num_shards, what, where)
         decisions = decisions.sort_by(SHARD)
     require_settled()
@@ -227,12 +240,13 @@ def decisions_of(folder: Path, shard: int) -> pa.Table:
     return pa.table({}) if table is None else table
 
 
-def partitioned(keys: pa.Table) -> pa.Table:
+def partitioned(keys: pa.Table, partitions: int) -> pa.Table:
     """The keys with the partition that each row goes to.
 
     Args:
         keys: With a column `key`, equal where samples have to meet: a string, a uint64 hash, or a
             list of such hashes, ascending, of a sample that may meet others by any of them.
+        partitions: How many there are.
 
     Returns:
         The same rows with a column `partition` (int32), or, of lists, a row for each partition in
@@ -240,20 +254,21 @@ def partitioned(keys: pa.Table) -> pa.Table:
     """
     column = keys[KEY].combine_chunks()
     if column.type == pa.large_list(pa.uint64()):
-        return _each_to_its_partitions(keys, column)
+        return _each_to_its_partitions(keys, column, partitions)
     if column.type == pa.string():
         words = ((word or "").encode("utf-8", "surrogatepass") for word in column.to_pylist())
         hashes = np.fromiter((zlib.crc32(word) << 32 for word in words), np.uint64, len(column))
     else:
         hashes = pc.fill_null(column, 0).to_numpy()
-    return keys.append_column(PARTITION, pa.array(_partition_of(hashes)))
+    return keys.append_column(PARTITION, pa.array(_partition_of(hashes, partitions)))
 
 
-def _each_to_its_partitions(keys: pa.Table, column: pa.Array) -> pa.Table:
+def _each_to_its_partitions(keys: pa.Table, column: pa.Array, number: int) -> pa.Table:
     """Rows with lists of hashes, cut by partition."""
     lengths = pc.fill_null(column.value_lengths(), 0).to_numpy()
     hashes = column.flatten().to_numpy()
-    rows, partitions = np.repeat(np.arange(lengths.size), lengths), _partition_of(hashes)
+    rows = np.repeat(np.arange(lengths.size), lengths)
+    partitions = _partition_of(hashes, number)
     is_first = np.ones(rows.size, np.bool_)
     is_first[1:] = (rows[1:] != rows[:-1]) | (partitions[1:] != partitions[:-1])
     starts = np.flatnonzero(is_first)
@@ -270,24 +285,24 @@ def _each_to_its_partitions(keys: pa.Table, column: pa.Array) -> pa.Table:
     )
 
 
-def _partition_of(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+def _partition_of(hashes: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.int32]:
     """The partition of each hash, by its 32 highest bits (multiply and shift, Lemire 2019)."""
     high = hashes >> np.uint64(32)
-    return ((high * np.uint64(NUM_PARTITIONS)) >> np.uint64(32)).astype(np.int32)
+    return ((high * np.uint64(number)) >> np.uint64(32)).astype(np.int32)
 
 
-def _keys_path(folder: Path, shard: int, *, again: bool = False) -> Path:
-    return _work(folder, "keys", again) / f"{shard:05d}.parquet"
+def _keys_path(folder: Path, shard: int, partitions: int, *, again: bool = False) -> Path:
+    return _work(folder, "keys", partitions, again) / f"{shard:05d}.parquet"
 
 
-def _done_path(folder: Path, partition: int, *, again: bool = False) -> Path:
+def _done_path(folder: Path, partition: int, partitions: int, *, again: bool = False) -> Path:
     """Says that a partition is reduced; what it came to is beside it, where it came to anything."""
-    return _work(folder, "reduced", again) / f"{partition:05d}.json"
+    return _work(folder, "reduced", partitions, again) / f"{partition:05d}.json"
 
 
-def _work(folder: Path, phase: str, again: bool) -> Path:
+def _work(folder: Path, phase: str, partitions: int, again: bool) -> Path:
     # With the count in the name: keys of another count are not taken for these.
-    return folder / "work" / f"{phase}{'-again' if again else ''}-{NUM_PARTITIONS}"
+    return folder / "work" / f"{phase}{'-again' if again else ''}-{partitions}"
 
 
 def _found_path(folder: Path) -> Path:

@@ -80,6 +80,13 @@ class _Common(TypedDict):
     extensions: tuple[Reference, ...]
 
 
+class _Phase(TypedDict):
+    """What every phase of a shuffle is told."""
+
+    partitions: int
+    again: bool
+
+
 class Engine(Protocol):
     """Runs tasks somewhere."""
 
@@ -241,7 +248,7 @@ class StepRunner:
                 self._tell_of_types(step)
                 self._look_ahead(step, folder, shards)
             if kind == "shuffle":
-                self._shuffle(step, folder, shards)
+                self._shuffle(step, folder, shards, shuffle.partitions_for(expected))
             self._map(step, folder, shards, expected, _fields_together(inputs))
         entries = ledger(folder)
         books = Books.of(entries.values())
@@ -439,24 +446,27 @@ class StepRunner:
             books.add(read_as(Shard, entry, step.name))
             tell()
 
-    def _shuffle(self, step: PlannedStep, folder: Path, shards: list[Path]) -> None:
+    def _shuffle(
+        self, step: PlannedStep, folder: Path, shards: list[Path], partitions: int
+    ) -> None:
         if shuffle.is_decided(folder):
             return
         for again in shuffle.rounds_of(step.operation.module):
             if not again and shuffle.is_found(folder):
                 continue
             turn = ", second round" if again else ""
+            asked: _Phase = {"partitions": partitions, "again": again}
             keys = [
-                ShuffleKeys(**self._common(step, folder, index), input=shards[index], again=again)
-                for index in shuffle.shards_without_keys(folder, len(shards), again=again)
+                ShuffleKeys(**self._common(step, folder, index), input=shards[index], **asked)
+                for index in shuffle.shards_without_keys(
+                    folder, len(shards), partitions, again=again
+                )
             ]
             self._all(step, keys, f"keys{turn}")
-            left = shuffle.partitions_left(folder, again=again)
-            reduce = [
-                ShuffleReduce(**self._common(step, folder, index), again=again) for index in left
-            ]
+            left = shuffle.partitions_left(folder, partitions, again=again)
+            reduce = [ShuffleReduce(**self._common(step, folder, index), **asked) for index in left]
             self._all(step, reduce, f"partitions{turn}")
-            resolve = ShuffleResolve(**self._common(step, folder), again=again)
+            resolve = ShuffleResolve(**self._common(step, folder), **asked)
             self._all(step, [resolve], f"resolve{turn}")
 
     def _grid(self, step: PlannedStep, folder: Path, cells: Sequence[Keyed]) -> JsonValue:

@@ -84,9 +84,11 @@ class _Shuffling(_Task):
     """A phase of a shuffle.
 
     Attributes:
+        partitions: How many there are.
         again: Whether it is that of the second of two rounds.
     """
 
+    partitions: int
     again: bool = False
 
 
