@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+# Where Python is told to keep nothing that it compiled, each process side by side would compile
+# every test anew, and each of the hundreds that tests start all of Tilth.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What hypothesis times is wall time, which on a busy machine says nothing of the code; growth with
 # the input is measured in processor time (tests/growth).

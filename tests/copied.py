@@ -24,7 +24,8 @@ def copy_with(pages: Sequence[str], root: Path) -> int:
         How many files and changes they show.
     """
     source = root / "src" / "tilth"
-    shutil.copytree(ROOT / "src" / "tilth", source, ignore=shutil.ignore_patterns("__pycache__"))
+    # With what is compiled already: each has the time of its source, which is copied too.
+    shutil.copytree(ROOT / "src" / "tilth", source)
     text = "".join((ROOT / page).read_text("utf-8") for page in pages)
     files = re.findall(r"```python\n# (src/tilth/\S+\.py)\n(.*?)```", text, re.DOTALL)
     changes = re.findall(r"```diff\n# (src/tilth/\S+)\n(.*?)```", text, re.DOTALL)

@@ -229,12 +229,21 @@ def _meant(module: str, text: str) -> Iterator[tuple[str, type | str]]:
 
 def _looked_up(module: ModuleType, name: str) -> tuple[ModuleType, object]:
     """What a name means in a module, and the module that defines it."""
+    if name in _imported(module):
+        home, known_as = _imported(module)[name]
+        return _looked_up(importlib.import_module(home), known_as)
+    return module, getattr(module, name, None)
+
+
+@cache
+def _imported(module: ModuleType) -> dict[str, tuple[str, str]]:
+    """What a module imports from Tilth by name: the module that has it, and its name there."""
+    found: dict[str, tuple[str, str]] = {}
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tilth"):
             for alias in node.names:
-                if name == (alias.asname or alias.name):
-                    return _looked_up(importlib.import_module(str(node.module)), alias.name)
-    return module, getattr(module, name, None)
+                found.setdefault(alias.asname or alias.name, (str(node.module), alias.name))
+    return found
 
 
 def _definition(module: ModuleType, name: str) -> str:

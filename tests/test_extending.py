@@ -172,8 +172,7 @@ def test_a_task_a_model_and_a_transform_of_ones_own(here: Path) -> None:
 
 def test_the_same_files_in_tilth_itself(tmp_path: Path) -> None:
     source = tmp_path / "src"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "src" / "tilth", source / "tilth", ignore=ignored)
+    shutil.copytree(ROOT / "src" / "tilth", source / "tilth")
     for name, text in _blocks().items():
         path = source / "tilth" / name
         assert not path.exists()

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,16 @@ def _modules() -> dict[str, Path]:
 MODULES = _modules()
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
 def _imports(path: Path) -> set[str]:
     """The project's modules that a file imports, wherever in the file."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [f"{node.module}.{a.name}" for a in node.names]
             found.update(n if n in MODULES else node.module for n in names)
@@ -132,11 +139,7 @@ def test_no_room_holds_more_than_an_eighth() -> None:
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [
-        module
-        for module, path in MODULES.items()
-        if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
-    ]
+    silent = [module for module, path in MODULES.items() if not ast.get_docstring(_tree(path))]
     assert not silent
 
 

@@ -6,16 +6,20 @@ import ast
 import importlib.util
 import re
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import run_text
+from tests.engine.inline import inline
 from tilth.errors import MissingError
 from tilth.recipe import code, needs
 from tilth.recipe.load import load_recipe, parse_recipe, starters
 from tilth.recipe.operations import operations
+
+__all__ = ["inline"]
 
 
 def _extras() -> dict[str, set[str]]:
@@ -31,15 +35,20 @@ def _extras() -> dict[str, set[str]]:
 
 def _imported(module: str) -> set[str]:
     """Top packages that a module of Tilth, and all of Tilth that it imports, name anywhere."""
+    paths = map(code._path, code.reachable([module]))
+    return {name for path in paths for name in _named(path)}
+
+
+@cache
+def _named(path: Path | None) -> set[str]:
+    """Top packages that a module names."""
+    assert path is not None
     found: set[str] = set()
-    for name in code.reachable([module]):
-        path = code._path(name)
-        assert path is not None
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.partition(".")[0])
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
     return found
 
 
@@ -50,19 +59,8 @@ _MODULES = {"pillow": "pil", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 def test_what_is_imported_is_declared() -> None:
     """What only another package brings is gone with that package's next version."""
     root = Path(needs.__file__).parents[1]
-    imported = {
-        name
-        for path in root.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    imported = {name.partition(".")[0] for name in imported} - {"tilth", *sys.stdlib_module_names}
+    imported = {name for path in root.rglob("*.py") for name in _named(path)}
+    imported -= {"tilth", *sys.stdlib_module_names}
     declared = {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in metadata.requires("tilth") or []}
     names = {_MODULES.get(name.lower(), name.lower().replace("-", "_")) for name in declared}
     assert {name.lower() for name in imported} <= names
@@ -120,7 +118,7 @@ pretrain: {{model: {{kind: gpt, layers: 1, width: 8, heads: 1}}, loop: {{max_ste
 """
 
 
-@pytest.mark.usefixtures("without_torch")
+@pytest.mark.usefixtures("without_torch", "inline")
 def test_nothing_runs_before_all_is_there(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "one two"}\n')
     text = RECIPE.format(path=tmp_path / "a.jsonl")
