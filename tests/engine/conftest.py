@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.engine.inline import run_inline, use_inline
+from tests.engine.modalities import write_recipe
 from tilth.engine.run import RunOptions, RunOutcome, run_plan
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
@@ -78,9 +81,33 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def _images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    text = write_recipe("images", folder).read_text("utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        use_inline(patch)
+        run_inline(text, folder / "run")
+    return folder
+
+
 @pytest.fixture
-def documents(tmp_path: Path) -> Path:
+def images_run(_images: Path, tmp_path: Path) -> tuple[str, Path]:
+    """The recipe `images` of `modalities`, and the folder of a run of it that is done."""
+    shutil.copytree(_images / "run", tmp_path / "run")
+    return (_images / "images.yaml").read_text("utf-8"), tmp_path / "run"
+
+
+@pytest.fixture(scope="session")
+def _documents(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("documents") / "documents.jsonl"
+    write_documents(path, 3000)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def documents(tmp_path: Path, _documents: bytes) -> Path:
     """3,000 documents as JSON Lines."""
     path = tmp_path / "documents.jsonl"
-    write_documents(path, 3000)
+    path.write_bytes(_documents)
     return path

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from tests.engine.inline import inline
 from tilth.collect.idx import encode_png
 from tilth.engine import again
 from tilth.engine.books import Books
@@ -30,6 +31,8 @@ from tilth.recipe.plan import Plan, build_plan
 from tilth.store import Dataset
 from tilth.store.manifest import Manifest, write_manifest
 from tilth.store.shard import ledger
+
+__all__ = ["inline"]
 
 
 def plan_of(source: str, folder: Path | str, **given: Any) -> Plan:
@@ -283,6 +286,7 @@ def test_a_file_with_a_bad_row_or_another_type_is_read_again(tmp_path: Path) -> 
     assert str(Dataset(tmp_path / "two").schema.field("meta.year").type) == "int64"
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_source_with_a_join_is_read_whole(tmp_path: Path) -> None:
     """What is joined to a file that is as it was may be another now."""
     docs, table = tmp_path / "docs", tmp_path / "t.csv"
@@ -297,6 +301,7 @@ def test_a_source_with_a_join_is_read_whole(tmp_path: Path) -> None:
         assert Dataset(folders[-1]).to_arrow()["label"].to_pylist() == [names] * len(names)
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_plan_says_why_all_files_are_read_again(tmp_path: Path) -> None:
     docs, said = tmp_path / "docs", tmp_path / "said.tsv"
     for number in (1, 2):
@@ -345,6 +350,7 @@ def test_fields_of_known_files_count_where_a_name_is_met_again(tmp_path: Path) -
     assert "meta.x (2)" in Dataset(tmp_path / "two").schema.names
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_run_says_how_many_files_it_reads_and_gives_the_same(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     for number in range(5):

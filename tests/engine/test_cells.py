@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
-from tests.engine.modalities import write_recipe
 from tilth.engine.record import last_record
 from tilth.engine.resolve import Resolver
 from tilth.recipe.plan import Plan
@@ -22,8 +21,9 @@ pytestmark = pytest.mark.usefixtures("inline")
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(write_recipe("images", tmp_path).read_text("utf-8"))
+def tree(images_run: tuple[str, Path]) -> dict[str, Any]:
+    """A recipe that was run in the folder `run`."""
+    found: dict[str, Any] = yaml.safe_load(images_run[0])
     return found
 
 
@@ -46,7 +46,6 @@ def _cached(folder: Path) -> dict[str, bool]:
 
 def test_one_cell_more_is_one_training_more(tree: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    _run(tree, folder)
     assert _run(tree, folder) == []
     first = {name: cells_of(folder, _plan(tree), name) for name in ("transfer", "value")}
     methods = [*tree["transfer"]["methods"], "probe"]
@@ -66,7 +65,6 @@ def test_one_cell_more_is_one_training_more(tree: dict[str, Any], tmp_path: Path
 
 def test_what_is_only_said_of_the_cells_trains_none(tree: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    _run(tree, folder)
     for stage in ("transfer", "value"):
         other = {**tree, stage: {**tree[stage], "smallest_effect": 0.123}}
         assert _run(other, folder) == []
@@ -76,7 +74,6 @@ def test_what_is_only_said_of_the_cells_trains_none(tree: dict[str, Any], tmp_pa
 
 def test_a_cell_says_what_it_is_made_of(tree: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    _run(tree, folder)
     plan = _plan(tree)
     resolver = Resolver(plan, folder)
     states = {state.step.name: state for state in resolver.states()}
@@ -95,7 +92,6 @@ def test_a_cell_says_what_it_is_made_of(tree: dict[str, Any], tmp_path: Path) ->
 
 def test_a_cell_is_another_by_the_data_that_it_reads(tree: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    _run(tree, folder)
     plan = _plan(tree)
     resolver = Resolver(plan, folder)
     resolver.states()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engine.inline import inline, places, plan_of, run_inline
-from tests.engine.modalities import results, write_recipe
+from tests.engine.modalities import results
 from tilth.engine.events import Event, Warned
 from tilth.engine.record import RECORD, read_record
 from tilth.engine.run import step_states
@@ -32,17 +32,9 @@ DAMAGE: Mapping[str, Damage] = {
 }
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> tuple[str, Path]:
-    """A recipe's text, and the folder of a run of it."""
-    text = write_recipe("images", tmp_path).read_text("utf-8")
-    run_inline(text, tmp_path / "run")
-    return text, tmp_path / "run"
-
-
 @pytest.mark.parametrize("how", DAMAGE)
-def test_records_and_manifests_are_made_again(how: str, run: tuple[str, Path]) -> None:
-    text, folder = run
+def test_records_and_manifests_are_made_again(how: str, images_run: tuple[str, Path]) -> None:
+    text, folder = images_run
     run_inline(text, folder)  # which gives it a history
     calm = results(folder)
     manifests = [where / MANIFEST for where in places(folder, plan_of(text))]
@@ -62,8 +54,8 @@ def test_records_and_manifests_are_made_again(how: str, run: tuple[str, Path]) -
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_what_unfinished_steps_kept_is_made_again(how: str, run: tuple[str, Path]) -> None:
-    text, folder = run
+def test_what_unfinished_steps_kept_is_made_again(how: str, images_run: tuple[str, Path]) -> None:
+    text, folder = images_run
     calm = results(folder)
     for where in places(folder, plan_of(text)):
         manifest = where / MANIFEST
@@ -198,8 +190,8 @@ def test_a_step_takes_in_what_the_books_before_it_say(
         run_inline(text, folder, shard_rows=10)
 
 
-def test_what_a_later_version_made_is_left_alone(run: tuple[str, Path]) -> None:
-    text, folder = run
+def test_what_a_later_version_made_is_left_alone(images_run: tuple[str, Path]) -> None:
+    text, folder = images_run
     for path in (folder / RECORD, places(folder, plan_of(text))[0] / MANIFEST):
         kept = path.read_bytes()
         later = kept.replace(b'"format": ', b'"format": 9', 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.inline import inline, places, plan_of, run_inline
-from tests.engine.modalities import results, write_recipe
+from tests.engine.modalities import results
 from tilth.recipe.plan import Plan
 from tilth.store.files import write_json
 
@@ -36,19 +36,20 @@ def _litter(plan: Plan, folder: Path, calm: Path) -> None:
     (folder / "history" / ".0001.json.7.aside").write_bytes(b"half")
 
 
-def test_a_run_goes_on_over_all_that_was_left_aside(tmp_path: Path) -> None:
-    text = write_recipe("images", tmp_path).read_text("utf-8")
-    run_inline(text, tmp_path / "calm")
-    _litter(plan_of(text), tmp_path / "littered", tmp_path / "calm")
+def test_a_run_goes_on_over_all_that_was_left_aside(
+    images_run: tuple[str, Path], tmp_path: Path
+) -> None:
+    text, calm = images_run
+    _litter(plan_of(text), tmp_path / "littered", calm)
     run_inline(text, tmp_path / "littered")
-    assert results(tmp_path / "littered") == results(tmp_path / "calm")
+    assert results(tmp_path / "littered") == results(calm)
     assert not list((tmp_path / "littered").rglob(".*.aside"))
 
 
-def test_a_step_killed_after_its_manifest_is_cleaned_up_by_the_next_run(tmp_path: Path) -> None:
-    text = write_recipe("images", tmp_path).read_text("utf-8")
-    folder = tmp_path / "run"
-    run_inline(text, folder)
+def test_a_step_killed_after_its_manifest_is_cleaned_up_by_the_next_run(
+    images_run: tuple[str, Path],
+) -> None:
+    text, folder = images_run
     calm = results(folder)
     plan = plan_of(text)
     for where in places(folder, plan):

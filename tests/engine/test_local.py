@@ -36,7 +36,8 @@ def test_a_worker_that_dies_once_is_replaced(tmp_path: Path) -> None:
         "    if not flag.exists():\n        flag.touch()\n        os._exit(9)\n"
         "    return 1.0\n"
     )
-    outcome = run_text(recipe_text(documents, functions=f"['{functions}:die']"), tmp_path / "run")
+    text = recipe_text(documents, functions=f"['{functions}:die']")
+    outcome = run_text(text, tmp_path / "run", only="clean.signals")
     assert outcome.quarantined == 0
     assert flag.exists()
 
@@ -46,14 +47,15 @@ def test_what_an_operation_prints_goes_to_the_log(tmp_path: Path) -> None:
     write_documents(documents, 20)
     functions = tmp_path / "mine.py"
     functions.write_text("def loud(text: str) -> float:\n    print('{noise}')\n    return 1.0\n")
-    run_text(recipe_text(documents, functions=f"['{functions}:loud']"), tmp_path / "run")
+    text = recipe_text(documents, functions=f"['{functions}:loud']")
+    run_text(text, tmp_path / "run", only="clean.signals")
     assert os.linesep.join(["{noise}"]) in (tmp_path / "run" / "workers.log").read_text()
 
 
 def test_what_a_worker_tells_of_a_task_is_heard(tmp_path: Path) -> None:
     documents, told = tmp_path / "documents.jsonl", list[Event]()
     write_documents(documents, 20)
-    run_text(recipe_text(documents), tmp_path / "run", listeners=[told.append])
+    run_text(recipe_text(documents), tmp_path / "run", only="collect.a", listeners=[told.append])
     # Of one task, nobody but its worker knows how far it is.
     assert "collect.a" in {event.step for event in told if isinstance(event, StepProgress)}
 
@@ -119,7 +121,7 @@ def test_an_operation_that_goes_elsewhere_takes_nothing_with_it(
     assert len(list(folder.glob("data/*/manifest.json"))) == 3
 
 
-TASK = ShuffleResolve(step="transfer", op="transfer", settings={}, folder=Path("x"))
+TASK = ShuffleResolve(step="transfer", op="transfer", settings={}, folder=Path("x"), partitions=1)
 
 
 @pytest.mark.parametrize(

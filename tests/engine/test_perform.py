@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
-from tests.engine.modalities import results, write_recipe
+from tests.engine.modalities import results
 from tests.web.sites import Reply, Site, running
 from tilth.collect import jsonl
 from tilth.engine import perform
@@ -150,9 +150,8 @@ def test_of_a_file_that_was_fetched_anew_no_earlier_shard_stays(
     assert _texts(text, tmp_path / "run") == ["new 1", "new 2"]
 
 
-def test_a_cell_of_another_grid_is_run_again(tmp_path: Path) -> None:
-    text = write_recipe("images", tmp_path).read_text("utf-8")
-    run_inline(text, tmp_path / "run")
+def test_a_cell_of_another_grid_is_run_again(images_run: tuple[str, Path], tmp_path: Path) -> None:
+    text, _ = images_run
     wanted = results(tmp_path / "run")
     # As if the step had been killed before its last file.
     (place(tmp_path / "run", plan_of(text), "transfer") / "manifest.json").unlink()

@@ -89,9 +89,12 @@ def test_the_same_recipe_again_runs_nothing(documents: Path, tmp_path: Path) -> 
     assert digests(folder) == before
 
 
-def test_output_does_not_depend_on_the_number_of_workers(documents: Path, tmp_path: Path) -> None:
+def test_output_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 600)
     for workers in (1, 3):
-        run_text(recipe_text(documents), tmp_path / str(workers), num_workers=workers)
+        folder = tmp_path / str(workers)
+        run_text(recipe_text(documents), folder, num_workers=workers, shard_rows=100)
     assert digests(tmp_path / "1") == digests(tmp_path / "3")
 
 
@@ -210,9 +213,11 @@ def test_a_folder_that_is_a_file_is_an_error(documents: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("moment", ["it is announced", "its processes end"])
 def test_a_run_that_is_stopped_says_so_at_either_end(
-    moment: str, documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is done by a step then, and yet Ctrl-C is heard."""
+    write_documents(tmp_path / "documents.jsonl", 100)
+    text = recipe_text(tmp_path / "documents.jsonl").partition("deduplicate:")[0]
 
     def stop(event: Event) -> None:
         if isinstance(event, RunStarted) and moment == "it is announced":
@@ -227,11 +232,11 @@ def test_a_run_that_is_stopped_says_so_at_either_end(
     with monkeypatch.context() as patch:
         patch.setattr(engine_run, "LocalEngine", Stopped)
         with pytest.raises(KeyboardInterrupt):
-            run_text(recipe_text(documents), tmp_path / "run", listeners=[stop])
+            run_text(text, tmp_path / "run", listeners=[stop])
     record = last_record(tmp_path / "run")
     assert record is not None
     assert record.status == "stopped"
-    run_text(recipe_text(documents), tmp_path / "run")
+    run_text(text, tmp_path / "run")
     record = last_record(tmp_path / "run")
     assert record is not None
     assert record.status == "done"
@@ -250,8 +255,10 @@ def test_limit_reads_no_more_than_asked(documents: Path, tmp_path: Path) -> None
     assert record.steps[-1].counts.num_in == 50
 
 
-def test_a_step_speaks_only_while_it_runs(documents: Path, tmp_path: Path) -> None:
+def test_a_step_speaks_only_while_it_runs(tmp_path: Path) -> None:
     """Whatever is told in between, by worker threads too, is of the step that has begun."""
+    documents = tmp_path / "documents.jsonl"
+    write_documents(documents, 300)
     events: list[Event] = []
     run_text(recipe_text(documents), tmp_path / "run", num_workers=2, listeners=[events.append])
     running, phases = "", dict[str, dict[str, list[float]]]()
