@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import tilth
+from tests.engine.inline import inline
 from tests.query.conftest import recipe_file, write_documents
 from tilth import api
 from tilth.engine.events import Event, StepFinished, StepStarted
@@ -17,6 +18,8 @@ from tilth.errors import MissingError, RecipeError, UsageError
 from tilth.recipe.code import reachable
 from tilth.recipe.operations import operations
 from tilth.store.files import folder_lock
+
+__all__ = ["inline"]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,7 @@ def test_a_run_ends_with_its_report(done: tilth.Run, folder: Path) -> None:
     assert repr(done) == "Run('small', done)"
 
 
+@pytest.mark.usefixtures("inline")
 def test_what_another_process_did_since_the_plan_is_not_done_again(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -70,6 +74,7 @@ def test_what_another_process_did_since_the_plan_is_not_done_again(
     assert begun == [step.name for step in view.steps[2:]]
 
 
+@pytest.mark.usefixtures("inline")
 def test_a_plan_waits_for_the_lock_and_looks_again(folder: Path, tmp_path: Path) -> None:
     recipe = recipe_file(folder)
     view = tilth.plan(recipe, runs=tmp_path, only="normalize")
@@ -124,6 +129,7 @@ def test_a_run_is_opened_again(done: tilth.Run, folder: Path) -> None:
         tilth.open_run("other", runs=folder / "runs")
 
 
+@pytest.mark.usefixtures("inline")
 def test_name_limit_only_and_events(folder: Path) -> None:
     events: list[Event] = []
     run = tilth.run(
@@ -150,6 +156,7 @@ def test_name_limit_only_and_events(folder: Path) -> None:
     assert run.dataset("train").num_rows == 50
 
 
+@pytest.mark.usefixtures("inline")
 def test_lines_go_to_standard_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tilth.run(recipe_file(folder), runs=folder / "runs", name="part", limit=50, only="normalize")
     captured = capsys.readouterr()

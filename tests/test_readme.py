@@ -14,11 +14,14 @@ import typer.main
 import tilth
 from tests.claims import MADE_BELOW
 from tests.engine.conftest import write_documents
+from tests.engine.inline import inline
 from tilth.cli.main import app
 from tilth.query.explain import list_entries
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.operations import operations
 from tilth.recipe.words import other_words
+
+__all__ = ["inline"]
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -33,6 +36,7 @@ def test_the_recipe_is_sound() -> None:
     assert [parse_recipe(one).name for one in _blocks("README.md", "yaml")] == ["mine", "modules"]
 
 
+@pytest.mark.usefixtures("inline")
 def test_the_oldest_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site's items by a selector: ten lines, from the crawl to samples that know their page."""
     block = _blocks("README.md", "yaml")[1]
@@ -57,6 +61,7 @@ def test_the_oldest_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert run.trace(one["id"]).part_of == index
 
 
+@pytest.mark.usefixtures("inline")
 @pytest.mark.parametrize(
     ("page", "recipe"), [("README.md", "quickstart"), ("docs/start.md", "my.yaml")]
 )

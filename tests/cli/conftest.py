@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.engine.inline import use_inline
 from tests.query.conftest import recipe_file, workplace, write_documents
 from tilth.cli.main import app
 
@@ -27,6 +28,19 @@ def tilth(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     runner = CliRunner()
 
     def call(*arguments: str) -> Any:
+        return runner.invoke(app, list(arguments), catch_exceptions=False)
+
+    return call
+
+
+@pytest.fixture
+def tilth_in(monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Call a verb in this process, in a folder: its runs need no processes of their own."""
+    use_inline(monkeypatch)
+    runner = CliRunner()
+
+    def call(folder: Path, *arguments: str) -> Any:
+        monkeypatch.chdir(folder)
         return runner.invoke(app, list(arguments), catch_exceptions=False)
 
     return call

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from tests.cli.conftest import recipe_file, start, write_documents
-from tilth.cli.main import app
+from tests.cli.conftest import Command, recipe_file, start, write_documents
 from tilth.recipe import load, plan, times
 from tilth.recipe.model import Recipe
 
@@ -73,11 +71,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 def test_a_run_loads_and_plans_its_recipe_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, counted: dict[str, list[str]]
+    folder: Path, tilth_in: Command, counted: dict[str, list[str]]
 ) -> None:
-    monkeypatch.chdir(folder)
     for left in (7, 0):
-        done = CliRunner().invoke(app, ["run", "small-12.yaml"], catch_exceptions=False)
+        done = tilth_in(folder, "run", "small-12.yaml")
         assert done.exit_code == 1
         assert f"{left} steps to run of 7" in done.stderr
         assert counted == {"loaded": ["small-12.yaml"], "planned": ["small"]}
@@ -86,44 +83,45 @@ def test_a_run_loads_and_plans_its_recipe_once(
 
 
 def test_the_starter_that_a_run_is_measured_by_is_planned_once_too(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, counted: dict[str, list[str]]
+    folder: Path, tilth_in: Command, counted: dict[str, list[str]]
 ) -> None:
-    monkeypatch.chdir(folder)
     for command in ("init digits mine.yaml", "run mine.yaml --only collect.vendor --limit 5"):
-        done = CliRunner().invoke(app, command.split(), catch_exceptions=False)
+        done = tilth_in(folder, *command.split())
         assert done.exit_code == 0
     assert counted == {"loaded": ["mine.yaml", "digits"], "planned": ["mine", "digits"]}
 
 
-def test_a_run_that_is_done_is_not_run_again(workplace: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_done_is_not_run_again(
+    workplace: Path, tmp_path: Path, tilth_in: Command
+) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(workplace, copy)
-    process = start("run", "small-12.yaml", cwd=copy)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "0 steps to run of 7" in err
-    assert "report  runs/small/report.html" in out
-    assert "tilth show small collect.docs --quarantined" in out
+    done = tilth_in(copy, "run", "small-12.yaml")
+    assert done.exit_code == 1
+    assert "0 steps to run of 7" in done.stderr
+    assert "report  runs/small/report.html" in done.stdout
+    assert "tilth show small collect.docs --quarantined" in done.stdout
 
 
-def test_a_clean_run_ends_with_zero(folder: Path) -> None:
+def test_a_clean_run_ends_with_zero(folder: Path, tilth_in: Command) -> None:
     docs = folder / "docs.jsonl"
     docs.write_text(docs.read_text("utf-8").rpartition('{"text": "cut')[0], "utf-8")
-    process = start("run", "small-12.yaml", "--only", "rules", "--name", "sound", cwd=folder)
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    assert "clean.rules" in out
-    assert "exact" not in out
+    done = tilth_in(folder, "run", "small-12.yaml", "--only", "rules", "--name", "sound")
+    assert done.exit_code == 0
+    assert "clean.rules" in done.stdout
+    assert "exact" not in done.stdout
     assert (folder / "runs" / "sound" / "run.json").is_file()
 
 
-def test_a_step_that_fails_ends_with_one_and_the_books_so_far(folder: Path) -> None:
+def test_a_step_that_fails_ends_with_one_and_the_books_so_far(
+    folder: Path, tilth_in: Command
+) -> None:
     path = folder / "small-12.yaml"
     path.write_text(path.read_text("utf-8").replace("0.01", "0.0001"), "utf-8")
-    process = start("run", "small-12.yaml", "--json", cwd=folder)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 1
-    document = json.loads(out)
+    done = tilth_in(folder, "run", "small-12.yaml", "--json")
+    assert done.exit_code == 1
+    err = done.stderr
+    document = json.loads(done.stdout)
     assert document["error"]["code"] == "error-budget"
     assert document["status"] == "failed"
     assert [step["name"] for step in document["steps"]] == ["collect.docs"]
@@ -131,15 +129,15 @@ def test_a_step_that_fails_ends_with_one_and_the_books_so_far(folder: Path) -> N
     assert "--quarantined" in err
 
 
-def test_a_rule_over_a_signal_that_nothing_measured(folder: Path) -> None:
+def test_a_rule_over_a_signal_that_nothing_measured(folder: Path, tilth_in: Command) -> None:
     path = folder / "small-12.yaml"
     path.write_text(
         path.read_text("utf-8").replace("alpha_ratio >= 0.5", "digit_ratio < 1"), "utf-8"
     )
-    process = start("run", "small-12.yaml", cwd=folder)
-    _, err = process.communicate(timeout=120)
+    done = tilth_in(folder, "run", "small-12.yaml")
+    err = done.stderr
     # Found before anything runs.
-    assert process.returncode == 2
+    assert done.exit_code == 2
     assert "`clean.rules` reads `digit_ratio`, and nothing before it fills that" in err
     assert "nothing was run" in err
     assert not (folder / "runs").exists()
@@ -260,11 +258,10 @@ def test_a_reader_that_leaves_early_is_no_error(workplace: Path) -> None:
     process.stderr.close()
 
 
-def test_output_in_a_narrow_encoding(folder: Path) -> None:
+def test_output_in_a_narrow_encoding(folder: Path, tilth_in: Command) -> None:
     docs = folder / "docs.jsonl"
     docs.write_text('{"text": "Grüße, 世界"}\n' * 2, "utf-8")
-    arguments = ("run", "small-12.yaml", "--only", "docs", "--name", "narrow")
-    start(*arguments, cwd=folder).communicate(timeout=60)
+    tilth_in(folder, "run", "small-12.yaml", "--only", "docs", "--name", "narrow")
     process = start("show", "narrow", "docs", cwd=folder, PYTHONIOENCODING="ascii")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -285,20 +282,21 @@ def test_help_is_quick(folder: Path) -> None:
     assert min(seconds) < 0.3
 
 
-def test_a_changed_threshold_is_why_a_step_runs(workplace: Path, tmp_path: Path) -> None:
+def test_a_changed_threshold_is_why_a_step_runs(
+    workplace: Path, tmp_path: Path, tilth_in: Command
+) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(workplace, copy)
     path = copy / "small-12.yaml"
     path.write_text(
         path.read_text("utf-8").replace("word_count >= 12", "word_count >= 11"), "utf-8"
     )
-    process = start("run", "small-12.yaml", "--only", "hold_out", cwd=copy)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1
+    done = tilth_in(copy, "run", "small-12.yaml", "--only", "hold_out")
+    err = done.stderr
+    assert done.exit_code == 1
     assert "clean.signals: 400 in = 400 kept + 0 dropped + 0 quarantined, cached" in err
     assert "clean.rules: started (where: " in err
     assert "hold_out: started (its input changed: `clean.rules`)" in err
     # What this run did not reach is still known to the next plan.
-    plan = start("plan", "small-12.yaml", cwd=copy)
-    out, _ = plan.communicate(timeout=60)
-    assert "its input changed: `deduplicate.hold_out`" in out
+    planned = tilth_in(copy, "plan", "small-12.yaml")
+    assert "its input changed: `deduplicate.hold_out`" in planned.stdout

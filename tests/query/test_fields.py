@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tilth
+from tests.engine.inline import use_inline
 from tests.export.tfrecords import read_tfrecord
 from tilth.collect import jsonl
 from tilth.context import Context
@@ -41,7 +42,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunView:
         f"  b: {{parquet: {{path: {folder / 'b.parquet'}}}}}\n"
         'clean: [normalize, {rules: {where: ["meta.n < 2.2 or meta.n > 2"]}}]\n'
     )
-    tilth.run(recipe, runs=folder / "runs", progress=False, workers=1).write_report()
+    with pytest.MonkeyPatch.context() as patch:
+        use_inline(patch)
+        tilth.run(recipe, runs=folder / "runs", progress=False, workers=1).write_report()
     return open_run("r", folder / "runs")
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 import tilth
 from tests.collect.archives import tar
 from tests.collect.test_files import made
+from tests.engine.inline import inline
 from tests.engine.test_again import bytes_in, plan_of, read
 from tests.web.stores import Bucket, Fault, keys, store
 from tilth.cli.main import main
@@ -39,7 +40,7 @@ from tilth.reading import inputs, remote
 from tilth.recipe.operations import operations
 
 ROOT = Path(__file__).parents[2]
-_fixtures = (keys, store)
+_fixtures = (inline, keys, store)
 _HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><p>a page</p></html>"
 ONE_PAGE = (
     b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
@@ -289,6 +290,7 @@ def test_a_run_reads_a_store_and_knows_what_changed(
         assert b"the-key" not in held
 
 
+@pytest.mark.usefixtures("inline")
 @pytest.mark.parametrize("source", ["here", "there", "beside"])
 def test_a_joined_table_in_a_store(
     store: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
@@ -334,6 +336,7 @@ def test_a_join_that_could_not_act_is_refused(join: dict[str, Any], cause: str) 
         operations()["csv"].settings.model_validate({"path": "a.csv", "join": join})
 
 
+@pytest.mark.usefixtures("inline")
 def test_the_guide_of_stores(
     store: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
