@@ -178,6 +178,7 @@ def test_what_is_not_seen_and_what_is_not_read_is_told(
     assert told[-1] == (f"{tmp_path}/cat/b.HEIC", f"{OTHER_TYPE} without the extra `heif` (.heic)")
 
 
+@pytest.mark.slow
 def test_cifar_10_counts(shared_data: Path) -> None:
     archive = shared_data / "cifar-10-jpeg" / "cifar-10-jpeg.tar.xz"
     rows = read(archive, limit=5_500)

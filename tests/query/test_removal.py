@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -236,37 +238,52 @@ def test_a_removal_that_is_stopped_leaves_nothing_half(
     assert not [path for path in left.iterdir() if path.name.startswith(".")]
 
 
+# At each line that it reads, a process of its own that says its number and removes.
 _REMOVE = """
-import sys
+import os, sys
 from tilth.query.removal import plan_removal, remove
-planned = plan_removal("small", sys.argv[1])
-print("go", flush=True)
-remove(planned)
+for _ in sys.stdin:
+    one = os.fork()
+    if one == 0:
+        planned = plan_removal("small", sys.argv[1])
+        print(os.getpid(), flush=True)
+        remove(planned)
+        os._exit(0)
+    os.waitpid(one, 0)
+    print("ended", flush=True)
 """
 
 
 def test_killed_at_any_moment_a_run_is_whole_or_gone(runs: Path) -> None:
-    for number in range(2000):
+    for number in range(800):
         path = runs / "small" / "data" / f"extra-{number % 40}" / f"{number}.bin"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"1")
     whole, rng = tree_bytes(runs / "small"), random.Random(0)
-    for _ in range(6):
-        saved = runs.parent / "saved"
-        shutil.copytree(runs / "small", saved)
-        process = subprocess.Popen(
-            [sys.executable, "-c", _REMOVE, str(runs)], stdout=subprocess.PIPE, text=True
-        )
+    with subprocess.Popen(
+        [sys.executable, "-c", _REMOVE, str(runs)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stdout.readline() == "go\n"
-        time.sleep(rng.uniform(0, 0.06))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if (runs / "small").exists():
-            assert tree_bytes(runs / "small") == whole
-        for path in runs.iterdir():
-            shutil.rmtree(path)
-        saved.rename(runs / "small")
+        for _ in range(6):
+            saved = runs.parent / "saved"
+            # A removal unlinks, so that what has another name stays.
+            shutil.copytree(runs / "small", saved, copy_function=os.link)
+            print("go", file=process.stdin, flush=True)
+            removing = int(process.stdout.readline())
+            time.sleep(rng.uniform(0, 0.03))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(removing, signal.SIGKILL)
+            assert process.stdout.readline() == "ended\n"
+            if (runs / "small").exists():
+                assert tree_bytes(runs / "small") == whole
+            for path in runs.iterdir():
+                shutil.rmtree(path)
+            saved.rename(runs / "small")
+        process.stdin.close()
 
 
 def test_the_disk_of_a_run_by_step(runs: Path) -> None:
