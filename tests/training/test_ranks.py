@@ -140,6 +140,7 @@ def test_every_process_knows_the_models_of_an_extension_and_its_time_counts(
         Settings.model_validate(given.model_dump(mode="json"))
 
 
+@pytest.mark.slow
 def test_processes_that_measure_differently_stop_together(tmp_path: Path) -> None:
     """Each normalizes by its own rows; the first one's loss decides for all."""
     dataset = write_dataset(tmp_path / "data", image_rows(40))
