@@ -14,7 +14,12 @@ from tilth.decode.marked import in_utf8_from, pieces_in_utf8
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16"]
 
 
-@given(st.text(), st.sampled_from(ENCODINGS), st.integers(4, 9))
+# A zero behind the mark of UTF-16 makes one of UTF-32 of it.
+@given(
+    st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"])),
+    st.sampled_from(ENCODINGS),
+    st.integers(4, 9),
+)
 def test_pieces_are_those_of_utf_8(text: str, encoding: str, size: int) -> None:
     text = text.removeprefix("\ufeff")
     data = text.encode(encoding)

@@ -90,11 +90,11 @@ def guess(data: bytes) -> str:
     """
     import chardet
 
-    found = chardet.detect(data)["encoding"]
-    if found is not None and b"\0" in data and is_text_with_zeros(data):
+    found, most = chardet.detect(data)["encoding"], len(data) // 1000
+    if b"\0" in data and is_text_with_zeros(data):
         # Any two letters are one of Chinese in UTF-16.
-        found = None
-    if found is None and data.count(b"\0") <= max(1, len(data) // 1000):
+        found, most = None, max(1, most)
+    if found is None and data.count(b"\0") <= most:
         # A letter of control in a text is not yet a program.
         with suppress(UnicodeDecodeError):
             data.decode()
