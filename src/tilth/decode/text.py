@@ -222,6 +222,15 @@ def in_utf8(data: bytes) -> bytes:
         return data
 
 
+def begins_as_utf8(data: bytes) -> bool:
+    """Whether first bytes are UTF-8; of their last character a part may be missing."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def is_text_with_zeros(data: bytes) -> bool:
     """Whether it is UTF-8 without a sign of control but zeros, of which some are there.
 
@@ -232,11 +241,9 @@ def is_text_with_zeros(data: bytes) -> bool:
         data: A text, or its first bytes.
     """
     rest = data.replace(b"\0", b"")
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(rest)
-    except UnicodeDecodeError:
+    if len(rest) == len(data) or not begins_as_utf8(rest):
         return False
-    return len(rest) < len(data) and not _CONTROL.search(text)
+    return not _CONTROL.search(rest.decode("utf-8", "ignore"))
 
 
 def is_rather_utf8(data: bytes) -> bool:

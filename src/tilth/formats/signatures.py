@@ -6,7 +6,6 @@ that guess types (puremagic, filetype, libmagic) call an EPUB a DOCX or a zip, a
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
 
-from tilth.decode.text import utf16_of
+from tilth.decode.text import begins_as_utf8, utf16_of
 from tilth.formats.directory import check_directory
 
 # What is looked at: a tar archive says what it is at byte 257, a text within a few lines.
@@ -280,13 +279,7 @@ def _is_nearly_text(head: bytes) -> bool:
     """Whether it is UTF-8 with a stray byte here and there that texts have not, as a log has zeros
     where a machine stopped: as many as leave it one to who decodes it."""
     strays = len(head) - len(head.translate(None, _CONTROL))
-    if strays > max(1, len(head) // 1000):
-        return False
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return strays <= max(1, len(head) // 1000) and begins_as_utf8(head)
 
 
 def _is_binary(head: bytes, word: bytes, name: str) -> bool:
