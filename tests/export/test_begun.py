@@ -53,9 +53,12 @@ def test_a_kill_in_the_middle(
     real = formats.writer_of
     child = os.fork()
     if not child:
-        monkeypatch.setattr("tests.export.made.writer_of", lambda *given: _Killed(real(*given)))
-        export(mixed, tmp_path / "killed", format, seed=3, max_rows=6)
-        os._exit(0)
+        signal.alarm(60)
+        try:
+            monkeypatch.setattr("tests.export.made.writer_of", lambda *given: _Killed(real(*given)))
+            export(mixed, tmp_path / "killed", format, seed=3, max_rows=6)
+        finally:
+            os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert (tmp_path / "killed" / LEDGER).is_file()
     begun: list[int] = []

@@ -27,6 +27,14 @@ from tilth.schema import WEIGHT
 from tilth.store import Dataset
 from tilth.tasks.text.tokenize import Tokenizer, decode, train_tokenizer
 
+# What a peer's library leaves open is its own.
+PEER = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore::ResourceWarning",
+    "ignore::DeprecationWarning",
+    "ignore:Transformer Engine:UserWarning",
+)
+
 ROWS = [
     {
         "text": f"text {at}: ü, \n and a dot.",
@@ -80,6 +88,7 @@ def test_parquet(data: Dataset, tmp_path: Path) -> None:
     assert features["weight"] == {"dtype": "float64", "_type": "Value"}
 
 
+@PEER
 def test_parquet_is_what_datasets_reads(data: Dataset, tmp_path: Path) -> None:
     datasets = peer("datasets")
     export(data, tmp_path / "train", "parquet")
@@ -175,6 +184,7 @@ def test_folders_need_their_payload(tmp_path: Path) -> None:
             export(data, tmp_path / "out", "imagefolder")
 
 
+@PEER
 def test_image_folders_are_what_datasets_reads(data: Dataset, tmp_path: Path) -> None:
     datasets = peer("datasets")
     export(data, tmp_path / "train", "imagefolder")
@@ -207,8 +217,7 @@ def test_payloads_that_are_something_else_are_no_other_file(tmp_path: Path) -> N
     assert sample.keys() == {"txt", "json", "image.bin", "audio.bin"}
 
 
-# What that library leaves open is its own.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@PEER
 def test_webdataset_is_what_its_library_reads(data: Dataset, tmp_path: Path) -> None:
     webdataset = peer("webdataset")
     export(data, tmp_path, "webdataset", max_rows=3)
@@ -333,6 +342,7 @@ def test_megatron(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob(".*"))
 
 
+@PEER
 def test_megatron_is_what_its_library_reads(tokenizer: Tokenizer, tmp_path: Path) -> None:
     module = peer("megatron.core.datasets.indexed_dataset")
     data = dataset(tmp_path / "data", [texts(5), texts(4)])

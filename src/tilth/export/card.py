@@ -16,7 +16,6 @@ import yaml
 from tilth.export.formats import OF
 from tilth.export.samples import Resampled, Weights
 from tilth.foreign import unmarked, visible
-from tilth.spell import counted
 
 CARD: Final = "README.md"
 _MAX_LICENCES: Final = 20
@@ -29,7 +28,6 @@ class Part:
     Attributes:
         split: `train`, `validation`, `test`; `train` where it is none of them.
         path: Its folder in the export, with a slash at its end; empty: the export's own.
-        name: What the names of its files begin with, where they lie beside others; or empty.
         rows: That were written.
         weights, resampled: Of its samples.
         told: What there is to say of it.
@@ -92,7 +90,7 @@ def weights_sentence(format: str, parts: Sequence[Part]) -> str:
         rows = sum(one.samples - one.left_out + one.repeated for one in drawn)
         return (
             f"Samples were drawn by their weights with the seed {drawn[0].seed}, as in the first "
-            f"epoch of a training: of {counted(sum(one.samples for one in drawn), 'sample')}, "
+            f"epoch of a training: of {sum(one.samples for one in drawn):,} samples, "
             f"{sum(one.left_out for one in drawn):,} were left out and "
             f"{sum(one.repeated for one in drawn):,} copies added, which makes {rows:,}."
         )
@@ -121,7 +119,7 @@ def _head(about: About) -> str:
 
 
 def _rows(parts: Sequence[Part]) -> str:
-    return "\n".join(f"- {part.path or './'}: {counted(part.rows, 'row')}" for part in parts)
+    return "\n".join(f"- {part.path or './'}: {part.rows:,} rows" for part in parts)
 
 
 def _licences(licences: Mapping[str, int] | None) -> str:
