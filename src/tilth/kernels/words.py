@@ -99,6 +99,7 @@ def _split(data, offsets, index, flags):  # type: ignore[no-untyped-def]
     ends = np.empty(capacity, np.int64)
     word_offsets = np.zeros(num_documents + 1, np.int64)
     count = 0
+    ascii_flags = np.int64(index[0]) * 256
     for document in range(num_documents):
         position = offsets[document]
         stop = offsets[document + 1]
@@ -117,6 +118,14 @@ def _split(data, offsets, index, flags):  # type: ignore[no-untyped-def]
                     starts[count] = position
                     in_word = True
                 letter = kind
+                if size == 1:
+                    # Most words are ASCII to their end, which one look a letter finds.
+                    while (
+                        position + 1 < stop
+                        and data[position + 1] < 0x80
+                        and flags[ascii_flags + data[position + 1]] & WORD
+                    ):
+                        position += 1
             elif in_word and kind & JOIN:
                 pass
             else:
