@@ -196,7 +196,8 @@ def test_fields_are_among_the_columns_of_the_recipe() -> None:
 
 @effect("collect.csv.decimal")
 def test_a_comma_parts_a_fraction(tmp_path: Path) -> None:
-    text, given = "text;y\na;1,0\nb;1\nc;-0,50\nd;1.234,0\n", {"fields": {"label": "y"}}
+    text = "text;y\na;1,0\nb;1\nc;-0,50\nd;1.234,0\n"
+    given: dict[str, Any] = {"fields": {"label": "y"}}
     labels = [row["label"] for row in csv(tmp_path, text, decimal=",", **given)]
     assert labels == ["1", "1", "-0.50", "1.234,0"]
     assert csv(tmp_path, text, **given)[0]["label"] == "1,0"
