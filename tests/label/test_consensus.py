@@ -272,3 +272,7 @@ def test_people_under_two_names_are_told_of() -> None:
         "`Ann` and `ann` differ only in case: 1 and 1 answers; did you mean one person?",
         "`Ann B` and `AnnB` differ only in blanks: 1 and 1 answers; did you mean one person?",
     ]
+    # Also where another source gave most samples a label: people are compared by all they said.
+    given = [row | {"label": "x"} if n else row for n, row in enumerate(rows)]
+    told = consensus.survey(iter([batch_of(given)]), Settings())
+    assert len(told) == 2

@@ -89,3 +89,37 @@ def test_one_sample_is_spoken_of_as_one(tmp_path: Path) -> None:
     text = plain(draft(str(tmp_path / "data"), "mine").text)
     assert "1 sample from its beginning was read" in text
     assert "1 text: too few to say which languages these are" in text
+
+
+def test_what_a_browser_saves_beside_a_page_is_no_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for n in range(4):
+        write(tmp_path / "web" / "pages" / f"{n}.html", f"<p>{sentence(n)}</p>".encode())
+        write(tmp_path / "web" / "notes" / f"{n}.txt", sentence(n).encode())
+    assert "labels: folder" in draft("web", "mine").text
+    write(tmp_path / "web" / "pages" / "1_files" / "logo.png", picture(1))
+    assert "labels: folder" not in draft("web", "mine").text
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        ("de/validated.tsv", "common_voice"),
+        ("dev/84/1/84-1.trans.txt", "librispeech"),
+        ("data/train/wav.scp", "kaldi"),
+        ("testing_list.txt", "speech_commands"),
+    ],
+)
+def test_a_list_of_a_known_corpus_names_the_source_that_reads_it(
+    name: str, layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for n in range(4):
+        write(tmp_path / "voices" / "clips" / f"{n}.wav", sound(n))
+    assert "speech_corpus" not in draft("voices", "mine").text
+    write(tmp_path / "voices" / name, b"a\tb\n")
+    told = plain(draft("voices", "mine").text)
+    assert f"{name} is a list of the layout `{layout}`" in told
+    assert "`speech_corpus` reads them" in told

@@ -14,6 +14,7 @@ from tilth.query.samples import (
     match_rule,
     payload_excerpt,
     rows_by_id,
+    sample_row,
     show_samples,
 )
 from tilth.store import Dataset
@@ -103,3 +104,11 @@ def test_every_payload_has_an_excerpt() -> None:
     assert payload_excerpt({"text": None, "html": page}, 100) == "Hello you"
     assert payload_excerpt({"image": b"1234"}, 100) == "(image, 4 bytes)"
     assert payload_excerpt({}, 100) == ""
+
+
+def test_a_recording_shows_what_is_said_in_it_and_by_whom() -> None:
+    row = {"id": "1", "uri": "a.wav", "source": "s", "audio": b"1234"}
+    shown = sample_row({**row, "target": "yes\x1b no", "subject": "ann"}, {})
+    assert (shown.excerpt, shown.target) == ("(audio, 4 bytes)", "yes[U+001B] no")
+    assert shown.subject == "ann"
+    assert sample_row(row, {}).target is None

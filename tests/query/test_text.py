@@ -25,6 +25,19 @@ def test_tags_are_left_out() -> None:
     assert markup_excerpt(b"<" * 100_000).startswith("<")
 
 
+def test_a_page_is_shown_in_its_own_encoding() -> None:
+    said = "Größe für Möbel und Türen"
+    page = f"<meta charset='windows-1252'><p>{said}</p>"
+    assert markup_excerpt(page.encode("cp1252")) == said
+    assert markup_excerpt(page.replace("windows-1252", "utf-8").encode()) == said
+    assert "\ufffd" in markup_excerpt(b"<meta charset='utf-8'><p>Gr\xf6\xdfe")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_shown(page: bytes) -> None:
+    assert len(markup_excerpt(page, 80)) <= 80
+
+
 @given(st.text(max_size=200))
 def test_equal_texts_have_no_changes(text: str) -> None:
     assert text_changes(text, text) == ()

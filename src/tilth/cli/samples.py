@@ -162,8 +162,12 @@ def _print_row(row: SampleRow) -> None:
         _print_original(_of_label(row.rule), row.of)
     if row.meta:
         paragraph("; ".join(f"{name}: {value}" for name, value in row.meta.items()))
+    if row.subject:
+        paragraph(f"subject: {row.subject}")
     if row.excerpt:
         paragraph(row.excerpt)
+    if row.target and row.target != row.excerpt:
+        paragraph(f"target: {row.target}")
     line()
 
 

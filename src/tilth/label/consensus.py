@@ -114,11 +114,12 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
         is_open = pc.and_(has_answers, pc.is_null(schema.column(batch, "label")))
         answered += pc.sum(has_answers).as_py() or 0
         unlabelled += pc.sum(is_open).as_py() or 0
-        answers = answers.filter(is_open)
-        pair.add(answers)
-        again.add(answers)
-        for part, number in (("label", counts), ("annotator", people)):
-            said = pc.struct_field(pc.list_flatten(answers), part)
+        open_answers = answers.filter(is_open)
+        pair.add(open_answers)
+        again.add(open_answers)
+        # People are compared by all that they answered, with whatever labels a sample.
+        for part, number, of in (("label", counts, open_answers), ("annotator", people, answers)):
+            said = pc.struct_field(pc.list_flatten(of), part)
             for one in pc.value_counts(said.drop_null()).to_pylist():
                 number[one["values"]] += one["counts"]
     if answered and not unlabelled:

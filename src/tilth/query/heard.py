@@ -13,12 +13,20 @@ from typing import Final
 from tilth.decode.text import decode_loosely
 from tilth.errors import TilthError
 from tilth.formats.streams import DamagedError, SourceFile, open_text, read_any_lines
+from tilth.query.roles import shown
 from tilth.query.seen import File, Seen
 
 _MAX_LINES: Final = 1_000_000
 _MAX_LINE: Final = 1 << 16
 # Share of the sounds that a file must name to be that of their transcripts.
 _LEAST: Final = 0.5
+# Layouts of `speech_corpus`, by names of lists that nothing else is called by.
+_LISTS: Final = {
+    "common_voice": ("validated.tsv",),
+    "librispeech": (".trans.txt",),
+    "kaldi": ("wav.scp",),
+    "speech_commands": ("validation_list.txt", "testing_list.txt"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,21 @@ def heard(sounds: Sequence[File], seen: Seen) -> Transcripts | None:
         if num_named >= _LEAST * len(sounds) and (best is None or num_named > best.num_named):
             best = Transcripts(file, file.uri, num_named)
     return best
+
+
+def corpora(seen: Seen) -> list[str]:
+    """Lists of a corpus in a known layout, which `speech_corpus` reads with what they say."""
+    found: dict[str, str] = {}
+    for file in seen.files:
+        base = file.name.rpartition("/")[2].lower()
+        for layout, ends in _LISTS.items():
+            if base.endswith(ends):
+                found.setdefault(layout, file.name)
+    return [
+        f"{shown(name)} is a list of the layout `{layout}`: if the sounds are such a corpus, "
+        "`speech_corpus` reads them with what its lists say (`tilth explain speech_corpus`)"
+        for layout, name in found.items()
+    ]
 
 
 def _keys(name: str) -> tuple[str, ...]:

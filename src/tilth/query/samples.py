@@ -22,7 +22,7 @@ from tilth.store.manifest import KINDS, MANIFEST, Kind
 from tilth.store.shard import shard_path
 
 # What a row shows of itself; a page's bytes only where it has no text yet.
-PLAIN = ["id", "uri", "source", "split", "label", "target"]
+PLAIN = ["id", "uri", "source", "split", "label", "target", "subject"]
 PAYLOADS = ["text", "html", "image", "audio"]
 REASONS = [DROP_RULE, DROP_VALUE, DROP_OF, ERROR]
 _THUMBNAIL_PX = 96
@@ -48,6 +48,8 @@ class SampleRow:
         of: Of a dropped duplicate: the sample kept instead.
         error: Of a quarantined sample.
         meta: Its further fields by name, each on one line; what it has not is left out.
+        target: Opening of what is said in it, or of its translation.
+        subject: Who speaks, or wrote.
     """
 
     id: str
@@ -61,6 +63,8 @@ class SampleRow:
     of: Original | None
     error: str | None
     meta: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
@@ -298,7 +302,13 @@ def sample_row(row: Row, originals: Mapping[str, Original], limit: int = 600) ->
             for name, value in row.items()
             if name.startswith(META) and value is not None
         },
+        target=_short(row.get("target"), limit),
+        subject=_short(row.get("subject"), 120),
     )
+
+
+def _short(value: str | None, limit: int) -> str | None:
+    return None if value is None else excerpt(value, limit)
 
 
 def payload_excerpt(row: Row, limit: int) -> str:

@@ -12,7 +12,7 @@ from tilth.collect import image_folder, item_rows
 from tilth.errors import DataError
 from tilth.formats.signatures import KINDS
 from tilth.query.aligned import aligned
-from tilth.query.heard import heard
+from tilth.query.heard import corpora, heard
 from tilth.query.labelled import join_labels
 from tilth.query.roles import guess, shown
 from tilth.query.seen import IDX, WEB_ARCHIVE, File, Seen
@@ -255,6 +255,7 @@ def _sounds(seen: Seen) -> list[Source]:
         return []
     about = [f"{count_by_type(files)} of {plural(len(seen.files), 'file')}"]
     source = Source("sounds", "audio", {"path": seen.path}, about, has=frozenset({"audio"}))
+    source.perhaps += corpora(seen)
     transcripts = heard(files, seen)
     if transcripts is not None:
         source.settings["transcripts"] = transcripts.path

@@ -40,6 +40,8 @@ _PAYLOADS: Final = {
 
 
 _MAX_SOURCES: Final = 10
+# Folders that browsers save a page's pictures in, in the languages that have their own.
+_SAVED: Final = ("_files", "-Dateien", "_fichiers", "_archivos", ".files")
 _TABLE_OPS: Final = {
     "jsonl": ("jsonl", jsonl.SUFFIXES),
     "json": ("jsonl", jsonl.WHOLE),
@@ -198,6 +200,8 @@ def mixed(seen: Seen) -> list[Source]:
     samples = [one for one in read if one.group != "records"]
     places, num_without, splits = classes_of(samples)
     is_classed = are_classes(samples, places, num_without) and len(samples) == len(read)
+    # Folders of what belongs to a page are no classes, and so the others are in doubt.
+    is_classed = is_classed and not any(one.endswith(_SAVED) for one in places)
     if is_classed and all(len(paths) == 1 for paths in places.values()):
         source.settings["labels"] = "folder"
         source.why["labels"] = [

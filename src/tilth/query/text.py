@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tilth.decode.text import decode_loosely
+from tilth.decode.page import decode_html
+from tilth.decode.text import UndecodableError, decode_loosely
 from tilth.foreign import shorten, visible
 from tilth.query.changes import changed_ranges
 from tilth.spell import distinct
@@ -29,8 +30,16 @@ def excerpt(text: str, limit: int = 600) -> str:
 
 
 def markup_text(html: bytes) -> str:
-    """What the opening of a page says, its tags left out (by pattern: for display only)."""
-    return _MARKUP.sub(" ", decode_loosely(html[:50_000]))
+    """What the opening of a page says, its tags left out (by pattern: for display only).
+
+    It is decoded as its own declaration, or its bytes, say; what cannot be is U+FFFD.
+    """
+    opening = html[:50_000]
+    try:
+        said = decode_html(opening, None, 1.0)
+    except UndecodableError:  # binary
+        said = decode_loosely(opening)
+    return _MARKUP.sub(" ", said)
 
 
 def markup_excerpt(html: bytes, limit: int = 600) -> str:
