@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tilth.errors import DataError
-from tilth.store.parquet import is_empty, nulls_of, num_filled, read_shard, schema_of
+from tilth.store.parquet import is_empty, nulls_of, read_shard, schema_of
 from tilth.store.shard import write_parquet
 
 
@@ -64,9 +64,6 @@ def test_a_column_is_empty_where_no_row_has_it(tmp_path: Path) -> None:
     assert not is_empty(both, "text")
     assert is_empty(both[:1], "annotations")
     assert not is_empty(both, "annotations")
-    assert num_filled(both, "label") == (1, 4)
-    assert num_filled(both, "text") == (2, 4)
-    assert num_filled(both, "target") == (0, 4)
 
 
 def test_rows_without_a_value_are_counted_over_all_shards(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from tilth.recipe.identity import digest_of_outside
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, read_as
 from tilth.schema import PAYLOADS, SIGNAL_PREFIX
+from tilth.spell import plural
 from tilth.store import Dataset
 from tilth.store.digests import remembering
 from tilth.store.files import move, remove, storage_errors, sweep
@@ -53,7 +54,7 @@ from tilth.store.manifest import (
     read_manifest,
     write_manifest,
 )
-from tilth.store.parquet import is_empty, num_filled, schema_of
+from tilth.store.parquet import is_empty, nulls_of, schema_of
 from tilth.store.shard import forget_ledger, forget_shards, ledger, shard_name, shard_path
 
 # What sources say when they hold not one record.
@@ -290,18 +291,18 @@ class StepRunner:
         module = step.operation.module
         told: list[str] = [*unasked(step)]
         for name in module.reads(step.settings) if hasattr(module, "reads") else ():
-            filled, rows = num_filled(shards, name)
-            if not filled:
+            if is_empty(shards, name):
                 plain = name.removeprefix(SIGNAL_PREFIX)
                 told.append(
                     f"no sample has a value in `{plain}`, which `{step.operation.name}` reads"
                 )
-            elif filled < rows and name in PAYLOADS and step.operation.kind == "shuffle":
+            elif name in PAYLOADS and step.operation.kind == "shuffle":
                 # A sample that is compared with none would pass for one that has no copy.
-                told.append(
-                    f"of {rows:,} samples {rows - filled:,} have no `{name}`, which "
-                    f"`{step.operation.name}` reads"
-                )
+                if without := nulls_of(shards).get(name):
+                    told.append(
+                        f"{plural(without, 'sample')} without `{name}`, which "
+                        f"`{step.operation.name}` reads"
+                    )
         if hasattr(module, "survey"):
             try:
                 task = Survey(**self._common(step, folder), inputs=tuple(shards))

@@ -109,22 +109,8 @@ def is_empty(paths: Sequence[Path], name: str) -> bool:
     Raises:
         MissingError, DataError: A shard cannot be read.
     """
-    return all(num_filled([path], name)[0] == 0 for path in paths)
-
-
-def num_filled(paths: Sequence[Path], name: str) -> tuple[int, int]:
-    """How many rows of some shards have a value in a column, and how many there are.
-
-    From their footers: a row group that does not say how many are null counts as full, and of a
-    list what is in it is counted, which is more than its rows or nothing.
-
-    Raises:
-        MissingError, DataError: A shard cannot be read.
-    """
-    filled = rows = 0
     for path in paths:
         with reading(path), pq.ParquetFile(path) as file:
-            rows += file.metadata.num_rows
             for number in range(file.metadata.num_row_groups):
                 group = file.metadata.row_group(number)
                 for place in range(group.num_columns):
@@ -134,9 +120,11 @@ def num_filled(paths: Sequence[Path], name: str) -> tuple[int, int]:
                     if own != name and not own.startswith(f"{name}.list."):
                         continue
                     found = chunk.statistics
-                    is_told = found is not None and found.has_null_count
-                    filled += chunk.num_values - (found.null_count if is_told else 0)
-    return filled, rows
+                    if found is None or not found.has_null_count:
+                        return False
+                    if found.null_count < chunk.num_values:
+                        return False
+    return True
 
 
 def nulls_of(paths: Sequence[Path]) -> dict[str, int | None]:
