@@ -296,13 +296,16 @@ class StepRunner:
                 told.append(
                     f"no sample has a value in `{plain}`, which `{step.operation.name}` reads"
                 )
-            elif name in PAYLOADS and step.operation.kind == "shuffle":
-                # A sample that is compared with none would pass for one that has no copy.
-                if without := nulls_of(shards).get(name):
-                    told.append(
-                        f"{plural(without, 'sample')} without `{name}`, which "
-                        f"`{step.operation.name}` reads"
-                    )
+            # A sample that is compared with none would pass for one that has no copy.
+            elif (
+                name in PAYLOADS
+                and step.operation.kind == "shuffle"
+                and (without := nulls_of(shards).get(name))
+            ):
+                told.append(
+                    f"{plural(without, 'sample')} without `{name}`, which "
+                    f"`{step.operation.name}` reads"
+                )
         if hasattr(module, "survey"):
             try:
                 task = Survey(**self._common(step, folder), inputs=tuple(shards))
