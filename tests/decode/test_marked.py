@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,11 @@ from hypothesis import strategies as st
 from tilth.decode.marked import in_utf8_from, pieces_in_utf8
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16"]
+
+
+def read(stream: BinaryIO, size: int) -> bytes:
+    found = in_utf8_from(stream)
+    return b"".join(iter(lambda: found.read(size), b""))
 
 
 # A zero behind the mark of UTF-16 makes one of UTF-32 of it.
@@ -25,8 +31,9 @@ def test_pieces_are_those_of_utf_8(text: str, encoding: str, size: int) -> None:
     data = text.encode(encoding)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     assert b"".join(pieces_in_utf8(pieces)) == text.encode()
-    stream = in_utf8_from(io.BytesIO(data))
-    assert b"".join(iter(lambda: stream.read(size), b"")) == text.encode()
+    assert read(io.BytesIO(data), size) == text.encode()
+    # Of what can be looked at before it is read.
+    assert read(cast(BinaryIO, io.BufferedReader(io.BytesIO(data))), size) == text.encode()
 
 
 def test_what_is_long_and_what_is_broken() -> None:

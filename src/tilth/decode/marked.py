@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, cast
 from tilth.decode.text import utf16_of
 
 _CHUNK: Final = 1 << 16
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Pairs:
@@ -53,7 +54,11 @@ def pieces_in_utf8(pieces: Iterable[bytes], *, unmarked: bool = False) -> Iterat
 
 
 def in_utf8_from(stream: BinaryIO) -> BinaryIO:
-    """The same of a stream."""
+    """The same of a stream; where it has no mark, as can be seen of most, it is that itself."""
+    peek = getattr(stream, "peek", None)
+    head = b"" if peek is None else bytes(peek(4))
+    if len(head) >= 3 and not head.startswith(_MARKS):
+        return stream
     return cast(BinaryIO, io.BufferedReader(_Pieces(stream), _CHUNK))
 
 
