@@ -311,14 +311,14 @@ def test_what_the_bands_find_is_said() -> None:
     """Of bands that follow from the threshold, and of those that a recipe names."""
     assert Settings(threshold=0.5).bands == (40, 3)
     assert minhash.unasked(Settings(threshold=0.5)) == (
-        "num_bands: 40 of 3 places, which follows from `threshold`: 0.9952 of the pairs at 0.5 are "
-        "compared",
+        "of pairs that are 0.5 alike, 0.9952 are found (40 bands of 3 hashes, as `threshold` asks "
+        "for)",
     )
     named = Settings(threshold=0.5, num_bands=20)
     assert named.bands == (20, 6)
     (told,) = minhash.unasked(named)
-    assert told.startswith("num_bands: 20 of 6 places: 0.27 of the pairs at 0.5 are compared, and")
-    assert "stay unfound" in told
+    assert told.startswith("of pairs that are 0.5 alike, 0.27 are found (20 bands of 6 hashes)")
+    assert "leave `num_bands` out" in told
     about = Settings.model_fields["num_bands"].description or ""
     for threshold in (0.5, 0.7, 0.9):
         assert "at {} {} of {}".format(threshold, *Settings(threshold=threshold).bands) in about

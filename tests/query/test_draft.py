@@ -354,9 +354,23 @@ def test_a_table_beside_pictures_of_which_the_class_is_in_doubt_is_named(tmp_pat
     text = drafted(_labels_in_doubt, tmp_path / "data").text
     assert (
         "labels.csv names files in `file` (30 of its first 30 rows), and says of them `kind`, "
-        "`by`: `join` reads it"
+        "`by`: `join: {path: labels.csv, key: file}` reads it, with `fields` or `answers`"
     ) in plain(text)
+    assert "in another case" not in text
     assert "join" not in yaml.safe_load(text)["collect"]["pictures"]["image_folder"]
+
+
+def test_a_table_that_names_files_in_another_case_is_told(tmp_path: Path) -> None:
+    """`labels.csv` says a.jpg where the camera wrote A.JPG: it was passed over in silence."""
+
+    def make(folder: Path) -> None:
+        _labels_in_doubt(folder)
+        table = folder / "labels.csv"
+        table.write_text(table.read_text("utf-8").replace(".png", ".PNG"), "utf-8")
+
+    text = plain(drafted(make, tmp_path / "data").text)
+    assert "`join: {path: labels.csv, key: file}` reads it" in text
+    assert "30 in another case than the files have" in text
 
 
 def test_a_table_that_says_the_classes_says_why(tmp_path: Path) -> None:

@@ -158,13 +158,14 @@ def unasked(settings: Settings) -> tuple[str, ...]:
     """The bands and what they find; of bands that the recipe names, too."""
     num_bands, places = settings.bands
     recall = settings.expected_recall
-    whence = "" if settings.num_bands else ", which follows from `threshold`"
+    whence = "" if settings.num_bands else ", as `threshold` asks for"
     told = (
-        f"num_bands: {num_bands} of {places} places{whence}: "
-        f"{spelled(recall, (0, MIN_RECALL, 1))} of the pairs at {settings.threshold:g} are compared"
+        f"of pairs that are {settings.threshold:g} alike, "
+        f"{spelled(recall, (0, MIN_RECALL, 1))} are found ({num_bands} bands of {places} "
+        f"hashes{whence})"
     )
     if recall < MIN_RECALL:
-        told += ", and the others stay unfound; leave `num_bands` out or raise `num_hashes`"
+        told += "; leave `num_bands` out or raise `num_hashes` to find more"
     return (told,)
 
 

@@ -112,23 +112,27 @@ def _named(files: Sequence[File], seen: Seen) -> list[str]:
         for key in (one.name, one.name.rpartition("/")[2], os.path.splitext(one.name)[0])
     }
     known |= {os.path.splitext(key)[0] for key in known}
+    any_case = {key.casefold() for key in known}
     told = []
     for table in seen.tables:
         names = dict.fromkeys(name for record in table.records for name in record)
         for name in names:
             values = [str(one[name]) for one in table.records if one.get(name) is not None]
             num_named = sum(value in known for value in values)
-            if values and num_named > len(values) / 2:
+            num_alike = sum(value.casefold() in any_case for value in values)
+            if values and num_alike > len(values) / 2:
                 others = [f"`{shown(str(one))}`" for one in names if one != name][:MAX_LISTED]
+                join = f"join: {{path: {shown(table.file.name)}, key: {shown(str(name))}}}"
                 told.append(
                     f"{shown(table.file.name)} names files in `{shown(str(name))}` "
-                    f"({num_named:,} of its first {plural(len(values), 'row')}), and says of them "
-                    f"{', '.join(others) or 'nothing'}: `join` reads it (`tilth explain "
-                    f"{_op_of(files)}`)"
+                    f"({num_alike:,} of its first {plural(len(values), 'row')}), and says of them "
+                    f"{', '.join(others) or 'nothing'}: `{join}` reads it, with `fields` or "
+                    "`answers` (docs/guides/labels.md)"
                 )
+                if num_named < num_alike:
+                    told[-1] += (
+                        f"; {num_alike - num_named:,} in another case than the files have, which "
+                        "fit nothing until they are spelt alike"
+                    )
                 break
     return told
-
-
-def _op_of(files: Sequence[File]) -> str:
-    return "audio" if files and files[0].group == "sound" else "image_folder"
