@@ -41,7 +41,7 @@ def _of(name: str, *further: str) -> set[str]:
         ("flip", {"numpy"}),
         # What fetches is not here: the archive is read again, and no site is crawled again.
         ("crawl", {"numpy", "pyarrow", "fastwarc"}),
-        ("web_archive", {"numpy", "pyarrow", "isal"}),
+        ("web_archive", {"numpy", "pyarrow", "isal", "chardet"}),
     ],
 )
 def test_an_operation_has_the_libraries_that_decide_it(operation: str, wanted: set[str]) -> None:
