@@ -55,7 +55,20 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
     # They read settings, which count themselves.
     **dict.fromkeys(("pydantic", "pydantic_core", "yaml"), ()),
     # They show, hand over or distribute what is made without them.
-    **dict.fromkeys(("jinja2", "markupsafe", "polars", "ray", "rich", "tensorflow", "typer"), ()),
+    **dict.fromkeys(
+        (
+            "datasets",
+            "jinja2",
+            "markupsafe",
+            "pandas",
+            "polars",
+            "ray",
+            "rich",
+            "tensorflow",
+            "typer",
+        ),
+        (),
+    ),
 }
 
 
