@@ -399,7 +399,7 @@ OF_FILES = {
 _MOST_FILES = 200
 # A record of more lines than are taken for regular at once goes another way, as linear and slower:
 # the smaller one goes it as well.
-_FROM = {("csv", "a long record"): 6000}
+_FROM = {("csv", "a long record"): 6000, ("jsonl", "keys"): 8000}
 
 SOURCES = [name for name, op in operations().items() if op.kind == "source"]
 
