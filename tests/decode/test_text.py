@@ -109,6 +109,13 @@ def test_a_guess_looks_again_where_the_begin_misled() -> None:
     assert found.text.endswith(RUSSIAN)
 
 
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_guess_takes_the_zeros_of_pairs_for_no_zeros_of_a_text(name: str) -> None:
+    """Of a page nothing else is asked, and ASCII in UTF-16 is UTF-8 with a zero in each pair."""
+    page = "An ordinary page in plain English, and nothing else in it.\r\n" * 3
+    assert guess(page.encode(name)).replace("-", "") == name.replace("-", "")
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -23,6 +23,7 @@ from tilth.decode.text import (
 
 _CHUNK: Final = 1 << 16
 _BEFORE_BYTES: Final = 1000
+_MOST_ZEROS: Final = 0.375
 
 
 def read_text(data: bytes, encoding: str = AUTO) -> Decoded:
@@ -91,7 +92,8 @@ def guess(data: bytes) -> str:
     import chardet
 
     found, most = chardet.detect(data)["encoding"], len(data) // 1000
-    if b"\0" in data and is_text_with_zeros(data):
+    # Of UTF-16 and UTF-32 in which nothing but ASCII is, half and more of the bytes are zeros.
+    if 0 < data.count(b"\0") < _MOST_ZEROS * len(data) and is_text_with_zeros(data):
         # Any two letters are one of Chinese in UTF-16.
         found, most = None, max(1, most)
     if found is None and data.count(b"\0") <= most:
