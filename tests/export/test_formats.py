@@ -57,7 +57,7 @@ COLUMNS = {
     "label": "a",
     "meta.page.no": 3,
     "meta.tags": ["x", "y"],
-    "weight": 1.75,
+    "signal.weight": 1.75,
 }
 
 
@@ -85,7 +85,7 @@ def test_parquet(data: Dataset, tmp_path: Path) -> None:
     assert [row["image"]["bytes"] for row in rows] == [row["image"] for row in ROWS]
     features = json.loads(pq.read_schema(files[0]).metadata[b"huggingface"])["info"]["features"]
     assert features["image"] == {"_type": "Image"}
-    assert features["weight"] == {"dtype": "float64", "_type": "Value"}
+    assert features["signal.weight"] == {"dtype": "float64", "_type": "Value"}
 
 
 @PEER
@@ -119,7 +119,7 @@ def test_lines_have_pictures_and_sound_beside(data: Dataset, tmp_path: Path, for
         _has(rows[3] | meta)
         assert rows[1]["meta"]["odd"] is None
     else:
-        changed = {"meta.page.no": "3", "meta.tags": '["x", "y"]', "weight": "1.75"}
+        changed = {"meta.page.no": "3", "meta.tags": '["x", "y"]', "signal.weight": "1.75"}
         _has(rows[3], **changed)
 
 
@@ -143,7 +143,7 @@ def test_folders_are_by_label(data: Dataset, tmp_path: Path, payload: str) -> No
     for row, given in zip(rows, ROWS, strict=True):
         assert (tmp_path / row["file_name"]).read_bytes() == given[payload]
         assert Path(row["file_name"]).parts[0] == folders[row["label"]]
-    _has(rows[3], **{"meta.page.no": "3", "meta.tags": '["x", "y"]', "weight": "1.75"})
+    _has(rows[3], **{"meta.page.no": "3", "meta.tags": '["x", "y"]', "signal.weight": "1.75"})
     assert told["told"] == [
         f"2 samples without a label are in the folder `{UNLABELLED}`, which a reader of folders "
         "takes for a class"
@@ -194,7 +194,7 @@ def test_image_folders_are_what_datasets_reads(data: Dataset, tmp_path: Path) ->
     assert len(found) == 7
     by_uri = {row["uri"]: row for row in found}
     assert by_uri["a.jsonl:3"]["image"].getpixel((0, 0)) == (3, 252, 0)
-    assert by_uri["a.jsonl:3"]["weight"] == 1.75
+    assert by_uri["a.jsonl:3"]["signal.weight"] == 1.75
 
 
 def test_webdataset(data: Dataset, tmp_path: Path) -> None:
@@ -225,13 +225,13 @@ def test_webdataset_is_what_its_library_reads(data: Dataset, tmp_path: Path) -> 
     found = list(webdataset.WebDataset(paths, shardshuffle=False, empty_check=False))
     assert [one["__key__"] for one in found] == [f"{at:09d}" for at in range(7)]
     assert [one["png"] for one in found] == [row["image"] for row in ROWS]
-    assert json.loads(found[3]["json"])["weight"] == 1.75
+    assert json.loads(found[3]["json"])["signal.weight"] == 1.75
 
 
 def test_tfrecord_has_the_weight(data: Dataset, tmp_path: Path) -> None:
     export(data, tmp_path, "tfrecord", max_rows=4)
     rows = [row for path in sorted(tmp_path.iterdir()) for row in read_tfrecord(path)]
-    assert [row["weight"] for row in rows] == [row[WEIGHT] for row in ROWS]
+    assert [row["signal.weight"] for row in rows] == [row[WEIGHT] for row in ROWS]
     assert rows[3]["image"] == ROWS[3]["image"]
     assert (rows[3]["license"], rows[3]["meta.page.no"]) == (b"CC-BY-4.0", 3)
 
@@ -296,7 +296,7 @@ def test_nanogpt(tokenizer: Tokenizer, tmp_path: Path) -> None:
     parts = np.split(tokens, ends + 1)
     assert [decode(tokenizer, part.tolist()) for part in parts[:-1]] == wanted
     table = pq.read_table(sorted((tmp_path / "out").glob("validation-documents-*.parquet")))
-    assert table.column("weight").to_pylist() == [2.0] * 5 + [1.0] * 4
+    assert table.column("signal.weight").to_pylist() == [2.0] * 5 + [1.0] * 4
     for row, text in zip(table.to_pylist(), wanted, strict=True):
         part = tokens[row["first_token"] : row["first_token"] + row["num_tokens"]]
         assert decode(tokenizer, part.tolist()) == text

@@ -38,21 +38,20 @@ def test_the_weight_goes_with_every_sample(mixed: Dataset) -> None:
     assert samples.weights == Weights(850, 0.5, 1.5)
     assert samples.resampled is None
     rows = _rows(samples)
-    assert Counter(row["weight"] for row in rows) == {0.5: 400, 1.5: 450}
-    assert WEIGHT not in rows[0]
+    assert Counter(row["signal.weight"] for row in rows) == {0.5: 400, 1.5: 450}
 
 
 def test_a_weight_that_no_mixture_gave_is_one(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"text": "a", WEIGHT: None}, {"text": "b", WEIGHT: 1.0}]
     samples = Samples(dataset(tmp_path, [rows]))
     assert samples.weights is None
-    assert [row["weight"] for row in _rows(samples)] == [1.0, 1.0]
+    assert [row["signal.weight"] for row in _rows(samples)] == [1.0, 1.0]
 
 
 def test_without_weights_there_is_no_column(tmp_path: Path) -> None:
     samples = Samples(dataset(tmp_path, [texts(3)]))
     assert samples.weights is None
-    assert "weight" not in samples.schema.names
+    assert "signal.weight" not in samples.schema.names
 
 
 def test_a_draw_is_the_first_epoch_of_a_training(mixed: Dataset) -> None:
@@ -67,7 +66,7 @@ def test_a_draw_is_the_first_epoch_of_a_training(mixed: Dataset) -> None:
     assert by_source["b"] / by_source["a"] == pytest.approx(3, rel=0.15)
     assert rows == _rows(Samples(Dataset(mixed.path, "train"), "kept", 7))
     assert rows != _rows(Samples(Dataset(mixed.path, "train"), "kept", 8))
-    assert "weight" not in rows[0]
+    assert "signal.weight" not in rows[0]
 
 
 def test_the_books_of_a_draw_balance(mixed: Dataset) -> None:

@@ -193,7 +193,7 @@ def test_weights_are_said_and_go_along(weighed: RunView, tmp_path: Path) -> None
     done = export_splits(weighed, tmp_path / "out", format="jsonl")
     lines = (tmp_path / "out/train/train.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(one) for one in lines]
-    assert {(row["source"], row["weight"]) for row in rows} == {("a", 0.5), ("b", 1.5)}
+    assert {(row["source"], row["signal.weight"]) for row in rows} == {("a", 0.5), ("b", 1.5)}
     (note,) = done.notes
     assert note.startswith("Samples have weights, from 0.5 to 1.5")
     card = (tmp_path / "out" / "README.md").read_text()

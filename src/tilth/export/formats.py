@@ -46,16 +46,18 @@ class Format:
     is_flat: bool = False
 
 
-_COLUMN: Final = "the column `weight`"
-_BESIDE: Final = "`weight` in the tables `*-documents-*.parquet` beside the tokens, by document"
+_COLUMN: Final = "the column `signal.weight`"
+_BESIDE: Final = (
+    "`signal.weight` in the tables `*-documents-*.parquet` beside the tokens, by document"
+)
 OF: Final[dict[str, Format]] = {
     "parquet": Format("Parquet, with the features of Hugging Face", _COLUMN, "*.parquet"),
-    "jsonl": Format("JSON Lines", "the field `weight`", "*.jsonl"),
+    "jsonl": Format("JSON Lines", "the field `signal.weight`", "*.jsonl"),
     "csv": Format("CSV", _COLUMN, "*.csv"),
-    "imagefolder": Format("ImageFolder", "the column `weight` of `metadata.csv`", "**"),
-    "audiofolder": Format("AudioFolder", "the column `weight` of `metadata.csv`", "**"),
-    "webdataset": Format("WebDataset", "`weight` in each sample's `json`", "*.tar"),
-    "tfrecord": Format("TFRecord of `tf.train.Example`", "the feature `weight`"),
+    "imagefolder": Format("ImageFolder", "the column `signal.weight` of `metadata.csv`", "**"),
+    "audiofolder": Format("AudioFolder", "the column `signal.weight` of `metadata.csv`", "**"),
+    "webdataset": Format("WebDataset", "`signal.weight` in each sample's `json`", "*.tar"),
+    "tfrecord": Format("TFRecord of `tf.train.Example`", "the feature `signal.weight`"),
     "nanogpt": Format("nanoGPT's tokens", _BESIDE, needs_tokenizer=True, is_flat=True),
     "megatron": Format("Megatron's indexed tokens", _BESIDE, needs_tokenizer=True, is_flat=True),
     "mds": Format("Mosaic MDS", _COLUMN),

@@ -19,8 +19,8 @@ import pyarrow as pa
 from tilth.errors import DataError
 from tilth.export.begun import Facts, Place
 from tilth.export.rows import MEDIA, json_line, rows_of
-from tilth.export.samples import WEIGHT_OUT, Samples
-from tilth.schema import Row
+from tilth.export.samples import Samples
+from tilth.schema import WEIGHT, Row
 from tilth.store.files import remove, write_bytes
 
 _MOST: Final = (1 << 32) - 1
@@ -116,7 +116,7 @@ def _kind_of(name: str) -> tuple[str, int | None]:
         return _BYTES
     if name in ("text", "target", "id"):
         return _TEXT
-    return _FLOAT if name == WEIGHT_OUT else _JSON
+    return _FLOAT if name == WEIGHT else _JSON
 
 
 def _encoded(value: Any, encoding: str) -> bytes:

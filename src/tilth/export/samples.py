@@ -25,8 +25,6 @@ from tilth.store.manifest import Kind
 from tilth.store.parquet import read_shard, schema_of
 from tilth.training.order import times_of
 
-# The column that holds a sample's weight; 1 where no mixture said otherwise.
-WEIGHT_OUT: Final = "weight"
 _BATCH_ROWS: Final = 256
 
 
@@ -93,7 +91,7 @@ class Samples:
         """The columns as they go out."""
         fields = [field for field in self._stored if field.name != WEIGHT or not self._has_weights]
         if self._has_weights and self.seed is None:
-            fields.append(pa.field(WEIGHT_OUT, pa.float64()))
+            fields.append(pa.field(WEIGHT, pa.float64()))
         return pa.schema(fields)
 
     @property
@@ -146,7 +144,7 @@ class Samples:
                 batch = batch.filter(pa.array(self._times(batch) > number))
             columns = {name: batch.column(name) for name in self._stored.names}
             if self._has_weights:
-                columns[WEIGHT_OUT] = pc.fill_null(columns.pop(WEIGHT).cast(pa.float64()), 1.0)
+                columns[WEIGHT] = pc.fill_null(columns.pop(WEIGHT).cast(pa.float64()), 1.0)
             yield pa.RecordBatch.from_arrays(
                 [columns[field.name] for field in self.schema], schema=self.schema
             )

@@ -213,7 +213,7 @@ def export_step(
     """Write a step's samples to a new folder, which appears when all is written.
 
     What a kill, an interrupt or a full disk ended, the same call goes on with. What each format
-    carries is in `tilth.export`; the weight of a sample is its column `weight`.
+    carries is in `tilth.export`; the weight of a sample is its column `signal.weight`.
 
     Args:
         run, step: Whose samples.
