@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 
 from tests.export.made import dataset, digests, export, png, texts, wav
-from tilth.export import formats
+from tilth.export import formats, names
 from tilth.export.begun import LEDGER, Begun
 from tilth.schema import WEIGHT
 from tilth.store import Dataset
 
-FORMATS = [one for one in formats.FORMATS if not formats.OF[one].needs_tokenizer]
+FORMATS = [one for one in names.FORMATS if not formats.OF[one].needs_tokenizer]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from tilth.cli.output import as_plain, count, line, paragraph, plural, print_jso
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan, require_runs
 from tilth.cli.verb import STOPPED, Json, Runs, Verb, error_document, say_error, stopped, was_given
 from tilth.errors import TilthError, UsageError
+from tilth.export.names import FormatName
 from tilth.spell import counted
 
 if TYPE_CHECKING:
@@ -309,18 +310,7 @@ def export(
         ),
     ] = None,
     format: Annotated[
-        Literal[
-            "parquet",
-            "jsonl",
-            "csv",
-            "imagefolder",
-            "audiofolder",
-            "webdataset",
-            "tfrecord",
-            "nanogpt",
-            "megatron",
-            "mds",
-        ],
+        FormatName,
         typer.Option("--format", help="Of the files."),
     ] = "parquet",
     tfrecord: Annotated[

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 from tilth.export.begun import Place, Writer
 from tilth.export.samples import Samples
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-FormatName = Literal[
-    "parquet",
-    "jsonl",
-    "csv",
-    "imagefolder",
-    "audiofolder",
-    "webdataset",
-    "tfrecord",
-    "nanogpt",
-    "megatron",
-    "mds",
-]
-FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 
 
 @dataclass(frozen=True)
@@ -70,7 +56,7 @@ def writer_of(
     """What writes samples in a format.
 
     Args:
-        format: One of `FORMATS`.
+        format: One of `tilth.export.names.FORMATS`.
         place: Where to.
         samples: What.
         tokenizer: Of a format that needs one.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -53,7 +54,7 @@ def tokenizer_at(path: Path) -> Tokenizer:
     return load_tokenizer(path)
 
 
-class _Tokens:
+class _Tokens(ABC):
     """Writes the tokens of texts into one file a part.
 
     Raises:
@@ -81,17 +82,18 @@ class _Tokens:
         self.vocabulary = tokenizer.get_vocab_size()
 
     @property
+    @abstractmethod
     def dtype(self) -> str:
         """Of the tokens."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def bin(self) -> str:
         """The name of the file of tokens."""
-        raise NotImplementedError
 
     def add(self, lengths: Tokens) -> None:
-        """Take note of the lengths of the documents of a shard."""
+        """Take note of the lengths of the documents of a shard, where the format holds them."""
+        del lengths
 
     def shard(self, batches: Iterator[pa.RecordBatch], number: int, first: int) -> Facts:
         """See `tilth.export.begun.Writer`."""

@@ -17,7 +17,8 @@ from tilth.engine.share import shareable
 from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.export.begun import Begun, Place
 from tilth.export.card import CARD, About, Part, card_of, weights_sentence
-from tilth.export.formats import FORMATS, OF, writer_of
+from tilth.export.formats import OF, writer_of
+from tilth.export.names import FORMATS
 from tilth.export.samples import Resampled, Samples, Weights
 from tilth.extensions import using
 from tilth.hints import require_choice
@@ -218,7 +219,7 @@ def export_step(
     Args:
         run, step: Whose samples.
         to: A folder, here or in a store.
-        format: Of the files, one of `tilth.export.formats.FORMATS`.
+        format: Of the files, one of `tilth.export.names.FORMATS`.
         kind, split: Which of them.
         resample: The seed by which samples are drawn by their weights; None: each goes out once,
             with its weight.
