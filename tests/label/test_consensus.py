@@ -205,26 +205,33 @@ def test_answers_to_what_has_a_label_are_told() -> None:
     labelled = batch_of([item(0, "a", label="b"), item(1, "a", label="b")])
     (told,) = consensus.survey(iter([labelled]), settings)
     assert told == "every sample that has answers has a label already, and `consensus` labels none"
-    assert consensus.survey(iter([labelled, batch_of([item(2, "a")])]), settings) == []
+    (told,) = consensus.survey(iter([labelled, batch_of([item(2, "a"), item(3)])]), settings)
+    assert told == (
+        "2 of the 3 samples that have answers have a label already, and `consensus` leaves it as "
+        "it is"
+    )
+    assert consensus.survey(iter([batch_of([item(2, "a"), item(3, label="b")])]), settings) == []
     assert consensus.survey(iter([batch_of([item(3)])]), settings) == []
 
 
 def test_of_two_annotators_it_is_told_that_nothing_tells_who_is_right() -> None:
     rows = [item(0, "a", "b"), item(1, "a", "a"), item(2, "a"), item(3, "a", "b", label="c")]
-    told = consensus.survey(iter([batch_of(rows[:1]), batch_of(rows[1:])]), Settings())
+    kept, *told = consensus.survey(iter([batch_of(rows[:1]), batch_of(rows[1:])]), Settings())
+    assert kept.startswith("1 of the 4 samples that have answers has a label already")
     assert told == [
         "all answers are of two annotators, who differ on 1 of the 2 samples that both answered; "
         "who is right there cannot be told"
     ]
-    assert consensus.survey(iter([batch_of(rows)]), Settings(method="single")) == []
-    assert consensus.survey(iter([batch_of(rows[1:])]), Settings()) == []
-    assert consensus.survey(iter([batch_of([*rows, item(4, *"aab")])]), Settings()) == []
+    assert consensus.survey(iter([batch_of(rows)]), Settings(method="single")) == [kept]
+    assert consensus.survey(iter([batch_of(rows[1:3])]), Settings()) == []
+    assert consensus.survey(iter([batch_of([*rows[:3], item(4, *"aab")])]), Settings()) == []
 
 
 def test_answers_that_differ_only_in_case_are_told_of() -> None:
     """Of samples that are open, over all batches."""
     batches = [batch_of([item(0, "No", "no")]), batch_of([item(1, "no", "yes", "no")])]
-    told = consensus.survey(iter([*batches, batch_of([item(2, "YES", label="a")])]), Settings())
+    labelled = batch_of([item(2, "YES", label="a")])
+    _, *told = consensus.survey(iter([*batches, labelled]), Settings())
     assert told == ["`No` and `no` differ only in case: 1 and 3 answers; did you mean one class?"]
 
 
@@ -274,5 +281,5 @@ def test_people_under_two_names_are_told_of() -> None:
     ]
     # Also where another source gave most samples a label: people are compared by all they said.
     given = [row | {"label": "x"} if n else row for n, row in enumerate(rows)]
-    told = consensus.survey(iter([batch_of(given)]), Settings())
+    _, *told = consensus.survey(iter([batch_of(given)]), Settings())
     assert len(told) == 2

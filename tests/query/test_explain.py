@@ -136,6 +136,16 @@ def test_lists_have_a_line_for_each(category: str) -> None:
     assert all(entry.about for entry in entries)
 
 
+def test_a_block_is_explained_with_what_is_written_in_it() -> None:
+    (found,) = explain("join")
+    names = [info.name for info in found.settings]
+    assert names[0] == "join"
+    assert {"join.path", "join.by", "join.key", "join.fields.label"} <= {*names}
+    # The same of every source: a few are pointed to, and it says that there are more.
+    assert len(found.facts) == 3
+    assert found.facts[-1][1].endswith("others)")
+
+
 def test_a_setting_is_a_word_of_a_recipe() -> None:
     assert [one.what for one in explain("threshold")] == ["not an operation", "setting"]
     assert [one.what for one in explain("pdf")] == ["not a word of a recipe"]

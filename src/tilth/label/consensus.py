@@ -102,7 +102,7 @@ def fills(settings: Settings) -> tuple[str, ...]:
 
 
 def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
-    """Whether there are answers, and none to a sample without a label; whether all are of two
+    """How many of the samples that have answers have a label already; whether all are of two
     people, of whom nothing tells who is right where they differ; which answers are repeated; and
     what labels and people are likely one in two spellings."""
     answered = unlabelled = 0
@@ -124,7 +124,15 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
                 number[one["values"]] += one["counts"]
     if answered and not unlabelled:
         return ["every sample that has answers has a label already, and `consensus` labels none"]
-    told = spelled_alike(counts, "answer", "class")
+    told = []
+    if answered > unlabelled:
+        labelled = answered - unlabelled
+        told.append(
+            f"{labelled:,} of the {answered:,} samples that have answers "
+            f"{'has' if labelled == 1 else 'have'} a label already, and `consensus` leaves it as "
+            "it is"
+        )
+    told += spelled_alike(counts, "answer", "class")
     told += spelled_alike(people, "answer", "person")
     told += again.told(settings.repeated)
     if len(pair.people) == 2 and pair.differ and settings.method != "single":

@@ -40,6 +40,8 @@ _STAGE_WORDS = {
     "transfer": "Carry the weights to another task, against training from scratch.",
     "value": "What each data decision was worth, with an interval.",
 }
+# Of what has a setting, so many are pointed to: each says the same of it.
+_SEE = 3
 _NO_WORD, _NO_OPERATION = "not a word of a recipe", "not an operation"
 _TYPES = {
     str: "text",
@@ -312,15 +314,23 @@ def _explain_setting(word: str) -> Iterator[Explanation]:
     having: list[tuple[str, str, type[BaseSettings]]] = [("", "recipe", Header)]
     having += [(op.stage, op.name, op.settings) for op in operations().values()]
     for stage, owner, settings in having:
-        for info in settings_of(settings):
+        infos = settings_of(settings)
+        for info in infos:
             address = f"{owner}.{info.name}"
             names = (info.name, address, f"{stage}.{address}", info.name.rpartition(".")[2])
             if word and word in (*names, *info.type.removesuffix(" or nothing").split(" | ")):
                 found.setdefault(info.description, info)
                 owners[owner] = None
+                # A block says little without what is written in it.
+                for inner in infos:
+                    if word in names and inner.name.startswith(f"{info.name}."):
+                        found.setdefault(inner.description, inner)
     if found:
         about = "A setting, or a value of one, of " + ", ".join(f"`{name}`" for name in owners)
-        facts = tuple(("see", f"tilth explain {name}") for name in owners)
+        told = [*owners][:_SEE]
+        rest = f" (and the {len(owners) - _SEE} others)" if len(owners) > _SEE else ""
+        see = [f"tilth explain {name}" for name in told]
+        facts = tuple(("see", one + rest * (one == see[-1])) for one in see)
         yield Explanation(word, "setting", f"{about}.", facts, tuple(found.values()))
 
 
