@@ -75,9 +75,16 @@ def test_what_could_not_be_fetched_is_refused(given: dict[str, Any], cause: str)
 def test_a_host_is_allowed_however_it_is_spelt() -> None:
     found = inputs.FileSettings(url="http://127.0.0.1/a.csv", allow_hosts=("127.1", "A.Localhost."))
     assert found.allow_hosts == ("127.0.0.1", "a.localhost")
-    hosts = ("127.0.0.1:8000", "[::1]:80", "::2", "[::3]", "b.localhost:1")
+    hosts = ("127.1:9", "[::1]:80", "::2", "[::3]", "b.localhost:1")
     found = inputs.FileSettings(url="http://127.0.0.1:9/a.csv", allow_hosts=hosts)
-    assert found.allow_hosts == ("127.0.0.1", "::1", "::2", "::3", "b.localhost")
+    assert found.allow_hosts == ("127.0.0.1:9", "[::1]:80", "::2", "::3", "b.localhost:1")
+
+
+def test_a_host_is_allowed_at_its_port_and_no_other() -> None:
+    with pytest.raises(ValidationError, match="allowed at port 8000 and not at 9"):
+        inputs.FileSettings(url="http://127.0.0.1:9/a.csv", allow_hosts=("127.0.0.1:8000",))
+    with pytest.raises(ValidationError, match="is no port"):
+        inputs.FileSettings(url="http://127.0.0.1:9/a.csv", allow_hosts=("127.0.0.1:99999",))
 
 
 def test_a_crawl_of_no_local_host_needs_no_local_site() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.web.sites import Reply, Site, redirect, running
-from tilth.web.address import AddressRefusedError
+from tilth.web.address import AddressRefusedError, allowed_places
 from tilth.web.client import (
     Answer,
     CheckedResolver,
@@ -35,7 +35,9 @@ def _get(
     served: dict[str, tuple[str, int]] | None = None,
 ) -> Answer:
     async def get() -> Answer:
-        async with Client("tilth-test/1", timeout_s, allow, served) as client:
+        async with Client(
+            "tilth-test/1", timeout_s, allowed_places(allow, [url]), served
+        ) as client:
             return await client.get(url, max_bytes, html_only=html_only)
 
     return asyncio.run(get())
@@ -161,7 +163,7 @@ def test_a_name_is_checked_at_what_it_resolves_to(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", found)
 
     async def resolve() -> None:
-        resolver = CheckedResolver((), {})
+        resolver = CheckedResolver(frozenset(), {})
         first = await resolver.resolve("rebinding.example", 80)
         assert [result["host"] for result in first] == ["8.8.8.8"]
         with pytest.raises(AddressRefusedError):

@@ -173,7 +173,7 @@ def test_a_redirect_to_another_origin_gets_no_header(tmp_path: Path) -> None:
             f"{site.root}/f?t=${{PLANTED}}",
             dest=tmp_path / "f",
             headers={"Authorization": "Bearer ${PLANTED}"},
-            allow_hosts=("127.0.0.1",),
+            allow_hosts=("127.0.0.1", f"127.0.0.1:{other.port}"),
         )
     assert path.read_bytes() == b"abc"
     assert [h.get("authorization") for h in site.headers] == [f"Bearer {_VALUE}"] * 2

@@ -8,6 +8,7 @@ import gzip
 import pytest
 
 from tests.web.sites import Reply, Site, redirect, running
+from tilth.web.address import allowed_places
 from tilth.web.client import Client, FetchError, TooLargeError
 from tilth.web.retry import PatientClient
 from tilth.web.secrets import Secrets
@@ -41,7 +42,8 @@ def test_entities_are_not_expanded_and_bombs_not_unpacked() -> None:
 
 def _collect(named: list[str], guessed: list[str]) -> Found:
     async def collect() -> Found:
-        async with Client("tilth", 5, ("127.0.0.1",)) as client:
+        allowed = allowed_places(("127.0.0.1",), named + guessed)
+        async with Client("tilth", 5, allowed) as client:
             patient = PatientClient(client, 0, 0)
             return await collect_sitemaps(patient, named, guessed, lambda url: "/in/" in url)
 
@@ -56,7 +58,8 @@ def test_what_the_server_names_with_a_secret_is_found_under_its_name(
 
     async def collect(root: str) -> Found:
         secrets = Secrets({}, [f"{root}/?k=${{PLANTED}}"])
-        async with Client("tilth", 5, ("127.0.0.1",), secrets=secrets) as client:
+        allowed = allowed_places(("127.0.0.1",), [root])
+        async with Client("tilth", 5, allowed, secrets=secrets) as client:
             patient = PatientClient(client, 0, 0)
             return await collect_sitemaps(patient, [f"{root}/0?k=${{PLANTED}}"], [], lambda _: True)
 

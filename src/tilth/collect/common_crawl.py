@@ -39,7 +39,7 @@ from tilth.reading.inputs import MAX_RECORD_BYTES, empty_source
 from tilth.schema import Row
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.store.files import read_json, remove, write_json
-from tilth.web.address import AddressRefusedError, check_url
+from tilth.web.address import AddressRefusedError, allowed_places, check_url
 from tilth.web.secrets import HEADERS, Secrets
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     def _may_be_asked(self) -> Settings:
         for address in (self.index_server, self.data_server):
             try:
-                check_url(address, self.allow_hosts)
+                check_url(address, allowed_places(self.allow_hosts, [address]))
             except AddressRefusedError as error:
                 raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
         return self
@@ -307,7 +307,7 @@ async def _fetch(settings: Settings, budget: int, kept: _Kept, context: Context)
     plain = Client(
         settings.user_agent,
         settings.timeout_s,
-        settings.allow_hosts,
+        allowed_places(settings.allow_hosts, [settings.index_server, settings.data_server]),
         connections=1,
         secrets=Secrets(settings.headers, [settings.index_server, settings.data_server]),
     )

@@ -24,7 +24,7 @@ from tilth.reading.named import no_such_name
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
-from tilth.web.address import Served, served_hosts
+from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.frontier import BEHIND, Frontier, Outcome
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, normalize
@@ -233,7 +233,7 @@ def _crawl(
         async with Client(
             settings.user_agent,
             settings.timeout_s,
-            settings.allow_hosts,
+            allowed_places(settings.allow_hosts, (*settings.start, *settings.scope)),
             served,
             settings.concurrency,
             Secrets(settings.headers, settings.start),

@@ -28,7 +28,7 @@ from tilth.reading.named import no_such_name
 from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.splits import SplitName
-from tilth.web.address import AddressRefusedError, check_url
+from tilth.web.address import AddressRefusedError, allowed_places, check_url
 from tilth.web.hub import NAME, REVISION, Repository
 
 OTHER_ROWS: Final = "a split of which README.md counts other rows than there are"
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
                     raise ValueError(f"`{one}` belongs to `name`: a folder is here")
         if self.endpoint is not None:
             try:
-                check_url(self.endpoint, self.allow_hosts)
+                check_url(self.endpoint, allowed_places(self.allow_hosts, [self.endpoint]))
             except AddressRefusedError as error:
                 raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
         return self

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Collection, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,24 +17,21 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
-from tilth.web.address import AddressRefusedError, canonical_host, check_url
+from tilth.web.address import (
+    AddressRefusedError,
+    allowed_places,
+    check_url,
+    joined,
+    split_place,
+)
 from tilth.web.secrets import HEADERS
 from tilth.web.stores import Access, check_endpoint, parts_of, scheme_of
 
 _LOCAL = ".localhost"
 
 
-# As an address has it, with a port or without; an IPv6 address alone needs no brackets.
-_WITH_PORT = re.compile(r"(?:\[(.+)\]|([^:]+))(?::\d{1,5})?")
-
-
 def _canonical(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(_host_of, hosts)))
-
-
-def _host_of(host: str) -> str:
-    found = _WITH_PORT.fullmatch(host)
-    return canonical_host(host if found is None else found[1] or found[2])
+    return tuple(dict.fromkeys(joined(*split_place(host)) for host in hosts))
 
 
 def plain(path: str) -> str:
@@ -85,8 +81,8 @@ Hosts = Annotated[
     tuple[str, ...],
     AfterValidator(_canonical),
     Field(
-        description="hosts that may be fetched from although their address is private, at whatever "
-        "port"
+        description="hosts that may be fetched from although their address is private, as "
+        "`host:port`; without a port: at those at which the recipe names the host, else 80 and 443"
     ),
 ]
 # Of sources that fetch what is named, and follow no link.
@@ -163,7 +159,7 @@ def check_fetching(
     _check_storage(settings, stores, has_files=any(not scheme_of(path or "x") for path in paths))
     for url in urls:
         try:
-            check_url(url, settings.allow_hosts)
+            check_url(url, allowed_places(settings.allow_hosts, [url]))
         except AddressRefusedError as error:
             raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
     if urls:
@@ -201,9 +197,8 @@ def check_serving(serve: str | None, allow_hosts: Collection[str], urls: Collect
         ValueError: It would not.
     """
     hosts = {urlsplit(url).hostname or "" for url in urls}
-    if serve is not None and not any(
-        host.endswith(_LOCAL) and host in allow_hosts for host in hosts
-    ):
+    allowed = {host for host, _ in map(split_place, allow_hosts)}
+    if serve is not None and not any(host.endswith(_LOCAL) for host in hosts & allowed):
         raise ValueError(
             f"`serve: {serve}` answers for hosts under {_LOCAL} that `allow_hosts` lists, and no "
             "address is at one"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -19,7 +18,7 @@ from yarl import URL
 
 from tilth.errors import MissingError
 from tilth.formats.http_answer import HTML_TYPES, AnswerError, TooLongError, decode
-from tilth.web.address import AddressRefusedError, Served, check_address, check_url
+from tilth.web.address import AddressRefusedError, Places, Served, check_address, check_url
 from tilth.web.secrets import Secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -76,8 +75,8 @@ class Answer:
 class CheckedResolver(AbstractResolver):
     """Names to addresses, each one checked; served hosts to their server."""
 
-    def __init__(self, allow_hosts: Collection[str], served: Served) -> None:
-        self._allow_hosts = allow_hosts
+    def __init__(self, allowed: Places, served: Served) -> None:
+        self._allowed = allowed
         self._served = served
 
     async def resolve(
@@ -91,7 +90,7 @@ class CheckedResolver(AbstractResolver):
         results = {}
         for kind, _, _, _, place in found:
             address = str(place[0])
-            check_address(host, address, self._allow_hosts)
+            check_address(host, port, address, self._allowed)
             results[address] = _result(host, address, port, kind)
         return list(results.values())
 
@@ -116,7 +115,7 @@ class Client:
     Args:
         user_agent: The User-Agent header.
         timeout_s: Seconds for one request with its answer.
-        allow_hosts: Hosts that may be at addresses that are not public.
+        allowed: Hosts and ports that may be at addresses that are not public.
         served: Hosts that a server of this run answers for.
         connections: Connections open at a time.
         secrets: Headers and filled-in addresses for the origins that the recipe names.
@@ -126,13 +125,13 @@ class Client:
         self,
         user_agent: str,
         timeout_s: float,
-        allow_hosts: Collection[str] = (),
+        allowed: Places = frozenset(),
         served: Served | None = None,
         connections: int = 16,
         secrets: Secrets | None = None,
     ) -> None:
         self.secrets = secrets or Secrets()
-        self._allow_hosts = frozenset(allow_hosts)
+        self._allowed = allowed
         self._served = served or {}
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
@@ -145,7 +144,7 @@ class Client:
     async def __aenter__(self) -> Client:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=CheckedResolver(self._allow_hosts, self._served),
+                resolver=CheckedResolver(self._allowed, self._served),
                 limit=self._connections,
                 ttl_dns_cache=300,
             ),
@@ -182,7 +181,7 @@ class Client:
                 14); then an answer of status 206 has a body, and no other.
 
         Raises:
-            AddressRefusedError: The address is not public and its host is not allowed.
+            AddressRefusedError: The address is not public, and its host not allowed at the port.
             FetchError: No answer, or an unreadable one.
             TooLargeError: The body is above the bound.
             MissingError: A secret is no longer set.
@@ -202,7 +201,7 @@ class Client:
             asked["Range"] = f"bytes={part[0]}-{part[0] + part[1] - 1}"
             asked["Accept-Encoding"] = "identity"
         try:
-            check_url(url, self._allow_hosts)
+            check_url(url, self._allowed)
             async with self._session.get(
                 URL(self.secrets.filled(url), encoded=True),
                 headers=asked,

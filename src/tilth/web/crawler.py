@@ -138,8 +138,8 @@ class Crawler:
         if all(host.refused for host in hosts.values()):
             url, host = next(iter(hosts.items()))
             raise UsageError(
-                f"{url} is at {host.refused}, which is not a public address",
-                hint="list the host in `allow_hosts` if the address is meant",
+                f"{url} may not be asked: {host.refusal}",
+                hint=f'`allow_hosts: ["{host.refused_place}"]` if the address is meant',
                 code="address",
             )
         if all(host.unreachable or host.refused for host in hosts.values()):

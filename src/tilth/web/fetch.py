@@ -29,8 +29,11 @@ from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.records import Record, read_if_whole
 from tilth.store.files import aside_of, move, remove, sha256_file, write_json
 from tilth.web.address import (
+    PORTS,
     AddressRefusedError,
+    Places,
     Served,
+    allowed_places,
     canonical_host,
     check_url,
     resolve,
@@ -46,7 +49,6 @@ _MAX_REDIRECTS = 10
 # Everything that may stand in a path or a query, and what is percent-encoded already.
 _SAFE = "/?:@!$&'()*+,;=-._~%[]"
 _TRIES = 4
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def download(
         sha256: Hex digest that the file must have.
         size: Bytes that the file must have.
         mirror: Folder of files fetched before; default: environment variable TILTH_MIRROR.
-        allow_hosts: Hosts that may be at addresses that are not public.
+        allow_hosts: Hosts that may be at addresses that are not public, as `allowed_places` has it.
         serve: None, or "demo-site": the demo site answers, for the time of the download, for the
             `allow_hosts` under ``.localhost``.
         max_bytes: Refuse more than this where the size is not known.
@@ -157,7 +159,8 @@ def download(
         if folder is not None and _unpacked(url, folder, expected, dest, tried):
             return dest
         with _serving(serve, allow_hosts) as served:
-            transfer = _Transfer(url, secrets, allow_hosts, served, timeout_s)
+            allowed = allowed_places(allow_hosts, [url])
+            transfer = _Transfer(url, secrets, allowed, served, timeout_s)
             return _over_network(transfer, dest, expected, retry_s, progress, tried)
     except (AddressRefusedError, ValueError) as error:
         raise UsageError(
@@ -305,14 +308,14 @@ class _Transfer:
         self,
         url: str,
         secrets: Secrets,
-        allow_hosts: Collection[str],
+        allowed: Places,
         served: Served,
         timeout_s: float,
     ) -> None:
         self.url = url
         self.shown = masked(url)
         self.secrets = secrets
-        self.allow_hosts = allow_hosts
+        self.allowed = allowed
         self.served = served
         self.timeout_s = timeout_s
         self.connection: http.client.HTTPConnection | None = None
@@ -432,14 +435,14 @@ class _Transfer:
         raise _TransferError(f"redirects more than {_MAX_REDIRECTS} times", again=False)
 
     def _get(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-        check_url(url, self.allow_hosts)
+        check_url(url, self.allowed)
         self.close()
         # Here and for this origin alone, so that no redirect carries a secret elsewhere.
         headers = {**headers, **self.secrets.headers_for(url)}
         parts = urlsplit(self.secrets.filled(url))
         host = canonical_host(parts.hostname or "")
         secure = parts.scheme == "https"
-        port = parts.port or _PORTS[parts.scheme]
+        port = parts.port or PORTS[parts.scheme]
         try:
             sock = self._dial(host, port, secure)
             self.connection = http.client.HTTPConnection(host, port, timeout=self.timeout_s)
@@ -459,7 +462,7 @@ class _Transfer:
     def _dial(self, host: str, port: int, secure: bool) -> socket.socket:
         """A connection to the first checked address that answers."""
         failure: OSError = OSError(f"{host} has no address")
-        for address in resolve(host, port, self.allow_hosts, self.served):
+        for address in resolve(host, port, self.allowed, self.served):
             try:
                 sock = socket.create_connection(address, timeout=self.timeout_s)
             except OSError as error:
@@ -506,7 +509,7 @@ def _target(url: str, location: str) -> str:
     try:
         target = urljoin(url, with_slashes(location.strip()))
         parts = urlsplit(target)
-        if parts.scheme in _PORTS:
+        if parts.scheme in PORTS:
             canonical_host(parts.hostname or "")
             _ = parts.port  # raises where it is no port
     except ValueError as error:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tilth.web.address import AddressRefusedError
+from tilth.web.address import AddressRefusedError, joined, place_of
 from tilth.web.client import FetchError, TooLargeError, describe
 from tilth.web.frontier import Frontier, Outcome
 from tilth.web.retry import PatientClient
@@ -23,6 +23,9 @@ class Host:
         robots: Its robots.txt.
         unreachable: Why its robots.txt could not be read; empty if it could.
         refused: The address at which the host is, where that is not allowed.
+        refusal: That in words: of the host whose address it is, which may be one to which its
+            robots.txt leads.
+        refused_place: Host and port of that, as `allow_hosts` may have them.
         pace_s: Seconds between two pages.
         ready_at: When the next page may be asked for, by the monotonic clock.
         failing: Failed pages that are not written down yet: the site may be down.
@@ -32,6 +35,8 @@ class Host:
     robots: RobotsFile
     unreachable: str = ""
     refused: str = ""
+    refusal: str = ""
+    refused_place: str = ""
     pace_s: float = 0.0
     ready_at: float = 0.0
     failing: list[Outcome] = field(default_factory=list)
@@ -103,7 +108,9 @@ class Hosts:
             try:
                 text = await self._robots_text(origin)
             except AddressRefusedError as error:
-                return Host(nothing, refused=error.address)
+                is_own = error.place == joined(*place_of(origin))
+                told = str(error) if is_own else f"its robots.txt leads away: {error}"
+                return Host(nothing, refused=error.address, refusal=told, refused_place=error.place)
             except FetchError as error:
                 return Host(nothing, unreachable=str(error))
             self._frontier.set_robots(origin, text)

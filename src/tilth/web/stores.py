@@ -25,7 +25,7 @@ from tilth.errors import (
     words_of,
 )
 from tilth.foreign import visible
-from tilth.web.address import AddressRefusedError, canonical_host, check_url
+from tilth.web.address import PORTS, AddressRefusedError, allowed_places, check_url, place_of
 from tilth.web.secrets import masked
 
 _Any = TypeVar("_Any")
@@ -99,7 +99,7 @@ def check_endpoint(endpoint: str, allow_hosts: frozenset[str]) -> None:
     parts = urlsplit(endpoint)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("`endpoint` is scheme, host and port; keys belong into the environment")
-    check_url(endpoint, allow_hosts)
+    check_url(endpoint, allowed_places(allow_hosts, [endpoint]))
 
 
 class StoppedError(Exception):
@@ -204,7 +204,7 @@ def _lasting(chain: list[BaseException], place: str, verb: str) -> TilthError | 
             return UsageError(
                 f"the store may not be reached: {one}",
                 where=where,
-                hint=f"`allow_hosts: [{one.host}]` if the address is meant",
+                hint=f'`allow_hosts: ["{one.place}"]` if the address is meant',
                 code="address",
             )
     if any(type(one).__name__ in _NO_KEYS for one in chain):
@@ -269,10 +269,11 @@ def _connected(scheme: str, access: Access, said: tuple[str, ...], pid: int) -> 
 
     from tilth.web.client import CheckedResolver
 
-    own = {canonical_host(host) for one in said if (host := urlsplit(one).hostname)}
+    endpoints = [*said, *([] if access.endpoint is None else [access.endpoint])]
+    own = {place_of(one) for one in said if urlsplit(one).scheme in PORTS}
     if access.endpoint is not None:
         check_endpoint(access.endpoint, access.allow_hosts)
-    resolver = CheckedResolver(access.allow_hosts | own, {})
+    resolver = CheckedResolver(allowed_places(access.allow_hosts, endpoints) | own, {})
     common = {"use_listings_cache": False, "skip_instance_cache": True}
     if scheme == "s3":
         fs = fsspec.filesystem(
