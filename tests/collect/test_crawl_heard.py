@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def _rows(site: Site, work: Path, **changes: Any) -> Rows:
+def _rows(
+    site: Site, work: Path, told: list[tuple[str, str]] | None = None, **changes: Any
+) -> Rows:
     """The rows of a crawl by their addresses, those of the site without it."""
     given: dict[str, Any] = {
         "start": (f"{site.root}/",),
@@ -33,7 +36,9 @@ def _rows(site: Site, work: Path, **changes: Any) -> Rows:
         "timeout_s": 5,
     }
     settings = crawl.Settings(**given | changes)
-    batches = list(crawl.read(settings, "docs", Context(work=work)))
+    passed: list[tuple[str, str]] = [] if told is None else told
+    context = Context(work=work, passes_over=lambda place, why: passed.append((place, why)))
+    batches = list(crawl.read(settings, "docs", context))
     rows = [row for batch in batches for row in batch.to_pylist()]
     assert len({row["uri"] for row in rows}) == len(rows)
     return {row["uri"].removeprefix(site.root): row for row in rows}
@@ -90,3 +95,117 @@ def test_a_robots_file_at_a_private_name_is_told_by_that_name(site: Site, tmp_pa
     site.pages["/robots.txt"] = redirect(f"http://localhost:{site.port}/robots.txt")
     with pytest.raises(UsageError, match=r"leads away: localhost is at (127\.0\.0\.1|::1)"):
         _rows(site, tmp_path)
+
+
+def _ends(rows: Rows) -> dict[str, str | None]:
+    return {path: row["drop.rule"] for path, row in rows.items()}
+
+
+@pytest.mark.parametrize("shape", ["long", "utf-16", "gzip-bomb"])
+def test_a_robots_file_is_kept_to_whatever_its_shape(
+    shape: str, site: Site, tmp_path: Path
+) -> None:
+    rules = "User-agent: *\nDisallow: /private/\n"
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
+    body = rules.encode()
+    if shape == "long":
+        body += b"# words\n" * (5 << 17)
+    elif shape == "utf-16":
+        body = rules.encode("utf-16")
+    else:
+        body = gzip.compress(body + b"# words\n" * (64 << 17), 1)
+        headers = (*headers, ("Content-Encoding", "gzip"))
+    site.pages["/robots.txt"] = Reply(body, headers=headers)
+    site.html("/", "/private/x", "/open")
+    site.html("/private/x")
+    site.html("/open")
+    rows = _rows(site, tmp_path)
+    assert _ends(rows) == {"/": None, "/private/x": "robots", "/open": None}
+    assert "/private/x" not in site.asked
+
+
+def test_what_a_site_keeps_for_itself_is_not_asked(site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = _robots(
+        "User-agent: *\nContent-Signal: search=yes, ai-train=yes\nContent-Usage: /own/ train-ai=n\n"
+    )
+    site.pages["/.well-known/tdmrep.json"] = Reply(
+        b'[{"location": "/pics/", "tdm-reservation": 1}]',
+        headers=(("Content-Type", "application/json"),),
+    )
+    site.html("/", "/own/x", "/pics/x", "/free")
+    for path in ("/own/x", "/pics/x", "/free"):
+        site.html(path)
+    rows = _rows(site, tmp_path / "drop")
+    assert _ends(rows) == {
+        "/": None,
+        "/free": None,
+        "/own/x": "robots-content-usage",
+        "/pics/x": "tdm-reservation",
+    }
+    assert not {"/own/x", "/pics/x"} & set(site.asked)
+    assert rows["/own/x"]["drop.value"] == "train-ai=n"
+    assert site.asked["/.well-known/tdmrep.json"] == 1
+    recorded = _rows(site, tmp_path / "record", opt_outs="record")
+    assert set(_ends(recorded).values()) == {None}
+    assert recorded["/own/x"]["consent"] == "robots.txt: allowed; train-ai=n"
+    assert recorded["/pics/x"]["consent"] == "robots.txt: allowed; tdmrep.json tdm-reservation: 1"
+
+
+def test_a_site_that_forbids_it_is_not_asked_for_its_tdmrep(site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = _robots("User-agent: *\nDisallow: /.well-known/\n")
+    site.html("/")
+    assert _ends(_rows(site, tmp_path)) == {"/": None}
+    assert set(site.asked) == {"/robots.txt", "/"} | ({"/sitemap.xml"} & set(site.asked))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<meta name="robots" content="noindex nofollow">',
+        '<meta name="robots" content="noindex; nofollow">',
+        '<meta http-equiv="X-Robots-Tag" content="noai">',
+        '<meta name="robots" content="noimageai">',
+        '<meta name="robots" content="unavailable_after: 25 Jun 2020 15:00:00 PST">',
+        '<meta http-equiv="TDM-Reservation" content="1">',
+        '<meta name="robots" content="max-snippet:-1"><meta name="ROBOTS" content="NOAI">',
+    ],
+)
+def test_no_opt_out_of_an_element_is_missed(head: str, site: Site, tmp_path: Path) -> None:
+    site.html("/", "/page")
+    site.html("/page", head=head)
+    rows = _rows(site, tmp_path)
+    assert rows["/page"]["html"] is None
+    assert rows["/page"]["drop.rule"] is not None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("X-Robots-Tag", "noindex nofollow"),
+        ("X-Robots-Tag", "otherbot: noindex, noai"),
+        ("X-Robots-Tag", "unavailable_after: 25 Jun 2020 15:00:00 PST"),
+        ("Content-Usage", "train-ai=n"),
+        ("Content-Signal", "search=yes, ai-train=no"),
+        ("TDM-Reservation", "1"),
+    ],
+)
+def test_no_opt_out_of_a_header_is_missed(
+    header: tuple[str, str], site: Site, tmp_path: Path
+) -> None:
+    site.html("/", "/page")
+    site.html("/page", headers=(("Content-Type", "text/html"), header))
+    rows = _rows(site, tmp_path)
+    assert rows["/page"]["html"] is None
+    assert rows["/page"]["drop.rule"] is not None
+
+
+def test_a_pause_that_is_not_kept_is_told(site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = _robots("User-agent: *\nCrawl-delay: 1e9\n")
+    site.html("/", "/page")
+    site.html("/page")
+    told: list[tuple[str, str]] = []
+    rows = _rows(site, tmp_path, told)
+    assert _ends(rows) == {"/": None, "/page": None}
+    words = "crawl-delay 1e9 is longer than a day, and is not kept"
+    assert words in rows["/page"]["consent"]
+    assert told == [(f"{site.root}/robots.txt", words)]

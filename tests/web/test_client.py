@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import tracemalloc
 import zlib
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.web.sites import Reply, Site, redirect, running
@@ -51,11 +53,11 @@ def test_an_answer_is_complete() -> None:
     assert answer.content_type == "text/html"
     assert b'href="/a"' in answer.body
     assert site.agents == {"tilth-test/1"}
-    assert site.headers[0]["accept-encoding"] == "gzip, deflate"
+    assert site.headers[0]["accept-encoding"] == "gzip, deflate, br, zstd"
     assert "cookie" not in site.headers[0]
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw", "br", "zstd"])
 def test_compressed_bodies(encoding: str) -> None:
     body = b"<html>" + b"text " * 1000
     raw = zlib.compressobj(wbits=-15)
@@ -63,8 +65,10 @@ def test_compressed_bodies(encoding: str) -> None:
         "gzip": gzip.compress(body[:100]) + gzip.compress(body[100:]),
         "deflate": zlib.compress(body),
         "raw": raw.compress(body) + raw.flush(),
+        "br": pa.compress(body, codec="brotli", asbytes=True),
+        "zstd": pa.compress(body, codec="zstd", asbytes=True),
     }[encoding]
-    header = ("Content-Encoding", "gzip" if encoding == "gzip" else "deflate")
+    header = ("Content-Encoding", {"raw": "deflate"}.get(encoding, encoding))
     with running(Site(pages={"/": Reply(packed, headers=(_HTML, header))})) as site:
         assert _get(f"{site.root}/").body == body
 
@@ -84,12 +88,75 @@ def test_a_compression_bomb_is_not_unpacked() -> None:
         decompress(gzip.compress(b"\0" * 1000) * 100, "gzip", 50_000)
 
 
+@pytest.mark.parametrize("encoding", ["br", "zstd"])
+def test_no_bomb_of_any_kind_is_unpacked(encoding: str) -> None:
+    codec = {"br": "brotli"}.get(encoding, encoding)
+    bomb = pa.compress(b"\0" * (256 << 20), codec=codec, asbytes=True)
+    assert len(bomb) < 100_000
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    with pytest.raises(TooLargeError, match="once decompressed"):
+        decompress(bomb, encoding, 1 << 20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
+    assert pa.total_allocated_bytes() - before < 8 << 20
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip", "deflate", "br", "zstd"])
+def test_of_what_is_too_long_the_begin_may_be_had(encoding: str) -> None:
+    body = b"".join(b"line %d\n" % n for n in range(200_000))
+    codec = {"br": "brotli"}.get(encoding, encoding)
+    packed = {
+        "": lambda: body,
+        "gzip": lambda: gzip.compress(body),
+        "deflate": lambda: zlib.compress(body),
+    }.get(encoding, lambda: pa.compress(body, codec=codec, asbytes=True))()
+    headers = (("Content-Encoding", encoding),) if encoding else ()
+
+    async def get(url: str) -> bytes:
+        async with Client("tilth", 5, allowed_places(_LOOPBACK, [url])) as client:
+            return (await client.get(url, 100_000, cuts=True)).body
+
+    with running(Site(pages={"/": Reply(packed, headers=headers)})) as site:
+        found = asyncio.run(get(f"{site.root}/"))
+    assert 1000 < len(found) <= 100_000
+    assert body.startswith(found)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Content-Security-Policy", "script-src " + "https://cdn.example " * 4000)],
+        [(f"X-Word-{n}", "x") for n in range(400)],
+        [("Link", "<" + "a" * 60_000 + ">"), ("Set-Cookie", "b" * 60_000)],
+    ],
+    ids=["long", "many", "several"],
+)
+def test_long_headers_cost_no_page(headers: list[tuple[str, str]]) -> None:
+    reply = Reply(b"<p>x", headers=(_HTML, *headers))
+    with running(Site(pages={"/": reply})) as site:
+        answer = _get(f"{site.root}/")
+    assert answer.body == b"<p>x"
+    assert {(name, value.strip()) for name, value in headers} <= set(answer.headers)
+
+
+def test_headers_without_end_are_one_error() -> None:
+    reply = Reply(b"<p>x", headers=(_HTML, ("X-Word", "x" * (1 << 20))))
+    with running(Site(pages={"/": reply})) as site, pytest.raises(FetchError) as caught:
+        _get(f"{site.root}/")
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize(
     ("data", "encoding", "message"),
     [
         (gzip.compress(b"x" * 5000)[:20], "gzip", "cut short"),
         (b"\x1f\x8bnot really", "gzip", "damaged"),
-        (b"\x00", "br", "not asked for"),
+        (b"\x00\x01", "br", "damaged or cut short"),
+        (b"not really", "zstd", "damaged or cut short"),
+        (pa.compress(b"x" * 5000, codec="zstd", asbytes=True)[:-3], "zstd", "cut short"),
+        (b"\x00", "compress", "not asked for"),
         (b"\x00", "gzip, gzip", "not asked for"),
     ],
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import gzip
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
+from tests.growth.measure import assert_linear, least_s
 from tilth.web.address import canonical_host
 from tilth.web.client import FetchError, TooLargeError, decompress
 from tilth.web.links import read_markup
@@ -18,37 +17,20 @@ from tilth.web.retry import retry_after_s
 from tilth.web.robots import RobotsFile, read_wishes
 from tilth.web.sitemap import read_sitemap
 from tilth.web.urls import join, normalize
-
-_MOST = 15.0
-# Below this a measurement is of the clock and the caches, not of the work.
-_LEAST_S = 0.01
-
-
-def _seconds(work: Callable[[], object], enough_s: float) -> float:
-    """CPU seconds, the best of three, or of fewer where that is enough."""
-    best = float("inf")
-    for _ in range(3):
-        normalize.cache_clear()
-        # The collector's share depends on what else the process holds.
-        gc.disable()
-        began = time.process_time()
-        work()
-        best = min(best, time.process_time() - began)
-        gc.enable()
-        if best < enough_s:
-            break
-    return best
+from tilth.web.usage import read_tdmrep
 
 
 def _check(work_of: Callable[[int], Callable[[], object]], size: int) -> None:
-    short, long = work_of(size), work_of(10 * size)
-    # Both again where it looks long: what runs beside takes the caches from one and not the other.
-    for _ in range(3):
-        one = max(_seconds(short, 0.0), _LEAST_S)
-        many = _seconds(long, _MOST * one)
-        if many <= _MOST * one:
-            break
-    assert many <= _MOST * one, f"{many:.3f} s for ten times what took {one:.3f} s"
+    def make(num: int) -> Callable[[], object]:
+        work = work_of(num)
+
+        def run() -> None:
+            normalize.cache_clear()
+            work()
+
+        return run
+
+    assert_linear(make, size, 2 * size)
 
 
 def _refused(work: Callable[[], object]) -> None:
@@ -85,7 +67,7 @@ def test_a_link_of_short_labels_is_read_at_once() -> None:
     """Each further label once doubled the time: 26 took 9.4 s."""
     link = "http://a" + ".aa" * 26 + "_/"
     assert join("http://h/", link) == link
-    assert _seconds(lambda: join("http://h/", link), 0.1) < 0.1
+    assert least_s(lambda: join("http://h/", link), 0.1) < 0.1
 
 
 @pytest.mark.parametrize("unit", ["é", "é.", "a.", ":", "1", "0x", "。"])
@@ -111,6 +93,12 @@ _PAGES: dict[str, Callable[[int], bytes]] = {
     "blanks": lambda n: b" " * n,
     "nulls": lambda n: b"a\0" * n,
     "references": lambda n: b"<a href='" + b"&#9;" * n + b"'>",
+    # 20,000 letters once took 10 s.
+    "letters": lambda n: b"<a href=" + b"a" * n + b">",
+    "host-letters": lambda n: b"<a href=http://" + b"a" * n + b"/>",
+    "refreshes": lambda n: b"<meta http-equiv=refresh content='0;url=" + b"a;" * n + b"'>",
+    "frames": lambda n: b"".join(b"<iframe src=%d></iframe>" % i for i in range(n)),
+    "wishes": lambda n: b"<meta http-equiv=x-robots-tag content='" + b"a:b," * n + b"'>",
 }
 
 
@@ -118,7 +106,7 @@ _PAGES: dict[str, Callable[[int], bytes]] = {
 def test_pages(shape: str) -> None:
     _check(
         lambda n: (lambda body: lambda: read_markup(body, "http://h/", None))(_PAGES[shape](n)),
-        4_000,
+        1_500,
     )
 
 
@@ -153,7 +141,7 @@ def test_a_sitemap_of_blanks_is_read_at_once() -> None:
     """250 bytes once took 25 s."""
     body = b"<urlset><loc>" + b" " * 200
     assert read_sitemap(body) == ([], False)
-    assert _seconds(lambda: read_sitemap(body), 0.1) < 0.1
+    assert least_s(lambda: read_sitemap(body), 0.1) < 0.1
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -184,6 +172,17 @@ _ROBOTS: dict[str, Callable[[int], str]] = {
     "words": lambda n: "user agent " * n,
     "blanks": lambda n: "User-agent" + " " * n,
     "comments": lambda n: "#" * n + "\n" + "# #\n" * n,
+    "asterisks-in-a-row": lambda n: "User-agent: *\nDisallow: /" + "*" * n + "x$",
+    "lengths": lambda n: (
+        "User-agent: *\n" + "".join(f"Disallow: /{'a' * i}\n" for i in range(int((20 * n) ** 0.5)))
+    ),
+    "one-line": lambda n: "Disallow " * n,
+    "delays": lambda n: "User-agent: *\n" + f"Crawl-delay: {'9' * 50}\n" * n,
+    "rates": lambda n: "User-agent: *\nRequest-rate: " + "9" * n + "/" + "9" * n,
+    "usage": lambda n: "User-agent: *\nContent-Usage: " + "train-ai=y," * n,
+    "usages": lambda n: (
+        "User-agent: *\n" + "".join(f"Content-Usage: /{i} train-ai=n\n" for i in range(n))
+    ),
 }
 
 
@@ -191,14 +190,44 @@ _ROBOTS: dict[str, Callable[[int], str]] = {
 def test_robots_files(shape: str) -> None:
     def read(text: str) -> None:
         rules = RobotsFile(text, "tilth")
-        rules.allows("http://h/a/b/c")
+        rules.allows("http://h/a/b/c" + "a" * 100)
+        rules.reserves("http://h/a/b/c")
         assert rules.delay_s == 0
 
     _check(lambda n: (lambda text: lambda: read(text))(_ROBOTS[shape](n)), 1_000)
 
 
-@pytest.mark.parametrize("unit", ["9", " ", "a ", "noindex,", ":", "\xb2", "Wed, "])
+def test_addresses_under_wild_rules() -> None:
+    """A path of many letters, under a rule that it fits nearly, everywhere."""
+    rules = RobotsFile("User-agent: *\nDisallow: /" + "*ab" * 500 + "$\n", "tilth")
+    _check(lambda n: (lambda url: lambda: rules.allows(url))("http://h/" + "ab" * n), 1_000)
+
+
+@pytest.mark.parametrize(
+    "unit", ["9", " ", "a ", "noindex,", ":", "\xb2", "Wed, ", "unavailable_after: ", "a:", "=n,"]
+)
 def test_headers(unit: str) -> None:
     now = datetime.now(UTC)
     _check(lambda n: lambda: retry_after_s(unit * n, now), 5_000)
-    _check(lambda n: lambda: read_wishes([("X-Robots-Tag", unit * n)], [], "tilth"), 5_000)
+    for name in ("X-Robots-Tag", "Content-Usage"):
+        _check(
+            lambda n, name=name: lambda: read_wishes([(name, unit * n)], [], "tilth", now), 5_000
+        )
+
+
+_RESERVATIONS: dict[str, Callable[[int], bytes]] = {
+    "brackets": lambda n: b"[" * n,
+    "rules": lambda n: (
+        b"[" + b",".join(b'{"location": "/%d", "tdm-reservation": 1}' % i for i in range(n)) + b"]"
+    ),
+    "text": lambda n: b'"' + b"a" * n,
+    "asterisks": lambda n: b'[{"location": "/' + b"*a" * n + b'", "tdm-reservation": 1}]',
+}
+
+
+@pytest.mark.parametrize("shape", sorted(_RESERVATIONS))
+def test_reservations(shape: str) -> None:
+    def read(body: bytes) -> None:
+        read_tdmrep(body).find("/a/b/c")
+
+    _check(lambda n: (lambda body: lambda: read(body))(_RESERVATIONS[shape](n)), 800)

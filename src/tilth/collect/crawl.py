@@ -26,6 +26,7 @@ from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.frontier import BEHIND, Frontier, Outcome
+from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, normalize
 from tilth.web.warc_store import WarcStore, read_page
@@ -172,6 +173,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if frontier.fact("complete") is None:
                 _crawl(settings, budget, frontier, folder / "warc", context)
                 frontier.set_fact("complete", "yes")
+            for origin, robots in sorted(frontier.robots().items()):
+                for said in RobotsFile(robots, _agent(settings)).unheard:
+                    context.passes_over(f"{masked(origin)}/robots.txt", said)
             if frontier.count_pages() == 0:
                 raise _no_page(settings, frontier, folder)
             # A limit that is no less than the budget leaves out nothing that was not asked for.
@@ -190,6 +194,11 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
 
 def _budget(settings: Settings, limit: int | None) -> int:
     return settings.max_pages if limit is None else min(settings.max_pages, limit)
+
+
+def _agent(settings: Settings) -> str:
+    """The name by which a robots.txt may address this crawl."""
+    return settings.user_agent.partition("/")[0].split()[0]
 
 
 def _open(folder: Path, identity: str, context: Context) -> Frontier:
@@ -223,7 +232,7 @@ def _crawl(
         delay_s=settings.delay_s,
         retries=settings.retries,
         retry_s=settings.retry_s,
-        agent=settings.user_agent.partition("/")[0].split()[0],
+        agent=_agent(settings),
         drop_opt_outs=settings.opt_outs == "drop",
         follow_canonical=settings.canonical == "drop",
     )

@@ -209,7 +209,9 @@ def join_chunks(data: Buffer, *, is_cut: bool = False) -> Buffer:
     return b"".join(parts)
 
 
-def decode(data: Buffer, coding: str, max_bytes: int, *, is_cut: bool = False) -> Buffer:
+def decode(
+    data: Buffer, coding: str, max_bytes: int, *, is_cut: bool = False, cuts: bool = False
+) -> Buffer:
     """Undo a content coding, never holding more than the bound.
 
     Args:
@@ -217,6 +219,7 @@ def decode(data: Buffer, coding: str, max_bytes: int, *, is_cut: bool = False) -
         coding: Its name in lower case: gzip, deflate, br or zstd (RFC 9110, 7932, 8878).
         max_bytes: The most that it may come to.
         is_cut: Whether what there is of a body that was cut short is wanted.
+        cuts: Whether as much as may be held is wanted of one that comes to more.
 
     Raises:
         UnknownCodingError: Another coding.
@@ -227,13 +230,15 @@ def decode(data: Buffer, coding: str, max_bytes: int, *, is_cut: bool = False) -
     if not len(data):
         return data
     if coding in ("gzip", "x-gzip", "deflate", "x-deflate"):
-        return _inflated(data, coding.endswith("deflate"), max_bytes, is_cut=is_cut)
+        is_deflate = coding.endswith("deflate")
+        return _inflated(data, is_deflate, max_bytes, is_cut=is_cut, cuts=cuts)
     if coding in ("br", "zstd"):
-        return _streamed(data, {"br": "brotli"}.get(coding, coding), max_bytes, is_cut=is_cut)
+        codec = {"br": "brotli"}.get(coding, coding)
+        return _streamed(data, codec, max_bytes, is_cut=is_cut, cuts=cuts)
     raise UnknownCodingError(f"content encoding {coding[:40]!r} is not known")
 
 
-def _inflated(data: Buffer, is_deflate: bool, max_bytes: int, *, is_cut: bool) -> bytes:
+def _inflated(data: Buffer, is_deflate: bool, max_bytes: int, *, is_cut: bool, cuts: bool) -> bytes:
     # 32 + 15: gzip is told from zlib by itself. Some servers send raw deflate, which has no header.
     wbits = -15 if is_deflate and data[0] & 0x0F != 8 else 47
     parts: list[bytes] = []
@@ -247,6 +252,10 @@ def _inflated(data: Buffer, is_deflate: bool, max_bytes: int, *, is_cut: bool) -
     except CutShortError:
         if not is_cut:
             raise
+    except TooLongError:
+        if not cuts:
+            raise
+        return b"".join(parts)[:max_bytes]
     except zlib.error as error:
         raise AnswerError(f"the compressed body is damaged: {error}") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -271,13 +280,15 @@ def _member(
     return start, size
 
 
-def _streamed(data: Buffer, codec: str, max_bytes: int, *, is_cut: bool) -> bytes:
+def _streamed(data: Buffer, codec: str, max_bytes: int, *, is_cut: bool, cuts: bool) -> bytes:
     stream = pa.CompressedInputStream(pa.BufferReader(data), codec)
     parts = io.BytesIO()
     try:
         while part := stream.read(_MAX_PIECE):
             parts.write(part)
             if parts.tell() > max_bytes:
+                if cuts:
+                    return parts.getvalue()[:max_bytes]
                 raise TooLongError(f"over {max_bytes:,} bytes once decompressed")
     except OSError as error:
         if not is_cut:

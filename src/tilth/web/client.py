@@ -22,8 +22,12 @@ from tilth.web.address import AddressRefusedError, Places, Served, check_address
 from tilth.web.secrets import Secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
 # Characters of a foreign error's words that are kept.
 _MAX_MESSAGE = 300
+# Of a status line or a field of a header, in bytes, and fields of one: policies of a site for its
+# scripts alone come to tens of kilobytes.
+_MAX_FIELD, _MAX_FIELDS = 128 << 10, 2048
 # The body of an answer that is no page is read this far, so that its connection can be used again.
 _MAX_IDLE_BODY = 64 << 10
 
@@ -138,7 +142,7 @@ class Client:
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
         }
 
     async def __aenter__(self) -> Client:
@@ -152,6 +156,9 @@ class Client:
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            max_line_size=_MAX_FIELD,
+            max_field_size=_MAX_FIELD,
+            max_headers=_MAX_FIELDS,
         )
         return self
 
@@ -170,12 +177,14 @@ class Client:
         *,
         html_only: bool = False,
         part: tuple[int, int] | None = None,
+        cuts: bool = False,
     ) -> Answer:
         """Fetch one address; redirects are answers like any other.
 
         Args:
             url: A normalised address.
             max_bytes: Bound on the body, compressed and decompressed.
+            cuts: Of a longer body as much is wanted as may be had.
             html_only: Leave out the body of what is not an HTML page with status 200.
             part: First byte and number of bytes of the part that is asked for (RFC 9110 section
                 14); then an answer of status 206 has a body, and no other.
@@ -187,13 +196,19 @@ class Client:
             MissingError: A secret is no longer set.
         """
         try:
-            return await self._get(url, max_bytes, html_only=html_only, part=part)
+            return await self._get(url, max_bytes, html_only=html_only, part=part, cuts=cuts)
         except FetchError as error:
             told = self.secrets.hide(str(error))
             raise FetchError(told, transient=error.transient) from error
 
     async def _get(
-        self, url: str, max_bytes: int, *, html_only: bool, part: tuple[int, int] | None
+        self,
+        url: str,
+        max_bytes: int,
+        *,
+        html_only: bool,
+        part: tuple[int, int] | None,
+        cuts: bool,
     ) -> Answer:
         asked = dict(self.secrets.headers_for(url))
         if part is not None:
@@ -223,8 +238,9 @@ class Client:
                 if not wanted:
                     await _drain(got)
                     return answer
-                raw = await _read(got, max_bytes)
-                body = decompress(raw, answer.header("content-encoding"), max_bytes)
+                raw, is_cut = await _read(got, max_bytes, cuts=cuts)
+                coding = answer.header("content-encoding")
+                body = decompress(raw, coding, max_bytes, is_cut=is_cut, cuts=cuts)
                 return replace(answer, body=body)
         except AddressRefusedError:
             raise
@@ -250,8 +266,17 @@ class Client:
             raise FetchError(cause, transient=False) from error
 
 
-def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
+def decompress(
+    data: bytes, encoding: str, max_bytes: int, *, is_cut: bool = False, cuts: bool = False
+) -> bytes:
     """Undo a Content-Encoding, never holding more than the bound.
+
+    Args:
+        data: What was sent.
+        encoding: The header: gzip, deflate, br, zstd (RFC 9110 section 8.4.1, 7932, 8878).
+        max_bytes: The most that it may come to.
+        is_cut: It ends before its end, and that is no error.
+        cuts: Of more as much is wanted as may be had.
 
     Raises:
         FetchError: Another encoding than was asked for, or damaged data.
@@ -260,28 +285,34 @@ def decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return data
-    if encoding not in ("gzip", "x-gzip", "deflate"):
+    if encoding not in _CODINGS:
         raise FetchError(f"content encoding {encoding[:40]!r} was not asked for", transient=False)
     try:
-        return bytes(decode(data, encoding, max_bytes))
+        return bytes(decode(data, encoding, max_bytes, is_cut=is_cut, cuts=cuts))
     except TooLongError as error:
         raise TooLargeError(str(error)) from error
     except AnswerError as error:
         raise FetchError(str(error), transient=True) from error
 
 
-async def _read(got: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The body as sent, up to the bound."""
-    if (got.content_length or 0) > max_bytes:
+async def _read(
+    got: aiohttp.ClientResponse, max_bytes: int, *, cuts: bool = False
+) -> tuple[bytes, bool]:
+    """The body as sent, up to the bound, and whether it is cut there."""
+    if (got.content_length or 0) > max_bytes and not cuts:
         raise TooLargeError(f"{got.content_length:,} bytes, bound {max_bytes:,}")
     pieces: list[bytes] = []
     size = 0
     async for piece in got.content.iter_any():
         size += len(piece)
-        if size > max_bytes:
-            raise TooLargeError(f"over {max_bytes:,} bytes")
         pieces.append(piece)
-    return b"".join(pieces)
+        if size > max_bytes:
+            if cuts:
+                # What is left is not read, and the connection not used again.
+                got.close()
+                return b"".join(pieces)[:max_bytes], True
+            raise TooLargeError(f"over {max_bytes:,} bytes")
+    return b"".join(pieces), False
 
 
 async def _drain(got: aiohttp.ClientResponse) -> None:

@@ -178,7 +178,8 @@ class Crawler:
             if len(url) > bounds.max_url_length:
                 return Outcome(url, "url-length", str(len(url)))
             try:
-                return self._hosts[origin(url)].verdict(url)
+                host = self._hosts[origin(url)]
+                return host.verdict(url) or (host.reserved(url) if bounds.drop_opt_outs else None)
             except Exception as error:
                 return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
 
@@ -294,6 +295,7 @@ class Crawler:
             cause = f"the page cannot be parsed: {describe(error)}"
             return Outcome(url, error=cause, fetched_at=now)
         wishes = read_wishes(answer.headers, markup.meta, self._bounds.agent)
+        wishes = wishes.of_site(host.robots, url)
         consent = wishes.consent(host.robots)
         if wishes.follow:
             self._follow(markup.links, depth)

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tilth.decode.text import decode_loosely
 from tilth.web.address import AddressRefusedError, joined, place_of
-from tilth.web.client import FetchError, TooLargeError, describe
+from tilth.web.client import FetchError, describe
 from tilth.web.frontier import Frontier, Outcome
 from tilth.web.retry import PatientClient
 from tilth.web.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
+from tilth.web.usage import MAX_TDMREP_BYTES, TDMREP_PATH
 
 _AT_A_TIME = 16
 
@@ -52,6 +54,11 @@ class Host:
         if not self.robots.allows(url):
             return Outcome(url, "robots", "disallowed", consent="robots.txt: disallowed")
         return None
+
+    def reserved(self, url: str) -> Outcome | None:
+        """The outcome of an address whose use the site keeps for itself, or None."""
+        found = self.robots.reserves(url)
+        return found and Outcome(url, *found, consent=f"robots.txt: allowed; {found[1]}")
 
 
 class Hosts:
@@ -116,10 +123,30 @@ class Hosts:
             self._frontier.set_robots(origin, text)
         try:
             robots = RobotsFile(text, self._agent)
+            if tdmrep := await self._tdmrep(origin, robots):
+                robots = RobotsFile(text, self._agent, tdmrep)
             return Host(robots, pace_s=max(self._delay_s, robots.delay_s))
         except Exception as error:
             # A file that its parser cannot take may forbid anything, so it forbids everything.
             return Host(nothing, unreachable=f"robots.txt: {describe(error)}")
+
+    async def _tdmrep(self, origin: str, robots: RobotsFile) -> bytes | None:
+        """An origin's tdmrep.json; None where it has none, or none that can be had."""
+        url, fact = f"{origin}{TDMREP_PATH}", f"tdmrep {origin}"
+        if (kept := self._frontier.fact(fact)) is not None:
+            return kept.encode()
+        if not robots.allows(url):
+            return None
+        try:
+            answer = await self._client.get_through(url, MAX_TDMREP_BYTES, cuts=True)
+        except (AddressRefusedError, FetchError):
+            # Hardly a site has one, and some stumble over being asked for what they have not.
+            return None
+        if answer.status >= 500:
+            return None
+        text = decode_loosely(answer.body, "utf-8-sig") if answer.status == 200 else ""
+        self._frontier.set_fact(fact, text.replace("\0", ""))
+        return text.encode()
 
     async def _robots_text(self, origin: str) -> str | None:
         """An origin's robots.txt; None where it says that there is none (RFC 9309, 2.3.1.3).
@@ -128,10 +155,9 @@ class Hosts:
             AddressRefusedError: The host is at an address that is not allowed.
             FetchError: The site does not answer, or only with server errors.
         """
-        try:
-            answer = await self._client.get_through(f"{origin}/robots.txt", MAX_ROBOTS_BYTES * 8)
-        except TooLargeError:
-            return None
+        answer = await self._client.get_through(
+            f"{origin}/robots.txt", MAX_ROBOTS_BYTES + 1, cuts=True
+        )
         if answer.status >= 500 or answer.status == 429:
             raise FetchError(f"robots.txt: HTTP status {answer.status}", transient=True)
         return decode_robots(answer.body) if answer.status == 200 else None

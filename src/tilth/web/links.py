@@ -29,7 +29,7 @@ class Markup:
     Attributes:
         links: Normalised http and https addresses, in the page's order, each once.
         canonical: The address that the page names as its own, or None.
-        meta: Name and content of each ``<meta>``, both in lower case.
+        meta: Name, or ``http-equiv``, and content of each ``<meta>``, both in lower case.
     """
 
     links: tuple[str, ...] = ()
@@ -76,9 +76,10 @@ def read_markup(
     for element in root.iter("base", "link", "meta"):
         href = element.get("href")
         if element.tag == "meta":
-            name, content = element.get("name"), element.get("content")
-            if name is not None and content is not None:
-                meta.append((name.lower().strip(), content.lower()))
+            content = element.get("content")
+            for name in (element.get("name"), element.get("http-equiv")):
+                if name is not None and content is not None:
+                    meta.append((name.lower().strip(), content.lower()))
         elif href is None:
             continue
         elif element.tag == "base":

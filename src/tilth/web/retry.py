@@ -37,13 +37,16 @@ class PatientClient:
         *,
         html_only: bool = False,
         part: tuple[int, int] | None = None,
+        cuts: bool = False,
     ) -> Answer:
         """As `Client.get`; the last failure is raised, the last bad status returned."""
         attempt = 0
         while True:
             pause = min(self.retry_s * 2**attempt, _MAX_PAUSE_S)
             try:
-                answer = await self.client.get(url, max_bytes, html_only=html_only, part=part)
+                answer = await self.client.get(
+                    url, max_bytes, html_only=html_only, part=part, cuts=cuts
+                )
             except FetchError as error:
                 if not error.transient or attempt == self.retries:
                     raise
@@ -55,17 +58,17 @@ class PatientClient:
             await asyncio.sleep(pause)
             attempt += 1
 
-    async def get_through(self, url: str, max_bytes: int) -> Answer:
+    async def get_through(self, url: str, max_bytes: int, *, cuts: bool = False) -> Answer:
         """As `get`, with redirects followed; for a site's own files, which no frontier holds.
 
         Returns:
             The first answer that is no redirect, or the last redirect of a chain without end.
         """
-        answer = await self.get(url, max_bytes)
+        answer = await self.get(url, max_bytes, cuts=cuts)
         for _ in range(_MAX_HOPS):
             if answer.target is None:
                 break
-            answer = await self.get(answer.target, max_bytes)
+            answer = await self.get(answer.target, max_bytes, cuts=cuts)
         return answer
 
 

@@ -47,8 +47,8 @@ def normalize(url: str) -> str:
     port = parts.port
     if port is not None and port != _PORTS[scheme]:
         host = f"{host}:{port}"
-    path = _without_dots(_ESCAPES.sub(_escape, parts.path)) or "/"
-    query = f"?{_ESCAPES.sub(_escape, parts.query)}" if parts.query else ""
+    path = _without_dots(escaped(parts.path)) or "/"
+    query = f"?{escaped(parts.query)}" if parts.query else ""
     return f"{scheme}://{host}{path}{query}"
 
 
@@ -86,6 +86,11 @@ class Scope:
     def contains(self, url: str) -> bool:
         """Whether a normalised address belongs to the crawl."""
         return _schemeless(url).startswith(self.prefixes)
+
+
+def escaped(text: str) -> str:
+    """A path or a query with each of its characters in its one spelling (RFC 3986, 6.2.2)."""
+    return _ESCAPES.sub(_escape, text)
 
 
 def _schemeless(url: str) -> str:
