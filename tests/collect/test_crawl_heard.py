@@ -209,3 +209,28 @@ def test_a_pause_that_is_not_kept_is_told(site: Site, tmp_path: Path) -> None:
     words = "crawl-delay 1e9 is longer than a day, and is not kept"
     assert words in rows["/page"]["consent"]
     assert told == [(f"{site.root}/robots.txt", words)]
+
+
+def test_feeds_frames_and_refreshes_are_followed(site: Site, tmp_path: Path) -> None:
+    feed = f"<rss><channel><item><link>{site.root}/news</link></item></channel></rss>"
+    site.pages["/feed"] = Reply(feed.encode(), headers=(("Content-Type", "text/xml"),))
+    site.pages["/data"] = Reply(b"<data/>", headers=(("Content-Type", "application/xml"),))
+    site.html(
+        "/",
+        "/data",
+        head='<meta http-equiv="refresh" content="9; url=/moved">'
+        '<link rel="alternate" type="application/rss+xml" href="/feed">',
+        text='<iframe src="/frame"></iframe>',
+    )
+    for path in ("/moved", "/frame", "/news"):
+        site.html(path)
+    rows = _rows(site, tmp_path)
+    assert _ends(rows) == {
+        "/": None,
+        "/moved": None,
+        "/frame": None,
+        "/news": None,
+        "/feed": "feed",
+        "/data": "content-type",
+    }
+    assert rows["/feed"]["drop.value"] == "1"

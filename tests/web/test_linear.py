@@ -13,9 +13,9 @@ from tests.growth.measure import assert_linear, least_s
 from tilth.web.address import canonical_host
 from tilth.web.client import FetchError, TooLargeError, decompress
 from tilth.web.links import read_markup
+from tilth.web.listing import Listing, read_listing
 from tilth.web.retry import retry_after_s
 from tilth.web.robots import RobotsFile, read_wishes
-from tilth.web.sitemap import read_sitemap
 from tilth.web.urls import join, normalize
 from tilth.web.usage import read_tdmrep
 
@@ -123,6 +123,13 @@ _SITEMAPS: dict[str, Callable[[int], bytes]] = {
     "brackets": lambda n: b"<loc>a" + b"]" * n,
     "references": lambda n: b"<loc>" + b"&amp" * n + b"</loc>",
     "head": lambda n: b"\xef\xbb\xbf" + b" " * n,
+    "feed-links": lambda n: b"<rss>" + b"<link " * n,
+    "feed-attributes": lambda n: b"<feed><link " + b"href=" * n + b">",
+    "feed-quotes": lambda n: b"<feed><link " + b"href='" * n + b">",
+    "feed-blanks": lambda n: b"<feed><link href" + b" " * n + b"=>",
+    "feed-texts": lambda n: b"<rss><link>" + b" " * n + b"<link>" * n,
+    "roots": lambda n: b"<a:" * n + b"<" + b"a" * n,
+    "utf-16": lambda n: ("<urlset><loc>" + "a" * n).encode("utf-16"),
     "index": lambda n: b"<" + b"a:" * n + b"sitemapindex",
     "lines": lambda n: b"\n" * n,
     "members": lambda n: gzip.compress(b"") * n,
@@ -132,7 +139,7 @@ _SITEMAPS: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("shape", sorted(_SITEMAPS))
 def test_sitemaps(shape: str) -> None:
     _check(
-        lambda n: (lambda body: lambda: _refused(lambda: read_sitemap(body)))(_SITEMAPS[shape](n)),
+        lambda n: (lambda body: lambda: _refused(lambda: read_listing(body)))(_SITEMAPS[shape](n)),
         2_000,
     )
 
@@ -140,8 +147,8 @@ def test_sitemaps(shape: str) -> None:
 def test_a_sitemap_of_blanks_is_read_at_once() -> None:
     """250 bytes once took 25 s."""
     body = b"<urlset><loc>" + b" " * 200
-    assert read_sitemap(body) == ([], False)
-    assert least_s(lambda: read_sitemap(body), 0.1) < 0.1
+    assert read_listing(body) == Listing("sitemap", ())
+    assert least_s(lambda: read_listing(body), 0.1) < 0.1
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,13 +71,60 @@ def test_zeros_are_no_part_of_a_link() -> None:
     assert read_markup(page, _URL, "text/html; charset=utf-8").links == ("http://example.org/xy",)
 
 
+def test_frames_refreshes_and_feeds_are_links() -> None:
+    page = b"""<html><head><meta http-equiv="Refresh" content="0; URL='next.html?a=B;c'">
+        <link rel="alternate" type="application/rss+xml" href="/feed">
+        <link rel="alternate" type="text/html" hreflang="de" href="/de">
+        <link rel="alternate nofollow" type="application/atom+xml" href="/atom"></head>
+        <iframe src="in.html"></iframe><iframe srcdoc="x"></iframe></html>"""
+    assert read_markup(page, _URL, None).links == (
+        "http://example.org/a/next.html?a=B;c",
+        "http://example.org/feed",
+        "http://example.org/a/in.html",
+    )
+    frames = b"<frameset cols='1,2'><frame src=left.html><frame src='right.html'></frameset>"
+    assert read_markup(frames, _URL, None).links == (
+        "http://example.org/a/left.html",
+        "http://example.org/a/right.html",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "target"),
+    [
+        ("5;url=/x", "/x"),
+        ("5; URL = /x", "/x"),
+        ("0,/x", "/x"),
+        ("0 /x", "/x"),
+        (" .5;url='/x' rest", "/x"),
+        ('5; url="/x', "/x"),
+        ("0;url=/x#part", "/x"),
+        ("5", None),
+        ("5;", None),
+        ("url=/x", None),
+        ("", None),
+        ("0;url=http://[", None),
+    ],
+)
+def test_where_a_refresh_leads(content: str, target: str | None) -> None:
+    page = f"<meta http-equiv=refresh content='{html.escape(content, quote=True)}'>".encode()
+    found = read_markup(page, _URL, "text/html; charset=utf-8").links
+    assert found == (() if target is None else (f"http://example.org{target}",))
+
+
 @pytest.mark.parametrize("body", [b"", b"   ", b"\0\0", b"<", b"\xff\xfe", b"plain"])
 def test_what_is_no_markup_has_none(body: bytes) -> None:
     assert read_markup(body, _URL, "text/html; charset=utf-8").links == ()
 
 
-def test_deep_nesting_is_survived() -> None:
-    read_markup(b"<div>" * 100_000 + b"<a href='/x'>", _URL, "text/html; charset=utf-8")
+@pytest.mark.parametrize("depth", [250, 260, 2_030, 2_100, 100_000])
+def test_no_link_is_lost_for_the_depth_at_which_it_is(depth: int) -> None:
+    """The parser leaves off at a depth of 256, or 2,048, without a word."""
+    page = b"<p>a<a href=/w>" + b"<div class='a>b'>" * depth + b"<a href='/x'>x</a>"
+    page += b"</div>" * depth + b"<meta name=robots content=noai><a href=/y>y</a>"
+    found = read_markup(page, _URL, "text/html; charset=utf-8")
+    assert found.links == tuple(f"http://example.org/{name}" for name in "wxy")
+    assert found.meta == (("robots", "noai"),)
 
 
 @given(st.binary(max_size=200))

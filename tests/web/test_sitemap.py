@@ -10,34 +10,104 @@ import pytest
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.web.address import allowed_places
 from tilth.web.client import Client, FetchError, TooLargeError
+from tilth.web.listing import MAX_LISTED, Listing, is_feed, read_listing
 from tilth.web.retry import PatientClient
 from tilth.web.secrets import Secrets
-from tilth.web.sitemap import Found, collect_sitemaps, read_sitemap
+from tilth.web.sitemap import Found, collect_sitemaps
 
 _URLSET = b"""<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
 <url><loc> http://example.org/a?x=1&amp;y=2 </loc></url>
 <url><loc><![CDATA[http://example.org/b]]></loc></url></urlset>"""
-_EXPECTED = ["http://example.org/a?x=1&y=2", "http://example.org/b"]
+_EXPECTED = ("http://example.org/a?x=1&y=2", "http://example.org/b")
 
 
 @pytest.mark.parametrize("body", [_URLSET, gzip.compress(_URLSET), b"\xef\xbb\xbf" + _URLSET])
 def test_a_list_of_addresses(body: bytes) -> None:
-    assert read_sitemap(body) == (_EXPECTED, False)
+    assert read_listing(body) == Listing("sitemap", _EXPECTED)
 
 
 def test_plain_text_and_index() -> None:
-    assert read_sitemap(b"http://example.org/a\n\nnonsense\n") == (["http://example.org/a"], False)
+    assert read_listing(b"http://example.org/a\n\nnonsense\n") == Listing(
+        "text", ("http://example.org/a",)
+    )
     index = b"<sitemapindex><sitemap><loc>http://example.org/s.xml</loc></sitemap></sitemapindex>"
-    assert read_sitemap(index) == (["http://example.org/s.xml"], True)
+    assert read_listing(index) == Listing("index", ("http://example.org/s.xml",))
 
 
 def test_entities_are_not_expanded_and_bombs_not_unpacked() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "b"><!ENTITY c "&a;&a;">]><urlset><loc>&c;</loc></urlset>'
-    assert read_sitemap(bomb) == (["&c;"], False)
+    assert read_listing(bomb) == Listing("sitemap", ("&c;",))
     with pytest.raises(TooLargeError):
-        read_sitemap(gzip.compress(b"\0" * (60 << 20)))
+        read_listing(gzip.compress(b"\0" * (60 << 20)))
     with pytest.raises(FetchError):
-        read_sitemap(b"<!doctype html><html><body>Not found</body></html>")
+        read_listing(b"<!doctype html><html><body>Not found</body></html>")
+
+
+_FEEDS = {
+    "rss": b"""<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>
+        <link>http://example.org/</link><item><link>http://example.org/a?x=1&amp;y=2</link>
+        <enclosure url="http://example.org/a.mp3"/></item><item><link><![CDATA[http://example.org/b]]>
+        </link></item></channel></rss>""",
+    "rdf": b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><channel>
+        <link>http://example.org/</link></channel><item rdf:about="x">
+        <link>http://example.org/a?x=1&amp;y=2</link></item><item>
+        <link> http://example.org/b </link></item></rdf:RDF>""",
+    "atom": b"""<feed xmlns="http://www.w3.org/2005/Atom"><link rel="self" href="http://h/feed"/>
+        <link href="http://example.org/"/><entry><link rel='alternate' type="text/html"
+        href='http://example.org/a?x=1&amp;y=2'/><link rel="enclosure" href="http://h/a.mp3"/></entry>
+        <entry><link href = "http://example.org/b"></link><link/></entry></feed>""",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(_FEEDS))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gzip"])
+def test_a_feed_is_a_list_of_addresses(kind: str, encoding: str) -> None:
+    body = _FEEDS[kind]
+    assert is_feed(body)
+    packed = gzip.compress(body) if encoding == "gzip" else body.decode().encode(encoding)
+    assert read_listing(packed) == Listing("feed", ("http://example.org/", *_EXPECTED))
+
+
+def test_a_sitemap_is_no_feed() -> None:
+    assert not is_feed(_URLSET)
+    assert not is_feed(b"<html><body><feedback>")
+
+
+def test_a_sitemap_in_utf_16_and_with_prefixes() -> None:
+    body = _URLSET.decode().replace("<loc>", "<s:loc>").replace("</loc>", "</s:loc>")
+    for encoding in ("utf-16", "utf-16-le"):
+        assert read_listing(body.encode(encoding)) == Listing("sitemap", _EXPECTED)
+
+
+def test_what_is_beyond_the_protocols_bound_is_counted() -> None:
+    lines = b"".join(b"HTTP://example.org/%d\n" % n for n in range(MAX_LISTED + 7))
+    listing = read_listing(lines)
+    assert (len(listing.addresses), listing.num_left) == (MAX_LISTED, 7)
+
+
+def test_a_page_that_an_index_calls_a_sitemap_is_a_page() -> None:
+    with running(Site()) as site:
+        site.html("/in/page")
+        site.html("/out")
+        site.pages["/s.xml"] = Reply(
+            b"<sitemapindex><loc>/in/page</loc><loc>/out</loc></sitemapindex>"
+        )
+        found = _collect([f"{site.root}/s.xml"], [f"{site.root}/in/guessed"])
+        assert list(found.urls) == [f"{site.root}/in/page"]
+        assert [outcome.url for outcome in found.failed] == [f"{site.root}/out"]
+        # Who says in robots.txt that a page is a sitemap is told.
+        told = _collect([f"{site.root}/in/page"], [])
+    assert [outcome.url for outcome in told.failed] == [f"{site.root}/in/page"]
+
+
+def test_a_sitemap_that_is_cut_is_told() -> None:
+    with running(Site()) as site:
+        text = b"".join(b"%s/in/%d\n" % (site.root.encode(), n) for n in range(MAX_LISTED + 7))
+        site.pages["/s.txt"] = Reply(text)
+        found = _collect([f"{site.root}/s.txt"], [])
+    assert len(found.urls) == MAX_LISTED
+    (told,) = found.failed
+    assert (told.rule, told.value) == ("max-sitemap-addresses", "50000 of 50007")
 
 
 def _collect(named: list[str], guessed: list[str]) -> Found:

@@ -19,6 +19,9 @@ from tilth.decode.text import UndecodableError, decode_text
 from tilth.formats.window import Buffer
 
 HTML_TYPES: Final = ("text/html", "application/xhtml+xml")
+FEED_TYPES: Final = ("application/rss+xml", "application/atom+xml", "application/rdf+xml")
+# Of which one cannot tell by the name.
+XML_TYPES: Final = ("application/xml", "text/xml")
 _STATUS: Final = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?!\d)[^\r\n]*(?:\r?\n|\Z)", re.A)
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _CHUNK_LINE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")

@@ -17,12 +17,21 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from tilth.errors import MissingError
-from tilth.formats.http_answer import HTML_TYPES, AnswerError, TooLongError, decode
+from tilth.formats.http_answer import (
+    FEED_TYPES,
+    HTML_TYPES,
+    XML_TYPES,
+    AnswerError,
+    TooLongError,
+    decode,
+)
 from tilth.web.address import AddressRefusedError, Places, Served, check_address, check_url
 from tilth.web.secrets import Secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
+# Pages, and what may be a feed.
+_PAGE_TYPES = frozenset((*HTML_TYPES, *FEED_TYPES, *XML_TYPES))
 # Characters of a foreign error's words that are kept.
 _MAX_MESSAGE = 300
 # Of a status line or a field of a header, in bytes, and fields of one: policies of a site for its
@@ -185,7 +194,8 @@ class Client:
             url: A normalised address.
             max_bytes: Bound on the body, compressed and decompressed.
             cuts: Of a longer body as much is wanted as may be had.
-            html_only: Leave out the body of what is not an HTML page with status 200.
+            html_only: Leave out the body of what is no HTML page with status 200, and cannot be a
+                feed.
             part: First byte and number of bytes of the part that is asked for (RFC 9110 section
                 14); then an answer of status 206 has a body, and no other.
 
@@ -234,7 +244,7 @@ class Client:
                     target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
                 answer = Answer(got.status, got.reason or "", headers, b"", target)
                 wanted = got.status == (200 if part is None else 206)
-                wanted = wanted and (not html_only or answer.content_type in HTML_TYPES)
+                wanted = wanted and (not html_only or answer.content_type in _PAGE_TYPES)
                 if not wanted:
                     await _drain(got)
                     return answer

@@ -19,7 +19,7 @@ from itertools import chain
 
 from tilth.context import Progress
 from tilth.errors import MissingError, TilthError, UsageError
-from tilth.formats.http_answer import HTML_TYPES
+from tilth.formats.http_answer import FEED_TYPES, HTML_TYPES, XML_TYPES
 from tilth.web.address import AddressRefusedError
 from tilth.web.client import (
     REDIRECTS,
@@ -32,6 +32,7 @@ from tilth.web.client import (
 from tilth.web.frontier import Frontier, Outcome
 from tilth.web.hosts import Host, Hosts
 from tilth.web.links import read_markup
+from tilth.web.listing import is_feed, read_listing
 from tilth.web.retry import TRANSIENT_STATUSES, PatientClient
 from tilth.web.robots import read_wishes
 from tilth.web.sitemap import collect_sitemaps
@@ -286,6 +287,11 @@ class Crawler:
             return Outcome(url, "redirect", (target or location)[:2000], fetched_at=now)
         if answer.status != 200:
             return Outcome(url, "http-status", str(answer.status), fetched_at=now)
+        if answer.content_type in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
+            listing = read_listing(answer.body)
+            leads = (self._secrets.target(url, address) for address in listing.addresses)
+            self._follow(filter(None, leads), depth)
+            return Outcome(url, "feed", str(len(listing.addresses)), None, kind, fetched_at=now)
         if answer.content_type not in HTML_TYPES:
             return Outcome(url, "content-type", answer.content_type[:100], fetched_at=now)
         try:

@@ -11,6 +11,7 @@ from lxml import etree
 from tilth.decode.encodings import in_query
 from tilth.decode.page import read_page
 from tilth.decode.text import UndecodableError, decode_loosely
+from tilth.formats.http_answer import FEED_TYPES
 from tilth.web.urls import join
 
 # The parser compares each attribute of a tag with all those before it, so a tag may have as much
@@ -20,6 +21,9 @@ _MAX_TAG_BYTES = 8 << 10
 _QUOTED = rb"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)"
 _TAG = re.compile(rb"<[A-Za-z](?:[^>\"']++|" + _QUOTED + rb")*+")
 _QUOTATION = re.compile(_QUOTED)
+_ANY_TAG = re.compile(rb"</?+([A-Za-z][^\s/>]*+)(?:[^>\"']++|" + _QUOTED + rb")*+>?+")
+_TELLING = frozenset((b"a", b"area", b"base", b"frame", b"iframe", b"link", b"meta"))
+_REFRESH = re.compile(r"\s*+[\d.]++(?:\s*+[;,]\s*+|\s++)(?:url\s*+=\s*+)?+(.+)", re.A | re.I | re.S)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Markup:
     """What stands in a page's markup.
 
     Attributes:
-        links: Normalised http and https addresses, in the page's order, each once.
+        links: Normalised http and https addresses, in the page's order, each once: of its links,
+            frames, refreshes and feeds.
         canonical: The address that the page names as its own, or None.
         meta: Name, or ``http-equiv``, and content of each ``<meta>``, both in lower case.
     """
@@ -60,11 +65,11 @@ def read_markup(
     except UndecodableError:
         # Whether it is a page is decided where its text is taken.
         text, encoding = decode_loosely(body, "windows-1252").replace("\0", ""), "utf-8"
-    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
-    try:
-        root = etree.fromstring(_without_endless_tags(text.encode()), parser)
-    except (etree.LxmlError, ValueError):
-        root = None
+    found = _without_endless_tags(text.encode())
+    root, is_whole = _parsed(found)
+    if not is_whole:
+        # Elements in elements, deeper than the parser goes: what says nothing here is left out.
+        root, _ = _parsed(_ANY_TAG.sub(_telling, found))
     if root is None:
         return Markup()
     base, canonical, meta = None, None, []
@@ -92,16 +97,59 @@ def read_markup(
     return Markup(links, canonical, tuple(meta))
 
 
+def _parsed(body: bytes) -> tuple[etree._Element | None, bool]:
+    """A page as a tree, and whether all of it is in it."""
+    parser = etree.HTMLParser(
+        encoding="utf-8", no_network=True, remove_comments=True, huge_tree=True
+    )
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.LxmlError, ValueError):
+        root = None
+    return root, not any("depth" in entry.message for entry in parser.error_log)
+
+
+def _telling(match: re.Match[bytes]) -> bytes:
+    return match.group() if match[1].lower() in _TELLING else b" "
+
+
 def _hrefs(root: etree._Element) -> Iterator[str]:
     """Where a page's links lead, in its order.
 
     Walked and not asked for as a union in XPath, which compares each link with all others.
     """
-    for element in root.iter("a", "area"):
-        href = element.get("href")
+    for element in root.iter("a", "area", "frame", "iframe", "link", "meta"):
+        tag, href = element.tag, element.get("href")
+        if tag in ("frame", "iframe"):
+            href = element.get("src")
+        elif tag == "meta":
+            is_refresh = (element.get("http-equiv") or "").strip().lower() == "refresh"
+            href = _refreshed(element.get("content") or "") if is_refresh else None
+        elif tag == "link":
+            is_feed = (element.get("type") or "").strip().lower() in FEED_TYPES
+            href = href if is_feed and "alternate" in _relations(element) else None
         # A link marked "nofollow" is one that the site asks crawlers not to take.
-        if href is not None and not (element.tag == "a" and "nofollow" in element.get("rel", "")):
+        if href is not None and not (tag in ("a", "link") and _is_nofollow(element)):
             yield href
+
+
+def _is_nofollow(element: etree._Element) -> bool:
+    return "nofollow" in (element.get("rel") or "").lower()
+
+
+def _relations(element: etree._Element) -> list[str]:
+    return (element.get("rel") or "").lower().split()
+
+
+def _refreshed(content: str) -> str | None:
+    """Where a refresh leads (HTML, 4.2.5.3: seconds, then an address); None: to the page itself."""
+    found = _REFRESH.match(content)
+    if found is None:
+        return None
+    target = found[1]
+    if target[:1] in ("'", '"'):
+        target = target[1:].partition(target[0])[0]
+    return target.strip() or None
 
 
 def _without_endless_tags(body: bytes) -> bytes:
