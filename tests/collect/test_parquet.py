@@ -46,6 +46,24 @@ def test_columns_of_many_types(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_a_number_is_spelt_as_its_type_holds_it(tmp_path: Path, kind: pa.DataType) -> None:
+    tenth = pa.array([0.1, 1.0], kind)
+    table = pa.table(
+        {
+            "text": ["a", "b"],
+            "y": tenth,
+            "score": tenth,
+            "all": pa.StructArray.from_arrays([tenth], ["a"]),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = read(tmp_path, fields={"label": "y", "license": "score"})
+    assert (first["label"], first["license"]) == ("0.1", "0.1")
+    assert (second["label"], second["license"]) == ("1", "1")
+    assert first["meta.all"] == '{"a":0.1}'
+
+
 def test_images_as_bytes_or_structs(tmp_path: Path) -> None:
     png = encode_png(np.zeros((2, 3), np.uint8))
     given = [png, None, png[:-20], b"png"]

@@ -8,6 +8,7 @@ import decimal
 import json
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -17,11 +18,13 @@ from hypothesis import strategies as st
 from tilth.meta.arrow import (
     UnsupportedError,
     alike,
+    as_doubles,
     carried,
     converted,
     dumped,
     gathered,
     jsonable,
+    spelt_rows,
     values_of,
     words,
 )
@@ -155,6 +158,41 @@ def test_what_cannot_be_read_is_a_fault_of_its_row(array: pa.Array, cause: str) 
     assert cause in errors[1]
     found.to_pylist()
     assert set(values_of(array)[1]) == {1}
+
+
+SHORT = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(st.none() | SHORT, max_size=9), st.integers(0, 3))
+def test_a_short_float_is_spelt_as_short_as_it_is(values: list[float | None], first: int) -> None:
+    array = pa.array(values, pa.float32()).slice(first)
+    spelt = [None if value is None else float(str(np.float32(value))) for value in values[first:]]
+    assert as_doubles(array).to_pylist() == spelt
+    assert values_of(array)[0] == spelt
+    nested = pa.array([values[first:]], pa.list_(pa.float32()))
+    assert values_of(nested)[0] == [spelt]
+    batch = pa.RecordBatch.from_arrays([array], ["x"])
+    assert spelt_rows(batch) == spelt_rows(pa.Table.from_batches([batch]))
+    assert spelt_rows(batch) == [{"x": value} for value in spelt]
+    assert converted(array, TEXT).to_pylist() == [v if v is None else words(v) for v in spelt]
+    assert converted(array, pa.float64()).to_pylist() == spelt
+
+
+def test_short_floats_of_every_shape() -> None:
+    for kind in (pa.float16(), pa.float32()):
+        tenth = pa.array([0.1, None], kind)
+        assert values_of(tenth) == ([0.1, None], {})
+        assert values_of(pa.StructArray.from_arrays([tenth], ["a"]))[0] == [{"a": 0.1}, {"a": None}]
+        assert carried(pa.StructArray.from_arrays([tenth], ["a"]))[0][0].as_py() == '{"a":0.1}'
+        assert spelt_rows(pa.RecordBatch.from_arrays([carried(tenth)[0]], ["x"]))[0] == {"x": 0.1}
+    lists = pa.array([[0.1], None, []], pa.list_(pa.float32()))
+    assert spelt_rows(pa.RecordBatch.from_arrays([lists], ["x"])) == [
+        {"x": [0.1]},
+        {"x": None},
+        {"x": []},
+    ]
+    assert converted(lists, TEXT).to_pylist() == ["[0.1]", None, "[]"]
+    assert spelt_rows(pa.RecordBatch.from_arrays([pa.array([1])], ["x"]).select([])) == [{}]
 
 
 def test_a_type_that_nobody_reads_is_refused() -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tilth.export.begun import Place, numbered
 from tilth.formats.signatures import HEAD_BYTES, kind_of
+from tilth.meta.arrow import spelt_rows
 from tilth.schema import META, Row
 
 # Payloads that are files of their own wherever a format has no place for bytes.
@@ -24,7 +25,7 @@ _ENDINGS: Final = {"jpeg": "jpg", "tiff": "tif"}
 def rows_of(batches: Iterator[pa.RecordBatch]) -> Iterator[Row]:
     """The rows of batches, each by the names of its columns."""
     for batch in batches:
-        yield from batch.to_pylist()
+        yield from spelt_rows(batch)
 
 
 def ending_of(data: bytes) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tilth.meta.kinds import BYTES, CLOCK, INSTANT, TEXT, TIME, is_carried, kind_of, merged
+from tilth.schema import Row
 
 # A value may nest as deep as real data does, not as deep as the interpreter's stack.
 MAX_DEPTH = 64
@@ -84,7 +85,7 @@ def _carried(array: pa.Array, errors: Errors, depth: int) -> pa.Array:
     if pa.types.is_integer(kind):
         return _integers(array)
     if pa.types.is_floating(kind):
-        return array.cast(pa.float32()) if pa.types.is_float16(kind) else array
+        return as_doubles(array).cast(pa.float32()) if pa.types.is_float16(kind) else array
     if _is_text(kind):
         return _texts(array, errors)
     if _is_bytes(kind):
@@ -289,8 +290,50 @@ def _values(array: pa.Array, errors: Errors, depth: int) -> list[Any]:
         for number, cause in _rows_of(starts, inside).items():
             errors.setdefault(number, cause)
         return _cut(starts, values, array.is_valid().to_pylist())
-    plain: list[Any] = _carried(array, errors, depth).to_pylist()
+    plain: list[Any] = as_doubles(_carried(as_doubles(array), errors, depth)).to_pylist()
     return plain
+
+
+def as_doubles(array: pa.Array) -> pa.Array:
+    """Floats of 16 or 32 bits as those of 64 that are spelt like them; any other column as it is.
+
+    What is 0.1 in a file would be 0.10000000149011612 as text, and above 0.1 in a rule.
+    """
+    if pa.types.is_float16(array.type):
+        values = (value if value is None else float(str(value)) for value in _halves(array))
+        return pa.array(values, pa.float64())
+    if pa.types.is_float32(array.type):
+        # Arrow writes the fewest digits that are read as the same float.
+        return array.cast(pa.string()).cast(pa.float64())
+    return array
+
+
+def _halves(array: pa.Array) -> list[Any]:
+    values = array.to_numpy(zero_copy_only=False)
+    return [value if there else None for value, there in zip(values, array.is_valid(), strict=True)]
+
+
+def spelt_rows(batch: pa.RecordBatch | pa.Table) -> list[Row]:
+    """Rows of carried types as plain Python, for what writes their numbers as text."""
+    rows: list[Row] = batch.to_pylist()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if _is_short(column.type):
+            for row, value in zip(rows, _spelt_values(column), strict=True):
+                row[name] = value
+    return rows
+
+
+def _is_short(kind: pa.DataType) -> bool:
+    while pa.types.is_list(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_float32(kind))
+
+
+def _spelt_values(array: pa.Array | pa.ChunkedArray) -> list[Any]:
+    if not _is_short(array.type):
+        return list(array.to_pylist())
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return [value for chunk in chunks for value in _values(chunk, {}, 0)]
 
 
 def _map_parts(array: pa.Array) -> tuple[list[int], pa.Array, pa.Array]:
@@ -411,9 +454,9 @@ def converted(array: pa.Array, kind: pa.DataType) -> pa.Array:
             pa.array(offsets, pa.int32()), converted(items, kind.value_type)
         )
     if kind == TEXT:
-        values = [None if value is None else words(value) for value in array.to_pylist()]
+        values = [None if value is None else words(value) for value in _spelt_values(array)]
         return pa.array(values, TEXT)
-    return array.cast(kind)
+    return as_doubles(array).cast(kind)
 
 
 def words(value: Any) -> str:

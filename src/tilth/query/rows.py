@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tilth.meta.arrow import spelt_rows
 from tilth.schema import Row
 from tilth.store import Dataset
 from tilth.store.manifest import KINDS, Kind
@@ -122,7 +123,7 @@ def take_rows(
             by_group.setdefault(group, []).append(index - int(starts[group]))
         for group, inside in by_group.items():
             table = file.read_row_group(group, columns=read)
-            rows += table.take(pa.array(inside, pa.int64())).to_pylist()
+            rows += spelt_rows(table.take(pa.array(inside, pa.int64())))
         return rows
 
 
