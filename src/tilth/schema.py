@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.labels import as_label
+
 # A sample, or what a record says of one: values by column.
 Row = dict[str, Any]
 
@@ -137,6 +139,48 @@ def with_columns(batch: pa.RecordBatch, columns: Mapping[str, Any]) -> pa.Record
         array = values if isinstance(values, pa.Array) else pa.array(values, SCHEMA.get(name))
         arrays[name] = array
     return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def spell_labels(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its labels, and those of its answers, in their one spelling (`as_label`).
+
+    Where nothing is left of a label, nothing is left of who gave it and how surely.
+    """
+    changed: dict[str, pa.Array] = {}
+    names = batch.schema.names
+    if "label" in names:
+        column = batch.column("label")
+        found = _spelt(column)
+        if found is not None:
+            changed["label"] = found
+            for name in ("label_origin", "label_confidence"):
+                if name in names and found.null_count > column.null_count:
+                    given = batch.column(name)
+                    none = pa.nulls(len(given), given.type)
+                    changed[name] = pc.if_else(pc.is_null(found), none, given)
+    if "annotations" in names:
+        column = batch.column("annotations")
+        answers = column.flatten()
+        found = _spelt(pc.struct_field(answers, "label"))
+        if found is not None:
+            parts = [pc.struct_field(answers, "annotator"), found]
+            values = pa.StructArray.from_arrays(parts, fields=list(answers.type))
+            sizes = pc.fill_null(pc.list_value_length(column), 0)
+            places = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(sizes)])
+            changed["annotations"] = pa.ListArray.from_arrays(
+                places.cast(pa.int32()), values, column.type, mask=pc.is_null(column)
+            )
+    for name, array in changed.items():
+        batch = batch.set_column(names.index(name), batch.schema.field(name), array)
+    return batch
+
+
+def _spelt(labels: pa.Array) -> pa.Array | None:
+    """Labels in their one spelling; None: they are."""
+    coded = labels.dictionary_encode()
+    given = coded.dictionary.to_pylist()
+    spelt = [as_label(text) for text in given]
+    return None if spelt == given else pa.array(spelt, labels.type).take(coded.indices)
 
 
 def without_columns(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:

@@ -252,3 +252,61 @@ def test_broken_rule_files(tmp_path: Path, content: str, message: str) -> None:
     file.write_text(content)
     with pytest.raises(UsageError, match=message):
         load_rule_set(str(file))
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ("label != '1.0'", ["b", "c"]),
+        ("'1.0' != label", ["b", "c"]),
+        ("label in (' 2', '3.00')", ["b", "c"]),
+        ("label not in ['1.0', 'e\u0301']", ["b", "c"]),
+        ("label == '01'", ["c"]),
+        ("'1.0' < label", ["b", "c"]),
+        ("not (x > 0 and label == '1.0')", ["b", "c"]),
+        # Fields have no such rule.
+        ("meta.label != '1.0'", ["a", "c"]),
+    ],
+)
+def test_a_rule_names_a_label_in_any_of_its_spellings(rule: str, kept: list[str]) -> None:
+    rows = pa.RecordBatch.from_pydict(
+        {
+            "id": ["a", "b", "c"],
+            "label": ["1", "2", None],
+            "meta.label": ["1", "1.0", None],
+            "signal.x": [1, 1, 1],
+        }
+    )
+    found = rules.apply(rows, Settings(where=(rule,)))
+    assert [r["id"] for r in found.to_pylist() if r["drop.rule"] is None] == kept
+
+
+def test_a_field_of_short_floats_is_compared_as_it_is_spelt() -> None:
+    rows = pa.RecordBatch.from_pydict(
+        {"id": ["a", "b"], "meta.score": pa.array([0.1, 0.3], pa.float32())}
+    )
+    for rule in ("meta.score <= 0.1", "meta.score == 0.1", "meta.score != 0.3"):
+        found = rules.apply(rows, Settings(where=(rule,))).to_pylist()
+        assert [row["drop.value"] for row in found] == [None, "meta.score=0.3"]
+
+
+def test_a_rule_is_known_and_shown_by_labels_as_they_are_spelt() -> None:
+    assert rules.expressions(Settings(where=("label!='1.0'", "label != ' 1'"))) == ("label != '1'",)
+    assert (
+        Settings(where=("label != '1.0'",)).normal() == Settings(where=("label != '1'",)).normal()
+    )
+
+
+@pytest.mark.parametrize("rule", ["label != ''", "label not in ('a', ' ')"])
+def test_a_rule_that_names_no_label_is_refused(rule: str) -> None:
+    with pytest.raises(ValidationError, match=r"no label is .*known\(label\)"):
+        Settings(where=(rule,))
+
+
+@pytest.mark.parametrize("rule", ["label == 1", "label in (1, 2)"])
+def test_a_label_is_compared_with_words(rule: str) -> None:
+    rows = pa.RecordBatch.from_pydict({"id": ["a"], "label": ["1"]})
+    with pytest.raises(UsageError) as error:
+        rules.apply(rows, Settings(where=(rule,)))
+    assert "a label is text" in error.value.what
+    assert "label == '1'" in error.value.hint

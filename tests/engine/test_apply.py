@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tilth.engine.apply import apply_safely
 from tilth.errors import MissingError, StepError
-from tilth.schema import ERROR, column, with_columns
+from tilth.schema import ERROR, SCHEMA, column, with_columns
 
 
 def _batch(count: int) -> pa.RecordBatch:
@@ -31,6 +31,18 @@ def test_exactly_the_rows_that_raise_are_quarantined(bad: set[int], count: int) 
     failed = {int(row["id"]) for row in rows if row.get(ERROR)}
     assert failed == {i for i in bad if i < count}
     assert all(row.get(ERROR) in (None, "ValueError: no good") for row in rows)
+
+
+def test_labels_that_an_operation_gives_are_in_their_one_spelling() -> None:
+    def operation(batch: pa.RecordBatch) -> pa.RecordBatch:
+        answers = [[{"annotator": "p", "label": " 1.0"}], None]
+        kind = SCHEMA["annotations"]
+        given = {"label": [" 2.0 ", "a"], "annotations": pa.array(answers, kind)}
+        return with_columns(batch, given)
+
+    (found,) = apply_safely(operation, _batch(2), "step")
+    assert found.column("label").to_pylist() == ["2", "a"]
+    assert found.column("annotations")[0].as_py() == [{"annotator": "p", "label": "1"}]
 
 
 @pytest.mark.parametrize(

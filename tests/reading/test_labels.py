@@ -23,47 +23,12 @@ from tests.engine.inline import inline
 from tests.formats.documents import xlsx
 from tilth import schema
 from tilth.errors import DataError
-from tilth.reading.labels import Labels, as_label
+from tilth.labels import as_label
+from tilth.reading.labels import Labels
 
 __all__ = ["inline"]
 
 Tree = dict[str, Any]
-
-
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("1", "1"),
-        ("1.0", "1"),
-        (" 1 ", "1"),
-        ("\t1.000\u00a0", "1"),
-        ("-0.0", "0"),
-        ("-3.0", "-3"),
-        ("01", "01"),
-        ("01.0", "01.0"),
-        ("1.5", "1.5"),
-        ("1.10", "1.10"),
-        ("1e0", "1e0"),
-        (".0", ".0"),
-        ("٣.0", "٣.0"),
-        ("true", "true"),
-        ("True", "True"),
-        ("NaN", "NaN"),
-        ("Zoe\u0308", "Zoë"),
-        ("\ufeff\u200b pos\u2060", "pos"),
-        ("new  york", "new  york"),
-        ("", None),
-        (" \u200b\n", None),
-    ],
-)
-def test_what_a_label_is(text: str, label: str | None) -> None:
-    assert as_label(text) == label
-
-
-@given(st.text())
-def test_a_label_in_its_one_spelling_stays(text: str) -> None:
-    label = as_label(text)
-    assert label is None or as_label(label) == label
 
 
 def batch_of(labels: list[str | None], answers: list[Any] | None = None) -> pa.RecordBatch:

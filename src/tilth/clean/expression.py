@@ -5,6 +5,9 @@ The grammar is a part of Python's: names, numbers, strings, `and or not`, compar
 signal, a column, or a field: `meta.year`, `meta['date of issue']`. A time is compared with one in
 ISO 8601, as `meta.issued >= '2015-01-01'`; `'news' in meta.tags` asks a list.
 
+A word that is compared with `label` is spelt as labels are (`tilth.labels`): `label != '1.0'` is
+`label != '1'`.
+
 Nulls follow three-valued logic (Kleene): a comparison with a null is *unknown*, so are division by
 zero and not-a-number, `unknown or true` is true. `known(x)` says whether x is there.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import datetime
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -25,10 +29,12 @@ import pyarrow.compute as pc
 
 from tilth.errors import UsageError
 from tilth.foreign import shorten, visible
+from tilth.labels import named_label
 from tilth.schema import META
 
 MAX_CHARS = 2000
 _TIME = pa.timestamp("us")
+_LABEL = "label"
 _PART = re.compile(r"\d{4}(-\d{2})?\Z", re.ASCII)
 # Python prints an expression by recursion, and an endless sum could be as deep as its stack.
 _MAX_DEPTH = 60
@@ -71,6 +77,7 @@ def parse(text: str) -> ast.expr:
             f"the rule cannot be read{place}", where=text, hint=f"write an expression {_GRAMMAR}"
         ) from error
     _check(tree, text)
+    _spell_labels(tree, text)
     if isinstance(tree, ast.Constant | ast.BinOp) or not names(text):
         raise UsageError(
             "the rule compares no signal", where=text, hint=f"write an expression {_GRAMMAR}"
@@ -186,6 +193,28 @@ def _check_choices(node: ast.expr, text: str) -> None:
         _refuse(node, text)
 
 
+def _spell_labels(tree: ast.expr, text: str) -> None:
+    """Spell the words that are compared with `label` as labels are.
+
+    Raises:
+        UsageError: No label is spelt like one of them.
+    """
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        sides = [node.left, *node.comparators]
+        for pair in itertools.pairwise(sides):
+            if not any(_name_of(side) == _LABEL for side in pair):
+                continue
+            for word in (one for side in pair for one in getattr(side, "elts", (side,))):
+                if isinstance(word, ast.Constant) and isinstance(word.value, str):
+                    try:
+                        word.value = named_label(word.value)
+                    except ValueError as error:
+                        hint = "`known(label)` says that a sample has one"
+                        raise UsageError(str(error), where=text, hint=hint) from None
+
+
 def _refuse(node: ast.expr, text: str) -> Any:
     part = ast.get_source_segment(text.strip(), node) or text
     raise UsageError(
@@ -238,6 +267,13 @@ class _Evaluation:
         part = ast.get_source_segment(self.text.strip(), node) or self.text
         for side, value in sides:
             name = _name_of(side) or ""
+            if name == _LABEL:
+                raise UsageError(
+                    f"`{part}` {what}: a label is text",
+                    where=self.text,
+                    hint="compare it with words, as `label == '1'`",
+                    code="text-label",
+                )
             if name.startswith(META) and pa.types.is_large_string(value.type):
                 raise UsageError(
                     f"`{part}` {what}: {self._why_text(name, value)}",

@@ -21,10 +21,10 @@ from tilth.decode.sound import reads_m4a
 from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
+from tilth.labels import as_label
 from tilth.reading import inputs, limits, members, records
 from tilth.reading.by_file import ByFile
 from tilth.reading.fetching import AnyPlace
-from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole_sound import (
     M4A,

@@ -22,6 +22,7 @@ from tilth.decode.stream import Undecided
 from tilth.decode.text import Encoding, UndecodableError, decode_text
 from tilth.formats.cells import as_written
 from tilth.formats.streams import with_packed, without_packing
+from tilth.labels import as_label
 from tilth.reading import inputs, limits, records
 from tilth.reading.ahead import Ahead
 from tilth.reading.blocks import Block, Blocks
@@ -30,7 +31,6 @@ from tilth.reading.carry import Carrier, DoubledColumnError
 from tilth.reading.cell_blocks import CellBlocks, Cells
 from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
 from tilth.reading.header import Header, header_of
-from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.shares import Shares
 from tilth.reading.splitter import Splitter as Splitter

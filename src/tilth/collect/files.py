@@ -21,12 +21,12 @@ from tilth.foreign import visible
 from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
 from tilth.hints import choose_from
+from tilth.labels import as_label
 from tilth.reading import inputs, kinds, limits, records
 from tilth.reading.by_file import ByFile
 from tilth.reading.carry import Carrier
 from tilth.reading.fields import Fields, columns_of, filled, tells_kinds
 from tilth.reading.items import Broken, Choice, Item, items_of
-from tilth.reading.labels import as_label
 from tilth.schema import Row
 from tilth.splits import SplitName
 

@@ -18,13 +18,13 @@ from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError, NotReadError
 from tilth.formats.hub_card import Feature, Features
 from tilth.formats.streams import DamagedError, SourceFile
+from tilth.labels import as_label
 from tilth.meta.beside import Beside
 from tilth.reading import inputs, records
 from tilth.reading.carry import Carrier
 from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields
 from tilth.reading.items import Broken, Choice, items_of
-from tilth.reading.labels import as_label
 from tilth.reading.records import RecordError
 from tilth.reading.whole import whole_picture
 from tilth.reading.whole_sound import whole_sound

@@ -20,9 +20,9 @@ from tilth.context import Context, PassesOver
 from tilth.decode.picture import reads_heif
 from tilth.errors import DataError
 from tilth.foreign import visible
+from tilth.labels import as_label
 from tilth.reading import inputs, limits, members, records
 from tilth.reading.by_file import ByFile
-from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, MaxPixels, whole_picture
 from tilth.schema import Row

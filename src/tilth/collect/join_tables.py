@@ -29,12 +29,12 @@ from tilth.context import Context, PassesOver, unsaid
 from tilth.errors import DataError, NotReadError, RecordError
 from tilth.formats.signatures import KINDS
 from tilth.formats.streams import DamagedError, SourceFile
+from tilth.labels import as_label
 from tilth.meta.beside import Beside
 from tilth.reading import inputs, kinds, records
 from tilth.reading.carry import Carrier
 from tilth.reading.items import Broken, Choice, Item, items_of
 from tilth.reading.joined import UNMATCHED, Filling, How, Joined, Table
-from tilth.reading.labels import as_label
 from tilth.schema import Row
 from tilth.settings import BaseSettings
 

@@ -21,11 +21,11 @@ from tilth.collect import jsonl, task_images
 from tilth.context import Context, PassesOver
 from tilth.errors import DataError, TilthError
 from tilth.formats.json_path import NotJsonError, cut_items
+from tilth.labels import as_label
 from tilth.reading import inputs, limits, records
 from tilth.reading.carry import Carrier
 from tilth.reading.fetching import Place
 from tilth.reading.fields import Meta, carried
-from tilth.reading.labels import as_label
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.schema import Row

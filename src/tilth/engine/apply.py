@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tilth.engine.contract import require_batch, require_same_rows
 from tilth.errors import StepError, TilthError, function_of, place_of, words_of
-from tilth.schema import NoColumnError, mark_error
+from tilth.schema import NoColumnError, mark_error, spell_labels
 
 Apply = Callable[[pa.RecordBatch], Any]
 Finish = Callable[[pa.RecordBatch, object, str], pa.RecordBatch]
@@ -26,14 +26,14 @@ OF_THE_MACHINE = {
 
 
 def same_rows(before: pa.RecordBatch, given: object, step: str) -> pa.RecordBatch:
-    """What a map gave, which has to be the rows that it was given.
+    """What a map gave, which has to be the rows that it was given; with labels in their spelling.
 
     Raises:
         StepError: It is something else.
     """
     after = require_batch(given, "`apply`", step)
     require_same_rows(before, after, step)
-    return after
+    return spell_labels(after)
 
 
 def apply_safely(

@@ -32,6 +32,7 @@ from tilth.schema import (
     column,
     mark_dropped,
     sample_id,
+    spell_labels,
     with_columns,
     without_columns,
 )
@@ -59,9 +60,9 @@ def with_parts(before: pa.RecordBatch, given: object, step: str) -> pa.RecordBat
     """
     if not (isinstance(given, tuple) and len(given) == 2):
         raise broken(f"{_WHAT} gives a {type(given).__name__}, not the rows and their parts", step)
-    rows = require_batch(given[0], _WHAT, step)
+    rows = spell_labels(require_batch(given[0], _WHAT, step))
     require_same_rows(before, rows, step, _WHAT)
-    parts = require_batch(given[1], _WHAT, step)
+    parts = spell_labels(require_batch(given[1], _WHAT, step))
     if not parts.num_rows:
         return rows
     parents, names = _parents(parts, rows, step), _names(parts, step)

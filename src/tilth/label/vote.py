@@ -29,6 +29,7 @@ from tilth.errors import UsageError
 from tilth.figures import Definition
 from tilth.hints import did_you_mean, require_known, spelled_alike
 from tilth.label import one_coin
+from tilth.labels import Label
 from tilth.records import PlainObject
 from tilth.schema import VOTED, VOTES
 from tilth.settings import BaseSettings
@@ -154,7 +155,7 @@ class Function(BaseSettings):
     """A rule of thumb that votes for one label, or abstains."""
 
     name: str = Field(description="what it looks at", pattern=r"^[a-z][a-z0-9_-]*$")
-    label: str = Field(description="what it votes for", pattern=r"^[^\s=]+$")
+    label: Label = Field(description="what it votes for", pattern=r"^[^\s=]+$")
     lines: str | None = Field(
         None, description="pattern; measures the share of non-blank lines in which it is found"
     )
@@ -208,7 +209,7 @@ class Settings(BaseSettings):
         ("documents",), description="shipped sets of functions: documents"
     )
     functions: tuple[Function, ...] = Field((), description="your own functions")
-    otherwise: str = Field(
+    otherwise: Label = Field(
         "other", description="label where every function abstains", pattern=r"^[^\s=]+$"
     )
     max_chars: int = Field(

@@ -20,6 +20,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from tilth import schema
 from tilth.errors import DataError, UsageError
 from tilth.hints import did_you_mean
+from tilth.labels import Label
 from tilth.meta.arrow import words
 from tilth.meta.kinds import plainly
 from tilth.meta.named import field_of
@@ -40,6 +41,7 @@ def _as_pairs(value: Any) -> Any:
 
 
 Weights = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_as_pairs)]
+LabelWeights = Annotated[tuple[tuple[Label, float], ...], BeforeValidator(_as_pairs)]
 Values = Annotated[tuple[tuple[str, Weights], ...], BeforeValidator(_as_pairs)]
 
 
@@ -53,7 +55,7 @@ class Settings(BaseSettings):
     sources: Annotated[Weights, AnyOrder()] = Field(
         (), description="weight of each source by name, such as `{stdlib: 1.0, packages: 0.5}`"
     )
-    labels: Annotated[Weights, AnyOrder()] = Field(
+    labels: Annotated[LabelWeights, AnyOrder()] = Field(
         (),
         description="weight of each label, such as `{code: 0.5}`; 1 of those that are not named, "
         "and of samples without one",

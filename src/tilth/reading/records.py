@@ -23,13 +23,13 @@ from tilth.decode.text import UndecodableError, decode_text
 from tilth.errors import RecordError as RecordError
 from tilth.errors import StepError
 from tilth.hints import closest
+from tilth.labels import as_label
 from tilth.meta.arrow import gathered
 from tilth.meta.beside import Beside, Further, joined, met
 from tilth.meta.kinds import MAX_FIELDS, TEXT
 from tilth.meta.spelt import COMMAS, MIXED, SPELT
 from tilth.reading.digests import content_keys, ids_of
 from tilth.reading.fields import Fields
-from tilth.reading.labels import as_label
 from tilth.schema import Row
 
 ROWS_PER_BATCH = 1024

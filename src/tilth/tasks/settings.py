@@ -9,6 +9,7 @@ from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from tilth.errors import UsageError
+from tilth.labels import Label
 from tilth.models.facts import Facts
 from tilth.models.settings import ModelSettings
 from tilth.settings import AnyOrder, BaseSettings, is_default
@@ -47,6 +48,7 @@ else:
 _CHOOSING = ("sources", "labels", "train", "validation", "test", "validation_share")
 Side = Annotated[int, Field(ge=1, le=8192)]
 Names = Annotated[tuple[str, ...], AnyOrder()]
+LabelNames = Annotated[tuple[Label, ...], AnyOrder()]
 
 
 def require_fit(task: TaskName, model: ModelSettings) -> None:
@@ -64,7 +66,9 @@ class DataSettings(BaseSettings):
     """Which samples are trained on and measured on, and how they become numbers."""
 
     sources: Names = Field(default=(), description="keep only these sources; empty: all")
-    labels: Names = Field(default=(), description="keep only samples with these labels; empty: all")
+    labels: LabelNames = Field(
+        default=(), description="keep only samples with these labels; empty: all"
+    )
     train: SplitName = Field(default="train", description="value of `split` that is trained on")
     validation: SplitName = Field(
         default="validation", description="value of `split` that decides when to stop"
@@ -156,7 +160,9 @@ class TargetDataSettings(BaseSettings):
     """
 
     sources: Names = Field(default=(), description="keep only these sources; empty: all")
-    labels: Names = Field(default=(), description="keep only samples with these labels; empty: all")
+    labels: LabelNames = Field(
+        default=(), description="keep only samples with these labels; empty: all"
+    )
     train: SplitName = Field(default="train", description="value of `split` that is trained on")
     test: SplitName = Field(default="test", description="value of `split` that is measured on")
     shuffle: bool = Field(
