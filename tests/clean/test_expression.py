@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -155,11 +156,67 @@ def test_what_is_printed_says_the_same(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["-" * 900 + "a > 0", "not " * 400 + "a > 0", "a+" * 800 + "1 > 0", "a>0 and " * 240 + "a>0"],
+    ["-" * 1500 + "a > 0", "not " * 400 + "a > 0", "a+" * 800 + "1 > 0", "meta" + ".a" * 900],
 )
-def test_what_nobody_writes_stays_as_it_is(text: str) -> None:
+def test_what_is_nested_deeper_than_anybody_writes_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="nested more than 60 levels deep"):
+        parse(text)
+
+
+def test_what_is_long_and_not_deep_stays() -> None:
+    text = "a>0 and " * 240 + "a>0"
     assert normal(f" {text}") == text
     assert len(text) <= MAX_CHARS
+    assert parse("+".join(["a"] * 50) + " > 0")
+
+
+@pytest.mark.parametrize(
+    "text", ["a > " + "9" * 400, "a > 1e400", "a in (1, 1e999)", "-1e999 < a", "a + 9e999 > 1"]
+)
+def test_a_number_beyond_all_columns_is_refused(text: str) -> None:
+    """It would be true of every row, or of none."""
+    with pytest.raises(UsageError, match="larger than any number"):
+        parse(text)
+
+
+_WIDE = 2**53
+_WHOLES = {
+    "meta.id": pa.array([_WIDE, _WIDE + 1, None, -_WIDE - 1]),
+    "meta.hash": pa.array(
+        [decimal.Decimal(one) for one in (2**64 - 1, 2**64 - 2, _WIDE + 1, 1)],
+        pa.decimal128(20, 0),
+    ),
+    "meta.small": pa.array([1, 2, 3, 4], pa.int32()),
+    "meta.share": pa.array([0.5, float(_WIDE), 1.0, 2.0]),
+    "meta.ids": pa.array([[_WIDE, _WIDE + 1], [_WIDE], None, []]),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (f"meta.id == {_WIDE + 1}", [1]),
+        (f"meta.id != {_WIDE + 1}", [0, 3]),
+        (f"meta.id > {_WIDE}", [1]),
+        (f"meta.id == -{_WIDE + 1}", [3]),
+        (f"{_WIDE} <= meta.id <= {_WIDE}", [0]),
+        (f"meta.id in ({_WIDE + 1}, 7)", [1]),
+        (f"meta.id not in ({_WIDE + 1}, {10**60})", [0, 3]),
+        (f"meta.id < {10**60}", [0, 1, 3]),
+        (f"meta.hash == {2**64 - 1}", [0]),
+        (f"meta.hash in ({2**64 - 2},)", [1]),
+        ("meta.hash > meta.id", [0, 1, 3]),
+        (f"{_WIDE + 1} in meta.ids", [0]),
+        ("1 < meta.small < 4", [1, 2]),
+        ("meta.small == 2.0", [1]),
+        ("meta.small == meta.share", []),
+        ("meta.small + 0.5 > 3", [2, 3]),
+    ],
+)
+def test_whole_numbers_are_compared_as_they_are(text: str, rows: list[int]) -> None:
+    """Two ids of more than 53 bits are the same as float64."""
+    true, _ = evaluate(text, _WHOLES.__getitem__, 4)
+    assert np.flatnonzero(true).tolist() == rows
 
 
 _FIELDS = {

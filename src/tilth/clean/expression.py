@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import ast
 import datetime
+import decimal
 import itertools
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -36,8 +38,10 @@ MAX_CHARS = 2000
 _TIME = pa.timestamp("us")
 _LABEL = "label"
 _PART = re.compile(r"\d{4}(-\d{2})?\Z", re.ASCII)
-# Python prints an expression by recursion, and an endless sum could be as deep as its stack.
+# Expressions are read, printed and evaluated by recursion: an endless sum is as deep as it is long.
 _MAX_DEPTH = 60
+# Decimal numbers of this many digits at most are compared as they are (Arrow's decimal128).
+_DIGITS = 38
 _NUMBER = r"^\s*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
 _MAX_QUOTED = 40
 
@@ -76,6 +80,12 @@ def parse(text: str) -> ast.expr:
         raise UsageError(
             f"the rule cannot be read{place}", where=text, hint=f"write an expression {_GRAMMAR}"
         ) from error
+    if _is_deeper(tree, _MAX_DEPTH):
+        raise UsageError(
+            f"the rule is nested more than {_MAX_DEPTH} levels deep",
+            where=shorten(text, _MAX_QUOTED),
+            hint="write it as several rules, or measure a signal of your own",
+        )
     _check(tree, text)
     _spell_labels(tree, text)
     if isinstance(tree, ast.Constant | ast.BinOp) or not names(text):
@@ -89,19 +99,19 @@ def parse(text: str) -> ast.expr:
 def normal(text: str) -> str:
     """An expression as it is shown, however it was written: its blanks, brackets, quotation marks.
 
-    One that is nested deeper than anybody writes stays as it is.
-
     Raises:
         UsageError: As `parse`.
     """
-    tree = parse(text)
-    level: list[ast.AST] = [tree]
-    depth = 0
-    while level and depth < _MAX_DEPTH:
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-        depth += 1
-    printed = text.strip() if level else ast.unparse(tree)
+    printed = ast.unparse(parse(text))
     return printed if len(printed) <= MAX_CHARS else text.strip()
+
+
+def _is_deeper(tree: ast.AST, most: int) -> bool:
+    """Whether a tree has more levels than so many; not by recursion."""
+    level = [tree]
+    for _ in range(most):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return bool(level)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -176,7 +186,10 @@ def _check(node: ast.expr, text: str) -> None:
             parts = list(args)
         case ast.Name() | ast.Attribute() | ast.Subscript() if _name_of(node) is not None:
             parts = []
-        case ast.Constant(value=bool() | int() | float() | str()):
+        case ast.Constant(value=bool() | str()):
+            parts = []
+        case ast.Constant(value=int() | float() as number):
+            _check_number(number, node, text)
             parts = []
         case _:
             _refuse(node, text)
@@ -191,6 +204,20 @@ def _check_choices(node: ast.expr, text: str) -> None:
     }
     if len(kinds) != 1 or None in kinds:
         _refuse(node, text)
+    for item in items:
+        if isinstance(item, ast.Constant) and isinstance(item.value, int | float):
+            _check_number(item.value, item, text)
+
+
+def _check_number(number: float, node: ast.expr, text: str) -> None:
+    """Raise where a number is beyond all that a column can hold."""
+    if abs(number) > sys.float_info.max:
+        part = shorten(ast.get_source_segment(text.strip(), node) or text, _MAX_QUOTED)
+        raise UsageError(
+            f"`{part}` is larger than any number that is compared",
+            where=shorten(text, _MAX_QUOTED),
+            hint=f"the largest is {sys.float_info.max:.2g}",
+        )
 
 
 def _spell_labels(tree: ast.expr, text: str) -> None:
@@ -368,17 +395,17 @@ class _Evaluation:
             else:
                 symbol, function = _COMPARE[type(op)]
                 right = self.value(right_node)
-                left, right = self.alike(left_node, left, right_node, right)
-                if left.type != right.type or pa.types.is_nested(left.type):
+                one, other = self.alike(left_node, left, right_node, right)
+                if one.type != other.type or pa.types.is_nested(one.type):
                     self.fail(
                         node,
-                        f"compares {_kind(left.type)} with {_kind(right.type)}",
-                        (left_node, left),
-                        (right_node, right),
+                        f"compares {_kind(one.type)} with {_kind(other.type)}",
+                        (left_node, one),
+                        (right_node, other),
                     )
-                if pa.types.is_boolean(left.type) and symbol not in ("==", "!="):
+                if pa.types.is_boolean(one.type) and symbol not in ("==", "!="):
                     self.fail(node, "orders true and false")
-                part = function(left, right)
+                part = function(one, other)
                 left_node, left = right_node, right
             result = part if result is None else pc.and_kleene(result, part)
         return result
@@ -392,7 +419,28 @@ class _Evaluation:
             right = self.time(right_node)
         elif pa.types.is_timestamp(right.type) and isinstance(left_node, ast.Constant):
             left = self.time(left_node)
+        elif pa.types.is_float64(left.type) and pa.types.is_float64(right.type):
+            wholes = [self.whole(left_node), self.whole(right_node)]
+            left, right = _of_one_type(*wholes) if None not in wholes else (left, right)
         return left, right
+
+    def whole(self, node: ast.expr) -> Any:
+        """What a part says, where it is a whole number or a column of them: a number of more than
+        53 bits, as many an id is, has neighbours that are the same as float64. None: it is not."""
+        name = _name_of(node)
+        if name is not None:
+            column = self.lookup(name)
+            is_whole = pa.types.is_integer(column.type) and column.type != pa.uint64()
+            is_wide = pa.types.is_decimal128(column.type) and column.type.scale == 0
+            return column.cast(pa.int64()) if is_whole else column if is_wide else None
+        match node:
+            case ast.Constant(value=bool()):
+                return None
+            case ast.Constant(value=int() as value):
+                return _whole(value)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+                return _whole(-value)
+        return None
 
     def time(self, node: ast.Constant) -> Any:
         """A word as a time, of the zone UTC where it has one."""
@@ -412,6 +460,9 @@ class _Evaluation:
         if not isinstance(node, ast.Constant) or not pa.types.is_list(items.type):
             self.fail(node, f"cannot be in {_kind(items.type)}")
         inside = _typed(pc.list_flatten(items))
+        wholes = self.whole(node) if pa.types.is_integer(items.type.value_type) else None
+        if wholes is not None and wholes.type == pa.int64():
+            inside, value = pc.list_flatten(items).cast(pa.int64()), wholes
         if pa.types.is_null(inside.type):
             return pc.if_else(items.is_valid(), pa.scalar(False), pa.scalar(None, pa.bool_()))
         if inside.type != value.type:
@@ -426,6 +477,12 @@ class _Evaluation:
             return self.among(node, value, self.value(choices))
         items: list[Any] = ast.literal_eval(choices)
         kind = pa.large_string() if isinstance(items[0], str) else pa.float64()
+        wholes = self.whole(node) if kind == pa.float64() else None
+        if wholes is not None and all(type(item) is int for item in items):
+            value, kind = wholes, pa.decimal128(_DIGITS, 0)
+            value = value.cast(kind)
+            # What no column can hold is in none.
+            items = [item for item in items if abs(item) < 10**_DIGITS]
         if pa.types.is_timestamp(value.type) and isinstance(items[0], str):
             times = [self.time(ast.copy_location(ast.Constant(item), choices)) for item in items]
             kind, items = _TIME, [time.as_py() for time in times]
@@ -435,6 +492,23 @@ class _Evaluation:
             self.fail(node, what, (node, value))
         found = pc.is_in(value, value_set=pa.array(list(items), kind))
         return pc.if_else(pc.is_valid(value), found, pa.scalar(None, pa.bool_()))
+
+
+def _whole(value: int) -> Any:
+    """A whole number as Arrow has it; None: it is too long."""
+    if -(2**63) <= value < 2**63:
+        return pa.scalar(value, pa.int64())
+    if abs(value) < 10**_DIGITS:
+        return pa.scalar(decimal.Decimal(value), pa.decimal128(_DIGITS, 0))
+    return None
+
+
+def _of_one_type(left: Any, right: Any) -> tuple[Any, Any]:
+    """Whole numbers on both sides, of the type that holds both."""
+    if left.type == right.type:
+        return left, right
+    kind = pa.decimal128(_DIGITS, 0)
+    return left.cast(kind), right.cast(kind)
 
 
 def _quoted(value: Any) -> str:
