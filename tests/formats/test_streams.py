@@ -111,3 +111,16 @@ def test_what_is_not_packed_stays() -> None:
     assert streams.without_packing("a.jsonl.zst") == "a.jsonl"
     assert streams.without_packing("A.TXT.GZ") == "A.TXT"
     assert streams.without_packing("gz") == "gz"
+
+
+def test_a_path_that_is_there_and_no_file_is_called_what_it_is(tmp_path: Path) -> None:
+    """It was missed, and a file of the same name was offered."""
+    pipe, link = tmp_path / "pipe.jsonl", tmp_path / "link.jsonl"
+    os.mkfifo(pipe)
+    link.symlink_to("gone.jsonl")
+    assert "neither a file nor a folder" in streams.not_found(str(pipe)).what
+    assert streams.not_found(str(link)).what == "a link that leads nowhere: gone.jsonl"
+    missing = streams.not_found(str(tmp_path / "pip.jsonl"))
+    assert missing.what == "no such file, folder or glob"
+    assert missing.hint is not None
+    assert "did you mean `pipe.jsonl`" in missing.hint

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from tilth.decode.marked import in_utf8_from
 from tilth.errors import DataError, MissingError
+from tilth.foreign import shorten, visible
 
 CHUNK: Final = 1 << 18
 # Bytes that a packed stream may come to whatever its size, and how many times its size beyond.
@@ -369,6 +370,12 @@ def too_long(num_bytes: int, max_record_bytes: int) -> str:
 
 def not_found(given: str) -> MissingError:
     """The error that names what was tried, and what stands there under a similar name."""
+    if os.path.islink(given) and not os.path.exists(given):
+        leads = visible(os.readlink(given))
+        return MissingError(f"a link that leads nowhere: {shorten(leads, 200)}", where=given)
+    if os.path.exists(given) and not (os.path.isfile(given) or os.path.isdir(given)):
+        what = "neither a file nor a folder, but a pipe, a socket or a device"
+        return MissingError(what, where=given, hint="write what it gives to a file, and read that")
     parent = os.path.dirname(os.path.abspath(given))
     hint = f"tried {os.path.abspath(given)}"
     while not os.path.isdir(parent):
