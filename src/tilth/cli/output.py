@@ -1,4 +1,8 @@
-"""Print results: one JSON document, or lines and tables. A closed pipe ends them quietly."""
+"""Print results: one JSON document, or lines and tables. A closed pipe ends them quietly.
+
+Whatever is printed as text may hold what strangers wrote, in data, recipes or names of files: no
+sign of it steers the terminal (`tilth.foreign.visible`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from tilth.foreign import visible
 from tilth.spell import plural as plural
 
 _MIN_WIDTH, _PIPE_WIDTH = 60, 10_000
@@ -35,12 +40,12 @@ def write(text: str, stream: IO[str] | None = None) -> None:
 
 def line(text: str = "") -> None:
     """One line to standard output."""
-    write(text + "\n")
+    write(visible(text) + "\n")
 
 
 def say(text: str) -> None:
     """One line to standard error: what is no result."""
-    write(text + "\n", sys.stderr)
+    write(visible(text) + "\n", sys.stderr)
 
 
 def print_json(value: Any, indent: int | None = 2) -> None:
@@ -103,7 +108,7 @@ def table(
             overflow="fold",
         )
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(visible(cell)) for cell in row))
     terminal = sys.stdout.isatty()
     out = io.StringIO()
     console = Console(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tilth.cli.output import write
+from tilth.cli.output import say
 from tilth.engine.events import (
     Event,
     RunStarted,
@@ -21,6 +21,7 @@ from tilth.engine.events import (
     TimeLeft,
     Warned,
 )
+from tilth.foreign import visible
 from tilth.query.lines import Pace, PlainLines, RunTime, finished_line, spell_seconds
 from tilth.spell import percent
 
@@ -44,7 +45,7 @@ def progress(num_steps: int) -> Iterator[Callable[[Event], None]]:
         with LiveLine(num_steps) as live:
             yield live
     else:
-        with PlainLines(lambda text: write(text + "\n", sys.stderr)) as lines:
+        with PlainLines(say) as lines:
             yield lines
 
 
@@ -107,7 +108,7 @@ class LiveLine:
 
         if self._console.encoding.lower().replace("-", "") != "utf8":
             mark = {"·": "-", "✓": "+"}.get(mark, mark)
-        self._console.print(Text.assemble((mark, style), " ", text), soft_wrap=True)
+        self._console.print(Text.assemble((mark, style), " ", visible(text)), soft_wrap=True)
 
     def _render(self) -> Text:
         from rich.text import Text
@@ -119,7 +120,7 @@ class LiveLine:
             now = time.monotonic()
             position = f"{self._num_done + 1}/{self._num_steps}"
             text = step_line(self._pace, now, columns, position, self._run)
-        return Text(text, no_wrap=True, overflow="crop")
+        return Text(visible(text), no_wrap=True, overflow="crop")
 
 
 def step_line(

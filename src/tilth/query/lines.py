@@ -18,6 +18,7 @@ from tilth.engine.events import (
     Warned,
 )
 from tilth.engine.expect import spell_roughly
+from tilth.foreign import visible
 from tilth.spell import decimals_of, fixed, percent
 
 EVERY_S = 30.0
@@ -165,7 +166,8 @@ class PlainLines:
     """
 
     def __init__(self, write: Callable[[str], None], every_s: float = EVERY_S) -> None:
-        self._write = write
+        # A step's name, a warning and an error may hold what strangers wrote.
+        self._write = lambda text: write(visible(text))
         self._every_s = every_s
         self._pace: Pace | None = None
         self._run = RunTime()
