@@ -26,8 +26,10 @@ _TOKENS = (
     *(b"\t", b"\x0b", b"\x85", "\u2028".encode(), "\ud800".encode("utf-8", "surrogatepass")),
     *(b"\xed\xa0\x80", b"a" * 300, b"<", b">", b"&#x110000;", b"&#55296;", b"'", b'"', b"\\", b":"),
 )
-_STATUSES = (b"200 OK", b"200", b"404 No", b"301 Moved", b"302 Found", b"503 Slow", b"429 Many")
-_STATUSES += (b"206 Part", b"304 Same", b"100 Continue", b"000 Nothing", b"999 Denied", b"99999 x")
+_STATUSES = (
+    *(b"200 OK", b"200", b"404 No", b"301 Moved", b"302 Found", b"503 Slow", b"429 Many"),
+    *(b"206 Part", b"304 Same", b"100 Continue", b"000 Nothing", b"999 Denied", b"99999 x"),
+)
 _NAMES = (
     *(b"Content-Type", b"Content-Encoding", b"Content-Length", b"Transfer-Encoding", b"Location"),
     *(b"Retry-After", b"X-Robots-Tag", b"TDM-Reservation", b"Content-Usage", b"Content-Signal"),

@@ -216,10 +216,10 @@ def test_addresses_under_wild_rules() -> None:
 def test_headers(unit: str) -> None:
     now = datetime.now(UTC)
     _check(lambda n: lambda: retry_after_s(unit * n, now), 5_000)
-    for name in ("X-Robots-Tag", "Content-Usage"):
-        _check(
-            lambda n, name=name: lambda: read_wishes([(name, unit * n)], [], "tilth", now), 5_000
-        )
+    both = ("X-Robots-Tag", "Content-Usage")
+    _check(
+        lambda n: lambda: read_wishes([(name, unit * n) for name in both], [], "tilth", now), 5_000
+    )
 
 
 _RESERVATIONS: dict[str, Callable[[int], bytes]] = {

@@ -197,7 +197,7 @@ def allowed_places(allow_hosts: Collection[str], urls: Iterable[str] = ()) -> Pl
         except ValueError:
             continue
         named.setdefault(host, set()).add(port)
-    allowed = set()
+    allowed: set[tuple[str, int]] = set()
     for host, given in map(split_place, allow_hosts):
         ports = (named.get(host) or PORTS.values()) if given is None else (given,)
         allowed.update((host, port) for port in ports)
