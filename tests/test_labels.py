@@ -66,10 +66,14 @@ def test_a_recipe_names_a_label_in_any_of_its_spellings(text: str) -> None:
 
 def test_every_setting_that_names_labels_does_so() -> None:
     function = {"name": "one", "label": "1.0", "signal": "x", "at_least": 1}
-    voting = vote.Settings(sets=(), functions=(function,), otherwise="2.0")
+    given = {"sets": (), "functions": (function,), "otherwise": "2.0"}
+    voting = vote.Settings.model_validate(given)
     assert vote.gives_labels(voting) == ("1", "2")
-    assert weights.Settings(labels={" 1 ": 0.5, "1.5": 2.0}).labels == (("1", 0.5), ("1.5", 2.0))
+    assert weights.Settings.model_validate({"labels": {" 1 ": 0.5, "1.5": 2.0}}).labels == (
+        ("1", 0.5),
+        ("1.5", 2.0),
+    )
     with pytest.raises(ValidationError, match="stands there twice"):
-        weights.Settings(labels={"1": 0.5, "1.0": 2.0})
+        weights.Settings.model_validate({"labels": {"1": 0.5, "1.0": 2.0}})
     assert DataSettings(labels=("1.0", "e\u0301")).labels == ("1", "é")
     assert TargetDataSettings(labels=("1.0",)).labels == ("1",)
