@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -54,6 +55,29 @@ def test_with_the_extra_they_are_those_of_dictionaries() -> None:
     texts = [text for text, _ in SENTENCES.values()]
     assert split(texts) == [words for _, words in SENTENCES.values()]
     assert dictionaries().startswith("icu4py ")
+
+
+KANA = "かがはばぱうゔカガハバパウヴきょーを設計データ です。ภาษาไทย가é\n"
+
+
+@given(st.lists(st.text(KANA, max_size=30), max_size=4))
+def test_words_are_the_same_however_their_letters_are_composed(texts: list[str]) -> None:
+    pytest.importorskip("icu4py")
+    composed = [unicodedata.normalize("NFC", text) for text in texts]
+    apart = [unicodedata.normalize("NFD", text) for text in texts]
+    found = split(apart)
+    assert ["".join(words) for words in found] == ["".join(text.split()) for text in apart]
+    together = [[unicodedata.normalize("NFC", word) for word in words] for words in found]
+    assert together == split(composed)
+
+
+def test_a_sentence_in_nfd_has_the_words_of_nfc() -> None:
+    pytest.importorskip("icu4py")
+    text = "ガラスの窓がデザインされ、だいじょうぶですと電話で聞いた。"
+    (found,) = split([unicodedata.normalize("NFD", text)])
+    composed = [unicodedata.normalize("NFC", word) for word in found]
+    assert composed == split([text])[0]
+    assert {"ガラス", "窓", "電話"} <= set(composed)
 
 
 @pytest.mark.usefixtures("without")

@@ -8,14 +8,19 @@ which must not depend on what is installed.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+from unicodedata import is_normalized, normalize
 
 import numpy as np
 
 from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.words import split_words, unspaced_runs
 
+# A character, and the marks of kana and letters that follow it.
+_LETTERS: Final = re.compile("(?s:.)[\u0300-\u036f\u3099\u309a]*")
 Words = tuple[Integers, Integers, Integers]
 
 PACKAGE = "icu4py"
@@ -63,16 +68,22 @@ def with_dictionaries(data: Bytes, words: Words) -> Words:
     raw = data.tobytes()
     texts = [raw[a:b].decode() for a, b in zip(starts[first], ends[stop - 1], strict=True)]
     # One line a run: a line feed is a segment of its own, and no word goes over it.
+    whole, place = "\n".join(texts), 0
+    # The dictionaries have `が` as one letter, and not as `か` with its mark.
+    composed, sizes = (whole, None) if is_normalized("NFC", whole) else _composed(whole)
     bounds: list[list[int]] = [[0]]
-    for segment in WordBreaker("\n".join(texts), ""):
+    for segment in WordBreaker(composed, ""):
+        end = place + len(segment)
         if segment == "\n":
             bounds.append([0])
-        else:
-            bounds[-1].append(bounds[-1][-1] + len(segment.encode()))
+        elif size := len(segment.encode()) if sizes is None else sum(sizes[place:end]):
+            bounds[-1].append(bounds[-1][-1] + size)
+        place = end
     kept = np.ones(starts.size + 1, np.int64)
     for a, b in zip(first.tolist(), stop.tolist(), strict=True):
         kept[a:b] = 0
-    new_starts, new_ends, place = [], [], 0
+    new_starts, new_ends = [], []
+    place = 0
     for a, b, own in zip(first.tolist(), stop.tolist(), bounds, strict=True):
         places = np.array(own, np.int64) + starts[a]
         new_starts += [starts[place:a], places[:-1]]
@@ -84,3 +95,13 @@ def with_dictionaries(data: Bytes, words: Words) -> Words:
     new_ends.append(ends[place:])
     before = np.cumsum(kept) - kept
     return before[word_offsets], np.concatenate(new_starts), np.concatenate(new_ends)
+
+
+def _composed(text: str) -> tuple[str, list[int]]:
+    """A text in NFC (UAX #15), and how many bytes of UTF-8 each of its characters had before."""
+    parts, sizes = [], []
+    for letter in _LETTERS.findall(text):
+        part = normalize("NFC", letter)
+        parts.append(part)
+        sizes += [0] * (len(part) - 1) + [len(letter.encode())]
+    return "".join(parts), sizes
