@@ -118,6 +118,28 @@ def test_channels_that_cancel_for_a_while_or_beneath_noise_are_heard() -> None:
         np.testing.assert_allclose(found, samples[:, sound.loudest], atol=1e-6)
 
 
+@pytest.mark.parametrize("num", [2000, 2400, 4000, 8191, 20_000])
+@pytest.mark.parametrize("where", ["first", "second", "middle"])
+def test_channels_that_cancel_in_half_of_a_short_clip_are_heard(num: int, where: str) -> None:
+    said = np.sin(np.arange(num) / 7) + 0.5 * np.sin(np.arange(num) / 31)
+    start = {"first": 0, "second": num - num // 2, "middle": num // 4}[where]
+    sign = np.ones(num)
+    sign[start : start + num // 2] = -1
+    samples = 0.4 * np.stack([said, 0.9 * sign * said], 1).astype(np.float32)
+    assert check_sound(encode("FLOAT", samples)).unheard == (CANCELLED,)
+    np.testing.assert_allclose(decode_sound(encode("FLOAT", samples))[0], samples[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("num", [600, 4000, 8191])
+def test_two_voices_in_a_short_clip_are_averaged(num: int) -> None:
+    rng = np.random.default_rng(num)
+    voices = rng.normal(0, 0.1, (num, 2)).astype(np.float32)
+    at = np.arange(num)
+    tones = 0.3 * np.stack([np.sin(at / 9), np.sin(at / 23)], 1).astype(np.float32)
+    for samples in (voices, tones, voices + tones):
+        assert check_sound(encode("FLOAT", samples)).loudest == -1
+
+
 def test_channels_that_do_not_cancel_are_averaged() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, (8000, 8)).astype(np.float32)

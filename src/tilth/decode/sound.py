@@ -29,10 +29,12 @@ _LEAST_HZ, _MOST_HZ = 1000, 768_000
 _MOST_CHANNELS: Final = 64
 _AT_ONCE: Final = 1 << 16
 # What channels that have nothing to do with each other leave of their mean's energy is 1 / channels
-# of theirs; of what is mixed, so much of that must be left in a stretch of so many samples; and of
-# all energy, so much may lie in stretches where less is.
+# of theirs; of what is mixed, so much of that must be left in a stretch of so many samples, of a
+# short clip in an eighth of it, 64 ms of a telephone's at least; and of all energy, so much may lie
+# in stretches where less is.
 _LEFT: Final = 0.5
 _STRETCH: Final = 1 << 13
+_LEAST_STRETCH: Final = 1 << 9
 _MAY_CANCEL: Final = 0.1
 # What libsndfile calls samples that are whole numbers, and their bits.
 WHOLE: Final = {
@@ -161,10 +163,11 @@ class _Mix:
             return only
         mean: Samples = planes.mean(axis=0)
         self._mean_peak = max(self._mean_peak, float(mean.max()), -float(mean.min()))
-        energies = np.array([_energies(plane) for plane in planes])
+        stretch = min(max(-(-len(block) // 8), _LEAST_STRETCH), _STRETCH)
+        energies = np.array([_energies(plane, stretch) for plane in planes])
         least = _LEFT / len(planes) * energies.mean(axis=0)
         self._energies += energies.sum(axis=1)
-        self._cancelled += float(energies[:, _energies(mean) < least].sum())
+        self._cancelled += float(energies[:, _energies(mean, stretch) < least].sum())
         return mean
 
     def sound(self, stream: Stream) -> Sound:
@@ -184,10 +187,10 @@ class _Mix:
         return Sound(stream.kind, stream.rate, channels, self.samples, peak, loudest, stream.after)
 
 
-def _energies(samples: Samples) -> npt.NDArray[np.float64]:
+def _energies(samples: Samples, stretch: int) -> npt.NDArray[np.float64]:
     """Sums of squares of a plane's stretches, float64 [stretches]."""
     squares = np.square(samples, dtype=np.float64)
-    return np.add.reduceat(squares, np.arange(0, len(samples), _STRETCH))
+    return np.add.reduceat(squares, np.arange(0, len(samples), stretch))
 
 
 @dataclass(frozen=True)
