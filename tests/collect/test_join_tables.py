@@ -109,7 +109,7 @@ def test_a_table_of_any_type(tmp_path: Path, name: str) -> None:
     assert [row.get("meta.shade") for row in rows.values()] == [3, 4, 5, None]
     assert "meta.file" not in rows["p0.png"]
     (told,) = _told(tmp_path)
-    assert told.startswith(f"1 of 4 samples have no row in {tmp_path / name} and stay as they are")
+    assert told.startswith(f"no row in {tmp_path / name} for 1 of 4 samples, left as found, such")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_key_that_is_the_end_of_two_files(tmp_path: Path) -> None:
     assert "by: name" in caught.value.hint
     found = run(tmp_path, _of_pictures(photos, {**join, "by": "name"}))
     assert found.to_arrow()["label"].to_pylist() == ["x", "x"]
-    assert any("have the row of another one" in one for one in _told(tmp_path))
+    assert any("that another sample has too" in one for one in _told(tmp_path))
 
 
 def test_rows_that_fit_nothing_or_cannot_be_read(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_two_samples_of_one_row(by: str, is_told: bool) -> None:
         assert joined.add(batch, batch.schema)[0].column("label").to_pylist() == ["7", "7"]
         return joined
 
-    assert any("have the row of another" in one for one in add().told()) == is_told
+    assert any("that another sample has too" in one for one in add().told()) == is_told
     if by != "id":
         add(text=["one", "two"])
         return

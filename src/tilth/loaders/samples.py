@@ -322,7 +322,7 @@ def tell_of(samples: Samples, *, weights: bool) -> None:
         )
     if "label" in samples.kinds and bool((lacking := samples.labels == UNLABELLED).any()):
         warnings.warn(
-            f"{int(lacking.sum()):,} of {len(samples):,} samples have no label: theirs is "
+            f"{int(lacking.sum()):,} of {len(samples):,} samples without a label: theirs is "
             f"{UNLABELLED}, which PyTorch's `cross_entropy` leaves out",
             stacklevel=4,
         )

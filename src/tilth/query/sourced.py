@@ -145,7 +145,7 @@ def _tasks(seen: Seen) -> list[Source]:
         data = [_object(task["data"]) for task in table.records]
         about = [
             f"{shown(table.file.name)} is a Label Studio export: its first "
-            f"{plural(len(data), 'task')} have `data` and answers"
+            f"{plural(len(data), 'task')} with `data` and answers"
         ]
         source = Source("tasks", "label_studio", {"path": table.file.uri}, about)
         controls = Counter(name for task in table.records for name in _controls(task))

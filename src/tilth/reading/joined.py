@@ -501,15 +501,15 @@ class Joined:
         """What is to be told, in sentences."""
         shown, found = self._table.shown, self._table.told()
         if self._num_missing:
-            what = "are dropped" if self._filling.drops else "stay as they are"
+            what = "dropped" if self._filling.drops else "left as found"
             found.append(
-                f"{self._num_missing:,} of {self._num_samples:,} samples have no row in {shown} "
-                f"and {what}, such as `{visible(self._missing)[:_MAX_SHOWN]}`"
+                f"no row in {shown} for {self._num_missing:,} of {self._num_samples:,} samples, "
+                f"{what}, such as `{visible(self._missing)[:_MAX_SHOWN]}`"
             )
         if self._num_several and self._setting in _OF_ONE:
             found.append(
-                f"{self._num_several:,} samples have the row of another one in {shown}, since they "
-                f"are of the same `{self._setting}`"
+                f"a row in {shown} that another sample has too, of the same `{self._setting}`, for "
+                f"{plural(self._num_several, 'sample')}"
             )
         return found
 
