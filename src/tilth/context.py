@@ -78,6 +78,15 @@ def nothing_kept() -> None:
 PassesOver = Callable[[str, str], None]
 
 
+class Note(str):
+    """Said in place of a reason: the place was read, and this is what was guessed or changed.
+
+    It goes the way of what is passed over, and is counted and listed apart.
+    """
+
+    __slots__ = ()
+
+
 def unsaid(place: str, reason: str) -> None:
     """Keep no list of what is passed over."""
 
@@ -135,7 +144,8 @@ class Context:
             run, which was killed, is not what it reads now: nothing of that run is kept.
         passes_over: Called by a source with the place and the reason of what it was pointed at and
             does not read: a file, a member, a page, a column. Places that share a reason are
-            counted together, so it holds no name or number of a single one.
+            counted together, so it holds no name or number of a single one. A `Note` in place of
+            the reason says that it was read, with a guess or a change.
         spreads: Whether a source is to spread a limit over all of itself though its records say
             nothing of splits and classes: a table that is joined to them may.
         files: Told of each file, and gives what is known of it from before; None: nobody asks.

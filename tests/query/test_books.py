@@ -125,6 +125,7 @@ class _Step:
     quarantined: int | None
     born: int = 0
     passed_over: int | None = None
+    noted: int = 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4), st.data())

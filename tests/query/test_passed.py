@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -229,3 +230,60 @@ def test_a_source_that_ends_with_nothing_says_why(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         tilth.run(tmp_path / "none.yaml", runs=tmp_path / "runs")
     assert "it passed over 1 empty: not one record; 1 of a type that this" in caught.value.hint
+
+
+def test_what_is_read_by_a_guess_is_no_loss(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    words = "Größe über Straße, schöne Wörter für Füße; café, naïve, Œuvre. " * 20
+    for number in range(3):
+        (folder / f"{number}.txt").write_bytes(f"{number} {words}".encode("cp1252"))
+    (folder / "3.txt").write_text(f"3 {words}", "utf-8")
+    (folder / "4.css").write_text("a {}")
+    recipe = f"tilth: 1\nname: guess\ncollect:\n  a: {{files: {{path: {folder}}}}}\n"
+    (tmp_path / "guess.yaml").write_text(recipe)
+    note = "text that states no encoding, read as windows-1252: a guess"
+    for number in (3, 4):
+        tilth.run(tmp_path / "guess.yaml", runs=tmp_path / "runs")
+        view = open_run("guess", tmp_path / "runs")
+        step = view.step("a")
+        assert (step.kept, step.passed_over, step.noted) == (number + 1, 1, number)
+        assert list(step.dataset().passed_over()) == [
+            (f"{folder}/4.css", step.manifest.passed_over.commonest()[0][0])
+        ]
+        assert len(list(step.dataset().noted())) == number
+        assert {what for _, what in step.dataset().noted()} == {note}
+        step.dataset().verify()
+        # Files that are as they were keep what was noted of them.
+        (folder / "5.txt").write_bytes(f"5 {words}".encode("cp1252"))
+    state = run_status(view)
+    by_path = {one.path: one.value for one in figures_of(view, disk_of(view))}
+    assert (state.noted, state.passed_over, by_path["books.total.noted"]) == (4, 1, 4)
+    assert (
+        by_path[f"books.collect.a.noted_by_what[{note}]"] == by_path["books.collect.a.noted"] == 4
+    )
+    report = report_document(view)
+    page = render(report)
+    assert "with a guess or a change: 4 places" in " ".join(page.split())
+    assert f"4 {note}" in page
+    card = data_card(tidy(report))
+    assert "Sources read 4 places with a guess or a change." in card
+    assert f"| collect.a | {note} | 4 |" in card
+    told = " ".join(command("status", "guess", "--runs", str(tmp_path / "runs")).stdout.split())
+    assert "read by sources with a guess or a change: 4 places" in told
+    assert "4 text that states no encoding, read as" in told.replace("4: ", "4 ")
+    shown = command("show", "guess", "a", "--noted", "-n", "1", "--runs", str(tmp_path / "runs"))
+    assert note in " ".join(shown.stdout.split())
+    assert shown.stdout.splitlines()[-1] == "guess collect.a, read with a note: 1 of 4 shown"
+
+
+def test_a_list_of_an_earlier_version_is_of_what_was_passed_over(
+    run: RunView, tmp_path: Path
+) -> None:
+    step = run.step("notes")
+    path = step.dataset().path / PASSED_OVER
+    before = list(step.dataset().passed_over())
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["read"]), path)
+    assert list(step.dataset().passed_over()) == before
+    assert list(step.dataset().noted()) == []

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -143,7 +143,7 @@ def _run_document(view: PlanView, code: int, error: TilthError | None) -> dict[s
 def _print_ending(status: RunStatus) -> None:
     from tilth.query.disk import spell_bytes
 
-    _print_passed_over(status)
+    _print_places(status)
     bad = [step for step in status.steps if step.quarantined]
     if bad:
         of_arms = sum(step.quarantined or 0 for step in bad if step.is_arm)
@@ -157,20 +157,28 @@ def _print_ending(status: RunStatus) -> None:
         line(f"report  {status.report}")
 
 
-def _print_passed_over(status: RunStatus) -> None:
-    """What sources were pointed at and did not read: nobody else would notice."""
-    passed = [step for step in status.steps if step.passed_over and not step.is_arm]
-    if not passed:
-        return
-    line(f"passed over by sources: {plural(status.passed_over, 'place')}")
-    for step in passed:
+def _print_places(status: RunStatus) -> None:
+    """What sources did not read, or read with a guess: nobody else would notice."""
+    steps = [step for step in status.steps if not step.is_arm]
+    if status.passed_over:
+        line(f"passed over by sources: {plural(status.passed_over, 'place')}")
+    for step in (one for one in steps if one.passed_over):
         with contextlib.suppress(TilthError):
-            reasons = step.manifest.passed_over.commonest()
-            told = [counted(number, reason) for reason, number in reasons]
-            more = len(told) - _MAX_REASONS
-            told[_MAX_REASONS:] = [f"and {plural(more, 'other reason')}"] if more > 0 else []
-            paragraph("; ".join(told), indent="    ", first=f"  {step.name}: ")
+            _print_reasons(step.name, step.manifest.passed_over.commonest(), "reason")
         line(f"  tilth show {_shown_name(status)} {step.name} --passed-over")
+    if status.noted:
+        line(f"read by sources with a guess or a change: {plural(status.noted, 'place')}")
+    for step in (one for one in steps if one.noted):
+        with contextlib.suppress(TilthError):
+            _print_reasons(step.name, step.manifest.passed_over.commonest_notes(), "note")
+        line(f"  tilth show {_shown_name(status)} {step.name} --noted")
+
+
+def _print_reasons(step: str, reasons: Sequence[tuple[str, int]], noun: str) -> None:
+    told = [counted(number, reason) for reason, number in reasons]
+    more = len(told) - _MAX_REASONS
+    told[_MAX_REASONS:] = [f"and {plural(more, f'other {noun}')}"] if more > 0 else []
+    paragraph("; ".join(told), indent="    ", first=f"  {step}: ")
 
 
 def print_findings(status: RunStatus) -> None:
@@ -249,9 +257,9 @@ def status(
         paragraph(state.about, indent="  ")
     line()
     print_funnel(state.steps, state.disk)
-    if state.passed_over:
+    if state.passed_over or state.noted:
         line()
-        _print_passed_over(state)
+        _print_places(state)
     if state.findings:
         line()
         print_findings(state)

@@ -38,6 +38,10 @@ def show(
         bool,
         typer.Option("--passed-over", help="What a source was pointed at and did not read."),
     ] = False,
+    noted: Annotated[
+        bool,
+        typer.Option("--noted", help="What a source read with a guess or a change, with which."),
+    ] = False,
     rule: Annotated[
         str | None,
         typer.Option("--rule", metavar="R", help="What this rule dropped, without --dropped too."),
@@ -71,8 +75,8 @@ def show(
     if step is None:
         names = [one.name for one in open_run(run, runs).line()]
         raise UsageError("name a step", hint="one of " + ", ".join(names), code="no-step")
-    if passed_over:
-        _show_passed_over(open_run(run, runs), step, n, offset, json)
+    if passed_over or noted:
+        _show_places(open_run(run, runs), step, n, offset, json, noted=noted)
         return
     kind: Literal["kept", "dropped", "quarantine"] = "kept"
     if quarantined:
@@ -127,14 +131,17 @@ def _show_augmented(
     line(str(path))
 
 
-def _show_passed_over(run: RunView, step: str, n: int, offset: int, json: bool) -> None:
-    from tilth.query.samples import passed_over
+def _show_places(run: RunView, step: str, n: int, offset: int, json: bool, *, noted: bool) -> None:
+    from tilth.query import samples
 
-    passed = passed_over(run, step, n=n, offset=offset)
+    what, find = "passed over", samples.passed_over
+    if noted:
+        what, find = "read with a note", samples.noted
+    passed = find(run, step, n=n, offset=offset)
     if offset and not passed.places:
         raise UsageError(
             f"`--offset` {offset:,} is past the end: there are {passed.total:,}",
-            where=f"{passed.run} {passed.step}, passed over",
+            where=f"{passed.run} {passed.step}, {what}",
         )
     if json:
         print_json(passed)
@@ -143,7 +150,7 @@ def _show_passed_over(run: RunView, step: str, n: int, offset: int, json: bool) 
         line(place.place)
         paragraph(place.reason)
     shown = f"{len(passed.places):,} of {passed.total:,} shown"
-    line(f"{passed.run} {passed.step}, passed over: {shown}")
+    line(f"{passed.run} {passed.step}, {what}: {shown}")
 
 
 def _print_row(row: SampleRow) -> None:
@@ -345,16 +352,20 @@ VERBS = (
         tilth show quickstart rules --rule word_count -n 5
         tilth show quickstart collect.packages --quarantined
         tilth show notes collect.mine --passed-over -n 100
+        tilth show notes collect.mine --noted
         tilth show digits --augmented -n 12 --epochs 5""",
         needs=dict.fromkeys(("epochs", "sample", "to"), "augmented"),
         apart=(
             ("quarantined", "dropped"),
             ("quarantined", "rule"),
-            *(("passed_over", one) for one in ("dropped", "quarantined", "rule")),
+            *(("passed_over", one) for one in ("dropped", "quarantined", "noted", "rule")),
+            *(("noted", one) for one in ("dropped", "quarantined", "rule")),
             ("sample", "n"),
             *(
                 ("augmented", one)
-                for one in ("step", "dropped", "quarantined", "passed_over", "rule", "offset")
+                for one in (
+                    *("step", "dropped", "quarantined", "passed_over", "noted", "rule", "offset"),
+                )
             ),
         ),
     ),

@@ -27,6 +27,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from tilth.context import Note
+
 # Above twice its `MAX_IMAGE_PIXELS`, Pillow opens no picture; so this is the most that a setting
 # can allow.
 MOST_PIXELS: Final = 178_956_970
@@ -37,8 +39,8 @@ FORMATS: Final = (
 )
 # What a person does not see of a picture that is kept.
 LATER_FRAMES: Final = "the frames or pages of a picture after its first"
-LOW_BITS: Final = "the low bits of colours of more than 8 bits"
-KEYED: Final = "that a colour of 16 bits stands for nothing"
+LOW_BITS: Final = Note("picture whose colours have more than 8 bits, seen by their high 8")
+KEYED: Final = Note("picture in which a colour of 16 bits stands for nothing, and is seen")
 
 _GREY: Final = ("1", "L", "LA", "La", "I", "F")
 _TRANSPARENT: Final = ("LA", "PA", "RGBA", "La", "RGBa")

@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from tilth.context import Note
 from tilth.decode.containers import SoundError as SoundError
 from tilth.decode.containers import kind_of, require_whole
 
@@ -50,8 +51,8 @@ WHOLE: Final = {
 SYMBOL_S: Final = 0.02
 
 # What is not heard as it is in a recording that is kept.
-CANCELLED: Final = "channels that cancel each other, but for the loudest"
-ABOVE: Final = "the level of a recording above full scale, which is divided by its peak"
+CANCELLED: Final = Note("recording whose channels cancel each other, heard by its loudest")
+ABOVE: Final = Note("recording above full scale, divided by its peak")
 AFTER: Final = "bytes behind the end of the sound"
 
 Samples = npt.NDArray[np.float32]

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator
 
+from tilth.context import Note
 from tilth.decode.encodings import all_labels, decode, name_of
 
 AUTO: Final = "auto"
@@ -111,9 +112,9 @@ class Decoded:
         return guessed(self.encoding) if self.how == "guess" else ""
 
 
-def guessed(encoding: str) -> str:
+def guessed(encoding: str) -> Note:
     """What to tell of a text that does not say how it is encoded, and is no UTF-8."""
-    return f"text that states no encoding, read as {encoding}: a guess"
+    return Note(f"text that states no encoding, read as {encoding}: a guess")
 
 
 def known_encoding(label: str) -> str:

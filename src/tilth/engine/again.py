@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.context import FileRead
+from tilth.context import FileRead, Note
 from tilth.errors import DataError, MissingError
 from tilth.meta.kinds import TEXT
 from tilth.meta.spelt import CELLS, MIXED, SPELT, cells_of, kinds_told
@@ -316,7 +316,8 @@ class Before:
         if last > first:
             assert self._passed is not None
             for row in self._passed.slice(first, last - first).to_pylist():
-                yield row["place"], row["reason"]
+                reason = row["reason"]
+                yield row["place"], Note(reason) if row.get("read") else reason
 
 
 def before_of(data: Path, stem: str, identity: str, parts: Mapping[str, Any]) -> Path | None:

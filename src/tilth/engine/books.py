@@ -67,8 +67,8 @@ class Books:
                 code="books",
             )
 
-    def counts(self, passed_over: int = 0) -> Counts:
-        """The four totals, as the manifest has them, beside what a source passed over."""
+    def counts(self, passed_over: int = 0, noted: int = 0) -> Counts:
+        """The four totals, as the manifest has them, beside what a source passed over or noted."""
         return Counts(
             num_in=self.num_in,
             born=self.born,
@@ -76,4 +76,5 @@ class Books:
             dropped=self.dropped,
             quarantined=self.quarantined,
             passed_over=passed_over,
+            noted=noted,
         )

@@ -77,6 +77,7 @@ class StepFinished:
     result: bool
     num_passed_over: int = 0
     num_born: int = 0
+    num_noted: int = 0
 
 
 @dataclass(frozen=True)

@@ -320,6 +320,7 @@ def _one_step(
             manifest.result is not None,
             counts.passed_over if counts else 0,
             counts.born if counts else 0,
+            counts.noted if counts else 0,
         )
     )
     return manifest

@@ -271,7 +271,9 @@ class StepRunner:
             (figures,) = self._all(step, [task])
         return manifest.model_copy(
             update={
-                "counts": books.counts(sum(passed.by_reason.values())),
+                "counts": books.counts(
+                    sum(passed.by_reason.values()), sum(passed.by_note.values())
+                ),
                 "passed_over": passed,
                 "by_rule": dict(books.by_rule.most_common()),
                 "sources": dict(sorted(books.sources.items())),

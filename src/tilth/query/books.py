@@ -75,6 +75,23 @@ FIGURES = (
         "Places that the source passed over for this reason; they add up to `passed_over`.",
         "the places that the source passed over",
     ),
+    _passed(
+        "noted",
+        "read with a note",
+        "Files, members of archives, and other places that the source read with a guess or a "
+        "change, as in an encoding that nobody states; they are among its samples.",
+        "the places behind the source's path or address",
+        reference="texts whose encoding is known and not stated",
+        test="tests/query/test_passed.py::test_what_is_read_by_a_guess_is_no_loss",
+    ),
+    _passed(
+        "noted_by_what",
+        "read with the note",
+        "Places that the source read with this guess or change; they add up to `noted`.",
+        "the places that the source read with a note",
+        reference="texts whose encoding is known and not stated",
+        test="tests/query/test_passed.py::test_what_is_read_by_a_guess_is_no_loss",
+    ),
     _counted(
         "kept_share",
         "kept",
@@ -152,6 +169,14 @@ FIGURES = (
         "Places that the sources were pointed at and did not read.",
         "all sources of the line",
     ),
+    _passed(
+        "total.noted",
+        "read with a note",
+        "Places that the sources read with a guess or a change.",
+        "all sources of the line",
+        reference="texts whose encoding is known and not stated",
+        test="tests/query/test_passed.py::test_what_is_read_by_a_guess_is_no_loss",
+    ),
     _counted(
         "total.kept_share",
         "kept",
@@ -211,6 +236,10 @@ class Booked(Protocol):
     def passed_over(self) -> int | None:
         """Beside them, of a source."""
 
+    @property
+    def noted(self) -> int:
+        """What of it was read with a guess or a change."""
+
 
 def totals(line: Sequence[Booked]) -> Counts | None:
     """The books over a line: what came in at its start, what was kept at its end.
@@ -234,4 +263,5 @@ def totals(line: Sequence[Booked]) -> Counts | None:
         dropped=sum(step.dropped or 0 for step in sorting),
         quarantined=sum(step.quarantined or 0 for step in sorting),
         passed_over=sum(step.passed_over or 0 for step in sources),
+        noted=sum(step.noted for step in sources),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from tilth.engine.share import shareable_address, shareable_document
 from tilth.pretrain.generated import NUM_SAMPLES, Generated, Shown, generated_samples
@@ -150,6 +150,7 @@ def _counts(step: RunStep, made: Made) -> StepCounts:
         quarantined=step.quarantined,
         passed_over=step.passed_over,
         born=step.born,
+        noted=step.noted,
     )
 
 
@@ -166,6 +167,7 @@ def _step(step: RunStep, warnings: tuple[str, ...], made: Made) -> StepReport:
             "by_rule": tuple(RuleCount(rule=rule, count=n) for rule, n in by_rule.items()),
             "sources": manifest.sources,
             "passed_by_reason": tuple(_passed_over(step)),
+            "noted_by_what": tuple(_noted(step)),
             "figures": manifest.figures,
             "examples": tuple(_examples(dataset, by_rule)),
             "errors": tuple(_errors(dataset)),
@@ -176,17 +178,27 @@ def _step(step: RunStep, warnings: tuple[str, ...], made: Made) -> StepReport:
 
 def _passed_over(step: RunStep) -> Iterator[ReasonCount]:
     """The reasons, the commonest first, with the first places of each."""
-    passed = step.manifest.passed_over
-    places: dict[str, list[str]] = {reason: [] for reason in passed.by_reason}
-    left = sum(min(count, _PER_RULE) for count in passed.by_reason.values())
-    for place, reason in step.dataset().passed_over() if left else ():
+    return _by_reason(step.manifest.passed_over.commonest(), step.dataset().passed_over)
+
+
+def _noted(step: RunStep) -> Iterator[ReasonCount]:
+    """The same of what was read with a guess or a change."""
+    return _by_reason(step.manifest.passed_over.commonest_notes(), step.dataset().noted)
+
+
+def _by_reason(
+    commonest: Sequence[tuple[str, int]], listed: Callable[[], Iterator[tuple[str, str]]]
+) -> Iterator[ReasonCount]:
+    places: dict[str, list[str]] = {reason: [] for reason, _ in commonest}
+    left = sum(min(count, _PER_RULE) for _, count in commonest)
+    for place, reason in listed() if left else ():
         here = places.get(reason, places.get(OTHER, []))
         if len(here) < _PER_RULE:
             here.append(shareable_address(excerpt(place, 300)))
             left -= 1
         if not left:
             break
-    for reason, count in passed.commonest():
+    for reason, count in commonest:
         yield ReasonCount(reason=reason, count=count, places=tuple(places[reason]))
 
 

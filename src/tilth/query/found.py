@@ -136,8 +136,10 @@ def _of_run(run: RunView, disk: Disk | None) -> Iterator[Figure]:
         yield from _books(step, sizes.get(step.name))
         if step.sorts and not step.is_arm:
             found = step.manifest
-            reasons = found.passed_over.by_reason
-            yield from _counts(step.name, found.by_rule, found.sources, reasons)
+            passed = found.passed_over
+            yield from _counts(
+                step.name, found.by_rule, found.sources, passed.by_reason, passed.by_note
+            )
             yield from _of_operation(step.name, step.op, found.figures)
     for step in line:
         for result in (step.pretrained, step.transferred, step.valued):
@@ -152,7 +154,8 @@ def _of_report(report: Report) -> Iterator[Figure]:
         if isinstance(step, StepReport):
             by_rule = {one.rule: one.count for one in step.by_rule}
             reasons = {one.reason: one.count for one in step.passed_by_reason}
-            yield from _counts(step.name, by_rule, step.sources, reasons)
+            notes = {one.reason: one.count for one in step.noted_by_what}
+            yield from _counts(step.name, by_rule, step.sources, reasons, notes)
             yield from _of_operation(step.name, step.op, step.figures)
     for result in (report.pretrain, report.transfer, report.value):
         if result is not None:
@@ -169,7 +172,7 @@ def _whole(
     """The books over the whole line, and what the run took."""
     given = dict(further)
     if (books := totals(line)) is not None:
-        given = _shares(books) | {"passed_over": books.passed_over} | given
+        given = _shares(books) | {"passed_over": books.passed_over, "noted": books.noted} | given
     for name, value in given.items():
         if value is not None:
             yield _booked(("total", name), f"books.total.{name}", value, "")
@@ -178,7 +181,7 @@ def _whole(
 def _books(step: RunStep | StepCounts, num_bytes: int | None) -> Iterator[Figure]:
     given = _shares(step)
     if step.kind == "source":
-        given["passed_over"] = step.passed_over
+        given |= {"passed_over": step.passed_over, "noted": step.noted}
     rate = step.num_in / step.seconds if step.num_in and step.seconds else None
     given |= {"seconds": step.seconds, "samples_per_second": rate, "bytes": num_bytes}
     for name, value in given.items():
@@ -204,9 +207,11 @@ def _counts(
     by_rule: Mapping[str, int],
     sources: Mapping[str, int],
     reasons: Mapping[str, int],
+    notes: Mapping[str, int],
 ) -> Iterator[Figure]:
-    tables = (("by_rule", by_rule), ("sources", sources), ("passed_by_reason", reasons))
-    for table, found in tables:
+    tables = {"by_rule": by_rule, "sources": sources}
+    tables |= {"passed_by_reason": reasons, "noted_by_what": notes}
+    for table, found in tables.items():
         for name, amount in found.items():
             yield _booked((table,), f"books.{step}.{table}[{name}]", amount, step)
 

@@ -153,6 +153,8 @@ def finished_line(event: StepFinished) -> str:
         )
         if event.num_passed_over:
             books += f"; {event.num_passed_over:,} passed over"
+        if event.num_noted:
+            books += f"; {event.num_noted:,} read with a note"
     time_taken = "cached" if event.cached else spell_seconds(event.seconds)
     return f"{event.step}: {books}, {time_taken}"
 

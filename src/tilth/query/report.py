@@ -61,6 +61,7 @@ class StepCounts(Record):
 
     Attributes:
         passed_over: Beside them, of a source: places that it was pointed at and did not read.
+        noted: Places that it read with a guess or a change.
         seconds: What it took when it was made.
         made: When that was, ISO 8601; None where the run's events do not say.
         num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
@@ -81,6 +82,7 @@ class StepCounts(Record):
     quarantined: int | None
     passed_over: int | None = None
     born: int = 0
+    noted: int = 0
 
 
 class StepReport(StepCounts):
@@ -89,6 +91,7 @@ class StepReport(StepCounts):
     Attributes:
         by_rule, sources: Dropped samples by rule, kept ones by source.
         passed_by_reason: Of a source, what it passed over by the reason.
+        noted_by_what: What it read with a guess or a change, by which.
         examples, errors: A few of what was dropped, and of what failed.
         figures: The operation's own, in a shape of its own.
         warnings: What it warned of when it last ran.
@@ -98,6 +101,7 @@ class StepReport(StepCounts):
     by_rule: tuple[RuleCount, ...] = ()
     sources: dict[str, int] = Field(default_factory=dict)
     passed_by_reason: tuple[ReasonCount, ...] = ()
+    noted_by_what: tuple[ReasonCount, ...] = ()
     examples: tuple[Example, ...] = ()
     errors: tuple[Failure, ...] = ()
     figures: Json = Field(default_factory=dict)

@@ -42,6 +42,7 @@ class RunStep:
         seconds: What it took when it was made.
         num_in, kept, dropped, quarantined: Its books; None where it does not sort samples.
         passed_over: Beside them: places that a source was pointed at and did not read.
+        noted: Places that it read with a guess or a change.
         born: Samples that came into being in it, as parts of those that came in.
         settings: Its settings as plain values, and what the plan added to them.
     """
@@ -64,6 +65,7 @@ class RunStep:
     passed_over: int | None
     settings: Json = field(repr=False)
     born: int = 0
+    noted: int = 0
 
     @property
     def sorts(self) -> bool:
@@ -322,6 +324,7 @@ def _step(folder: Path, record: StepRecord) -> RunStep:
         counts.passed_over if counts else None,
         record.told(),
         counts.born if counts else 0,
+        counts.noted if counts else 0,
     )
 
 

@@ -6,7 +6,7 @@ import base64
 import heapq
 import io
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tilth.clean.expression import normal
@@ -118,6 +118,26 @@ def passed_over(run: RunView, step: str, *, n: int = 20, offset: int = 0) -> Pas
         UsageError: There is no such step, or it is no source.
         MissingError: Its output is not there.
     """
+    where = _source_step(run, step, n, offset)
+    by_reason, found = where.manifest.passed_over.by_reason, where.dataset().passed_over(offset)
+    return _places(run, where, by_reason, found, n, offset)
+
+
+def noted(run: RunView, step: str, *, n: int = 20, offset: int = 0) -> PassedPlaces:
+    """What a source read with a guess or a change, as of `passed_over`; its `by_reason` are those.
+
+    Args:
+        run, step, n, offset: As of `passed_over`.
+
+    Raises:
+        UsageError, MissingError: As `passed_over`.
+    """
+    where = _source_step(run, step, n, offset)
+    by_note, found = where.manifest.passed_over.by_note, where.dataset().noted(offset)
+    return _places(run, where, by_note, found, n, offset)
+
+
+def _source_step(run: RunView, step: str, n: int, offset: int) -> RunStep:
     where = sorting_step(run, step)
     if where.kind != "source":
         sources = [one.name for one in run.line() if one.kind == "source"]
@@ -127,12 +147,22 @@ def passed_over(run: RunView, step: str, *, n: int = 20, offset: int = 0) -> Pas
         )
     if n < 0 or offset < 0:
         raise UsageError("a number of rows is not below 0")
-    passed, found = where.manifest.passed_over, where.dataset().passed_over(offset)
+    return where
+
+
+def _places(
+    run: RunView,
+    where: RunStep,
+    counts: dict[str, int],
+    found: Iterator[tuple[str, str]],
+    n: int,
+    offset: int,
+) -> PassedPlaces:
     return PassedPlaces(
         run.name,
         where.name,
-        sum(passed.by_reason.values()),
-        passed.by_reason,
+        sum(counts.values()),
+        counts,
         offset,
         tuple(
             PassedPlace(excerpt(place, 300), reason) for place, reason in itertools.islice(found, n)

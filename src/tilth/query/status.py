@@ -46,6 +46,7 @@ class RunStatus:
         quarantined: Over the whole line, as the report has it; what only an arm's steps set aside
             is with them.
         passed_over: Places that the sources were pointed at and did not read.
+        noted: Places that they read with a guess or a change.
         figures: Every figure, with what it is of; empty where nobody asked, or an output cannot be
             read.
     """
@@ -61,6 +62,7 @@ class RunStatus:
     error: str | None
     quarantined: int
     passed_over: int
+    noted: int
     steps: tuple[RunStep, ...]
     left: tuple[Left, ...] | None
     left_unknown: str
@@ -110,6 +112,7 @@ def run_status(run: RunView, *, plan: bool = True, planned: Plan | None = None) 
         run.record.error,
         books.quarantined if books else 0,
         books.passed_over if books else 0,
+        books.noted if books else 0,
         run.steps,
         left,
         unknown,

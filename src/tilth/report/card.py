@@ -33,6 +33,7 @@ def data_card(report: Report) -> str:
         "## Dropped, by rule\n\n" + _dropped(steps),
         "## Quarantined\n\n" + _quarantined(steps),
         _passed_over(steps),
+        _noted(steps),
         "## What training on it gave\n\n" + _results(report),
         "## How to make it again\n\n" + _again(again(report)),
     ]
@@ -61,9 +62,15 @@ def _summary(line: Line | None) -> str:
         if line.passed_over
         else ""
     )
+    noted = (
+        f" Sources read {plural(line.noted, 'place')} with a guess or a change."
+        if line.noted
+        else ""
+    )
     return (
         f"{count(line.num_in)} samples came in{born}: {count(line.kept)} kept ({share}), "
-        f"{count(line.dropped)} dropped, {count(line.quarantined)} quarantined. {balance}{passed}"
+        f"{count(line.dropped)} dropped, {count(line.quarantined)} quarantined. "
+        f"{balance}{passed}{noted}"
     )
 
 
@@ -180,11 +187,30 @@ def _passed_over(steps: Sequence[Step]) -> str:
     if not rows:
         return ""
     made = "## Passed over by sources\n\n" + markdown_table(("source", "why", "places"), rows, 2)
-    for step in steps:
-        if step.passed_total > len(step.passed):
-            shown = f"{len(step.passed)} of {step.passed_total} reasons of {plain(step.name)} shown"
-            made += f"\n\n{shown}."
-    return made
+    return made + _rest("reasons", [(one.name, len(one.passed), one.passed_total) for one in steps])
+
+
+def _noted(steps: Sequence[Step]) -> str:
+    """What they read with a guess or a change; empty where that is nothing."""
+    rows = [
+        [plain(step.name), plain(one.reason), count(one.count)]
+        for step in steps
+        for one in step.notes
+    ]
+    if not rows:
+        return ""
+    made = "## Read with a guess or a change\n\n"
+    made += markdown_table(("source", "which", "places"), rows, 2)
+    return made + _rest("notes", [(one.name, len(one.notes), one.notes_total) for one in steps])
+
+
+def _rest(noun: str, shown: Sequence[tuple[str, int, int]]) -> str:
+    """What the table of them leaves out, by step."""
+    return "".join(
+        f"\n\n{number} of {total} {noun} of {plain(name)} shown."
+        for name, number, total in shown
+        if total > number
+    )
 
 
 def _results(report: Report) -> str:

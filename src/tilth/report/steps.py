@@ -89,6 +89,9 @@ class Step:
     passed_over: int
     passed: tuple[Passed, ...]
     passed_total: int
+    noted: int
+    notes: tuple[Passed, ...]
+    notes_total: int
     linked: bool
     notice: str
     rules: tuple[Rule, ...]
@@ -138,6 +141,7 @@ class Line:
     dropped: int
     quarantined: int
     passed_over: int
+    noted: int
     open_steps: tuple[str, ...]
     breaks: tuple[str, ...]
     born: int = 0
@@ -212,6 +216,9 @@ def _step(given: StepCounts, position: int, notice: str) -> Step:
         passed_over=told.passed_over or 0,
         passed=tuple(map(_passed, told.passed_by_reason[:MAX_RULES])),
         passed_total=len(told.passed_by_reason),
+        noted=told.noted,
+        notes=tuple(map(_passed, told.noted_by_what[:MAX_RULES])),
+        notes_total=len(told.noted_by_what),
         linked=not notice,
         notice=notice,
         rules=rules,
@@ -291,6 +298,7 @@ def build_line(steps: Sequence[Step]) -> Line | None:
         dropped=books.dropped,
         quarantined=books.quarantined,
         passed_over=books.passed_over,
+        noted=books.noted,
         open_steps=tuple(step.name for step in counted if step.difference),
         breaks=tuple(f"{step.name} {step.notice}" for step in counted if step.notice),
         born=books.born,

@@ -170,11 +170,22 @@ class Dataset:
         Raises:
             MissingError, DataError: The list is not there any more, or damaged.
         """
+        return self._listed(offset, read=False)
+
+    def noted(self, offset: int = 0) -> Iterator[tuple[str, str]]:
+        """What a source read with a guess or a change: places and which, as of `passed_over`."""
+        return self._listed(offset, read=True)
+
+    def _listed(self, offset: int, *, read: bool) -> Iterator[tuple[str, str]]:
         if self.manifest.passed_over.file is None:
             return
         path = self.path / PASSED_OVER
         with reading(path), pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(1024):
+            for whole in file.iter_batches(1024):
+                # Lists of earlier versions have no such column, and nothing that was read.
+                is_told = "read" in whole.schema.names
+                is_read = whole.column("read") if is_told else pa.repeat(False, whole.num_rows)
+                batch = whole.filter(is_read if read else pc.invert(is_read))
                 for row in batch.slice(min(offset, batch.num_rows)).to_pylist():
                     yield row["place"], row["reason"]
                 offset = max(0, offset - batch.num_rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -63,15 +64,25 @@ class PassedOver(Record):
 
     Attributes:
         by_reason: Places by their reason.
-        file: The list of them; None where there are none.
+        by_note: Places that it did read, with a guess or a change, by which it was.
+        file: The list of both; None where there are none.
     """
 
     by_reason: dict[str, int] = Field(default_factory=dict)
+    by_note: dict[str, int] = Field(default_factory=dict)
     file: File | None = None
 
     def commonest(self) -> list[tuple[str, int]]:
         """Reasons with their numbers, the commonest first."""
-        return sorted(self.by_reason.items(), key=lambda one: (-one[1], one[0]))
+        return _commonest(self.by_reason)
+
+    def commonest_notes(self) -> list[tuple[str, int]]:
+        """What was noted of places that were read, likewise."""
+        return _commonest(self.by_note)
+
+
+def _commonest(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
 
 class Counts(Record):
@@ -82,6 +93,7 @@ class Counts(Record):
     Attributes:
         num_in, kept, dropped, quarantined, born: Samples.
         passed_over: Beside them, of a source: places that it was pointed at and did not read.
+        noted: Places that it read with a guess or a change.
     """
 
     num_in: int = Field(alias="in")
@@ -90,6 +102,7 @@ class Counts(Record):
     dropped: int
     quarantined: int
     passed_over: int = 0
+    noted: int = 0
 
 
 class Manifest(Record):
@@ -195,6 +208,7 @@ def _imbalance(manifest: Manifest) -> str | None:
         dropped=sum(shard.dropped for shard in shards),
         quarantined=sum(shard.quarantine for shard in shards),
         passed_over=sum(manifest.passed_over.by_reason.values()),
+        noted=sum(manifest.passed_over.by_note.values()),
     )
     if sums != counts:
         return "its shards are not those that were counted"

@@ -1,4 +1,7 @@
-"""What a source was pointed at and did not read: each place with its reason, beside its shards."""
+"""What a source was pointed at and did not read: each place with its reason, beside its shards.
+
+In the same list stands what it did read with a guess or a change, marked as read.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tilth.context import Note
 from tilth.spell import counted
 from tilth.store.files import atomic_file, sha256_file
 from tilth.store.manifest import PASSED_OVER, File, PassedOver
 
-_SCHEMA = pa.schema([("place", pa.string()), ("reason", pa.string())])
+_SCHEMA = pa.schema([("place", pa.string()), ("reason", pa.string()), ("read", pa.bool_())])
 _ROWS_AT_ONCE = 4096
 # Endings of names are among them, of which there may be any number.
 _MAX_REASONS = 200
@@ -36,7 +40,8 @@ class PassedOverWriter:
     def __init__(self, folder: Path) -> None:
         self._path = folder / PASSED_OVER
         self._by_reason: Counter[str] = Counter()
-        self._rows: list[tuple[str, str]] = []
+        self._by_note: Counter[str] = Counter()
+        self._rows: list[tuple[str, str, bool]] = []
         self.num_places = 0
         self._stack = ExitStack()
         self._writer: pq.ParquetWriter | None = None
@@ -59,12 +64,16 @@ class PassedOverWriter:
 
         Args:
             place: As the user would name it; a name that is no text is spelt out.
-            reason: Of few that there are; from the 200th on they are counted together.
+            reason: Of few that there are; from the 200th on they are counted together. A `Note`
+                where the place was read.
         """
-        known = reason in self._by_reason or len(self._by_reason) < _MAX_REASONS - 1
-        self._by_reason[reason if known else OTHER] += 1
+        is_read = isinstance(reason, Note)
+        counts = self._by_note if is_read else self._by_reason
+        known = reason in counts or len(counts) < _MAX_REASONS - 1
+        counts[str(reason) if known else OTHER] += 1
         self.num_places += 1
-        self._rows.append((place.encode("utf-8", "backslashreplace").decode(), reason))
+        spelt = place.encode("utf-8", "backslashreplace").decode()
+        self._rows.append((spelt, str(reason), is_read))
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._write()
 
@@ -79,8 +88,8 @@ class PassedOverWriter:
         if self._writer is None:
             file = self._stack.enter_context(atomic_file(self._path))
             self._writer = pq.ParquetWriter(file, _SCHEMA, compression="zstd")
-        places, reasons = zip(*self._rows, strict=True)
-        self._writer.write_batch(pa.record_batch([places, reasons], schema=_SCHEMA))
+        columns = list(zip(*self._rows, strict=True))
+        self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
         self._rows = []
 
     def commit(self) -> PassedOver:
@@ -92,4 +101,4 @@ class PassedOverWriter:
         self._writer.close()
         self._stack.close()
         file = File(bytes=self._path.stat().st_size, sha256=sha256_file(self._path))
-        return PassedOver(by_reason=dict(self._by_reason), file=file)
+        return PassedOver(by_reason=dict(self._by_reason), by_note=dict(self._by_note), file=file)
