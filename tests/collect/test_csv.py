@@ -84,7 +84,7 @@ def test_tsv_without_header_and_quotes(tmp_path: Path) -> None:
 def test_a_bad_record_costs_one_record(tmp_path: Path, line: bytes, cause: str) -> None:
     lines = [b"y,text", b"1,one", line, b'1,"t\nwo"', b'1,"three"']
     path = write(tmp_path / "a.csv", b"\n".join(lines) + b"\n")
-    rows = read(path, max_record_bytes=100)
+    rows = read(path, max_record_bytes=100, encoding="utf-8")
     assert [row["text"] for row in rows if not row["error"]] == ["one", "t\nwo", "three"]
     (bad,) = [row for row in rows if row["error"]]
     assert bad["error"].startswith(f"{path}:3: ")

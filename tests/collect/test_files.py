@@ -404,7 +404,7 @@ def test_an_archive_alone_names_its_members_by_their_paths(tmp_path: Path) -> No
 
 
 def test_large_members_are_not_held(tmp_path: Path) -> None:
-    lines = b'{"text": "some words of a line"}\n' * 200_000
+    lines = b'{"text": "some words of a line"}\n' * 300_000
     path = pack(tmp_path, ".tar.gz", [("a.jsonl", lines)])
     settings, num = files.Settings(path=str(path)), 0
     tracemalloc.start()

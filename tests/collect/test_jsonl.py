@@ -105,7 +105,7 @@ BAD = [
 def test_a_bad_line_costs_one_line(tmp_path: Path, line: bytes, cause: str) -> None:
     good = b'{"text": "good"}'
     path = write(tmp_path / "a.jsonl", [good, line, good])
-    rows = read(path, max_record_bytes=1000)
+    rows = read(path, max_record_bytes=1000, encoding="utf-8")
     assert [row["text"] for row in rows] == ["good", None, "good"]
     assert rows[1]["error"].startswith(f"{path}:2: ")
     assert cause in rows[1]["error"]
@@ -251,7 +251,7 @@ def test_records_inside_of_a_document(
 def test_a_bad_record_of_a_document_costs_one(tmp_path: Path) -> None:
     data = b'[{"text": "a"}, {"text": "\xff"}, 7, {"text": tru}, {"text": "' + b"x" * 200
     (tmp_path / "a.json").write_bytes(data + b'"}, {"text": "b", "q": {"body": "n"}}]')
-    rows = read(tmp_path / "a.json", records="[*]", max_record_bytes=100)
+    rows = read(tmp_path / "a.json", records="[*]", max_record_bytes=100, encoding="utf-8")
     assert [row["text"] for row in rows] == ["a", None, None, None, None, "b"]
     assert rows[5]["meta.q"] == '{"body":"n"}'
     causes = [row["error"].partition(": ")[2] for row in rows[1:5]]

@@ -89,7 +89,7 @@ def test_files_of_different_length_are_refused(tmp_path: Path, target: str, foun
 
 
 def test_a_bad_line_costs_its_pair(tmp_path: Path) -> None:
-    source = b"eins\n \nzw\xff\n" + b"x" * 99 + b"\nf\n"
+    source = "ein größerer Bär\n \n".encode() + b"zw\xff\n" + b"x" * 99 + b"\nf\n"
     write(tmp_path, source, "one\ntwo\nthree\nfour\n\n")
     rows = read(settings_for(tmp_path, max_record_bytes=64), tmp_path)
     place = tmp_path / "a.de"

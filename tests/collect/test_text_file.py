@@ -71,7 +71,7 @@ def test_paragraphs_are_split_by_their_share_of_the_characters(tmp_path: Path) -
 def test_one_bad_record_costs_one_record(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"good\n\nbad \xff here\nstill bad\n\n" + b"x" * 200 + b"\n\nlast")
-    rows = read(path, record="paragraph", max_record_bytes=100)
+    rows = read(path, record="paragraph", max_record_bytes=100, encoding="utf-8")
     assert [row["text"] for row in rows if not row["error"]] == ["good", "last"]
     errors = [row["error"] for row in rows if row["error"]]
     assert errors == [

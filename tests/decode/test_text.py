@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 import tarfile
 from pathlib import Path
@@ -13,12 +14,15 @@ from hypothesis import strategies as st
 
 from tilth.decode import text
 from tilth.decode.look import guess, read_text
+from tilth.decode.marked import pieces_in_utf8
 from tilth.decode.page import read_page
+from tilth.decode.stream import Undecided
 from tilth.decode.text import (
     LOOK_BYTES,
     UndecodableError,
     decode_loosely,
     decode_text,
+    in_utf8,
     known_encoding,
     named,
 )
@@ -91,6 +95,16 @@ def test_read(data: bytes, encoding: str, how: str) -> None:
     assert (found.encoding, found.how) == (encoding, how)
     assert bool(found.note) == (how == "guess")
     assert not found.text.startswith("\ufeff")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_mark_that_stands_there_twice_is_no_letter(encoding: str) -> None:
+    data = ("\ufeff\ufeff" + RUSSIAN).encode(encoding)
+    assert read_text(data).text == RUSSIAN
+    if encoding != "utf-32-le":
+        assert in_utf8(data).decode() == RUSSIAN
+        assert b"".join(pieces_in_utf8([data])).decode() == RUSSIAN
+        assert Undecided(io.BytesIO(data), "auto").read().decode() == RUSSIAN
 
 
 def test_what_a_recipe_says_counts_unless_a_mark_does() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,8 @@ from pydantic import Field, field_validator, model_validator
 
 from tilth.context import Context
 from tilth.decode.sound import reads_m4a
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.stream import Undecided
+from tilth.decode.text import AUTO, UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.foreign import visible
 from tilth.labels import as_label
@@ -349,13 +351,14 @@ def _read_transcripts(settings: Settings, context: Context) -> dict[str, str]:
     """Names to texts.
 
     Raises:
-        DataError: a line is not `name TAB text` in UTF-8, or a name stands there twice.
+        DataError: a line is not `name TAB text`, or a name stands there twice.
     """
     if settings.transcripts is None:
         return {}
     file = inputs.fetched(inputs.named(settings.transcripts, settings), settings, context)
     found: dict[str, str] = {}
-    with inputs.open_text(file) as stream:
+    with inputs.open_bytes(file) as raw:
+        stream = Undecided(raw, AUTO, partial(context.passes_over, file.uri))
         for number, (line, size) in enumerate(inputs.read_any_lines(stream, 1 << 16), start=1):
             if not line.strip():
                 continue

@@ -12,6 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, BinaryIO, Literal, cast
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tilth.context import Context, PassesOver, unsaid
 from tilth.decode.stream import Undecided
-from tilth.decode.text import Encoding, UndecodableError, decode_text
+from tilth.decode.text import AUTO, Encoding, UndecodableError, decode_text
 from tilth.formats.cells import as_written
 from tilth.formats.streams import with_packed, without_packing
 from tilth.labels import as_label
@@ -75,7 +76,7 @@ class Settings(inputs.FileSettings):
     header: bool = Field(True, description="whether the first line names the columns")
     columns: tuple[str, ...] = Field((), description="column names, where there is no header")
     encoding: Encoding = Field(
-        "utf-8", description="of files without a byte order mark; `auto`: as they look"
+        AUTO, description="of files without a byte order mark; `auto`: as they look"
     )
     decimal: Literal[".", ","] = Field(
         ".",
@@ -538,7 +539,7 @@ def _found(
     header = header_of(list(settings.columns), settings.fields) if settings.columns else None
     travels = carrier is not None and header is not None and carrier.takes(header.names.values())
     with inputs.open_bytes(file) as raw:
-        told = Undecided(raw, settings.encoding)
+        told = Undecided(raw, settings.encoding, partial(tell, file.uri), as_it_is=True)
         settings = settings.model_copy(update={"encoding": told.encoding})
         stream, delimiter = as_written(told, "\t" if tab else ",", settings.delimiter)
         lines = _Lines(stream, settings, delimiter, blocks)
@@ -565,7 +566,6 @@ def _found(
                 except records.RecordError as error:
                     yield f"{file.uri}:{number}", error, num_bytes
             if (first := lines.next()) is None:
-                told.tell_guess(tell, file.uri)
                 return
             # A blank line is a record only where there is one column, which may be empty.
             if not first.data.strip() and (header is None or header.width > 1):

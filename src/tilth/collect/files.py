@@ -271,7 +271,7 @@ def _found_in(
     is_alone = settings.path in (None, file.uri)
     try:
         for item in items_of(file, choice, context.work, tell, is_alone=is_alone):
-            if isinstance(item, Item) and (reason := reason_for(item.kind, types)):
+            if isinstance(item, Item) and (reason := reason_for(item.kind, types, item.name)):
                 tell(item.uri, reason)
             else:
                 yield item

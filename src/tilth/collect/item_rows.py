@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tilth.collect import csv, jsonl, parquet
-from tilth.context import PassesOver, unsaid
+from tilth.context import Note, PassesOver, unsaid
 from tilth.decode.look import read_text
 from tilth.decode.text import Encoding, UndecodableError, decode_loosely
 from tilth.errors import RecordError
@@ -27,6 +27,7 @@ from tilth.reading.columns import Columns
 from tilth.reading.fields import Fields, names_of, open_names_of
 from tilth.reading.inputs import EMPTY
 from tilth.reading.items import Item
+from tilth.reading.kinds import LOCK, is_lock
 from tilth.reading.named import Named
 from tilth.reading.whole import MAX_PIXELS, whole_picture
 from tilth.reading.whole_sound import whole_sound
@@ -73,17 +74,18 @@ _NO_TEXT: Final = "a PDF without text: scanned pages?"
 _PAGE_WITHOUT_TEXT: Final = "a page of a PDF without text: scanned, or empty"
 
 
-def reason_for(kind: Kind, types: frozenset[str]) -> str:
+def reason_for(kind: Kind, types: frozenset[str], name: str = "") -> str:
     """Why files of a type are not read; empty: they are.
 
     Args:
         kind: The type.
         types: Those that the recipe names; none: all that mean samples.
+        name: Of the file, which may say what its content does not.
     """
     if kind.name == "empty":
         return EMPTY
     if kind.name == "unknown":
-        return "of an unknown type"
+        return LOCK if is_lock(name) else "of an unknown type"
     if kind.name == "warc":
         return f"{kind.what}, which `web_archive` reads"
     if kind.name not in READ:
@@ -173,6 +175,8 @@ class Reader:
             yield from self._pdf(item)
         elif group == "document":
             told, *parts = self._apart.read(item.kind.name, self._whole(item), self._max_record)
+            for part in (one for one in parts if "guess" in one):
+                self._tell(f"{item.uri}#{part['page']}", Note(part["guess"]))
             yield from self._text(item, "\n\n".join(part["text"] for part in parts), told)
         else:
             yield from self._plain(item)
@@ -193,15 +197,21 @@ class Reader:
     def _whole(self, item: Item) -> bytes:
         return item.stream.whole(self._max_file, "max_file_bytes")
 
-    def _plain(self, item: Item) -> Iterator[Found]:
-        data = item.stream.whole(self._max_record)
+    def _decoded(self, item: Item, data: bytes) -> str:
+        """A whole text, with a word of it where its encoding was guessed."""
         try:
             found = read_text(data, self._encoding)
         except UndecodableError as error:
             raise RecordError(str(error)) from None
-        text = found.text
         if found.note:
             self._tell(item.uri, found.note)
+        return found.text
+
+    def _object(self, item: Item, data: bytes) -> Row:
+        return jsonl.parse_line(self._decoded(item, data).encode())
+
+    def _plain(self, item: Item) -> Iterator[Found]:
+        text = self._decoded(item, item.stream.whole(self._max_record))
         told: Mapping[str, Any] | None = {}
         if item.kind.name == "markdown":
             told, text = front_matter.split(text)
@@ -258,7 +268,7 @@ class Reader:
                 yield from self._undecided(item)
                 return
             data = item.stream.whole(self._max_record).removeprefix(mark)
-            yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
+            yield self._record(item, self._object(item, data), item.uri, "", len(data))
             return
         yield from self._lines(item.file(), ALL)
 
@@ -283,7 +293,7 @@ class Reader:
             data = first.removeprefix(_MARK)
             is_line = signatures.is_one_line(data) and item.kind.name == "jsonl"
             if not is_line and signatures.is_object(data):
-                yield self._record(item, jsonl.parse_line(data), item.uri, "", len(data))
+                yield self._record(item, self._object(item, data), item.uri, "", len(data))
                 return
         yield from self._lines(SourceFile(item.path, item.name, item.uri, lambda: rest))
 
@@ -294,6 +304,7 @@ class Reader:
         if len(first) > self._max_file or not signatures.is_object(data):
             yield from self._lines(SourceFile(item.path, item.name, item.uri, lambda: rest))
             return
+        data = self._decoded(item, data).encode()
         record, by = jsonl.parse_line(data), self._pairs_by
         if records.stated(record, by) is not None or by in record:
             if len(data) > self._max_record:
@@ -336,9 +347,10 @@ class Reader:
             path=str(file.path),
             records=path,
             fields=self._fields,
+            encoding=self._encoding,
             max_record_bytes=self._max_record,
         )
-        for found in jsonl.read_file(file, settings, self.names, self._carrier):
+        for found in jsonl.read_file(file, settings, self.names, self._carrier, self._tell):
             yield *found, None
 
     def _csv(self, item: Item) -> Iterator[Found]:

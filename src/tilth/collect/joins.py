@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from tilth.decode.text import Encoding
+from tilth.decode.text import AUTO, Encoding
 from tilth.formats import archive
 from tilth.formats.streams import SourceFile
 from tilth.reading import inputs, kinds
@@ -117,7 +117,8 @@ class Join(BaseSettings):
         None, description="of a Label Studio export: the control tag to read, where it has several"
     )
     encoding: Encoding = Field(
-        "utf-8", description="character encoding of cells; `auto`: as they look"
+        AUTO,
+        description="character encoding of a table without a byte order mark; `auto`: as it looks",
     )
     storage: Storage = Store()
     allow_hosts: KnownHosts = ()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from tilth.context import Context
+from tilth.context import Context, PassesOver, unsaid
 from tilth.decode.objects import parse_json
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.stream import Undecided
+from tilth.decode.text import AUTO, Encoding, UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.streams import with_packed
@@ -42,15 +44,20 @@ class Settings(inputs.FileSettings):
     """Read JSON Lines: one object a line; or the objects inside of JSON documents. Plain or packed
     (gzip, bzip2, xz, zstd).
 
-    A line that is not a JSON object, not UTF-8 (nor UTF-16 behind a byte order mark), too long, has
-    a field twice or lacks the text or the target is quarantined with its file and row; nothing else
-    is lost. Another field that is named and that no line has is an error. Fields that are not named
-    travel as `meta.NAME`.
+    A line that is not a JSON object, not in the encoding of its file, too long, has a field twice
+    or lacks the text or the target is quarantined with its file and row; nothing else is lost.
+    Another field that is named and that no line has is an error. Fields that are not named travel
+    as `meta.NAME`.
     """
 
     fields: Fields = Field(Fields(), description="which field is the text, label, id, ...")
     split: SplitName | None = Field(
         None, description="split of all rows that do not state their own"
+    )
+    encoding: Encoding = Field(
+        AUTO,
+        description="character encoding of files without a byte order mark; `auto`: UTF-8, as JSON "
+        "has to be, or as they look",
     )
     records: str = Field(
         "",
@@ -119,7 +126,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 meter.finish(file, batcher.num_rows, is_told=True)
                 continue
             carrier.begin(file.uri)
-            for one in _found(file, settings, names, carrier, blocks):
+            for one in _found(file, settings, names, carrier, blocks, context.passes_over):
                 if batcher.is_full:
                     break
                 if isinstance(one, Block):
@@ -184,10 +191,14 @@ _Found = tuple[str, Row | records.RecordError, int]
 
 
 def read_file(
-    file: inputs.SourceFile, settings: Settings, names: Named, carrier: Carrier | None = None
+    file: inputs.SourceFile,
+    settings: Settings,
+    names: Named,
+    carrier: Carrier | None = None,
+    tell: PassesOver = unsaid,
 ) -> Iterator[_Found]:
-    """Place, row (or what is wrong with it) and bytes of each record."""
-    for one in _found(file, settings, names, carrier, None):
+    """Place, row (or what is wrong with it) and bytes of each record; `tell` hears of a guess."""
+    for one in _found(file, settings, names, carrier, None, tell):
         assert not isinstance(one, Block)
         yield one
 
@@ -198,9 +209,10 @@ def _found(
     names: Named,
     carrier: Carrier | None,
     blocks: Blocks | None,
+    tell: PassesOver,
 ) -> Iterator[_Found | Block]:
     """The same, of which some come by whole blocks."""
-    for piece in _pieces(file, settings, names, carrier, blocks):
+    for piece in _pieces(file, settings, names, carrier, blocks, tell):
         if isinstance(piece, Block):
             yield piece
             continue
@@ -227,9 +239,11 @@ def _pieces(
     names: Named,
     carrier: Carrier | None,
     blocks: Blocks | None,
+    tell: PassesOver,
 ) -> Iterator[tuple[int, bytes, int] | Block]:
     """Number, bytes, cut at the bound, and full length of each record; or many of them made."""
-    with inputs.open_text(file) as stream:
+    with inputs.open_bytes(file) as raw:
+        stream = Undecided(raw, settings.encoding, partial(tell, file.uri))
         if settings.records:
             yield from _inside(file, stream, settings)
             return

@@ -85,7 +85,9 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             raise inputs.empty_source(where)
         for pair in pairs:
             left = None if context.limit is None else context.limit - batcher.num_rows
-            yield from read_pair(pair, pair.lines[:left], settings.max_record_bytes, batcher)
+            yield from read_pair(
+                pair, pair.lines[:left], settings.max_record_bytes, batcher, context.passes_over
+            )
             context.progress(batcher.num_rows, total, "pairs")
         yield from batcher.flush()
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from tilth.context import Context
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.context import Context, PassesOver
+from tilth.decode.stream import Undecided
+from tilth.decode.text import AUTO, UndecodableError, decode_text
 from tilth.errors import DataError
 from tilth.reading import inputs, limits, records
 from tilth.reading.fetching import (
@@ -165,7 +167,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     shares = limits.share_out(counts, total if context.limit is None else context.limit)
     for kind, pair in zip(kinds, opened, strict=True):
         lines = pair.lines[: shares.get(kind, 0)]
-        yield from read_pair(pair, lines, settings.max_record_bytes, batcher)
+        yield from read_pair(pair, lines, settings.max_record_bytes, batcher, context.passes_over)
         context.progress(batcher.num_rows, total, "pairs")
     yield from batcher.flush()
     watched.check()
@@ -240,7 +242,8 @@ def _find(side: TextFile, folder: Path, settings: Settings, context: Context) ->
 def _count_lines(file: inputs.SourceFile) -> int:
     """Lines of a file, in bounded memory; a last one without a line break counts."""
     count, last = 0, b"\n"
-    with inputs.open_text(file) as stream:
+    with inputs.open_bytes(file) as raw:
+        stream = Undecided(raw, AUTO)
         while block := stream.read(_CHUNK):
             count += block.count(b"\n")
             last = block[-1:]
@@ -248,12 +251,12 @@ def _count_lines(file: inputs.SourceFile) -> int:
 
 
 def read_pair(
-    pair: Opened, numbers: range, max_bytes: int, batcher: records.Batcher
+    pair: Opened, numbers: range, max_bytes: int, batcher: records.Batcher, tell: PassesOver
 ) -> Iterator[pa.RecordBatch]:
     """The pairs of some lines as rows, with what the lines of a third file say of them."""
     with ExitStack() as stack:
         sides = [pair.source, pair.target, *([] if pair.ids is None else [pair.ids])]
-        opened = [stack.enter_context(_lines(side, numbers, max_bytes)) for side in sides]
+        opened = [stack.enter_context(_lines(side, numbers, max_bytes, tell)) for side in sides]
         for number, found in zip(numbers, zip(*opened, strict=False), strict=False):
             place = f"{pair.source.uri}:{number}"
             (source, source_size), (target, target_size), *ids = found
@@ -278,10 +281,11 @@ def read_pair(
 
 @contextmanager
 def _lines(
-    file: inputs.SourceFile, numbers: range, max_bytes: int
+    file: inputs.SourceFile, numbers: range, max_bytes: int, tell: PassesOver
 ) -> Iterator[Iterator[tuple[bytes, int]]]:
     """Some lines of a file, each cut at `max_bytes`, with its full length."""
-    with inputs.open_text(file) as stream:
+    with inputs.open_bytes(file) as raw:
+        stream = Undecided(raw, AUTO, partial(tell, file.uri))
         lines = inputs.read_lines(stream, max_bytes)
         yield islice(lines, numbers.start - 1, numbers.stop - 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from pydantic import Field
 from tilth.context import Context, PassesOver, unsaid
 from tilth.decode.look import read_text
 from tilth.decode.stream import Undecided
-from tilth.decode.text import Encoding, UndecodableError, decode_text
+from tilth.decode.text import AUTO, Encoding, UndecodableError, decode_text
 from tilth.formats.signatures import HEAD_BYTES, is_page
 from tilth.formats.streams import with_packed
 from tilth.reading import inputs, limits, records
@@ -46,7 +47,7 @@ class Settings(inputs.FileSettings):
         "{train: 0.9, validation: 0.1}",
     )
     encoding: Encoding = Field(
-        "utf-8",
+        AUTO,
         description="character encoding of files without a byte order mark; `auto`: as they look",
     )
 
@@ -171,7 +172,7 @@ def _records(
     begun, num_bytes = 0, 0
     lines: list[bytes] = []
     with inputs.open_bytes(file) as raw:
-        stream = Undecided(raw, settings.encoding)
+        stream = Undecided(raw, settings.encoding, partial(tell, file.uri), as_it_is=True)
         settings = settings.model_copy(update={"encoding": stream.encoding})
         head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
         if is_page(head):
@@ -189,7 +190,6 @@ def _records(
             if lines and (blank or by_line):
                 yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
                 lines, num_bytes = [], 0
-        stream.tell_guess(tell, file.uri)
     if lines:
         yield begun, _joined(lines, num_bytes - 1, settings), num_bytes
 

@@ -19,6 +19,7 @@ from tilth.decode.text import (
     named,
     undecodable,
     utf16_of,
+    without,
 )
 
 _CHUNK: Final = 1 << 16
@@ -38,7 +39,8 @@ def read_text(data: bytes, encoding: str = AUTO) -> Decoded:
     """
     for mark, name in MARKS:
         if data.startswith(mark):
-            return Decoded(decode_text(data[len(mark) :], name), name, "mark")
+            # Of a file that was put together of two, or saved with a mark twice.
+            return Decoded(decode_text(without(data, mark), name), name, "mark")
     if encoding != AUTO:
         return Decoded(decode_text(data, encoding), encoding, "told")
     if (name := utf16_of(data[:_CHUNK])[0]) and len(data) % 2 == 0:

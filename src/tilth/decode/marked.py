@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Final, cast
 
-from tilth.decode.text import utf16_of
+from tilth.decode.text import utf16_of, without
 
 _CHUNK: Final = 1 << 16
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -17,11 +17,12 @@ class Pairs:
     """UTF-16 to UTF-8, piece by piece; what is no UTF-16 comes as a byte that is no UTF-8.
 
     Args:
-        name: utf-16le or utf-16be.
+        name: utf-16le or utf-16be; or by Python's name another in which a line's end is not one
+            byte, as UTF-32.
     """
 
     def __init__(self, name: str) -> None:
-        codec = "utf-16-le" if name == "utf-16le" else "utf-16-be"
+        codec = {"utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}.get(name, name)
         self._decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
 
     def __call__(self, data: bytes) -> bytes:
@@ -47,7 +48,7 @@ def pieces_in_utf8(pieces: Iterable[bytes], *, unmarked: bool = False) -> Iterat
             name, mark = utf16_of(piece)
             if mark or (name and unmarked):
                 made = Pairs(name)
-            piece = piece[len(mark) :] if made else piece.removeprefix(codecs.BOM_UTF8)
+            piece = without(piece, mark if made else codecs.BOM_UTF8)
         yield piece if made is None else made(piece)
     if made is not None:
         yield made(b"")

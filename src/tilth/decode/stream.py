@@ -19,6 +19,7 @@ from tilth.decode.text import (
     guessed,
     is_rather_utf8,
     utf16_of,
+    without,
 )
 
 _CHUNK: Final = 1 << 16
@@ -30,6 +31,10 @@ _BEFORE: Final = 1000
 _MAX_LINE: Final = 64 << 20
 
 
+def _nothing(_: str) -> None:
+    """Nobody is told."""
+
+
 class Undecided(io.BufferedReader):
     """A text in UTF-8, whatever it is in.
 
@@ -39,12 +44,21 @@ class Undecided(io.BufferedReader):
 
     Args:
         stream: The text.
-        encoding: As a recipe names it: a mark at the begin counts before it, and where it is any
-            other than UTF-8 the bytes are given as they are. `auto`: as it looks.
+        encoding: As a recipe names it: a mark at the begin counts before it. `auto`: as it looks.
+        told: Hears what was guessed, once it was.
+        as_it_is: Whether, where it is named and is any other than UTF-8, the bytes are given as
+            they are.
     """
 
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        self._inside = _Deciding(stream, encoding)
+    def __init__(
+        self,
+        stream: BinaryIO,
+        encoding: str,
+        told: Callable[[str], None] = _nothing,
+        *,
+        as_it_is: bool = False,
+    ) -> None:
+        self._inside = _Deciding(stream, encoding, told, as_it_is=as_it_is)
         super().__init__(self._inside, _CHUNK)
 
     @property
@@ -54,24 +68,18 @@ class Undecided(io.BufferedReader):
         self.peek(1)
         return self._inside.encoding
 
-    @property
-    def note(self) -> str:
-        """What to tell of it once it is read: that it was guessed, and as what; else empty."""
-        return self._inside.note
-
-    def tell_guess(self, told: Callable[[str, str], None], place: str) -> None:
-        """Say so, where it was."""
-        if self.note:
-            told(place, self.note)
-
 
 class _Deciding(io.RawIOBase):
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        self._stream = stream
-        self.encoding, self.note = ("utf-8" if encoding == AUTO else encoding), ""
+    def __init__(
+        self, stream: BinaryIO, encoding: str, told: Callable[[str], None], *, as_it_is: bool
+    ) -> None:
+        self._stream, self._told = stream, told
+        self.encoding = encoding if as_it_is and encoding != AUTO else "utf-8"
         self._is_decided, self._begins = encoding != AUTO, True
         # What makes UTF-8 of it, where it is none.
         self._made: Callable[[bytes], bytes] | None = None
+        if encoding not in (AUTO, self.encoding):
+            self._made = _made_of(encoding)
         self._held, self._rest, self._is_over = b"", b"", False
 
     def readable(self) -> bool:
@@ -103,12 +111,13 @@ class _Deciding(io.RawIOBase):
         name, mark = utf16_of(data)
         if name and (mark or not self._is_decided):
             self.encoding, self._is_decided = "utf-8", True
-            self.note = "" if mark else guessed(name)
             self._made = Pairs(name)
-            return data[len(mark) :]
+            if not mark:
+                self._told(guessed(name))
+            return without(data, mark)
         if data.startswith(codecs.BOM_UTF8):
-            self.encoding, self._is_decided = "utf-8", True
-            return data[3:]
+            self.encoding, self._is_decided, self._made = "utf-8", True, None
+            return without(data, codecs.BOM_UTF8)
         return data
 
     def _decide(self, window: bytes, *, is_whole: bool) -> None:
@@ -125,7 +134,17 @@ class _Deciding(io.RawIOBase):
             name = guess(window)
             # By lines nothing is read that has other bytes for their ends.
             if name != "utf-8" and decode_text(b"a\n", name) == "a\n":
-                self._made, self.note = _Lines(name), guessed(name)
+                self._made = _Lines(name)
+                self._told(guessed(name))
+
+
+def _made_of(name: str) -> Callable[[bytes], bytes]:
+    """What makes UTF-8 of an encoding that is named."""
+    try:
+        by_lines = decode_text(b"a\n", name) == "a\n"
+    except UndecodableError:
+        by_lines = False
+    return _Lines(name) if by_lines else Pairs(name)
 
 
 class _Lines:

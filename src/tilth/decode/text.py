@@ -210,15 +210,22 @@ def utf16_of(head: bytes) -> tuple[str, bytes]:
     return "", b""
 
 
+def without(data: bytes, mark: bytes) -> bytes:
+    """What follows a byte order mark at the begin, however often it stands there."""
+    while mark and data.startswith(mark):
+        data = data[len(mark) :]
+    return data
+
+
 def in_utf8(data: bytes) -> bytes:
     """A whole text that is read as UTF-8, without its byte order mark, and as that where it is
     UTF-16: by lines of bytes this would be a text with zeros. Half of a pair leaves it as it is.
     """
     name, mark = utf16_of(data)
     if not name:
-        return data.removeprefix(codecs.BOM_UTF8)
+        return without(data, codecs.BOM_UTF8)
     try:
-        return decode_text(data[len(mark) :], name).encode()
+        return decode_text(without(data, mark), name).encode()
     except UndecodableError:
         return data
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from tilth.decode.page import decode_html
-from tilth.decode.text import UndecodableError
+from tilth.decode.page import read_page
+from tilth.decode.text import Decoded, UndecodableError
 from tilth.errors import NotReadError, RecordError
 from tilth.formats.markup import text_of
 from tilth.formats.package import Package, properties_of
@@ -33,7 +33,8 @@ _NAMES: Final = {
 
 
 def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
-    """The properties, with the number of pages under `chapters`; then each one's text under `text`.
+    """The properties, with the number of pages under `chapters`; then each one's text under `text`,
+    and where its encoding was guessed its name under `page` and what to tell of it under `guess`.
 
     Args:
         data: The book.
@@ -70,16 +71,17 @@ def read(data: bytes, max_bytes: int) -> Iterator[Mapping[str, Any]]:
     yield {**told, "chapters": len(pages)}
     num_bytes = 0
     for page in pages:
-        text = text_of(_decoded(package.read(page)))
+        found = _decoded(package.read(page))
+        text = text_of(found.text)
         num_bytes += len(text.encode())
         if num_bytes > max_bytes:
             raise RecordError(f"over {max_bytes:,} bytes of text, the `max_record_bytes`")
-        yield {"text": text}
+        yield {"text": text} | ({"page": page, "guess": found.note} if found.note else {})
 
 
-def _decoded(page: bytes) -> str:
+def _decoded(page: bytes) -> Decoded:
     """XHTML is UTF-8, UTF-16, or what it says of itself (XML 1.0, 4.3.3)."""
     try:
-        return decode_html(page, None, max_undecodable=0)
+        return read_page(page, None, max_undecodable=0)
     except UndecodableError:
         raise RecordError("a page of it is in no encoding that it names") from None

@@ -61,7 +61,6 @@ def _join(table: Table, files: Sequence[File]) -> tuple[PlainObject, str] | None
         join: PlainObject = {"path": table.file.uri}
         join |= {"by": by} if by != "path" else {}
         join |= {"key": str(key)} if key != _KEY else {}
-        join |= {"encoding": table.encoding} if table.encoding != "utf-8" else {}
         return {**join, "fields": fields}, about
     return None
 

@@ -25,7 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.collect import item_rows, jsonl, web_archive
-from tilth.decode.text import UndecodableError, decode_text
+from tilth.decode.look import read_text
+from tilth.decode.text import UndecodableError
 from tilth.errors import DataError, RecordError, TilthError, UsageError
 from tilth.formats import archive
 from tilth.formats.apart import Apart
@@ -49,8 +50,6 @@ _MAX_LINE: Final = 1 << 20
 _MAX_LEVELS: Final = 3
 _IDX: Final = re.compile(r"(?:^|/)[\w-]*idx[13]-ubyte(?:\.gz)?\Z")
 _MARK: Final = b"\xef\xbb\xbf"
-# Encodings that a text may be in that is not UTF-8, strictest first: the last holds any byte.
-_OTHER_ENCODINGS: Final = ("shift_jis", "euc_kr", "gb18030", "cp1252", "latin-1")
 
 WEB_ARCHIVE: Final = "web archive"
 IDX: Final = "idx"
@@ -89,7 +88,7 @@ class Table:
         records: As they were found, at most `MAX_RECORDS`.
         columns: Of a file that names its columns, these.
         path: Where in a JSON document the records are; empty: a record a line, or one in all.
-        delimiter, encoding, header: Of delimited text.
+        delimiter, header: Of delimited text.
         label_studio: Whether the records are tasks of a Label Studio export.
         is_object: Whether `path` leads to the values of an object, not to a list.
     """
@@ -99,7 +98,6 @@ class Table:
     columns: tuple[str, ...] = ()
     path: str = ""
     delimiter: str = ","
-    encoding: str = "utf-8"
     header: bool = True
     label_studio: bool = False
     is_object: bool = False
@@ -404,7 +402,10 @@ def _delimited(file: File, item: Item) -> Table:
     data = item.stream.onwards().read(_MAX_LINE)
     is_cut = len(data) == _MAX_LINE
     data = data[: data.rfind(b"\n") + 1] if is_cut and b"\n" in data else data
-    text, encoding = _text_of(data.removeprefix(_MARK))
+    try:
+        text = read_text(data).text
+    except UndecodableError as error:
+        raise RecordError(str(error)) from None
     first = text.partition("\n")[0]
     counts = {one: first.count(one) for one in ("\t", ",", ";", "|")}
     delimiter = "\t" if item.kind.name == "tsv" else ","
@@ -423,14 +424,7 @@ def _delimited(file: File, item: Item) -> Table:
     records: tuple[PlainObject, ...] = tuple(
         dict(zip(columns, row, strict=False)) for row in rows[header:]
     )
-    return Table(file, records, columns, "", delimiter, encoding, header)
-
-
-def _text_of(data: bytes) -> tuple[str, str]:
-    for encoding in ("utf-8", *_OTHER_ENCODINGS):
-        with suppress(UndecodableError):
-            return decode_text(data, encoding), encoding
-    raise RecordError("in no encoding that is known")
+    return Table(file, records, columns, "", delimiter, header)
 
 
 def _is_header(cells: Sequence[str]) -> bool:

@@ -127,9 +127,6 @@ def _of_table(table: Table, roles: Roles, seen: Seen, split: str = "") -> Source
         by_name = "\t" if ".tsv" in table.file.name.lower() else ","
         if table.delimiter != by_name:
             source.settings["delimiter"] = table.delimiter
-        if table.encoding != "utf-8":
-            source.settings["encoding"] = table.encoding
-            source.why["encoding"] = ["it is not UTF-8; this is the first that holds all its bytes"]
         if not table.header:
             source.settings |= {"header": False, "columns": list(table.columns)}
             source.why["header"] = [
@@ -266,5 +263,5 @@ def _say_once(source: Source, key: str, sentence: str) -> None:
 
 def _needs_own(table: Table) -> bool:
     """Whether `files` would not read it as it is meant."""
-    is_plain = table.header and table.encoding == "utf-8" and table.delimiter != "|"
+    is_plain = table.header and table.delimiter != "|"
     return not is_plain or table.path not in ("", "[*]") or table.is_object
