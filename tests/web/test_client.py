@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.web.raw_site import answering
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.web.address import AddressRefusedError, allowed_places
 from tilth.web.client import (
@@ -199,6 +200,17 @@ def test_a_broken_connection_is_transient() -> None:
     with pytest.raises(FetchError) as caught:
         _get(f"{site.root}/")
     assert caught.value.transient
+
+
+def test_a_connection_that_breaks_off_is_not_asked_twice() -> None:
+    """The library would at once, past every pause."""
+    with (
+        answering({"/": b""}) as (root, asked),
+        pytest.raises(FetchError, match="disconnected") as caught,
+    ):
+        _get(f"{root}/")
+    assert caught.value.transient
+    assert asked == {"/": 1}
 
 
 def test_redirects_are_answers() -> None:

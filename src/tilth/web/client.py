@@ -168,6 +168,7 @@ class Client:
             max_line_size=_MAX_FIELD,
             max_field_size=_MAX_FIELD,
             max_headers=_MAX_FIELDS,
+            middlewares=(_once,),
         )
         return self
 
@@ -274,6 +275,22 @@ class Client:
             # raises, it is about this answer alone.
             cause = f"the answer cannot be read: {describe(error)}"
             raise FetchError(cause, transient=False) from error
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """One request and no second: the library asks again at once where a connection breaks off.
+
+    Raises:
+        FetchError: It broke off.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        raise FetchError(describe(error), transient=True) from error
 
 
 def decompress(
