@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
+import pickle
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +291,39 @@ def test_ranks_share_every_batch(images: Dataset) -> None:
         images.to_torch_loader(8, rank=2, world=2)
 
 
+def test_ranks_have_the_transforms_of_one_and_go_on_as_others(tmp_path: Path) -> None:
+    dataset = Dataset(data_set(tmp_path, "image").path, "train", augment=_FLIP)
+
+    def loaders(world: int, workers: int = 0) -> list[Any]:
+        return [
+            dataset.to_torch_loader(8, 3, rank=r, world=world, num_workers=workers)
+            for r in range(world)
+        ]
+
+    def pixels(parts: list[Any], batches: int) -> list[torch.Tensor]:
+        """Of so many batches, all ranks together."""
+        given = zip(*(iter(one) for one in parts), strict=True)
+        return [
+            torch.cat([batch["image"] for batch in part])
+            for part in itertools.islice(given, batches)
+        ]
+
+    whole = loaders(1)
+    epochs = [pixels(whole, 4) for _ in range(2)]
+    assert not torch.equal(epochs[0][0], epochs[1][0])
+    for world, other, workers in ((2, 4, 0), (4, 1, 1), (1, 2, 0)):
+        stopped = loaders(world)
+        for one in stopped:
+            one.set_epoch(1)
+        assert all(map(torch.equal, pixels(stopped, 2), epochs[1]))
+        resumed = loaders(other, workers)
+        for one in resumed:
+            one.load_state_dict(stopped[0].state_dict())
+        left = pixels(resumed, 4)
+        assert len(left) == 2
+        assert all(map(torch.equal, left, epochs[1][2:]))
+
+
 def test_ranks_are_those_of_torch_distributed(images: Dataset) -> None:
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
@@ -302,14 +338,20 @@ def test_ranks_are_those_of_torch_distributed(images: Dataset) -> None:
 
 
 def test_the_order_is_a_full_permutation_that_says_nothing_of_the_disk(tmp_path: Path) -> None:
-    dataset = data_set(tmp_path, "text", 3000)
-    seen = [name for batch in dataset.to_torch_loader(100, columns=["id"]) for name in batch["id"]]
-    stored = dataset.to_arrow(["id"]).column("id").to_pylist()
-    assert sorted(seen) == sorted(stored)
-    places = {name: place for place, name in enumerate(stored)}
-    ranks = [places[name] for name in seen]
-    # Of 2,400 samples a chance correlation has a standard deviation of .02.
-    assert abs(np.corrcoef(ranks, range(len(ranks)))[0, 1]) < 0.06
+    num = 20_000
+    names = ids(num)
+    written(tmp_path, [{"id": names[start : start + 5_000]} for start in range(0, num, 5_000)])
+    places = {name: place for place, name in enumerate(names)}
+    loader = Dataset(tmp_path).to_torch_loader(num, columns=["id"])
+    before = np.arange(num)
+    for _ in range(2):
+        (batch,) = loader
+        seen = np.array([places[name] for name in batch["id"]])
+        assert np.array_equal(np.sort(seen), np.arange(num))
+        # Of so many a chance correlation has a standard deviation of .007.
+        assert abs(np.corrcoef(seen, np.arange(num))[0, 1]) < 0.02
+        assert abs(np.corrcoef(seen, before)[0, 1]) < 0.02
+        before = seen
 
 
 def test_a_mixture_of_one_to_three_comes_out_so(weighted: Dataset) -> None:
@@ -359,6 +401,15 @@ def test_a_state_at_the_end_of_an_epoch_is_the_beginning_of_the_next(images: Dat
     assert _read(again) == _read(images.to_torch_loader(8, 3, epoch=1))
 
 
+def test_what_takes_the_last_batch_and_asks_for_no_more_has_the_next_epoch(images: Dataset) -> None:
+    one, other = (images.to_torch_loader(8, 3) for _ in range(2))
+    for epoch in range(3):
+        # `zip` ends with the first that has no more.
+        seen = [batch["id"] for _, batch in zip(one, other)]  # noqa: B905
+        wanted = images.to_torch_loader(8, 3, epoch=epoch)
+        assert seen == [batch["id"] for batch in wanted]
+
+
 def test_transforms_that_are_not_applied_are_said(tmp_path: Path) -> None:
     data_set(tmp_path, "audio")
     augment = Augment([{"speed": {}}, {"spec_augment": {}}])
@@ -388,6 +439,30 @@ def test_copies_are_made_once_and_their_size_is_said(tmp_path: Path) -> None:
     elsewhere = dataset.to_torch(folder=tmp_path / "other")
     assert [one["text"] for one in elsewhere] == texts
     assert list((tmp_path / "other").rglob("*.arrow"))
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "text", "windows"])
+def test_what_is_sent_to_a_worker_reads_the_same(kind: str, tmp_path: Path) -> None:
+    dataset = data_set(tmp_path, "text" if kind == "windows" else kind)
+    tokenizer = train_characters(["word 0123456789"])
+    if kind == "windows":
+        data: Any = dataset.to_torch_windows(4, tokenizer)
+    else:
+        data = dataset.to_torch(tokenizer=tokenizer if kind == "text" else None)
+    places = list(range(len(data)))
+    own = data.__getitems__(places)
+    # As `spawn` sends it; what is mapped here is mapped there anew.
+    sent = pickle.loads(bytes(ForkingPickler.dumps(data)))
+    there = sent.__getitems__(places)
+    for one, other, place in zip(own, there, places, strict=True):
+        alone = data[place]
+        assert one.keys() == other.keys() == alone.keys()
+        for name, value in one.items():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, other[name])
+                assert torch.equal(value, alone[name])
+            else:
+                assert value == other[name] == alone[name]
 
 
 @pytest.mark.slow

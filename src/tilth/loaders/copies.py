@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from tilth.store.parquet import read_shard
 # A process may have 65,530 files mapped (vm.max_map_count).
 _MAPPED: Final = 8192
 _TRIES: Final = 3
+_AT_ONCE: Final = 8  # copies that are made side by side
 
 
 class Copies:
@@ -55,32 +57,55 @@ class Copies:
         """
         array = self._mapped.get((name, shard))
         if array is None:
-            array = self._map(name, shard)
+            array = self._copy(name, shard)
+            self._keep((name, shard), array)
         return array[row].as_py()
 
-    def lay_down(self, names: Sequence[str]) -> None:
-        """Make all copies of some columns now.
+    def lay_down(self, names: Sequence[str], shards: Iterable[int]) -> None:
+        """Make the copies of some columns of some shards now, several at a time.
 
         Raises:
             StorageError, MissingError, DataError: As of `value`.
         """
-        for shard in range(len(self._shards)):
+        waiting = []
+        for shard in dict.fromkeys(shards):
             for name in names:
-                self._map(name, shard)
+                if (name, shard) not in self._mapped:
+                    array = _mapped(self._path(name, shard))
+                    if array is None:
+                        waiting.append((name, shard))
+                    else:
+                        self._keep((name, shard), array)
+        if not waiting:
+            return
+        # Most of the time goes into waiting for the disk.
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            made = pool.map(lambda one: self._copy(*one), waiting)
+            for one, array in zip(waiting, made, strict=True):
+                self._keep(one, array)
 
     @property
     def num_bytes(self) -> int:
         """Of the copies that are there."""
         return sum(path.stat().st_size for path in self._folder.glob("*/*.arrow"))
 
-    def _map(self, name: str, shard: int) -> pa.Array:
+    def _keep(self, one: tuple[str, int], array: pa.Array) -> None:
+        self._mapped[one] = array
+        if len(self._mapped) > _MAPPED:
+            self._mapped.popitem(last=False)
+
+    def _path(self, name: str, shard: int) -> Path:
         # A column may be called as no file can.
         column = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        path = self._folder / column / f"{self._shards[shard].stem}.arrow"
+        return self._folder / column / f"{self._shards[shard].stem}.arrow"
+
+    def _copy(self, name: str, shard: int) -> pa.Array:
+        """The copy of a column of a shard, mapped; made where it is not there."""
+        path = self._path(name, shard)
         array = _mapped(path)
         for _ in range(_TRIES):
             if array is not None:
-                break
+                return array
             try:
                 self._write(name, shard, path)
             except StorageError as error:
@@ -90,9 +115,6 @@ class Copies:
             array = _mapped(path)
         if array is None:
             raise DataError("a copy of a shard cannot be read", where=str(path))
-        self._mapped[name, shard] = array
-        if len(self._mapped) > _MAPPED:
-            self._mapped.popitem(last=False)
         return array
 
     def _write(self, name: str, shard: int, path: Path) -> None:
@@ -100,7 +122,7 @@ class Copies:
         batches = list(read_shard(self._shards[shard], pa.schema([field]), 1 << 16))
         plain = _plain(field.type)
         parts = [batch.column(0).cast(plain) for batch in batches]
-        whole = pa.concat_arrays(parts) if parts else pa.array([], plain)
+        whole = parts[0] if len(parts) == 1 else pa.concat_arrays([pa.array([], plain), *parts])
         batch = pa.RecordBatch.from_arrays([whole], ["value"])
         with atomic_file(path) as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)

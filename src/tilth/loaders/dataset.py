@@ -318,7 +318,7 @@ class Dataset(store.Dataset):
     def _classes(self) -> tuple[str, ...]:
         from tilth.loaders.index import index_of
 
-        return index_of(store.Dataset(self.path), self._folder(None)).classes
+        return index_of(self, self._folder(None)).classes
 
     def _folder(self, given: str | Path | None) -> Path:
         """Where index and copies lie: another place for other bytes under the same identity."""

@@ -5,7 +5,7 @@ It lies in a folder of the data set, with the copies of `tilth.loaders.copies`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,18 +20,26 @@ from tilth.schema import WEIGHT, column
 from tilth.splits import SPLITS
 from tilth.store.arrays import ArrayWriter, read_arrays
 from tilth.store.dataset import Dataset
-from tilth.store.files import atomic_folder, folder_lock, read_json, write_json
-from tilth.store.parquet import nulls_of, read_shard
+from tilth.store.files import atomic_folder, folder_lock, read_json, write_bytes, write_json
+from tilth.store.parquet import Nulls, opened
 from tilth.store.seal import is_whole, seal
 from tilth.tasks.splits import label_order, weights_of
 from tilth.training.order import Ids
 
 # The label of a sample that has none: what PyTorch's `cross_entropy` leaves out.
 UNLABELLED: Final = -100
-_FOLDER: Final = "index"
+_FOLDER: Final = "rows"
+_SCHEMA: Final = "schema.arrow"
 _CLASSES: Final = "classes.json"
 _COLUMNS: Final = "columns.json"
 _HEX: Final = 16  # of a name's digits, those that are its number
+_AT_ONCE: Final = 1 << 16  # rows
+_SMALL: Final = {
+    "id": pa.string(),
+    "split": pa.string(),
+    "label": pa.string(),
+    WEIGHT: pa.float64(),
+}
 # Whoever else makes it is waited for: another rank of the same training, say.
 _WAIT_S: Final = 3600.0
 
@@ -47,6 +55,7 @@ class Index:
         weights: float32 [n], times seen an epoch.
         starts: int64 [shards + 1], where each shard begins.
         classes: The labels of all splits: whole numbers by value, before words by letter.
+        schema: The columns, with the types that they have over all shards.
         empty: Columns that are null in every sample.
         full: Those that are null in none.
     """
@@ -57,6 +66,7 @@ class Index:
     weights: npt.NDArray[np.float32]
     starts: npt.NDArray[np.int64]
     classes: tuple[str, ...]
+    schema: pa.Schema
     empty: frozenset[str]
     full: frozenset[str]
 
@@ -88,6 +98,7 @@ def index_of(dataset: Dataset, folder: Path) -> Index:
         weights=arrays["weights"],
         starts=arrays["starts"],
         classes=tuple(read_json(place / _CLASSES)),
+        schema=pa.ipc.read_schema(pa.py_buffer((place / _SCHEMA).read_bytes())),
         empty=frozenset(columns["empty"]),
         full=frozenset(columns["full"]),
     )
@@ -101,16 +112,12 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "labels": [],
         "weights": [],
     }
-    starts = [0]
-    for path in dataset.shards():
-        rows = 0
-        for batch in _small_columns(dataset, path):
-            rows += batch.num_rows
-            found["ids"].append(_numbers_of(column(batch, "id")))
-            found["splits"].append(_splits_of(batch))
-            found["labels"].append(_labels_of(batch, numbers))
-            found["weights"].append(weights_of(batch))
-        starts.append(starts[-1] + rows)
+    shards = _Shards(dataset.shards())
+    for batch in shards:
+        found["ids"].append(_numbers_of(column(batch, "id")))
+        found["splits"].append(_splits_of(batch))
+        found["labels"].append(_labels_of(batch, numbers))
+        found["weights"].append(weights_of(batch))
     classes = sorted(numbers, key=label_order)
     places = np.empty(len(classes) + 1, np.int32)
     places[[numbers[name] for name in classes]] = np.arange(len(classes))
@@ -120,27 +127,75 @@ def _write(dataset: Dataset, folder: Path) -> None:
     for name, kind in kinds.items():
         whole = np.concatenate(found[name]) if found[name] else np.zeros(0, kind)
         writer.append(name, places[whole] if name == "labels" else whole)
-    writer.append("starts", np.array(starts, np.int64))
+    writer.append("starts", np.array(shards.starts, np.int64))
     writer.close()
     write_json(folder / _CLASSES, classes)
-    nulls, rows = nulls_of(dataset.shards()), starts[-1]
+    nulls, rows = shards.nulls.counts, shards.nulls.rows
     empty = sorted(name for name, count in nulls.items() if count == rows)
     full = sorted(name for name, count in nulls.items() if count == 0)
     write_json(folder / _COLUMNS, {"empty": empty, "full": full})
+    schema = shards.schema if shards.schema is not None else dataset.schema
+    write_bytes(folder / _SCHEMA, schema.serialize().to_pybytes())
 
 
-def _small_columns(dataset: Dataset, path: Path) -> Iterator[pa.RecordBatch]:
-    schema = dataset.schema
-    names = [name for name in ("id", "split", "label", WEIGHT) if name in schema.names]
-    return read_shard(path, pa.schema([schema.field(name) for name in names]), 1 << 16)
+class _Shards:
+    """The small columns of shards, each of which is opened once: there may be thousands.
+
+    Args:
+        paths: Of the shards.
+
+    Attributes:
+        starts: Where each shard begins, of those that were read, and where the last ends.
+        nulls: Of all columns.
+        schema: Of all columns; None: shards differ.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self.starts = [0]
+        self.nulls = Nulls()
+        self.schema: pa.Schema | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        waiting: list[pa.Table] = []
+        given = 0
+        for number, path in enumerate(self._paths):
+            with opened(path) as file:
+                self.nulls.add(file)
+                own = file.schema_arrow.remove_metadata()
+                names = [name for name in _SMALL if name in own.names]
+                part = file.read(names, use_threads=False)
+            self.schema = own if number == 0 or own == self.schema else None
+            self.starts.append(self.starts[-1] + part.num_rows)
+            waiting.append(
+                pa.table([part.column(name).cast(_SMALL[name]) for name in names], names)
+            )
+            if self.starts[-1] - given >= _AT_ONCE:
+                yield from _as_one(waiting)
+                waiting, given = [], self.starts[-1]
+        yield from _as_one(waiting)
+
+
+def _as_one(parts: Sequence[pa.Table]) -> Iterator[pa.RecordBatch]:
+    """Tables as one batch, null where a column is not there; none of no row."""
+    whole = pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
+    return iter(whole.combine_chunks().to_batches())
 
 
 def _numbers_of(ids: pa.Array) -> Ids:
     """The first 64 bits of sample ids, as `ids_to_u64` has them, without a Python string each."""
-    heads = pc.utf8_slice_codeunits(ids, 0, _HEX)
-    if len(heads) and pc.all(pc.equal(pc.binary_length(heads), _HEX)).as_py():
-        joined = pc.binary_join(pa.array([heads.to_pylist()]), "")[0].as_py()
-        return np.frombuffer(bytes.fromhex(joined), ">u8").astype(np.uint64)
+    sizes = pc.min_max(pc.binary_length(ids)).as_py()
+    if ids.null_count == 0 and _HEX <= sizes["min"] == sizes["max"]:
+        size, data = sizes["min"], ids.buffers()[2]
+        (start,) = np.frombuffer(ids.buffers()[1], np.int32, 1, 4 * ids.offset)
+        told = np.frombuffer(data, np.uint8, len(ids) * size, start).reshape(-1, size)
+        try:
+            numbers = np.frombuffer(bytes.fromhex(told[:, :_HEX].tobytes().decode("ascii")), ">u8")
+        except ValueError:
+            numbers = np.zeros(0, ">u8")
+        # Blanks between digits are passed over.
+        if len(numbers) == len(ids):
+            return numbers.astype(np.uint64)
     return ids_to_u64(ids.to_pylist())
 
 

@@ -88,9 +88,9 @@ class Samples:
         if wanted is not None:
             _require_flat(wanted)
         self._forms = forms
-        index = index_of(Dataset(dataset.path), folder)
+        index = index_of(dataset, folder)
         self._starts = np.asarray(index.starts)
-        schema = _own(dataset, index) if wanted is None else wanted
+        schema = _own(index) if wanted is None else wanted
         self._copies = Copies(dataset.shards(), schema, folder)
         self._rows = _rows_of(index, dataset.split)
         self.weights = np.ones(len(self._rows), np.float32)
@@ -124,25 +124,42 @@ class Samples:
         Raises:
             StorageError: The disk is full or the folder cannot be written.
         """
-        self._copies.lay_down([column for _, column, _ in self._readers])
+        columns = [column for _, column, _ in self._readers]
+        self._copies.lay_down(columns, range(len(self._starts) - 1))
 
     def sample(self, place: int) -> Sample:
         """One sample: images uint8 [channels, height, width], sound float32 [samples], tokens
         int64 [tokens], text, numbers.
 
         Raises:
+            As of `samples`.
+        """
+        return self.samples([place])[0]
+
+    def samples(self, places: Sequence[int] | npt.NDArray[np.int64]) -> list[Sample]:
+        """Some samples, each as `sample` gives it.
+
+        Raises:
             IndexError: There are not so many.
+            StorageError: The copy of a shard cannot be written.
             DataError: A picture or a sound is missing, cannot be decoded, or is of another size or
                 rate than the data set's first.
         """
-        if not -len(self) <= place < len(self):
+        asked = np.asarray(places, np.int64)
+        for place in asked[(asked < -len(self)) | (asked >= len(self))]:
             raise IndexError(f"sample {place} of {len(self)}")
-        row = int(self._rows[place])
-        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
-        at = row - int(self._starts[shard])
+        rows = self._rows[asked]
+        shards = np.searchsorted(self._starts, rows, side="right") - 1
+        self._copies.lay_down([column for _, column, _ in self._readers], shards.tolist())
+        at = zip(
+            asked.tolist(), shards.tolist(), (rows - self._starts[shards]).tolist(), strict=True
+        )
+        return [self._sample(place, shard, row) for place, shard, row in at]
+
+    def _sample(self, place: int, shard: int, row: int) -> Sample:
         found: Sample = {}
         for name, column, read in self._readers:
-            found[name] = read(self._copies.value(column, shard, at), place)
+            found[name] = read(self._copies.value(column, shard, row), place)
         if "label" in self.kinds:
             found["label"] = int(self.labels[place])
         return found
@@ -205,13 +222,12 @@ class Samples:
         self.image_shape = (channels, size[0], size[1])
 
     def _image(self, data: bytes | None, place: int) -> npt.NDArray[np.uint8]:
-        name = self._named(place)
-        image = seen(data, name)
+        image = seen(data, self._named(place))
         channels, height, width = self.image_shape or (3, 0, 0)
         if channels == 1 and image.mode != "L" and self._forms.channels is None:
             raise DataError(
                 "an image in colour among images in grey, by the first of the data set",
-                where=f"sample {name}",
+                where=f"sample {self._named(place)}",
                 hint="channels=3, or channels=1 to lose the colour",
                 code="channels-differ",
             )
@@ -219,7 +235,7 @@ class Samples:
             raise DataError(
                 f"an image of {image.size[1]} x {image.size[0]} pixels among images of "
                 f"{height} x {width}",
-                where=f"sample {name}",
+                where=f"sample {self._named(place)}",
                 hint=f"image_size=({height}, {width}) resizes them all",
                 code="sizes-differ",
             )
@@ -251,9 +267,9 @@ class Samples:
         return found if self._forms.max_length is None else found[: self._forms.max_length]
 
 
-def _own(dataset: Dataset, index: Index) -> pa.Schema:
+def _own(index: Index) -> pa.Schema:
     """The columns that are given where none is named: those with a value in any sample."""
-    schema = dataset.schema
+    schema = index.schema
     there = [name for name in _OWN if name in schema.names and name not in index.empty]
     return pa.schema([schema.field(name) for name in there])
 

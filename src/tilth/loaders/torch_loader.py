@@ -97,6 +97,9 @@ class TorchLoader:
         return samples // self.batch_size if self._drop_last else -(-samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Sample]:
+        if self._is_done:
+            # Whoever took the last batch need not have asked for one more, as `zip` does not.
+            self._go_to(self.epoch + 1, 0)
         parts = _Parts(
             self._order.epoch(self.epoch),
             self.epoch,
@@ -137,11 +140,10 @@ class TorchLoader:
 
     def state_dict(self) -> dict[str, int | str]:
         """Where it is, after the batch that was given last: numbers and words, for any file."""
-        is_done = self._given >= len(self) * self.batch_size
         return {
             "version": _VERSION,
-            "epoch": self.epoch + is_done,
-            "samples": 0 if is_done else self._given,
+            "epoch": self.epoch + self._is_done,
+            "samples": 0 if self._is_done else self._given,
             "seed": self._seed,
             "batch_size": self.batch_size,
             "digest": self._digest,
@@ -173,6 +175,11 @@ class TorchLoader:
                     code="other-state",
                 )
         self._go_to(int(state["epoch"]), int(state["samples"]))
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether the last batch of the epoch was given."""
+        return 0 < self._given >= len(self) * self.batch_size
 
     def _go_to(self, epoch: int, given: int) -> None:
         self.epoch, self._given = epoch, given
@@ -220,12 +227,8 @@ class _Batches(Dataset[Sample]):
         epoch, rows = part
         batch = self._data.batch(rows)
         keys = keys_for(self._seed, epoch, self._data.ids[rows])
-        if "image" in batch:
-            pixels = batch["image"].float().div_(255)
-            change = self._transform("images")
-            batch["image"] = (
-                pixels if change is None else torch.from_numpy(change(pixels.numpy(), keys))
-            )
+        if "image" in batch and (change := self._transform("images")) is not None:
+            batch["image"] = torch.from_numpy(change(batch["image"].numpy(), keys))
         if "audio" in batch and (change := self._transform("audio")) is not None:
             lengths = batch["audio_lengths"].tolist()
             rows_of = zip(batch["audio"].numpy(), lengths, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from tilth.loaders.samples import RAGGED, Sample, Samples
-from tilth.training.examples import Examples, Ragged
+from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
 
 IGNORED = -100  # the target of a token that is not predicted: `cross_entropy` leaves it out
@@ -54,11 +54,11 @@ class TorchSamples(Dataset[Sample]):
         return len(self._samples)
 
     def __getitem__(self, place: int) -> Sample:
-        found = self._samples.sample(place)
-        return {
-            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            for name, value in found.items()
-        }
+        return _tensors(self._samples.sample(place))
+
+    def __getitems__(self, places: list[int]) -> list[Sample]:
+        """Some samples: what a `DataLoader` asks for where it is there."""
+        return [_tensors(one) for one in self._samples.samples(places)]
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[place] for place in range(len(self)))
@@ -115,8 +115,18 @@ class TorchSamples(Dataset[Sample]):
         return name in self._samples.kinds
 
     def batch(self, rows: Index) -> Sample:
-        """Some samples as one batch, as `collate` makes it."""
-        return self.collate([self[int(row)] for row in rows])
+        """Some samples as one batch, as `collate` makes it, but images between 0 and 1: float32
+        [n, channels, height, width].
+        """
+        found = self._samples.samples(rows)
+        batch: Sample = {}
+        for name in found[0]:
+            values = [one[name] for one in found]
+            if self._samples.kinds[name] == "image":
+                batch[name] = torch.from_numpy(_in_unit(values))
+            else:
+                batch |= _together(name, values, is_ragged=name in RAGGED)
+        return batch
 
 
 class TorchWindows(Dataset[Sample]):
@@ -146,6 +156,12 @@ class TorchWindows(Dataset[Sample]):
         found = self.batch(np.array([place % len(self)]))
         return {name: value[0] for name, value in found.items()}
 
+    def __getitems__(self, places: list[int]) -> list[Sample]:
+        """Some windows: what a `DataLoader` asks for where it is there."""
+        found = self.batch(np.array(places, np.int64))
+        parts = zip(*(value.unbind(0) for value in found.values()), strict=True)
+        return [dict(zip(found, part, strict=True)) for part in parts]
+
     def tells(self, name: str) -> bool:
         """Whether windows have a value of this name."""
         return name in ("inputs", "targets")
@@ -156,7 +172,8 @@ class TorchWindows(Dataset[Sample]):
         # Of a single row a slice is contiguous as it is: the inputs would get the marks too.
         inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].clone()
         counts = torch.from_numpy(np.asarray(self._rows.labels[rows]))
-        targets[torch.arange(targets.shape[1])[None] >= counts[:, None]] = IGNORED
+        if int(counts.min()) < targets.shape[1]:
+            targets[torch.arange(targets.shape[1])[None] >= counts[:, None]] = IGNORED
         return {"inputs": inputs, "targets": targets}
 
 
@@ -170,11 +187,32 @@ def collate(samples: Sequence[Sample], ragged: Sequence[str]) -> Sample:
     batch: Sample = {}
     for name in samples[0]:
         values = [sample[name] for sample in samples]
-        if name in ragged:
-            rows = Ragged.of([value.numpy() for value in values], values[0].numpy().dtype)
-            padded, lengths = rows.padded(np.arange(len(values)))
-            batch[name] = torch.from_numpy(padded)
-            batch[f"{name}_lengths"] = torch.from_numpy(lengths)
-        else:
-            batch[name] = default_collate(values)
+        batch |= _together(name, values, is_ragged=name in ragged)
+    return batch
+
+
+def _tensors(sample: Sample) -> Sample:
+    return {
+        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        for name, value in sample.items()
+    }
+
+
+def _together(name: str, values: Sequence[Any], *, is_ragged: bool) -> Sample:
+    """One value of some samples as a batch has it."""
+    if not is_ragged:
+        return {name: default_collate(values)}
+    lengths = [len(value) for value in values]
+    rows = np.zeros((len(values), max(lengths)), np.asarray(values[0]).dtype)
+    for row, value in zip(rows, values, strict=True):
+        row[: len(value)] = value
+    return {name: torch.from_numpy(rows), f"{name}_lengths": torch.tensor(lengths)}
+
+
+def _in_unit(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+    """Pixels of one size, uint8, as float32 [n, channels, height, width] between 0 and 1."""
+    batch = np.empty((len(images), *images[0].shape), np.float32)
+    for row, image in zip(batch, images, strict=True):
+        # At once to its place: a batch of floats is four times what there is, and is touched once.
+        np.divide(image, np.float32(255), out=row)
     return batch

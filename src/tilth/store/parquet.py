@@ -38,6 +38,18 @@ def reading(path: Path) -> Iterator[None]:
         raise damaged("a shard", " ".join(str(error).split())[:_MAX_SAID], str(path)) from error
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A shard, its footer read.
+
+    Raises:
+        MissingError, DataError: As of `reading`.
+    """
+    # By its name alone, the library looks anew for the file system of each.
+    with reading(path), pa.OSFile(str(path)) as source, pq.ParquetFile(source) as file:
+        yield file
+
+
 def schema_of(paths: Sequence[Path]) -> pa.Schema:
     """The columns of some shards together; one that is of two types has the wider.
 
@@ -46,8 +58,8 @@ def schema_of(paths: Sequence[Path]) -> pa.Schema:
     """
     schemas = []
     for path in paths:
-        with reading(path):
-            schemas.append(pq.read_schema(path).remove_metadata())
+        with opened(path) as file:
+            schemas.append(file.schema_arrow.remove_metadata())
     if not schemas:
         return pa.schema([])
     if len(schemas) > 1 and any(one != schemas[0] for one in schemas):
@@ -91,7 +103,7 @@ def _has_whole_numbers(kind: pa.DataType) -> bool:
 
 def _is_wide(path: Path, name: str) -> bool:
     """Whether a shard has a whole number in a column that is not exact as a float."""
-    with reading(path), pq.ParquetFile(path) as file:
+    with opened(path) as file:
         if name not in file.schema_arrow.names:
             return False
         at = file.schema_arrow.get_field_index(name)
@@ -110,7 +122,7 @@ def is_empty(paths: Sequence[Path], name: str) -> bool:
         MissingError, DataError: A shard cannot be read.
     """
     for path in paths:
-        with reading(path), pq.ParquetFile(path) as file:
+        with opened(path) as file:
             for number in range(file.metadata.num_row_groups):
                 group = file.metadata.row_group(number)
                 for place in range(group.num_columns):
@@ -136,27 +148,43 @@ def nulls_of(paths: Sequence[Path]) -> dict[str, int | None]:
     Raises:
         MissingError, DataError: A shard cannot be read.
     """
-    found: dict[str, int | None] = {}
-    before = 0
+    nulls = Nulls()
     for path in paths:
+        with opened(path) as file:
+            nulls.add(file)
+    return nulls.counts
+
+
+class Nulls:
+    """What `nulls_of` says, of shards that are open one after another.
+
+    Attributes:
+        counts: Of each column; None: a footer does not say.
+        rows: Of all shards.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int | None] = {}
+        self.rows = 0
+
+    def add(self, file: pq.ParquetFile) -> None:
+        """Take one more shard."""
         here: dict[str, int | None] = {}
-        with reading(path), pq.ParquetFile(path) as file:
-            rows = file.metadata.num_rows
-            flat = {field.name for field in file.schema_arrow if not is_nested(field.type)}
-            for number in range(file.metadata.num_row_groups):
-                group = file.metadata.row_group(number)
-                for place in range(group.num_columns):
-                    chunk = group.column(place)
-                    told, name = chunk.statistics, chunk.path_in_schema
-                    count = told.null_count if told and told.has_null_count else None
-                    so_far = here.get(name, 0)
-                    here[name] = None if count is None or so_far is None else so_far + count
+        metadata = file.metadata
+        flat = {field.name for field in file.schema_arrow if not is_nested(field.type)}
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            for place in range(group.num_columns):
+                chunk = group.column(place)
+                told, name = chunk.statistics, chunk.path_in_schema
+                count = told.null_count if told and told.has_null_count else None
+                so_far = here.get(name, 0)
+                here[name] = None if count is None or so_far is None else so_far + count
         here = {name: here.get(name, 0) for name in flat}
-        for name in found.keys() | here.keys():
-            one, other = found.get(name, before), here.get(name, rows)
-            found[name] = None if one is None or other is None else one + other
-        before += rows
-    return found
+        for name in self.counts.keys() | here.keys():
+            one, other = self.counts.get(name, self.rows), here.get(name, metadata.num_rows)
+            self.counts[name] = None if one is None or other is None else one + other
+        self.rows += metadata.num_rows
 
 
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
@@ -165,7 +193,7 @@ def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterato
     Raises:
         MissingError, DataError: It cannot be read.
     """
-    with reading(path), pq.ParquetFile(path) as file:
+    with opened(path) as file:
         stored = set(file.schema_arrow.names)
         present = [n for n in schema.names if n in stored]
         for batch in file.iter_batches(batch_rows, columns=present):
