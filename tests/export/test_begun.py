@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -17,8 +20,9 @@ from tilth.export import formats, names
 from tilth.export.begun import LEDGER, Begun
 from tilth.schema import WEIGHT
 from tilth.store import Dataset
+from tilth.tasks.text.tokenize import Tokenizer, train_tokenizer
 
-FORMATS = [one for one in names.FORMATS if not formats.OF[one].needs_tokenizer]
+FORMATS = names.FORMATS
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,32 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         for at, row in enumerate(texts(20))
     ]
     return dataset(tmp_path_factory.mktemp("mixed"), [rows[:12], rows[12:]])
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer([row["text"] for row in texts(20)], 300)
+
+
+def _export(mixed: Dataset, folder: Path, format: str, tokenizer: Tokenizer) -> tuple[int, Any]:
+    given = tokenizer if formats.OF[format].needs_tokenizer else None
+    return export(mixed, folder, format, seed=3, max_rows=6, tokenizer=given)
+
+
+def _killed(work: Callable[[], object]) -> bool:
+    """Do something in a process of its own; whether that was killed."""
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) == (os.WTERMSIG(status) == signal.SIGKILL)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
 
 
 class _Killed:
@@ -47,19 +77,20 @@ class _Killed:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_kill_in_the_middle(
-    format: str, mixed: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    format: str,
+    mixed: Dataset,
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = export(mixed, tmp_path / "whole", format, seed=3, max_rows=6)
+    whole = _export(mixed, tmp_path / "whole", format, tokenizer)
     real = formats.writer_of
-    child = os.fork()
-    if not child:
-        signal.alarm(60)
-        try:
-            monkeypatch.setattr("tests.export.made.writer_of", lambda *given: _Killed(real(*given)))
-            export(mixed, tmp_path / "killed", format, seed=3, max_rows=6)
-        finally:
-            os._exit(1)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+    def work() -> None:
+        monkeypatch.setattr("tests.export.made.writer_of", lambda *given: _Killed(real(*given)))
+        _export(mixed, tmp_path / "killed", format, tokenizer)
+
+    assert _killed(work)
     assert (tmp_path / "killed" / LEDGER).is_file()
     begun: list[int] = []
 
@@ -72,8 +103,42 @@ def test_a_kill_in_the_middle(
             return self._writer.finish(facts)
 
     monkeypatch.setattr("tests.export.made.writer_of", lambda *given: Counted(real(*given)))
-    assert export(mixed, tmp_path / "killed", format, seed=3, max_rows=6) == whole
+    assert _export(mixed, tmp_path / "killed", format, tokenizer) == whole
     assert begun[0] == 2
+    assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_kills_at_random_moments(
+    format: str, mixed: Dataset, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """A moment is a call of any function, of Python's own too: `write`, `truncate`, `unlink`."""
+    calls = 0
+
+    def count(frame: Any, event: str, what: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def work(folder: Path) -> None:
+        nonlocal calls
+        calls = 0
+        sys.setprofile(count)
+        try:
+            _export(mixed, folder, format, tokenizer)
+        finally:
+            sys.setprofile(None)
+
+    last = 0
+    work(tmp_path / "whole")
+    random, kills, all_calls = np.random.default_rng(FORMATS.index(format)), 0, calls
+    for _ in range(6):
+        last = int(random.integers(1, all_calls))
+        kills += _killed(partial(work, tmp_path / "killed"))
+    # What was done is not done again, so the later ones may come too late.
+    assert kills
+    _export(mixed, tmp_path / "killed", format, tokenizer)
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
 
 
