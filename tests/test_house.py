@@ -283,7 +283,7 @@ def test_one_room_decodes() -> None:
     """Checks, signals, training, prediction, report and export see and hear the same."""
     ways = re.compile(r"\.decode\((?!batch|self)")
     # A tokenizer's, a network's, and that of `ImageDecoder`.
-    others = re.compile(r"(?:tokenizer|decoder|self)\.decode\(")
+    others = re.compile(r"(?:tokenizer|decoder|self|model)\.decode\(")
     found: dict[str, int] = {}
     for module, path in MODULES.items():
         if _room(module) != "decode":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import shutil
 import sys
@@ -263,6 +264,23 @@ def test_the_model_is_exported_instead(place: Path) -> None:
     assert tilth_("export", "small", "--huggingface").code == 3
 
 
+@effect("tilth export --format")
+def test_the_model_is_exported_by_the_name_of_its_format(place: Path) -> None:
+    weights, found = _exported("said", "--format", "safetensors")
+    assert (found["kind"], found["format"]) == ("model", "safetensors")
+    assert {"config.json", "model.safetensors", "preprocessing.json"} <= {p.name for p in weights}
+    asked = tilth_("transcribe", weights[0].parent, "a.wav")
+    assert asked.out == tilth_("transcribe", "said", "a.wav").out
+    for one in ("huggingface", "safetensors", "onnx"):
+        assert tilth_("export", "small", "--format", one).code == 3
+    if importlib.util.find_spec("onnxruntime"):
+        files, found = _exported("said", "pretrain", "--format", "onnx")
+        assert {path.name for path in files} == set(found["files"])
+        card = next(path for path in files if path.name == "README.md").read_text("utf-8")
+        assert "library_name: tilth" in card
+        assert "`model.onnx` | in | `frames`" in card
+
+
 @effect("tilth export --resample")
 @extreme("tilth export --resample")
 def test_samples_are_drawn_by_their_weights(fresh: Path) -> None:
@@ -303,6 +321,11 @@ def test_options_that_would_do_nothing(place: Path) -> None:
     for words, what in (
         (["train", "--resample", "1"], "`--resample` would do nothing"),
         (["train", "--tokenizer", "x"], "`--tokenizer` would do nothing: `parquet` holds no"),
+        (["--format", "onnx", "--kind", "kept"], "`--kind` would do nothing: `onnx` is a model"),
+        (["--format", "onnx", "--split", "test"], "`--split` would do nothing: `onnx` is a model"),
+        (["--format", "onnx", "--resample", "1"], "`--resample` would do nothing: `onnx` is"),
+        (["--format", "safetensors", "--tokenizer", "x"], "`--tokenizer` would do nothing"),
+        (["train", "--format", "onnx"], "--format onnx is of the model"),
         (["--huggingface", "--resample", "1"], "`--huggingface` and `--resample` exclude"),
         (["--huggingface", "--tokenizer", "x"], "`--huggingface` and `--tokenizer` exclude"),
     ):

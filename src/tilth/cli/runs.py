@@ -16,7 +16,7 @@ from tilth.cli.output import as_plain, count, line, paragraph, plural, print_jso
 from tilth.cli.recipes import Limit, Name, Only, RecipeArgument, print_plan, require_runs
 from tilth.cli.verb import STOPPED, Json, Runs, Verb, error_document, say_error, stopped, was_given
 from tilth.errors import TilthError, UsageError
-from tilth.export.names import FormatName
+from tilth.export.names import MODEL_FORMATS, AnyFormatName
 from tilth.spell import counted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tilth.query.export import Exported, ExportedSplits
     from tilth.query.plans import PlanView
     from tilth.query.removal import Removal
-    from tilth.query.runs import RunStep
+    from tilth.query.runs import RunStep, RunView
     from tilth.query.status import RunStatus
 
 # Reasons of a source that a line has room for; the others are in the report.
@@ -306,7 +306,7 @@ def export(
         typer.Argument(
             metavar="[WHAT]",
             help="train, validation or test: that split of the final data set; or a step, or the "
-            "end of its name. If none: one folder for each split.",
+            "end of its name. If none: one folder for each split, or the model.",
         ),
     ] = None,
     to: Annotated[
@@ -318,14 +318,17 @@ def export(
         ),
     ] = None,
     format: Annotated[
-        FormatName,
-        typer.Option("--format", help="Of the files."),
+        AnyFormatName,
+        typer.Option(
+            "--format",
+            help="Of the files; safetensors, huggingface and onnx are the run's model instead.",
+        ),
     ] = "parquet",
     tfrecord: Annotated[
         bool, typer.Option("--tfrecord", help="Short for --format tfrecord.")
     ] = False,
     huggingface: Annotated[
-        bool, typer.Option("--huggingface", help="The run's model instead, as Hugging Face has it.")
+        bool, typer.Option("--huggingface", help="Short for --format huggingface.")
     ] = False,
     kind: Annotated[
         Literal["kept", "dropped", "quarantine"],
@@ -356,22 +359,14 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a run's final data, a step's samples or the model as files, whole or not at all."""
-    from tilth.query.export import export_model, export_split, export_splits, export_step
+    from tilth.query.export import export_split, export_splits, export_step
     from tilth.query.runs import open_run
     from tilth.splits import SPLITS
 
     found = open_run(run, runs)
-    format = "tfrecord" if tfrecord else format
-    if huggingface:
-        if what not in (None, "pretrain"):
-            raise UsageError(
-                f"--huggingface is of the model, which is of the step `pretrain`, not `{what}`",
-                hint=f"tilth export {run} --huggingface --to DIR",
-            )
-        model = export_model(found, to or f"{found.name}-model")
-        _say_exported(
-            model, json, f"the model of {model.run} in {model.folder}: {', '.join(model.files)}"
-        )
+    format = "tfrecord" if tfrecord else "huggingface" if huggingface else format
+    if format in MODEL_FORMATS:
+        _export_model(found, format, what, to, json)
         return
     if what is None and kind != "kept":
         names = [one.name for one in found.line()]
@@ -413,6 +408,32 @@ def export(
             tokenizer=tokenizer,
         )
     _say_exported(done, json, _exported_line(done), *done.notes)
+
+
+def _export_model(run: RunView, format: str, what: str | None, to: str | None, json: bool) -> None:
+    """Write the model, of which there is no split, step or weight.
+
+    Raises:
+        UsageError: Something is asked for that a model has not.
+    """
+    from tilth.query.export import export_model
+
+    if what not in (None, "pretrain"):
+        written = "--huggingface" if was_given("huggingface") else f"--format {format}"
+        raise UsageError(
+            f"{written} is of the model, which is of the step `pretrain`, not `{what}`",
+            hint=f"tilth export {run.name} {written} --to DIR",
+        )
+    for option in ("kind", "split", "resample", "tokenizer"):
+        if was_given(option):
+            raise UsageError(
+                f"`--{option}` would do nothing: `{format}` is a model, not samples",
+                hint=f"tilth export {run.name} --format {format} --to DIR",
+            )
+    # Read as torch is loaded: what its exporter warns of is tried, and stood between the lines.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    done = export_model(run, to or f"{run.name}-model", format=format)
+    _say_exported(done, json, f"the model of {done.run} in {done.folder}: {', '.join(done.files)}")
 
 
 def _say_exported(done: object, json: bool, *lines: str) -> None:
@@ -536,7 +557,8 @@ VERBS = (
         tilth export digits --format imagefolder --to digits
         tilth export gpt2 --format nanogpt --to tokens
         tilth export my --format megatron --tokenizer tokenizer.json --to s3://bucket/my
-        tilth export gpt2 --to model --huggingface""",
+        tilth export gpt2 --to model --huggingface
+        tilth export digits --to model --format onnx""",
         apart=(
             ("format", "tfrecord"),
             *(

@@ -17,3 +17,7 @@ FormatName = Literal[
     "mds",
 ]
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
+# What a model leaves in.
+ModelFormatName = Literal["safetensors", "huggingface", "onnx"]
+MODEL_FORMATS: tuple[ModelFormatName, ...] = get_args(ModelFormatName)
+AnyFormatName = Literal[FormatName, ModelFormatName]

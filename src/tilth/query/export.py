@@ -18,7 +18,7 @@ from tilth.errors import MissingError, UsageError, missing_extra
 from tilth.export.begun import Begun, Place
 from tilth.export.card import CARD, About, Part, card_of, weights_sentence
 from tilth.export.formats import OF, writer_of
-from tilth.export.names import FORMATS
+from tilth.export.names import FORMATS, MODEL_FORMATS
 from tilth.export.samples import Resampled, Samples, Weights
 from tilth.extensions import using
 from tilth.hints import require_choice
@@ -250,31 +250,36 @@ def export_step(
     return _written(run, where, to, options, pieces)[0]
 
 
-def export_model(run: RunView, to: str | Path) -> Exported:
-    """Write a run's model in Hugging Face's format, its card with it, to a new folder.
+def export_model(run: RunView, to: str | Path, *, format: str = "huggingface") -> Exported:
+    """Write a run's model to a new folder, with its card and what it must be given.
+
+    Args:
+        run: Whose model.
+        to: A folder, here or in a store.
+        format: What it is written as, one of `tilth.export.names.MODEL_FORMATS`. A file of ONNX is
+            tried with onnxruntime before it counts as written.
 
     Raises:
         UsageError: The folder is there and not empty, or the format has no such model.
-        MissingError: The run has no trained model, or torch is not installed.
+        MissingError: The run has no trained model, or torch, or the extra `onnx`, is not installed.
+        DataError: The model is damaged, or is not answered for rightly by what was written.
         StorageError: The disk is full or the folder cannot be written.
     """
+    require_choice("format", format, MODEL_FORMATS)
     step = model_step(run)
     try:
-        from tilth.pretrain.hub_export import export_gpt2
+        from tilth.export.model import write_model
     except ImportError as error:
         raise missing_extra(error.name or "torch", "train") from None
     files: list[str] = []
 
     def write(aside: Path) -> None:
-        export_gpt2(step.folder / MODEL, aside)
-        card = step.folder / MODEL / "README.md"
-        if card.is_file():
-            write_bytes(aside / card.name, card.read_bytes())
+        write_model(step.folder / MODEL, format, aside, run.name)
         files.extend(sorted(path.name for path in aside.iterdir()))
 
     with using(run.extensions):
         _committed(to, write, lasts=False)
-    return Exported(run.name, step.name, "model", None, "huggingface", str(to), tuple(files), 0)
+    return Exported(run.name, step.name, "model", None, format, str(to), tuple(files), 0)
 
 
 def _options(format: str, resample: int | None, tokenizer: str | Path | None) -> _Options:

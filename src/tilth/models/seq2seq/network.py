@@ -231,7 +231,7 @@ class Seq2Seq(nn.Module):
         """Read source texts, int64 [n, source_length], padded, of these lengths (int64 [n])."""
         length = source.shape[1]
         x = self._embed(source)
-        mask = x.new_zeros(len(source), 1, 1, length)
+        mask = x.new_zeros(source.shape[0], 1, 1, length)
         mask.masked_fill_(~_within(lengths, length)[:, None, None], -torch.inf)
         cosine, sine = self._rotations(length, x)
         for block in self.encoder:

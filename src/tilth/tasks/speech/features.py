@@ -19,10 +19,10 @@ from tilth.augment.sounds import Spectra, Waves
 
 WINDOW_S = 0.025
 HOP_S = 0.010
-_LOWEST_HZ = 60.0  # below lies the mains' hum
-_FLOOR = 1e-3
-_SILENCE = 10**-2.5  # 25 dB below the loudest frame
-_MARGIN = 2  # frames of silence that are left at each end, for soft beginnings and ends
+LOWEST_HZ = 60.0  # below lies the mains' hum
+FLOOR = 1e-3
+SILENCE = 10**-2.5  # 25 dB below the loudest frame
+MARGIN = 2  # frames of silence that are left at each end, for soft beginnings and ends
 
 
 def log_mel(waves: Waves, mels: int) -> Spectra:
@@ -58,7 +58,7 @@ def log_mel(waves: Waves, mels: int) -> Spectra:
     inside = torch.from_numpy(np.arange(energies.shape[1]) < frames[:, None])
     energies = energies * inside[:, :, None]
     loudest = energies.amax(dim=(1, 2), keepdim=True).clamp_min(1e-12)
-    return _trim(Spectra((energies / loudest + _FLOOR).log().numpy(), frames), energies.sum(2))
+    return _trim(Spectra((energies / loudest + FLOOR).log().numpy(), frames), energies.sum(2))
 
 
 def _trim(spectra: Spectra, loudness: Tensor) -> Spectra:
@@ -68,10 +68,10 @@ def _trim(spectra: Spectra, loudness: Tensor) -> Spectra:
         spectra: Utterances.
         loudness: float32 [n, frames], energy of each frame.
     """
-    said = (loudness >= loudness.amax(1, keepdim=True) * _SILENCE).numpy()
-    first = np.maximum(said.argmax(axis=1) - _MARGIN, 0)
+    said = (loudness >= loudness.amax(1, keepdim=True) * SILENCE).numpy()
+    first = np.maximum(said.argmax(axis=1) - MARGIN, 0)
     last = said.shape[1] - 1 - said[:, ::-1].argmax(axis=1)
-    lengths = np.minimum(last + 1 + _MARGIN, spectra.lengths) - first
+    lengths = np.minimum(last + 1 + MARGIN, spectra.lengths) - first
     places = np.minimum(first[:, None] + np.arange(lengths.max()), said.shape[1] - 1)
     return Spectra(np.take_along_axis(spectra.values, places[:, :, None], axis=1), lengths)
 
@@ -120,7 +120,7 @@ def mel_matrix(mels: int, fft: int, sample_rate: int) -> Tensor:
         fft: Length of the Fourier transform.
         sample_rate: Samples a second.
     """
-    lowest, highest = 2595 * np.log10(1 + np.array([_LOWEST_HZ, sample_rate / 2]) / 700)
+    lowest, highest = 2595 * np.log10(1 + np.array([LOWEST_HZ, sample_rate / 2]) / 700)
     corners = 700 * (10 ** (np.linspace(lowest, highest, mels + 2) / 2595) - 1)
     hertz = np.arange(fft // 2 + 1) * sample_rate / fft
     rising = (hertz - corners[:-2, None]) / np.diff(corners)[:-1, None]
