@@ -276,7 +276,7 @@ def test_it_says_who_it_is_and_obeys_by_that_name(site: Site, tmp_path: Path) ->
     assert "egrets/1 (me@a.org)" in site.agents
     found = rows(site, tmp_path / "2", user_agent="herons/1 (me@a.org)")
     assert ends(found, "robots") == ["/a"]
-    for bad in ("", " ", "/1", "bot\n"):
+    for bad in ("", " ", "/1", "bot\n", "(compatible; bot)", "*", "a#b", "b\u00f6t", "x" * 1001):
         assert "user_agent" in wrong(user_agent=bad)
 
 

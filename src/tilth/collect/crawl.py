@@ -92,7 +92,9 @@ class Settings(BaseSettings):
     user_agent: str = Field(
         "tilth/0.1 (pretraining data crawler)",
         min_length=1,
-        pattern=r"^[!-.0-~][\x20-\x7e]*$",
+        max_length=1000,
+        # A robots.txt can name it, and a header can hold it.
+        pattern=r"^[A-Za-z0-9._~+-]+(?:[/ ][\x20-\x7e]*)?$",
         description="User-Agent header; its first word, up to a slash, is the name that a "
         "robots.txt may address; say whom to write to",
     )
