@@ -31,13 +31,13 @@ def _of(name: str, *further: str) -> set[str]:
     ("operation", "wanted"),
     [
         ("exact", {"numpy", "pyarrow"}),
-        ("jsonl", {"numpy", "pyarrow"}),
+        ("jsonl", {"numpy", "pyarrow", "chardet"}),
         ("signals", {"numpy", "pyarrow", "numba", "llvmlite", "icu4py"}),
         ("language", {"numpy", "pyarrow", "py3langid"}),
         ("check_image", {"numpy", "pyarrow", "pillow", "pi-heif"}),
         ("image_folder", {"numpy", "pyarrow", "pillow", "pi-heif"}),
-        ("audio", {"numpy", "pyarrow", "soundfile", "libsndfile", "av"}),
-        ("demo_digits", {"numpy", "pyarrow", "pillow", "pi-heif", "scikit-learn"}),
+        ("audio", {"numpy", "pyarrow", "soundfile", "libsndfile", "av", "chardet"}),
+        ("demo_digits", {"numpy", "pyarrow", "pillow", "pi-heif", "scikit-learn", "chardet"}),
         ("flip", {"numpy"}),
         # What fetches is not here: the archive is read again, and no site is crawled again.
         ("crawl", {"numpy", "pyarrow", "fastwarc"}),

@@ -63,6 +63,7 @@ def test_its_names_on_disk_are_those_of_the_first_version(tmp_path: Path) -> Non
         "quarantined": 1,
         "passed_over": 0,
         "born": 0,
+        "noted": 0,
     }
     (shard,) = found["shards"]
     assert shard["in"] == shard["kept"] + shard["dropped"] + shard["quarantine"]

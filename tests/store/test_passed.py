@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tilth.context import Note
 from tilth.errors import DataError, MissingError
 from tilth.store import Dataset
 from tilth.store.files import sha256_file
@@ -15,26 +19,46 @@ from tilth.store.passed import OTHER, PassedOverWriter
 
 
 def read(folder: Path, passed: PassedOver, offset: int = 0) -> list[tuple[str, str]]:
-    number = sum(passed.by_reason.values())
-    counts = Counts(num_in=0, kept=0, dropped=0, quarantined=0, passed_over=number)
+    number, noted = (sum(one.values()) for one in (passed.by_reason, passed.by_note))
+    counts = Counts(num_in=0, kept=0, dropped=0, quarantined=0, passed_over=number, noted=noted)
     write_manifest(folder, Manifest(step="collect.a", counts=counts, passed_over=passed))
     return list(Dataset(folder).passed_over(offset))
 
 
 def test_places_and_reasons_come_back_in_order(tmp_path: Path) -> None:
-    given = [(f"a/{n}.txt", f"why {n % 3}") for n in range(10_000)]
+    listed = [(f"a/{n}.txt", f"why {n % 3}") for n in range(10_000)]
     with PassedOverWriter(tmp_path) as passed:
-        for place, reason in given:
+        for place, reason in listed:
             passed.add(place, reason)
         found = passed.commit()
-    assert read(tmp_path, found) == given
-    assert read(tmp_path, found, 9_990) == given[9_990:]
+    assert read(tmp_path, found) == listed
+    assert read(tmp_path, found, 9_990) == listed[9_990:]
     assert read(tmp_path, found, 10_000) == []
     assert found.by_reason == {"why 0": 3334, "why 1": 3333, "why 2": 3333}
     path = tmp_path / PASSED_OVER
     assert found.file is not None
     assert (found.file.bytes, found.file.sha256) == (path.stat().st_size, sha256_file(path))
-    assert pq.read_table(path).column_names == ["place", "reason"]
+    assert pq.read_table(path).column_names == ["place", "reason", "read"]
+
+
+@given(st.lists(st.booleans(), max_size=30), st.integers(0, 10))
+def test_what_was_read_is_listed_and_counted_apart(read_or_not: list[bool], offset: int) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with PassedOverWriter(folder) as passed:
+            for number, is_read in enumerate(read_or_not):
+                passed.add(str(number), Note("guessed") if is_read else "left")
+            found = passed.commit()
+        places = {
+            kind: [str(n) for n, is_read in enumerate(read_or_not) if is_read is kind]
+            for kind in (False, True)
+        }
+        assert sum(found.by_note.values()) == len(places[True])
+        assert sum(found.by_reason.values()) == len(places[False])
+        left = [place for place, _ in read(folder, found, offset)]
+        assert left == places[False][offset:]
+        noted = list(Dataset(folder).noted(offset))
+        assert noted == [(place, "guessed") for place in places[True][offset:]]
 
 
 def test_of_nothing_there_is_no_file(tmp_path: Path) -> None:
