@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from tests.loaders.samples import columns_of, data_set, ids, picture, sound
 from tests.store.written import written
-from tilth.errors import DataError, MissingError, UsageError
+from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.loaders import Dataset
 from tilth.loaders.augment import Augment
 from tilth.tasks.text.tokenize import train_characters
@@ -439,6 +439,30 @@ def test_copies_are_made_once_and_their_size_is_said(tmp_path: Path) -> None:
     elsewhere = dataset.to_torch(folder=tmp_path / "other")
     assert [one["text"] for one in elsewhere] == texts
     assert list((tmp_path / "other").rglob("*.arrow"))
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_how_to_name_another(tmp_path: Path) -> None:
+    dataset = data_set(tmp_path / "data", "text")
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    tokenizer = train_characters(["word 0123456789"])
+    calls: list[Callable[[], object]] = [
+        lambda: dataset.to_torch(folder=taken),
+        lambda: dataset.to_torch_loader(4, folder=taken),
+        lambda: dataset.to_torch_windows(4, tokenizer, folder=taken),
+    ]
+    for call in calls:
+        with pytest.raises(StorageError) as caught:
+            call()
+        assert "`folder=DIR`" in caught.value.hint
+    # The index is there, and copies cannot be made.
+    data = dataset.to_torch(folder=tmp_path / "other")
+    (folder,) = (tmp_path / "other").iterdir()
+    for name in ("id", "text", "label"):
+        (folder / hashlib.sha256(name.encode()).hexdigest()[:16]).write_text("a file")
+    with pytest.raises(StorageError) as caught:
+        data[0]
+    assert "`folder=DIR`" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", ["image", "audio", "text", "windows"])

@@ -13,7 +13,7 @@ from tests.web.stores import Bucket, Fault, keys, store
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.formats.streams import Stored
 from tilth.query.export import export_splits, export_step
-from tilth.query.export_to_store import NOTE
+from tilth.query.export_by_fsspec import NOTE
 from tilth.query.runs import RunView
 from tilth.web import objects
 from tilth.web.stores import Access

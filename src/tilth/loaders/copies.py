@@ -19,9 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from tilth.errors import DataError, StorageError
-from tilth.store.files import atomic_file
+from tilth.store.files import atomic_file, elsewhere
 from tilth.store.parquet import read_shard
 
+# Where the data set's own folder cannot be written.
+FOLDER: Final = "keep index and copies in another place: `folder=DIR`"
 # A process may have 65,530 files mapped (vm.max_map_count).
 _MAPPED: Final = 8192
 _TRIES: Final = 3
@@ -107,7 +109,8 @@ class Copies:
             if array is not None:
                 return array
             try:
-                self._write(name, shard, path)
+                with elsewhere(FOLDER):
+                    self._write(name, shard, path)
             except StorageError as error:
                 # A run that begins clears what lies aside in its folder, this too.
                 if not isinstance(error.__cause__, FileNotFoundError):
@@ -135,7 +138,7 @@ def _mapped(path: Path) -> pa.Array | None:
         data = np.memmap(path, np.uint8, mode="r")
         with pa.ipc.open_file(pa.BufferReader(pa.py_buffer(data))) as file:
             return file.get_batch(0).column(0)
-    except (FileNotFoundError, ValueError, pa.ArrowException):
+    except (FileNotFoundError, NotADirectoryError, ValueError, pa.ArrowException):
         return None
 
 

@@ -6,12 +6,13 @@ import hashlib
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from tilth import store
-from tilth.errors import UsageError, missing_extra
+from tilth.errors import StorageError, UsageError, missing_extra
 from tilth.loaders.augment import Augment
 from tilth.splits import SPLITS
 
@@ -318,7 +319,12 @@ class Dataset(store.Dataset):
     def _classes(self) -> tuple[str, ...]:
         from tilth.loaders.index import index_of
 
-        return index_of(self, self._folder(None)).classes
+        try:
+            return index_of(self, self._folder(None)).classes
+        except StorageError:
+            # Nothing else of it is wanted, and nobody could name another folder.
+            with TemporaryDirectory() as folder:
+                return index_of(self, Path(folder)).classes
 
     def _folder(self, given: str | Path | None) -> Path:
         """Where index and copies lie: another place for other bytes under the same identity."""

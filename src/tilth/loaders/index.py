@@ -15,12 +15,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.loaders.copies import FOLDER
 from tilth.randomness import ids_to_u64
 from tilth.schema import WEIGHT, column
 from tilth.splits import SPLITS
 from tilth.store.arrays import ArrayWriter, read_arrays
 from tilth.store.dataset import Dataset
-from tilth.store.files import atomic_folder, folder_lock, read_json, write_bytes, write_json
+from tilth.store.files import (
+    atomic_folder,
+    elsewhere,
+    folder_lock,
+    read_json,
+    write_bytes,
+    write_json,
+)
 from tilth.store.parquet import Nulls, opened
 from tilth.store.seal import is_whole, seal
 from tilth.tasks.splits import label_order, weights_of
@@ -84,7 +92,8 @@ def index_of(dataset: Dataset, folder: Path) -> Index:
     """
     place = folder / _FOLDER
     if not is_whole(place):
-        with folder_lock(folder, timeout_s=_WAIT_S, hint="another process makes the same index"):
+        told = "another process makes the same index"
+        with elsewhere(FOLDER), folder_lock(folder, timeout_s=_WAIT_S, hint=told):
             if not is_whole(place):
                 with atomic_folder(place) as aside:
                     _write(dataset, aside)

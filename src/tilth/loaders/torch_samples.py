@@ -201,7 +201,7 @@ def _tensors(sample: Sample) -> Sample:
 def _together(name: str, values: Sequence[Any], *, is_ragged: bool) -> Sample:
     """One value of some samples as a batch has it."""
     if not is_ragged:
-        return {name: default_collate(values)}
+        return {name: default_collate(list(values))}
     lengths = [len(value) for value in values]
     rows = np.zeros((len(values), max(lengths)), np.asarray(values[0]).dtype)
     for row, value in zip(rows, values, strict=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tilth.errors import MissingError
+from tilth.loaders.copies import FOLDER
 from tilth.splits import SplitName
+from tilth.store.files import elsewhere
 from tilth.tasks.prepare import prepare
 from tilth.tasks.settings import DataSettings
 from tilth.tasks.text.tokenize import Tokenizer, ready
@@ -51,9 +53,10 @@ def windows_of(
         MissingError: The split has no sample.
         DataError: There is no text to train on.
     """
-    prepared = prepare(
-        dataset, _TASK, DataSettings(validation_share=0), folder, tokenizer=tokenizer
-    )
+    with elsewhere(FOLDER):
+        prepared = prepare(
+            dataset, _TASK, DataSettings(validation_share=0), folder, tokenizer=tokenizer
+        )
     documents = prepared.splits.get(split)
     if not isinstance(documents, Documents):
         raise MissingError(f"no text is in the split `{split}`", where=str(dataset))

@@ -30,6 +30,7 @@ from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.files import (
     atomic_folder,
+    elsewhere,
     lasting_folder,
     sha256_file,
     storage_errors,
@@ -490,16 +491,36 @@ def _committed(to: str | Path, write: Callable[[Path], None], *, lasts: bool) ->
         write: Writes into a folder, the same each time.
         lasts: Whether it goes on with what an earlier try wrote there.
     """
-    if scheme_of(str(to)) is not None:
+    if scheme_of(str(to)) not in (None, "file"):
         export_to_store.committed(str(to), write)
         return
-    folder = Path(to)
+    folder = _here(to)
     _require_free(folder)
     kept = lasting_folder if lasts else atomic_folder
-    with storage_errors(folder), kept(folder) as aside:
+    hint = "export to a folder that you can write to: --to DIR"
+    with elsewhere(hint), storage_errors(folder), kept(folder) as aside:
         # Another process may have ended the same export while this one waited.
         _require_free(folder)
         write(aside)
+
+
+def _here(to: str | Path) -> Path:
+    """The folder of a path, or of a `file://` address.
+
+    Raises:
+        UsageError: It is of another machine, or no whole path.
+    """
+    if scheme_of(str(to)) is None:
+        return Path(to)
+    path = Path(str(to).partition("://")[2])
+    if not path.is_absolute():
+        raise UsageError(
+            "a `file://` address is a whole path of this machine",
+            where=str(to),
+            hint=f"file://{path.absolute()}",
+            code="address",
+        )
+    return path
 
 
 def _require_free(folder: Path) -> None:

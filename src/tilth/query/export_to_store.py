@@ -1,4 +1,4 @@
-"""An export whose place is in a store (`s3://`, `gs://`): there whole, or known not to be.
+"""An export whose place is not on this machine: there whole, or known not to be.
 
 A store has no folder that could appear at once. So a note is put first that says that the export
 is not whole, then its files, and last the note that lists them. What was begun by the same export
@@ -12,17 +12,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Protocol
 
 from tilth.errors import MissingError, UsageError
+from tilth.query.export_by_fsspec import MAX_NOTE, NOTE, folder_of
 from tilth.records import Record, read_if_whole
 from tilth.store.files import sha256_file, write_json
 from tilth.web import objects
-from tilth.web.stores import Access, parts_of, shown
-
-# Hidden, so that who reads the folder takes it for none of its files.
-NOTE: Final = ".tilth-export.json"
-_MAX_NOTE: Final = 64 << 20
+from tilth.web.stores import STORES, Access, parts_of, scheme_of, shown
 
 
 class Note(Record):
@@ -39,6 +36,26 @@ class Note(Record):
     files: tuple[tuple[str, int, str], ...]
 
 
+class Far(Protocol):
+    """A folder that is not on this machine."""
+
+    def check_is_free(self) -> None:
+        """Refuse a folder that has the name of a file.
+
+        Raises:
+            UsageError: It has.
+        """
+
+    def names(self) -> set[str]:
+        """What is in it, by the names below it; nothing where it is not there."""
+
+    def note(self, work: Path) -> Path | None:
+        """Its note, fetched to a folder here; None: it is too large for one."""
+
+    def put(self, path: Path, name: str) -> None:
+        """Put a file into it."""
+
+
 def committed(to: str, write: Callable[[Path], None]) -> None:
     """Let a folder be written here, then put it in place.
 
@@ -48,16 +65,18 @@ def committed(to: str, write: Callable[[Path], None]) -> None:
 
     Raises:
         UsageError: It is no such address, or something is there that is not the same export, begun.
-        MissingError: The store cannot be reached, or refuses.
+        MissingError: The store cannot be reached, or refuses; or its package is not installed.
     """
-    place, access = _folder(to), Access()
-    _check_is_free(place, access)
-    there = _there(place, access)
-    with TemporaryDirectory(prefix="tilth-export-") as work:
-        begun = _note_of(place, there, Path(work), access)
+    far: Far = _Objects(to) if scheme_of(to) in STORES else folder_of(to)
+    far.check_is_free()
+    there = far.names()
+    with TemporaryDirectory(prefix="tilth-export-") as name:
+        work = Path(name)
+        noted = far.note(work / "found") if NOTE in there else None
+        begun = None if noted is None else read_if_whole(Note, noted)
         if there and (begun is None or begun.is_whole):
             raise _taken(to)
-        aside = Path(work) / "files"
+        aside = work / "files"
         aside.mkdir()
         write(aside)
         paths = sorted(path for path in aside.rglob("*") if path.is_file())
@@ -66,13 +85,66 @@ def committed(to: str, write: Callable[[Path], None]) -> None:
             for path in paths
         )
         digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-        names = {f"{place}{name}" for name, _, _ in files} | {f"{place}{NOTE}"}
-        if begun is not None and (begun.digest != digest or not set(there) <= names):
+        if begun is not None and (
+            begun.digest != digest or not there <= {NOTE, *(name for name, _, _ in files)}
+        ):
             raise _taken(to)
-        _put_note(Note(is_whole=False, digest=digest, files=files), place, Path(work), access)
-        for path, (name, _, _) in zip(paths, files, strict=True):
-            objects.put(path, f"{place}{name}", access)
-        _put_note(Note(is_whole=True, digest=digest, files=files), place, Path(work), access)
+        for is_whole in (False, True):
+            write_json(work / NOTE, Note(is_whole=is_whole, digest=digest, files=files).as_json())
+            far.put(work / NOTE, NOTE)
+            if not is_whole:
+                for path, (name, _, _) in zip(paths, files, strict=True):
+                    far.put(path, name)
+
+
+class _Objects:
+    """A folder of a store.
+
+    Args:
+        to: Its address.
+
+    Raises:
+        UsageError: It is none.
+    """
+
+    def __init__(self, to: str) -> None:
+        self._place = _folder(to)
+        self._access = Access()
+        self._there: dict[str, objects.Object] = {}
+
+    def check_is_free(self) -> None:
+        """Nor may it lie below the name of an object: no reader could tell them."""
+        scheme, bucket, key = parts_of(self._place)
+        names = key.removesuffix("/").split("/") if key else []
+        for number in range(len(names)):
+            uri = f"{scheme}://{bucket}/{'/'.join(names[: number + 1])}"
+            if objects.look(uri, self._access) is not None:
+                raise UsageError(
+                    "an object has the name of a folder to export to, and nothing is overwritten",
+                    where=shown(uri),
+                    hint="name another folder",
+                    code="exists",
+                )
+
+    def names(self) -> set[str]:
+        """A bucket that is not there is an error of its own."""
+        try:
+            found = objects.find(self._place, self._access)
+        except MissingError as error:
+            if error.code != "nothing-there":
+                raise
+            found = []
+        self._there = {one.uri.removeprefix(self._place): one for one in found}
+        return set(self._there)
+
+    def note(self, work: Path) -> Path | None:
+        found = self._there[NOTE]
+        if found.stored.size > MAX_NOTE:
+            return None
+        return objects.fetch(found, work / NOTE, self._access)
+
+    def put(self, path: Path, name: str) -> None:
+        objects.put(path, f"{self._place}{name}", self._access)
 
 
 def _folder(to: str) -> str:
@@ -97,49 +169,6 @@ def _folder(to: str) -> str:
     if "?versionId=" in key:
         raise UsageError("`?versionId=` names no folder", where=shown(to), code="address")
     return f"{to.removesuffix('/')}/"
-
-
-def _check_is_free(place: str, access: Access) -> None:
-    """Refuse a folder that has, or lies below, the name of an object: no reader could tell them.
-
-    Raises:
-        UsageError: It does.
-    """
-    scheme, bucket, key = parts_of(place)
-    names = key.removesuffix("/").split("/") if key else []
-    for number in range(len(names)):
-        uri = f"{scheme}://{bucket}/{'/'.join(names[: number + 1])}"
-        if objects.look(uri, access) is not None:
-            raise UsageError(
-                "an object has the name of a folder to export to, and nothing is overwritten",
-                where=shown(uri),
-                hint="name another folder",
-                code="exists",
-            )
-
-
-def _there(place: str, access: Access) -> dict[str, objects.Object]:
-    """What is there already; a bucket that is not there is an error of its own."""
-    try:
-        return {one.uri: one for one in objects.find(place, access)}
-    except MissingError as error:
-        if error.code == "nothing-there":
-            return {}
-        raise
-
-
-def _note_of(
-    place: str, there: dict[str, objects.Object], work: Path, access: Access
-) -> Note | None:
-    found = there.get(f"{place}{NOTE}")
-    if found is None or found.stored.size > _MAX_NOTE:
-        return None
-    return read_if_whole(Note, objects.fetch(found, work / "found" / NOTE, access))
-
-
-def _put_note(note: Note, place: str, work: Path, access: Access) -> None:
-    write_json(work / NOTE, note.as_json())
-    objects.put(work / NOTE, f"{place}{NOTE}", access)
 
 
 def _taken(to: str) -> UsageError:

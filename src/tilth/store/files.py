@@ -24,14 +24,15 @@ try:
 except ImportError:
     raise unsupported_system() from None
 
+_RUNS = "--runs DIR"
 _HINTS = {
     errno.ENOSPC: "free some space and run the same command again; what was committed is kept",
     errno.EDQUOT: "free some of your quota and run the same command again",
-    errno.EACCES: "choose a folder you can write to with --runs DIR",
-    errno.EPERM: "choose a folder you can write to with --runs DIR",
-    errno.EROFS: "choose a folder you can write to with --runs DIR",
-    errno.ENOTDIR: "a file stands where a folder is needed; choose another with --runs DIR",
-    errno.EEXIST: "a file stands where a folder is needed; choose another with --runs DIR",
+    errno.EACCES: f"choose a folder you can write to with {_RUNS}",
+    errno.EPERM: f"choose a folder you can write to with {_RUNS}",
+    errno.EROFS: f"choose a folder you can write to with {_RUNS}",
+    errno.ENOTDIR: f"a file stands where a folder is needed; choose another with {_RUNS}",
+    errno.EEXIST: f"a file stands where a folder is needed; choose another with {_RUNS}",
 }
 _SUFFIX = ".aside"
 
@@ -50,6 +51,22 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
             where=str(path),
             hint=_HINTS.get(number or 0, "run the same command again"),
         ) from error
+
+
+@contextlib.contextmanager
+def elsewhere(hint: str) -> Iterator[None]:
+    """Where a folder that is no run's cannot be written, say how to name another one of its kind.
+
+    Raises:
+        StorageError: With the hint in the place of one that speaks of runs.
+    """
+    try:
+        yield
+    except StorageError as error:
+        if _RUNS not in error.hint:
+            raise
+        told = StorageError(error.what, where=error.where, hint=hint, code=error.code)
+        raise told from error.__cause__
 
 
 def sync_folder(folder: Path) -> None:
