@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,8 @@ from tests.export.readers import peer, read_mds, read_megatron, read_tar
 from tests.export.tfrecords import read_tfrecord
 from tilth.errors import DataError, UsageError
 from tilth.export.folders import UNLABELLED
+from tilth.export.formats import OF
+from tilth.export.names import FORMATS
 from tilth.export.rows import json_line
 from tilth.export.tokens import Megatron, NanoGpt
 from tilth.schema import WEIGHT
@@ -370,3 +373,41 @@ def test_pictures_keep_their_bytes(data: Dataset, tmp_path: Path) -> None:
     export(data, tmp_path, "mds")
     with Image.open(io.BytesIO(read_mds(tmp_path)[2]["image"])) as picture:
         assert picture.size == (4, 3)
+
+
+def _sources(folder: Path, format: str) -> list[str]:
+    """Of each sample of an export, by what of the format carries it."""
+    if format in ("parquet", "nanogpt", "megatron"):
+        return list(pq.read_table(sorted(folder.glob("*.parquet"))).column("source").to_pylist())
+    if format == "jsonl":
+        lines = (folder / "train.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line)["source"] for line in lines]
+    if format in ("csv", "imagefolder", "audiofolder"):
+        path = folder / ("train.csv" if format == "csv" else "metadata.csv")
+        with open(path, encoding="utf-8", newline="") as file:
+            return [row["source"] for row in csv.DictReader(file)]
+    if format == "webdataset":
+        return [json.loads(sample["json"])["source"] for sample in read_tar(folder)]
+    if format == "mds":
+        return [row["source"] for row in read_mds(folder)]
+    found: list[Any] = [
+        row["source"] for path in folder.glob("*.tfrecord") for row in read_tfrecord(path)
+    ]
+    return [one.decode() for one in found]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_mixture_of_one_to_three_comes_out_so(
+    format: str, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    media = {"image": png(1), "audio": wav(1), "label": "a"}
+    rows = [
+        {"text": f"{at}", "source": "ba"[at % 2], WEIGHT: 0.5 if at % 2 else 1.5, **media}
+        for at in range(240)
+    ]
+    data = dataset(tmp_path / "data", [rows[:150], rows[150:]])
+    given = tokenizer if OF[format].needs_tokenizer else None
+    written, _ = export(data, tmp_path / "out", format, seed=1, tokenizer=given)
+    found = Counter(_sources(tmp_path / "out", format))
+    assert found.total() == written
+    assert found["b"] / found["a"] == pytest.approx(3, rel=0.15)
