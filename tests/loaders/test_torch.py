@@ -366,12 +366,35 @@ def test_a_mixture_of_one_to_three_comes_out_so(weighted: Dataset) -> None:
         warnings.simplefilter("error")
         resampled = weighted.to_torch(["source"], resample=1)
     assert share(one["source"] for one in resampled) == pytest.approx(0.75, abs=0.04)
-    with pytest.warns(UserWarning, match="`resample=SEED` draws by them"):
+    with pytest.warns(UserWarning, match="`resample=SEED` draws by them") as told:
         plain = weighted.to_torch(["source"])
+    assert told[0].filename == __file__
     assert share(one["source"] for one in plain) == pytest.approx(0.5, abs=0.01)
     assert set(plain.weights.tolist()) == {0.5, 1.5}
     # A mixture says nothing of what is measured.
     assert set(Dataset(weighted.path, "test").to_torch(["source"]).weights.tolist()) == {1}
+
+
+def test_windows_are_drawn_by_the_weights_of_their_texts(tmp_path: Path) -> None:
+    dataset = data_set(
+        tmp_path,
+        "text",
+        400,
+        more={
+            "text": ["aaaaaaa" if i % 2 else "bbbbbbb" for i in range(400)],
+            "signal.weight": [0.5 if i % 2 else 1.5 for i in range(400)],
+        },
+    )
+    tokenizer = train_characters(["ab"])
+    loader = dataset.to_torch_loader(16, window=8, tokenizer=tokenizer)
+    drawn = [batch["targets"].flatten() for _ in range(8) for batch in loader]
+    counts = torch.bincount(torch.cat(drawn).clamp(min=0)).tolist()
+    a, b = (counts[tokenizer.encode(letter).ids[0]] for letter in "ab")
+    assert b / a == pytest.approx(3, rel=0.15)
+    with pytest.warns(UserWarning, match=r"`to_torch_loader\(window=\.\.\.\)` draws") as told:
+        plain = dataset.to_torch_windows(8, tokenizer)
+    assert told[0].filename == __file__
+    assert set(plain.weights.tolist()) == {0.5, 1.5}
 
 
 def test_a_state_of_something_else_is_refused(images: Dataset, tmp_path: Path) -> None:

@@ -145,7 +145,11 @@ class Dataset(store.Dataset):
             StorageError: The folder of the tokens cannot be written.
         """
         _needs("tilth.loaders.torch_samples", "train")
-        return self._windows(window, tokenizer, self._folder(folder))
+        from tilth.loaders.samples import tell_of_weights
+
+        found = self._windows(window, tokenizer, self._folder(folder))
+        tell_of_weights(found.weights, "`to_torch_loader(window=...)` draws by them", 3)
+        return found
 
     def to_torch_loader(
         self,
@@ -212,7 +216,7 @@ class Dataset(store.Dataset):
             others = (columns, image_size, channels, sample_rate, max_length, classes)
             if any(one is not None for one in others):
                 raise UsageError("`window` goes with `tokenizer` and `folder` alone")
-            data: Any = self.to_torch_windows(window, tokenizer, folder=folder)
+            data: Any = self._windows(window, tokenizer, self._folder(folder))
         else:
             samples = self._samples(
                 columns,

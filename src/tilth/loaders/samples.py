@@ -329,18 +329,29 @@ def tell_of(samples: Samples, *, weights: bool) -> None:
         samples: That are handed out.
         weights: Whether nobody draws by the weights.
     """
-    if weights and bool((samples.weights != 1).any()):
-        warnings.warn(
-            "the mixture gives these samples weights, and a plain loop sees each once an epoch: "
-            "`resample=SEED` draws by them, so does `to_torch_loader`, and "
-            "`.weights` has them for a sampler of your own",
-            stacklevel=4,
-        )
+    if weights:
+        tell_of_weights(samples.weights, "`resample=SEED` draws by them, so does `to_torch_loader`")
     if "label" in samples.kinds and bool((lacking := samples.labels == UNLABELLED).any()):
         warnings.warn(
             f"{int(lacking.sum()):,} of {len(samples):,} samples without a label: theirs is "
             f"{UNLABELLED}, which PyTorch's `cross_entropy` leaves out",
-            stacklevel=4,
+            stacklevel=3,
+        )
+
+
+def tell_of_weights(weights: npt.NDArray[np.float32], how: str, stacklevel: int = 4) -> None:
+    """Warn of weights that nobody draws by, where there are some.
+
+    Args:
+        weights: Of what is handed out.
+        how: What does draw by them.
+        stacklevel: Of the user's own call, as of `warnings.warn`.
+    """
+    if bool((weights != 1).any()):
+        warnings.warn(
+            "the mixture gives these samples weights, and a plain loop sees each once an epoch: "
+            f"{how}, and `.weights` has them for a sampler of your own",
+            stacklevel=stacklevel,
         )
 
 
