@@ -8,10 +8,10 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train reproduce times same coverage mutate edits reference clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage mutate edits reference clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (about two minutes; torch is the largest part)"
@@ -48,6 +48,9 @@ bench: $(STAMP)  ## speed and memory; writes benchmarks/results.json and results
 
 bench-train: $(STAMP)  ## training beside a bare step, Trainer, Keras: TRAINER_PYTHON= KERAS_PYTHON=
 	@$(BIN)/python -m benchmarks.bench_train
+
+bench-loaders: $(STAMP)  ## loaders beside torch, webdataset, datasets: LOADER_PEERS=FOLDER
+	@$(BIN)/python -m benchmarks.bench_loaders
 
 reproduce: $(STAMP)  ## run a starter and write its results into its head: RECIPE=cifar10
 	@$(BIN)/python -m benchmarks.reproduce $(RECIPE)

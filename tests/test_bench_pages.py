@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from benchmarks import __main__ as bench
-from benchmarks import train_table
+from benchmarks import bench_loaders, train_table
 
 from tilth.recipe.load import starters
 
@@ -25,6 +25,11 @@ def test_the_page_of_make_bench_is_made_of_its_results() -> None:
 def test_the_page_of_make_bench_train_is_made_of_its_results() -> None:
     results = json.loads((FOLDER / "train.json").read_text("utf-8"))
     assert (FOLDER / "train.md").read_text("utf-8") == train_table.table(results)
+
+
+def test_the_page_of_make_bench_loaders_is_made_of_its_results() -> None:
+    results = json.loads((FOLDER / "loaders.json").read_text("utf-8"))
+    assert (FOLDER / "loaders.md").read_text("utf-8") == bench_loaders.table(results)
 
 
 def test_the_heads_of_starters_are_their_last_records() -> None:
