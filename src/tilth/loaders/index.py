@@ -5,6 +5,7 @@ It lies in a folder of the data set, with the copies of `tilth.loaders.copies`, 
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,17 +195,16 @@ def _as_one(parts: Sequence[pa.Table]) -> Iterator[pa.RecordBatch]:
 def _numbers_of(ids: pa.Array) -> Ids:
     """The first 64 bits of sample ids, as `ids_to_u64` has them, without a Python string each."""
     sizes = pc.min_max(pc.binary_length(ids)).as_py()
-    if ids.null_count == 0 and _HEX <= sizes["min"] == sizes["max"]:
+    if len(ids) and not ids.null_count and _HEX <= sizes["min"] == sizes["max"]:
         size, data = sizes["min"], ids.buffers()[2]
         (start,) = np.frombuffer(ids.buffers()[1], np.int32, 1, 4 * ids.offset)
         told = np.frombuffer(data, np.uint8, len(ids) * size, start).reshape(-1, size)
         try:
-            numbers = np.frombuffer(bytes.fromhex(told[:, :_HEX].tobytes().decode("ascii")), ">u8")
+            heads = unhexlify(np.ascontiguousarray(told[:, :_HEX]))
+            return np.frombuffer(heads, ">u8").astype(np.uint64)
         except ValueError:
-            numbers = np.zeros(0, ">u8")
-        # Blanks between digits are passed over.
-        if len(numbers) == len(ids):
-            return numbers.astype(np.uint64)
+            # Each is read by itself, as far as it can be.
+            pass
     return ids_to_u64(ids.to_pylist())
 
 
