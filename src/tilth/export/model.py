@@ -15,7 +15,7 @@ from tilth.export.card import CARD
 from tilth.export.onnx import BATCHES, write_onnx
 from tilth.foreign import unmarked
 from tilth.models.registry import declaration as model_declaration
-from tilth.pretrain.hub_export import export_gpt2
+from tilth.pretrain.hub_export import export_hub
 from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
 from tilth.pretrain.weights import Loaded, load_model
 from tilth.records import Json
@@ -122,10 +122,13 @@ def _safetensors(model_folder: Path, out: Path) -> str:
 
 
 def _huggingface(model_folder: Path, out: Path) -> str:
-    export_gpt2(model_folder, out)
+    loader = export_hub(model_folder, out)
+    loaded = load_model(model_folder)
+    write_json(out / PREPROCESSING, preprocessing(loaded))
+    reader = "AutoTokenizer" if loaded.tokenizer else "AutoImageProcessor"
     return (
-        "A GPT-2 in Hugging Face's format: `AutoModelForCausalLM.from_pretrained(FOLDER)` and "
-        "`AutoTokenizer.from_pretrained(FOLDER)` of `transformers` load it."
+        f"In Hugging Face's format: `{loader}.from_pretrained(FOLDER)` and "
+        f"`{reader}.from_pretrained(FOLDER)` of `transformers` load it.\n\n{_beside(loaded)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A trained model as a GPT-2 in Hugging Face's format, which `transformers` loads."""
+"""A trained model as a counterpart that `transformers` loads, in Hugging Face's format."""
 
 from __future__ import annotations
 
@@ -11,12 +11,59 @@ from tilth.errors import DataError, UsageError
 from tilth.models.gpt import GPTSettings
 from tilth.models.gpt.decoder import GPT
 from tilth.models.gpt.hugging_face import FIXED, names_of
+from tilth.models.resnet import ResNetSettings
+from tilth.models.resnet.network import ResNet
+from tilth.pretrain.hub_neox import write_neox
+from tilth.pretrain.hub_resnet import write_resnet
 from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
-from tilth.pretrain.weights import load_model
+from tilth.pretrain.weights import Loaded, load_model
 from tilth.records import Json
 from tilth.store.files import write_bytes, write_json
-from tilth.tasks.text.tokenize import end_token
+from tilth.tasks.text.tokenize import Tokenizer, end_token
 from tilth.training.checkpoint import write_tensors
+
+
+def export_hub(model_folder: Path, out: Path) -> str:
+    """Write a trained Tilth model as a folder that `transformers` loads.
+
+    A GPT with learned positions is a GPT-2, one with rotary positions a GPT-NeoX, and a residual
+    network with the stem `imagenet` and blocks that are not pooled a ResNet.
+
+    Args:
+        model_folder: Of a finished pretrain step.
+        out: Made if need be; files of the same names are replaced.
+
+    Returns:
+        The class of `transformers` that loads it.
+
+    Raises:
+        UsageError: It has no counterpart there.
+        DataError: It cannot be read.
+        StorageError: The folder cannot be written.
+    """
+    loaded = load_model(model_folder)
+    settings, model = loaded.settings, loaded.model
+    if isinstance(settings, ResNetSettings) and isinstance(model, ResNet):
+        if settings.stem == "imagenet" and settings.block != "pooled":
+            out.mkdir(parents=True, exist_ok=True)
+            write_resnet(model, settings, loaded.facts, out)
+            return "AutoModelForImageClassification"
+    elif isinstance(settings, GPTSettings) and type(model) is GPT:
+        if settings.positions == "learned":
+            export_gpt2(model_folder, out)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            tokenizer = _tokenizer_of(loaded, model_folder)
+            vocabulary = loaded.facts.sizes.vocabulary
+            write_neox(model, vocabulary, end_token(tokenizer), out)
+            _write_tokenizer(tokenizer, settings.context, out)
+        return "AutoModelForCausalLM"
+    raise UsageError(
+        f"a {settings.kind} of task {loaded.task.name} has no counterpart in transformers",
+        where=str(model_folder),
+        hint="`gpt` that generates text has one, and `resnet` with `stem: imagenet` and `block: "
+        "basic` or `bottleneck`; `--format onnx` and `safetensors` take every model",
+    )
 
 
 def export_gpt2(model_folder: Path, out: Path) -> None:
@@ -54,14 +101,22 @@ def export_gpt2(model_folder: Path, out: Path) -> None:
             tensor = torch.zeros(len(own[ours.removesuffix("bias") + "weight"]))
         tensors[f"transformer.{theirs}"] = (tensor.t() if turned else tensor).float().contiguous()
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = loaded.tokenizer
-    if tokenizer is None:
-        raise DataError("the model has no tokenizer", where=str(model_folder))
+    tokenizer = _tokenizer_of(loaded, model_folder)
     end = end_token(tokenizer)
     write_json(out / CONFIG, _config_of(settings, loaded.facts.sizes.vocabulary, end))
     write_tensors(out / WEIGHTS, tensors, {"format": "pt"})
+    _write_tokenizer(tokenizer, settings.context, out)
+
+
+def _tokenizer_of(loaded: Loaded, model_folder: Path) -> Tokenizer:
+    if loaded.tokenizer is None:
+        raise DataError("the model has no tokenizer", where=str(model_folder))
+    return loaded.tokenizer
+
+
+def _write_tokenizer(tokenizer: Tokenizer, context: int, out: Path) -> None:
+    named = tokenizer.id_to_token(end_token(tokenizer))
     write_bytes(out / TOKENIZER, tokenizer.to_str().encode())
-    named = tokenizer.id_to_token(end)
     write_json(
         out / "tokenizer_config.json",
         {
@@ -69,7 +124,7 @@ def export_gpt2(model_folder: Path, out: Path) -> None:
             "bos_token": named,
             "eos_token": named,
             "clean_up_tokenization_spaces": False,
-            "model_max_length": settings.context,
+            "model_max_length": context,
         },
     )
 
