@@ -200,7 +200,7 @@ def _numbers_of(ids: pa.Array) -> Ids:
         (start,) = np.frombuffer(ids.buffers()[1], np.int32, 1, 4 * ids.offset)
         told = np.frombuffer(data, np.uint8, len(ids) * size, start).reshape(-1, size)
         try:
-            heads = unhexlify(np.ascontiguousarray(told[:, :_HEX]))
+            heads = unhexlify(told[:, :_HEX].tobytes())
             return np.frombuffer(heads, ">u8").astype(np.uint64)
         except ValueError:
             # Each is read by itself, as far as it can be.

@@ -168,8 +168,7 @@ class PlainLines:
     """
 
     def __init__(self, write: Callable[[str], None], every_s: float = EVERY_S) -> None:
-        # A step's name, a warning and an error may hold what strangers wrote.
-        self._write = lambda text: write(visible(text))
+        self._give = write
         self._every_s = every_s
         self._pace: Pace | None = None
         self._run = RunTime()
@@ -180,6 +179,10 @@ class PlainLines:
     def __enter__(self) -> PlainLines:
         self._thread.start()
         return self
+
+    def _write(self, text: str) -> None:
+        # A step's name, a warning and an error may hold what strangers wrote.
+        self._give(visible(text))
 
     def __exit__(
         self,
