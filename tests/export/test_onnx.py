@@ -115,7 +115,7 @@ class _Unseen(nn.Module):
     """Makes its answer where neither exporter looks."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.from_numpy(x.detach().numpy() * 2)
+        return torch.tensor([[2 * value for value in row] for row in x.tolist()])
 
 
 def _graph(network: nn.Module) -> Graph:
