@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from tests.table.whole import said
 from tests.web.sites import Reply, Site, running
 from tilth.demo import site as demo_site
 from tilth.errors import DataError, MissingError, UsageError
+from tilth.web import crawler
+from tilth.web.lanes import Lanes
 
 
 @pytest.fixture
@@ -29,13 +33,16 @@ def site() -> Iterator[Site]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses of the crawl, which are not waited for."""
     found: list[float] = []
-    sleep = asyncio.sleep
+    now = time.monotonic()
 
-    async def at_once(delay: float, *_: Any) -> None:
-        found.append(delay)
-        await sleep(0)
+    async def at_once(pause: float) -> None:
+        nonlocal now
+        found.append(pause)
+        now += pause
+        await asyncio.sleep(0)
 
-    monkeypatch.setattr(asyncio, "sleep", at_once)
+    lanes = partial(Lanes, clock=lambda: now, sleep=at_once)
+    monkeypatch.setattr(crawler, "Lanes", lanes)
     return found
 
 
@@ -194,32 +201,47 @@ def test_an_answer_is_waited_for_so_long(site: Site, tmp_path: Path) -> None:
         assert "timeout_s" in wrong(timeout_s=bad)
 
 
-@effect("collect.crawl.concurrency")
-@extreme("collect.crawl.concurrency")
-def test_so_many_requests_are_under_way(site: Site, tmp_path: Path) -> None:
+def _most_at_once(sites: list[Site], number: int, work: Path, **given: Any) -> int:
+    """The most requests under way at once, where each page is held until so many are."""
     lock, at_once, most = threading.Lock(), 0, 0
-    both, waits = threading.Barrier(2), False
+    reached = threading.Event()
 
     def answer(_: int) -> Reply:
         nonlocal at_once, most
         with lock:
             at_once += 1
             most = max(most, at_once)
-        if waits:
-            both.wait(10)
+            if most >= number:
+                reached.set()
+        reached.wait(10)
         with lock:
             at_once -= 1
         return Reply(b"<p>x")
 
-    site.html("/", "/1", "/2", "/3", "/4")
-    site.pages |= {f"/{number}": answer for number in range(1, 5)}
-    for number in (1, 2):
-        most, waits = 0, number == 2
-        assert len(pages(rows(site, tmp_path / str(number), concurrency=number))) == 5
-        assert most == number
-    assert not wrong(concurrency=256)
-    for bad in (0, 257, -1):
-        assert "concurrency" in wrong(concurrency=bad)
+    for site in sites:
+        site.html("/", "/1", "/2", "/3", "/4")
+        site.pages |= {f"/{n}": answer for n in range(1, 5)}
+    hosts = [site.host for site in sites]
+    start = [f"{site.root}/" for site in sites]
+    found = rows(sites[0], work, start=start, allow_hosts=hosts, **given)
+    assert len(pages(found)) == 5 * len(sites)
+    return most
+
+
+@effect("collect.crawl.concurrency", "collect.crawl.connections_per_host")
+@extreme("collect.crawl.concurrency", "collect.crawl.connections_per_host")
+def test_so_many_hosts_are_asked_at_once_and_each_for_so_much(site: Site, tmp_path: Path) -> None:
+    with running(Site(), host="127.0.0.2") as other:
+        both = [site, other]
+        for hosts in (1, 2):
+            assert _most_at_once(both, hosts, tmp_path / f"{hosts}", concurrency=hosts) == hosts
+    for each in (1, 2):
+        given = {"concurrency": 1, "connections_per_host": each}
+        assert _most_at_once([site], each, tmp_path / f"each {each}", **given) == each
+    assert not wrong(concurrency=256, connections_per_host=64)
+    for setting, values in {"concurrency": (0, 257, -1), "connections_per_host": (0, 65)}.items():
+        for bad in values:
+            assert setting in wrong(**{setting: bad})
 
 
 @effect("collect.crawl.delay_s")
@@ -231,9 +253,13 @@ def test_a_pause_between_two_requests(site: Site, tmp_path: Path, pauses: list[f
     site.html("/3")
     rows(site, tmp_path / "1", delay_s=0)
     assert not [pause for pause in pauses if pause > 0.5]
-    # From each of the four pages to the next, whether or not one links the other.
+    # From each request to the next, that for the robots.txt among them, whether or not a page
+    # links the next.
+    site.asked.clear()
     rows(site, tmp_path / "2", delay_s=100)
-    assert len([pause for pause in pauses if 50 < pause <= 100]) == 3
+    asked = site.asked.total()
+    assert asked > 4
+    assert len([pause for pause in pauses if 50 < pause <= 100]) == asked - 1
     site.pages["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 7\n")
     pauses.clear()
     rows(site, tmp_path / "3", delay_s=1)
@@ -260,7 +286,9 @@ def test_further_tries_after_growing_pauses(
     assert site.asked["/late"] == asked + 1
     pauses.clear()
     rows(site, tmp_path / "4", retries=10, retry_s=120)
-    assert [pause for pause in pauses if pause > 1] == [120] * 10
+    # The host as a whole is left alone, from the first refusal to the last.
+    assert len([pause for pause in pauses if 119 < pause <= 120]) >= 10
+    assert site.asked["/late"] == asked + 1 + 11
     for bad in (-1, 11):
         assert "retries" in wrong(retries=bad)
     for pause in (-1, 121, float("nan")):

@@ -370,6 +370,7 @@ def test_who_answers_for_a_local_site_says_nothing(
 CRAWLED: dict[str, list[Any]] = {
     "timeout_s": [2, 50],
     "concurrency": [1, 2],
+    "connections_per_host": [2, 3],
     "delay_s": [0.001, 0.01],
     "retries": [2, 3],
     "retry_s": [0.001, 0.01],

@@ -35,12 +35,15 @@ class Site:
     asked: Counter[str] = field(default_factory=Counter)
     agents: set[str] = field(default_factory=set)
     headers: list[dict[str, str]] = field(default_factory=list)
+    # When each request came, by the monotonic clock, and for what.
+    log: list[tuple[float, str]] = field(default_factory=list)
     on_request: Callable[[int], None] | None = None
     port: int = 0
+    host: str = "127.0.0.1"
 
     @property
     def root(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def html(self, path: str, *links: str, text: str = "", head: str = "", **reply: Any) -> None:
         """Put an HTML page at a path."""
@@ -54,8 +57,8 @@ def redirect(target: str, status: int = 302) -> Reply:
 
 
 @contextmanager
-def running(site: Site, port: int = 0) -> Iterator[Site]:
-    """The site, answering on a free port of 127.0.0.1."""
+def running(site: Site, port: int = 0, host: str = "127.0.0.1") -> Iterator[Site]:
+    """The site, answering on a free port of 127.0.0.1, or of another address of this machine."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -65,6 +68,7 @@ def running(site: Site, port: int = 0) -> Iterator[Site]:
 
         def do_GET(self) -> None:
             with lock:
+                site.log.append((time.monotonic(), self.path))
                 site.asked[self.path] += 1
                 count = site.asked[self.path]
                 total = sum(site.asked.values())
@@ -98,8 +102,8 @@ def running(site: Site, port: int = 0) -> Iterator[Site]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             pass
 
-    with Server(("127.0.0.1", port), Handler) as server:
-        site.port = server.server_address[1]
+    with Server((host, port), Handler) as server:
+        site.host, site.port = host, server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

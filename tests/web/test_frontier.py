@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -82,3 +83,83 @@ def test_a_canonical_page_stands_for_its_copies_and_a_circle_for_itself(tmp_path
         frontier.settle(ends, [], "0:1")
         rules = [end.rule for end in frontier.outcomes()]
     assert rules == [None, "canonical", None, None, None, "http-status"]
+
+
+def test_answers_count_for_nothing_until_their_address_is_settled(tmp_path: Path) -> None:
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        frontier.add([_A], 0)
+        kept = Outcome(_B, fetched_at="2026-01-02", leads=f"{_C}\n{_D}", place=Place(0, 3, 5))
+        frontier.keep_answer(kept, "0:8")
+        assert frontier.counts() == (0, 1)
+        assert list(frontier.outcomes()) == []
+        assert frontier.fact("archive") == "0:8"
+        assert (frontier.answer(_A), frontier.answer(_B)) == (None, kept)
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        assert frontier.answer(_B) == kept
+        frontier.admit(0, lambda _: None, 9)
+        frontier.settle([Outcome(_A)], [(_B, 1)], "0:8")
+        assert not frontier.is_decided(_B)
+        frontier.admit(1, lambda _: None, 9)
+        assert frontier.is_decided(_B)
+        frontier.settle([Outcome(_B)], [], "0:8")
+        assert frontier.answer(_B) is None
+
+
+def test_begun_again_it_knows_answers_and_no_address(tmp_path: Path) -> None:
+    place = Place(0, 0, 7)
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        frontier.add([_A, _B, _C, _D], 0)
+        frontier.admit(0, lambda url: Outcome(url, "robots", "x") if url == _D else None, 9)
+        moved = Outcome(_B, "redirect", _D, fetched_at="2026-01-02", leads=_D)
+        page = Outcome(_A, content_type="text/html", fetched_at="2026-01-02", place=place)
+        failed = Outcome(_C, error="the page cannot be parsed", fetched_at="2026-01-02")
+        frontier.settle([page, moved, failed], [("http://example.org/e", 1)], "0:7")
+        ahead = Outcome("http://b.org/", fetched_at="2026-01-02", leads=_A, place=place)
+        frontier.keep_answer(ahead, "0:7")
+        for origin in ("http://example.org", "http://b.org"):
+            frontier.set_robots(origin, None)
+        frontier.set_fact("complete", "yes")
+        frontier.set_fact("held a", "9")
+        frontier.begin_again(lambda url: url.startswith("http://b.org"))
+        assert frontier.counts() == (0, 0)
+        assert frontier.next_level() is None
+        # What a page leads to is read from the archive, by what is asked for now.
+        assert frontier.answer(_A) == page
+        assert frontier.answer(_B) == moved
+        # What failed, or was never asked for, is no answer.
+        assert frontier.answer(_C) is frontier.answer(_D) is frontier.answer(ahead.url) is None
+        assert frontier.robots() == {"http://example.org": None}
+        assert (frontier.fact("complete"), frontier.fact("archive")) == (None, "0:7")
+        assert frontier.facts("held ") == [("a", "9")]
+
+
+def test_pages_that_are_lost_are_open_again(tmp_path: Path) -> None:
+    places = [Place(0, 0, 5), Place(0, 5, 5), Place(1, 0, 5)]
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        frontier.add([_A, _B], 0)
+        frontier.admit(0, lambda _: None, 9)
+        ends = [Outcome(url, place=place) for url, place in zip((_A, _B), places, strict=False)]
+        frontier.settle(ends, [], "0:10")
+        frontier.keep_answer(Outcome(_C, fetched_at="2026-01-02", place=places[2]), "1:5")
+        assert frontier.forget_lost(lambda _: True, Place(0, 0, 0)) is None
+        # What was brought onto the disk is not looked at.
+        assert frontier.forget_lost(lambda _: False, Place(1, 5, 0)) is None
+        assert frontier.forget_lost(lambda place: place == places[0], Place(0, 0, 0)) == places[1]
+        assert list(frontier.admitted(0)) == [_B]
+        assert frontier.answer(_C) is None
+        assert frontier.counts() == (1, 2)
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "f.sqlite")) as db:
+        db.execute(
+            "CREATE TABLE pages (url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT"
+            " NULL, rule TEXT, value TEXT, error TEXT, content_type TEXT, consent TEXT, fetched_at"
+            " TEXT, canonical TEXT, file INTEGER, start INTEGER, length INTEGER) WITHOUT ROWID"
+        )
+        db.execute("INSERT INTO pages (url, depth, state) VALUES (?, 0, 1)", (_A,))
+        db.commit()
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        end = Outcome(_A, "redirect", _B, leads=_B, place=Place(0, 1, 2))
+        frontier.settle([end], [], "0:3")
+        assert [(end.url, end.place) for end in frontier.outcomes()] == [(_A, Place(0, 1, 2))]

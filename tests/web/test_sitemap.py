@@ -10,8 +10,8 @@ import pytest
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.web.address import allowed_places
 from tilth.web.client import Client, FetchError, TooLargeError
+from tilth.web.lanes import Lanes, PoliteClient
 from tilth.web.listing import MAX_LISTED, Listing, is_feed, read_listing
-from tilth.web.retry import PatientClient
 from tilth.web.secrets import Secrets
 from tilth.web.sitemap import Found, collect_sitemaps
 
@@ -110,12 +110,16 @@ def test_a_sitemap_that_is_cut_is_told() -> None:
     assert (told.rule, told.value) == ("max-sitemap-addresses", "50000 of 50007")
 
 
+def _asking(client: Client) -> PoliteClient:
+    return PoliteClient(client, Lanes(0, 1, 1), 0, 0, lambda *_: None)
+
+
 def _collect(named: list[str], guessed: list[str]) -> Found:
     async def collect() -> Found:
         allowed = allowed_places(("127.0.0.1",), named + guessed)
         async with Client("tilth", 5, allowed) as client:
-            patient = PatientClient(client, 0, 0)
-            return await collect_sitemaps(patient, named, guessed, lambda url: "/in/" in url)
+            asks = _asking(client)
+            return await collect_sitemaps(asks, named, guessed, lambda url: "/in/" in url)
 
     return asyncio.run(collect())
 
@@ -130,8 +134,8 @@ def test_what_the_server_names_with_a_secret_is_found_under_its_name(
         secrets = Secrets({}, [f"{root}/?k=${{PLANTED}}"])
         allowed = allowed_places(("127.0.0.1",), [root])
         async with Client("tilth", 5, allowed, secrets=secrets) as client:
-            patient = PatientClient(client, 0, 0)
-            return await collect_sitemaps(patient, [f"{root}/0?k=${{PLANTED}}"], [], lambda _: True)
+            asks = _asking(client)
+            return await collect_sitemaps(asks, [f"{root}/0?k=${{PLANTED}}"], [], lambda _: True)
 
     with running(Site()) as site:
         site.pages["/0?k=S3cret+of/the=day"] = redirect(f"/1?k={value}")

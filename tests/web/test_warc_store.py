@@ -10,7 +10,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from tilth.errors import DataError
 from tilth.web.client import Answer
-from tilth.web.warc_store import Place, WarcStore, read_page
+from tilth.web.warc_store import Place, WarcStore, read_answer, read_page
 
 _WHEN = "2026-01-02T03:04:05Z"
 
@@ -28,6 +28,16 @@ def test_pages_come_back_from_their_places(tmp_path: Path) -> None:
         ]
         store.sync()
     assert [read_page(tmp_path, place) for place in places] == bodies
+
+
+def test_an_answer_comes_back_with_its_headers(tmp_path: Path) -> None:
+    with closing(WarcStore(tmp_path)) as store:
+        place = store.append("http://example.org/", _answer(b"<p>"), _WHEN)
+        store.flush()
+        answer = read_answer(tmp_path, place)
+    assert (answer.status, answer.body, answer.content_type) == (200, b"<p>", "text/html")
+    # The transfer is over.
+    assert answer.header("content-encoding") == ""
 
 
 def test_another_reader_reads_it(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.frontier import BEHIND, Frontier, Outcome
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
-from tilth.web.urls import Scope, normalize
-from tilth.web.warc_store import WarcStore, read_page
+from tilth.web.urls import Scope, host_of, normalize
+from tilth.web.warc_store import Place, WarcStore, read_page
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
@@ -71,14 +71,17 @@ class Settings(BaseSettings):
         30.0, gt=0, le=_MAX_S, description="seconds for one request with its answer"
     )
     concurrency: Annotated[int, ActsOn("speed")] = Field(
-        16, ge=1, le=256, description="requests under way at a time"
+        16, ge=1, le=256, description="hosts that are asked at a time"
+    )
+    connections_per_host: Annotated[int, ActsOn("politeness")] = Field(
+        1, ge=1, le=64, description="requests under way to one host at a time"
     )
     delay_s: Annotated[float, ActsOn("politeness")] = Field(
         0.5,
         ge=0,
         le=_MAX_S,
-        description="seconds from one page of a host to its next; a longer crawl-delay of its "
-        "robots.txt is honoured",
+        description="seconds between any two requests to a host, from an answer to the next "
+        "request; a longer crawl-delay of its robots.txt is honoured",
     )
     retries: Annotated[int, ActsOn("politeness")] = Field(
         3, ge=0, le=10, description="further tries of a page that fails"
@@ -87,7 +90,8 @@ class Settings(BaseSettings):
         1.0,
         ge=0,
         le=120,
-        description="pause before the first further try; doubled for each one, up to two minutes",
+        description="pause before the first further try; doubled for each one, up to two minutes; "
+        "a longer Retry-After is honoured, for all of the host",
     )
     user_agent: str = Field(
         "tilth/0.1 (pretraining data crawler)",
@@ -171,7 +175,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     budget = _budget(settings, context.limit)
     folder = context.work / "crawl"
     try:
-        with closing(_open(folder, fetched(settings, context.limit), context)) as frontier:
+        with closing(_open(folder, settings, context)) as frontier:
             if frontier.fact("complete") is None:
                 _crawl(settings, budget, frontier, folder / "warc", context)
                 frontier.set_fact("complete", "yes")
@@ -203,19 +207,68 @@ def _agent(settings: Settings) -> str:
     return settings.user_agent.partition("/")[0].split()[0]
 
 
-def _open(folder: Path, identity: str, context: Context) -> Frontier:
-    """The frontier of this crawl; that of a crawl with other settings is done away with."""
+def serves(settings: Settings, work: Path) -> bool:
+    """Whether what was fetched for other settings, in another work folder, is of use for these."""
+    path = work / "crawl" / "frontier.sqlite"
+    if not path.is_file():
+        return False
+    with closing(Frontier(path)) as frontier:
+        return frontier.fact("shown") == _shown(settings)
+
+
+def _shown(settings: Settings) -> str:
+    """What decides how a site answers, and which of its answers may be kept."""
+    secret = [url for url in settings.start if "${" in url]
+    said = [settings.user_agent, sorted(settings.headers.items()), settings.opt_outs, secret]
+    return json.dumps(said)
+
+
+def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
+    """The frontier of this crawl.
+
+    Where settings only say which pages belong to it, what was fetched for others stays, and is not
+    asked for again; of a crawl that showed itself otherwise nothing does.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    identity, shown = fetched(settings, context.limit), _shown(settings)
     frontier = Frontier(folder / "frontier.sqlite")
     known = frontier.fact("identity")
-    if known is not None and known != identity:
+    if known == identity:
+        return frontier
+    context.begins_anew()
+    if known is not None and frontier.fact("shown") != shown:
         frontier.close()
         remove(folder)
-        return _open(folder, identity, context)
-    if known is None:
-        context.begins_anew()
-        frontier.set_fact("identity", identity)
+        return _open(folder, settings, context)
+    if known is not None:
+        # At a host that was allowed, and is no more, nothing is taken as asked.
+        left = set(json.loads(frontier.fact("hosts") or "[]")) - set(settings.allow_hosts)
+        gone = {host_of(f"http://{place}") or place for place in left}
+        frontier.begin_again(lambda url: host_of(url) in gone)
+    frontier.set_fact("shown", shown)
+    frontier.set_fact("hosts", json.dumps(settings.allow_hosts))
+    frontier.set_fact("identity", identity)
     return frontier
+
+
+def _archive_of(frontier: Frontier, folder: Path) -> WarcStore:
+    """The archive, as far as it was written before a kill or a loss of power."""
+    end, hardened = frontier.fact("archive") or "", frontier.fact("hardened")
+    if hardened is not None:
+        number, _, size = hardened.partition(":")
+
+        def is_whole(place: Place) -> bool:
+            try:
+                read_page(folder, place)
+            except DataError:
+                return False
+            return True
+
+        lost = frontier.forget_lost(is_whole, Place(int(number), int(size), 0))
+        if lost is not None:
+            end = f"{lost.file}:{lost.start}"
+            frontier.set_fact("archive", end)
+    return WarcStore(folder, end)
 
 
 def _crawl(
@@ -231,6 +284,7 @@ def _crawl(
         max_bytes=settings.max_bytes,
         max_url_length=settings.max_url_length,
         concurrency=settings.concurrency,
+        connections_per_host=settings.connections_per_host,
         delay_s=settings.delay_s,
         retries=settings.retries,
         retry_s=settings.retry_s,
@@ -246,16 +300,16 @@ def _crawl(
             settings.timeout_s,
             allowed_places(settings.allow_hosts, (*settings.start, *settings.scope)),
             served,
-            settings.concurrency,
+            settings.concurrency * settings.connections_per_host,
             Secrets(settings.headers, settings.start),
         ) as client:
             crawler = Crawler(
-                settings.start, scope, bounds, client, frontier, store, context.progress
+                settings.start, scope, bounds, client, frontier, store, archive, context.progress
             )
             await crawler.run(sitemaps=settings.sitemaps)
 
     with (
-        closing(WarcStore(archive, frontier.fact("archive") or "")) as store,
+        closing(_archive_of(frontier, archive)) as store,
         _serving(settings) as served,
     ):
         try:

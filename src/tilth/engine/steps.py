@@ -190,18 +190,20 @@ class StepRunner:
         self.tidy(step)
 
     def _take_over(self, step: PlannedStep, folder: Path) -> None:
-        """Give a source what it fetched when it was made by other code: it is only read again."""
-        for other in folder.parent.glob(f"{step.stem}-*"):
-            try:
-                then = read_manifest(other).parts
-            except (DataError, MissingError):
-                continue
-            if (other / "work").is_dir() and all(
-                then.get(key) == step.parts.get(key) for key in _FETCHES
-            ):
-                folder.mkdir(parents=True)
-                move(other / "work", folder / "work")
-                return
+        """Give a source what it fetched when it was made by other code, or for other settings that
+        it says ask for the same: what it has is not fetched again."""
+        others = [other for other in folder.parent.glob(f"{step.stem}-*") if other != folder]
+        others = sorted(other for other in others if (other / "work").is_dir())
+        found = next((other for other in others if _fetched_alike(other, step)), None)
+        serves = getattr(step.operation.module, "serves", None)
+        if found is None and serves is not None:
+            # What another step of this run is made of is its own.
+            taken = {data_folder(self.folder, one) for one in self._made.values()}
+            free = (other for other in others if other not in taken)
+            found = next((other for other in free if serves(step.settings, other / "work")), None)
+        if found is not None:
+            folder.mkdir(parents=True)
+            move(found / "work", folder / "work")
 
     def _goes_on(self, step: PlannedStep, folder: Path) -> bool:
         """Whether what a stopped run left of the step is of what its files hold now."""
@@ -534,6 +536,15 @@ def unasked(step: PlannedStep) -> tuple[str, ...]:
     """What a step of record operations decides where the recipe says nothing, in sentences."""
     of = getattr(step.operation.module, "unasked", None)
     return () if of is None else tuple(map(str, of(step.settings)))
+
+
+def _fetched_alike(folder: Path, step: PlannedStep) -> bool:
+    """Whether a finished step fetched what this one would."""
+    try:
+        then = read_manifest(folder).parts
+    except (DataError, MissingError):
+        return False
+    return all(then.get(key) == step.parts.get(key) for key in _FETCHES)
 
 
 def begin_anew(folder: Path, *, but_work: bool) -> None:

@@ -1,50 +1,47 @@
 """The crawl itself: level by level, each host at its own pace, every address to an end.
 
-An address ends as a page, dropped by a rule, or failed with an error after its last try. Failures
-that look like the whole site being down (several at once, and robots.txt fails too) do not end
-anything: the crawl stops with an error, and run again it goes on where it was.
+An address ends as a page, dropped by a rule, or failed with an error after its last try. A site
+that stops answering while others do costs its own addresses. Where all have stopped, nothing is
+ended by it: the crawl stops with an error, and run again it goes on where it was.
+
+Which addresses belong to the crawl is decided level by level. A host that is done with a level does
+not wait for the others: it goes ahead to what it has found, and what it is answered is kept aside
+until a level admits the address, or none does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import sqlite3
 import time
-from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
+from pathlib import Path
 
 from tilth.context import Progress
-from tilth.errors import MissingError, TilthError, UsageError
-from tilth.formats.http_answer import FEED_TYPES, HTML_TYPES, XML_TYPES
+from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.web.address import AddressRefusedError
-from tilth.web.client import (
-    REDIRECTS,
-    Answer,
-    Client,
-    FetchError,
-    TooLargeError,
-    describe,
-)
+from tilth.web.client import Answer, Client, FetchError, TooLargeError, describe
 from tilth.web.frontier import Frontier, Outcome
+from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
-from tilth.web.links import read_markup
-from tilth.web.listing import is_feed, read_listing
-from tilth.web.retry import TRANSIENT_STATUSES, PatientClient
-from tilth.web.robots import read_wishes
+from tilth.web.lanes import Lanes, LeftAloneError, PoliteClient
+from tilth.web.page_reader import Meaning, PageReader
+from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.sitemap import collect_sitemaps
-from tilth.web.urls import Scope, origin
-from tilth.web.warc_store import WarcStore
+from tilth.web.urls import Scope, host_of, origin
+from tilth.web.warc_store import WarcStore, read_answer
 
-# A commit costs two syncs of the disk; what is not committed is fetched again after a kill.
-_BATCH_PAGES = 50
-_BATCH_S = 0.5
-# Failed pages after which the site itself is asked whether it is still there.
-_SUSPICIOUS = 8
-_MAX_KNOWN = 1 << 20
+# Two syncs of the disk, after which a loss of power costs nothing of what is before.
+_HARDEN_S = 0.5
+_TELL_S = 0.2
+_STILL_S = 10.0
+_MAX_KNOWN = 1 << 17
+# How often a site that stopped answering may be taken up again within a run.
+_MAX_RETURNS = 3
+# An address that is asked for ahead just now is looked at again after this.
+_MEANWHILE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,21 @@ class Bounds:
     max_bytes: int
     max_url_length: int
     concurrency: int
+    connections_per_host: int
     delay_s: float
     retries: int
     retry_s: float
     agent: str
     drop_opt_outs: bool
     follow_canonical: bool
+
+
+class _FailedError(Exception):
+    """A request failed as it would if the site were down."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
 
 
 class Crawler:
@@ -74,6 +80,7 @@ class Crawler:
         client: The HTTP client.
         frontier: What is known of each address.
         store: The archive of pages.
+        archive: Its folder.
         progress: Called with (settled addresses, known addresses, rate).
     """
 
@@ -85,25 +92,43 @@ class Crawler:
         client: Client,
         frontier: Frontier,
         store: WarcStore,
+        archive: Path,
         progress: Progress,
     ) -> None:
         self._start = tuple(start)
         self._scope = scope
         self._bounds = bounds
         self._secrets = client.secrets
-        self._client = PatientClient(client, bounds.retries, bounds.retry_s)
-        self._hosts = Hosts(self._client, frontier, bounds.agent, bounds.delay_s)
         self._frontier = frontier
         self._store = store
+        self._archive = archive
         self._progress = progress
-        self._outcomes: list[Outcome] = []
-        self._links: list[tuple[str, int]] = []
+        self._lanes = Lanes(
+            bounds.delay_s,
+            bounds.connections_per_host,
+            bounds.concurrency,
+            were_asked=bool(frontier.robots()),
+            held=[(host, float(at) - time.time()) for host, at in frontier.facts("held ")],
+        )
+        self._client = PoliteClient(
+            client, self._lanes, bounds.retries, bounds.retry_s, self._note_hold
+        )
+        self._hosts = Hosts(self._client, frontier, bounds.agent)
+        self._reader = PageReader(
+            bounds.agent, bounds.drop_opt_outs, bounds.follow_canonical, client.secrets
+        )
+        self._queues: dict[str, HostQueue] = {}
+        self._workers: list[asyncio.Task[None]] = []
+        # With one host there is nobody that it could be ahead of.
+        self._is_alone = len({host_of(f"http://{prefix}") for prefix in scope.prefixes}) == 1
+        self._reads_sitemaps = False
+        self._ahead: set[str] = set()
+        # Origins of the crawl's pages.
+        self._crawled: set[str] = set()
         # Addresses that are in the frontier already: a shortcut, and so bounded.
         self._known: set[str] = set()
-        # When the next page of a host may be asked for, on whatever level.
-        self._ready: dict[str, float] = {}
-        self._committed_at = time.monotonic()
-        self._rate = 0.0
+        self._told_at = self._hardened_at = time.monotonic()
+        self._num_told, self._rate = 0, 0.0
 
     async def run(self, *, sitemaps: bool) -> None:
         """Crawl until every address in scope has ended.
@@ -112,27 +137,23 @@ class Crawler:
             sitemaps: Take addresses from the sites' sitemaps too.
 
         Raises:
-            MissingError: A site is down; what was fetched is kept, and run again it goes on.
+            MissingError: No site answers any more; what was fetched is kept, and run again it goes
+                on.
             UsageError: The start pages are at addresses that are not allowed.
         """
         self._frontier.add(self._start, 0)
         await self._hosts.meet(map(origin, self._start))
         self._check_start()
-        if sitemaps and self._frontier.fact("sitemaps") is None:
-            await self._read_sitemaps()
-        while (level := self._frontier.next_level()) is not None:
-            depth, is_admitted = level
-            if not is_admitted:
-                await self._admit(depth)
-            await self._fetch_level(depth)
-            if down := self._hosts.down:
-                done, known = self._frontier.counts()
-                raise MissingError(
-                    f"{', '.join(down)} stopped answering",
-                    where=f"{done:,} of {known:,} addresses are done and kept",
-                    hint="run again to go on when the site is up",
-                    code="site-down",
-                )
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            self._workers.append(tasks.create_task(self._watch()))
+            self._reads_sitemaps = sitemaps and self._frontier.fact("sitemaps") is None
+            reading = tasks.create_task(self._read_sitemaps())
+            await self._go_through(reading)
+            for worker in self._workers:
+                worker.cancel()
+        self._harden()
+        self._tell()
 
     def _check_start(self) -> None:
         hosts = {url: self._hosts[origin(url)] for url in self._start}
@@ -154,20 +175,41 @@ class Crawler:
 
     async def _read_sitemaps(self) -> None:
         """Find the addresses in the start sites' sitemaps, one level from the start."""
+        if not self._reads_sitemaps:
+            return
         named, guessed = [], []
         for place in sorted({origin(url) for url in self._start}):
+            if not self._hosts[place].is_asked:
+                continue
             listed = self._hosts[place].robots.sitemaps
             leads, told = self._secrets.target, self._secrets.named
             named += [leads(f"{place}/", url) or told(url) for url in listed]
             if not listed:
                 guessed.append(f"{place}/sitemap.xml")
-        found = await collect_sitemaps(self._client, named, guessed, self._scope.contains)
+        found = await collect_sitemaps(self._hosts, named, guessed, self._scope.contains)
         # A start page that a robots.txt calls a sitemap is a page all the same.
         failed = [outcome for outcome in found.failed if outcome.url not in self._start]
         # In one transaction: an address that cannot even be spelled is never left to be fetched.
         addresses = chain((outcome.url for outcome in failed), found.urls)
         self._frontier.settle(failed, ((url, 1) for url in addresses), self._store.end)
         self._frontier.set_fact("sitemaps", "read")
+        self._reads_sitemaps = False
+        self._offer(found.urls, 1)
+
+    async def _go_through(self, reading: asyncio.Task[None]) -> None:
+        """Level by level; what sitemaps give is of the first one after the start."""
+        while True:
+            level = self._frontier.next_level()
+            if not reading.done() and (level is None or level[0] > 0):
+                await reading
+            elif level is None:
+                return
+            else:
+                depth, is_admitted = level
+                if not is_admitted:
+                    await self._admit(depth)
+                while not await self._fetch_level(depth):
+                    pass
 
     async def _admit(self, depth: int) -> None:
         """Decide which of a level's addresses are fetched."""
@@ -179,8 +221,7 @@ class Crawler:
             if len(url) > bounds.max_url_length:
                 return Outcome(url, "url-length", str(len(url)))
             try:
-                host = self._hosts[origin(url)]
-                return host.verdict(url) or (host.reserved(url) if bounds.drop_opt_outs else None)
+                return self._verdict(url)
             except Exception as error:
                 return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
 
@@ -188,158 +229,298 @@ class Crawler:
             await self._hosts.meet(map(origin, self._frontier.found(depth)))
         self._frontier.admit(depth, decide, bounds.max_pages)
 
-    async def _fetch_level(self, depth: int) -> None:
-        """Fetch the admitted addresses of a level, the hosts in turn, each at its pace."""
-        origins = sorted({origin(url) for url in self._frontier.admitted(depth)})
+    def _verdict(self, url: str) -> Outcome | None:
+        """The outcome of an address that its site forbids or keeps for itself, or None."""
+        host = self._hosts[origin(url)]
+        return host.verdict(url) or (host.reserved(url) if self._bounds.drop_opt_outs else None)
+
+    async def _fetch_level(self, depth: int) -> bool:
+        """Fetch the admitted addresses of a level; whether all of them have ended."""
+        origins = sorted({origin(url) for url in self._frontier.admitted(depth)}, key=host_of)
         await self._hosts.meet(origins)
-        slots = asyncio.Semaphore(self._bounds.concurrency)
-        queues = {place: deque[str]() for place in origins}
-        last = dict.fromkeys(origins, "")
-        # (earliest time, turn, origin): the heap gives the host whose time has come.
-        turns = [(self._ready.get(place, 0.0), turn, place) for turn, place in enumerate(origins)]
-        heapq.heapify(turns)
-        turn = len(turns)
-        async with asyncio.TaskGroup() as tasks:
-            while turns:
-                ready, _, place = heapq.heappop(turns)
-                queue, host = queues[place], self._hosts[place]
-                if not queue:
-                    queue.extend(self._frontier.next_admitted(depth, place, last[place]))
-                if not queue or host.down:
-                    continue
-                if (pause := ready - time.monotonic()) > 0:
-                    await asyncio.sleep(pause)
-                await slots.acquire()
-                url = last[place] = queue.popleft()
-                tasks.create_task(self._fetch(url, depth, host, slots))
-                turn += 1
-                following = time.monotonic() + host.pace_s if host.pace_s else 0.0
-                heapq.heappush(turns, (following, turn, place))
-                self._ready[place] = following
-        for place in origins:
-            await self._settle_failing(place)
-        self._commit()
+        self._crawled.update(origins)
+        queues = []
+        for _, places in groupby(origins, host_of):
+            here = sorted(places)
+            queues.append(self._queue(here[0]))
+            queues[-1].begin(depth, here)
+        for queue in queues:
+            await queue.idle.wait()
+        return await self._close_level(depth, origins)
 
-    async def _fetch(self, url: str, depth: int, host: Host, slots: asyncio.Semaphore) -> None:
-        """Fetch one address, note how it ended, and give the slot back."""
+    def _queue(self, place: str) -> HostQueue:
+        """The queue of a host, with those who work on it."""
+        lane = self._lanes[place]
+        if lane.host not in self._queues:
+            queue = self._queues[lane.host] = HostQueue(
+                lane,
+                self._frontier.next_admitted,
+                lambda place: self._hosts[place].is_asked,
+                self._may_go_ahead,
+            )
+            for _ in range(self._bounds.connections_per_host):
+                self._workers.append(self._tasks.create_task(self._work(queue)))
+        return self._queues[lane.host]
+
+    async def _work(self, queue: HostQueue) -> None:
+        while True:
+            todo = await queue.next()
+            try:
+                await (self._go_ahead if todo.is_ahead else self._fetch)(todo, queue)
+            finally:
+                queue.done(todo)
+
+    async def _fetch(self, todo: Todo, queue: HostQueue) -> None:
+        """One try of one address of the level."""
+        url, place = todo.url, origin(todo.url)
+        host = self._hosts[place]
+        if url in self._ahead:
+            queue.again(replace(todo, attempt=todo.attempt - 1), place, _MEANWHILE_S)
+            return
+        if (kept := self._recall(url, host)) is not None:
+            self._settle(*kept, todo.depth)
+            # The requests of others go on meanwhile.
+            await asyncio.sleep(0)
+            return
         try:
-            if host.down:
+            meaning, answer = await self._ask(url, host)
+        except _FailedError as error:
+            if host.is_asked and todo.attempt < self._bounds.retries:
+                queue.again(todo, place, self._client.pause_s(todo.attempt))
+            else:
+                host.failing.append(error.outcome)
+            if host.is_suspicious:
+                await self._look_at(place)
+        else:
+            self._settle(self._archived(meaning, answer), meaning.links, todo.depth)
+
+    async def _go_ahead(self, todo: Todo, queue: HostQueue) -> None:
+        """Ask for an address that a level to come may admit, and keep what it answers."""
+        url, place, bounds = todo.url, origin(todo.url), self._bounds
+        if todo.depth > bounds.max_depth or len(url) > bounds.max_url_length:
+            return
+        if url in self._ahead or self._frontier.is_decided(url) or self._frontier.answer(url):
+            return
+        await self._hosts.meet([place])
+        host = self._hosts[place]
+        if not host.is_asked or self._verdict(url) is not None:
+            return
+        self._ahead.add(url)
+        try:
+            meaning, answer = await self._ask(url, host)
+            outcome = replace(self._archived(meaning, answer), leads="\n".join(meaning.links))
+            if outcome.fetched_at is None or outcome.error is not None:
+                # No answer that could be kept: what becomes of it, its level says.
                 return
-            outcome = await self._end(url, depth, host)
-            if outcome is not None:
-                self._settle(outcome)
-            elif len(host.failing) >= _SUSPICIOUS:
-                await self._settle_failing(origin(url))
+            self._store.flush()
+            self._frontier.keep_answer(outcome, self._store.end)
+            self._offer(filter(self._scope.contains, meaning.links), todo.depth + 1)
+        except _FailedError:
+            # Its level tries again.
+            queue.turn_back()
+            if host.is_suspicious:
+                await self._look_at(place)
         finally:
-            slots.release()
+            self._ahead.discard(url)
 
-    async def _end(self, url: str, depth: int, host: Host) -> Outcome | None:
-        """As `_try`; whatever an answer does to its readers, it costs one address."""
-        try:
-            return await self._try(url, depth, host)
-        except (OSError, sqlite3.Error, TilthError):
-            # The disk, the frontier or the settings, not the answer.
-            raise
-        except Exception as error:
-            return Outcome(url, error=f"the answer cannot be read: {describe(error)}")
+    def _may_go_ahead(self) -> bool:
+        """Whether it is likely that no bound leaves out what is ahead.
 
-    async def _try(self, url: str, depth: int, host: Host) -> Outcome | None:
-        """How an address ended; None where it failed as it would if the site were down."""
+        What is asked for in vain was asked of somebody, so half of the pages are left for what is
+        not known yet.
+        """
+        if self._reads_sitemaps or all(queue.idle.is_set() for queue in self._queues.values()):
+            return False
+        return 2 * (self._frontier.counts()[1] + len(self._ahead)) <= self._bounds.max_pages
+
+    def _recall(self, url: str, host: Host) -> tuple[Outcome, tuple[str, ...]] | None:
+        """How an address ended that is answered already, and where it leads; None if it is not."""
+        kept = self._frontier.answer(url)
+        if kept is None:
+            return None
+        if kept.place is None:
+            return kept, _lines(kept.leads)
+        if kept.leads is not None:
+            return replace(kept, leads=None), _lines(kept.leads)
         try:
-            answer = await self._client.get(url, self._bounds.max_bytes, html_only=True)
+            answer = read_answer(self._archive, kept.place)
+        except DataError:
+            return None
+        if len(answer.body) > self._bounds.max_bytes:
+            # How that is said hangs on how it is sent.
+            return None
+        kind = ("Content-Type", kept.content_type or "")
+        answer = replace(answer, headers=(kind, *answer.headers))
+        meaning = self._reader.read(url, answer, host.robots, kept.fetched_at or "")
+        if not meaning.is_page:
+            return meaning.outcome, meaning.links
+        # A header beyond ASCII is not in the archive as it was sent.
+        outcome = replace(meaning.outcome, consent=kept.consent, place=kept.place)
+        return outcome, meaning.links
+
+    async def _ask(self, url: str, host: Host) -> tuple[Meaning, Answer | None]:
+        """What a request gives.
+
+        Raises:
+            _FailedError: It failed as it would if the site were down.
+        """
+        try:
+            answer = await self._client.once(url, self._bounds.max_bytes, html_only=True)
         except AddressRefusedError as error:
-            return Outcome(url, "address", error.address)
+            return Meaning(Outcome(url, "address", error.address)), None
         except TooLargeError as error:
-            return Outcome(url, "max-bytes", str(error))
+            host.failures = 0
+            return Meaning(Outcome(url, "max-bytes", str(error))), None
+        except LeftAloneError as error:
+            host.silent = str(error)
+            raise _FailedError(Outcome(url, error=str(error))) from error
         except FetchError as error:
             failed = Outcome(url, error=str(error))
             if not error.transient:
-                return failed
-        else:
-            if answer.status not in TRANSIENT_STATUSES:
-                return self._outcome(url, depth, host, answer)
-            failed = Outcome(url, error=f"HTTP status {answer.status}")
-        host.failing.append(failed)
-        return None
+                return Meaning(failed), None
+            host.failures += 1
+            raise _FailedError(failed) from error
+        if answer.status in TRANSIENT_STATUSES:
+            host.failures += 1
+            raise _FailedError(Outcome(url, error=f"HTTP status {answer.status}"))
+        host.failures = 0
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            return self._reader.read(url, answer, host.robots, now), answer
+        except TilthError:
+            # The settings, not the answer.
+            raise
+        except Exception as error:
+            # Whatever an answer does to its readers, it costs one address.
+            cause = f"the answer cannot be read: {describe(error)}"
+            return Meaning(Outcome(url, error=cause)), None
 
-    async def _settle_failing(self, place: str) -> None:
+    async def _look_at(self, place: str) -> None:
         """Write failed pages down as failed, unless the site as a whole is down."""
         host = self._hosts[place]
+        host.silent = host.silent or await self._hosts.answers(place)
+        if not host.silent:
+            failing, host.failing, host.failures = host.failing, [], 0
+            self._commit(failing)
+
+    async def _close_level(self, depth: int, origins: Collection[str]) -> bool:
+        """See to the sites that failed; whether the level has ended.
+
+        Raises:
+            MissingError: No site answers any more.
+        """
+        for place in origins:
+            if self._hosts[place].failing:
+                await self._look_at(place)
+        silent = [place for place in origins if self._hosts[place].silent]
+        # While the others went on, one may have come back.
+        back = [place for place in silent if await self._is_back(place)]
+        silent = [place for place in silent if place not in back]
+        if silent and not await self._hosts.any_answers(self._crawled):
+            done, known = self._frontier.counts()
+            raise MissingError(
+                f"{', '.join(silent)} stopped answering: {self._hosts[silent[0]].silent}",
+                where=f"{done:,} of {known:,} addresses are done and kept",
+                hint="run again to go on when the site is up",
+                code="site-down",
+            )
+        for place in silent:
+            host = self._hosts[place]
+            host.dead, host.silent = host.silent, ""
+        for place in origins:
+            self._bury(depth, place)
+        return not back
+
+    async def _is_back(self, place: str) -> bool:
+        host = self._hosts[place]
+        if host.returns >= _MAX_RETURNS or await self._hosts.answers(place):
+            return False
+        # What failed meanwhile is still admitted, and asked for again.
+        host.silent, host.failures, host.failing = "", 0, []
+        host.returns += 1
+        return True
+
+    def _bury(self, depth: int, place: str) -> None:
+        """Write down how the addresses of a level end at a site that is not asked any more."""
+        host = self._hosts[place]
         failing, host.failing = host.failing, []
-        if not failing or host.down:
-            return
-        if await self._hosts.answers(place):
-            for outcome in failing:
-                self._settle(outcome)
-        else:
-            # The pages stay admitted in the frontier, and are fetched when the crawl goes on.
-            host.down = True
+        self._commit(failing)
+        while not host.is_asked and (rest := self._frontier.next_admitted(depth, place, "")):
+            self._commit([host.verdict(url) or Outcome(url, error=host.dead) for url in rest])
 
-    def _outcome(self, url: str, depth: int, host: Host, answer: Answer) -> Outcome:
-        """What became of an address that was answered; its page goes to the archive."""
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        kind = answer.header("content-type")[:200]
-        if answer.status in REDIRECTS:
-            target, location = answer.target, answer.header("location")
-            # One level further, like a link: the level of a page must not depend on which of two
-            # answers came first.
-            self._follow([target] if target else [], depth)
-            return Outcome(url, "redirect", (target or location)[:2000], fetched_at=now)
-        if answer.status != 200:
-            return Outcome(url, "http-status", str(answer.status), fetched_at=now)
-        if answer.content_type in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
-            listing = read_listing(answer.body)
-            leads = (self._secrets.target(url, address) for address in listing.addresses)
-            self._follow(filter(None, leads), depth)
-            return Outcome(url, "feed", str(len(listing.addresses)), None, kind, fetched_at=now)
-        if answer.content_type not in HTML_TYPES:
-            return Outcome(url, "content-type", answer.content_type[:100], fetched_at=now)
-        try:
-            markup = read_markup(answer.body, url, kind, self._secrets.target)
-        except Exception as error:
-            # A page that its parser cannot take costs one page.
-            cause = f"the page cannot be parsed: {describe(error)}"
-            return Outcome(url, error=cause, fetched_at=now)
-        wishes = read_wishes(answer.headers, markup.meta, self._bounds.agent)
-        wishes = wishes.of_site(host.robots, url)
-        consent = wishes.consent(host.robots)
-        if wishes.follow:
-            self._follow(markup.links, depth)
-        if self._bounds.drop_opt_outs and (rule := wishes.rule) is not None:
-            # The page asks not to be collected, so not even the archive has it.
-            return Outcome(url, rule, wishes.words, None, kind, consent, now)
-        canonical = None
-        if self._bounds.follow_canonical and markup.canonical not in (None, url):
-            canonical = markup.canonical
-            self._follow([canonical] if canonical else [], depth)
-        place = self._store.append(url, answer, now)
-        return Outcome(url, None, None, None, kind, consent, now, canonical, place)
+    def _archived(self, meaning: Meaning, answer: Answer | None) -> Outcome:
+        """The outcome, its page in the archive, or else with what it leads to."""
+        outcome = meaning.outcome
+        if meaning.is_page and answer is not None:
+            try:
+                place = self._store.append(outcome.url, answer, outcome.fetched_at or "")
+            except OSError:
+                raise
+            except Exception as error:
+                # Its headers, for which the archive has no form.
+                cause = f"the answer cannot be read: {describe(error)}"
+                return Outcome(outcome.url, error=cause)
+            return replace(outcome, place=place)
+        return replace(outcome, leads="\n".join(meaning.links)) if meaning.links else outcome
 
-    def _follow(self, targets: Iterable[str], depth: int) -> None:
-        """Note the targets in scope as found, one level further on."""
+    def _settle(self, outcome: Outcome, links: Iterable[str], depth: int) -> None:
+        """Write down how an address of a level ended, and the links in scope as found."""
         if len(self._known) > _MAX_KNOWN:
             self._known.clear()
-        for target in targets:
-            if target not in self._known and self._scope.contains(target):
-                self._known.add(target)
-                self._links.append((target, depth + 1))
+        fresh = [url for url in links if url not in self._known and self._scope.contains(url)]
+        self._known.update(fresh)
+        self._commit([outcome], fresh, depth + 1)
+        self._offer(fresh, depth + 1)
 
-    def _settle(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
-        waited_s = time.monotonic() - self._committed_at
-        if len(self._outcomes) >= _BATCH_PAGES or waited_s >= _BATCH_S:
-            self._commit()
-
-    def _commit(self) -> None:
-        """Make the batch durable: first the pages, then what is known of them."""
-        if not self._outcomes:
+    def _commit(
+        self, ended: Collection[Outcome], found: Iterable[str] = (), depth: int = 0
+    ) -> None:
+        """Make it outlive this process: first the pages, then what is known of them."""
+        if not ended:
             return
-        self._store.sync()
-        self._frontier.settle(self._outcomes, self._links, self._store.end)
+        self._store.flush()
+        self._frontier.settle(ended, ((url, depth) for url in found), self._store.end)
         now = time.monotonic()
-        rate = len(self._outcomes) / max(now - self._committed_at, 1e-6)
-        # A moving average over some ten commits.
+        self._num_told += len(ended)
+        if now - self._hardened_at >= _HARDEN_S:
+            self._harden()
+        if now - self._told_at >= _TELL_S:
+            self._tell()
+
+    def _harden(self) -> None:
+        """Make it outlive a loss of power, in the same order."""
+        self._store.sync()
+        self._frontier.harden(self._store.end)
+        self._hardened_at = time.monotonic()
+
+    def _tell(self, note: str = "") -> None:
+        now = time.monotonic()
+        rate = self._num_told / max(now - self._told_at, 1e-6)
+        # A moving average over some two seconds.
         self._rate = 0.9 * self._rate + 0.1 * rate if self._rate else rate
-        self._outcomes, self._links, self._committed_at = [], [], now
+        self._num_told, self._told_at = 0, now
         done, known = self._frontier.counts()
-        self._progress(done, known, f"{self._rate:,.0f} pages/s")
+        self._progress(done, known, note or f"{self._rate:,.0f} pages/s")
+
+    def _offer(self, urls: Iterable[str], depth: int) -> None:
+        """Tell the hosts of addresses that they may go ahead to."""
+        if not self._is_alone:
+            for url in urls:
+                self._queue(origin(url)).offer(url, depth)
+
+    async def _watch(self) -> None:
+        """Say what is waited for where nothing else is said."""
+        while True:
+            await asyncio.sleep(_STILL_S)
+            lane = self._lanes.slowest
+            if lane is not None and time.monotonic() - self._told_at >= _STILL_S:
+                pause = max(lane.wait_s, 0.0)
+                self._tell(f"waits {pause:,.0f} s for {lane.host}" if pause else "waits")
+
+    def _note_hold(self, host: str, pause_s: float) -> None:
+        """A host's wish to be left alone holds for a run to come as well."""
+        self._frontier.set_fact(f"held {host}", str(time.time() + pause_s))
+
+
+def _lines(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split("\n")) if text else ()

@@ -6,15 +6,21 @@ then *settled* in any order. So which pages belong to the crawl depends on the s
 on which answer came first. What is in flight is not written down: an admitted address that is not
 settled when the file is opened again is simply fetched again.
 
-One SQLite file in WAL mode, one writer.
+Beside them stand *answers* to addresses that no level has admitted yet: of a host that went ahead
+while others were still at their level, and of a crawl with other bounds. They count for nothing
+until a level admits the address, which is then not asked for again.
+
+One SQLite file in WAL mode, one writer. What is settled outlives a kill at once, and a loss of
+power once `harden` has returned.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tilth.web.warc_store import Place
 
@@ -23,13 +29,17 @@ _CHUNK = 2000
 # The rule of what was found, and lies behind the budget of pages.
 BEHIND = "max-pages"
 
-_TABLES = """
+# How an answer is stored, in the order of an outcome's fields.
+_ANSWER = (
+    "rule TEXT, value TEXT, error TEXT, content_type TEXT, consent TEXT, fetched_at TEXT,"
+    " canonical TEXT, leads TEXT, file INTEGER, start INTEGER, length INTEGER"
+)
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS pages (
-    url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT NULL,
-    rule TEXT, value TEXT, error TEXT, content_type TEXT, consent TEXT, fetched_at TEXT,
-    canonical TEXT, file INTEGER, start INTEGER, length INTEGER
+    url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT NULL, {_ANSWER}
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_pages ON pages (state, depth, url) WHERE state < 2;
+CREATE TABLE IF NOT EXISTS answers (url TEXT PRIMARY KEY, {_ANSWER}) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS robots (origin TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
@@ -48,6 +58,7 @@ class Outcome:
         consent: Evidence of what the site allows.
         fetched_at: UTC time of the answer, ISO 8601.
         canonical: The address that the page names as its own, where it is another one.
+        leads: Addresses that an answer leads to which is not in the archive; one a line.
         place: Where the page stands in the archive, or None.
     """
 
@@ -59,6 +70,7 @@ class Outcome:
     consent: str | None = None
     fetched_at: str | None = None
     canonical: str | None = None
+    leads: str | None = None
     place: Place | None = None
 
 
@@ -71,12 +83,12 @@ class Frontier:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        # FULL: a commit is on the disk when it returns, as the archive's records are before it.
-        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _TABLES)
-        # Counted once and kept up, since counting reads the whole table.
-        self._num_settled, self._num_known = self._db.execute(
-            "SELECT count(*) FILTER (WHERE state = 2), count(*) FROM pages"
-        ).fetchone()
+        # NORMAL: a commit is the system's when it returns, and so outlives this process.
+        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _TABLES)
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(pages)")}
+        if "leads" not in columns:
+            self._db.execute("ALTER TABLE pages ADD COLUMN leads TEXT")
+        self._count()
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -168,7 +180,97 @@ class Frontier:
             self._add(found)
             for outcome in outcomes:
                 self._settle(outcome)
+                if self._num_answers:
+                    query = "DELETE FROM answers WHERE url = ?"
+                    self._num_answers -= self._db.execute(query, (outcome.url,)).rowcount
             self.set_fact("archive", archive_end)
+
+    def harden(self, archive_end: str) -> None:
+        """Bring everything onto the disk; the archive is there up to this end."""
+        self._db.execute("PRAGMA synchronous = FULL")
+        self.set_fact("hardened", archive_end)
+        self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def keep_answer(self, answer: Outcome, archive_end: str) -> None:
+        """Keep the answer to an address that no level has admitted."""
+        query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        with self._transaction():
+            self._db.execute(query, (answer.url, *_stored(answer)))
+            self.set_fact("archive", archive_end)
+        self._num_answers += 1
+
+    def answer(self, url: str) -> Outcome | None:
+        """The answer to an address that is kept from before, or None."""
+        if not self._num_answers:
+            return None
+        row = self._db.execute("SELECT * FROM answers WHERE url = ?", (url,)).fetchone()
+        return row and _outcome(row)
+
+    def is_decided(self, url: str) -> bool:
+        """Whether an address is admitted or settled already."""
+        query = "SELECT 1 FROM pages WHERE url = ? AND state > 0"
+        return self._db.execute(query, (url,)).fetchone() is not None
+
+    def begin_again(self, but: Callable[[str], bool] = lambda _: False) -> None:
+        """Forget which addresses there are, and keep what they answered.
+
+        Args:
+            but: Of which addresses the answers and robots.txt are forgotten too.
+        """
+        with self._transaction():
+            # What it leads to is read from the archive, by what is asked for now.
+            self._db.execute("UPDATE answers SET leads = NULL WHERE file IS NOT NULL")
+            self._db.execute(
+                "INSERT OR REPLACE INTO answers SELECT url, rule, value, error, content_type,"
+                " consent, fetched_at, canonical, leads, file, start, length FROM pages"
+                " WHERE fetched_at IS NOT NULL AND error IS NULL"
+            )
+            self._db.execute("DELETE FROM pages")
+            urls = self._db.execute("SELECT url FROM answers")
+            gone = [(url,) for (url,) in urls if but(url)]
+            self._db.executemany("DELETE FROM answers WHERE url = ?", gone)
+            gone = [(origin,) for origin in self.robots() if but(origin)]
+            self._db.executemany("DELETE FROM robots WHERE origin = ?", gone)
+            self._db.execute(
+                "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened')"
+                " OR name LIKE 'held %' OR name LIKE 'tdmrep %')"
+            )
+        self._count()
+
+    def forget_lost(self, is_whole: Callable[[Place], bool], after: Place) -> Place | None:
+        """Open again the addresses whose pages a loss of power took out of the archive.
+
+        Args:
+            is_whole: Whether a record is there.
+            after: What stands before this was brought onto the disk.
+
+        Returns:
+            Where the first lost record began, with all behind it; None if none is lost.
+        """
+        rows = self._db.execute(
+            "SELECT file, start, length FROM pages WHERE (file, start) >= (?1, ?2)"
+            " UNION SELECT file, start, length FROM answers WHERE (file, start) >= (?1, ?2)"
+            " ORDER BY 1, 2",
+            (after.file, after.start),
+        )
+        lost = next((place for place in map(Place._make, rows) if not is_whole(place)), None)
+        if lost is not None:
+            with self._transaction():
+                self._db.execute(
+                    "UPDATE pages SET state = 1, rule = NULL, value = NULL, error = NULL,"
+                    " content_type = NULL, consent = NULL, fetched_at = NULL, canonical = NULL,"
+                    " leads = NULL, file = NULL, start = NULL, length = NULL"
+                    " WHERE (file, start) >= (?, ?)",
+                    lost[:2],
+                )
+                self._db.execute("DELETE FROM answers WHERE (file, start) >= (?, ?)", lost[:2])
+            self._count()
+        return lost
+
+    def facts(self, beginning: str) -> list[tuple[str, str]]:
+        """The stored facts whose names begin so; the rest of the name, and the value."""
+        rows = self._db.execute("SELECT name, value FROM facts").fetchall()
+        return [(n.removeprefix(beginning), v) for n, v in rows if n.startswith(beginning)]
 
     def counts(self) -> tuple[int, int]:
         """Settled addresses, and all that are known."""
@@ -188,7 +290,7 @@ class Frontier:
         query = """
             SELECT p.url, iif(q.url IS NULL, p.rule, 'canonical'),
                 iif(q.url IS NULL, p.value, q.url), p.error, p.content_type, p.consent,
-                p.fetched_at, p.canonical, p.file, p.start, p.length
+                p.fetched_at, p.canonical, NULL, p.file, p.start, p.length
             FROM pages AS p LEFT JOIN pages AS q
             ON q.url = p.canonical AND p.file IS NOT NULL AND p.rule IS NULL
                 AND q.file IS NOT NULL AND q.rule IS NULL AND q.canonical IS NULL
@@ -197,9 +299,7 @@ class Frontier:
         last = ""
         while rows := self._db.execute(query, (last, _CHUNK)).fetchall():
             last = rows[-1][0]
-            for *fields, file, start, length in rows:
-                place = None if file is None else Place(file, start, length)
-                yield Outcome(*(*fields, place))
+            yield from map(_outcome, rows)
 
     def _open(self, state: int, depth: int, after: str) -> Iterator[str]:
         query = (
@@ -214,23 +314,38 @@ class Frontier:
         self._num_known += max(self._db.executemany(query, found).rowcount, 0)
 
     def _settle(self, outcome: Outcome) -> None:
-        place = (None, None, None) if outcome.place is None else astuple(outcome.place)
         self._db.execute(
             "UPDATE pages SET state = 2, rule = ?, value = ?, error = ?, content_type = ?,"
-            " consent = ?, fetched_at = ?, canonical = ?, file = ?, start = ?, length = ?"
-            " WHERE url = ?",
-            (
-                *map(_storable, (outcome.rule, outcome.value, outcome.error)),
-                *map(_storable, (outcome.content_type, outcome.consent)),
-                *(outcome.fetched_at, outcome.canonical, *place, outcome.url),
-            ),
+            " consent = ?, fetched_at = ?, canonical = ?, leads = ?, file = ?, start = ?,"
+            " length = ? WHERE url = ?",
+            (*_stored(outcome), outcome.url),
         )
         self._num_settled += 1
+
+    def _count(self) -> None:
+        """Counted once and kept up, since counting reads whole tables."""
+        self._num_settled, self._num_known, self._num_answers = self._db.execute(
+            "SELECT count(*) FILTER (WHERE state = 2), count(*),"
+            " (SELECT count(*) FROM answers) FROM pages"
+        ).fetchone()
 
     def _transaction(self) -> sqlite3.Connection:
         self._db.execute("BEGIN IMMEDIATE")
         # As a context manager a connection commits, or rolls back on an exception.
         return self._db
+
+
+def _stored(outcome: Outcome) -> tuple[object, ...]:
+    """The fields of an outcome as they are stored."""
+    told = (outcome.rule, outcome.value, outcome.error, outcome.content_type, outcome.consent)
+    place = (None, None, None) if outcome.place is None else outcome.place
+    rest = (outcome.fetched_at, outcome.canonical, outcome.leads)
+    return (*map(_storable, told), *rest, *place)
+
+
+def _outcome(row: tuple[Any, ...]) -> Outcome:
+    *fields, file, start, length = row
+    return Outcome(*(*fields, None if file is None else Place(file, start, length)))
 
 
 def _storable(text: str | None) -> str | None:

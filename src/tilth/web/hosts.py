@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 
 from tilth.decode.text import decode_loosely
 from tilth.web.address import AddressRefusedError, joined, place_of
-from tilth.web.client import FetchError, describe
+from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import Frontier, Outcome
-from tilth.web.retry import PatientClient
+from tilth.web.lanes import PoliteClient
 from tilth.web.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
+from tilth.web.urls import host_of
 from tilth.web.usage import MAX_TDMREP_BYTES, TDMREP_PATH
 
-_AT_A_TIME = 16
+# Failures in a row after which the site itself is asked whether it is still there.
+_SUSPICIOUS = 8
+
+
+class ForbiddenError(Exception):
+    """The rules of a site forbid an address, or it cannot be asked at all."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error or f"{outcome.rule}: {outcome.value}")
+        self.outcome = outcome
 
 
 @dataclass
@@ -28,10 +38,11 @@ class Host:
         refusal: That in words: of the host whose address it is, which may be one to which its
             robots.txt leads.
         refused_place: Host and port of that, as `allow_hosts` may have them.
-        pace_s: Seconds between two pages.
-        ready_at: When the next page may be asked for, by the monotonic clock.
         failing: Failed pages that are not written down yet: the site may be down.
-        down: The site has stopped answering.
+        failures: Failed requests since the last that was answered.
+        silent: Why nothing more is asked of it for now; empty if it is.
+        dead: Why nothing more is asked of it at all, while other sites answer; empty if it is.
+        returns: How often it was silent and then asked again.
     """
 
     robots: RobotsFile
@@ -39,15 +50,28 @@ class Host:
     refused: str = ""
     refusal: str = ""
     refused_place: str = ""
-    pace_s: float = 0.0
-    ready_at: float = 0.0
     failing: list[Outcome] = field(default_factory=list)
-    down: bool = False
+    failures: int = 0
+    silent: str = ""
+    dead: str = ""
+    returns: int = 0
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether so much has failed that the site may be down."""
+        return max(self.failures, len(self.failing)) >= _SUSPICIOUS
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether pages may be asked of it."""
+        return not (self.silent or self.dead or self.unreachable or self.refused)
 
     def verdict(self, url: str) -> Outcome | None:
         """The outcome of an address that this host forbids or cannot give, or None."""
         if self.refused:
             return Outcome(url, "address", self.refused)
+        if self.dead:
+            return Outcome(url, error=f"the site stopped answering: {self.dead}")
         if self.unreachable:
             # RFC 9309 section 2.3.1.4: an unreachable robots.txt forbids everything.
             return Outcome(url, error=f"the site does not answer: {self.unreachable}")
@@ -68,44 +92,72 @@ class Hosts:
         client: Asks them.
         frontier: Keeps their robots.txt, so that a crawl taken up again decides as it did.
         agent: The crawler's name in a robots.txt.
-        delay_s: The least number of seconds between two pages of a host.
     """
 
-    def __init__(
-        self, client: PatientClient, frontier: Frontier, agent: str, delay_s: float
-    ) -> None:
+    def __init__(self, client: PoliteClient, frontier: Frontier, agent: str) -> None:
         self._client = client
         self._frontier = frontier
         self._agent = agent
-        self._delay_s = delay_s
         self._met: dict[str, Host] = {}
+        self._doors: dict[str, asyncio.Lock] = {}
+
+    @property
+    def client(self) -> Client:
+        """The HTTP client itself."""
+        return self._client.client
 
     def __getitem__(self, origin: str) -> Host:
         return self._met[origin]
 
-    @property
-    def down(self) -> list[str]:
-        """The origins that have stopped answering."""
-        return sorted(origin for origin, host in self._met.items() if host.down)
+    def __contains__(self, origin: str) -> bool:
+        return origin in self._met
 
     async def meet(self, origins: Iterable[str]) -> None:
         """Read the robots.txt of each origin that was not met yet."""
+        fresh = sorted(set(origins) - set(self._met))
+        if not fresh:
+            return
         kept = self._frontier.robots()
-        gate = asyncio.Semaphore(_AT_A_TIME)
 
         async def meet(origin: str) -> None:
-            async with gate:
-                self._met[origin] = await self._meet(origin, kept)
+            # Whoever comes while it is asked waits for what it says.
+            async with self._doors.setdefault(origin, asyncio.Lock()):
+                if origin not in self._met:
+                    self._met[origin] = await self._meet(origin, kept)
 
-        await asyncio.gather(*(meet(origin) for origin in sorted(set(origins) - set(self._met))))
+        await asyncio.gather(*map(meet, fresh))
 
-    async def answers(self, origin: str) -> bool:
-        """Whether a site is there at all: whether its robots.txt is answered."""
+    async def get_through(self, url: str, max_bytes: int) -> Answer:
+        """As `PoliteClient.get_through`, with the robots.txt of each origin on the way asked first.
+
+        Raises:
+            ForbiddenError: A site on the way forbids it, or cannot be asked.
+            AddressRefusedError, FetchError, TooLargeError: As of `Client.get`.
+        """
+        return await self._client.get_through(url, max_bytes, self._check)
+
+    async def _check(self, url: str) -> None:
+        place = "/".join(url.split("/", 3)[:3])
+        if not (place.startswith(("http://", "https://")) and host_of(place)):
+            raise FetchError(f"not an address to fetch: {url[:100]!r}", transient=False)
+        await self.meet([place])
+        if (outcome := self._met[place].verdict(url)) is not None:
+            raise ForbiddenError(outcome)
+
+    async def answers(self, origin: str) -> str:
+        """Why a site is not there at all, told by its robots.txt; empty where it is."""
         try:
             await self._robots_text(origin)
-        except (AddressRefusedError, FetchError):
-            return False
-        return True
+        except (AddressRefusedError, FetchError) as error:
+            return str(error)
+        return ""
+
+    async def any_answers(self, origins: Iterable[str]) -> bool:
+        """Whether one of these sites answers, of those that are asked."""
+        for origin in sorted(origins):
+            if self._met[origin].is_asked and not await self.answers(origin):
+                return True
+        return False
 
     async def _meet(self, origin: str, kept: dict[str, str | None]) -> Host:
         nothing = RobotsFile(None, self._agent)
@@ -123,9 +175,10 @@ class Hosts:
             self._frontier.set_robots(origin, text)
         try:
             robots = RobotsFile(text, self._agent)
+            self._client.lanes[origin].slow(robots.delay_s)
             if tdmrep := await self._tdmrep(origin, robots):
                 robots = RobotsFile(text, self._agent, tdmrep)
-            return Host(robots, pace_s=max(self._delay_s, robots.delay_s))
+            return Host(robots)
         except Exception as error:
             # A file that its parser cannot take may forbid anything, so it forbids everything.
             return Host(nothing, unreachable=f"robots.txt: {describe(error)}")

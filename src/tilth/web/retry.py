@@ -11,8 +11,6 @@ from tilth.web.client import Answer, Client, FetchError
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _MAX_PAUSE_S = 120.0
-# RFC 9309 section 2.3.1.2: five hops and more are followed for a robots.txt.
-_MAX_HOPS = 6
 
 
 @dataclass(frozen=True)
@@ -57,19 +55,6 @@ class PatientClient:
                 pause = min(max(pause, wish), _MAX_PAUSE_S)
             await asyncio.sleep(pause)
             attempt += 1
-
-    async def get_through(self, url: str, max_bytes: int, *, cuts: bool = False) -> Answer:
-        """As `get`, with redirects followed; for a site's own files, which no frontier holds.
-
-        Returns:
-            The first answer that is no redirect, or the last redirect of a chain without end.
-        """
-        answer = await self.get(url, max_bytes, cuts=cuts)
-        for _ in range(_MAX_HOPS):
-            if answer.target is None:
-                break
-            answer = await self.get(answer.target, max_bytes, cuts=cuts)
-        return answer
 
 
 def retry_after_s(value: str, now: datetime) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from tilth.web.client import FetchError, describe
+from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import Outcome
+from tilth.web.hosts import ForbiddenError
 from tilth.web.listing import MAX_LISTED, MAX_LISTING_BYTES, PageError, read_listing
-from tilth.web.retry import PatientClient
 
 MAX_SITEMAPS = 200
 
@@ -27,8 +28,19 @@ class Found:
     failed: list[Outcome] = field(default_factory=list)
 
 
+class Asks(Protocol):
+    """Who asks for sitemaps, as politely as for pages."""
+
+    @property
+    def client(self) -> Client:
+        """The HTTP client, with what it knows of secrets."""
+
+    async def get_through(self, url: str, max_bytes: int) -> Answer:
+        """The answer at an address, with redirects followed."""
+
+
 async def collect_sitemaps(
-    client: PatientClient,
+    client: Asks,
     named: Iterable[str],
     guessed: Iterable[str],
     wanted: Callable[[str], bool],
@@ -61,7 +73,9 @@ async def collect_sitemaps(
             continue
         except Exception as error:
             # Whatever a sitemap does to its reader, it costs one row.
-            if url in sure:
+            if url in sure and isinstance(error, ForbiddenError) and error.outcome.rule:
+                found.failed.append(replace(error.outcome, url=url))
+            elif url in sure:
                 cause = f"the sitemap cannot be read: {describe(error)}"
                 found.failed.append(Outcome(url, error=cause))
             continue

@@ -68,6 +68,14 @@ def origin(url: str) -> str:
     return url[: url.index("/", 8)]
 
 
+def host_of(url: str) -> str:
+    """The host of an address or an origin, without its port; empty where there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 class Scope:
     """The addresses of a crawl: those under one of its prefixes, by http or https.
 

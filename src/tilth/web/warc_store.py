@@ -10,9 +10,8 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from fastwarc.warc import ArchiveIterator
@@ -36,8 +35,7 @@ _PRINTABLE = "".join(map(chr, range(32, 127)))
 _TRANSFER = frozenset({"content-encoding", "transfer-encoding", "content-length"})
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a record stands: file number, first byte, bytes."""
 
     file: int
@@ -119,6 +117,10 @@ class WarcStore:
         self._size += len(data)
         return place
 
+    def flush(self) -> None:
+        """Give the system everything appended so far, so that it outlives this process."""
+        self._file.flush()
+
     def sync(self) -> None:
         """Bring everything appended so far onto the disk."""
         self._file.flush()
@@ -138,13 +140,31 @@ def read_page(folder: Path, place: Place) -> bytes:
     Raises:
         DataError: There is no such record.
     """
+    return _read(folder, place)[1]
+
+
+def read_answer(folder: Path, place: Place) -> Answer:
+    """The answer whose record stands at a place, its body as decoded.
+
+    Raises:
+        DataError: There is no such record.
+    """
+    from tilth.web.client import Answer
+
+    headers, body = _read(folder, place)
+    return Answer(200, "", headers, body)
+
+
+def _read(folder: Path, place: Place) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    """A record's HTTP headers and body."""
     path = folder / f"crawl-{place.file:05d}.warc.gz"
     try:
         with open(path, "rb") as file:
             file.seek(place.start)
             data = file.read(place.length)
         for record in ArchiveIterator(io.BytesIO(data), parse_http=True):
-            return bytes(record.reader.read())
+            headers = tuple(record.http_headers or ())
+            return headers, bytes(record.reader.read())
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(f"the crawl's archive cannot be read: {error}", where=str(path)) from error
     raise DataError(f"the crawl's archive holds no record at byte {place.start}", where=str(path))

@@ -1,0 +1,93 @@
+"""What an answer means for its address: kept or dropped, and which addresses it leads to.
+
+The same is asked of an answer that has just come and of one that lies in the archive, so that a
+crawl which goes on with other bounds decides as one that asks for everything again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tilth.formats.http_answer import FEED_TYPES, HTML_TYPES, XML_TYPES
+from tilth.web.client import REDIRECTS, Answer, describe
+from tilth.web.frontier import Outcome
+from tilth.web.links import read_markup
+from tilth.web.listing import is_feed, read_listing
+from tilth.web.robots import RobotsFile, read_wishes
+from tilth.web.secrets import Secrets
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an answer means.
+
+    Attributes:
+        outcome: How its address ends; without a place in the archive.
+        links: Normalised addresses that it leads to, in the crawl's scope or not.
+        is_page: Its body is to be kept.
+    """
+
+    outcome: Outcome
+    links: tuple[str, ...] = ()
+    is_page: bool = False
+
+
+@dataclass(frozen=True)
+class PageReader:
+    """Reads answers.
+
+    Attributes:
+        agent: The crawler's name.
+        drop_opt_outs: Pages that ask not to be collected are not kept.
+        follow_canonical: What a page names as its canonical address belongs to its links.
+        secrets: Of the crawl.
+    """
+
+    agent: str
+    drop_opt_outs: bool
+    follow_canonical: bool
+    secrets: Secrets
+
+    def read(self, url: str, answer: Answer, robots: RobotsFile, now: str) -> Meaning:
+        """What an answer means.
+
+        Args:
+            url: The address that was asked.
+            answer: What it gave.
+            robots: The rules of its origin.
+            now: When it came, in UTC, ISO 8601.
+        """
+        if answer.status in REDIRECTS:
+            target, location = answer.target, answer.header("location")
+            # One level further, like a link: the level of a page must not depend on which of two
+            # answers came first.
+            ended = Outcome(url, "redirect", (target or location)[:2000], fetched_at=now)
+            return Meaning(ended, (target,) if target else ())
+        if answer.status != 200:
+            return Meaning(Outcome(url, "http-status", str(answer.status), fetched_at=now))
+        kind = answer.header("content-type")[:200]
+        if answer.content_type in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
+            listing = read_listing(answer.body)
+            leads = (self.secrets.target(url, address) for address in listing.addresses)
+            count = str(len(listing.addresses))
+            ended = Outcome(url, "feed", count, content_type=kind, fetched_at=now)
+            return Meaning(ended, tuple(filter(None, leads)))
+        if answer.content_type not in HTML_TYPES:
+            what = answer.content_type[:100]
+            return Meaning(Outcome(url, "content-type", what, fetched_at=now))
+        try:
+            markup = read_markup(answer.body, url, kind, self.secrets.target)
+        except Exception as error:
+            # A page that its parser cannot take costs one page.
+            cause = f"the page cannot be parsed: {describe(error)}"
+            return Meaning(Outcome(url, error=cause, fetched_at=now))
+        wishes = read_wishes(answer.headers, markup.meta, self.agent).of_site(robots, url)
+        links = markup.links if wishes.follow else ()
+        ended = Outcome(url, content_type=kind, consent=wishes.consent(robots), fetched_at=now)
+        if self.drop_opt_outs and (rule := wishes.rule) is not None:
+            # The page asks not to be collected, so not even the archive has it.
+            return Meaning(replace(ended, rule=rule, value=wishes.words), links)
+        if self.follow_canonical and markup.canonical not in (None, url):
+            ended = replace(ended, canonical=markup.canonical)
+            links = (*links, *filter(None, (markup.canonical,)))
+        return Meaning(ended, links, is_page=True)
