@@ -71,6 +71,23 @@ def test_zeros_are_no_part_of_a_link() -> None:
     assert read_markup(page, _URL, "text/html; charset=utf-8").links == ("http://example.org/xy",)
 
 
+@pytest.mark.parametrize(
+    ("rel", "is_taken"),
+    [
+        ("NoFollow", False),
+        ("external NOFOLLOW", False),
+        ("noopener,nofollow", False),
+        ("ugc;\tnofollow", False),
+        ("xnofollowx", True),
+        ("no follow", True),
+        ("", True),
+    ],
+)
+def test_a_link_that_is_marked_is_not_taken(rel: str, is_taken: bool) -> None:
+    markup = read_markup(f'<a rel="{rel}" href="/x">x</a>'.encode(), _URL, None)
+    assert markup.links == (("http://example.org/x",) if is_taken else ())
+
+
 def test_frames_refreshes_and_feeds_are_links() -> None:
     page = b"""<html><head><meta http-equiv="Refresh" content="0; URL='next.html?a=B;c'">
         <link rel="alternate" type="application/rss+xml" href="/feed">

@@ -20,6 +20,7 @@ _MAX_TAG_BYTES = 8 << 10
 # Possessive and closed or not, so that the search is linear in any input.
 _QUOTED = rb"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)"
 _TAG = re.compile(rb"<[A-Za-z](?:[^>\"']++|" + _QUOTED + rb")*+")
+_WORDS = re.compile(r"[\s,;]+")
 _QUOTATION = re.compile(_QUOTED)
 _ANY_TAG = re.compile(rb"</?+([A-Za-z][^\s/>]*+)(?:[^>\"']++|" + _QUOTED + rb")*+>?+")
 _TELLING = frozenset((b"a", b"area", b"base", b"frame", b"iframe", b"link", b"meta"))
@@ -134,7 +135,8 @@ def _hrefs(root: etree._Element) -> Iterator[str]:
 
 
 def _is_nofollow(element: etree._Element) -> bool:
-    return "nofollow" in (element.get("rel") or "").lower()
+    # Words of `rel` are parted by blanks (HTML, 4.6.7); many write commas.
+    return "nofollow" in _WORDS.split((element.get("rel") or "").lower())
 
 
 def _relations(element: etree._Element) -> list[str]:
