@@ -235,6 +235,8 @@ class Frontier:
                 "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened')"
                 " OR name LIKE 'held %' OR name LIKE 'tdmrep %')"
             )
+            reserved = [(f"tdmrep {origin}",) for (origin,) in gone]
+            self._db.executemany("DELETE FROM facts WHERE name = ?", reserved)
         self._count()
 
     def forget_lost(self, is_whole: Callable[[Place], bool], after: Place) -> Place | None:
