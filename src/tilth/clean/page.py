@@ -7,7 +7,8 @@ from typing import Final
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree, Node, NodeType
 
-from tilth.formats.kept import Kept
+from tilth.clean import ordered
+from tilth.formats.kept import Kept, absent_letter
 
 # resiliparse takes time quadratic in the nesting: 4 s at 20,000 elements.
 MAX_DEPTH: Final = 2000
@@ -21,7 +22,8 @@ _CONTROLS: Final = frozenset({"title", "option", "select", "button", "textarea",
 
 
 def page_text(page: str, *, main_content: bool) -> str:
-    """The text of a page line by line, without scripts and styles; list items with bullets.
+    """The text of a page line by line, without scripts and styles; list items with bullets, or the
+    numbers that they have.
 
     Args:
         page: A decoded page, or a part of one.
@@ -33,15 +35,17 @@ def page_text(page: str, *, main_content: bool) -> str:
     # There are no more elements than signs that could begin one.
     if page.count("<") > MAX_DEPTH and is_deeper(HTMLTree.parse(page), MAX_DEPTH):
         raise ValueError(f"elements are nested deeper than {MAX_DEPTH}")
-    return str(
+    letter = absent_letter(page) if ordered.has_own_numbers(page) else ""
+    text = str(
         extract_plain_text(
-            page,
+            ordered.marked(page, letter) if letter else page,
             main_content=main_content,
             alt_texts=False,
             preserve_formatting=True,
             list_bullets=True,
         )
     )
+    return ordered.numbered(text, letter) if letter else text
 
 
 def element_text(tag: str, outer: str, inner: str) -> str:

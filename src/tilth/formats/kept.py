@@ -93,6 +93,11 @@ class Kept:
         return text
 
 
+def absent_letter(page: str) -> str:
+    """A letter that the page has not, as it hardly has all; empty: it has."""
+    return next((one for one in _LETTERS if one not in page), "")
+
+
 def _changed(page: str, ends: _Ends, change: Callable[[str], str]) -> str:
     """The page with each element, from the last begin before its end, as it is changed to."""
     begins = [one.start() for one in ends[0].finditer(page)]
