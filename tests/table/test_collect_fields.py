@@ -70,6 +70,18 @@ def test_a_listed_field_of_a_task_that_is_not_there_is_told(tmp_path: Path) -> N
     assert "did you mean `lang`" in str(caught.value)
 
 
+@effect("collect.jsonl.encoding")
+def test_another_encoding_of_lines_reads_other_letters(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    text = "Übermäßig große Bäume stehen für gewöhnlich über den Dächern."
+    path.write_bytes(f'{{"text": "{text}"}}\n'.encode("cp1252"))
+    for given in ({"encoding": "cp1252"}, {}):
+        (row,) = tabular.read("jsonl", path, **given)
+        assert row["text"] == text
+    (row,) = tabular.read("jsonl", path, encoding="utf-8")
+    assert row["error"]
+
+
 @effect("collect.jsonl.records")
 @name("collect.jsonl.records")
 def test_records_of_a_document(tmp_path: Path) -> None:

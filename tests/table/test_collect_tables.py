@@ -216,10 +216,13 @@ def test_a_comma_cannot_part_fractions_and_columns() -> None:
 def test_another_encoding_reads_other_letters(tmp_path: Path) -> None:
     data = "text\nnaïve\n".encode("cp1252")
     assert csv(tmp_path, data, encoding="cp1252")[0]["text"] == "naïve"
-    assert "invalid UTF-8" in csv(tmp_path, data)[0]["error"]
+    assert "invalid UTF-8" in csv(tmp_path, data, encoding="utf-8")[0]["error"]
+    # Unless it is said, it is as it looks.
+    text = "Übermäßig große Bäume stehen für gewöhnlich über den Dächern."
+    assert csv(tmp_path, f"text\n{text}\n".encode("cp1252"))[0]["text"] == text
 
 
-@name(*(f"collect.{one}.encoding" for one in ("csv", "files", "text_file", "join")))
+@name(*(f"collect.{one}.encoding" for one in ("csv", "files", "jsonl", "text_file", "join")))
 def test_an_encoding_that_is_none(path: str) -> None:
     _, kind, _ = path.split(".")
     given: dict[str, Any] = {"path": "a", "encoding": "utf-9"}

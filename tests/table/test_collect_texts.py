@@ -40,7 +40,12 @@ def test_another_encoding_reads_other_letters(record: str, tmp_path: Path) -> No
     data = "naïve".encode("latin-1")
     (row,) = text_file(tmp_path, data, encoding="latin-1", record=record)
     assert row["text"] == "naïve"
-    assert "invalid UTF-8" in text_file(tmp_path, data, record=record)[0]["error"]
+    (row,) = text_file(tmp_path, data, encoding="utf-8", record=record)
+    assert "invalid UTF-8" in row["error"]
+    # Unless it is said, it is as it looks.
+    text = "Übermäßig große Bäume stehen für gewöhnlich über den Dächern."
+    (row,) = text_file(tmp_path, text.encode("latin-1"), record=record)
+    assert row["text"] == text
 
 
 @effect("collect.text_file.split", *SHARES)

@@ -71,6 +71,19 @@ def test_what_a_source_did_not_read_is_shown(fresh: Path) -> None:
     assert (wrong.code, wrong.out) == (2, "")
 
 
+@effect("tilth show --noted")
+def test_what_a_source_read_with_a_guess_is_shown(fresh: Path) -> None:
+    lines = (fresh / "docs.jsonl").read_bytes()
+    (fresh / "docs.jsonl").write_bytes('{"text": "naïve café"}\n'.encode("cp1252") + lines)
+    assert tilth_("run", "small.yaml", "--only", "docs").code == 1
+    noted = _shown("docs", "--noted")
+    (place,) = noted["places"]
+    assert place["place"] == "docs.jsonl"
+    assert "encoding" in place["reason"]
+    assert noted["by_reason"] == {place["reason"]: 1}
+    assert _shown("docs", "--passed-over")["places"] == []
+
+
 @effect("tilth show --rule")
 @name("tilth show --rule")
 def test_what_one_rule_dropped_is_shown(fresh: Path) -> None:
@@ -114,7 +127,7 @@ def test_so_many_samples_from_there_on_are_shown(place: Path) -> None:
 @refused(
     *("tilth show --epochs", "tilth show --sample", "tilth show --to", "tilth show --augmented"),
     *("tilth show --dropped", "tilth show --quarantined", "tilth show --rule"),
-    "tilth show --passed-over",
+    *("tilth show --passed-over", "tilth show --noted"),
 )
 @pytest.mark.parametrize(
     ("words", "what"),
@@ -126,6 +139,7 @@ def test_so_many_samples_from_there_on_are_shown(place: Path) -> None:
         ("--augmented --dropped", "`--augmented` and `--dropped` exclude each other"),
         ("--augmented --quarantined", "`--augmented` and `--quarantined` exclude each other"),
         ("--augmented --passed-over", "`--augmented` and `--passed-over` exclude each other"),
+        ("docs --noted --passed-over", "`--passed-over` and `--noted` exclude each other"),
         ("docs --passed-over --dropped", "`--passed-over` and `--dropped` exclude each other"),
         ("--augmented --rule x", "`--augmented` and `--rule` exclude each other"),
         ("--augmented --offset 0", "`--augmented` and `--offset` exclude each other"),
