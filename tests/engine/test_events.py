@@ -17,7 +17,7 @@ _PROMISED = {
     "StepProgress": ["step", "done", "total", "num_in", "num_kept", "note"],
     "StepFinished": [
         "step", "cached", "seconds", "num_in", "num_kept", "num_dropped", "num_quarantined",
-        "result", "num_passed_over", "num_born",
+        "result", "num_passed_over", "num_born", "num_noted",
     ],
     "Warned": ["step", "message"],
 }  # fmt: skip
@@ -53,5 +53,6 @@ def test_an_event_is_one_json_object_with_its_name() -> None:
         "result": False,
         "num_passed_over": 0,
         "num_born": 0,
+        "num_noted": 0,
     }
     assert as_json(StepProgress("a", 1, None, 0, 0, "x"))["total"] is None
