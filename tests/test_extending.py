@@ -72,6 +72,7 @@ def test_a_source_and_an_operation_of_ones_own(here: Path) -> None:
         "dropped": 0,
         "quarantined": 1,
         "passed_over": 0,
+        "noted": 0,
     }
     assert counts["clean.shout"] == {
         "in": 3,
@@ -80,6 +81,7 @@ def test_a_source_and_an_operation_of_ones_own(here: Path) -> None:
         "dropped": 1,
         "quarantined": 0,
         "passed_over": 0,
+        "noted": 0,
     }
     assert "nobody says this line" in _tilth(here, "show", "play", "play", "--quarantined")
     listed = _tilth(here, "list", "operations", "--recipe", "play.yaml")
