@@ -60,6 +60,7 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
             "datasets",
             "jinja2",
             "markupsafe",
+            "onnxruntime",
             "pandas",
             "polars",
             "ray",
