@@ -188,4 +188,5 @@ def test_time_grows_with_the_document_alone(make: Callable[[int], bytes]) -> Non
         data = make(times)
         return lambda: list(cut_records(io.BytesIO(data), (ALL,), 1 << 20))
 
-    assert_linear(prepared, 8_000, 16_000)
+    # Ten times as many levels are still as many as are read.
+    assert_linear(prepared, 4_000, 9_000)
