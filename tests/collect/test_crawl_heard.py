@@ -13,6 +13,7 @@ from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl
 from tilth.context import Context
 from tilth.errors import UsageError
+from tilth.web.listing import MAX_LISTED
 
 Rows = dict[str, dict[str, Any]]
 
@@ -209,6 +210,17 @@ def test_a_pause_that_is_not_kept_is_told(site: Site, tmp_path: Path) -> None:
     words = "crawl-delay 1e9 is longer than a day, and is not kept"
     assert words in rows["/page"]["consent"]
     assert told == [(f"{site.root}/robots.txt", words)]
+
+
+def test_a_feed_that_is_cut_says_so(site: Site, tmp_path: Path) -> None:
+    links = f"<link>{site.root}/news</link>" * (MAX_LISTED + 1)
+    reply = Reply(f"<rss>{links}</rss>".encode(), headers=(("Content-Type", "text/xml"),))
+    site.pages["/feed"] = reply
+    site.html("/", "/feed")
+    site.html("/news")
+    rows = _rows(site, tmp_path)
+    assert _ends(rows) == {"/": None, "/feed": "feed", "/news": None}
+    assert rows["/feed"]["drop.value"] == "50000 of 50001"
 
 
 def test_feeds_frames_and_refreshes_are_followed(site: Site, tmp_path: Path) -> None:

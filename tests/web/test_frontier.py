@@ -50,6 +50,14 @@ def test_what_is_not_settled_is_open_again(tmp_path: Path) -> None:
         assert frontier.robots() == {"http://example.org": None}
 
 
+def test_an_address_ends_once(tmp_path: Path) -> None:
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        for value in ("first", "second"):
+            frontier.settle([Outcome(_A, "max-sitemaps", value)], [(_A, 1)], "0:0")
+        assert frontier.counts() == (1, 1)
+        assert [end.value for end in frontier.outcomes()] == ["first"]
+
+
 def test_a_failing_batch_leaves_nothing_behind(tmp_path: Path) -> None:
     def fail(url: str) -> Outcome | None:
         if url == _B:

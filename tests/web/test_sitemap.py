@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -118,10 +120,19 @@ def _collect(named: list[str], guessed: list[str]) -> Found:
     async def collect() -> Found:
         allowed = allowed_places(("127.0.0.1",), named + guessed)
         async with Client("tilth", 5, allowed) as client:
-            asks = _asking(client)
-            return await collect_sitemaps(asks, named, guessed, lambda url: "/in/" in url)
+            return await _gather(client, named, guessed, lambda url: "/in/" in url)
 
     return asyncio.run(collect())
+
+
+async def _gather(
+    client: Client, named: list[str], guessed: list[str], wanted: Callable[[str], bool]
+) -> Found:
+    found = Found()
+    async for one in collect_sitemaps(_asking(client), named, guessed, wanted):
+        found.urls.update(one.urls)
+        found.failed += one.failed
+    return found
 
 
 def test_what_the_server_names_with_a_secret_is_found_under_its_name(
@@ -134,8 +145,7 @@ def test_what_the_server_names_with_a_secret_is_found_under_its_name(
         secrets = Secrets({}, [f"{root}/?k=${{PLANTED}}"])
         allowed = allowed_places(("127.0.0.1",), [root])
         async with Client("tilth", 5, allowed, secrets=secrets) as client:
-            asks = _asking(client)
-            return await collect_sitemaps(asks, [f"{root}/0?k=${{PLANTED}}"], [], lambda _: True)
+            return await _gather(client, [f"{root}/0?k=${{PLANTED}}"], [], lambda _: True)
 
     with running(Site()) as site:
         site.pages["/0?k=S3cret+of/the=day"] = redirect(f"/1?k={value}")
@@ -163,3 +173,49 @@ def test_indexes_are_followed_once_and_failures_told() -> None:
         (f"{root}/gone.xml", "the sitemap cannot be read: HTTP status 404")
     ]
     assert site.asked["/0.xml"] == 1
+
+
+def test_of_what_is_beyond_the_bound_nothing_is_held() -> None:
+    body = b"ab\n" * 300_000 + b"http\n" * 3 * MAX_LISTED
+    tracemalloc.start()
+    try:
+        listing = read_listing(body)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(listing.addresses), listing.num_left) == (MAX_LISTED, 2 * MAX_LISTED)
+    # An address takes 53 bytes and its place 8, and a tuple is made out of a list.
+    assert most < 100 * MAX_LISTED
+
+
+def test_one_sitemap_is_held_at_a_time() -> None:
+    async def collect(root: str) -> list[tuple[int, list[str]]]:
+        taken = []
+        async with Client("tilth", 5, allowed_places(("127.0.0.1",), [root])) as client:
+            named = [f"{root}/{n}" for n in range(3)]
+            async for found in collect_sitemaps(_asking(client), named, [], lambda _: True):
+                taken.append((sum(site.asked.values()), list(found.urls)))
+        return taken
+
+    with running(Site()) as site:
+        for n in range(3):
+            site.pages[f"/{n}"] = Reply(f"<urlset><loc>/of/{n}</loc></urlset>".encode())
+        taken = asyncio.run(collect(site.root))
+    assert taken == [(n + 1, [f"{site.root}/of/{n}"]) for n in range(3)]
+
+
+def test_so_many_sitemaps_are_asked_for_whoever_names_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tilth.web.sitemap.MAX_SITEMAPS", 4)
+    with running(Site()) as site:
+        root = site.root
+        index = b"<sitemapindex><loc>/a</loc><loc>/b</loc></sitemapindex>"
+        site.pages = {path: Reply(index) for path in ("/0", "/1", "/2")}
+        found = _collect([f"{root}/{n}" for n in range(3)], [])
+        assert {f.url for f in found.failed if f.rule == "max-sitemaps"} == {f"{root}/b"}
+        assert set(site.asked) == {"/0", "/1", "/2", "/a"}
+        site.asked.clear()
+        found = _collect([f"{root}/x{n}" for n in range(6)], [])
+        assert [f.url for f in found.failed if f.rule] == [f"{root}/x4", f"{root}/x5"]
+        assert len(site.asked) == 4

@@ -186,15 +186,18 @@ class Crawler:
             named += [leads(f"{place}/", url) or told(url) for url in listed]
             if not listed:
                 guessed.append(f"{place}/sitemap.xml")
-        found = await collect_sitemaps(self._hosts, named, guessed, self._scope.contains)
-        # A start page that a robots.txt calls a sitemap is a page all the same.
-        failed = [outcome for outcome in found.failed if outcome.url not in self._start]
-        # In one transaction: an address that cannot even be spelled is never left to be fetched.
-        addresses = chain((outcome.url for outcome in failed), found.urls)
-        self._frontier.settle(failed, ((url, 1) for url in addresses), self._store.end)
+        async for found in collect_sitemaps(self._hosts, named, guessed, self._scope.contains):
+            # A start page that a robots.txt calls a sitemap is a page all the same.
+            failed = [outcome for outcome in found.failed if outcome.url not in self._start]
+            # In one transaction: an address that cannot even be spelled is never left to be
+            # fetched. Of a sitemap at a time, since together they list more than can be held.
+            addresses = chain((outcome.url for outcome in failed), found.urls)
+            self._frontier.settle(failed, ((url, 1) for url in addresses), self._store.end)
+            self._offer(found.urls, 1)
         self._frontier.set_fact("sitemaps", "read")
         self._reads_sitemaps = False
-        self._offer(found.urls, 1)
+        for queue in self._queues.values():
+            queue.look_ahead()
 
     async def _go_through(self, reading: asyncio.Task[None]) -> None:
         """Level by level; what sitemaps give is of the first one after the start."""

@@ -316,13 +316,14 @@ class Frontier:
         self._num_known += max(self._db.executemany(query, found).rowcount, 0)
 
     def _settle(self, outcome: Outcome) -> None:
-        self._db.execute(
+        settled = self._db.execute(
             "UPDATE pages SET state = 2, rule = ?, value = ?, error = ?, content_type = ?,"
             " consent = ?, fetched_at = ?, canonical = ?, leads = ?, file = ?, start = ?,"
-            " length = ? WHERE url = ?",
+            " length = ? WHERE url = ? AND state < 2",
             (*_stored(outcome), outcome.url),
         )
-        self._num_settled += 1
+        # Two indexes may name the same sitemap as one too many.
+        self._num_settled += settled.rowcount
 
     def _count(self) -> None:
         """Counted once and kept up, since counting reads whole tables."""

@@ -77,6 +77,10 @@ class HostQueue:
             heapq.heappush(self._ahead, (depth, url))
             self._woken.set()
 
+    def look_ahead(self) -> None:
+        """Ask whether it may go ahead once more."""
+        self._woken.set()
+
     def turn_back(self) -> None:
         """Forget what is ahead."""
         self._ahead.clear()

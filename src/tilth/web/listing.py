@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
 from tilth.decode.text import decode_loosely, in_utf8
@@ -21,6 +23,8 @@ MAX_LISTED: Final = 50_000
 Kind = Literal["sitemap", "index", "feed", "text"]
 
 _TEXT: Final = rb"\s*+(?:<!\[CDATA\[)?+([^<\]]++)(?:\]\]>)?+\s*+"
+# RFC 3986 section 3.1: a scheme is known by its letters, whatever their case.
+_LINE: Final = re.compile(rb"(?:\A|[\r\n])[^\S\r\n]*+(http[^\r\n]*+)", re.I)
 _LOC: Final = re.compile(rb"<(?:\w++:)?+loc>" + _TEXT + rb"</(?:\w++:)?+loc>")
 # Of RSS the element's text, of Atom its attributes.
 _LINK: Final = re.compile(rb"<(?:\w++:)?+link(?:>" + _TEXT + rb"</(?:\w++:)?+link>|\s([^<>]*+)>)")
@@ -57,6 +61,12 @@ class Listing:
     addresses: tuple[str, ...]
     num_left: int = 0
 
+    @property
+    def share(self) -> str:
+        """How many there are, of how many where some are left out."""
+        taken = len(self.addresses)
+        return f"{taken} of {taken + self.num_left}" if self.num_left else str(taken)
+
 
 def read_listing(body: bytes) -> Listing:
     """Read a list of addresses.
@@ -73,18 +83,18 @@ def read_listing(body: bytes) -> Listing:
         body = decompress(body, "gzip", MAX_LISTING_BYTES)
     body = in_utf8(body)
     if not _XML.match(body):
-        lines = map(str.strip, decode_loosely(body).splitlines())
-        # RFC 3986 section 3.1: a scheme is known by its letters, whatever their case.
-        return _listing("text", [line for line in lines if line[:4].lower() == "http"])
+        return _listing(
+            "text", (decode_loosely(match[1]).strip() for match in _LINE.finditer(body))
+        )
     root = _ROOT.search(body)
     kind: Kind = "sitemap" if root is None else _KINDS[root[1]]
     if kind == "feed":
-        found = [address for match in _LINK.finditer(body) if (address := _of_feed(match))]
+        listing = _listing(kind, map(_of_feed, _LINK.finditer(body)))
     else:
-        found = [address for loc in _LOC.findall(body) if (address := _plain(loc))]
-    if not found and b"<html" in body[:2000].lower():
+        listing = _listing(kind, (_plain(match[1]) for match in _LOC.finditer(body)))
+    if not listing.addresses and b"<html" in body[:2000].lower():
         raise PageError
-    return _listing(kind, found)
+    return listing
 
 
 def is_feed(body: bytes) -> bool:
@@ -93,8 +103,10 @@ def is_feed(body: bytes) -> bool:
     return root is not None and _KINDS[root[1]] == "feed"
 
 
-def _listing(kind: Kind, found: list[str]) -> Listing:
-    return Listing(kind, tuple(found[:MAX_LISTED]), max(len(found) - MAX_LISTED, 0))
+def _listing(kind: Kind, found: Iterable[str]) -> Listing:
+    # What is too much is counted and not held: a file of 50 MB has ten million of the shortest.
+    addresses = filter(None, found)
+    return Listing(kind, tuple(islice(addresses, MAX_LISTED)), sum(1 for _ in addresses))
 
 
 def _of_feed(match: re.Match[bytes]) -> str:

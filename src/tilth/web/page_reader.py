@@ -69,8 +69,7 @@ class PageReader:
         if answer.content_type in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
             listing = read_listing(answer.body)
             leads = (self.secrets.target(url, address) for address in listing.addresses)
-            count = str(len(listing.addresses))
-            ended = Outcome(url, "feed", count, content_type=kind, fetched_at=now)
+            ended = Outcome(url, "feed", listing.share, content_type=kind, fetched_at=now)
             return Meaning(ended, tuple(filter(None, leads)))
         if answer.content_type not in HTML_TYPES:
             what = answer.content_type[:100]

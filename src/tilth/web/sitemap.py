@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import Outcome
 from tilth.web.hosts import ForbiddenError
-from tilth.web.listing import MAX_LISTED, MAX_LISTING_BYTES, PageError, read_listing
+from tilth.web.listing import MAX_LISTING_BYTES, PageError, read_listing
 
+# Those that robots.txt files and indexes name, together.
 MAX_SITEMAPS = 200
 
 
 @dataclass
 class Found:
-    """What the sitemaps gave.
+    """What a sitemap gave.
 
     Attributes:
         urls: Normalised addresses that are wanted, in the order found, each once.
@@ -44,7 +45,7 @@ async def collect_sitemaps(
     named: Iterable[str],
     guessed: Iterable[str],
     wanted: Callable[[str], bool],
-) -> Found:
+) -> AsyncIterator[Found]:
     """Read sitemaps, and those that they name.
 
     Args:
@@ -52,13 +53,19 @@ async def collect_sitemaps(
         named: Addresses that a robots.txt names; one that cannot be read is a failure.
         guessed: Addresses where one often is; nothing is said if it is not.
         wanted: Whether an address belongs to the crawl.
+
+    Yields:
+        What each of them gave, so that only one of them is held at a time.
     """
-    promised = list(dict.fromkeys(named))
-    queue = deque([*promised, *(url for url in guessed if url not in promised)])
+    named = list(dict.fromkeys(named))
+    if len(named) > MAX_SITEMAPS:
+        yield Found(failed=_too_many(named[MAX_SITEMAPS:]))
+    promised = named[:MAX_SITEMAPS]
+    queue = deque([*promised, *(url for url in guessed if url not in named)])
     seen, sure = set(queue), set(promised)
-    found = Found()
     while queue:
         url = queue.popleft()
+        found = Found()
         try:
             answer = await client.get_through(url, MAX_LISTING_BYTES)
             if answer.status != 200:
@@ -70,6 +77,7 @@ async def collect_sitemaps(
                 found.urls[url] = None
             elif url in sure:
                 found.failed.append(Outcome(url, error=f"the sitemap cannot be read: {error}"))
+            yield found
             continue
         except Exception as error:
             # Whatever a sitemap does to its reader, it costs one row.
@@ -78,21 +86,26 @@ async def collect_sitemaps(
             elif url in sure:
                 cause = f"the sitemap cannot be read: {describe(error)}"
                 found.failed.append(Outcome(url, error=cause))
+            yield found
             continue
         leads = client.client.secrets.target
         targets = dict.fromkeys(
             target for text in listing.addresses if (target := leads(url, text))
         )
         if listing.num_left:
-            said = f"{MAX_LISTED} of {MAX_LISTED + listing.num_left}"
-            found.failed.append(Outcome(url, "max-sitemap-addresses", said))
+            found.failed.append(Outcome(url, "max-sitemap-addresses", listing.share))
         if listing.kind == "index":
             fresh = [target for target in targets if target not in seen]
             room = max(MAX_SITEMAPS - len(seen), 0)
-            seen.update(fresh)
-            sure.update(fresh)
+            # Of those that are too many nothing is remembered: an index names tens of thousands.
+            seen.update(fresh[:room])
+            sure.update(fresh[:room])
             queue.extend(fresh[:room])
-            found.failed += [Outcome(t, "max-sitemaps", str(MAX_SITEMAPS)) for t in fresh[room:]]
+            found.failed += _too_many(fresh[room:])
         else:
             found.urls.update(dict.fromkeys(filter(wanted, targets)))
-    return found
+        yield found
+
+
+def _too_many(urls: Iterable[str]) -> list[Outcome]:
+    return [Outcome(url, "max-sitemaps", str(MAX_SITEMAPS)) for url in urls]
