@@ -49,6 +49,17 @@ def _robots(text: str) -> Reply:
     return Reply(text.encode(), headers=(("Content-Type", "text/plain"),))
 
 
+@pytest.mark.parametrize("status", [200, 203, 206])
+def test_rules_are_heard_with_whatever_success_they_come(
+    status: int, site: Site, tmp_path: Path
+) -> None:
+    """A proxy on the way that changed something says 203 (RFC 9110, 15.3.4)."""
+    site.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /no\n", status)
+    site.html("/", "/no")
+    assert _ends(_rows(site, tmp_path)) == {"/": None, "/no": "robots"}
+    assert "/no" not in site.asked
+
+
 @pytest.mark.parametrize("way", ["redirect", "link", "sitemap", "index"])
 def test_an_allowed_host_is_asked_at_no_other_port(way: str, site: Site, tmp_path: Path) -> None:
     """What listens beside the site at its machine is not for a stranger's link to ask."""

@@ -58,6 +58,37 @@ def test_an_answer_is_complete() -> None:
     assert "cookie" not in site.headers[0]
 
 
+@pytest.mark.parametrize("way", ["cut", "slow"])
+@pytest.mark.parametrize("status", [b"404 Not Found", b"302 Found"])
+def test_a_body_that_nobody_wants_costs_no_answer(
+    status: bytes, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tilth.web.client._MAX_IDLE_S", 0.05)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + status + b"\r\nLocation: /to\r\nContent-Length: 9\r\n\r\nx")
+        if way == "slow":
+            # Nothing more comes until the other side has had enough.
+            await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        served.set()
+
+    async def get() -> Answer:
+        async with await asyncio.start_server(serve, "127.0.0.1") as server:
+            root = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with Client("tilth", 30, allowed_places(_LOOPBACK, [root])) as client:
+                answer = await client.get(f"{root}/", 1 << 20, html_only=True)
+            await served.wait()
+        return answer
+
+    served = asyncio.Event()
+    answer = asyncio.run(get())
+    assert answer.status == int(status[:3])
+    assert answer.header("location") == "/to"
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw", "br", "zstd"])
 def test_compressed_bodies(encoding: str) -> None:
     body = b"<html>" + b"text " * 1000

@@ -39,6 +39,7 @@ _MAX_MESSAGE = 300
 _MAX_FIELD, _MAX_FIELDS = 128 << 10, 2048
 # The body of an answer that is no page is read this far, so that its connection can be used again.
 _MAX_IDLE_BODY = 64 << 10
+_MAX_IDLE_S = 1.0
 
 
 class FetchError(Exception):
@@ -244,8 +245,13 @@ class Client:
                     sent = (v for k, v in got.raw_headers if k.lower() == b"location")
                     target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
                 answer = Answer(got.status, got.reason or "", headers, b"", target)
-                wanted = got.status == (200 if part is None else 206)
-                wanted = wanted and (not html_only or answer.content_type in _PAGE_TYPES)
+                if part is not None:
+                    wanted = got.status == 206
+                elif html_only:
+                    wanted = got.status == 200 and answer.content_type in _PAGE_TYPES
+                else:
+                    # Of a site's own file each success counts, as what it says may forbid.
+                    wanted = 200 <= got.status < 300
                 if not wanted:
                     await _drain(got)
                     return answer
@@ -343,13 +349,23 @@ async def _read(
 
 
 async def _drain(got: aiohttp.ClientResponse) -> None:
-    """Read a body that nobody wants, or drop the connection where it is long."""
+    """Read a body that nobody wants, or drop the connection where it is long, slow or damaged.
+
+    What the answer means is known without it.
+    """
     size = 0
-    async for piece in got.content.iter_any():
-        size += len(piece)
-        if size > _MAX_IDLE_BODY:
-            got.close()
-            return
+    try:
+        async with asyncio.timeout(_MAX_IDLE_S):
+            async for piece in got.content.iter_any():
+                size += len(piece)
+                if size > _MAX_IDLE_BODY:
+                    break
+            else:
+                return
+    except (aiohttp.ClientError, OSError):
+        # A slow one among them: TimeoutError is an OSError.
+        pass
+    got.close()
 
 
 def describe(error: BaseException | None) -> str:

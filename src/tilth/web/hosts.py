@@ -213,4 +213,4 @@ class Hosts:
         )
         if answer.status >= 500 or answer.status == 429:
             raise FetchError(f"robots.txt: HTTP status {answer.status}", transient=True)
-        return decode_robots(answer.body) if answer.status == 200 else None
+        return decode_robots(answer.body) if 200 <= answer.status < 300 else None
