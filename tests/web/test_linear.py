@@ -211,7 +211,8 @@ def test_addresses_under_wild_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["9", " ", "a ", "noindex,", ":", "\xb2", "Wed, ", "unavailable_after: ", "a:", "=n,"]
+    "unit",
+    ["9", " ", "a ", "noindex,", ":", "\xb2", "Wed, ", "unavailable_after: ", "a:", "=n,", " ="],
 )
 def test_headers(unit: str) -> None:
     now = datetime.now(UTC)

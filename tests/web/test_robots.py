@@ -162,6 +162,26 @@ def test_page_directives() -> None:
         ("unavailable_after: soon", None),
         ("unavailable_after: 31 Dec 9999 23:59:59 -9999", None),
         ("otherbot: unavailable_after: 25 Jun 2020 15:00:00 PST", None),
+        ("unavailable-after: 2020/06/25", "robots-unavailable_after"),
+        # `none` of a preview is its size.
+        ("max-image-preview:none", None),
+        ("max-image-preview=none, max-snippet: 0", None),
+        ("max-image-preview: none noindex", "robots-header-noindex"),
+        # However it is quoted, parted, spelt or bound to a value, and for everyone by name.
+        ('"noindex, nofollow"', "robots-header-noindex"),
+        ("'noindex'", "robots-header-noindex"),
+        ("nofollow|noindex", "robots-header-noindex"),
+        ("noindex/nofollow", "robots-header-noindex"),
+        ("noindex.", "robots-header-noindex"),
+        ("noindex: true", "robots-header-noindex"),
+        ("noindex=1", "robots-header-noindex"),
+        ("no-index, no-follow", "robots-header-noindex"),
+        ("No-AI", "robots-header-noai"),
+        ("*: noindex", "robots-header-noindex"),
+        ("robots: noindex", "robots-header-noindex"),
+        ("all: noindex", "robots-header-noindex"),
+        ("tilth/1.0: noindex", "robots-header-noindex"),
+        ("other/1.0: noindex", None),
         ("", None),
     ],
 )
@@ -196,6 +216,12 @@ def test_an_elements_words_are_for_no_other_crawler() -> None:
         ("Content-Signal", "search=yes, ai-train=no", True),
         ("Content-Signal", "ai-train=yes, search=no", False),
         ("Content-Signal", "ai-input=no", False),
+        ("Content-Signal", "search = yes, ai-train = no", True),
+        ("Content-Signal", "ai-train: no", True),
+        ("Content-Signal", "'ai-train'='no'", True),
+        ("Content-Usage", "train-ai=n;exp=1", True),
+        ("Content-Usage", "train-ai=?0", True),
+        ("Content-Usage", "train-ai = y", False),
         ("Content-Signature", "ai-train=no", False),
     ],
 )
@@ -209,7 +235,7 @@ def test_usage_is_heard(name: str, value: str, is_reserved: bool) -> None:
 _USAGE = """User-agent: *
 Content-Signal: search=yes, ai-train=no
 Content-Usage: /open/ train-ai=y
-Content-Usage: /open/not/ train-ai=n
+Content-Usage: /open/not/ train-ai = n
 Allow: /
 
 User-agent: otherbot
@@ -257,9 +283,17 @@ def test_what_a_sites_tdmrep_reserves(file: str, reserved: str) -> None:
     assert found == reserved.split()
 
 
-def test_reserved_rights() -> None:
-    assert read_wishes((("TDM-Reservation", "1"),), (), "tilth").rule == "tdm-reservation"
-    assert read_wishes((), (("tdm-reservation", "1"),), "tilth").rule == "tdm-reservation"
+@pytest.mark.parametrize(
+    ("value", "is_reserved"),
+    [
+        *((value, True) for value in ("1", ' "1" ', "1;", "1, 1", "?1", "true")),
+        *((value, False) for value in ("0", "", "10", "no")),
+    ],
+)
+def test_reserved_rights(value: str, is_reserved: bool) -> None:
+    rule = "tdm-reservation" if is_reserved else None
+    assert read_wishes((("TDM-Reservation", value),), (), "tilth").rule == rule
+    assert read_wishes((), (("tdm-reservation", value),), "tilth").rule == rule
     assert read_wishes((), (("tdm-reservation", "0"),), "tilth").rule is None
     wishes = read_wishes((), (("robots", "index, follow"),), "tilth")
     assert wishes.rule is None

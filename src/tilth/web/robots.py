@@ -16,7 +16,7 @@ from typing import Final
 
 from tilth.decode.text import decode_loosely, utf16_of
 from tilth.web.patterns import Patterns
-from tilth.web.usage import read_tdmrep, reserved_use
+from tilth.web.usage import is_reserved, read_tdmrep, reserved_use
 
 # RFC 9309 section 2.5: at least 500 KiB of the file are read; nothing needs more.
 MAX_ROBOTS_BYTES = 512 << 10
@@ -51,6 +51,14 @@ _ALL_OPT_OUTS = frozenset(_OPT_OUTS)
 _UNTIL: Final = "unavailable_after"
 # Directives of X-Robots-Tag that carry a value, and so are not the name of a crawler.
 _VALUED = frozenset((_UNTIL, "max-snippet", "max-image-preview", "max-video-preview"))
+# All that is a directive where a colon follows, and not the name of a crawler.
+_DIRECTIVES = _VALUED | _ALL_OPT_OUTS
+# Before a colon: whoever it is.
+_EVERYONE = frozenset(("*", "all", "robots"))
+_SPELT: Final = {word.replace("_", ""): word for word in (*_OPT_OUTS, "nofollow", _UNTIL)}
+_WORD: Final = re.compile(r"[a-z0-9_-]++")
+# What parts directives or binds them to a value, and what is put around them.
+_MARKS: Final = str.maketrans({";": ",", "|": ",", "=": ":", '"': None, "'": None})
 
 
 @dataclass
@@ -79,7 +87,7 @@ class _Group:
         elif kind == "usage":
             first, _, rest = value.partition(" ")
             path, words = (first, rest) if first.startswith("/") else ("/", value)
-            if "=" in words:
+            if "=" in words or ":" in words:
                 use = reserved_use(words)
                 self.usage.add(path, use, is_stronger=bool(use))
         elif kind in ("delay", "rate"):
@@ -322,7 +330,7 @@ def read_wishes(
 
     def note(name: str, value: str) -> None:
         if name == "tdm-reservation":
-            said[name].append(value.strip())
+            said[name].append(value)
         elif name in ("content-usage", "content-signal"):
             said["usage"].append(value)
 
@@ -342,7 +350,7 @@ def read_wishes(
     return Wishes(
         tuple(dict.fromkeys(word for word in in_header if not word.startswith(_UNTIL))),
         tuple(dict.fromkeys(word for word in in_meta if not word.startswith(_UNTIL))),
-        "1" in said["tdm-reservation"],
+        any(map(is_reserved, said["tdm-reservation"])),
         reserved_use(",".join(said["usage"])),
         next((end for end in ends if _is_past(end.partition(":")[2], now)), ""),
     )
@@ -357,19 +365,19 @@ def _addressed(value: str, agent: str | None) -> list[str]:
     """
     words: list[str] = []
     for_us = True
-    parts = [part.strip() for part in value.replace(";", ",").split(",")]
+    parts = [part.strip() for part in value.translate(_MARKS).split(",")]
     at = 0
     while at < len(parts):
         part = parts[at]
         at += 1
         name, colon, rest = part.partition(":")
-        name = name.strip()
-        is_named = agent is not None and bool(colon) and name not in _VALUED
+        name = _word(name.strip())
+        is_named = agent is not None and bool(colon) and name not in _DIRECTIVES
         if is_named:
-            for_us = name == agent
+            for_us = name in _EVERYONE or name.partition("/")[0] == agent
             part = rest.strip()
             name, colon, rest = part.partition(":")
-            name = name.strip()
+            name = _word(name.strip())
         if colon and name == _UNTIL:
             # A date may have a comma in it: `Wed, 25 Jun 2030 15:00:00 GMT`.
             if _date_of(rest) is None and at < len(parts) and _date_of(f"{rest}, {parts[at]}"):
@@ -377,19 +385,25 @@ def _addressed(value: str, agent: str | None) -> list[str]:
                 at += 1
             part = f"{_UNTIL}: {rest.strip()}"
         if for_us and colon and name in _VALUED:
-            words += (part, *_ALL_OPT_OUTS.intersection(rest.split()))
+            # Of a preview `none` is a size, and no wish for the page.
+            behind = rest.split() if name == _UNTIL else rest.split()[1:]
+            words += (part, *_ALL_OPT_OUTS.intersection(map(_word, behind)))
             continue
-        if for_us:
-            words += part.split()
-        elif not is_named:
-            # Where headers were joined, it cannot be told whose the words behind are.
-            words += _OF_USE.intersection(part.split())
+        found = map(_word, _WORD.findall(part))
+        # Where headers were joined, it cannot be told whose the words behind are.
+        words += found if for_us else () if is_named else _OF_USE.intersection(found)
     return words
+
+
+def _word(written: str) -> str:
+    """A directive in its one spelling; other words as they are."""
+    plain = written.replace("-", "").replace("_", "")
+    return _SPELT.get(plain, written)
 
 
 def _date_of(text: str) -> datetime | None:
     """A date as RFC 822, RFC 850 or ISO 8601 write it, of UTC where it has no zone."""
-    text = text.strip()[:60]
+    text = text.strip()[:60].replace("/", "-")
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         for written in (text.upper(), f"{text.upper()} 00:00:00"):
             try:

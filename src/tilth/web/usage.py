@@ -22,7 +22,11 @@ _APART = re.compile(r"[,;\s]++")
 _TRAINING = frozenset(("train-ai", "train-genai", "ai-train"))
 # All automated processing, which a word on training overrides.
 _ANY_USE = frozenset(("bots",))
-_NO = frozenset(("n", "no", "?0"))
+_NO = frozenset(("n", "no", "?0", "0", "false"))
+_YES = frozenset(("1", "?1", "true"))
+# A blank begins at most once: from within it nothing is looked for.
+_BINDS = re.compile(r"(?<!\s)\s*+[=:]\s*+")
+_QUOTES = str.maketrans("", "", "\"'")
 
 
 def reserved_use(value: str) -> str:
@@ -32,11 +36,11 @@ def reserved_use(value: str) -> str:
         value: As `train-ai=n` or `search=yes, ai-train=no`.
     """
     said: dict[str, str] = {}
-    for part in _APART.split(value.lower()):
+    for part in _APART.split(_BINDS.sub("=", value.lower().translate(_QUOTES))):
         name, found, answer = part.partition("=")
         # A no stays one, whatever follows.
         if found and name in _TRAINING | _ANY_USE and said.get(name) not in _NO:
-            said[name] = answer.strip('"')
+            said[name] = answer
     for names in (_TRAINING, _ANY_USE):
         for name in sorted(said.keys() & names):
             if said[name] in _NO:
@@ -44,6 +48,11 @@ def reserved_use(value: str) -> str:
         if said.keys() & names:
             break
     return ""
+
+
+def is_reserved(value: str) -> bool:
+    """Whether a `tdm-reservation` reserves: its value is 1, however it is written."""
+    return not _YES.isdisjoint(_APART.split(value.lower().translate(_QUOTES)))
 
 
 def read_tdmrep(body: bytes) -> Patterns[str]:
@@ -65,8 +74,7 @@ def read_tdmrep(body: bytes) -> Patterns[str]:
         if not isinstance(rule, dict):
             continue
         location, reserved = rule.get("location", "/"), rule.get("tdm-reservation")
-        is_reserved = str(reserved).strip().lower() in ("1", "true")
         if isinstance(location, str) and reserved is not None:
-            word = "tdm-reservation: 1" if is_reserved else ""
-            patterns.add(location, word, is_stronger=is_reserved)
+            is_kept = is_reserved(str(reserved))
+            patterns.add(location, "tdm-reservation: 1" * is_kept, is_stronger=is_kept)
     return patterns
