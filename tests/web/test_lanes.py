@@ -112,6 +112,16 @@ def test_hosts_do_not_wait_for_each_other_and_so_many_are_asked_at_a_time() -> N
     assert server.most_under_way == 2
 
 
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_host_that_says_when_is_not_asked_before(status: int) -> None:
+    clock = Clock()
+    server = _Server(clock)
+    twice = Answer(status, "", (("Retry-After", "2"), ("Retry-After", "20.5")), b"")
+    server.answers["http://a/0"] = [twice]
+    _ask_all(clock, _client(server, _lanes(clock, 0.5)), "http://a/0", "http://a/1")
+    assert _gaps(server) == [20.5]
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("headers", "pause"),
@@ -127,10 +137,11 @@ def test_a_host_that_is_asked_too_much_is_left_alone_as_a_whole(
     assert server.asked == [(0, "http://a/0"), (0, "http://b/"), (pause, "http://a/1")]
 
 
-def test_a_status_of_another_kind_holds_nobody() -> None:
+@pytest.mark.parametrize("answer", [_answer(500), _answer(404, Retry_After="20")])
+def test_a_status_of_another_kind_holds_nobody(answer: Answer) -> None:
     clock = Clock()
     server = _Server(clock)
-    server.answers["http://a/0"] = [_answer(500, Retry_After="20")]
+    server.answers["http://a/0"] = [answer]
     _ask_all(clock, _client(server, _lanes(clock, 0.5)), "http://a/0", "http://a/1")
     assert _gaps(server) == [0.5]
 

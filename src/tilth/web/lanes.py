@@ -219,8 +219,9 @@ class PoliteClient:
     ) -> Answer:
         """One request, as `Client.get`, in the host's turn.
 
-        A status that says that the host is asked too much holds all that is asked of it: for as
-        long as its Retry-After says, or as before a further try where it says nothing.
+        A status after which is asked again holds all that is asked of the host, for as long as
+        its Retry-After says. One that says that it is asked too much does so where it says nothing
+        too: as long as before a further try.
 
         Raises:
             LeftAloneError: The host asked for a pause of more than `MAX_HOLD_S`.
@@ -231,9 +232,12 @@ class PoliteClient:
             answer = await self.client.get(url, max_bytes, html_only=html_only, cuts=cuts)
             # Before the turn ends, so that nobody is next.
             if answer.status in _OVERLOADED:
-                self._hold(lane, answer.header("retry-after"))
+                self._hold(lane, _wish_of(answer), self.pause_s(min(lane.refusals, self.retries)))
+                lane.refusals += 1
             else:
                 lane.refusals = 0
+                if answer.status in TRANSIENT_STATUSES:
+                    self._hold(lane, _wish_of(answer))
         return answer
 
     async def get(self, url: str, max_bytes: int, *, cuts: bool = False) -> Answer:
@@ -275,10 +279,14 @@ class PoliteClient:
             target = answer.target
         return answer
 
-    def _hold(self, lane: Lane, retry_after: str) -> None:
-        wish = min(retry_after_s(retry_after, datetime.now(UTC)), _MAX_WISH_S)
-        pause = max(wish, self.pause_s(min(lane.refusals, self.retries)))
-        lane.refusals += 1
-        lane.hold(pause)
-        if wish:
-            self.note_hold(lane.host, wish)
+    def _hold(self, lane: Lane, wish_s: float, pause_s: float = 0.0) -> None:
+        lane.hold(max(wish_s, pause_s))
+        if wish_s:
+            self.note_hold(lane.host, wish_s)
+
+
+def _wish_of(answer: Answer) -> float:
+    """Seconds for which a host asks to be left alone; 0 where it does not."""
+    now = datetime.now(UTC)
+    wishes = (retry_after_s(v, now) for k, v in answer.headers if k.lower() == "retry-after")
+    return min(max(wishes, default=0.0), _MAX_WISH_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,9 @@ from tilth.web.client import Answer, Client, FetchError
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _MAX_PAUSE_S = 120.0
+_SECONDS = re.compile(
+    r"\+?(\d{1,40}(?:\.\d{0,40})?)\s*+(?:s|sec|secs|second|seconds)?(?:[,;].*)?", re.A | re.I
+)
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,19 @@ class PatientClient:
 
 def retry_after_s(value: str, now: datetime) -> float:
     """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3); 0 where it is neither
-    a number nor a date, or is past."""
-    value = value.strip()[:40]
-    if value.isascii() and value.isdecimal():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-        # A date without a zone is of UTC, as all of HTTP's are.
-        return max((date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds(), 0.0)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0
+    a number nor a date, or is past.
+
+    Also as servers write it that do not keep to the RFC: with a fraction, a unit, quotation marks,
+    as a list (of which the first counts), or a date of ISO 8601.
+    """
+    value = value.strip().strip("\"'")[:40]
+    if number := _SECONDS.fullmatch(value):
+        return float(number[1])
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            date = read(value)
+            # A date without a zone is of UTC, as all of HTTP's are.
+            return max((date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds(), 0.0)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return 0.0
