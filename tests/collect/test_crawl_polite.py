@@ -133,6 +133,26 @@ def test_robots_are_asked_first_of_every_origin_that_sitemaps_lead_to(tmp_path: 
     assert ends[f"{site.root}/listed"] == "kept"
 
 
+def test_robots_are_asked_first_of_an_origin_to_which_a_reservation_leads(tmp_path: Path) -> None:
+    """Of two sites each says that its tdmrep.json is at the other, one of them where none may."""
+    path = "/.well-known/tdmrep.json"
+    one, two = Site(), Site()
+    with running(one), running(two):
+        one.pages[path] = redirect(f"{two.root}/no/tdmrep.json")
+        two.pages[path] = redirect(f"{one.root}/tdmrep.json")
+        two.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /no\n", headers=_TEXT)
+        reserved = b'[{"location": "/kept", "tdm-reservation": 1}]'
+        one.pages["/tdmrep.json"] = two.pages["/no/tdmrep.json"] = Reply(reserved)
+        for site in (one, two):
+            site.html("/", "/kept")
+            site.html("/kept")
+        ends = _ends(_crawl(_settings(one, two), tmp_path))
+    assert two.log[0][1] == "/robots.txt"
+    assert "/no/tdmrep.json" not in two.asked
+    assert ends[f"{one.root}/kept"] == "kept"
+    assert ends[f"{two.root}/kept"] == "tdm-reservation"
+
+
 @pytest.mark.parametrize("connections", [1, 3])
 def test_so_many_connections_to_a_host_whatever_its_ports(connections: int, tmp_path: Path) -> None:
     under_way: list[int] = []

@@ -107,6 +107,12 @@ class Frontier:
         """The robots.txt of each origin asked so far; None where there is none."""
         return dict(self._db.execute("SELECT origin, text FROM robots"))
 
+    def robots_of(self, origin: str) -> tuple[bool, str | None]:
+        """Whether an origin was asked for its robots.txt, and that; None where there is none."""
+        query = "SELECT text FROM robots WHERE origin = ?"
+        row = self._db.execute(query, (origin,)).fetchone()
+        return row is not None, row and row[0]
+
     def set_robots(self, origin: str, text: str | None) -> None:
         """Keep a robots.txt, so that a crawl that is taken up again decides as it did."""
         self._db.execute("INSERT OR REPLACE INTO robots VALUES (?, ?)", (origin, text))

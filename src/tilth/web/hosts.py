@@ -100,6 +100,9 @@ class Hosts:
         self._agent = agent
         self._met: dict[str, Host] = {}
         self._doors: dict[str, asyncio.Lock] = {}
+        # By their robots.txt alone.
+        self._known: dict[str, Host] = {}
+        self._porches: dict[str, asyncio.Lock] = {}
 
     @property
     def client(self) -> Client:
@@ -114,18 +117,25 @@ class Hosts:
 
     async def meet(self, origins: Iterable[str]) -> None:
         """Read the robots.txt of each origin that was not met yet."""
-        fresh = sorted(set(origins) - set(self._met))
-        if not fresh:
-            return
-        kept = self._frontier.robots()
 
         async def meet(origin: str) -> None:
             # Whoever comes while it is asked waits for what it says.
             async with self._doors.setdefault(origin, asyncio.Lock()):
                 if origin not in self._met:
-                    self._met[origin] = await self._meet(origin, kept)
+                    self._met[origin] = await self._meet(origin, await self._know(origin))
 
-        await asyncio.gather(*map(meet, fresh))
+        await asyncio.gather(*map(meet, sorted(set(origins) - set(self._met))))
+
+    async def _know(self, origin: str) -> Host:
+        """An origin by its robots.txt alone.
+
+        Behind a door of its own: for this nobody waits for another origin, so that two of which
+        each leads to the other do not wait for each other.
+        """
+        async with self._porches.setdefault(origin, asyncio.Lock()):
+            if origin not in self._known:
+                self._known[origin] = await self._read_robots(origin)
+        return self._known[origin]
 
     async def get_through(self, url: str, max_bytes: int) -> Answer:
         """As `PoliteClient.get_through`, with the robots.txt of each origin on the way asked first.
@@ -137,11 +147,15 @@ class Hosts:
         return await self._client.get_through(url, max_bytes, self._check)
 
     async def _check(self, url: str) -> None:
-        place = "/".join(url.split("/", 3)[:3])
-        if not (place.startswith(("http://", "https://")) and host_of(place)):
-            raise FetchError(f"not an address to fetch: {url[:100]!r}", transient=False)
+        place = _place_of(url)
         await self.meet([place])
         if (outcome := self._met[place].verdict(url)) is not None:
+            raise ForbiddenError(outcome)
+
+    async def _check_known(self, url: str) -> None:
+        """As `_check`, by the robots.txt alone."""
+        host = await self._know(_place_of(url))
+        if (outcome := host.verdict(url)) is not None:
             raise ForbiddenError(outcome)
 
     async def answers(self, origin: str) -> str:
@@ -159,11 +173,10 @@ class Hosts:
                 return True
         return False
 
-    async def _meet(self, origin: str, kept: dict[str, str | None]) -> Host:
+    async def _read_robots(self, origin: str) -> Host:
         nothing = RobotsFile(None, self._agent)
-        if origin in kept:
-            text = kept[origin]
-        else:
+        is_kept, text = self._frontier.robots_of(origin)
+        if not is_kept:
             try:
                 text = await self._robots_text(origin)
             except AddressRefusedError as error:
@@ -176,12 +189,21 @@ class Hosts:
         try:
             robots = RobotsFile(text, self._agent)
             self._client.lanes[origin].slow(robots.delay_s)
-            if tdmrep := await self._tdmrep(origin, robots):
-                robots = RobotsFile(text, self._agent, tdmrep)
             return Host(robots)
         except Exception as error:
             # A file that its parser cannot take may forbid anything, so it forbids everything.
             return Host(nothing, unreachable=f"robots.txt: {describe(error)}")
+
+    async def _meet(self, origin: str, host: Host) -> Host:
+        if not host.is_asked:
+            return host
+        try:
+            if tdmrep := await self._tdmrep(origin, host.robots):
+                _, text = self._frontier.robots_of(origin)
+                return Host(RobotsFile(text, self._agent, tdmrep))
+        except Exception as error:
+            return Host(host.robots, unreachable=f"{TDMREP_PATH}: {describe(error)}")
+        return host
 
     async def _tdmrep(self, origin: str, robots: RobotsFile) -> bytes | None:
         """An origin's tdmrep.json; None where it has none, or none that can be had."""
@@ -191,13 +213,15 @@ class Hosts:
         if not robots.allows(url):
             return None
         try:
-            answer = await self._client.get_through(url, MAX_TDMREP_BYTES, cuts=True)
-        except (AddressRefusedError, FetchError):
+            answer = await self._client.get_through(
+                url, MAX_TDMREP_BYTES, self._check_known, cuts=True
+            )
+        except (AddressRefusedError, FetchError, ForbiddenError):
             # Hardly a site has one, and some stumble over being asked for what they have not.
             return None
         if answer.status >= 500:
             return None
-        text = decode_loosely(answer.body, "utf-8-sig") if answer.status == 200 else ""
+        text = decode_loosely(answer.body, "utf-8-sig") if 200 <= answer.status < 300 else ""
         self._frontier.set_fact(fact, text.replace("\0", ""))
         return text.encode()
 
@@ -214,3 +238,15 @@ class Hosts:
         if answer.status >= 500 or answer.status == 429:
             raise FetchError(f"robots.txt: HTTP status {answer.status}", transient=True)
         return decode_robots(answer.body) if 200 <= answer.status < 300 else None
+
+
+def _place_of(url: str) -> str:
+    """The origin of an address that a site named.
+
+    Raises:
+        FetchError: It is no address of the web.
+    """
+    place = "/".join(url.split("/", 3)[:3])
+    if not (place.startswith(("http://", "https://")) and host_of(place)):
+        raise FetchError(f"not an address to fetch: {url[:100]!r}", transient=False)
+    return place
