@@ -283,6 +283,24 @@ def test_settings_that_only_widen_or_narrow_ask_for_no_page_again(
     assert had
 
 
+def test_of_what_is_not_kept_the_size_is_asked_for_where_less_may_be(tmp_path: Path) -> None:
+    """A feed and a page that opts out are not in the archive: how large they are, nobody knows."""
+    with running(Site()) as site:
+        site.html("/", "/feed", "/wish")
+        site.html("/wish", "/behind", head="<meta name=robots content=noindex>", text="x" * 3000)
+        feed = f"<rss><link>{site.root}/news</link>{'x' * 3000}</rss>".encode()
+        site.pages["/feed"] = Reply(feed, headers=(("Content-Type", "text/xml"),))
+        for path in ("/behind", "/news"):
+            site.html(path)
+        for max_bytes in (1 << 20, 2000, 1 << 20):
+            settings = _settings(site, max_bytes=max_bytes)
+            rows = _crawl(settings, tmp_path / "kept")
+            assert rows == _crawl(settings, tmp_path / f"anew-{len(site.log)}")
+            ends = _ends(rows)
+            assert (ends[f"{site.root}/feed"] == "max-bytes") == (max_bytes == 2000)
+            assert (f"{site.root}/behind" in ends) == (max_bytes != 2000)
+
+
 def test_a_part_is_taken_up_by_the_whole(tmp_path: Path) -> None:
     """A limit for trying things out, then all of it."""
     site = Site()
@@ -412,10 +430,12 @@ def test_a_site_that_wants_to_be_left_alone_is(tmp_path: Path) -> None:
     with running(living), running(closed, host="127.0.0.2"):
         ends = _ends(_crawl(_settings(living, closed, sitemaps=False), tmp_path / "both"))
         assert (closed.asked["/a"], closed.asked["/b"]) == (1, 0)
-        alone = _settings(closed, sitemaps=False)
-        for _ in range(2):
+        # Whoever asks: it is this machine that it wants to be left alone by.
+        for agent in ("one/1", "one/1", "two/1"):
+            alone = _settings(closed, sitemaps=False, user_agent=agent)
             with pytest.raises(MissingError, match=r"asks not to be asked for 7,\d\d\d s"):
                 _crawl(alone, tmp_path / "alone")
+        assert closed.log[-1][1] == "/a"
     # Nor is it by the run after it.
     assert (closed.asked["/a"], closed.asked["/b"]) == (2, 0)
     assert {end for url, end in ends.items() if url.startswith(living.root)} == {"kept"}

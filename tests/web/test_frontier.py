@@ -141,6 +141,24 @@ def test_begun_again_it_knows_answers_and_no_address(tmp_path: Path) -> None:
         assert frontier.facts("held ") == [("a", "9")]
 
 
+def test_it_begins_again_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    def killed(_: str) -> bool:
+        raise KeyboardInterrupt
+
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        wish = Outcome(_A, "robots-meta-noai", content_type="text/html", fetched_at="2026-01-02")
+        status = Outcome(_B, "http-status", "404", fetched_at="2026-01-02")
+        frontier.settle([wish, status], [(_A, 0), (_B, 0)], "0:0")
+        frontier.set_fact("identity", "old")
+        with suppress(KeyboardInterrupt):
+            frontier.begin_again(killed, {"identity": "new"})
+        assert (frontier.fact("identity"), frontier.counts()) == ("old", (2, 2))
+        frontier.begin_again(facts={"identity": "new"}, has_less_room=True)
+        assert (frontier.fact("identity"), frontier.counts()) == ("new", (0, 0))
+        # Only what had a body may be too large.
+        assert (frontier.answer(_A), frontier.answer(_B)) == (None, status)
+
+
 def test_pages_that_are_lost_are_open_again(tmp_path: Path) -> None:
     places = [Place(0, 0, 5), Place(0, 5, 5), Place(1, 0, 5)]
     with closing(Frontier(tmp_path / "f.sqlite")) as frontier:

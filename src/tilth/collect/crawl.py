@@ -25,7 +25,7 @@ from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sam
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
 from tilth.web.address import Served, allowed_places, served_hosts
-from tilth.web.frontier import BEHIND, Frontier, Outcome
+from tilth.web.frontier import BEHIND, HELD, Frontier, Outcome
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, host_of, normalize
@@ -237,18 +237,30 @@ def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
         return frontier
     context.begins_anew()
     if known is not None and frontier.fact("shown") != shown:
+        held = frontier.facts(HELD)
         frontier.close()
-        remove(folder)
+        _begin_anew(folder, held)
         return _open(folder, settings, context)
-    if known is not None:
-        # At a host that was allowed, and is no more, nothing is taken as asked.
-        left = set(json.loads(frontier.fact("hosts") or "[]")) - set(settings.allow_hosts)
-        gone = {host_of(f"http://{place}") or place for place in left}
-        frontier.begin_again(lambda url: host_of(url) in gone)
-    frontier.set_fact("shown", shown)
-    frontier.set_fact("hosts", json.dumps(settings.allow_hosts))
-    frontier.set_fact("identity", identity)
+    # At a host that was allowed, and is no more, nothing is taken as asked.
+    left = set(json.loads(frontier.fact("hosts") or "[]")) - set(settings.allow_hosts)
+    gone = {host_of(f"http://{place}") or place for place in left}
+    max_bytes = json.loads(known)["max_bytes"] if known else 0
+    frontier.begin_again(
+        lambda url: host_of(url) in gone,
+        {"shown": shown, "hosts": json.dumps(settings.allow_hosts), "identity": identity},
+        has_less_room=settings.max_bytes < max_bytes,
+    )
     return frontier
+
+
+def _begin_anew(folder: Path, held: list[tuple[str, str]]) -> None:
+    """Forget a crawl, but not which hosts asked to be left alone: that does not end with it."""
+    remove(folder)
+    if held:
+        folder.mkdir(parents=True)
+        with closing(Frontier(folder / "frontier.sqlite")) as frontier:
+            for host, until in held:
+                frontier.set_fact(f"{HELD}{host}", until)
 
 
 def _archive_of(frontier: Frontier, folder: Path) -> WarcStore:
@@ -343,7 +355,9 @@ def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError
         end = ends.get(url)
         reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
         reasons.append(masked(f"{url}: {reason or 'not reached'}"))
-    remove(folder)
+    held = frontier.facts(HELD)
+    frontier.close()
+    _begin_anew(folder, held)
     return DataError(
         "the crawl found no page",
         where="; ".join(reasons),

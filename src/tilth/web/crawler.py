@@ -23,7 +23,7 @@ from tilth.context import Progress
 from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.web.address import AddressRefusedError
 from tilth.web.client import Answer, Client, FetchError, TooLargeError, describe
-from tilth.web.frontier import Frontier, Outcome
+from tilth.web.frontier import HELD, Frontier, Outcome
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
 from tilth.web.lanes import Lanes, LeftAloneError, PoliteClient
@@ -108,7 +108,7 @@ class Crawler:
             bounds.connections_per_host,
             bounds.concurrency,
             were_asked=bool(frontier.robots()),
-            held=[(host, float(at) - time.time()) for host, at in frontier.facts("held ")],
+            held=[(host, float(at) - time.time()) for host, at in frontier.facts(HELD)],
         )
         self._client = PoliteClient(
             client, self._lanes, bounds.retries, bounds.retry_s, self._note_hold
@@ -522,7 +522,7 @@ class Crawler:
 
     def _note_hold(self, host: str, pause_s: float) -> None:
         """A host's wish to be left alone holds for a run to come as well."""
-        self._frontier.set_fact(f"held {host}", str(time.time() + pause_s))
+        self._frontier.set_fact(f"{HELD}{host}", str(time.time() + pause_s))
 
 
 def _lines(text: str | None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ power once `harden` has returned.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ _FOUND, _ADMITTED, _SETTLED = 0, 1, 2
 _CHUNK = 2000
 # The rule of what was found, and lies behind the budget of pages.
 BEHIND = "max-pages"
+# How the name of a fact begins that says until when a host asked to be left alone.
+HELD = "held "
 
 # How an answer is stored, in the order of an outcome's fields.
 _ANSWER = (
@@ -217,11 +219,20 @@ class Frontier:
         query = "SELECT 1 FROM pages WHERE url = ? AND state > 0"
         return self._db.execute(query, (url,)).fetchone() is not None
 
-    def begin_again(self, but: Callable[[str], bool] = lambda _: False) -> None:
-        """Forget which addresses there are, and keep what they answered.
+    def begin_again(
+        self,
+        but: Callable[[str], bool] = lambda _: False,
+        facts: Mapping[str, str] | None = None,
+        *,
+        has_less_room: bool = False,
+    ) -> None:
+        """Forget which addresses there are, and keep what they answered; all of it or nothing.
 
         Args:
             but: Of which addresses the answers and robots.txt are forgotten too.
+            facts: What holds from now on.
+            has_less_room: Bodies are to be smaller than before. Of one that is not in the archive
+                nobody knows how large it was, so its answer is forgotten.
         """
         with self._transaction():
             # What it leads to is read from the archive, by what is asked for now.
@@ -232,6 +243,10 @@ class Frontier:
                 " WHERE fetched_at IS NOT NULL AND error IS NULL"
             )
             self._db.execute("DELETE FROM pages")
+            if has_less_room:
+                self._db.execute(
+                    "DELETE FROM answers WHERE file IS NULL AND content_type IS NOT NULL"
+                )
             urls = self._db.execute("SELECT url FROM answers")
             gone = [(url,) for (url,) in urls if but(url)]
             self._db.executemany("DELETE FROM answers WHERE url = ?", gone)
@@ -243,6 +258,8 @@ class Frontier:
             )
             reserved = [(f"tdmrep {origin}",) for (origin,) in gone]
             self._db.executemany("DELETE FROM facts WHERE name = ?", reserved)
+            for name, value in (facts or {}).items():
+                self.set_fact(name, value)
         self._count()
 
     def forget_lost(self, is_whole: Callable[[Place], bool], after: Place) -> Place | None:
