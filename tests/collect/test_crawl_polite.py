@@ -153,6 +153,33 @@ def test_robots_are_asked_first_of_an_origin_to_which_a_reservation_leads(tmp_pa
     assert ends[f"{two.root}/kept"] == "tdm-reservation"
 
 
+@pytest.mark.parametrize("is_up", [True, False])
+def test_rules_of_more_than_a_day_ago_are_asked_for_again(is_up: bool, tmp_path: Path) -> None:
+    """RFC 9309, 2.4: unless they cannot be had."""
+    path = tmp_path / "crawl" / "frontier.sqlite"
+    with running(Site()) as site:
+        site.html("/", "/a", "/b", "/c")
+        for name in "abc":
+            site.html(f"/{name}")
+        site.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /c\n", headers=_TEXT)
+        _crawl(_settings(site, max_pages=2), tmp_path)
+        with closing(sqlite3.connect(path)) as db, db:
+            # Stopped with `/a` under way, two days ago by the clock on the wall.
+            db.execute("UPDATE pages SET state = 1, file = NULL WHERE url LIKE '%/a'")
+            db.execute("DELETE FROM facts WHERE name = 'complete'")
+            db.execute("UPDATE facts SET value = value - 172800 WHERE name LIKE 'asked %'")
+        forbids = Reply(b"User-agent: *\nDisallow: /a\n", headers=_TEXT)
+        site.pages["/robots.txt"] = forbids if is_up else Reply(b"", 500)
+        site.asked.clear()
+        again = _ends(_crawl(_settings(site, max_pages=2), tmp_path))
+        asked = set(site.asked)
+        wide = _ends(_crawl(_settings(site), tmp_path))
+    assert again[f"{site.root}/a"] == ("robots" if is_up else "kept")
+    assert ("/a" in asked) != is_up
+    assert wide[f"{site.root}/c"] == ("kept" if is_up else "robots")
+    assert wide[f"{site.root}/b"] == "kept"
+
+
 @pytest.mark.parametrize("connections", [1, 3])
 def test_so_many_connections_to_a_host_whatever_its_ports(connections: int, tmp_path: Path) -> None:
     under_way: list[int] = []

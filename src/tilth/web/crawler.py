@@ -280,6 +280,11 @@ class Crawler:
         if url in self._ahead:
             queue.again(replace(todo, attempt=todo.attempt - 1), place, _MEANWHILE_S)
             return
+        if host.is_renewed and (forbidden := self._verdict(url)) is not None:
+            # Admitted by rules that hold no longer.
+            self._settle(forbidden, (), todo.depth)
+            await asyncio.sleep(0)
+            return
         if (kept := self._recall(url, host)) is not None:
             self._settle(*kept, todo.depth)
             # The requests of others go on meanwhile.

@@ -30,6 +30,8 @@ _CHUNK = 2000
 BEHIND = "max-pages"
 # How the name of a fact begins that says until when a host asked to be left alone.
 HELD = "held "
+# And that of one that says when an origin was asked for its robots.txt.
+ASKED = "asked "
 
 # How an answer is stored, in the order of an outcome's fields.
 _ANSWER = (
@@ -254,7 +256,7 @@ class Frontier:
             self._db.executemany("DELETE FROM robots WHERE origin = ?", gone)
             self._db.execute(
                 "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened')"
-                " OR name LIKE 'held %' OR name LIKE 'tdmrep %')"
+                " OR name LIKE 'held %' OR name LIKE 'asked %' OR name LIKE 'tdmrep %')"
             )
             reserved = [(f"tdmrep {origin}",) for (origin,) in gone]
             self._db.executemany("DELETE FROM facts WHERE name = ?", reserved)

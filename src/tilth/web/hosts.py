@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tilth.decode.text import decode_loosely
 from tilth.web.address import AddressRefusedError, joined, place_of
 from tilth.web.client import Answer, Client, FetchError, describe
-from tilth.web.frontier import Frontier, Outcome
+from tilth.web.frontier import ASKED, Frontier, Outcome
 from tilth.web.lanes import PoliteClient
 from tilth.web.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
 from tilth.web.urls import host_of
@@ -17,6 +18,8 @@ from tilth.web.usage import MAX_TDMREP_BYTES, TDMREP_PATH
 
 # Failures in a row after which the site itself is asked whether it is still there.
 _SUSPICIOUS = 8
+# RFC 9309 section 2.4.
+_MAX_AGE_S = 86_400.0
 
 
 class ForbiddenError(Exception):
@@ -43,6 +46,7 @@ class Host:
         silent: Why nothing more is asked of it for now; empty if it is.
         dead: Why nothing more is asked of it at all, while other sites answer; empty if it is.
         returns: How often it was silent and then asked again.
+        is_renewed: Its robots.txt may be another one than that by which addresses were admitted.
     """
 
     robots: RobotsFile
@@ -55,6 +59,7 @@ class Host:
     silent: str = ""
     dead: str = ""
     returns: int = 0
+    is_renewed: bool = False
 
     @property
     def is_suspicious(self) -> bool:
@@ -176,7 +181,8 @@ class Hosts:
     async def _read_robots(self, origin: str) -> Host:
         nothing = RobotsFile(None, self._agent)
         is_kept, text = self._frontier.robots_of(origin)
-        if not is_kept:
+        is_old = is_kept and not 0 <= time.time() - self._asked_at(origin) < _MAX_AGE_S
+        if not is_kept or is_old:
             try:
                 text = await self._robots_text(origin)
             except AddressRefusedError as error:
@@ -184,12 +190,16 @@ class Hosts:
                 told = str(error) if is_own else f"its robots.txt leads away: {error}"
                 return Host(nothing, refused=error.address, refusal=told, refused_place=error.place)
             except FetchError as error:
-                return Host(nothing, unreachable=str(error))
-            self._frontier.set_robots(origin, text)
+                # RFC 9309 section 2.4: while it cannot be had an old one counts.
+                if not is_old:
+                    return Host(nothing, unreachable=str(error))
+            else:
+                self._frontier.set_robots(origin, text)
+                self._frontier.set_fact(f"{ASKED}{origin}", str(time.time()))
         try:
             robots = RobotsFile(text, self._agent)
             self._client.lanes[origin].slow(robots.delay_s)
-            return Host(robots)
+            return Host(robots, is_renewed=is_old)
         except Exception as error:
             # A file that its parser cannot take may forbid anything, so it forbids everything.
             return Host(nothing, unreachable=f"robots.txt: {describe(error)}")
@@ -198,19 +208,24 @@ class Hosts:
         if not host.is_asked:
             return host
         try:
-            if tdmrep := await self._tdmrep(origin, host.robots):
+            if tdmrep := await self._tdmrep(origin, host):
                 _, text = self._frontier.robots_of(origin)
-                return Host(RobotsFile(text, self._agent, tdmrep))
+                robots = RobotsFile(text, self._agent, tdmrep)
+                return Host(robots, is_renewed=host.is_renewed)
         except Exception as error:
             return Host(host.robots, unreachable=f"{TDMREP_PATH}: {describe(error)}")
         return host
 
-    async def _tdmrep(self, origin: str, robots: RobotsFile) -> bytes | None:
+    def _asked_at(self, origin: str) -> float:
+        return float(self._frontier.fact(f"{ASKED}{origin}") or 0)
+
+    async def _tdmrep(self, origin: str, host: Host) -> bytes | None:
         """An origin's tdmrep.json; None where it has none, or none that can be had."""
         url, fact = f"{origin}{TDMREP_PATH}", f"tdmrep {origin}"
-        if (kept := self._frontier.fact(fact)) is not None:
+        kept = self._frontier.fact(fact)
+        if kept is not None and not host.is_renewed:
             return kept.encode()
-        if not robots.allows(url):
+        if not host.robots.allows(url):
             return None
         try:
             answer = await self._client.get_through(
@@ -218,9 +233,9 @@ class Hosts:
             )
         except (AddressRefusedError, FetchError, ForbiddenError):
             # Hardly a site has one, and some stumble over being asked for what they have not.
-            return None
+            return kept.encode() if kept is not None else None
         if answer.status >= 500:
-            return None
+            return kept.encode() if kept is not None else None
         text = decode_loosely(answer.body, "utf-8-sig") if 200 <= answer.status < 300 else ""
         self._frontier.set_fact(fact, text.replace("\0", ""))
         return text.encode()
