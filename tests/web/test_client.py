@@ -89,6 +89,25 @@ def test_a_body_that_nobody_wants_costs_no_answer(
     assert answer.header("location") == "/to"
 
 
+@pytest.mark.parametrize("named", ["", "identity", "none", "utf-8", "UTF-8, identity"])
+def test_what_is_no_coding_is_passed_over(named: str) -> None:
+    assert decompress(b"<p>", named, 9) == b"<p>"
+    assert decompress(gzip.compress(b"<p>"), f"gzip, {named}", 99) == b"<p>"
+
+
+def test_codings_are_undone_the_last_first_and_so_many() -> None:
+    body = b"text " * 100
+    packed = gzip.compress(zlib.compress(body))
+    assert decompress(packed, "deflate, gzip", 1000) == body
+    assert decompress(packed, "deflate, gzip", 120, cuts=True) == body[:120]
+    with pytest.raises(TooLargeError):
+        decompress(packed, "deflate, gzip", 120)
+    with pytest.raises(FetchError, match="was not asked for"):
+        decompress(packed, "gzip, pack200", 1000)
+    with pytest.raises(FetchError, match="was not asked for"):
+        decompress(packed, "gzip, " * 5, 1000)
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw", "br", "zstd"])
 def test_compressed_bodies(encoding: str) -> None:
     body = b"<html>" + b"text " * 1000
@@ -187,7 +206,7 @@ def test_headers_without_end_are_one_error() -> None:
         (b"not really", "zstd", "damaged or cut short"),
         (pa.compress(b"x" * 5000, codec="zstd", asbytes=True)[:-3], "zstd", "cut short"),
         (b"\x00", "compress", "not asked for"),
-        (b"\x00", "gzip, gzip", "not asked for"),
+        (b"\x00", "gzip, compress", "not asked for"),
     ],
 )
 def test_unreadable_encodings(data: bytes, encoding: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,13 +50,31 @@ def test_any_bytes_are_read(body: bytes) -> None:
     assert robots.allows("http://example.org/x") == (b"Disallow" not in body)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8", "utf-8-sig", "utf-32"]
+)
 def test_a_file_is_read_however_it_was_saved(encoding: str) -> None:
     text = "# Bitte h\u00f6flich\r\nUser-agent: *\r\nDisallow: /privat/\r\nDisallow: /\u00e4\r\n"
     robots = RobotsFile(decode_robots(text.encode(encoding)), "tilth")
     assert not robots.allows("http://example.org/privat/x")
     assert not robots.allows("http://example.org/%C3%A4")
     assert robots.allows("http://example.org/x")
+
+
+@pytest.mark.parametrize("unseen", ["\ufeff\ufeff", "\u200b", " \u2060", "\u00a0"])
+def test_what_nobody_sees_hides_no_rule(unseen: str) -> None:
+    text = f"{unseen}User-agent: *\n{unseen}Disallow:{unseen} /no\n"
+    robots = RobotsFile(decode_robots(text.encode()), "tilth")
+    assert (robots.allows("http://h/no"), robots.allows("http://h/x")) == (False, True)
+
+
+def test_a_file_that_was_stored_packed_is_read() -> None:
+    rules = b"User-agent: *\nDisallow: /no\n"
+    for packed in (gzip.compress(rules), gzip.compress(rules + b"#\n" * (1 << 24))):
+        robots = RobotsFile(decode_robots(packed), "tilth")
+        assert (robots.allows("http://h/no"), robots.allows("http://h/x")) == (False, True)
+    # What is damaged says nothing, and fails nobody.
+    assert decode_robots(b"\x1f\x8b" + b"\0" * 9)
 
 
 def test_of_a_long_file_the_begin_is_read() -> None:

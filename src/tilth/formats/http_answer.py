@@ -28,7 +28,9 @@ _CHUNK_LINE: Final = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?
 # Of a size that is none, so many bytes are looked through for the end of its line.
 _MAX_CHUNK_LINE: Final = 4096
 # Codings one upon another; nobody sends more than two.
-_MAX_CODINGS: Final = 4
+MAX_CODINGS: Final = 4
+# What servers write where there is no coding.
+NO_CODINGS: Final = frozenset(("identity", "none", "utf-8"))
 # How a page begins, which no packed body does and is UTF-8 to its end.
 _PAGE: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,100}<[!?A-Za-z]")
 _PAGE_BEGINS: Final = 128
@@ -145,9 +147,9 @@ def body_of(answer: Answer, max_bytes: int, *, is_cut: bool = False) -> Buffer:
         one
         for name in ("content-encoding", "transfer-encoding")
         for one in answer.fields.get(name, "").lower().replace(",", " ").split()
-        if one not in ("identity", "chunked", "none", "utf-8")
+        if one != "chunked" and one not in NO_CODINGS
     ]
-    if len(codings) > _MAX_CODINGS:
+    if len(codings) > MAX_CODINGS:
         raise AnswerError(f"its body is packed {len(codings)} times")
     for coding in reversed(codings):
         # Its crawler unpacked it, and left the field as it was.

@@ -20,6 +20,8 @@ from tilth.errors import MissingError
 from tilth.formats.http_answer import (
     FEED_TYPES,
     HTML_TYPES,
+    MAX_CODINGS,
+    NO_CODINGS,
     XML_TYPES,
     AnswerError,
     TooLongError,
@@ -306,7 +308,8 @@ def decompress(
 
     Args:
         data: What was sent.
-        encoding: The header: gzip, deflate, br, zstd (RFC 9110 section 8.4.1, 7932, 8878).
+        encoding: The header: gzip, deflate, br, zstd (RFC 9110 section 8.4.1, 7932, 8878), or
+            several, in the order in which they were applied.
         max_bytes: The most that it may come to.
         is_cut: It ends before its end, and that is no error.
         cuts: Of more as much is wanted as may be had.
@@ -315,13 +318,16 @@ def decompress(
         FetchError: Another encoding than was asked for, or damaged data.
         TooLargeError: More than `max_bytes`.
     """
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return data
-    if encoding not in _CODINGS:
+    named = encoding.lower().replace(",", " ").split()
+    codings = [coding for coding in named if coding not in NO_CODINGS]
+    if len(codings) > MAX_CODINGS or not _CODINGS.issuperset(codings):
         raise FetchError(f"content encoding {encoding[:40]!r} was not asked for", transient=False)
     try:
-        return bytes(decode(data, encoding, max_bytes, is_cut=is_cut, cuts=cuts))
+        for coding in reversed(codings):
+            data = bytes(decode(data, coding, max_bytes, is_cut=is_cut, cuts=cuts))
+            # What was cut for its length ends before its end for the next one too.
+            is_cut = is_cut or len(data) >= max_bytes
+        return data
     except TooLongError as error:
         raise TooLargeError(str(error)) from error
     except AnswerError as error:

@@ -169,7 +169,8 @@ class Crawler:
             raise MissingError(
                 f"{origin(url)} does not answer: {host.unreachable}",
                 where=", ".join(self._start),
-                hint=f"is the site up? `curl -I {url}` shows; run again to go on",
+                hint=f"is the site up? `curl -i {origin(url)}/robots.txt` shows: without that file "
+                "nothing of it may be asked for; run again to go on",
                 code="site-down",
             )
 

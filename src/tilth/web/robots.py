@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from tilth.decode.text import decode_loosely, utf16_of
+from tilth.decode.text import MARKS, decode_loosely, utf16_of
+from tilth.formats.http_answer import AnswerError, decode
 from tilth.web.patterns import Patterns
 from tilth.web.usage import is_reserved, read_tdmrep, reserved_use
 
@@ -36,6 +38,9 @@ _FIELDS: Final = {
     "contentusage": "usage",
     "contentsignal": "usage",
 }
+# Marks that editors leave at the begin of a file, or of a line that was pasted: nobody sees them,
+# and no rule has them.
+_UNSEEN: Final = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 # The longest name, written with a blank or a hyphen.
 _MAX_FIELD = 24
 _NUMBER: Final = re.compile(r"\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?|\.\d{1,30}", re.A | re.I)
@@ -225,13 +230,19 @@ def _is_for(value: str, agent: str) -> bool:
 
 
 def decode_robots(body: bytes) -> str:
-    """The text of a robots.txt: UTF-8, or UTF-16 as some editors write it; never failing.
+    """The text of a robots.txt: UTF-8, or as some editors write it; never failing.
 
-    Cut at the size that must be read, at the end of a line.
+    UTF-16 and UTF-32 are told by their marks, UTF-16 by its zeros too, and a file that was stored
+    as gzip is undone. Cut at the size that must be read, at the end of a line.
     """
+    if body.startswith(b"\x1f\x8b"):
+        with suppress(AnswerError):
+            is_cut = len(body) > MAX_ROBOTS_BYTES
+            body = bytes(decode(body, "gzip", MAX_ROBOTS_BYTES + 1, is_cut=is_cut, cuts=True))
     head = body[:MAX_ROBOTS_BYTES]
-    encoding, mark = utf16_of(head)
-    text = decode_loosely(head[len(mark) :], encoding or "utf-8-sig")
+    marked = ((name, mark) for mark, name in MARKS if head.startswith(mark))
+    encoding, mark = next(marked, None) or utf16_of(head)
+    text = decode_loosely(head[len(mark) :], encoding or "utf-8").translate(_UNSEEN)
     if len(body) > len(head):
         # Half a rule is another one.
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
