@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import runpy
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
+from PIL import Image, ImageCms
 from safetensors.torch import load_file
 
 from tests.export.models import FAMILIES, WORDS, save
+from tilth.decode.picture import decode_picture
+from tilth.decode.sound import check_sound
 from tilth.errors import UsageError
 from tilth.export.model import write_model
 from tilth.pretrain.ask import answers, options_for, read_model
@@ -65,7 +69,9 @@ def test_the_program_answers_as_tilth_does(
     assert not re.search(r"^\s*(import|from) (tilth|torch)", program, re.M)
     samples = _samples(family, tmp_path)
     monkeypatch.setattr(sys, "argv", ["use.py", *samples])
-    runpy.run_path(str(out / "use.py"), run_name="__main__")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(out / "use.py"), run_name="__main__")
+    assert not ended.value.code
     told = capsys.readouterr().out.removesuffix("\n").split("\n")
 
     model = read_model(folder, "mine")
@@ -83,6 +89,105 @@ def test_the_program_answers_as_tilth_does(
         else:
             assert line == (f"{sample}\t{one.text}" if family == "gru" else one.text)
     assert len({line.split("\t")[-1] for line in told}) > 1
+
+
+def _alone(name: str, folder: Path) -> dict[str, Any]:
+    """What a program of a model's folder defines."""
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    (folder / "preprocessing.json").write_text("{}", "utf-8")
+    program = folder / "use.py"
+    program.write_bytes((files("tilth.export") / "alone" / f"{name}.py.txt").read_bytes())
+    return runpy.run_path(str(program))
+
+
+def _pictures() -> dict[str, bytes]:
+    """One picture in ways that Pillow alone would see wrongly or not at all."""
+    grey = np.random.default_rng(0).integers(0, 256, (6, 9), dtype=np.uint8)
+    image, colour = (
+        Image.fromarray(grey),
+        Image.fromarray(np.stack([grey, grey.T.reshape(6, 9)] * 2, -1)),
+    )
+    turned = image.getexif()
+    turned[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    palette = colour.convert("RGB").quantize(8)
+    made: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+        "png": (image, {}),
+        "16 bits.png": (Image.fromarray(grey.astype(np.uint16) * 257), {}),
+        "16 bits.tiff": (Image.fromarray(grey.astype(np.uint16) * 200), {}),
+        "one bit.png": (image.convert("1"), {}),
+        "clear.png": (colour, {}),
+        "clear grey.png": (colour.convert("LA"), {}),
+        "clear palette.gif": (palette, {"transparency": 0}),
+        "clear palette.png": (palette, {"transparency": 0}),
+        "clear colour.png": (Image.new("RGB", (4, 3), (9, 8, 7)), {"transparency": (9, 8, 7)}),
+        "print.jpg": (colour.convert("RGB").convert("CMYK"), {}),
+        "turned.jpg": (image, {"exif": turned}),
+        "profile.png": (colour.convert("RGB"), {"icc_profile": profile}),
+        "damaged profile.png": (colour.convert("RGB"), {"icc_profile": profile[:200]}),
+    }
+    found = {}
+    for name, (one, given) in made.items():
+        kind = {"jpg": "JPEG"}.get(name.rpartition(".")[2], name.rpartition(".")[2].upper())
+        one.save(into := io.BytesIO(), kind, **given)
+        found[name] = into.getvalue()
+    return found
+
+
+@pytest.mark.parametrize(("name", "data"), _pictures().items())
+def test_the_program_sees_a_picture_as_tilth_does(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    found, wanted = _alone("pixels", tmp_path)["seen"](tmp_path / name), decode_picture(data).image
+    assert found.mode == wanted.mode
+    # Two ways through a colour profile round differently.
+    assert np.abs(np.asarray(found, np.int16) - np.asarray(wanted, np.int16)).max() <= 1
+
+
+def test_the_program_refuses_a_picture_that_it_would_see_otherwise(tmp_path: Path) -> None:
+    seen = _alone("pixels", tmp_path)["seen"]
+    levels = np.arange(12, dtype=np.float32).reshape(3, 4)
+    Image.fromarray(levels).save(tmp_path / "floats.tiff")
+    Image.fromarray(levels.astype(np.int32) * 9999).save(tmp_path / "long.tiff")
+    with pytest.raises(ValueError, match="other numbers than 8 or 16 bits"):
+        seen(tmp_path / "floats.tiff")
+    with pytest.raises(ValueError, match="other numbers than 8 or 16 bits"):
+        seen(tmp_path / "long.tiff")
+    Image.fromarray(levels.astype(np.uint8)).save(tmp_path / "keyed.png", transparency=3)
+    with pytest.raises(ValueError, match="one level of grey is transparent"):
+        seen(tmp_path / "keyed.png")
+
+
+@pytest.mark.parametrize(("right", "silent"), [(1.0, 0.0), (0.3, 0.0), (-1.0, 0.0), (-1.0, 0.5)])
+def test_the_program_hears_channels_as_tilth_does(
+    right: float, silent: float, tmp_path: Path
+) -> None:
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 9000).astype(np.float32)
+    part = np.where(np.arange(9000) < 9000 * silent, 1.0, right).astype(np.float32)
+    channels = np.stack([sound, sound * part], 1)
+    soundfile.write(into := io.BytesIO(), channels, 8000, format="WAV", subtype="FLOAT")
+    loudest = check_sound(into.getvalue()).loudest
+    assert bool(_alone("spelt", tmp_path)["cancels"](channels)) == (loudest >= 0)
+    assert (loudest >= 0) == (right < 0)
+
+
+def test_the_program_says_how_it_is_asked_and_which_file_it_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    out = _written(save(tmp_path / "model", "mlp"), "onnx", tmp_path / "out")
+    good, _ = _samples("mlp", tmp_path)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    monkeypatch.setattr(sys, "argv", ["use.py"])
+    with pytest.raises(SystemExit, match=r"python use\.py IMAGE"):
+        runpy.run_path(str(out / "use.py"), run_name="__main__")
+    files = [str(tmp_path / "none.png"), str(tmp_path / "bad.png"), good]
+    monkeypatch.setattr(sys, "argv", ["use.py", *files])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(out / "use.py"), run_name="__main__")
+    told = capsys.readouterr()
+    assert ended.value.code == 1
+    assert [line.split(":")[0] for line in told.err.splitlines()] == files[:2]
+    assert told.out.startswith(f"{good}\t")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -129,23 +234,26 @@ def test_what_hugging_face_has_not_is_refused(tmp_path: Path) -> None:
         _written(save(tmp_path / "model", "mlp"), "huggingface", tmp_path / "out")
 
 
-def test_the_ten_lines_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     (block,) = re.findall(r"```python onnx\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     assert sum(bool(line) for line in block.splitlines()) <= 10
     folder = save(tmp_path / "model", "cnn")
     _written(folder, "onnx", tmp_path / "out")
-    file, _ = _samples("cnn", tmp_path)
+    _, file = _samples("cnn", tmp_path)
     monkeypatch.chdir(tmp_path)
-    Path(file).rename("picture.png")
+    Path(file).rename("picture.jpg")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "use", raising=False)
     found: dict[str, Any] = {}
     exec(compile(block, PAGE.name, "exec"), found)
     model = read_model(folder, "mine")
-    (one,) = answers(model, [["picture.png"]], options_for(model, {}))
+    (one,) = answers(model, [["picture.jpg"]], options_for(model, {}))
     assert one.result is not None
     assert found["answer"] == one.result.label
     # As a server asks it, which has threads.
-    session, given = found["session"], {"pixels": found["pixels"]}
+    session, given = found["session"], {"pixels": found["given"]}
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(lambda _: session.run(None, given)[0], range(32)))
     assert all(np.array_equal(logits, found["logits"]) for logits in told)
+    monkeypatch.delitem(sys.modules, "use")
