@@ -92,7 +92,7 @@ def test_what_has_no_label_is_left_out_by_cross_entropy_and_said(tmp_path: Path)
     columns["label"] = ["a", None, "b", None]
     columns["split"] = [None] * 4
     written(tmp_path, [columns])
-    with pytest.warns(UserWarning, match="2 of 4 samples have no label"):
+    with pytest.warns(UserWarning, match="2 of 4 samples without a label"):
         data = Dataset(tmp_path, "train").to_torch()
     batch = next(iter(DataLoader(data, batch_size=4)))
     assert batch["label"].tolist() == [0, -100, 1, -100]
