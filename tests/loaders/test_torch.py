@@ -534,6 +534,56 @@ def test_what_cannot_be_asked_is_refused(told: str, images: Dataset) -> None:
         _WRONG[told](images)
 
 
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"image_size": 28}, r"a height and a width in pixels, such as \(224, 224\), not"),
+        ({"image_size": (0, 28)}, r"a height and a width in pixels.* not \(0, 28\)"),
+        ({"image_size": (28, 28, 3)}, "a height and a width in pixels"),
+        ({"channels": 2}, "`channels` is 1, of grey, or 3, of colour, not 2"),
+        ({"sample_rate": 0}, "`sample_rate` is a whole number from 1 on, not 0"),
+        ({"max_length": 8}, "`max_length` would do nothing without `tokenizer`"),
+        ({"sample_rate": 8000}, "`sample_rate` would do nothing: no sound is"),
+        ({"tokenizer": str.split}, "`tokenizer` would do nothing: no text is"),
+        ({"image_size": (2, 2), "columns": ["id"]}, "`image_size` would do nothing: no picture is"),
+        ({"channels": 1, "columns": ["id"]}, "`channels` would do nothing: no picture is"),
+    ],
+)
+def test_what_cannot_be_or_does_nothing_is_refused(
+    given: dict[str, Any], match: str, images: Dataset
+) -> None:
+    with pytest.raises(UsageError, match=match):
+        images.to_torch(**given)
+    with pytest.raises(UsageError, match=match):
+        images.to_torch_loader(4, **given)
+    assert images.to_torch(image_size=[2, 3], channels=1).image_shape == (1, 2, 3)  # type: ignore[arg-type]
+
+
+def test_windows_of_pictures_are_one_error(images: Dataset) -> None:
+    with pytest.raises(UsageError, match="has no `text`, of which windows are made"):
+        images.to_torch_windows(8)
+    with pytest.raises(UsageError, match=r"in a whole number, not 8\.5"):
+        images.to_torch_windows(8.5)  # type: ignore[arg-type]
+
+
+def test_a_tokenizer_is_named_by_its_file_or_folder_and_reads_back(tmp_path: Path) -> None:
+    texts = data_set(tmp_path / "texts", "text")
+    tokenizer = train_characters([row["text"] for row in texts.to_arrow(["text"]).to_pylist()])
+    (tmp_path / "model").mkdir()
+    tokenizer.save(str(tmp_path / "model" / "tokenizer.json"))
+    for given in (tmp_path / "model", str(tmp_path / "model" / "tokenizer.json")):
+        assert len(texts.to_torch(tokenizer=given)[0]["tokens"]) == len(texts.to_torch()[0]["text"])
+        windows = texts.to_torch_windows(8, given)
+        assert windows.vocabulary == tokenizer.get_vocab_size()
+    first = texts.to_arrow(["text"]).column("text")[0].as_py()
+    tokens = windows[0]["inputs"].tolist()
+    assert first[:4] in windows.tokenizer.decode(tokens)
+    with pytest.raises(MissingError, match="there is no tokenizer here"):
+        texts.to_torch_windows(8, tmp_path / "nowhere")
+    with pytest.raises(MissingError, match="there is no tokenizer here"):
+        texts.to_torch(tokenizer=tmp_path)
+
+
 def test_nothing_to_train_on_is_one_error(tmp_path: Path) -> None:
     dataset = data_set(tmp_path, "text", split="validation")
     assert len(dataset.to_torch()) == 0

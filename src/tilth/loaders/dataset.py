@@ -85,7 +85,8 @@ class Dataset(store.Dataset):
             sample_rate: Samples a second that sound is resampled to; None: all must be of one
                 rate, that of the data set's first.
             tokenizer: Gives `tokens`, int64 [tokens], in the place of `text`: the path of a
-                `tokenizer.json`, a `tokenizers.Tokenizer`, or a function from a text to numbers.
+                `tokenizer.json`, or of a folder with one; a `tokenizers.Tokenizer`; or a function
+                from a text to numbers.
             max_length: Tokens that are kept of a text; None: all.
             classes: The labels in the order of their numbers, of a model say; None: whole numbers
                 by value, before words by letter.
@@ -94,9 +95,9 @@ class Dataset(store.Dataset):
             folder: Where to keep the copies, where the data set's folder cannot be written.
 
         Raises:
-            MissingError: torch is not installed.
-            UsageError: There is no such column, one holds nested values, or `classes` lacks a
-                label.
+            MissingError: torch is not installed, or there is no tokenizer at a path.
+            UsageError: There is no such column, one holds nested values, `classes` lacks a label,
+                or what is given is no size or number, or of what the columns have not.
             StorageError: The folder of the copies cannot be written.
             DataError: Of a sample that is read: a picture or a sound is missing or damaged, or of
                 another size or rate.
@@ -134,13 +135,16 @@ class Dataset(store.Dataset):
 
         Args:
             window: Tokens that a model reads at once.
-            tokenizer: The path of a `tokenizer.json` or a `tokenizers.Tokenizer`; None: one is
-                learnt from the training split, as in pretraining.
+            tokenizer: The path of a `tokenizer.json`, or of a folder with one, or a
+                `tokenizers.Tokenizer`; None: one is learnt from the training split, as in
+                pretraining. `data.tokenizer` is the one in use.
             folder: As of `to_torch`.
 
         Raises:
-            MissingError: torch is not installed, or the split has no sample.
-            UsageError: `window` is below 1, or the tokenizer is none that says where a text ends.
+            MissingError: torch is not installed, the split has no sample, or there is no
+                tokenizer at a path.
+            UsageError: `window` is no whole number from 1 on, the data set has no text, or the
+                tokenizer is none that says where a text ends.
             DataError: There is no text to train on.
             StorageError: The folder of the tokens cannot be written.
         """
@@ -351,7 +355,7 @@ class Dataset(store.Dataset):
         samples = _needs("tilth.loaders.samples", "train")
         wanted: pa.Schema | None = None if columns is None else self._columns(columns, "kept")
         forms = samples.Forms(
-            image_size=None if image_size is None else (int(image_size[0]), int(image_size[1])),
+            image_size=_pair(image_size),
             channels=channels,
             sample_rate=sample_rate,
             tokenize=None if tokenizer is None else _tokenize(tokenizer),
@@ -365,16 +369,22 @@ class Dataset(store.Dataset):
         from tilth.loaders.torch_samples import TorchWindows
         from tilth.loaders.windows import windows_of
 
-        if window < 1:
-            raise UsageError("a window has 1 token or more")
+        if not isinstance(window, int) or window < 1:
+            raise UsageError(f"a window has 1 token or more, in a whole number, not {window}")
+        if "text" not in self.schema.names:
+            raise UsageError(
+                "the data set has no `text`, of which windows are made",
+                where=str(self.path),
+                hint="`to_torch` gives pictures and sound",
+                code="no-payload",
+            )
         own = None if tokenizer is None else _tokenizer(tokenizer)
         if tokenizer is not None and own is None:
             raise UsageError(
                 "the tokenizer of windows is a `tokenizer.json` or a `tokenizers.Tokenizer`",
                 hint="it must say which token ends a text",
             )
-        rows, vocabulary = windows_of(self.path, self.split or SPLITS[0], window, own, folder)
-        return TorchWindows(rows, vocabulary)
+        return TorchWindows(*windows_of(self.path, self.split or SPLITS[0], window, own, folder))
 
 
 def _needs(module: str, extra: str) -> Any:
@@ -385,11 +395,16 @@ def _needs(module: str, extra: str) -> Any:
         raise missing_extra(error.name or "torch", extra) from None
 
 
+def _pair(given: Any) -> Any:
+    """Of what may be a height and a width the two; `Forms` looks at the rest."""
+    return tuple(given) if isinstance(given, list | tuple) else given if given is None else (given,)
+
+
 def _tokenizer(given: Tokens) -> Tokenizer | None:
-    from tilth.tasks.text.tokenize import Tokenizer, load_tokenizer, ready
+    from tilth.tasks.text.tokenize import Tokenizer, load_tokenizer, ready, tokenizer_file
 
     if isinstance(given, str | Path):
-        return load_tokenizer(Path(given))
+        return load_tokenizer(tokenizer_file(given))
     return ready(given) if isinstance(given, Tokenizer) else None
 
 

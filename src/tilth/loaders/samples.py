@@ -45,6 +45,9 @@ class Forms:
         tokenize: Text to numbers, in the place of `text`; None: text stays text.
         max_length: Tokens that are kept of a text; None: all.
         classes: The labels in the order of their numbers; None: those of all splits.
+
+    Raises:
+        UsageError: One is none of what it can be, or counts what there is not.
     """
 
     image_size: tuple[int, int] | None = None
@@ -53,6 +56,43 @@ class Forms:
     tokenize: Tokenize | None = None
     max_length: int | None = None
     classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        size = self.image_size
+        if size is not None and not (len(size) == 2 and all(_is_count(side) for side in size)):
+            raise UsageError(
+                f"`image_size` is a height and a width in pixels, such as (224, 224), not {size}"
+            )
+        if self.channels not in (None, 1, 3):
+            raise UsageError(f"`channels` is 1, of grey, or 3, of colour, not {self.channels}")
+        for name in ("sample_rate", "max_length"):
+            value = getattr(self, name)
+            if value is not None and not _is_count(value):
+                raise UsageError(f"`{name}` is a whole number from 1 on, not {value}")
+        if self.max_length is not None and self.tokenize is None:
+            raise UsageError("`max_length` would do nothing without `tokenizer`: it counts tokens")
+
+    def require_used(self, kinds: Container[str]) -> None:
+        """Refuse what does nothing to samples of these kinds.
+
+        Raises:
+            UsageError: Something is set of what they have not.
+        """
+        for name, value, kind, what in (
+            ("image_size", self.image_size, "image", "picture"),
+            ("channels", self.channels, "image", "picture"),
+            ("sample_rate", self.sample_rate, "sound", "sound"),
+            ("tokenizer", self.tokenize, "tokens", "text"),
+        ):
+            if value is not None and kind not in kinds:
+                raise UsageError(
+                    f"`{name}` would do nothing: no {what} is among the columns that are read",
+                    hint="leave it out, or name the column among `columns`",
+                )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) > 0
 
 
 class Samples:
@@ -109,6 +149,7 @@ class Samples:
         self.sample_rate: int | None = None
         for field in schema:
             self._add(field, index.full)
+        forms.require_used(self.kinds.values())
 
     def __len__(self) -> int:
         return len(self._rows)

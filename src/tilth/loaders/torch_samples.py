@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from tilth.loaders.samples import RAGGED, Sample, Samples
+from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
 
@@ -138,12 +139,16 @@ class TorchWindows(Dataset[Sample]):
 
     Args:
         rows: Packed.
+        tokenizer: Of their tokens; `tokenizer.decode` makes text of what a model writes.
+
+    Attributes:
         vocabulary: Tokens that the tokenizer has.
     """
 
-    def __init__(self, rows: Examples, vocabulary: int) -> None:
+    def __init__(self, rows: Examples, tokenizer: Tokenizer) -> None:
         self._rows = rows
-        self.vocabulary = vocabulary
+        self.tokenizer = tokenizer
+        self.vocabulary: int = tokenizer.get_vocab_size()
         self.ids: Ids = rows.ids
         self.weights: npt.NDArray[np.float32] = rows.weights
 

@@ -39,8 +39,8 @@ class Encode:
 
 def windows_of(
     dataset: Path, split: SplitName | str, window: int, tokenizer: Tokenizer | None, folder: Path
-) -> tuple[Examples, int]:
-    """The texts of a split, packed: rows of `window` + 1 tokens; and the tokenizer's tokens.
+) -> tuple[Examples, Tokenizer]:
+    """The texts of a split, packed: rows of `window` + 1 tokens; and the tokenizer of them.
 
     Args:
         dataset: Its folder.
@@ -60,4 +60,5 @@ def windows_of(
     documents = prepared.splits.get(split)
     if not isinstance(documents, Documents):
         raise MissingError(f"no text is in the split `{split}`", where=str(dataset))
-    return documents.pack(window, prepared.folder), prepared.facts.sizes.vocabulary
+    assert prepared.tokenizer is not None
+    return documents.pack(window, prepared.folder), prepared.tokenizer

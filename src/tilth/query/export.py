@@ -432,16 +432,9 @@ def _tokenizer(run: RunView, options: _Options) -> Path | None:
             )
         return None
     if given is not None:
-        path = Path(given)
-        path = path / _TOKENIZER if path.is_dir() else path
-        if not path.is_file():
-            raise MissingError(
-                "there is no tokenizer here",
-                where=str(path),
-                hint="name a `tokenizer.json`, or a folder with one",
-                code="no-tokenizer",
-            )
-        return path
+        from tilth.tasks.text.tokenize import tokenizer_file
+
+        return tokenizer_file(given)
     own: Path | None = None
     with suppress(MissingError):
         own = model_step(run).folder / MODEL / _TOKENIZER

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tilth.errors import DataError, missing_extra
+from tilth.errors import DataError, MissingError, missing_extra
 
 try:
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -28,6 +28,7 @@ __all__ = [
     "encode_bounded",
     "end_token",
     "load_tokenizer",
+    "tokenizer_file",
     "train_characters",
     "train_tokenizer",
     "untold_bytes",
@@ -92,6 +93,24 @@ def train_characters(texts: Iterable[str]) -> Tokenizer:
     tokenizer.decoder = decoders.Fuse()
     tokenizer.add_special_tokens([END_TEXT])
     return ready(tokenizer)
+
+
+def tokenizer_file(given: str | Path) -> Path:
+    """The `tokenizer.json` that a path names, itself or the one in a folder.
+
+    Raises:
+        MissingError: There is none.
+    """
+    path = Path(given)
+    path = path / "tokenizer.json" if path.is_dir() else path
+    if not path.is_file():
+        raise MissingError(
+            "there is no tokenizer here",
+            where=str(path),
+            hint="name a `tokenizer.json`, or a folder with one",
+            code="no-tokenizer",
+        )
+    return path
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
