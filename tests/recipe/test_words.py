@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from tilth.export.names import FORMATS, MODEL_FORMATS
 from tilth.formats.archive import ENDINGS
 from tilth.query.explain import explain
 from tilth.recipe.words import OtherWord, other_word, other_words, unknown_word
+from tilth.web.stores import STORES
 
 _CHOICES = ("jsonl", "parquet", "minhash")
 
@@ -78,6 +80,28 @@ def test_what_is_said_of_archives_and_buckets_is_so() -> None:
     for packing in ("zip", "tar", "plain", "gzip", "bzip2", "xz"):
         assert packing in archives.about
     assert set(ENDINGS) == {".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"}
-    bucket = other_word("s3")
-    assert bucket is not None
-    assert "its signature as `${NAME}`" in bucket.about
+    for scheme in STORES:
+        bucket = other_word(scheme)
+        assert bucket is not None
+        assert f"{scheme}://" in bucket.about
+        assert "its signature as `${NAME}`" in bucket.about
+
+
+def test_what_is_said_of_sound_is_so() -> None:
+    (audio,) = (found for found in explain("audio") if found.what == "operation")
+    for kind in ("wav", "flac", "mp3", "ogg", "opus", "m4a"):
+        assert kind in audio.about.lower()
+        found = other_word(kind)
+        assert found is not None
+        assert "convert" not in found.about
+
+
+@pytest.mark.parametrize("format", [*FORMATS, *MODEL_FORMATS])
+def test_every_format_of_an_export_is_explained(format: str) -> None:
+    assert explain(format)[0].about
+
+
+@pytest.mark.parametrize("word", ["serve", "dataloader", "resample", "resume", "to_torch"])
+def test_words_of_the_way_out_are_explained(word: str) -> None:
+    about = explain(word)[0].about
+    assert "tilth " in about or "run.dataset" in about
