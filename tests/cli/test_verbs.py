@@ -223,6 +223,8 @@ def test_export_writes_files_and_overwrites_nothing(tilth: Command, tmp_path: Pa
     found = tilth("export", "small", "minhash", "--to", to, "--format", "jsonl", "--json")
     assert json.loads(found.stdout)["files"] == ["deduplicate.minhash.jsonl"]
     assert tilth("export", "small", "minhash", "--to", to).exit_code == 2
+    dropped = tilth("export", "small", "rules", "--kind", "dropped", "--to", f"{to}-2")
+    assert re.search(r"^\d+ dropped samples? of clean.rules in", dropped.stdout)
     assert tilth("export", "small", "minhash", "--to", to, "--format", "xls").exit_code == 2
 
 

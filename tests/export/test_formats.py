@@ -178,6 +178,10 @@ def test_folders_need_their_payload(tmp_path: Path) -> None:
     data = dataset(tmp_path / "data", [texts(2)])
     with pytest.raises(UsageError, match="no column `image`"):
         export(data, tmp_path / "out", "imagefolder")
+    sounds = dataset(tmp_path / "sounds", [[{"audio": wav(1)}]])
+    with pytest.raises(UsageError, match="no column `image`") as caught:
+        export(sounds, tmp_path / "out", "imagefolder")
+    assert caught.value.hint.startswith("--format audiofolder,")
     for row, what in (
         ({"image": None}, "no image"),
         ({"image": png(1), "label": "x" * 300}, "too long"),

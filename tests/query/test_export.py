@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from PIL import Image
 
 import tilth
 from tests.engine.inline import use_inline
@@ -262,6 +263,25 @@ def test_tokens_lie_side_by_side(weighed: RunView, tmp_path: Path) -> None:
         ("test-documents-00000.parquet", "test.bin", "test.meta.json"),
     ]
     assert "by document" in done.notes[0]
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    told = [f"- {one.split}: {one.rows:,} rows\n" for one in done.splits]
+    assert "".join(told).rstrip() in card
+
+
+def test_a_tokenizer_is_no_help_where_there_is_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("L", (4, 3)).save(tmp_path / "pictures" / "a.png")
+    source = {"image_folder": {"path": str(tmp_path / "pictures"), "labels": "none"}}
+    (tmp_path / "p.yaml").write_text(json.dumps({"name": "p", "collect": {"pictures": source}}))
+    use_inline(monkeypatch)
+    run = tilth.run(tmp_path / "p.yaml", runs=tmp_path / "runs", progress=False).view
+    for tokenizer in (None, tmp_path / "none"):
+        with pytest.raises(UsageError, match="the samples have no text") as caught:
+            export_splits(run, tmp_path / "out", format="nanogpt", tokenizer=tokenizer)
+        assert "tokenizer" not in caught.value.hint
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_full_disk_is_gone_on_from(

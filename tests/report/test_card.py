@@ -79,6 +79,14 @@ def test_a_run_of_nothing_has_a_card() -> None:
         assert said in card
 
 
+def test_a_model_without_a_test_split_was_trained_all_the_same() -> None:
+    report = planted_report()
+    report["pretrain"] |= {"test": {}}
+    card = data_card(report_of(report | {"transfer": None, "value": None}))
+    assert "No model was trained" not in card
+    assert "a model was trained, and measured on validation alone" in card
+
+
 @pytest.mark.parametrize(
     "text",
     ["<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "a | b\n# head", "```\n<b>"],

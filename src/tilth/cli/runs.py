@@ -446,9 +446,9 @@ def _say_exported(done: object, json: bool, *lines: str) -> None:
 
 def _exported_line(done: Exported) -> str:
     of = f" of the split {done.split}" if done.split else ""
-    return (
-        f"{plural(done.rows, 'sample')}{of} of {done.step} in {_spell_files(done)} in {done.folder}"
-    )
+    which = {"dropped": "dropped sample", "quarantine": "quarantined sample"}
+    samples = plural(done.rows, which.get(done.kind, "sample"))
+    return f"{samples}{of} of {done.step} in {_spell_files(done)} in {done.folder}"
 
 
 def _spell_files(done: Exported) -> str:

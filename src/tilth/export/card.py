@@ -119,7 +119,13 @@ def _head(about: About) -> str:
 
 
 def _rows(parts: Sequence[Part]) -> str:
-    return "\n".join(f"- {part.path or './'}: {part.rows:,} rows" for part in parts)
+    """Each part by its folder, or by its split where several lie side by side in one."""
+    side_by_side = len(parts) > 1 and not any(part.path for part in parts)
+    return "\n".join(
+        f"- {part.split if side_by_side else part.path or './'}: {part.rows:,} "
+        f"row{'' if part.rows == 1 else 's'}"
+        for part in parts
+    )
 
 
 def _licences(licences: Mapping[str, int] | None) -> str:
@@ -136,7 +142,7 @@ def _licences(licences: Mapping[str, int] | None) -> str:
 
 def _columns(schema: pa.Schema) -> str:
     lines = [f"- `{_plain(one.name)}`: {_plain(str(one.type))}" for one in schema]
-    return "## Columns\n\n" + "\n".join(lines) if lines else ""
+    return "## Columns of the samples\n\n" + "\n".join(lines) if lines else ""
 
 
 def _plain(text: str) -> str:

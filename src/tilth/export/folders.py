@@ -25,6 +25,7 @@ UNLABELLED: Final = "_unlabelled"
 _METADATA: Final = "metadata.csv"
 _PLAIN: Final = re.compile(r"[^\w .,()+-]|^[_. ]|[. ]$")
 _MAX_BYTES: Final = 200
+_BY_PAYLOAD: Final = {"image": "imagefolder", "audio": "audiofolder"}
 
 
 class Folders:
@@ -41,9 +42,10 @@ class Folders:
     def __init__(self, place: Place, samples: Samples) -> None:
         names = samples.schema.names
         if self.payload not in names and samples.schema:
+            other = next((form for name, form in _BY_PAYLOAD.items() if name in names), "parquet")
             raise UsageError(
                 f"the samples have no column `{self.payload}`, of which this format makes files",
-                hint="--format parquet, jsonl or csv",
+                hint=f"--format {other}, jsonl or csv",
                 code="no-payload",
             )
         self._place = place

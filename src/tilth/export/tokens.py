@@ -54,6 +54,20 @@ def tokenizer_at(path: Path) -> Tokenizer:
     return load_tokenizer(path)
 
 
+def require_text(samples: Samples) -> None:
+    """Refuse samples that have none, before a tokenizer is asked for.
+
+    Raises:
+        UsageError: There is no text.
+    """
+    if "text" not in samples.schema.names and samples.schema:
+        raise UsageError(
+            "the samples have no text, of which this format holds the tokens",
+            hint="--format parquet, webdataset or mds",
+            code="no-payload",
+        )
+
+
 class _Tokens(ABC):
     """Writes the tokens of texts into one file a part.
 
@@ -66,12 +80,7 @@ class _Tokens(ABC):
 
     def __init__(self, place: Place, samples: Samples, tokenizer: Tokenizer) -> None:
         names = samples.schema.names
-        if "text" not in names and samples.schema:
-            raise UsageError(
-                "the samples have no text, of which this format holds the tokens",
-                hint="--format parquet, webdataset or mds",
-                code="no-payload",
-            )
+        require_text(samples)
         from tilth.tasks.text.tokenize import end_token
 
         self._place = place

@@ -328,6 +328,11 @@ def _written(
     pieces: Sequence[_Piece],
 ) -> list[Exported]:
     """Write the pieces, with a card, whole or not at all."""
+    if OF[options.format].needs_tokenizer:
+        from tilth.export.tokens import require_text
+
+        for piece in pieces:
+            require_text(piece.samples)
     path = _tokenizer(run, options)
     tokenizer = _loaded(path)
     identity = _identity(options, pieces, path)

@@ -218,6 +218,8 @@ def _results(report: Report) -> str:
     if report.pretrain and (told := sentence(report.pretrain)):
         many = "" if report.pretrain.runs else " (one seed)"
         lines.append(f"- Pretraining: {plain(as_text(told, 400))}{many}.")
+    elif report.pretrain:
+        lines.append("- Pretraining: a model was trained, and measured on validation alone.")
     if report.transfer and report.transfer.headline:
         lines.append(f"- Transfer: {plain(as_text(report.transfer.headline, MAX_HEADLINE))}")
     if report.value and (answers := verdicts(report.value)):
