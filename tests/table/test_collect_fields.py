@@ -75,7 +75,8 @@ def test_another_encoding_of_lines_reads_other_letters(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     text = "Übermäßig große Bäume stehen für gewöhnlich über den Dächern."
     path.write_bytes(f'{{"text": "{text}"}}\n'.encode("cp1252"))
-    for given in ({"encoding": "cp1252"}, {}):
+    ways: tuple[dict[str, Any], ...] = ({"encoding": "cp1252"}, {})
+    for given in ways:
         (row,) = tabular.read("jsonl", path, **given)
         assert row["text"] == text
     (row,) = tabular.read("jsonl", path, encoding="utf-8")
