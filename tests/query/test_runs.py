@@ -259,3 +259,12 @@ def test_what_a_run_that_failed_has_not_come_to_is_not_its_final_data_set(
             with pytest.raises(MissingError, match=r"has come to `clean\.signals`") as caught:
                 read()
             assert caught.value.hint.endswith("or name the step `clean.signals`")
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "encoder.onnx"])
+def test_a_folder_of_onnx_is_no_run_and_says_who_asks_it(file: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / file).write_bytes(b"")
+    with pytest.raises(MissingError, match="a model of ONNX") as caught:
+        open_run(tmp_path / "out", tmp_path / "runs")
+    assert "`use.py` in the folder asks it" in caught.value.hint

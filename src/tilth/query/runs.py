@@ -378,6 +378,14 @@ def _folder(text: str, runs: Path) -> Path | None:
 
 
 def _not_found(text: str, runs: Path) -> MissingError:
+    if text and any((Path(text) / f"{name}.onnx").is_file() for name in ("model", "encoder")):
+        return MissingError(
+            "this is a model of ONNX, which Tilth writes and does not ask",
+            where=text,
+            hint="`use.py` in the folder asks it; `tilth export RUN --format safetensors` writes "
+            "a folder that Tilth asks",
+            code="no-run",
+        )
     names = [run.folder.name for run in list_runs(runs)]
     hint = (
         did_you_mean(text, names, "tilth list runs")
