@@ -7,6 +7,7 @@ import gzip
 import socket
 import tracemalloc
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -87,6 +88,33 @@ def test_a_body_that_nobody_wants_costs_no_answer(
     answer = asyncio.run(get())
     assert answer.status == int(status[:3])
     assert answer.header("location") == "/to"
+
+
+def test_what_comes_unasked_is_not_taken_for_the_next_answer() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1\r\n\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while asked := await reader.readuntil(b"\r\n\r\n"):
+                writer.write(head + asked.split()[1][1:2])
+                if asked.startswith(b"GET /a"):
+                    # As soon as the answer is taken, and before the next is asked for.
+                    await taken.wait()
+                    writer.write(head + b"?")
+                    sent.set()
+        writer.close()
+
+    async def get() -> list[bytes]:
+        async with await asyncio.start_server(serve, "127.0.0.1") as server:
+            root = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with Client("tilth", 5, allowed_places(_LOOPBACK, [root])) as client:
+                bodies = [(await client.get(f"{root}/a", 9)).body]
+                taken.set()
+                await sent.wait()
+                return bodies + [(await client.get(f"{root}/{name}", 9)).body for name in "bc"]
+
+    taken, sent = asyncio.Event(), asyncio.Event()
+    assert asyncio.run(get()) == [b"a", b"b", b"c"]
 
 
 @pytest.mark.parametrize("named", ["", "identity", "none", "utf-8", "UTF-8, identity"])

@@ -14,6 +14,8 @@ from types import TracebackType
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from tilth.errors import MissingError
@@ -42,6 +44,8 @@ _MAX_FIELD, _MAX_FIELDS = 128 << 10, 2048
 # The body of an answer that is no page is read this far, so that its connection can be used again.
 _MAX_IDLE_BODY = 64 << 10
 _MAX_IDLE_S = 1.0
+# Connections in a row on which bytes stand that nobody has asked for.
+_MAX_STALE = 64
 
 
 class FetchError(Exception):
@@ -159,7 +163,7 @@ class Client:
 
     async def __aenter__(self) -> Client:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 resolver=CheckedResolver(self._allowed, self._served),
                 limit=self._connections,
                 ttl_dns_cache=300,
@@ -283,6 +287,28 @@ class Client:
             # raises, it is about this answer alone.
             cause = f"the answer cannot be read: {describe(error)}"
             raise FetchError(cause, transient=False) from error
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connections of which none holds an answer that nobody has asked for.
+
+    Bytes behind an answer that come when its connection is idle would be taken for the next
+    answer, and each page on it from then on for another.
+    """
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        for _ in range(_MAX_STALE):
+            connection = await super().connect(req, traces, timeout)
+            # Two turns of the loop: in the first it is seen that something has come, and in the
+            # second it is read.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise FetchError("it answers before it is asked", transient=True)
 
 
 async def _once(
