@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import tracemalloc
+import warnings
 import zlib
 from contextlib import suppress
 from typing import Any
@@ -115,6 +117,31 @@ def test_what_comes_unasked_is_not_taken_for_the_next_answer() -> None:
 
     taken, sent = asyncio.Event(), asyncio.Event()
     assert asyncio.run(get()) == [b"a", b"b", b"c"]
+
+
+def test_whenever_a_request_is_given_up_its_connection_is_closed() -> None:
+    told: list[str] = []
+
+    async def give_up(root: str) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+        async with Client("tilth", 5, allowed_places(_LOOPBACK, [root])) as client:
+            # At each step of the way: where a connection is new, and where it is used again.
+            for num_turns in range(20):
+                await client.get(f"{root}/", 1 << 20)
+                request = asyncio.ensure_future(client.get(f"{root}/", 1 << 20))
+                for _ in range(num_turns):
+                    await asyncio.sleep(0)
+                request.cancel()
+                await asyncio.wait([request])
+            del request
+            gc.collect()
+
+    with running(Site()) as site, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        site.html("/")
+        asyncio.run(give_up(site.root))
+    assert told == []
 
 
 @pytest.mark.parametrize("named", ["", "identity", "none", "utf-8", "UTF-8, identity"])

@@ -303,8 +303,13 @@ class _Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             # Two turns of the loop: in the first it is seen that something has come, and in the
             # second it is read.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            try:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            except BaseException:
+                # Given up just now.
+                connection.close()
+                raise
             if connection.protocol is None or not connection.protocol.should_close:
                 return connection
             connection.close()
