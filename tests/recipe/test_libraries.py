@@ -40,7 +40,7 @@ def _of(name: str, *further: str) -> set[str]:
         ("demo_digits", {"numpy", "pyarrow", "pillow", "pi-heif", "scikit-learn", "chardet"}),
         ("flip", {"numpy"}),
         # What fetches is not here: the archive is read again, and no site is crawled again.
-        ("crawl", {"numpy", "pyarrow", "fastwarc"}),
+        ("crawl", {"numpy", "pyarrow", "fastwarc", "isal"}),
         ("web_archive", {"numpy", "pyarrow", "isal", "chardet"}),
     ],
 )
