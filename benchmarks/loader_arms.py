@@ -254,7 +254,7 @@ def _tars(data: Data) -> Epochs:
         return decode(data.kind, io.BytesIO(media)), int(row["cls"])
 
     stream = _tar_stream(data).map(sample)
-    return lambda number: iter(DataLoader(stream, BATCH, collate_fn=collate))  # noqa: ARG005
+    return lambda _: iter(DataLoader(stream, BATCH, collate_fn=collate))
 
 
 def _load(data: Data) -> Any:
@@ -298,7 +298,7 @@ def _in_unit(batch: dict[str, Any]) -> dict[str, Any]:
 
 def _tilth_loader(data: Data) -> Epochs:
     loader = Dataset(data.tilth).to_torch_loader(BATCH, _SEED)
-    return lambda number: iter(loader)  # noqa: ARG005
+    return lambda _: iter(loader)
 
 
 def _pack(tokenizer: Tokenizer, texts: Sequence[str]) -> npt.NDArray[np.uint16]:
@@ -333,7 +333,7 @@ class _TarWindows(IterableDataset[npt.NDArray[np.uint16]]):
 
 def _windows_of_tars(data: Data) -> Epochs:
     stream = _TarWindows(data)
-    return lambda number: iter(DataLoader(stream, BATCH, collate_fn=_pair))  # noqa: ARG005
+    return lambda _: iter(DataLoader(stream, BATCH, collate_fn=_pair))
 
 
 def _windows_of_datasets(data: Data) -> Epochs:
@@ -358,7 +358,7 @@ def _tilth_window_loader(data: Data) -> Epochs:
     loader = Dataset(data.tilth).to_torch_loader(
         BATCH, _SEED, window=WINDOW, tokenizer=data.tokenizer
     )
-    return lambda number: iter(loader)  # noqa: ARG005
+    return lambda _: iter(loader)
 
 
 def many_texts(num: int, folder: Path) -> Data:

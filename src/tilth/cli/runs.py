@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -163,22 +163,24 @@ def _print_places(status: RunStatus) -> None:
     if status.passed_over:
         line(f"passed over by sources: {plural(status.passed_over, 'place')}")
     for step in (one for one in steps if one.passed_over):
-        with contextlib.suppress(TilthError):
-            _print_reasons(step.name, step.manifest.passed_over.commonest(), "reason")
-        line(f"  tilth show {_shown_name(status)} {step.name} --passed-over")
+        _print_reasons(status, step, "reason", "--passed-over")
     if status.noted:
         line(f"read by sources with a guess or a change: {plural(status.noted, 'place')}")
     for step in (one for one in steps if one.noted):
-        with contextlib.suppress(TilthError):
-            _print_reasons(step.name, step.manifest.passed_over.commonest_notes(), "note")
-        line(f"  tilth show {_shown_name(status)} {step.name} --noted")
+        _print_reasons(status, step, "note", "--noted")
 
 
-def _print_reasons(step: str, reasons: Sequence[tuple[str, int]], noun: str) -> None:
-    told = [counted(number, reason) for reason, number in reasons]
-    more = len(told) - _MAX_REASONS
-    told[_MAX_REASONS:] = [f"and {plural(more, f'other {noun}')}"] if more > 0 else []
-    paragraph("; ".join(told), indent="    ", first=f"  {step}: ")
+def _print_reasons(
+    status: RunStatus, step: RunStep, noun: Literal["reason", "note"], option: str
+) -> None:
+    with contextlib.suppress(TilthError):
+        places = step.manifest.passed_over
+        found = places.commonest() if noun == "reason" else places.commonest_notes()
+        told = [counted(number, reason) for reason, number in found]
+        more = len(told) - _MAX_REASONS
+        told[_MAX_REASONS:] = [f"and {plural(more, f'other {noun}')}"] if more > 0 else []
+        paragraph("; ".join(told), indent="    ", first=f"  {step.name}: ")
+    line(f"  tilth show {_shown_name(status)} {step.name} {option}")
 
 
 def print_findings(status: RunStatus) -> None:

@@ -183,25 +183,14 @@ def _write(graph: Graph, out: Path) -> Tried:
 
 
 def _traced(graph: Graph, path: Path) -> None:
-    torch.onnx.export(
-        graph.network,
-        graph.make(_TRACED_BATCH, next(iter(graph.lengths), 0)),
-        str(path),
-        input_names=list(graph.inputs),
-        output_names=list(graph.outputs),
-        dynamic_axes={name: dict(axes) for name, axes in {**graph.inputs, **graph.outputs}.items()},
-        opset_version=_OPSET,
-        dynamo=False,
-    )
+    axes = {name: dict(axes) for name, axes in {**graph.inputs, **graph.outputs}.items()}
+    _export(graph, path, dynamic_axes=axes, opset_version=_OPSET, dynamo=False)
 
 
 def _captured(graph: Graph, path: Path) -> None:
-    torch.onnx.export(
-        graph.network,
-        graph.make(_TRACED_BATCH, next(iter(graph.lengths), 0)),
-        str(path),
-        input_names=list(graph.inputs),
-        output_names=list(graph.outputs),
+    _export(
+        graph,
+        path,
         dynamic_shapes=tuple(
             dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in graph.inputs.values()
         ),
@@ -209,6 +198,17 @@ def _captured(graph: Graph, path: Path) -> None:
         dynamo=True,
         external_data=False,  # one file, not a second one for the weights
         verbose=False,
+    )
+
+
+def _export(graph: Graph, path: Path, **how: Any) -> None:
+    torch.onnx.export(
+        graph.network,
+        graph.make(_TRACED_BATCH, next(iter(graph.lengths), 0)),
+        str(path),
+        input_names=list(graph.inputs),
+        output_names=list(graph.outputs),
+        **how,
     )
 
 
@@ -245,7 +245,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _of_images(model: nn.Module, sizes: Sizes) -> Graph:
-    def make(batch: int, length: int) -> Inputs:  # noqa: ARG001
+    def make(batch: int, _: int) -> Inputs:
         return (torch.randn((batch, *sizes.image), generator=_generator()),)
 
     batch = {0: "batch"}

@@ -9,7 +9,7 @@ from tilth.query.report import Report, StepReport
 from tilth.report.again import Again, again
 from tilth.report.evidence import MAX_HEADLINE
 from tilth.report.markdown import fenced, markdown_table, plain
-from tilth.report.steps import Line, Step, as_text, build_line, build_steps
+from tilth.report.steps import Line, Passed, Step, as_text, build_line, build_steps
 from tilth.report.text import ABSENT, count, percent, plural
 from tilth.report.valuing import seeds_an_arm, verdicts
 
@@ -179,29 +179,29 @@ def _quarantined(steps: Sequence[Step]) -> str:
 
 def _passed_over(steps: Sequence[Step]) -> str:
     """What the sources were pointed at and did not read; empty where that is nothing."""
-    rows = [
-        [plain(step.name), plain(one.reason), count(one.count)]
-        for step in steps
-        for one in step.passed
-    ]
-    if not rows:
-        return ""
-    made = "## Passed over by sources\n\n" + markdown_table(("source", "why", "places"), rows, 2)
-    return made + _rest("reasons", [(one.name, len(one.passed), one.passed_total) for one in steps])
+    told = [(step.name, step.passed, step.passed_total) for step in steps]
+    return _places("Passed over by sources", "why", "reasons", told)
 
 
 def _noted(steps: Sequence[Step]) -> str:
     """What they read with a guess or a change; empty where that is nothing."""
+    told = [(step.name, step.notes, step.notes_total) for step in steps]
+    return _places("Read with a guess or a change", "which", "notes", told)
+
+
+def _places(
+    title: str, heading: str, noun: str, told: Sequence[tuple[str, Sequence[Passed], int]]
+) -> str:
     rows = [
-        [plain(step.name), plain(one.reason), count(one.count)]
-        for step in steps
-        for one in step.notes
+        [plain(name), plain(one.reason), count(one.count)]
+        for name, shown, _ in told
+        for one in shown
     ]
     if not rows:
         return ""
-    made = "## Read with a guess or a change\n\n"
-    made += markdown_table(("source", "which", "places"), rows, 2)
-    return made + _rest("notes", [(one.name, len(one.notes), one.notes_total) for one in steps])
+    made = markdown_table(("source", heading, "places"), rows, 2)
+    rest = _rest(noun, [(name, len(shown), total) for name, shown, total in told])
+    return f"## {title}\n\n{made}{rest}"
 
 
 def _rest(noun: str, shown: Sequence[tuple[str, int, int]]) -> str:
