@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tilth.clean import chunk, dictionary, signals
@@ -57,10 +57,12 @@ def test_with_the_extra_they_are_those_of_dictionaries() -> None:
     assert dictionaries().startswith("icu4py ")
 
 
-KANA = "かがはばぱうゔカガハバパウヴきょーを設計データ です。ภาษาไทย가é\n"
+KANA = "かがはばぱうゔカガハバパウヴきょーを設計データ です。ภาษาไทยဦမြန်한가각é\n"
 
 
 @given(st.lists(st.text(KANA, max_size=30), max_size=4))
+@example(["ทウé가"])
+@example(["ทガ", "ีท"])
 def test_words_are_the_same_however_their_letters_are_composed(texts: list[str]) -> None:
     pytest.importorskip("icu4py")
     composed = [unicodedata.normalize("NFC", text) for text in texts]

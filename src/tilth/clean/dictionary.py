@@ -8,7 +8,6 @@ which must not depend on what is installed.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -17,10 +16,9 @@ from unicodedata import is_normalized, normalize
 import numpy as np
 
 from tilth.kernels.characters import Bytes, Integers
+from tilth.kernels.ngrams import composes_with_what_precedes
 from tilth.kernels.words import split_words, unspaced_runs
 
-# A character, and the marks of kana and letters that follow it.
-_LETTERS: Final = re.compile("(?s:.)[\u0300-\u036f\u3099\u309a]*")
 Words = tuple[Integers, Integers, Integers]
 
 PACKAGE = "icu4py"
@@ -99,8 +97,14 @@ def with_dictionaries(data: Bytes, words: Words) -> Words:
 
 def _composed(text: str) -> tuple[str, list[int]]:
     """A text in NFC (UAX #15), and how many bytes of UTF-8 each of its characters had before."""
+    letters: list[str] = []
+    for char in text:
+        if letters and letters[-1] != "\n" and composes_with_what_precedes(char):
+            letters[-1] += char
+        else:
+            letters.append(char)
     parts, sizes = [], []
-    for letter in _LETTERS.findall(text):
+    for letter in letters:
         part = normalize("NFC", letter)
         parts.append(part)
         sizes += [0] * (len(part) - 1) + [len(letter.encode())]

@@ -130,14 +130,19 @@ def plain_changes(char: str) -> bool:
     """Whether folding may change a word that the character stands in or beside: the definition."""
     if char.isascii():
         return False
-    if unicodedata.combining(char) or INVISIBLE.match(char) or _composes_with_what_precedes(char):
+    if INVISIBLE.match(char) or composes_with_what_precedes(char):
         return True
     folded = fold(char)
     return folded != char and any(character_class(one) & (WORD | JOIN) for one in char + folded)
 
 
-def _composes_with_what_precedes(char: str) -> bool:
-    return char in _seconds() or any(ord(char) in jamo for jamo in _JAMO)
+def composes_with_what_precedes(char: str) -> bool:
+    """Whether NFC may change a text by what stands before the character (UAX #15)."""
+    return (
+        unicodedata.combining(char) > 0
+        or char in _seconds()
+        or any(ord(char) in jamo for jamo in _JAMO)
+    )
 
 
 @lru_cache(maxsize=1)
