@@ -105,7 +105,7 @@ def _plant_files(folder: Path) -> None:
                 for place, who in enumerate(_ANNOTATORS)
             ],
         }
-        for number in range(6)
+        for number in range(30)
     ]
     (folder / "crowd.json").write_text(json.dumps(answers))
     (folder / "files" / _EMAIL).mkdir(parents=True)

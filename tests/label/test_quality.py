@@ -104,11 +104,17 @@ def plain(rows: Rows, before: Rows, repeated: str) -> dict[str, Any]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(SAMPLES, METHODS, st.sampled_from([0.0, 0.6, 1.0]), st.sampled_from(["last", "first"]))
+@given(
+    SAMPLES,
+    st.sampled_from([1, 4]),
+    METHODS,
+    st.sampled_from([0.0, 0.6, 1.0]),
+    st.sampled_from(["last", "first"]),
+)
 def test_every_figure_is_that_of_plain_lines(
-    given: Any, method: Any, least: float, repeated: Any
+    given: Any, times: int, method: Any, least: float, repeated: Any
 ) -> None:
-    before = samples_of(given)
+    before = samples_of(given * times)
     least = 0 if method == "single" else least
     chosen = Settings(method=method, min_confidence=least, repeated=repeated)
     batches = run([before], chosen)
@@ -123,7 +129,8 @@ def test_every_figure_is_that_of_plain_lines(
             for who, facts in value.items():
                 assert {key: listed[who][key] for key in facts} == pytest.approx(facts)
                 estimate = listed[who]["estimated_accuracy"]
-                assert (estimate is None) == (who not in expected["judged"])
+                is_told = who in expected["judged"] and facts["compared_answers"] >= 10
+                assert (estimate is not None) == is_told
                 assert estimate is None or -1e-9 <= estimate <= 1 + 1e-9
         else:
             assert figures[name] == (value if value is None else pytest.approx(value)), name
@@ -215,13 +222,28 @@ def test_a_tie_is_no_majority_and_no_change() -> None:
 
 
 def test_why_agreement_is_not_shown() -> None:
-    one_class = told([item(number, *"aaa") for number in range(3)])
+    one_class = told([item(number, *"aaa") for number in range(10)])
     assert one_class["not_shown"].keys() == {"krippendorff_alpha", "fleiss_kappa"}
     assert len(set(one_class["not_shown"].values())) == 1
     uneven = told([item(0, "a", "b"), item(1, "a", "b", "b")])
-    assert uneven["not_shown"] == {"fleiss_kappa": "items have different numbers of annotators"}
+    why = "items have different numbers of annotators"
+    assert uneven["not_shown"]["fleiss_kappa"] == why
     many = told([item(number, *[f"c{number}"] * 3) for number in range(13)])
     assert many["not_shown"] == {"confusion_true_by_answered": "there are more than 12 classes"}
+
+
+def test_an_accuracy_of_nine_answers_is_not_shown() -> None:
+    names = ("annotators.estimated_accuracy", "confusion_true_by_answered")
+    nine = [item(number, *"aab") for number in range(9)]
+    few = told(nine)
+    why = "everybody answered fewer than 10 items with others"
+    assert few["not_shown"] == dict.fromkeys(names, why)
+    assert {one["estimated_accuracy"] for one in few["annotators"]} == {None}
+    assert few["em_converged"]
+    ten = told([*nine, item(9, "b", "b")])
+    known = [one["annotator"] for one in ten["annotators"] if one["estimated_accuracy"]]
+    assert known == ["p0", "p1"]
+    assert "fewer than 10 items" in ten["not_shown"]["annotators.estimated_accuracy"]
 
 
 def test_of_two_people_nothing_tells_who_is_right() -> None:
@@ -241,8 +263,9 @@ def test_of_two_people_nothing_tells_who_is_right() -> None:
     assert "one same person" in both["not_shown"]["annotators.estimated_accuracy"]
 
 
-def test_a_class_that_an_annotator_never_met_has_no_row() -> None:
-    rows = [item(number, *"aaa") for number in range(9)] + [item(9, *"bb"), item(10, *"bb")]
+def test_a_class_that_an_annotator_hardly_met_has_no_row() -> None:
+    rows = [item(number, *("aaa" if number < 20 else "bb")) for number in range(32)]
+    rows += [item(32 + number, *"ccc") for number in range(8)]
     matrices = told(rows)["confusion_true_by_answered"]
     assert matrices["p0"].keys() == {"a", "b"}
     assert matrices["p2"].keys() == {"a"}

@@ -277,11 +277,12 @@ FOUR = Settings(
         max_size=20,
     ),
     st.integers(0, 20),
+    st.sampled_from([1, 4]),
 )
 def test_every_figure_is_that_of_plain_lines(
-    given: list[tuple[str, str | None, float | None]], cut: int
+    given: list[tuple[str, str | None, float | None]], cut: int, times: int
 ) -> None:
-    texts, before, sure = zip(*given, strict=True)
+    texts, before, sure = zip(*given * times, strict=True)
     batch = batch_of(
         texts,
         label=pa.array(before, pa.string()),
@@ -296,7 +297,8 @@ def test_every_figure_is_that_of_plain_lines(
     judged = in_touch([row["signal.votes"] for row in out.to_pylist()])
     for one, facts in zip(found["functions"], expected.pop("functions"), strict=True):
         assert {name: one[name] for name in facts} == pytest.approx(facts)
-        assert (one["estimated_accuracy"] is None) == (one["function"] not in judged)
+        is_told = one["function"] in judged and facts["compared_votes"] >= 10
+        assert (one["estimated_accuracy"] is not None) == is_told
     listed = {one["votes"]: one["documents"] for one in found["conflicts"]}
     assert listed == expected.pop("conflicts")
     for name, value in expected.items():
@@ -326,14 +328,14 @@ def test_the_confidence_of_labels_from_elsewhere_is_not_the_votes() -> None:
 
 
 def test_an_accuracy_of_which_nothing_was_seen_is_not_shown() -> None:
-    (out,) = run([batch_of(["a", "a", "b c", "", "a b"])], FOUR)
+    (out,) = run([batch_of(["a", "a", *["b c"] * 9, "", *["a b"] * 10])], FOUR)
     figures: Any = vote.describe(iter([out]), FOUR)
     known = {one["function"]: one["estimated_accuracy"] for one in figures["functions"]}
-    assert [name for name, value in known.items() if value is None] == ["d"]
+    assert [name for name, value in known.items() if value is None] == ["c", "d"]
     assert figures["not_shown"] == {
         "functions.won": "of functions that never voted",
-        "functions.estimated_accuracy": "of functions that voted beside no other, or beside one "
-        "same function only",
+        "functions.estimated_accuracy": "of functions with fewer than 10 votes beside another's, "
+        "or beside one same function only",
     }
     alike = Settings(
         sets=(),
@@ -341,9 +343,9 @@ def test_an_accuracy_of_which_nothing_was_seen_is_not_shown() -> None:
             Function(name=name, label="x", matches=name, at_least=1) for name in ("a", "b")
         ),
     )
-    (out,) = run([batch_of(["a b"] * 9)], alike)
+    (out,) = run([batch_of(["a b"] * 10)], alike)
     figures = vote.describe(iter([out]), alike)
-    assert [one["compared_votes"] for one in figures["functions"]] == [9, 9]
+    assert [one["compared_votes"] for one in figures["functions"]] == [10, 10]
     assert {one["estimated_accuracy"] for one in figures["functions"]} == {None}
     why = "all functions vote for the same label"
     assert figures["not_shown"] == {"functions.estimated_accuracy": why}

@@ -30,6 +30,10 @@ Integers = npt.NDArray[np.int64]
 _PRIOR_ACCURACY = 0.7
 _PRIOR_VOTES = 10.0
 
+# Of fewer compared votes or answers one is over a tenth of what an accuracy, or a row of a
+# confusion matrix, would say: none is told.
+LEAST_COMPARED = 10
+
 # The user wrote a rule to vote for its class, so it is never believed the other way round, and a
 # lone vote still decides: at least this part of the way from chance to certainty (an accuracy of
 # 0.5 with four classes). Nor is any rule believed without limit.

@@ -18,6 +18,7 @@ from tilth.figures import Definition
 from tilth.kernels.groups import group_roots
 from tilth.label import agreement, dawid_skene
 from tilth.label.answers import Answers, Floats, Integers, Repeated, encode, most_given, usable
+from tilth.label.one_coin import LEAST_COMPARED
 from tilth.records import PlainObject
 
 # Estimates who is how often right.
@@ -29,8 +30,6 @@ _MAX_LISTED_MATRICES = 10
 _MAX_LISTED_CLASSES = 12
 # Deliveries for demonstration name their annotators so.
 _SIMULATED = "simulated"
-# Of a class that is expected to have been true of less than half an answer, nothing was seen.
-_LEAST_SEEN = 0.5
 
 _HERE = "samples that got their label from answers in this step, then dropped as unsure or not"
 _COMPARED = f"those items that two or more annotators answered; of {_HERE}"
@@ -192,8 +191,8 @@ FIGURES = (
         "confusion_true_by_answered",
         "confusion, true by answered",
         "How likely an annotator answers the second class where the first is true, by the label "
-        "model; of the ten annotators with most answers. A class that none of an annotator's items "
-        "seems to be of has no row.",
+        "model; of the ten annotators with most answers. A class that fewer than ten of an "
+        "annotator's items seem to be of has no row.",
         f"answers to {_COMPARED}",
         source="Dawid and Skene (1979), eq. 2.3, with smoothing",
     ),
@@ -301,6 +300,8 @@ def _figures(
     compared = answers.of(is_compared[answers.items])
     is_judged = _num_in_touch(compared) > 2
     judged = judge(compared) if is_judged.any() else None
+    num_compared = np.bincount(compared.annotators, minlength=len(is_judged))
+    is_told = is_judged & (num_compared >= LEAST_COMPARED)
     fits = [judged] if judged else []
     if makes_labels and not (judged and compared.num_items == answers.num_items):
         fits.append(judge(answers))
@@ -323,17 +324,19 @@ def _figures(
         figures["em_converged"] = all(fit.converged for fit in fits)
         if num_classes > dawid_skene.MOST_CLASSES:
             figures["em_weighed"] = "of each item, the classes that it was given"
-    accuracy = np.where(is_judged, judged.accuracy(), np.nan) if judged else None
+    accuracy = np.where(is_told, judged.accuracy(), np.nan) if judged else None
     order, figures["annotators"] = _annotators(answers, compared, accuracy, decided)
     if judged and num_classes <= _MAX_LISTED_CLASSES:
-        figures["confusion_true_by_answered"] = {
+        matrices = {
             answers.annotator_names[who]: _confusion(answers.class_names, judged, who)
             for who in order[:_MAX_LISTED_MATRICES]
-            if is_judged[who]
+            if is_told[who]
         }
+        if matrices:
+            figures["confusion_true_by_answered"] = matrices
     if any(name.startswith(_SIMULATED) for name in answers.annotator_names):
         figures["simulated"] = True
-    if not_shown := _not_shown(figures, is_judged, counts):
+    if not_shown := _not_shown(figures, is_judged, is_told, counts):
         figures["not_shown"] = not_shown
     return figures
 
@@ -370,8 +373,8 @@ def _annotators(
 def _confusion(
     classes: Sequence[str], judged: dawid_skene.Fit, annotator: int
 ) -> dict[str, dict[str, float]]:
-    """An annotator's matrix: the rows of which something was seen."""
-    is_seen = judged.expected(annotator).sum(1) >= _LEAST_SEEN
+    """An annotator's matrix: the rows of which enough was seen."""
+    is_seen = judged.expected(annotator).sum(1) >= LEAST_COMPARED
     rows = judged.confusion(annotator).tolist()
     return {
         true: dict(zip(classes, row, strict=True))
@@ -392,7 +395,10 @@ def _num_in_touch(compared: Answers) -> Integers:
 
 
 def _not_shown(
-    figures: PlainObject, is_judged: npt.NDArray[np.bool_], counts: agreement.Counts
+    figures: PlainObject,
+    is_judged: npt.NDArray[np.bool_],
+    is_told: npt.NDArray[np.bool_],
+    counts: agreement.Counts,
 ) -> dict[str, str]:
     """Why figures are None or are not there, by their names."""
     one_class = "all answers that are compared are the same, and so they would be by chance"
@@ -410,8 +416,11 @@ def _not_shown(
     if not is_judged.any():
         pair = "of two annotators, nothing tells who is right where they differ"
         return why | dict.fromkeys((accuracy, confusion), alone or pair)
-    if not is_judged.all():
-        why[accuracy] = "of whoever answered no item with others, or with one same person only"
+    few = f"fewer than {LEAST_COMPARED} items with others"
+    if not is_told.any():
+        return why | dict.fromkeys((accuracy, confusion), f"everybody answered {few}")
+    if not is_told.all():
+        why[accuracy] = f"of whoever answered {few}, or with one same person only"
     if counts.num_classes > _MAX_LISTED_CLASSES:
         why[confusion] = f"there are more than {_MAX_LISTED_CLASSES} classes"
     return why

@@ -29,6 +29,7 @@ from tilth.errors import UsageError
 from tilth.figures import Definition
 from tilth.hints import did_you_mean, require_known, spelled_alike
 from tilth.label import one_coin
+from tilth.label.one_coin import LEAST_COMPARED
 from tilth.labels import Label
 from tilth.records import PlainObject
 from tilth.schema import VOTED, VOTES
@@ -386,7 +387,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
     tied = sum(count for cell, count in sure.items() if is_tied[cell.votes])
     # What no other function could contradict shows nothing of how often it is right.
     is_open = len({function.label for function in voters(settings)}) > 1
-    is_told = (fit.in_touch > 2) & is_open
+    is_told = (fit.in_touch > 2) & is_open & (fit.compared >= LEAST_COMPARED)
     functions: list[PlainObject] = []
     for voter, function in enumerate(voters(settings)):
         compared, right = float(fit.compared[voter]), float(fit.right[voter])
@@ -443,7 +444,8 @@ def _not_shown(
         why["functions.estimated_accuracy"] = "all functions vote for the same label"
     elif any(one["estimated_accuracy"] is None for one in functions):
         why["functions.estimated_accuracy"] = (
-            "of functions that voted beside no other, or beside one same function only"
+            f"of functions with fewer than {LEAST_COMPARED} votes beside another's, or beside one "
+            "same function only"
         )
     return why
 
