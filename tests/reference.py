@@ -30,7 +30,15 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 MARK = "<!-- From here on made by `make reference`. -->\n"
 # Under which heading the types of a module stand, and in which order.
 GROUPS = {
-    "Runs": ("api", "query.runs", "query.status", "query.found", "query.disk", "query.removal"),
+    "Runs": (
+        "api",
+        "query.runs",
+        "query.status",
+        "query.found",
+        "query.disk",
+        "query.removal",
+        "query.verify",
+    ),
     "What the stages found": (
         "pretrain.result",
         "training.curve",

@@ -36,6 +36,7 @@ from tilth.query.runs import RunView
 from tilth.query.samples import Shown, show_samples
 from tilth.query.status import RunStatus, run_status
 from tilth.query.trace import Trace, trace_sample
+from tilth.query.verify import Verified, verify_run
 from tilth.recipe.load import load_recipe
 from tilth.recipe.model import Recipe
 from tilth.report.write import write_model_card, write_report
@@ -150,6 +151,19 @@ class Run:
     def trace(self, sample: str) -> Trace:
         """The life of one sample, by id, prefix of it, or address; see `tilth trace`."""
         return trace_sample(self.view, sample)
+
+    def verify(self, *, forget: bool = False) -> Verified:
+        """Read all its data sets and say what is not as it was committed; see `tilth verify`.
+
+        Args:
+            forget: Forget the data sets that are damaged: the next run makes them again.
+
+        Raises:
+            UsageError: `forget` of an entry of a history.
+            StorageError: With `forget`: a run is going on in its folder, or it cannot be changed.
+            DataError: A data set is of a later version.
+        """
+        return verify_run(self.view, forget=forget)
 
     def remove(
         self, *, unused: bool = False, history: bool = True, dry_run: bool = False

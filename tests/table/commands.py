@@ -29,6 +29,7 @@ ANSWERED = {
     "report": ["small"],
     "export": ["small", "--to", "{new}"],
     "remove": ["small", "--unused"],
+    "verify": ["small"],
     "generate": ["tales", "heron"],
     "translate": ["words", "heron stone"],
     "transcribe": ["said", "a.wav"],

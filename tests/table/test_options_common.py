@@ -161,6 +161,7 @@ NAMED = {
     "report": "runs/small/report.html",
     "export": "the final data set of small",
     "remove": "small has nothing that is not needed",
+    "verify": "all as they were committed",
     "generate": "heron",
     "translate": "",
     "transcribe": "a.wav\t",

@@ -388,6 +388,23 @@ def test_what_no_record_needs_goes_and_the_run_stays(removable: Path) -> None:
     assert (removable / "run.json").is_file()
 
 
+@effect("tilth verify --forget")
+def test_what_is_damaged_is_forgotten_where_that_is_asked_for(removable: Path) -> None:
+    (shard,) = removable.glob("data/clean.normalize-*/kept/*.parquet")
+    shard.write_bytes(shard.read_bytes()[:-1])
+    found = tilth_("verify", "small")
+    assert found.code == 1
+    assert "kept/00000.parquet" in found.out
+    assert "tilth verify small --forget" in found.out
+    assert shard.is_file()
+    found = tilth_("verify", "small", "--forget")
+    assert (found.code, "forgotten: 1 data set" in found.out) == (1, True)
+    assert not shard.exists()
+    document = tilth_("verify", "small", "--json").document
+    assert document["damaged"] == 1
+    assert "is not there" in json.dumps(document)
+
+
 @refused("tilth remove --no-history")
 def test_the_history_of_a_run_that_goes_goes_with_it(removable: Path) -> None:
     found = tilth_("remove", "small", "--no-history", "--yes")

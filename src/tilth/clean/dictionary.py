@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
 from unicodedata import is_normalized, normalize
 
 import numpy as np

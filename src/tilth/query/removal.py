@@ -125,7 +125,7 @@ def remove(removal: Removal) -> Removal:
     with contextlib.ExitStack() as stack:
         # Of a run that is gone already only what lies aside is left, and no lock.
         if folder.is_dir():
-            stack.enter_context(_alone(folder))
+            stack.enter_context(alone(folder))
         asides = [
             path if files.is_aside(path, _WHY) else _aside(path)
             for path in places
@@ -142,8 +142,13 @@ def remove(removal: Removal) -> Removal:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the run's lock, so that no run goes on in it."""
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the run's lock, so that no run goes on in it.
+
+    Raises:
+        StorageError: A run goes on in it.
+        MissingError: The run is gone meanwhile.
+    """
     with folder_lock(folder, timeout_s=0.2, hint="wait for it, or stop it"):
         if not (folder / RECORD).is_file():
             raise MissingError("the run is gone meanwhile", where=str(folder), code="no-run")

@@ -219,7 +219,7 @@ class Dataset:
         Raises:
             DataError: A shard is missing or differs.
         """
-        for path, file in self._files():
+        for path, file in committed_files(self):
             if not path.is_file() or sha256_file(path) != file.sha256:
                 raise DataError(
                     "a shard is not what was committed",
@@ -227,14 +227,21 @@ class Dataset:
                     hint=f"remove {self.path} and run again",
                 )
 
-    def _files(self) -> Iterator[tuple[Path, File]]:
-        if (listed := self.manifest.passed_over.file) is not None:
-            yield self.path / PASSED_OVER, listed
-        for shard in self.manifest.shards:
-            for kind, file in shard.files.items():
-                yield shard_path(self.path, shard.name, kind), file
-        for name, file in self.manifest.model.items():
-            yield self.path / MODEL / name, file
+
+def committed_files(dataset: Dataset) -> Iterator[tuple[Path, File]]:
+    """The files of a finished data set or model, each as it was committed.
+
+    Raises:
+        MissingError, DataError: There is no manifest, or none that can be read.
+    """
+    manifest, folder = dataset.manifest, dataset.path
+    if (listed := manifest.passed_over.file) is not None:
+        yield folder / PASSED_OVER, listed
+    for shard in manifest.shards:
+        for kind, file in shard.files.items():
+            yield shard_path(folder, shard.name, kind), file
+    for name, file in manifest.model.items():
+        yield folder / MODEL / name, file
 
 
 def damage_of(folder: Path, *, read: bool = False) -> str | None:
@@ -247,17 +254,27 @@ def damage_of(folder: Path, *, read: bool = False) -> str | None:
     Raises:
         DataError: It is of a later version.
     """
+    return next(damages_of(folder, read=read), None)
+
+
+def damages_of(folder: Path, *, read: bool = False) -> Iterator[str]:
+    """All that `damage_of` gives the first of.
+
+    Raises:
+        DataError: It is of a later version.
+    """
     try:
         dataset = Dataset(folder)
-        for path, file in dataset._files():
+        for path, file in committed_files(dataset):
             if not path.is_file():
-                return f"{path} is gone"
-            if path.stat().st_size != file.bytes or (read and sha256_file(path) != file.sha256):
-                return f"{path} is not what was committed"
+                yield f"{path} is gone"
+            elif path.stat().st_size != file.bytes or (read and sha256_file(path) != file.sha256):
+                yield f"{path} is not what was committed"
+        if dataset.manifest.digest not in ("", dataset.digest):
+            yield f"{folder / MANIFEST} is not what was committed"
     except MissingError:
-        return f"{folder / MANIFEST} is not there"
+        yield f"{folder / MANIFEST} is not there"
     except DataError as error:
         if error.code != DAMAGED:
             raise
-        return f"{folder / MANIFEST} is damaged"
-    return None
+        yield f"{folder / MANIFEST} is damaged"
