@@ -26,7 +26,7 @@ from tilth.query import runs as run_queries
 from tilth.query.books import totals
 from tilth.query.disk import Disk, disk_of
 from tilth.query.document import report_document, with_disk
-from tilth.query.export import final_split
+from tilth.query.export_selection import final_split
 from tilth.query.findings import findings
 from tilth.query.lines import PlainLines
 from tilth.query.plans import PlanView, plan_recipe, renamed

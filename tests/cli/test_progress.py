@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth.cli.progress import step_line
+from tilth.cli.progress import counted, step_line
 from tilth.engine.events import StepProgress, TimeLeft
 from tilth.query.lines import Pace, RunTime
 
@@ -75,3 +78,32 @@ def test_the_line_calls_nothing_done_that_is_not() -> None:
     line = step_line(pace, 10.0, 100, "4/7")
     assert " >99%" in line
     assert "<1% kept" in line
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_is_counted_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    for what, shown in (("samples", "1,500 of 6,000 samples"), ("bytes", "1.5 kB of 6.0 kB put")):
+        terminal = _Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        with counted("export") as tell:
+            assert tell is not None
+            tell(what, 1500, 6000)
+        assert f"export  [##        ]  25%  {shown}" in terminal.getvalue()
+        assert "/1" not in terminal.getvalue()
+
+
+def test_what_is_counted_is_no_matter_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for stream, kind in ((io.StringIO(), "xterm"), (_Terminal(), "dumb")):
+        monkeypatch.setenv("TERM", kind)
+        monkeypatch.setattr("sys.stderr", stream)
+        with counted("export") as tell:
+            assert tell is None
+        assert stream.getvalue() == ""

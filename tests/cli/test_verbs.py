@@ -266,6 +266,29 @@ def test_export_that_contradicts_itself(tilth: Command, command: str, hint: str)
     assert hint in found.stderr
 
 
+def test_a_dry_export_says_what_and_where_and_writes_nothing(
+    tilth: Command, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = ["--runs", str(workplace / "runs"), "--dry-run"]
+    monkeypatch.chdir(tmp_path)
+    found = tilth("export", "small", "--format", "jsonl", *runs)
+    assert found.exit_code == 0, found.stderr
+    first, *parts, whole, last = found.stdout.splitlines()
+    assert first == ("would write samples of small (deduplicate.minhash) as jsonl to small-splits")
+    assert re.match(r"  small-splits/train: \d+ samples of the split train in 1 file, \d", parts[0])
+    assert whole.startswith("4 files with the card; the samples hold ")
+    assert last == "nothing was written"
+    assert not found.stderr
+    document = json.loads(tilth("export", "small", "minhash", "--json", *runs).stdout)
+    assert (document["folder"], document["files"]) == ("small-minhash", 2)
+    assert [one["rows"] for one in document["parts"]] == [document["parts"][0]["rows"]]
+    assert tilth("export", "small", "--format", "onnx", *runs).exit_code == 3
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("x")
+    assert tilth("export", "small", "--to", "taken", *runs).exit_code == 2
+
+
 def test_report_of_the_history_leaves_the_last_one_alone(tilth: Command, workplace: Path) -> None:
     before = (workplace / "runs" / "small" / "report.json").read_bytes()
     found = tilth("report", "small@1")

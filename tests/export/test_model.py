@@ -22,7 +22,7 @@ from tests.export.models import FAMILIES, WORDS, save
 from tilth.decode.picture import decode_picture
 from tilth.decode.sound import check_sound
 from tilth.errors import UsageError
-from tilth.export.model import write_model
+from tilth.export.model import expected_model, write_model
 from tilth.pretrain.ask import answers, options_for, read_model
 from tilth.pretrain.weights import load_model
 from tilth.tasks.settings import ObjectiveSettings
@@ -34,6 +34,10 @@ ONNX = ("mlp", "gru", "learned", "classifier", "pairs")
 def _written(folder: Path, format: str, out: Path) -> Path:
     out.mkdir()
     write_model(folder, format, out, "mine")
+    # What a dry run says is what there is.
+    names, size = expected_model(folder, format)
+    assert sorted([*names, "README.md"]) == sorted(path.name for path in out.iterdir())
+    assert 0 < size < sum(path.stat().st_size for path in out.iterdir())
     return out
 
 

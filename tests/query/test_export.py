@@ -313,3 +313,23 @@ def test_what_cannot_be_said_leaves_nothing(weighed: RunView, tmp_path: Path) ->
     with pytest.raises(UsageError, match="no column `image`"):
         export_splits(weighed, tmp_path / "out", format="imagefolder")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_written_is_told_as_it_goes(
+    weighed: RunView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TfRecord, "max_rows", 100)
+    told: list[tuple[str, int, int]] = []
+    done = export_splits(
+        weighed,
+        tmp_path / "out",
+        format="tfrecord",
+        resample=2,
+        progress=lambda *given: told.append(given),
+    )
+    rows = sum(one.rows for one in done.splits)
+    assert {(what, total) for what, _, total in told} == {("samples", rows)}
+    counts = [count for _, count, _ in told]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, rows)
+    assert len(set(counts)) > len(done.splits)

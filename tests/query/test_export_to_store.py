@@ -14,6 +14,8 @@ from tilth.errors import DataError, MissingError, UsageError
 from tilth.formats.streams import Stored
 from tilth.query.export import export_splits, export_step
 from tilth.query.export_by_fsspec import NOTE
+from tilth.query.export_plan import plan_selected
+from tilth.query.export_selection import select_splits
 from tilth.query.runs import RunView
 from tilth.web import objects
 from tilth.web.stores import Access
@@ -135,3 +137,28 @@ def test_what_arrives_as_something_else_is_noticed(
     monkeypatch.setattr(objects, "look", look)
     with pytest.raises(DataError, match="what was put is not what is there now"):
         export_step(small, "minhash", f"{store.uri}/out")
+
+
+def test_bytes_are_told_as_they_are_put(small: RunView, store: Bucket) -> None:
+    told: list[tuple[str, int, int]] = []
+    export_splits(small, f"{store.uri}/told", progress=lambda *given: told.append(given))
+    put = [(done, total) for what, done, total in told if what == "bytes"]
+    names = [name for name in store.names() if name.startswith("told/") and NOTE not in name]
+    sizes = [len(store.get(name)) for name in names]
+    assert {total for _, total in put} == {sum(sizes)}
+    assert [done for done, _ in put] == [sum(sizes[:at]) for at in range(len(sizes) + 1)]
+
+
+def test_a_dry_run_asks_and_puts_nothing(small: RunView, store: Bucket) -> None:
+    selected = select_splits(small)
+    plan = plan_selected(selected, f"{store.uri}/dry")
+    assert [one.folder for one in plan.parts] == [
+        f"{store.uri}/dry/{one.split}" for one in plan.parts
+    ]
+    assert not store.names()
+    assert not [line for line in store.asked if line.startswith("PUT")]
+    export_splits(small, f"{store.uri}/dry")
+    with pytest.raises(UsageError, match="overwritten"):
+        plan_selected(selected, f"{store.uri}/dry")
+    with pytest.raises(UsageError, match="leads nowhere"):
+        plan_selected(selected, f"{store.uri}/a/../b")

@@ -15,6 +15,7 @@ from tilth.cli.verb import add_verb, prepare_streams
 MODULES = (
     "recipes",
     "runs",
+    "exports",
     "verify",
     "samples",
     "predict",

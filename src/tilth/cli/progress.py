@@ -22,6 +22,7 @@ from tilth.engine.events import (
     Warned,
 )
 from tilth.foreign import visible
+from tilth.query.disk import spell_bytes
 from tilth.query.lines import Pace, PlainLines, RunTime, finished_line, spell_seconds
 from tilth.spell import percent
 
@@ -41,7 +42,7 @@ def progress(num_steps: int) -> Iterator[Callable[[Event], None]]:
     Args:
         num_steps: Steps of the plan, cached ones among them.
     """
-    if sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb":
+    if _is_terminal():
         with LiveLine(num_steps) as live:
             yield live
     else:
@@ -49,10 +50,43 @@ def progress(num_steps: int) -> Iterator[Callable[[Event], None]]:
             yield lines
 
 
-class LiveLine:
-    """One line that is redrawn, and a line that stays for each step that has ended."""
+@contextlib.contextmanager
+def counted(step: str) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Shows how many of all things are done, on a terminal alone; None elsewhere.
 
-    def __init__(self, num_steps: int) -> None:
+    Called with what is counted (`samples`, `bytes`), how many are done, and of how many.
+
+    Args:
+        step: What is done.
+    """
+    if not _is_terminal():
+        yield None
+        return
+    with LiveLine() as live:
+        live(StepStarted(step, "", None, None))
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what == "bytes":
+                note = f"{spell_bytes(done)} of {spell_bytes(total)} put"
+            else:
+                note = f"{done:,} of {total:,} {what}"
+            live(StepProgress(step, done, total, 0, 0, note))
+
+        yield tell
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+class LiveLine:
+    """One line that is redrawn, and a line that stays for each step that has ended.
+
+    Args:
+        num_steps: Of which it says the number of the one that runs; 0: there is but one.
+    """
+
+    def __init__(self, num_steps: int = 0) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -118,7 +152,7 @@ class LiveLine:
                 return Text("")
             columns = shutil.get_terminal_size((80, 24)).columns
             now = time.monotonic()
-            position = f"{self._num_done + 1}/{self._num_steps}"
+            position = f"{self._num_done + 1}/{self._num_steps}" if self._num_steps else ""
             text = step_line(self._pace, now, columns, position, self._run)
         return Text(visible(text), no_wrap=True, overflow="crop")
 
@@ -134,10 +168,10 @@ def step_line(
         pace: How far the step is.
         now: The time, of the clock that `pace` is of.
         columns: Of the terminal.
-        position: Which step of how many.
+        position: Which step of how many, `4/7`; empty of a single one.
         run: What is left of the whole run; it stands before what is left of the step.
     """
-    parts = [f"{position} {_short_name(pace.step, max(_NAME, columns - _BESIDE_NAME))}"]
+    parts = [f"{position} {_short_name(pace.step, max(_NAME, columns - _BESIDE_NAME))}".lstrip()]
     if pace.total:
         full = round(_BAR * min(1.0, max(0.0, pace.done / pace.total)))
         parts.append("[" + "#" * full + " " * (_BAR - full) + "]")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
@@ -117,8 +117,21 @@ class Begun:
         line.pop("files", None)
         self._lines.append(line)
 
-    def write(self, place: Place, samples: Samples, writer: Writer) -> tuple[int, list[Facts]]:
-        """Write the shards of a part, or those that are left; returns its rows and their facts."""
+    def write(
+        self,
+        place: Place,
+        samples: Samples,
+        writer: Writer,
+        tell: Callable[[int], None] | None = None,
+    ) -> tuple[int, list[Facts]]:
+        """Write the shards of a part, or those that are left; returns its rows and their facts.
+
+        Args:
+            place: Where to.
+            samples: Of the part.
+            writer: Of its format.
+            tell: Called with the rows that were written by now.
+        """
         done = [line for line in self._lines if line.get("part") == place.name]
         rows = sum(line["rows"] for line in done)
         facts = [line["facts"] for line in done]
@@ -128,8 +141,9 @@ class Begun:
         left = _Rows(samples.batches(rows))
         while not left.is_done or not facts:
             found = _Shard(left, writer.max_rows, writer.max_bytes)
+            batches = _told(found, rows, tell) if tell is not None else iter(found)
             place.written.clear()
-            facts.append(writer.shard(iter(found), len(facts), rows))
+            facts.append(writer.shard(batches, len(facts), rows))
             rows += found.rows
             sizes = {str(below / name): size for name, size in place.sizes.items()}
             files = {
@@ -221,7 +235,7 @@ class _Shard:
         size = 0
         while self.rows < self._max_rows and size < self._max_bytes and not self._left.is_done:
             batch = self._left.take()
-            ends = pc.cumulative_sum(_sizes(batch)).to_numpy() + size
+            ends = pc.cumulative_sum(row_sizes(batch)).to_numpy() + size
             # The row that reaches the limit is the last; there is one, whatever its size.
             end = int((ends < self._max_bytes).sum()) + 1
             end = min(end, batch.num_rows, self._max_rows - self.rows)
@@ -231,7 +245,15 @@ class _Shard:
             yield batch.slice(0, end)
 
 
-def _sizes(batch: pa.RecordBatch) -> pa.Array:
+def _told(shard: _Shard, before: int, tell: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    """The batches of a shard; each is told of when the next one is asked for."""
+    tell(before)
+    for batch in shard:
+        yield batch
+        tell(before + shard.rows)
+
+
+def row_sizes(batch: pa.RecordBatch) -> pa.Array:
     """About the bytes of each row, int64 [n]."""
     total = pa.repeat(pa.scalar(_FIXED_BYTES * batch.num_columns, pa.int64()), batch.num_rows)
     for column in batch.columns:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tilth.export.begun import Place, Writer
+from tilth.export.rows import MEDIA
 from tilth.export.samples import Samples
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ class Format:
         loads: What Hugging Face's `datasets` loads of a part, below its folder; empty: nothing.
         needs_tokenizer: Whether it holds tokens.
         is_flat: Whether the parts of an export lie side by side, not in a folder each.
+        has_shards: Whether a shard has a file of its own.
+        beside: The columns whose values are files of their own.
+        of_part: Files that a part has besides.
     """
 
     what: str
@@ -30,23 +34,37 @@ class Format:
     loads: str = ""
     needs_tokenizer: bool = False
     is_flat: bool = False
+    has_shards: bool = True
+    beside: tuple[str, ...] = ()
+    of_part: int = 0
 
 
 _COLUMN: Final = "the column `signal.weight`"
 _BESIDE: Final = (
     "`signal.weight` in the tables `*-documents-*.parquet` beside the tokens, by document"
 )
+
+
+def _folder(what: str, payload: str) -> Format:
+    weight = "the column `signal.weight` of `metadata.csv`"
+    return Format(what, weight, "**", has_shards=False, beside=(payload,), of_part=1)
+
+
+def _tokens(what: str) -> Format:
+    return Format(what, _BESIDE, needs_tokenizer=True, is_flat=True, of_part=2)
+
+
 OF: Final[dict[str, Format]] = {
     "parquet": Format("Parquet, with the features of Hugging Face", _COLUMN, "*.parquet"),
-    "jsonl": Format("JSON Lines", "the field `signal.weight`", "*.jsonl"),
-    "csv": Format("CSV", _COLUMN, "*.csv"),
-    "imagefolder": Format("ImageFolder", "the column `signal.weight` of `metadata.csv`", "**"),
-    "audiofolder": Format("AudioFolder", "the column `signal.weight` of `metadata.csv`", "**"),
+    "jsonl": Format("JSON Lines", "the field `signal.weight`", "*.jsonl", beside=MEDIA),
+    "csv": Format("CSV", _COLUMN, "*.csv", beside=MEDIA),
+    "imagefolder": _folder("ImageFolder", "image"),
+    "audiofolder": _folder("AudioFolder", "audio"),
     "webdataset": Format("WebDataset", "`signal.weight` in each sample's `json`", "*.tar"),
     "tfrecord": Format("TFRecord of `tf.train.Example`", "the feature `signal.weight`"),
-    "nanogpt": Format("nanoGPT's tokens", _BESIDE, needs_tokenizer=True, is_flat=True),
-    "megatron": Format("Megatron's indexed tokens", _BESIDE, needs_tokenizer=True, is_flat=True),
-    "mds": Format("Mosaic MDS", _COLUMN),
+    "nanogpt": _tokens("nanoGPT's tokens"),
+    "megatron": _tokens("Megatron's indexed tokens"),
+    "mds": Format("Mosaic MDS", _COLUMN, of_part=1),
 }
 
 

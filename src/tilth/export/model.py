@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from tilth.export.card import CARD
-from tilth.export.onnx import BATCHES, write_onnx
+from tilth.export.onnx import BATCHES, graphs_of, require_onnx, write_onnx
 from tilth.foreign import unmarked
 from tilth.models.registry import declaration as model_declaration
-from tilth.pretrain.hub_export import export_hub
+from tilth.pretrain.hub_export import TOKENIZER_CONFIG, export_hub, loader_of
+from tilth.pretrain.hub_resnet import IMAGE_CONFIG
 from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
 from tilth.pretrain.weights import Loaded, load_model
 from tilth.records import Json
@@ -59,6 +60,32 @@ def write_model(model_folder: Path, format: str, out: Path, name: str) -> None:
         head = f"# {unmarked(name)}\n\nA model that was trained with Tilth. Of what, and what it "
         head += "reaches, the run's report says."
     write_bytes(out / CARD, f"{head}\n\n## This folder\n\n{about}\n".encode("utf-8", "replace"))
+
+
+def expected_model(model_folder: Path, format: str) -> tuple[tuple[str, ...], int]:
+    """The files that `write_model` would write beside the card, and about the bytes of the weights.
+
+    Args:
+        model_folder, format: As of `write_model`.
+
+    Raises:
+        UsageError, MissingError, DataError: As of `write_model` before it writes.
+    """
+    if format == "onnx":
+        require_onnx()
+    loaded = load_model(model_folder)
+    names, tokenizer = {PREPROCESSING}, {TOKENIZER} if loaded.tokenizer is not None else set()
+    if format == "safetensors":
+        names |= {one for one in (CONFIG, WEIGHTS, TOKENIZER) if (model_folder / one).is_file()}
+    elif format == "huggingface":
+        loader_of(loaded, model_folder)
+        names |= {CONFIG, WEIGHTS, *(tokenizer and {TOKENIZER, TOKENIZER_CONFIG})}
+        names |= set() if tokenizer else {IMAGE_CONFIG}
+    else:
+        names |= {graph.file for graph in graphs_of(loaded)} | tokenizer
+        names |= {USE} if _program(loaded) else set()
+    size = sum(one.numel() * one.element_size() for one in loaded.model.state_dict().values())
+    return tuple(sorted(names)), size
 
 
 def preprocessing(loaded: Loaded) -> Json:

@@ -100,12 +100,21 @@ def write_onnx(loaded: Loaded, out: Path) -> tuple[Tried, ...]:
         MissingError: The extra `onnx` is not installed.
         DataError: No exporter wrote what answers as the network does.
     """
+    require_onnx()
+    return tuple(_write(graph, out) for graph in graphs_of(loaded))
+
+
+def require_onnx() -> None:
+    """Refuse to begin without what writes a file and tries it.
+
+    Raises:
+        MissingError: The extra `onnx` is not installed.
+    """
     for package in ("onnx", "onnxruntime", "onnxscript"):
         try:
             __import__(package)
         except ImportError:
             raise missing_extra(package, "onnx") from None
-    return tuple(_write(graph, out) for graph in graphs_of(loaded))
 
 
 def graphs_of(loaded: Loaded) -> tuple[Graph, ...]:

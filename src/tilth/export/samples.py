@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from tilth.randomness import ids_to_u64
 from tilth.schema import WEIGHT
 from tilth.store import Dataset
-from tilth.store.manifest import Kind
+from tilth.store.manifest import Kind, Shard
 from tilth.store.parquet import read_shard, schema_of
 from tilth.training.order import times_of
 
@@ -94,6 +94,20 @@ class Samples:
             fields.append(pa.field(WEIGHT, pa.float64()))
         return pa.schema(fields)
 
+    @cached_property
+    def num_rows(self) -> int:
+        """How many rows go out; of a split they are counted, by the column that names it."""
+        if (drawn := self.resampled) is not None:
+            return drawn.samples - drawn.left_out + drawn.repeated
+        if self.dataset.split is None:
+            return sum(one.rows(self.kind) for one in self._entries)
+        schema = pa.schema([pa.field("split", pa.string())])
+        return sum(
+            self._of_split(batch).num_rows
+            for path in self._paths
+            for batch in read_shard(path, schema)
+        )
+
     @property
     def weights(self) -> Weights | None:
         """That weights differ from 1; None: they do not, or there are none."""
@@ -121,11 +135,26 @@ class Samples:
                 if left_out < batch.num_rows:
                     yield batch.slice(left_out)
 
+    def spread(self, num: int) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+        """All rows of some shards, with how often each goes out, int64 [n]: those at equal steps.
+
+        Args:
+            num: Shards at most.
+        """
+        step = max(len(self._paths) / max(num, 1), 1.0)
+        for at in range(min(num, len(self._paths))):
+            for batch in self._stored_rows(self._paths[int(at * step)]):
+                times = np.ones(batch.num_rows, np.int64)
+                yield self._as_out(batch), self._times(batch) if self._is_drawn else times
+
+    @property
+    def _is_drawn(self) -> bool:
+        return self._has_weights and self.seed is not None
+
     def _parts(self) -> Iterator[tuple[int, int, int | None]]:
         """Rounds and shards, with the rows of each where that is known unread."""
-        if self.seed is None or not self._has_weights:
-            kept = [one for one in self.dataset.manifest.shards if self.kind in one.files]
-            for place, shard in enumerate(kept):
+        if not self._is_drawn:
+            for place, shard in enumerate(self._entries):
                 yield 0, place, shard.rows(self.kind) if self.dataset.split is None else None
             return
         rounds = self._scan.rounds
@@ -134,20 +163,33 @@ class Samples:
                 if number < len(rows):
                     yield number, place, rows[number]
 
+    @property
+    def _entries(self) -> list[Shard]:
+        """What the ledger says of the shards."""
+        return [one for one in self.dataset.manifest.shards if self.kind in one.files]
+
     def _read(self, path: Path, number: int) -> Iterator[pa.RecordBatch]:
         """The rows of a shard that go out in a round."""
+        for batch in self._stored_rows(path):
+            if self._is_drawn:
+                batch = batch.filter(pa.array(self._times(batch) > number))
+            yield self._as_out(batch)
+
+    def _stored_rows(self, path: Path) -> Iterator[pa.RecordBatch]:
+        """The rows of a shard as they are stored."""
         fields = {field.name: field for field in self._stored}
         fields.setdefault("split", pa.field("split", pa.string()))
         for batch in read_shard(path, pa.schema(list(fields.values())), _BATCH_ROWS):
-            batch = self._of_split(batch)
-            if self._has_weights and self.seed is not None:
-                batch = batch.filter(pa.array(self._times(batch) > number))
-            columns = {name: batch.column(name) for name in self._stored.names}
-            if self._has_weights:
-                columns[WEIGHT] = pc.fill_null(columns.pop(WEIGHT).cast(pa.float64()), 1.0)
-            yield pa.RecordBatch.from_arrays(
-                [columns[field.name] for field in self.schema], schema=self.schema
-            )
+            yield self._of_split(batch)
+
+    def _as_out(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Rows as they are stored, in the columns of `schema`."""
+        columns = {name: batch.column(name) for name in self._stored.names}
+        if self._has_weights:
+            columns[WEIGHT] = pc.fill_null(columns.pop(WEIGHT).cast(pa.float64()), 1.0)
+        return pa.RecordBatch.from_arrays(
+            [columns[field.name] for field in self.schema], schema=self.schema
+        )
 
     def _of_split(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self.dataset.split is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ from tilth.records import Json
 from tilth.store.files import write_bytes, write_json
 from tilth.tasks.text.tokenize import Tokenizer, end_token
 from tilth.training.checkpoint import write_tensors
+
+TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 
 
 def export_hub(model_folder: Path, out: Path) -> str:
@@ -42,13 +45,12 @@ def export_hub(model_folder: Path, out: Path) -> str:
         StorageError: The folder cannot be written.
     """
     loaded = load_model(model_folder)
+    loader = loader_of(loaded, model_folder)
     settings, model = loaded.settings, loaded.model
     if isinstance(settings, ResNetSettings) and isinstance(model, ResNet):
-        if settings.stem == "imagenet" and settings.block != "pooled":
-            out.mkdir(parents=True, exist_ok=True)
-            write_resnet(model, settings, loaded.facts, out)
-            return "AutoModelForImageClassification"
-    elif isinstance(settings, GPTSettings) and type(model) is GPT:
+        out.mkdir(parents=True, exist_ok=True)
+        write_resnet(model, settings, loaded.facts, out)
+    elif isinstance(settings, GPTSettings) and isinstance(model, GPT):
         if settings.positions == "learned":
             export_gpt2(model_folder, out)
         else:
@@ -57,6 +59,20 @@ def export_hub(model_folder: Path, out: Path) -> str:
             vocabulary = loaded.facts.sizes.vocabulary
             write_neox(model, vocabulary, end_token(tokenizer), out)
             _write_tokenizer(tokenizer, settings.context, out)
+    return loader
+
+
+def loader_of(loaded: Loaded, model_folder: Path) -> str:
+    """The class of `transformers` that loads the counterpart of a model.
+
+    Raises:
+        UsageError: It has none.
+    """
+    settings, model = loaded.settings, loaded.model
+    if isinstance(settings, ResNetSettings) and isinstance(model, ResNet):
+        if settings.stem == "imagenet" and settings.block != "pooled":
+            return "AutoModelForImageClassification"
+    elif isinstance(settings, GPTSettings) and type(model) is GPT:
         return "AutoModelForCausalLM"
     raise UsageError(
         f"a {settings.kind} of task {loaded.task.name} has no counterpart in transformers",
@@ -118,7 +134,7 @@ def _write_tokenizer(tokenizer: Tokenizer, context: int, out: Path) -> None:
     named = tokenizer.id_to_token(end_token(tokenizer))
     write_bytes(out / TOKENIZER, tokenizer.to_str().encode())
     write_json(
-        out / "tokenizer_config.json",
+        out / TOKENIZER_CONFIG,
         {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "bos_token": named,

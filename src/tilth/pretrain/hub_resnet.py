@@ -7,6 +7,7 @@ Source: He et al. 2016, and `transformers`' own module.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from tilth.training.checkpoint import write_tensors
 
 _BOTTLENECK = 4
 _BILINEAR = 2  # as Pillow numbers it
+IMAGE_CONFIG: Final = "preprocessor_config.json"
 
 
 def write_resnet(model: ResNet, settings: ResNetSettings, facts: Facts, out: Path) -> None:
@@ -61,7 +63,7 @@ def write_resnet(model: ResNet, settings: ResNetSettings, facts: Facts, out: Pat
         },
     )
     write_json(
-        out / "preprocessor_config.json",
+        out / IMAGE_CONFIG,
         {
             "image_processor_type": "ViTImageProcessor",
             "do_resize": True,

@@ -6,28 +6,34 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Final, Literal
 
 import pyarrow as pa
 
 from tilth.engine.share import shareable
-from tilth.errors import MissingError, UsageError, missing_extra
-from tilth.export.begun import Begun, Place
+from tilth.errors import UsageError, missing_extra
+from tilth.export.begun import Begun, Facts, Place, Writer
 from tilth.export.card import CARD, About, Part, card_of, weights_sentence
 from tilth.export.formats import OF, writer_of
-from tilth.export.names import FORMATS, MODEL_FORMATS
-from tilth.export.samples import Resampled, Samples, Weights
+from tilth.export.names import MODEL_FORMATS
+from tilth.export.samples import Resampled, Weights
 from tilth.extensions import using
 from tilth.hints import require_choice
 from tilth.query import export_to_store
+from tilth.query.export_selection import (
+    Options,
+    Piece,
+    Selection,
+    select_split,
+    select_splits,
+    select_step,
+    tokenizer_of,
+)
 from tilth.query.predict import MODEL, model_step
-from tilth.query.runs import RunStep, RunView
-from tilth.query.samples import sorting_step
-from tilth.splits import SPLITS
-from tilth.store import Dataset
+from tilth.query.runs import RunView
 from tilth.store.files import (
     atomic_folder,
     elsewhere,
@@ -36,15 +42,14 @@ from tilth.store.files import (
     storage_errors,
     write_bytes,
 )
-from tilth.store.manifest import KINDS, Kind
+from tilth.store.manifest import Kind
 from tilth.web.stores import scheme_of
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
+# What is counted, how many are done, of how many.
+Progress = Callable[[Literal["samples", "bytes"], int, int], None]
 # Of what is written of the same samples; a change of any format is another one.
 _LAYOUT = 1
-_TOKENIZER = "tokenizer.json"
+WRITABLE: Final = "export to a folder that you can write to: --to DIR"
 
 
 @dataclass(frozen=True)
@@ -98,43 +103,6 @@ class ExportedSplits:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Options:
-    """How samples are written."""
-
-    format: str
-    resample: int | None
-    tokenizer: str | Path | None
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Samples that go to one place: files of a name, in a folder of the export."""
-
-    name: str
-    samples: Samples
-    split: str | None
-    below: str = ""
-
-
-def final_split(run: RunView, split: str) -> Dataset:
-    """The train, validation or test split of the data set at the end of the line.
-
-    Raises:
-        MissingError: It has no sample, the run has not come so far, or the output was removed.
-    """
-    end = run.final_step()
-    dataset = end.dataset(split)
-    if not dataset.num_rows:
-        raise MissingError(
-            f"no sample at the end of the line is in the split `{split}`",
-            where=f"{run.name}, {end.name}",
-            hint="`deduplicate: [{hold_out: {test: 0.1}}]` holds some out",
-            code="no-split",
-        )
-    return dataset
-
-
 def export_split(
     run: RunView,
     split: str,
@@ -143,6 +111,7 @@ def export_split(
     format: str = "parquet",
     resample: int | None = None,
     tokenizer: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write a split of the data set at the end of the line to a new folder; see `export_step`.
 
@@ -155,11 +124,8 @@ def export_split(
         UsageError, MissingError, DataError: As `export_step`.
         StorageError: The disk is full or the folder cannot be written.
     """
-    options = _options(format, resample, tokenizer)
-    require_choice("split", split, SPLITS)
-    samples = _samples(final_split(run, split), "kept", options)
-    pieces = [_Piece(split, samples, split)]
-    return _written(run, run.end_of_line(), to, options, pieces)[0]
+    selected = select_split(run, split, format=format, resample=resample, tokenizer=tokenizer)
+    return _written(selected, to, progress)[0]
 
 
 def export_splits(
@@ -169,6 +135,7 @@ def export_splits(
     format: str = "parquet",
     resample: int | None = None,
     tokenizer: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> ExportedSplits:
     """Write the data set at the end of the line to a new folder, one folder in it a split.
 
@@ -177,28 +144,8 @@ def export_splits(
     Raises:
         As `export_split`.
     """
-    options = _options(format, resample, tokenizer)
-    end = run.final_step()
-    found = {split: end.dataset(split) for split in SPLITS}
-    full = [split for split in SPLITS if found[split].num_rows]
-    below = "" if OF[options.format].is_flat else "{}/"
-    pieces = [
-        _Piece(
-            split,
-            _samples(found[split], "kept", options, may_lack=split != "train"),
-            split,
-            below.format(split),
-        )
-        for split in full
-    ]
-    if options.resample is not None and "train" not in full:
-        raise _no_weights("the training split has no sample")
-    done = _written(run, end, to, options, pieces)
-    empty = tuple(split for split in SPLITS if split not in full)
-    notes = tuple(dict.fromkeys(note for one in done for note in one.notes))
-    return ExportedSplits(
-        run.name, end.name, options.format, str(to), tuple(done), empty, CARD, notes
-    )
+    selected = select_splits(run, format=format, resample=resample, tokenizer=tokenizer)
+    return _splits(selected, to, _written(selected, to, progress))
 
 
 def export_step(
@@ -211,6 +158,7 @@ def export_step(
     split: str | None = None,
     resample: int | None = None,
     tokenizer: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write a step's samples to a new folder, which appears when all is written.
 
@@ -226,6 +174,8 @@ def export_step(
             with its weight.
         tokenizer: A `tokenizer.json`, or a folder with one, for a format of tokens; None: that of
             the run's model.
+        progress: Called with what is counted, how many are done, and of how many: samples that
+            were written, and for a store then bytes that were put there.
 
     Raises:
         UsageError: The folder is there and not empty, there is no such step, format, kind or
@@ -234,24 +184,37 @@ def export_step(
         DataError: A sample cannot be said in the format.
         StorageError: The disk is full or the folder cannot be written.
     """
-    options = _options(format, resample, tokenizer)
-    require_choice("kind", kind, KINDS)
-    if split is not None:
-        require_choice("split", split, SPLITS)
-    where = sorting_step(run, step, SPLITS)
-    dataset = where.dataset(split)
-    if split is not None and not any(batch.num_rows for batch in dataset.batches(["id"], kind)):
-        raise MissingError(
-            f"no {kind} sample of `{where.name}` is in the split `{split}`",
-            where=run.name,
-            hint="`hold_out`, or the source, says which sample is in which split",
-            code="no-split",
-        )
-    pieces = [_Piece(where.name, _samples(dataset, kind, options), split)]
-    return _written(run, where, to, options, pieces)[0]
+    selected = select_step(
+        run,
+        step,
+        format=format,
+        kind=kind,
+        split=split,
+        resample=resample,
+        tokenizer=tokenizer,
+    )
+    return _written(selected, to, progress)[0]
 
 
-def export_model(run: RunView, to: str | Path, *, format: str = "huggingface") -> Exported:
+def write_selected(
+    selected: Selection, to: str | Path, progress: Progress | None = None
+) -> Exported | ExportedSplits:
+    """Write what was selected, as the functions above do.
+
+    Raises:
+        As `export_step`.
+    """
+    done = _written(selected, to, progress)
+    return _splits(selected, to, done) if selected.by_split else done[0]
+
+
+def export_model(
+    run: RunView,
+    to: str | Path,
+    *,
+    format: str = "huggingface",
+    progress: Progress | None = None,
+) -> Exported:
     """Write a run's model to a new folder, with its card and what it must be given.
 
     Args:
@@ -259,6 +222,7 @@ def export_model(run: RunView, to: str | Path, *, format: str = "huggingface") -
         to: A folder, here or in a store.
         format: What it is written as, one of `tilth.export.names.MODEL_FORMATS`. A file of ONNX is
             tried with onnxruntime before it counts as written.
+        progress: Of bytes that are put to a store.
 
     Raises:
         UsageError: The folder is there and not empty, or the format has no such model.
@@ -279,85 +243,53 @@ def export_model(run: RunView, to: str | Path, *, format: str = "huggingface") -
         files.extend(sorted(path.name for path in aside.iterdir()))
 
     with using(run.extensions):
-        _committed(to, write, lasts=False)
+        _committed(to, write, progress, lasts=False)
     return Exported(run.name, step.name, "model", None, format, str(to), tuple(files), 0)
 
 
-def _options(format: str, resample: int | None, tokenizer: str | Path | None) -> _Options:
-    """The options.
-
-    Raises:
-        UsageError: There is no such format.
-    """
-    require_choice("format", format, FORMATS)
-    return _Options(format, resample, tokenizer)
-
-
-def _samples(dataset: Dataset, kind: Kind, options: _Options, *, may_lack: bool = False) -> Samples:
-    """The samples as they go out.
-
-    Raises:
-        UsageError: They are to be drawn by weights that they have not.
-    """
-    samples = Samples(dataset, kind, options.resample)
-    if options.resample is not None and not may_lack:
-        if dataset.split not in (None, "train"):
-            raise _no_weights(f"samples of the split {dataset.split} are held out of the mixture")
-        if samples.weights is None:
-            raise _no_weights(
-                "no sample has a weight other than 1"
-                if kind == "kept"
-                else f"{kind} samples have no weights"
-            )
-    return samples
-
-
-def _no_weights(why: str) -> UsageError:
-    return UsageError(
-        f"`--resample` would do nothing: {why}",
-        hint="`mix: [{weights: {...}}]` gives weights; the final data set has them",
-        code="no-weights",
+def _splits(selected: Selection, to: str | Path, done: Sequence[Exported]) -> ExportedSplits:
+    run, end, options = selected.run, selected.step, selected.options
+    notes = tuple(dict.fromkeys(note for one in done for note in one.notes))
+    return ExportedSplits(
+        run.name, end.name, options.format, str(to), tuple(done), selected.empty, CARD, notes
     )
 
 
-def _written(
-    run: RunView,
-    step: RunStep,
-    to: str | Path,
-    options: _Options,
-    pieces: Sequence[_Piece],
-) -> list[Exported]:
+def _written(selected: Selection, to: str | Path, progress: Progress | None) -> list[Exported]:
     """Write the pieces, with a card, whole or not at all."""
-    if OF[options.format].needs_tokenizer:
-        from tilth.export.tokens import require_text
-
-        for piece in pieces:
-            require_text(piece.samples)
-    path = _tokenizer(run, options)
-    tokenizer = _loaded(path)
+    run, step, options = selected.run, selected.step, selected.options
+    pieces, kind = selected.pieces, selected.kind
+    path, tokenizer = tokenizer_of(selected)
     identity = _identity(options, pieces, path)
     done: list[Exported] = []
-    kind = pieces[0].samples.kind if pieces else "kept"
 
     def write(aside: Path) -> None:
         begun = Begun(aside, identity)
-        written = []
+        written: list[tuple[Piece, Path, int, Writer, list[Facts]]] = []
+        # A split's samples are counted by reading which they are: not where nobody looks.
+        total = 0 if progress is None else sum(piece.samples.num_rows for piece in pieces)
         for piece in pieces:
+            before = sum(rows for _, _, rows, _, _ in written)
+
+            def tell(rows: int, before: int = before) -> None:
+                if progress is not None:
+                    progress("samples", before + rows, total)
+
             folder = aside / piece.below
             folder.mkdir(exist_ok=True)
             place = Place(folder, piece.name)
             writer = writer_of(options.format, place, piece.samples, tokenizer)
-            rows, facts = begun.write(place, piece.samples, writer)
+            rows, facts = begun.write(place, piece.samples, writer, tell)
             written.append((piece, folder, rows, writer, facts))
         parts = []
         for piece, folder, rows, writer, facts in written:
             told = tuple(writer.finish(facts).get("told", ()))
-            part = _part(piece, rows, told)
+            part = part_of(piece, rows, told)
             parts.append(part)
             sentence = weights_sentence(options.format, [part])
             notes = (*([sentence] if sentence else []), *told)
             files = _files(folder, piece.name if OF[options.format].is_flat else "")
-            where = _below(to, piece.below) if piece.below else str(to)
+            where = below(to, piece.below) if piece.below else str(to)
             done.append(
                 Exported(
                     *(run.name, step.name, kind, piece.split, options.format, where, files, rows),
@@ -374,11 +306,11 @@ def _written(
         write_bytes(aside / CARD, card_of(about).encode("utf-8", "replace"))
         begun.end()
 
-    _committed(to, write, lasts=True)
+    _committed(to, write, progress, lasts=True)
     return done
 
 
-def _part(piece: _Piece, rows: int, told: tuple[str, ...]) -> Part:
+def part_of(piece: Piece, rows: int, told: tuple[str, ...]) -> Part:
     is_held_out = piece.split not in (None, "train")
     samples = piece.samples
     return Part(
@@ -403,7 +335,7 @@ def _files(folder: Path, name: str) -> tuple[str, ...]:
     )
 
 
-def _licences(pieces: Sequence[_Piece]) -> Mapping[str, int] | None:
+def _licences(pieces: Sequence[Piece]) -> Mapping[str, int] | None:
     """Samples by the licence that they state, the most common first; without personal data."""
     counts: Counter[str] = Counter()
     for piece in pieces:
@@ -421,47 +353,7 @@ def _run_card(run: RunView) -> str:
     return card.read_text("utf-8", "replace") if run.entry is None and card.is_file() else ""
 
 
-def _tokenizer(run: RunView, options: _Options) -> Path | None:
-    """Where the tokenizer of a format of tokens is; None of any other.
-
-    Raises:
-        UsageError: One is given to a format that needs none.
-        MissingError: There is none.
-    """
-    given = options.tokenizer
-    if not OF[options.format].needs_tokenizer:
-        if given is not None:
-            raise UsageError(
-                f"`--tokenizer` would do nothing: `{options.format}` holds no tokens",
-                hint="--format nanogpt or megatron",
-            )
-        return None
-    if given is not None:
-        from tilth.tasks.text.tokenize import tokenizer_file
-
-        return tokenizer_file(given)
-    own: Path | None = None
-    with suppress(MissingError):
-        own = model_step(run).folder / MODEL / _TOKENIZER
-    if own is None or not own.is_file():
-        raise MissingError(
-            f"`{options.format}` holds tokens, and `{run.name}` has no model with a tokenizer",
-            where=str(run.folder),
-            hint="--tokenizer FILE names a `tokenizer.json`, or a folder with one",
-            code="no-tokenizer",
-        )
-    return own
-
-
-def _loaded(path: Path | None) -> Tokenizer | None:
-    if path is None:
-        return None
-    from tilth.export.tokens import tokenizer_at
-
-    return tokenizer_at(path)
-
-
-def _identity(options: _Options, pieces: Sequence[_Piece], tokenizer: Path | None) -> str:
+def _identity(options: Options, pieces: Sequence[Piece], tokenizer: Path | None) -> str:
     """SHA-256 of all that what is written depends on."""
     told = [
         *(_LAYOUT, pa.__version__, options.format, options.resample),
@@ -481,28 +373,34 @@ def _identity(options: _Options, pieces: Sequence[_Piece], tokenizer: Path | Non
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _committed(to: str | Path, write: Callable[[Path], None], *, lasts: bool) -> None:
+def _committed(
+    to: str | Path,
+    write: Callable[[Path], None],
+    progress: Progress | None,
+    *,
+    lasts: bool,
+) -> None:
     """Let a folder be written aside, then put it in place.
 
     Args:
         to: The place.
         write: Writes into a folder, the same each time.
+        progress: Of what is put to a store.
         lasts: Whether it goes on with what an earlier try wrote there.
     """
     if scheme_of(str(to)) not in (None, "file"):
-        export_to_store.committed(str(to), write)
+        export_to_store.committed(str(to), write, progress and partial(progress, "bytes"))
         return
-    folder = _here(to)
-    _require_free(folder)
+    folder = here(to)
+    require_free(folder)
     kept = lasting_folder if lasts else atomic_folder
-    hint = "export to a folder that you can write to: --to DIR"
-    with elsewhere(hint), storage_errors(folder), kept(folder) as aside:
+    with elsewhere(WRITABLE), storage_errors(folder), kept(folder) as aside:
         # Another process may have ended the same export while this one waited.
-        _require_free(folder)
+        require_free(folder)
         write(aside)
 
 
-def _here(to: str | Path) -> Path:
+def here(to: str | Path) -> Path:
     """The folder of a path, or of a `file://` address.
 
     Raises:
@@ -521,7 +419,12 @@ def _here(to: str | Path) -> Path:
     return path
 
 
-def _require_free(folder: Path) -> None:
+def require_free(folder: Path) -> None:
+    """Refuse a folder in which something is.
+
+    Raises:
+        UsageError: It is there and not empty, or it is a file.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "the place to export to is taken, and nothing is overwritten",
@@ -531,7 +434,7 @@ def _require_free(folder: Path) -> None:
         )
 
 
-def _below(to: str | Path, name: str) -> str:
+def below(to: str | Path, name: str) -> str:
     """The place of a folder in the place of an export."""
     name = name.removesuffix("/")
     return f"{str(to).rstrip('/')}/{name}" if scheme_of(str(to)) else str(Path(to) / name)

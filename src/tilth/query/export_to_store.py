@@ -56,26 +56,48 @@ class Far(Protocol):
         """Put a file into it."""
 
 
-def committed(to: str, write: Callable[[Path], None]) -> None:
+def require_free(to: str) -> None:
+    """Refuse a place in which something is that an export is not to go on with.
+
+    Raises:
+        UsageError: It is no such address, or something is there that is no export that was begun.
+        MissingError: The store cannot be reached, or refuses; or its package is not installed.
+    """
+    with TemporaryDirectory(prefix="tilth-export-") as name:
+        _found(to, Path(name))
+
+
+def _found(to: str, work: Path) -> tuple[Far, set[str], Note | None]:
+    """The place, what is in it, and the note of an export that was begun there."""
+    far: Far = _Objects(to) if scheme_of(to) in STORES else folder_of(to)
+    far.check_is_free()
+    there = far.names()
+    noted = far.note(work / "found") if NOTE in there else None
+    begun = None if noted is None else read_if_whole(Note, noted)
+    if there and (begun is None or begun.is_whole):
+        raise _taken(to)
+    return far, there, begun
+
+
+def committed(
+    to: str,
+    write: Callable[[Path], None],
+    tell: Callable[[int, int], None] | None = None,
+) -> None:
     """Let a folder be written here, then put it in place.
 
     Args:
         to: The address. Endpoint and keys are the environment's.
         write: Writes into a folder, the same each time.
+        tell: Called with the bytes that are put, and those of all files.
 
     Raises:
         UsageError: It is no such address, or something is there that is not the same export, begun.
         MissingError: The store cannot be reached, or refuses; or its package is not installed.
     """
-    far: Far = _Objects(to) if scheme_of(to) in STORES else folder_of(to)
-    far.check_is_free()
-    there = far.names()
     with TemporaryDirectory(prefix="tilth-export-") as name:
         work = Path(name)
-        noted = far.note(work / "found") if NOTE in there else None
-        begun = None if noted is None else read_if_whole(Note, noted)
-        if there and (begun is None or begun.is_whole):
-            raise _taken(to)
+        far, there, begun = _found(to, work)
         aside = work / "files"
         aside.mkdir()
         write(aside)
@@ -93,8 +115,14 @@ def committed(to: str, write: Callable[[Path], None]) -> None:
             write_json(work / NOTE, Note(is_whole=is_whole, digest=digest, files=files).as_json())
             far.put(work / NOTE, NOTE)
             if not is_whole:
-                for path, (name, _, _) in zip(paths, files, strict=True):
+                total, put = sum(size for _, size, _ in files), 0
+                for path, (name, size, _) in zip(paths, files, strict=True):
+                    if tell is not None:
+                        tell(put, total)
                     far.put(path, name)
+                    put += size
+                if tell is not None:
+                    tell(put, total)
 
 
 class _Objects:
