@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +15,10 @@ from tilth.hints import (
     did_you_mean,
     is_slip,
     require_choice,
+    require_flag,
     require_known,
     spelled_alike,
+    whole_number,
 )
 
 
@@ -104,3 +109,25 @@ def test_names_that_are_likely_one_in_two_spellings() -> None:
     told_of = spelled_alike(many, "file", "class")
     assert len(told_of) == 6
     assert told_of[-1] == "4 more names differ from others only so"
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1", None, -1, 5, [1], "x" * 999])
+def test_a_whole_number_is_one_within_its_range(value: object) -> None:
+    with pytest.raises(UsageError, match=r"`many` is a whole number from 0 to 4, not ") as caught:
+        whole_number("many", value, 0, 4)
+    assert len(str(caught.value)) < 200
+    assert whole_number("many", np.uint8(4), 0, 4) == whole_number("many", 4, 0) == 4
+
+
+@pytest.mark.parametrize("value", [0, 1, None, "no", "x" * 999])
+def test_a_flag_is_true_or_false(value: object) -> None:
+    with pytest.raises(UsageError, match="`flag` is True or False, not "):
+        require_flag("flag", value)
+    require_flag("flag", False)
+
+
+@pytest.mark.parametrize("value", [1, None, ["a"], {"a": 1}])
+def test_a_choice_that_is_no_word(value: Any) -> None:
+    for choices in (["a", "b"], {"a": 1, "b": 2}):
+        with pytest.raises(UsageError, match="`name` does not take"):
+            require_choice("name", value, choices)

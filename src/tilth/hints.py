@@ -4,6 +4,7 @@ that are there in two spellings."""
 from __future__ import annotations
 
 import difflib
+import operator
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -16,6 +17,7 @@ _MIN_BEGINNING = 3
 # A name of fewer letters is near too many others; one of more may have two wrong.
 _SHORT, _LONG = 4, 8
 _MAX_LISTED = 12
+_MAX_SHOWN = 60
 # Names in several spellings that are told of one by one.
 _MOST_NAMES = 5
 
@@ -53,8 +55,39 @@ def require_choice(name: str, value: str, choices: Collection[str]) -> None:
     Raises:
         UsageError: It is not; with the choices.
     """
-    if value not in choices:
-        raise UsageError(f"`{name}` does not take `{value}`", hint=choose_from(value, choices))
+    if value not in tuple(choices):
+        # Of Python it may be anything.
+        shown = shorten(visible(str(value)), _MAX_SHOWN)
+        raise UsageError(f"`{name}` does not take `{shown}`", hint=choose_from(shown, choices))
+
+
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
+    """A setting that is a whole number; Python takes `True` for one, and nobody means it.
+
+    Raises:
+        UsageError: It is none, or out of its range.
+    """
+    # What numpy calls whole numbers has `__index__` too, and what has a fraction has it not.
+    if not isinstance(value, bool) and hasattr(value, "__index__"):
+        number = operator.index(value)
+        if least <= number and (most is None or number <= most):
+            return number
+    until = "on" if most is None else f"to {most:,}"
+    raise UsageError(f"`{name}` is a whole number from {least} {until}, not {_spelt(value)}")
+
+
+def require_flag(name: str, value: object) -> None:
+    """Refuse what is neither `True` nor `False`: a word such as "no" is true to Python.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"`{name}` is True or False, not {_spelt(value)}")
+
+
+def _spelt(value: object) -> str:
+    return shorten(visible(repr(value)), _MAX_SHOWN)
 
 
 def closest(word: str, choices: Collection[str]) -> str | None:

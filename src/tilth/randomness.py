@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 # 2^64 over the golden ratio: multiples of it lie far from one another.
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+# Of the seeds that a user gives, a recipe's among them.
+MAX_SEED = 2**32 - 1
 _MASK = (1 << 64) - 1
 
 

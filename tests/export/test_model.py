@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from tests.export.models import FAMILIES, WORDS, save
 from tilth.decode.picture import decode_picture
-from tilth.decode.sound import check_sound
+from tilth.decode.sound import SoundError, check_sound
 from tilth.errors import UsageError
 from tilth.export.model import expected_model, write_model
 from tilth.pretrain.ask import answers, options_for, read_model
@@ -261,3 +261,25 @@ def test_the_lines_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         told = list(pool.map(lambda _: session.run(None, given)[0], range(32)))
     assert all(np.array_equal(logits, found["logits"]) for logits in told)
     monkeypatch.delitem(sys.modules, "use")
+
+
+def test_the_program_says_that_a_recording_is_cut(tmp_path: Path) -> None:
+    frames = _alone("spelt", tmp_path)["require_whole_wav"]
+    whole = np.random.default_rng(0).uniform(-0.5, 0.5, 4000)
+    for format, kind in (("WAV", "PCM_16"), ("WAVEX", "FLOAT"), ("RF64", "PCM_16")):
+        soundfile.write(into := io.BytesIO(), whole, 8000, format=format, subtype=kind)
+        data, path = into.getvalue(), tmp_path / f"{format}.wav"
+        path.write_bytes(data)
+        frames(path)
+        for size in (len(data) - 1, len(data) // 2, 60):
+            path.write_bytes(data[:size])
+            with pytest.raises(ValueError, match="cut off"):
+                frames(path)
+            with pytest.raises(SoundError, match="cut off"):
+                check_sound(data[:size])
+    # A writer that could not go back left the length open; what is no WAV is another's matter.
+    soundfile.write(into := io.BytesIO(), whole, 8000, format="WAV", subtype="PCM_16")
+    opened = into.getvalue()[:40] + b"\xff\xff\xff\xff" + into.getvalue()[44:]
+    for data in (opened, b"", b"RIFF", b"fLaC" + bytes(100)):
+        (tmp_path / "other").write_bytes(data)
+        frames(tmp_path / "other")

@@ -287,7 +287,7 @@ def test_ranks_share_every_batch(images: Dataset) -> None:
     assert len(list(images.to_torch_loader(12, 3, drop_last=True))) == 2
     with pytest.raises(UsageError, match="a batch of 8 cannot be shared by 3 ranks"):
         images.to_torch_loader(8, rank=0, world=3)
-    with pytest.raises(UsageError, match="no rank 2 of 2"):
+    with pytest.raises(UsageError, match="`rank` is a whole number from 0 to 1, not 2"):
         images.to_torch_loader(8, rank=2, world=2)
 
 
@@ -521,10 +521,10 @@ def test_a_worker_that_is_spawned_reads_the_same(images: Dataset) -> None:
 _WRONG: dict[str, Callable[[Dataset], object]] = {
     "no column `labl`": lambda found: found.to_torch(["labl"]),
     "holds nested values": lambda found: found.to_torch(["annotations"]),
-    "a batch of 0": lambda found: found.to_torch_loader(0),
+    "`batch_size` is a whole number from 1 on, not 0": lambda found: found.to_torch_loader(0),
     "`num_workers`": lambda found: found.to_torch_loader(1, num_workers=-1),
     "`rank` and `world`": lambda found: found.to_torch_loader(1, rank=0),
-    "1 token or more": lambda found: found.to_torch_windows(0),
+    "`window` is a whole number from 1 on, not 0": lambda found: found.to_torch_windows(0),
 }
 
 
@@ -562,7 +562,7 @@ def test_what_cannot_be_or_does_nothing_is_refused(
 def test_windows_of_pictures_are_one_error(images: Dataset) -> None:
     with pytest.raises(UsageError, match="has no `text`, of which windows are made"):
         images.to_torch_windows(8)
-    with pytest.raises(UsageError, match=r"in a whole number, not 8\.5"):
+    with pytest.raises(UsageError, match=r"`window` is a whole number from 1 on, not 8\.5"):
         images.to_torch_windows(8.5)  # type: ignore[arg-type]
 
 

@@ -115,6 +115,13 @@ def test_values_that_are_none(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True])
+def test_seeds_that_are_none(seed: Any, weighed: RunView, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`resample` is a whole number from 0"):
+        export_splits(weighed, tmp_path / "out", resample=seed)
+    assert not list(tmp_path.iterdir())
+
+
 def test_other_kinds(small: RunView, tmp_path: Path) -> None:
     dropped = export_step(small, "rules", tmp_path / "d", kind="dropped", format="jsonl")
     assert dropped.rows == small.step("rules").dropped

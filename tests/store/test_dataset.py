@@ -216,7 +216,7 @@ def test_a_split_a_kind_and_a_size_that_there_are_not_are_refused(tmp_path: Path
     for read in (found.shards, found.to_arrow, lambda kind: found.batches(kind=kind)):
         with pytest.raises(UsageError, match="`kind` does not take `droped`"):
             read(kind=wrong)
-    with pytest.raises(UsageError, match="1 row or more"):
+    with pytest.raises(UsageError, match="`batch_rows` is a whole number from 1 on, not 0"):
         found.batches(batch_rows=0)
 
 
@@ -267,3 +267,25 @@ def test_a_shard_that_is_missing_is_noticed(kind: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not what was committed") as caught:
         found.verify()
     assert caught.value.where == str(path)
+
+
+def test_a_data_set_says_what_it_is(tmp_path: Path) -> None:
+    whole = written(tmp_path, _SPLITS)
+    assert len(whole) == whole.num_rows == sum(len(part["id"]) for part in _SPLITS)
+    part = Dataset(tmp_path, "test")
+    assert len(part) == part.num_rows < len(whole)
+    told = repr(part)
+    assert told.startswith(f"<Dataset({str(tmp_path)!r}, split='test'): {len(part)} samples of `")
+    assert all(name in told for name in part.schema.names)
+    assert "split" not in repr(whole).partition(":")[0]
+    # One without a sample is no less a data set, and one that is damaged says so.
+    assert Dataset(tmp_path, "validation")
+    (tmp_path / "manifest.json").write_text("{")
+    assert repr(Dataset(tmp_path)).startswith(f"<Dataset({str(tmp_path)!r}): ")
+
+
+@pytest.mark.parametrize("columns", ["text", [1], ["id", "id"]])
+def test_columns_that_are_none(columns: Any, tmp_path: Path) -> None:
+    found = written(tmp_path, _SPLITS)
+    with pytest.raises(UsageError, match="`columns`"):
+        found.to_arrow(columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +29,16 @@ class Augment:
         """Those of a kind in a row; None: there is none."""
         with using(self.extensions):
             return from_recipe(self.specs, kind)
+
+    @property
+    def digest(self) -> str | None:
+        """Of the transforms and of the extensions that they may be of; None: there is none."""
+        if not self.specs:
+            return None
+        told = [[dict(one) for one in self.specs], sorted(one.digest for one in self.extensions)]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=repr).encode()).hexdigest()[
+            :16
+        ]
 
     def kinds(self) -> dict[str, str]:
         """What each transform changes, by its name."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,9 @@ import pyarrow as pa
 
 from tilth import store
 from tilth.errors import StorageError, UsageError, missing_extra
+from tilth.hints import require_choice, require_flag, whole_number
 from tilth.loaders.augment import Augment
+from tilth.randomness import MAX_SEED
 from tilth.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -216,6 +219,24 @@ class Dataset(store.Dataset):
 
         if (rank is None) != (world is None):
             raise UsageError("`rank` and `world` go together")
+        ranks = current()
+        if rank is not None:
+            world = whole_number("world", world, 1)
+            ranks = Ranks(whole_number("rank", rank, 0, world - 1), world)
+        for name, flag in (("drop_last", drop_last), ("pin_memory", pin_memory)):
+            require_flag(name, flag)
+        if augment is not None:
+            require_flag("augment", augment)
+        if augment and (self._augment is None or not self._augment.specs):
+            raise UsageError(
+                "`augment` would do nothing: the data set comes with no transforms of a recipe",
+                hint='`tilth.open_run(RUN).dataset("train")` has those of the recipe',
+            )
+        if start_method is not None:
+            methods = multiprocessing.get_all_start_methods()
+            require_choice("start_method", start_method, methods)
+            if not num_workers:
+                raise UsageError("`start_method` would do nothing without `num_workers`")
         if window is not None:
             others = (columns, image_size, channels, sample_rate, max_length, classes)
             if any(one is not None for one in others):
@@ -246,7 +267,7 @@ class Dataset(store.Dataset):
             seed=seed,
             epoch=epoch,
             augment=wanted,
-            ranks=current() if rank is None or world is None else Ranks(rank, world),
+            ranks=ranks,
             num_workers=num_workers,
             drop_last=drop_last,
             pin_memory=pin_memory,
@@ -337,7 +358,11 @@ class Dataset(store.Dataset):
     def _folder(self, given: str | Path | None) -> Path:
         """Where index and copies lie: another place for other bytes under the same identity."""
         name = f"loading-{self.digest[:16]}"
-        return self.path / name if given is None else Path(given) / name
+        if given is None:
+            return self.path / name
+        if not isinstance(given, str | Path) or not str(given):
+            raise UsageError(f"`folder` is the path of a folder, not {given!r}")
+        return Path(given) / name
 
     def _samples(
         self,
@@ -354,13 +379,21 @@ class Dataset(store.Dataset):
     ) -> Samples:
         samples = _needs("tilth.loaders.samples", "train")
         wanted: pa.Schema | None = None if columns is None else self._columns(columns, "kept")
+        if wanted is not None and not wanted.names:
+            raise UsageError(
+                "`columns` names none, and samples would be empty",
+                hint="leave it out, or name what is wanted",
+                code="no-column",
+            )
+        if resample is not None:
+            resample = whole_number("resample", resample, 0, MAX_SEED)
         forms = samples.Forms(
             image_size=_pair(image_size),
             channels=channels,
             sample_rate=sample_rate,
             tokenize=None if tokenizer is None else _tokenize(tokenizer),
             max_length=max_length,
-            classes=None if classes is None else tuple(classes),
+            classes=None if classes is None else _names(classes),
         )
         found: Samples = samples.Samples(self, wanted, forms, self._folder(folder), resample)
         return found
@@ -369,8 +402,7 @@ class Dataset(store.Dataset):
         from tilth.loaders.torch_samples import TorchWindows
         from tilth.loaders.windows import windows_of
 
-        if not isinstance(window, int) or window < 1:
-            raise UsageError(f"a window has 1 token or more, in a whole number, not {window}")
+        window = whole_number("window", window, 1)
         if "text" not in self.schema.names:
             raise UsageError(
                 "the data set has no `text`, of which windows are made",
@@ -398,6 +430,20 @@ def _needs(module: str, extra: str) -> Any:
 def _pair(given: Any) -> Any:
     """Of what may be a height and a width the two; `Forms` looks at the rest."""
     return tuple(given) if isinstance(given, list | tuple) else given if given is None else (given,)
+
+
+def _names(given: Any) -> tuple[Any, ...]:
+    """The labels in their order; `Forms` looks at each.
+
+    Raises:
+        UsageError: It is no list, or one without an order.
+    """
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
+        raise UsageError(
+            f"`classes` is a list of names in the order of their numbers, not {given!r}",
+            code="classes",
+        )
+    return tuple(given)
 
 
 def _tokenizer(given: Tokens) -> Tokenizer | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -63,12 +65,14 @@ class Forms:
             raise UsageError(
                 f"`image_size` is a height and a width in pixels, such as (224, 224), not {size}"
             )
-        if self.channels not in (None, 1, 3):
+        if isinstance(self.channels, bool) or self.channels not in (None, 1, 3):
             raise UsageError(f"`channels` is 1, of grey, or 3, of colour, not {self.channels}")
         for name in ("sample_rate", "max_length"):
             value = getattr(self, name)
             if value is not None and not _is_count(value):
                 raise UsageError(f"`{name}` is a whole number from 1 on, not {value}")
+        if self.classes is not None:
+            _require_names(self.classes)
         if self.max_length is not None and self.tokenize is None:
             raise UsageError("`max_length` would do nothing without `tokenizer`: it counts tokens")
 
@@ -83,12 +87,27 @@ class Forms:
             ("channels", self.channels, "image", "picture"),
             ("sample_rate", self.sample_rate, "sound", "sound"),
             ("tokenizer", self.tokenize, "tokens", "text"),
+            ("classes", self.classes, "label", "label"),
         ):
             if value is not None and kind not in kinds:
                 raise UsageError(
                     f"`{name}` would do nothing: no {what} is among the columns that are read",
                     hint="leave it out, or name the column among `columns`",
                 )
+
+
+def _require_names(classes: Sequence[Any]) -> None:
+    """Refuse what are no names of labels.
+
+    Raises:
+        UsageError: There is none, or one is no text.
+    """
+    odd = [name for name in classes if not isinstance(name, str)]
+    if odd or not classes:
+        told = f"`{odd[0]!r}` is none" if odd else "there is none"
+        raise UsageError(
+            f"`classes` is a list of the labels' names, as texts: {told}", code="classes"
+        )
 
 
 def _is_count(value: Any) -> bool:
@@ -138,6 +157,14 @@ class Samples:
             # A mixture says how often a sample is trained on, and nothing of what is measured.
             self.weights = np.asarray(index.weights[self._rows])
         if resample is not None:
+            if bool((self.weights == 1).all()):
+                of = f"of the split {dataset.split} " if dataset.split else ""
+                raise UsageError(
+                    f"`resample` would do nothing: no sample {of}has a weight other than 1",
+                    where=str(dataset.path),
+                    hint="`mix: [{weights: {...}}]` gives weights to what is trained on",
+                    code="no-weights",
+                )
             drawn = np.sort(Order(index.ids[self._rows], self.weights, resample).epoch(0))
             self._rows = self._rows[drawn]
             self.weights = np.ones(len(self._rows), np.float32)
@@ -158,6 +185,27 @@ class Samples:
     def num_bytes(self) -> int:
         """Of the copies that are there by now; see `tilth.loaders.copies`."""
         return self._copies.num_bytes
+
+    def made(self) -> dict[str, Any]:
+        """What decides what a sample is, by the names of the settings, as JSON can say it.
+
+        A size or a rate that was not given is that of the data set's first sample. A tokenizer goes
+        by what it makes of texts, and a function by its name.
+        """
+        channels, *size = self.image_shape or (None,)
+        classes = json.dumps(self.classes).encode()
+        tokenize = self._forms.tokenize
+        known = getattr(tokenize, "digest", None) or getattr(tokenize, "__qualname__", "")
+        return {
+            "columns": [column for _, column, _ in self._readers]
+            + [name for name in self.kinds if name == "label"],
+            "image_size": size or None,
+            "channels": channels,
+            "sample_rate": self.sample_rate,
+            "tokenizer": known if tokenize is not None else None,
+            "max_length": self._forms.max_length,
+            "classes": hashlib.sha256(classes).hexdigest()[:16] if "label" in self.kinds else None,
+        }
 
     def lay_down(self) -> None:
         """Make the copies of all shards now, and not as they are wanted.

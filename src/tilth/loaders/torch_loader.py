@@ -7,6 +7,8 @@ on with another number of workers or of ranks, and its batches are the same, byt
 
 from __future__ import annotations
 
+import copy
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,17 +20,22 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tilth.augment.chain import Transform
 from tilth.augment.sounds import Waves
 from tilth.errors import DataError, UsageError
+from tilth.foreign import shorten, visible
+from tilth.hints import whole_number
 from tilth.loaders.augment import Augment
 from tilth.loaders.samples import Sample
 from tilth.loaders.torch_samples import Ordered, TorchSamples
-from tilth.randomness import keys_for
+from tilth.randomness import MAX_SEED, keys_for
 from tilth.training.examples import Ragged
 from tilth.training.order import Index, Order
 from tilth.training.ranks import Ranks
 
 # What acts on a sample as it lies here; spectra are made by whoever trains, and tokens by them too.
 _APPLIED: Final = {"images": "image", "audio": "audio"}
-_VERSION: Final = 1
+_VERSION: Final = 2
+_MAX_EPOCH: Final = 2**31 - 1
+# Of which a state has a digest alone.
+_DIGESTS: Final = ("tokenizer", "classes", "augment")
 
 
 class TorchLoader:
@@ -67,27 +74,32 @@ class TorchLoader:
         start_method: str | None,
         digest: str,
     ) -> None:
-        if batch_size < 1 or batch_size % ranks.world:
+        batch_size = whole_number("batch_size", batch_size, 1)
+        if batch_size % ranks.world:
             raise UsageError(
                 f"a batch of {batch_size} cannot be shared by {ranks.world} "
                 f"rank{'s' if ranks.world > 1 else ''} equally",
                 hint="batch_size is of all ranks together, a multiple of their number",
             )
-        if not 0 <= ranks.rank < ranks.world:
-            raise UsageError(f"there is no rank {ranks.rank} of {ranks.world}")
-        if num_workers < 0 or epoch < 0:
-            raise UsageError("`num_workers` and `epoch` are 0 or more")
         self.batch_size = batch_size
-        self.epoch = epoch
-        self._seed = seed
+        self.epoch = whole_number("epoch", epoch, 0, _MAX_EPOCH)
+        self._seed = seed = whole_number("seed", seed, 0, MAX_SEED)
         self._given = 0
         self._turn = 0
         self._ranks = ranks
         self._order = Order(data.ids, data.weights, seed)
         self._drop_last = drop_last
+        if drop_last and not len(self):
+            raise UsageError(
+                f"`drop_last` would leave nothing: an epoch has {self._order.length(self.epoch):,} "
+                f"samples, and a batch {batch_size:,}"
+            )
         self._digest = digest
+        # As it is read back from a file: a tuple is a list there.
+        made = {**data.made(), "augment": augment.digest if augment is not None else None}
+        self._made: dict[str, Any] = json.loads(json.dumps(made))
         self._batches = _Batches(data, augment, seed)
-        self._num_workers = num_workers
+        self._num_workers = whole_number("num_workers", num_workers, 0)
         self._pin_memory = pin_memory
         self._start_method = start_method
 
@@ -134,47 +146,67 @@ class TorchLoader:
         Raises:
             UsageError: It is below 0.
         """
-        if epoch < 0:
-            raise UsageError("`epoch` is 0 or more")
-        self._go_to(epoch, 0)
+        self._go_to(whole_number("epoch", epoch, 0, _MAX_EPOCH), 0)
 
-    def state_dict(self) -> dict[str, int | str]:
-        """Where it is, after the batch that was given last: numbers and words, for any file."""
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is, after the batch that was given last, and what decides what batches hold:
+        numbers, words and lists of them, for any file.
+        """
         return {
             "version": _VERSION,
             "epoch": self.epoch + self._is_done,
             "samples": 0 if self._is_done else self._given,
-            "seed": self._seed,
-            "batch_size": self.batch_size,
             "digest": self._digest,
+            **self._settings(),
         }
 
-    def load_state_dict(self, state: Mapping[str, int | str]) -> None:
+    def _settings(self) -> dict[str, Any]:
+        """What another value of would make other batches."""
+        settings = {
+            "seed": self._seed,
+            "batch_size": self.batch_size,
+            "drop_last": self._drop_last,
+            **self._made,
+        }
+        return copy.deepcopy(settings)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on behind the batch that was given last when the state was saved.
 
-        The number of workers and of ranks may be another one.
+        The number of workers and of ranks may be another one. What a function that was given as
+        `tokenizer` does is not known; it goes by its name.
 
         Raises:
-            UsageError: It is of another seed or size of batches.
+            UsageError: It is of a loader with another setting, of those that batches depend on.
             DataError: It is no such state, or of other data.
         """
-        lacking = self.state_dict().keys() - state.keys()
-        if lacking or state["version"] != _VERSION:
-            raise DataError("this is no state of a loader", hint="as `state_dict()` gave it")
-        if state["digest"] != self._digest:
+        if not isinstance(state, Mapping) or state.get("version") != _VERSION:
+            raise _no_state("it is no mapping, or of another version of Tilth")
+        own = self._settings()
+        lacking = [name for name in ("epoch", "samples", "digest", *own) if name not in state]
+        if lacking and state.get("digest") == self._digest:
+            raise _no_state(f"`{lacking[0]}` is not in it")
+        if state.get("digest") != self._digest:
             raise DataError(
                 "the state is of a loader of other data, or of another form of it",
                 hint="its order would be another: begin anew, or with the data that it had",
                 code="other-data",
             )
-        for name, own in (("seed", self._seed), ("batch_size", self.batch_size)):
-            if state[name] != own:
-                raise UsageError(
-                    f"the state is of a loader with `{name}` {state[name]}, and this one has {own}",
-                    hint=f"to_torch_loader({name}={state[name]})",
-                    code="other-state",
-                )
-        self._go_to(int(state["epoch"]), int(state["samples"]))
+        for name, value in own.items():
+            # As texts: `True` is 1 to Python.
+            if json.dumps(state[name], default=repr) != json.dumps(value):
+                raise _other_state(name, state[name], value)
+        try:
+            epoch = whole_number("epoch", state["epoch"], 0, _MAX_EPOCH)
+            samples = whole_number("samples", state["samples"], 0)
+        except UsageError as error:
+            raise _no_state(error.what) from None
+        length = self._order.length(epoch)
+        if samples % self.batch_size or samples >= max(length, 1):
+            raise _no_state(
+                f"`samples` is {samples:,}, which is no end of a batch of an epoch of {length:,}"
+            )
+        self._go_to(epoch, samples)
 
     @property
     def _is_done(self) -> bool:
@@ -259,6 +291,32 @@ def tell_unapplied(data: Ordered, augment: Augment) -> None:
             f"of the samples later: {', '.join(left)}; `augment=False` applies none",
             stacklevel=3,
         )
+
+
+def _no_state(why: str) -> DataError:
+    return DataError(
+        f"this is no state of a loader: {why}",
+        hint="`load_state_dict` takes what `state_dict()` gave",
+        code="no-state",
+    )
+
+
+def _other_state(name: str, given: Any, own: Any) -> UsageError:
+    if name in _DIGESTS:
+        return UsageError(
+            f"the state is of a loader with another `{name}`",
+            hint=f"give the same `{name}` as to the loader that was saved",
+            code="other-state",
+        )
+    shown = [
+        shorten(visible(repr(tuple(one) if name == "image_size" and one else one)), 200)
+        for one in (given, own)
+    ]
+    return UsageError(
+        f"the state is of a loader with `{name}` {shown[0]}, and this one has {shown[1]}",
+        hint=f"to_torch_loader({name}={shown[0]})",
+        code="other-state",
+    )
 
 
 def _as_it_is(batch: Any) -> Any:

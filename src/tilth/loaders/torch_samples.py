@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -35,6 +36,9 @@ class Ordered(Protocol):
 
     def batch(self, rows: Index) -> Sample:
         """Some samples as one batch."""
+
+    def made(self) -> dict[str, Any]:
+        """What decides what a sample is, by the names of the settings, as JSON can say it."""
 
 
 class TorchSamples(Dataset[Sample]):
@@ -111,6 +115,10 @@ class TorchSamples(Dataset[Sample]):
             collate, ragged=tuple(name for name in RAGGED if name in self._samples.kinds)
         )
 
+    def made(self) -> dict[str, Any]:
+        """What decides what a sample is, by the names of the settings, as JSON can say it."""
+        return self._samples.made()
+
     def tells(self, name: str) -> bool:
         """Whether samples have a value of this name."""
         return name in self._samples.kinds
@@ -166,6 +174,11 @@ class TorchWindows(Dataset[Sample]):
         found = self.batch(np.array(places, np.int64))
         parts = zip(*(value.unbind(0) for value in found.values()), strict=True)
         return [dict(zip(found, part, strict=True)) for part in parts]
+
+    def made(self) -> dict[str, Any]:
+        """What decides what a window is, by the names of the settings, as JSON can say it."""
+        digest = hashlib.sha256(self.tokenizer.to_str().encode()).hexdigest()
+        return {"tokenizer": digest[:16]}
 
     def tells(self, name: str) -> bool:
         """Whether windows have a value of this name."""

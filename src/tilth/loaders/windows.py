@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from tilth.errors import MissingError
@@ -29,6 +30,11 @@ class Encode:
     def __call__(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return found
+
+    @property
+    def digest(self) -> str:
+        """Of the tokenizer: equal ones make equal tokens."""
+        return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()[:16]
 
     def __getstate__(self) -> str:
         return self._tokenizer.to_str()

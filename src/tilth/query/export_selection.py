@@ -11,10 +11,11 @@ from tilth.errors import MissingError, UsageError
 from tilth.export.formats import OF
 from tilth.export.names import FORMATS
 from tilth.export.samples import Samples
-from tilth.hints import require_choice
+from tilth.hints import require_choice, whole_number
 from tilth.query.predict import MODEL, model_step
 from tilth.query.runs import RunStep, RunView
 from tilth.query.samples import sorting_step
+from tilth.randomness import MAX_SEED
 from tilth.splits import SPLITS
 from tilth.store import Dataset
 from tilth.store.manifest import KINDS, Kind
@@ -190,9 +191,11 @@ def _options(format: str, resample: int | None, tokenizer: str | Path | None) ->
     """The options.
 
     Raises:
-        UsageError: There is no such format.
+        UsageError: There is no such format, or the seed is none.
     """
     require_choice("format", format, FORMATS)
+    if resample is not None:
+        resample = whole_number("resample", resample, 0, MAX_SEED)
     return Options(format, resample, tokenizer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tilth.errors import DataError, MissingError, UsageError, missing_extra
-from tilth.hints import did_you_mean, require_choice
+from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
+from tilth.hints import did_you_mean, require_choice, whole_number
 from tilth.records import DAMAGED
 from tilth.schema import SCHEMA, VERDICT
 from tilth.splits import SPLITS
@@ -58,6 +59,25 @@ class Dataset:
         if not (self.path / MANIFEST).is_file():
             raise no_data_set(self.path)
 
+    def __len__(self) -> int:
+        """Kept samples, of the split if one was named."""
+        return self.num_rows
+
+    def __bool__(self) -> bool:
+        # A data set without a sample is one; to ask is not to count those of a split.
+        return True
+
+    def __repr__(self) -> str:
+        split = f", split={self.split!r}" if self.split is not None else ""
+        called = f"{type(self).__name__}({str(self.path)!r}{split})"
+        try:
+            names = ", ".join(self.schema.names)
+            told = f"{self.num_rows:,} samples of `{self.manifest.step}`; {names}"
+        except TilthError as error:
+            # Whoever looks for what is wrong looks at this.
+            told = error.what
+        return f"<{called}: {told}>"
+
     @cached_property
     def manifest(self) -> Manifest:
         """Schema, counts, digests, parents and recipe step."""
@@ -67,8 +87,12 @@ class Dataset:
     def num_rows(self) -> int:
         """Kept samples, of the split if one was named."""
         if self.split is not None:
-            return sum(batch.num_rows for batch in self.batches(["id"]))
+            return self._num_of_split
         return sum(shard.kept for shard in self.manifest.shards)
+
+    @cached_property
+    def _num_of_split(self) -> int:
+        return sum(batch.num_rows for batch in self.batches(["id"]))
 
     @cached_property
     def digest(self) -> str:
@@ -117,8 +141,7 @@ class Dataset:
             UsageError: No column has one of the names, there is no such kind, or `batch_rows` is
                 below 1.
         """
-        if batch_rows < 1:
-            raise UsageError(f"a batch has 1 row or more, not {batch_rows}")
+        batch_rows = whole_number("batch_rows", batch_rows, 1)
         schema, shards = self._columns(columns, kind), self.shards(kind)
         return (batch for path in shards for batch in self._read(path, schema, batch_rows))
 
@@ -127,6 +150,15 @@ class Dataset:
         own = self._schema(kind)
         if names is None:
             return own
+        if isinstance(names, str | bytes) or not all(isinstance(name, str) for name in names):
+            raise UsageError(
+                f"`columns` is a list of names, not {names!r}",
+                where=str(self.path),
+                hint=f"[{names!r}]" if isinstance(names, str) else "names are texts",
+                code="no-column",
+            )
+        if twice := [name for name, times in Counter(names).items() if times > 1]:
+            raise UsageError(f"`columns` names `{twice[0]}` twice", where=str(self.path))
         lacking = {name: self._type_of(name) for name in names if name not in own.names}
         return pa.schema(
             [own.field(n) if n not in lacking else pa.field(n, lacking[n]) for n in names]
