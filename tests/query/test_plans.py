@@ -10,7 +10,7 @@ from tests.query.conftest import recipe_file
 from tilth.engine.events import Event, Warned
 from tilth.errors import UsageError
 from tilth.query.plans import plan_recipe, renamed
-from tilth.recipe.load import load_recipe, starters
+from tilth.recipe.load import load_recipe, parse_recipe, starters
 
 
 def test_a_changed_threshold_measures_nothing_anew(workplace: Path) -> None:
@@ -107,3 +107,33 @@ def test_a_copy_of_a_starter_is_told_from_the_starter(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps(record))
     assert tilth.plan(starter, runs=tmp_path / "runs").warning == ""
     assert "digits (starter)" in tilth.plan(copy, runs=tmp_path / "runs").warning
+
+
+def test_what_a_source_warns_of_is_said_while_it_is_to_run(tmp_path: Path) -> None:
+    site = "name: site\ncollect: {site: {crawl: {start: ['https://docs.example.org/']}}}\n"
+    view = plan_recipe(parse_recipe(site), runs=tmp_path)
+    (said,) = view.warnings
+    assert said.startswith("collect.site: `user_agent` names nobody to write to")
+    assert f"warning: {said}" in str(view)
+    assert plan_recipe(tilth.load_recipe("quickstart"), runs=tmp_path).warnings == []
+
+
+@pytest.mark.usefixtures("inline")
+def test_a_run_says_what_a_source_warns_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "one two three"}\n')
+    given = {"name": "a", "collect": {"a": {"jsonl": {"path": str(tmp_path / "a.jsonl")}}}}
+    recipe = parse_recipe(json.dumps(given))
+    module = recipe.sources[0].operation.module
+    monkeypatch.setattr(module, "warns", lambda _: "look out", raising=False)
+    warned: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Warned):
+            warned.append(f"{event.step}: {event.message}")
+
+    tilth.run(recipe, runs=tmp_path / "runs", progress=listen, workers=1)
+    assert warned == ["collect.a: look out"]
+    # Nothing is asked for by what is cached.
+    assert tilth.plan(recipe, runs=tmp_path / "runs").warnings == []
+    tilth.run(recipe, runs=tmp_path / "runs", progress=listen, workers=1)
+    assert len(warned) == 1

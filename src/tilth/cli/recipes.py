@@ -306,8 +306,8 @@ def print_plan(view: PlanView, json: bool) -> None:
     steps = plural(len(view.steps), "step")
     line(f"{view.name}: {steps}, {cached} cached, {view.num_to_run} to run")
     line(f"in {view.folder}")
-    if view.warning:
-        line(f"warning: {view.warning}")
+    for one in view.warnings:
+        line(f"warning: {one}")
     line()
     rows = [
         [s.name, "cached" if s.cached else "run?" if s.perhaps else "run", s.why]

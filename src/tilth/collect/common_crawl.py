@@ -40,6 +40,7 @@ from tilth.schema import Row
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
 from tilth.store.files import read_json, remove, write_json
 from tilth.web.address import AddressRefusedError, allowed_places, check_url
+from tilth.web.contact import contact_warning
 from tilth.web.secrets import HEADERS, Secrets
 
 if TYPE_CHECKING:
@@ -136,6 +137,11 @@ class Settings(BaseSettings):
             except AddressRefusedError as error:
                 raise ValueError(f"{error}; list it in `allow_hosts` if it is meant") from None
         return self
+
+
+def warns(settings: Settings) -> str:
+    """What should be known of the settings before a run; empty: nothing."""
+    return contact_warning(settings.user_agent, (settings.index_server, settings.data_server))
 
 
 def fingerprint(_: Settings) -> str:

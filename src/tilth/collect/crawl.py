@@ -25,6 +25,7 @@ from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sam
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
 from tilth.web.address import Served, allowed_places, served_hosts
+from tilth.web.contact import contact_warning
 from tilth.web.frontier import BEHIND, HELD, Frontier, Outcome
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
@@ -126,6 +127,12 @@ class Settings(BaseSettings):
     def _serves(self) -> Settings:
         check_serving(self.serve, self.allow_hosts, self.start)
         return self
+
+
+def warns(settings: Settings) -> str:
+    """What should be known of the settings before a run; empty: nothing."""
+    scope = settings.scope or settings.start
+    return contact_warning(settings.user_agent, (*settings.start, *scope))
 
 
 def fingerprint(_: Settings) -> str:

@@ -301,6 +301,8 @@ def _one_step(
     else:
         before = record.spent.begin(step.identity, went_on=state.begun)
         emit(StepStarted(step.name, state.why, None, None))
+        if sentence := step.operation.warning(step.settings):
+            emit(Warned(step.name, sentence))
         runner.run(step, resolver.cells(step))
     manifest = read_manifest(folder)
     runner.made(step)

@@ -31,6 +31,7 @@ class PlannedView:
         basis: All that it stands on.
         taken: Of a step that will run, what it takes where its settings say nothing, and from
             where.
+        warning: Of a step that will run, what should be known of its settings; empty: nothing.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PlannedView:
     committed: int
     basis: Basis
     taken: tuple[str, ...] = ()
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ class PlanView:
         return f"{sure}" if sure == len(self.to_run) else f"{sure} to {len(self.to_run)}"
 
     @property
+    def warnings(self) -> list[str]:
+        """What should be known before it runs: of the run, and of steps that will run."""
+        of_steps = [f"{step.name}: {step.warning}" for step in self.steps if step.warning]
+        return [*filter(None, [self.warning]), *of_steps]
+
+    @property
     def takes_mirror(self) -> bool:
         """Whether a source may fetch a file and names no mirror of its own."""
         return any(
@@ -115,8 +123,8 @@ class PlanView:
             state = "cached" if step.cached else "run?  " if step.perhaps else "run   "
             lines.append(f"  {step.name:<{width}}  {state}  {step.why}".rstrip())
             lines += [f"      {one}" for one in step.taken]
-        warning = f"warning: {self.warning}" if self.warning else ""
-        return "\n".join([*lines, *filter(None, [self.outlook, warning])])
+        lines += [self.outlook] if self.outlook else []
+        return "\n".join([*lines, *(f"warning: {one}" for one in self.warnings)])
 
 
 def _fetches(settings: BaseSettings) -> bool:
@@ -217,4 +225,5 @@ def _view(state: StepState, recipe: Recipe, made: Mapping[str, Manifest]) -> Pla
         state.committed_shards,
         basis_of(state, made),
         () if state.cached else taken(step, pretrain),
+        "" if state.cached else step.operation.warning(step.settings),
     )

@@ -70,8 +70,7 @@ class RecipeStep:
     @property
     def warning(self) -> str:
         """What should be known of its settings before a run; empty: nothing."""
-        warns = getattr(self.operation.module, "warns", None)
-        return "" if warns is None else str(warns(self.settings))
+        return self.operation.warning(self.settings)
 
 
 @dataclass(frozen=True)

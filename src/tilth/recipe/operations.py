@@ -119,6 +119,11 @@ class Operation:
             return {}
         return given if short is None else {short: given}
 
+    def warning(self, settings: BaseSettings) -> str:
+        """What should be known of settings before a run; empty: nothing."""
+        warns = getattr(self.module, "warns", None)
+        return "" if warns is None else str(warns(settings))
+
     @property
     def planned(self) -> type[BaseSettings] | None:
         """What the module is given of the rest of the recipe; None for what is not a training."""
