@@ -167,6 +167,17 @@ def _print_places(status: RunStatus) -> None:
         _print_reasons(status, step, "note", "--noted")
 
 
+def _print_hosts(status: RunStatus) -> None:
+    """The hosts of crawls, a line each crawl."""
+    from tilth.query.hosts import spell_hosts
+
+    for step in (one for one in status.steps if one.kind == "source" and not one.is_arm):
+        with contextlib.suppress(TilthError):
+            if told := spell_hosts(step.manifest.figures):
+                line()
+                paragraph(told, first=f"{step.name}: ")
+
+
 def _print_reasons(
     status: RunStatus, step: RunStep, noun: Literal["reason", "note"], option: str
 ) -> None:
@@ -256,6 +267,7 @@ def status(
         paragraph(state.about, indent="  ")
     line()
     print_funnel(state.steps, state.disk)
+    _print_hosts(state)
     if state.passed_over or state.noted:
         line()
         _print_places(state)

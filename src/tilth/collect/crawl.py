@@ -21,9 +21,11 @@ from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
 from tilth.reading.named import no_such_name
+from tilth.records import PlainObject
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
+from tilth.web import fates
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.contact import contact_warning
 from tilth.web.frontier import BEHIND, HELD, Frontier, Outcome
@@ -31,6 +33,10 @@ from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, host_of, normalize
 from tilth.web.warc_store import Place, WarcStore, read_page
+
+FIGURES = fates.FIGURES
+# Every address that was found is described, whatever became of it.
+DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, fates.COLUMNS
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
@@ -203,6 +209,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             where=str(folder),
             hint="free space or give rights, then run again: what was fetched is kept",
         ) from error
+
+
+def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
+    """How the addresses ended, by host and in all. See `FIGURES`."""
+    del settings
+    return fates.describe_fates(batches)
 
 
 def _budget(settings: Settings, limit: int | None) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from tilth.engine.contract import require_figures
 from tilth.engine.map import batches_of
 from tilth.engine.share import shareable_document
 from tilth.records import Json
 from tilth.settings import BaseSettings
+from tilth.store.parquet import schema_of
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
@@ -24,5 +27,8 @@ def describe(task: Describe, module: ModuleType, settings: BaseSettings, where: 
     """
     paths = [shard_path(task.folder, name, "kept") for name in task.shards]
     paths += [shard_path(task.folder, name, "dropped") for name in task.dropped]
-    found = module.describe(batches_of(paths), settings)
+    paths += [shard_path(task.folder, name, "quarantine") for name in task.quarantine]
+    by = getattr(module, "DESCRIBES_BY", None)
+    columns = by and pa.schema([field for field in schema_of(paths) if field.name in by])
+    found = module.describe(batches_of(paths, columns), settings)
     return shareable_document(require_figures(found, where))

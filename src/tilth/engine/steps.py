@@ -262,13 +262,17 @@ class StepRunner:
             schema_of([shard_path(folder, name, "kept") for name in kept])
         self._look_back(step, [shard_path(folder, name, "kept") for name in kept])
         figures: JsonValue = {}
-        both = getattr(step.operation.module, "DESCRIBES_DROPPED", False)
-        there = books.kept or (both and books.dropped)
-        if hasattr(step.operation.module, "describe") and there:
+        module = step.operation.module
+        lost = [
+            tuple(sorted(n for n, entry in entries.items() if is_asked and getattr(entry, name)))
+            for name in ("dropped", "quarantine")
+            for is_asked in [getattr(module, f"DESCRIBES_{name.upper()}", False)]
+        ]
+        if hasattr(module, "describe") and (kept or any(lost)):
             self._say(step, "describing what was kept")
-            dropped = sorted(n for n, entry in entries.items() if both and entry.dropped)
+            dropped, aside = lost
             task = Describe(
-                **self._common(step, folder), shards=tuple(kept), dropped=tuple(dropped)
+                **self._common(step, folder), shards=tuple(kept), dropped=dropped, quarantine=aside
             )
             (figures,) = self._all(step, [task])
         return manifest.model_copy(

@@ -117,11 +117,13 @@ class Describe(_Task):
     Attributes:
         shards: Their names.
         dropped: Of those with dropped rows, where the operation describes these too.
+        quarantine: Likewise of those with quarantined rows.
     """
 
     kind: Literal["describe"] = "describe"
     shards: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+    quarantine: tuple[str, ...] = ()
 
 
 class Survey(_Task):

@@ -33,7 +33,10 @@ Result = PretrainResult | TransferResult | ValueResult
 AS_TOLD = "as its operation says"
 
 # Under such a name stands what tells the rows of a table apart, in this order.
-NAMES = ("name", "function", "annotator", "source", "rule", "votes", "label", "class")
+NAMES = (
+    *("name", "function", "annotator", "source", "rule", "votes", "label", "class"),
+    *("host", "outcome"),
+)
 _LABELS = ("name", "method", "fold", "size", "seed")
 
 # Numbers of a stage's record that are no figures: what was chosen, and what belongs to a figure.

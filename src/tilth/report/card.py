@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from tilth.pretrain.quoted import sentence
+from tilth.query.hosts import hosts_of
 from tilth.query.report import Report, StepReport
 from tilth.report.again import Again, again
 from tilth.report.evidence import MAX_HEADLINE
@@ -29,6 +30,7 @@ def data_card(report: Report) -> str:
         if report.limit is None
         else f"A trial run: of each source at most {count(report.limit)} samples were read.",
         "## Sources\n\n" + sources_table(report, steps),
+        _hosts(report),
         "## Steps\n\n" + _steps(steps),
         "## Dropped, by rule\n\n" + _dropped(steps),
         "## Quarantined\n\n" + _quarantined(steps),
@@ -102,6 +104,20 @@ def sources_table(
     if any("not stated" in row[1] for row in rows):
         made += "\n\nWhere the licence is not stated, find it out before you pass the data on."
     return made
+
+
+def _hosts(report: Report) -> str:
+    """The hosts of crawls, with how their addresses ended; empty where nothing was crawled."""
+    rows = [
+        [plain(as_text(step.name.removeprefix("collect."))), plain(as_text(host)), *map(count, n)]
+        for step in report.steps
+        if step.kind == "source"
+        for host, *n in hosts_of(step.figures)
+    ]
+    if not rows:
+        return ""
+    names = ("source", "host", "addresses", "kept", "dropped", "quarantined")
+    return "## Hosts\n\n" + markdown_table(names, rows, 2)
 
 
 def _left_by_source(report: Report) -> dict[str, int] | None:
