@@ -75,7 +75,8 @@ def _balances(figures: Any, counts: Any) -> bool:
 
 def test_hosts_and_outcomes_add_up_to_the_books(done: Run, sites: list[Site]) -> None:
     (step,) = open_run(done.folder).steps
-    figures, counts = step.manifest.figures, step.manifest.counts
+    figures: Any = step.manifest.figures
+    counts = step.manifest.counts
     assert counts is not None
     one, other = (f"{site.host}:{site.port}" for site in sites)
     nothing = dict.fromkeys(fates.ENDS, 0)

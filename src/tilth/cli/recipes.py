@@ -275,17 +275,41 @@ def plan(
         str | None,
         typer.Option(metavar="STEP", help="Print all that this step's identity is made of."),
     ] = None,
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Ask the sites of crawls for their rules and sitemaps: pages and hours expected.",
+        ),
+    ] = False,
     runs: Runs = "runs",
     json: Json = False,
-) -> None:
+) -> int:
     """Print the steps of a recipe, which are done already, which will run, and why."""
     from tilth import api
 
     view = api.plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    if preview:
+        return _preview(view, json)
     if explain is None:
         print_plan(view, json)
     else:
         _print_basis(view.explain(explain), json)
+    return 0
+
+
+def _preview(view: PlanView, json: bool) -> int:
+    """Print what the sites of crawls say; 1 where a page of a start may not be asked for."""
+    from tilth.cli.preview import is_sound, print_previews
+
+    found = view.preview()
+    if json:
+        print_json({"name": view.name, "warnings": view.warnings, "previews": found})
+    else:
+        for one in view.warnings:
+            line(f"warning: {one}")
+        print_previews(found)
+    return 0 if is_sound(found) else 1
 
 
 def _print_basis(basis: Basis, json: bool) -> None:
@@ -353,6 +377,8 @@ VERBS = (
         plan,
         """tilth plan quickstart
         tilth plan my.yaml --only clean.rules
-        tilth plan my.yaml --explain pretrain""",
+        tilth plan my.yaml --explain pretrain
+        tilth plan my.yaml --preview""",
+        apart=(("explain", "preview"),),
     ),
 )

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
@@ -29,10 +29,15 @@ from tilth.web import fates
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.contact import contact_warning
 from tilth.web.frontier import BEHIND, HELD, Frontier, Outcome
+from tilth.web.previewed import CrawlPreview
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, host_of, normalize
 from tilth.web.warc_store import Place, WarcStore, read_page
+
+if TYPE_CHECKING:
+    from tilth.web.client import Client
+    from tilth.web.crawler import Bounds
 
 FIGURES = fates.FIGURES
 # Every address that was found is described, whatever became of it.
@@ -302,14 +307,11 @@ def _archive_of(frontier: Frontier, folder: Path) -> WarcStore:
     return WarcStore(folder, end)
 
 
-def _crawl(
-    settings: Settings, budget: int, frontier: Frontier, archive: Path, context: Context
-) -> None:
+def _bounds(settings: Settings, budget: int) -> Bounds:
     # Here, since checking a recipe reads the settings and need not load an HTTP client.
-    from tilth.web.client import Client
-    from tilth.web.crawler import Bounds, Crawler
+    from tilth.web.crawler import Bounds
 
-    bounds = Bounds(
+    return Bounds(
         max_pages=budget,
         max_depth=settings.max_depth,
         max_bytes=settings.max_bytes,
@@ -323,17 +325,66 @@ def _crawl(
         drop_opt_outs=settings.opt_outs == "drop",
         follow_canonical=settings.canonical == "drop",
     )
-    scope = Scope(settings.scope) if settings.scope else Scope.of(settings.start)
+
+
+def _client(settings: Settings, served: Served) -> Client:
+    from tilth.web.client import Client
+
+    return Client(
+        settings.user_agent,
+        settings.timeout_s,
+        allowed_places(settings.allow_hosts, (*settings.start, *settings.scope)),
+        served,
+        settings.concurrency * settings.connections_per_host,
+        Secrets(settings.headers, settings.start),
+    )
+
+
+def _scope(settings: Settings) -> Scope:
+    return Scope(settings.scope) if settings.scope else Scope.of(settings.start)
+
+
+def preview(settings: Settings, limit: int | None = None) -> CrawlPreview:
+    """What the start sites say before the crawl goes, with a handful of requests to each.
+
+    Args:
+        settings: What to crawl.
+        limit: Pages to fetch at most.
+
+    Raises:
+        MissingError: A secret that the settings name is not there.
+    """
+    from tilth.web.preview import Preview
+
+    scope, bounds = _scope(settings), _bounds(settings, _budget(settings, limit))
+    found: list[CrawlPreview] = []
+
+    def wanted(url: str) -> bool:
+        return (
+            settings.max_depth > 0 and len(url) <= settings.max_url_length and scope.contains(url)
+        )
+
+    async def look(served: Served, frontier: Frontier) -> None:
+        async with _client(settings, served) as client:
+            sites = Preview(
+                settings.start, wanted, bounds, client, frontier, sitemaps=settings.sitemaps
+            )
+            found.append(await sites.look())
+
+    with closing(Frontier(Path(":memory:"))) as frontier, _serving(settings) as served:
+        run_to_end(look(served, frontier))
+    return found[0]
+
+
+def _crawl(
+    settings: Settings, budget: int, frontier: Frontier, archive: Path, context: Context
+) -> None:
+    from tilth.web.crawler import Crawler
+
+    scope, bounds = _scope(settings), _bounds(settings, budget)
 
     async def crawl(served: Served, store: WarcStore) -> None:
-        async with Client(
-            settings.user_agent,
-            settings.timeout_s,
-            allowed_places(settings.allow_hosts, (*settings.start, *settings.scope)),
-            served,
-            settings.concurrency * settings.connections_per_host,
-            Secrets(settings.headers, settings.start),
-        ) as client:
+        async with _client(settings, served) as client:
             crawler = Crawler(
                 settings.start, scope, bounds, client, frontier, store, archive, context.progress
             )

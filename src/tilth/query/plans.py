@@ -17,6 +17,7 @@ from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, build_plan
 from tilth.settings import BaseSettings
 from tilth.store.manifest import Manifest
+from tilth.web.previewed import CrawlPreview
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,29 @@ class PlanView:
         """What should be known before it runs: of the run, and of steps that will run."""
         of_steps = [f"{step.name}: {step.warning}" for step in self.steps if step.warning]
         return [*filter(None, [self.warning]), *of_steps]
+
+    def preview(self) -> dict[str, CrawlPreview]:
+        """What the sites of its crawls say before they go, by the name of the step.
+
+        A few requests are made to each site. Of a crawl that is done already there is none.
+
+        Raises:
+            UsageError: No step that will run is a crawl.
+            MissingError: A secret that the settings name is not there.
+        """
+        crawls = [
+            (step, preview)
+            for step in self.plan.steps
+            if any(one.name == step.name for one in self.to_run)
+            and (preview := getattr(step.operation.module, "preview", None)) is not None
+        ]
+        if not crawls:
+            raise UsageError(
+                "no crawl is to run, and so there is no site to look at",
+                where=self.name,
+                hint="a preview asks the sites of sources that are a `crawl` and not cached",
+            )
+        return {step.name: preview(step.settings, self.limit) for step, preview in crawls}
 
     @property
     def takes_mirror(self) -> bool:

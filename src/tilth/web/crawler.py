@@ -29,7 +29,7 @@ from tilth.web.hosts import Host, Hosts
 from tilth.web.lanes import Lanes, LeftAloneError, PoliteClient
 from tilth.web.page_reader import Meaning, PageReader
 from tilth.web.retry import TRANSIENT_STATUSES
-from tilth.web.sitemap import collect_sitemaps
+from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.urls import Scope, host_of, origin
 from tilth.web.warc_store import WarcStore, read_answer
 
@@ -178,15 +178,14 @@ class Crawler:
         """Find the addresses in the start sites' sitemaps, one level from the start."""
         if not self._reads_sitemaps:
             return
-        named, guessed = [], []
+        named: list[str] = []
+        guessed: list[str] = []
         for place in sorted({origin(url) for url in self._start}):
             if not self._hosts[place].is_asked:
                 continue
-            listed = self._hosts[place].robots.sitemaps
-            leads, told = self._secrets.target, self._secrets.named
-            named += [leads(f"{place}/", url) or told(url) for url in listed]
-            if not listed:
-                guessed.append(f"{place}/sitemap.xml")
+            theirs, guess = sitemaps_of(place, self._hosts[place].robots.sitemaps, self._secrets)
+            named += theirs
+            guessed += guess
         async for found in collect_sitemaps(self._hosts, named, guessed, self._scope.contains):
             # A start page that a robots.txt calls a sitemap is a page all the same.
             failed = [outcome for outcome in found.failed if outcome.url not in self._start]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import Outcome
 from tilth.web.hosts import ForbiddenError
 from tilth.web.listing import MAX_LISTING_BYTES, PageError, read_listing
+from tilth.web.secrets import Secrets
 
 # Those that robots.txt files and indexes name, together.
 MAX_SITEMAPS = 200
@@ -23,10 +24,32 @@ class Found:
     Attributes:
         urls: Normalised addresses that are wanted, in the order found, each once.
         failed: Sitemaps that could not be read, or are too many.
+        url: Its own address; empty where it is of none.
+        kind: What it turned out to be; empty where it could not be read.
+        num_left: How many are known and not read yet.
     """
 
     urls: dict[str, None] = field(default_factory=dict)
     failed: list[Outcome] = field(default_factory=list)
+    url: str = ""
+    kind: str = ""
+    num_left: int = 0
+
+
+def sitemaps_of(place: str, listed: Iterable[str], secrets: Secrets) -> tuple[list[str], list[str]]:
+    """The sitemaps of an origin: those that its robots.txt names, and where one often is.
+
+    Args:
+        place: The origin.
+        listed: As its robots.txt has them.
+        secrets: Of the crawl.
+
+    Returns:
+        The named ones, as far as they are addresses in a normal form; where none is named, the
+        address to guess.
+    """
+    named = [secrets.target(f"{place}/", url) or secrets.named(url) for url in listed]
+    return named, [] if named else [f"{place}/sitemap.xml"]
 
 
 class Asks(Protocol):
@@ -45,7 +68,7 @@ async def collect_sitemaps(
     named: Iterable[str],
     guessed: Iterable[str],
     wanted: Callable[[str], bool],
-) -> AsyncIterator[Found]:
+) -> AsyncGenerator[Found, None]:
     """Read sitemaps, and those that they name.
 
     Args:
@@ -65,7 +88,7 @@ async def collect_sitemaps(
     seen, sure = set(queue), set(promised)
     while queue:
         url = queue.popleft()
-        found = Found()
+        found = Found(url=url, num_left=len(queue))
         try:
             answer = await client.get_through(url, MAX_LISTING_BYTES)
             if answer.status != 200:
@@ -88,6 +111,7 @@ async def collect_sitemaps(
                 found.failed.append(Outcome(url, error=cause))
             yield found
             continue
+        found.kind = listing.kind
         leads = client.client.secrets.target
         targets = dict.fromkeys(
             target for text in listing.addresses if (target := leads(url, text))
@@ -102,6 +126,7 @@ async def collect_sitemaps(
             sure.update(fresh[:room])
             queue.extend(fresh[:room])
             found.failed += _too_many(fresh[room:])
+            found.num_left = len(queue)
         else:
             found.urls.update(dict.fromkeys(filter(wanted, targets)))
         yield found
