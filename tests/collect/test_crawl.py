@@ -7,6 +7,7 @@ import gzip
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tilth.collect import crawl
 from tilth.context import Context
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.settings import acting
+from tilth.web.frontier import Frontier
 
 _HTML = ("Content-Type", "text/html")
 
@@ -379,8 +381,14 @@ def test_a_damaged_record_costs_one_row(site: Site, tmp_path: Path) -> None:
     site.html("/b")
     _rows(site, tmp_path)
     archive = tmp_path / "crawl" / "warc" / "crawl-00000.warc.gz"
+    with closing(Frontier(tmp_path / "crawl" / "frontier.sqlite")) as frontier:
+        (start,) = (
+            end.place.start
+            for end in frontier.outcomes()
+            if end.url == f"{site.root}/" and end.place
+        )
     data = bytearray(archive.read_bytes())
-    data[20:60] = bytes(40)
+    data[start + 20 : start + 60] = bytes(40)
     archive.write_bytes(data)
     rows = _rows(site, tmp_path)
     assert [path for path, row in rows.items() if row["error"]] == ["/"]

@@ -59,6 +59,9 @@ def test_an_answer_is_complete() -> None:
     assert site.agents == {"tilth-test/1"}
     assert site.headers[0]["accept-encoding"] == "gzip, deflate, br, zstd"
     assert "cookie" not in site.headers[0]
+    # What was sent and to whom is told too, also where the connection was given back already.
+    assert {name.lower(): value for name, value in answer.request} == site.headers[0]
+    assert answer.address == "127.0.0.1"
 
 
 @pytest.mark.parametrize("way", ["cut", "slow"])

@@ -116,6 +116,21 @@ def test_only_the_origin_gets_them() -> None:
     assert origin_of("HTTP://H.example./") == ("http", "h.example", 80)
 
 
+def test_headers_are_written_down_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short a value is; and what is of the client alone as it is."""
+    monkeypatch.setenv("SHORT", "x1")
+    monkeypatch.setenv("USER_NAME", "ada")
+    given = {"X-One": "a ${SHORT}", "Cookie": "k=${SHORT}"}
+    url = "https://${USER_NAME}:${SHORT}@a.example/list"
+    secrets = Secrets(given, [url])
+    sent = {"Host": "a.example", "Accept": "*/*", **secrets.headers_for("https://a.example/b")}
+    assert sent["X-One"] == "a x1"
+    told = secrets.headers_told("https://a.example/b", sent.items())
+    expected = {"Host": "a.example", "Accept": "*/*", **given, "Authorization": "***"}
+    assert dict(told) == expected
+    assert secrets.headers_told("https://b.example/", [("Accept", "*/*")]) == (("Accept", "*/*"),)
+
+
 def test_values_are_named_again() -> None:
     secrets = Secrets({"X-Key": "${PLANTED}"}, ["http://h/"])
     secrets.headers_for("http://h/")

@@ -33,7 +33,7 @@ from tilth.web.previewed import CrawlPreview
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, host_of, normalize
-from tilth.web.warc_store import Place, WarcStore, read_page
+from tilth.web.warc_store import Place, WarcStore, is_whole, read_page
 
 if TYPE_CHECKING:
     from tilth.web.client import Client
@@ -287,24 +287,19 @@ def _begin_anew(folder: Path, held: list[tuple[str, str]]) -> None:
                 frontier.set_fact(f"{HELD}{host}", until)
 
 
-def _archive_of(frontier: Frontier, folder: Path) -> WarcStore:
+def _archive_of(frontier: Frontier, folder: Path, settings: Settings) -> WarcStore:
     """The archive, as far as it was written before a kill or a loss of power."""
     end, hardened = frontier.fact("archive") or "", frontier.fact("hardened")
     if hardened is not None:
         number, _, size = hardened.partition(":")
 
-        def is_whole(place: Place) -> bool:
-            try:
-                read_page(folder, place)
-            except DataError:
-                return False
-            return True
-
-        lost = frontier.forget_lost(is_whole, Place(int(number), int(size), 0))
+        at = Place(int(number), int(size), 0)
+        lost = frontier.forget_lost(lambda place: is_whole(folder, place), at)
         if lost is not None:
             end = f"{lost.file}:{lost.start}"
             frontier.set_fact("archive", end)
-    return WarcStore(folder, end)
+    about = {"robots": "obey", "http-header-user-agent": settings.user_agent}
+    return WarcStore(folder, end, about=about)
 
 
 def _bounds(settings: Settings, budget: int) -> Bounds:
@@ -391,7 +386,7 @@ def _crawl(
             await crawler.run(sitemaps=settings.sitemaps)
 
     with (
-        closing(_archive_of(frontier, archive)) as store,
+        closing(_archive_of(frontier, archive, settings)) as store,
         _serving(settings) as served,
     ):
         try:

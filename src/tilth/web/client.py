@@ -8,8 +8,10 @@ a compressed page of a few kilobytes cannot fill the memory.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import TracebackType
 
 import aiohttp
@@ -74,6 +76,8 @@ class Answer:
         headers: Names and values, as received.
         body: The decompressed body; empty where it was not asked for.
         target: Of a redirect: where it leads, as `Secrets.target`; None where to no web page.
+        request: Names and values of the request's headers as sent, secrets by their names.
+        address: The IP address that was dialled; empty: it is not known.
     """
 
     status: int
@@ -81,10 +85,17 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     target: str | None = None
+    request: tuple[tuple[str, str], ...] = ()
+    address: str = ""
 
     def header(self, name: str) -> str:
         """The first header of a name (lower case), or an empty string."""
         return next((value for key, value in self.headers if key.lower() == name), "")
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What the body is known by: its SHA-1."""
+        return hashlib.sha1(self.body, usedforsecurity=False).digest()
 
     @property
     def content_type(self) -> str:
@@ -176,6 +187,7 @@ class Client:
             max_field_size=_MAX_FIELD,
             max_headers=_MAX_FIELDS,
             middlewares=(_once,),
+            response_class=_Response,
         )
         return self
 
@@ -250,7 +262,9 @@ class Client:
                     # From the header as sent: in the named one a name may be a stranger's text.
                     sent = (v for k, v in got.raw_headers if k.lower() == b"location")
                     target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
-                answer = Answer(got.status, got.reason or "", headers, b"", target)
+                request = self.secrets.headers_told(url, got.request_info.headers.items())
+                peer = got.peer if isinstance(got, _Response) else ""
+                answer = Answer(got.status, got.reason or "", headers, b"", target, request, peer)
                 if part is not None:
                     wanted = got.status == 206
                 elif html_only:
@@ -314,6 +328,20 @@ class _Connector(aiohttp.TCPConnector):
                 return connection
             connection.close()
         raise FetchError("it answers before it is asked", transient=True)
+
+
+class _Response(aiohttp.ClientResponse):
+    """A response that knows the address that it came from, its connection given back or not."""
+
+    peer = ""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        transport = connection.transport
+        place = None if transport is None else transport.get_extra_info("peername")
+        if place:
+            # Of a link-local one, the interface is no part of it.
+            self.peer = str(place[0]).partition("%")[0]
+        return await super().start(connection)
 
 
 async def _once(

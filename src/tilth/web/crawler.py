@@ -31,7 +31,7 @@ from tilth.web.page_reader import Meaning, PageReader
 from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.urls import Scope, host_of, origin
-from tilth.web.warc_store import WarcStore, read_answer
+from tilth.web.warc_store import WarcStore, read_answer, read_original
 
 # Two syncs of the disk, after which a loss of power costs nothing of what is before.
 _HARDEN_S = 0.5
@@ -461,14 +461,17 @@ class Crawler:
         outcome = meaning.outcome
         if meaning.is_page and answer is not None:
             try:
-                place = self._store.append(outcome.url, answer, outcome.fetched_at or "")
+                # What was committed is in the file, whoever reads it.
+                known = self._frontier.place_of(answer.digest) if answer.body else None
+                same = known and read_original(self._archive, known, answer.body)
+                place = self._store.append(outcome.url, answer, outcome.fetched_at or "", same)
             except OSError:
                 raise
             except Exception as error:
                 # Its headers, for which the archive has no form.
                 cause = f"the answer cannot be read: {describe(error)}"
                 return Outcome(outcome.url, error=cause)
-            return replace(outcome, place=place)
+            return replace(outcome, place=place, digest=None if same else answer.digest)
         return replace(outcome, leads="\n".join(meaning.links)) if meaning.links else outcome
 
     def _settle(self, outcome: Outcome, links: Iterable[str], depth: int) -> None:

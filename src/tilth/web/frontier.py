@@ -46,6 +46,9 @@ CREATE INDEX IF NOT EXISTS open_pages ON pages (state, depth, url) WHERE state <
 CREATE TABLE IF NOT EXISTS answers (url TEXT PRIMARY KEY, {_ANSWER}) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS robots (origin TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bodies (
+    digest BLOB PRIMARY KEY, file INTEGER, start INTEGER, length INTEGER
+) WITHOUT ROWID;
 """
 
 
@@ -64,6 +67,7 @@ class Outcome:
         canonical: The address that the page names as its own, where it is another one.
         leads: Addresses that an answer leads to which is not in the archive; one a line.
         place: Where the page stands in the archive, or None.
+        digest: Of the body that stands there and nowhere before, SHA-1; it is not read back.
     """
 
     url: str
@@ -76,6 +80,7 @@ class Outcome:
     canonical: str | None = None
     leads: str | None = None
     place: Place | None = None
+    digest: bytes | None = None
 
 
 class Frontier:
@@ -206,6 +211,7 @@ class Frontier:
         query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         with self._transaction():
             self._db.execute(query, (answer.url, *_stored(answer)))
+            self._note_body(answer)
             self.set_fact("archive", archive_end)
         self._num_answers += 1
 
@@ -215,6 +221,12 @@ class Frontier:
             return None
         row = self._db.execute("SELECT * FROM answers WHERE url = ?", (url,)).fetchone()
         return row and _outcome(row)
+
+    def place_of(self, digest: bytes) -> Place | None:
+        """Where a body stands in the archive, by its digest; None where it does not."""
+        query = "SELECT file, start, length FROM bodies WHERE digest = ?"
+        row = self._db.execute(query, (digest,)).fetchone()
+        return row and Place(*row)
 
     def is_decided(self, url: str) -> bool:
         """Whether an address is admitted or settled already."""
@@ -291,6 +303,7 @@ class Frontier:
                     lost[:2],
                 )
                 self._db.execute("DELETE FROM answers WHERE (file, start) >= (?, ?)", lost[:2])
+                self._db.execute("DELETE FROM bodies WHERE (file, start) >= (?, ?)", lost[:2])
             self._count()
         return lost
 
@@ -349,6 +362,14 @@ class Frontier:
         )
         # Two indexes may name the same sitemap as one too many.
         self._num_settled += settled.rowcount
+        self._note_body(outcome)
+
+    def _note_body(self, outcome: Outcome) -> None:
+        if outcome.digest is not None and outcome.place is not None:
+            self._db.execute(
+                "INSERT OR REPLACE INTO bodies VALUES (?, ?, ?, ?)",
+                (outcome.digest, *outcome.place),
+            )
 
     def _count(self) -> None:
         """Counted once and kept up, since counting reads whole tables."""

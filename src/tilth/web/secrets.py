@@ -11,7 +11,7 @@ import base64
 import contextlib
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -170,6 +170,30 @@ class Secrets:
             self._know(packed, MASK)
             headers["Authorization"] = f"Basic {packed}"
         return headers
+
+    def headers_told(
+        self, url: str, sent: Iterable[tuple[str, str]]
+    ) -> tuple[tuple[str, str], ...]:
+        """The headers of a request to an address as they may be written down.
+
+        Args:
+            url: The address, with the names of secrets.
+            sent: Names and values as sent.
+
+        Returns:
+            The same, those of the recipe as it has them: however short a value is, its name stands
+            there.
+        """
+        is_given = origin_of(url) in self._urls
+        given = {key.lower(): value for key, value in self._headers.items()} if is_given else {}
+
+        def told(name: str, value: str) -> str:
+            if name.lower() in given:
+                return given[name.lower()]
+            # A user and password of the address, else.
+            return MASK if _SECRET_HEADER.fullmatch(name) else self.named(value)
+
+        return tuple((name, told(name, value)) for name, value in sent)
 
     def filled(self, url: str) -> str:
         """The address as it is asked for.

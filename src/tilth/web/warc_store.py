@@ -1,20 +1,28 @@
-"""The pages of a crawl, in WARC files (ISO 28500): one gzip member a record.
+"""The pages of a crawl, in WARC/1.1 files (ISO 28500): one gzip member a record.
 
-A record stands at a known place, so that it is read back without reading what is before it. The
-frontier stores how long the archive was at its last commit; opening the archive cuts off what a
-kill left behind that.
+A page is a response with its request behind it, or a revisit where the archive has the same body
+already. They stand at a known place, so that they are read back without reading what is before
+them. The frontier stores how long the archive was at its last commit; opening the archive cuts off
+what a kill left behind that. Each file, and what a crawl that was taken up again adds to one,
+begins with a warcinfo record that says who wrote it and how.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import os
+import re
 import zlib
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
-from urllib.parse import quote
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from urllib.parse import quote, urlsplit
 
-from fastwarc.warc import ArchiveIterator
+from fastwarc.warc import ArchiveIterator, WarcRecord
+from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
@@ -33,14 +41,36 @@ _PRINTABLE = "".join(map(chr, range(32, 127)))
 # These describe the transfer, which is over: the record holds the body as decoded. They are kept
 # under the names that Common Crawl gives them.
 _TRANSFER = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+# Where the body of a revisit stands, for the archive's own reader; others go by date and address.
+_BODY_AT: Final = "Tilth-Refers-To-Place"
+_SHORT: Final = 2048
+# SHA-1 of nothing.
+_NO_BODY: Final = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
+_PLACE: Final = re.compile(r"(\d{1,9}):(\d{1,18}):(\d{1,12})", re.A)
 
 
 class Place(NamedTuple):
-    """Where a record stands: file number, first byte, bytes."""
+    """Where the records of a page stand: file number, first byte, bytes."""
 
     file: int
     start: int
     length: int
+
+
+class Original(NamedTuple):
+    """A page whose body another one has too.
+
+    Attributes:
+        place: Where it stands.
+        record: The id of its record.
+        url: Its address.
+        fetched_at: When it was had.
+    """
+
+    place: Place
+    record: str
+    url: str
+    fetched_at: str
 
 
 class WarcStore:
@@ -51,15 +81,30 @@ class WarcStore:
         end: Where the archive ended at the last commit, as `end` gave it; an empty string for a
             new archive. What stands behind is cut off.
         max_file_bytes: Size at which the next file is begun.
+        about: What a warcinfo record says of the crawl beside the software and the format.
 
     Raises:
         DataError: The archive is shorter than it was at the last commit.
     """
 
-    def __init__(self, folder: Path, end: str = "", max_file_bytes: int = MAX_FILE_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        end: str = "",
+        max_file_bytes: int = MAX_FILE_BYTES,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._max_file_bytes = max_file_bytes
+        self._about = {
+            "software": f"tilth/{version('tilth')}",
+            "format": "WARC File Format 1.1",
+            "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/"
+            "warc-1.1/",
+            **(about or {}),
+        }
+        self._is_told = False
         number, _, size = (end or "0:0").partition(":")
         self._number, self._size = int(number), int(size)
         for path in sorted(folder.glob("crawl-*.warc.gz")):
@@ -78,20 +123,55 @@ class WarcStore:
         # `warcio` forms the records; compressing them here gives a choice of level: its own is 9,
         # which takes 2.5 times as long for 3 % less.
         self._records = io.BytesIO()
-        self._writer = WARCWriter(self._records, gzip=False)
+        self._writer = WARCWriter(self._records, gzip=False, warc_version="WARC/1.1")
 
     @property
     def end(self) -> str:
         """Where the archive ends, for the frontier."""
         return f"{self._number}:{self._size}"
 
-    def append(self, url: str, answer: Answer, fetched_at: str) -> Place:
-        """Write a response record; durable after the next `sync`."""
+    def append(
+        self, url: str, answer: Answer, fetched_at: str, same: Original | None = None
+    ) -> Place:
+        """Write a page: a response record, or a revisit, and its request; durable after the next
+        `sync`.
+
+        Args:
+            url: Its address, with the names of secrets.
+            answer: It.
+            fetched_at: When it came, in UTC, ISO 8601.
+            same: The page in the archive that has the same body.
+        """
         if self._size >= self._max_file_bytes:
             self.sync()
             self._file.close()
             self._number, self._size = self._number + 1, 0
             self._file = open(self._path(self._number), "wb")  # noqa: SIM115
+            self._is_told = False
+        fields = {"WARC-Date": fetched_at}
+        if answer.address:
+            fields["WARC-IP-Address"] = answer.address
+        record = self._answered(url, answer, fields, same)
+        fields["WARC-Concurrent-To"] = record.rec_headers.get_header("WARC-Record-ID")
+        asked = self._asked(url, answer, fields) if answer.request else None
+        if not self._is_told:
+            self._tell()
+        start = self._size
+        self._write(record)
+        if asked is not None:
+            self._write(asked)
+        return Place(self._number, start, self._size - start)
+
+    def _tell(self) -> None:
+        """Say who writes what follows; on the disk before it, since nothing else points there."""
+        name = self._path(self._number).name
+        self._write(self._writer.create_warcinfo_record(name, self._about))
+        self.sync()
+        self._is_told = True
+
+    def _answered(
+        self, url: str, answer: Answer, fields: Mapping[str, str], same: Original | None
+    ) -> ArcWarcRecord:
         headers = [
             (f"X-Crawler-{name}" if name.lower() in _TRANSFER else name, value)
             for name, value in answer.headers
@@ -99,23 +179,49 @@ class WarcStore:
         headers.append(("Content-Length", str(len(answer.body))))
         reason = quote(answer.reason, safe=_PRINTABLE, errors="surrogateescape")
         status = StatusAndHeaders(f"{answer.status} {reason}", headers, protocol="HTTP/1.1")
-        record = self._writer.create_warc_record(
-            url,
-            "response",
-            payload=io.BytesIO(answer.body),
-            length=len(answer.body),
-            http_headers=status,
-            warc_headers_dict={"WARC-Date": fetched_at},
+        digest = _stated(answer.digest)
+        if same is None:
+            return self._writer.create_warc_record(
+                url,
+                "response",
+                payload=io.BytesIO(answer.body),
+                length=len(answer.body),
+                http_headers=status,
+                warc_headers_dict={**fields, "WARC-Payload-Digest": digest},
+            )
+        place = same.place
+        refers = {
+            "WARC-Refers-To": same.record,
+            _BODY_AT: f"{place.file}:{place.start}:{place.length}",
+        }
+        return self._writer.create_revisit_record(
+            url, digest, same.url, same.fetched_at, status, {**fields, **refers}
         )
+
+    def _asked(self, url: str, answer: Answer, fields: Mapping[str, str]) -> ArcWarcRecord:
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        line = StatusAndHeaders(
+            f"{quote(target, safe=_PRINTABLE)} HTTP/1.1", list(answer.request), protocol="GET"
+        )
+        return self._writer.create_warc_record(
+            url,
+            "request",
+            http_headers=line,
+            warc_headers_dict={**fields, "WARC-Payload-Digest": _NO_BODY},
+        )
+
+    def _write(self, record: ArcWarcRecord) -> None:
         self._records.seek(0)
         self._records.truncate()
         self._writer.write_record(record)
-        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-        data = packer.compress(self._records.getbuffer()) + packer.flush()
+        record_bytes = self._records.getbuffer()
+        # What is short needs no tables for what is long, which take as long to make as all of it.
+        width, level = (27, 3) if len(record_bytes) <= _SHORT else (31, 8)
+        packer = zlib.compressobj(6, zlib.DEFLATED, width, level)
+        data = packer.compress(record_bytes) + packer.flush()
         self._file.write(data)
-        place = Place(self._number, self._size, len(data))
         self._size += len(data)
-        return place
 
     def flush(self) -> None:
         """Give the system everything appended so far, so that it outlives this process."""
@@ -134,8 +240,13 @@ class WarcStore:
         return self._folder / f"crawl-{number:05d}.warc.gz"
 
 
+def _stated(digest: bytes) -> str:
+    """A SHA-1 as a record states it."""
+    return "sha1:" + str(base64.b32encode(digest), "ascii")
+
+
 def read_page(folder: Path, place: Place) -> bytes:
-    """The body of the page whose record stands at a place.
+    """The body of the page whose records stand at a place.
 
     Raises:
         DataError: There is no such record.
@@ -144,7 +255,7 @@ def read_page(folder: Path, place: Place) -> bytes:
 
 
 def read_answer(folder: Path, place: Place) -> Answer:
-    """The answer whose record stands at a place, its body as decoded.
+    """The answer whose records stand at a place, its body as decoded.
 
     Raises:
         DataError: There is no such record.
@@ -155,16 +266,69 @@ def read_answer(folder: Path, place: Place) -> Answer:
     return Answer(200, "", headers, body)
 
 
+def read_original(folder: Path, place: Place, body: bytes) -> Original | None:
+    """What a revisit of the page at a place says of it; None where its body is not this one."""
+    try:
+        record, kept = _response(folder, place)
+    except DataError:
+        return None
+    fields = dict(record.headers)
+    names = ("WARC-Record-ID", "WARC-Target-URI", "WARC-Date")
+    if kept != body or not all(fields.get(name) for name in names):
+        return None
+    return Original(place, *(fields[name] for name in names))
+
+
+def is_whole(folder: Path, place: Place) -> bool:
+    """Whether all the records of a page are in the archive, as they were written."""
+    path = _path(folder, place)
+    try:
+        with open(path, "rb") as file:
+            file.seek(place.start)
+            left = file.read(place.length)
+        size = len(left)
+        while left:
+            packed = zlib.decompressobj(31)
+            packed.decompress(left)
+            if not packed.eof:
+                return False
+            left = packed.unused_data
+    except (OSError, zlib.error):
+        return False
+    return 0 < size == place.length
+
+
+def _path(folder: Path, place: Place) -> Path:
+    return folder / f"crawl-{place.file:05d}.warc.gz"
+
+
 def _read(folder: Path, place: Place) -> tuple[tuple[tuple[str, str], ...], bytes]:
-    """A record's HTTP headers and body."""
-    path = folder / f"crawl-{place.file:05d}.warc.gz"
+    """A page's HTTP headers and body."""
+    record, body = _response(folder, place)
+    headers = tuple(record.http_headers or ())
+    fields = dict(record.headers)
+    if fields.get("WARC-Type") != "revisit":
+        return headers, body
+    path = str(_path(folder, place))
+    at = _PLACE.fullmatch(fields.get(_BODY_AT, ""))
+    if at is None:
+        raise DataError("a page of the crawl's archive does not say where its body is", where=path)
+    body = _response(folder, Place(*map(int, at.groups())))[1]
+    digest = hashlib.sha1(body, usedforsecurity=False).digest()
+    if fields.get("WARC-Payload-Digest") != _stated(digest):
+        raise DataError("a page of the crawl's archive points to another body", where=path)
+    return headers, body
+
+
+def _response(folder: Path, place: Place) -> tuple[WarcRecord, bytes]:
+    """The first record at a place, and its body."""
+    path = _path(folder, place)
     try:
         with open(path, "rb") as file:
             file.seek(place.start)
             data = file.read(place.length)
         for record in ArchiveIterator(io.BytesIO(data), parse_http=True):
-            headers = tuple(record.http_headers or ())
-            return headers, bytes(record.reader.read())
+            return record, bytes(record.reader.read())
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(f"the crawl's archive cannot be read: {error}", where=str(path)) from error
     raise DataError(f"the crawl's archive holds no record at byte {place.start}", where=str(path))
