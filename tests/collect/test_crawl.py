@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl
-from tilth.context import Context
+from tilth.context import Context, Note
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.settings import acting
 from tilth.web.frontier import Frontier
@@ -519,6 +519,65 @@ def test_a_part_of_the_scope_in_which_nothing_is_found_is_an_error(
     # Cut short, it may be there all the same.
     assert set(_rows(site, tmp_path / "c", scope=scope, max_pages=1)) == {"/", "/docs/a"}
     assert set(_rows(site, tmp_path / "d", limit=1, scope=scope)) == {"/"}
+
+
+def test_what_is_left_out_is_not_asked_for(site: Site, tmp_path: Path) -> None:
+    """By whatever way it is found, and with it the rules of a host of which nothing is wanted."""
+    with running(Site(), host="127.0.0.2") as other:
+        site.html(
+            "/", "/a/1", "/moved", f"{other.root}/a/1", head='<link rel=canonical href="/a/3">'
+        )
+        site.pages["/moved"] = redirect("/a/2")
+        places = f"<urlset><url><loc>{site.root}/a/4</loc></url></urlset>"
+        kind = (("Content-Type", "application/xml"),)
+        site.pages["/sitemap.xml"] = Reply(places.encode(), headers=kind)
+        given: dict[str, Any] = {"scope": (f"{site.root}/", f"{other.root}/")}
+        given |= {"allow_hosts": ("127.0.0.1", "127.0.0.2"), "exclude": ("/a/*",)}
+        rows = _rows(site, tmp_path, **given)
+        excluded = {path for path, (rule, value) in _ends(rows).items() if rule == "excluded"}
+        assert excluded == {*(f"/a/{n}" for n in range(1, 5)), f"{other.root}/a/1"}
+        assert not any(path.startswith("/a/") for path in site.asked)
+        assert not other.asked
+
+
+def test_what_is_left_out_takes_no_others_place(site: Site, tmp_path: Path) -> None:
+    names = [f"/{n}" for n in range(20)]
+    site.html("/", *names)
+    for name in names:
+        site.html(name)
+    kept = ["/", "/18", "/19"]
+    given = {"exclude": tuple(f"/{n}" for n in range(18))}
+    for limit, bounds in ((3, {}), (None, {"max_pages": 3})):
+        rows = _rows(site, tmp_path / str(limit), limit, **given, **bounds)
+        assert [path for path, row in rows.items() if row["html"]] == kept
+
+
+def test_patterns_that_fit_nothing_are_told(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/a", "/b")
+    site.html("/a")
+
+    def told(**given: Any) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+
+        def note(place: str, reason: str) -> None:
+            assert isinstance(reason, Note)
+            found.append((place, reason))
+
+        settings = _settings(site, **given)
+        list(crawl.read(settings, "docs", Context(work=tmp_path, passes_over=note)))
+        return found
+
+    both = {"include": ("/a", "/b", "/aa"), "exclude": ("/b", "*.pdf")}
+    expected = [
+        ("/aa", "pattern of `include` that fits no address found"),
+        ("*.pdf", "pattern of `exclude` that fits no address found"),
+    ]
+    assert told(**both) == expected
+    # Of a crawl that is there already too.
+    assert told(**both) == expected
+    # Behind the last page there may be some.
+    assert told(**both, max_pages=1) == []
+    assert told(include=("/a", "/b")) == []
 
 
 def test_pages_that_lead_from_one_to_the_next_keep_the_pace(site: Site, tmp_path: Path) -> None:

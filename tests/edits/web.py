@@ -136,6 +136,8 @@ EDITS = (
     Edit("a source of one's own touched", touch("lines.txt")),
     Edit("a comment in a source of one's own", append("own/collect/_cut.py", "# so be it\n")),
     Edit("the depth", source("pages", max_depth=0), _PAGES),
+    Edit("pages that are not followed", source("pages", exclude=["/two*"]), _PAGES),
+    Edit("pages that are followed", source("pages", include=["/one*"]), _PAGES),
     Edit("a rule", replace("rules.yaml", ">= 3", ">= 30"), ("clean.rules",)),
     Edit("the seconds for an answer", source("pages", timeout_s=25)),
     Edit("the pause between pages", source("pages", delay_s=0.001)),

@@ -92,6 +92,46 @@ def test_addresses_of_nothing_are_refused(site: Site, tmp_path: Path) -> None:
     assert "start" in wrong(start=[])
 
 
+@effect("collect.crawl.include", "collect.crawl.exclude")
+@name("collect.crawl.include", "collect.crawl.exclude")
+def test_links_are_followed_by_their_addresses(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/docs/1", "/docs/old/1", "/news/1")
+    for path in ("/docs/1", "/docs/old/1", "/news/1"):
+        site.html(path)
+    given = {"include": ["/docs/*"], "exclude": ["*/old/*"]}
+    for setting, kept in {
+        "include": ["/docs/1", "/docs/old/1"],
+        "exclude": ["/docs/1", "/news/1"],
+    }.items():
+        found = rows(site, tmp_path / setting, **{setting: given[setting]})
+        assert pages(found) == ["/", *kept]
+    found = rows(site, tmp_path / "both", **given)
+    assert pages(found) == ["/", "/docs/1"]
+    assert {path: found[path]["drop.value"] for path in ends(found, "excluded")} == {
+        "/docs/old/1": "*/old/*",
+        "/news/1": "fits no `include`",
+    }
+    for setting in given:
+        for bad in ("docs/*", "", "ftp://a.org/*", "https://a.org", "/a#b", "/" + "a" * 2000):
+            assert setting in wrong(**{setting: [bad]})
+        assert setting in wrong(**{setting: [f"/{n}" for n in range(1001)]})
+    assert "leaves out the start http://a.org/" in wrong(
+        exclude=["/docs/*", "*a.org/", "http://a.org/*"]
+    )
+    assert not wrong(include=["/docs/*"])
+
+
+@unordered("collect.crawl.include", "collect.crawl.exclude")
+def test_patterns_have_no_order(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/a/b", "/b/a")
+    found = [
+        rows(site, tmp_path / str(n), exclude=both, include=[*both, both[0]])
+        for n, both in enumerate((["/a/*", "*a"], ["*a", "/a/*"]))
+    ]
+    assert ends(found[0], "excluded") == ["/a/b", "/b/a"]
+    assert found[0] == found[1]
+
+
 @effect("collect.crawl.allow_hosts")
 @name("collect.crawl.allow_hosts")
 def test_a_host_here_is_asked_where_it_is_allowed(site: Site, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.context import Context
+from tilth.context import Context, Note
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
 from tilth.reading.named import no_such_name
@@ -28,7 +28,8 @@ from tilth.store.files import remove
 from tilth.web import fates
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.contact import contact_warning
-from tilth.web.frontier import BEHIND, HELD, Frontier, Outcome
+from tilth.web.frontier import BEHIND, EXCLUDED, HELD, Frontier, Outcome
+from tilth.web.patterns import AddressPattern, Choice
 from tilth.web.previewed import CrawlPreview
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
@@ -46,9 +47,15 @@ DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, fates.COLUMN
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
 _COLUMNS = ("id", "source", "uri", "html", "content_type", "license", "consent", "fetched_at")
+_UNASKED = (BEHIND, EXCLUDED)
 _VERDICTS = (DROP_RULE, DROP_VALUE, ERROR)
 _MAX_COUNT = 1_000_000_000
 _MAX_S = 86_400.0
+
+
+# Each address is compared with each of them.
+_Pattern = Annotated[str, Field(min_length=1, max_length=2000)]
+PatternsOf = Annotated[tuple[_Pattern, ...], AnyOrder(), Field(max_length=1000)]
 
 
 class Settings(BaseSettings):
@@ -61,6 +68,15 @@ class Settings(BaseSettings):
         (),
         description="only addresses that begin with one of these are followed; "
         "default: the folders of the start pages",
+    )
+    include: PatternsOf = Field(
+        (),
+        description="only links that fit one of these are followed, `*` for anything: `/docs/*`, "
+        "`*.html`, `https://*.example.org/*`; the start pages need not fit",
+    )
+    exclude: PatternsOf = Field(
+        (),
+        description="links that fit one of these are not followed, whatever `include` says",
     )
     headers: Annotated[dict[str, str], AnyOrder()] = Field(
         {}, description=HEADERS.replace("address", "start pages")
@@ -134,6 +150,21 @@ class Settings(BaseSettings):
     def _scope_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(normalize(url) for url in urls))
 
+    @field_validator("include", "exclude")
+    @classmethod
+    def _are_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            AddressPattern(pattern)
+        return tuple(sorted(set(patterns)))
+
+    @model_validator(mode="after")
+    def _starts(self) -> Settings:
+        choice = Choice((), self.exclude)
+        for url in self.start:
+            if (pattern := choice.left_out(url)) is not None:
+                raise ValueError(f"`exclude` has {pattern!r}, which leaves out the start {url}")
+        return self
+
     @model_validator(mode="after")
     def _serves(self) -> Settings:
         check_serving(self.serve, self.allow_hosts, self.start)
@@ -206,6 +237,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             limit = context.limit if budget < settings.max_pages else None
             if limit is None or _num_rows(frontier) < limit:
                 _check_scope(settings, frontier)
+                _note_patterns(settings, frontier, context)
             rows = _rows(frontier, source, folder / "warc", limit)
             yield from _batches(rows)
     except (OSError, sqlite3.Error) as error:
@@ -352,11 +384,15 @@ def preview(settings: Settings, limit: int | None = None) -> CrawlPreview:
     from tilth.web.preview import Preview
 
     scope, bounds = _scope(settings), _bounds(settings, _budget(settings, limit))
+    choice = Choice(settings.include, settings.exclude)
     found: list[CrawlPreview] = []
 
     def wanted(url: str) -> bool:
         return (
-            settings.max_depth > 0 and len(url) <= settings.max_url_length and scope.contains(url)
+            settings.max_depth > 0
+            and len(url) <= settings.max_url_length
+            and scope.contains(url)
+            and choice.left_out(url) is None
         )
 
     async def look(served: Served, frontier: Frontier) -> None:
@@ -381,7 +417,15 @@ def _crawl(
     async def crawl(served: Served, store: WarcStore) -> None:
         async with _client(settings, served) as client:
             crawler = Crawler(
-                settings.start, scope, bounds, client, frontier, store, archive, context.progress
+                settings.start,
+                scope,
+                Choice(settings.include, settings.exclude),
+                bounds,
+                client,
+                frontier,
+                store,
+                archive,
+                context.progress,
             )
             await crawler.run(sitemaps=settings.sitemaps)
 
@@ -451,11 +495,25 @@ def _check_scope(settings: Settings, frontier: Frontier) -> None:
         )
 
 
+def _note_patterns(settings: Settings, frontier: Frontier, context: Context) -> None:
+    """Tell of patterns that fit nothing that was found, unless the crawl was cut short."""
+    choice = Choice(settings.include, settings.exclude)
+    unmet = [("include", one) for one in choice.include]
+    unmet += [("exclude", one) for one in choice.exclude]
+    for end in frontier.outcomes() if unmet else ():
+        if end.rule == BEHIND:
+            return
+        unmet = [(setting, one) for setting, one in unmet if not one.fits(end.url)]
+    for setting, one in unmet:
+        context.passes_over(one.text, Note(f"pattern of `{setting}` that fits no address found"))
+
+
 def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> Iterator[Row]:
     count = 0
     for end in frontier.outcomes():
-        if limit is not None and (count >= limit or end.rule == BEHIND):
-            # A limit is for trying things out; what lies behind it is not reported.
+        if limit is not None and (count >= limit or end.rule in _UNASKED):
+            # A limit is for trying things out; what lies behind it is not reported, and what was
+            # not wanted takes no one's place.
             continue
         count += 1
         yield _row(end, source, archive)
@@ -463,7 +521,7 @@ def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> 
 
 def _num_rows(frontier: Frontier) -> int:
     """Under a limit: addresses that are reported, before the limit cuts them."""
-    return sum(end.rule != BEHIND for end in frontier.outcomes())
+    return sum(end.rule not in _UNASKED for end in frontier.outcomes())
 
 
 def _row(end: Outcome, source: str, archive: Path) -> Row:

@@ -23,11 +23,12 @@ from tilth.context import Progress
 from tilth.errors import DataError, MissingError, TilthError, UsageError
 from tilth.web.address import AddressRefusedError
 from tilth.web.client import Answer, Client, FetchError, TooLargeError, describe
-from tilth.web.frontier import HELD, Frontier, Outcome
+from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
 from tilth.web.lanes import Lanes, LeftAloneError, PoliteClient
 from tilth.web.page_reader import Meaning, PageReader
+from tilth.web.patterns import Choice
 from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.urls import Scope, host_of, origin
@@ -76,6 +77,7 @@ class Crawler:
     Args:
         start: Normalised addresses of the first pages.
         scope: What belongs to the crawl.
+        choice: Which of it is asked for; the first pages always are.
         bounds: How far and how fast.
         client: The HTTP client.
         frontier: What is known of each address.
@@ -88,6 +90,7 @@ class Crawler:
         self,
         start: Collection[str],
         scope: Scope,
+        choice: Choice,
         bounds: Bounds,
         client: Client,
         frontier: Frontier,
@@ -96,7 +99,9 @@ class Crawler:
         progress: Progress,
     ) -> None:
         self._start = tuple(start)
+        self._firsts = frozenset(self._start)
         self._scope = scope
+        self._choice = choice
         self._bounds = bounds
         self._secrets = client.secrets
         self._frontier = frontier
@@ -219,6 +224,8 @@ class Crawler:
         bounds = self._bounds
 
         def decide(url: str) -> Outcome | None:
+            if (why := self._left_out(url)) is not None:
+                return Outcome(url, EXCLUDED, why)
             if depth > bounds.max_depth:
                 return Outcome(url, "max-depth", str(depth))
             if len(url) > bounds.max_url_length:
@@ -229,8 +236,14 @@ class Crawler:
                 return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
 
         if depth <= bounds.max_depth:
-            await self._hosts.meet(map(origin, self._frontier.found(depth)))
+            found = self._frontier.found(depth)
+            # A host of which nothing is wanted is not even asked for its rules.
+            await self._hosts.meet(origin(url) for url in found if self._left_out(url) is None)
         self._frontier.admit(depth, decide, bounds.max_pages)
+
+    def _left_out(self, url: str) -> str | None:
+        """Why the recipe leaves an address out, or None."""
+        return None if url in self._firsts else self._choice.left_out(url)
 
     def _verdict(self, url: str) -> Outcome | None:
         """The outcome of an address that its site forbids or keeps for itself, or None."""
@@ -306,6 +319,8 @@ class Crawler:
         """Ask for an address that a level to come may admit, and keep what it answers."""
         url, place, bounds = todo.url, origin(todo.url), self._bounds
         if todo.depth > bounds.max_depth or len(url) > bounds.max_url_length:
+            return
+        if self._left_out(url) is not None:
             return
         if url in self._ahead or self._frontier.is_decided(url) or self._frontier.answer(url):
             return

@@ -28,6 +28,8 @@ _FOUND, _ADMITTED, _SETTLED = 0, 1, 2
 _CHUNK = 2000
 # The rule of what was found, and lies behind the budget of pages.
 BEHIND = "max-pages"
+# And of what the recipe leaves out by its address.
+EXCLUDED = "excluded"
 # How the name of a fact begins that says until when a host asked to be left alone.
 HELD = "held "
 # And that of one that says when an origin was asked for its robots.txt.

@@ -1,11 +1,17 @@
-"""Paths as robots.txt writes them: beginnings, with `*` for anything and `$` for the end."""
+"""Patterns of addresses: those of a robots.txt, and those by which a recipe chooses.
+
+A robots.txt writes beginnings of paths, with `*` for anything and `$` for the end. A recipe writes
+all of a path, or of an address, with `*` for anything.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from tilth.web.urls import escaped
+from tilth.web.urls import escaped, normalize
 
+_SCHEMES = {80: "http", 443: "https"}
 _Said = TypeVar("_Said")
 
 
@@ -72,6 +78,83 @@ class Patterns(Generic[_Said]):
             is_end = pattern.endswith("$")
             parts = (pattern[:-1] if is_end else pattern).split("*")
             self._parts.append((len(pattern), is_stronger, parts, is_end, said))
+
+
+class AddressPattern:
+    """All of an address, by http or https, or all of its path and query, with `*` for anything.
+
+    `/tags/*` and `*.pdf` are patterns of paths, `https://*.example.org/tags/*` one of addresses.
+    Nothing but `*` stands for anything else, so `?` begins a query; a `*` that is meant itself is
+    written `%2A`. It takes time that grows with the address.
+
+    Args:
+        text: As a recipe has it.
+
+    Raises:
+        ValueError: No address can fit it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        scheme, is_address, rest = text.partition("://")
+        self._host: list[str] | None = None
+        path = text
+        if is_address and "/" not in scheme:
+            if scheme.lower() not in ("http", "https", "*"):
+                raise ValueError(f"{text!r}: http and https addresses are crawled")
+            host, slash, path = rest.partition("/")
+            if not slash:
+                raise ValueError(f"{text!r} names a host and no paths; `{text}/*` has all of them")
+            self._host = _host(host, 443 if scheme.lower() == "https" else 80).split("*")
+            path = f"/{path}"
+        elif not text.startswith(("/", "*")):
+            raise ValueError(
+                f"{text!r} begins with none of `/`, `*`, `http://` and `https://`, so it fits no "
+                "address"
+            )
+        if "#" in path:
+            raise ValueError(f"{text!r}: what is behind a `#` is never asked for")
+        self._path = escaped(path).split("*")
+
+    def fits(self, url: str) -> bool:
+        """Whether a normalised address fits."""
+        _, _, rest = url.partition("://")
+        host, _, path = rest.partition("/")
+        if self._host is not None and not _fits(self._host, host, is_end=True):
+            return False
+        return _fits(self._path, f"/{path}".replace("*", "%2A"), is_end=True)
+
+
+def _host(host: str, port: int) -> str:
+    """A host and port as a normalised address has them; one with a `*` in it in lower case."""
+    if "*" not in host:
+        return normalize(f"{_SCHEMES[port]}://{host}/").partition("://")[2][:-1]
+    if not host.isascii():
+        raise ValueError(f"{host!r}: beside a `*`, other letters are written as in `xn--...`")
+    return host.lower().removesuffix(f":{port}")
+
+
+class Choice:
+    """Which of the addresses in a crawl's scope are asked for.
+
+    Args:
+        include: One of these fits; none given: all do.
+        exclude: None of these fits, whatever else does.
+    """
+
+    def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
+        self.include = tuple(map(AddressPattern, include))
+        self.exclude = tuple(map(AddressPattern, exclude))
+
+    def left_out(self, url: str) -> str | None:
+        """Why a normalised address is left out: a pattern of `exclude`, or that none of `include`
+        fits. None: it is not."""
+        for pattern in self.exclude:
+            if pattern.fits(url):
+                return pattern.text
+        if not self.include or any(pattern.fits(url) for pattern in self.include):
+            return None
+        return "fits no `include`"
 
 
 def _fits(parts: list[str], path: str, *, is_end: bool) -> bool:
