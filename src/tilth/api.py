@@ -216,6 +216,7 @@ def plan(
     name: str | None = None,
     limit: int | None = None,
     only: str | None = None,
+    refresh: str | None = None,
 ) -> PlanView:
     """What will run, what is done already, and why; reads no data. Print it to see it.
 
@@ -225,13 +226,16 @@ def plan(
         name: Another name for the run than the recipe's.
         limit: Samples to read of each source at most.
         only: A step to end with.
+        refresh: A crawl that asks its sites again for what it has.
 
     Raises:
         RecipeError: The recipe has mistakes.
         MissingError: A source is not there.
-        UsageError: There is no step `only`, `name` is none for a folder, or `limit` is below 1.
+        UsageError: There is no step `only` and no crawl `refresh`, `name` is none for a folder, or
+            `limit` is below 1.
     """
-    return plan_recipe(renamed(_recipe(recipe), name), runs=runs, limit=limit, only=only)
+    given = renamed(_recipe(recipe), name)
+    return plan_recipe(given, runs=runs, limit=limit, only=only, refresh=refresh)
 
 
 def run(
@@ -241,6 +245,7 @@ def run(
     name: str | None = None,
     limit: int | None = None,
     only: str | None = None,
+    refresh: str | None = None,
     workers: int = 0,
     ray: str | None = None,
     progress: Progress = True,
@@ -253,6 +258,7 @@ def run(
         name: Another name for the run.
         limit: Samples to read of each source at most.
         only: Run this step and what it stands on, no more.
+        refresh: A crawl that asks its sites again for what it has: what has changed is fetched.
         workers: Processes side by side; 0: one a processor core. Changes no output.
         ray: Run on the Ray cluster at this address instead (`auto`, `host:port`; `local` starts
             one here), as many tasks side by side as it has processors; extra `ray`. Changes no
@@ -263,7 +269,7 @@ def run(
         TilthError: A step failed; what was committed is kept, and running again goes on there.
         UsageError: As of `plan`, or `workers` are below 0, or given beside `ray`.
     """
-    view = plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    view = plan(recipe, runs=runs, name=name, limit=limit, only=only, refresh=refresh)
     return run_planned(view, workers=workers, ray=ray, progress=progress)
 
 
@@ -292,7 +298,11 @@ def run_planned(
     folder = Path(view.folder)
     with _listening(progress) as listeners:
         options = RunOptions(
-            num_workers=workers, only=view.only, ray_address=ray, listeners=listeners
+            num_workers=workers,
+            only=view.only,
+            refresh=view.refresh,
+            ray_address=ray,
+            listeners=listeners,
         )
         run_plan(view.plan, folder, options)
     found = Run(run_queries.open_run(folder))

@@ -17,6 +17,7 @@ from tests.engine.inline import InlineEngine
 from tests.export.tfrecords import read_tfrecord
 from tests.table.commands import fresh, place, tilth_
 from tests.table.entries import effect, extreme, name, refused
+from tests.web.sites import Site, running
 from tilth.engine import run as engine_run
 from tilth.machine import num_cores
 
@@ -59,6 +60,38 @@ def test_no_more_samples_of_a_source_are_read(fresh: Path) -> None:
 def test_only_the_step_and_what_it_stands_on_is_run(fresh: Path) -> None:
     steps = tilth_("run", "small.yaml", "--only", "normalize", "--json").document["steps"]
     assert [step["name"] for step in steps] == ["collect.docs", "clean.normalize"]
+
+
+@effect("tilth run --refresh")
+@name("tilth run --refresh")
+def test_a_site_is_asked_again(fresh: Path) -> None:
+    with running(Site()) as site:
+        site.html("/", text="a page of the first day")
+        crawl = {"start": [f"{site.root}/"], "allow_hosts": ["127.0.0.1"], "delay_s": 0}
+        sources = {"docs": {"jsonl": {"path": "docs.jsonl"}}, "pages": {"crawl": crawl}}
+        recipe = {"tilth": 1, "name": "both", "collect": sources}
+        (fresh / "both.yaml").write_text(json.dumps(recipe | {"error_budget": 0.1}))
+        words = ("run", "both.yaml", "--only", "pages")
+        assert tilth_(*words).code == 0
+        site.html("/", text="a page of the second day")
+        assert "its sites are asked again" in tilth_(*words, "--refresh", "pages", "--dry-run").out
+        found = tilth_(*words, "--refresh", "pages")
+        assert "asked again: 0 pages as before, 1 changed, 0 new" in found.err
+        assert "1 page that has changed since the crawl before" in found.out
+        assert "1 page that has changed since the crawl before" in tilth_("status", "both").out
+        assert "second day" in tilth_("show", "both", "pages", "--json").out
+    for source, said in {
+        "page": "did you mean `pages`?",
+        "docs": "`docs` is no crawl (`jsonl`)",
+        "clean": "and there is none",
+    }.items():
+        wrong = tilth_("run", "both.yaml", "--refresh", source)
+        assert (wrong.code, wrong.out) == (2, "")
+        assert said in wrong.err
+    wrong = tilth_("run", "both.yaml", "--only", "docs", "--refresh", "pages")
+    assert (wrong.code, "does not stand on" in wrong.err) == (2, True)
+    wrong = tilth_("run", "small.yaml", "--refresh", "docs")
+    assert (wrong.code, "files are looked at in every run" in wrong.err) == (2, True)
 
 
 @effect("tilth run --dry-run")

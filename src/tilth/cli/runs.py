@@ -38,6 +38,14 @@ def run(
     recipe: RecipeArgument,
     limit: Limit = None,
     only: Only = None,
+    refresh: Annotated[
+        str | None,
+        typer.Option(
+            "--refresh",
+            metavar="SOURCE",
+            help="Ask the sites of a crawl again, for what has changed: --refresh docs.",
+        ),
+    ] = None,
     workers: Annotated[
         int,
         typer.Option(
@@ -76,7 +84,7 @@ def run(
     from tilth import api
     from tilth.cli.progress import progress
 
-    view = api.plan(recipe, runs=runs, name=name, limit=limit, only=only)
+    view = api.plan(recipe, runs=runs, name=name, limit=limit, only=only, refresh=refresh)
     if was_given("mirror") and not view.takes_mirror:
         raise UsageError(
             "`--mirror` does nothing: no source fetches a file, or each has its own `mirror`",

@@ -17,24 +17,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
+from tilth.collect.crawl_rows import batches, note_changes, num_rows, told_changes
 from tilth.context import Context, Note
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
 from tilth.reading.named import no_such_name
 from tilth.records import PlainObject
-from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
+from tilth.store import refreshed
 from tilth.store.files import remove
 from tilth.web import fates
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.contact import contact_warning
-from tilth.web.frontier import BEHIND, EXCLUDED, HELD, Frontier, Outcome
+from tilth.web.frontier import BEHIND, HELD, Frontier
 from tilth.web.patterns import AddressPattern, Choice
 from tilth.web.previewed import CrawlPreview
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, host_of, normalize
-from tilth.web.warc_store import Place, WarcStore, is_whole, read_page
+from tilth.web.warc_store import Place, WarcStore, is_whole
 
 if TYPE_CHECKING:
     from tilth.web.client import Client
@@ -44,11 +45,6 @@ FIGURES = fates.FIGURES
 # Every address that was found is described, whatever became of it.
 DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, fates.COLUMNS
 
-_BATCH_ROWS = 256
-_BATCH_BYTES = 32 << 20
-_COLUMNS = ("id", "source", "uri", "html", "content_type", "license", "consent", "fetched_at")
-_UNASKED = (BEHIND, EXCLUDED)
-_VERDICTS = (DROP_RULE, DROP_VALUE, ERROR)
 _MAX_COUNT = 1_000_000_000
 _MAX_S = 86_400.0
 
@@ -225,9 +221,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
     folder = context.work / "crawl"
     try:
         with closing(_open(folder, settings, context)) as frontier:
-            if frontier.fact("complete") is None:
-                _crawl(settings, budget, frontier, folder / "warc", context)
-                frontier.set_fact("complete", "yes")
+            _complete(settings, budget, frontier, folder, context)
+            note_changes(frontier, context)
             for origin, robots in sorted(frontier.robots().items()):
                 for said in RobotsFile(robots, _agent(settings)).unheard:
                     context.passes_over(f"{masked(origin)}/robots.txt", said)
@@ -235,17 +230,69 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
                 raise _no_page(settings, frontier, folder)
             # A limit that is no less than the budget leaves out nothing that was not asked for.
             limit = context.limit if budget < settings.max_pages else None
-            if limit is None or _num_rows(frontier) < limit:
+            if limit is None or num_rows(frontier) < limit:
                 _check_scope(settings, frontier)
                 _note_patterns(settings, frontier, context)
-            rows = _rows(frontier, source, folder / "warc", limit)
-            yield from _batches(rows)
+            yield from batches(frontier, source, folder / "warc", limit)
     except (OSError, sqlite3.Error) as error:
-        raise StorageError(
-            f"the crawl's folder cannot be used: {error}",
-            where=str(folder),
-            hint="free space or give rights, then run again: what was fetched is kept",
-        ) from error
+        raise _unusable(folder, error) from error
+
+
+def refresh(settings: Settings, source: str, context: Context) -> str:  # noqa: ARG001
+    """Ask the site again for all of a finished crawl, as `read` will give it; or go on with that.
+
+    A page is asked for by the validators of its archived answer, and stays where it is the same.
+    Which pages there are is found anew. A page that cannot be had stays as it was.
+
+    Args:
+        settings: What to crawl.
+        source: The source's name in the recipe.
+        context: Its work folder holds the crawl.
+
+    Returns:
+        What has changed, in words.
+
+    Raises:
+        MissingError: A site is down; what there was is there still, and run again it goes on.
+        DataError: There is no page at all any more; what there was is there still.
+        StorageError: The work folder cannot be written.
+    """
+    folder = context.work / "crawl"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with closing(Frontier(folder / "frontier.sqlite")) as frontier:
+            if frontier.fact("complete") is not None:
+                frontier.begin_refresh()
+        with closing(_open(folder, settings, context)) as frontier:
+            _complete(settings, _budget(settings, context.limit), frontier, folder, context)
+            if not frontier.was_refreshed:
+                return "the crawl before was not finished, and went on; nothing was asked again"
+            return told_changes(frontier)
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(folder, error) from error
+
+
+def _complete(
+    settings: Settings, budget: int, frontier: Frontier, folder: Path, context: Context
+) -> None:
+    """Crawl to the end, where that is not reached."""
+    if frontier.fact("complete") is not None:
+        return
+    _crawl(settings, budget, frontier, folder / "warc", context)
+    if frontier.is_refresh:
+        if frontier.count_pages() == 0:
+            reasons = _reasons(settings, frontier)
+            frontier.undo_refresh()
+            refreshed.forget(context.work)
+            raise DataError(
+                "the site has no page any more, so all is left as it was",
+                where=reasons,
+                hint="without `--refresh` the pages of the crawl before are used",
+                code="empty-refresh",
+            )
+        # First, so that the data set is never taken for one of these pages.
+        refreshed.fetched(context.work)
+    frontier.end()
 
 
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
@@ -458,21 +505,35 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError:
     """The error of a crawl without a page; its state goes, so that the next run tries anew."""
+    reasons = _reasons(settings, frontier)
+    held = frontier.facts(HELD)
+    frontier.close()
+    _begin_anew(folder, held)
+    return DataError(
+        "the crawl found no page",
+        where=reasons,
+        hint="is `start` right? a redirect is followed only inside `scope`",
+        code="empty-crawl",
+    )
+
+
+def _unusable(folder: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"the crawl's folder cannot be used: {error}",
+        where=str(folder),
+        hint="free space or give rights, then run again: what was fetched is kept",
+    )
+
+
+def _reasons(settings: Settings, frontier: Frontier) -> str:
+    """How the start pages ended."""
     ends = {outcome.url: outcome for outcome in frontier.outcomes()}
     reasons = []
     for url in settings.start:
         end = ends.get(url)
         reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
         reasons.append(masked(f"{url}: {reason or 'not reached'}"))
-    held = frontier.facts(HELD)
-    frontier.close()
-    _begin_anew(folder, held)
-    return DataError(
-        "the crawl found no page",
-        where="; ".join(reasons),
-        hint="is `start` right? a redirect is followed only inside `scope`",
-        code="empty-crawl",
-    )
+    return "; ".join(reasons)
 
 
 def _check_scope(settings: Settings, frontier: Frontier) -> None:
@@ -506,61 +567,3 @@ def _note_patterns(settings: Settings, frontier: Frontier, context: Context) -> 
         unmet = [(setting, one) for setting, one in unmet if not one.fits(end.url)]
     for setting, one in unmet:
         context.passes_over(one.text, Note(f"pattern of `{setting}` that fits no address found"))
-
-
-def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> Iterator[Row]:
-    count = 0
-    for end in frontier.outcomes():
-        if limit is not None and (count >= limit or end.rule in _UNASKED):
-            # A limit is for trying things out; what lies behind it is not reported, and what was
-            # not wanted takes no one's place.
-            continue
-        count += 1
-        yield _row(end, source, archive)
-
-
-def _num_rows(frontier: Frontier) -> int:
-    """Under a limit: addresses that are reported, before the limit cuts them."""
-    return sum(end.rule not in _UNASKED for end in frontier.outcomes())
-
-
-def _row(end: Outcome, source: str, archive: Path) -> Row:
-    body, failed = None, end.error
-    if end.place is not None:
-        try:
-            body = read_page(archive, end.place)
-        except DataError as error:
-            failed = error.what
-    return {
-        "id": sample_id(source, end.url, body or b""),
-        "source": source,
-        # What a stranger's address gives away is not handed on.
-        "uri": masked(end.url),
-        "html": body,
-        "content_type": end.content_type,
-        "license": None,
-        "consent": end.consent,
-        # The day only: the same site crawled twice on one day is the same data, byte for byte.
-        # The second stands in the archive.
-        "fetched_at": end.fetched_at and end.fetched_at[:10],
-        DROP_RULE: end.rule,
-        DROP_VALUE: end.value and masked(end.value),
-        ERROR: failed and masked(failed),
-    }
-
-
-def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
-    schema = pa.schema(
-        [(name, SCHEMA[name]) for name in _COLUMNS] + [(name, VERDICT[name]) for name in _VERDICTS]
-    )
-    held: list[Row] = []
-    size = 0
-    for row in rows:
-        length = len(row["html"] or b"")
-        if held and (len(held) >= _BATCH_ROWS or size + length > _BATCH_BYTES):
-            yield pa.RecordBatch.from_pylist(held, schema)
-            held, size = [], 0
-        held.append(row)
-        size += length
-    if held:
-        yield pa.RecordBatch.from_pylist(held, schema)

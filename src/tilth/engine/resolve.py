@@ -27,6 +27,7 @@ from tilth.reads import as_now
 from tilth.recipe.identity import FORMULA, digest_of_outside, digest_of_parts
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import DAMAGED, Json
+from tilth.store import refreshed
 from tilth.store.dataset import damage_of
 from tilth.store.digests import UnreadError, remembering
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
@@ -36,6 +37,8 @@ UNCHANGED = "unchanged"
 _DATA_SET = re.compile(r"(.+)-([0-9a-f]{24})")
 # Parts that may differ where the output is the same.
 _LENIENT = ("limit", "reads")
+# What decides what a source fetches; a reader that is another one reads the same.
+_FETCHES = ("operation", "settings", "outside", "source", "limit")
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,12 @@ class Resolver:
     Args:
         plan: The plan.
         folder: The run's folder, there or not. What its last record says is read now.
+        refresh: A source that asks again for what it has fetched.
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, refresh: str | None = None) -> None:
         self._plan = plan
+        self._refresh = refresh
         self._folder = folder
         self._before = steps_before(folder)
         self._made: dict[str, Manifest] = {}
@@ -121,6 +126,8 @@ class Resolver:
         where = data_folder(self._folder, step)
         if found is not None:
             damage = damage_of(where)
+            if damage is None and (why := self._why_refreshed(step, where)):
+                return StepState(step, False, why)
             if damage is None:
                 return StepState(step, True, UNCHANGED, manifest=found)
             return StepState(step, False, damage, damage=damage)
@@ -139,6 +146,13 @@ class Resolver:
             part = f", {committed} parts are there" if committed else ""
             why = "; ".join(filter(None, (why, f"was not finished{part}")))
         return StepState(step, False, why, committed, where.exists())
+
+    def _why_refreshed(self, step: PlannedStep, where: Path) -> str:
+        if step.operation.kind != "source":
+            return ""
+        if step.name == self._refresh:
+            return "its sites are asked again"
+        return "its sites were asked again" if refreshed.state(where / "work") == "fetched" else ""
 
     def cells(self, step: PlannedStep) -> list[Keyed]:
         """The cells of a grid whose inputs are made; of another step none."""
@@ -282,6 +296,15 @@ def _reason(
 def memo_of(folder: Path, step: PlannedStep) -> Path | None:
     """Where it is kept what a step's files outside held when they were read; None: nowhere yet."""
     return folder / ".digests" / step.stem if folder.is_dir() else None
+
+
+def fetched_alike(folder: Path, step: PlannedStep) -> bool:
+    """Whether a finished step fetched what this one would."""
+    try:
+        then = read_manifest(folder).parts
+    except (DataError, MissingError):
+        return False
+    return all(then.get(key) == step.parts.get(key) for key in _FETCHES)
 
 
 def _listed(data: Path) -> dict[str, dict[str, Manifest | None]]:

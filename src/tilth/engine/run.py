@@ -39,7 +39,7 @@ from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.spell import distinct
-from tilth.store import Dataset
+from tilth.store import Dataset, refreshed
 from tilth.store.dataset import damage_of
 from tilth.store.files import folder_lock, remove, storage_errors, sweep
 from tilth.store.manifest import MANIFEST, Manifest, read_manifest
@@ -49,10 +49,16 @@ _TIME_LEFT_EVERY_S = 2.0
 Pace = Callable[[], tuple[float, ...]]
 
 
-def step_states(plan: Plan, folder: Path) -> list[StepState]:
-    """Compare a plan with what the run's folder holds; reads no data."""
+def step_states(plan: Plan, folder: Path, refresh: str | None = None) -> list[StepState]:
+    """Compare a plan with what the run's folder holds; reads no data.
+
+    Args:
+        plan: The plan.
+        folder: The run's folder.
+        refresh: A source that asks again for what it has fetched.
+    """
     with using(plan.recipe.extensions):
-        return Resolver(plan, folder).states()
+        return Resolver(plan, folder, refresh).states()
 
 
 def made_from_another(recipe: Recipe, folder: Path) -> str | None:
@@ -100,6 +106,7 @@ class RunOptions:
         shard_rows: Rows a shard at most.
         shard_bytes: Payload bytes a shard, about.
         only: Run this step and what it stands on, no more.
+        refresh: A source that asks again for what it has fetched.
         ray_address: Run on a Ray cluster instead ("auto" or host:port; "local": start one).
     """
 
@@ -107,6 +114,7 @@ class RunOptions:
     shard_rows: int = 500
     shard_bytes: int = 32 << 20
     only: str | None = None
+    refresh: str | None = None
     ray_address: str | None = None
     listeners: list[Listener] = field(default_factory=list)
 
@@ -138,8 +146,9 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
             sweep(place, below=False)
         _set_damaged_aside(plan.recipe.name, folder, emit)
         # Before the record of this invocation takes the place of the last one's.
-        resolver = Resolver(plan, folder)
-        states = {state.step.name: state for state in Resolver(plan, folder).states()}
+        resolver = Resolver(plan, folder, options.refresh)
+        fresh = Resolver(plan, folder, options.refresh)
+        states = {state.step.name: state for state in fresh.states()}
         steps = plan.needed_for(options.only) if options.only else plan.steps
         left = [states[step.name] for step in steps if not states[step.name].cached]
         if not options.ray_address:  # The packages of a cluster's nodes are theirs.
@@ -163,8 +172,17 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                 inputs = {name for state in left for _, name in state.step.inputs}
                 for step in steps:
                     reached = resolver.state(step.name)
+                    if reached.cached:
+                        _warn_of_refresh(step, data_folder(folder, reached.step), emit)
                     manifest = _one_step(
-                        runner, resolver, reached, step.name in inputs, record, emit, pace
+                        runner,
+                        resolver,
+                        reached,
+                        step.name in inputs,
+                        record,
+                        emit,
+                        pace,
+                        refreshes=step.name == options.refresh,
                     )
                     quarantined += manifest.counts.quarantined if manifest.counts else 0
                     _check_budget(plan, runner.step(step.name), manifest, folder)
@@ -282,6 +300,8 @@ def _one_step(
     record: RecordKeeper,
     emit: Listener,
     pace: Pace,
+    *,
+    refreshes: bool,
 ) -> Manifest:
     start, before = time.monotonic(), 0.0
     step = state.step
@@ -303,6 +323,12 @@ def _one_step(
         emit(StepStarted(step.name, state.why, None, None))
         if sentence := step.operation.warning(step.settings):
             emit(Warned(step.name, sentence))
+        if refreshes:
+            runner.refresh(step)
+        if refreshed.state(folder / "work") == "fetched":
+            # What is there is of what was fetched before.
+            remove(folder / MANIFEST)
+            forget_shards(folder)
         runner.run(step, resolver.cells(step))
     manifest = read_manifest(folder)
     runner.made(step)
@@ -326,6 +352,13 @@ def _one_step(
         )
     )
     return manifest
+
+
+def _warn_of_refresh(step: PlannedStep, folder: Path, emit: Listener) -> None:
+    """Whoever stopped asking again has what was there before, and should know."""
+    if step.operation.kind == "source" and refreshed.state(folder / "work") == "begun":
+        told = f"`--refresh {step.parts['source']}` goes on asking again, which was not finished"
+        emit(Warned(step.name, f"as it was fetched before; {told}"))
 
 
 def _warn_of_gone_sources(runner: StepRunner, step: PlannedStep, emit: Listener) -> None:

@@ -18,7 +18,7 @@ from tilth.engine.map import batches_of
 from tilth.engine.outside import keep_outside
 from tilth.engine.read import WasRead
 from tilth.engine.reads import are_as_they_were, forget_reads, reads_of
-from tilth.engine.resolve import memo_of
+from tilth.engine.resolve import fetched_alike, memo_of
 from tilth.engine.tasks import (
     Describe,
     Fit,
@@ -32,7 +32,7 @@ from tilth.engine.tasks import (
     Survey,
     Task,
 )
-from tilth.errors import DataError, MissingError, UsageError, source_changed
+from tilth.errors import DataError, UsageError, source_changed
 from tilth.extensions import Reference
 from tilth.meta.kinds import TEXT, plainly
 from tilth.meta.stream import is_field, written
@@ -41,7 +41,7 @@ from tilth.recipe.plan import Plan, PlannedStep, data_folder
 from tilth.records import Json, read_as
 from tilth.schema import PAYLOADS, SIGNAL_PREFIX
 from tilth.spell import plural
-from tilth.store import Dataset
+from tilth.store import Dataset, refreshed
 from tilth.store.digests import remembering
 from tilth.store.files import move, remove, storage_errors, sweep
 from tilth.store.manifest import (
@@ -51,7 +51,6 @@ from tilth.store.manifest import (
     Shard,
     digest_of,
     files_of,
-    read_manifest,
     write_manifest,
 )
 from tilth.store.parquet import is_empty, nulls_of, schema_of
@@ -60,9 +59,6 @@ from tilth.store.shard import forget_ledger, forget_shards, ledger, shard_name, 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
 
-
-# What decides what a source fetches; a reader that is another one reads the same.
-_FETCHES = ("operation", "settings", "outside", "source", "limit")
 
 Listen = Callable[[int, float, float | None, str], None]
 
@@ -189,12 +185,29 @@ class StepRunner:
         write_manifest(folder, manifest.model_copy(update=whole))
         self.tidy(step)
 
+    def refresh(self, step: PlannedStep) -> None:
+        """Ask a source's sites again for what it has fetched; its data set is as it was until then.
+
+        Raises:
+            TilthError: It failed; what was fetched stays, and called again it goes on.
+        """
+        folder = data_folder(self.folder, step)
+        if not folder.exists():
+            self._take_over(step, folder)
+        if refreshed.state(folder / "work") == "fetched":
+            return  # The run stopped before that was read.
+        refreshed.begin(folder / "work")
+        task = self._source_task(step, folder).model_copy(update={"refresh": True})
+        (told,) = self._all(step, [task])
+        refreshed.fetched(folder / "work")
+        self._emit(Warned(step.name, str(told)))
+
     def _take_over(self, step: PlannedStep, folder: Path) -> None:
         """Give a source what it fetched when it was made by other code, or for other settings that
         it says ask for the same: what it has is not fetched again."""
         others = [other for other in folder.parent.glob(f"{step.stem}-*") if other != folder]
         others = sorted(other for other in others if (other / "work").is_dir())
-        found = next((other for other in others if _fetched_alike(other, step)), None)
+        found = next((other for other in others if fetched_alike(other, step)), None)
         serves = getattr(step.operation.module, "serves", None)
         if found is None and serves is not None:
             # What another step of this run is made of is its own.
@@ -234,6 +247,8 @@ class StepRunner:
         forget_reads(folder)
         if step.operation.kind != "source":  # A source's own state (what was fetched) is kept.
             remove(folder / "work")
+        elif refreshed.state(folder / "work") == "fetched":
+            refreshed.forget(folder / "work")
         sweep(folder / MODEL)  # its card, and what it answered, are written by reports
 
     def _records(self, step: PlannedStep, folder: Path, manifest: Manifest) -> Manifest:
@@ -540,15 +555,6 @@ def unasked(step: PlannedStep) -> tuple[str, ...]:
     """What a step of record operations decides where the recipe says nothing, in sentences."""
     of = getattr(step.operation.module, "unasked", None)
     return () if of is None else tuple(map(str, of(step.settings)))
-
-
-def _fetched_alike(folder: Path, step: PlannedStep) -> bool:
-    """Whether a finished step fetched what this one would."""
-    try:
-        then = read_manifest(folder).parts
-    except (DataError, MissingError):
-        return False
-    return all(then.get(key) == step.parts.get(key) for key in _FETCHES)
 
 
 def begin_anew(folder: Path, *, but_work: bool) -> None:

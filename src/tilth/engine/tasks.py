@@ -54,6 +54,7 @@ class ReadSource(_Task):
         limit: Records to read at most.
         shard_rows, shard_bytes: The size of a shard.
         before: Folder of the data set of an earlier reading, whose files may be as they were.
+        refresh: Read nothing, and ask again for what was fetched.
     """
 
     kind: Literal["read_source"] = "read_source"
@@ -64,6 +65,7 @@ class ReadSource(_Task):
     shard_rows: int
     shard_bytes: int
     before: Place | None = None
+    refresh: bool = False
 
 
 class MapShard(_Task):

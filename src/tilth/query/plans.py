@@ -10,6 +10,7 @@ from tilth.engine.resolve import StepState
 from tilth.engine.run import expected_time, made_from_another, shared_folder, step_states
 from tilth.errors import UsageError
 from tilth.extensions import using
+from tilth.hints import did_you_mean
 from tilth.query.basis import Basis, basis_of, rests_on
 from tilth.query.runs import match_step
 from tilth.query.taken import taken
@@ -64,6 +65,7 @@ class PlanView:
         expected_s: Seconds that the steps to run are expected to take; None where not known.
         outlook: The same in words, with what it rests on.
         plan: The plan itself.
+        refresh: The source that asks again for what it has fetched.
     """
 
     name: str
@@ -75,6 +77,7 @@ class PlanView:
     expected_s: float | None
     outlook: str
     plan: Plan = field(repr=False)
+    refresh: str | None = None
 
     @property
     def to_run(self) -> list[PlannedView]:
@@ -193,6 +196,7 @@ def plan_recipe(
     runs: str | Path = "runs",
     limit: int | None = None,
     only: str | None = None,
+    refresh: str | None = None,
 ) -> PlanView:
     """Work out what a recipe will run; reads no data.
 
@@ -201,20 +205,25 @@ def plan_recipe(
         runs: The folder that holds runs.
         limit: Samples to read of each source at most.
         only: A step to end with, or an unambiguous end of its name.
+        refresh: A source that asks again for what it has fetched.
 
     Raises:
         MissingError: A source is not there.
-        UsageError: There is no step `only`, or `limit` is below 1.
+        UsageError: There is no step `only`, `limit` is below 1, or `refresh` is no crawl of what is
+            to run.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit is 1 sample or more, not {limit}")
     plan = build_plan(recipe, limit=limit)
     folder = Path(runs) / recipe.name
-    states: Sequence[StepState] = step_states(plan, folder)
+    refresh = None if refresh is None else _refreshing(refresh, plan)
+    states: Sequence[StepState] = step_states(plan, folder, refresh)
     if only is not None:
         only = match_step(only, [step.name for step in plan.steps])
         needed = {step.name for step in plan.needed_for(only)}
         states = [state for state in states if state.step.name in needed]
+        if refresh is not None and refresh not in needed:
+            raise UsageError(f"`{only}` does not stand on `{refresh}`, which is to be refreshed")
     other = made_from_another(recipe, folder)
     expected = expected_time(plan, states, folder)
     made = {state.step.name: state.manifest for state in states if state.manifest is not None}
@@ -230,7 +239,33 @@ def plan_recipe(
         expected.seconds,
         str(expected),
         plan,
+        refresh,
     )
+
+
+def _refreshing(name: str, plan: Plan) -> str:
+    """The step of a source that can ask again for what it has fetched.
+
+    Raises:
+        UsageError: There is none of that name, or it cannot.
+    """
+    sources = {step.name: step for step in plan.steps if step.operation.kind == "source"}
+    short = {one.removeprefix("collect."): one for one in sources}
+    found = sources.get(short.get(name, name))
+    if found is None:
+        raise UsageError(
+            f"`--refresh` names the source `{name}`, and there is none",
+            hint=did_you_mean(name, short),
+            code="unknown-source",
+        )
+    if not hasattr(found.operation.module, "refresh"):
+        can = [n for n, one in short.items() if hasattr(sources[one].operation.module, "refresh")]
+        raise UsageError(
+            f"`--refresh` asks a site again, and `{name}` is no crawl (`{found.operation.name}`)",
+            hint=did_you_mean(name, can) if can else "files are looked at in every run",
+            code="no-crawl",
+        )
+    return found.name
 
 
 def _view(state: StepState, recipe: Recipe, made: Mapping[str, Manifest]) -> PlannedView:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
@@ -207,6 +208,7 @@ class Client:
         html_only: bool = False,
         part: tuple[int, int] | None = None,
         cuts: bool = False,
+        conditions: Mapping[str, str] | None = None,
     ) -> Answer:
         """Fetch one address; redirects are answers like any other.
 
@@ -218,6 +220,7 @@ class Client:
                 feed.
             part: First byte and number of bytes of the part that is asked for (RFC 9110 section
                 14); then an answer of status 206 has a body, and no other.
+            conditions: Headers by which only what has changed is asked for (RFC 9110, 13.1).
 
         Raises:
             AddressRefusedError: The address is not public, and its host not allowed at the port.
@@ -226,7 +229,9 @@ class Client:
             MissingError: A secret is no longer set.
         """
         try:
-            return await self._get(url, max_bytes, html_only=html_only, part=part, cuts=cuts)
+            return await self._get(
+                url, max_bytes, html_only=html_only, part=part, cuts=cuts, conditions=conditions
+            )
         except FetchError as error:
             told = self.secrets.hide(str(error))
             raise FetchError(told, transient=error.transient) from error
@@ -239,8 +244,9 @@ class Client:
         html_only: bool,
         part: tuple[int, int] | None,
         cuts: bool,
+        conditions: Mapping[str, str] | None,
     ) -> Answer:
-        asked = dict(self.secrets.headers_for(url))
+        asked = {**(conditions or {}), **self.secrets.headers_for(url)}
         if part is not None:
             # Of what the file is, and not of a form of it that was packed for the way.
             asked["Range"] = f"bytes={part[0]}-{part[0] + part[1] - 1}"

@@ -20,9 +20,10 @@ from itertools import chain, groupby
 from pathlib import Path
 
 from tilth.context import Progress
-from tilth.errors import DataError, MissingError, TilthError, UsageError
+from tilth.errors import MissingError, TilthError, UsageError
 from tilth.web.address import AddressRefusedError
 from tilth.web.client import Answer, Client, FetchError, TooLargeError, describe
+from tilth.web.earlier import EarlierPage, archived
 from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
@@ -32,7 +33,7 @@ from tilth.web.patterns import Choice
 from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.urls import Scope, host_of, origin
-from tilth.web.warc_store import WarcStore, read_answer, read_original
+from tilth.web.warc_store import WarcStore, read_original
 
 # Two syncs of the disk, after which a loss of power costs nothing of what is before.
 _HARDEN_S = 0.5
@@ -127,6 +128,8 @@ class Crawler:
         # With one host there is nobody that it could be ahead of.
         self._is_alone = len({host_of(f"http://{prefix}") for prefix in scope.prefixes}) == 1
         self._reads_sitemaps = False
+        self._is_refresh = frontier.is_refresh
+        self._depth = 0
         self._ahead: set[str] = set()
         # Origins of the crawl's pages.
         self._crawled: set[str] = set()
@@ -191,6 +194,7 @@ class Crawler:
             theirs, guess = sitemaps_of(place, self._hosts[place].robots.sitemaps, self._secrets)
             named += theirs
             guessed += guess
+        is_lost = False
         async for found in collect_sitemaps(self._hosts, named, guessed, self._scope.contains):
             # A start page that a robots.txt calls a sitemap is a page all the same.
             failed = [outcome for outcome in found.failed if outcome.url not in self._start]
@@ -199,6 +203,13 @@ class Crawler:
             addresses = chain((outcome.url for outcome in failed), found.urls)
             self._frontier.settle(failed, ((url, 1) for url in addresses), self._store.end)
             self._offer(found.urls, 1)
+            is_lost = is_lost or found.is_lost
+        if is_lost and self._is_refresh:
+            # What it would list now nobody knows, so what was there is asked for.
+            pages = filter(
+                lambda page: self._scope.contains(page[0]), self._frontier.earlier_pages()
+            )
+            self._frontier.settle((), pages, self._store.end)
         self._frontier.set_fact("sitemaps", "read")
         self._reads_sitemaps = False
         for queue in self._queues.values():
@@ -231,7 +242,11 @@ class Crawler:
             if len(url) > bounds.max_url_length:
                 return Outcome(url, "url-length", str(len(url)))
             try:
-                return self._verdict(url)
+                verdict = self._verdict(url)
+                if verdict is not None and verdict.error and self._earlier(url) is not None:
+                    # Its level ends it, with the page as it was.
+                    return None
+                return verdict
             except Exception as error:
                 return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
 
@@ -252,6 +267,7 @@ class Crawler:
 
     async def _fetch_level(self, depth: int) -> bool:
         """Fetch the admitted addresses of a level; whether all of them have ended."""
+        self._depth = depth
         origins = sorted({origin(url) for url in self._frontier.admitted(depth)}, key=host_of)
         await self._hosts.meet(origins)
         self._crawled.update(origins)
@@ -295,7 +311,7 @@ class Crawler:
             return
         if host.is_renewed and (forbidden := self._verdict(url)) is not None:
             # Admitted by rules that hold no longer.
-            self._settle(forbidden, (), todo.depth)
+            self._commit_failed([forbidden])
             await asyncio.sleep(0)
             return
         if (kept := self._recall(url, host)) is not None:
@@ -313,7 +329,11 @@ class Crawler:
             if host.is_suspicious:
                 await self._look_at(place)
         else:
-            self._settle(self._archived(meaning, answer), meaning.links, todo.depth)
+            outcome = self._archived(meaning, answer)
+            if outcome.error is None:
+                self._settle(outcome, meaning.links, todo.depth)
+            else:
+                self._commit_failed([outcome])
 
     async def _go_ahead(self, todo: Todo, queue: HostQueue) -> None:
         """Ask for an address that a level to come may admit, and keep what it answers."""
@@ -365,15 +385,9 @@ class Crawler:
             return kept, _lines(kept.leads)
         if kept.leads is not None:
             return replace(kept, leads=None), _lines(kept.leads)
-        try:
-            answer = read_answer(self._archive, kept.place)
-        except DataError:
+        answer = archived(self._archive, kept, self._bounds.max_bytes)
+        if answer is None:
             return None
-        if len(answer.body) > self._bounds.max_bytes:
-            # How that is said hangs on how it is sent.
-            return None
-        kind = ("Content-Type", kept.content_type or "")
-        answer = replace(answer, headers=(kind, *answer.headers))
         meaning = self._reader.read(url, answer, host.robots, kept.fetched_at or "")
         if not meaning.is_page:
             return meaning.outcome, meaning.links
@@ -381,14 +395,41 @@ class Crawler:
         outcome = replace(meaning.outcome, consent=kept.consent, place=kept.place)
         return outcome, meaning.links
 
+    def _earlier(self, url: str) -> EarlierPage | None:
+        """The page at an address as it was before a refresh."""
+        kept = self._frontier.earlier(url) if self._is_refresh else None
+        answer = kept and archived(self._archive, kept, self._bounds.max_bytes)
+        return EarlierPage(kept, answer) if kept and answer else None
+
+    def _commit_failed(self, ended: Iterable[Outcome]) -> None:
+        """Write down what failed; in a refresh a page that was there stays, and where it leads."""
+        failed = []
+        for outcome in ended:
+            earlier = self._earlier(outcome.url) if outcome.error is not None else None
+            if earlier is None:
+                failed.append(outcome)
+                continue
+            kept, host = earlier.kept, self._hosts[origin(outcome.url)]
+            meaning = self._reader.read(
+                kept.url, earlier.answer, host.robots, kept.fetched_at or ""
+            )
+            self._frontier.note_failed(kept.url, outcome.error or "")
+            stays = replace(meaning.outcome, consent=kept.consent, place=kept.place)
+            self._settle(stays if meaning.is_page else meaning.outcome, meaning.links, self._depth)
+        self._commit(failed)
+
     async def _ask(self, url: str, host: Host) -> tuple[Meaning, Answer | None]:
         """What a request gives.
 
         Raises:
             _FailedError: It failed as it would if the site were down.
         """
+        earlier = self._earlier(url)
+        conditions = None if earlier is None else earlier.conditions
         try:
-            answer = await self._client.once(url, self._bounds.max_bytes, html_only=True)
+            answer = await self._client.once(
+                url, self._bounds.max_bytes, html_only=True, conditions=conditions
+            )
         except AddressRefusedError as error:
             return Meaning(Outcome(url, "address", error.address)), None
         except TooLargeError as error:
@@ -409,7 +450,11 @@ class Crawler:
         host.failures = 0
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
-            return self._reader.read(url, answer, host.robots, now), answer
+            if earlier is None:
+                return self._reader.read(url, answer, host.robots, now), answer
+            answer = earlier.updated(answer)
+            meaning = self._reader.read(url, answer, host.robots, now)
+            return earlier.stays(meaning, answer), answer
         except TilthError:
             # The settings, not the answer.
             raise
@@ -424,7 +469,7 @@ class Crawler:
         host.silent = host.silent or await self._hosts.answers(place)
         if not host.silent:
             failing, host.failing, host.failures = host.failing, [], 0
-            self._commit(failing)
+            self._commit_failed(failing)
 
     async def _close_level(self, depth: int, origins: Collection[str]) -> bool:
         """See to the sites that failed; whether the level has ended.
@@ -467,13 +512,16 @@ class Crawler:
         """Write down how the addresses of a level end at a site that is not asked any more."""
         host = self._hosts[place]
         failing, host.failing = host.failing, []
-        self._commit(failing)
+        self._commit_failed(failing)
         while not host.is_asked and (rest := self._frontier.next_admitted(depth, place, "")):
-            self._commit([host.verdict(url) or Outcome(url, error=host.dead) for url in rest])
+            self._commit_failed(host.verdict(url) or Outcome(url, error=host.dead) for url in rest)
 
     def _archived(self, meaning: Meaning, answer: Answer | None) -> Outcome:
         """The outcome, its page in the archive, or else with what it leads to."""
         outcome = meaning.outcome
+        if outcome.place is not None:
+            # As it lies there already.
+            return outcome
         if meaning.is_page and answer is not None:
             try:
                 # What was committed is in the file, whoever reads it.

@@ -10,6 +10,9 @@ Beside them stand *answers* to addresses that no level has admitted yet: of a ho
 while others were still at their level, and of a crawl with other bounds. They count for nothing
 until a level admits the address, which is then not asked for again.
 
+While a crawl is refreshed, *earlier* has the pages of the crawl before. Each is asked for again
+where a level admits it, and is compared with what that gives.
+
 One SQLite file in WAL mode, one writer. What is settled outlives a kill at once, and a loss of
 power once `harden` has returned.
 """
@@ -34,6 +37,8 @@ EXCLUDED = "excluded"
 HELD = "held "
 # And that of one that says when an origin was asked for its robots.txt.
 ASKED = "asked "
+# The fact that says whether the crawl is one that refreshes another, and is done.
+_REFRESH = "refresh"
 
 # How an answer is stored, in the order of an outcome's fields.
 _ANSWER = (
@@ -46,6 +51,9 @@ CREATE TABLE IF NOT EXISTS pages (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_pages ON pages (state, depth, url) WHERE state < 2;
 CREATE TABLE IF NOT EXISTS answers (url TEXT PRIMARY KEY, {_ANSWER}) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS earlier (
+    url TEXT PRIMARY KEY, {_ANSWER}, depth INTEGER, failed TEXT
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS robots (origin TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bodies (
@@ -235,6 +243,98 @@ class Frontier:
         query = "SELECT 1 FROM pages WHERE url = ? AND state > 0"
         return self._db.execute(query, (url,)).fetchone() is not None
 
+    @property
+    def is_refresh(self) -> bool:
+        """Whether the crawl refreshes an earlier one, and is not done."""
+        return self.fact(_REFRESH) == "begun"
+
+    @property
+    def was_refreshed(self) -> bool:
+        """Whether the crawl has refreshed an earlier one, and is done."""
+        return self.fact(_REFRESH) == "done"
+
+    def begin_refresh(self) -> None:
+        """Forget which addresses there are, and ask all of them again; all of it or nothing.
+
+        Rules of sites are asked for again too, and count until then.
+        """
+        with self._transaction():
+            self._db.execute("DELETE FROM earlier")
+            self._db.execute(
+                "INSERT INTO earlier SELECT url, rule, value, error, content_type, consent,"
+                " fetched_at, canonical, leads, file, start, length, depth, NULL FROM pages"
+                " WHERE file IS NOT NULL"
+            )
+            self._db.execute(
+                "INSERT OR IGNORE INTO earlier SELECT *, NULL, NULL FROM answers"
+                " WHERE file IS NOT NULL"
+            )
+            self._forget_crawl()
+            self._db.execute("DELETE FROM answers")
+            self._db.execute("DELETE FROM facts WHERE name LIKE 'asked %'")
+            self.set_fact(_REFRESH, "begun")
+        self._count()
+
+    def end(self) -> None:
+        """All addresses of the crawl have ended."""
+        with self._transaction():
+            if self.is_refresh:
+                self.set_fact(_REFRESH, "done")
+            self.set_fact("complete", "yes")
+
+    def undo_refresh(self) -> None:
+        """Take what a refresh asked for as not asked, and the earlier pages as what there is."""
+        with self._transaction():
+            self._forget_crawl()
+            self._db.execute("DELETE FROM answers")
+            self._db.execute(
+                "INSERT INTO answers SELECT url, rule, value, error, content_type, consent,"
+                " fetched_at, canonical, NULL, file, start, length FROM earlier"
+            )
+            self._db.execute("DELETE FROM earlier")
+            self._db.execute("DELETE FROM facts WHERE name = ?", (_REFRESH,))
+        self._count()
+
+    def earlier(self, url: str) -> Outcome | None:
+        """The page of the crawl that is refreshed, or None."""
+        row = self._db.execute("SELECT * FROM earlier WHERE url = ?", (url,)).fetchone()
+        return row and _outcome(row[:-2])
+
+    def earlier_pages(self) -> Iterator[tuple[str, int]]:
+        """Address and level of each page of the crawl that is refreshed."""
+        yield from self._db.execute("SELECT url, depth FROM earlier WHERE depth IS NOT NULL")
+
+    def note_failed(self, url: str, cause: str) -> None:
+        """An earlier page was asked for again in vain."""
+        query = "UPDATE earlier SET failed = ? WHERE url = ?"
+        self._db.execute(query, (_storable(cause), url))
+
+    def changes(self) -> Iterator[tuple[str, str]]:
+        """What the last refresh found, an address each: `new`, `changed`, `gone` (404 or 410),
+        `left` (no page of the crawl any more) or `failed` (as it was, for it could not be had)."""
+        if not self.was_refreshed:
+            return
+        yield from self._db.execute(
+            "SELECT p.url, CASE WHEN e.failed IS NOT NULL THEN 'failed'"
+            " WHEN e.depth IS NULL THEN 'new' ELSE 'changed' END"
+            " FROM pages AS p LEFT JOIN earlier AS e ON e.url = p.url"
+            " WHERE p.file IS NOT NULL AND (e.failed IS NOT NULL OR e.depth IS NULL"
+            " OR (p.file, p.start) != (e.file, e.start)) ORDER BY p.url"
+        )
+        yield from self._db.execute(
+            "SELECT e.url, iif(p.rule = 'http-status' AND p.value IN ('404', '410'), 'gone',"
+            " 'left') FROM earlier AS e LEFT JOIN pages AS p ON p.url = e.url"
+            " WHERE e.depth IS NOT NULL AND p.file IS NULL ORDER BY e.url"
+        )
+
+    def _forget_crawl(self) -> None:
+        """Forget which addresses there are, and what was told of them."""
+        self._db.execute("DELETE FROM pages")
+        self._db.execute(
+            "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened', 'identity', 'shown',"
+            " 'hosts') OR name LIKE 'held %' OR name LIKE 'asked %' OR name LIKE 'tdmrep %')"
+        )
+
     def begin_again(
         self,
         but: Callable[[str], bool] = lambda _: False,
@@ -250,6 +350,7 @@ class Frontier:
             has_less_room: Bodies are to be smaller than before. Of one that is not in the archive
                 nobody knows how large it was, so its answer is forgotten.
         """
+        is_refresh = self.is_refresh
         with self._transaction():
             # What it leads to is read from the archive, by what is asked for now.
             self._db.execute("UPDATE answers SET leads = NULL WHERE file IS NOT NULL")
@@ -272,6 +373,11 @@ class Frontier:
                 "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened')"
                 " OR name LIKE 'held %' OR name LIKE 'asked %' OR name LIKE 'tdmrep %')"
             )
+            if is_refresh:
+                # It goes on with other bounds.
+                self.set_fact(_REFRESH, "begun")
+            else:
+                self._db.execute("DELETE FROM earlier")
             reserved = [(f"tdmrep {origin}",) for (origin,) in gone]
             self._db.executemany("DELETE FROM facts WHERE name = ?", reserved)
             for name, value in (facts or {}).items():

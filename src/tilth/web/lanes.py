@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -215,7 +215,13 @@ class PoliteClient:
         return min(self.retry_s * 2.0 ** min(attempt, 30), _MAX_PAUSE_S)
 
     async def once(
-        self, url: str, max_bytes: int, *, html_only: bool = False, cuts: bool = False
+        self,
+        url: str,
+        max_bytes: int,
+        *,
+        html_only: bool = False,
+        cuts: bool = False,
+        conditions: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request, as `Client.get`, in the host's turn.
 
@@ -229,7 +235,9 @@ class PoliteClient:
         """
         lane = self.lanes[url]
         async with lane.turn():
-            answer = await self.client.get(url, max_bytes, html_only=html_only, cuts=cuts)
+            answer = await self.client.get(
+                url, max_bytes, html_only=html_only, cuts=cuts, conditions=conditions
+            )
             # Before the turn ends, so that nobody is next.
             if answer.status in _OVERLOADED:
                 self._hold(lane, _wish_of(answer), self.pause_s(min(lane.refusals, self.retries)))

@@ -11,6 +11,7 @@ from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import Outcome
 from tilth.web.hosts import ForbiddenError
 from tilth.web.listing import MAX_LISTING_BYTES, PageError, read_listing
+from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.secrets import Secrets
 
 # Those that robots.txt files and indexes name, together.
@@ -27,6 +28,7 @@ class Found:
         url: Its own address; empty where it is of none.
         kind: What it turned out to be; empty where it could not be read.
         num_left: How many are known and not read yet.
+        is_lost: It could not be had, and may be another time.
     """
 
     urls: dict[str, None] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Found:
     url: str = ""
     kind: str = ""
     num_left: int = 0
+    is_lost: bool = False
 
 
 def sitemaps_of(place: str, listed: Iterable[str], secrets: Secrets) -> tuple[list[str], list[str]]:
@@ -92,7 +95,8 @@ async def collect_sitemaps(
         try:
             answer = await client.get_through(url, MAX_LISTING_BYTES)
             if answer.status != 200:
-                raise FetchError(f"HTTP status {answer.status}", transient=False)
+                is_transient = answer.status in TRANSIENT_STATUSES
+                raise FetchError(f"HTTP status {answer.status}", transient=is_transient)
             listing = read_listing(answer.body)
         except PageError as error:
             if url in sure and url not in promised and wanted(url):
@@ -104,6 +108,7 @@ async def collect_sitemaps(
             continue
         except Exception as error:
             # Whatever a sitemap does to its reader, it costs one row.
+            found.is_lost = isinstance(error, FetchError) and error.transient
             if url in sure and isinstance(error, ForbiddenError) and error.outcome.rule:
                 found.failed.append(replace(error.outcome, url=url))
             elif url in sure:
