@@ -13,12 +13,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import JsonValue
 
 from tilth.errors import DataError, UsageError
 from tilth.hints import did_you_mean
 from tilth.loaders.copies import Copies
 from tilth.loaders.index import UNLABELLED, Index, index_of
 from tilth.meta.arrow import words
+from tilth.records import Json
 from tilth.schema import PAYLOADS, Row
 from tilth.splits import SPLITS
 from tilth.store.dataset import Dataset
@@ -186,25 +188,26 @@ class Samples:
         """Of the copies that are there by now; see `tilth.loaders.copies`."""
         return self._copies.num_bytes
 
-    def made(self) -> dict[str, Any]:
+    def made(self) -> Json:
         """What decides what a sample is, by the names of the settings, as JSON can say it.
 
         A size or a rate that was not given is that of the data set's first sample. A tokenizer goes
         by what it makes of texts, and a function by its name.
         """
-        channels, *size = self.image_shape or (None,)
-        classes = json.dumps(self.classes).encode()
+        size: list[JsonValue] = list(self.image_shape or ())
+        columns: list[JsonValue] = [column for _, column, _ in self._readers]
+        is_labelled = "label" in self.kinds
+        classes = hashlib.sha256(json.dumps(self.classes).encode()).hexdigest()[:16]
         tokenize = self._forms.tokenize
         known = getattr(tokenize, "digest", None) or getattr(tokenize, "__qualname__", "")
         return {
-            "columns": [column for _, column, _ in self._readers]
-            + [name for name in self.kinds if name == "label"],
-            "image_size": size or None,
-            "channels": channels,
+            "columns": [*columns, *(["label"] if is_labelled else [])],
+            "image_size": size[1:] or None,
+            "channels": size[0] if size else None,
             "sample_rate": self.sample_rate,
             "tokenizer": known if tokenize is not None else None,
             "max_length": self._forms.max_length,
-            "classes": hashlib.sha256(classes).hexdigest()[:16] if "label" in self.kinds else None,
+            "classes": classes if is_labelled else None,
         }
 
     def lay_down(self) -> None:

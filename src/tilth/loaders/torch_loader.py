@@ -26,6 +26,7 @@ from tilth.loaders.augment import Augment
 from tilth.loaders.samples import Sample
 from tilth.loaders.torch_samples import Ordered, TorchSamples
 from tilth.randomness import MAX_SEED, keys_for
+from tilth.records import Json
 from tilth.training.examples import Ragged
 from tilth.training.order import Index, Order
 from tilth.training.ranks import Ranks
@@ -97,7 +98,7 @@ class TorchLoader:
         self._digest = digest
         # As it is read back from a file: a tuple is a list there.
         made = {**data.made(), "augment": augment.digest if augment is not None else None}
-        self._made: dict[str, Any] = json.loads(json.dumps(made))
+        self._made: Json = json.loads(json.dumps(made))
         self._batches = _Batches(data, augment, seed)
         self._num_workers = whole_number("num_workers", num_workers, 0)
         self._pin_memory = pin_memory
@@ -148,7 +149,7 @@ class TorchLoader:
         """
         self._go_to(whole_number("epoch", epoch, 0, _MAX_EPOCH), 0)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Json:
         """Where it is, after the batch that was given last, and what decides what batches hold:
         numbers, words and lists of them, for any file.
         """
@@ -160,7 +161,7 @@ class TorchLoader:
             **self._settings(),
         }
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> Json:
         """What another value of would make other batches."""
         settings = {
             "seed": self._seed,

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from tilth.loaders.samples import RAGGED, Sample, Samples
+from tilth.records import Json
 from tilth.tasks.text.tokenize import Tokenizer
 from tilth.training.examples import Examples
 from tilth.training.order import Ids, Index
@@ -37,7 +38,7 @@ class Ordered(Protocol):
     def batch(self, rows: Index) -> Sample:
         """Some samples as one batch."""
 
-    def made(self) -> dict[str, Any]:
+    def made(self) -> Json:
         """What decides what a sample is, by the names of the settings, as JSON can say it."""
 
 
@@ -115,7 +116,7 @@ class TorchSamples(Dataset[Sample]):
             collate, ragged=tuple(name for name in RAGGED if name in self._samples.kinds)
         )
 
-    def made(self) -> dict[str, Any]:
+    def made(self) -> Json:
         """What decides what a sample is, by the names of the settings, as JSON can say it."""
         return self._samples.made()
 
@@ -175,7 +176,7 @@ class TorchWindows(Dataset[Sample]):
         parts = zip(*(value.unbind(0) for value in found.values()), strict=True)
         return [dict(zip(found, part, strict=True)) for part in parts]
 
-    def made(self) -> dict[str, Any]:
+    def made(self) -> Json:
         """What decides what a window is, by the names of the settings, as JSON can say it."""
         digest = hashlib.sha256(self.tokenizer.to_str().encode()).hexdigest()
         return {"tokenizer": digest[:16]}
