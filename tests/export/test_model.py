@@ -233,6 +233,12 @@ def test_a_card_says_what_the_file_does_not(tmp_path: Path) -> None:
     assert card.startswith("# mine\n")
 
 
+@pytest.mark.parametrize("family", ["rotary", "learned", "classifier"])
+def test_what_goes_to_hugging_face_is_said_beforehand(family: str, tmp_path: Path) -> None:
+    out = _written(save(tmp_path / "model", family), "huggingface", tmp_path / "out")
+    assert "AutoTokenizer" in (out / "README.md").read_text("utf-8")
+
+
 def test_what_hugging_face_has_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no counterpart"):
         _written(save(tmp_path / "model", "mlp"), "huggingface", tmp_path / "out")

@@ -59,6 +59,26 @@ def test_tf_data_is_decoded_and_knows_its_length(kind: str, tmp_path: Path) -> N
     assert batch["label"].dtype == tf.int64
 
 
+def test_a_mixture_of_one_to_three_comes_out_of_tf_data(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="the extra `tf` is not installed")
+    more: dict[str, list[object]] = {
+        "source": ["ab"[at % 2] for at in range(1000)],
+        "signal.weight": [(0.5, 1.5)[at % 2] for at in range(1000)],
+    }
+    dataset = data_set(tmp_path, "text", 1000, more=more)
+    drawn = dataset.to_tf(["id", "source"], resample=1)
+    rows = [(one["id"].numpy(), one["source"].numpy()) for one in drawn]
+    # The very draw of `to_torch`, which its cardinality counts.
+    own = dataset.to_torch(["id", "source"], resample=1)
+    assert rows == [(one["id"].encode(), one["source"].encode()) for one in own]
+    assert int(drawn.cardinality()) == len(rows)
+    shares = [source for _, source in rows]
+    assert shares.count(b"b") / len(shares) == pytest.approx(0.75, abs=0.03)
+    with pytest.warns(UserWarning, match="`resample=SEED` draws by them"):
+        plain = dataset.to_tf(["source"])
+    assert int(plain.cardinality()) == dataset.num_rows
+
+
 @pytest.mark.parametrize("kind", ["image", "text"])
 def test_a_hugging_face_data_set_has_its_features(kind: str, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="the extra `hf` is not installed")

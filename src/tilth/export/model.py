@@ -15,7 +15,8 @@ from tilth.export.card import CARD
 from tilth.export.onnx import BATCHES, graphs_of, require_onnx, write_onnx
 from tilth.foreign import unmarked
 from tilth.models.registry import declaration as model_declaration
-from tilth.pretrain.hub_export import TOKENIZER_CONFIG, export_hub, loader_of
+from tilth.pretrain.hub_export import export_hub, loader_of
+from tilth.pretrain.hub_gpt2 import TOKENIZER_CONFIG
 from tilth.pretrain.hub_resnet import IMAGE_CONFIG
 from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
 from tilth.pretrain.weights import Loaded, load_model

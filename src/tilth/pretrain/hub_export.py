@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
-
-import torch
-from torch import Tensor
 
 from tilth.errors import DataError, UsageError
 from tilth.models.gpt import GPTSettings
+from tilth.models.gpt.classifier import GPTClassifier
 from tilth.models.gpt.decoder import GPT
-from tilth.models.gpt.hugging_face import FIXED, names_of
 from tilth.models.resnet import ResNetSettings
 from tilth.models.resnet.network import ResNet
-from tilth.pretrain.hub_neox import write_neox
+from tilth.pretrain.hub_classifier import require_foldable, write_classifier
+from tilth.pretrain.hub_gpt2 import (
+    TOKENIZER_CONFIG,
+    gpt2_config,
+    gpt2_tensors,
+    tokenizer_config,
+)
+from tilth.pretrain.hub_neox import neox_config, neox_tensors
 from tilth.pretrain.hub_resnet import write_resnet
 from tilth.pretrain.start import CONFIG, TOKENIZER, WEIGHTS
 from tilth.pretrain.weights import Loaded, load_model
-from tilth.records import Json
 from tilth.store.files import write_bytes, write_json
 from tilth.tasks.text.tokenize import Tokenizer, end_token
 from tilth.training.checkpoint import write_tensors
-
-TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 
 
 def export_hub(model_folder: Path, out: Path) -> str:
     """Write a trained Tilth model as a folder that `transformers` loads.
 
-    A GPT with learned positions is a GPT-2, one with rotary positions a GPT-NeoX, and a residual
-    network with the stem `imagenet` and blocks that are not pooled a ResNet.
+    A GPT that generates or classifies text is a GPT-2 where its positions are learned, a GPT-NeoX
+    where they are rotary; a residual network with the stem `imagenet` and blocks that are not
+    pooled is a ResNet.
 
     Args:
         model_folder: Of a finished pretrain step.
@@ -50,6 +51,8 @@ def export_hub(model_folder: Path, out: Path) -> str:
     if isinstance(settings, ResNetSettings) and isinstance(model, ResNet):
         out.mkdir(parents=True, exist_ok=True)
         write_resnet(model, settings, loaded.facts, out)
+    elif isinstance(model, GPTClassifier):
+        write_classifier(model, loaded.facts, _tokenizer_of(loaded, model_folder), out)
     elif isinstance(settings, GPTSettings) and isinstance(model, GPT):
         if settings.positions == "learned":
             export_gpt2(model_folder, out)
@@ -57,7 +60,8 @@ def export_hub(model_folder: Path, out: Path) -> str:
             out.mkdir(parents=True, exist_ok=True)
             tokenizer = _tokenizer_of(loaded, model_folder)
             vocabulary = loaded.facts.sizes.vocabulary
-            write_neox(model, vocabulary, end_token(tokenizer), out)
+            write_json(out / CONFIG, neox_config(settings, vocabulary, end_token(tokenizer)))
+            write_tensors(out / WEIGHTS, neox_tensors(model), {"format": "pt"})
             _write_tokenizer(tokenizer, settings.context, out)
     return loader
 
@@ -72,13 +76,16 @@ def loader_of(loaded: Loaded, model_folder: Path) -> str:
     if isinstance(settings, ResNetSettings) and isinstance(model, ResNet):
         if settings.stem == "imagenet" and settings.block != "pooled":
             return "AutoModelForImageClassification"
+    elif isinstance(model, GPTClassifier):
+        require_foldable(model)
+        return "AutoModelForSequenceClassification"
     elif isinstance(settings, GPTSettings) and type(model) is GPT:
         return "AutoModelForCausalLM"
     raise UsageError(
         f"a {settings.kind} of task {loaded.task.name} has no counterpart in transformers",
         where=str(model_folder),
-        hint="`gpt` that generates text has one, and `resnet` with `stem: imagenet` and `block: "
-        "basic` or `bottleneck`; `--format onnx` and `safetensors` take every model",
+        hint="`gpt` has one, and `resnet` with `stem: imagenet` and `block: basic` or "
+        "`bottleneck`; `--format onnx` and `safetensors` take every model",
     )
 
 
@@ -96,7 +103,7 @@ def export_gpt2(model_folder: Path, out: Path) -> None:
     """
     loaded = load_model(model_folder)
     settings = loaded.settings
-    if not isinstance(settings, GPTSettings) or not isinstance(loaded.model, GPT):
+    if not isinstance(settings, GPTSettings) or type(loaded.model) is not GPT:
         raise UsageError(
             f"a {settings.kind} of task {loaded.task.name} has no counterpart in GPT-2",
             where=str(model_folder),
@@ -108,19 +115,11 @@ def export_gpt2(model_folder: Path, out: Path) -> None:
             where=str(model_folder),
             hint="train with `model: {kind: gpt, positions: learned}`",
         )
-    own = loaded.model.state_dict()
-    tensors: dict[str, Tensor] = {}
-    for ours, (theirs, turned) in names_of(settings.model_copy(update={"bias": True})).items():
-        # A model without biases is one whose biases are 0.
-        tensor = own.get(ours)
-        if tensor is None:
-            tensor = torch.zeros(len(own[ours.removesuffix("bias") + "weight"]))
-        tensors[f"transformer.{theirs}"] = (tensor.t() if turned else tensor).float().contiguous()
     out.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer_of(loaded, model_folder)
     end = end_token(tokenizer)
-    write_json(out / CONFIG, _config_of(settings, loaded.facts.sizes.vocabulary, end))
-    write_tensors(out / WEIGHTS, tensors, {"format": "pt"})
+    write_json(out / CONFIG, gpt2_config(settings, loaded.facts.sizes.vocabulary, end))
+    write_tensors(out / WEIGHTS, gpt2_tensors(loaded.model), {"format": "pt"})
     _write_tokenizer(tokenizer, settings.context, out)
 
 
@@ -131,36 +130,6 @@ def _tokenizer_of(loaded: Loaded, model_folder: Path) -> Tokenizer:
 
 
 def _write_tokenizer(tokenizer: Tokenizer, context: int, out: Path) -> None:
-    named = tokenizer.id_to_token(end_token(tokenizer))
+    named = str(tokenizer.id_to_token(end_token(tokenizer)))
     write_bytes(out / TOKENIZER, tokenizer.to_str().encode())
-    write_json(
-        out / TOKENIZER_CONFIG,
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "bos_token": named,
-            "eos_token": named,
-            "clean_up_tokenization_spaces": False,
-            "model_max_length": context,
-        },
-    )
-
-
-def _config_of(settings: GPTSettings, vocabulary: int, end: int) -> Json:
-    return {
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2",
-        "vocab_size": vocabulary,
-        "n_positions": settings.context,
-        "n_ctx": settings.context,
-        "n_embd": settings.width,
-        "n_layer": settings.layers,
-        "n_head": settings.heads,
-        "n_inner": None,
-        "resid_pdrop": settings.dropout,
-        "embd_pdrop": settings.dropout,
-        "attn_pdrop": settings.dropout,
-        "bos_token_id": end,
-        "eos_token_id": end,
-        "dtype": "float32",
-        **{name: allowed[0] for name, allowed in FIXED.items()},
-    }
+    write_json(out / TOKENIZER_CONFIG, tokenizer_config(named, context))

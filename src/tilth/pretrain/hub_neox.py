@@ -7,17 +7,13 @@ input and output. Source: Black et al. 2022, section 2.1, and `GPTNeoXForCausalL
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from tilth.models.gpt import GPTSettings
 from tilth.models.gpt.decoder import GPT
-from tilth.pretrain.start import CONFIG, WEIGHTS
 from tilth.records import Json
-from tilth.store.files import write_json
-from tilth.training.checkpoint import write_tensors
 
 # Ours to theirs, below `blocks.<n>.` and `gpt_neox.layers.<n>.`; each has a weight and a bias.
 _BLOCK: Mapping[str, str] = {
@@ -30,20 +26,10 @@ _BLOCK: Mapping[str, str] = {
 }
 
 
-def write_neox(model: GPT, vocabulary: int, end: int, out: Path) -> None:
-    """Write weights and configuration.
-
-    Args:
-        model: With rotary positions.
-        vocabulary: Number of tokens.
-        end: The token that ends a text.
-        out: A folder that is there.
-
-    Raises:
-        StorageError: It cannot be written.
-    """
+def neox_tensors(model: GPT) -> dict[str, Tensor]:
+    """The weights of a model with rotary positions by their names there, float32."""
     settings, own = model.settings, model.state_dict()
-    tensors = {"gpt_neox.embed_in.weight": own["tokens.weight"]}
+    tensors = {"gpt_neox.embed_in.weight": own["tokens.weight"].float()}
     names = {
         f"blocks.{n}.{a}": f"layers.{n}.{b}"
         for n in range(settings.layers)
@@ -57,8 +43,7 @@ def write_neox(model: GPT, vocabulary: int, end: int, out: Path) -> None:
             if theirs.endswith("query_key_value"):
                 tensor = _by_head(tensor, settings.heads)
             tensors[f"gpt_neox.{theirs}.{kind}"] = tensor.float().contiguous()
-    write_tensors(out / WEIGHTS, tensors, {"format": "pt"})
-    write_json(out / CONFIG, _config(settings, vocabulary, end))
+    return tensors
 
 
 def _by_head(tensor: Tensor, heads: int) -> Tensor:
@@ -67,7 +52,14 @@ def _by_head(tensor: Tensor, heads: int) -> Tensor:
     return tensor.reshape(3, heads, -1, *rest).transpose(0, 1).reshape(tensor.shape)
 
 
-def _config(settings: GPTSettings, vocabulary: int, end: int) -> Json:
+def neox_config(settings: GPTSettings, vocabulary: int, end: int) -> Json:
+    """The configuration of a model that generates text.
+
+    Args:
+        settings: With rotary positions.
+        vocabulary: Number of tokens.
+        end: The token that ends a text.
+    """
     return {
         "architectures": ["GPTNeoXForCausalLM"],
         "model_type": "gpt_neox",
