@@ -15,7 +15,7 @@ from tests.engine.inline import sample
 from tilth.engine import tasks
 from tilth.engine.describe import describe
 from tilth.errors import StepError
-from tilth.schema import mark_dropped
+from tilth.schema import ERROR, mark_dropped, mark_error
 from tilth.settings import BaseSettings
 from tilth.store.shard import ShardWriter
 
@@ -59,3 +59,26 @@ def test_figures_that_cannot_be_kept_are_an_error_of_the_step(tmp_path: Path) ->
     with pytest.raises(StepError, match="not a dict") as caught:
         describe(_task(tmp_path), _describes([1]), BaseSettings(), "clean.own")
     assert caught.value.where == "clean.own"
+
+
+def test_what_was_set_aside_is_described_where_it_is_asked_for_by_some_columns(
+    tmp_path: Path,
+) -> None:
+    batch = pa.RecordBatch.from_pylist([sample("a", number) for number in range(5)])
+    writer = ShardWriter(tmp_path, 0)
+    writer.add(mark_error(batch, [None] * 4 + ["broken"]))
+    writer.commit()
+    shards = (writer.name,)
+    task = tasks.Describe(
+        step="s", op="o", settings={}, folder=tmp_path, shards=shards, quarantine=shards
+    )
+    module = ModuleType("describes")
+    vars(module)["DESCRIBES_BY"] = ("uri", ERROR)
+    vars(module)["describe"] = lambda batches, _: {
+        "rows": [row for batch in batches for row in batch.to_pylist()]
+    }
+    rows = describe(task, module, BaseSettings(), "s")["rows"]
+    assert isinstance(rows, list)
+    assert len(rows) == 5
+    assert {key for row in rows if isinstance(row, dict) for key in row} == {"uri", ERROR}
+    assert [row[ERROR] for row in rows if isinstance(row, dict)] == [None] * 4 + ["broken"]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.table.commands import fresh, place, tilth_
 from tests.table.entries import effect, extreme, name, refused
+from tests.web.sites import Site, running
 
 __all__ = ["fresh", "place"]
 
@@ -216,6 +217,22 @@ def test_all_that_a_step_stands_on_is_printed(place: Path) -> None:
     wrong = tilth_("plan", "small-12.yaml", "--explain", "normalise")
     assert (wrong.code, wrong.out) == (2, "")
     assert "did you mean `clean.normalize`?" in wrong.err
+
+
+@effect("tilth plan --preview")
+@refused("tilth plan --preview")
+def test_the_sites_of_a_crawl_are_asked_before_it_goes(fresh: Path) -> None:
+    with running(Site()) as site:
+        source = f"{{start: ['{site.root}/'], allow_hosts: [127.0.0.1], delay_s: 0}}"
+        text = f"name: site\ncollect: {{site: {{crawl: {source}}}}}\n"
+        (fresh / "site.yaml").write_text(text, "utf-8")
+        assert tilth_("plan", "site.yaml").code == 0
+        assert not site.asked
+        assert f"  {site.root}\n" in tilth_("plan", "site.yaml", "--preview").out
+        assert site.asked["/robots.txt"] == 1
+    wrong = tilth_("plan", "small.yaml", "--preview")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "no crawl is to run" in wrong.err
 
 
 @effect("tilth plan --only")

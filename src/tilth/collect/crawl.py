@@ -26,9 +26,10 @@ from tilth.records import PlainObject
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store import refreshed
 from tilth.store.files import remove
-from tilth.web import fates
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.contact import contact_warning
+from tilth.web.fates import COLUMNS, describe_fates
+from tilth.web.fates import FIGURES as FIGURES
 from tilth.web.frontier import BEHIND, HELD, Frontier
 from tilth.web.patterns import AddressPattern, Choice
 from tilth.web.previewed import CrawlPreview
@@ -41,9 +42,8 @@ if TYPE_CHECKING:
     from tilth.web.client import Client
     from tilth.web.crawler import Bounds
 
-FIGURES = fates.FIGURES
 # Every address that was found is described, whatever became of it.
-DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, fates.COLUMNS
+DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, COLUMNS
 
 _MAX_COUNT = 1_000_000_000
 _MAX_S = 86_400.0
@@ -298,7 +298,7 @@ def _complete(
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObject:
     """How the addresses ended, by host and in all. See `FIGURES`."""
     del settings
-    return fates.describe_fates(batches)
+    return describe_fates(batches)
 
 
 def _budget(settings: Settings, limit: int | None) -> int:

@@ -30,8 +30,11 @@ ASIDE: Mapping[str, str] = {
     "tilth.syntax": "says what of a user's code counts",
     "tilth.versions": "says which libraries count",
     "tilth.machine": "how much memory there is: what has no room is refused",
+    "tilth.web.contact": "what is warned of before a run",
     "tilth.web.fetch": "what it brings is a file, which counts by its content",
     "tilth.web.objects": "what it brings are files, which count by name and content",
+    "tilth.web.preview": "looks at sites before a crawl goes, and keeps nothing",
+    "tilth.web.previewed": "what it saw",
     "tilth.web.stores": "how they are had",
 }
 # What trainings on text alone use, and where all trainings go through. It counts where their tasks

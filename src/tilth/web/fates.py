@@ -18,7 +18,7 @@ MAX_HOSTS, MAX_OUTCOMES = 20, 40
 COLUMNS: Final = ("uri", DROP_RULE, DROP_VALUE, ERROR)
 _FAILED: Final = "HTTP status "
 _OPTED_OUT: Final = ("robots", "tdm-reservation", "content-usage")
-_BOUNDS: Final = ("max-", "url-length")
+_BOUNDS: Final = ("max-", "url-length", "excluded")
 _ROWS: Final = "all addresses that the crawl found: rows kept, dropped and quarantined"
 _TEST: Final = "tests/collect/test_crawl_fates.py::test_hosts_and_outcomes_add_up_to_the_books"
 
@@ -28,7 +28,7 @@ ENDS: Final = {
     "redirects": "Addresses that lead to another one, which has a row of its own.",
     "http_errors": "Addresses that were answered with a status such as 404; `outcomes` has which.",
     "opted_out": "What robots.txt forbids, and what asks not to be collected.",
-    "beyond_bounds": "What a bound of the recipe leaves out: pages, depth, bytes, length.",
+    "beyond_bounds": "What the recipe leaves out: by pages, depth, bytes, length, patterns.",
     "other_drops": "Dropped for another reason: no page, a feed, another page's copy.",
     "failed": "Quarantined, each with its error.",
 }
