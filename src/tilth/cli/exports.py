@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tilth.cli.archive import export_archive_of
 from tilth.cli.output import line, plural, print_json
 from tilth.cli.runs import RunArgument
 from tilth.cli.verb import Json, Runs, Verb, was_given
 from tilth.errors import UsageError
-from tilth.export.names import MODEL_FORMATS, AnyFormatName
+from tilth.export.names import ARCHIVE_FORMATS, MODEL_FORMATS, AnyFormatName
 
 if TYPE_CHECKING:
     from tilth.query.export import Exported, ExportedSplits
@@ -43,7 +44,8 @@ def export(
         AnyFormatName,
         typer.Option(
             "--format",
-            help="Of the files; safetensors, huggingface and onnx are the run's model instead.",
+            help="Of the files; safetensors, huggingface and onnx are the run's model instead, "
+            "wacz the archive of its crawl.",
         ),
     ] = "parquet",
     tfrecord: Annotated[
@@ -91,6 +93,9 @@ def export(
 
     found = open_run(run, runs)
     format = "tfrecord" if tfrecord else "huggingface" if huggingface else format
+    if format in ARCHIVE_FORMATS:
+        export_archive_of(found, what, to, dry_run, json)
+        return
     if format in MODEL_FORMATS:
         _export_model(found, format, what, to, dry_run, json)
         return

@@ -20,4 +20,7 @@ FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 # What a model leaves in.
 ModelFormatName = Literal["safetensors", "huggingface", "onnx"]
 MODEL_FORMATS: tuple[ModelFormatName, ...] = get_args(ModelFormatName)
-AnyFormatName = Literal[FormatName, ModelFormatName]
+# What the archive of a crawl leaves in.
+ArchiveFormatName = Literal["wacz"]
+ARCHIVE_FORMATS: tuple[ArchiveFormatName, ...] = get_args(ArchiveFormatName)
+AnyFormatName = Literal[FormatName, ModelFormatName, ArchiveFormatName]

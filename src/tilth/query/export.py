@@ -243,7 +243,7 @@ def export_model(
         files.extend(sorted(path.name for path in aside.iterdir()))
 
     with using(run.extensions):
-        _committed(to, write, progress, lasts=False)
+        committed(to, write, progress, lasts=False)
     return Exported(run.name, step.name, "model", None, format, str(to), tuple(files), 0)
 
 
@@ -306,7 +306,7 @@ def _written(selected: Selection, to: str | Path, progress: Progress | None) -> 
         write_bytes(aside / CARD, card_of(about).encode("utf-8", "replace"))
         begun.end()
 
-    _committed(to, write, progress, lasts=True)
+    committed(to, write, progress, lasts=True)
     return done
 
 
@@ -373,7 +373,7 @@ def _identity(options: Options, pieces: Sequence[Piece], tokenizer: Path | None)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _committed(
+def committed(
     to: str | Path,
     write: Callable[[Path], None],
     progress: Progress | None,
