@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilth import schema, splits
-from tilth.cli import runs
+from tilth.cli import exports
 from tilth.deduplicate import copies
 from tilth.reading import records
 
@@ -122,5 +122,5 @@ def test_the_page_of_operations_has_every_standard_column() -> None:
 
 def test_whoever_knows_the_splits_knows_the_same() -> None:
     assert set(copies.RANKS) == set(records.SPLITS.values()) == set(splits.SPLITS)
-    given, _ = get_args(get_type_hints(runs.export)["split"])
+    given, _ = get_args(get_type_hints(exports.export)["split"])
     assert get_args(given) == splits.SPLITS
