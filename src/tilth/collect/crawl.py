@@ -24,8 +24,9 @@ from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
 from tilth.reading.named import no_such_name
 from tilth.records import PlainObject
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
-from tilth.store import refreshed
 from tilth.store.files import remove
+from tilth.store.refreshed import fetched as note_fetched
+from tilth.store.refreshed import forget as forget_refresh
 from tilth.web.address import Served, allowed_places, served_hosts
 from tilth.web.contact import contact_warning
 from tilth.web.fates import COLUMNS, describe_fates
@@ -283,7 +284,7 @@ def _complete(
         if frontier.count_pages() == 0:
             reasons = _reasons(settings, frontier)
             frontier.undo_refresh()
-            refreshed.forget(context.work)
+            forget_refresh(context.work)
             raise DataError(
                 "the site has no page any more, so all is left as it was",
                 where=reasons,
@@ -291,7 +292,7 @@ def _complete(
                 code="empty-refresh",
             )
         # First, so that the data set is never taken for one of these pages.
-        refreshed.fetched(context.work)
+        note_fetched(context.work)
     frontier.end()
 
 
