@@ -42,6 +42,8 @@ def _run(folder: Path, names: tuple[str, ...] = ("site",)) -> RunView:
 
 def test_a_crawl_goes_out_as_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _run(tmp_path)
+    # A copy that somebody left is no part of the archive.
+    (run.step("site").folder / "work" / "crawl" / "warc" / "crawl-copy.warc.gz").write_bytes(b"x")
     done = export_archive(run, tmp_path / "out")
     assert (done.file, done.step) == ("site.wacz", "collect.site")
     # A page that names another one as its own is in the archive, and none of the crawl's.

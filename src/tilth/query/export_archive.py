@@ -198,7 +198,7 @@ def _files(crawl: RunStep, frontier: Frontier) -> Mapping[Path, int]:
     folder = _folder_of(crawl) / "warc"
     number, _, size = (frontier.fact("archive") or "").partition(":")
     found = {}
-    for path in sorted(folder.glob("crawl-*.warc.gz")):
+    for path in sorted(folder.glob("crawl-[0-9][0-9][0-9][0-9][0-9].warc.gz")):
         at = int(path.name.split("-")[1].split(".")[0])
         if at <= int(number or 0):
             found[path] = int(size or 0) if at == int(number or 0) else path.stat().st_size
