@@ -53,7 +53,7 @@ GROUPS = {
         "store.manifest",
     ),
     "Samples": ("query.samples", "query.trace"),
-    "Recipes and plans": ("recipe.model", "query.plans", "query.basis"),
+    "Recipes and plans": ("recipe.model", "query.plans", "query.basis", "web.previewed"),
     "Records": ("engine.record", "engine.extend", "machine", "records"),
     "Events": ("engine.events",),
     "Errors": ("errors",),

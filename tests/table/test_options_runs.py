@@ -297,6 +297,19 @@ def test_the_model_is_exported_instead(place: Path) -> None:
     assert tilth_("export", "small", "--huggingface").code == 3
 
 
+@effect("tilth export --dry-run")
+def test_what_would_be_written_is_said_and_nothing_written(place: Path) -> None:
+    to = place / "planned"
+    planned = tilth_("export", "small", "train", "--to", to, "--dry-run", "--json").document
+    assert not to.exists()
+    assert tilth_("export", "small", "train", "--to", to).code == 0
+    rows = sum(pq.read_table(path).num_rows for path in to.glob("*.parquet"))
+    assert [part["rows"] for part in planned["parts"]] == [rows]
+    # What is there is in the way of the one as of the other.
+    assert tilth_("export", "small", "train", "--to", to, "--dry-run").code == 2
+    assert tilth_("export", "small", "train", "--to", to).code == 2
+
+
 @effect("tilth export --format")
 def test_the_model_is_exported_by_the_name_of_its_format(place: Path) -> None:
     weights, found = _exported("said", "--format", "safetensors")
