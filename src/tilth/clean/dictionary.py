@@ -15,7 +15,7 @@ from unicodedata import is_normalized, normalize
 import numpy as np
 
 from tilth.kernels.characters import Bytes, Integers
-from tilth.kernels.ngrams import composes_with_what_precedes
+from tilth.kernels.composing import composes_with_what_precedes
 from tilth.kernels.words import split_words, unspaced_runs
 
 Words = tuple[Integers, Integers, Integers]

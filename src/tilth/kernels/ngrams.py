@@ -27,6 +27,7 @@ from tilth.kernels.characters import (
     character_class,
     decode,
 )
+from tilth.kernels.composing import composes_with_what_precedes, seconds
 from tilth.kernels.folding import INVISIBLE, fold
 from tilth.kernels.minhash import (
     Hashes,
@@ -46,8 +47,6 @@ _WITH_FORMS: Final = (
     range(0x2F800, 0x2FB00),
     range(0xE0000, 0xE1000),
 )
-# Vowels and final consonants of conjoining Hangul, which compose with what stands before.
-_JAMO: Final = (range(0x1161, 0x1176), range(0x11A8, 0x11C3))
 
 
 def word_ngrams(texts: pa.Array | pa.ChunkedArray, width: int) -> tuple[Integers, Hashes]:
@@ -136,22 +135,6 @@ def plain_changes(char: str) -> bool:
     return folded != char and any(character_class(one) & (WORD | JOIN) for one in char + folded)
 
 
-def composes_with_what_precedes(char: str) -> bool:
-    """Whether NFC may change a text by what stands before the character (UAX #15)."""
-    return (
-        unicodedata.combining(char) > 0
-        or char in _seconds()
-        or any(ord(char) in jamo for jamo in _JAMO)
-    )
-
-
-@lru_cache(maxsize=1)
-def _seconds() -> frozenset[str]:
-    """What stands second in a canonical decomposition; Hangul's follow from a rule."""
-    parts = (unicodedata.decomposition(chr(point)).split() for point in range(0x20000))
-    return frozenset(chr(int(one[1], 16)) for one in parts if len(one) == 2 and one[0][0] != "<")
-
-
 @lru_cache(maxsize=1)
 def _changes() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.bool_]]:
     """`plain_changes` as a two-stage table, as `characters.class_table` is one."""
@@ -171,7 +154,7 @@ def _has_forms(chars: list[str]) -> bool:
     return (
         fold(apart) != apart
         or any(map(unicodedata.combining, chars))
-        or not _seconds().isdisjoint(chars)
+        or not seconds().isdisjoint(chars)
         or chars[0] == "\u1100"
     )
 
