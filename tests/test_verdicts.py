@@ -185,7 +185,8 @@ def test_no_place_is_missing_from_the_list(
     pattern: str, places: set[str], said: dict[str, str]
 ) -> None:
     # Of an address, and of a sample's life.
-    others = {f"src/tilth/{name}.py" for name in ("web/crawler", "web/hosts", "query/trace")}
+    names = ("web/crawler", "web/hosts", "web/preview", "query/trace")
+    others = {f"src/tilth/{name}.py" for name in names}
     # And of a change that a test was to see.
     others |= {"src/tilth/cli/samples.py", "benchmarks/mutate.py"}
     # And of seeds that a simulation draws.
