@@ -110,7 +110,7 @@ def test_what_has_changed_is_fetched(kind: str, site: Site, tmp_path: Path) -> N
     site.pages["/moved"] = redirect("/same")
     del site.pages["/gone"]
     site.asked.clear()
-    told = crawl.refresh(settings, "docs", Context(work=tmp_path))
+    told = crawl.refresh(settings, Context(work=tmp_path))
     assert told == (
         "asked again: 2 pages as before, 1 changed, 1 new, 1 gone, 3 no page any more or not "
         "linked, 0 that could not be had and stay as before"
@@ -148,7 +148,7 @@ def test_validators_are_sent_and_an_answer_without_a_body_is_enough(
     size = (tmp_path / "crawl" / "warc" / "crawl-00000.warc.gz").stat().st_size
     for _ in range(2):
         site.headers.clear()
-        told = crawl.refresh(settings, "docs", Context(work=tmp_path))
+        told = crawl.refresh(settings, Context(work=tmp_path))
         assert told.startswith("asked again: 2 pages as before, 0 changed, 0 new, 0 gone, 0 no")
         sent = [one.get("if-none-match") for one in site.headers]
         assert sent == [None, None, '"1"', '"1"']
@@ -169,7 +169,7 @@ def test_what_a_site_says_of_use_is_heard_of_pages_that_are_the_same(
     site.pages["/b"] = Reply(status=304)
     site.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /b\n")
     site.asked.clear()
-    crawl.refresh(settings, "docs", Context(work=tmp_path))
+    crawl.refresh(settings, Context(work=tmp_path))
     rules = {row["uri"]: row["drop.rule"] for row in _crawl(settings, tmp_path)}
     assert rules == {
         f"{site.root}/": None,
@@ -190,7 +190,7 @@ def test_a_page_that_cannot_be_had_stays_with_all_that_it_leads_to(
     before = _crawl(settings, tmp_path)
     site.pages["/a"] = Reply(status=503)
     site.pages["/b"] = Reply(b"<p>b", cut=1)
-    told = crawl.refresh(settings, "docs", Context(work=tmp_path))
+    told = crawl.refresh(settings, Context(work=tmp_path))
     assert told.endswith("2 that could not be had and stay as before")
     assert _crawl(settings, tmp_path) == before
     assert set(_told(settings, tmp_path)) == {f"{site.root}/a", f"{site.root}/b"}
@@ -211,7 +211,7 @@ def test_a_sitemap_that_cannot_be_had_costs_no_page(
     before = _crawl(settings, tmp_path)
     for answer, left in ((Reply(status=503), 0), (listed, 0), (Reply(status=404), 2)):
         site.pages["/sitemap.xml"] = answer
-        told = crawl.refresh(settings, "docs", Context(work=tmp_path))
+        told = crawl.refresh(settings, Context(work=tmp_path))
         assert f" {left} no page any more or not linked" in told
         found = [row for row in _crawl(settings, tmp_path) if row["html"]]
         assert len(found) == len(before) - left
@@ -231,7 +231,7 @@ def test_a_site_that_dies_beside_another_keeps_its_pages(site: Site, tmp_path: P
         for path in other.pages:
             other.pages[path] = Reply(cut=0, status=500)
         other.pages["/robots.txt"] = Reply(status=500)
-        crawl.refresh(settings, "docs", Context(work=tmp_path))
+        crawl.refresh(settings, Context(work=tmp_path))
         assert _crawl(settings, tmp_path) == before
 
 
@@ -245,12 +245,12 @@ def test_a_site_without_a_page_any_more_costs_nothing_of_what_there_was(
     pages = dict(site.pages)
     site.pages.clear()
     with pytest.raises(DataError, match="has no page any more, so all is left as it was"):
-        crawl.refresh(settings, "docs", Context(work=tmp_path))
+        crawl.refresh(settings, Context(work=tmp_path))
     site.asked.clear()
     assert _crawl(settings, tmp_path) == before
     assert not site.asked
     site.pages |= pages
-    assert "2 pages as before" in crawl.refresh(settings, "docs", Context(work=tmp_path))
+    assert "2 pages as before" in crawl.refresh(settings, Context(work=tmp_path))
 
 
 _REFRESH = """
@@ -263,7 +263,7 @@ work, root = sys.argv[1:]
 settings = crawl.Settings(
     start=(root + "/",), allow_hosts=("127.0.0.1",), delay_s=0, sitemaps=False, retry_s=0.05
 )
-print(crawl.refresh(settings, "docs", Context(work=Path(work))))
+print(crawl.refresh(settings, Context(work=Path(work))))
 """
 
 

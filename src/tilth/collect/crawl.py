@@ -239,7 +239,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         raise _unusable(folder, error) from error
 
 
-def refresh(settings: Settings, source: str, context: Context) -> str:  # noqa: ARG001
+def refresh(settings: Settings, context: Context) -> str:
     """Ask the site again for all of a finished crawl, as `read` will give it; or go on with that.
 
     A page is asked for by the validators of its archived answer, and stays where it is the same.
@@ -247,7 +247,6 @@ def refresh(settings: Settings, source: str, context: Context) -> str:  # noqa: 
 
     Args:
         settings: What to crawl.
-        source: The source's name in the recipe.
         context: Its work folder holds the crawl.
 
     Returns:

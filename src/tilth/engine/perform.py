@@ -132,7 +132,7 @@ def _run_task(
         case ReadSource(refresh=True):
             task.work.mkdir(parents=True, exist_ok=True)
             context = Context(task.work, task.seed, 1, progress, task.limit)
-            return str(op.module.refresh(settings, task.source, context))
+            return str(op.module.refresh(settings, context))
         case ReadSource():
             return read_source(
                 task, op.module, settings, where, progress, _joining(task, settings)
