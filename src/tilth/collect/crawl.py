@@ -28,6 +28,7 @@ from tilth.store.files import remove
 from tilth.store.refreshed import fetched as note_fetched
 from tilth.store.refreshed import forget as forget_refresh
 from tilth.web.address import Served, allowed_places, served_hosts
+from tilth.web.bounds import Bounds
 from tilth.web.contact import contact_warning
 from tilth.web.fates import COLUMNS, describe_fates
 from tilth.web.fates import FIGURES as FIGURES
@@ -41,7 +42,6 @@ from tilth.web.warc_store import Place, WarcStore, is_whole
 
 if TYPE_CHECKING:
     from tilth.web.client import Client
-    from tilth.web.crawler import Bounds
 
 # Every address that was found is described, whatever became of it.
 DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, COLUMNS
@@ -382,9 +382,6 @@ def _archive_of(frontier: Frontier, folder: Path, settings: Settings) -> WarcSto
 
 
 def _bounds(settings: Settings, budget: int) -> Bounds:
-    # Here, since checking a recipe reads the settings and need not load an HTTP client.
-    from tilth.web.crawler import Bounds
-
     return Bounds(
         max_pages=budget,
         max_depth=settings.max_depth,
@@ -402,6 +399,7 @@ def _bounds(settings: Settings, budget: int) -> Bounds:
 
 
 def _client(settings: Settings, served: Served) -> Client:
+    # Here, since checking a recipe reads the settings and need not load an HTTP client.
     from tilth.web.client import Client
 
     return Client(

@@ -14,26 +14,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
 
 from tilth.context import Progress
-from tilth.errors import MissingError, TilthError, UsageError
-from tilth.web.address import AddressRefusedError
-from tilth.web.client import Answer, Client, FetchError, TooLargeError, describe
-from tilth.web.earlier import EarlierPage, archived
+from tilth.errors import MissingError, UsageError
+from tilth.web.answers import Answers, FailedError
+from tilth.web.bounds import Bounds
+from tilth.web.client import Client, describe
 from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
 from tilth.web.host_queue import HostQueue, Todo
-from tilth.web.hosts import Host, Hosts
-from tilth.web.lanes import Lanes, LeftAloneError, PoliteClient
-from tilth.web.page_reader import Meaning, PageReader
+from tilth.web.hosts import Hosts
+from tilth.web.lanes import Lanes, PoliteClient
+from tilth.web.page_reader import PageReader
 from tilth.web.patterns import Choice
-from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.urls import Scope, host_of, origin
-from tilth.web.warc_store import WarcStore, read_original
+from tilth.web.warc_store import WarcStore
 
 # Two syncs of the disk, after which a loss of power costs nothing of what is before.
 _HARDEN_S = 0.5
@@ -44,32 +42,6 @@ _MAX_KNOWN = 1 << 17
 _MAX_RETURNS = 3
 # An address that is asked for ahead just now is looked at again after this.
 _MEANWHILE_S = 0.05
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How far and how fast a crawl goes; each means what the setting of its name means."""
-
-    max_pages: int
-    max_depth: int
-    max_bytes: int
-    max_url_length: int
-    concurrency: int
-    connections_per_host: int
-    delay_s: float
-    retries: int
-    retry_s: float
-    agent: str
-    drop_opt_outs: bool
-    follow_canonical: bool
-
-
-class _FailedError(Exception):
-    """A request failed as it would if the site were down."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.error)
-        self.outcome = outcome
 
 
 class Crawler:
@@ -107,7 +79,6 @@ class Crawler:
         self._secrets = client.secrets
         self._frontier = frontier
         self._store = store
-        self._archive = archive
         self._progress = progress
         self._lanes = Lanes(
             bounds.delay_s,
@@ -120,9 +91,10 @@ class Crawler:
             client, self._lanes, bounds.retries, bounds.retry_s, self._note_hold
         )
         self._hosts = Hosts(self._client, frontier, bounds.agent)
-        self._reader = PageReader(
+        reader = PageReader(
             bounds.agent, bounds.drop_opt_outs, bounds.follow_canonical, client.secrets
         )
+        self._answers = Answers(self._client, reader, frontier, store, archive, bounds.max_bytes)
         self._queues: dict[str, HostQueue] = {}
         self._workers: list[asyncio.Task[None]] = []
         # With one host there is nobody that it could be ahead of.
@@ -243,7 +215,7 @@ class Crawler:
                 return Outcome(url, "url-length", str(len(url)))
             try:
                 verdict = self._verdict(url)
-                if verdict is not None and verdict.error and self._earlier(url) is not None:
+                if verdict is not None and verdict.error and self._answers.earlier(url) is not None:
                     # Its level ends it, with the page as it was.
                     return None
                 return verdict
@@ -314,14 +286,14 @@ class Crawler:
             self._commit_failed([forbidden])
             await asyncio.sleep(0)
             return
-        if (kept := self._recall(url, host)) is not None:
+        if (kept := self._answers.recall(url, host)) is not None:
             self._settle(*kept, todo.depth)
             # The requests of others go on meanwhile.
             await asyncio.sleep(0)
             return
         try:
-            meaning, answer = await self._ask(url, host)
-        except _FailedError as error:
+            meaning, answer = await self._answers.ask(url, host)
+        except FailedError as error:
             if host.is_asked and todo.attempt < self._bounds.retries:
                 queue.again(todo, place, self._client.pause_s(todo.attempt))
             else:
@@ -329,7 +301,7 @@ class Crawler:
             if host.is_suspicious:
                 await self._look_at(place)
         else:
-            outcome = self._archived(meaning, answer)
+            outcome = self._answers.kept(meaning, answer)
             if outcome.error is None:
                 self._settle(outcome, meaning.links, todo.depth)
             else:
@@ -350,15 +322,15 @@ class Crawler:
             return
         self._ahead.add(url)
         try:
-            meaning, answer = await self._ask(url, host)
-            outcome = replace(self._archived(meaning, answer), leads="\n".join(meaning.links))
+            meaning, answer = await self._answers.ask(url, host)
+            outcome = replace(self._answers.kept(meaning, answer), leads="\n".join(meaning.links))
             if outcome.fetched_at is None or outcome.error is not None:
                 # No answer that could be kept: what becomes of it, its level says.
                 return
             self._store.flush()
             self._frontier.keep_answer(outcome, self._store.end)
             self._offer(filter(self._scope.contains, meaning.links), todo.depth + 1)
-        except _FailedError:
+        except FailedError:
             # Its level tries again.
             queue.turn_back()
             if host.is_suspicious:
@@ -376,92 +348,18 @@ class Crawler:
             return False
         return 2 * (self._frontier.counts()[1] + len(self._ahead)) <= self._bounds.max_pages
 
-    def _recall(self, url: str, host: Host) -> tuple[Outcome, tuple[str, ...]] | None:
-        """How an address ended that is answered already, and where it leads; None if it is not."""
-        kept = self._frontier.answer(url)
-        if kept is None:
-            return None
-        if kept.place is None:
-            return kept, _lines(kept.leads)
-        if kept.leads is not None:
-            return replace(kept, leads=None), _lines(kept.leads)
-        answer = archived(self._archive, kept, self._bounds.max_bytes)
-        if answer is None:
-            return None
-        meaning = self._reader.read(url, answer, host.robots, kept.fetched_at or "")
-        if not meaning.is_page:
-            return meaning.outcome, meaning.links
-        # A header beyond ASCII is not in the archive as it was sent.
-        outcome = replace(meaning.outcome, consent=kept.consent, place=kept.place)
-        return outcome, meaning.links
-
-    def _earlier(self, url: str) -> EarlierPage | None:
-        """The page at an address as it was before a refresh."""
-        kept = self._frontier.earlier(url) if self._is_refresh else None
-        answer = kept and archived(self._archive, kept, self._bounds.max_bytes)
-        return EarlierPage(kept, answer) if kept and answer else None
-
     def _commit_failed(self, ended: Iterable[Outcome]) -> None:
         """Write down what failed; in a refresh a page that was there stays, and where it leads."""
         failed = []
         for outcome in ended:
-            earlier = self._earlier(outcome.url) if outcome.error is not None else None
+            earlier = self._answers.earlier(outcome.url) if outcome.error is not None else None
             if earlier is None:
                 failed.append(outcome)
                 continue
-            kept, host = earlier.kept, self._hosts[origin(outcome.url)]
-            meaning = self._reader.read(
-                kept.url, earlier.answer, host.robots, kept.fetched_at or ""
-            )
-            self._frontier.note_failed(kept.url, outcome.error or "")
-            stays = replace(meaning.outcome, consent=kept.consent, place=kept.place)
-            self._settle(stays if meaning.is_page else meaning.outcome, meaning.links, self._depth)
+            self._frontier.note_failed(outcome.url, outcome.error or "")
+            stays, links = self._answers.as_it_was(earlier, self._hosts[origin(outcome.url)])
+            self._settle(stays, links, self._depth)
         self._commit(failed)
-
-    async def _ask(self, url: str, host: Host) -> tuple[Meaning, Answer | None]:
-        """What a request gives.
-
-        Raises:
-            _FailedError: It failed as it would if the site were down.
-        """
-        earlier = self._earlier(url)
-        conditions = None if earlier is None else earlier.conditions
-        try:
-            answer = await self._client.once(
-                url, self._bounds.max_bytes, html_only=True, conditions=conditions
-            )
-        except AddressRefusedError as error:
-            return Meaning(Outcome(url, "address", error.address)), None
-        except TooLargeError as error:
-            host.failures = 0
-            return Meaning(Outcome(url, "max-bytes", str(error))), None
-        except LeftAloneError as error:
-            host.silent = str(error)
-            raise _FailedError(Outcome(url, error=str(error))) from error
-        except FetchError as error:
-            failed = Outcome(url, error=str(error))
-            if not error.transient:
-                return Meaning(failed), None
-            host.failures += 1
-            raise _FailedError(failed) from error
-        if answer.status in TRANSIENT_STATUSES:
-            host.failures += 1
-            raise _FailedError(Outcome(url, error=f"HTTP status {answer.status}"))
-        host.failures = 0
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        try:
-            if earlier is None:
-                return self._reader.read(url, answer, host.robots, now), answer
-            answer = earlier.updated(answer)
-            meaning = self._reader.read(url, answer, host.robots, now)
-            return earlier.stays(meaning, answer), answer
-        except TilthError:
-            # The settings, not the answer.
-            raise
-        except Exception as error:
-            # Whatever an answer does to its readers, it costs one address.
-            cause = f"the answer cannot be read: {describe(error)}"
-            return Meaning(Outcome(url, error=cause)), None
 
     async def _look_at(self, place: str) -> None:
         """Write failed pages down as failed, unless the site as a whole is down."""
@@ -515,27 +413,6 @@ class Crawler:
         self._commit_failed(failing)
         while not host.is_asked and (rest := self._frontier.next_admitted(depth, place, "")):
             self._commit_failed(host.verdict(url) or Outcome(url, error=host.dead) for url in rest)
-
-    def _archived(self, meaning: Meaning, answer: Answer | None) -> Outcome:
-        """The outcome, its page in the archive, or else with what it leads to."""
-        outcome = meaning.outcome
-        if outcome.place is not None:
-            # As it lies there already.
-            return outcome
-        if meaning.is_page and answer is not None:
-            try:
-                # What was committed is in the file, whoever reads it.
-                known = self._frontier.place_of(answer.digest) if answer.body else None
-                same = known and read_original(self._archive, known, answer.body)
-                place = self._store.append(outcome.url, answer, outcome.fetched_at or "", same)
-            except OSError:
-                raise
-            except Exception as error:
-                # Its headers, for which the archive has no form.
-                cause = f"the answer cannot be read: {describe(error)}"
-                return Outcome(outcome.url, error=cause)
-            return replace(outcome, place=place, digest=None if same else answer.digest)
-        return replace(outcome, leads="\n".join(meaning.links)) if meaning.links else outcome
 
     def _settle(self, outcome: Outcome, links: Iterable[str], depth: int) -> None:
         """Write down how an address of a level ended, and the links in scope as found."""
@@ -594,7 +471,3 @@ class Crawler:
     def _note_hold(self, host: str, pause_s: float) -> None:
         """A host's wish to be left alone holds for a run to come as well."""
         self._frontier.set_fact(f"{HELD}{host}", str(time.time() + pause_s))
-
-
-def _lines(text: str | None) -> tuple[str, ...]:
-    return tuple(text.split("\n")) if text else ()

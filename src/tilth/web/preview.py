@@ -13,8 +13,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from itertools import chain, islice
 
+from tilth.web.bounds import Bounds
 from tilth.web.client import Client, FetchError
-from tilth.web.crawler import Bounds
 from tilth.web.frontier import Frontier
 from tilth.web.hosts import Hosts
 from tilth.web.lanes import Lanes, PoliteClient
