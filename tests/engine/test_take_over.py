@@ -73,7 +73,7 @@ def test_a_crawl_that_was_stopped_is_taken_over_too(
         raise TilthError("stopped", code="stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr(crawl, "_check_scope", stopped)
+        patch.setattr(crawl, "check_scope", stopped)
         with pytest.raises(TilthError, match="stopped"):
             _run(site, tmp_path, max_depth=1)
     assert _num_asked(site) == 3

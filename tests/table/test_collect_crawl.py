@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.table.entries import effect, extreme, name, refused, unordered
+from tests.table.entries import effect, extreme, idle, name, refused, unordered
 from tests.table.sources import read
 from tests.table.whole import said
 from tests.web.sites import Reply, Site, running
 from tilth.demo import site as demo_site
-from tilth.errors import DataError, MissingError, UsageError
+from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.web import crawler
 from tilth.web.lanes import Lanes
 
@@ -206,6 +206,67 @@ def test_no_more_pages_and_no_deeper(site: Site, tmp_path: Path) -> None:
     for setting, values in {"max_pages": (0, -1, 10**9 + 1), "max_depth": (-1, 10**9 + 1)}.items():
         for bad in values:
             assert setting in wrong(**{setting: bad})
+
+
+@effect("collect.crawl.max_pages_per_host", "collect.crawl.max_bytes_per_host")
+@effect("collect.crawl.max_total_bytes")
+@extreme("collect.crawl.max_pages_per_host", "collect.crawl.max_bytes_per_host")
+@extreme("collect.crawl.max_total_bytes")
+def test_no_more_of_a_host_and_no_more_bytes(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/1", "/2")
+    site.html("/1")
+    site.html("/2", "/3")
+    site.html("/3")
+    for setting in ("max_pages_per_host", "max_total_bytes", "max_bytes_per_host"):
+        found = rows(site, tmp_path / setting, **{setting: 1})
+        assert pages(found) == ["/"]
+        assert ends(found, setting.replace("_", "-")) == ["/1", "/2"]
+        most = 9999 if setting == "max_pages_per_host" else 1 << 50
+        assert len(pages(rows(site, tmp_path / f"most {setting}", **{setting: most}))) == 4
+        for bad in (0, -1, (1 << 50) + 1):
+            assert setting in wrong(**{setting: bad})
+    # What can bound nothing is no bound.
+    for whole, part in (("max_pages", "max_pages_per_host"), ("max_hours", "max_hours_per_host")):
+        assert f"`{part}: 7` bounds nothing: `{whole}` is 7" in wrong(**{whole: 7, part: 7})
+    assert "bounds nothing" in wrong(max_total_bytes=1000, max_bytes_per_host=1001)
+    assert "bounds nothing" in wrong(max_pages_per_host=10_000)
+    assert not wrong(max_pages=7, max_pages_per_host=6)
+
+
+@effect("collect.crawl.max_hours", "collect.crawl.max_hours_per_host")
+@extreme("collect.crawl.max_hours", "collect.crawl.max_hours_per_host")
+def test_nothing_is_asked_for_once_the_hours_are_over(
+    site: Site, tmp_path: Path, pauses: list[float]
+) -> None:
+    site.html("/", "/1", "/2")
+    site.html("/1")
+    site.html("/2")
+    for setting in ("max_hours", "max_hours_per_host"):
+        # Before the first page two files of the site's are asked for.
+        found = rows(site, tmp_path / setting, delay_s=3600, **{setting: 3.5})
+        first, rest = ["/", "/1"], ["/2"]
+        if setting == "max_hours_per_host":
+            # They count from the first page.
+            first, rest = ["/", "/1", "/2"], []
+        assert pages(found) == first
+        assert ends(found, setting.replace("_", "-")) == rest
+        assert len(pages(rows(site, tmp_path / f"{setting} most", **{setting: 87_600}))) == 3
+        for bad in (0, -1, 87_601, float("nan"), float("inf")):
+            assert setting in wrong(**{setting: bad})
+
+
+@effect("collect.crawl.min_free_bytes")
+@extreme("collect.crawl.min_free_bytes")
+@idle("collect.crawl.min_free_bytes")
+def test_so_much_stays_free_on_the_disk(site: Site, tmp_path: Path) -> None:
+    site.html("/")
+    with pytest.raises(StorageError, match="`min_free_bytes` keeps 1,125,899,906,842,624"):
+        rows(site, tmp_path / "1", min_free_bytes=1 << 50)
+    found = rows(site, tmp_path / "2", min_free_bytes=1)
+    assert pages(found) == ["/"]
+    assert rows(site, tmp_path / "3") == found
+    for bad in (0, -1, (1 << 50) + 1):
+        assert "min_free_bytes" in wrong(min_free_bytes=bad)
 
 
 @effect("collect.crawl.max_bytes", "collect.crawl.max_url_length")

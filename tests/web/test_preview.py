@@ -99,6 +99,15 @@ def test_more_than_may_be_asked_for_is_told_with_what_the_bound_leaves(site: Sit
     assert seen.seconds == seen.most_seconds == pytest.approx(0.02)
 
 
+def test_bounds_of_a_host_and_of_hours_are_those_of_the_crawl(site: Site) -> None:
+    site.pages["/robots.txt"] = _robots("Crawl-delay: 0.01\nUser-agent: *\nCrawl-delay: 0.02\n")
+    site.pages["/sitemap.xml"] = _sitemap(site, *(f"/{n}" for n in range(9)))
+    seen = _look(site, max_pages_per_host=4, max_hours=0.01)
+    assert (seen.listed, seen.pages) == (10, 4)
+    assert seen.most_seconds == 36.0
+    assert _look(site).most_seconds == pytest.approx(200)
+
+
 def test_so_many_sitemaps_are_read_and_the_others_counted(site: Site) -> None:
     names = [f"/s{number}.xml" for number in range(MAX_LOOKED + 3)]
     site.pages["/robots.txt"] = _robots(f"Sitemap: {site.root}/index.xml\n")

@@ -11,17 +11,24 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from tilth.collect.crawl_rows import batches, note_changes, num_rows, told_changes
-from tilth.context import Context, Note
+from tilth.collect.crawl_rows import (
+    batches,
+    check_scope,
+    note_changes,
+    note_patterns,
+    num_rows,
+    told_changes,
+)
+from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
-from tilth.reading.named import no_such_name
 from tilth.records import PlainObject
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
@@ -32,7 +39,7 @@ from tilth.web.bounds import Bounds
 from tilth.web.contact import contact_warning
 from tilth.web.fates import COLUMNS, describe_fates
 from tilth.web.fates import FIGURES as FIGURES
-from tilth.web.frontier import BEHIND, HELD, Frontier
+from tilth.web.frontier import HELD, Frontier
 from tilth.web.patterns import AddressPattern, Choice
 from tilth.web.previewed import CrawlPreview
 from tilth.web.robots import RobotsFile
@@ -47,7 +54,10 @@ if TYPE_CHECKING:
 DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, COLUMNS
 
 _MAX_COUNT = 1_000_000_000
+_MAX_TOTAL = 1 << 50
 _MAX_S = 86_400.0
+# Ten years.
+_MAX_HOURS = 87_600.0
 
 
 # Each address is compared with each of them.
@@ -83,11 +93,39 @@ class Settings(BaseSettings):
     max_pages: int = Field(
         10_000, ge=1, le=_MAX_COUNT, description="fetch at most this many addresses"
     )
+    max_pages_per_host: int | None = Field(
+        None, ge=1, le=_MAX_COUNT, description="and at most this many of a host, whatever its ports"
+    )
     max_depth: int = Field(
         20, ge=0, le=_MAX_COUNT, description="follow links at most this far from the start"
     )
     max_bytes: int = Field(
         10 << 20, ge=1, le=1 << 31, description="drop pages larger than this, in bytes"
+    )
+    max_total_bytes: int | None = Field(
+        None,
+        ge=1,
+        le=_MAX_TOTAL,
+        description="ask for no page more once the pages are this large together, in bytes",
+    )
+    max_bytes_per_host: int | None = Field(
+        None, ge=1, le=_MAX_TOTAL, description="the same of the pages of a host"
+    )
+    max_hours: float | None = Field(
+        None,
+        gt=0,
+        le=_MAX_HOURS,
+        description="ask for nothing more once the crawl has asked for so many hours, over all its "
+        "runs; a refresh and a crawl with other bounds have hours of their own",
+    )
+    max_hours_per_host: float | None = Field(
+        None, gt=0, le=_MAX_HOURS, description="the same of a host, from when it is first asked"
+    )
+    min_free_bytes: Annotated[int | None, ActsOn("speed")] = Field(
+        None,
+        ge=1,
+        le=_MAX_TOTAL,
+        description="stop where less is free on the disk, with an error; run again to go on",
     )
     max_url_length: int = Field(
         2000, ge=32, le=1 << 20, description="drop addresses longer than this, in characters"
@@ -163,6 +201,17 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _bounds_act(self) -> Settings:
+        for whole in ("max_pages", "max_total_bytes", "max_hours"):
+            name = f"{whole.replace('_total', '')}_per_host"
+            most, part = getattr(self, whole), getattr(self, name)
+            if most is not None and part is not None and part >= most:
+                raise ValueError(
+                    f"`{name}: {part:,.16g}` bounds nothing: `{whole}` is {most:,.16g} for all"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _serves(self) -> Settings:
         check_serving(self.serve, self.allow_hosts, self.start)
         return self
@@ -232,8 +281,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             # A limit that is no less than the budget leaves out nothing that was not asked for.
             limit = context.limit if budget < settings.max_pages else None
             if limit is None or num_rows(frontier) < limit:
-                _check_scope(settings, frontier)
-                _note_patterns(settings, frontier, context)
+                check_scope(settings.scope, settings.start, frontier)
+                note_patterns(Choice(settings.include, settings.exclude), frontier, context)
             yield from batches(frontier, source, folder / "warc", limit)
     except (OSError, sqlite3.Error) as error:
         raise _unusable(folder, error) from error
@@ -382,16 +431,13 @@ def _archive_of(frontier: Frontier, folder: Path, settings: Settings) -> WarcSto
 
 
 def _bounds(settings: Settings, budget: int) -> Bounds:
+    same = {
+        field.name: getattr(settings, field.name)
+        for field in fields(Bounds)
+        if field.name in Settings.model_fields
+    }
     return Bounds(
-        max_pages=budget,
-        max_depth=settings.max_depth,
-        max_bytes=settings.max_bytes,
-        max_url_length=settings.max_url_length,
-        concurrency=settings.concurrency,
-        connections_per_host=settings.connections_per_host,
-        delay_s=settings.delay_s,
-        retries=settings.retries,
-        retry_s=settings.retry_s,
+        **{**same, "max_pages": budget},
         agent=_agent(settings),
         drop_opt_outs=settings.opt_outs == "drop",
         follow_canonical=settings.canonical == "drop",
@@ -532,36 +578,3 @@ def _reasons(settings: Settings, frontier: Frontier) -> str:
         reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
         reasons.append(masked(f"{url}: {reason or 'not reached'}"))
     return "; ".join(reasons)
-
-
-def _check_scope(settings: Settings, frontier: Frontier) -> None:
-    """Refuse a part of the scope in which nothing was found, unless the crawl was cut short.
-
-    Raises:
-        DataError: There is one.
-    """
-    missing = {prefix: Scope([prefix]) for prefix in settings.scope}
-    for end in frontier.outcomes() if missing else ():
-        if end.rule == BEHIND:
-            return
-        missing = {
-            prefix: scope for prefix, scope in missing.items() if not scope.contains(end.url)
-        }
-    for prefix in missing:
-        near = [f"{url.partition('?')[0].rpartition('/')[0]}/" for url in settings.start]
-        raise no_such_name(
-            "scope", prefix, "addresses", near, ", ".join(map(masked, settings.start))
-        )
-
-
-def _note_patterns(settings: Settings, frontier: Frontier, context: Context) -> None:
-    """Tell of patterns that fit nothing that was found, unless the crawl was cut short."""
-    choice = Choice(settings.include, settings.exclude)
-    unmet = [("include", one) for one in choice.include]
-    unmet += [("exclude", one) for one in choice.exclude]
-    for end in frontier.outcomes() if unmet else ():
-        if end.rule == BEHIND:
-            return
-        unmet = [(setting, one) for setting, one in unmet if not one.fits(end.url)]
-    for setting, one in unmet:
-        context.passes_over(one.text, Note(f"pattern of `{setting}` that fits no address found"))

@@ -1,25 +1,30 @@
-"""What comes out of a crawl: a row for each address, and what has changed since an earlier one."""
+"""What comes out of a crawl: a row for each address, what has changed since an earlier one, and
+what of the recipe fits none of it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from tilth.context import Context, Note
 from tilth.errors import DataError
+from tilth.reading.named import no_such_name
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.spell import plural
-from tilth.web.frontier import BEHIND, EXCLUDED, Frontier, Outcome
+from tilth.web.bounds import CUTS
+from tilth.web.frontier import EXCLUDED, Frontier, Outcome
+from tilth.web.patterns import Choice
 from tilth.web.secrets import masked
+from tilth.web.urls import Scope
 from tilth.web.warc_store import read_page
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
 _COLUMNS = ("id", "source", "uri", "html", "content_type", "license", "consent", "fetched_at")
-_UNASKED = (BEHIND, EXCLUDED)
+_UNASKED = frozenset((EXCLUDED, *CUTS))
 _VERDICTS = (DROP_RULE, DROP_VALUE, ERROR)
 _CHANGES = {
     "new": Note("page that is new since the crawl before"),
@@ -113,3 +118,36 @@ def _row(end: Outcome, source: str, archive: Path) -> Row:
         DROP_VALUE: end.value and masked(end.value),
         ERROR: failed and masked(failed),
     }
+
+
+def check_scope(scope: Iterable[str], start: Sequence[str], frontier: Frontier) -> None:
+    """Refuse a part of the scope in which nothing was found, unless the crawl was cut short.
+
+    Args:
+        scope: Its parts, as the recipe has them.
+        start: The first pages.
+        frontier: How the addresses of a finished crawl ended.
+
+    Raises:
+        DataError: There is one.
+    """
+    missing = {prefix: Scope([prefix]) for prefix in scope}
+    for end in frontier.outcomes() if missing else ():
+        if end.rule in CUTS:
+            return
+        missing = {prefix: part for prefix, part in missing.items() if not part.contains(end.url)}
+    for prefix in missing:
+        near = [f"{url.partition('?')[0].rpartition('/')[0]}/" for url in start]
+        raise no_such_name("scope", prefix, "addresses", near, ", ".join(map(masked, start)))
+
+
+def note_patterns(choice: Choice, frontier: Frontier, context: Context) -> None:
+    """Tell of patterns that fit nothing that was found, unless the crawl was cut short."""
+    unmet = [("include", one) for one in choice.include]
+    unmet += [("exclude", one) for one in choice.exclude]
+    for end in frontier.outcomes() if unmet else ():
+        if end.rule in CUTS:
+            return
+        unmet = [(setting, one) for setting, one in unmet if not one.fits(end.url)]
+    for setting, one in unmet:
+        context.passes_over(one.text, Note(f"pattern of `{setting}` that fits no address found"))

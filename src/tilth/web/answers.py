@@ -6,6 +6,7 @@ and what is written down of them, is not decided here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,9 @@ from tilth.web.client import Answer, FetchError, TooLargeError, describe
 from tilth.web.earlier import EarlierPage, archived
 from tilth.web.frontier import Frontier, Outcome
 from tilth.web.hosts import Host
-from tilth.web.lanes import LeftAloneError, PoliteClient
+from tilth.web.lanes import LeftAloneError, PoliteClient, TimeIsUpError
 from tilth.web.page_reader import Meaning, PageReader
+from tilth.web.quota import FreeSpace
 from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.warc_store import WarcStore, read_original
 
@@ -40,6 +42,8 @@ class Answers:
         store: The archive of pages.
         archive: Its folder.
         max_bytes: Of a page.
+        space: What stays free on the disk.
+        time_is_up: How an address ends for which there is no time.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class Answers:
         store: WarcStore,
         archive: Path,
         max_bytes: int,
+        space: FreeSpace,
+        time_is_up: Callable[[str], Outcome],
     ) -> None:
         self._client = client
         self._reader = reader
@@ -57,6 +63,8 @@ class Answers:
         self._store = store
         self._archive = archive
         self._max_bytes = max_bytes
+        self._space = space
+        self._time_is_up = time_is_up
         self._is_refresh = frontier.is_refresh
 
     def recall(self, url: str, host: Host) -> tuple[Outcome, tuple[str, ...]] | None:
@@ -78,8 +86,8 @@ class Answers:
         if not meaning.is_page:
             return meaning.outcome, meaning.links
         # A header beyond ASCII is not in the archive as it was sent.
-        outcome = replace(meaning.outcome, consent=kept.consent, place=kept.place)
-        return outcome, meaning.links
+        known = {"consent": kept.consent, "place": kept.place, "size": len(page.answer.body)}
+        return replace(meaning.outcome, **known), meaning.links
 
     def earlier(self, url: str) -> EarlierPage | None:
         """The page at an address as it was before a refresh."""
@@ -92,7 +100,9 @@ class Answers:
 
         Raises:
             FailedError: It failed as it would if the site were down.
+            StorageError: There is no space for it.
         """
+        self._space.check()
         earlier = self.earlier(url)
         conditions = None if earlier is None else earlier.conditions
         try:
@@ -104,6 +114,8 @@ class Answers:
         except TooLargeError as error:
             host.failures = 0
             return Meaning(Outcome(url, "max-bytes", str(error))), None
+        except TimeIsUpError:
+            return Meaning(self._time_is_up(url)), None
         except LeftAloneError as error:
             host.silent = str(error)
             raise FailedError(Outcome(url, error=str(error))) from error
@@ -135,6 +147,8 @@ class Answers:
     def kept(self, meaning: Meaning, answer: Answer | None) -> Outcome:
         """The outcome, its page in the archive, or else with what it leads to."""
         outcome = meaning.outcome
+        if meaning.is_page and answer is not None:
+            outcome = replace(outcome, size=len(answer.body))
         if outcome.place is not None:
             # As it lies there already.
             return outcome

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_TOTAL_BYTES, MAX_BYTES_PER_HOST = "max-total-bytes", "max-bytes-per-host"
+MAX_HOURS, MAX_HOURS_PER_HOST = "max-hours", "max-hours-per-host"
+# The rules by which a crawl is cut short: what they leave out is asked for where they are wider.
+CUTS = frozenset(
+    (
+        "max-pages",
+        "max-pages-per-host",
+        MAX_TOTAL_BYTES,
+        MAX_BYTES_PER_HOST,
+        MAX_HOURS,
+        MAX_HOURS_PER_HOST,
+    )
+)
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -21,3 +35,9 @@ class Bounds:
     agent: str
     drop_opt_outs: bool
     follow_canonical: bool
+    max_pages_per_host: int | None = None
+    max_total_bytes: int | None = None
+    max_bytes_per_host: int | None = None
+    max_hours: float | None = None
+    max_hours_per_host: float | None = None
+    min_free_bytes: int | None = None

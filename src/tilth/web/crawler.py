@@ -21,14 +21,15 @@ from pathlib import Path
 from tilth.context import Progress
 from tilth.errors import MissingError, UsageError
 from tilth.web.answers import Answers, FailedError
-from tilth.web.bounds import Bounds
+from tilth.web.bounds import CUTS, Bounds
 from tilth.web.client import Client, describe
 from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
 from tilth.web.host_queue import HostQueue, Todo
-from tilth.web.hosts import Hosts
+from tilth.web.hosts import Host, Hosts
 from tilth.web.lanes import Lanes, PoliteClient
 from tilth.web.page_reader import PageReader
 from tilth.web.patterns import Choice
+from tilth.web.quota import ByteQuota, FreeSpace, Hours
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.urls import Scope, host_of, origin
 from tilth.web.warc_store import WarcStore
@@ -90,11 +91,23 @@ class Crawler:
         self._client = PoliteClient(
             client, self._lanes, bounds.retries, bounds.retry_s, self._note_hold
         )
-        self._hosts = Hosts(self._client, frontier, bounds.agent)
+        self._hours = Hours(bounds, frontier, self._lanes.clock)
+        self._lanes.end = self._hours.end_of
+        self._bytes = ByteQuota(bounds, frontier.sizes())
+        self._hosts = Hosts(self._client, frontier, bounds.agent, self._hours.outcome)
         reader = PageReader(
             bounds.agent, bounds.drop_opt_outs, bounds.follow_canonical, client.secrets
         )
-        self._answers = Answers(self._client, reader, frontier, store, archive, bounds.max_bytes)
+        self._answers = Answers(
+            self._client,
+            reader,
+            frontier,
+            store,
+            archive,
+            bounds.max_bytes,
+            FreeSpace(archive, bounds.min_free_bytes),
+            self._hours.outcome,
+        )
         self._queues: dict[str, HostQueue] = {}
         self._workers: list[asyncio.Task[None]] = []
         # With one host there is nobody that it could be ahead of.
@@ -103,6 +116,8 @@ class Crawler:
         self._is_refresh = frontier.is_refresh
         self._depth = 0
         self._ahead: set[str] = set()
+        # Of a level of which the end says what belongs: what is not kept with the answers.
+        self._undecided: dict[str, tuple[Outcome, tuple[str, ...]]] = {}
         # Origins of the crawl's pages.
         self._crawled: set[str] = set()
         # Addresses that are in the frontier already: a shortcut, and so bounded.
@@ -124,6 +139,7 @@ class Crawler:
         self._frontier.add(self._start, 0)
         await self._hosts.meet(map(origin, self._start))
         self._check_start()
+        self._hours.begin()
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._workers.append(tasks.create_task(self._watch()))
@@ -213,9 +229,11 @@ class Crawler:
                 return Outcome(url, "max-depth", str(depth))
             if len(url) > bounds.max_url_length:
                 return Outcome(url, "url-length", str(len(url)))
+            if (full := self._bytes.full(url)) is not None:
+                return full
             try:
                 verdict = self._verdict(url)
-                if verdict is not None and verdict.error and self._answers.earlier(url) is not None:
+                if _is_failed(verdict) and self._answers.earlier(url) is not None:
                     # Its level ends it, with the page as it was.
                     return None
                 return verdict
@@ -225,8 +243,12 @@ class Crawler:
         if depth <= bounds.max_depth:
             found = self._frontier.found(depth)
             # A host of which nothing is wanted is not even asked for its rules.
-            await self._hosts.meet(origin(url) for url in found if self._left_out(url) is None)
-        self._frontier.admit(depth, decide, bounds.max_pages)
+            await self._hosts.meet(
+                origin(url)
+                for url in found
+                if self._left_out(url) is None and self._bytes.full(url) is None
+            )
+        self._frontier.admit(depth, decide, bounds.max_pages, bounds.max_pages_per_host)
 
     def _left_out(self, url: str) -> str | None:
         """Why the recipe leaves an address out, or None."""
@@ -243,6 +265,7 @@ class Crawler:
         origins = sorted({origin(url) for url in self._frontier.admitted(depth)}, key=host_of)
         await self._hosts.meet(origins)
         self._crawled.update(origins)
+        self._bytes.begin_level()
         queues = []
         for _, places in groupby(origins, host_of):
             here = sorted(places)
@@ -286,8 +309,13 @@ class Crawler:
             self._commit_failed([forbidden])
             await asyncio.sleep(0)
             return
-        if (kept := self._answers.recall(url, host)) is not None:
-            self._settle(*kept, todo.depth)
+        if self._bytes.is_set and not todo.attempt and self._bytes.is_beyond(url):
+            # The level's end says so. What was asked for once was not beyond then, and may stand
+            # before what is known by now.
+            await asyncio.sleep(0)
+            return
+        if (kept := self._recall(url, host)) is not None:
+            self._end(*kept, todo.depth)
             # The requests of others go on meanwhile.
             await asyncio.sleep(0)
             return
@@ -302,8 +330,8 @@ class Crawler:
                 await self._look_at(place)
         else:
             outcome = self._answers.kept(meaning, answer)
-            if outcome.error is None:
-                self._settle(outcome, meaning.links, todo.depth)
+            if not _is_failed(outcome):
+                self._end(outcome, meaning.links, todo.depth)
             else:
                 self._commit_failed([outcome])
 
@@ -338,13 +366,21 @@ class Crawler:
         finally:
             self._ahead.discard(url)
 
+    def _recall(self, url: str, host: Host) -> tuple[Outcome, tuple[str, ...]] | None:
+        """How an address of the level ended that is answered already, and where it leads."""
+        return self._undecided.get(url) or self._answers.recall(url, host)
+
     def _may_go_ahead(self) -> bool:
         """Whether it is likely that no bound leaves out what is ahead.
 
         What is asked for in vain was asked of somebody, so half of the pages are left for what is
         not known yet.
         """
-        if self._reads_sitemaps or all(queue.idle.is_set() for queue in self._queues.values()):
+        if (
+            self._bytes.is_set
+            or self._reads_sitemaps
+            or all(queue.idle.is_set() for queue in self._queues.values())
+        ):
             return False
         return 2 * (self._frontier.counts()[1] + len(self._ahead)) <= self._bounds.max_pages
 
@@ -352,13 +388,15 @@ class Crawler:
         """Write down what failed; in a refresh a page that was there stays, and where it leads."""
         failed = []
         for outcome in ended:
-            earlier = self._answers.earlier(outcome.url) if outcome.error is not None else None
-            if earlier is None:
+            earlier = self._answers.earlier(outcome.url) if _is_failed(outcome) else None
+            if earlier is not None:
+                self._frontier.note_failed(outcome.url, outcome.error or outcome.rule or "")
+                stays, links = self._answers.as_it_was(earlier, self._hosts[origin(outcome.url)])
+                self._end(stays, links, self._depth)
+            elif self._bytes.is_set:
+                self._end(outcome, (), self._depth)
+            else:
                 failed.append(outcome)
-                continue
-            self._frontier.note_failed(outcome.url, outcome.error or "")
-            stays, links = self._answers.as_it_was(earlier, self._hosts[origin(outcome.url)])
-            self._settle(stays, links, self._depth)
         self._commit(failed)
 
     async def _look_at(self, place: str) -> None:
@@ -395,7 +433,24 @@ class Crawler:
             host.dead, host.silent = host.silent, ""
         for place in origins:
             self._bury(depth, place)
-        return not back
+        if back or not self._bytes.is_set:
+            return not back
+        return self._settle_in_order(depth)
+
+    def _settle_in_order(self, depth: int) -> bool:
+        """Settle a level by address, as far as the bytes go; whether all of it is settled."""
+        for url in self._frontier.admitted(depth):
+            host = self._hosts[origin(url)]
+            if (full := self._bytes.full(url)) is not None:
+                self._commit([full])
+            elif (kept := self._recall(url, host)) is not None:
+                self._settle(*kept, depth)
+                self._bytes.take(url, kept[0].size or 0)
+            else:
+                # Its answer is not in the archive any more.
+                return False
+        self._undecided.clear()
+        return True
 
     async def _is_back(self, place: str) -> bool:
         host = self._hosts[place]
@@ -411,8 +466,26 @@ class Crawler:
         host = self._hosts[place]
         failing, host.failing = host.failing, []
         self._commit_failed(failing)
-        while not host.is_asked and (rest := self._frontier.next_admitted(depth, place, "")):
+        after = ""
+        while not host.is_asked and (rest := self._frontier.next_admitted(depth, place, after)):
+            after = rest[-1]
+            if self._bytes.is_set:
+                rest = [url for url in rest if self._recall(url, host) is None]
             self._commit_failed(host.verdict(url) or Outcome(url, error=host.dead) for url in rest)
+
+    def _end(self, outcome: Outcome, links: tuple[str, ...], depth: int) -> None:
+        """An address of a level has ended. Where bytes are counted, whether it belongs to the crawl
+        is known when the level is, and what it leads to until then is not."""
+        if not self._bytes.is_set:
+            self._settle(outcome, links, depth)
+            return
+        self._bytes.note(outcome.url, outcome.size or 0)
+        if outcome.fetched_at is None or outcome.error is not None:
+            self._undecided[outcome.url] = (outcome, links)
+            return
+        self._store.flush()
+        self._frontier.keep_answer(replace(outcome, leads="\n".join(links)), self._store.end)
+        self._go_on(1)
 
     def _settle(self, outcome: Outcome, links: Iterable[str], depth: int) -> None:
         """Write down how an address of a level ended, and the links in scope as found."""
@@ -431,8 +504,12 @@ class Crawler:
             return
         self._store.flush()
         self._frontier.settle(ended, ((url, depth) for url in found), self._store.end)
+        self._go_on(len(ended))
+
+    def _go_on(self, number: int) -> None:
+        """So many more have ended; now and then it is told, and outlives a loss of power."""
         now = time.monotonic()
-        self._num_told += len(ended)
+        self._num_told += number
         if now - self._hardened_at >= _HARDEN_S:
             self._harden()
         if now - self._told_at >= _TELL_S:
@@ -442,6 +519,7 @@ class Crawler:
         """Make it outlive a loss of power, in the same order."""
         self._store.sync()
         self._frontier.harden(self._store.end)
+        self._hours.keep()
         self._hardened_at = time.monotonic()
 
     def _tell(self, note: str = "") -> None:
@@ -463,6 +541,7 @@ class Crawler:
         """Say what is waited for where nothing else is said."""
         while True:
             await asyncio.sleep(_STILL_S)
+            self._hours.keep()
             lane = self._lanes.slowest
             if lane is not None and time.monotonic() - self._told_at >= _STILL_S:
                 pause = max(lane.wait_s, 0.0)
@@ -471,3 +550,8 @@ class Crawler:
     def _note_hold(self, host: str, pause_s: float) -> None:
         """A host's wish to be left alone holds for a run to come as well."""
         self._frontier.set_fact(f"{HELD}{host}", str(time.time() + pause_s))
+
+
+def _is_failed(outcome: Outcome | None) -> bool:
+    """Whether an address ended for lack of an answer, or of the time for one."""
+    return outcome is not None and (outcome.error is not None or outcome.rule in CUTS)

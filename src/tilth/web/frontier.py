@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tilth.web.bounds import CUTS
+from tilth.web.urls import host_of
 from tilth.web.warc_store import Place
 
 _FOUND, _ADMITTED, _SETTLED = 0, 1, 2
@@ -43,8 +45,10 @@ _REFRESH = "refresh"
 # How an answer is stored, in the order of an outcome's fields.
 _ANSWER = (
     "rule TEXT, value TEXT, error TEXT, content_type TEXT, consent TEXT, fetched_at TEXT,"
-    " canonical TEXT, leads TEXT, file INTEGER, start INTEGER, length INTEGER"
+    " canonical TEXT, leads TEXT, file INTEGER, start INTEGER, length INTEGER, size INTEGER"
 )
+_FIELDS = ", ".join(column.split()[0] for column in _ANSWER.split(", "))
+_MARKS = ", ".join("?" for _ in _FIELDS.split(", "))
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS pages (
     url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT NULL, {_ANSWER}
@@ -78,6 +82,7 @@ class Outcome:
         leads: Addresses that an answer leads to which is not in the archive; one a line.
         place: Where the page stands in the archive, or None.
         digest: Of the body that stands there and nowhere before, SHA-1; it is not read back.
+        size: Of the body of a page, in bytes.
     """
 
     url: str
@@ -91,6 +96,7 @@ class Outcome:
     leads: str | None = None
     place: Place | None = None
     digest: bytes | None = None
+    size: int | None = None
 
 
 class Frontier:
@@ -104,9 +110,12 @@ class Frontier:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         # NORMAL: a commit is the system's when it returns, and so outlives this process.
         self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _TABLES)
-        columns = {row[1] for row in self._db.execute("PRAGMA table_info(pages)")}
-        if "leads" not in columns:
-            self._db.execute("ALTER TABLE pages ADD COLUMN leads TEXT")
+        for table in ("pages", "answers", "earlier"):
+            columns = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for column in ("leads TEXT", "size INTEGER"):
+                if column.split()[0] not in columns:
+                    # A crawl of a version before.
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         self._count()
 
     def close(self) -> None:
@@ -168,28 +177,44 @@ class Frontier:
         )
         return [url for (url,) in rows]
 
-    def admit(self, depth: int, decide: Callable[[str], Outcome | None], budget: int) -> None:
+    def admit(
+        self,
+        depth: int,
+        decide: Callable[[str], Outcome | None],
+        budget: int,
+        per_host: int | None = None,
+    ) -> None:
         """Admit or settle the found addresses of a level, in order, in one transaction.
 
         Args:
             depth: The level.
             decide: The outcome of an address that is not to be fetched, None for the others.
             budget: Pages that the crawl may fetch in all.
+            per_host: And of each host; None: any number.
         """
-        query = "SELECT value FROM facts WHERE name = 'admitted'"
         with self._transaction():
-            row = self._db.execute(query).fetchone()
-            count = int(row[0]) if row else 0
+            count = int(self.fact("admitted") or 0)
+            of_hosts: dict[str, int] = {}
             for url in self._open(_FOUND, depth, ""):
                 outcome = decide(url)
+                if outcome is None and per_host is not None:
+                    host = host_of(url)
+                    there = of_hosts.get(host)
+                    there = int(self.fact(f"admitted {host}") or 0) if there is None else there
+                    if there >= per_host:
+                        outcome = Outcome(url, "max-pages-per-host", str(per_host))
                 if outcome is None and count >= budget:
                     outcome = Outcome(url, BEHIND, str(budget))
                 if outcome is not None:
                     self._settle(outcome)
                     continue
                 count += 1
+                if per_host is not None:
+                    of_hosts[host] = there + 1
                 self._db.execute("UPDATE pages SET state = 1 WHERE url = ?", (url,))
             self.set_fact("admitted", str(count))
+            for host, number in of_hosts.items():
+                self.set_fact(f"admitted {host}", str(number))
 
     def settle(
         self, outcomes: Iterable[Outcome], found: Iterable[tuple[str, int]], archive_end: str
@@ -205,7 +230,8 @@ class Frontier:
             self._add(found)
             for outcome in outcomes:
                 self._settle(outcome)
-                if self._num_answers:
+                # What a bound leaves out may be wanted with another one.
+                if self._num_answers and outcome.rule not in CUTS:
                     query = "DELETE FROM answers WHERE url = ?"
                     self._num_answers -= self._db.execute(query, (outcome.url,)).rowcount
             self.set_fact("archive", archive_end)
@@ -218,18 +244,20 @@ class Frontier:
 
     def keep_answer(self, answer: Outcome, archive_end: str) -> None:
         """Keep the answer to an address that no level has admitted."""
-        query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        values = (answer.url, *_stored(answer))
         with self._transaction():
-            self._db.execute(query, (answer.url, *_stored(answer)))
+            gone = self._db.execute("DELETE FROM answers WHERE url = ?", (answer.url,)).rowcount
+            self._db.execute(_sql("INSERT INTO answers (url, FIELDS) VALUES (?, MARKS)"), values)
             self._note_body(answer)
             self.set_fact("archive", archive_end)
-        self._num_answers += 1
+        self._num_answers += 1 - gone
 
     def answer(self, url: str) -> Outcome | None:
         """The answer to an address that is kept from before, or None."""
         if not self._num_answers:
             return None
-        row = self._db.execute("SELECT * FROM answers WHERE url = ?", (url,)).fetchone()
+        query = _sql("SELECT url, FIELDS FROM answers WHERE url = ?")
+        row = self._db.execute(query, (url,)).fetchone()
         return row and _outcome(row)
 
     def place_of(self, digest: bytes) -> Place | None:
@@ -261,13 +289,16 @@ class Frontier:
         with self._transaction():
             self._db.execute("DELETE FROM earlier")
             self._db.execute(
-                "INSERT INTO earlier SELECT url, rule, value, error, content_type, consent,"
-                " fetched_at, canonical, leads, file, start, length, depth, NULL FROM pages"
-                " WHERE file IS NOT NULL"
+                _sql(
+                    "INSERT INTO earlier (url, FIELDS, depth) SELECT url, FIELDS, depth"
+                    " FROM pages WHERE file IS NOT NULL"
+                )
             )
             self._db.execute(
-                "INSERT OR IGNORE INTO earlier SELECT *, NULL, NULL FROM answers"
-                " WHERE file IS NOT NULL"
+                _sql(
+                    "INSERT OR IGNORE INTO earlier (url, FIELDS) SELECT url, FIELDS"
+                    " FROM answers WHERE file IS NOT NULL"
+                )
             )
             self._forget_crawl()
             self._db.execute("DELETE FROM answers")
@@ -288,17 +319,18 @@ class Frontier:
             self._forget_crawl()
             self._db.execute("DELETE FROM answers")
             self._db.execute(
-                "INSERT INTO answers SELECT url, rule, value, error, content_type, consent,"
-                " fetched_at, canonical, NULL, file, start, length FROM earlier"
+                _sql("INSERT INTO answers (url, FIELDS) SELECT url, FIELDS FROM earlier")
             )
+            self._db.execute("UPDATE answers SET leads = NULL")
             self._db.execute("DELETE FROM earlier")
             self._db.execute("DELETE FROM facts WHERE name = ?", (_REFRESH,))
         self._count()
 
     def earlier(self, url: str) -> Outcome | None:
         """The page of the crawl that is refreshed, or None."""
-        row = self._db.execute("SELECT * FROM earlier WHERE url = ?", (url,)).fetchone()
-        return row and _outcome(row[:-2])
+        query = _sql("SELECT url, FIELDS FROM earlier WHERE url = ?")
+        row = self._db.execute(query, (url,)).fetchone()
+        return row and _outcome(row)
 
     def earlier_pages(self) -> Iterator[tuple[str, int]]:
         """Address and level of each page of the crawl that is refreshed."""
@@ -355,9 +387,10 @@ class Frontier:
             # What it leads to is read from the archive, by what is asked for now.
             self._db.execute("UPDATE answers SET leads = NULL WHERE file IS NOT NULL")
             self._db.execute(
-                "INSERT OR REPLACE INTO answers SELECT url, rule, value, error, content_type,"
-                " consent, fetched_at, canonical, leads, file, start, length FROM pages"
-                " WHERE fetched_at IS NOT NULL AND error IS NULL"
+                _sql(
+                    "INSERT OR REPLACE INTO answers (url, FIELDS) SELECT url, FIELDS FROM pages"
+                    " WHERE fetched_at IS NOT NULL AND error IS NULL"
+                )
             )
             self._db.execute("DELETE FROM pages")
             if has_less_room:
@@ -406,7 +439,7 @@ class Frontier:
                 self._db.execute(
                     "UPDATE pages SET state = 1, rule = NULL, value = NULL, error = NULL,"
                     " content_type = NULL, consent = NULL, fetched_at = NULL, canonical = NULL,"
-                    " leads = NULL, file = NULL, start = NULL, length = NULL"
+                    " leads = NULL, file = NULL, start = NULL, length = NULL, size = NULL"
                     " WHERE (file, start) >= (?, ?)",
                     lost[:2],
                 )
@@ -429,6 +462,10 @@ class Frontier:
         query = "SELECT count(*) FROM pages WHERE file IS NOT NULL"
         return int(self._db.execute(query).fetchone()[0])
 
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Address and bytes of each page in the archive."""
+        yield from self._db.execute("SELECT url, size FROM pages WHERE size IS NOT NULL")
+
     def outcomes(self) -> Iterator[Outcome]:
         """How every address ended, in the order of addresses.
 
@@ -438,7 +475,7 @@ class Frontier:
         query = """
             SELECT p.url, iif(q.url IS NULL, p.rule, 'canonical'),
                 iif(q.url IS NULL, p.value, q.url), p.error, p.content_type, p.consent,
-                p.fetched_at, p.canonical, NULL, p.file, p.start, p.length
+                p.fetched_at, p.canonical, NULL, p.file, p.start, p.length, p.size
             FROM pages AS p LEFT JOIN pages AS q
             ON q.url = p.canonical AND p.file IS NOT NULL AND p.rule IS NULL
                 AND q.file IS NOT NULL AND q.rule IS NULL AND q.canonical IS NULL
@@ -465,7 +502,7 @@ class Frontier:
         settled = self._db.execute(
             "UPDATE pages SET state = 2, rule = ?, value = ?, error = ?, content_type = ?,"
             " consent = ?, fetched_at = ?, canonical = ?, leads = ?, file = ?, start = ?,"
-            " length = ? WHERE url = ? AND state < 2",
+            " length = ?, size = ? WHERE url = ? AND state < 2",
             (*_stored(outcome), outcome.url),
         )
         # Two indexes may name the same sitemap as one too many.
@@ -492,17 +529,23 @@ class Frontier:
         return self._db
 
 
+def _sql(query: str) -> str:
+    """A statement with the columns of an answer for FIELDS, and a mark for each for MARKS."""
+    return query.replace("FIELDS", _FIELDS).replace("MARKS", _MARKS)
+
+
 def _stored(outcome: Outcome) -> tuple[object, ...]:
     """The fields of an outcome as they are stored."""
     told = (outcome.rule, outcome.value, outcome.error, outcome.content_type, outcome.consent)
     place = (None, None, None) if outcome.place is None else outcome.place
     rest = (outcome.fetched_at, outcome.canonical, outcome.leads)
-    return (*map(_storable, told), *rest, *place)
+    return (*map(_storable, told), *rest, *place, outcome.size)
 
 
 def _outcome(row: tuple[Any, ...]) -> Outcome:
-    *fields, file, start, length = row
-    return Outcome(*(*fields, None if file is None else Place(file, start, length)))
+    *fields, file, start, length, size = row
+    place = None if file is None else Place(file, start, length)
+    return Outcome(*fields, place=place, size=size)
 
 
 def _storable(text: str | None) -> str | None:

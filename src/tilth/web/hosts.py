@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from tilth.decode.text import decode_loosely
 from tilth.web.address import AddressRefusedError, joined, place_of
+from tilth.web.bounds import MAX_HOURS
 from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import ASKED, Frontier, Outcome
-from tilth.web.lanes import PoliteClient
+from tilth.web.lanes import PoliteClient, TimeIsUpError
 from tilth.web.robots import MAX_ROBOTS_BYTES, RobotsFile, decode_robots
 from tilth.web.urls import host_of
 from tilth.web.usage import MAX_TDMREP_BYTES, TDMREP_PATH
@@ -23,7 +24,7 @@ _MAX_AGE_S = 86_400.0
 
 
 class ForbiddenError(Exception):
-    """The rules of a site forbid an address, or it cannot be asked at all."""
+    """The rules of a site forbid an address, or it cannot be asked at all, or there is no time."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.error or f"{outcome.rule}: {outcome.value}")
@@ -46,6 +47,8 @@ class Host:
         silent: Why nothing more is asked of it for now; empty if it is.
         dead: Why nothing more is asked of it at all, while other sites answer; empty if it is.
         returns: How often it was silent and then asked again.
+        late: How its addresses end where there was no time to ask for its robots.txt; None: there
+            was.
         is_renewed: Its robots.txt may be another one than that by which addresses were admitted.
     """
 
@@ -59,6 +62,7 @@ class Host:
     silent: str = ""
     dead: str = ""
     returns: int = 0
+    late: Outcome | None = None
     is_renewed: bool = False
 
     @property
@@ -69,12 +73,15 @@ class Host:
     @property
     def is_asked(self) -> bool:
         """Whether pages may be asked of it."""
-        return not (self.silent or self.dead or self.unreachable or self.refused)
+        is_gone = self.silent or self.dead or self.unreachable or self.refused
+        return not is_gone and self.late is None
 
     def verdict(self, url: str) -> Outcome | None:
         """The outcome of an address that this host forbids or cannot give, or None."""
         if self.refused:
             return Outcome(url, "address", self.refused)
+        if self.late is not None:
+            return replace(self.late, url=url)
         if self.dead:
             return Outcome(url, error=f"the site stopped answering: {self.dead}")
         if self.unreachable:
@@ -97,12 +104,20 @@ class Hosts:
         client: Asks them.
         frontier: Keeps their robots.txt, so that a crawl taken up again decides as it did.
         agent: The crawler's name in a robots.txt.
+        time_is_up: How an address ends for which there is no time.
     """
 
-    def __init__(self, client: PoliteClient, frontier: Frontier, agent: str) -> None:
+    def __init__(
+        self,
+        client: PoliteClient,
+        frontier: Frontier,
+        agent: str,
+        time_is_up: Callable[[str], Outcome] = lambda url: Outcome(url, MAX_HOURS),
+    ) -> None:
         self._client = client
         self._frontier = frontier
         self._agent = agent
+        self._time_is_up = time_is_up
         self._met: dict[str, Host] = {}
         self._doors: dict[str, asyncio.Lock] = {}
         # By their robots.txt alone.
@@ -149,7 +164,10 @@ class Hosts:
             ForbiddenError: A site on the way forbids it, or cannot be asked.
             AddressRefusedError, FetchError, TooLargeError: As of `Client.get`.
         """
-        return await self._client.get_through(url, max_bytes, self._check)
+        try:
+            return await self._client.get_through(url, max_bytes, self._check)
+        except TimeIsUpError as error:
+            raise ForbiddenError(self._time_is_up(url)) from error
 
     async def _check(self, url: str) -> None:
         place = _place_of(url)
@@ -167,6 +185,9 @@ class Hosts:
         """Why a site is not there at all, told by its robots.txt; empty where it is."""
         try:
             await self._robots_text(origin)
+        except TimeIsUpError:
+            # Nobody knows.
+            return ""
         except (AddressRefusedError, FetchError) as error:
             return str(error)
         return ""
@@ -189,6 +210,9 @@ class Hosts:
                 is_own = error.place == joined(*place_of(origin))
                 told = str(error) if is_own else f"its robots.txt leads away: {error}"
                 return Host(nothing, refused=error.address, refusal=told, refused_place=error.place)
+            except TimeIsUpError:
+                if not is_old:
+                    return Host(nothing, late=self._time_is_up(f"{origin}/"))
             except FetchError as error:
                 # RFC 9309 section 2.4: while it cannot be had an old one counts.
                 if not is_old:

@@ -39,6 +39,13 @@ class LeftAloneError(FetchError):
         super().__init__(f"{host} asks not to be asked for {wait_s:,.0f} s", transient=False)
 
 
+class TimeIsUpError(FetchError):
+    """The time in which a host may be asked would be over before its turn comes."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"there is no time left to ask {host}", transient=False)
+
+
 class Lane:
     """One host's clock, and how many requests are under way to it.
 
@@ -54,6 +61,7 @@ class Lane:
         was_asked: It may have been asked just before this run: its first pause counts from now.
         clock: Seconds that never go back.
         sleep: Lets so many of them go by.
+        end: When, by the clock, a host is asked nothing more.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class Lane:
         was_asked: bool = False,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        end: Callable[[str], float] = lambda _: float("inf"),
     ) -> None:
         self.host = host
         self.pace_s = pace_s
@@ -74,6 +83,7 @@ class Lane:
         self._slots = slots
         self.clock = clock
         self.sleep = sleep
+        self._end = end
         self._is_single = connections == 1
         self._free = asyncio.Semaphore(connections)
         self._gate = asyncio.Lock()
@@ -105,6 +115,7 @@ class Lane:
 
         Raises:
             LeftAloneError: The host asked for a pause of more than `MAX_HOLD_S`.
+            TimeIsUpError: It would not come before nothing more is asked.
         """
         async with self._free:
             async with self._gate:
@@ -121,7 +132,9 @@ class Lane:
     async def _take_turn(self) -> None:
         while True:
             # A clock may wake a sleeper a little early, and a pause may grow meanwhile.
-            while (pause := self.wait_s) > 0:
+            while (pause := max(self.wait_s, 0.0)) or self._is_over(pause):
+                if self._is_over(pause):
+                    raise TimeIsUpError(self.host)
                 if self.held_s > MAX_HOLD_S:
                     raise LeftAloneError(self.host, self.held_s)
                 await self.sleep(pause)
@@ -133,6 +146,9 @@ class Lane:
             self._under_way += 1
             self._last = self.clock()
             return
+
+    def _is_over(self, pause_s: float) -> bool:
+        return self.clock() + pause_s >= self._end(self.host)
 
 
 class Lanes:
@@ -165,6 +181,8 @@ class Lanes:
         self._were_asked = were_asked
         self.clock = clock
         self.sleep = sleep
+        # When, by the clock, a host is asked nothing more.
+        self.end: Callable[[str], float] = lambda _: float("inf")
         self._lanes: dict[str, Lane] = {}
         for host, pause_s in held:
             self._of(host).hold(pause_s)
@@ -183,6 +201,7 @@ class Lanes:
                 was_asked=self._were_asked,
                 clock=self.clock,
                 sleep=self.sleep,
+                end=lambda host: self.end(host),
             )
         return self._lanes[host]
 
@@ -231,6 +250,7 @@ class PoliteClient:
 
         Raises:
             LeftAloneError: The host asked for a pause of more than `MAX_HOLD_S`.
+            TimeIsUpError: There is no time left for it.
             AddressRefusedError, FetchError, TooLargeError: As of `Client.get`.
         """
         lane = self.lanes[url]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import chain, islice
+from math import inf
 
 from tilth.web.bounds import Bounds
 from tilth.web.client import Client, FetchError
@@ -92,7 +93,7 @@ class Preview:
         seen = dict(zip(asked, await asyncio.gather(*looks), strict=True))
         known = self._allowed(seen)
         # In the order in which a crawl admits them: its start, then by address.
-        taken = Counter(map(origin, islice(known, self._bounds.max_pages)))
+        taken = Counter(map(origin, islice(self._fitting(known), self._bounds.max_pages)))
         whole = Counter(map(origin, known))
         sites = tuple(
             replace(
@@ -116,8 +117,19 @@ class Preview:
             elsewhere=sum(count for place, count in whole.items() if place not in seen),
             pages=taken.total(),
             seconds=max(side_by_side, *of_hosts.values(), 0.0),
-            most_seconds=slowest * self._bounds.max_pages,
+            most_seconds=min(
+                slowest * self._bounds.max_pages, (self._bounds.max_hours or inf) * 3600
+            ),
         )
+
+    def _fitting(self, urls: Iterable[str]) -> Iterator[str]:
+        """Those of the addresses that `max_pages_per_host` leaves."""
+        of_hosts: Counter[str] = Counter()
+        for url in urls:
+            host = host_of(url)
+            of_hosts[host] += 1
+            if of_hosts[host] <= (self._bounds.max_pages_per_host or inf):
+                yield url
 
     def _allowed(self, seen: Collection[str]) -> list[str]:
         """The addresses that are known, as far as the sites that were asked allow them."""

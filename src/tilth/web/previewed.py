@@ -71,7 +71,8 @@ class CrawlPreview:
         elsewhere: Those of them that are on other sites, which were not asked.
         pages: How many of all of them the bound of pages leaves.
         seconds: What these take at this pace, at least: hosts are asked side by side.
-        most_seconds: What `max_pages` would take if all were on the slowest host.
+        most_seconds: What `max_pages` would take if all were on the slowest host; no more than
+            `max_hours`.
     """
 
     sites: tuple[SitePreview, ...]

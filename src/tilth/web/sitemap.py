@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from tilth.web.bounds import CUTS
 from tilth.web.client import Answer, Client, FetchError, describe
 from tilth.web.frontier import Outcome
 from tilth.web.hosts import ForbiddenError
@@ -109,6 +110,8 @@ async def collect_sitemaps(
         except Exception as error:
             # Whatever a sitemap does to its reader, it costs one row.
             found.is_lost = isinstance(error, FetchError) and error.transient
+            if isinstance(error, ForbiddenError):
+                found.is_lost = error.outcome.rule in CUTS
             if url in sure and isinstance(error, ForbiddenError) and error.outcome.rule:
                 found.failed.append(replace(error.outcome, url=url))
             elif url in sure:
