@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tilth.errors import TilthError
 from tilth.web.address import AddressRefusedError
-from tilth.web.client import Answer, FetchError, TooLargeError, describe
+from tilth.web.client import Answer, FetchError, TimedOutError, TooLargeError, describe
 from tilth.web.earlier import EarlierPage, archived
 from tilth.web.frontier import Frontier, Outcome
 from tilth.web.hosts import Host
@@ -112,7 +112,7 @@ class Answers:
         except AddressRefusedError as error:
             return Meaning(Outcome(url, "address", error.address)), None
         except TooLargeError as error:
-            host.failures = 0
+            host.failures = host.hangs = 0
             return Meaning(Outcome(url, "max-bytes", str(error))), None
         except TimeIsUpError:
             return Meaning(self._time_is_up(url)), None
@@ -124,7 +124,9 @@ class Answers:
             if not error.transient:
                 return Meaning(failed), None
             host.failures += 1
+            host.hangs = host.hangs + 1 if isinstance(error, TimedOutError) else 0
             raise FailedError(failed) from error
+        host.hangs = 0
         if answer.status in TRANSIENT_STATUSES:
             host.failures += 1
             raise FailedError(Outcome(url, error=f"HTTP status {answer.status}"))

@@ -63,6 +63,10 @@ class FetchError(Exception):
         self.transient = transient
 
 
+class TimedOutError(FetchError):
+    """No complete answer within the time that one may take."""
+
+
 class TooLargeError(Exception):
     """A body above the bound, as sent or once decompressed."""
 
@@ -234,7 +238,7 @@ class Client:
             )
         except FetchError as error:
             told = self.secrets.hide(str(error))
-            raise FetchError(told, transient=error.transient) from error
+            raise type(error)(told, transient=error.transient) from error
 
     async def _get(
         self,
@@ -288,7 +292,7 @@ class Client:
         except AddressRefusedError:
             raise
         except TimeoutError as error:
-            raise FetchError(
+            raise TimedOutError(
                 f"no complete answer within {self._timeout.total:g} s", transient=True
             ) from error
         except aiohttp.ClientConnectorError as error:

@@ -322,13 +322,20 @@ class Crawler:
         try:
             meaning, answer = await self._answers.ask(url, host)
         except FailedError as error:
-            if host.is_asked and todo.attempt < self._bounds.retries:
+            if not host.hangs:
+                host.hung.clear()
+            else:
+                host.hung[url] = error.outcome
+            if host.may_retry(todo.attempt, self._bounds.retries):
                 queue.again(todo, place, self._client.pause_s(todo.attempt))
             else:
                 host.failing.append(error.outcome)
-            if host.is_suspicious:
+            if host.is_hanging and host.is_asked:
+                self._give_up(host)
+            elif host.is_suspicious:
                 await self._look_at(place)
         else:
+            host.hung.clear()
             outcome = self._answers.kept(meaning, answer)
             if not _is_failed(outcome):
                 self._end(outcome, meaning.links, todo.depth)
@@ -406,6 +413,17 @@ class Crawler:
         if not host.silent:
             failing, host.failing, host.failures = host.failing, [], 0
             self._commit_failed(failing)
+
+    def _give_up(self, host: Host) -> None:
+        """Ask nothing more of a site of which one request after the other is not answered in time.
+
+        For what it was asked last it had its time, so that is written down: a run that goes on goes
+        on behind it.
+        """
+        ended = {outcome.url: outcome for outcome in host.failing} | host.hung
+        host.silent = f"{host.hangs} requests in a row were not answered in time"
+        host.returns, host.failing, host.hung = _MAX_RETURNS, [], {}
+        self._commit_failed(ended.values())
 
     async def _close_level(self, depth: int, origins: Collection[str]) -> bool:
         """See to the sites that failed; whether the level has ended.

@@ -19,6 +19,9 @@ from tilth.web.usage import MAX_TDMREP_BYTES, TDMREP_PATH
 
 # Failures in a row after which the site itself is asked whether it is still there.
 _SUSPICIOUS = 8
+# Time-outs in a row after which an address is asked for only once, and those after which the site
+# counts as one that does not answer.
+_SLOW, _HANGING = 8, 40
 # RFC 9309 section 2.4.
 _MAX_AGE_S = 86_400.0
 
@@ -44,6 +47,8 @@ class Host:
         refused_place: Host and port of that, as `allow_hosts` may have them.
         failing: Failed pages that are not written down yet: the site may be down.
         failures: Failed requests since the last that was answered.
+        hangs: Requests for pages since the last that did not run into a time-out.
+        hung: Addresses of the level that these were for.
         silent: Why nothing more is asked of it for now; empty if it is.
         dead: Why nothing more is asked of it at all, while other sites answer; empty if it is.
         returns: How often it was silent and then asked again.
@@ -59,6 +64,8 @@ class Host:
     refused_place: str = ""
     failing: list[Outcome] = field(default_factory=list)
     failures: int = 0
+    hangs: int = 0
+    hung: dict[str, Outcome] = field(default_factory=dict)
     silent: str = ""
     dead: str = ""
     returns: int = 0
@@ -69,6 +76,15 @@ class Host:
     def is_suspicious(self) -> bool:
         """Whether so much has failed that the site may be down."""
         return max(self.failures, len(self.failing)) >= _SUSPICIOUS
+
+    def may_retry(self, attempt: int, retries: int) -> bool:
+        """Whether an address that was tried so often before and failed is tried once more."""
+        return self.is_asked and self.hangs < _SLOW and attempt < retries
+
+    @property
+    def is_hanging(self) -> bool:
+        """Whether so many requests in a row ran into a time-out that nothing more is asked."""
+        return self.hangs >= _HANGING
 
     @property
     def is_asked(self) -> bool:

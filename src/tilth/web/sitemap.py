@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tilth.web.bounds import CUTS
-from tilth.web.client import Answer, Client, FetchError, describe
+from tilth.web.client import Answer, Client, FetchError, TimedOutError, describe
 from tilth.web.frontier import Outcome
 from tilth.web.hosts import ForbiddenError
 from tilth.web.listing import MAX_LISTING_BYTES, PageError, read_listing
 from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.secrets import Secrets
+from tilth.web.urls import host_of
 
 # Those that robots.txt files and indexes name, together.
 MAX_SITEMAPS = 200
+# Of a host in a row that run into time-outs, each after all its tries; then it is asked for none.
+_MAX_HANGS = 3
 
 
 @dataclass
@@ -90,14 +93,22 @@ async def collect_sitemaps(
     promised = named[:MAX_SITEMAPS]
     queue = deque([*promised, *(url for url in guessed if url not in named)])
     seen, sure = set(queue), set(promised)
+    hangs: Counter[str] = Counter()
     while queue:
         url = queue.popleft()
         found = Found(url=url, num_left=len(queue))
         try:
+            if hangs[host_of(url)] >= _MAX_HANGS:
+                raise FetchError(
+                    f"not asked for: of {host_of(url)} {_MAX_HANGS} in a row were not answered in "
+                    "time",
+                    transient=True,
+                )
             answer = await client.get_through(url, MAX_LISTING_BYTES)
             if answer.status != 200:
                 is_transient = answer.status in TRANSIENT_STATUSES
                 raise FetchError(f"HTTP status {answer.status}", transient=is_transient)
+            hangs[host_of(url)] = 0
             listing = read_listing(answer.body)
         except PageError as error:
             if url in sure and url not in promised and wanted(url):
@@ -109,6 +120,7 @@ async def collect_sitemaps(
             continue
         except Exception as error:
             # Whatever a sitemap does to its reader, it costs one row.
+            hangs[host_of(url)] += isinstance(error, TimedOutError)
             found.is_lost = isinstance(error, FetchError) and error.transient
             if isinstance(error, ForbiddenError):
                 found.is_lost = error.outcome.rule in CUTS
