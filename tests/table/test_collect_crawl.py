@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.table.entries import effect, extreme, idle, name, refused, unordered
-from tests.table.sources import read
+from tests.table.sources import png, read
 from tests.table.whole import said
 from tests.web.sites import Reply, Site, running
 from tilth.demo import site as demo_site
@@ -439,3 +441,73 @@ def test_pages_of_another_address_are_dropped_or_kept(site: Site, tmp_path: Path
     found = rows(site, tmp_path / "1")
     assert (ends(found, "canonical"), "/page" in found) == (["/print"], True)
     assert pages(rows(site, tmp_path / "2", canonical="keep")) == ["/", "/print"]
+
+
+def _wav() -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(bytes(range(200)))
+    return file.getvalue()
+
+
+WAV = _wav()
+
+
+def _shown(site: Site, *, side: int = 4) -> bytes:
+    """A page with a picture of so many pixels a side, and with a sound."""
+    site.html("/docs/", text='<img src="/img/i.png"><audio src="/snd/s.wav"></audio>')
+    body = png(side=side)
+    site.pages["/img/i.png"] = Reply(body, headers=(("Content-Type", "image/png"),))
+    site.pages["/snd/s.wav"] = Reply(WAV, headers=(("Content-Type", "audio/wav"),))
+    return body
+
+
+@effect("collect.crawl.gather")
+@unordered("collect.crawl.gather")
+def test_pictures_and_sounds_are_gathered_too(site: Site, tmp_path: Path) -> None:
+    body = _shown(site)
+    start = [f"{site.root}/docs/"]
+    assert list(rows(site, tmp_path / "pages", start=start)) == ["/docs/"]
+    both = rows(site, tmp_path / "both", start=start, gather=["images", "audio"])
+    assert both["/img/i.png"]["image"] == body
+    assert both["/snd/s.wav"]["audio"] == WAV
+    assert ends(both, "not-gathered") == ["/docs/"]
+    turned = rows(site, tmp_path / "turned", start=start, gather=["audio", "images", "audio"])
+    assert turned == both
+
+
+@effect("collect.crawl.media_scope")
+@name("collect.crawl.media_scope")
+def test_pictures_are_asked_for_where_they_are(site: Site, tmp_path: Path) -> None:
+    _shown(site)
+    given: dict[str, Any] = {"start": [f"{site.root}/docs/"]}
+    given |= {"gather": ["pages", "images", "audio"], "media_scope": [f"{site.root}/img/"]}
+    found = rows(site, tmp_path / "1", **given)
+    assert found["/img/i.png"]["image"] is not None
+    assert ends(found, "media-scope") == ["/snd/s.wav"]
+    given["media_scope"] = [f"{site.root}/img/", f"{site.root}/imgs/"]
+    with pytest.raises(DataError, match=r"`media_scope` names the addresses `.*/imgs/`"):
+        rows(site, tmp_path / "2", **given)
+    assert "media_scope" in wrong(gather=["images"], media_scope=["a.org"])
+
+
+@refused("collect.crawl.media_scope", "collect.crawl.max_pixels")
+def test_bounds_of_pictures_without_pictures(path: str) -> None:
+    setting = path.rpartition(".")[2]
+    given = {setting: {"media_scope": ["http://a.org/"], "max_pixels": 9}[setting]}
+    assert f"`{setting}` belongs to `gather`" in wrong(**given)
+    assert not wrong(gather=["images"], **given)
+
+
+@effect("collect.crawl.max_pixels")
+@extreme("collect.crawl.max_pixels")
+def test_a_picture_of_more_pixels_is_quarantined(site: Site, tmp_path: Path) -> None:
+    _shown(site)
+    given: dict[str, Any] = {"start": [f"{site.root}/docs/"], "gather": ["images"]}
+    for pixels, fits in ((1, False), (15, False), (16, True), (178_956_970, True)):
+        found = rows(site, tmp_path, max_pixels=pixels, **given)["/img/i.png"]
+        assert (found["error"] is None) is fits
+        assert fits or "above `max_pixels`" in found["error"]
+    for bad in (0, -1, 178_956_971):
+        assert "max_pixels" in wrong(gather=["images"], max_pixels=bad)

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from resiliparse.parse.html import HTMLTree
 
 from tilth.decode.objects import is_text
+from tilth.formats.licenses import ADDRESS, license_of
 
 _Any = TypeVar("_Any")
 # Characters of JSON-LD that are read; what goes beyond states nothing.
@@ -46,25 +47,6 @@ _MICRODATA: Final = '[itemprop~="datePublished"]'
 _DAY: Final = re.compile(r"\s*(\d{4})([-/.]?)(\d\d)\2(\d\d)(?!\d)", re.A)
 # RFC 5646, or the underscore that many write.
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
-_ADDRESS: Final = re.compile(r"\s*(?:https?:)?//\S+\s*", re.I)
-_CREATIVE_COMMONS: Final = re.compile(
-    r"\s*(?:(?:https?:)?//)?(?:www\.)?creativecommons\.org/"
-    r"(?:licenses/(by(?:-nc)?(?:-nd|-sa)?)/([0-9]\.[0-9])(?:/([a-z]{2,3}))?"
-    r"|publicdomain/(zero|mark)/1\.0)(?:/(?:deed|legalcode)(?:[.-][a-z_-]{2,20})?)?/?(?:[?#]\S*)?\s*",
-    re.I,
-)
-# The versions that SPDX knows of each kind, and its names of those that were ported to a law.
-_VERSIONS: Final = frozenset({"1.0", "2.0", "2.5", "3.0", "4.0"})
-_PORTED: Final = frozenset(
-    (
-        *("CC-BY-2.5-AU", "CC-BY-3.0-AT", "CC-BY-3.0-AU", "CC-BY-3.0-DE", "CC-BY-3.0-IGO"),
-        *("CC-BY-3.0-NL", "CC-BY-3.0-US", "CC-BY-NC-3.0-DE", "CC-BY-NC-ND-3.0-DE"),
-        *("CC-BY-NC-ND-3.0-IGO", "CC-BY-NC-SA-2.0-DE", "CC-BY-NC-SA-2.0-FR"),
-        *("CC-BY-NC-SA-2.0-UK", "CC-BY-NC-SA-3.0-DE", "CC-BY-NC-SA-3.0-IGO", "CC-BY-ND-3.0-DE"),
-        *("CC-BY-SA-2.0-UK", "CC-BY-SA-2.1-JP", "CC-BY-SA-3.0-AT", "CC-BY-SA-3.0-DE"),
-        "CC-BY-SA-3.0-IGO",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -105,7 +87,7 @@ def stated(page: str) -> Stated:
     if language.strip():
         said["content-language"] = [language]
     linked = _linked([one.text for one in _all(tree.document, _JSON_LD)])
-    licenses = {_license(one.getattr("href", "")) for one in _all(tree.document, _LICENSE_LINKS)}
+    licenses = {license_of(one.getattr("href", "")) for one in _all(tree.document, _LICENSE_LINKS)}
     return Stated(
         _text([*_of(said, _TITLES)[:1], *linked.titles[:1], title]),
         _authors([*linked.authors, *_of(said, _AUTHORS)]),
@@ -190,7 +172,7 @@ def _authors(candidates: Sequence[str]) -> str | None:
     found = dict[str, str]()
     for one in candidates:
         name = _text([one.strip().removeprefix("By ").removeprefix("by ")])
-        if name and not _ADDRESS.fullmatch(name) and len(found) < _MAX_AUTHORS:
+        if name and not ADDRESS.fullmatch(name) and len(found) < _MAX_AUTHORS:
             found.setdefault(name.lower(), name)
     return "; ".join(found.values())[:_MAX_VALUE] or None
 
@@ -209,19 +191,6 @@ def _date(when: str) -> datetime.date | None:
 
 def _language(text: str) -> str | None:
     return text.strip().replace("_", "-") if _LANGUAGE.fullmatch(text.strip()) else None
-
-
-def _license(address: str) -> str:
-    """Of an address the licence there; empty where it is no whole address."""
-    if match := _CREATIVE_COMMONS.fullmatch(address):
-        kind, version, law, public = (part and part.upper() for part in match.groups())
-        if public:
-            return "CC0-1.0" if public == "ZERO" else "CC-PDM-1.0"
-        name = f"CC-{kind}-{version}" + (f"-{law}" if law else "")
-        # A licence of one country is another one, also where SPDX has no name for it.
-        if name in _PORTED or (not law and version in _VERSIONS):
-            return name
-    return address.strip() if _ADDRESS.fullmatch(address) else ""
 
 
 def _first(candidates: Iterable[_Any | None]) -> _Any | None:

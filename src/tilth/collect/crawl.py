@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
+from tilth.collect.crawl_media import Gathered, check_given, columns_of, gathering_of, note_passed
 from tilth.collect.crawl_rows import (
+    Crawled,
     batches,
     check_scope,
     note_changes,
     note_patterns,
     num_rows,
     told_changes,
+    told_ends,
 )
 from tilth.context import Context
 from tilth.errors import DataError, StorageError, TilthError
 from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
+from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.records import PlainObject
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
 from tilth.store.files import remove
@@ -175,12 +179,24 @@ class Settings(BaseSettings):
         "drop", description="pages that name another page of the crawl as the canonical one"
     )
 
+    gather: Gathered = Field(
+        ("pages",),
+        description="what becomes samples: pages, and the images and audio that they show and "
+        "link; without pages these are read for that alone",
+    )
+    media_scope: tuple[str, ...] = Field(
+        (),
+        description="images and audio are asked for where their addresses begin with one of "
+        "these, and in `scope`; default: all of the hosts of `scope`",
+    )
+    max_pixels: MaxPixels = MAX_PIXELS
+
     @field_validator("start")
     @classmethod
     def _start_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(with_forms_kept(url, normalize) for url in urls))
 
-    @field_validator("scope")
+    @field_validator("scope", "media_scope")
     @classmethod
     def _scope_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(normalize(url) for url in urls))
@@ -194,6 +210,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _starts(self) -> Settings:
+        check_given(self.gather, self.media_scope, self.max_pixels)
         choice = Choice((), self.exclude)
         for url in self.start:
             if (pattern := choice.left_out(url)) is not None:
@@ -228,9 +245,12 @@ def fingerprint(_: Settings) -> str:
     return ""
 
 
-def fills(_: Settings) -> tuple[str, ...]:
+def fills(settings: Settings) -> tuple[str, ...]:
     """The columns that a row may have, as far as the settings tell."""
-    return ("html", "content_type", "consent", "fetched_at")
+    html = ("html",) if "pages" in settings.gather else ()
+    more = columns_of(settings.gather)
+    stated = ("license",) if more else ()
+    return (*html, "content_type", "consent", "fetched_at", *stated, *more)
 
 
 def fetched(settings: Settings, limit: int | None) -> str:
@@ -273,6 +293,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
         with closing(_open(folder, settings, context)) as frontier:
             _complete(settings, budget, frontier, folder, context)
             note_changes(frontier, context)
+            note_passed(frontier, context)
             for origin, robots in sorted(frontier.robots().items()):
                 for said in RobotsFile(robots, _agent(settings)).unheard:
                     context.passes_over(f"{masked(origin)}/robots.txt", said)
@@ -281,9 +302,12 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             # A limit that is no less than the budget leaves out nothing that was not asked for.
             limit = context.limit if budget < settings.max_pages else None
             if limit is None or num_rows(frontier) < limit:
-                check_scope(settings.scope, settings.start, frontier)
+                check_scope("scope", settings.scope, settings.start, frontier)
+                check_scope("media_scope", settings.media_scope, settings.start, frontier)
                 note_patterns(Choice(settings.include, settings.exclude), frontier, context)
-            yield from batches(frontier, source, folder / "warc", limit)
+            gather, most = settings.gather, settings.max_pixels
+            crawled = Crawled(frontier, source, folder / "warc", gather, most, context)
+            yield from batches(crawled, limit)
     except (OSError, sqlite3.Error) as error:
         raise _unusable(folder, error) from error
 
@@ -330,7 +354,7 @@ def _complete(
     _crawl(settings, budget, frontier, folder / "warc", context)
     if frontier.is_refresh:
         if frontier.count_pages() == 0:
-            reasons = _reasons(settings, frontier)
+            reasons = told_ends(settings.start, frontier)
             frontier.undo_refresh()
             forget_refresh(context.work)
             raise DataError(
@@ -396,11 +420,12 @@ def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
     # At a host that was allowed, and is no more, nothing is taken as asked.
     left = set(json.loads(frontier.fact("hosts") or "[]")) - set(settings.allow_hosts)
     gone = {host_of(f"http://{place}") or place for place in left}
-    max_bytes = json.loads(known)["max_bytes"] if known else 0
+    said = json.loads(known) if known else {}
     frontier.begin_again(
         lambda url: host_of(url) in gone,
         {"shown": shown, "hosts": json.dumps(settings.allow_hosts), "identity": identity},
-        has_less_room=settings.max_bytes < max_bytes,
+        has_less_room=settings.max_bytes < said.get("max_bytes", 0),
+        takes_more=not set(settings.gather) <= set(said.get("gather", ("pages",))),
     )
     return frontier
 
@@ -517,6 +542,7 @@ def _crawl(
                 store,
                 archive,
                 context.progress,
+                gathering_of(settings.gather, settings.media_scope, scope, frontier),
             )
             await crawler.run(sitemaps=settings.sitemaps)
 
@@ -549,7 +575,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError:
     """The error of a crawl without a page; its state goes, so that the next run tries anew."""
-    reasons = _reasons(settings, frontier)
+    reasons = told_ends(settings.start, frontier)
     held = frontier.facts(HELD)
     frontier.close()
     _begin_anew(folder, held)
@@ -567,14 +593,3 @@ def _unusable(folder: Path, error: Exception) -> StorageError:
         where=str(folder),
         hint="free space or give rights, then run again: what was fetched is kept",
     )
-
-
-def _reasons(settings: Settings, frontier: Frontier) -> str:
-    """How the start pages ended."""
-    ends = {outcome.url: outcome for outcome in frontier.outcomes()}
-    reasons = []
-    for url in settings.start:
-        end = ends.get(url)
-        reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
-        reasons.append(masked(f"{url}: {reason or 'not reached'}"))
-    return "; ".join(reasons)

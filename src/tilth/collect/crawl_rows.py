@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from tilth.collect.crawl_media import PAGES, Gathered, columns_of, fill, kind_of_end, kinds_of
 from tilth.context import Context, Note
 from tilth.errors import DataError
 from tilth.reading.named import no_such_name
@@ -52,24 +54,59 @@ def told_changes(frontier: Frontier) -> str:
     )
 
 
-def batches(
-    frontier: Frontier, source: str, archive: Path, limit: int | None
-) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class Crawled:
+    """A finished crawl, whose rows are made.
+
+    Attributes:
+        frontier: How its addresses ended.
+        source: The source's name in the recipe.
+        archive: The folder of the pages.
+        gather: What is kept.
+        max_pixels: Of a picture.
+        context: Told of what is passed over.
+    """
+
+    frontier: Frontier
+    source: str
+    archive: Path
+    gather: Gathered
+    max_pixels: int
+    context: Context
+
+
+def told_ends(start: Iterable[str], frontier: Frontier) -> str:
+    """How the start pages ended, in words."""
+    ends = {outcome.url: outcome for outcome in frontier.outcomes()}
+    reasons = []
+    for url in start:
+        end = ends.get(url)
+        reason = end and (end.error or f"{end.rule} {end.value or ''}".strip())
+        reasons.append(masked(f"{url}: {reason or 'not reached'}"))
+    return "; ".join(reasons)
+
+
+def batches(crawled: Crawled, limit: int | None) -> Iterator[pa.RecordBatch]:
     """A row for every address of a finished crawl, in their order.
 
     Args:
-        frontier: How they ended.
-        source: The source's name in the recipe.
-        archive: The folder of the pages.
+        crawled: The crawl.
         limit: Rows at most; None: all.
+
+    Raises:
+        DataError: There is nothing in it of what is gathered beside pages.
     """
+    more = columns_of(crawled.gather)
     schema = pa.schema(
-        [(name, SCHEMA[name]) for name in _COLUMNS] + [(name, VERDICT[name]) for name in _VERDICTS]
+        [*((name, SCHEMA[name]) for name in _COLUMNS), *more.items()]
+        + [(name, VERDICT[name]) for name in _VERDICTS]
     )
     held: list[Row] = []
-    size = 0
-    for row in _rows(frontier, source, archive, limit):
-        length = len(row["html"] or b"")
+    size = num_found = 0
+    for row in _rows(crawled, limit):
+        kept = [row.get(name) for name in ("html", "image", "audio")]
+        length = sum(len(one or b"") for one in kept)
+        num_found += row[ERROR] is not None or any(one is not None for one in kept)
         if held and (len(held) >= _BATCH_ROWS or size + length > _BATCH_BYTES):
             yield pa.RecordBatch.from_pylist(held, schema)
             held, size = [], 0
@@ -77,17 +114,24 @@ def batches(
         size += length
     if held:
         yield pa.RecordBatch.from_pylist(held, schema)
+    if not num_found and limit is None:
+        raise DataError(
+            f"the crawl found none of `gather: [{', '.join(crawled.gather)}]`",
+            where=f"{num_rows(crawled.frontier):,} addresses, each with its reason",
+            hint="is `media_scope` where the pictures and sounds of the pages are?",
+            code="empty-crawl",
+        )
 
 
-def _rows(frontier: Frontier, source: str, archive: Path, limit: int | None) -> Iterator[Row]:
+def _rows(crawled: Crawled, limit: int | None) -> Iterator[Row]:
     count = 0
-    for end in frontier.outcomes():
+    for end in crawled.frontier.outcomes():
         if limit is not None and (count >= limit or end.rule in _UNASKED):
             # A limit is for trying things out; what lies behind it is not reported, and what was
             # not wanted takes no one's place.
             continue
         count += 1
-        yield _row(end, source, archive)
+        yield _row(end, crawled)
 
 
 def num_rows(frontier: Frontier) -> int:
@@ -95,35 +139,47 @@ def num_rows(frontier: Frontier) -> int:
     return sum(end.rule not in _UNASKED for end in frontier.outcomes())
 
 
-def _row(end: Outcome, source: str, archive: Path) -> Row:
-    body, failed = None, end.error
+def _row(end: Outcome, crawled: Crawled) -> Row:
+    body, failed, kind, told = None, end.error, None, None
+    rule, value = end.rule, end.value
     if end.place is not None:
+        kinds = kinds_of(crawled.gather)
+        told = crawled.frontier.mentions.told(end.url) if kinds else None
+        kind = kind_of_end(end, told, kinds)
+        if kind is None and rule is None and PAGES not in crawled.gather:
+            rule, value = "not-gathered", PAGES
         try:
-            body = read_page(archive, end.place)
+            body = read_page(crawled.archive, end.place)
         except DataError as error:
             failed = error.what
-    return {
-        "id": sample_id(source, end.url, body or b""),
-        "source": source,
+    row: Row = {
+        "id": sample_id(crawled.source, end.url, body or b""),
+        "source": crawled.source,
         # What a stranger's address gives away is not handed on.
         "uri": masked(end.url),
-        "html": body,
+        "html": body if kind is None and rule != "not-gathered" else None,
         "content_type": end.content_type,
         "license": None,
         "consent": end.consent,
         # The day only: the same site crawled twice on one day is the same data, byte for byte.
         # The second stands in the archive.
         "fetched_at": end.fetched_at and end.fetched_at[:10],
-        DROP_RULE: end.rule,
-        DROP_VALUE: end.value and masked(end.value),
+        DROP_RULE: rule,
+        DROP_VALUE: value and masked(value),
         ERROR: failed and masked(failed),
     }
+    if kind is not None and body is not None and rule is None:
+        fill(row, kind, body, told, crawled.max_pixels, crawled.context)
+    return row
 
 
-def check_scope(scope: Iterable[str], start: Sequence[str], frontier: Frontier) -> None:
+def check_scope(
+    setting: str, scope: Iterable[str], start: Sequence[str], frontier: Frontier
+) -> None:
     """Refuse a part of the scope in which nothing was found, unless the crawl was cut short.
 
     Args:
+        setting: Its name in the recipe.
         scope: Its parts, as the recipe has them.
         start: The first pages.
         frontier: How the addresses of a finished crawl ended.
@@ -138,7 +194,7 @@ def check_scope(scope: Iterable[str], start: Sequence[str], frontier: Frontier) 
         missing = {prefix: part for prefix, part in missing.items() if not part.contains(end.url)}
     for prefix in missing:
         near = [f"{url.partition('?')[0].rpartition('/')[0]}/" for url in start]
-        raise no_such_name("scope", prefix, "addresses", near, ", ".join(map(masked, start)))
+        raise no_such_name(setting, prefix, "addresses", near, ", ".join(map(masked, start)))
 
 
 def note_patterns(choice: Choice, frontier: Frontier, context: Context) -> None:

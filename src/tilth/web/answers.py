@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tilth.errors import TilthError
@@ -107,7 +108,11 @@ class Answers:
         conditions = None if earlier is None else earlier.conditions
         try:
             answer = await self._client.once(
-                url, self._max_bytes, html_only=True, conditions=conditions
+                url,
+                self._max_bytes,
+                html_only=True,
+                besides=partial(self._reader.takes, url),
+                conditions=conditions,
             )
         except AddressRefusedError as error:
             return Meaning(Outcome(url, "address", error.address)), None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
@@ -210,6 +210,7 @@ class Client:
         max_bytes: int,
         *,
         html_only: bool = False,
+        besides: Callable[[str], bool] | None = None,
         part: tuple[int, int] | None = None,
         cuts: bool = False,
         conditions: Mapping[str, str] | None = None,
@@ -222,6 +223,7 @@ class Client:
             cuts: Of a longer body as much is wanted as may be had.
             html_only: Leave out the body of what is no HTML page with status 200, and cannot be a
                 feed.
+            besides: Of which other media types the body of an answer with status 200 is wanted.
             part: First byte and number of bytes of the part that is asked for (RFC 9110 section
                 14); then an answer of status 206 has a body, and no other.
             conditions: Headers by which only what has changed is asked for (RFC 9110, 13.1).
@@ -234,7 +236,13 @@ class Client:
         """
         try:
             return await self._get(
-                url, max_bytes, html_only=html_only, part=part, cuts=cuts, conditions=conditions
+                url,
+                max_bytes,
+                html_only=html_only,
+                besides=besides,
+                part=part,
+                cuts=cuts,
+                conditions=conditions,
             )
         except FetchError as error:
             told = self.secrets.hide(str(error))
@@ -246,6 +254,7 @@ class Client:
         max_bytes: int,
         *,
         html_only: bool,
+        besides: Callable[[str], bool] | None,
         part: tuple[int, int] | None,
         cuts: bool,
         conditions: Mapping[str, str] | None,
@@ -278,7 +287,9 @@ class Client:
                 if part is not None:
                     wanted = got.status == 206
                 elif html_only:
-                    wanted = got.status == 200 and answer.content_type in _PAGE_TYPES
+                    kind = answer.content_type
+                    is_wanted = kind in _PAGE_TYPES or (besides is not None and besides(kind))
+                    wanted = got.status == 200 and is_wanted
                 else:
                     # Of a site's own file each success counts, as what it says may forbid.
                     wanted = 200 <= got.status < 300

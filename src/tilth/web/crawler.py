@@ -24,6 +24,7 @@ from tilth.web.answers import Answers, FailedError
 from tilth.web.bounds import CUTS, Bounds
 from tilth.web.client import Client, describe
 from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
+from tilth.web.gathering import Gathering
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
 from tilth.web.lanes import Lanes, PoliteClient
@@ -58,6 +59,7 @@ class Crawler:
         store: The archive of pages.
         archive: Its folder.
         progress: Called with (settled addresses, known addresses, rate).
+        gathering: What is taken beside pages.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Crawler:
         store: WarcStore,
         archive: Path,
         progress: Progress,
+        gathering: Gathering,
     ) -> None:
         self._start = tuple(start)
         self._firsts = frozenset(self._start)
@@ -95,8 +98,13 @@ class Crawler:
         self._lanes.end = self._hours.end_of
         self._bytes = ByteQuota(bounds, frontier.sizes())
         self._hosts = Hosts(self._client, frontier, bounds.agent, self._hours.outcome)
+        self._gathering = replace(gathering, pages=self._is_page)
         reader = PageReader(
-            bounds.agent, bounds.drop_opt_outs, bounds.follow_canonical, client.secrets
+            bounds.agent,
+            bounds.drop_opt_outs,
+            bounds.follow_canonical,
+            client.secrets,
+            self._gathering,
         )
         self._answers = Answers(
             self._client,
@@ -220,17 +228,10 @@ class Crawler:
 
     async def _admit(self, depth: int) -> None:
         """Decide which of a level's addresses are fetched."""
-        bounds = self._bounds
 
         def decide(url: str) -> Outcome | None:
-            if (why := self._left_out(url)) is not None:
-                return Outcome(url, EXCLUDED, why)
-            if depth > bounds.max_depth:
-                return Outcome(url, "max-depth", str(depth))
-            if len(url) > bounds.max_url_length:
-                return Outcome(url, "url-length", str(len(url)))
-            if (full := self._bytes.full(url)) is not None:
-                return full
+            if (unwanted := self._unwanted(url, depth)) is not None:
+                return unwanted
             try:
                 verdict = self._verdict(url)
                 if _is_failed(verdict) and self._answers.earlier(url) is not None:
@@ -240,19 +241,35 @@ class Crawler:
             except Exception as error:
                 return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
 
-        if depth <= bounds.max_depth:
-            found = self._frontier.found(depth)
-            # A host of which nothing is wanted is not even asked for its rules.
-            await self._hosts.meet(
-                origin(url)
-                for url in found
-                if self._left_out(url) is None and self._bytes.full(url) is None
-            )
-        self._frontier.admit(depth, decide, bounds.max_pages, bounds.max_pages_per_host)
+        found = self._frontier.found(depth)
+        # A host of which nothing is wanted is not even asked for its rules.
+        await self._hosts.meet(origin(url) for url in found if self._unwanted(url, depth) is None)
+        most, most_per_host = self._bounds.max_pages, self._bounds.max_pages_per_host
+        self._frontier.admit(depth, decide, most, most_per_host)
+
+    def _unwanted(self, url: str, depth: int) -> Outcome | None:
+        """The outcome of an address that is beyond what the recipe asks for, or None."""
+        if (rule := self._gathering.left_out(url)) is not None:
+            return Outcome(url, *rule)
+        if (why := self._left_out(url)) is not None:
+            return Outcome(url, EXCLUDED, why)
+        if depth > self._bounds.max_depth + self._gathering.further(url):
+            return Outcome(url, "max-depth", str(depth))
+        if len(url) > self._bounds.max_url_length:
+            return Outcome(url, "url-length", str(len(url)))
+        return self._bytes.full(url)
 
     def _left_out(self, url: str) -> str | None:
         """Why the recipe leaves an address out, or None."""
-        return None if url in self._firsts else self._choice.left_out(url)
+        if url in self._firsts:
+            return None
+        return self._choice.left_out(url, is_page=not self._gathering.is_shown(url))
+
+    def _is_page(self, url: str) -> bool:
+        """Whether an address of the level may be that of a page, whatever shows it."""
+        if self._depth > self._bounds.max_depth or not self._scope.contains(url):
+            return False
+        return url in self._firsts or self._choice.left_out(url) is None
 
     def _verdict(self, url: str) -> Outcome | None:
         """The outcome of an address that its site forbids or keeps for itself, or None."""
@@ -358,7 +375,10 @@ class Crawler:
         self._ahead.add(url)
         try:
             meaning, answer = await self._answers.ask(url, host)
-            outcome = replace(self._answers.kept(meaning, answer), leads="\n".join(meaning.links))
+            outcome = _aside(self._answers.kept(meaning, answer), meaning.links)
+            if outcome.rule == "content-type" and self._gathering.kinds:
+                # Whether a page shows it, its level says.
+                return
             if outcome.fetched_at is None or outcome.error is not None:
                 # No answer that could be kept: what becomes of it, its level says.
                 return
@@ -502,7 +522,7 @@ class Crawler:
             self._undecided[outcome.url] = (outcome, links)
             return
         self._store.flush()
-        self._frontier.keep_answer(replace(outcome, leads="\n".join(links)), self._store.end)
+        self._frontier.keep_answer(_aside(outcome, links), self._store.end)
         self._go_on(1)
 
     def _settle(self, outcome: Outcome, links: Iterable[str], depth: int) -> None:
@@ -568,6 +588,11 @@ class Crawler:
     def _note_hold(self, host: str, pause_s: float) -> None:
         """A host's wish to be left alone holds for a run to come as well."""
         self._frontier.set_fact(f"{HELD}{host}", str(time.time() + pause_s))
+
+
+def _aside(outcome: Outcome, links: Iterable[str]) -> Outcome:
+    """An answer as it is kept until its level decides; what its page shows is read again then."""
+    return replace(outcome, leads=None if outcome.shows is not None else "\n".join(links))
 
 
 def _is_failed(outcome: Outcome | None) -> bool:

@@ -18,7 +18,7 @@ MAX_HOSTS, MAX_OUTCOMES = 20, 40
 COLUMNS: Final = ("uri", DROP_RULE, DROP_VALUE, ERROR)
 _FAILED: Final = "HTTP status "
 _OPTED_OUT: Final = ("robots", "tdm-reservation", "content-usage")
-_BOUNDS: Final = ("max-", "url-length", "excluded")
+_BOUNDS: Final = ("max-", "url-length", "excluded", "media-scope", "not-gathered")
 _ROWS: Final = "all addresses that the crawl found: rows kept, dropped and quarantined"
 _TEST: Final = "tests/collect/test_crawl_fates.py::test_hosts_and_outcomes_add_up_to_the_books"
 

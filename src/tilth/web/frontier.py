@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from tilth.web.bounds import CUTS
+from tilth.web.media import Shown
+from tilth.web.mentions import Mentions
 from tilth.web.urls import host_of
 from tilth.web.warc_store import Place
 
@@ -83,6 +85,7 @@ class Outcome:
         place: Where the page stands in the archive, or None.
         digest: Of the body that stands there and nowhere before, SHA-1; it is not read back.
         size: Of the body of a page, in bytes.
+        shows: Pictures and sounds of a page, where such are looked for; see `Mentions`.
     """
 
     url: str
@@ -97,6 +100,7 @@ class Outcome:
     place: Place | None = None
     digest: bytes | None = None
     size: int | None = None
+    shows: Shown | None = None
 
 
 class Frontier:
@@ -104,6 +108,9 @@ class Frontier:
 
     Args:
         path: The SQLite file; made if it is not there.
+
+    Attributes:
+        mentions: Which pages show which pictures, and play which sounds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -116,6 +123,7 @@ class Frontier:
                 if column.split()[0] not in columns:
                     # A crawl of a version before.
                     self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        self.mentions = Mentions(self._db)
         self._count()
 
     def close(self) -> None:
@@ -362,6 +370,7 @@ class Frontier:
     def _forget_crawl(self) -> None:
         """Forget which addresses there are, and what was told of them."""
         self._db.execute("DELETE FROM pages")
+        self.mentions.forget()
         self._db.execute(
             "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened', 'identity', 'shown',"
             " 'hosts') OR name LIKE 'held %' OR name LIKE 'asked %' OR name LIKE 'tdmrep %')"
@@ -373,6 +382,7 @@ class Frontier:
         facts: Mapping[str, str] | None = None,
         *,
         has_less_room: bool = False,
+        takes_more: bool = False,
     ) -> None:
         """Forget which addresses there are, and keep what they answered; all of it or nothing.
 
@@ -381,6 +391,8 @@ class Frontier:
             facts: What holds from now on.
             has_less_room: Bodies are to be smaller than before. Of one that is not in the archive
                 nobody knows how large it was, so its answer is forgotten.
+            takes_more: Other kinds of content are taken than before, so what was of another kind
+                is asked for again.
         """
         is_refresh = self.is_refresh
         with self._transaction():
@@ -393,6 +405,9 @@ class Frontier:
                 )
             )
             self._db.execute("DELETE FROM pages")
+            self.mentions.forget()
+            if takes_more:
+                self._db.execute("DELETE FROM answers WHERE rule = 'content-type'")
             if has_less_room:
                 self._db.execute(
                     "DELETE FROM answers WHERE file IS NULL AND content_type IS NOT NULL"
@@ -508,6 +523,10 @@ class Frontier:
         # Two indexes may name the same sitemap as one too many.
         self._num_settled += settled.rowcount
         self._note_body(outcome)
+        if outcome.shows is not None:
+            self._num_known += self.mentions.note(outcome.url, outcome.shows)
+        elif outcome.rule == "redirect":
+            self._num_known += self.mentions.note_redirect(outcome.url, outcome.value)
 
     def _note_body(self, outcome: Outcome) -> None:
         if outcome.digest is not None and outcome.place is not None:
@@ -522,6 +541,7 @@ class Frontier:
             "SELECT count(*) FILTER (WHERE state = 2), count(*),"
             " (SELECT count(*) FROM answers) FROM pages"
         ).fetchone()
+        self.mentions.count()
 
     def _transaction(self) -> sqlite3.Connection:
         self._db.execute("BEGIN IMMEDIATE")

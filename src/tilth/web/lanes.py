@@ -239,6 +239,7 @@ class PoliteClient:
         max_bytes: int,
         *,
         html_only: bool = False,
+        besides: Callable[[str], bool] | None = None,
         cuts: bool = False,
         conditions: Mapping[str, str] | None = None,
     ) -> Answer:
@@ -256,7 +257,12 @@ class PoliteClient:
         lane = self.lanes[url]
         async with lane.turn():
             answer = await self.client.get(
-                url, max_bytes, html_only=html_only, cuts=cuts, conditions=conditions
+                url,
+                max_bytes,
+                html_only=html_only,
+                besides=besides,
+                cuts=cuts,
+                conditions=conditions,
             )
             # Before the turn ends, so that nobody is next.
             if answer.status in _OVERLOADED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -12,6 +12,8 @@ from tilth.decode.encodings import in_query
 from tilth.decode.page import read_page
 from tilth.decode.text import UndecodableError, decode_loosely
 from tilth.formats.http_answer import FEED_TYPES
+from tilth.web.media import TOO_DEEP, Shown
+from tilth.web.media_markup import read_media
 from tilth.web.urls import join
 
 # The parser compares each attribute of a tag with all those before it, so a tag may have as much
@@ -23,7 +25,7 @@ _TAG = re.compile(rb"<[A-Za-z](?:[^>\"']++|" + _QUOTED + rb")*+")
 _WORDS = re.compile(r"[\s,;]+")
 _QUOTATION = re.compile(_QUOTED)
 _ANY_TAG = re.compile(rb"</?+([A-Za-z][^\s/>]*+)(?:[^>\"']++|" + _QUOTED + rb")*+>?+")
-_TELLING = frozenset((b"a", b"area", b"base", b"frame", b"iframe", b"link", b"meta"))
+_TELLING = frozenset((b"a", b"area", b"base", b"frame", b"iframe", b"img", b"link", b"meta"))
 _REFRESH = re.compile(r"\s*+[\d.]++(?:\s*+[;,]\s*+|\s++)(?:url\s*+=\s*+)?+(.+)", re.A | re.I | re.S)
 
 
@@ -36,11 +38,13 @@ class Markup:
             frames, refreshes and feeds.
         canonical: The address that the page names as its own, or None.
         meta: Name, or ``http-equiv``, and content of each ``<meta>``, both in lower case.
+        shows: Its pictures and sounds, where such are looked for.
     """
 
     links: tuple[str, ...] = ()
     canonical: str | None = None
     meta: tuple[tuple[str, str], ...] = ()
+    shows: Shown | None = None
 
 
 def read_markup(
@@ -48,6 +52,7 @@ def read_markup(
     url: str,
     content_type: str | None,
     leads: Callable[[str, str], str | None] = join,
+    kinds: frozenset[str] = frozenset(),
 ) -> Markup:
     """Parse an HTML page.
 
@@ -59,6 +64,7 @@ def read_markup(
             is decoded as for its text. What a link asks for is in the page's encoding, all else of
             it in UTF-8 (URL Standard, 4.4).
         leads: Where an address in a page at another leads, as `join` does.
+        kinds: Look for what it shows and plays too: `image`, `audio`.
     """
     try:
         page = read_page(body, content_type, max_undecodable=1)
@@ -95,7 +101,12 @@ def read_markup(
             canonical = target(href)
     targets = (target(href) for href in dict.fromkeys(_hrefs(root)))
     links = tuple(dict.fromkeys(target for target in targets if target))
-    return Markup(links, canonical, tuple(meta))
+    if not kinds:
+        return Markup(links, canonical, tuple(meta))
+    shows = read_media(root, target, kinds)
+    if not is_whole:
+        shows = replace(shows, passed=(*shows.passed, TOO_DEEP))
+    return Markup(links, canonical, tuple(meta), shows)
 
 
 def _parsed(body: bytes) -> tuple[etree._Element | None, bool]:

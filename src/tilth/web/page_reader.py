@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from tilth.formats.http_answer import FEED_TYPES, HTML_TYPES, XML_TYPES
 from tilth.web.client import REDIRECTS, Answer, describe
 from tilth.web.frontier import Outcome
+from tilth.web.gathering import Gathering
 from tilth.web.links import read_markup
 from tilth.web.listing import is_feed, read_listing
 from tilth.web.robots import RobotsFile, read_wishes
@@ -41,12 +42,18 @@ class PageReader:
         drop_opt_outs: Pages that ask not to be collected are not kept.
         follow_canonical: What a page names as its canonical address belongs to its links.
         secrets: Of the crawl.
+        gathering: What is taken beside pages.
     """
 
     agent: str
     drop_opt_outs: bool
     follow_canonical: bool
     secrets: Secrets
+    gathering: Gathering
+
+    def takes(self, url: str, content_type: str) -> bool:
+        """Whether an answer of a media type is taken that is neither a page nor a feed."""
+        return self.gathering.kind_of(url, content_type) is not None
 
     def read(self, url: str, answer: Answer, robots: RobotsFile, now: str) -> Meaning:
         """What an answer means.
@@ -66,6 +73,11 @@ class PageReader:
         if answer.status != 200:
             return Meaning(Outcome(url, "http-status", str(answer.status), fetched_at=now))
         kind = answer.header("content-type")[:200]
+        if self.takes(url, answer.content_type):
+            return self._read_medium(url, answer, robots, Outcome(url, content_type=kind), now)
+        if not self.gathering.is_page(url):
+            what = answer.content_type[:100]
+            return Meaning(Outcome(url, "content-type", what, fetched_at=now))
         if answer.content_type in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
             listing = read_listing(answer.body)
             leads = (self.secrets.target(url, address) for address in listing.addresses)
@@ -75,7 +87,8 @@ class PageReader:
             what = answer.content_type[:100]
             return Meaning(Outcome(url, "content-type", what, fetched_at=now))
         try:
-            markup = read_markup(answer.body, url, kind, self.secrets.target)
+            kinds = self.gathering.kinds
+            markup = read_markup(answer.body, url, kind, self.secrets.target, kinds)
         except Exception as error:
             # A page that its parser cannot take costs one page.
             cause = f"the page cannot be parsed: {describe(error)}"
@@ -86,7 +99,23 @@ class PageReader:
         if self.drop_opt_outs and (rule := wishes.rule) is not None:
             # The page asks not to be collected, so not even the archive has it.
             return Meaning(replace(ended, rule=rule, value=wishes.words), links)
+        if wishes.follow and markup.shows is not None:
+            refused = wishes.refuses_images if self.drop_opt_outs else ""
+            ended = replace(ended, shows=replace(markup.shows, refused=refused))
         if self.follow_canonical and markup.canonical not in (None, url):
             ended = replace(ended, canonical=markup.canonical)
             links = (*links, *filter(None, (markup.canonical,)))
         return Meaning(ended, links, is_page=True)
+
+    def _read_medium(
+        self, url: str, answer: Answer, robots: RobotsFile, outcome: Outcome, now: str
+    ) -> Meaning:
+        """What a picture or a sound means, of which whether it is whole is seen later."""
+        wishes = read_wishes(answer.headers, (), self.agent).of_site(robots, url)
+        ended = replace(outcome, consent=wishes.consent(robots), fetched_at=now)
+        rule = wishes.rule
+        if rule is None and self.gathering.kind_of(url, answer.content_type) == "image":
+            rule = wishes.refuses_images or None
+        if self.drop_opt_outs and rule is not None:
+            return Meaning(replace(ended, rule=rule, value=wishes.words))
+        return Meaning(ended, is_page=True)

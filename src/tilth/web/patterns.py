@@ -146,13 +146,18 @@ class Choice:
         self.include = tuple(map(AddressPattern, include))
         self.exclude = tuple(map(AddressPattern, exclude))
 
-    def left_out(self, url: str) -> str | None:
+    def left_out(self, url: str, *, is_page: bool = True) -> str | None:
         """Why a normalised address is left out: a pattern of `exclude`, or that none of `include`
-        fits. None: it is not."""
+        fits. None: it is not.
+
+        Args:
+            url: The address.
+            is_page: It is no picture or sound of a page, which need fit no `include`.
+        """
         for pattern in self.exclude:
             if pattern.fits(url):
                 return pattern.text
-        if not self.include or any(pattern.fits(url) for pattern in self.include):
+        if not (is_page and self.include) or any(pattern.fits(url) for pattern in self.include):
             return None
         return "fits no `include`"
 

@@ -60,7 +60,10 @@ _VALUED = frozenset((_UNTIL, "max-snippet", "max-image-preview", "max-video-prev
 _DIRECTIVES = _VALUED | _ALL_OPT_OUTS
 # Before a colon: whoever it is.
 _EVERYONE = frozenset(("*", "all", "robots"))
-_SPELT: Final = {word.replace("_", ""): word for word in (*_OPT_OUTS, "nofollow", _UNTIL)}
+_NO_IMAGES: Final = "noimageindex"
+_SPELT: Final = {
+    word.replace("_", ""): word for word in (*_OPT_OUTS, "nofollow", _NO_IMAGES, _UNTIL)
+}
 _WORD: Final = re.compile(r"[a-z0-9_-]++")
 # What parts directives or binds them to a value, and what is put around them.
 _MARKS: Final = str.maketrans({";": ",", "|": ",", "=": ":", '"': None, "'": None})
@@ -289,6 +292,14 @@ class Wishes:
         if self.usage:
             return "content-usage"
         return self.site[0] if self.site else None
+
+    @property
+    def refuses_images(self) -> str:
+        """The rule by which the pictures of the page are not to be taken; empty: they may be."""
+        for place, words in (("robots-header", self.header), ("robots-meta", self.meta)):
+            if _NO_IMAGES in words:
+                return f"{place}-{_NO_IMAGES}"
+        return ""
 
     @property
     def words(self) -> str:
