@@ -16,7 +16,7 @@ from tilth.web.links import read_markup
 from tilth.web.listing import Listing, read_listing
 from tilth.web.retry import retry_after_s
 from tilth.web.robots import RobotsFile, read_wishes
-from tilth.web.urls import join, normalize
+from tilth.web.urls import join, joined_in_folder, normalize
 from tilth.web.usage import read_tdmrep
 
 
@@ -25,7 +25,7 @@ def _check(work_of: Callable[[int], Callable[[], object]], size: int) -> None:
         work = work_of(num)
 
         def run() -> None:
-            normalize.cache_clear()
+            joined_in_folder.cache_clear()
             work()
 
         return run

@@ -83,7 +83,9 @@ def read_markup(
 
     def target(href: str) -> str | None:
         head, mark, query = href.partition("#")[0].partition("?")
-        return leads(base or url, f"{head}{mark}{in_query(query, encoding)}")
+        if mark:
+            head = f"{head}?{in_query(query, encoding)}"
+        return leads(base or url, head)
 
     for element in root.iter("base", "link", "meta"):
         href = element.get("href")
@@ -99,7 +101,8 @@ def read_markup(
             base = base or target(href) or url
         elif "canonical" in element.get("rel", "").lower().split():
             canonical = target(href)
-    targets = (target(href) for href in dict.fromkeys(_hrefs(root)))
+    heads = dict.fromkeys(href.partition("#")[0] for href in _hrefs(root))
+    targets = map(target, heads)
     links = tuple(dict.fromkeys(target for target in targets if target))
     if not kinds:
         return Markup(links, canonical, tuple(meta))
@@ -132,6 +135,11 @@ def _hrefs(root: etree._Element) -> Iterator[str]:
     """
     for element in root.iter("a", "area", "frame", "iframe", "link", "meta"):
         tag, href = element.tag, element.get("href")
+        if tag == "a":
+            # A link marked "nofollow" is one that the site asks crawlers not to take.
+            if href is not None and not (element.get("rel") and _is_nofollow(element)):
+                yield href
+            continue
         if tag in ("frame", "iframe"):
             href = element.get("src")
         elif tag == "meta":
@@ -140,8 +148,7 @@ def _hrefs(root: etree._Element) -> Iterator[str]:
         elif tag == "link":
             is_feed = (element.get("type") or "").strip().lower() in FEED_TYPES
             href = href if is_feed and "alternate" in _relations(element) else None
-        # A link marked "nofollow" is one that the site asks crawlers not to take.
-        if href is not None and not (tag in ("a", "link") and _is_nofollow(element)):
+        if href is not None and not (tag == "link" and _is_nofollow(element)):
             yield href
 
 
@@ -167,7 +174,7 @@ def _refreshed(content: str) -> str | None:
 
 def _without_endless_tags(body: bytes) -> bytes:
     """The page with every tag closed before it has more attributes than any page needs."""
-    if all(len(tag.group()) <= _MAX_TAG_BYTES for tag in _TAG.finditer(body)):
+    if max(map(len, _TAG.findall(body)), default=0) <= _MAX_TAG_BYTES:
         return body
     return _TAG.sub(_closed, body)
 

@@ -23,18 +23,24 @@ _CLEAN = re.compile(
 )
 _ESCAPES = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]]|%")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# A link that leads to the same place from any page of a folder: it has a path of its own, and its
+# path alone. (Of `?a` or `http:?a` the path is that of the page, and tabs are left out.)
+_OF_FOLDER = re.compile(r"(?:[\w.%~-]|/(?!/))[^:\\\x00-\x20]*+", re.A)
+# Characters of a page's address and a link in it, of which is kept where that leads.
+_MAX_KEPT = 500
 _IGNORED = str.maketrans("", "", "\t\r\n")
 
 
-@lru_cache(maxsize=1 << 16)
 def normalize(url: str) -> str:
     """The one spelling of an http or https address, without its fragment.
 
     Raises:
         ValueError: Not such an address, or one that carries a user name.
     """
-    if _CLEAN.fullmatch(url):
-        return url
+    return url if _CLEAN.fullmatch(url) else _normalized(url)
+
+
+def _normalized(url: str) -> str:
     parts = urlsplit(url.strip().translate(_IGNORED))
     scheme = parts.scheme.lower()
     if scheme not in _PORTS:
@@ -53,7 +59,20 @@ def normalize(url: str) -> str:
 
 
 def join(base: str, href: str) -> str | None:
-    """The normalised target of a link, or None where it leads to no web page."""
+    """The normalised target of a link, or None where it leads to no web page.
+
+    The pages of a folder have most of their links in common, written the same way: where one leads
+    is kept by the folder and the link.
+    """
+    if _CLEAN.fullmatch(href):
+        return href
+    end = base.partition("?")[0].rfind("/", 8) + 1
+    if not end or len(base) + len(href) > _MAX_KEPT or not _OF_FOLDER.fullmatch(href):
+        return _joined(base, href)
+    return joined_in_folder(base[:end], href)
+
+
+def _joined(base: str, href: str) -> str | None:
     head, _, _ = with_slashes(href.strip()).partition("#")
     if not head:
         return None
@@ -61,6 +80,10 @@ def join(base: str, href: str) -> str | None:
         return normalize(urljoin(base, head))
     except ValueError:
         return None
+
+
+# Of short ones, so that what is kept is bounded.
+joined_in_folder = lru_cache(maxsize=1 << 15)(_joined)
 
 
 def origin(url: str) -> str:
