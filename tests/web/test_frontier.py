@@ -189,3 +189,27 @@ def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
         end = Outcome(_A, "redirect", _B, leads=_B, place=Place(0, 1, 2))
         frontier.settle([end], [], "0:3")
         assert [(end.url, end.place) for end in frontier.outcomes()] == [(_A, Place(0, 1, 2))]
+
+
+def test_what_is_next_is_found_without_reading_what_has_ended(tmp_path: Path) -> None:
+    """Whatever is known: a crawl asks for what is next as often as it has pages."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    num = 3000
+    with closing(Frontier(tmp_path / "f.sqlite")) as frontier:
+        frontier.add((f"http://example.org/{n:05d}" for n in range(num)), 0)
+        frontier.admit(0, lambda url: Outcome(url, "robots"), num)
+        frontier.add([_A, _B], 1)
+        frontier.admit(1, lambda _: None, num)
+        frontier.add([_C], 2)
+        frontier._db.set_progress_handler(step, 10)
+        assert frontier.next_level() == (1, True)
+        assert frontier.next_admitted(1, "http://example.org", "") == [_A, _B]
+        assert list(frontier.admitted(1)) == [_A, _B]
+        assert list(frontier.found(2)) == [_C]
+    assert steps < num / 10
