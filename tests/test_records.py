@@ -6,13 +6,24 @@ import json
 import math
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from pydantic import Field, ValidationError
 
 from tilth.errors import DataError
-from tilth.records import DAMAGED, Figured, Json, Record, parse, read_as, read_file, read_if_whole
+from tilth.records import (
+    DAMAGED,
+    Figured,
+    Json,
+    Record,
+    parse,
+    read_as,
+    read_file,
+    read_if_whole,
+    sealed,
+)
 
 
 class Inner(Record):
@@ -48,6 +59,47 @@ def test_what_an_earlier_version_lacks_has_its_default_and_what_it_had_more_goes
     old = {"name": "a", "inner": {"low": 1, "in": 3}, "gone": {"deep": []}}
     found = read_as(Outer, old, "x")
     assert found == Outer(name="a", inner=Inner(low=1.0, num_in=3))
+
+
+def test_what_is_kept_has_a_checksum_that_every_change_breaks() -> None:
+    kept = Outer(name="ä\ud800", inner=Inner(low=0.1, num_in=3), added_later=(10**30, 2)).as_kept()
+    text = json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    whole = parse(Outer, text, "x")
+    # However it is laid out.
+    assert parse(Outer, json.dumps(kept, indent=3, sort_keys=True).encode(), "x") == whole
+    key = text.index(b'"checksum"') + 1
+    for at in range(len(text)):
+        for bit in range(8):
+            changed = text[:at] + bytes([text[at] ^ 1 << bit]) + text[at + 1 :]
+            if key <= at < key + len("checksum") and changed[at : at + 1] not in b'"\\':
+                # Under another key the checksum is none, and all else is as it was.
+                with suppress(DataError):
+                    assert parse(Outer, changed, "x") == whole
+                continue
+            with pytest.raises(DataError) as caught:
+                parse(Outer, changed, "x")
+            assert caught.value.code == DAMAGED
+
+
+def test_what_an_earlier_version_kept_has_none_and_is_read() -> None:
+    assert parse(Outer, json.dumps(OUTER.as_json()).encode(), "x") == OUTER
+    # Nor is another one right that stands for other numbers.
+    with pytest.raises(DataError, match="its checksum is that of other content"):
+        parse(Outer, json.dumps(OUTER.as_json() | {"checksum": "0" * 16}).encode(), "x")
+    assert sealed(OUTER.as_kept()) == OUTER.as_kept()
+
+
+def test_a_flipped_format_is_damage_and_no_later_version() -> None:
+    class Later(Record):
+        format: int = 1
+
+    kept = {**Later().as_kept(), "format": 9}
+    with pytest.raises(DataError) as caught:
+        parse(Later, json.dumps(kept).encode(), "x")
+    assert caught.value.code == DAMAGED
+    with pytest.raises(DataError) as caught:
+        parse(Later, json.dumps(sealed(kept)).encode(), "x")
+    assert caught.value.code == "later-format"
 
 
 def test_a_record_never_changes() -> None:

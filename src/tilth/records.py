@@ -2,10 +2,14 @@
 
 A field that a version of Tilth added has a default, so that what an earlier one wrote is read as
 well; a field that it took away is passed over. A record never changes.
+
+Beside its fields stands a checksum of them (BLAKE2b, RFC 7693), so that a number of which a bit was
+flipped is no number. What a version before that wrote has none, and is taken as it stands.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +26,8 @@ PlainObject = dict[str, Plain]
 Kind = TypeVar("Kind", bound="Record")
 # The code of the error of a record that cannot be read.
 DAMAGED = "bad-record"
+# The key of the checksum of all else in a file, or in a line of one.
+CHECKSUM = "checksum"
 
 
 class Record(BaseModel):
@@ -35,6 +41,10 @@ class Record(BaseModel):
         """What `json.dumps` takes, and `read_as` reads back."""
         return {key: _plain(value) for key, value in self.model_dump(by_alias=True).items()}
 
+    def as_kept(self) -> Json:
+        """As `as_json`, with its checksum: what a file holds that is read by `parse`."""
+        return sealed(self.as_json())
+
 
 class Figured(Record):
     """A record with further figures, each under its own name beside the fields."""
@@ -46,6 +56,18 @@ class Figured(Record):
     def figures(self) -> Mapping[str, float | str]:
         """The further figures by name."""
         return self.__pydantic_extra__
+
+
+def sealed(found: Mapping[str, JsonValue]) -> Json:
+    """An object of JSON with the checksum of all else in it."""
+    rest = {key: value for key, value in found.items() if key != CHECKSUM}
+    return {**rest, CHECKSUM: _checksum_of(rest)}
+
+
+def _checksum_of(rest: Mapping[str, JsonValue]) -> str:
+    """16 hex digits, the same however the JSON is laid out."""
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _plain(value: object) -> JsonValue:
@@ -80,17 +102,12 @@ def read_as(kind: type[Kind], found: object, where: str, what: str = "what was k
 
 
 def parse(kind: type[Kind], data: bytes, where: str, what: str = "what was kept") -> Kind:
-    """As `read_as`, of the bytes of a JSON file.
+    """As `read_as`, of the bytes of a JSON file, or of a line of one.
 
     Raises:
         DataError: It is something else, damaged, or of a later format than this version knows.
     """
-    try:
-        found = json.loads(data.decode("utf-8", "surrogatepass"))
-    except ValueError as error:
-        raise damaged(what, str(error), where) from None
-    except RecursionError:
-        raise damaged(what, "it is nested too deeply", where) from None
+    found = unsealed(data, where, what)
     # Before its fields: those of a later version may be others.
     known = kind.model_fields["format"].default if "format" in kind.model_fields else None
     later = found.get("format") if isinstance(found, dict) else None
@@ -102,6 +119,26 @@ def parse(kind: type[Kind], data: bytes, where: str, what: str = "what was kept"
             code="later-format",
         )
     return read_as(kind, found, where, what)
+
+
+def unsealed(data: bytes, where: str, what: str = "what was kept") -> object:
+    """What the bytes of a JSON file hold, or of a line of one, less its checksum.
+
+    Raises:
+        DataError: It is no JSON, or its checksum is that of something else.
+    """
+    try:
+        found = json.loads(data.decode("utf-8", "surrogatepass"))
+        # Before its format, which may be what was changed.
+        kept = found.pop(CHECKSUM, None) if isinstance(found, dict) else None
+        changed = kept is not None and kept != _checksum_of(found)
+    except ValueError as error:
+        raise damaged(what, str(error), where) from None
+    except RecursionError:
+        raise damaged(what, "it is nested too deeply", where) from None
+    if changed:
+        raise damaged(what, "its checksum is that of other content", where)
+    return found
 
 
 def read_file(kind: type[Kind], path: Path, what: str = "what was kept") -> Kind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.engine.inline import inline, places, plan_of, run_inline
 from tests.engine.modalities import results
+from tests.sealed import change_sealed
 from tilth.engine.events import Event, Warned
 from tilth.engine.record import RECORD, read_record
 from tilth.engine.run import step_states
@@ -78,9 +78,7 @@ def _lose(key: str) -> Callable[[Path], None]:
 
 
 def _change(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    manifest = json.loads((folder / MANIFEST).read_text())
-    change(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    change_sealed(folder / MANIFEST, change)
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -194,9 +192,8 @@ def test_what_a_later_version_made_is_left_alone(images_run: tuple[str, Path]) -
     text, folder = images_run
     for path in (folder / RECORD, places(folder, plan_of(text))[0] / MANIFEST):
         kept = path.read_bytes()
-        later = kept.replace(b'"format": ', b'"format": 9', 1)
-        assert later != kept
-        path.write_bytes(later)
+        change_sealed(path, lambda found: found.update(format=91))
+        later = path.read_bytes()
         with pytest.raises(DataError) as caught:
             run_inline(text, folder)
         assert caught.value.code == "later-format"

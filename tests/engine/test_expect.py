@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.sealed import write_sealed
 from tilth.engine.estimate import Todo
 from tilth.engine.expect import Outlook, Unfinished, outlook, spell_roughly
 from tilth.engine.record import RunRecord, StepRecord
@@ -103,7 +104,7 @@ def test_a_step_that_went_on_says_nothing_of_the_whole(unshipped: None, tmp_path
     record = json.loads((tmp_path / "run.json").read_text())
     for step in record["steps"]:
         step["went_on"] = step["name"] == "pretrain"
-    (tmp_path / "run.json").write_text(json.dumps(record))
+    write_sealed(tmp_path / "run.json", record)
     found = _outlook(plan, tmp_path)
     assert found.unknown == ("pretrain",)
     assert found.seconds is None

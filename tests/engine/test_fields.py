@@ -168,7 +168,7 @@ def test_a_kill_at_any_write_changes_nothing(
         return call
 
     with monkeypatch.context() as patch:
-        for name in ("write_parquet", "write_json", "remove"):
+        for name in ("write_parquet", "write_record", "remove"):
             patch.setattr(shard, name, dying(getattr(shard, name)))
         with pytest.raises((KeyboardInterrupt, TilthError)):
             run_inline(text, tmp_path / "killed", shard_rows=2)

@@ -14,6 +14,7 @@ from tilth.engine.record import RECORD, read_record
 from tilth.engine.run import RunOptions, run_plan
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
+from tilth.records import Record
 from tilth.store import Dataset, files
 
 __all__ = ["inline"]
@@ -34,13 +35,13 @@ def test_a_step_costs_the_same_however_many_stand_before_it(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
-    write = files.write_json
+    write = files.write_record
 
-    def counted(path: Path, value: object) -> None:
+    def counted(path: Path, value: Record) -> None:
         written.append(path.name)
         write(path, value)
 
-    monkeypatch.setattr(keep, "write_json", counted)
+    monkeypatch.setattr(keep, "write_record", counted)
     plan = build_plan(parse_recipe(recipe_text(documents)))
     run_plan(plan, tmp_path / "run", RunOptions(num_workers=1))
     assert len(plan.steps) > 3

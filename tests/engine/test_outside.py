@@ -9,7 +9,7 @@ import pytest
 
 import tilth
 from tests.engine.inline import use_inline
-from tilth.engine.outside import keep_outside, what_changed
+from tilth.engine.outside import is_sound, keep_outside, what_changed
 from tilth.recipe.identity import digest_of_outside
 
 _A, _B = (sha256(text).hexdigest() for text in (b"a", b"b"))
@@ -68,7 +68,7 @@ def test_no_name_is_kept(tmp_path: Path) -> None:
     keep_outside(tmp_path, f"'greta.txt' 'in/greta.txt' {_A}")
     (kept,) = tmp_path.iterdir()
     assert b"greta" not in kept.read_bytes()
-    assert kept.stat().st_size == 32 + 16
+    assert kept.stat().st_size == 32 + 16 + 8
 
 
 _RECIPE = """tilth: 1
@@ -119,3 +119,21 @@ def test_a_plan_says_which_file_is_another() -> None:
     Path("words.txt").write_text("drat")
     Path("rules.yaml").write_text("about: mine\nrules:\n- keep: word_count >= 3\n")
     assert why("clean.rules") == "what it reads: `word_count >= 3` new, 1 gone"
+
+
+def test_a_flipped_bit_is_seen_and_says_nothing(tmp_path: Path) -> None:
+    line = f"'a' 'a' {_A}"
+    digest = digest_of_outside(line)
+    assert is_sound(tmp_path)
+    keep_outside(tmp_path, line)
+    assert is_sound(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    for at in range(len(whole)):
+        kept.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        assert not is_sound(tmp_path)
+        assert what_changed(tmp_path, digest, "x") == ""
+    # As an earlier version wrote it.
+    kept.write_bytes(whole[:-8])
+    assert is_sound(tmp_path)
+    assert what_changed(tmp_path, digest, f"'a' 'a' {_B}") == "`a` changed"

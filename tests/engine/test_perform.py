@@ -12,6 +12,7 @@ import pytest
 
 from tests.engine.inline import cells_of, inline, place, plan_of, run_inline
 from tests.engine.modalities import results
+from tests.sealed import write_sealed
 from tests.web.sites import Reply, Site, running
 from tilth.collect import jsonl
 from tilth.engine import perform
@@ -160,7 +161,7 @@ def test_a_cell_of_another_grid_is_run_again(images_run: tuple[str, Path], tmp_p
     # The right place, and the result of another cell.
     found["parts"] = {**found["parts"], "seed": 77}
     found["result"]["measured"]["value"] = -1.0
-    path.write_text(json.dumps(found), "utf-8")
+    write_sealed(path, found)
     untouched = other.stat().st_mtime_ns
     run_inline(text, tmp_path / "run")
     assert results(tmp_path / "run") == wanted

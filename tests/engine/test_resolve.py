@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.engine.inline import inline, place, plan_of, run_inline, step_of
+from tests.sealed import change_sealed, write_sealed
 from tilth.engine.record import RECORD, last_record
 from tilth.engine.resolve import Resolver
 from tilth.engine.run import RunOptions, run_plan, step_states
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
-from tilth.store.files import read_json, remove, write_json
+from tilth.store.files import read_json, remove
 
 __all__ = ["inline"]
 
@@ -185,8 +186,8 @@ def test_what_an_earlier_version_made_is_made_again_once(run: Path) -> None:
         path = run / "data" / step["folder"] / "manifest.json"
         manifest = read_json(path)
         del manifest["parts"]["formula"], manifest["digest"], manifest["own"]
-        write_json(path, manifest)
-    write_json(run / RECORD, record)
+        write_sealed(path, manifest)
+    write_sealed(run / RECORD, record)
     first, *_ = step_states(plan_of(text), run)
     assert not first.cached
     assert "again once" in first.why
@@ -199,7 +200,7 @@ def test_files_that_code_of_the_users_own_opened_are_looked_at_again(run: Path) 
     words.write_text("a")
     path = place(run, plan_of(text), "clean.signals") / "manifest.json"
     digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
-    write_json(path, {**read_json(path), "reads": {str(words): digest}})
+    change_sealed(path, lambda found: found.update(reads={str(words): digest}))
     assert _ran(text, run) == []
     words.write_text("b")
     assert _ran(text, run) == ["clean.signals"]

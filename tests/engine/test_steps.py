@@ -25,6 +25,7 @@ from tests.engine.inline import (
     write_source,
 )
 from tests.engine.modalities import results, write_recipe
+from tests.sealed import write_sealed
 from tilth.clean import normalize
 from tilth.context import FIRST_STEPS
 from tilth.engine import shuffle
@@ -39,7 +40,7 @@ from tilth.recipe.operations import operation
 from tilth.recipe.plan import Plan, build_plan, data_folder
 from tilth.schema import with_columns
 from tilth.store import Dataset
-from tilth.store.files import read_json, write_json
+from tilth.store.files import read_json
 from tilth.store.manifest import Counts, read_manifest
 from tilth.store.shard import ledger, num_committed
 
@@ -261,7 +262,7 @@ def test_a_cell_counts_only_with_the_question_that_it_answers(
     step = place(tmp_path / "run", plan, "transfer")
     cells = cells_of(tmp_path / "run", plan, "transfer")
     cell = read_json(cells[2])
-    write_json(cells[2], {**cell, "parts": {**cell["parts"], "seed": 99}})
+    write_sealed(cells[2], {**cell, "parts": {**cell["parts"], "seed": 99}})
     (step / "manifest.json").unlink()
     again = WatchedEngine()
     _run(plan, tmp_path / "run", again)
@@ -275,7 +276,7 @@ def test_a_cell_counts_only_with_an_outcome(lost: object, compared: Plan, tmp_pa
     step = place(tmp_path / "run", plan, "transfer")
     cells = cells_of(tmp_path / "run", plan, "transfer")
     whole = read_json(step / "manifest.json")
-    write_json(cells[2], {**read_json(cells[2]), "result": lost})
+    write_sealed(cells[2], {**read_json(cells[2]), "result": lost})
     (step / "manifest.json").unlink()
     again = WatchedEngine()
     _run(plan, tmp_path / "run", again)
@@ -383,7 +384,7 @@ class LosingEngine(InlineEngine):
     def run(self, tasks: Iterable[Task], listen: Any) -> Iterator[tuple[int, Any]]:
         for index, result in super().run(tasks, listen):
             for path in self._ledger.glob("00000.json"):
-                write_json(path, read_json(path) | self._changed)
+                write_sealed(path, read_json(path) | self._changed)
             yield index, result
 
 

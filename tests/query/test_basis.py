@@ -9,10 +9,10 @@ import pytest
 
 from tests.engine.inline import inline, place, plan_of, run_inline
 from tests.engine.modalities import write_recipe
+from tests.sealed import change_sealed
 from tilth.engine.resolve import StepState
 from tilth.engine.run import step_states
 from tilth.query.basis import basis_of, rests_on
-from tilth.store.files import read_json, write_json
 
 __all__ = ["inline"]
 
@@ -56,7 +56,7 @@ def test_files_that_code_opened_are_among_them(tmp_path: Path) -> None:
     text += "clean: [normalize]\n"
     run_inline(text, tmp_path / "run")
     path = place(tmp_path / "run", plan_of(text), "clean.normalize") / "manifest.json"
-    write_json(path, {**read_json(path), "reads": {"nowhere.txt": ""}})
+    change_sealed(path, lambda found: found.update(reads={"nowhere.txt": ""}))
     source, state = step_states(plan_of(text), tmp_path / "run")
     assert ("file nowhere.txt", "was not there") in basis_of(state, {}).parts
     assert "files that its code opened" in rests_on(state)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.query.test_findings import PLAIN, write_run
 from tests.report.planted import planted_report
+from tests.sealed import write_sealed
 from tilth.errors import DataError
 from tilth.query.diff import _results, diff_runs
 from tilth.query.runs import RunView, open_run
@@ -51,7 +52,7 @@ def _with_result(run: RunView, folder: Path, result: dict[str, Any]) -> RunView:
     step = {**record["steps"][-1], "name": "pretrain", "op": "pretrain", "stage": "pretrain"}
     step |= {"kind": "fit", "folder": "pretrain-1", "counts": None}
     record["steps"].append(step)
-    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    write_sealed(folder / "run.json", record)
     (folder / "data" / "pretrain-1").mkdir()
     manifest = Manifest(step="pretrain", result=PLAIN | result)
     write_manifest(folder / "data" / "pretrain-1", manifest)

@@ -8,6 +8,7 @@ from tests.query.trained import trained_run
 from tilth.query.document import report_document
 from tilth.query.report import RuleCount
 from tilth.query.runs import RunView
+from tilth.records import sealed
 from tilth.store import Dataset
 
 
@@ -41,13 +42,13 @@ def test_a_step_says_when_it_was_made_though_it_was_cached_since(small: RunView)
     before = log.read_bytes()
     # Each event gets a minute of its own: the run may be over within one second.
     events = [
-        json.loads(line) | {"at": f"2026-01-01T{at // 60:02}:{at % 60:02}:00+00:00"}
+        sealed(json.loads(line) | {"at": f"2026-01-01T{at // 60:02}:{at % 60:02}:00+00:00"})
         for at, line in enumerate(before.splitlines())
     ]
     made: dict[str, list[str]] = {}
     for event in events:
         if event["event"] == "StepFinished" and not event["cached"]:
-            made.setdefault(event["step"], []).append(event["at"])
+            made.setdefault(str(event["step"]), []).append(str(event["at"]))
     try:
         log.write_text("".join(json.dumps(event) + "\n" for event in events), "utf-8")
         steps = {step.name: step for step in report_document(small).steps}
@@ -80,7 +81,10 @@ def test_warnings_are_those_of_the_last_time(small: RunView) -> None:
     ]
     try:
         with open(log, "a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(event) + "\n" for event in events) + '{"event": "cut')
+            file.write("".join(json.dumps(event) + "\n" for event in events))
+            # Damaged lines: of a flipped bit, of another kind, and one that was cut.
+            flipped = json.dumps(sealed(events[-1])).replace("new", "nev")
+            file.write(f'{flipped}\n3\n[]\n{{"event": "cut')
         steps = {step.name: step for step in report_document(small).steps}
         assert steps["clean.rules"].warnings == ("new",)
     finally:

@@ -21,11 +21,12 @@ import tilth
 from tests.engine.inline import use_inline
 from tests.engine.modalities import write_recipe
 from tests.query.conftest import recipe_file
+from tests.sealed import write_sealed
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.query.disk import disk_of, spell_bytes, tree_bytes
 from tilth.query.removal import plan_removal, remove
 from tilth.query.runs import RunView, list_runs, open_run
-from tilth.store.files import folder_lock, write_json
+from tilth.store.files import folder_lock
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_what_a_stopped_run_has_half_done_stays(runs: Path) -> None:
     folder = runs / "small"
     record = json.loads((folder / "run.json").read_text())
     half = record["steps"].pop()["folder"]
-    write_json(folder / "run.json", record | {"status": "stopped"})
+    write_sealed(folder / "run.json", record | {"status": "stopped"})
     (folder / "data" / half / "manifest.json").unlink()
     shutil.rmtree(folder / "history")
     gone = {p.path for p in plan_removal("small", runs, unused=True).parts}
@@ -212,7 +213,7 @@ def test_who_names_the_run_is_said(runs: Path) -> None:
     shutil.copytree(runs / "small", runs / "other")
     record = json.loads((runs / "other" / "run.json").read_text())
     record["recipe_yaml"] += "\npretrain: {initialise: runs/small}\n"
-    write_json(runs / "other" / "run.json", record)
+    write_sealed(runs / "other" / "run.json", record)
     assert plan_removal("small", runs).named_in == ("other",)
     assert plan_removal("other", runs).named_in == ()
 

@@ -10,6 +10,7 @@ import pytest
 import tilth
 from tests.query.conftest import recipe_file
 from tests.query.trained import trained_run
+from tests.sealed import write_sealed
 from tests.web.sites import Reply, Site, running
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.query.augmented import augmented_sheet
@@ -101,7 +102,7 @@ def test_the_report_of_an_earlier_invocation_is_not_that_of_one_that_failed(
     begun = datetime.fromisoformat(record["started"])
     for later_s, is_of_it in ((0, True), (86_400, False)):
         started = (begun + timedelta(seconds=later_s)).isoformat(timespec="seconds")
-        (folder / "run.json").write_text(json.dumps(record | {"started": started}), "utf-8")
+        write_sealed(folder / "run.json", record | {"started": started})
         assert (run_status(open_run(folder), plan=False).report is not None) == is_of_it
 
 
@@ -111,7 +112,7 @@ def test_status_says_what_is_left_after_a_kill(small: RunView, tmp_path: Path) -
     record = json.loads((folder / "run.json").read_text("utf-8"))
     lost = record["steps"].pop()
     record["status"] = "running"
-    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    write_sealed(folder / "run.json", record)
     shutil.rmtree(folder / "data" / lost["folder"])
     status = run_status(open_run(folder))
     assert status.status == "interrupted"
@@ -129,7 +130,7 @@ def test_status_without_the_source_does_not_fail(small: RunView, tmp_path: Path)
     record = json.loads((folder / "run.json").read_text("utf-8"))
     record["status"] = "failed"
     record["recipe_yaml"] = record["recipe_yaml"].replace("docs.jsonl", "gone.jsonl")
-    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    write_sealed(folder / "run.json", record)
     status = run_status(open_run(folder))
     assert status.left is None
     assert status.left_unknown
@@ -150,7 +151,7 @@ def test_one_run_whose_results_are_damaged_does_not_hide_the_others(
         path.unlink()
     elif how == "odd":
         manifest["result"] = 3
-        path.write_text(json.dumps(manifest))
+        write_sealed(path, manifest)
     else:
         path.write_text("[]")
     statuses = [run_status(one, plan=False) for one in list_runs(folder.parent)]
@@ -210,7 +211,7 @@ def test_a_run_of_an_earlier_version_opens(tmp_path: Path) -> None:
         step["parts"]["code"] = "of then"
     record["recipe_yaml"] = record["recipe_yaml"].replace("pretrain:", "pretrain:\n  augment: []")
     record["status"] = "stopped"
-    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    write_sealed(folder / "run.json", record)
     earlier = open_run(folder)
     assert earlier.step("pretrain").settings == run.step("pretrain").settings
     transforms = earlier.step("pretrain").settings["augment"]
@@ -249,7 +250,7 @@ def test_what_a_run_that_failed_has_not_come_to_is_not_its_final_data_set(
     assert ended.dataset("train").num_rows == 400
     record = json.loads((tmp_path / "small" / "run.json").read_text("utf-8"))
     for status in ("failed", "stopped", "running"):
-        (tmp_path / "small" / "run.json").write_text(json.dumps(record | {"status": status}))
+        write_sealed(tmp_path / "small" / "run.json", record | {"status": status})
         run = tilth.open_run("small", tmp_path)
         assert run.dataset("signals").num_rows == 400
         for read in (

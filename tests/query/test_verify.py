@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tilth
+from tests.sealed import write_sealed
 from tilth.errors import StorageError, UsageError
 from tilth.query.runs import open_run
 from tilth.query.verify import verify_run
@@ -76,7 +78,7 @@ def test_a_manifest_that_is_gone_or_of_other_shards_is_damage(place: Path) -> No
     last = view.steps[-1].folder / "manifest.json"
     text = last.read_text("utf-8")
     digest = view.steps[-1].manifest.shards[0].files["kept"].sha256
-    last.write_text(text.replace(digest, "0" * 64), "utf-8")
+    write_sealed(last, json.loads(text.replace(digest, "0" * 64)))
     (bad,) = verify_run(open_run("small", place / "runs")).damaged
     assert bad.name == view.steps[-1].name
     assert f"{last} is not what was committed" in bad.damage
@@ -89,7 +91,7 @@ def test_what_another_run_made_since_is_said_and_not_forgotten(place: Path) -> N
     record = place / "runs" / "small" / "run.json"
     view = open_run("small", place / "runs")
     digest = view.steps[-1].digest
-    record.write_text(record.read_text("utf-8").replace(digest, "1" * 64), "utf-8")
+    write_sealed(record, json.loads(record.read_text("utf-8").replace(digest, "1" * 64)))
     found = verify_run(open_run("small", place / "runs"), forget=True)
     (bad,) = found.damaged
     assert "was made again since" in bad.damage[0]
@@ -105,3 +107,34 @@ def test_nothing_is_forgotten_of_a_history_or_while_a_run_goes_on(place: Path) -
     with folder_lock(view.folder), pytest.raises(StorageError):
         verify_run(view, forget=True)
     assert (view.steps[-1].folder / "manifest.json").is_file()
+
+
+def test_what_stands_beside_is_told_and_forgotten_by_itself(place: Path) -> None:
+    folder = place / "runs" / "small"
+    before = {step.folder for step in open_run("small", place / "runs").steps}
+    (entry, *_) = sorted((folder / "history").glob("*.json"))
+    text = entry.read_text("utf-8")
+    entry.write_text(text.replace('"seed": ', '"seed": 1'), "utf-8")
+    (folder / "recipe.yaml").write_text("collect: {}\n")
+    found = verify_run(open_run("small", place / "runs"))
+    assert [Path(one.path).name for one in found.beside] == [entry.name, "recipe.yaml"]
+    assert not found.damaged
+    assert found.is_damaged
+    assert f"{entry} is damaged: that entry of the history cannot be opened" in str(found)
+    found = verify_run(open_run("small", place / "runs"), forget=True)
+    assert all(one.forgotten for one in found.beside)
+    assert entry.with_name(f"{entry.name}.damaged").read_text("utf-8") != text
+    assert not verify_run(open_run("small", place / "runs")).is_damaged
+    assert all((step / "manifest.json").is_file() for step in before)
+
+
+def test_what_an_earlier_version_wrote_is_said_to_have_no_checksum(place: Path) -> None:
+    view = open_run("small", place / "runs")
+    path = view.steps[0].folder / "manifest.json"
+    old = json.loads(path.read_text("utf-8"))
+    del old["checksum"]
+    path.write_text(json.dumps(old), "utf-8")
+    found = verify_run(open_run("small", place / "runs"))
+    assert not found.is_damaged
+    assert str(found).endswith("; 1 file of an earlier version without a checksum, "
+                               "taken as they stand")  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 
 from tests.engine.conftest import dataset, recipe_text, run_text, write_documents
 from tests.engine.inline import inline, use_inline
+from tests.sealed import change_sealed
 from tests.store.written import written
 from tilth.engine.books import Books
 from tilth.errors import DataError, MissingError, TilthError, UsageError
@@ -81,7 +82,8 @@ def test_of_a_finished_data_set_what_is_damaged_is_said(tmp_path: Path) -> None:
     assert damage_of(tmp_path) is None
     manifest.write_text("{")
     assert damage_of(tmp_path) == f"{manifest} is damaged"
-    manifest.write_text(text.replace('"format": 1', '"format": 9'))
+    manifest.write_text(text)
+    change_sealed(manifest, lambda found: found.update(format=9))
     with pytest.raises(DataError, match="of format 9"):
         damage_of(tmp_path)
     manifest.unlink()

@@ -29,21 +29,27 @@ def verify(
     if json:
         totals = {"files": found.files, "num_bytes": found.num_bytes}
         print_json({**as_plain(found), **totals, "damaged": len(found.damaged)})
-        return int(bool(found.damaged))
+        return int(found.is_damaged)
     for step in found.damaged:
         for one in step.damage:
             paragraph(one, indent="    ", first=f"  {step.name}: ")
+    for file in found.beside:
+        paragraph(str(file), indent="    ", first="  ")
     size = spell_bytes(found.num_bytes)
     if not found.damaged:
-        line(f"{found.run}: {found.summary}, {size}: all as they were committed")
-        return 0
-    line(f"{found.run}: {len(found.damaged)} of {found.summary}, {size}: not as committed")
+        line(f"{found.run}: {found.summary}, {size}: all as they were committed{found.without}")
+    else:
+        told = f"{len(found.damaged)} of {found.summary}, {size}: not as committed"
+        line(f"{found.run}: {told}{found.without}")
     forgotten = [step.name for step in found.steps if step.forgotten]
     if forgotten:
         line(f"forgotten: {plural(len(forgotten), 'data set')}; run the recipe again to make them")
-    elif not forget:
+    if found.beside:
+        files = plural(len(found.beside), "file")
+        line(f"{'forgotten' if forget else 'damaged'}: {files} that no data set hangs on")
+    if not forget and found.is_damaged:
         line(f"tilth verify {run} --forget lets the next run make them again, and no other")
-    return 1
+    return int(found.is_damaged)
 
 
 VERBS = (

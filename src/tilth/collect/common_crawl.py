@@ -13,9 +13,10 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
@@ -36,9 +37,10 @@ from tilth.reading import records
 from tilth.reading.fetching import KnownHosts, License, run_to_end
 from tilth.reading.fields import Meta, carried
 from tilth.reading.inputs import MAX_RECORD_BYTES, empty_source
+from tilth.records import Record, read_file, read_if_whole
 from tilth.schema import Row
 from tilth.settings import ActsOn, AnyOrder, BaseSettings
-from tilth.store.files import read_json, remove, write_json
+from tilth.store.files import read_json, remove, write_json, write_record
 from tilth.web.address import AddressRefusedError, allowed_places, check_url
 from tilth.web.contact import contact_warning
 from tilth.web.secrets import HEADERS, Secrets
@@ -225,6 +227,13 @@ def _row(settings: Settings, pages: Pages, capture: Capture, data: bytes) -> Row
     return row
 
 
+class _Captures(Record):
+    """What the index had: captures by their fields, and of the rest place and reason."""
+
+    captures: tuple[dict[str, Any], ...]
+    passed: tuple[tuple[str, str], ...]
+
+
 @dataclass
 class _Kept:
     """What was fetched, in a folder.
@@ -242,8 +251,10 @@ class _Kept:
             identity: Of all that decides what is fetched.
         """
         said = self.folder / "settings.json"
-        if said.is_file() and read_json(said) == identity:
-            return False
+        # One that is damaged is another.
+        with suppress(OSError, ValueError):
+            if read_json(said) == identity:
+                return False
         remove(self.folder)
         self.folder.mkdir(parents=True)
         write_json(said, identity)
@@ -252,23 +263,24 @@ class _Kept:
     @property
     def has_captures(self) -> bool:
         """Whether the index was asked, to the end."""
-        return (self.folder / "captures.json").is_file()
+        return read_if_whole(_Captures, self.folder / "captures.json") is not None
 
     def captures(self) -> list[Capture]:
         """What the index had that may be a page."""
         from tilth.web.cdx import Capture
 
-        return [Capture(**one) for one in read_json(self.folder / "captures.json")["captures"]]
+        known = read_file(_Captures, self.folder / "captures.json")
+        return [Capture(**one) for one in known.captures]
 
     def passed(self) -> list[tuple[str, str]]:
         """Place and reason of what else it had."""
-        return [(place, why) for place, why in read_json(self.folder / "captures.json")["passed"]]
+        return [*read_file(_Captures, self.folder / "captures.json").passed]
 
     def keep_captures(self, asked: tuple[list[Capture], list[tuple[str, str]]]) -> None:
         """Keep what the index has, at once."""
         found, passed = asked
-        said = {"captures": [asdict(one) for one in found], "passed": passed}
-        write_json(self.folder / "captures.json", said)
+        said = _Captures(captures=tuple(asdict(one) for one in found), passed=tuple(passed))
+        write_record(self.folder / "captures.json", said)
 
     def ends(self) -> list[int]:
         """Where the record of each capture ends that is fetched; what is behind is cut off."""

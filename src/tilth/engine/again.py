@@ -35,7 +35,7 @@ from tilth.store.manifest import PASSED_OVER, Manifest, read_manifest
 from tilth.store.passed import PassedOverWriter
 from tilth.store.shard import ROWS_IN_GROUP, shard_path
 
-_INDEX = "files.index"
+INDEX = "files.index"
 _FORMAT = 2
 _NAME = r"""((?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+") )"""
 # `'name' 'uri' digest`: a line of a fingerprint that stands for a file that was read; and
@@ -188,11 +188,28 @@ class Files:
                 }
             kept += num_rows - file.num_failed
         if not found:
-            remove(folder / _INDEX)
+            remove(folder / INDEX)
             return
         body = json.dumps({"format": _FORMAT, "files": found}).encode("utf-8", "surrogatepass")
         digest = hashlib.sha256(body).hexdigest().encode()
-        write_bytes(folder / _INDEX, digest + b"\n" + body)
+        write_bytes(folder / INDEX, digest + b"\n" + body)
+
+
+def _read_index(folder: Path) -> dict[str, Any] | None:
+    """The index, if there is one that is as it was written."""
+    try:
+        digest, _, body = (folder / INDEX).read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        return None
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def has_sound_index(folder: Path) -> bool:
+    """Whether the index of a data set is as it was written, or there is none."""
+    return not (folder / INDEX).is_file() or _read_index(folder) is not None
 
 
 class Before:
@@ -220,13 +237,12 @@ class Before:
         """That in a folder, if it is finished and has a sound index."""
         try:
             manifest = read_manifest(folder)
-            digest, _, body = (folder / _INDEX).read_bytes().partition(b"\n")
-        except (DataError, MissingError, OSError):
+            found = _read_index(folder)
+        except (DataError, MissingError):
             return None
-        if hashlib.sha256(body).hexdigest().encode() != digest:
+        if found is None or found["format"] != _FORMAT:
             return None
-        found = json.loads(body)
-        return cls(folder, found["files"], manifest) if found["format"] == _FORMAT else None
+        return cls(folder, found["files"], manifest)
 
     def file(self, key: str) -> FileRead | None:
         """What a file gave; None: it is not among them, or something of it is damaged."""
@@ -333,7 +349,7 @@ def before_of(data: Path, stem: str, identity: str, parts: Mapping[str, Any]) ->
         return None
     wanted = _but_outside(parts)
     found: list[tuple[int, str]] = []
-    for index in data.glob(f"{stem}-*/{_INDEX}"):
+    for index in data.glob(f"{stem}-*/{INDEX}"):
         folder = index.parent
         try:
             then = read_manifest(folder).parts

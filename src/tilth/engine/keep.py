@@ -29,7 +29,7 @@ from tilth.errors import DataError, TilthError
 from tilth.machine import describe_machine, num_cores
 from tilth.recipe.model import Recipe
 from tilth.recipe.plan import Plan, PlannedStep
-from tilth.store.files import remove, storage_errors, write_bytes, write_json
+from tilth.store.files import remove, storage_errors, write_bytes, write_record
 from tilth.store.manifest import Manifest
 from tilth.versions import version_of
 
@@ -63,7 +63,7 @@ class RecordKeeper:
         self._plan = plan
         if (folder / RECORD).is_file():
             entry = folder / HISTORY / f"{next_entry(folder):04d}.json"
-            write_json(entry, read_record(folder / RECORD).as_json())
+            write_record(entry, read_record(folder / RECORD))
         text = plan.recipe.to_yaml()
         write_bytes(folder / "recipe.yaml", text.encode("utf-8"))
         self._steps: list[StepRecord] = []
@@ -118,7 +118,7 @@ class RecordKeeper:
             counts=manifest.counts,
         )
         self._steps.append(entry)
-        line = json.dumps(entry.as_json(), ensure_ascii=False, allow_nan=False) + "\n"
+        line = json.dumps(entry.as_kept(), ensure_ascii=False, allow_nan=False) + "\n"
         with storage_errors(self._journal), open(self._journal, "ab") as journal:
             journal.write(line.encode("utf-8", "surrogatepass"))
         self.spent.end()
@@ -165,7 +165,7 @@ class RecordKeeper:
             if name in planned and name not in reached
         )
         whole = {"steps": tuple(self._steps), "unreached": unreached, "journal": journal}
-        write_json(self._folder / RECORD, self._record.model_copy(update=whole).as_json())
+        write_record(self._folder / RECORD, self._record.model_copy(update=whole))
 
 
 def _times_before(folder: Path) -> dict[str, float]:

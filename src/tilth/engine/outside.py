@@ -16,12 +16,14 @@ from tilth.engine.share import shareable_address
 from tilth.recipe.identity import digest_of_outside
 from tilth.store.files import write_bytes
 
-_FILE: Final = "outside"
+OUTSIDE: Final = "outside"
 _WHOLE: Final = 32
 _SIZE: Final = 8
 # Of more nobody reads which they are, and a step keeps 16 bytes of each.
 _MOST: Final = 200_000
 _NAMED: Final = 2
+# Of the digest over all of them, at the end, which earlier versions did not write.
+_SEAL: Final = 8
 _BETWEEN: Final = re.compile(r"[\n\0]")
 # `'name' 'uri' digest`, as sources write it, or a name and a digest.
 _QUOTED: Final = re.compile(r"""('(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")""")
@@ -40,9 +42,33 @@ def keep_outside(folder: Path, fingerprint: str | None) -> None:
     if 0 < len(lines) <= _MOST:
         assert fingerprint is not None
         parts = [_digest(part) for line in lines for part in (_name(line), line)]
-        write_bytes(
-            folder / _FILE, b"".join([bytes.fromhex(digest_of_outside(fingerprint)), *parts])
-        )
+        data = b"".join([bytes.fromhex(digest_of_outside(fingerprint)), *parts])
+        write_bytes(folder / OUTSIDE, data + _seal_of(data))
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether what is kept is as it was written, or nothing is."""
+    return not (folder / OUTSIDE).is_file() or _read(folder) is not None
+
+
+def _read(folder: Path) -> tuple[str, bytes] | None:
+    """The digest of the whole, and those of its parts."""
+    try:
+        data = (folder / OUTSIDE).read_bytes()
+    except OSError:
+        return None
+    size = len(data) - _WHOLE
+    if size % (2 * _SIZE) == _SEAL and size > 0:
+        data, seal = data[:-_SEAL], data[-_SEAL:]
+        if _seal_of(data) != seal:
+            return None
+    elif size < 0 or size % (2 * _SIZE):
+        return None
+    return data[:_WHOLE].hex(), data[_WHOLE:]
+
+
+def _seal_of(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_SEAL).digest()
 
 
 def what_changed(folder: Path, digest: str, fingerprint: str) -> str:
@@ -53,13 +79,10 @@ def what_changed(folder: Path, digest: str, fingerprint: str) -> str:
         digest: What was kept of the fingerprint then: its SHA-256.
         fingerprint: Of the operation now.
     """
-    try:
-        data = (folder / _FILE).read_bytes()
-    except OSError:
+    found = _read(folder)
+    if found is None or found[0] != digest:
         return ""
-    whole, kept = data[:_WHOLE], data[_WHOLE:]
-    if whole.hex() != digest or len(kept) % (2 * _SIZE):
-        return ""
+    kept = found[1]
     pieces = [kept[at : at + _SIZE] for at in range(0, len(kept), _SIZE)]
     before = dict(zip(pieces[::2], pieces[1::2], strict=True))
     new, others = [], []

@@ -51,7 +51,7 @@ from tilth.records import Json, Record, read_as, read_file
 from tilth.schema import META, PAYLOADS, SCHEMA
 from tilth.settings import BaseSettings
 from tilth.store.digests import remembering, watching
-from tilth.store.files import write_json
+from tilth.store.files import write_record
 from tilth.store.parquet import schema_of
 from tilth.store.shard import forget_shards
 
@@ -165,7 +165,7 @@ def _run_task(
             require_settled()
             opened = seen.digests()
             kept = KeptCell(cell=task.cell, result=found, parts=task.parts, reads=opened)
-            write_json(task.place, kept.as_json())
+            write_record(task.place, kept)
         case Summarize():
             return _summarize(task, op, settings)
         case _:

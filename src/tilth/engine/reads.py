@@ -10,7 +10,7 @@ from pydantic import Field
 from tilth.errors import source_changed
 from tilth.reads import as_now
 from tilth.records import Record, read_if_whole
-from tilth.store.files import remove, write_json
+from tilth.store.files import remove, write_record
 
 _READS = "reads"
 
@@ -29,7 +29,7 @@ def keep_reads(folder: Path, kind: str, index: int, found: Mapping[str, str]) ->
         kind, index: Of the task, among those of the step.
         found: As `tilth.reads.Reads.digests` gives it.
     """
-    write_json(folder / _READS / f"{kind}-{index}.json", _Opened(files=dict(found)).as_json())
+    write_record(folder / _READS / f"{kind}-{index}.json", _Opened(files=dict(found)))
 
 
 def reads_of(folder: Path, step: str) -> dict[str, str]:

@@ -38,6 +38,7 @@ from tilth.machine import num_cores
 from tilth.recipe.model import Recipe
 from tilth.recipe.needs import require_packages
 from tilth.recipe.plan import Plan, PlannedStep, data_folder
+from tilth.records import sealed
 from tilth.spell import distinct
 from tilth.store import Dataset, refreshed
 from tilth.store.dataset import damage_of
@@ -284,7 +285,7 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
                 # The step is looked up by its name, which is the recipe's.
                 clean = {key: shareable_address(value) for key, value in told.items()}
                 line = {"at": now()} | clean | {key: told[key] for key in ("step",) if key in told}
-                log.write(json.dumps(line, ensure_ascii=True) + "\n")
+                log.write(json.dumps(sealed(line), ensure_ascii=True) + "\n")
                 log.flush()
             for listener in listeners:
                 listener(event)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tilth.context import Context, Progress
 from tilth.records import Json, Record
 from tilth.settings import BaseSettings
-from tilth.store.files import atomic_folder, write_json
+from tilth.store.files import atomic_folder, write_record
+from tilth.store.manifest import RESULT
 
 if TYPE_CHECKING:
     from tilth.engine.tasks import Fit, RunCell
@@ -20,9 +21,8 @@ def fit(task: Fit, module: ModuleType, settings: BaseSettings, progress: Progres
         result: Record = module.fit(
             task.inputs, settings, out, _context(task, progress), planned_of(task, module)
         )
-        found = result.as_json()
-        write_json(out / "result.json", found)
-    return found
+        write_record(out / RESULT, result)
+    return result.as_json()
 
 
 def run_cell(task: RunCell, module: ModuleType, settings: BaseSettings, progress: Progress) -> Json:

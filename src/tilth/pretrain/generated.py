@@ -16,7 +16,7 @@ from tilth.pretrain.ask import TrainedModel, answer_contents, options_for, read_
 from tilth.records import Record, read_if_whole
 from tilth.schema import Row
 from tilth.spell import percent
-from tilth.store.files import write_json
+from tilth.store.files import write_record
 from tilth.tasks.prediction import Prediction
 from tilth.tasks.registry import declaration
 
@@ -109,7 +109,7 @@ def generated_samples(folder: Path, draw: Callable[[], Drawn], shown: Shown) -> 
     except Exception as error:
         # A report tells of a run whose model cannot be asked here: torch is not installed, say.
         return Generated(note=f"the model was not asked: {error}".partition("\n")[0])
-    write_json(path, made.as_json())
+    write_record(path, made)
     return made
 
 

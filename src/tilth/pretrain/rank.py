@@ -16,7 +16,7 @@ from tilth.extensions import Reference, open_reference, using
 from tilth.pretrain.fit import fit
 from tilth.pretrain.launch import RESULT, WITH_PARENT
 from tilth.pretrain.settings import Planned, Settings
-from tilth.store.files import read_json, write_json
+from tilth.store.files import read_json, write_record
 from tilth.training.ranks import current
 
 
@@ -51,7 +51,7 @@ def _train(spec: Any) -> None:
     inputs = {name: Path(path) for name, path in spec["inputs"].items()}
     result = fit(inputs, settings, out, context, Planned.model_validate(spec["planned"]))
     if ranks.is_first:
-        write_json(work / RESULT, result.as_json())
+        write_record(work / RESULT, result)
 
 
 def _tell(done: float, of: float | None, note: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 from tilth.engine.share import shareable_address, shareable_document
+from tilth.errors import DataError
 from tilth.pretrain.generated import NUM_SAMPLES, Generated, Shown, generated_samples
 from tilth.query.books import totals
 from tilth.query.disk import Disk, disk_of
@@ -36,7 +36,7 @@ from tilth.query.samples import (
 from tilth.query.share import shareable_excerpt, shareable_opening
 from tilth.query.status import status_word
 from tilth.query.text import excerpt
-from tilth.records import read_as
+from tilth.records import read_as, unsealed
 from tilth.schema import DROP_OF, DROP_RULE, DROP_VALUE, ERROR
 from tilth.store import Dataset
 from tilth.store.files import sha256_file
@@ -236,12 +236,14 @@ def _events(run: RunView) -> tuple[dict[str, list[str]], Made]:
     made: Made = {}
     if not path.is_file():
         return found, made
-    with open(path, encoding="utf-8", errors="replace") as log:
+    with open(path, "rb") as log:
         for line in log:
             try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # a line cut in half by a kill
+                event = unsealed(line, str(path))
+            except DataError:
+                continue  # cut in half by a kill, or damaged
+            if not isinstance(event, dict):
+                continue
             if event.get("event") == "StepStarted":
                 found[event["step"]] = []
             elif event.get("event") == "StepFinished" and event.get("cached") is False:

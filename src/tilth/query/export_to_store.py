@@ -17,7 +17,7 @@ from typing import Protocol
 from tilth.errors import MissingError, UsageError
 from tilth.query.export_by_fsspec import MAX_NOTE, NOTE, folder_of
 from tilth.records import Record, read_if_whole
-from tilth.store.files import sha256_file, write_json
+from tilth.store.files import sha256_file, write_record
 from tilth.web import objects
 from tilth.web.stores import STORES, Access, parts_of, scheme_of, shown
 
@@ -112,7 +112,7 @@ def committed(
         ):
             raise _taken(to)
         for is_whole in (False, True):
-            write_json(work / NOTE, Note(is_whole=is_whole, digest=digest, files=files).as_json())
+            write_record(work / NOTE, Note(is_whole=is_whole, digest=digest, files=files))
             far.put(work / NOTE, NOTE)
             if not is_whole:
                 total, put = sum(size for _, size, _ in files), 0

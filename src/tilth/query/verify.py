@@ -1,17 +1,29 @@
-"""Compare what a run's data sets hold with what was committed."""
+"""Compare what a run holds with what was committed: its data sets, and what it keeps beside them.
+
+Of what is beside them nothing decides a data set that is there: results of cells that a grid has
+summed up, entries of the history, the index of files, what a model answered. It is told, since who
+reads it should know; forgotten, it is made again where somebody asks for it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tilth.engine.again import INDEX, has_sound_index
+from tilth.engine.cells import CELLS, KeptCell
+from tilth.engine.outside import OUTSIDE, is_sound
+from tilth.engine.record import HISTORY, RECORD, RunRecord, earlier_records
 from tilth.errors import DataError, MissingError, UsageError
+from tilth.pretrain.generated import GENERATED, Generated
 from tilth.query.removal import alone
 from tilth.query.runs import RunStep, RunView
+from tilth.records import CHECKSUM, Record, read_if_whole
 from tilth.spell import plural
 from tilth.store.dataset import Dataset, committed_files, damages_of
-from tilth.store.files import remove
-from tilth.store.manifest import MANIFEST
+from tilth.store.files import remove, storage_errors
+from tilth.store.manifest import MANIFEST, MODEL, RESULT
 from tilth.store.shard import forget_shards
 
 
@@ -37,16 +49,38 @@ class VerifiedStep:
 
 
 @dataclass(frozen=True)
+class DamagedFile:
+    """A file beside the data sets that is not as it was written.
+
+    Attributes:
+        path: Of it.
+        decides: What is known without it.
+        forgotten: Whether it was forgotten.
+    """
+
+    path: str
+    decides: str
+    forgotten: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path} is damaged: {self.decides}"
+
+
+@dataclass(frozen=True)
 class Verified:
     """What a verification found.
 
     Attributes:
         run: The run's name.
         steps: Its data sets, each once, in order.
+        beside: What beside them is damaged.
+        unsealed: Files of an earlier version, which have no checksum and are taken as they stand.
     """
 
     run: str
     steps: tuple[VerifiedStep, ...]
+    beside: tuple[DamagedFile, ...] = ()
+    unsealed: int = 0
 
     @property
     def files(self) -> int:
@@ -64,10 +98,25 @@ class Verified:
         return tuple(step for step in self.steps if step.damage)
 
     def __str__(self) -> str:
-        if not self.damaged:
-            return f"{self.run}: {self.summary}, all as they were committed"
         lines = [f"{step.name}: {one}" for step in self.damaged for one in step.damage]
-        return "\n".join([*lines, f"{self.run}: {len(self.damaged)} of {self.summary} damaged"])
+        lines += [str(one) for one in self.beside]
+        found = f"{len(self.damaged)} of {self.summary} damaged"
+        if not self.damaged:
+            found = f"{self.summary}, all as they were committed"
+        return "\n".join([*lines, f"{self.run}: {found}{self.without}"])
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether anything is not as it was committed."""
+        return bool(self.damaged or self.beside)
+
+    @property
+    def without(self) -> str:
+        """What is to be said of files without a checksum; mostly nothing."""
+        if not self.unsealed:
+            return ""
+        files = plural(self.unsealed, "file")
+        return f"; {files} of an earlier version without a checksum, taken as they stand"
 
     @property
     def summary(self) -> str:
@@ -76,7 +125,8 @@ class Verified:
 
 
 def verify_run(run: RunView, *, forget: bool = False) -> Verified:
-    """Read every file of a run's data sets and models, and compare its SHA-256 with the manifest.
+    """Read every file of a run's data sets and models, and compare its SHA-256 with the manifest;
+    of what is kept as JSON compare the checksum.
 
     Args:
         run: The run, or an entry of its history.
@@ -94,10 +144,77 @@ def verify_run(run: RunView, *, forget: bool = False) -> Verified:
         )
     steps = {step.folder: step for step in reversed(run.steps)}
     found = tuple(_verified(step) for step in reversed(steps.values()))
-    if forget and any(step.damage for step in found):
+    beside = tuple(_damaged_beside(run, found))
+    if forget and (beside or any(step.damage for step in found)):
         with alone(run.folder):
             found = tuple(_forgotten(step) if step.damage else step for step in found)
-    return Verified(run.name, found)
+            for one in beside:
+                _forget_file(Path(one.path))
+            beside = tuple(replace(one, forgotten=True) for one in beside)
+    return Verified(run.name, found, beside, sum(map(_is_unsealed, _records(run, found))))
+
+
+def _records(run: RunView, steps: Iterable[VerifiedStep]) -> Iterator[Path]:
+    """The files that hold records which a run trusts."""
+    yield run.folder / RECORD
+    for step in steps:
+        yield Path(step.folder) / MANIFEST
+    yield from sorted((run.folder / CELLS).glob("*.json"))
+
+
+def _is_unsealed(path: Path) -> bool:
+    try:
+        return f'"{CHECKSUM}"'.encode() not in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _damaged_beside(run: RunView, steps: Iterable[VerifiedStep]) -> Iterator[DamagedFile]:
+    if run.entry is None:
+        for path in earlier_records(run.folder).values():
+            if _is_damaged(RunRecord, path):
+                yield DamagedFile(str(path), "that entry of the history cannot be opened")
+        for path in sorted((run.folder / CELLS).glob("*.json")):
+            if _is_damaged(KeptCell, path):
+                told = "a comparison that asks for it runs it again"
+                yield DamagedFile(str(path), told)
+        recipe = run.folder / "recipe.yaml"
+        if not _holds(recipe, run.record.recipe_yaml):
+            yield DamagedFile(str(recipe), "the run's record has the recipe as it was")
+    for step in steps:
+        folder = Path(step.folder)
+        if not is_sound(folder):
+            yield DamagedFile(str(folder / OUTSIDE), "a plan says less of what changed")
+        if not has_sound_index(folder):
+            yield DamagedFile(str(folder / INDEX), "the source reads all files again, once one is")
+        for name, kind in ((GENERATED, Generated), (RESULT, Record)):
+            path = folder / MODEL / name
+            if _is_damaged(kind, path):
+                yield DamagedFile(str(path), "the manifest has what was found")
+
+
+def _is_damaged(kind: type[Record], path: Path) -> bool:
+    """Whether there is a record that cannot be read."""
+    return path.is_file() and read_if_whole(kind, path) is None
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file holds the text, or is not there."""
+    try:
+        return path.read_bytes() == text.encode("utf-8")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _forget_file(path: Path) -> None:
+    """Let nobody read it; an entry of the history, which nothing makes again, is set aside."""
+    if path.parent.name == HISTORY:
+        with storage_errors(path):
+            path.replace(path.with_name(f"{path.name}.damaged"))
+    else:
+        remove(path)
 
 
 def _verified(step: RunStep) -> VerifiedStep:

@@ -15,9 +15,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tilth.errors import StorageError, unsupported_system
+
+if TYPE_CHECKING:
+    from tilth.records import Record
 
 try:
     import fcntl
@@ -104,6 +107,11 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically: sorted keys, two-space indent, UTF-8, no NaN."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_bytes(path, (text + "\n").encode("utf-8", "surrogatepass"))
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record atomically, with its checksum; `tilth.records.read_file` reads it back."""
+    write_json(path, record.as_kept())
 
 
 def read_json(path: Path) -> Any:

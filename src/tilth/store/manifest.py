@@ -11,14 +11,15 @@ from pydantic import Field, JsonValue
 
 from tilth.errors import MissingError
 from tilth.records import Json, Record, damaged, read_file
-from tilth.store.files import sha256_file, write_json
+from tilth.store.files import sha256_file, write_record
 
 Kind = Literal["kept", "dropped", "quarantine"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MANIFEST = "manifest.json"
 # The folder of a trained model, and what of it is no part of the model: when and how fast.
 MODEL = "model"
-_BESIDE = ("result.json", "metrics.jsonl")
+RESULT = "result.json"
+_BESIDE = (RESULT, "metrics.jsonl")
 # The list of what a source passed over.
 PASSED_OVER = "passed_over.parquet"
 FORMAT = 1
@@ -175,7 +176,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         StorageError: The disk is full or the folder cannot be written.
     """
-    write_json(folder / MANIFEST, manifest.as_json())
+    write_record(folder / MANIFEST, manifest)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tilth.records import Record, read_if_whole
-from tilth.store.files import write_json
+from tilth.store.files import write_record
 
 SEAL = "seal.json"
 # Files up to this size are read through, which takes a tenth of a second; of larger ones the size
@@ -38,7 +38,7 @@ def seal(folder: Path) -> None:
         StorageError: The disk is full or the folder cannot be written.
     """
     files = {name: _sealed(path) for name, path in _files(folder)}
-    write_json(folder / SEAL, Seal(files=files).as_json())
+    write_record(folder / SEAL, Seal(files=files))
 
 
 def is_whole(folder: Path) -> bool:

@@ -24,7 +24,7 @@ from tilth.schema import (
     column,
     without_columns,
 )
-from tilth.store.files import atomic_file, remove, write_json
+from tilth.store.files import atomic_file, remove, write_record
 from tilth.store.manifest import KINDS, File, Kind, Shard
 
 # Of a file of a shard.
@@ -116,7 +116,7 @@ class ShardWriter:
             sources=_counts(kept, "source"),
             by_rule=_counts(tables.get("dropped"), DROP_RULE),
         )
-        write_json(self.folder / _LEDGER / f"{self.name}.json", entry.as_json())
+        write_record(self.folder / _LEDGER / f"{self.name}.json", entry)
         return entry
 
 
@@ -217,7 +217,7 @@ def refit_shards(
             kept = table.schema if kind == "kept" else kept
         columns = {field.name: str(field.type) for field in kept}
         again = entry.model_copy(update={"files": files, "columns": columns})
-        write_json(folder / _LEDGER / f"{name}.json", again.as_json())
+        write_record(folder / _LEDGER / f"{name}.json", again)
 
 
 def _fields_of(path: Path) -> pa.Schema:

@@ -9,13 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from tilth.randomness import ids_to_u64
+from tilth.records import Record, read_if_whole
 from tilth.spell import percent
 from tilth.store import Dataset
-from tilth.store.files import read_json, write_json
+from tilth.store.files import write_record
 from tilth.tasks.declare import Payload
 from tilth.training.examples import Documents, Examples
 from tilth.training.order import Ids
 from tilth.value.leakage import Leak, row_leaks, text_leaks
+
+
+class _Leaks(Record):
+    """What was found of a pair of data sets, as it is kept."""
+
+    leaks: tuple[tuple[str, str, float], ...]
 
 
 def leaking_ids(
@@ -44,15 +51,17 @@ def leaking_ids(
         digest.update(np.ascontiguousarray(part).tobytes() + b"|")
     digest.update((Dataset(held_out_path).digest + Dataset(training_path).digest).encode())
     kept = work / f"leaks-{digest.hexdigest()[:16]}.json"
-    if kept.is_file():
-        leaks = [Leak(*row) for row in read_json(kept)]
+    known = read_if_whole(_Leaks, kept)
+    if known is not None:
+        leaks = [Leak(*row) for row in known.leaks]
     else:
         if payload == "text":
             texts = _texts(held_out_path, held_out.ids), _texts(training_path, training.ids)
             leaks = text_leaks(*texts)
         else:
             leaks = _equal_rows(held_out, training)
-        write_json(kept, [[leak.train_id, leak.test_id, leak.share] for leak in leaks])
+        found = tuple((leak.train_id, leak.test_id, leak.share) for leak in leaks)
+        write_record(kept, _Leaks(leaks=found))
     if not leaks:
         return np.zeros(0, np.uint64), ""
     one = leaks[0]

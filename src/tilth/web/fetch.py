@@ -27,7 +27,7 @@ from tilth.context import Progress, silent
 from tilth.decode.slashes import with_slashes
 from tilth.errors import DataError, MissingError, StorageError, UsageError
 from tilth.records import Record, read_if_whole
-from tilth.store.files import aside_of, move, remove, sha256_file, write_json
+from tilth.store.files import aside_of, move, remove, sha256_file, write_record
 from tilth.web.address import (
     PORTS,
     AddressRefusedError,
@@ -385,7 +385,7 @@ class _Transfer:
         if not start:
             # Before the version is written down: a kill must not leave old bytes beside a new one.
             remove(dest, partial)
-            write_json(beside, found.as_json())
+            write_record(beside, found)
         with open(partial, "ab" if start else "wb") as file:
             self._copy(response, file, start, total, expected, progress)
         return False

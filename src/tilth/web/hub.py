@@ -22,7 +22,7 @@ from urllib.parse import quote
 from tilth.context import Progress, silent
 from tilth.errors import DataError, MissingError
 from tilth.records import Record, read_if_whole
-from tilth.store.files import move, remove, write_bytes, write_json
+from tilth.store.files import move, remove, write_bytes, write_record
 from tilth.store.hub_cache import cached_commit, is_commit, is_offline, storage_of
 from tilth.web.fetch import download
 
@@ -137,7 +137,7 @@ class Repository:
             return list(known.files)
         found = self._asked(commit)[1]
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_json(kept, _Listing(files=tuple(found)).model_dump(mode="json"))
+        write_record(kept, _Listing(files=tuple(found)))
         return found
 
     def fetch(self, file: HubFile, commit: str, progress: Progress = silent) -> Path:
