@@ -14,6 +14,7 @@ _ALL = {"a kept shard changed": "stale"}
 # By modality, then by name: `stale`, `for nothing`, `refused`, `crashed`.
 FAULTS: Mapping[str, Mapping[str, str]] = {
     "records": _ALL,
+    "doors": _ALL,
     "web": _ALL,
     "texts": _ALL,
     "hub": _ALL,

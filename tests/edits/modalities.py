@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.edits.doors import DOORS
 from tests.edits.hub import HUB
 from tests.edits.images import IMAGES
 from tests.edits.pairs import PAIRS
@@ -14,5 +15,5 @@ from tests.edits.web import WEB
 from tests.edits.workspace import Modality
 
 MODALITIES: Mapping[str, Modality] = {
-    one.name: one for one in (RECORDS, WEB, TEXTS, HUB, IMAGES, SPEECH, PAIRS)
+    one.name: one for one in (RECORDS, DOORS, WEB, TEXTS, HUB, IMAGES, SPEECH, PAIRS)
 }
