@@ -216,7 +216,7 @@ PAGES.remove(ROOT / "docs" / "guides" / "extend-answers.md")
 def test_every_recipe_of_a_guide_is_sound(
     guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("WIKI_TOKEN", "WIKI_KEY"):
+    for name in ("WIKI_TOKEN", "WIKI_KEY", "PROXY_USER", "PROXY_PASSWORD"):
         monkeypatch.setenv(name, "any")
     (tmp_path / "rows").write_text("any")
     page = f"{guide}.md"

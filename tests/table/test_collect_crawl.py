@@ -18,6 +18,7 @@ import pytest
 from tests.table.entries import effect, extreme, idle, name, refused, unordered
 from tests.table.sources import png, read
 from tests.table.whole import said
+from tests.web.proxies import Proxy, proxying
 from tests.web.sites import Reply, Site, running
 from tilth.demo import site as demo_site
 from tilth.errors import DataError, MissingError, StorageError, UsageError
@@ -511,3 +512,27 @@ def test_a_picture_of_more_pixels_is_quarantined(site: Site, tmp_path: Path) -> 
         assert fits or "above `max_pixels`" in found["error"]
     for bad in (0, -1, 178_956_971):
         assert "max_pixels" in wrong(gather=["images"], max_pixels=bad)
+
+
+@effect("collect.crawl.cookies")
+def test_cookies_go_back(site: Site, tmp_path: Path) -> None:
+    site.html("/", "/a", headers=(("Content-Type", "text/html"), ("Set-Cookie", "seen=1")))
+    site.html("/a")
+    for work, kept in (("off", None), ("on", "seen=1")):
+        rows(site, tmp_path / work, cookies=work == "on")
+        assert site.headers[-1].get("cookie") == kept
+
+
+@effect("collect.crawl.proxy")
+@name("collect.crawl.proxy")
+def test_a_proxy_is_asked(site: Site, tmp_path: Path) -> None:
+    site.html("/")
+    with proxying(Proxy()) as proxy:
+        rows(site, tmp_path / "1")
+        assert not proxy.asked
+        rows(site, tmp_path / "2", proxy=proxy.url)
+        assert ("GET", f"{site.root}/") in proxy.asked
+    with pytest.raises(MissingError, match="the proxy does not answer"):
+        rows(site, tmp_path / "3", proxy=proxy.url)
+    for bad in ("p.example:3128", "http://p.example", "http://a:b@p.example:3128", "ftp://p:1"):
+        assert "proxy" in wrong(proxy=bad)

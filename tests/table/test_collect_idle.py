@@ -34,6 +34,7 @@ from tests.table.sources import (
 from tests.table.test_collect_files import PLACES, each
 from tests.table.test_order import made_of
 from tests.table.trainings import pretrain, settings_of
+from tests.web.proxies import Proxy, proxying
 from tests.web.sites import Reply, Site, running
 from tilth.collect import idx
 from tilth.demo import site as demo_site
@@ -397,6 +398,17 @@ def test_how_fast_and_how_patiently_a_site_is_crawled_says_nothing(
         asked = site.asked.total()
         assert read(source, tmp_path / "work-0", trees[-1])
         assert site.asked.total() == asked
+
+
+@idle("collect.crawl.proxy")
+def test_who_asks_the_site_for_a_crawl_says_nothing(tmp_path: Path) -> None:
+    with running(Site()) as site, proxying(Proxy()) as proxy:
+        site.html("/", "/1")
+        site.html("/1")
+        tree = crawl_of(f"{site.root}/")
+        there = known("crawl", tmp_path, {**tree, "proxy": proxy.url})
+        assert proxy.asked
+        are_one(there, known("crawl", tmp_path, tree))
 
 
 @idle("pretrain.initialise")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -57,8 +59,14 @@ def redirect(target: str, status: int = 302) -> Reply:
 
 
 @contextmanager
-def running(site: Site, port: int = 0, host: str = "127.0.0.1") -> Iterator[Site]:
-    """The site, answering on a free port of 127.0.0.1, or of another address of this machine."""
+def running(
+    site: Site, port: int = 0, host: str = "127.0.0.1", tls: Path | None = None
+) -> Iterator[Site]:
+    """The site, answering on a free port of 127.0.0.1, or of another address of this machine.
+
+    Args:
+        tls: By https, with the key and certificate in this file.
+    """
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -104,6 +112,10 @@ def running(site: Site, port: int = 0, host: str = "127.0.0.1") -> Iterator[Site
 
     with Server((host, port), Handler) as server:
         site.host, site.port = host, server.server_address[1]
+        if tls is not None:
+            way = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            way.load_cert_chain(tls)
+            server.socket = way.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

@@ -28,10 +28,11 @@ from tilth.collect.crawl_rows import (
     num_rows,
     told_changes,
     told_ends,
+    unusable,
 )
 from tilth.context import Context
-from tilth.errors import DataError, StorageError, TilthError
-from tilth.reading.fetching import Hosts, Serve, check_serving, run_to_end
+from tilth.errors import DataError, TilthError
+from tilth.reading.fetching import Hosts, ProxyUrl, Serve, check_serving, run_to_end
 from tilth.reading.whole import MAX_PIXELS, MaxPixels
 from tilth.records import PlainObject
 from tilth.settings import ActsOn, AnyOrder, BaseSettings, acting
@@ -46,6 +47,7 @@ from tilth.web.fates import FIGURES as FIGURES
 from tilth.web.frontier import HELD, Frontier
 from tilth.web.patterns import AddressPattern, Choice
 from tilth.web.previewed import CrawlPreview
+from tilth.web.proxy import Proxy
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import HEADERS, Secrets, masked, with_forms_kept
 from tilth.web.urls import Scope, host_of, normalize
@@ -92,6 +94,10 @@ class Settings(BaseSettings):
     headers: Annotated[dict[str, str], AnyOrder()] = Field(
         {}, description=HEADERS.replace("address", "start pages")
     )
+    cookies: bool = Field(
+        False, description="send the cookies that a site sets back to it, and to no other"
+    )
+    proxy: ProxyUrl = None
     allow_hosts: Hosts = ()
     serve: Serve = None
     max_pages: int = Field(
@@ -309,7 +315,7 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             crawled = Crawled(frontier, source, folder / "warc", gather, most, context)
             yield from batches(crawled, limit)
     except (OSError, sqlite3.Error) as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder, error) from error
 
 
 def refresh(settings: Settings, context: Context) -> str:
@@ -342,7 +348,7 @@ def refresh(settings: Settings, context: Context) -> str:
                 return "the crawl before was not finished, and went on; nothing was asked again"
             return told_changes(frontier)
     except (OSError, sqlite3.Error) as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder, error) from error
 
 
 def _complete(
@@ -396,6 +402,7 @@ def _shown(settings: Settings) -> str:
     """What decides how a site answers, and which of its answers may be kept."""
     secret = [url for url in settings.start if "${" in url]
     said = [settings.user_agent, sorted(settings.headers.items()), settings.opt_outs, secret]
+    said += ["cookies"] * settings.cookies
     return json.dumps(said)
 
 
@@ -469,7 +476,7 @@ def _bounds(settings: Settings, budget: int) -> Bounds:
     )
 
 
-def _client(settings: Settings, served: Served) -> Client:
+def _client(settings: Settings, served: Served, frontier: Frontier) -> Client:
     # Here, since checking a recipe reads the settings and need not load an HTTP client.
     from tilth.web.client import Client
 
@@ -480,6 +487,8 @@ def _client(settings: Settings, served: Served) -> Client:
         served,
         settings.concurrency * settings.connections_per_host,
         Secrets(settings.headers, settings.start),
+        frontier.cookies if settings.cookies else None,
+        Proxy(settings.proxy) if settings.proxy else None,
     )
 
 
@@ -512,7 +521,7 @@ def preview(settings: Settings, limit: int | None = None) -> CrawlPreview:
         )
 
     async def look(served: Served, frontier: Frontier) -> None:
-        async with _client(settings, served) as client:
+        async with _client(settings, served, frontier) as client:
             sites = Preview(
                 settings.start, wanted, bounds, client, frontier, sitemaps=settings.sitemaps
             )
@@ -531,7 +540,7 @@ def _crawl(
     scope, bounds = _scope(settings), _bounds(settings, budget)
 
     async def crawl(served: Served, store: WarcStore) -> None:
-        async with _client(settings, served) as client:
+        async with _client(settings, served, frontier) as client:
             crawler = Crawler(
                 settings.start,
                 scope,
@@ -584,12 +593,4 @@ def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError
         where=reasons,
         hint="is `start` right? a redirect is followed only inside `scope`",
         code="empty-crawl",
-    )
-
-
-def _unusable(folder: Path, error: Exception) -> StorageError:
-    return StorageError(
-        f"the crawl's folder cannot be used: {error}",
-        where=str(folder),
-        hint="free space or give rights, then run again: what was fetched is kept",
     )

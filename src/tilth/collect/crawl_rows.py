@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tilth.collect.crawl_media import PAGES, Gathered, columns_of, fill, kind_of_end, kinds_of
 from tilth.context import Context, Note
-from tilth.errors import DataError
+from tilth.errors import DataError, StorageError
 from tilth.reading.named import no_such_name
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.spell import plural
@@ -73,6 +73,15 @@ class Crawled:
     gather: Gathered
     max_pixels: int
     context: Context
+
+
+def unusable(folder: Path, error: Exception) -> StorageError:
+    """The error of a crawl that cannot be written or read."""
+    return StorageError(
+        f"the crawl's folder cannot be used: {error}",
+        where=str(folder),
+        hint="free space or give rights, then run again: what was fetched is kept",
+    )
 
 
 def told_ends(start: Iterable[str], frontier: Frontier) -> str:

@@ -24,6 +24,7 @@ from tilth.web.address import (
     joined,
     split_place,
 )
+from tilth.web.proxy import checked_proxy
 from tilth.web.secrets import HEADERS
 from tilth.web.stores import Access, check_endpoint, parts_of, scheme_of
 
@@ -98,6 +99,14 @@ Mirror = Annotated[
 Serve = Annotated[
     Literal["demo-site"] | None,
     Field(description="site to start here, to answer for the `allow_hosts` under .localhost"),
+    ActsOn("politeness"),
+]
+ProxyUrl = Annotated[
+    Annotated[str, AfterValidator(checked_proxy)] | None,
+    Field(
+        description="ask through this proxy, as `http://proxy.example.org:3128`; its user and "
+        "password as ${NAME} of the environment or ${file:PATH}"
+    ),
     ActsOn("politeness"),
 ]
 License = Annotated[str | None, Field(pattern=r"\S")]

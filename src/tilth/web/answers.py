@@ -6,7 +6,7 @@ and what is written down of them, is not decided here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -107,13 +107,10 @@ class Answers:
         earlier = self.earlier(url)
         conditions = None if earlier is None else earlier.conditions
         try:
-            answer = await self._client.once(
-                url,
-                self._max_bytes,
-                html_only=True,
-                besides=partial(self._reader.takes, url),
-                conditions=conditions,
-            )
+            answer = await self._once(url, conditions)
+            if answer.target == url and answer.has_new_cookies:
+                # It wants to see whether they come back.
+                answer = await self._once(url, conditions)
         except AddressRefusedError as error:
             return Meaning(Outcome(url, "address", error.address)), None
         except TooLargeError as error:
@@ -150,6 +147,15 @@ class Answers:
             # Whatever an answer does to its readers, it costs one address.
             cause = f"the answer cannot be read: {describe(error)}"
             return Meaning(Outcome(url, error=cause)), None
+
+    async def _once(self, url: str, conditions: Mapping[str, str] | None) -> Answer:
+        return await self._client.once(
+            url,
+            self._max_bytes,
+            html_only=True,
+            besides=partial(self._reader.takes, url),
+            conditions=conditions,
+        )
 
     def kept(self, meaning: Meaning, answer: Answer | None) -> Outcome:
         """The outcome, its page in the archive, or else with what it leads to."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -32,7 +34,17 @@ from tilth.formats.http_answer import (
     TooLongError,
     decode,
 )
-from tilth.web.address import AddressRefusedError, Places, Served, check_address, check_url
+from tilth.web.address import (
+    AddressRefusedError,
+    Places,
+    Served,
+    check_address,
+    check_url,
+    literal_address,
+    place_of,
+)
+from tilth.web.cookies import Cookies, told
+from tilth.web.proxy import Proxy
 from tilth.web.secrets import Secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -47,6 +59,10 @@ _MAX_FIELD, _MAX_FIELDS = 128 << 10, 2048
 # The body of an answer that is no page is read this far, so that its connection can be used again.
 _MAX_IDLE_BODY = 64 << 10
 _MAX_IDLE_S = 1.0
+# So long an address of a name is used again, of so many names at a time.
+_DNS_S, _MAX_CHECKED = 300, 1 << 16
+# What a proxy answers that wants a password (RFC 9110, 15.5.8).
+_PROXY_ASKS = 407
 # Connections in a row on which bytes stand that nobody has asked for.
 _MAX_STALE = 64
 
@@ -82,7 +98,8 @@ class Answer:
         body: The decompressed body; empty where it was not asked for.
         target: Of a redirect: where it leads, as `Secrets.target`; None where to no web page.
         request: Names and values of the request's headers as sent, secrets by their names.
-        address: The IP address that was dialled; empty: it is not known.
+        address: The IP address that was dialled; empty: it is not known, or a proxy's.
+        has_new_cookies: It has set cookies that the request did not have.
     """
 
     status: int
@@ -92,6 +109,7 @@ class Answer:
     target: str | None = None
     request: tuple[tuple[str, str], ...] = ()
     address: str = ""
+    has_new_cookies: bool = False
 
     def header(self, name: str) -> str:
         """The first header of a name (lower case), or an empty string."""
@@ -155,6 +173,8 @@ class Client:
         served: Hosts that a server of this run answers for.
         connections: Connections open at a time.
         secrets: Headers and filled-in addresses for the origins that the recipe names.
+        cookies: Keep what sites set, and send it back to them; None: nothing is kept or sent.
+        proxy: Asks the hosts instead, but for served ones.
     """
 
     def __init__(
@@ -165,7 +185,14 @@ class Client:
         served: Served | None = None,
         connections: int = 16,
         secrets: Secrets | None = None,
+        cookies: Cookies | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
+        self._cookies = cookies
+        self._proxy = proxy
+        self._resolver = CheckedResolver(allowed, served or {})
+        # When a host's name was resolved last, where a proxy is asked.
+        self._checked: dict[tuple[str, int], float] = {}
         self.secrets = secrets or Secrets()
         self._allowed = allowed
         self._served = served or {}
@@ -180,9 +207,12 @@ class Client:
     async def __aenter__(self) -> Client:
         self._session = aiohttp.ClientSession(
             connector=_Connector(
-                resolver=CheckedResolver(self._allowed, self._served),
+                # All that is dialled then is the proxy; what it is asked for is checked before.
+                resolver=CheckedResolver(
+                    self._proxy.places if self._proxy else self._allowed, self._served
+                ),
                 limit=self._connections,
-                ttl_dns_cache=300,
+                ttl_dns_cache=_DNS_S,
             ),
             headers=self._headers,
             timeout=self._timeout,
@@ -260,30 +290,48 @@ class Client:
         conditions: Mapping[str, str] | None,
     ) -> Answer:
         asked = {**(conditions or {}), **self.secrets.headers_for(url)}
+        if self._cookies is not None and (kept := self._cookies.sent_to(url)):
+            own = next((name for name in asked if name.lower() == "cookie"), "Cookie")
+            asked[own] = "; ".join(filter(None, (asked.get(own), kept)))
         if part is not None:
             # Of what the file is, and not of a form of it that was packed for the way.
             asked["Range"] = f"bytes={part[0]}-{part[0] + part[1] - 1}"
             asked["Accept-Encoding"] = "identity"
         try:
             check_url(url, self._allowed)
+            through = await self._way_to(url)
+            if through and url.startswith("http:"):
+                # The request itself goes to the proxy; of https it is CONNECT alone.
+                asked.update(through.pop("proxy_headers"))
             async with self._session.get(
                 URL(self.secrets.filled(url), encoded=True),
                 headers=asked,
                 allow_redirects=False,
+                **through,
             ) as got:
+                if through and got.status == _PROXY_ASKS:
+                    raise FetchError(f"the proxy answers {_PROXY_ASKS}", transient=False)
                 # A server may send back what it was sent: in a redirect, for one.
                 headers = tuple(
                     (name.decode("latin-1"), self.secrets.named(value.decode("latin-1")))
                     for name, value in got.raw_headers
                 )
+                has_new = False
+                if self._cookies is not None:
+                    set_ = (v for k, v in got.raw_headers if k.lower() == b"set-cookie")
+                    has_new = self._cookies.take(url, (v.decode("latin-1") for v in set_))
+                    headers = tuple(
+                        (k, told(v) if k.lower() == "set-cookie" else v) for k, v in headers
+                    )
                 target = None
                 if got.status in REDIRECTS:
                     # From the header as sent: in the named one a name may be a stranger's text.
                     sent = (v for k, v in got.raw_headers if k.lower() == b"location")
                     target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
                 request = self.secrets.headers_told(url, got.request_info.headers.items())
-                peer = got.peer if isinstance(got, _Response) else ""
-                answer = Answer(got.status, got.reason or "", headers, b"", target, request, peer)
+                peer = got.peer if isinstance(got, _Response) and not through else ""
+                reason = got.reason or ""
+                answer = Answer(got.status, reason, headers, b"", target, request, peer, has_new)
                 if part is not None:
                     wanted = got.status == 206
                 elif html_only:
@@ -306,12 +354,19 @@ class Client:
             raise TimedOutError(
                 f"no complete answer within {self._timeout.total:g} s", transient=True
             ) from error
+        except aiohttp.ClientProxyConnectionError as error:
+            cause = f"the proxy does not answer: {describe(error.os_error)}"
+            raise FetchError(cause, transient=True) from error
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefusedError):
                 raise error.os_error from error
             raise FetchError(describe(error.os_error), transient=True) from error
         except (FetchError, TooLargeError, MissingError):
             raise
+        except aiohttp.ClientHttpProxyError as error:
+            # Its own words hold its address.
+            cause = f"the proxy answers {error.status} to CONNECT"
+            raise FetchError(cause, transient=error.status >= 500) from error
         except (aiohttp.InvalidURL, ValueError) as error:
             cause = f"not an address to fetch: {describe(error)}"
             raise FetchError(cause, transient=False) from error
@@ -322,6 +377,32 @@ class Client:
             # raises, it is about this answer alone.
             cause = f"the answer cannot be read: {describe(error)}"
             raise FetchError(cause, transient=False) from error
+
+    async def _way_to(self, url: str) -> dict[str, Any]:
+        """How a request to an address goes through the proxy; empty: it goes straight.
+
+        The host's name is resolved and checked here before the proxy is asked. Where that resolves
+        it to, nobody here sees.
+
+        Raises:
+            AddressRefusedError, FetchError: It may not be asked.
+        """
+        place = host, port = place_of(url)
+        if self._proxy is None or host in self._served:
+            return {}
+        now = time.monotonic()
+        is_known = now - self._checked.get(place, -_DNS_S) < _DNS_S
+        if literal_address(host) is None and not is_known:
+            try:
+                await self._resolver.resolve(host, port)
+            except AddressRefusedError:
+                raise
+            except OSError as error:
+                raise FetchError(describe(error), transient=True) from error
+            if len(self._checked) >= _MAX_CHECKED:
+                self._checked.clear()
+            self._checked[place] = now
+        return {"proxy": self._proxy.url, "proxy_headers": self._proxy.headers}
 
 
 class _Connector(aiohttp.TCPConnector):

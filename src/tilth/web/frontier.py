@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tilth.web.bounds import CUTS
+from tilth.web.cookies import Cookies
 from tilth.web.media import Shown
 from tilth.web.mentions import Mentions
 from tilth.web.urls import host_of
@@ -114,6 +115,7 @@ class Frontier:
 
     Attributes:
         mentions: Which pages show which pictures, and play which sounds.
+        cookies: What its sites have set, where cookies are kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -127,6 +129,7 @@ class Frontier:
                     # A crawl of a version before.
                     self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         self.mentions = Mentions(self._db)
+        self.cookies = Cookies(self._db)
         self._count()
 
     def close(self) -> None:
@@ -314,6 +317,7 @@ class Frontier:
             self._forget_crawl()
             self._db.execute("DELETE FROM answers")
             self._db.execute("DELETE FROM facts WHERE name LIKE 'asked %'")
+            self._db.execute("DELETE FROM cookies")
             self.set_fact(_REFRESH, "begun")
         self._count()
 

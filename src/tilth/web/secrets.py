@@ -133,6 +133,15 @@ def read_secret(name: str) -> str:
     return value
 
 
+def read_filled(text: str) -> str:
+    """A text of the recipe's own with the values behind all names in it.
+
+    Raises:
+        MissingError: There is none behind a name.
+    """
+    return _FORM.sub(lambda match: read_secret(match.group(1)), text)
+
+
 class Secrets:
     """What one source sends beside its addresses, and to whom.
 
@@ -316,7 +325,7 @@ def find_problems(settings: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int
     """
     for place, value in _strings(settings, ()):
         in_headers = len(place) > 1 and place[-2] == "headers"
-        in_url = "url" in place or "start" in place
+        in_url = bool({"url", "start", "proxy"}.intersection(place))
         if in_headers or in_url:
             for name in dict.fromkeys(_FORM.findall(value)):
                 try:
