@@ -483,7 +483,9 @@ def _client(settings: Settings, served: Served, frontier: Frontier) -> Client:
     return Client(
         settings.user_agent,
         settings.timeout_s,
-        allowed_places(settings.allow_hosts, (*settings.start, *settings.scope)),
+        allowed_places(
+            settings.allow_hosts, (*settings.start, *settings.scope, *settings.media_scope)
+        ),
         served,
         settings.concurrency * settings.connections_per_host,
         Secrets(settings.headers, settings.start),
