@@ -34,9 +34,6 @@ from tilth.web.warc_store import Place
 
 _FOUND, _ADMITTED, _SETTLED = 0, 1, 2
 _CHUNK = 2000
-# What has not ended has an index of its own. A query has to say it by these words: that a number
-# which is given to it is below two, SQLite does not look at, and reads all that is known instead.
-_OPEN = "state < 2"
 # The rule of what was found, and lies behind the budget of pages.
 BEHIND = "max-pages"
 # And of what the recipe leaves out by its address.
@@ -55,11 +52,13 @@ _ANSWER = (
 )
 _FIELDS = ", ".join(column.split()[0] for column in _ANSWER.split(", "))
 _MARKS = ", ".join("?" for _ in _FIELDS.split(", "))
+# What has not ended has an index of its own. A query has to say `state < 2`, too: SQLite does not
+# look at a number that is given to it, and would read all that is known instead.
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS pages (
     url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT NULL, {_ANSWER}
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS open_pages ON pages (state, depth, url) WHERE {_OPEN};
+CREATE INDEX IF NOT EXISTS open_pages ON pages (state, depth, url) WHERE state < 2;
 CREATE TABLE IF NOT EXISTS answers (url TEXT PRIMARY KEY, {_ANSWER}) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS earlier (
     url TEXT PRIMARY KEY, {_ANSWER}, depth INTEGER, failed TEXT
@@ -167,7 +166,7 @@ class Frontier:
     def next_level(self) -> tuple[int, bool] | None:
         """The level to work on and whether it is admitted already; None when all is settled."""
         for state in (_ADMITTED, _FOUND):
-            query = f"SELECT min(depth) FROM pages WHERE {_OPEN} AND state = ?"
+            query = "SELECT min(depth) FROM pages WHERE state < 2 AND state = ?"
             (depth,) = self._db.execute(query, (state,)).fetchone()
             if depth is not None:
                 return depth, state == _ADMITTED
@@ -184,7 +183,7 @@ class Frontier:
     def next_admitted(self, depth: int, origin: str, after: str) -> list[str]:
         """Some more of an origin's admitted addresses, in order, behind the address `after`."""
         rows = self._db.execute(
-            f"SELECT url FROM pages WHERE {_OPEN} AND state = ? AND depth = ? AND url > ?"
+            "SELECT url FROM pages WHERE state < 2 AND state = ? AND depth = ? AND url > ?"
             " AND url < ? ORDER BY url LIMIT 256",
             # "0" is the character after "/": the end of what begins with the origin.
             (_ADMITTED, depth, max(after, origin), f"{origin}0"),
@@ -510,7 +509,7 @@ class Frontier:
 
     def _open(self, state: int, depth: int, after: str) -> Iterator[str]:
         query = (
-            f"SELECT url FROM pages WHERE {_OPEN} AND state = ? AND depth = ? AND url > ?"
+            "SELECT url FROM pages WHERE state < 2 AND state = ? AND depth = ? AND url > ?"
             " ORDER BY url LIMIT ?"
         )
         while rows := self._db.execute(query, (state, depth, after, _CHUNK)).fetchall():
