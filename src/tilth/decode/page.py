@@ -7,6 +7,7 @@ says, UTF-8, or what the bytes look like.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,10 +62,18 @@ def read_page(data: bytes, content_type: str | None, max_undecodable: float) -> 
     for mark, name in MARKS:
         if data.startswith(mark):
             return _loosely(data[len(mark) :], _Candidate(name, "mark"), max_undecodable)
-    declared = [_Candidate(name, "told") for name in _declared(data, content_type)]
+    stated = stated_encoding(content_type)
+    if stated:
+        # As good as always right, and then what the page says of it is not looked for.
+        with suppress(UnicodeDecodeError):
+            told = _Candidate(stated, "told")
+            return _checked(decode(data, stated), told, max_undecodable)
+    names = dict.fromkeys(filter(None, (stated, declared_in(data))))
+    declared = [_Candidate(name, "told") for name in names]
     # Both are valid UTF-8 in what is not: UTF-16 has zeros, ISO-2022 escapes.
     is_plain = b"\0" not in data and b"\x1b" not in data
-    for one in (*declared, *([_Candidate("utf-8", "utf-8")] if is_plain or declared else ())):
+    tried = declared[1:] if stated else declared
+    for one in (*tried, *([_Candidate("utf-8", "utf-8")] if is_plain or declared else ())):
         try:
             return _checked(decode(data, one.encoding), one, max_undecodable)
         except UnicodeDecodeError:
@@ -83,12 +92,6 @@ def stated_encoding(content_type: str | None) -> str:
     """The encoding that a media type states, by its name on the web; empty: none that is known."""
     said = _HEADER.search(f";{content_type or ''}")
     return named(said[1] or said[2] or "", on_web=True) if said else ""
-
-
-def _declared(data: bytes, content_type: str | None) -> list[str]:
-    """Encodings that the header and the page name, the header's first."""
-    found = [stated_encoding(content_type), declared_in(data)]
-    return [name for name in dict.fromkeys(found) if name]
 
 
 def _loosely(data: bytes, how: _Candidate, max_undecodable: float) -> Decoded:
