@@ -39,7 +39,7 @@ from tilth.web.warc_store import WarcStore
 _HARDEN_S = 0.5
 _TELL_S = 0.2
 _STILL_S = 10.0
-_MAX_KNOWN = 1 << 17
+_MAX_KNOWN, _MAX_KNOWN_LENGTH = 1 << 17, 256
 # How often a site that stopped answering may be taken up again within a run.
 _MAX_RETURNS = 3
 # An address that is asked for ahead just now is looked at again after this.
@@ -530,7 +530,7 @@ class Crawler:
         if len(self._known) > _MAX_KNOWN:
             self._known.clear()
         fresh = [url for url in links if url not in self._known and self._scope.contains(url)]
-        self._known.update(fresh)
+        self._known.update(url for url in fresh if len(url) <= _MAX_KNOWN_LENGTH)
         self._commit([outcome], fresh, depth + 1)
         self._offer(fresh, depth + 1)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from tilth.web.lanes import Lane
 
-# Addresses held of what is ahead; what is more comes with its level.
-_MAX_AHEAD = 4096
+# Addresses held of what is ahead, and the longest; what is more comes with its level.
+_MAX_AHEAD, _MAX_LENGTH = 1024, 256
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class HostQueue:
 
     def offer(self, url: str, depth: int) -> None:
         """An address that a level to come may have."""
-        if len(self._ahead) < _MAX_AHEAD:
+        if len(self._ahead) < _MAX_AHEAD and len(url) <= _MAX_LENGTH:
             heapq.heappush(self._ahead, (depth, url))
             self._woken.set()
 
