@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import recipe_text
-from tests.engine.inline import inline
+from tests.engine.inline import inline, run_inline
 from tilth.engine import keep
-from tilth.engine.record import RECORD, read_record
+from tilth.engine.record import RECORD, RunRecord, read_record
 from tilth.engine.run import RunOptions, run_plan
+from tilth.errors import StorageError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.records import Record
@@ -70,3 +71,29 @@ def test_the_time_of_a_step_is_that_of_the_run_that_made_it_last(tmp_path: Path)
         path.write_text(json.dumps({"steps": [step]}))
         expected = 7.0 if number > 2 else 5.0
         assert keep._times_before(tmp_path) == {"1": expected}
+
+
+@pytest.mark.usefixtures("inline")
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_run_whose_record_cannot_say_so_is_not_done(
+    lasting: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+    text = f"tilth: 1\nname: it\ncollect: {{a: {{jsonl: {{path: {tmp_path}/a.jsonl}}}}}}\n"
+    failed: list[str] = []
+
+    def full(path: Path, value: RunRecord) -> None:
+        if value.status != "running" and (lasting or not failed):
+            failed.append(value.status)
+            raise StorageError("cannot write: no space left on device", where=str(path))
+        files.write_record(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keep, "write_record", full)
+        with pytest.raises(StorageError, match="no space left"):
+            run_inline(text, tmp_path / "run")
+    assert failed[0] == "done"
+    status = read_record(tmp_path / "run" / RECORD).status
+    assert status == ("running" if lasting else "failed")
+    run_inline(text, tmp_path / "run")
+    assert read_record(tmp_path / "run" / RECORD).status == "done"

@@ -40,16 +40,30 @@ def test_parts_add_up_over_runs_and_nothing_is_left_of_what_is_done(
     spent = Spent(tmp_path)
     assert spent.begin("b", went_on=True) == 0.0
     now[0] += 1.0
-    spent.end()
+    spent.end("b")
     assert spent.begin("a", went_on=True) == 4.0
     now[0] += 2.5
     spent.note()
     assert Spent(tmp_path).begin("a", went_on=True) == 6.5
     # Where its folder was taken away it begins anew.
     assert Spent(tmp_path).begin("a", went_on=False) == 0.0
-    spent.end()
+    spent.end("a")
     assert not (tmp_path / FILE).exists()
-    spent.end()
+    spent.end("a")
+    assert not (tmp_path / FILE).exists()
+
+
+def test_of_a_step_that_is_found_done_nothing_is_left(tmp_path: Path, now: list[float]) -> None:
+    """A fault came between its output and its record."""
+    spent = Spent(tmp_path)
+    spent.begin("a", went_on=False)
+    now[0] += 4.0
+    spent.note()
+    again = Spent(tmp_path)
+    again.end("b")
+    assert (tmp_path / FILE).exists()
+    again.end("a")
+    assert not (tmp_path / FILE).exists()
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"a": ', '{"a": "x", "b": -1, "c": true}', "\ud800"])

@@ -121,7 +121,7 @@ class RecordKeeper:
         line = json.dumps(entry.as_kept(), ensure_ascii=False, allow_nan=False) + "\n"
         with storage_errors(self._journal), open(self._journal, "ab") as journal:
             journal.write(line.encode("utf-8", "surrogatepass"))
-        self.spent.end()
+        self.spent.end(step.identity)
 
     @contextlib.contextmanager
     def of_its_end(self) -> Iterator[None]:
@@ -138,7 +138,12 @@ class RecordKeeper:
             raise
 
     def finish(self, status: str, error: TilthError | None) -> None:
-        """Write how the run ended."""
+        """Write how the run ended.
+
+        Raises:
+            StorageError: It is done, and the record cannot say so. Of a run that failed or was
+                stopped why is told, whatever becomes of the record.
+        """
         self._record = self._record.model_copy(
             update={
                 "status": status,
@@ -147,8 +152,14 @@ class RecordKeeper:
                 "seconds": round(time.monotonic() - self._start, 3),
             }
         )
-        with contextlib.suppress(TilthError):
+        try:
             self._write(None)
+        except TilthError:
+            if status.startswith("done"):
+                raise
+            return
+        # What stays of it goes with the next run's.
+        with contextlib.suppress(TilthError):
             self._remove_journals()
 
     def _remove_journals(self, but: Path | None = None) -> None:

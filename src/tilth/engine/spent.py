@@ -46,11 +46,12 @@ class Spent:
                 identity, start = self._running
                 self._write({**self._kept, identity: round(time.monotonic() - start, 3)})
 
-    def end(self) -> None:
-        """The step that runs is done: its record has its time."""
+    def end(self, identity: str) -> None:
+        """A step is done: its record has its time. It may have been before, where a fault came
+        between its output and its record."""
         with self._lock:
-            if self._running is not None:
-                self._kept.pop(self._running[0], None)
+            if self._running is not None or identity in self._kept:
+                self._kept.pop(identity, None)
                 self._running = None
                 self._write(self._kept)
 
