@@ -83,8 +83,7 @@ def _damaged(calm: Path, run: Path, name: str, way: str, *, forget: bool) -> str
         assert not found.is_damaged
         return ""
     assert str(run / name) in str(found)
-    assert all(one.forgotten == forget for one in found.damaged)
-    assert all(one.forgotten == forget for one in found.beside)
+    assert {one.forgotten for one in (*found.damaged, *found.beside)} == {forget}
     return found.damaged[0].name if found.damaged else ""
 
 

@@ -87,8 +87,10 @@ class Answers:
         if not meaning.is_page:
             return meaning.outcome, meaning.links
         # A header beyond ASCII is not in the archive as it was sent.
-        known = {"consent": kept.consent, "place": kept.place, "size": len(page.answer.body)}
-        return replace(meaning.outcome, **known), meaning.links
+        outcome = replace(
+            meaning.outcome, consent=kept.consent, place=kept.place, size=len(page.answer.body)
+        )
+        return outcome, meaning.links
 
     def earlier(self, url: str) -> EarlierPage | None:
         """The page at an address as it was before a refresh."""
