@@ -272,6 +272,27 @@ def test_so_much_stays_free_on_the_disk(site: Site, tmp_path: Path) -> None:
         assert "min_free_bytes" in wrong(min_free_bytes=bad)
 
 
+@effect("collect.crawl.max_copies")
+@extreme("collect.crawl.max_copies")
+def test_so_many_copies_in_a_row_and_no_more_of_a_pattern(site: Site, tmp_path: Path) -> None:
+    for number in range(5):
+        site.html(f"/{number}", f"/{number + 1}", text="the same")
+        page = site.pages[f"/{number}"]
+        assert isinstance(page, Reply)
+        # The address in its words is no number of a date.
+        site.pages[f"/{number}"] = Reply(page.body.replace(b"/%d<" % (number + 1), b"on<"))
+    site.html("/5", text="the same")
+    start = {"start": [f"{site.root}/0"]}
+    for number, left in ((1, "/2"), (2, "/3")):
+        found = rows(site, tmp_path / str(number), max_copies=number, **start)
+        assert ends(found, "max-copies") == [left]
+        assert len(pages(found)) == number + 1
+    for number in (None, 10**9):
+        assert len(pages(rows(site, tmp_path / f"{number}", max_copies=number, **start))) == 6
+    for bad in (0, -1, 10**9 + 1):
+        assert "max_copies" in wrong(max_copies=bad)
+
+
 @effect("collect.crawl.max_bytes", "collect.crawl.max_url_length")
 @extreme("collect.crawl.max_bytes", "collect.crawl.max_url_length")
 def test_no_larger_pages_and_no_longer_addresses(site: Site, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.growth.measure import assert_linear, least_s
 from tilth.web.address import canonical_host
 from tilth.web.client import FetchError, TooLargeError, decompress
+from tilth.web.forms import form, pattern
 from tilth.web.links import read_markup
 from tilth.web.listing import Listing, read_listing
 from tilth.web.retry import retry_after_s
@@ -61,6 +62,31 @@ _LINKS: dict[str, Callable[[int], str]] = {
 def test_links(shape: str) -> None:
     _check(lambda n: lambda: join("http://h/", _LINKS[shape](n)), 5_000)
     _check(lambda n: lambda: _refused(lambda: normalize(_LINKS[shape](n))), 5_000)
+
+
+_ADDRESSES: dict[str, Callable[[int], str]] = {
+    "segments": lambda n: "/a" * n,
+    "periods": lambda n: "/a/b/c" * n,
+    "digits": lambda n: "/1a" * n,
+    "names": lambda n: "/?" + "&".join(f"{i}=1" for i in range(n)),
+    "sessions": lambda n: "/" + ";jsessionid=1" * n + "?" + "&phpsessid=" * n,
+    "values": lambda n: "/?sid=" + "a1" * n,
+    "servers": lambda n: "/(S(" * n,
+    "files": lambda n: "/index." * n,
+}
+
+
+@pytest.mark.parametrize("shape", sorted(_ADDRESSES))
+def test_forms_of_addresses(shape: str) -> None:
+    for read in (form, pattern):
+        _check(lambda n, read=read: lambda: read(f"http://h{_ADDRESSES[shape](n)}"), 500)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "unit", [b"1.", b"12:", b"<b>1</b>", b"<script>", b"<!--", b"<script></style>-"]
+)
+def test_looks(unit: bytes) -> None:
+    _check(lambda n: lambda: read_markup(unit * n, "http://h/1", None, looks=True), 1_000)
 
 
 def test_a_link_of_short_labels_is_read_at_once() -> None:

@@ -140,6 +140,13 @@ class Settings(BaseSettings):
     max_url_length: int = Field(
         2000, ge=32, le=1 << 20, description="drop addresses longer than this, in characters"
     )
+    max_copies: int | None = Field(
+        100,
+        ge=1,
+        le=_MAX_COUNT,
+        description="follow no further a pattern of addresses (`/calendar/#/#`) of which so many "
+        "pages in a row show nothing that is not there already; null: follow all",
+    )
     timeout_s: Annotated[float, ActsOn("politeness")] = Field(
         30.0, gt=0, le=_MAX_S, description="seconds for one request with its answer"
     )
@@ -182,7 +189,9 @@ class Settings(BaseSettings):
         "them, or keep them with the wish in `consent`",
     )
     canonical: Literal["drop", "keep"] = Field(
-        "drop", description="pages that name another page of the crawl as the canonical one"
+        "drop",
+        description="pages that name another page of the crawl as the canonical one, and copies of "
+        "one by its index file or a session's address",
     )
 
     gather: Gathered = Field(
@@ -561,11 +570,7 @@ def _crawl(
         closing(_archive_of(frontier, archive, settings)) as store,
         _serving(settings) as served,
     ):
-        try:
-            run_to_end(crawl(served, store))
-        except BaseExceptionGroup as group:
-            # A task group wraps what a task raised; the first is the cause.
-            raise _first(group) from group
+        run_to_end(crawl(served, store))
 
 
 @contextmanager
@@ -577,11 +582,6 @@ def _serving(settings: Settings) -> Iterator[Served]:
 
     with serve() as address:
         yield served_hosts(settings.allow_hosts, address)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _no_page(settings: Settings, frontier: Frontier, folder: Path) -> TilthError:

@@ -17,6 +17,7 @@ from tilth.reading.named import no_such_name
 from tilth.schema import DROP_RULE, DROP_VALUE, ERROR, SCHEMA, VERDICT, Row, sample_id
 from tilth.spell import plural
 from tilth.web.bounds import CUTS
+from tilth.web.copies import MAX_COPIES
 from tilth.web.frontier import EXCLUDED, Frontier, Outcome
 from tilth.web.patterns import Choice
 from tilth.web.secrets import masked
@@ -26,7 +27,7 @@ from tilth.web.warc_store import read_page
 _BATCH_ROWS = 256
 _BATCH_BYTES = 32 << 20
 _COLUMNS = ("id", "source", "uri", "html", "content_type", "license", "consent", "fetched_at")
-_UNASKED = frozenset((EXCLUDED, *CUTS))
+_UNASKED = frozenset((EXCLUDED, MAX_COPIES, *CUTS))
 _VERDICTS = (DROP_RULE, DROP_VALUE, ERROR)
 _CHANGES = {
     "new": Note("page that is new since the crawl before"),

@@ -220,7 +220,17 @@ def mirror_of(settings: Fetching) -> Path | None:
 
 
 def run_to_end(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, also under an event loop that runs already (a notebook)."""
+    """Run a coroutine to its end, also under an event loop that runs already (a notebook).
+
+    A task group wraps what its tasks raise; here the first of that is raised.
+    """
+    try:
+        _run(work)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -228,3 +238,8 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
         return
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, work).result()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

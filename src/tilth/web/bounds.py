@@ -41,3 +41,4 @@ class Bounds:
     max_hours: float | None = None
     max_hours_per_host: float | None = None
     min_free_bytes: int | None = None
+    max_copies: int | None = None

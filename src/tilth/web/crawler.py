@@ -23,6 +23,7 @@ from tilth.errors import MissingError, UsageError
 from tilth.web.answers import Answers, FailedError
 from tilth.web.bounds import CUTS, Bounds
 from tilth.web.client import Client, describe
+from tilth.web.copies import Copies, mark_copies
 from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
 from tilth.web.gathering import Gathering
 from tilth.web.host_queue import HostQueue, Todo
@@ -32,12 +33,12 @@ from tilth.web.page_reader import PageReader
 from tilth.web.patterns import Choice
 from tilth.web.quota import ByteQuota, FreeSpace, Hours
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
+from tilth.web.telling import Telling
 from tilth.web.urls import Scope, host_of, origin
 from tilth.web.warc_store import WarcStore
 
 # Two syncs of the disk, after which a loss of power costs nothing of what is before.
 _HARDEN_S = 0.5
-_TELL_S = 0.2
 _STILL_S = 10.0
 _MAX_KNOWN, _MAX_KNOWN_LENGTH = 1 << 17, 256
 # How often a site that stopped answering may be taken up again within a run.
@@ -83,7 +84,7 @@ class Crawler:
         self._secrets = client.secrets
         self._frontier = frontier
         self._store = store
-        self._progress = progress
+        self._telling = Telling(progress, frontier.counts)
         self._lanes = Lanes(
             bounds.delay_s,
             bounds.connections_per_host,
@@ -105,7 +106,9 @@ class Crawler:
             bounds.follow_canonical,
             client.secrets,
             self._gathering,
+            looks=bounds.max_copies is not None,
         )
+        self._copies = Copies(bounds.max_copies, frontier)
         self._answers = Answers(
             self._client,
             reader,
@@ -130,8 +133,7 @@ class Crawler:
         self._crawled: set[str] = set()
         # Addresses that are in the frontier already: a shortcut, and so bounded.
         self._known: set[str] = set()
-        self._told_at = self._hardened_at = time.monotonic()
-        self._num_told, self._rate = 0, 0.0
+        self._hardened_at = time.monotonic()
 
     async def run(self, *, sitemaps: bool) -> None:
         """Crawl until every address in scope has ended.
@@ -157,7 +159,9 @@ class Crawler:
             for worker in self._workers:
                 worker.cancel()
         self._harden()
-        self._tell()
+        self._telling.tell()
+        if self._bounds.follow_canonical:
+            mark_copies(self._frontier)
 
     def _check_start(self) -> None:
         hosts = {url: self._hosts[origin(url)] for url in self._start}
@@ -228,6 +232,7 @@ class Crawler:
 
     async def _admit(self, depth: int) -> None:
         """Decide which of a level's addresses are fetched."""
+        self._copies.catch_up(depth)
 
         def decide(url: str) -> Outcome | None:
             if (unwanted := self._unwanted(url, depth)) is not None:
@@ -257,7 +262,7 @@ class Crawler:
             return Outcome(url, "max-depth", str(depth))
         if len(url) > self._bounds.max_url_length:
             return Outcome(url, "url-length", str(len(url)))
-        return self._bytes.full(url)
+        return self._copies.left(url) or self._bytes.full(url)
 
     def _left_out(self, url: str) -> str | None:
         """Why the recipe leaves an address out, or None."""
@@ -364,7 +369,7 @@ class Crawler:
         url, place, bounds = todo.url, origin(todo.url), self._bounds
         if todo.depth > bounds.max_depth or len(url) > bounds.max_url_length:
             return
-        if self._left_out(url) is not None:
+        if self._left_out(url) is not None or self._copies.left(url) is not None:
             return
         if url in self._ahead or self._frontier.is_decided(url) or self._frontier.answer(url):
             return
@@ -546,12 +551,9 @@ class Crawler:
 
     def _go_on(self, number: int) -> None:
         """So many more have ended; now and then it is told, and outlives a loss of power."""
-        now = time.monotonic()
-        self._num_told += number
-        if now - self._hardened_at >= _HARDEN_S:
+        if time.monotonic() - self._hardened_at >= _HARDEN_S:
             self._harden()
-        if now - self._told_at >= _TELL_S:
-            self._tell()
+        self._telling.count(number)
 
     def _harden(self) -> None:
         """Make it outlive a loss of power, in the same order."""
@@ -559,15 +561,6 @@ class Crawler:
         self._frontier.harden(self._store.end)
         self._hours.keep()
         self._hardened_at = time.monotonic()
-
-    def _tell(self, note: str = "") -> None:
-        now = time.monotonic()
-        rate = self._num_told / max(now - self._told_at, 1e-6)
-        # A moving average over some two seconds.
-        self._rate = 0.9 * self._rate + 0.1 * rate if self._rate else rate
-        self._num_told, self._told_at = 0, now
-        done, known = self._frontier.counts()
-        self._progress(done, known, note or f"{self._rate:,.0f} pages/s")
 
     def _offer(self, urls: Iterable[str], depth: int) -> None:
         """Tell the hosts of addresses that they may go ahead to."""
@@ -581,9 +574,9 @@ class Crawler:
             await asyncio.sleep(_STILL_S)
             self._hours.keep()
             lane = self._lanes.slowest
-            if lane is not None and time.monotonic() - self._told_at >= _STILL_S:
+            if lane is not None and self._telling.since_s >= _STILL_S:
                 pause = max(lane.wait_s, 0.0)
-                self._tell(f"waits {pause:,.0f} s for {lane.host}" if pause else "waits")
+                self._telling.tell(f"waits {pause:,.0f} s for {lane.host}" if pause else "waits")
 
     def _note_hold(self, host: str, pause_s: float) -> None:
         """A host's wish to be left alone holds for a run to come as well."""

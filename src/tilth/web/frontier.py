@@ -21,14 +21,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tilth.web.bounds import CUTS
 from tilth.web.cookies import Cookies
-from tilth.web.media import Shown
 from tilth.web.mentions import Mentions
+from tilth.web.outcome import ANSWER, outcome_of, storable, stored, with_fields
+from tilth.web.outcome import Outcome as Outcome
 from tilth.web.urls import host_of
 from tilth.web.warc_store import Place
 
@@ -45,65 +44,34 @@ ASKED = "asked "
 # The fact that says whether the crawl is one that refreshes another, and is done.
 _REFRESH = "refresh"
 
-# How an answer is stored, in the order of an outcome's fields.
-_ANSWER = (
-    "rule TEXT, value TEXT, error TEXT, content_type TEXT, consent TEXT, fetched_at TEXT,"
-    " canonical TEXT, leads TEXT, file INTEGER, start INTEGER, length INTEGER, size INTEGER"
+# What is told of pages, and goes with them.
+_OF_PAGES = ("looks", "seen", "copies")
+
+_KEPT = (
+    "SELECT url, sha1, canonical FROM pages WHERE file NOT NULL AND rule IS NULL AND sha1 NOT NULL"
 )
-_FIELDS = ", ".join(column.split()[0] for column in _ANSWER.split(", "))
-_MARKS = ", ".join("?" for _ in _FIELDS.split(", "))
 # What has not ended has an index of its own. A query has to say `state < 2`, too: SQLite does not
 # look at a number that is given to it, and would read all that is known instead.
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS pages (
-    url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT NULL, {_ANSWER}
+    url TEXT PRIMARY KEY, depth INTEGER NOT NULL, state INTEGER NOT NULL, {ANSWER}
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_pages ON pages (state, depth, url) WHERE state < 2;
-CREATE TABLE IF NOT EXISTS answers (url TEXT PRIMARY KEY, {_ANSWER}) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (url TEXT PRIMARY KEY, {ANSWER}) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS earlier (
-    url TEXT PRIMARY KEY, {_ANSWER}, depth INTEGER, failed TEXT
+    url TEXT PRIMARY KEY, {ANSWER}, depth INTEGER, failed TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS robots (origin TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bodies (
     digest BLOB PRIMARY KEY, file INTEGER, start INTEGER, length INTEGER
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS looks (
+    depth INTEGER, url TEXT, look BLOB, PRIMARY KEY (depth, url)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (look BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS copies (url TEXT PRIMARY KEY, first TEXT) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one address ended: a page, dropped by a rule, or failed with an error.
-
-    Attributes:
-        url: The normalised address.
-        rule: Why it is dropped, or None.
-        value: What decided: a status, a redirect's target, a directive.
-        error: What failed, or None.
-        content_type: The Content-Type header.
-        consent: Evidence of what the site allows.
-        fetched_at: UTC time of the answer, ISO 8601.
-        canonical: The address that the page names as its own, where it is another one.
-        leads: Addresses that an answer leads to which is not in the archive; one a line.
-        place: Where the page stands in the archive, or None.
-        digest: Of the body that stands there and nowhere before, SHA-1; it is not read back.
-        size: Of the body of a page, in bytes.
-        shows: Pictures and sounds of a page, where such are looked for; see `Mentions`.
-    """
-
-    url: str
-    rule: str | None = None
-    value: str | None = None
-    error: str | None = None
-    content_type: str | None = None
-    consent: str | None = None
-    fetched_at: str | None = None
-    canonical: str | None = None
-    leads: str | None = None
-    place: Place | None = None
-    digest: bytes | None = None
-    size: int | None = None
-    shows: Shown | None = None
 
 
 class Frontier:
@@ -122,11 +90,10 @@ class Frontier:
         # NORMAL: a commit is the system's when it returns, and so outlives this process.
         self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _TABLES)
         for table in ("pages", "answers", "earlier"):
-            columns = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
-            for column in ("leads TEXT", "size INTEGER"):
-                if column.split()[0] not in columns:
-                    # A crawl of a version before.
-                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+            known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            # Of a crawl of a version before.
+            for column in (one for one in ANSWER.split(", ") if one.split()[0] not in known):
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         self.mentions = Mentions(self._db)
         self.cookies = Cookies(self._db)
         self._count()
@@ -212,9 +179,9 @@ class Frontier:
                 outcome = decide(url)
                 if outcome is None and per_host is not None:
                     host = host_of(url)
-                    there = of_hosts.get(host)
-                    there = int(self.fact(f"admitted {host}") or 0) if there is None else there
-                    if there >= per_host:
+                    if host not in of_hosts:
+                        of_hosts[host] = int(self.fact(f"admitted {host}") or 0)
+                    if of_hosts[host] >= per_host:
                         outcome = Outcome(url, "max-pages-per-host", str(per_host))
                 if outcome is None and count >= budget:
                     outcome = Outcome(url, BEHIND, str(budget))
@@ -223,7 +190,7 @@ class Frontier:
                     continue
                 count += 1
                 if per_host is not None:
-                    of_hosts[host] = there + 1
+                    of_hosts[host] += 1
                 self._db.execute("UPDATE pages SET state = 1 WHERE url = ?", (url,))
             self.set_fact("admitted", str(count))
             for host, number in of_hosts.items():
@@ -257,10 +224,12 @@ class Frontier:
 
     def keep_answer(self, answer: Outcome, archive_end: str) -> None:
         """Keep the answer to an address that no level has admitted."""
-        values = (answer.url, *_stored(answer))
+        values = (answer.url, *stored(answer))
         with self._transaction():
             gone = self._db.execute("DELETE FROM answers WHERE url = ?", (answer.url,)).rowcount
-            self._db.execute(_sql("INSERT INTO answers (url, FIELDS) VALUES (?, MARKS)"), values)
+            self._db.execute(
+                with_fields("INSERT INTO answers (url, FIELDS) VALUES (?, MARKS)"), values
+            )
             self._note_body(answer)
             self.set_fact("archive", archive_end)
         self._num_answers += 1 - gone
@@ -269,9 +238,9 @@ class Frontier:
         """The answer to an address that is kept from before, or None."""
         if not self._num_answers:
             return None
-        query = _sql("SELECT url, FIELDS FROM answers WHERE url = ?")
+        query = with_fields("SELECT url, FIELDS FROM answers WHERE url = ?")
         row = self._db.execute(query, (url,)).fetchone()
-        return row and _outcome(row)
+        return row and outcome_of(row)
 
     def place_of(self, digest: bytes) -> Place | None:
         """Where a body stands in the archive, by its digest; None where it does not."""
@@ -302,13 +271,13 @@ class Frontier:
         with self._transaction():
             self._db.execute("DELETE FROM earlier")
             self._db.execute(
-                _sql(
+                with_fields(
                     "INSERT INTO earlier (url, FIELDS, depth) SELECT url, FIELDS, depth"
                     " FROM pages WHERE file IS NOT NULL"
                 )
             )
             self._db.execute(
-                _sql(
+                with_fields(
                     "INSERT OR IGNORE INTO earlier (url, FIELDS) SELECT url, FIELDS"
                     " FROM answers WHERE file IS NOT NULL"
                 )
@@ -333,7 +302,7 @@ class Frontier:
             self._forget_crawl()
             self._db.execute("DELETE FROM answers")
             self._db.execute(
-                _sql("INSERT INTO answers (url, FIELDS) SELECT url, FIELDS FROM earlier")
+                with_fields("INSERT INTO answers (url, FIELDS) SELECT url, FIELDS FROM earlier")
             )
             self._db.execute("UPDATE answers SET leads = NULL")
             self._db.execute("DELETE FROM earlier")
@@ -342,9 +311,9 @@ class Frontier:
 
     def earlier(self, url: str) -> Outcome | None:
         """The page of the crawl that is refreshed, or None."""
-        query = _sql("SELECT url, FIELDS FROM earlier WHERE url = ?")
+        query = with_fields("SELECT url, FIELDS FROM earlier WHERE url = ?")
         row = self._db.execute(query, (url,)).fetchone()
-        return row and _outcome(row)
+        return row and outcome_of(row)
 
     def earlier_pages(self) -> Iterator[tuple[str, int]]:
         """Address and level of each page of the crawl that is refreshed."""
@@ -353,7 +322,7 @@ class Frontier:
     def note_failed(self, url: str, cause: str) -> None:
         """An earlier page was asked for again in vain."""
         query = "UPDATE earlier SET failed = ? WHERE url = ?"
-        self._db.execute(query, (_storable(cause), url))
+        self._db.execute(query, (storable(cause), url))
 
     def changes(self) -> Iterator[tuple[str, str]]:
         """What the last refresh found, an address each: `new`, `changed`, `gone` (404 or 410),
@@ -375,7 +344,8 @@ class Frontier:
 
     def _forget_crawl(self) -> None:
         """Forget which addresses there are, and what was told of them."""
-        self._db.execute("DELETE FROM pages")
+        for table in ("pages", *_OF_PAGES):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
         self.mentions.forget()
         self._db.execute(
             "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened', 'identity', 'shown',"
@@ -405,12 +375,13 @@ class Frontier:
             # What it leads to is read from the archive, by what is asked for now.
             self._db.execute("UPDATE answers SET leads = NULL WHERE file IS NOT NULL")
             self._db.execute(
-                _sql(
+                with_fields(
                     "INSERT OR REPLACE INTO answers (url, FIELDS) SELECT url, FIELDS FROM pages"
                     " WHERE fetched_at IS NOT NULL AND error IS NULL"
                 )
             )
-            self._db.execute("DELETE FROM pages")
+            for table in ("pages", *_OF_PAGES):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
             self.mentions.forget()
             if takes_more:
                 self._db.execute("DELETE FROM answers WHERE rule = 'content-type'")
@@ -460,7 +431,8 @@ class Frontier:
                 self._db.execute(
                     "UPDATE pages SET state = 1, rule = NULL, value = NULL, error = NULL,"
                     " content_type = NULL, consent = NULL, fetched_at = NULL, canonical = NULL,"
-                    " leads = NULL, file = NULL, start = NULL, length = NULL, size = NULL"
+                    " leads = NULL, file = NULL, start = NULL, length = NULL, size = NULL,"
+                    " sha1 = NULL, look = NULL"
                     " WHERE (file, start) >= (?, ?)",
                     lost[:2],
                 )
@@ -487,25 +459,56 @@ class Frontier:
         """Address and bytes of each page in the archive."""
         yield from self._db.execute("SELECT url, size FROM pages WHERE size IS NOT NULL")
 
+    def take_looks(self, depth: int, note: Callable[[str, bool], None]) -> None:
+        """Tell of each page before a level, in order and once, whether another before it looks the
+        same; in one transaction."""
+        query = "SELECT depth, url, look FROM looks WHERE depth < ? ORDER BY 1, 2 LIMIT ?"
+        with self._transaction():
+            while rows := self._db.execute(query, (depth, _CHUNK)).fetchall():
+                for _, url, look in rows:
+                    fresh = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (look,))
+                    note(url, not fresh.rowcount)
+                gone = "DELETE FROM looks WHERE (depth, url) <= (?, ?)"
+                self._db.execute(gone, rows[-1][:2])
+
+    def bodies(self) -> Iterator[tuple[str, bytes, str | None]]:
+        """Address, SHA-1 and canonical address of each page that no rule drops, in order."""
+        yield from self._db.execute(f"{_KEPT} ORDER BY url")
+
+    def body(self, url: str) -> tuple[str, bytes, str | None] | None:
+        """The same of one address; None where it is no such page."""
+        row: tuple[str, bytes, str | None] | None = self._db.execute(
+            f"{_KEPT} AND url = ?", (url,)
+        ).fetchone()
+        return row
+
+    def set_copies(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """These pages are copies: address, and that of which it is one."""
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO copies VALUES (?, ?)", pairs)
+
     def outcomes(self) -> Iterator[Outcome]:
         """How every address ended, in the order of addresses.
 
         A page that names another page as canonical is dropped where that other page is kept:
-        where it was fetched, is not dropped, and does not itself point elsewhere.
+        where it was fetched, is not dropped, and does not itself point elsewhere. One that is a
+        copy (`set_copies`) is dropped too.
         """
         query = """
-            SELECT p.url, iif(q.url IS NULL, p.rule, 'canonical'),
-                iif(q.url IS NULL, p.value, q.url), p.error, p.content_type, p.consent,
-                p.fetched_at, p.canonical, NULL, p.file, p.start, p.length, p.size
-            FROM pages AS p LEFT JOIN pages AS q
+            SELECT p.url,
+                iif(q.url IS NOT NULL, 'canonical', iif(c.url IS NOT NULL, 'duplicate', p.rule)),
+                coalesce(q.url, c.first, p.value), p.error, p.content_type, p.consent,
+                p.fetched_at, p.canonical, NULL, p.file, p.start, p.length, p.size, NULL, NULL
+            FROM pages AS p LEFT JOIN copies AS c ON c.url = p.url LEFT JOIN pages AS q
             ON q.url = p.canonical AND p.file IS NOT NULL AND p.rule IS NULL
                 AND q.file IS NOT NULL AND q.rule IS NULL AND q.canonical IS NULL
+                AND q.url NOT IN (SELECT url FROM copies)
             WHERE p.state = 2 AND p.url > ? ORDER BY p.url LIMIT ?
         """
         last = ""
         while rows := self._db.execute(query, (last, _CHUNK)).fetchall():
             last = rows[-1][0]
-            yield from map(_outcome, rows)
+            yield from map(outcome_of, rows)
 
     def _open(self, state: int, depth: int, after: str) -> Iterator[str]:
         query = (
@@ -524,11 +527,16 @@ class Frontier:
         settled = self._db.execute(
             "UPDATE pages SET state = 2, rule = ?, value = ?, error = ?, content_type = ?,"
             " consent = ?, fetched_at = ?, canonical = ?, leads = ?, file = ?, start = ?,"
-            " length = ?, size = ? WHERE url = ? AND state < 2",
-            (*_stored(outcome), outcome.url),
+            " length = ?, size = ?, sha1 = ?, look = ? WHERE url = ? AND state < 2",
+            (*stored(outcome), outcome.url),
         )
         # Two indexes may name the same sitemap as one too many.
         self._num_settled += settled.rowcount
+        if outcome.look is not None and outcome.rule is None:
+            self._db.execute(
+                "INSERT OR REPLACE INTO looks SELECT depth, url, look FROM pages WHERE url = ?",
+                (outcome.url,),
+            )
         self._note_body(outcome)
         if outcome.shows is not None:
             self._num_known += self.mentions.note(outcome.url, outcome.shows)
@@ -554,27 +562,3 @@ class Frontier:
         self._db.execute("BEGIN IMMEDIATE")
         # As a context manager a connection commits, or rolls back on an exception.
         return self._db
-
-
-def _sql(query: str) -> str:
-    """A statement with the columns of an answer for FIELDS, and a mark for each for MARKS."""
-    return query.replace("FIELDS", _FIELDS).replace("MARKS", _MARKS)
-
-
-def _stored(outcome: Outcome) -> tuple[object, ...]:
-    """The fields of an outcome as they are stored."""
-    told = (outcome.rule, outcome.value, outcome.error, outcome.content_type, outcome.consent)
-    place = (None, None, None) if outcome.place is None else outcome.place
-    rest = (outcome.fetched_at, outcome.canonical, outcome.leads)
-    return (*map(_storable, told), *rest, *place, outcome.size)
-
-
-def _outcome(row: tuple[Any, ...]) -> Outcome:
-    *fields, file, start, length, size = row
-    place = None if file is None else Place(file, start, length)
-    return Outcome(*fields, place=place, size=size)
-
-
-def _storable(text: str | None) -> str | None:
-    """Foreign words as SQLite can store them: half a surrogate pair becomes a question mark."""
-    return text and text.encode("utf-8", "replace").decode()

@@ -12,6 +12,7 @@ from tilth.decode.encodings import in_query
 from tilth.decode.page import read_page
 from tilth.decode.text import UndecodableError, decode_loosely
 from tilth.formats.http_answer import FEED_TYPES
+from tilth.web.looks import look_of
 from tilth.web.media import TOO_DEEP, Shown
 from tilth.web.media_markup import read_media
 from tilth.web.urls import join
@@ -39,12 +40,14 @@ class Markup:
         canonical: The address that the page names as its own, or None.
         meta: Name, or ``http-equiv``, and content of each ``<meta>``, both in lower case.
         shows: Its pictures and sounds, where such are looked for.
+        look: What the page looks like within its pattern of addresses, where that was asked for.
     """
 
     links: tuple[str, ...] = ()
     canonical: str | None = None
     meta: tuple[tuple[str, str], ...] = ()
     shows: Shown | None = None
+    look: bytes | None = None
 
 
 def read_markup(
@@ -53,6 +56,8 @@ def read_markup(
     content_type: str | None,
     leads: Callable[[str, str], str | None] = join,
     kinds: frozenset[str] = frozenset(),
+    *,
+    looks: bool = False,
 ) -> Markup:
     """Parse an HTML page.
 
@@ -65,6 +70,7 @@ def read_markup(
             it in UTF-8 (URL Standard, 4.4).
         leads: Where an address in a page at another leads, as `join` does.
         kinds: Look for what it shows and plays too: `image`, `audio`.
+        looks: Say what it looks like.
     """
     try:
         page = read_page(body, content_type, max_undecodable=1)
@@ -104,12 +110,11 @@ def read_markup(
     heads = dict.fromkeys(href.partition("#")[0] for href in _hrefs(root))
     targets = map(target, heads)
     links = tuple(dict.fromkeys(target for target in targets if target))
-    if not kinds:
-        return Markup(links, canonical, tuple(meta))
-    shows = read_media(root, target, kinds)
-    if not is_whole:
+    shows = read_media(root, target, kinds) if kinds else None
+    if shows is not None and not is_whole:
         shows = replace(shows, passed=(*shows.passed, TOO_DEEP))
-    return Markup(links, canonical, tuple(meta), shows)
+    look = look_of(url, root, found) if looks and is_whole else None
+    return Markup(links, canonical, tuple(meta), shows, look)
 
 
 def _parsed(body: bytes) -> tuple[etree._Element | None, bool]:

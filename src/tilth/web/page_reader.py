@@ -6,10 +6,12 @@ crawl which goes on with other bounds decides as one that asks for everything ag
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tilth.formats.http_answer import FEED_TYPES, HTML_TYPES, XML_TYPES
 from tilth.web.client import REDIRECTS, Answer, describe
+from tilth.web.forms import without_session
 from tilth.web.frontier import Outcome
 from tilth.web.gathering import Gathering
 from tilth.web.links import read_markup
@@ -43,6 +45,7 @@ class PageReader:
         follow_canonical: What a page names as its canonical address belongs to its links.
         secrets: Of the crawl.
         gathering: What is taken beside pages.
+        looks: Say what a page looks like, where its address is one of a pattern.
     """
 
     agent: str
@@ -50,6 +53,7 @@ class PageReader:
     follow_canonical: bool
     secrets: Secrets
     gathering: Gathering
+    looks: bool = False
 
     def takes(self, url: str, content_type: str) -> bool:
         """Whether an answer of a media type is taken that is neither a page nor a feed."""
@@ -66,6 +70,9 @@ class PageReader:
         """
         if answer.status in REDIRECTS:
             target, location = answer.target, answer.header("location")
+            if target and without_session(target) != url:
+                # Else it insists on a session, and is asked for with it.
+                target = without_session(target)
             # One level further, like a link: the level of a page must not depend on which of two
             # answers came first.
             ended = Outcome(url, "redirect", (target or location)[:2000], fetched_at=now)
@@ -82,19 +89,26 @@ class PageReader:
             listing = read_listing(answer.body)
             leads = (self.secrets.target(url, address) for address in listing.addresses)
             ended = Outcome(url, "feed", listing.share, content_type=kind, fetched_at=now)
-            return Meaning(ended, tuple(filter(None, leads)))
+            return Meaning(ended, _without_sessions(filter(None, leads)))
         if answer.content_type not in HTML_TYPES:
             what = answer.content_type[:100]
             return Meaning(Outcome(url, "content-type", what, fetched_at=now))
         try:
-            kinds = self.gathering.kinds
-            markup = read_markup(answer.body, url, kind, self.secrets.target, kinds)
+            markup = read_markup(
+                answer.body,
+                url,
+                kind,
+                self.secrets.target,
+                self.gathering.kinds,
+                looks=self.looks,
+            )
         except Exception as error:
             # A page that its parser cannot take costs one page.
             cause = f"the page cannot be parsed: {describe(error)}"
             return Meaning(Outcome(url, error=cause, fetched_at=now))
         wishes = read_wishes(answer.headers, markup.meta, self.agent).of_site(robots, url)
-        links = markup.links if wishes.follow else ()
+        links = _without_sessions(markup.links) if wishes.follow else ()
+        canonical = markup.canonical and without_session(markup.canonical)
         ended = Outcome(url, content_type=kind, consent=wishes.consent(robots), fetched_at=now)
         if self.drop_opt_outs and (rule := wishes.rule) is not None:
             # The page asks not to be collected, so not even the archive has it.
@@ -102,9 +116,10 @@ class PageReader:
         if wishes.follow and markup.shows is not None:
             refused = wishes.refuses_images if self.drop_opt_outs else ""
             ended = replace(ended, shows=replace(markup.shows, refused=refused))
-        if self.follow_canonical and markup.canonical not in (None, url):
-            ended = replace(ended, canonical=markup.canonical)
-            links = (*links, *filter(None, (markup.canonical,)))
+        ended = replace(ended, look=markup.look, sha1=answer.digest)
+        if self.follow_canonical and canonical not in (None, url):
+            ended = replace(ended, canonical=canonical)
+            links = (*links, *filter(None, (canonical,)))
         return Meaning(ended, links, is_page=True)
 
     def _read_medium(
@@ -119,3 +134,7 @@ class PageReader:
         if self.drop_opt_outs and rule is not None:
             return Meaning(replace(ended, rule=rule, value=wishes.words))
         return Meaning(ended, is_page=True)
+
+
+def _without_sessions(urls: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(without_session, urls)))

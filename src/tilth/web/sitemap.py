@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tilth.web.bounds import CUTS
 from tilth.web.client import Answer, Client, FetchError, TimedOutError, describe
+from tilth.web.forms import without_session
 from tilth.web.frontier import Outcome
 from tilth.web.hosts import ForbiddenError
 from tilth.web.listing import MAX_LISTING_BYTES, PageError, read_listing
@@ -134,7 +135,7 @@ async def collect_sitemaps(
         found.kind = listing.kind
         leads = client.client.secrets.target
         targets = dict.fromkeys(
-            target for text in listing.addresses if (target := leads(url, text))
+            without_session(target) for text in listing.addresses if (target := leads(url, text))
         )
         if listing.num_left:
             found.failed.append(Outcome(url, "max-sitemap-addresses", listing.share))
