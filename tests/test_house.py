@@ -266,7 +266,7 @@ OTHER_BYTES = {
     "clean.dictionary": 1,
     # Names of hosts, header fields, files and libraries; brackets; what a file may be; the recipe.
     "web.address": 1,
-    "web.client": 3,
+    "web.client": 2,
     "pretrain.ask": 1,
     "versions": 1,
     "formats.signatures": 2,

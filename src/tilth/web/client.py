@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
@@ -43,7 +43,7 @@ from tilth.web.address import (
     literal_address,
     place_of,
 )
-from tilth.web.cookies import Cookies, told
+from tilth.web.cookies import Cookies, without_value
 from tilth.web.proxy import Proxy
 from tilth.web.secrets import Secrets
 
@@ -312,22 +312,19 @@ class Client:
                 if through and got.status == _PROXY_ASKS:
                     raise FetchError(f"the proxy answers {_PROXY_ASKS}", transient=False)
                 # A server may send back what it was sent: in a redirect, for one.
-                headers = tuple(
-                    (name.decode("latin-1"), self.secrets.named(value.decode("latin-1")))
-                    for name, value in got.raw_headers
-                )
+                sent = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in got.raw_headers]
+                headers = tuple((name, self.secrets.named(value)) for name, value in sent)
                 has_new = False
                 if self._cookies is not None:
-                    set_ = (v for k, v in got.raw_headers if k.lower() == b"set-cookie")
-                    has_new = self._cookies.take(url, (v.decode("latin-1") for v in set_))
+                    has_new = self._cookies.take(url, _values(sent, "set-cookie"))
                     headers = tuple(
-                        (k, told(v) if k.lower() == "set-cookie" else v) for k, v in headers
+                        (k, without_value(v) if k.lower() == "set-cookie" else v)
+                        for k, v in headers
                     )
                 target = None
                 if got.status in REDIRECTS:
                     # From the header as sent: in the named one a name may be a stranger's text.
-                    sent = (v for k, v in got.raw_headers if k.lower() == b"location")
-                    target = self.secrets.target(url, next(sent, b"").decode("latin-1"))
+                    target = self.secrets.target(url, next(_values(sent, "location"), ""))
                 request = self.secrets.headers_told(url, got.request_info.headers.items())
                 peer = got.peer if isinstance(got, _Response) and not through else ""
                 reason = got.reason or ""
@@ -444,6 +441,11 @@ class _Response(aiohttp.ClientResponse):
             # Of a link-local one, the interface is no part of it.
             self.peer = str(place[0]).partition("%")[0]
         return await super().start(connection)
+
+
+def _values(headers: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
+    """The values of all headers of a name (lower case)."""
+    return (value for key, value in headers if key.lower() == name)
 
 
 async def _once(

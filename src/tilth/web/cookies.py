@@ -129,7 +129,7 @@ class Cookies:
             return None
 
 
-def told(header: str) -> str:
+def without_value(header: str) -> str:
     """A header `Set-Cookie` as it may be written down: without its value."""
     pair, semicolon, rest = header.partition(";")
     name, is_pair, _ = pair.partition("=")
