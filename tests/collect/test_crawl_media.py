@@ -18,9 +18,10 @@ from tests.engine.inline import use_inline
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl
 from tilth.context import Context
-from tilth.errors import DataError
+from tilth.errors import DataError, StorageError
 from tilth.query.runs import open_run
 from tilth.recipe.load import parse_recipe
+from tilth.web.frontier import Frontier
 from tilth.web.media import IN_PAGE, ONE_PIXEL
 
 
@@ -356,6 +357,7 @@ def test_a_setting_of_what_is_not_taken_is_refused(changes: dict[str, Any], said
         crawl.Settings(start=("https://a.example/",), **changes)
 
 
+@pytest.mark.slow
 def test_the_recipe_for_pictures_runs(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -423,3 +425,34 @@ def test_several_hosts_of_which_one_goes_ahead_give_the_same(site: Site, tmp_pat
         assert rows[f"{other.root}/1.png"]["meta.other_alts"] == ["two"]
         assert rows[f"{other.root}/docs/raw"]["meta.alt"] == "late"
         assert rows[f"{other.root}/docs/raw"]["meta.other_alts"] == ["raw"]
+
+
+@pytest.mark.slow
+def test_stopped_at_any_moment_it_goes_on_to_the_same(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after each commit of an address, in one crawl that is taken up again and again."""
+    site.html("/docs/", "/docs/a", text='<img src="/i.png" alt="i"><img src="/moved.png">')
+    site.html("/docs/a", text='<img src="/i.png" alt="again"><audio src="/s.wav"></audio>')
+    site.pages["/moved.png"] = redirect("/j.png")
+    site.pages["/i.png"] = site.pages["/j.png"] = _reply(PNG, "image/png")
+    site.pages["/s.wav"] = _reply(WAV, "audio/wav")
+    whole = _rows(site, tmp_path / "whole", sitemaps=False)
+    asked, settle = site.asked.copy(), Frontier.settle
+    moments = iter([before for _ in whole for before in (True, False)])
+
+    def stopped(frontier: Frontier, *given: Any) -> None:
+        before = next(moments, None)
+        if before is not True:
+            settle(frontier, *given)
+        if before is not None:
+            raise InterruptedError("stopped")
+
+    monkeypatch.setattr(Frontier, "settle", stopped)
+    for _ in range(2 * len(whole)):
+        with pytest.raises(StorageError, match="stopped"):
+            _rows(site, tmp_path / "stopped", sitemaps=False)
+    assert _rows(site, tmp_path / "stopped", sitemaps=False) == whole
+    # Once in vain, and what was committed is not asked for again.
+    again = site.asked - asked
+    assert {path: again[path] for path in whole} == dict.fromkeys(whole, 2)
