@@ -12,7 +12,8 @@ import yaml
 from typer.testing import CliRunner
 
 from tests.engine.inline import inline, run_inline
-from tests.web.sites import Site, running
+from tests.table.sources import png
+from tests.web.sites import Reply, Site, running
 from tilth.cli.main import app
 from tilth.errors import MissingError, UsageError
 from tilth.query.export_archive import export_archive
@@ -23,14 +24,16 @@ __all__ = ["inline"]
 pytestmark = pytest.mark.usefixtures("inline")
 
 
-def _run(folder: Path, names: tuple[str, ...] = ("site",)) -> RunView:
+def _run(folder: Path, names: tuple[str, ...] = ("site",), **changes: Any) -> RunView:
     """A run that crawls a site of three pages once for each name."""
     site = Site()
     site.html("/", "/a", "/b?token=abc123")
-    site.html("/a")
+    site.html("/a", text='<img src="/i.png">')
+    site.pages["/i.png"] = Reply(png(), headers=(("Content-Type", "image/png"),))
     site.html("/b?token=abc123", head="<link rel=canonical href=/a>")
     with running(site):
         source: dict[str, Any] = {"start": [f"{site.root}/"], "allow_hosts": ["127.0.0.1"]}
+        source |= changes
         crawls = {
             name: {"crawl": {**source, "delay_s": 0, "timeout_s": 5 + n}}
             for n, name in enumerate(names)
@@ -72,6 +75,11 @@ def test_a_crawl_goes_out_as_one_file(tmp_path: Path, monkeypatch: pytest.Monkey
         found = CliRunner().invoke(app, ["export", "r", "--format", "wacz", "--to", "x", *option])
         assert found.exit_code == 2
         assert not Path("x").exists()
+
+
+def test_a_picture_is_in_the_archive_and_no_page(tmp_path: Path) -> None:
+    done = export_archive(_run(tmp_path, gather=["pages", "images"]), tmp_path / "out")
+    assert (done.records, done.pages) == (4, 2)
 
 
 def test_one_of_several_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tilth.errors import MissingError, UsageError
 from tilth.export.wacz import Page, write_wacz
+from tilth.formats.http_answer import HTML_TYPES
 from tilth.query.export import Progress, committed, here, require_free
 from tilth.query.runs import RunStep, RunView
 from tilth.spell import plural
@@ -206,7 +207,11 @@ def _files(crawl: RunStep, frontier: Frontier) -> Mapping[Path, int]:
 
 
 def _pages(frontier: Frontier) -> Iterator[Page]:
-    """The pages that the crawl kept, in the order of addresses."""
+    """The pages that the crawl kept, in the order of addresses.
+
+    Pictures and sounds are in the archive and its index, and no pages to begin with.
+    """
     for end in frontier.outcomes():
-        if end.place is not None and end.rule is None:
+        kind = (end.content_type or "").partition(";")[0].strip().lower()
+        if end.place is not None and end.rule is None and kind in HTML_TYPES:
             yield Page(end.url, end.fetched_at or "")
