@@ -154,6 +154,17 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert out.stdout.strip() == "[]"
 
 
+def test_a_recipe_is_planned_without_the_compiler() -> None:
+    """Whoever checks or plans a recipe, or runs it in processes of their own, waits for none."""
+    code = (
+        "import sys, tilth.engine.run; from tilth.recipe.load import load_recipe;"
+        "from tilth.recipe.plan import build_plan; build_plan(load_recipe('quickstart'));"
+        "print([m for m in ('torch','numba','trafilatura','tensorflow') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
 def test_no_pickle_and_no_unsafe_loading() -> None:
     forbidden = ("import pickle", "torch.load(", "torch.save(", "yaml.load(", "allow_pickle=True")
     bad = [

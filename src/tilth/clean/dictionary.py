@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, TypeAlias
 from unicodedata import is_normalized, normalize
 
 import numpy as np
 
-from tilth.kernels.characters import Bytes, Integers
 from tilth.kernels.composing import composes_with_what_precedes
-from tilth.kernels.words import split_words, unspaced_runs
 
-Words = tuple[Integers, Integers, Integers]
+# Kernels load numba, and whoever reads or plans a recipe needs none.
+if TYPE_CHECKING:
+    from tilth.kernels.characters import Bytes, Integers
+
+Words: TypeAlias = "tuple[Integers, Integers, Integers]"
 
 PACKAGE = "icu4py"
 
@@ -42,6 +45,8 @@ def words_of(data: Bytes, offsets: Integers) -> Words:
     Returns:
         What `split_words` returns.
     """
+    from tilth.kernels.words import split_words
+
     words = split_words(data, offsets)
     return with_dictionaries(data, words) if dictionaries() else words
 
@@ -56,6 +61,8 @@ def with_dictionaries(data: Bytes, words: Words) -> Words:
     Raises:
         ImportError: The package is not installed.
     """
+    from tilth.kernels.words import unspaced_runs
+
     first, stop = unspaced_runs(data, words)
     if not first.size:
         return words

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import trafilatura
 from lxml import etree
 from pydantic import Field, model_validator
 
@@ -126,6 +125,9 @@ def extract(page: str, settings: Settings) -> str:
 
 def _extracted(page: str, settings: Settings) -> str:
     if settings.method == "trafilatura":
+        # Takes a fifth of a second, which whoever reads or plans a recipe need not wait for.
+        import trafilatura
+
         tree = trafilatura.load_html(page)
         by_lines = settings.read_layout_tables and tree is not None and _is_laid_out(tree)
         if tree is not None and not by_lines and not _is_too_deep(tree):

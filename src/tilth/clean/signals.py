@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +21,17 @@ from tilth.clean.dictionary import dictionaries, words_of
 from tilth.clean.functions import UserFunction, digest_of, digest_of_file, load_function
 from tilth.figures import Definition
 from tilth.hints import require_known
-from tilth.kernels.characters import Bytes, Integers
-from tilth.kernels.repetition import count_repetitions
-from tilth.kernels.signals import COUNTS, count_text
-from tilth.kernels.words import text_buffers
 from tilth.schema import OWN_SIGNALS, PAYLOADS, SCHEMA, SIGNAL_PREFIX, column, with_columns
 from tilth.settings import AnyOrder, BaseSettings
+
+# Kernels load numba, and whoever reads or plans a recipe needs the names of signals alone.
+if TYPE_CHECKING:
+    from tilth.kernels.characters import Bytes, Integers
 
 Floats = npt.NDArray[np.float64]
 
 
-class Counts(dict[str, Integers]):
+class Counts(dict[str, npt.NDArray[np.int64]]):
     """Counts by name, int64 [d]; each family is counted when first asked for."""
 
     def __init__(self, data: Bytes, offsets: Integers) -> None:
@@ -39,6 +39,9 @@ class Counts(dict[str, Integers]):
         self._source = (data, offsets, words_of(data, offsets))
 
     def __missing__(self, name: str) -> Integers:
+        from tilth.kernels.repetition import count_repetitions
+        from tilth.kernels.signals import COUNTS, count_text
+
         self.update((count_text if name in COUNTS else count_repetitions)(*self._source))
         return self[name]
 
@@ -311,6 +314,8 @@ def fingerprint(settings: Settings) -> str:
 
 def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
     """Add `signal.<name>` for each signal; a row without text has nulls."""
+    from tilth.kernels.words import text_buffers
+
     text = column(batch, "text")
     counts = Counts(*text_buffers(text))
     mask = np.asarray(pc.is_null(text))

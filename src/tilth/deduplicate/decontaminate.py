@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -41,11 +42,13 @@ from tilth.deduplicate.copies import (
 )
 from tilth.errors import DataError
 from tilth.figures import Definition
-from tilth.kernels.characters import Integers
-from tilth.kernels.minhash import Hashes, distinct_hashes
-from tilth.kernels.ngrams import word_ngrams
 from tilth.schema import column
 from tilth.settings import BaseSettings
+
+# Kernels load numba, and whoever reads or plans a recipe needs none.
+if TYPE_CHECKING:
+    from tilth.kernels.characters import Integers
+    from tilth.kernels.minhash import Hashes
 
 RULE = "contaminated"
 HITS = ("count", "shard", "id", "position", "total", "of", "of_position", "of_total")
@@ -143,7 +146,7 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
         number of a text's n-grams in all) and `digest` (uint64, of all of a held-out text's).
     """
     texts = column(batch, "text")
-    ngram_offsets, ngrams = distinct_hashes(*word_ngrams(texts, settings.ngram_words))
+    ngram_offsets, ngrams = _ngrams(texts, settings)
     totals = np.diff(ngram_offsets)
     rows = np.flatnonzero(is_eligible(batch, "text") & (totals > 0))
     ranks = split_ranks(batch)[rows]
@@ -158,6 +161,15 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
         }
     )
     return with_witness(table, batch)
+
+
+def _ngrams(
+    texts: pa.Array | pa.ChunkedArray, settings: Settings
+) -> tuple[npt.NDArray[np.int64], Hashes]:
+    from tilth.kernels.minhash import distinct_hashes
+    from tilth.kernels.ngrams import word_ngrams
+
+    return distinct_hashes(*word_ngrams(texts, settings.ngram_words))
 
 
 def _is_held(ranks: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
@@ -335,12 +347,14 @@ def apply(batch: pa.RecordBatch, decisions: pa.Table, settings: Settings) -> pa.
 
 def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> dict[str, int]:
     """How many held-out texts there are, and how many of them cannot be found. See `FIGURES`."""
+    from tilth.kernels.ngrams import word_ngrams
+
     counts = dict.fromkeys((one.name for one in FIGURES), 0)
     # The n-grams of each held-out text, copies once with the number of them.
     copies: dict[bytes, int] = {}
     for batch in batches:
         texts = column(batch, "text").take(pa.array(np.flatnonzero(_is_held(split_ranks(batch)))))
-        offsets, ngrams = distinct_hashes(*word_ngrams(texts, settings.ngram_words))
+        offsets, ngrams = _ngrams(texts, settings)
         num_words = np.diff(word_ngrams(texts, 1)[0])
         counts["held_out_texts"] += int((num_words > 0).sum())
         counts["held_out_without_words"] += int((num_words == 0).sum())

@@ -24,7 +24,7 @@ retyped ones) shingles of a few characters bear it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,16 +48,12 @@ from tilth.deduplicate.copies import (
     without_witnesses,
 )
 from tilth.kernels.groups import group_roots
-from tilth.kernels.minhash import (
-    Hashes,
-    band_hashes,
-    distinct_hashes,
-    shared_counts,
-    signatures,
-)
-from tilth.kernels.ngrams import character_ngrams, word_ngrams
 from tilth.schema import column
 from tilth.settings import BaseSettings
+
+# Kernels load numba, and whoever reads or plans a recipe needs none.
+if TYPE_CHECKING:
+    from tilth.kernels.minhash import Hashes
 
 RULE = "near-duplicate"
 
@@ -175,6 +171,8 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
     Returns:
         Columns key (uint64, hash of the band), id, `rank` (int8).
     """
+    from tilth.kernels.minhash import band_hashes, signatures
+
     shingle_offsets, shingles = _shingles(column(batch, "text"), settings)
     rows = np.flatnonzero(is_eligible(batch, "text") & (np.diff(shingle_offsets) > 0))
     num_bands, places = settings.bands
@@ -193,6 +191,8 @@ def keys(batch: pa.RecordBatch, settings: Settings) -> pa.Table:
 def _shingles(
     texts: pa.Array | pa.ChunkedArray, settings: Settings
 ) -> tuple[npt.NDArray[np.int64], Hashes]:
+    from tilth.kernels.ngrams import character_ngrams, word_ngrams
+
     if settings.shingle_characters:
         return character_ngrams(texts, settings.shingle_characters)
     return word_ngrams(texts, settings.shingle_words or 0)
@@ -261,6 +261,8 @@ def keys_again(batch: pa.RecordBatch, found: pa.Table, settings: Settings) -> pa
         Columns key (uint64, the group), id, `rank` (int8), `shingles` and `bands` (lists of uint64,
         the first distinct and ascending).
     """
+    from tilth.kernels.minhash import distinct_hashes
+
     index = pc.index_in(column(batch, "id"), value_set=found["id"].combine_chunks())
     known = np.asarray(pc.is_valid(index).to_numpy(zero_copy_only=False), np.bool_)
     rows = np.flatnonzero(known & is_eligible(batch, "text"))
@@ -348,6 +350,8 @@ class _Kept:
         candidates, starts, sizes = candidates[near], starts[near], sizes[near]
         if not candidates.size:
             return 0, 0.0
+        from tilth.kernels.minhash import shared_counts
+
         shared = shared_counts(self._hashes, starts, sizes, shingles)
         jaccard = shared / (sizes + shingles.size - shared)
         best = int(np.argmax(jaccard))
