@@ -97,6 +97,48 @@ def test_a_split_without_a_sample_has_no_folder(
     assert not (tmp_path / "test").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("inline")
+def test_what_was_exported_comes_in_again_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # The first record lacks what those after it have, and their names are an export's own.
+    given = [
+        {"text": "one"},
+        {"text": "two", "source": "news", "key": "k", "n": 1},
+        {"text": "three", "uri": "http://a.example/", "id": "7", "n": 2},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in given))
+    (tmp_path / "a.yaml").write_text("name: a\ncollect: {a: {jsonl: {path: a.jsonl}}}\n")
+    view = tilth.run("a.yaml", progress=False, workers=1).view
+    readers = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet", "webdataset": "webdataset"}
+    for format in readers:
+        export_split(view, "train", tmp_path / format, format=format)
+    collect = {format: {reader: {"path": f"{format}/"}} for format, reader in readers.items()}
+    (tmp_path / "b.yaml").write_text(yaml.safe_dump({"name": "b", "collect": collect}))
+    again = tilth.run("b.yaml", progress=False, workers=1)
+    wanted = [
+        {name if name == "text" else f"meta.{name}": value for name, value in one.items()}
+        for one in given
+    ]
+    for format in readers:
+        rows = Dataset(again.view.step(f"collect.{format}").folder).to_arrow().to_pylist()
+        own = [
+            {
+                name: value
+                for name, value in row.items()
+                if (name == "text" or name.startswith("meta."))
+                and not name.startswith("meta.export.")
+                and value is not None
+            }
+            for row in sorted(rows, key=lambda row: row["meta.export.uri"])
+        ]
+        spelt = [{k: "7" if v == 7 else v for k, v in one.items()} for one in own]
+        assert spelt == wanted, format
+        assert {row["meta.export.source"] for row in rows} == {"a"}
+
+
 @pytest.mark.parametrize(
     ("given", "hint"),
     [

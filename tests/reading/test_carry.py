@@ -35,6 +35,10 @@ def _filled(record: dict[str, Any], **fields: Any) -> tuple[dict[str, Any], list
     return row, told
 
 
+_EXPORTED = {"id": "1f", "source": "step", "uri": "a:1", "key": "2e", "text": "t"}
+_BESIDE = {f"meta.export.{name}": value for name, value in _EXPORTED.items() if name != "text"}
+
+
 @pytest.mark.parametrize(
     ("record", "fields", "row"),
     [
@@ -53,6 +57,20 @@ def _filled(record: dict[str, Any], **fields: Any) -> tuple[dict[str, Any], list
         # Two of one name stay apart.
         ({"year": 1, "meta.year": 2}, {}, {"meta.year": 1, "meta.year (2)": 2}),
         ({"y": 1, "year": 2}, {"year": "y"}, {"meta.year": 1, "meta.year (2)": 2}),
+        # What Tilth wrote out is its sample's again, whatever stands beside, the earlier one too.
+        (
+            {**_EXPORTED, "meta": {"source": "news", "export.source": "older"}},
+            {},
+            {**_BESIDE, "meta.source": "news", "meta.export.source (2)": "older"},
+        ),
+        ({**_EXPORTED, "meta.id": 7}, {}, {**_BESIDE, "meta.id": 7}),
+        ({**_EXPORTED, "meta": {"id": 7}}, {"meta": ["uri"]}, {"meta.uri": "a:1"}),
+        (
+            {**_EXPORTED, "license": "MIT", "meta": {"license": "own"}},
+            {"license": "license", "uri": "uri"},
+            {name: _BESIDE[name] for name in _BESIDE if name != "meta.export.uri"}
+            | {"meta.license": "own"},
+        ),
         ({"text": "t", "a\u202eb": 1}, {}, {"meta.a[U+202E]b": 1}),
         ({"text": "t", "a": 1, "b": 2}, {"meta": ["b"]}, {"meta.b": 2}),
         ({"text": "t", "a": 1}, {"meta": "none"}, {}),

@@ -15,12 +15,16 @@ from tilth.context import Context, unsaid
 from tilth.foreign import visible
 from tilth.meta.arrow import UnsupportedError, dumped, gathered
 from tilth.meta.kinds import MAX_FIELDS
-from tilth.reading.fields import Fields, Meta
+from tilth.reading.fields import EXPORT, Fields, Meta
 from tilth.reading.records import ABSENT, RecordError, find
 from tilth.schema import META, Row
 
 # An object of this name has fields of its own: those of a record that calls the rest of it so.
 _OWN = META.removesuffix(".")
+# What each record has that Tilth wrote out, beside the fields `meta.NAME` of its sample. Those have
+# their names again; what stands beside them, such as the `source` that it had there, is called
+# `export.source`, so that neither takes the other's place, however often that goes around.
+_EXPORTED = frozenset(("id", "source", "uri", "key"))
 _MAX_LETTERS = 200
 
 LEFT_OUT = "a field that `fields.meta` leaves out"
@@ -93,6 +97,7 @@ class Carrier:
             top, *rest = name.split(".")
             if rest:
                 self._inside.setdefault(top, []).append(rest)
+        self._is_export = False
         self._columns: dict[str, str] = {}
         # Those of the files so far; and what is met from `look_at` on.
         self._placed: dict[str, str] = {}
@@ -117,7 +122,11 @@ class Carrier:
         if blank_is_nothing is not None:
             self._blank = "" if blank_is_nothing else None
         self._uri, self._num_told = uri, 0
-        self._columns = {}
+        self._columns, self._is_export = {}, False
+
+    def see(self, names: Iterable[str]) -> None:
+        """What follows has these fields, as far as they say who wrote it."""
+        self._is_export = self._wanted == "all" and _EXPORTED.issubset(names)
 
     def tell_nothing_more(self) -> None:
         """What follows was read before, and all of its fields were told."""
@@ -157,6 +166,7 @@ class Carrier:
             value = find(record, path)
             if value is not ABSENT and value is not None and value != self._blank:
                 row[column] = storable(value, path)
+        self.see(record)
         self._fill(record.items(), row)
 
     def _fill(self, items: Iterable[tuple[str, Any]], row: Row) -> None:
@@ -165,7 +175,7 @@ class Carrier:
             if name == _OWN and isinstance(value, Mapping):
                 self._fill(((META + str(part), one) for part, one in value.items()), row)
                 continue
-            column = columns.get(name)
+            column = None if self._is_export else columns.get(name)
             if column is None:
                 column = self.column(name)
             if not column or value is None:
@@ -184,6 +194,8 @@ class Carrier:
 
     def takes(self, names: Iterable[str]) -> bool:
         """Whether anything travels of records that have these fields and no others."""
+        names = list(names)
+        self.see(names)
         return bool([name for name in names if self.column(name)] or self._paths)
 
     def paths(self) -> list[tuple[str, str]]:
@@ -202,6 +214,7 @@ class Carrier:
 
     def column(self, name: str) -> str:
         """The column of a field that no setting names; empty: it has none, which is told."""
+        name = self._called(name)
         known = self._columns.get(name)
         if known is not None:
             return known
@@ -229,6 +242,7 @@ class Carrier:
 
     def cannot(self, name: str, reason: str) -> None:
         """A field has no column after all, for a reason of the source's own."""
+        name = self._called(name)
         self._columns[name] = ""
         self._placed.pop(name, None)
         self._is_alone = False
@@ -258,6 +272,11 @@ class Carrier:
                 if (again := f"{column} ({number})") not in self._used
             )
         return column, ""
+
+    def _called(self, name: str) -> str:
+        """What a field is called among those of its sample."""
+        is_own = name.startswith(META) or name in self._taken
+        return EXPORT + name if self._is_export and not is_own else name
 
     def _is_wanted(self, name: str) -> bool:
         if isinstance(self._wanted, str):

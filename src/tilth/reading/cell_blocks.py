@@ -142,6 +142,7 @@ def _further(names: Mapping[int, str], arrays: list[pa.Array], carrier: Carrier)
     """The columns that travel, in the order in which rows would have them; an empty cell says
     nothing."""
     places = {name: place for place, name in names.items()}
+    carrier.see(places)
     named = [(column, path) for column, path in carrier.paths() if path in places]
     named += [(column, name) for name in places if (column := carrier.column(name))]
     found = []

@@ -34,6 +34,7 @@ class Columns:
         self._plain: dict[str, str] = {}
         self._own: dict[str, str] = {}
         before: Counter[str] = Counter()
+        carrier.see(schema.names)
         for name, field in zip(numbered(schema.names), schema, strict=True):
             number = before[field.name]
             before[field.name] += 1

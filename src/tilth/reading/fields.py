@@ -11,6 +11,10 @@ from tilth import schema
 from tilth.hints import is_slip
 from tilth.settings import BaseSettings
 
+# Before the name of what stands beside a sample's own fields in what Tilth wrote out: `meta.source`
+# is a field of the sample's, `meta.export.source` the source that it had there.
+EXPORT = "export."
+
 # What of `Fields` is no name of one field.
 _NO_FIELD = ("text", "meta")
 
@@ -175,10 +179,10 @@ def unclaimed(fields: Fields, columns: Collection[str]) -> list[str]:
         columns: Those that its records have besides, as `meta.label`.
     """
     return [
-        f"the field `{name}` travels as `{schema.META}{name}`; `fields: {{{name}: {name}}}` makes "
-        f"it the {name}"
+        f"the field `{name}` travels as `{column}`; `fields: {{{name}: {name}}}` makes it the {name}"
         for name in _DECIDING
-        if schema.META + name in columns and name not in fields.taken() and _is_open(fields, name)
+        for column in (schema.META + name, schema.META + EXPORT + name)
+        if column in columns and name not in fields.taken() and _is_open(fields, name)
     ]
 
 

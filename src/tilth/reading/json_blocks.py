@@ -85,6 +85,7 @@ def _record(data: bytes) -> Row | None:
 
 def _further(record: Row, arrays: dict[str, pa.Array], carrier: Carrier) -> list[Further]:
     """The columns that travel, in the order in which rows would have them."""
+    carrier.see(record)
     named = [(column, path) for column, path in carrier.paths() if path in arrays]
     named += [(column, name) for name in record if (column := carrier.column(name))]
     found = []
