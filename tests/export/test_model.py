@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from tests.export.models import FAMILIES, WORDS, save
 from tilth.decode.picture import decode_picture
-from tilth.decode.sound import SoundError, check_sound
+from tilth.decode.sound import SoundError, check_sound, open_stream
 from tilth.errors import UsageError
 from tilth.export.model import expected_model, write_model
 from tilth.pretrain.ask import answers, options_for, read_model
@@ -99,6 +99,7 @@ def _alone(name: str, folder: Path) -> dict[str, Any]:
     """What a program of a model's folder defines."""
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     (folder / "preprocessing.json").write_text("{}", "utf-8")
+    (folder / "containers.py").write_bytes((files("tilth.decode") / "containers.py").read_bytes())
     program = folder / "use.py"
     program.write_bytes((files("tilth.export") / "alone" / f"{name}.py.txt").read_bytes())
     return runpy.run_path(str(program))
@@ -269,23 +270,41 @@ def test_the_lines_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delitem(sys.modules, "use")
 
 
-def test_the_program_says_that_a_recording_is_cut(tmp_path: Path) -> None:
-    frames = _alone("spelt", tmp_path)["require_whole_wav"]
-    whole = np.random.default_rng(0).uniform(-0.5, 0.5, 4000)
-    for format, kind in (("WAV", "PCM_16"), ("WAVEX", "FLOAT"), ("RF64", "PCM_16")):
-        soundfile.write(into := io.BytesIO(), whole, 8000, format=format, subtype=kind)
-        data, path = into.getvalue(), tmp_path / f"{format}.wav"
-        path.write_bytes(data)
-        frames(path)
-        for size in (len(data) - 1, len(data) // 2, 60):
-            path.write_bytes(data[:size])
-            with pytest.raises(ValueError, match="cut off"):
-                frames(path)
-            with pytest.raises(SoundError, match="cut off"):
-                check_sound(data[:size])
-    # A writer that could not go back left the length open; what is no WAV is another's matter.
-    soundfile.write(into := io.BytesIO(), whole, 8000, format="WAV", subtype="PCM_16")
+_CUT = {"FLAC": "PCM_16", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+_CUT |= {"WAV": "PCM_16", "WAVEX": "FLOAT", "RF64": "PCM_16"}
+
+
+@pytest.mark.parametrize("format", _CUT)
+def test_the_program_hears_whole_recordings_alone(format: str, tmp_path: Path) -> None:
+    hears = _alone("spelt", tmp_path)["heard_whole"]
+    whole = np.random.default_rng(0).uniform(-0.5, 0.5, (30_000, 2))
+    soundfile.write(into := io.BytesIO(), whole, 16_000, format=format, subtype=_CUT[format])
+    data, path = into.getvalue(), tmp_path / "heard"
+    path.write_bytes(data)
+    channels, rate = hears(path)
+    with open_stream(data) as stream:
+        assert np.array_equal(channels, np.concatenate(list(stream.blocks)))
+    assert rate == 16_000
+    # Cut at the end, in the middle and within the first frames; and with its middle gone.
+    cut = [data[:size] for size in (len(data) - 1, len(data) * 2 // 3, len(data) // 7, 60)]
+    # What lost its middle and is not cut is a shorter WAV with another length, and MP3 has no sums.
+    damaged = [data[:9000] + data[9700:]] if format in ("FLAC", "OGG") else []
+    for wrong in [*cut, *damaged]:
+        path.write_bytes(wrong)
+        with pytest.raises((ValueError, soundfile.LibsndfileError, RuntimeError)):
+            hears(path)
+        with pytest.raises(SoundError):
+            check_sound(wrong)
+
+
+def test_the_program_hears_what_a_writer_left_open(tmp_path: Path) -> None:
+    hears = _alone("spelt", tmp_path)["heard_whole"]
+    soundfile.write(into := io.BytesIO(), np.full(4000, 0.25), 8000, format="WAV")
+    # A writer that could not go back left the length open; what is no sound at all is refused.
     opened = into.getvalue()[:40] + b"\xff\xff\xff\xff" + into.getvalue()[44:]
-    for data in (opened, b"", b"RIFF", b"fLaC" + bytes(100)):
+    (tmp_path / "other").write_bytes(opened)
+    assert len(hears(tmp_path / "other")[0]) == 4000
+    for data in (b"", b"RIFF", b"fLaC" + bytes(100), b"words"):
         (tmp_path / "other").write_bytes(data)
-        frames(tmp_path / "other")
+        with pytest.raises(ValueError, match=r"no WAV|FLAC"):
+            hears(tmp_path / "other")

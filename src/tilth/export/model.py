@@ -36,6 +36,8 @@ _PROGRAMS: Final[Mapping[tuple[str, str], str]] = {
     ("pairs", "translate"): "translated",
     ("frames", "transcribe"): "spelt",
 }
+# Modules of Tilth's own that such a program reads, which need nothing but Python.
+_READ: Final[Mapping[str, tuple[str, str]]] = {"spelt": ("decode", "containers.py")}
 
 
 def write_model(model_folder: Path, format: str, out: Path, name: str) -> None:
@@ -84,7 +86,9 @@ def expected_model(model_folder: Path, format: str) -> tuple[tuple[str, ...], in
         names |= set() if tokenizer else {IMAGE_CONFIG}
     else:
         names |= {graph.file for graph in graphs_of(loaded)} | tokenizer
-        names |= {USE} if _program(loaded) else set()
+        program = _program(loaded)
+        names |= {USE} if program else set()
+        names |= {_READ[program][1]} if program in _READ else set()
     size = sum(one.numel() * one.element_size() for one in loaded.model.state_dict().values())
     return tuple(sorted(names)), size
 
@@ -180,6 +184,10 @@ def _onnx(model_folder: Path, out: Path) -> str:
         source = files("tilth.export") / "alone" / f"{program}.py.txt"
         write_bytes(out / USE, source.read_bytes())
         lines.append(f"- `{USE}`: asks the model without Tilth; its first lines say how.")
+    if program in _READ:
+        room, module = _READ[program]
+        write_bytes(out / module, (files(f"tilth.{room}") / module).read_bytes())
+        lines.append(f"- `{module}`: what `{USE}` sees by whether a file is cut off or damaged.")
     largest = max(one.largest for one in written)
     lengths = " and ".join(str(length) for length in written[0].lengths)
     told = f"in batches of {', '.join(map(str, BATCHES[:-1]))} and {BATCHES[-1]}"
