@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.engine.inline import inline, run_inline
@@ -18,6 +22,7 @@ from tests.query.test_draft import (
     sound,
     write,
 )
+from tilth.errors import DataError
 from tilth.query.draft import draft
 
 pytestmark = pytest.mark.usefixtures("inline")
@@ -123,3 +128,59 @@ def test_a_list_of_a_known_corpus_names_the_source_that_reads_it(
     told = plain(draft("voices", "mine").text)
     assert f"{name} is a list of the layout `{layout}`" in told
     assert "`speech_corpus` reads them" in told
+
+
+def test_a_source_that_gives_nothing_is_left_out_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One empty archive among many files is no reason to refuse them all."""
+    monkeypatch.chdir(tmp_path)
+    for n in range(8):
+        write(tmp_path / "data" / f"{n}.md", f"# Title {n}\n\nwords of page {n}\n".encode())
+    write(tmp_path / "data" / "0.warc", b"")
+    found = draft("data", "mine")
+    assert list(found.sources.values()) == ["files"]
+    told = "data/0.warc is left out: `web_archive` says the source is empty"
+    assert told in plain(found.text)
+    with pytest.raises(DataError, match="empty"):
+        draft("data/0.warc", "mine")
+
+
+def test_records_that_cannot_be_read_are_no_draft_without_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "twice.jsonl"
+    path.write_text('{"text": "words that are there", "text": "twice"}\n' * 3)
+    with pytest.raises(DataError, match="no record of what is there may be a sample") as caught:
+        draft(str(path), "mine")
+    assert caught.value.where == str(path)
+
+
+def test_a_table_of_what_python_cannot_hold_is_looked_at(tmp_path: Path) -> None:
+    kinds = pa.array([2**60 + 1, 1, None], pa.timestamp("ns"))
+    texts = ["words of the first", "words of the second", "words of the third"]
+    pq.write_table(pa.table({"body": texts, "when": kinds}), tmp_path / "a.parquet")
+    assert "text: body" in draft(str(tmp_path / "a.parquet"), "mine").text
+
+
+def test_shards_of_webdataset_are_read_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shards").mkdir()
+    for shard in range(2):
+        with tarfile.open(tmp_path / "shards" / f"{shard}.tar", "w") as archive:
+            for n in range(6):
+                for ending, data in (("png", picture(6 * shard + n)), ("cls", str(n % 2).encode())):
+                    entry = tarfile.TarInfo(f"in.a.folder/{n:03d}.{ending}")
+                    entry.size = len(data)
+                    archive.addfile(entry, io.BytesIO(data))
+    found = draft("shards", "mine")
+    assert list(found.sources.values()) == ["webdataset"]
+    assert "12 of 12 names have several members" in plain(found.text)
+    run_inline(found.text, tmp_path / "run")
+    # Pictures of a name each are pictures.
+    with tarfile.open(tmp_path / "plain.tar", "w") as archive:
+        for n in range(6):
+            entry = tarfile.TarInfo(f"{n}.png")
+            entry.size = len(data := picture(n))
+            archive.addfile(entry, io.BytesIO(data))
+    assert "webdataset" not in draft("plain.tar", "mine").sources.values()

@@ -99,9 +99,7 @@ def draft(path: str, name: str) -> Draft:
     seen = look(path)
     sources = sources_of(seen)
     recipe = parse_recipe(_written(seen, sources, name, []), "the draft")
-    tried = [
-        _try(step, source, seen.path) for step, source in zip(recipe.sources, sources, strict=True)
-    ]
+    sources, tried = _readable(recipe.sources, sources, seen)
     for source, one in zip(sources, tried, strict=True):
         # What was read to its end knows better than the names of files.
         all_have = None not in one.splits
@@ -110,6 +108,30 @@ def draft(path: str, name: str) -> Draft:
     parse_recipe(text, "the draft")
     about = [f"{source.name}: {one}" for source in sources for one in source.about]
     return Draft(text, name, {one.name: one.op for one in sources}, tuple(about))
+
+
+def _readable(
+    steps: Sequence[RecipeStep], sources: Sequence[Source], seen: Seen
+) -> tuple[list[Source], list[Tried]]:
+    """The sources of which something can be read, and what came of each; the others are told.
+
+    Raises:
+        DataError: There is none.
+    """
+    found: list[Source] = []
+    tried: list[Tried] = []
+    first: DataError | None = None
+    for step, source in zip(steps, sources, strict=True):
+        try:
+            tried.append(_try(step, source, seen.path))
+            found.append(source)
+        except DataError as error:
+            first = first or error
+            place = source.settings.get("path", "")
+            seen.left.append(f"{place} is left out: `{source.op}` says {error.what}")
+    if not found and first is not None:
+        raise first
+    return found, tried
 
 
 def _try(step: RecipeStep, source: Source, path: str) -> Tried:

@@ -26,6 +26,7 @@ _LISTS: Final = {
     "librispeech": (".trans.txt",),
     "kaldi": ("wav.scp",),
     "speech_commands": ("validation_list.txt", "testing_list.txt"),
+    "subtitles": (".srt", ".vtt"),
 }
 
 

@@ -33,6 +33,7 @@ from tilth.formats.apart import Apart
 from tilth.formats.json_path import NotJsonError, cut_records, parse_path
 from tilth.formats.signatures import KINDS, Group
 from tilth.formats.streams import DamagedError, SourceFile, read_lines
+from tilth.meta.arrow import UnsupportedError, values_of
 from tilth.reading import inputs
 from tilth.reading.items import Broken, Choice, Item, items_of
 from tilth.records import PlainObject
@@ -473,8 +474,18 @@ def _columnar(file: File, item: Item) -> Table:
     left = MAX_BYTES
     for batch in batches:
         batch.validate(full=True)
-        records += batch.slice(0, MAX_RECORDS - len(records)).to_pylist()
+        records += _rows(batch.slice(0, MAX_RECORDS - len(records)))
         left -= batch.nbytes
         if len(records) >= MAX_RECORDS or left < 0:
             break
     return Table(file, tuple(records), tuple(schema.names))
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[PlainObject]:
+    """As a source of such a table has them, less the columns that none carries."""
+    columns: dict[str, list[Any]] = {}
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        with suppress(UnsupportedError):
+            columns[name] = values_of(array)[0]
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))

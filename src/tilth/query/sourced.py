@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from tilth.collect import image_folder, item_rows
+from tilth.collect import image_folder, item_rows, webdataset
 from tilth.errors import DataError
 from tilth.formats.signatures import KINDS
 from tilth.query.aligned import aligned
@@ -38,6 +38,17 @@ _PICTURE: Final = re.compile(
 )
 
 
+# A key of WebDataset ends at the first point of a member's name.
+_MEMBER: Final = re.compile(r"((?:.*/)?[^/.]+)\.([^/]+)", re.S)
+_TAR: Final = re.compile(r"\.(?:tar|tgz|tbz2|txz)(?:\.[a-z0-9]+)?$", re.I)
+_SHARDED: Final = {
+    "image": webdataset.PICTURES,
+    "audio": webdataset.SOUNDS,
+    "text": ("txt",),
+    "label": ("cls",),
+}
+_MOST: Final = 0.9
+
 # Share of all files that are of one kind, from which on the others stand beside them; and so many
 # others do in any case.
 def sources_of(seen: Seen) -> list[Source]:
@@ -48,10 +59,20 @@ def sources_of(seen: Seen) -> list[Source]:
     """
     if not any(map(is_readable, seen.files)):
         raise _nothing(seen)
-    for rule in (_web_archives, _idx, _pairs, _tasks, _pictures, _sounds, tables_read, _one_text):
+    for rule in (
+        *(_web_archives, _idx, _shards, _pairs, _tasks, _pictures, _sounds, tables_read),
+        _one_text,
+    ):
         if found := rule(seen):
             return _named(found)
-    return _named(mixed(seen))
+    if found := mixed(seen):
+        return _named(found)
+    raise DataError(
+        "no record of what is there may be a sample: none can be read, or none has a text",
+        where=seen.path,
+        hint="`tilth explain files` says what is read; a source names the text under `fields:`",
+        code="no-text",
+    )
 
 
 def _nothing(seen: Seen) -> DataError:
@@ -102,6 +123,33 @@ def _idx(seen: Seen) -> list[Source]:
         "`set: mnist` with `path:` instead of `files` checks the digests of MNIST itself"
     )
     source.has, source.has_splits = frozenset({"image", "label"}), True
+    return [source]
+
+
+def _shards(seen: Seen) -> list[Source]:
+    """Tar archives of which a sample is several members of one name, as WebDataset has them."""
+    files = [one for one in seen.files if one.within and _TAR.search(one.within)]
+    samples: dict[tuple[str, str], set[str]] = {}
+    for file in files:
+        found = _MEMBER.fullmatch(file.name)
+        if found is None:
+            return []
+        samples.setdefault((file.within, found[1]), set()).add(found[2].lower())
+    endings = [ending for one in samples.values() for ending in one]
+    num_parted = sum(len(one) > 1 for one in samples.values())
+    # Members of one name are one: else a file that is there in two formats would be two samples.
+    if not is_main(files, seen) or num_parted < _MOST * len(samples):
+        return []
+    has = {column for column, kinds in _SHARDED.items() if any(one in kinds for one in endings)}
+    if not has & {"image", "audio", "text"}:
+        return []
+    about = [
+        f"{plural(len({one.within for one in files}), 'tar archive')} in which "
+        f"{num_parted:,} of {plural(len(samples), 'name')} have several members, as WebDataset has"
+    ]
+    about += beside(files, seen)
+    source = Source("samples", "webdataset", {"path": seen.path}, about, has=frozenset(has))
+    source.perhaps.append("if each member is a sample of its own: `files: {path: ...}`")
     return [source]
 
 

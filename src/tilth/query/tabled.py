@@ -10,6 +10,7 @@ from typing import Final
 from tilth.collect import csv, item_rows, jsonl, parquet
 from tilth.errors import DataError
 from tilth.formats.signatures import KINDS
+from tilth.query.heard import corpora
 from tilth.query.roles import Roles, guess, shown
 from tilth.query.seen import WEB_ARCHIVE, File, Seen, Table
 from tilth.query.source import (
@@ -183,6 +184,8 @@ def mixed(seen: Seen) -> list[Source]:
         item_rows.reason_for(KINDS[one.kind], frozenset()) for one in unread if one.kind in KINDS
     )
     source.about += [f"passed over: {counted(n, reason)}" for reason, n in reasons.most_common(6)]
+    if seen.of_group("sound"):
+        source.perhaps += corpora(seen)
     exclude, apart = _tables_apart(source, seen)
     read = [one for one in readable if one.name not in exclude and one.kind in KINDS]
     company = {one.name.rpartition("/")[2] for one in read if is_company(one)}
