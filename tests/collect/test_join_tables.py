@@ -133,6 +133,28 @@ def test_how_files_are_compared(tmp_path: Path, keys: list[str], by: str) -> Non
     assert [row.get("label") for row in found.values()] == ["cat", "dog", "cat", None]
 
 
+@pytest.mark.parametrize("where", ["{}", "{}/*", "{}/**"])
+@pytest.mark.parametrize("kind", ["image_folder", "files"])
+def test_a_table_among_the_files_is_no_sample_and_not_passed_over(
+    tmp_path: Path, kind: str, where: str
+) -> None:
+    photos = pictures(tmp_path, "p0.png", "p1.png", "p2.png")
+    rows = [{**row, "file": row["file"][2:]} for row in ROWS]
+    # Named in another way than the source names its files.
+    table = _csv(photos / "labels.csv", rows).parent / ".." / "photos" / "labels.csv"
+    join = {"path": str(table), "key": "file", "fields": FIELDS}
+    given = {"path": where.format(photos), "join": join}
+    given |= {"labels": "none"} if kind == "image_folder" else {}
+    read = run(tmp_path, _recipe({kind: given}))
+    assert {name: row["label"] for name, row in rows_of(read).items()} == {
+        "p0.png": "cat",
+        "p1.png": "dog",
+        "p2.png": "cat",
+    }
+    assert not _bad(read)
+    assert not any("labels.csv" in one for one in _passed(read))
+
+
 def test_names_with_accents_are_compared_as_they_are_read(tmp_path: Path) -> None:
     photos = pictures(tmp_path, "cafe\u0301.png", "b.png")
     join = {

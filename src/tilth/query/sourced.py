@@ -49,6 +49,7 @@ _SHARDED: Final = {
 }
 _MOST: Final = 0.9
 
+
 # Share of all files that are of one kind, from which on the others stand beside them; and so many
 # others do in any case.
 def sources_of(seen: Seen) -> list[Source]:

@@ -179,7 +179,8 @@ def unclaimed(fields: Fields, columns: Collection[str]) -> list[str]:
         columns: Those that its records have besides, as `meta.label`.
     """
     return [
-        f"the field `{name}` travels as `{column}`; `fields: {{{name}: {name}}}` makes it the {name}"
+        f"the field `{name}` travels as `{column}`; `fields: {{{name}: {name}}}` makes it the "
+        f"{name}"
         for name in _DECIDING
         for column in (schema.META + name, schema.META + EXPORT + name)
         if column in columns and name not in fields.taken() and _is_open(fields, name)

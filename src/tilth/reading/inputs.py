@@ -50,6 +50,7 @@ from tilth.reading.kinds import HIDDEN as HIDDEN
 from tilth.reading.kinds import OTHER_TYPE as OTHER_TYPE
 from tilth.reading.kinds import no_file_of
 from tilth.reading.kinds import of_other_type as of_other_type
+from tilth.reading.other_parts import but_named, joined, without_joined
 from tilth.settings import BaseSettings
 from tilth.store.digests import Watch, digest_of, digests_of
 from tilth.web import fetch
@@ -118,7 +119,16 @@ def find_files(
         DataError: the folder has no file of the kind.
     """
     assert settings.path is not None
-    passes_over = _but_named(settings, passes_over)
+    named = [*settings.places_read()[1:], *joined(settings)]
+    found = _found(settings, suffixes, but_named(named, passes_over))
+    # One file that is its own table is both.
+    return without_joined(found, settings) if len(found) > 1 else found
+
+
+def _found(
+    settings: FileSettings, suffixes: tuple[str, ...], passes_over: PassesOver
+) -> list[SourceFile]:
+    assert settings.path is not None
     if remote.is_remote(settings.path):
         return remote.find_objects(settings, settings.path, suffixes, passes_over)
     given = os.path.expanduser(settings.path)
@@ -139,24 +149,6 @@ def find_files(
                 SourceFile(Path(name), os.path.relpath(name, base or "."), name) for name in found
             ]
     raise not_found(given)
-
-
-def _but_named(settings: FileSettings, passes_over: PassesOver) -> PassesOver:
-    """Tell of what a source passes over, less the files that its own settings name: they are read,
-    though not as its samples."""
-    named = {_real(place) for place in settings.places_read()[1:] if place is not None}
-    if not named:
-        return passes_over
-
-    def tell(place: str, reason: str) -> None:
-        if _real(place) not in named:
-            passes_over(place, reason)
-
-    return tell
-
-
-def _real(place: str) -> str:
-    return place if remote.is_remote(place) else os.path.realpath(os.path.expanduser(place))
 
 
 def places(settings: FileSettings, suffixes: tuple[str, ...]) -> list[Path]:
