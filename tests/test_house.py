@@ -266,7 +266,7 @@ OTHER_BYTES = {
     "export.rows": 2,
     "demo.site": 1,
     "web.secrets": 1,
-    "web.frontier": 1,
+    "web.outcome": 1,
     "report.tidy": 1,
     "tasks.translation.task": 1,
     "reading.digests": 1,
