@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.engine.inline import inline, run_inline
-from tests.web.sites import Site, running
-from tilth.errors import TilthError
+from tests.web.sites import Reply, Site, running
+from tilth.errors import MissingError, TilthError
 from tilth.store import Dataset
 
 __all__ = ["inline"]
@@ -79,3 +79,31 @@ def test_a_crawl_that_was_stopped_is_taken_over_too(
     assert _num_asked(site) == 3
     assert _run(site, tmp_path) == ["/", "/a", "/b", "/c"]
     assert _num_asked(site) == 4
+
+
+def test_between_two_sources_of_one_host_lies_its_pause_too(site: Site, tmp_path: Path) -> None:
+    site.pages["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 0.4\n")
+    common = {"allow_hosts": ["127.0.0.1"], "delay_s": 0, "sitemaps": False}
+    sources = {
+        name: {"crawl": {"start": [f"{site.root}{path}"], "max_depth": 0, **common}}
+        for name, path in (("one", "/"), ("two", "/a"))
+    }
+    run_inline(yaml.safe_dump({"tilth": 1, "name": "r", "collect": sources}), tmp_path)
+    times = [at for at, path in site.log]
+    # Rules, reservation and a page for each.
+    assert [path for _, path in site.log].count("/robots.txt") == 2
+    assert len(times) == 6
+    # The second asks for the rules when the pause is over that the first knew of.
+    assert times[3] - times[2] >= 0.4
+
+
+def test_a_host_that_wants_to_be_left_alone_is_so_by_another_name(
+    site: Site, tmp_path: Path
+) -> None:
+    site.pages["/b"] = Reply(b"", 503, (("Retry-After", "7200"),))
+    with pytest.raises(MissingError, match="asks not to be asked"):
+        _run(site, tmp_path, max_depth=1, retries=0)
+    asked = site.asked.total()
+    with pytest.raises(MissingError, match="asks not to be asked"):
+        _run(site, tmp_path, user_agent="other/1")
+    assert site.asked.total() == asked

@@ -29,6 +29,7 @@ from tilth.web.gathering import Gathering
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
 from tilth.web.lanes import Lanes, PoliteClient
+from tilth.web.neighbours import mind, note
 from tilth.web.page_reader import PageReader
 from tilth.web.patterns import Choice
 from tilth.web.quota import ByteQuota, FreeSpace, Hours
@@ -92,6 +93,7 @@ class Crawler:
             were_asked=bool(frontier.robots()),
             held=[(host, float(at) - time.time()) for host, at in frontier.facts(HELD)],
         )
+        mind(self._lanes, archive.parent.parent)
         self._client = PoliteClient(
             client, self._lanes, bounds.retries, bounds.retry_s, self._note_hold
         )
@@ -159,6 +161,7 @@ class Crawler:
             for worker in self._workers:
                 worker.cancel()
         self._harden()
+        note(self._lanes, self._frontier)
         self._telling.tell()
         if self._bounds.follow_canonical:
             mark_copies(self._frontier)

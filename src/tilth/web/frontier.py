@@ -39,6 +39,8 @@ BEHIND = "max-pages"
 EXCLUDED = "excluded"
 # How the name of a fact begins that says until when a host asked to be left alone.
 HELD = "held "
+# And that of one that says until when a host is left alone after the last request to it.
+RESTS = "rests "
 # And that of one that says when an origin was asked for its robots.txt.
 ASKED = "asked "
 # The fact that says whether the crawl is one that refreshes another, and is done.

@@ -109,6 +109,10 @@ class Lane:
         """Ask nothing for so many seconds."""
         self._held_until = max(self._held_until, self.clock() + pause_s)
 
+    def rest(self, pause_s: float) -> None:
+        """Somebody else has just asked it, and is to be followed after so many seconds."""
+        self._last = max(self._last, self.clock() + pause_s - self.pace_s)
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """The time in which one request may be made and answered.
@@ -184,14 +188,17 @@ class Lanes:
         # When, by the clock, a host is asked nothing more.
         self.end: Callable[[str], float] = lambda _: float("inf")
         self._lanes: dict[str, Lane] = {}
+        # Host -> how it is told, once it is met, what it is owed for the requests of others.
+        self._owed: dict[str, list[Callable[[Lane], None]]] = {}
         for host, pause_s in held:
-            self._of(host).hold(pause_s)
+            self.of(host).hold(pause_s)
 
     def __getitem__(self, url: str) -> Lane:
         """The lane of an address or of an origin."""
-        return self._of(host_of(url))
+        return self.of(host_of(url))
 
-    def _of(self, host: str) -> Lane:
+    def of(self, host: str) -> Lane:
+        """The lane of a host, by its name."""
         if host not in self._lanes:
             self._lanes[host] = Lane(
                 host,
@@ -203,7 +210,18 @@ class Lanes:
                 sleep=self.sleep,
                 end=lambda host: self.end(host),
             )
+            for tell in self._owed.pop(host, ()):
+                tell(self._lanes[host])
         return self._lanes[host]
+
+    def owe(self, host: str, tell: Callable[[Lane], None]) -> None:
+        """Once a host is met, tell its lane."""
+        self._owed.setdefault(host, []).append(tell)
+
+    @property
+    def waiting(self) -> list[Lane]:
+        """Those that may not be asked just now."""
+        return [lane for lane in self._lanes.values() if lane.wait_s > 0]
 
     @property
     def slowest(self) -> Lane | None:
