@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -299,15 +298,16 @@ class Client:
             asked["Accept-Encoding"] = "identity"
         try:
             check_url(url, self._allowed)
-            through = await self._way_to(url)
-            if through and url.startswith("http:"):
+            through, shown = await self._way_to(url)
+            if url.startswith("http:"):
                 # The request itself goes to the proxy; of https it is CONNECT alone.
-                asked.update(through.pop("proxy_headers"))
+                asked.update(shown)
             async with self._session.get(
                 URL(self.secrets.filled(url), encoded=True),
                 headers=asked,
                 allow_redirects=False,
-                **through,
+                proxy=through,
+                proxy_headers=shown,
             ) as got:
                 if through and got.status == _PROXY_ASKS:
                     raise FetchError(f"the proxy answers {_PROXY_ASKS}", transient=False)
@@ -375,8 +375,8 @@ class Client:
             cause = f"the answer cannot be read: {describe(error)}"
             raise FetchError(cause, transient=False) from error
 
-    async def _way_to(self, url: str) -> dict[str, Any]:
-        """How a request to an address goes through the proxy; empty: it goes straight.
+    async def _way_to(self, url: str) -> tuple[str | None, dict[str, str]]:
+        """The proxy that is asked for an address, and what it is shown; None: it is asked itself.
 
         The host's name is resolved and checked here before the proxy is asked. Where that resolves
         it to, nobody here sees.
@@ -386,7 +386,7 @@ class Client:
         """
         place = host, port = place_of(url)
         if self._proxy is None or host in self._served:
-            return {}
+            return None, {}
         now = time.monotonic()
         is_known = now - self._checked.get(place, -_DNS_S) < _DNS_S
         if literal_address(host) is None and not is_known:
@@ -399,7 +399,7 @@ class Client:
             if len(self._checked) >= _MAX_CHECKED:
                 self._checked.clear()
             self._checked[place] = now
-        return {"proxy": self._proxy.url, "proxy_headers": self._proxy.headers}
+        return self._proxy.url, self._proxy.headers
 
 
 class _Connector(aiohttp.TCPConnector):
