@@ -81,7 +81,7 @@ class Host:
 def _fill(host: Host, number: int, hosts: list[Host], pages: int, chance: random.Random) -> None:
     site = host.site
     if number % 4 != 3:
-        host.delay_s = (0.0, 0.05, 0.03)[number % 3]
+        host.delay_s = (0.0, 0.1, 0.04)[number % 3]
         host.rules = (
             "User-agent: *\nDisallow: /no\nAllow: /no/but\nDisallow: /*.pdf$\n"
             + (f"Crawl-delay: {host.delay_s}\n" if host.delay_s else "")
