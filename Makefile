@@ -43,7 +43,7 @@ growth: $(STAMP)  ## every operation over every shape of input, tenfold: process
 wheel-check:  ## build the wheel, install it into a bare environment, run quickstart from it
 	@PYTHON=$(PYTHON) .ci/wheel-check
 
-bench: $(STAMP)  ## speed and memory; writes benchmarks/results.json and results.md
+bench: $(STAMP)  ## speed and memory; writes benchmarks/results.json and results.md; beside Scrapy: CRAWL_DOCS= SCRAPY_PYTHON=
 	@$(BIN)/python -m benchmarks
 
 bench-train: $(STAMP)  ## training beside a bare step, Trainer, Keras: TRAINER_PYTHON= KERAS_PYTHON=

@@ -18,8 +18,8 @@ from tilth.machine import describe_machine
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (
-    *("bench_clean", "bench_deduplicate", "bench_crawl", "bench_readers", "bench_memory"),
-    "bench_mnist",
+    *("bench_clean", "bench_deduplicate", "bench_crawl", "bench_frontier", "bench_readers"),
+    *("bench_memory", "bench_mnist"),
 )
 
 
