@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from functools import cache
 
@@ -22,7 +23,9 @@ def _functions(name: str) -> set[str]:
     if not path.is_file():
         return set()
     tree = ast.parse(path.read_text("utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    classes = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
+    tests = itertools.chain(tree.body, *classes)
+    return {node.name for node in tests if isinstance(node, ast.FunctionDef)}
 
 
 def _is_there(shown: str) -> bool:

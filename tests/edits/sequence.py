@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -498,10 +499,18 @@ def drawn(modality: Modality, chance: random.Random, faults: Iterable[str]) -> l
 def is_of_files(modality: Modality, name: str) -> bool:
     """Whether an edit is of files alone, so that it can be made while a run goes on."""
     edit = modality.edit(name)
-    one, other = modality.draft(()), modality.draft((name,))
-    if edit.again or edit.process or _but_files(one) != _but_files(other):
+    if edit.again or edit.process:
         return False
-    return (one.files, one.touched, one.modes) != (other.files, other.touched, other.modes)
+    one, other = _unedited(modality), modality.draft((name,))
+    if (one.files, one.touched, one.modes) == (other.files, other.touched, other.modes):
+        return False
+    # Writing a recipe takes longer than all else here.
+    return _but_files(one) == _but_files(other)
+
+
+@cache
+def _unedited(modality: Modality) -> Draft:
+    return modality.draft(())
 
 
 def _but_files(draft: Draft) -> tuple[Any, ...]:
