@@ -12,7 +12,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -230,7 +230,7 @@ def _row(settings: Settings, pages: Pages, capture: Capture, data: bytes) -> Row
 class _Captures(Record):
     """What the index had: captures by their fields, and of the rest place and reason."""
 
-    captures: tuple[dict[str, Any], ...]
+    captures: tuple[Mapping[str, Any], ...]
     passed: tuple[tuple[str, str], ...]
 
 

@@ -195,7 +195,7 @@ class Files:
         write_bytes(folder / INDEX, digest + b"\n" + body)
 
 
-def _read_index(folder: Path) -> dict[str, Any] | None:
+def _read_index(folder: Path) -> Mapping[str, Any] | None:
     """The index, if there is one that is as it was written."""
     try:
         digest, _, body = (folder / INDEX).read_bytes().partition(b"\n")
@@ -203,7 +203,7 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
         return None
     if hashlib.sha256(body).hexdigest().encode() != digest:
         return None
-    found: dict[str, Any] = json.loads(body)
+    found: Mapping[str, Any] = json.loads(body)
     return found
 
 
