@@ -36,6 +36,8 @@ Ends = tuple[float | None, float | None]
 
 SEEDS = (2, 3, 5, 8)
 ITEMS = (10, 20, 50, 400)
+# Speakers or sites are often fewer.
+FEW_GROUPS = (2, 3, 5)
 # What every interval is to cover, where nothing else is said of it.
 PROMISE = 0.94
 _MANY = 400_000
@@ -256,6 +258,10 @@ _FIGURES: tuple[tuple[str, str, float, Callable[[Generator, int], Figure]], ...]
 )
 
 
+# Of items in groups: the share that is right, how alike those of a group are, and how many it has.
+_ALIKE = ((0.5, 0.1, 20), (0.9, 0.3, 20), (0.97, 0.3, 20), (0.8, 0.1, 100))
+
+
 def _of_figures() -> Iterator[Cell]:
     """Figures of one model on held-out items, each by itself and in groups that are alike."""
     for name, world, promise, draw in _FIGURES:
@@ -266,15 +272,17 @@ def _of_figures() -> Iterator[Cell]:
                 return _ends(bounds_of(draw(g, items), "item"))
 
             yield Cell(name, world, f"{items} items", truth, trial, promise)
-    for groups, (p, alike) in itertools.product(ITEMS, ((0.5, 0.1), (0.9, 0.3), (0.97, 0.3))):
+    for groups, (p, alike, each) in itertools.product((*FEW_GROUPS, *ITEMS), _ALIKE):
 
-        def grouped(g: Generator, groups: int = groups, p: float = p, alike: float = alike) -> Ends:
-            sizes, less = g.poisson(20, groups) + 1, (1 - alike) / alike
+        def grouped(
+            g: Generator, groups: int = groups, p: float = p, alike: float = alike, each: int = each
+        ) -> Ends:
+            sizes, less = g.poisson(each, groups) + 1, (1 - alike) / alike
             codes = np.repeat(np.arange(groups), sizes)
             right = g.random(len(codes)) < g.beta(p * less, (1 - p) * less, groups)[codes]
             return _ends(bounds_of(share(1.0 * right), "item", codes))
 
-        world = f"{100 * p:g} % are right, groups of 20 alike by {alike}"
+        world = f"{100 * p:g} % are right, groups of {each} alike by {alike}"
         yield Cell("a share, in groups", world, f"{groups} groups", 100 * p, grouped)
 
 

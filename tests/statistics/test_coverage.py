@@ -7,7 +7,7 @@ import math
 
 import pytest
 from benchmarks.coverage import power
-from benchmarks.worlds import ITEMS, PROMISE, SEEDS, Cell, cells
+from benchmarks.worlds import FEW_GROUPS, ITEMS, PROMISE, SEEDS, Cell, cells
 
 CELLS = list(cells())
 FIGURES = sorted({cell.figure for cell in CELLS})
@@ -44,6 +44,7 @@ def test_the_worlds_are_those_that_are_promised() -> None:
     """At 2, 3, 5 and 8 seeds, at 10, 20, 50 and 400 items; what promises less says so."""
     assert SEEDS == (2, 3, 5, 8)
     assert ITEMS == (10, 20, 50, 400)
+    assert FEW_GROUPS == (2, 3, 5)
     sizes = {figure: {cell.size for cell in CELLS if cell.figure == figure} for figure in FIGURES}
     assert sizes["over seeds"] == {f"{n} seeds" for n in SEEDS}
     assert sizes["over test sets"] == {f"{n} items" for n in ITEMS}
@@ -51,6 +52,7 @@ def test_the_worlds_are_those_that_are_promised() -> None:
     assert sizes["over seeds and test sets"] == both == sizes["mean over seeds"]
     for figure in ("a share", "word error rate", "bits per byte", "macro F1", "BLEU"):
         assert sizes[figure] == {f"{n} items" for n in ITEMS}
+    assert sizes["a share, in groups"] == {f"{n} groups" for n in (*FEW_GROUPS, *ITEMS)}
     less = {cell.world for cell in CELLS if cell.promise < PROMISE}
     skewed = ("skewed", "mostly for the better", "5 classes", "better as a whole")
     assert all(any(word in world for word in skewed) for world in less)

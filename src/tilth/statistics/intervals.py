@@ -263,17 +263,19 @@ def _t_half(values: Sequence[float], step: float) -> float:
 def _share_bounds(sums: Floats, n: int, *, grouped: int | None) -> tuple[float, float]:
     """The exact interval in percent, by as many items as groups of them are worth.
 
-    For groups n is p (1 - p) / the variance between them (Korn and Graubard 1998, "Confidence
-    intervals for proportions with small expected number of positive counts estimated from survey
-    data"), with two further groups as in `_squares`. Without them it covers 88 % of 20 groups of 20
-    items that are much alike.
+    For groups n is p (1 - p) / the variance between them, less as that variance is known from few
+    groups (Korn and Graubard 1998, "Confidence intervals for proportions with small expected number
+    of positive counts estimated from survey data"), with two further groups as in `_squares`.
+    Without these it covers 88 % of 20 groups of 20 items that are much alike; without the degrees
+    of freedom 73 to 90 % of 2, and 85 to 93 % of 3.
     """
     right, worth = float(sums[:, 0].sum()), float(n)
     p = right / n
     if grouped is not None and grouped > 1:
         away = sums[:, 0] - p * sums[:, 1]
         spread = _squares(away, 1.0) / n**2
-        worth = float(grouped) if p in (0, 1) else min(n, p * (1 - p) / spread)
+        known = float(stdtrit(n - 1, 1 - ALPHA / 2) / stdtrit(grouped - 1, 1 - ALPHA / 2)) ** 2
+        worth = float(grouped) if p in (0, 1) else min(n, known * p * (1 - p) / spread)
     low, high = clopper_pearson(p * worth, worth)
     return 100 * low, 100 * high
 
