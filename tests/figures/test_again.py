@@ -7,7 +7,6 @@ import json
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -122,7 +121,7 @@ def test_the_order_of_named_rows_changes_no_figure_of_the_data(
     """A sample is known by its name: who agrees, what is dropped and how much are the same."""
     recipe = write_line("people", tmp_path)
     rows = answers()
-    random.Random(int(time.time()) // 86_400).shuffle(rows)
+    random.Random(5).shuffle(rows)
     write_rows(tmp_path / "items.jsonl", rows)
     other = run_recipe(recipe)
     before, after = (

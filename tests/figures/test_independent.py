@@ -64,10 +64,10 @@ def test_classes_are_told_as_scikit_learn_counts_them(line: Shown) -> None:
         f1 = sklearn.metrics.f1_score(true, said, average="macro", labels=classes, zero_division=0)
         assert figures["macro_f1"] == pytest.approx(100 * f1)
     ends = line.document["pretrain"]["intervals"]["test"]["accuracy"]
-    wilson = stats.binomtest(right, len(true)).proportion_ci(method="wilson")
-    if ends["method"].startswith("Wilson"):
-        assert ends["low"] == pytest.approx(100 * wilson.low)
-        assert ends["high"] == pytest.approx(100 * wilson.high)
+    exact = stats.binomtest(right, len(true)).proportion_ci(method="exact")
+    assert (ends["method"], ends["n"]) == ("Clopper-Pearson", len(true))
+    assert ends["low"] == pytest.approx(100 * exact.low)
+    assert ends["high"] == pytest.approx(100 * exact.high)
 
 
 def _errors(said: Names, true: Names) -> int:
