@@ -108,10 +108,10 @@ def page(found: list[tuple[Cell, float]], later: list[Power], draws: int) -> str
         "in percent, whose 95 % interval holds it; a figure is known to about one point. Worlds "
         "are in `worlds.py`, intervals in `src/tilth/statistics/`.",
     ]
-    for figure, group in itertools.groupby(found, lambda one: one[0].figure):
-        rows: dict[str, dict[str, float]] = {}
-        for cell, covered in group:
-            rows.setdefault(cell.world, {})[cell.size] = covered
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+    for cell, covered in found:
+        tables.setdefault(cell.figure, {}).setdefault(cell.world, {})[cell.size] = covered
+    for figure, rows in tables.items():
         sizes = list(dict.fromkeys(size for row in rows.values() for size in row))
         lines += ["", f"## {figure[0].upper()}{figure[1:]}", ""]
         lines += [f"| world | {' | '.join(sizes)} |", f"| --- |{' --- |' * len(sizes)}"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,9 +213,9 @@ def _bytes(g: Generator, n: int) -> Figure:
     return ratio(sizes * g.lognormal(np.log(2.0), 0.4, n), sizes)
 
 
-def _answers(classes: int, right: float) -> Callable[[Generator, int], Figure]:
-    """Answers to classes of which the rarest is one in 15, or one in three."""
-    shares = np.arange(1, classes + 1) / np.arange(1, classes + 1).sum()
+def _answers(sizes: Sequence[float], right: float) -> Callable[[Generator, int], Figure]:
+    """Answers to classes of such sizes."""
+    classes, shares = len(sizes), np.array(sizes) / sum(sizes)
 
     def draw(g: Generator, n: int) -> Figure:
         labels = g.choice(classes, n, p=shares)
@@ -251,9 +251,11 @@ _FIGURES: tuple[tuple[str, str, float, Callable[[Generator, int], Figure]], ...]
     ("word error rate", "5 %", PROMISE, _errors(0.05)),
     ("word error rate", "30 %", PROMISE, _errors(0.3)),
     ("bits per byte", "documents of very unequal size and difficulty", PROMISE, _bytes),
-    ("macro F1", "2 classes, 9 of 10 right", PROMISE, _answers(2, 0.9)),
+    ("macro F1", "2 classes, 9 of 10 right", PROMISE, _answers((1, 2), 0.9)),
     # A class that is seldom drawn moves the mean over classes by all its weight.
-    ("macro F1", "5 classes, 8 of 10 right", 0.92, _answers(5, 0.8)),
+    ("macro F1", "2 classes, one item in 20 of one, 97 % right", PROMISE, _answers((1, 19), 0.97)),
+    ("macro F1", "5 classes, 8 of 10 right", PROMISE, _answers((1, 2, 3, 4, 5), 0.8)),
+    ("macro F1", "77 classes, 7 of 10 right", PROMISE, _answers((1,) * 77, 0.7)),
     ("BLEU", "by counts of n-grams", PROMISE, _translations),
 )
 

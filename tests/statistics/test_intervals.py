@@ -374,3 +374,28 @@ def test_macro_f1_leaves_out_classes_that_never_occur_and_groups_that_have_none(
     assert macro_f1(np.zeros(0, np.int64), np.zeros(0, np.int64)).value == 0.0
     sums = macro_f1(labels, answers).sums(np.array([0, 0, 1, 1]), 2, slice(None))
     assert sums.tolist() == [[1, 0, 0, 0, 3, 1, 0, 0], [0, 1, 0, 0, 0, 2, 1, 1]]
+
+
+def test_macro_f1_is_not_surer_than_its_rarest_class_lets_it_be() -> None:
+    """Fifty right answers, two of them of a rare class: one wrong one more takes a tenth of it."""
+    labels = np.repeat([0, 1], [48, 2])
+    found = bounds_of(macro_f1(labels, labels), "text")
+    # F1 of the classes after one item of either is taken for the other: 96 / 97 and 4 / 5.
+    moved = 100 - 50 * (96 / 97 + 4 / 5)
+    half = student.ppf(0.975, 49) * moved * math.sqrt(2)
+    assert ends(found) == pytest.approx((100 - half, 100))
+
+
+@pytest.mark.parametrize(
+    ("labels", "answers"),
+    [
+        ([0, 0, 0, 1], [0, 0, 0, 1]),
+        ([0, 0, 1, 1], [0, 0, 1, 2]),
+        ([0, 0, 0, 0], [0, 0, 0, 0]),
+    ],
+)
+def test_of_a_class_with_one_item_macro_f1_has_no_interval(
+    labels: list[int], answers: list[int]
+) -> None:
+    found = bounds_of(macro_f1(np.array(labels), np.array(answers)), "text")
+    assert (found.low, found.high, found.n) == (None, None, 4)

@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 ALPHA = 0.05
+# Of macro F1, which a class with fewer items moves by more than an interval can know.
+FEWEST_OF_A_CLASS = 2
 # Numbers at once where each group is left out in turn.
 _SLICE = 2_000_000
 # An upper end is read off a logarithm up to e^3 = 20 times the figure.
@@ -52,6 +54,8 @@ class Figure:
         step: What one unit makes of it: an item of n, a word of all words, a byte of all bytes.
         best, worst: The figure if every item is right, or wrong; None where there is no such end.
         share: Whether it is the share of items that are right.
+        unseen: What one further wrong item can make of it, where that is more than a step.
+        too_few: Whether there is too little of something for an interval.
     """
 
     n: int
@@ -61,6 +65,8 @@ class Figure:
     best: float | None = None
     worst: float | None = None
     share: bool = False
+    unseen: float = 0.0
+    too_few: bool = False
 
     @property
     def value(self) -> float:
@@ -141,7 +147,9 @@ def totals(
 def macro_f1(labels: Codes, found: Codes) -> Figure:
     """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), in percent.
 
-    Of the classes that occur among labels or answers.
+    Of the classes that occur among labels or answers. Without an interval where only one does, or
+    one of them has fewer than two items: of 77 classes and 50 items it would hold the truth in 73 %
+    of draws.
 
     Args:
         labels: int64 [n], the classes.
@@ -166,7 +174,14 @@ def macro_f1(labels: Codes, found: Codes) -> Figure:
         mean: Floats = 100 * f1.sum(-1) / np.maximum((occurs > 0).sum(-1), 1)
         return mean
 
-    return Figure(len(labels), sums, of_sums, 100.0 / max(len(labels), 1), 100.0, 0.0)
+    step = 100.0 / max(len(labels), 1)
+    whole = Figure(len(labels), sums, of_sums, step, 100.0, 0.0)
+    hits, occurs = whole.total[0, :classes], whole.total[0, classes:]
+    # A further item of one class that is taken for another lowers F1 of both.
+    falls = np.sort(2 * hits / np.maximum(occurs * (occurs + 1), 1))[-2:]
+    unseen = 100.0 * float(falls.sum()) / max(int((occurs > 0).sum()), 1)
+    too_few = classes < 2 or int(np.bincount(of, minlength=classes).min()) < FEWEST_OF_A_CLASS
+    return replace(whole, unseen=unseen, too_few=too_few)
 
 
 def bounds_of(figure: Figure, item: str, groups: Codes | None = None) -> Bounds:
@@ -185,7 +200,7 @@ def bounds_of(figure: Figure, item: str, groups: Codes | None = None) -> Bounds:
         sums = figure.sums(codes, num_groups, slice(None))
         low, high = _share_bounds(sums, figure.n, grouped=shown)
         return Bounds(low, high, figure.n, item, "Clopper-Pearson", shown)
-    if num_groups < 2:
+    if num_groups < 2 or figure.too_few:
         return Bounds(None, None, figure.n, item, "jackknife", shown)
     low, high = _jackknife(figure, codes, num_groups)
     return Bounds(low, high, figure.n, item, "jackknife", shown)
@@ -292,7 +307,8 @@ def _jackknife(figure: Figure, codes: Codes, groups: int) -> tuple[float, float]
         [figure.of_sums(total - part) for part in _in_slices(figure, codes, groups)]
     )
     away = (groups - 1) * (without.mean() - without)
-    error = math.sqrt(_squares(away, groups * figure.step)) / groups
+    unit = groups * max(figure.step, figure.unseen)
+    error = math.sqrt(_squares(away, unit)) / groups
     half = float(stdtrit(groups - 1, 1 - ALPHA / 2)) * error
     if figure.best is not None and figure.best > 0:
         least = min(value, figure.worst or 0.0)

@@ -120,7 +120,8 @@ MACRO_F1 = Metric(
     about="Mean over classes of F1, each class counting alike however rare it is. Of the classes "
     "that occur among the labels or the answers of the split.",
     rows="the samples of a held-out split",
-    interval=BY_JACKKNIFE,
+    interval=f"{BY_JACKKNIFE}; none where one class alone occurs, or one with fewer than two "
+    "samples",
     source="mean of 2 TP / (2 TP + FP + FN); van Rijsbergen 1979",
     reference="scikit-learn's f1_score, average macro",
     test=f"{_TESTS}::test_macro_f1_is_scikit_learns",
