@@ -236,6 +236,22 @@ def test_what_was_first_read_in_a_block_is_what_is_executed_in_it() -> None:
     assert _call("sig.py") == 2
 
 
+def test_a_folder_that_a_call_puts_where_modules_lie_is_gone_after_the_block() -> None:
+    """The next task finds what the plan found; a folder that a module puts there stays."""
+    add = "import os, sys\n{}sys.path.insert(0, os.path.abspath({!r}))\n"
+    _write(sig=add.format("def f(t):\n    ", "lib") + "    import deep\n    return deep.N")
+    _write(top=add.format("", "other") + "def f(t):\n    import wide\n    return wide.N")
+    _write(lib__deep="N = 1", other__wide="N = 2")
+    planned = read_code("sig.py").digest
+    for _ in range(2):
+        with held():
+            assert read_code("sig.py").digest == planned
+            assert _call("sig.py") == 1
+            assert _call("top.py") == 2
+        assert str(Path("lib").absolute()) not in sys.path
+    assert str(Path("other").absolute()) in sys.path
+
+
 _KEEPS = (
     "from pathlib import Path\nW = Path('words.txt').read_text()\ndef f(t): return W",
     "from pathlib import Path\nfrom functools import cache\n@cache\n"

@@ -89,8 +89,10 @@ class OwnCode:
         _spaces[space] = self
         if _FINDER not in sys.meta_path:
             sys.meta_path.append(_FINDER)
+        before = {*sys.path}
         with reads.watching():
             module = importlib.import_module(f"{space}.{self.name}")
+        _put.update({*sys.path} - before)
         for name, source in self.sources.items():
             if source.is_python:
                 reads.asks(f"{space}.{name}", _asked_about(source.data))
@@ -164,19 +166,23 @@ def held() -> Iterator[None]:
     """What is read in this block stays what it was when it was first read.
 
     So a task that compares the digest with the plan's executes what it compared, whatever is
-    written meanwhile.
+    written meanwhile. A folder that a function adds to `sys.path` as it is called is gone at the
+    end: the next task would find modules there that the plan had not found.
     """
-    token = _held.set({})
+    token, before = _held.set({}), {*sys.path}
     try:
         yield
     finally:
         _held.reset(token)
+        sys.path[:] = [folder for folder in sys.path if folder in before or folder in _put]
 
 
 # What was read last, with what the system said of files and folders just before.
 _read: dict[tuple[str, ...], tuple[dict[str, tuple[int, ...]], OwnCode]] = {}
 _held: ContextVar[dict[tuple[str, ...], OwnCode] | None] = ContextVar("tilth_own", default=None)
 _spaces: dict[str, OwnCode] = {}
+# Folders that modules added to `sys.path` as they were executed, which is once in a process.
+_put: set[str] = set()
 
 
 def _stamp(path: str) -> tuple[int, ...]:
@@ -264,9 +270,11 @@ class _Reading:
         """Where a module outside of packages is found, if that is the user's own."""
         spec = PathFinder.find_spec(name, self._path)
         if spec is None:
-            # By a finder of its own: what is installed to be edited.
+            # By a finder of its own: what is installed to be edited. (`importlib.util.find_spec`
+            # finds what a function imported by way of a folder of its own, too.)
+            finders = (one.find_spec for one in sys.meta_path if hasattr(one, "find_spec"))
             with contextlib.suppress(ImportError, ValueError):
-                spec = importlib.util.find_spec(name)
+                spec = next((found for find in finders if (found := find(name, None))), None)
         if spec is None or all(map(_is_foreign, _places_of(spec))):
             self._foreign.add(name)
             return None
