@@ -41,6 +41,7 @@ LAYERS: list[set[str]] = [
     {"recipe"},
     {"engine"},
     {"query"},
+    {"annotate"},
     {"report"},
     {"api"},
     {"cli"},

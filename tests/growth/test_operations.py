@@ -29,6 +29,7 @@ from tilth.recipe.operations import Operation, operations
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "rules": {"where": ["label != 'x' and known(source)"]},
     "hold_out": {"test": 0.1},
+    "annotations": {"ledger": "annotations/none"},
     "redact": {"columns": ["text", "target"]},
     "weights": {"sources": {f"s{i}": 0.5 for i in range(100)}},
     "select": {"css": "p"},

@@ -20,6 +20,8 @@ FREE = {
     "recipe.name": "what the user calls the run",
     "recipe.about": "words",
     "recipe.takes": "words",
+    "recipe.annotate.question": "words",
+    "recipe.annotate.classes": "a class of the user's own",
     "value.arms": "what the user calls an arm",
     "deduplicate.hold_out.salt": "any text makes another draw",
     "label.vote.functions.name": "what the user calls the function",

@@ -16,6 +16,7 @@ MODULES = (
     "recipes",
     "runs",
     "exports",
+    "annotate",
     "verify",
     "samples",
     "predict",

@@ -415,7 +415,7 @@ def _add_answer(answer: Any, row: Row, settings: Settings) -> None:
             raise records.RecordError(f"two ground truths: {row['label']} and {label}")
         row.update(label=label, label_confidence=1.0, label_origin=EXPERT)
         return
-    row["annotations"].append({"annotator": _annotator(answer), "label": label})
+    row["annotations"].append({"annotator": annotator_of(answer), "label": label})
 
 
 def _choice(answer: Mapping[str, Any], settings: Settings) -> str | None:
@@ -449,7 +449,7 @@ def _choice(answer: Mapping[str, Any], settings: Settings) -> str | None:
     return next(iter(chosen), None)
 
 
-def _annotator(answer: Mapping[str, Any]) -> str:
+def annotator_of(answer: Mapping[str, Any]) -> str:
     """The annotator's name: e-mail or user name where the export has one, else the number."""
     who = answer.get("completed_by")
     if isinstance(who, Mapping):

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field
 
 from tilth.extensions import Extension
+from tilth.recipe.annotate import Annotate
 from tilth.recipe.operations import RECORD_STAGES, Operation
 from tilth.records import Json
 from tilth.settings import ActsOn, BaseSettings
@@ -42,6 +43,9 @@ class Header(BaseSettings):
         (),
         description="folders with operations, tasks and models of your own, laid out as Tilth's "
         "rooms, relative to the working directory",
+    )
+    annotate: Annotated[Annotate | None, ActsOn("words")] = Field(
+        None, description="what people are asked (`tilth annotate`); no step, and it runs none"
     )
 
 
@@ -114,7 +118,8 @@ class Recipe:
 
     def resolved(self) -> Json:
         """The recipe as plain values, every default written out."""
-        out: Json = self.header.model_dump(mode="json")
+        left_out = {"annotate"} if self.header.annotate is None else None
+        out: Json = self.header.model_dump(mode="json", exclude=left_out)
         out["collect"] = {
             s.name.partition(".")[2]: {s.operation.name: _plain(s)} for s in self.sources
         }

@@ -254,6 +254,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "check_image",
         ),
         "deduplicate": ("hold_out",),
+        "label": ("annotations",),
         "mix": ("weights",),
     },
     "part": {"clean": ("select", "chunk")},

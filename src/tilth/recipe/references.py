@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from tilth.errors import Problem, UsageError
 from tilth.hints import did_you_mean
+from tilth.recipe.annotated import check_annotate
 from tilth.recipe.columns import check_columns
 from tilth.recipe.model import Recipe
 from tilth.recipe.transforms import arm_over_unused
@@ -51,6 +52,7 @@ def check_references(recipe: Recipe, where: Where) -> list[Problem]:
     if recipe.value is not None:
         problems += _check_arms(recipe, where)
     problems = problems or check_columns(recipe, places, where)
+    problems = problems or check_annotate(recipe, where)
     return problems or _check_stages(recipe, where) or _unchanged(recipe, where)
 
 
