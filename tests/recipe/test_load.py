@@ -129,6 +129,13 @@ def test_two_steps_of_one_operation_have_names_of_their_own() -> None:
             "`seeds`: input should be a list, not 5",
         ),
         ("x: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        ("a: 1\nname: !!int x\n", "my.yaml:2:7"),
+        ('name: !!int ""\n', "cannot be read as `int`"),
+        ("name: !!float demo\n", "cannot be read as `float`"),
+        ("name: !!bool maybe\n", "cannot be read as `bool`"),
+        (f"seed: {'9' * 5000}\n", "cannot be read as `int`"),
+        (f"seed: 0x{'f' * 5000}\n", "cannot be read as `int`"),
+        ("2020-99-99: 1\n", "cannot be read as `timestamp`"),
     ],
 )
 def test_bad_recipes_have_one_clear_error(text: str, words: str) -> None:
@@ -144,9 +151,14 @@ def test_a_misspelt_signal_has_a_hint_of_its_own() -> None:
 
 
 def test_a_bomb_of_aliases_is_refused_quickly() -> None:
+    for use in ("", "\n? *a11\n: 1"):
+        _refuse_bomb(use)
+
+
+def _refuse_bomb(use: str) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
-    assert "too large" in "\n".join(_problems("\n".join(lines)))
+    assert "too large" in "\n".join(_problems("\n".join(lines) + use))
 
 
 @pytest.mark.parametrize("depth", [40, 500_000])

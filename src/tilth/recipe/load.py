@@ -213,6 +213,17 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions, list[P
     def place(node: yaml.Node) -> tuple[int, int]:
         return node.start_mark.line + 1, node.start_mark.column + 1
 
+    def plain(node: yaml.Node) -> Any:
+        try:
+            found = loader.construct_object(node)
+            if isinstance(found, int):
+                str(found)  # A number of thousands of digits cannot be told.
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            tag = node.tag.rpartition(":")[2]
+            problem = f"what stands here cannot be read as `{tag}`"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None
+        return found
+
     def build(node: yaml.Node, path: Path_) -> Any:
         nonlocal num_nodes
         num_nodes += 1
@@ -225,7 +236,7 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions, list[P
         if isinstance(node, yaml.MappingNode):
             out: dict[str, Any] = {}
             for key_node, value_node in node.value:
-                key = str(loader.construct_object(key_node))
+                key = str(plain(key_node))
                 line, column = place(key_node)
                 if key in out:
                     problems.append(
@@ -241,7 +252,7 @@ def _parse_yaml(text: str, name: str) -> tuple[dict[str, Any], Positions, list[P
             return out
         if isinstance(node, yaml.SequenceNode):
             return [build(item, (*path, i)) for i, item in enumerate(node.value)]
-        return loader.construct_object(node)
+        return plain(node)
 
     try:
         node = loader.get_single_node()
