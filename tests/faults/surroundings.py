@@ -90,9 +90,10 @@ def _full(one: Surprise, calm: Calm) -> str:
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(calm.run)]
     try:
         if subprocess.run(mount, capture_output=True).returncode:
+            # Who may not mount has one that says of itself that it is full.
             calm.run.rmdir()
             aside.rename(calm.run)
-            return went_on(calm, one.step, Ended(0, ""))
+            return _refusing(one, calm, errno.ENOSPC)
         try:
             shutil.copytree(aside, calm.run, dirs_exist_ok=True)
             ballast = calm.run / "ballast"
@@ -119,10 +120,14 @@ def _fill(path: Path, free: int) -> None:
 
 def _read_only(one: Surprise, calm: Calm) -> str:
     """All that would change the folder is refused, from a moment on."""
+    return _refusing(one, calm, errno.EROFS)
+
+
+def _refusing(one: Surprise, calm: Calm, error: int) -> str:
     count = 1 + int(one.part**3 * 200)
 
     def before(run: Path) -> None:
-        install(Calls(Fault(count, errno.EROFS, lasting=True), run))
+        install(Calls(Fault(count, error, lasting=True), run))
 
     ended = Child(calm.recipe, calm.only(one.step), before).wait()
     return went_on(calm, one.step, ended)
