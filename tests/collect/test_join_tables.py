@@ -139,7 +139,7 @@ def test_a_table_among_the_files_is_no_sample_and_not_passed_over(
     tmp_path: Path, kind: str, where: str
 ) -> None:
     photos = pictures(tmp_path, "p0.png", "p1.png", "p2.png")
-    rows = [{**row, "file": row["file"][2:]} for row in ROWS]
+    rows = [{**row, "file": str(row["file"])[2:]} for row in ROWS]
     # Named in another way than the source names its files.
     table = _csv(photos / "labels.csv", rows).parent / ".." / "photos" / "labels.csv"
     join = {"path": str(table), "key": "file", "fields": FIELDS}

@@ -83,7 +83,8 @@ def _damaged(calm: Path, run: Path, name: str, way: str, *, forget: bool) -> str
         assert not found.is_damaged
         return ""
     assert str(run / name) in str(found)
-    assert {one.forgotten for one in (*found.damaged, *found.beside)} == {forget}
+    told = {one.forgotten for one in found.damaged} | {one.forgotten for one in found.beside}
+    assert told == {forget}
     return found.damaged[0].name if found.damaged else ""
 
 

@@ -104,7 +104,7 @@ def test_what_was_exported_comes_in_again_as_it_was(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # The first record lacks what those after it have, and their names are an export's own.
-    given = [
+    given: list[dict[str, Any]] = [
         {"text": "one"},
         {"text": "two", "source": "news", "key": "k", "n": 1},
         {"text": "three", "uri": "http://a.example/", "id": "7", "n": 2},

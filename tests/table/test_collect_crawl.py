@@ -287,8 +287,8 @@ def test_so_many_copies_in_a_row_and_no_more_of_a_pattern(site: Site, tmp_path: 
         found = rows(site, tmp_path / str(number), max_copies=number, **start)
         assert ends(found, "max-copies") == [left]
         assert len(pages(found)) == number + 1
-    for number in (None, 10**9):
-        assert len(pages(rows(site, tmp_path / f"{number}", max_copies=number, **start))) == 6
+    for most in (None, 10**9):
+        assert len(pages(rows(site, tmp_path / f"{most}", max_copies=most, **start))) == 6
     for bad in (0, -1, 10**9 + 1):
         assert "max_copies" in wrong(max_copies=bad)
 

@@ -88,7 +88,7 @@ def expected_model(model_folder: Path, format: str) -> tuple[tuple[str, ...], in
         names |= {graph.file for graph in graphs_of(loaded)} | tokenizer
         program = _program(loaded)
         names |= {USE} if program else set()
-        names |= {_READ[program][1]} if program in _READ else set()
+        names |= {_READ[program][1]} if program and program in _READ else set()
     size = sum(one.numel() * one.element_size() for one in loaded.model.state_dict().values())
     return tuple(sorted(names)), size
 
@@ -184,7 +184,7 @@ def _onnx(model_folder: Path, out: Path) -> str:
         source = files("tilth.export") / "alone" / f"{program}.py.txt"
         write_bytes(out / USE, source.read_bytes())
         lines.append(f"- `{USE}`: asks the model without Tilth; its first lines say how.")
-    if program in _READ:
+    if program and program in _READ:
         room, module = _READ[program]
         write_bytes(out / module, (files(f"tilth.{room}") / module).read_bytes())
         lines.append(f"- `{module}`: what `{USE}` sees by whether a file is cut off or damaged.")
