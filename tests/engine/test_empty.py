@@ -34,6 +34,7 @@ def of_any_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # What a step needs to have something to do; the others are tried as they come.
 SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "annotations": [{"ledger": "annotations/none"}],
     "rules": [{"where": ["text != 'none'"]}],
     "language": [{"keep": ["en", "unknown"]}],
     "exact": [{}, {"of": "image"}, {"of": "audio"}],

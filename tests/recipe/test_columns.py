@@ -123,7 +123,11 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
             assert callable(getattr(op.module, "fills", None)), op.name
         if op.stage in RECORD_STAGES:
             assert callable(getattr(op.module, "reads", None)), op.name
-            given = {"rules": {"where": ["text != ''"]}, "select": {"css": "p"}}.get(op.name, {})
+            given = {
+                "rules": {"where": ["text != ''"]},
+                "select": {"css": "p"},
+                "annotations": {"ledger": "annotations/none"},
+            }.get(op.name, {})
             names = op.module.fills(op.settings.model_validate(given))
             own = (n for n in names if n.startswith(("signal.", schema.META)))
             assert set(names) <= {*schema.SCHEMA, *own}

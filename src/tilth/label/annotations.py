@@ -82,6 +82,11 @@ def warns(settings: Settings) -> str:
     )
 
 
+def reads(_: Settings) -> tuple[str, ...]:
+    """Nothing that only some samples have: it goes by ids."""
+    return ()
+
+
 def fills(_: Settings) -> tuple[str, ...]:
     """The answers."""
     return ("annotations",)
