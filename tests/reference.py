@@ -53,15 +53,21 @@ GROUPS = {
         "store.manifest",
     ),
     "Samples": ("query.samples", "query.trace"),
-    "Recipes and plans": ("recipe.model", "query.plans", "query.basis", "web.previewed"),
+    "Recipes and plans": (
+        "recipe.model",
+        "recipe.annotate",
+        "query.plans",
+        "query.basis",
+        "web.previewed",
+    ),
     "Records": ("engine.record", "engine.extend", "machine", "records"),
     "Events": ("engine.events",),
     "Errors": ("errors",),
 }
 # Not public, though public types have them: an attribute of such a type is left out.
 OPAQUE = {"Plan", "Operation", "BaseSettings", "Extension"}
-# What a setting acts on is no part of its type.
-_MARK = re.compile(r"^Annotated\[(.+), ActsOn\(.\w+.\)\]$")
+# What a setting acts on, and whether its order counts, is no part of its type.
+_MARK = re.compile(r"^Annotated\[(.+), (?:ActsOn\(.\w+.\)|AnyOrder\(\))\]$")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 
 
