@@ -166,7 +166,9 @@ def test_names_of_people_are_in_their_own_file_alone(source: Source, tmp_path: P
         if path.is_file() and any(name.encode() in path.read_bytes() for name in NAMES)
     }
     assert holding == {"annotators.json"}
-    assert stat.S_IMODE((source.ledger / "annotators.json").stat().st_mode) == 0o600
+    private = [source.ledger / "annotators.json", *source.ledger.glob("*s/*.json")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+    assert len(private) > 2
     shown = json.dumps([vars(work) for work in status_of(source).works], default=str)
     assert not any(name in shown for name in NAMES)
     # One person is one pseudonym in all rounds, and another ledger's is another.

@@ -3,14 +3,16 @@
 `rounds/0001.json` is an order, `imports/0001.json` what came back in one file,
 `decisions/0001.json` what somebody decided by hand. An event never changes, so that a kill at any
 moment leaves the ledger as it was before or after it. All else is made of the events,
-`accepted.jsonl` among it. Names of people are in no event, but in `annotators.json` and in the
-lists of who is not to get what (`not-for-0002.csv`).
+`accepted.jsonl` among it. Answers have pseudonyms; names of people stand in `annotators.json`, in
+the lists of who is not to get what (`not-for-0002.csv`), and in rows of an import that were no
+answers, which are kept as they were written. All of these are for their owner's eyes alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -195,7 +197,9 @@ def add(folder: Path, event: Round | Import | Decision) -> None:
         StorageError: The disk is full or the folder cannot be written.
     """
     kind = {Round: "rounds", Import: "imports", Decision: "decisions"}[type(event)]
-    write_record(folder / kind / f"{event.number:04d}.json", event)
+    path = folder / kind / f"{event.number:04d}.json"
+    write_record(path, event)
+    os.chmod(path, 0o600)
 
 
 def next_number(events: Sequence[Round] | Sequence[Import] | Sequence[Decision]) -> int:

@@ -1,4 +1,4 @@
-"""Annotators under pseudonyms: who is who is in one file of the ledger, and nowhere else.
+"""Annotators under pseudonyms: who is who is in one file of the ledger.
 
 A pseudonym is a keyed digest of the name (BLAKE2b), so that the same person is the same in every
 round, and without the key nobody can try names. The key is drawn once, and kept with the names.
