@@ -187,6 +187,9 @@ def test_no_place_is_missing_from_the_list(
     # Of an address, and of a sample's life.
     names = ("web/crawler", "web/hosts", "web/preview", "query/trace")
     others = {f"src/tilth/{name}.py" for name in names}
+    # And of what an annotator answered in a round.
+    rooms = ((ROOT / "src/tilth/annotate").glob("*.py"), [ROOT / "src/tilth/cli/annotate.py"])
+    others |= {path.relative_to(ROOT).as_posix() for room in rooms for path in room}
     # And of a change that a test was to see.
     others |= {"src/tilth/cli/samples.py", "benchmarks/mutate.py"}
     # And of seeds that a simulation draws.
