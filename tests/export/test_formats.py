@@ -13,19 +13,24 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import tilth
+from tests.engine.inline import use_inline
 from tests.export.made import dataset, export, png, texts, wav
 from tests.export.readers import peer, read_mds, read_megatron, read_tar
 from tests.export.tfrecords import read_tfrecord
 from tilth.errors import DataError, UsageError
 from tilth.export.folders import UNLABELLED
 from tilth.export.formats import OF
+from tilth.export.hub_features import in_card
 from tilth.export.names import FORMATS
 from tilth.export.rows import json_line
 from tilth.export.tokens import Megatron, NanoGpt
+from tilth.query.export import export_splits
 from tilth.schema import WEIGHT
 from tilth.store import Dataset
 from tilth.tasks.text.tokenize import Tokenizer, decode, train_tokenizer
@@ -101,6 +106,67 @@ def test_parquet_is_what_datasets_reads(data: Dataset, tmp_path: Path) -> None:
     rows = list(found.remove_columns("audio"))
     assert rows[3]["image"].getpixel((0, 0)) == (3, 252, 0)
     _has(rows[3])
+
+
+UNLIKE = (
+    {"text": "one", "label": "1", "split": "train", "n": 1, "on": True, "tags": ["a"]},
+    {"text": "two", "label": "2", "split": "train", "x": 1.5, "who": {"a": [1]}},
+    {"text": "drei,\n", "label": "dog", "split": "test", "n": 5, "only": "here", "on": False},
+)
+
+
+@PEER
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_splits_that_look_unlike_are_what_datasets_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    datasets = peer("datasets")
+    use_inline(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in UNLIKE))
+    read = "{jsonl: {path: a.jsonl, fields: {label: label, split: split}}}"
+    Path("a.yaml").write_text(f"name: a\ncollect: {{a: {read}}}\n")
+    export_splits(tilth.run("a.yaml", progress=False, workers=1).view, "out", format=format)
+    found = datasets.load_dataset("out", cache_dir="cache")
+    rows = {one["text"]: one for split in ("train", "test") for one in found[split]}
+    assert {text: row["label"] for text, row in rows.items()} == {
+        one["text"]: one["label"] for one in UNLIKE
+    }
+    assert found["train"].features == found["test"].features
+    further = [
+        row.get("meta") or {k[5:]: v for k, v in row.items() if k[:5] == "meta."}
+        for row in rows.values()
+    ]
+    is_csv = format == "csv"
+    assert [one["n"] for one in further] == [1, None, 5]
+    assert [one["on"] for one in further] == (
+        ["true", None, "false"] if is_csv else [True, None, False]
+    )
+    assert [one["tags"] for one in further] == ['["a"]' if is_csv else ["a"], None, None]
+    assert [one["only"] for one in further] == [None, None, "here"]
+
+
+def test_what_a_card_says_of_columns() -> None:
+    schema = pa.schema(
+        [
+            ("n", pa.int64()),
+            ("all", pa.int32()),
+            ("on", pa.bool_()),
+            ("when", pa.timestamp("us")),
+            ("image", pa.binary()),
+            ("rows", pa.list_(pa.struct([("a", pa.list_(pa.float32()))]))),
+            ("meta.x.y", pa.null()),
+        ]
+    )
+    types = {"n": "float64", "all": "int32", "on": "string", "when": "string", "image": "string"}
+    types |= {"rows": "string", "meta.x.y": "string"}
+    told = in_card("csv", schema, {"n", "on"})
+    assert told == [{"name": name, "dtype": kind} for name, kind in types.items()]
+    lines = in_card("jsonl", schema, {"n", "on"})
+    assert lines[0] == {"name": "n", "dtype": "int64"}
+    assert lines[5] == {"name": "rows", "list": [{"name": "a", "list": "float32"}]}
+    assert lines[6] == {"name": "meta", "struct": [{"name": "x.y", "dtype": "null"}]}
+    assert in_card("parquet", schema, set()) == in_card("imagefolder", schema, set()) == []
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv"])

@@ -1,12 +1,13 @@
 """The card of an export, `README.md`: what it is, of which run, under which licences, and what not.
 
-Its head is what Hugging Face's `datasets` reads: which files are which split.
+Its head is what Hugging Face's `datasets` reads: which files are which split, and of what types the
+columns are where the files do not say it.
 Source: huggingface.co/docs/hub/datasets-manual-configuration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 import yaml
 
 from tilth.export.formats import OF
+from tilth.export.hub_features import in_card
 from tilth.export.samples import Resampled, Weights
 from tilth.foreign import unmarked, visible
 
@@ -51,6 +53,7 @@ class About:
         schema: The columns of the samples.
         licences: Samples by licence; None: not counted.
         parts: What was written.
+        with_nulls: Columns in which something is missing.
         run_card: The card of the run.
     """
 
@@ -61,6 +64,7 @@ class About:
     schema: pa.Schema
     licences: Mapping[str, int] | None
     parts: Sequence[Part]
+    with_nulls: Collection[str] = ()
     run_card: str = field(default="", repr=False)
 
 
@@ -110,6 +114,8 @@ def _head(about: About) -> str:
     if (loads := OF[about.format].loads) and any(part.rows for part in about.parts):
         files = [{"split": part.split, "path": f"{part.path}{loads}"} for part in about.parts]
         head["configs"] = [{"config_name": "default", "data_files": files}]
+        if listed := in_card(about.format, about.schema, about.with_nulls):
+            head["dataset_info"] = {"features": listed}
     licences = [name for name in about.licences or {} if name != "not stated"]
     if len(licences) == 1 and len(about.licences or {}) == 1:
         head |= {"license": "other", "license_name": _plain(licences[0])[:80]}

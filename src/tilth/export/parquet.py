@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tilth.export.begun import Facts, Place, numbered
+from tilth.export.hub_features import MEDIUM, feature
 from tilth.export.samples import Samples
 
-_MEDIA: Final = {"image": "Image", "audio": "Audio"}
 # As these are stored; offsets into the bytes have 32 bits with a sign.
 _STORED: Final = (pa.field("bytes", pa.binary()), pa.field("path", pa.string()))
 _MAX_BYTES: Final = 1 << 30
@@ -55,7 +55,7 @@ class ParquetWriter:
     def _as_hub(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Pictures and sound as bytes with a path, of which there is none."""
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        for name in columns.keys() & _MEDIA.keys():
+        for name in columns.keys() & MEDIUM.keys():
             data = columns[name].cast(pa.binary())
             paths = pa.nulls(len(data), pa.string())
             columns[name] = pa.StructArray.from_arrays(
@@ -90,53 +90,12 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def hub_schema(schema: pa.Schema) -> pa.Schema:
     """The schema as `datasets` has it: with its features, where they have all types."""
     stored = [
-        pa.field(one.name, pa.struct(_STORED)) if one.name in _MEDIA else one for one in schema
+        pa.field(one.name, pa.struct(_STORED)) if one.name in MEDIUM else one for one in schema
     ]
     schema = pa.schema(stored)
     try:
-        features = {field.name: _feature(field.name, field.type) for field in schema}
+        features = {field.name: feature(field.name, field.type) for field in schema}
     except LookupError:
         return schema
     told = json.dumps({"info": {"features": features}})
     return schema.with_metadata({"huggingface": told})
-
-
-def _feature(name: str, kind: pa.DataType) -> Facts:
-    """What `datasets` calls a column's type.
-
-    Raises:
-        LookupError: It has none.
-    """
-    if name in _MEDIA:
-        return {"_type": _MEDIA[name]}
-    if pa.types.is_struct(kind):
-        return {field.name: _feature("", field.type) for field in kind}
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        type_ = "List" if pa.types.is_list(kind) else "LargeList"
-        return {"feature": _feature("", kind.value_type), "_type": type_}
-    return {"dtype": _dtype(kind), "_type": "Value"}
-
-
-_NAMES: Final = {
-    pa.null(): "null",
-    pa.bool_(): "bool",
-    pa.float16(): "float16",
-    pa.float32(): "float32",
-    pa.float64(): "float64",
-    pa.string(): "string",
-    pa.large_string(): "large_string",
-    pa.binary(): "binary",
-    pa.large_binary(): "large_binary",
-    pa.date32(): "date32",
-    pa.date64(): "date64",
-}
-
-
-def _dtype(kind: pa.DataType) -> str:
-    if pa.types.is_integer(kind) or pa.types.is_time(kind):
-        return str(kind)
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        return str(kind)
-    if pa.types.is_decimal128(kind):
-        return f"decimal128({kind.precision}, {kind.scale})"
-    return _NAMES[kind]

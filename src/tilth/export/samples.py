@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tilth.randomness import ids_to_u64
 from tilth.schema import WEIGHT
@@ -107,6 +108,20 @@ class Samples:
             for path in self._paths
             for batch in read_shard(path, schema)
         )
+
+    @property
+    def with_nulls(self) -> set[str]:
+        """Columns in which something may be missing, as far as shards say it unread."""
+        found: set[str] = set()
+        for path in self._paths:
+            metadata = pq.read_metadata(path)
+            found |= set(self._stored.names) - set(metadata.schema.to_arrow_schema().names)
+            for group in map(metadata.row_group, range(metadata.num_row_groups)):
+                for column in map(group.column, range(group.num_columns)):
+                    counted = column.statistics
+                    if counted is None or not counted.has_null_count or counted.null_count:
+                        found.add(column.path_in_schema)
+        return found - {WEIGHT} if self._has_weights else found
 
     @property
     def weights(self) -> Weights | None:

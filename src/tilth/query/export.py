@@ -301,6 +301,7 @@ def _written(selected: Selection, to: str | Path, progress: Progress | None) -> 
             schema=pieces[0].samples.schema if pieces else pa.schema([]),
             licences=_licences(pieces),
             parts=parts,
+            with_nulls={name for piece in pieces for name in piece.samples.with_nulls},
             run_card=_run_card(run),
         )
         write_bytes(aside / CARD, card_of(about).encode("utf-8", "replace"))
