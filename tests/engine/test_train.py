@@ -12,7 +12,7 @@ import pytest
 from tilth.context import Context
 from tilth.engine import tasks
 from tilth.engine.train import fit, run_cell
-from tilth.records import Record
+from tilth.records import Record, sealed
 from tilth.settings import BaseSettings
 
 
@@ -87,7 +87,7 @@ def test_a_model_appears_whole_with_its_result(tmp_path: Path) -> None:
     task = tasks.Fit(**_common(tmp_path, 3))
     found = fit(task, _module(), BaseSettings(), _silent)
     assert found == {"seed": 7, "threads": 2, "width": 3, "inputs": ["data"]}
-    assert json.loads((tmp_path / "model" / "result.json").read_text("utf-8")) == found
+    assert json.loads((tmp_path / "model" / "result.json").read_text("utf-8")) == sealed(found)
     assert (tmp_path / "model" / "weights").is_file()
 
 
