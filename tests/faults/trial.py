@@ -282,7 +282,10 @@ class Calm:
         Args:
             step: Its name, or `END`: all are there.
         """
-        shutil.rmtree(self.run, ignore_errors=True)
+        end = time.monotonic() + LIMIT_S
+        # A worker that outlives a run that was killed may write until it notices.
+        while self.run.exists() and time.monotonic() < end:
+            shutil.rmtree(self.run, ignore_errors=True)
         shutil.copytree(self.folder / "whole", self.run)
         later = self.steps[self.steps.index(step) :] if step != END else []
         for name in later:
