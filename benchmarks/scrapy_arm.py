@@ -16,7 +16,9 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
         start_urls = (start,)
         extractor = LinkExtractor()
 
-        def parse(self, response):  # type: ignore[no-untyped-def]
+        def parse(self, response: Any) -> Iterator[Any]:
             pages[response.url] = hashlib.sha1(response.body, usedforsecurity=False).hexdigest()
             for link in self.extractor.extract_links(response):
                 url = link.url.partition("#")[0]

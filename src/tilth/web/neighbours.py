@@ -25,7 +25,7 @@ def mind(lanes: Lanes, work: Path) -> None:
         lanes: Of this crawl.
         work: The folder of its step's work.
     """
-    for path in sorted(work.parent.parent.glob("*/work/crawl/frontier.sqlite")):
+    for path in sorted(work.parent.parent.glob(f"*/{work.name}/crawl/frontier.sqlite")):
         if path.parent.parent == work:
             continue
         try:
