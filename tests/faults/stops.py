@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import re
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.faults.trial import END, Calm, Child, went_on
 
@@ -19,7 +18,6 @@ HOWS = (
     *("kill a worker", "term to a worker"),
 )
 _OF_WORKERS = frozenset(("kill a worker", "term to a worker"))
-_DROPPED = re.compile(r"Exception ignored in: .*?\nKeyboardInterrupt:? *\n", re.S)
 
 
 @dataclass(frozen=True)
@@ -94,11 +92,6 @@ def tried(stop: Stop, calm: Calm) -> tuple[str, bool, list[str]]:
     expected = (*expected, -signal.SIGINT, -signal.SIGTERM)
     if stop.how not in _OF_WORKERS and ended.code not in expected and not ended.hung:
         return f"it ended with {ended.code}: {ended.said[-600:]}", landed, open_then
-    if ended.code == 0 and _DROPPED.search(ended.said):
-        # Python drops what is raised in the callback of a weak reference, an interrupt too: the run
-        # goes on to its end as if none had come, which is looked at as any end is.
-        ended = replace(ended, said=_DROPPED.sub("", ended.said))
-        landed = False
     return went_on(calm, stop.step, ended), landed, open_then
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 _PATIENCE_S = 2.0
+_ANEW_S = 0.02
 _GOES_ON = "what was committed is kept, and the same command goes on from there"
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -212,6 +213,18 @@ def stopped() -> typer.Exit:
     return typer.Exit(STOPPED)
 
 
+class _Stopped(KeyboardInterrupt):
+    """A stop by a signal.
+
+    Attributes:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 @contextlib.contextmanager
 def _stopping_once() -> Iterator[None]:
     """Ctrl-C, and SIGTERM, which a scheduler sends before SIGKILL, stop a verb alike.
@@ -224,21 +237,40 @@ def _stopping_once() -> Iterator[None]:
         yield
         return
     stopped_at = 0.0
+    main = threading.get_ident()
+    again: threading.Timer | None = None
 
-    def stop(_: int, __: FrameType | None) -> None:
+    def stop(number: int, _: FrameType | None) -> None:
         nonlocal stopped_at
         if not stopped_at:
             stopped_at = time.monotonic()
-            raise KeyboardInterrupt
+            raise _Stopped(number)
         if time.monotonic() - stopped_at > _PATIENCE_S:
             os._exit(STOPPED)
+
+    def ignored(dropped: sys.UnraisableHookArgs) -> None:
+        # Python goes on where a stop meets the callback of a weak reference or a `__del__`. Sent
+        # anew when that has ended; a signal, for nothing else ends a wait.
+        nonlocal stopped_at, again
+        if not isinstance(dropped.exc_value, _Stopped):
+            hook(dropped)
+            return
+        stopped_at = 0.0
+        again = threading.Timer(_ANEW_S, signal.pthread_kill, (main, dropped.exc_value.number))
+        again.daemon = True
+        again.start()
 
     # What a shell starts in the background ignores Ctrl-C, and goes on doing so.
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
+    hook, sys.unraisablehook = sys.unraisablehook, ignored
     try:
         yield
     finally:
+        sys.unraisablehook = hook
+        if again is not None:
+            again.cancel()
+            again.join()
         # A process that was stopped is on its way out: deaf, where Python's own end would not be.
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if stopped_at else handler or signal.SIG_DFL)
