@@ -121,9 +121,9 @@ def decode_sound(data: bytes) -> tuple[Samples, int]:
         parts = [(mixed.add(block), block) for block in stream.blocks]
         sound = mixed.sound(stream)
     loudest = sound.loudest
-    heard = np.concatenate(
-        [mean if loudest < 0 else block[:, loudest] for mean, block in parts], dtype=np.float32
-    )
+    channels = [mean if loudest < 0 else block[:, loudest] for mean, block in parts]
+    heard = channels[0] if len(channels) == 1 else np.concatenate(channels, dtype=np.float32)
+    heard = np.ascontiguousarray(heard, np.float32)
     if sound.peak > 1:
         heard = heard / np.float32(sound.peak)
     return heard, stream.rate
@@ -260,8 +260,13 @@ def _by_soundfile(data: bytes, kind: str, expected: int | None, *, exact: bool) 
 
     def blocks(file: Any) -> Iterator[Samples]:
         dtype = "int32" if exact and file.subtype in WHOLE else "float32"
-        while len(block := file.read(_AT_ONCE, dtype=dtype, always_2d=True)):
+        # As many as there should be and one more: what libsndfile is asked for in vain it fills
+        # with zeros.
+        left = _AT_ONCE if expected is None else expected
+        while len(block := file.read(min(left + 1, _AT_ONCE), dtype=dtype, always_2d=True)):
             yield block
+            if expected is not None:
+                left = max(left - len(block), 0)
 
     try:
         with _forward()(io.BytesIO(data)) as file:
