@@ -171,12 +171,14 @@ class _Shards:
         given = 0
         for number, path in enumerate(self._paths):
             with opened(path) as file:
-                self.nulls.add(file)
+                nulls = self.nulls.add(file)
                 own = file.schema_arrow.remove_metadata()
-                names = [name for name in _SMALL if name in own.names]
+                rows = file.metadata.num_rows
+                # What is null in all rows is as if it were not there, and takes no time.
+                names = [name for name in _SMALL if nulls.get(name, rows) != rows]
                 part = file.read(names, use_threads=False)
             self.schema = own if number == 0 or own == self.schema else None
-            self.starts.append(self.starts[-1] + part.num_rows)
+            self.starts.append(self.starts[-1] + rows)
             waiting.append(
                 pa.table([part.column(name).cast(_SMALL[name]) for name in names], names)
             )

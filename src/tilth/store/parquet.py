@@ -167,8 +167,8 @@ class Nulls:
         self.counts: dict[str, int | None] = {}
         self.rows = 0
 
-    def add(self, file: pq.ParquetFile) -> None:
-        """Take one more shard."""
+    def add(self, file: pq.ParquetFile) -> dict[str, int | None]:
+        """Take one more shard; gives its own counts."""
         here: dict[str, int | None] = {}
         metadata = file.metadata
         flat = {field.name for field in file.schema_arrow if not is_nested(field.type)}
@@ -185,6 +185,7 @@ class Nulls:
             one, other = self.counts.get(name, self.rows), here.get(name, metadata.num_rows)
             self.counts[name] = None if one is None or other is None else one + other
         self.rows += metadata.num_rows
+        return here
 
 
 def read_shard(path: Path, schema: pa.Schema, batch_rows: int = 1024) -> Iterator[pa.RecordBatch]:
