@@ -223,7 +223,7 @@ def _is_read(settings: Settings) -> Callable[[SourceFile], bool]:
 
 def _choice(settings: Settings) -> Choice:
     # What is read as a table of the files beside it is no file of the source.
-    beside = any(join.path is None for join in getattr(settings, "join", ()))
+    beside = any(join.lies_beside for join in getattr(settings, "join", ()))
     return Choice(settings.include, (*settings.exclude, *(kinds.METADATA if beside else ())))
 
 

@@ -37,6 +37,7 @@ from tilth.reading.items import Broken, Choice, Item, items_of
 from tilth.reading.joined import UNMATCHED, Filling, How, Joined, Table
 from tilth.schema import Row
 from tilth.settings import BaseSettings
+from tilth.web.secrets import masked
 
 _TABLES: Final = frozenset(name for name in READ if KINDS[name].group == "records")
 _MAX_FILE_BYTES: Final = 256 << 20
@@ -73,10 +74,14 @@ class Joining:
         # Rows that cannot be read: a sample that nobody will see, with its error, for each.
         self._bad: list[tuple[str, str]] = []
         self._joins = joins_of(settings)
-        self._tables = [self._read(join, settings) for join in self._joins]
+        self._tables = [
+            self._read(join, settings, number) for number, join in enumerate(self._joins)
+        ]
 
-    def _read(self, join: Join, settings: BaseSettings) -> Joined:
-        reading = _Reading(join, settings, self._context, self._bad)
+    def _read(self, join: Join, settings: BaseSettings, number: int) -> Joined:
+        # What is fetched has a folder of its own: the source's file may have the same name.
+        context = replace(self._context, work=self._context.work / f"join-{number}")
+        reading = _Reading(join, settings, context, self._bad)
         table = reading.table()
         columns = tuple(name for name in schema.SCHEMA if name in filled_by(join))
         filling = Filling(columns, join.prefer, join.missing == "drop", reading.is_spelt)
@@ -111,7 +116,7 @@ class Joining:
 
     def telling(self, passes_over: PassesOver) -> PassesOver:
         """Tell of what the source passes over, less the tables that are read here."""
-        if all(join.path is not None for join in self._joins):
+        if not any(join.lies_beside for join in self._joins):
             return passes_over
 
         def tell(place: str, reason: str) -> None:
@@ -142,10 +147,10 @@ class _Reading:
             DataError: It is none, or as `Joining` says.
         """
         join, settings = self.join, self.join.files(self.source)
-        shown = join.path or "metadata"
+        shown = join.path or masked(join.url or "metadata")
         table = Table(_how(join), shown, join.max_table_bytes)
         # Of the source's own folder all else is the source's.
-        told = self.context.passes_over if join.path is not None else unsaid
+        told = unsaid if join.lies_beside else self.context.passes_over
         context = replace(self.context, passes_over=told)
         reader = self._reader(context)
         num_tables = 0
@@ -170,10 +175,10 @@ class _Reading:
         return table
 
     def _is_read(self, file: SourceFile) -> bool:
-        return self.join.path is not None or is_beside(file)
+        return not self.join.lies_beside or is_beside(file)
 
     def _no_table(self) -> DataError:
-        if self.join.path is None:
+        if self.join.lies_beside:
             return DataError(
                 f"`join: metadata`, and there is none of {', '.join(kinds.METADATA)}",
                 where=getattr(self.source, "path", None) or "",
@@ -182,7 +187,7 @@ class _Reading:
             )
         return DataError(
             "there is no table to join",
-            where=self.join.path,
+            where=self.join.path or masked(self.join.url or ""),
             hint=f"it is one of {', '.join(sorted(_TABLES))}",
             code="no-table",
         )
@@ -205,7 +210,7 @@ class _Reading:
         Raises:
             DataError: It cannot be read.
         """
-        beside = self.join.path is None
+        beside = self.join.lies_beside
         choice = Choice(include=kinds.METADATA) if beside else Choice()
         tell: PassesOver = unsaid if beside else context.passes_over
         try:
@@ -222,7 +227,7 @@ class _Reading:
 
     def _add_item(self, item: Item, reader: Reader, table: Table) -> None:
         self.is_spelt = self.is_spelt and item.kind.name in CELLS
-        folder = _folder_of(item.uri) if self.join.path is None else ""
+        folder = _folder_of(item.uri) if self.join.lies_beside else ""
         last = _Last()
         try:
             for place, row, _, beside in reader.rows(item, self.context.passes_over):
@@ -323,7 +328,7 @@ class _Last:
 
 
 def _how(join: Join) -> How:
-    if join.path is None:
+    if join.lies_beside:
         return "place"
     known: dict[str, How] = {"path": "path", "name": "name", "stem": "stem", "id": "id"}
     return known.get(join.by, "value")

@@ -11,7 +11,17 @@ from tilth.decode.text import AUTO, Encoding
 from tilth.formats import archive
 from tilth.formats.streams import SourceFile
 from tilth.reading import inputs, kinds
-from tilth.reading.fetching import AnyPlace, Digest, KnownHosts, Storage, Store
+from tilth.reading.fetching import (
+    AnyPlace,
+    Digest,
+    Headers,
+    KnownHosts,
+    Sha256,
+    Size,
+    Storage,
+    Store,
+    Url,
+)
 from tilth.reading.fields import Fields, Meta, filled
 from tilth.schema import META
 from tilth.settings import BaseSettings
@@ -21,6 +31,7 @@ from tilth.web.stores import scheme_of
 _COLUMNS = ("uri", "subject", "label", "target", "text")
 # How what is not on this machine is reached.
 _OUTSIDE = ("storage", "allow_hosts")
+_OF_URL = ("url", "headers", "sha256", "size")
 _FILES = ("path", "name", "stem")
 ANY_FILE = ("",)
 LABEL_STUDIO = "label_studio"
@@ -86,10 +97,14 @@ class Join(BaseSettings):
     path: AnyPlace = Field(
         None,
         min_length=1,
-        description="file, folder or glob, or at s3:// or gs://; without it: the files "
-        "`metadata.csv`, `.jsonl` or `.parquet` that lie among the source's own, as ImageFolder "
-        "and AudioFolder have them",
+        description="file, folder or glob, or at s3:// or gs://; without it and without `url`: the "
+        "files `metadata.csv`, `.jsonl` or `.parquet` that lie among the source's own, as "
+        "ImageFolder and AudioFolder have them",
     )
+    url: Url = Field(None, description="address to fetch the table from, instead of `path`")
+    headers: Headers = Field({})
+    sha256: Sha256 = Field(None, description="SHA-256 of the table at `url`, in hex")
+    size: Size = Field(None, description="bytes of the table at `url`", ge=0)
     by: str = Field(
         "path",
         description="what of a sample is compared: `path`, the end of its file's path from any "
@@ -158,7 +173,7 @@ class Join(BaseSettings):
     def _fits_together(self) -> Join:
         if self.control is not None and self.answers != LABEL_STUDIO:
             raise ValueError("`control` belongs to `answers: label_studio`")
-        if self.path is None and self.by != "path":
+        if self.lies_beside and self.by != "path":
             raise ValueError("without `path` the files beside are read, and `by` is `path`")
         fields = self.fields.with_key("")
         if self.key in (*fields.taken(), *fields.others.values()):
@@ -168,7 +183,7 @@ class Join(BaseSettings):
                 "`answers` are people's; a label that is not goes by a `join` of its own, from a "
                 "table with one row an item"
             )
-        if self.path is not None:
+        if not self.lies_beside:
             try:
                 inputs.FileSettings.model_validate(self._place())
             except ValidationError as error:
@@ -177,7 +192,14 @@ class Join(BaseSettings):
             raise ValueError(
                 "`storage` and `allow_hosts` belong to a `path`: without it those of the source act"
             )
+        elif self.headers or self.sha256 is not None or self.size is not None:
+            raise ValueError("`headers`, `sha256` and `size` belong to a `url`")
         return self
+
+    @property
+    def lies_beside(self) -> bool:
+        """Whether the table is looked for among the source's own files."""
+        return self.path is None and self.url is None
 
     @property
     def column(self) -> str:
@@ -193,9 +215,12 @@ class Join(BaseSettings):
             source: Settings of what it is joined to.
         """
         own = self._place()
+        own["mirror"] = getattr(source, "mirror", None)
         of_source = {name: getattr(source, name, own[name]) for name in ("path", *_OUTSIDE)}
-        if self.path is None:
+        if self.lies_beside:
             return inputs.FileSettings.model_validate({**own, **of_source})
+        if self.path is None:
+            return inputs.FileSettings.model_validate(own)
         # What is in the store that the source is in is reached as that is.
         is_same = scheme_of(self.path) == scheme_of(str(of_source["path"] or ""))
         if is_same and scheme_of(self.path) and not (self.allow_hosts or self.storage != Store()):
@@ -203,7 +228,7 @@ class Join(BaseSettings):
         return inputs.FileSettings.model_validate(own)
 
     def _place(self) -> dict[str, object]:
-        names = ("path", *_OUTSIDE, "digest", "max_record_bytes")
+        names = ("path", *_OF_URL, *_OUTSIDE, "digest", "max_record_bytes")
         return {name: getattr(self, name) for name in names}
 
 
@@ -230,7 +255,7 @@ def join_fingerprint(settings: BaseSettings) -> str:
 
 
 def _fingerprint(join: Join, settings: inputs.FileSettings) -> str:
-    if join.path is not None:
+    if not join.lies_beside:
         return inputs.fingerprint_files(settings, ANY_FILE)
     found = [file for file in inputs.find_files(settings, ANY_FILE) if is_beside(file)]
     return inputs.fingerprint_paths(found, settings.digest)

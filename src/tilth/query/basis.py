@@ -84,7 +84,8 @@ def _asks_nobody(settings: object) -> bool:
     """Whether what an address gave is kept, and nothing says what it should be."""
     if isinstance(settings, crawl.Settings):
         return True
-    return bool(getattr(settings, "url", None)) and not getattr(settings, "sha256", None)
+    named = (settings, *getattr(settings, "join", ()))
+    return any(getattr(one, "url", None) and not getattr(one, "sha256", None) for one in named)
 
 
 def _settings(step: PlannedStep, acting: Any) -> Iterator[tuple[str, str]]:
