@@ -206,13 +206,13 @@ def test_a_number_that_json_has_not_is_null() -> None:
 @pytest.mark.parametrize("payload", ["image", "audio"])
 def test_folders_are_by_label(data: Dataset, tmp_path: Path, payload: str) -> None:
     _, told = export(data, tmp_path, f"{payload}folder", max_rows=3)
-    with open(tmp_path / "metadata.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    folders = {"a": "a", "b/../c": "b%2F..%2Fc", "": UNLABELLED}
+    assert not list(tmp_path.glob(".metadata*"))
+    rows = pq.read_table(tmp_path / "metadata.parquet").to_pylist()
+    folders = {"a": "a", "b/../c": "b%2F..%2Fc", None: UNLABELLED}
     for row, given in zip(rows, ROWS, strict=True):
         assert (tmp_path / row["file_name"]).read_bytes() == given[payload]
         assert Path(row["file_name"]).parts[0] == folders[row["label"]]
-    _has(rows[3], **{"meta.page.no": "3", "meta.tags": '["x", "y"]', "signal.weight": "1.75"})
+    _has(rows[3], **{"meta.page.no": 3, "meta.tags": ["x", "y"], "signal.weight": 1.75})
     assert told["told"] == [
         f"2 samples without a label are in the folder `{UNLABELLED}`, which a reader of folders "
         "takes for a class"
@@ -268,6 +268,27 @@ def test_image_folders_are_what_datasets_reads(data: Dataset, tmp_path: Path) ->
     by_uri = {row["uri"]: row for row in found}
     assert by_uri["a.jsonl:3"]["image"].getpixel((0, 0)) == (3, 252, 0)
     assert by_uri["a.jsonl:3"]["signal.weight"] == 1.75
+
+
+@PEER
+def test_image_folders_whose_splits_look_unlike_are_one_data_set(tmp_path: Path) -> None:
+    datasets = peer("datasets")
+    splits: dict[str, dict[str, Any]] = {
+        "train": {"image": png(1), "label": "1", "license": "cc0", "meta.year": 2020},
+        "test": {"image": png(2), "label": "dog", "license": None, "meta.year": None},
+    }
+    both = dataset(tmp_path / "data", [[{**row, "split": n} for n, row in splits.items()]])
+    for name in splits:
+        (tmp_path / "out").mkdir(exist_ok=True)
+        export(Dataset(both.path, name), tmp_path / "out" / name, "imagefolder")
+    found = datasets.load_dataset(
+        "imagefolder", data_dir=str(tmp_path / "out"), cache_dir=str(tmp_path / "cache")
+    )
+    for name, row in splits.items():
+        (there,) = found[name]
+        assert {key: there[key] for key in row if key != "image"} == {
+            key: value for key, value in row.items() if key != "image"
+        }
 
 
 def test_webdataset(data: Dataset, tmp_path: Path) -> None:
@@ -452,9 +473,10 @@ def _sources(folder: Path, format: str) -> list[str]:
     if format == "jsonl":
         lines = (folder / "train.jsonl").read_text("utf-8").splitlines()
         return [json.loads(line)["source"] for line in lines]
-    if format in ("csv", "imagefolder", "audiofolder"):
-        path = folder / ("train.csv" if format == "csv" else "metadata.csv")
-        with open(path, encoding="utf-8", newline="") as file:
+    if format.endswith("folder"):
+        return list(pq.read_table(folder / "metadata.parquet").column("source").to_pylist())
+    if format == "csv":
+        with open(folder / "train.csv", encoding="utf-8", newline="") as file:
             return [row["source"] for row in csv.DictReader(file)]
     if format == "webdataset":
         return [json.loads(sample["json"])["source"] for sample in read_tar(folder)]

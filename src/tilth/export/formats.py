@@ -46,7 +46,7 @@ _BESIDE: Final = (
 
 
 def _folder(what: str, payload: str) -> Format:
-    weight = "the column `signal.weight` of `metadata.csv`"
+    weight = "the column `signal.weight` of `metadata.parquet`"
     return Format(what, weight, "**", has_shards=False, beside=(payload,), of_part=1)
 
 

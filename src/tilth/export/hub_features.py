@@ -1,8 +1,8 @@
 """What Hugging Face's `datasets` calls the type of a column, in a file and in the head of a card.
 
 A Parquet file says it itself. Of JSON Lines and CSV `datasets` guesses, for each split by itself,
-so that two splits of one data set differ and are refused together. So the card says it. (Of folders
-it compares what it guessed, whatever a card says.)
+so that two splits of one data set differ and are refused together. So the card says it. (Of a
+folder with CSV it compares what it guessed, whatever a card says: folders have Parquet.)
 Source: huggingface.co/docs/datasets/main/en/about_dataset_features; huggingface.co/docs/hub,
 "Manual configuration"; the list is what `datasets.Features` writes as YAML.
 """
