@@ -79,14 +79,19 @@ def _check(tmp_path: Path, kind: str, kills: int, *, forked: bool = False) -> No
 
 
 def test_killed_three_times(tmp_path: Path) -> None:
-    """Of fresh interpreters it is the twenty kills below."""
+    """Of fresh interpreters it is the four kills below."""
     _check(tmp_path, "gpt", 3, forked=True)
 
 
 @pytest.mark.slow
 def test_killed_twenty_times(tmp_path: Path) -> None:
     """Five epochs, so that some kills are near the end of one."""
-    _check(tmp_path, "gpt", 20)
+    _check(tmp_path, "gpt", 20, forked=True)
+
+
+@pytest.mark.slow
+def test_fresh_interpreters_killed_four_times(tmp_path: Path) -> None:
+    _check(tmp_path, "gpt", 4)
 
 
 @pytest.mark.slow
