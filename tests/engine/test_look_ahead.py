@@ -66,6 +66,32 @@ def test_samples_without_what_is_compared_are_counted(tmp_path: Path) -> None:
     assert warnings(found, "deduplicate.exact") == (told.format("3 samples", "image", "exact"),)
 
 
+def test_what_passes_for_boilerplate_is_told_with_its_numbers(tmp_path: Path) -> None:
+    """One test item in two more test texts, and whole in two of three training texts."""
+    item = "to be or not to be that is the question"
+    texts = {
+        "test": [item, f"one {item}", f"two {item}"],
+        "train": [f"and {item} again", f"so {item}", "a text that has nothing of it"],
+    }
+    rows_ = [{"text": text, "split": split} for split in texts for text in texts[split]]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows_), "utf-8")
+    source = {"path": str(path), "fields": {"split": "split"}}
+    decontaminate = {"ngram_words": 3, "max_document_frequency": 1}
+    tree: dict[str, Any] = {
+        "collect": {"a": {"jsonl": source}},
+        "deduplicate": [{"decontaminate": decontaminate}],
+    }
+    found = run(tree, tmp_path)
+    assert len(rows(found, "deduplicate.decontaminate")) == 6
+    (told,) = warnings(found, "deduplicate.decontaminate")
+    assert told.startswith("2 training texts kept with more than half of a held-out text, of 3 ")
+    more = changed(tree, "deduplicate/0/decontaminate/max_document_frequency", 3)
+    found = run(more, tmp_path)
+    assert len(rows(found, "deduplicate.decontaminate")) == 4
+    assert warnings(found, "deduplicate.decontaminate") == ()
+
+
 def test_a_label_that_is_not_there_stops_the_run_and_a_part_of_the_data_does_not(
     tree: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -227,10 +227,12 @@ def test_ngram_words() -> None:
 def test_max_document_frequency() -> None:
     """Two held-out texts share all but their ends."""
     held = [("test", [*WORDS[:60], f"end{n}"]) for n in range(2)]
-    three = corpus(*held, ("train", WORDS[:60]))
-    assert kept("decontaminate", three, max_document_frequency=2) == [0, 1]
-    assert kept("decontaminate", three, max_document_frequency=1) == [0, 1, 2]
-    assert kept("decontaminate", three, max_document_frequency=1 << 40) == [0, 1]
+    four = corpus(*held, *[("train", WORDS[:60])] * 2)
+    assert kept("decontaminate", four, max_document_frequency=2) == [0, 1]
+    assert kept("decontaminate", four, max_document_frequency=1) == [0, 1, 2, 3]
+    assert kept("decontaminate", four, max_document_frequency=1 << 40) == [0, 1]
+    # What one training text has is no boilerplate.
+    assert kept("decontaminate", four.slice(0, 3), max_document_frequency=1) == [0, 1]
     assert "max_document_frequency" in told("decontaminate", max_document_frequency=0)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -30,5 +32,16 @@ def describe(task: Describe, module: ModuleType, settings: BaseSettings, where: 
     paths += [shard_path(task.folder, name, "quarantine") for name in task.quarantine]
     by = getattr(module, "DESCRIBES_BY", None)
     columns = by and pa.schema([field for field in schema_of(paths) if field.name in by])
-    found = module.describe(batches_of(paths, columns), settings)
+    found = module.describe(_Batches(paths, columns), settings)
     return shareable_document(require_figures(found, where))
+
+
+class _Batches:
+    """The rows of some shards, from the first each time that they are gone through."""
+
+    def __init__(self, paths: Sequence[Path], columns: pa.Schema | None) -> None:
+        self._paths = paths
+        self._columns = columns
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return batches_of(self._paths, self._columns)

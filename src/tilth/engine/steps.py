@@ -290,6 +290,10 @@ class StepRunner:
                 **self._common(step, folder), shards=tuple(kept), dropped=dropped, quarantine=aside
             )
             (figures,) = self._all(step, [task])
+            for sentence in (
+                module.doubts(figures, step.settings) if hasattr(module, "doubts") else ()
+            ):
+                self._emit(Warned(step.name, sentence))
         return manifest.model_copy(
             update={
                 "counts": books.counts(
