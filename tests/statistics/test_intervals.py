@@ -356,11 +356,18 @@ def test_no_end_of_a_mean_is_below_nothing_or_above_all() -> None:
     assert ends(errors)[1] == pytest.approx(100 + math.hypot(10, 12.7062), abs=1e-3)
 
 
-def test_bounds_that_are_not_known_add_nothing() -> None:
+def test_seeds_do_not_stand_for_what_other_items_would_give() -> None:
+    """Three seeds on one document say nothing of another document."""
+    unknown = Bounds(None, None, 1, "document", "jackknife")
+    for bounds in ([unknown] * 2, [unknown, _bounds(30, 90)]):
+        found = over_seeds([49.0, 51.0], bounds, PERCENT)
+        assert (found.low, found.high, found.n, found.item) == (None, None, 1, "document")
+
+
+def test_of_folds_bounds_that_are_not_known_add_nothing() -> None:
+    """Each fold has other items, so that how folds differ says what others would give."""
     unknown = Bounds(None, None, 1, "image", "jackknife")
     half = 12.706205 / math.sqrt(2) * math.sqrt(2)
-    seeds = over_seeds([49.0, 51.0], [unknown] * 2, PERCENT)
-    assert ends(seeds) == pytest.approx((50 - half, 50 + half), abs=1e-4)
     folds = over_folds([49.0, 51.0], [unknown, _bounds(30, 90)], PERCENT)
     below, above = math.hypot(51 - 30) / 2, math.hypot(90 - 51) / 2
     assert ends(folds) == pytest.approx((50 - max(below, half), 50 + max(above, half)), abs=1e-4)

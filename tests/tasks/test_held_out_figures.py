@@ -173,10 +173,38 @@ def test_samples_without_a_group_are_one_each_and_a_missing_column_is_told(tmp_p
     assert found is not None
     assert len(np.unique(found)) == 4
     assert found[0] == found[1]
-    assert groups_of(dataset, ids[:3], ids[7:]) is None
+    assert groups_of(dataset, ids[:1], ids[7:]) is None
+    one = groups_of(dataset, ids[:3], ids[7:])
+    assert one is not None
+    assert one.tolist() == [0, 0, 0]
+    assert groups_of(dataset, ids[:3], ids[3:]) is None
     assert groups_of(dataset, ids[2:7], ids[:2]) is None
     with pytest.raises(DataError, match="no column `site`"):
         groups_of(dataset, ids, ids[:0], "site")
+
+
+def test_one_subject_says_that_it_is_one(tmp_path: Path) -> None:
+    """A test split of one new speaker, a validation split of two, and who asks for groups."""
+    rows = []
+    for number, row in enumerate(image_rows(90)):
+        split = {0: "test", 1: "validation"}.get(number % 5, "train")
+        subject = {"test": "t", "validation": f"v{number % 2}"}.get(split, "s")
+        rows.append({**row, "split": split, "subject": subject})
+    dataset = write_dataset(tmp_path / "data", rows)
+    plain = _fit(tmp_path / "1", dataset, "image-classification", seeds=[0, 1])
+    assert plain.mean is not None
+    for found in (*plain.seeds, plain):
+        _check(found.test, found.bounds(), 18)
+        assert {one.groups for one in found.bounds().values()} == {1}
+        assert {one.groups for one in found.bounds("validation").values()} == {2}
+    assert {one.groups for one in plain.mean.intervals.values()} == {1}
+    assert sentence(plain).endswith("on test, mean of 2 seeds, 18 images of 1 group")
+    assert [note for note in plain.notes if "test split is of one subject" in note]
+    assert not [note for note in plain.notes if "validation split is of one" in note]
+    asked = _fit(tmp_path / "2", dataset, "image-classification", group="subject", seeds=[0, 1])
+    assert asked.mean is not None
+    assert {(one.low, one.groups) for one in asked.mean.intervals.values()} == {(None, 1)}
+    assert sentence(asked).endswith("mean of 2 seeds, 18 images of 1 group: no interval")
 
 
 def test_one_document_has_its_n_and_no_interval(tmp_path: Path) -> None:
@@ -184,7 +212,11 @@ def test_one_document_has_its_n_and_no_interval(tmp_path: Path) -> None:
     for row in rows:
         row["split"] = "train"
     rows[-1]["split"] = "test"
-    result = _fit(tmp_path / "1", write_dataset(tmp_path / "data", rows), "text-generation")
-    one = result.bounds()["bits_per_byte"]
-    assert (one.low, one.high, one.n) == (None, None, 1)
-    assert sentence(result).endswith("bits/byte on test, 1 document: no interval")
+    dataset = write_dataset(tmp_path / "data", rows)
+    result = _fit(tmp_path / "1", dataset, "text-generation", seeds=[0, 1])
+    assert result.mean is not None
+    for intervals in (result.bounds(), result.mean.intervals):
+        one = intervals["bits_per_byte"]
+        assert (one.low, one.high, one.n) == (None, None, 1)
+    said = "bits/byte on test, mean of 2 seeds, 1 document: no interval"
+    assert sentence(result).endswith(said)

@@ -412,12 +412,20 @@ def _measure(
                 precision=precision,
             )
         groups = groups_of(dataset, measured.ids, prepared.splits["train"].ids, settings.group)
-        found.metrics[split], found.bounds[split] = measured.metrics(), measured.bounds(groups)
-        if settings.group and groups is not None and len(set(groups.tolist())) == 1:
-            # What was asked for is an interval over groups, and one group has none.
-            found.bounds[split] = {
-                name: replace(one, low=None, high=None) for name, one in found.bounds[split].items()
-            }
+        is_one = groups is not None and len(set(groups.tolist())) == 1
+        found.metrics[split] = measured.metrics()
+        bounds = measured.bounds(None if is_one else groups)
+        if is_one:
+            bounds = {name: replace(one, groups=1) for name, one in bounds.items()}
+            if settings.group:
+                # What was asked for is an interval over groups, and one group has none.
+                bounds = {name: replace(one, low=None, high=None) for name, one in bounds.items()}
+            elif not settings.cross_validate:
+                found.notes.append(
+                    f"the {split} split is of one subject, whom the training has not seen: its "
+                    "intervals are over samples of this one, and say nothing of other subjects"
+                )
+        found.bounds[split] = bounds
         found.reach.update({name: one.reach for name, one in measured.all_figures().items()})
     return found
 

@@ -20,7 +20,7 @@ SUBJECT = "subject"
 
 
 def groups_of(dataset: Path, held_out: Ids, trained_on: Ids, name: str = "") -> Codes | None:
-    """The group of each held-out sample, int64 [n]; None: each counts by itself.
+    """The group of each held-out sample, int64 [n], maybe one of all; None: each by itself.
 
     Args:
         dataset: Folder of the data set that the samples are of.
@@ -45,9 +45,7 @@ def groups_of(dataset: Path, held_out: Ids, trained_on: Ids, name: str = "") -> 
             if value is not None and (at := place.get(int(one))) is not None:
                 found[at] = value
     groups = set(found.values())
-    if not name and len(groups) + len(place) - len(found) < 2:
-        return None
-    if not groups:
+    if not groups or (not name and len(place) < 2):
         return None
     if not name and any(
         value in groups

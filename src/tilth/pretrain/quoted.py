@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tilth.pretrain.result import Intervals, PretrainResult
-from tilth.spell import decimals_apart, decimals_of, distinct, fixed
+from tilth.spell import decimals_apart, decimals_of, distinct, fixed, plural
 from tilth.statistics.found import Bounds
 from tilth.tasks.registry import metrics
 
@@ -77,7 +77,7 @@ def basis(bounds: Bounds | None) -> str:
     if bounds is None:
         return ""
     text = f"{bounds.n:,} {bounds.item}{'' if bounds.n == 1 else 's'}"
-    text += f" of {bounds.groups:,} groups" if bounds.groups else ""
+    text += f" of {plural(bounds.groups, 'group')}" if bounds.groups else ""
     return text if bounds.low is not None else f"{text}: no interval"
 
 

@@ -221,7 +221,8 @@ def clopper_pearson(right: float, n: float) -> tuple[float, float]:
 def over_seeds(values: Sequence[float], bounds: Sequence[Bounds], reach: Reach) -> Bounds:
     """The interval of a mean over seeds, measured on the same items.
 
-    That of the items and Student's over seeds, as limits of a sum (Zou and Donner 2008).
+    That of the items and Student's over seeds, as limits of a sum (Zou and Donner 2008); none where
+    the items have none, as what other items would give is not known the better for more seeds.
 
     Args:
         values: A figure each [seeds].
@@ -231,7 +232,9 @@ def over_seeds(values: Sequence[float], bounds: Sequence[Bounds], reach: Reach) 
     """
     mean = math.fsum(values) / len(values)
     ends = [(b.low, b.high) for b in bounds if b.low is not None and b.high is not None]
-    low, high = np.mean(ends, axis=0) if ends else (mean, mean)
+    if len(ends) < len(bounds):
+        return replace(bounds[0], low=None, high=None, method="items and seeds")
+    low, high = np.mean(ends, axis=0)
     half = _t_half(values, reach.step)
     away = math.hypot(mean - low, half), math.hypot(high - mean, half)
     return _clipped(mean, away, bounds[0], reach.most, "items and seeds")
