@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import tilth
+from tilth.query.document import report_document
+from tilth.query.found import figures_of
 from tilth.query.licences import count_licences
 
 
@@ -24,3 +26,7 @@ def test_samples_are_counted_by_licence_without_personal_data(tmp_path: Path) ->
     # Both became the same words.
     assert [n for name, n in found.items() if name.startswith("ask")] == [2]
     assert "@" not in "".join(found)
+    # As figures, of a run and of its report.
+    for told in (figures_of(run.view), figures_of(report_document(run.view))):
+        by_path = {one.path: one.value for one in told}
+        assert {name: by_path[f"books.collect.docs.licences[{name}]"] for name in found} == found

@@ -113,6 +113,16 @@ FIGURES = (
         "the samples that the step kept",
         unit="samples",
     ),
+    Definition(
+        "licences",
+        "licence",
+        "Samples that state this licence, or none; they add up to `kept`.",
+        "the samples that the source kept",
+        unit="samples",
+        reference="the rows of the files, counted one by one",
+        test="tests/query/test_licences.py::"
+        "test_samples_are_counted_by_licence_without_personal_data",
+    ),
     _timed(
         "seconds",
         "time",

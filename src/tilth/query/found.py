@@ -18,6 +18,7 @@ from tilth.pretrain.result import Held, MeanOfRuns, PretrainResult
 from tilth.query.books import totals
 from tilth.query.disk import Disk
 from tilth.query.figures import BOOKS, METRICS, definitions, find
+from tilth.query.licences import count_licences
 from tilth.query.report import Report, StepCounts, StepReport
 from tilth.query.runs import RunStep, RunView
 from tilth.records import Figured, Json, Record
@@ -140,9 +141,9 @@ def _of_run(run: RunView, disk: Disk | None) -> Iterator[Figure]:
         if step.sorts and not step.is_arm:
             found = step.manifest
             passed = found.passed_over
-            yield from _counts(
-                step.name, found.by_rule, found.sources, passed.by_reason, passed.by_note
-            )
+            tables = {"by_rule": found.by_rule, "sources": found.sources}
+            tables |= {"passed_by_reason": passed.by_reason, "noted_by_what": passed.by_note}
+            yield from _counts(step.name, tables | {"licences": _licences(step)})
             yield from _of_operation(step.name, step.op, found.figures)
     for step in line:
         for result in (step.pretrained, step.transferred, step.valued):
@@ -155,10 +156,14 @@ def _of_report(report: Report) -> Iterator[Figure]:
     for step in (*report.steps, *report.arm_steps):
         yield from _books(step, report.disk.steps.get(step.name))
         if isinstance(step, StepReport):
-            by_rule = {one.rule: one.count for one in step.by_rule}
-            reasons = {one.reason: one.count for one in step.passed_by_reason}
-            notes = {one.reason: one.count for one in step.noted_by_what}
-            yield from _counts(step.name, by_rule, step.sources, reasons, notes)
+            tables = {
+                "by_rule": {one.rule: one.count for one in step.by_rule},
+                "sources": step.sources,
+                "passed_by_reason": {one.reason: one.count for one in step.passed_by_reason},
+                "noted_by_what": {one.reason: one.count for one in step.noted_by_what},
+                "licences": step.license,
+            }
+            yield from _counts(step.name, tables)
             yield from _of_operation(step.name, step.op, step.figures)
     for result in (report.pretrain, report.transfer, report.value):
         if result is not None:
@@ -205,15 +210,14 @@ def _shares(books: RunStep | StepCounts | Counts) -> dict[str, float | None]:
     return {**five, "kept_share": share}
 
 
-def _counts(
-    step: str,
-    by_rule: Mapping[str, int],
-    sources: Mapping[str, int],
-    reasons: Mapping[str, int],
-    notes: Mapping[str, int],
-) -> Iterator[Figure]:
-    tables = {"by_rule": by_rule, "sources": sources}
-    tables |= {"passed_by_reason": reasons, "noted_by_what": notes}
+def _licences(step: RunStep) -> dict[str, int]:
+    """Of a source; none where its shards cannot be read, which `tilth verify` tells."""
+    with contextlib.suppress(TilthError):
+        return count_licences(step.dataset()) if step.kind == "source" else {}
+    return {}
+
+
+def _counts(step: str, tables: Mapping[str, Mapping[str, int]]) -> Iterator[Figure]:
     for table, found in tables.items():
         for name, amount in found.items():
             yield _booked((table,), f"books.{step}.{table}[{name}]", amount, step)
