@@ -7,6 +7,7 @@ import pytest
 from tilth.figures import Definition
 from tilth.query.figures import (
     BOOKS,
+    LEDGER,
     METRICS,
     definitions,
     find,
@@ -44,7 +45,7 @@ def test_a_figure_is_that_of_its_name_or_of_its_table(
 
 
 def test_every_owner_is_told_in_words() -> None:
-    assert set(owners()) == {BOOKS, METRICS, *operations()}
+    assert set(owners()) == {BOOKS, METRICS, LEDGER, *operations()}
     assert all(owner_words(owner) for owner in owners())
     assert owner_words("consensus") == "the operation consensus of label"
     assert owner_words("value") == "the stage value"

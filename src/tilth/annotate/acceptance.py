@@ -21,6 +21,7 @@ from tilth.annotate.standing import Answer
 from tilth.label.agreement import count_answers, krippendorff_alpha
 from tilth.labels import as_label
 from tilth.recipe.annotate import Acceptance
+from tilth.spell import decimals_apart, fixed
 from tilth.statistics.intervals import clopper_pearson
 
 
@@ -126,7 +127,8 @@ def _by_rule(work: Work, rule: Acceptance, *, has_gold: bool) -> tuple[Verdict, 
     """The verdict of the rule, and what decided."""
     gold = work.gold
     if gold is not None and gold.high < rule.min_gold_accuracy:
-        return "return", f"gold {_spelt(gold)}, surely below {rule.min_gold_accuracy:g}"
+        told = _spelt(gold, rule.min_gold_accuracy)
+        return "return", f"gold {told}, surely below {rule.min_gold_accuracy:g}"
     short = []
     if has_gold:
         num = 0 if gold is None else gold.of
@@ -139,10 +141,10 @@ def _by_rule(work: Work, rule: Acceptance, *, has_gold: bool) -> tuple[Verdict, 
         short.append(f"repeats {_spelt(repeats)}, below {least:g}")
     least = rule.min_alpha
     if least is not None and work.alpha is not None and work.alpha < least:
-        short.append(f"alpha {work.alpha:.2f}, below {least:g}")
+        short.append(f"alpha {_digits(work.alpha, 2, least)}, below {least:g}")
     least = rule.min_seconds
     if least is not None and work.seconds is not None and work.seconds < least:
-        short.append(f"{work.seconds:.1f} s an answer, below {least:g}")
+        short.append(f"{_digits(work.seconds, 1, least)} s an answer, below {least:g}")
     if short:
         return "hold", "; ".join(short)
     if gold is None:
@@ -203,5 +205,13 @@ def _latest(*decisions: Decision | None) -> Decision | None:
     return max(found, key=lambda one: one.number) if found else None
 
 
-def _spelt(share: Share) -> str:
-    return f"{share.right} of {share.of} ({share.low:.2f} to {share.high:.2f})"
+def _spelt(share: Share, *bounds: float) -> str:
+    """No end is rounded onto 0 or 1, or onto what decided."""
+    decimals = decimals_apart((share.low, share.high), 2, (0.0, 1.0, *bounds))
+    ends = f"{fixed(share.low, decimals)} to {fixed(share.high, decimals)}"
+    return f"{share.right} of {share.of} ({ends})"
+
+
+def _digits(value: float, decimals: int, bound: float) -> str:
+    """As many as tell it from what it was compared with."""
+    return fixed(value, decimals_apart((value,), decimals, (0.0, bound)))

@@ -12,6 +12,7 @@ from tilth.cli.output import line, plural, print_json, table
 from tilth.cli.recipes import RecipeArgument
 from tilth.cli.verb import Json, Runs, Verb, was_given
 from tilth.errors import UsageError
+from tilth.spell import decimals_apart, fixed
 
 if TYPE_CHECKING:
     from tilth.annotate.acceptance import Share
@@ -290,7 +291,7 @@ def _say_status(found: LedgerStatus, recipe: str, json: bool) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else fixed(value, decimals_apart((value,), 2, (0.0, 1.0)))
 
 
 def _share(share: Share | None) -> str:

@@ -1,8 +1,9 @@
 """What every figure is: the definitions of all rooms, found where they are declared.
 
 A figure is declared beside the code that makes it (`tilth.figures`): an operation's in its module,
-a stage's in the module `figures` of its room, a metric with its task, and the books' in
-`tilth.query.books`. Terminal, report, `explain` and the page of figures all look it up here.
+a stage's in the module `figures` of its room, a metric with its task, the books' in
+`tilth.query.books`, and those of a ledger of annotation in `tilth.query.annotation`. Terminal,
+report, `explain` and the page of figures all look it up here.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from tilth.figures import Definition
-from tilth.query import books
+from tilth.query import annotation, books
 from tilth.recipe.operations import operations
 from tilth.tasks.declare import Metric
 from tilth.tasks.registry import metrics
 
-# Whose figures are no operation's: those that every step has, and those of the tasks.
-BOOKS, METRICS = "books", "metrics"
+# Whose figures are no operation's: those that every step has, those of the tasks, and those of a
+# ledger of annotation, which is no run.
+BOOKS, METRICS, LEDGER = "books", "metrics", "annotate"
 STAGES = ("pretrain", "transfer", "value")
 
 
 def owners() -> tuple[str, ...]:
-    """Whose figures there may be: the books, the operations and stages, the tasks."""
-    return (BOOKS, *operations(), METRICS)
+    """Whose figures there may be: the books, the operations and stages, the tasks, the ledger."""
+    return (BOOKS, *operations(), METRICS, LEDGER)
 
 
 def definitions(owner: str) -> Mapping[str, Definition]:
@@ -38,6 +40,8 @@ def definitions(owner: str) -> Mapping[str, Definition]:
         return _declared(books.FIGURES)
     if owner == METRICS:
         return {name: _of_metric(metric) for name, metric in metrics().items()}
+    if owner == LEDGER:
+        return _declared(annotation.FIGURES)
     if owner in STAGES:
         return _of_stage(owner)
     op = operations().get(owner)
@@ -118,6 +122,8 @@ def owner_words(owner: str) -> str:
         return "the books of every step, and of the whole line"
     if owner == METRICS:
         return "trainings: metrics of the tasks"
+    if owner == LEDGER:
+        return "the ledger of annotation"
     op = operations()[owner]
     return f"the stage {owner}" if owner in STAGES else f"the operation {owner} of {op.stage}"
 
