@@ -185,7 +185,7 @@ def test_no_place_is_missing_from_the_list(
     pattern: str, places: set[str], said: dict[str, str]
 ) -> None:
     # Of an address, and of a sample's life.
-    names = ("web/crawler", "web/hosts", "web/preview", "query/trace")
+    names = ("web/admission", "web/crawler", "web/hosts", "web/preview", "query/trace")
     others = {f"src/tilth/{name}.py" for name in names}
     # And of what an annotator answered in a round.
     rooms = ((ROOT / "src/tilth/annotate").glob("*.py"), [ROOT / "src/tilth/cli/annotate.py"])

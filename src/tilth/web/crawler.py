@@ -20,11 +20,12 @@ from pathlib import Path
 
 from tilth.context import Progress
 from tilth.errors import MissingError, UsageError
+from tilth.web.admission import Admission, is_failed
 from tilth.web.answers import Answers, FailedError
-from tilth.web.bounds import CUTS, Bounds
-from tilth.web.client import Client, describe
-from tilth.web.copies import Copies, mark_copies
-from tilth.web.frontier import EXCLUDED, HELD, Frontier, Outcome
+from tilth.web.bounds import Bounds
+from tilth.web.client import Client
+from tilth.web.copies import mark_copies
+from tilth.web.frontier import HELD, Frontier, Outcome
 from tilth.web.gathering import Gathering
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
@@ -78,9 +79,7 @@ class Crawler:
         gathering: Gathering,
     ) -> None:
         self._start = tuple(start)
-        self._firsts = frozenset(self._start)
         self._scope = scope
-        self._choice = choice
         self._bounds = bounds
         self._secrets = client.secrets
         self._frontier = frontier
@@ -101,7 +100,10 @@ class Crawler:
         self._lanes.end = self._hours.end_of
         self._bytes = ByteQuota(bounds, frontier.sizes())
         self._hosts = Hosts(self._client, frontier, bounds.agent, self._hours.outcome)
-        self._gathering = replace(gathering, pages=self._is_page)
+        self._admission = Admission(
+            self._start, scope, choice, bounds, frontier, self._hosts, gathering, self._bytes
+        )
+        self._gathering = self._admission.gathering
         reader = PageReader(
             bounds.agent,
             bounds.drop_opt_outs,
@@ -110,7 +112,6 @@ class Crawler:
             self._gathering,
             looks=bounds.max_copies is not None,
         )
-        self._copies = Copies(bounds.max_copies, frontier)
         self._answers = Answers(
             self._client,
             reader,
@@ -127,7 +128,6 @@ class Crawler:
         self._is_alone = len({host_of(f"http://{prefix}") for prefix in scope.prefixes}) == 1
         self._reads_sitemaps = False
         self._is_refresh = frontier.is_refresh
-        self._depth = 0
         self._ahead: set[str] = set()
         # Of a level of which the end says what belongs: what is not kept with the answers.
         self._undecided: dict[str, tuple[Outcome, tuple[str, ...]]] = {}
@@ -229,64 +229,15 @@ class Crawler:
             else:
                 depth, is_admitted = level
                 if not is_admitted:
-                    await self._admit(depth)
+                    await self._admission.admit(
+                        depth, lambda url: self._answers.earlier(url) is not None
+                    )
                 while not await self._fetch_level(depth):
                     pass
 
-    async def _admit(self, depth: int) -> None:
-        """Decide which of a level's addresses are fetched."""
-        self._copies.catch_up(depth)
-
-        def decide(url: str) -> Outcome | None:
-            if (unwanted := self._unwanted(url, depth)) is not None:
-                return unwanted
-            try:
-                verdict = self._verdict(url)
-                if _is_failed(verdict) and self._answers.earlier(url) is not None:
-                    # Its level ends it, with the page as it was.
-                    return None
-                return verdict
-            except Exception as error:
-                return Outcome(url, error=f"its robots.txt cannot be read: {describe(error)}")
-
-        found = self._frontier.found(depth)
-        # A host of which nothing is wanted is not even asked for its rules.
-        await self._hosts.meet(origin(url) for url in found if self._unwanted(url, depth) is None)
-        most, most_per_host = self._bounds.max_pages, self._bounds.max_pages_per_host
-        self._frontier.admit(depth, decide, most, most_per_host)
-
-    def _unwanted(self, url: str, depth: int) -> Outcome | None:
-        """The outcome of an address that is beyond what the recipe asks for, or None."""
-        if (rule := self._gathering.left_out(url)) is not None:
-            return Outcome(url, *rule)
-        if (why := self._left_out(url)) is not None:
-            return Outcome(url, EXCLUDED, why)
-        if depth > self._bounds.max_depth + self._gathering.further(url):
-            return Outcome(url, "max-depth", str(depth))
-        if len(url) > self._bounds.max_url_length:
-            return Outcome(url, "url-length", str(len(url)))
-        return self._copies.left(url) or self._bytes.full(url)
-
-    def _left_out(self, url: str) -> str | None:
-        """Why the recipe leaves an address out, or None."""
-        if url in self._firsts:
-            return None
-        return self._choice.left_out(url, is_page=not self._gathering.is_shown(url))
-
-    def _is_page(self, url: str) -> bool:
-        """Whether an address of the level may be that of a page, whatever shows it."""
-        if self._depth > self._bounds.max_depth or not self._scope.contains(url):
-            return False
-        return url in self._firsts or self._choice.left_out(url) is None
-
-    def _verdict(self, url: str) -> Outcome | None:
-        """The outcome of an address that its site forbids or keeps for itself, or None."""
-        host = self._hosts[origin(url)]
-        return host.verdict(url) or (host.reserved(url) if self._bounds.drop_opt_outs else None)
-
     async def _fetch_level(self, depth: int) -> bool:
         """Fetch the admitted addresses of a level; whether all of them have ended."""
-        self._depth = depth
+        self._admission.depth = depth
         origins = sorted({origin(url) for url in self._frontier.admitted(depth)}, key=host_of)
         await self._hosts.meet(origins)
         self._crawled.update(origins)
@@ -329,7 +280,7 @@ class Crawler:
         if url in self._ahead:
             queue.again(replace(todo, attempt=todo.attempt - 1), place, _MEANWHILE_S)
             return
-        if host.is_renewed and (forbidden := self._verdict(url)) is not None:
+        if host.is_renewed and (forbidden := self._admission.verdict(url)) is not None:
             # Admitted by rules that hold no longer.
             self._commit_failed([forbidden])
             await asyncio.sleep(0)
@@ -362,7 +313,7 @@ class Crawler:
         else:
             host.hung.clear()
             outcome = self._answers.kept(meaning, answer)
-            if not _is_failed(outcome):
+            if not is_failed(outcome):
                 self._end(outcome, meaning.links, todo.depth)
             else:
                 self._commit_failed([outcome])
@@ -372,13 +323,14 @@ class Crawler:
         url, place, bounds = todo.url, origin(todo.url), self._bounds
         if todo.depth > bounds.max_depth or len(url) > bounds.max_url_length:
             return
-        if self._left_out(url) is not None or self._copies.left(url) is not None:
+        admission = self._admission
+        if admission.left_out(url) is not None or admission.copies.left(url) is not None:
             return
         if url in self._ahead or self._frontier.is_decided(url) or self._frontier.answer(url):
             return
         await self._hosts.meet([place])
         host = self._hosts[place]
-        if not host.is_asked or self._verdict(url) is not None:
+        if not host.is_asked or self._admission.verdict(url) is not None:
             return
         self._ahead.add(url)
         try:
@@ -423,13 +375,13 @@ class Crawler:
         """Write down what failed; in a refresh a page that was there stays, and where it leads."""
         failed = []
         for outcome in ended:
-            earlier = self._answers.earlier(outcome.url) if _is_failed(outcome) else None
+            earlier = self._answers.earlier(outcome.url) if is_failed(outcome) else None
             if earlier is not None:
                 self._frontier.note_failed(outcome.url, outcome.error or outcome.rule or "")
                 stays, links = self._answers.as_it_was(earlier, self._hosts[origin(outcome.url)])
-                self._end(stays, links, self._depth)
+                self._end(stays, links, self._admission.depth)
             elif self._bytes.is_set:
-                self._end(outcome, (), self._depth)
+                self._end(outcome, (), self._admission.depth)
             else:
                 failed.append(outcome)
         self._commit(failed)
@@ -589,8 +541,3 @@ class Crawler:
 def _aside(outcome: Outcome, links: Iterable[str]) -> Outcome:
     """An answer as it is kept until its level decides; what its page shows is read again then."""
     return replace(outcome, leads=None if outcome.shows is not None else "\n".join(links))
-
-
-def _is_failed(outcome: Outcome | None) -> bool:
-    """Whether an address ended for lack of an answer, or of the time for one."""
-    return outcome is not None and (outcome.error is not None or outcome.rule in CUTS)
