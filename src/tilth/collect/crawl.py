@@ -29,6 +29,7 @@ from tilth.collect.crawl_rows import (
     told_ends,
     unusable,
 )
+from tilth.collect.crawl_settings import PATTERNS
 from tilth.collect.crawl_settings import Settings as Settings
 from tilth.context import Context
 from tilth.errors import DataError, TilthError
@@ -47,6 +48,7 @@ from tilth.web.frontier import HELD, Frontier
 from tilth.web.patterns import Choice
 from tilth.web.previewed import CrawlPreview
 from tilth.web.proxy import Proxy
+from tilth.web.rendering import BrowserSettings, Rendering, find_browser, fits
 from tilth.web.robots import RobotsFile
 from tilth.web.secrets import Secrets, masked
 from tilth.web.urls import Scope, host_of
@@ -63,6 +65,16 @@ def warns(settings: Settings) -> str:
     """What should be known of the settings before a run; empty: nothing."""
     scope = settings.scope or settings.start
     return contact_warning(settings.user_agent, (*settings.start, *scope))
+
+
+def require(settings: Settings) -> None:
+    """See that what the settings need is on this machine.
+
+    Raises:
+        MissingError: There is no browser, or nothing that drives it.
+        UsageError: It would run without a sandbox.
+    """
+    _rendering(settings)
 
 
 def fingerprint(_: Settings) -> str:
@@ -129,7 +141,8 @@ def read(settings: Settings, source: str, context: Context) -> Iterator[pa.Recor
             if limit is None or num_rows(frontier) < limit:
                 check_scope("scope", settings.scope, settings.start, frontier)
                 check_scope("media_scope", settings.media_scope, settings.start, frontier)
-                note_patterns(Choice(settings.include, settings.exclude), frontier, context)
+                patterns = {name: getattr(settings, name) for name in PATTERNS}
+                note_patterns(patterns, frontier, context)
             gather, most = settings.gather, settings.max_pixels
             crawled = Crawled(frontier, source, folder / "warc", gather, most, context)
             yield from batches(crawled, limit)
@@ -247,8 +260,14 @@ def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
     left = set(json.loads(frontier.fact("hosts") or "[]")) - set(settings.allow_hosts)
     gone = {host_of(f"http://{place}") or place for place in left}
     said = json.loads(known) if known else {}
+    was_rendered = tuple(said.get("render", ()))
+
+    def is_other(url: str) -> bool:
+        """Whether what an address answered is of no use now."""
+        return host_of(url) in gone or fits(was_rendered, url) != fits(settings.render, url)
+
     frontier.begin_again(
-        lambda url: host_of(url) in gone,
+        is_other,
         {"shown": shown, "hosts": json.dumps(settings.allow_hosts), "identity": identity},
         has_less_room=settings.max_bytes < said.get("max_bytes", 0),
         takes_more=not set(settings.gather) <= set(said.get("gather", ("pages",))),
@@ -313,6 +332,14 @@ def _client(settings: Settings, served: Served, frontier: Frontier) -> Client:
     )
 
 
+def _rendering(settings: Settings) -> Rendering | None:
+    if not settings.render:
+        return None
+    path = find_browser(without_sandbox=settings.render_without_sandbox)
+    browser = BrowserSettings(path, settings.render_without_sandbox, settings.user_agent)
+    return Rendering(settings.render, browser, settings.render_timeout_s)
+
+
 def _scope(settings: Settings) -> Scope:
     return Scope(settings.scope) if settings.scope else Scope.of(settings.start)
 
@@ -360,6 +387,8 @@ def _crawl(
 
     scope, bounds = _scope(settings), _bounds(settings, budget)
 
+    rendering = _rendering(settings)
+
     async def crawl(served: Served, store: WarcStore) -> None:
         async with _client(settings, served, frontier) as client:
             crawler = Crawler(
@@ -373,6 +402,7 @@ def _crawl(
                 archive,
                 context.progress,
                 gathering_of(settings.gather, settings.media_scope, scope, frontier),
+                rendering,
             )
             await crawler.run(sitemaps=settings.sitemaps)
 

@@ -18,6 +18,7 @@ from tilth.web.frontier import Frontier, Outcome
 from tilth.web.gathering import Gathering, as_kind
 from tilth.web.media import Kind, kind_of_type
 from tilth.web.mentions import Told
+from tilth.web.rendering import TOLD
 from tilth.web.secrets import masked
 from tilth.web.urls import Scope
 
@@ -133,4 +134,4 @@ def _said(told: Told) -> Row:
 def note_passed(frontier: Frontier, context: Context) -> None:
     """Tell what of each page is not taken."""
     for page, reason in frontier.mentions.passed():
-        context.passes_over(masked(page), reason)
+        context.passes_over(masked(page), TOLD.get(reason, reason))

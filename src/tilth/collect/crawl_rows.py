@@ -4,7 +4,7 @@ what of the recipe fits none of it."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tilth.spell import plural
 from tilth.web.bounds import CUTS
 from tilth.web.copies import MAX_COPIES
 from tilth.web.frontier import EXCLUDED, Frontier, Outcome
-from tilth.web.patterns import Choice
+from tilth.web.patterns import AddressPattern
 from tilth.web.secrets import masked
 from tilth.web.urls import Scope
 from tilth.web.warc_store import read_page
@@ -207,10 +207,17 @@ def check_scope(
         raise no_such_name(setting, prefix, "addresses", near, ", ".join(map(masked, start)))
 
 
-def note_patterns(choice: Choice, frontier: Frontier, context: Context) -> None:
-    """Tell of patterns that fit nothing that was found, unless the crawl was cut short."""
-    unmet = [("include", one) for one in choice.include]
-    unmet += [("exclude", one) for one in choice.exclude]
+def note_patterns(
+    patterns: Mapping[str, Iterable[str]], frontier: Frontier, context: Context
+) -> None:
+    """Tell of patterns that fit nothing that was found, unless the crawl was cut short.
+
+    Args:
+        patterns: By the setting in which they stand.
+        frontier: How the addresses of a finished crawl ended.
+        context: Told of them.
+    """
+    unmet = [(name, AddressPattern(one)) for name, given in patterns.items() for one in given]
     for end in frontier.outcomes() if unmet else ():
         if end.rule in CUTS:
             return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tilth.collect.crawl_media import Gathered, check_given
 from tilth.reading.fetching import Hosts, ProxyUrl, Serve, check_serving
@@ -23,7 +23,13 @@ _MAX_HOURS = 87_600.0
 
 # Each address is compared with each of them.
 _Pattern = Annotated[str, Field(min_length=1, max_length=2000)]
+PATTERNS = ("include", "exclude", "render")
 PatternsOf = Annotated[tuple[_Pattern, ...], AnyOrder(), Field(max_length=1000)]
+
+
+def _patterns(given: Any) -> Any:
+    """All addresses, or none, where the word for that stands in place of patterns."""
+    return {True: ("*",), False: ()}.get(given, given) if isinstance(given, bool) else given
 
 
 class Settings(BaseSettings):
@@ -160,6 +166,23 @@ class Settings(BaseSettings):
         "these, and in `scope`; default: all of the hosts of `scope`",
     )
     max_pixels: MaxPixels = MAX_PIXELS
+    render: Annotated[PatternsOf, BeforeValidator(_patterns)] = Field(
+        (),
+        description="pages that a browser opens, so that they are as their scripts make them: "
+        "patterns as of `include`, or true for all of them; needs the extra `render` and Chromium",
+    )
+    render_timeout_s: Annotated[float, ActsOn("politeness")] = Field(
+        120.0,
+        gt=0,
+        le=_MAX_S,
+        description="seconds for a page in the browser, with all that its scripts ask for; it is "
+        "taken as it is then",
+    )
+    render_without_sandbox: Annotated[bool, ActsOn("speed")] = Field(
+        False,
+        description="run the browser without its sandbox, which it does not have as root: in a "
+        "container that holds nothing else",
+    )
 
     @field_validator("start")
     @classmethod
@@ -171,7 +194,7 @@ class Settings(BaseSettings):
     def _scope_normalized(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(normalize(url) for url in urls))
 
-    @field_validator("include", "exclude")
+    @field_validator("include", "exclude", "render")
     @classmethod
     def _are_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
@@ -196,6 +219,13 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"`{name}: {part:,.16g}` bounds nothing: `{whole}` is {most:,.16g} for all"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _renders(self) -> Settings:
+        for name in ("render_timeout_s", "render_without_sandbox"):
+            if not self.render and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` belongs to `render`: no page is opened in a browser")
         return self
 
     @model_validator(mode="after")

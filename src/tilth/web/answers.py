@@ -21,6 +21,7 @@ from tilth.web.hosts import Host
 from tilth.web.lanes import LeftAloneError, PoliteClient, TimeIsUpError
 from tilth.web.page_reader import Meaning, PageReader
 from tilth.web.quota import FreeSpace
+from tilth.web.render import Renderer
 from tilth.web.retry import TRANSIENT_STATUSES
 from tilth.web.warc_store import WarcStore, read_original
 
@@ -45,6 +46,7 @@ class Answers:
         max_bytes: Of a page.
         space: What stays free on the disk.
         time_is_up: How an address ends for which there is no time.
+        renderer: Opens pages in a browser; None: none is.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Answers:
         max_bytes: int,
         space: FreeSpace,
         time_is_up: Callable[[str], Outcome],
+        renderer: Renderer | None = None,
     ) -> None:
         self._client = client
         self._reader = reader
@@ -66,6 +69,7 @@ class Answers:
         self._max_bytes = max_bytes
         self._space = space
         self._time_is_up = time_is_up
+        self._renderer = renderer
         self._is_refresh = frontier.is_refresh
 
     def recall(self, url: str, host: Host) -> tuple[Outcome, tuple[str, ...]] | None:
@@ -137,11 +141,17 @@ class Answers:
         host.failures = 0
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
-            if earlier is None:
-                return self._reader.read(url, answer, host.robots, now), answer
-            answer = earlier.updated(answer)
+            if earlier is not None:
+                answer = earlier.updated(answer)
             meaning = self._reader.read(url, answer, host.robots, now)
-            return earlier.stays(meaning, answer), answer
+            renderer = self._renderer
+            if renderer is not None and meaning.is_page and renderer.takes(url, answer):
+                rendered = await renderer.render(url, answer)
+                if rendered.answer is None:
+                    return rendered.ended(url, now), None
+                answer = rendered.answer
+                meaning = self._reader.read(url, answer, host.robots, now)
+            return meaning if earlier is None else earlier.stays(meaning, answer), answer
         except TilthError:
             # The settings, not the answer.
             raise
@@ -170,8 +180,9 @@ class Answers:
         if meaning.is_page and answer is not None:
             try:
                 # What was committed is in the file, whoever reads it.
-                known = self._frontier.place_of(answer.digest) if answer.body else None
-                same = known and read_original(self._archive, known, answer.body)
+                sent = answer.sent or answer
+                known = self._frontier.place_of(sent.digest) if sent.body else None
+                same = known and read_original(self._archive, known, sent.body)
                 place = self._store.append(outcome.url, answer, outcome.fetched_at or "", same)
             except OSError:
                 raise
@@ -179,7 +190,7 @@ class Answers:
                 # Its headers, for which the archive has no form.
                 cause = f"the answer cannot be read: {describe(error)}"
                 return Outcome(outcome.url, error=cause)
-            return replace(outcome, place=place, digest=None if same else answer.digest)
+            return replace(outcome, place=place, digest=None if same else sent.digest)
         return replace(outcome, leads="\n".join(meaning.links)) if meaning.links else outcome
 
 

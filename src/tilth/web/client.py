@@ -99,6 +99,8 @@ class Answer:
         request: Names and values of the request's headers as sent, secrets by their names.
         address: The IP address that was dialled; empty: it is not known, or a proxy's.
         has_new_cookies: It has set cookies that the request did not have.
+        sent: Of a page whose body is as its scripts made it: what the server sent.
+        told: What it was made without, by the keys of `render.TOLD`.
     """
 
     status: int
@@ -109,6 +111,8 @@ class Answer:
     request: tuple[tuple[str, str], ...] = ()
     address: str = ""
     has_new_cookies: bool = False
+    sent: Answer | None = None
+    told: tuple[str, ...] = ()
 
     def header(self, name: str) -> str:
         """The first header of a name (lower case), or an empty string."""

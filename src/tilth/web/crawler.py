@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
@@ -34,6 +35,8 @@ from tilth.web.neighbours import mind, note
 from tilth.web.page_reader import PageReader
 from tilth.web.patterns import Choice
 from tilth.web.quota import ByteQuota, FreeSpace, Hours
+from tilth.web.render import Renderer
+from tilth.web.rendering import Rendering
 from tilth.web.sitemap import collect_sitemaps, sitemaps_of
 from tilth.web.telling import Telling
 from tilth.web.urls import Scope, host_of, origin
@@ -63,6 +66,7 @@ class Crawler:
         archive: Its folder.
         progress: Called with (settled addresses, known addresses, rate).
         gathering: What is taken beside pages.
+        rendering: Which pages are opened in a browser; None: none is.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Crawler:
         archive: Path,
         progress: Progress,
         gathering: Gathering,
+        rendering: Rendering | None = None,
     ) -> None:
         self._start = tuple(start)
         self._scope = scope
@@ -112,6 +117,10 @@ class Crawler:
             self._gathering,
             looks=bounds.max_copies is not None,
         )
+        self._renderer = None
+        if rendering is not None:
+            most = bounds.max_bytes
+            self._renderer = Renderer(rendering, self._hosts, client.secrets, most)
         self._answers = Answers(
             self._client,
             reader,
@@ -121,6 +130,7 @@ class Crawler:
             bounds.max_bytes,
             FreeSpace(archive, bounds.min_free_bytes),
             self._hours.outcome,
+            self._renderer,
         )
         self._queues: dict[str, HostQueue] = {}
         self._workers: list[asyncio.Task[None]] = []
@@ -152,7 +162,7 @@ class Crawler:
         await self._hosts.meet(map(origin, self._start))
         self._check_start()
         self._hours.begin()
-        async with asyncio.TaskGroup() as tasks:
+        async with self._renderer or nullcontext(), asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._workers.append(tasks.create_task(self._watch()))
             self._reads_sitemaps = sitemaps and self._frontier.fact("sitemaps") is None
@@ -540,4 +550,5 @@ class Crawler:
 
 def _aside(outcome: Outcome, links: Iterable[str]) -> Outcome:
     """An answer as it is kept until its level decides; what its page shows is read again then."""
-    return replace(outcome, leads=None if outcome.shows is not None else "\n".join(links))
+    is_read_again = outcome.shows is not None or outcome.told
+    return replace(outcome, leads=None if is_read_again else "\n".join(links))

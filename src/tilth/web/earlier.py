@@ -54,8 +54,10 @@ class EarlierPage:
             return answer
         told = [one for one in answer.headers if not one[0].lower().startswith(_OF_THE_BODY)]
         names = {name.lower() for name, _ in told}
-        rest = [one for one in self.answer.headers if one[0].lower() not in names]
-        return replace(self.answer, headers=(*rest, *told))
+        # Of a page that was rendered: what its scripts make of it is seen anew.
+        sent = self.answer.sent or self.answer
+        rest = [one for one in sent.headers if one[0].lower() not in names]
+        return replace(sent, headers=(*rest, *told))
 
     def stays(self, meaning: Meaning, answer: Answer) -> Meaning:
         """What an answer means, with the archived page where that is the same."""

@@ -544,6 +544,8 @@ class Frontier:
             self._num_known += self.mentions.note(outcome.url, outcome.shows)
         elif outcome.rule == "redirect":
             self._num_known += self.mentions.note_redirect(outcome.url, outcome.value)
+        if outcome.told:
+            self.mentions.note_passed(outcome.url, outcome.told)
 
     def _note_body(self, outcome: Outcome) -> None:
         if outcome.digest is not None and outcome.place is not None:

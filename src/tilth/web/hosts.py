@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tilth.decode.text import decode_loosely
@@ -184,6 +184,16 @@ class Hosts:
             return await self._client.get_through(url, max_bytes, self._check)
         except TimeIsUpError as error:
             raise ForbiddenError(self._time_is_up(url)) from error
+
+    async def ask(self, url: str, max_bytes: int, headers: Mapping[str, str]) -> Answer:
+        """As `PoliteClient.get`, with headers, and the robots.txt of the origin asked first.
+
+        Raises:
+            ForbiddenError: The site forbids it, or cannot be asked.
+            AddressRefusedError, FetchError, TooLargeError: As of `Client.get`.
+        """
+        await self._check(url)
+        return await self._client.get(url, max_bytes, headers=headers)
 
     async def _check(self, url: str) -> None:
         place = _place_of(url)

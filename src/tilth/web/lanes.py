@@ -292,11 +292,18 @@ class PoliteClient:
                     self._hold(lane, _wish_of(answer))
         return answer
 
-    async def get(self, url: str, max_bytes: int, *, cuts: bool = False) -> Answer:
+    async def get(
+        self,
+        url: str,
+        max_bytes: int,
+        *,
+        cuts: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """As `once`, tried again; the last failure is raised, the last bad status returned."""
         for attempt in range(self.retries):
             try:
-                answer = await self.once(url, max_bytes, cuts=cuts)
+                answer = await self.once(url, max_bytes, cuts=cuts, conditions=headers)
             except FetchError as error:
                 if not error.transient:
                     raise
@@ -304,7 +311,7 @@ class PoliteClient:
                 if answer.status not in TRANSIENT_STATUSES:
                     return answer
             await self.lanes.sleep(self.pause_s(attempt))
-        return await self.once(url, max_bytes, cuts=cuts)
+        return await self.once(url, max_bytes, cuts=cuts, conditions=headers)
 
     async def get_through(
         self, url: str, max_bytes: int, check: Check | None = None, *, cuts: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -98,9 +98,7 @@ class Mentions:
         """
         self._db.execute("DELETE FROM mentions WHERE page = ?", (page,))
         self._db.execute("DELETE FROM passed WHERE page = ?", (page,))
-        self._db.executemany(
-            "INSERT OR REPLACE INTO passed VALUES (?, ?)", ((page, why) for why in shown.passed)
-        )
+        self.note_passed(page, shown.passed)
         self._db.executemany(
             "INSERT OR IGNORE INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -114,6 +112,12 @@ class Mentions:
         )
         self._are_any = self._are_any or bool(shown.mentions)
         return self._find(page, (one.url for one in shown.mentions))
+
+    def note_passed(self, page: str, reasons: Iterable[str]) -> None:
+        """What else of a page is not taken."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO passed VALUES (?, ?)", ((page, why) for why in reasons)
+        )
 
     def note_redirect(self, url: str, target: str | None) -> int:
         """Where an address redirects that pages show; as `note`."""

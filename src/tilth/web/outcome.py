@@ -38,6 +38,7 @@ class Outcome:
         sha1: Of that.
         look: What the page looks like within its pattern of addresses.
         shows: Pictures and sounds of a page, where such are looked for; see `Mentions`.
+        told: What a page was rendered without; in its records in the archive, and read from there.
     """
 
     url: str
@@ -55,6 +56,7 @@ class Outcome:
     sha1: bytes | None = None
     look: bytes | None = None
     shows: Shown | None = None
+    told: tuple[str, ...] = ()
 
 
 def with_fields(query: str) -> str:

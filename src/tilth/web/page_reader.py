@@ -116,7 +116,7 @@ class PageReader:
         if wishes.follow and markup.shows is not None:
             refused = wishes.refuses_images if self.drop_opt_outs else ""
             ended = replace(ended, shows=replace(markup.shows, refused=refused))
-        ended = replace(ended, look=markup.look, sha1=answer.digest)
+        ended = replace(ended, look=markup.look, sha1=answer.digest, told=answer.told)
         if self.follow_canonical and canonical not in (None, url):
             ended = replace(ended, canonical=canonical)
             links = (*links, *filter(None, (canonical,)))

@@ -1,9 +1,10 @@
 """The pages of a crawl, in WARC/1.1 files (ISO 28500): one gzip member a record.
 
 A page is a response with its request behind it, or a revisit where the archive has the same body
-already. They stand at a known place, so that they are read back without reading what is before
-them. The frontier stores how long the archive was at its last commit; opening the archive cuts off
-what a kill left behind that. Each file, and what a crawl that was taken up again adds to one,
+already; behind them, of a page that was rendered, a conversion has what its scripts made of it.
+They stand at a known place, so that they are read back without reading what is before them. The
+frontier stores how long the archive was at its last commit; opening the archive cuts off what a
+kill left behind that. Each file, and what a crawl that was taken up again adds to one,
 begins with a warcinfo record that says who wrote it and how.
 """
 
@@ -15,13 +16,13 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from fastwarc.warc import ArchiveIterator, WarcRecord
+from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -44,6 +45,9 @@ _PRINTABLE = "".join(map(chr, range(32, 127)))
 _TRANSFER = frozenset({"content-encoding", "transfer-encoding", "content-length"})
 # Where the body of a revisit stands, for the archive's own reader; others go by date and address.
 _BODY_AT: Final = "Tilth-Refers-To-Place"
+# The record of what a page was rendered to, and what that was made without.
+_MADE: Final = "Tilth-Rendered-As"
+_WITHOUT: Final = "Tilth-Rendered-Without"
 # SHA-1 of nothing.
 _NO_BODY: Final = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
 _PLACE: Final = re.compile(r"(\d{1,9}):(\d{1,18}):(\d{1,12})", re.A)
@@ -132,15 +136,16 @@ class WarcStore:
     def append(
         self, url: str, answer: Answer, fetched_at: str, same: Original | None = None
     ) -> Place:
-        """Write a page: a response record, or a revisit, and its request; durable after the next
-        `sync`.
+        """Write a page: a response record, or a revisit, its request, and what it was rendered to;
+        durable after the next `sync`.
 
         Args:
             url: Its address, with the names of secrets.
-            answer: It.
+            answer: It, rendered or as it was sent.
             fetched_at: When it came, in UTC, ISO 8601.
-            same: The page in the archive that has the same body.
+            same: The page in the archive of which the same body was sent.
         """
+        sent = answer.sent or answer
         if self._size >= self._max_file_bytes:
             self.sync()
             self._file.close()
@@ -148,17 +153,19 @@ class WarcStore:
             self._file = open(self._path(self._number), "wb")  # noqa: SIM115
             self._is_told = False
         fields = {"WARC-Date": fetched_at}
-        if answer.address:
-            fields["WARC-IP-Address"] = answer.address
-        record = self._answered(url, answer, fields, same)
+        if sent.address:
+            fields["WARC-IP-Address"] = sent.address
+        record = self._answered(url, sent, fields, same)
         fields["WARC-Concurrent-To"] = record.rec_headers.get_header("WARC-Record-ID")
-        asked = self._asked(url, answer, fields) if answer.request else None
+        behind = [self._asked(url, sent, fields)] if sent.request else []
+        if answer is not sent:
+            behind.append(self._made(url, answer, fetched_at, record))
         if not self._is_told:
             self._tell()
         start = self._size
         self._write(record)
-        if asked is not None:
-            self._write(asked)
+        for one in behind:
+            self._write(one)
         return Place(self._number, start, self._size - start)
 
     def _tell(self) -> None:
@@ -210,6 +217,29 @@ class WarcStore:
             warc_headers_dict={**fields, "WARC-Payload-Digest": _NO_BODY},
         )
 
+    def _made(
+        self, url: str, answer: Answer, fetched_at: str, sent: ArcWarcRecord
+    ) -> ArcWarcRecord:
+        """The record of a page as it was rendered (ISO 28500, 6.8), named in that of the answer: so
+        no page is looked through for one in vain."""
+        fields = {
+            "WARC-Date": fetched_at,
+            "WARC-Refers-To": sent.rec_headers.get_header("WARC-Record-ID"),
+            "WARC-Payload-Digest": _stated(answer.digest),
+        }
+        if answer.told:
+            fields[_WITHOUT] = ", ".join(answer.told)
+        made = self._writer.create_warc_record(
+            url,
+            "conversion",
+            payload=io.BytesIO(answer.body),
+            length=len(answer.body),
+            warc_content_type=answer.header("content-type").encode("ascii", "replace").decode(),
+            warc_headers_dict=fields,
+        )
+        sent.rec_headers.add_header(_MADE, made.rec_headers.get_header("WARC-Record-ID"))
+        return made
+
     def _write(self, record: ArcWarcRecord) -> None:
         self._records.seek(0)
         self._records.truncate()
@@ -242,24 +272,40 @@ def _stated(digest: bytes) -> str:
 
 
 def read_page(folder: Path, place: Place) -> bytes:
-    """The body of the page whose records stand at a place.
+    """The body of the page whose records stand at a place, as it was rendered if it was.
 
     Raises:
         DataError: There is no such record.
     """
-    return _read(folder, place)[1]
+    return read_answer(folder, place).body
 
 
 def read_answer(folder: Path, place: Place) -> Answer:
-    """The answer whose records stand at a place, its body as decoded.
+    """The answer whose records stand at a place, its body as decoded, or as it was rendered.
 
     Raises:
         DataError: There is no such record.
     """
     from tilth.web.client import Answer
 
-    headers, body = _read(folder, place)
-    return Answer(200, "", headers, body)
+    fields, headers, body = _read(folder, place)
+    sent = Answer(200, "", headers, body)
+    if _MADE not in fields:
+        return sent
+    path = str(_path(folder, place))
+    for record in _records(folder, place, WarcRecordType.conversion):
+        made = dict(record.headers)
+        if made.get("WARC-Record-ID") != fields[_MADE]:
+            continue
+        rendered = bytes(record.reader.read())
+        digest = hashlib.sha1(rendered, usedforsecurity=False).digest()
+        if made.get("WARC-Payload-Digest") != _stated(digest):
+            break
+        kind = ("Content-Type", made.get("Content-Type", ""))
+        rest = tuple(one for one in headers if one[0].lower() != "content-type")
+        told = tuple(filter(None, made.get(_WITHOUT, "").split(", ")))
+        return Answer(200, "", (kind, *rest), rendered, sent=sent, told=told)
+    raise DataError("a page of the crawl's archive is not as it was rendered", where=path)
 
 
 def read_original(folder: Path, place: Place, body: bytes) -> Original | None:
@@ -298,13 +344,15 @@ def _path(folder: Path, place: Place) -> Path:
     return folder / f"crawl-{place.file:05d}.warc.gz"
 
 
-def _read(folder: Path, place: Place) -> tuple[tuple[tuple[str, str], ...], bytes]:
-    """A page's HTTP headers and body."""
+def _read(
+    folder: Path, place: Place
+) -> tuple[Mapping[str, str], tuple[tuple[str, str], ...], bytes]:
+    """What the record of a page says, its HTTP headers and its body."""
     record, body = _response(folder, place)
     headers = tuple(record.http_headers or ())
     fields = dict(record.headers)
     if fields.get("WARC-Type") != "revisit":
-        return headers, body
+        return fields, headers, body
     path = str(_path(folder, place))
     at = _PLACE.fullmatch(fields.get(_BODY_AT, ""))
     if at is None:
@@ -313,18 +361,25 @@ def _read(folder: Path, place: Place) -> tuple[tuple[tuple[str, str], ...], byte
     digest = hashlib.sha1(body, usedforsecurity=False).digest()
     if fields.get("WARC-Payload-Digest") != _stated(digest):
         raise DataError("a page of the crawl's archive points to another body", where=path)
-    return headers, body
+    return fields, headers, body
 
 
 def _response(folder: Path, place: Place) -> tuple[WarcRecord, bytes]:
     """The first record at a place, and its body."""
+    for record in _records(folder, place):
+        return record, bytes(record.reader.read())
+    path = str(_path(folder, place))
+    raise DataError(f"the crawl's archive holds no record at byte {place.start}", where=path)
+
+
+def _records(
+    folder: Path, place: Place, kinds: WarcRecordType = WarcRecordType.any_type
+) -> Iterator[WarcRecord]:
     path = _path(folder, place)
     try:
         with open(path, "rb") as file:
             file.seek(place.start)
             data = file.read(place.length)
-        for record in ArchiveIterator(io.BytesIO(data), parse_http=True):
-            return record, bytes(record.reader.read())
+        yield from ArchiveIterator(io.BytesIO(data), record_types=kinds, parse_http=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(f"the crawl's archive cannot be read: {error}", where=str(path)) from error
-    raise DataError(f"the crawl's archive holds no record at byte {place.start}", where=str(path))
