@@ -16,6 +16,7 @@ from tilth.errors import UsageError
 from tilth.web.listing import MAX_LISTED
 
 Rows = dict[str, dict[str, Any]]
+_TEXT = (("Content-Type", "text/plain"),)
 
 
 @pytest.fixture
@@ -257,3 +258,36 @@ def test_feeds_frames_and_refreshes_are_followed(site: Site, tmp_path: Path) -> 
         "/data": "content-type",
     }
     assert rows["/feed"]["drop.value"] == "1"
+
+
+def test_headers_lead_where_elements_would(site: Site, tmp_path: Path) -> None:
+    """A refresh, a canonical page, and a row of pages that only its headers hold together."""
+    html = ("Content-Type", "text/html")
+    site.html("/", "/text", "/copy", "/wish", "/über", headers=(html, ("Link", "</2>; rel=next")))
+    site.html("/2", headers=(html, ("Link", "</3>; rel=next, </>; rel=prev")))
+    site.html("/3", headers=(html, ("Refresh", "0; url=/4")))
+    site.pages["/text"] = Reply(b"x", headers=(*_TEXT, ("Refresh", "1;/5")))
+    site.html("/copy", headers=(html, ("Link", f"<{site.root}/4>; rel=canonical")))
+    leads = ("Link", "</never>; rel=next"), ("Refresh", "1; /never")
+    site.html("/wish", headers=(html, ("X-Robots-Tag", "nofollow"), *leads))
+    nofollow = ("X-Robots-Tag", "nofollow")
+    feed = f"<rss><link>{site.root}/never</link></rss>".encode()
+    site.pages["/feed"] = Reply(feed, headers=(("Content-Type", "text/xml"), nofollow, *leads))
+    site.html("/4", "/feed")
+    site.html("/5")
+    # The bytes of an address stand in a header as they are.
+    site.pages["/%C3%BCber"] = redirect("/é".encode().decode("latin-1"))
+    site.html("/%C3%A9", headers=(html, ("Refresh", "0;/\xe8")))
+    site.html("/%E8")
+    rows = _rows(site, tmp_path, sitemaps=False)
+    assert _ends(rows) == {
+        **dict.fromkeys(("/", "/2", "/3", "/4", "/5", "/wish", "/%C3%A9", "/%E8"), None),
+        "/text": "content-type",
+        "/copy": "canonical",
+        "/feed": "feed",
+        "/%C3%BCber": "redirect",
+    }
+    # The same of what is in the archive by now.
+    asked = site.asked.total()
+    assert _rows(site, tmp_path, sitemaps=False, max_pages=99) == rows
+    assert site.asked.total() == asked

@@ -13,7 +13,7 @@ from tests.growth.measure import assert_linear, least_s
 from tilth.web.address import canonical_host
 from tilth.web.client import FetchError, TooLargeError, decompress
 from tilth.web.forms import form, pattern
-from tilth.web.links import read_markup
+from tilth.web.links import header_links, read_markup
 from tilth.web.listing import Listing, read_listing
 from tilth.web.retry import retry_after_s
 from tilth.web.robots import RobotsFile, read_wishes
@@ -246,6 +246,13 @@ def test_headers(unit: str) -> None:
     both = ("X-Robots-Tag", "Content-Usage")
     _check(
         lambda n: lambda: read_wishes([(name, unit * n) for name in both], [], "tilth", now), 5_000
+    )
+
+
+@pytest.mark.parametrize("unit", ["<", "<a>", "<a>;", '<a>;rel="', "<a>;rel=x;", ";a=", "<a> ,"])
+def test_links_of_headers(unit: str) -> None:
+    _check(
+        lambda n: lambda: header_links([("Link", unit * n), ("Refresh", f"0;{unit * n}")]), 2_000
     )
 
 

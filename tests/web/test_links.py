@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilth.web.links import Markup, read_markup
+from tilth.web.links import Markup, header_links, read_markup
 
 _URL = "http://example.org/a/b.html"
 
@@ -147,3 +147,46 @@ def test_no_link_is_lost_for_the_depth_at_which_it_is(depth: int) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail(body: bytes) -> None:
     read_markup(b"<html>" + body, _URL, None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ([("Refresh", "0; url=/a")], (("/a",), None)),
+        ([("refresh", "5;URL='/a b'"), ("Refresh", "7")], (("/a b",), None)),
+        ([("Link", '</a>; rel="canonical"')], ((), "/a")),
+        (
+            [("link", '</n,1>; rel=next; title="x, <y>", </a?b=1>;rel=Canonical')],
+            (("/n,1",), "/a?b=1"),
+        ),
+        ([("Link", "</a>; rel=alternate"), ("Link", '</b>; rel="self canonical"')], ((), "/b")),
+        ([("Link", '</f>; rel=alternate; type="application/rss+xml"')], (("/f",), None)),
+        (
+            [("Link", "</1>; rel=prev, </2>;rel=next"), ("LINK", "</3>; rel=up")],
+            (("/1", "/2"), None),
+        ),
+        ([("Link", '</a>; rel="next nofollow"')], ((), None)),
+        # The first counts, of relations and of links.
+        ([("Link", "</a>; rel=up; rel=canonical, </b>; rel=canonical")], ((), "/b")),
+        ([("Link", "</b>; rel=canonical, </c>; rel=canonical")], ((), "/b")),
+        # Said of another page.
+        ([("Link", '</a>; rel=canonical; anchor="/other"')], ((), None)),
+        ([("Link", '</a>; title="; rel=next"')], ((), None)),
+        ([("Link", "/a; rel=canonical"), ("Link", "<"), ("X-Link", "</a>; rel=next")], ((), None)),
+        # In UTF-8, else byte by byte.
+        ([("Link", "</\xc3\xa9>; rel=next"), ("Refresh", "0;/\xe9")], (("/é", "/%E9"), None)),
+    ],
+)
+def test_headers_lead_as_elements_do(
+    headers: list[tuple[str, str]], found: tuple[tuple[str, ...], str | None]
+) -> None:
+    assert header_links(headers) == found
+
+
+def test_pages_of_a_row_are_links() -> None:
+    page = b"""<link rel=next href=2><link rel='prev,up' href=0><link rel="next nofollow" href=x>
+        <link rel=up href=y><link rel=stylesheet href=z><area rel=nofollow href=w>"""
+    assert read_markup(page, _URL, None).links == (
+        "http://example.org/a/2",
+        "http://example.org/a/0",
+    )

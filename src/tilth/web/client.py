@@ -45,6 +45,7 @@ from tilth.web.address import (
 from tilth.web.cookies import Cookies, without_value
 from tilth.web.proxy import Proxy
 from tilth.web.secrets import Secrets
+from tilth.web.urls import as_sent
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
@@ -328,7 +329,7 @@ class Client:
                 target = None
                 if got.status in REDIRECTS:
                     # From the header as sent: in the named one a name may be a stranger's text.
-                    target = self.secrets.target(url, next(_values(sent, "location"), ""))
+                    target = self.secrets.target(url, as_sent(next(_values(sent, "location"), "")))
                 request = self.secrets.headers_told(url, got.request_info.headers.items())
                 peer = got.peer if isinstance(got, _Response) and not through else ""
                 reason = got.reason or ""

@@ -40,6 +40,7 @@ from tilth.web.address import (
     served_hosts,
 )
 from tilth.web.secrets import Secrets, masked
+from tilth.web.urls import as_sent
 
 MIRROR_VARIABLE = "TILTH_MIRROR"
 
@@ -507,7 +508,7 @@ def _target(url: str, location: str) -> str:
         _TransferError: To nothing that can be an address.
     """
     try:
-        target = urljoin(url, with_slashes(location.strip()))
+        target = urljoin(url, with_slashes(as_sent(location.strip())))
         parts = urlsplit(target)
         if parts.scheme in PORTS:
             canonical_host(parts.hostname or "")

@@ -1,9 +1,9 @@
-"""What a page's markup tells a crawler: its links, its canonical address, its wishes."""
+"""What a page's markup and its headers tell a crawler: links, canonical address, wishes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from lxml import etree
@@ -15,7 +15,7 @@ from tilth.formats.http_answer import FEED_TYPES
 from tilth.web.looks import look_of
 from tilth.web.media import TOO_DEEP, Shown
 from tilth.web.media_markup import read_media
-from tilth.web.urls import join
+from tilth.web.urls import as_sent, join
 
 # The parser compares each attribute of a tag with all those before it, so a tag may have as much
 # outside of quotation marks as it takes a few milliseconds to compare.
@@ -27,6 +27,11 @@ _WORDS = re.compile(r"[\s,;]+")
 _QUOTATION = re.compile(_QUOTED)
 _ANY_TAG = re.compile(rb"</?+([A-Za-z][^\s/>]*+)(?:[^>\"']++|" + _QUOTED + rb")*+>?+")
 _TELLING = frozenset((b"a", b"area", b"base", b"frame", b"iframe", b"img", b"link", b"meta"))
+# A header of links (RFC 8288, 3): an address, and what is said of it.
+_LINK = re.compile(r"<([^<>]*+)>((?:\s*+;(?:[^,;\"]++|\"[^\"]*+\"?+)*+)*+)")
+_PARAMETER = re.compile(r";\s*+([A-Za-z*]++)\s*+(?:=\s*+(?:\"([^\"]*+)|([^\s;,\"]*+)))?+")
+# Relations of one page to the others of a row of them; a site may have no other way to these.
+_OF_ROW = frozenset(("next", "prev", "previous"))
 _REFRESH = re.compile(r"\s*+[\d.]++(?:\s*+[;,]\s*+|\s++)(?:url\s*+=\s*+)?+(.+)", re.A | re.I | re.S)
 
 
@@ -36,7 +41,7 @@ class Markup:
 
     Attributes:
         links: Normalised http and https addresses, in the page's order, each once: of its links,
-            frames, refreshes and feeds.
+            frames, refreshes and feeds, and the pages before and after it in a row.
         canonical: The address that the page names as its own, or None.
         meta: Name, or ``http-equiv``, and content of each ``<meta>``, both in lower case.
         shows: Its pictures and sounds, where such are looked for.
@@ -117,6 +122,45 @@ def read_markup(
     return Markup(links, canonical, tuple(meta), shows, look)
 
 
+def header_links(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str | None]:
+    """What the headers of an answer lead to, as the elements of the same meaning do.
+
+    Of `Link` (RFC 8288) the same relations are heard as of the element, and none that is said of
+    another page (`anchor`).
+
+    Args:
+        headers: Names and values, as received: bytes beyond ASCII as those of Latin-1.
+
+    Returns:
+        The addresses of refreshes and links, and the canonical one (RFC 6596), as written: against
+        the address of the page.
+    """
+    leads, canonical = list[str](), None
+    for name, value in headers:
+        if name.lower() == "refresh" and (target := _refreshed(value)) is not None:
+            leads.append(as_sent(target))
+        elif name.lower() == "link":
+            for href, said in _LINK.findall(value):
+                # Of a parameter that is there twice the first counts.
+                told = {key.lower(): one or two for key, one, two in _PARAMETER.findall(said)[::-1]}
+                relations = told.get("rel", "").lower().split()
+                if "anchor" in told:
+                    continue
+                if "canonical" in relations:
+                    canonical = canonical or as_sent(href)
+                if _is_lead(relations, told.get("type", "")):
+                    leads.append(as_sent(href))
+    return tuple(leads), canonical
+
+
+def _is_lead(relations: Collection[str], kind: str) -> bool:
+    """Whether a link of a page, which no reader sees, is followed: to a page of its row, a feed."""
+    if "nofollow" in relations:
+        return False
+    is_feed = "alternate" in relations and kind.strip().lower() in FEED_TYPES
+    return is_feed or not _OF_ROW.isdisjoint(relations)
+
+
 def _parsed(body: bytes) -> tuple[etree._Element | None, bool]:
     """A page as a tree, and whether all of it is in it."""
     parser = etree.HTMLParser(
@@ -140,9 +184,9 @@ def _hrefs(root: etree._Element) -> Iterator[str]:
     """
     for element in root.iter("a", "area", "frame", "iframe", "link", "meta"):
         tag, href = element.tag, element.get("href")
-        if tag == "a":
+        if tag in ("a", "area"):
             # A link marked "nofollow" is one that the site asks crawlers not to take.
-            if href is not None and not (element.get("rel") and _is_nofollow(element)):
+            if href is not None and not (element.get("rel") and "nofollow" in _relations(element)):
                 yield href
             continue
         if tag in ("frame", "iframe"):
@@ -151,19 +195,14 @@ def _hrefs(root: etree._Element) -> Iterator[str]:
             is_refresh = (element.get("http-equiv") or "").strip().lower() == "refresh"
             href = _refreshed(element.get("content") or "") if is_refresh else None
         elif tag == "link":
-            is_feed = (element.get("type") or "").strip().lower() in FEED_TYPES
-            href = href if is_feed and "alternate" in _relations(element) else None
-        if href is not None and not (tag == "link" and _is_nofollow(element)):
+            href = href if _is_lead(_relations(element), element.get("type") or "") else None
+        if href is not None:
             yield href
 
 
-def _is_nofollow(element: etree._Element) -> bool:
-    # Words of `rel` are parted by blanks (HTML, 4.6.7); many write commas.
-    return "nofollow" in _WORDS.split((element.get("rel") or "").lower())
-
-
 def _relations(element: etree._Element) -> list[str]:
-    return (element.get("rel") or "").lower().split()
+    # They are parted by blanks (HTML, 4.6.7); many write commas.
+    return _WORDS.split((element.get("rel") or "").lower())
 
 
 def _refreshed(content: str) -> str | None:

@@ -14,7 +14,7 @@ from tilth.web.client import REDIRECTS, Answer, describe
 from tilth.web.forms import without_session
 from tilth.web.frontier import Outcome
 from tilth.web.gathering import Gathering
-from tilth.web.links import read_markup
+from tilth.web.links import header_links, read_markup
 from tilth.web.listing import is_feed, read_listing
 from tilth.web.robots import RobotsFile, read_wishes
 from tilth.web.secrets import Secrets
@@ -85,14 +85,11 @@ class PageReader:
         if not self.gathering.is_page(url):
             what = answer.content_type[:100]
             return Meaning(Outcome(url, "content-type", what, fetched_at=now))
-        if answer.content_type in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
-            listing = read_listing(answer.body)
-            leads = (self.secrets.target(url, address) for address in listing.addresses)
-            ended = Outcome(url, "feed", listing.share, content_type=kind, fetched_at=now)
-            return Meaning(ended, _without_sessions(filter(None, leads)))
+        in_header, named = header_links(answer.headers)
         if answer.content_type not in HTML_TYPES:
-            what = answer.content_type[:100]
-            return Meaning(Outcome(url, "content-type", what, fetched_at=now))
+            ended, listed = self._no_page(url, answer, now)
+            follow = read_wishes(answer.headers, (), self.agent).follow
+            return Meaning(ended, self._targets(url, (*in_header, *listed)) if follow else ())
         try:
             markup = read_markup(
                 answer.body,
@@ -107,8 +104,10 @@ class PageReader:
             cause = f"the page cannot be parsed: {describe(error)}"
             return Meaning(Outcome(url, error=cause, fetched_at=now))
         wishes = read_wishes(answer.headers, markup.meta, self.agent).of_site(robots, url)
-        links = _without_sessions(markup.links) if wishes.follow else ()
-        canonical = markup.canonical and without_session(markup.canonical)
+        leads = (*markup.links, *self._targets(url, in_header))
+        links = _without_sessions(leads) if wishes.follow else ()
+        canonical = markup.canonical or (named and self.secrets.target(url, named))
+        canonical = canonical and without_session(canonical)
         ended = Outcome(url, content_type=kind, consent=wishes.consent(robots), fetched_at=now)
         if self.drop_opt_outs and (rule := wishes.rule) is not None:
             # The page asks not to be collected, so not even the archive has it.
@@ -121,6 +120,21 @@ class PageReader:
             ended = replace(ended, canonical=canonical)
             links = (*links, *filter(None, (canonical,)))
         return Meaning(ended, links, is_page=True)
+
+    def _no_page(self, url: str, answer: Answer, now: str) -> tuple[Outcome, Iterable[str]]:
+        """How an answer ends that is no page, and the addresses in it: those that a feed lists."""
+        kind = answer.content_type
+        if kind in (*FEED_TYPES, *XML_TYPES) and is_feed(answer.body):
+            listing = read_listing(answer.body)
+            said = answer.header("content-type")[:200]
+            ended = Outcome(url, "feed", listing.share, content_type=said, fetched_at=now)
+            return ended, listing.addresses
+        return Outcome(url, "content-type", kind[:100], fetched_at=now), ()
+
+    def _targets(self, url: str, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Where addresses lead that stand in the answer to another, each once."""
+        targets = (self.secrets.target(url, address) for address in addresses)
+        return _without_sessions(filter(None, targets))
 
     def _read_medium(
         self, url: str, answer: Answer, robots: RobotsFile, outcome: Outcome, now: str

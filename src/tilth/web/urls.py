@@ -12,6 +12,7 @@ from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from tilth.decode.slashes import with_slashes
+from tilth.decode.text import UndecodableError, decode_text
 from tilth.web.address import canonical_host
 
 _PORTS = {"http": 80, "https": 443}
@@ -84,6 +85,26 @@ def _joined(base: str, href: str) -> str | None:
 
 # Of short ones, so that what is kept is bounded.
 joined_in_folder = lru_cache(maxsize=1 << 15)(_joined)
+
+
+def as_sent(address: str) -> str:
+    """An address in a header, of which the bytes were taken for Latin-1, as it is meant: in UTF-8,
+    or else byte by byte."""
+    if address.isascii():
+        return address
+    try:
+        return decode_text(_bytes_of(address))
+    except UndecodableError:
+        return in_ascii(address)
+
+
+def in_ascii(address: str) -> str:
+    """The same, its bytes beyond ASCII escaped."""
+    return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in _bytes_of(address))
+
+
+def _bytes_of(address: str) -> bytes:
+    return address.encode("latin-1", "xmlcharrefreplace")
 
 
 def origin(url: str) -> str:

@@ -30,6 +30,7 @@ from warcio.warcwriter import WARCWriter
 from tilth.errors import DataError
 from tilth.formats.packing import packed
 from tilth.store.files import remove
+from tilth.web.urls import in_ascii
 
 if TYPE_CHECKING:
     # Only named here: reading an archive, or a recipe, needs no HTTP client.
@@ -43,6 +44,8 @@ _PRINTABLE = "".join(map(chr, range(32, 127)))
 # These describe the transfer, which is over: the record holds the body as decoded. They are kept
 # under the names that Common Crawl gives them.
 _TRANSFER = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+# What leads elsewhere is read again from the archive, so it stands there as it was sent.
+_LEADING = frozenset({"link", "refresh"})
 # Where the body of a revisit stands, for the archive's own reader; others go by date and address.
 _BODY_AT: Final = "Tilth-Refers-To-Place"
 # The record of what a page was rendered to, and what that was made without.
@@ -179,7 +182,11 @@ class WarcStore:
         self, url: str, answer: Answer, fields: Mapping[str, str], same: Original | None
     ) -> ArcWarcRecord:
         headers = [
-            (f"X-Crawler-{name}" if name.lower() in _TRANSFER else name, value)
+            (
+                f"X-Crawler-{name}" if name.lower() in _TRANSFER else name,
+                # Else `warcio` would escape the bytes of a letter one by one, each as a letter.
+                in_ascii(value) if name.lower() in _LEADING else value,
+            )
             for name, value in answer.headers
         ]
         headers.append(("Content-Length", str(len(answer.body))))
