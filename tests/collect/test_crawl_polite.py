@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from tests.web.sites import Reply, Site, redirect, running
 from tilth.collect import crawl
 from tilth.context import Context
 from tilth.errors import MissingError
+from tilth.web import crawler
 from tilth.web.crawler import Crawler
 from tilth.web.frontier import Frontier
+from tilth.web.hosts import Hosts
 
 _TEXT = (("Content-Type", "text/plain"),)
 
@@ -470,3 +473,54 @@ def test_a_site_that_wants_to_be_left_alone_is(tmp_path: Path) -> None:
     assert (closed.asked["/a"], closed.asked["/b"]) == (2, 0)
     assert {end for url, end in ends.items() if url.startswith(living.root)} == {"kept"}
     assert all("asks not to be asked" in ends[f"{closed.root}/{name}"] for name in ("a", "b"))
+
+
+@pytest.mark.parametrize("then", ["forbids", "is down"])
+def test_rules_are_asked_for_again_within_a_run_of_more_than_a_day(
+    then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9309, 2.4, within one level: each page takes three hours by the clock on the wall."""
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(crawler, "Hosts", partial(Hosts, now=lambda: now[0]))
+    site = Site()
+    site.html("/", *(f"/{n:02}" for n in range(20)))
+
+    def slow(count: int) -> Reply:
+        now[0] += 3 * 3600
+        return Reply(b"<p>")
+
+    def rules(count: int) -> Reply:
+        if count > 1 and then == "is down":
+            return Reply(b"", 500)
+        return Reply(b"User-agent: *\n" + b"Disallow: /1\n" * (count > 1), headers=_TEXT)
+
+    site.pages |= {f"/{n:02}": slow for n in range(20)} | {"/robots.txt": rules}
+    with running(site):
+        ends = _ends(_crawl(_settings(site, sitemaps=False, retries=0), tmp_path))
+    asked = [path for _, path in site.log]
+    # Eight pages at three hours are a day.
+    assert asked[asked.index("/07") + 1] == "/robots.txt"
+    late = {end for url, end in ends.items() if url.rpartition("/")[2] >= "10"}
+    if then == "forbids":
+        assert late == {"robots"}
+        assert asked.count("/robots.txt") == 2
+        assert not any(path >= "/10" for path in asked if path[1:].isdecimal())
+    else:
+        # As long as they cannot be had the old ones count, and are asked for now and then.
+        assert late == {"kept"}
+        assert 3 < asked.count("/robots.txt") <= 1 + 12
+
+
+@pytest.mark.parametrize(
+    "changes", [{"headers": {"X-Word": "a"}}, {"opt_outs": "record"}, {"user_agent": "other/1"}]
+)
+def test_who_shows_himself_otherwise_asks_for_everything(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    with running(Site()) as site:
+        site.html("/", "/a", "/wish")
+        site.html("/a")
+        site.html("/wish", head='<meta name="robots" content="noai">')
+        for given in ({}, {}, changes, changes):
+            _crawl(_settings(site, **given), tmp_path)
+    assert [site.asked[path] for path in ("/robots.txt", "/", "/a", "/wish")] == [2] * 4

@@ -286,6 +286,8 @@ class Crawler:
     async def _fetch(self, todo: Todo, queue: HostQueue) -> None:
         """One try of one address of the level."""
         url, place = todo.url, origin(todo.url)
+        if not self._hosts.is_met(place):
+            await self._hosts.meet([place])
         host = self._hosts[place]
         if url in self._ahead:
             queue.again(replace(todo, attempt=todo.attempt - 1), place, _MEANWHILE_S)

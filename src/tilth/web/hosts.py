@@ -24,6 +24,8 @@ _SUSPICIOUS = 8
 _SLOW, _HANGING = 8, 40
 # RFC 9309 section 2.4.
 _MAX_AGE_S = 86_400.0
+# Rules that could not be had again are asked for once more after this.
+_AGAIN_S = 3600.0
 
 
 class ForbiddenError(Exception):
@@ -92,6 +94,13 @@ class Host:
         is_gone = self.silent or self.dead or self.unreachable or self.refused
         return not is_gone and self.late is None
 
+    def take_over(self, found: Host) -> None:
+        """Go on by rules that were read again, with all else as it is."""
+        self.robots, self.is_renewed = found.robots, True
+        self.unreachable, self.late = found.unreachable, found.late
+        self.refused, self.refusal = found.refused, found.refusal
+        self.refused_place = found.refused_place
+
     def verdict(self, url: str) -> Outcome | None:
         """The outcome of an address that this host forbids or cannot give, or None."""
         if self.refused:
@@ -121,6 +130,7 @@ class Hosts:
         frontier: Keeps their robots.txt, so that a crawl taken up again decides as it did.
         agent: The crawler's name in a robots.txt.
         time_is_up: How an address ends for which there is no time.
+        now: Seconds by the clock on the wall.
     """
 
     def __init__(
@@ -129,12 +139,18 @@ class Hosts:
         frontier: Frontier,
         agent: str,
         time_is_up: Callable[[str], Outcome] = lambda url: Outcome(url, MAX_HOURS),
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._frontier = frontier
         self._agent = agent
         self._time_is_up = time_is_up
+        self._now = now
+        # When rules that are known here are to be asked for again.
+        self._due: dict[str, float] = {}
         self._met: dict[str, Host] = {}
+        # By which of what is known.
+        self._met_by: dict[str, Host] = {}
         self._doors: dict[str, asyncio.Lock] = {}
         # By their robots.txt alone.
         self._known: dict[str, Host] = {}
@@ -152,15 +168,31 @@ class Hosts:
         return origin in self._met
 
     async def meet(self, origins: Iterable[str]) -> None:
-        """Read the robots.txt of each origin that was not met yet."""
+        """Read the robots.txt of each origin that was not met yet, or a day ago."""
 
         async def meet(origin: str) -> None:
             # Whoever comes while it is asked waits for what it says.
             async with self._doors.setdefault(origin, asyncio.Lock()):
-                if origin not in self._met:
-                    self._met[origin] = await self._meet(origin, await self._know(origin))
+                if not self.is_met(origin):
+                    known = await self._know(origin)
+                    found = await self._meet(origin, known)
+                    self._met_by[origin] = known
+                    if origin in self._met:
+                        self._met[origin].take_over(found)
+                    else:
+                        self._met[origin] = found
 
-        await asyncio.gather(*map(meet, sorted(set(origins) - set(self._met))))
+        unmet = sorted(origin for origin in set(origins) if not self.is_met(origin))
+        await asyncio.gather(*map(meet, unmet))
+
+    def is_met(self, origin: str) -> bool:
+        """Whether an origin is met, by rules that still count."""
+        by = self._met_by.get(origin)
+        return by is not None and by is self._known[origin] and not self._is_due(origin)
+
+    def _is_due(self, origin: str) -> bool:
+        """Whether rules that were read are a day old by now."""
+        return self._now() >= self._due.get(origin, float("inf"))
 
     async def _know(self, origin: str) -> Host:
         """An origin by its robots.txt alone.
@@ -169,8 +201,13 @@ class Hosts:
         each leads to the other do not wait for each other.
         """
         async with self._porches.setdefault(origin, asyncio.Lock()):
-            if origin not in self._known:
-                self._known[origin] = await self._read_robots(origin)
+            if origin not in self._known or self._is_due(origin):
+                self._known[origin] = known = await self._read_robots(origin)
+                if known.is_asked:
+                    end = self._asked_at(origin) + _MAX_AGE_S
+                    self._due[origin] = max(end, self._now() + _AGAIN_S)
+                else:
+                    self._due.pop(origin, None)
         return self._known[origin]
 
     async def get_through(self, url: str, max_bytes: int) -> Answer:
@@ -228,7 +265,7 @@ class Hosts:
     async def _read_robots(self, origin: str) -> Host:
         nothing = RobotsFile(None, self._agent)
         is_kept, text = self._frontier.robots_of(origin)
-        is_old = is_kept and not 0 <= time.time() - self._asked_at(origin) < _MAX_AGE_S
+        is_old = is_kept and not 0 <= self._now() - self._asked_at(origin) < _MAX_AGE_S
         if not is_kept or is_old:
             try:
                 text = await self._robots_text(origin)
@@ -245,7 +282,7 @@ class Hosts:
                     return Host(nothing, unreachable=str(error))
             else:
                 self._frontier.set_robots(origin, text)
-                self._frontier.set_fact(f"{ASKED}{origin}", str(time.time()))
+                self._frontier.set_fact(f"{ASKED}{origin}", str(self._now()))
         try:
             robots = RobotsFile(text, self._agent)
             self._client.lanes[origin].slow(robots.delay_s)
