@@ -45,6 +45,14 @@ from tilth.web.contact import contact_warning
 from tilth.web.fates import COLUMNS, describe_fates
 from tilth.web.fates import FIGURES as FIGURES
 from tilth.web.frontier import HELD, Frontier
+from tilth.web.patience import (
+    FURTHER,
+    PATIENCE,
+    asks_again,
+    note_patience,
+    patience,
+    why_further,
+)
 from tilth.web.patterns import Choice
 from tilth.web.previewed import CrawlPreview
 from tilth.web.proxy import Proxy
@@ -190,19 +198,20 @@ def _complete(
     if frontier.fact("complete") is not None:
         return
     _crawl(settings, budget, frontier, folder / "warc", context)
-    if frontier.is_refresh:
-        if frontier.count_pages() == 0:
-            reasons = told_ends(settings.start, frontier)
-            frontier.undo_refresh()
-            forget_refresh(context.work)
-            raise DataError(
-                "the site has no page any more, so all is left as it was",
-                where=reasons,
-                hint="without `--refresh` the pages of the crawl before are used",
-                code="empty-refresh",
-            )
+    if frontier.is_refresh and frontier.count_pages() == 0:
+        reasons = told_ends(settings.start, frontier)
+        frontier.undo_refresh()
+        forget_refresh(context.work)
+        raise DataError(
+            "the site has no page any more, so all is left as it was",
+            where=reasons,
+            hint="without `--refresh` the pages of the crawl before are used",
+            code="empty-refresh",
+        )
+    if frontier.is_refresh or frontier.fact(FURTHER) is not None:
         # First, so that the data set is never taken for one of these pages.
         note_fetched(context.work)
+        context.begins_anew()
     frontier.end()
 
 
@@ -219,6 +228,12 @@ def _budget(settings: Settings, limit: int | None) -> int:
 def _agent(settings: Settings) -> str:
     """The name by which a robots.txt may address this crawl."""
     return settings.user_agent.partition("/")[0].split()[0]
+
+
+def asks_further(settings: Settings, work: Path) -> str:
+    """Why what was fetched, and read, is not all that these settings would fetch; empty: it is."""
+    path = work / "crawl" / "frontier.sqlite"
+    return why_further(path, patience(settings)) if path.is_file() else ""
 
 
 def serves(settings: Settings, work: Path) -> bool:
@@ -239,7 +254,8 @@ def _shown(settings: Settings) -> str:
 
 
 def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
-    """The frontier of this crawl.
+    """The frontier of this crawl; of one that was finished, with what failed open again where it is
+    asked for more patiently.
 
     Where settings only say which pages belong to it, what was fetched for others stays, and is not
     asked for again; of a crawl that showed itself otherwise nothing does.
@@ -247,10 +263,13 @@ def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
     folder.mkdir(parents=True, exist_ok=True)
     identity, shown = fetched(settings, context.limit), _shown(settings)
     frontier = Frontier(folder / "frontier.sqlite")
-    known = frontier.fact("identity")
-    if known == identity:
+    known, tried = frontier.fact("identity"), patience(settings)
+    is_same = known == identity
+    if is_same and not asks_again(frontier, tried):
+        note_patience(frontier, tried)
         return frontier
-    context.begins_anew()
+    if not is_same:
+        context.begins_anew()
     if known is not None and frontier.fact("shown") != shown:
         held = frontier.facts(HELD)
         frontier.close()
@@ -268,7 +287,14 @@ def _open(folder: Path, settings: Settings, context: Context) -> Frontier:
 
     frontier.begin_again(
         is_other,
-        {"shown": shown, "hosts": json.dumps(settings.allow_hosts), "identity": identity},
+        {
+            "shown": shown,
+            "hosts": json.dumps(settings.allow_hosts),
+            "identity": identity,
+            PATIENCE: tried,
+            # The data set that was made of it stays until that is done.
+            **({FURTHER: "yes"} if is_same else {}),
+        },
         has_less_room=settings.max_bytes < said.get("max_bytes", 0),
         takes_more=not set(settings.gather) <= set(said.get("gather", ("pages",))),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +20,8 @@ from tilth.reading.fields import Fields, unclaimed
 from tilth.reading.labels import Labels
 from tilth.records import Record
 from tilth.settings import BaseSettings
-from tilth.store.manifest import PassedOver
+from tilth.store.files import remove
+from tilth.store.manifest import MANIFEST, PassedOver
 from tilth.store.passed import PassedOverWriter
 from tilth.store.shard import ShardWriter, cut_shards, forget_shards, is_committed, refit_shards
 
@@ -93,7 +95,7 @@ def read_source(
             1,
             progress,
             task.limit,
-            lambda: forget_shards(task.folder),
+            lambda: _forget(task.folder),
             passed.add,
             files=files,
         )
@@ -110,6 +112,12 @@ def read_source(
             raise
         require_settled()
         return WasRead(passed=passed.commit(), told=tuple(sentences))
+
+
+def _forget(folder: Path) -> None:
+    """What stands there is of what was fetched before; the manifest first, which says it is."""
+    remove(folder / MANIFEST)
+    forget_shards(folder)
 
 
 def _write_shards(

@@ -152,7 +152,10 @@ class Resolver:
             return ""
         if step.name == self._refresh:
             return "its sites are asked again"
-        return "its sites were asked again" if refreshed.state(where / "work") == "fetched" else ""
+        if refreshed.state(where / "work") == "fetched":
+            return "its sites were asked again"
+        further = getattr(step.operation.module, "asks_further", None)
+        return "" if further is None else str(further(step.settings, where / "work"))
 
     def cells(self, step: PlannedStep) -> list[Keyed]:
         """The cells of a grid whose inputs are made; of another step none."""

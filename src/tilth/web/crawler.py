@@ -26,7 +26,7 @@ from tilth.web.answers import Answers, FailedError
 from tilth.web.bounds import Bounds
 from tilth.web.client import Client
 from tilth.web.copies import mark_copies
-from tilth.web.frontier import HELD, Frontier, Outcome
+from tilth.web.frontier import HELD, LOST, SITEMAPS, Frontier, Outcome
 from tilth.web.gathering import Gathering
 from tilth.web.host_queue import HostQueue, Todo
 from tilth.web.hosts import Host, Hosts
@@ -165,7 +165,7 @@ class Crawler:
         async with self._renderer or nullcontext(), asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self._workers.append(tasks.create_task(self._watch()))
-            self._reads_sitemaps = sitemaps and self._frontier.fact("sitemaps") is None
+            self._reads_sitemaps = sitemaps and self._frontier.fact(SITEMAPS) is None
             reading = tasks.create_task(self._read_sitemaps())
             await self._go_through(reading)
             for worker in self._workers:
@@ -223,7 +223,7 @@ class Crawler:
                 lambda page: self._scope.contains(page[0]), self._frontier.earlier_pages()
             )
             self._frontier.settle((), pages, self._store.end)
-        self._frontier.set_fact("sitemaps", "read")
+        self._frontier.set_fact(SITEMAPS, LOST if is_lost else "read")
         self._reads_sitemaps = False
         for queue in self._queues.values():
             queue.look_ahead()

@@ -43,6 +43,10 @@ HELD = "held "
 RESTS = "rests "
 # And that of one that says when an origin was asked for its robots.txt.
 ASKED = "asked "
+# The fact that says, of a finished crawl, how many requests failed that may be answered yet.
+FAILED = "failed"
+# And that of the sitemaps: whether they were read, with one that could not be had among them.
+SITEMAPS, LOST = "sitemaps", "lost"
 # The fact that says whether the crawl is one that refreshes another, and is done.
 _REFRESH = "refresh"
 
@@ -296,6 +300,7 @@ class Frontier:
         with self._transaction():
             if self.is_refresh:
                 self.set_fact(_REFRESH, "done")
+            self.set_fact(FAILED, str(self.count_failed()))
             self.set_fact("complete", "yes")
 
     def undo_refresh(self) -> None:
@@ -351,7 +356,8 @@ class Frontier:
         self.mentions.forget()
         self._db.execute(
             "DELETE FROM facts WHERE NOT (name IN ('archive', 'hardened', 'identity', 'shown',"
-            " 'hosts') OR name LIKE 'held %' OR name LIKE 'asked %' OR name LIKE 'tdmrep %')"
+            " 'hosts', 'patience') OR name LIKE 'held %' OR name LIKE 'asked %'"
+            " OR name LIKE 'tdmrep %')"
         )
 
     def begin_again(
@@ -456,6 +462,11 @@ class Frontier:
         """Pages in the archive."""
         query = "SELECT count(*) FROM pages WHERE file IS NOT NULL"
         return int(self._db.execute(query).fetchone()[0])
+
+    def count_failed(self) -> int:
+        """Addresses that were not answered, and one where a sitemap was not that none names."""
+        query = "SELECT count(*) FROM pages WHERE error IS NOT NULL AND fetched_at IS NULL"
+        return int(self._db.execute(query).fetchone()[0]) + (self.fact(SITEMAPS) == LOST)
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Address and bytes of each page in the archive."""
