@@ -156,3 +156,18 @@ def test_an_original_that_is_damaged_is_none(tmp_path: Path) -> None:
         rows = _crawl(_settings(site), tmp_path)
     assert [row["uri"] for row in rows if row["error"]] == []
     assert sum(row["html"] is not None for row in rows) == 5
+
+
+def test_nothing_but_what_may_be_kept_is_in_it(tmp_path: Path) -> None:
+    with running(Site()) as site:
+        site.html("/", "/wish", "/said", "/gone", "/moved", "/data", text="may be kept")
+        site.html("/wish", head='<meta name="robots" content="noindex">', text="secret words")
+        html = ("Content-Type", "text/html")
+        site.html("/said", text="secret words", headers=(html, ("X-Robots-Tag", "noai")))
+        site.pages["/gone"] = Reply(b"secret words", 404)
+        site.pages["/moved"] = Reply(b"secret words", 301, (html, ("Location", "/")))
+        site.pages["/data"] = Reply(b"secret words", headers=(("Content-Type", "text/plain"),))
+        _crawl(_settings(site), tmp_path)
+    archived = gzip.decompress(_archive(tmp_path).read_bytes())
+    assert b"may be kept" in archived
+    assert b"secret words" not in archived

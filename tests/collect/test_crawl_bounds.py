@@ -20,7 +20,7 @@ import pytest
 from tests.web.sites import Reply, Site, running
 from tilth.collect import crawl
 from tilth.context import Context
-from tilth.errors import StorageError
+from tilth.errors import DataError, StorageError
 from tilth.web import crawler
 from tilth.web.frontier import Frontier
 from tilth.web.lanes import Lanes
@@ -304,3 +304,53 @@ def test_of_addresses_behind_a_bound_a_limit_says_nothing(site: Site, tmp_path: 
     assert [row["drop.rule"] for row in rows] == [None] * len(rows)
     with closing(Frontier(tmp_path / "crawl" / "frontier.sqlite")) as frontier:
         assert {end.rule for end in frontier.outcomes()} == {None, "max-total-bytes"}
+
+
+def test_where_bytes_are_counted_hosts_wait_for_each_other(
+    sites: tuple[Site, Site], tmp_path: Path
+) -> None:
+    found = _told(_rows(_settings(*sites, max_total_bytes=14_000), tmp_path / "deep"))
+    kept = [uri for uri, rule in found.items() if rule is None]
+    assert max(map(_depth, kept)) == 2
+    times: dict[int, list[float]] = {1: [], 2: []}
+    for site in sites:
+        for at, path in site.log:
+            if path[1:2].isdecimal():
+                times[path.count("/")].append(at)
+    assert max(times[1]) < min(times[2])
+    # Of the host that is behind the other by its address some were asked for before that was known.
+    _, other = sites
+    other.log.clear()
+    few = _told(_rows(_settings(*sites, max_total_bytes=3000), tmp_path / "few"))
+    assert {few[f"{other.root}{path}"] for _, path in other.log if path == "/0"} == {
+        "max-total-bytes"
+    }
+
+
+def test_where_there_is_no_time_the_rules_of_the_start_are_asked_for(
+    site: Site, clock: list[float], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="found no page") as caught:
+        _rows(_settings(site, max_hours=1e-9, delay_s=60), tmp_path)
+    assert "max-hours" in (caught.value.where or "")
+    assert "/robots.txt" in site.asked
+    assert "/" not in site.asked
+
+
+def test_hours_of_a_host_that_links_lead_to_begin_with_its_rules(
+    site: Site, clock: list[float], tmp_path: Path
+) -> None:
+    with running(Site(), host="127.0.0.2") as other:
+        other.pages["/robots.txt"] = Reply(b"User-agent: *\nCrawl-delay: 3600\n")
+        site.html("/", *(f"{other.root}/{n}" for n in range(3)))
+        for n in range(3):
+            other.html(f"/{n}")
+        scope = (f"{site.root}/", f"{other.root}/")
+        found = _told(_rows(_settings(site, scope=scope, max_hours_per_host=2.5), tmp_path))
+    # Rules, reservation, and one page within two hours and a half.
+    assert found == {
+        f"{site.root}/": None,
+        f"{other.root}/0": None,
+        f"{other.root}/1": "max-hours-per-host",
+        f"{other.root}/2": "max-hours-per-host",
+    }

@@ -16,7 +16,7 @@ from tilth.errors import MissingError
 from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
-from tilth.store.shard import KINDS
+from tilth.store.manifest import KINDS
 
 __all__ = ["inline"]
 

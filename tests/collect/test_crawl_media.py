@@ -6,6 +6,7 @@ import io
 import re
 import wave
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -456,3 +457,63 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same(
     # Once in vain, and what was committed is not asked for again.
     again = site.asked - asked
     assert {path: again[path] for path in whole} == dict.fromkeys(whole, 2)
+
+
+def test_feeds_and_style_sheets_show_nothing_and_frames_are_pages_of_their_own(
+    site: Site, tmp_path: Path
+) -> None:
+    site.html(
+        "/docs/",
+        "/docs/feed",
+        head='<style>body {background: url("/style.png")}</style>'
+        '<link rel="stylesheet" href="/docs/s.css">',
+        text='<div style="background: url(/inline.png)"></div><iframe src="/docs/frame"></iframe>',
+    )
+    site.html("/docs/frame", text='<img src="/framed.png">')
+    feed = f'<rss><link>{site.root}/docs/frame</link><enclosure url="{site.root}/fed.png"/></rss>'
+    site.pages["/docs/feed"] = _reply(feed.encode(), "application/rss+xml")
+    site.pages["/docs/s.css"] = _reply(b'p {background: url("/sheet.png")}', "text/css")
+    for name in ("style", "inline", "framed", "fed", "sheet"):
+        site.pages[f"/{name}.png"] = _reply(PNG, "image/png")
+    rows = _rows(site, tmp_path)
+    assert [path for path in rows if path.endswith("png")] == ["/framed.png"]
+    assert rows["/framed.png"]["meta.page"] == f"{site.root}/docs/frame"
+
+
+def test_pictures_keep_the_pace_of_their_host(site: Site, tmp_path: Path) -> None:
+    site.html("/docs/", text="".join(f'<img src="/{n}.png">' for n in range(4)))
+    site.pages |= {f"/{n}.png": _reply(PNG, "image/png") for n in range(4)}
+    _rows(site, tmp_path, delay_s=0.03, sitemaps=False)
+    times = [at for at, _ in site.log]
+    assert len(times) == 7
+    assert min(later - sooner for sooner, later in pairwise(times)) >= 0.03
+
+
+def test_the_scope_is_a_place_of_pictures_whatever_else_is(site: Site, tmp_path: Path) -> None:
+    site.html("/docs/", text='<img src="/docs/i.png"><img src="/i.png"><img src="/pics/i.png">')
+    site.pages |= {f"{at}/i.png": _reply(PNG, "image/png") for at in ("/docs", "", "/pics")}
+    ends = _ends(_rows(site, tmp_path, media_scope=(f"{site.root}/pics/",)))
+    assert ends["/docs/i.png"] == ends["/pics/i.png"] == "image"
+    assert ends["/i.png"] == f"media-scope {site.root}"
+
+
+def test_what_is_sent_as_text_counts_by_what_shows_it(site: Site, tmp_path: Path) -> None:
+    site.html("/docs/", text='<img src="/pic"><audio src="/snd"></audio><a href="/docs/t">t</a>')
+    site.pages["/pic"] = _reply(PNG, "text/plain")
+    site.pages["/snd"] = _reply(WAV, "text/plain; charset=utf-8")
+    site.pages["/docs/t"] = _reply(b"words", "text/plain")
+    ends = _ends(_rows(site, tmp_path))
+    assert (ends["/pic"], ends["/snd"]) == ("image", "audio")
+    assert ends["/docs/t"] == "content-type text/plain"
+
+
+def test_of_the_words_by_which_pages_call_a_picture_ten_more_are_kept(
+    site: Site, tmp_path: Path
+) -> None:
+    site.html("/docs/", *(f"/docs/{n:02}" for n in range(13)), text='<img src="/i.png" alt="all">')
+    for n in range(13):
+        site.html(f"/docs/{n:02}", text=f'<img src="/i.png" alt="no {n}">')
+    site.pages["/i.png"] = _reply(PNG, "image/png")
+    row = _rows(site, tmp_path)["/i.png"]
+    assert row["meta.num_pages"] == 14
+    assert row["meta.other_alts"] == [f"no {n}" for n in range(10)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,3 +250,66 @@ def test_basic_authentication_of_the_environment(
         assert {sent.get("authorization") for sent in site.headers} == {"Basic S3cret"}
         assert {sent.get("authorization") for sent in other.headers} == {None}
         assert b"S3cret" not in _archived(tmp_path)
+
+
+@pytest.mark.parametrize("status", [403, 502])
+def test_a_proxy_that_refuses_to_connect_is_no_site_without_rules(
+    status: int, site: Site, tmp_path: Path
+) -> None:
+    with proxying(Proxy(refuses=status)) as proxy:
+        start = f"https://127.0.0.1:{site.port}/"
+        with pytest.raises(MissingError, match=f"the proxy answers {status} to CONNECT"):
+            _rows(site, tmp_path, start=(start,), proxy=proxy.url)
+    assert {method for method, _ in proxy.asked} == {"CONNECT"}
+    assert not site.asked
+
+
+def test_a_name_that_cannot_be_resolved_here_is_not_asked_of_a_proxy(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(host: str, *_: Any, **__: Any) -> list[Any]:
+        raise socket.gaierror(socket.EAI_NONAME, f"no {host} here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with proxying(Proxy()) as proxy:
+        with pytest.raises(MissingError, match=r"no intern\.example here"):
+            _rows(site, tmp_path, start=("http://intern.example/",), proxy=proxy.url)
+        assert proxy.asked == []
+
+
+def test_variables_that_name_a_proxy_are_not_read(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.html("/")
+    with proxying(Proxy()) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert _ends(_rows(site, tmp_path)) == {"/": None}
+        assert proxy.asked == []
+
+
+@pytest.mark.parametrize("way", ["refresh", "other"])
+def test_cookies_are_forgotten_by_whoever_asks_anew(way: str, site: Site, tmp_path: Path) -> None:
+    _sets(site)
+    assert _ends(_rows(site, tmp_path, cookies=True)) == {"/": None, "/a": None}
+    site.headers.clear()
+    site.log.clear()
+    if way == "other":
+        _rows(site, tmp_path, cookies=True, user_agent="other/1")
+    else:
+        settings = crawl.Settings(
+            start=(f"{site.root}/",),
+            allow_hosts=("127.0.0.1",),
+            delay_s=0,
+            retries=0,
+            retry_s=0.01,
+            timeout_s=5,
+            cookies=True,
+        )
+        crawl.refresh(settings, Context(work=tmp_path))
+    shown = [sent.get("cookie", "") for sent in site.headers]
+    start = [path for _, path in site.log].index("/")
+    assert set(shown[: start + 1]) == {""}
+    assert shown[-1] == f"sid={_SECRET}"

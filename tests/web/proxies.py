@@ -23,6 +23,7 @@ class Proxy:
         asked: Each request line's method and target.
         shown: What came as `Proxy-Authorization`.
         elsewhere: Host and port -> where that is for this proxy.
+        refuses: What it answers to CONNECT; 0: it does what it is asked.
     """
 
     password: str = ""
@@ -30,6 +31,7 @@ class Proxy:
     shown: list[str] = field(default_factory=list)
     elsewhere: dict[str, tuple[str, int]] = field(default_factory=dict)
     port: int = 0
+    refuses: int = 0
 
     @property
     def url(self) -> str:
@@ -78,6 +80,11 @@ def proxying(proxy: Proxy) -> Iterator[Proxy]:
 
         def do_CONNECT(self) -> None:
             if not self._may():
+                return
+            if proxy.refuses:
+                self.send_response(proxy.refuses)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             host, _, port = self.path.rpartition(":")
             with socket.create_connection(proxy.place(host, int(port)), timeout=10) as way:

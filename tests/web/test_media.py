@@ -142,6 +142,16 @@ def test_sounds() -> None:
     assert shown.passed == (UNREAD,)
 
 
+def test_a_sound_that_a_page_names_for_others() -> None:
+    shown = _shown(
+        '<meta property="og:audio" content="/og.mp3"><meta name="og:audio:url" content="/2.mp3">'
+    )
+    assert [(one.url[18:], one.kind) for one in shown.mentions] == [
+        ("og.mp3", "audio"),
+        ("2.mp3", "audio"),
+    ]
+
+
 def test_what_is_not_taken_has_its_reason() -> None:
     shown = _shown(
         '<img src="data:image/png;base64,AAAA"><img src="t.gif" width="1" height="1">'
