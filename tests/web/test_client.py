@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.web import raw_site
 from tests.web.raw_site import answering
 from tests.web.sites import Reply, Site, redirect, running
 from tilth.web.address import AddressRefusedError, allowed_places
@@ -180,6 +181,52 @@ def test_compressed_bodies(encoding: str) -> None:
     header = ("Content-Encoding", {"raw": "deflate"}.get(encoding, encoding))
     with running(Site(pages={"/": Reply(packed, headers=(_HTML, header))})) as site:
         assert _get(f"{site.root}/").body == body
+
+
+@pytest.mark.parametrize(
+    ("times", "headers"),
+    [
+        (1, ()),
+        (2, (("Content-Encoding", "gzip"),)),
+        (2, (("Content-Encoding", "gzip"), ("Content-Encoding", "gzip"))),
+        # Said by a server and by whoever stands before it, and done once.
+        (1, (("Content-Encoding", "gzip"), ("Content-Encoding", "gzip"))),
+        (1, (("Content-Encoding", "gzip, gzip"),)),
+    ],
+)
+def test_a_page_is_no_packed_file_whatever_its_header_says(
+    times: int, headers: tuple[tuple[str, str], ...]
+) -> None:
+    body = packed = b"<html>" + b"text " * 1000
+    for _ in range(times):
+        packed = gzip.compress(packed)
+    with running(Site(pages={"/": Reply(packed, headers=(_HTML, *headers))})) as site:
+        assert _get(f"{site.root}/").body == body
+        with pytest.raises(TooLargeError, match="once decompressed"):
+            _get(f"{site.root}/", 1000)
+
+
+def test_a_transfer_coding_is_undone() -> None:
+    packed = gzip.compress(b"<p>packed on its way")
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    chunked = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+    with answering({"/": chunked}) as (root, _):
+        assert _get(f"{root}/").body == b"<p>packed on its way"
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"220 mail.test ESMTP\r\n", "its answer is no HTTP: Bad status line"),
+        (raw_site.answer(b"x", b"Content-Length: 7"), "its answer is no HTTP: "),
+        (raw_site.answer(b"<p>", length=b"9"), "its answer is not complete: Not enough data"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_told_by_no_status(raw: bytes, said: str) -> None:
+    with answering({"/": raw}) as (root, _), pytest.raises(FetchError) as caught:
+        _get(f"{root}/")
+    assert str(caught.value).startswith(said)
+    assert "400" not in str(caught.value)
 
 
 def test_a_compression_bomb_is_not_unpacked() -> None:

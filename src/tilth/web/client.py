@@ -48,7 +48,10 @@ from tilth.web.secrets import Secrets
 from tilth.web.urls import as_sent
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
+_GZIPS = frozenset({"gzip", "x-gzip"})
+_CODINGS = frozenset({*_GZIPS, "deflate", "br", "zstd"})
+# How a body begins that is packed so, and no page does.
+_GZIP = b"\x1f\x8b\x08"
 # Pages, and what may be a feed.
 _PAGE_TYPES = frozenset((*HTML_TYPES, *FEED_TYPES, *XML_TYPES))
 # Characters of a foreign error's words that are kept.
@@ -347,8 +350,10 @@ class Client:
                     await _drain(got)
                     return answer
                 raw, is_cut = await _read(got, max_bytes, cuts=cuts)
-                coding = answer.header("content-encoding")
+                coding = ",".join(_values(headers, "content-encoding"))
                 body = decompress(raw, coding, max_bytes, is_cut=is_cut, cuts=cuts)
+                if answer.content_type in HTML_TYPES:
+                    body = _page_of(body, max_bytes)
                 return replace(answer, body=body)
         except AddressRefusedError:
             raise
@@ -372,6 +377,8 @@ class Client:
         except (aiohttp.InvalidURL, ValueError) as error:
             cause = f"not an address to fetch: {describe(error)}"
             raise FetchError(cause, transient=False) from error
+        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as error:
+            raise FetchError(_no_answer(error), transient=True) from error
         except (aiohttp.ClientError, OSError) as error:
             raise FetchError(describe(error), transient=True) from error
         except Exception as error:
@@ -491,7 +498,10 @@ def decompress(
     if len(codings) > MAX_CODINGS or not _CODINGS.issuperset(codings):
         raise FetchError(f"content encoding {encoding[:40]!r} was not asked for", transient=False)
     try:
-        for coding in reversed(codings):
+        for number, coding in enumerate(reversed(codings)):
+            if number and coding in _GZIPS and not data.startswith(_GZIP):
+                # Said twice, by the server and by whoever stands before it, and done once.
+                continue
             data = bytes(decode(data, coding, max_bytes, is_cut=is_cut, cuts=cuts))
             # What was cut for its length ends before its end for the next one too.
             is_cut = is_cut or len(data) >= max_bytes
@@ -500,6 +510,28 @@ def decompress(
         raise TooLargeError(str(error)) from error
     except AnswerError as error:
         raise FetchError(str(error), transient=True) from error
+
+
+def _page_of(body: bytes, max_bytes: int) -> bytes:
+    """A page, packed once more than its header says: by a transfer coding, or stored so.
+
+    Raises:
+        FetchError, TooLargeError: As of `decompress`.
+    """
+    for _ in range(MAX_CODINGS):
+        if body.startswith(_GZIP):
+            body = decompress(body, "gzip", max_bytes)
+    return body
+
+
+def _no_answer(error: aiohttp.ClientResponseError | aiohttp.ClientPayloadError) -> str:
+    """Why an answer cannot be read, in the words of its parser, without the status that it makes up
+    for it."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"its answer is no HTTP: {describe(error.message)}"
+    cause = error.__cause__
+    message = getattr(cause, "message", "") or str(cause or error)
+    return f"its answer is not complete: {describe(message)}"
 
 
 async def _read(
@@ -542,7 +574,7 @@ async def _drain(got: aiohttp.ClientResponse) -> None:
     got.close()
 
 
-def describe(error: BaseException | None) -> str:
+def describe(error: BaseException | str | None) -> str:
     """A foreign error's words as one short line, or its name where it has none."""
     words = " ".join(str(error)[: 2 * _MAX_MESSAGE].split())
     return words[:_MAX_MESSAGE] or type(error).__name__
