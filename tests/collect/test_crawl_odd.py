@@ -207,6 +207,23 @@ def test_no_sitemap_ends_a_crawl(body: bytes, tmp_path: Path) -> None:
         assert rows["/map"]["error"].startswith("the sitemap cannot be read: ")
 
 
+@pytest.mark.parametrize("body", [b"", b"\0" * 40, b'{"items": []}', b"<opml></opml>"])
+def test_a_named_sitemap_that_is_no_list_is_told(body: bytes, tmp_path: Path) -> None:
+    """One that nobody names is one try among others."""
+    answers = {
+        "/": page(),
+        "/robots.txt": answer(b"Sitemap: /map\n", kind=b"text/plain"),
+        "/map": answer(body, kind=b"text/xml"),
+    }
+    with answering(answers) as (root, _):
+        rows = _crawl(root, tmp_path / "named")
+        told = "the sitemap cannot be read: it is no list of addresses"
+        assert rows["/map"]["error"] == told
+        answers["/sitemap.xml"] = answers.pop("/map")
+        answers["/robots.txt"] = answer(b"User-agent: *\n", kind=b"text/plain")
+        assert set(_crawl(root, tmp_path / "guessed")) == {"/"}
+
+
 def test_a_crawl_stopped_after_an_odd_sitemap_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,31 @@ def test_plain_text_and_index() -> None:
     assert read_listing(index) == Listing("index", ("http://example.org/s.xml",))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        gzip.compress(gzip.compress(_URLSET)),
+        _URLSET.replace(b"<loc>", b'<loc xml:lang="en">').replace(b"</loc>", b"</loc\n>"),
+        _URLSET.replace(b"loc>", b"LOC>").replace(b"urlset", b"UrlSet"),
+        _URLSET.replace(
+            b"</urlset>", b"<!-- <url><loc>http://example.org/x</loc></url> --></urlset>"
+        ),
+        b"<!-- <sitemapindex> -- -->" + _URLSET + b"<!-- <loc>http://example.org/x</loc>",
+        _URLSET.replace(
+            b"</url>", b"<image:image><image:loc>http://h/i.png</image:loc></image:image></url>"
+        ),
+    ],
+)
+def test_a_list_of_addresses_in_odd_forms(body: bytes) -> None:
+    assert read_listing(body) == Listing("sitemap", _EXPECTED)
+
+
+@pytest.mark.parametrize("body", [b"", b"\0" * 99, b'{"items": []}', b"<opml></opml>", b"words"])
+def test_what_lists_nothing_that_is_known_is_no_sitemap(body: bytes) -> None:
+    assert read_listing(body) == Listing("text", ())
+    assert read_listing(b"<urlset></urlset>") == Listing("sitemap", ())
+
+
 def test_entities_are_not_expanded_and_bombs_not_unpacked() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "b"><!ENTITY c "&a;&a;">]><urlset><loc>&c;</loc></urlset>'
     assert read_listing(bomb) == Listing("sitemap", ("&c;",))

@@ -25,17 +25,24 @@ Kind = Literal["sitemap", "index", "feed", "text"]
 _TEXT: Final = rb"\s*+(?:<!\[CDATA\[)?+([^<\]]++)(?:\]\]>)?+\s*+"
 # RFC 3986 section 3.1: a scheme is known by its letters, whatever their case.
 _LINE: Final = re.compile(rb"(?:\A|[\r\n])[^\S\r\n]*+(http[^\r\n]*+)", re.I)
-_LOC: Final = re.compile(rb"<(?:\w++:)?+loc>" + _TEXT + rb"</(?:\w++:)?+loc>")
+# With the prefix of its name, of which these are no pages: pictures and films of a page.
+_OF_OTHERS: Final = frozenset((b"image", b"video", b"news"))
+_LOC: Final = re.compile(
+    rb"<(?:(\w++):)?+loc(?:\s[^<>]*+)?+>" + _TEXT + rb"</(?:\w++:)?+loc\s*+>", re.I
+)
+_COMMENT: Final = re.compile(rb"<!--(?:[^-]++|-(?!->))*+(?:-->|\Z)")
 # Of RSS the element's text, of Atom its attributes.
 _LINK: Final = re.compile(rb"<(?:\w++:)?+link(?:>" + _TEXT + rb"</(?:\w++:)?+link>|\s([^<>]*+)>)")
 _ATTRIBUTE: Final = re.compile(rb"(href|rel)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')", re.I)
 _XML: Final = re.compile(rb"^\s*+<")
-_ROOT: Final = re.compile(rb"<(?:\w++:)?+(urlset|sitemapindex|rss|RDF|feed)[\s>]")
+_ROOT: Final = re.compile(rb"<(?:\w++:)?+(urlset|sitemapindex|rss|rdf|feed)[\s>]", re.I)
+# Packed that often at most, one upon the other.
+_MAX_PACKED: Final = 3
 _KINDS: Final[dict[bytes, Kind]] = {
     b"urlset": "sitemap",
     b"sitemapindex": "index",
     b"rss": "feed",
-    b"RDF": "feed",
+    b"rdf": "feed",
     b"feed": "feed",
 }
 
@@ -74,33 +81,39 @@ def read_listing(body: bytes) -> Listing:
     Args:
         body: The file, in UTF-8 or UTF-16; gzip is undone, within the protocol's bound.
 
+    Returns:
+        What it lists; the kind "text" without an address is also that of what is no list at all.
+
     Raises:
         PageError: It is a page.
         FetchError: It is compressed and damaged.
         TooLargeError: It is above the bound once decompressed.
     """
-    if body.startswith(b"\x1f\x8b"):
-        body = decompress(body, "gzip", MAX_LISTING_BYTES)
+    for _ in range(_MAX_PACKED):
+        if body.startswith(b"\x1f\x8b"):
+            body = decompress(body, "gzip", MAX_LISTING_BYTES)
     body = in_utf8(body)
     if not _XML.match(body):
         return _listing(
             "text", (decode_loosely(match[1]).strip() for match in _LINE.finditer(body))
         )
+    body = _COMMENT.sub(b"", body)
     root = _ROOT.search(body)
-    kind: Kind = "sitemap" if root is None else _KINDS[root[1]]
+    kind: Kind = "sitemap" if root is None else _KINDS[root[1].lower()]
     if kind == "feed":
         listing = _listing(kind, map(_of_feed, _LINK.finditer(body)))
     else:
-        listing = _listing(kind, (_plain(match[1]) for match in _LOC.finditer(body)))
+        found = (match for match in _LOC.finditer(body) if match[1] not in _OF_OTHERS)
+        listing = _listing(kind, (_plain(match[2]) for match in found))
     if not listing.addresses and b"<html" in body[:2000].lower():
         raise PageError
-    return listing
+    return listing if listing.addresses or root is not None else Listing("text", ())
 
 
 def is_feed(body: bytes) -> bool:
     """Whether a file of XML is a feed."""
     root = _ROOT.search(in_utf8(body[:4096]))
-    return root is not None and _KINDS[root[1]] == "feed"
+    return root is not None and _KINDS[root[1].lower()] == "feed"
 
 
 def _listing(kind: Kind, found: Iterable[str]) -> Listing:

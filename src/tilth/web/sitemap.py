@@ -111,6 +111,8 @@ async def collect_sitemaps(
                 raise FetchError(f"HTTP status {answer.status}", transient=is_transient)
             hangs[host_of(url)] = 0
             listing = read_listing(answer.body)
+            if listing.kind == "text" and not listing.addresses:
+                raise FetchError("it is no list of addresses", transient=False)
         except PageError as error:
             if url in sure and url not in promised and wanted(url):
                 # What an index calls a sitemap by mistake is a page all the same.
