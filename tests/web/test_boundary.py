@@ -18,9 +18,10 @@ from tilth.collect import crawl
 from tilth.context import Context
 from tilth.web.address import AddressRefusedError, allowed_places
 from tilth.web.client import Answer, Client, FetchError, TooLargeError
-from tilth.web.links import read_markup
+from tilth.web.links import header_links, read_markup
 from tilth.web.listing import read_listing
 from tilth.web.robots import RobotsFile, decode_robots, read_wishes
+from tilth.web.urls import join
 from tilth.web.usage import read_tdmrep
 
 _BOUND = 1 << 20
@@ -71,6 +72,8 @@ def test_any_answer_is_one_or_a_typed_error(
     markup = read_markup(got.body, f"{root}/", got.header("content-type"))
     for link in markup.links:
         link.encode("ascii")
+    for href in (*(found := header_links(got.headers))[0], found[1] or ""):
+        (join(f"{root}/", href) or "").encode("ascii")
     wishes = read_wishes(got.headers, markup.meta, "tilth")
     (wishes.words + wishes.consent(RobotsFile(None, "tilth"))).encode()
 

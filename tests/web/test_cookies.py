@@ -76,6 +76,11 @@ def test_they_end_are_changed_and_taken_back() -> None:
     assert cookies.sent_to(_URL) == "b=2; c=4"
     assert cookies.take(_URL, ["c=; Max-Age=0"])
     assert cookies.sent_to(_URL) == "b=2"
+    # However long the number is.
+    assert cookies.take(_URL, [f"d=5; Max-Age={'9' * 40}"])
+    assert cookies.sent_to(_URL) == "b=2; d=5"
+    assert cookies.take(_URL, [f"d=5; Max-Age=-{'9' * 40}"])
+    assert cookies.sent_to(_URL) == "b=2"
 
 
 def test_a_site_has_so_many_and_the_oldest_make_way() -> None:

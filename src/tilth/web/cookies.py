@@ -28,6 +28,8 @@ _MAX_COOKIE: Final = 4096
 _MAX_COOKIES: Final = 50
 # What is sent with a request in all: servers refuse long headers.
 _MAX_SENT: Final = 8192
+# Digits of an age in seconds: some thirty million years.
+_MAX_AGE: Final = 15
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[ -:<-~]*")
 
@@ -120,8 +122,10 @@ class Cookies:
     def _end_of(self, said: dict[str, str]) -> float | None:
         """When a cookie ends; None: with the crawl (RFC 6265, 5.2.1 and 5.2.2)."""
         age = said.get("max-age", "")
-        if age.removeprefix("-").isdecimal() and age.isascii() and len(age) < 16:
-            return self._clock() + int(age) if int(age) > 0 else 0.0
+        if age.isascii() and age.removeprefix("-").isdecimal():
+            # Of a number too long for any clock the begin is long enough.
+            seconds = int(age[:_MAX_AGE])
+            return self._clock() + seconds if seconds > 0 else 0.0
         try:
             # Many write the zone, and the day, as RFC 850 does.
             return parsedate_to_datetime(said["expires"][:60].replace("-", " ")).timestamp()
