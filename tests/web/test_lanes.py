@@ -90,6 +90,30 @@ def test_no_request_comes_before_its_pause_is_over(
         assert following >= answered + max(pace, *wishes, 0)
 
 
+@pytest.mark.parametrize(
+    ("pace", "takes", "gap"),
+    [(0.5, 0.1, 0.6), (0.5, 3.0, 6.0), (2.0, 3.0, 6.0), (5.0, 3.0, 8.0), (0.5, 60.0, 70.0)],
+)
+def test_a_host_that_is_slow_is_left_alone_for_as_long_as_it_took(
+    pace: float, takes: float, gap: float
+) -> None:
+    clock = Clock()
+    server = _Server(clock, takes)
+    _ask_all(clock, _client(server, _lanes(clock, pace)), *["http://a/"] * 4)
+    assert _gaps(server) == pytest.approx([gap] * 3)
+    # Quick again, it is asked at the pace again.
+    server.takes_s = 0.1
+    _ask_all(clock, _client(server, _lanes(clock, pace)), *["http://a/"] * 3)
+    assert _gaps(server)[-1] == pytest.approx(pace + 0.1)
+
+
+def test_who_asks_for_no_pause_gets_none_of_a_slow_host() -> None:
+    clock = Clock()
+    server = _Server(clock, 3.0)
+    _ask_all(clock, _client(server, _lanes(clock, 0.0)), *["http://a/"] * 3)
+    assert _gaps(server) == [3.0, 3.0]
+
+
 def test_of_several_connections_each_is_sent_after_the_pause() -> None:
     clock = Clock()
     server = _Server(clock, 5.0)
@@ -222,5 +246,6 @@ def test_a_request_that_is_given_up_gives_its_turn_back() -> None:
         await turn(0)
 
     clock.run(work())
-    assert times == [0, 6]
+    # For so long it was asked in vain, and so long it is left alone.
+    assert times == [0, 10]
     assert not slots.locked()

@@ -22,6 +22,8 @@ MAX_HOLD_S = 3600.0
 # What is asked for beyond a day is a slip or a trap.
 _MAX_WISH_S = 86_400.0
 _MAX_PAUSE_S = 120.0
+# A host that is slow to answer is left alone for as long as that took, and no longer than this.
+_MAX_SLOW_S = 10.0
 # RFC 9309 section 2.3.1.2: five hops and more are followed for a robots.txt.
 _MAX_HOPS = 6
 # Statuses by which a server says that it is asked too much, or not now (RFC 6585, RFC 9110).
@@ -50,8 +52,9 @@ class Lane:
     """One host's clock, and how many requests are under way to it.
 
     Where that is one, the pause counts from the end of an answer, so that no two requests arrive
-    at less than it, however long the first was on its way. Where they may be several, it counts
-    from when they are sent.
+    at less than it, however long the first was on its way; and it is no shorter than the answer
+    took, so that a host which is busy has half of its time for others. Where they may be several,
+    it counts from when they are sent.
 
     Args:
         host: Its name.
@@ -89,12 +92,20 @@ class Lane:
         self._gate = asyncio.Lock()
         self._under_way = 0
         self._last = clock() if was_asked else float("-inf")
+        # Seconds that the last answer took.
+        self._took_s = 0.0
         self._held_until = float("-inf")
 
     @property
     def wait_s(self) -> float:
         """Seconds until it may be asked; 0 where it may be now."""
-        return max(self._last + self.pace_s, self._held_until) - self.clock()
+        return max(self._last + self._pause_s, self._held_until) - self.clock()
+
+    @property
+    def _pause_s(self) -> float:
+        """Seconds between the last request and the next; who asks for none gets none."""
+        slow_s = min(self._took_s, _MAX_SLOW_S) if self._is_single and self.pace_s else 0.0
+        return max(self.pace_s, slow_s)
 
     @property
     def held_s(self) -> float:
@@ -124,11 +135,13 @@ class Lane:
         async with self._free:
             async with self._gate:
                 await self._take_turn()
+            began = self._last
             try:
                 yield
             finally:
                 if self._is_single:
                     self._last = self.clock()
+                    self._took_s = self._last - began
                 self._under_way -= 1
                 if not self._under_way:
                     self._slots.release()
