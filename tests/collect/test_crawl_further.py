@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from tilth.recipe.load import parse_recipe
 from tilth.recipe.plan import build_plan
 from tilth.store import Dataset
 from tilth.store.manifest import KINDS
+from tilth.web import crawler
+from tilth.web.lanes import Lanes
 
 __all__ = ["inline"]
 
@@ -180,4 +184,26 @@ def test_a_crawl_that_was_stopped_goes_on_with_more_patience(
             _run(site, tmp_path)
     site.pages["/late"] = _after(1, Reply(b"<p>"))
     assert _run(site, tmp_path, retries=1)["/late"] == "kept"
+    assert site.asked["/a"] == 1
+
+
+def test_hours_begin_anew_for_what_is_asked_for_again(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    async def at_once(pause: float) -> None:
+        now[0] += pause
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(crawler, "Lanes", partial(Lanes, clock=lambda: now[0], sleep=at_once))
+    site.html("/", "/a", "/late", "/z")
+    site.html("/z")
+    site.pages["/late"] = _after(1, Reply(b"<p>"))
+    given = {"delay_s": 1800, "max_hours": 2.4}
+    # Rules, reservation, the start, and two more; the last would come half an hour later.
+    ends = _run(site, tmp_path, **given)
+    assert (ends["/late"], ends["/z"]) == ("HTTP status 503", "max-hours")
+    ends = _run(site, tmp_path, **given, retries=1)
+    assert (ends["/late"], ends["/z"]) == ("kept", "kept")
     assert site.asked["/a"] == 1
