@@ -263,7 +263,6 @@ OTHER_BYTES = {
     "store.files": 1,
     "store.passed": 1,
     "report.augmented": 1,
-    "query.samples": 1,
     "export.rows": 2,
     "demo.site": 1,
     "web.secrets": 1,

@@ -69,6 +69,7 @@ VOTED = "vote"
 OWN_SIGNALS = frozenset(
     {
         *("weight", "failed_rules", "votes", "language", "language_score", "guessed_encoding"),
+        *("label_quality", "label_error", "likeliest_label", "given_label"),
         *("width", "height", "channels", "entropy", "blur"),
         *(f"redacted_{kind}" for kind in ("email", "iban", "card", "ip", "phone")),
     }

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import base64
-import io
-
 import pytest
-from PIL import Image
 
 from tilth.errors import UsageError
 from tilth.query.runs import RunView
 from tilth.query.samples import (
     draw_examples,
-    image_uri,
     match_rule,
     payload_excerpt,
     rows_by_id,
@@ -81,22 +76,6 @@ def test_examples_are_spread_over_rules_and_do_not_depend_on_order(small: RunVie
     assert ids == dropped[:5]
     rows = rows_by_id(dataset, "dropped", ids[::-1], ["id"])
     assert [row["id"] for row in rows] == ids[::-1]
-
-
-def _png(size: int) -> bytes:
-    out = io.BytesIO()
-    Image.new("L", (size, size), 7).save(out, "PNG")
-    return out.getvalue()
-
-
-def test_an_image_becomes_a_small_png() -> None:
-    uri = image_uri(_png(500))
-    assert uri is not None
-    data = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
-    with Image.open(io.BytesIO(data)) as image:
-        assert image.size == (96, 96)
-    assert image_uri(b"not an image") is None
-    assert image_uri(_png(50)[:40]) is None
 
 
 def test_every_payload_has_an_excerpt() -> None:

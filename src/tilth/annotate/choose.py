@@ -22,12 +22,18 @@ from tilth.spell import plural
 
 
 class Candidate(NamedTuple):
-    """A sample that may be ordered; `known` is its known answer."""
+    """A sample that may be ordered.
+
+    Attributes:
+        known: Its known answer, where it may be gold.
+        quality: Of its label, where this is taken to be wrong.
+    """
 
     sample: str
     known: str | None
     is_labelled: bool
     stratum: str
+    quality: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,18 @@ def choose(
     def rank(sample: str, purpose: str) -> int:
         return hash_of(seed, purpose, sample)
 
-    gold = {one.sample for one in known.values() if one.known is not None} if asked.gold else set()
+    is_gold = [one for one in known.values() if one.known is not None and one.quality is None]
+    gold = {one.sample for one in is_gold} if asked.gold else set()
     if how in ("disputed", "lacking"):
         wanted = _again(how, asked, ledger, standing, works, known)
         annotators = max(wanted.values(), default=asked.annotators)
+    elif how == "suspect":
+        annotators = asked.annotators
+        wanted = {
+            one.sample: annotators
+            for one in known.values()
+            if one.quality is not None and one.sample not in ordered
+        }
     else:
         annotators = asked.annotators
         wanted = {
@@ -102,7 +116,8 @@ def choose(
             and one.sample not in gold
             and (asked.relabel or not one.is_labelled)
         }
-    items = sorted(wanted, key=lambda sample: rank(sample, "annotate"))
+    # Equal but where labels are suspected, whose worst go first.
+    items = sorted(wanted, key=lambda name: (known[name].quality or 0, rank(name, "annotate")))
     if num_items is not None and num_items < len(items):
         if how == "stratified":
             items = _by_strata(items, known, num_items)
@@ -245,6 +260,9 @@ def _nothing(how: Choice, known: Mapping[str, Candidate], ordered: set[str]) -> 
     elif how == "lacking":
         what = "no item of the earlier rounds lacks answers"
         hint = "`--close ROUND` waits no more for what did not come back"
+    elif how == "suspect":
+        what = "no label that is taken to be wrong is left that no round had"
+        hint = "`signal.label_error` of `label_errors` says which are"
     elif ordered:
         what = f"every sample was ordered before ({len(ordered):,}), or has a label"
         hint = (

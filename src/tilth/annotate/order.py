@@ -32,6 +32,7 @@ from tilth.clean.redact import redact
 from tilth.errors import DataError, MissingError, UsageError
 from tilth.export.rows import ending_of
 from tilth.hints import require_choice
+from tilth.label.suspects import IS_ERROR, QUALITY
 from tilth.labels import as_label
 from tilth.meta.arrow import words
 from tilth.recipe.annotate import Annotate, Choice
@@ -250,7 +251,8 @@ class _Order:
         by = asked.stratify_by if how == "stratified" else "source"
         gold = asked.gold_from if asked.gold else "label"
         there = self.source.columns()
-        all_ = dict.fromkeys(("id", "label", gold, by, *self.shown))
+        suspected = (IS_ERROR, QUALITY) if how == "suspect" else ()
+        all_ = dict.fromkeys(("id", "label", gold, by, *suspected, *self.shown))
         wanted = [name for name in all_ if name in there]
         if asked.gold and gold not in there:
             raise DataError(
@@ -266,17 +268,27 @@ class _Order:
                 hint="`stratify_by` names another column; `source` is what every sample has",
                 code="no-strata",
             )
+        if suspected and not there.issuperset(suspected):
+            raise DataError(
+                "nothing says which labels are suspect",
+                where=self.source.step,
+                hint="`label_errors` in `label` judges them, and `step: label.label_errors` orders "
+                "what it found",
+                code="no-suspects",
+            )
         for batch in self.source.batches(wanted):
-            own = dict.fromkeys(("id", "label", gold, by))
+            own = dict.fromkeys(("id", "label", gold, by, *suspected))
             values = {n: batch.column(n).to_pylist() for n in own if n in wanted}
             nothing = [None] * batch.num_rows
             has_any = np.any([batch.column(name).is_valid() for name in self.shown], axis=0)
-            for is_shown, sample, label, known, stratum in zip(
+            for is_shown, sample, label, known, stratum, error, quality in zip(
                 has_any.tolist(),
                 values["id"],
                 values.get("label", nothing),
                 values.get(gold, nothing),
                 values.get(by, nothing),
+                values.get(IS_ERROR, nothing),
+                values.get(QUALITY, nothing),
                 strict=True,
             ):
                 if not is_shown:
@@ -284,7 +296,13 @@ class _Order:
                     continue
                 said = None if known is None else as_label(words(known))
                 in_stratum = "" if stratum is None else words(stratum)
-                yield Candidate(sample, said if asked.gold else None, label is not None, in_stratum)
+                yield Candidate(
+                    sample,
+                    said if asked.gold else None,
+                    label is not None,
+                    in_stratum,
+                    quality if error == 1 else None,
+                )
 
     def question(self) -> Asked:
         """What is asked of each task."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tilth.annotate.status import LedgerStatus
 
 Form = Literal["label_studio", "ground_truth", "mturk", "csv", "jsonl"]
-Choice = Literal["random", "stratified", "disputed", "lacking"]
+Choice = Literal["random", "stratified", "suspect", "disputed", "lacking"]
 _ORDERING = ("items", "choose", "to", "form", "dry_run")
 _ACTS = ("take", "status", "accept", "hold", "give_back", "close", "settle")
 _MAX_SHOWN = 20

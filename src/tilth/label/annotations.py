@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from tilth.errors import MissingError
 from tilth.label.accepted import FILE, digest_of_accepted, events_of, read_accepted
+from tilth.label.suspects import IS_ERROR
 from tilth.schema import SCHEMA, column, with_columns
 from tilth.settings import BaseSettings
 from tilth.spell import plural
 
 _Answer = dict[str, str]
+_OF_LABEL = ("label", "label_origin", "label_confidence")
 
 
 class Settings(BaseSettings):
@@ -42,6 +45,12 @@ class Settings(BaseSettings):
     )
     held: bool = Field(
         False, description="take answers that are held, neither accepted nor returned, as well"
+    )
+
+    relabel: bool = Field(
+        False,
+        description="where a sample has answers and its label is one that `label_errors` takes to "
+        "be wrong, take the label away: `consensus` makes another of the answers",
     )
 
     def normal(self) -> Settings:
@@ -82,9 +91,10 @@ def warns(settings: Settings) -> str:
     )
 
 
-def reads(_: Settings) -> tuple[str, ...]:
-    """Nothing that only some samples have: it goes by ids."""
-    return ()
+def reads(settings: Settings) -> tuple[str, ...]:
+    """Nothing that only some samples have, for it goes by ids; which labels are suspect, where it
+    takes them away."""
+    return (IS_ERROR,) if settings.relabel else ()
 
 
 def fills(_: Settings) -> tuple[str, ...]:
@@ -126,7 +136,16 @@ def apply(batch: pa.RecordBatch, settings: Settings) -> pa.RecordBatch:
         [*(own or ()), *answers[name]] if name in answers else own
         for name, own in zip(ids, given, strict=True)
     ]
-    return with_columns(batch, {"annotations": pa.array(both, SCHEMA["annotations"])})
+    batch = with_columns(batch, {"annotations": pa.array(both, SCHEMA["annotations"])})
+    return _unlabelled(batch, answers) if settings.relabel else batch
+
+
+def _unlabelled(batch: pa.RecordBatch, answers: dict[str, list[_Answer]]) -> pa.RecordBatch:
+    """Without the labels of samples that are suspect and have answers."""
+    rows = zip(batch.column("id").to_pylist(), column(batch, IS_ERROR).to_pylist(), strict=True)
+    goes = pa.array([name in answers and error == 1 for name, error in rows], pa.bool_())
+    names = [name for name in _OF_LABEL if name in batch.schema.names]
+    return with_columns(batch, {name: pc.if_else(goes, None, batch.column(name)) for name in names})
 
 
 def _answers(settings: Settings) -> dict[str, list[_Answer]]:

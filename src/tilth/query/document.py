@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from tilth.decode.thumbnail import image_uri
 from tilth.engine.share import shareable_address, shareable_document
 from tilth.errors import DataError
 from tilth.pretrain.generated import NUM_SAMPLES, Generated, Shown, generated_samples
@@ -30,7 +31,6 @@ from tilth.query.samples import (
     PLAIN,
     REASONS,
     draw_examples,
-    image_uri,
     rows_by_id,
 )
 from tilth.query.share import shareable_excerpt, shareable_opening

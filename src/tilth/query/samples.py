@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
-import io
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +23,6 @@ from tilth.store.shard import shard_path
 PLAIN = ["id", "uri", "source", "split", "label", "target", "subject"]
 PAYLOADS = ["text", "html", "image", "audio"]
 REASONS = [DROP_RULE, DROP_VALUE, DROP_OF, ERROR]
-_THUMBNAIL_PX = 96
-_MAX_IMAGE_CHARS = 60_000
 
 
 @dataclass(frozen=True)
@@ -351,21 +347,6 @@ def payload_excerpt(row: Row, limit: int) -> str:
         if row.get(name) is not None:
             return f"({name}, {len(row[name]):,} bytes)"
     return excerpt(row["target"], limit) if row.get("target") else ""
-
-
-def image_uri(data: bytes) -> str | None:
-    """A thumbnail of an encoded image as a PNG data URI; None where it cannot be made small."""
-    from tilth.decode.picture import PictureError, TooManyPixelsError, decode_picture
-
-    try:
-        image = decode_picture(data).image
-    except (PictureError, TooManyPixelsError):
-        return None
-    image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-    out = io.BytesIO()
-    image.convert("RGB" if image.mode not in ("L", "1") else "L").save(out, "PNG")
-    uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-    return uri if len(uri) <= _MAX_IMAGE_CHARS else None
 
 
 def draw_examples(

@@ -11,7 +11,7 @@ from tilth.settings import AnyOrder, BaseSettings, is_default
 
 OfField = Annotated[str, StringConstraints(pattern=r"^meta\..+")]
 Shown = Literal["text", "target", "image", "audio"] | OfField
-Choice = Literal["random", "stratified", "disputed", "lacking"]
+Choice = Literal["random", "stratified", "suspect", "disputed", "lacking"]
 # More classes than anybody reads through for each item.
 _MAX_CLASSES = 1000
 
@@ -65,8 +65,8 @@ class Annotate(BaseSettings):
     step: str | None = Field(
         None,
         min_length=1,
-        description="step whose kept samples are ordered; the last of collect, clean and "
-        "deduplicate if none",
+        description="step whose kept samples are ordered, one of label before `annotations` too; "
+        "the last of collect, clean and deduplicate if none",
     )
     show: tuple[Shown, ...] = Field(
         (),
@@ -98,7 +98,8 @@ class Annotate(BaseSettings):
     )
     choose: Choice = Field(
         "random",
-        description="which items: random; stratified: each stratum by its share; of items that "
+        description="which items: random; stratified: each stratum by its share; suspect: those "
+        "whose label `label_errors` takes to be wrong, the worst first; of items that "
         "were answered before, disputed: those whose answers disagree; lacking: those whose "
         "answers were returned or never came",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tilth.errors import Problem
 from tilth.hints import did_you_mean
+from tilth.label.suspects import IS_ERROR
 from tilth.recipe.annotate import Annotate
 from tilth.recipe.model import Recipe, RecipeStep
 from tilth.schema import ANY_META, META
@@ -25,10 +26,19 @@ def ordered_steps(recipe: Recipe) -> tuple[RecipeStep, ...]:
         recipe: With `annotate`, whose `step` is one of the recipe's.
     """
     asked = recipe.header.annotate
-    before = [step for step in recipe.records if step.stage in STAGES]
     if asked is not None and asked.step is not None:
-        return tuple(s for s in (*recipe.sources, *before) if _is_named(s, asked.step))
+        return tuple(step for step in _named_steps(recipe) if _is_named(step, asked.step))
+    before = [step for step in recipe.records if step.stage in STAGES]
     return (before[-1],) if before else recipe.sources
+
+
+def _named_steps(recipe: Recipe) -> tuple[RecipeStep, ...]:
+    """The steps that can be ordered by name: those before answers become a part of the data."""
+    names = [step.operation.name for step in recipe.records]
+    until = names.index("annotations") if "annotations" in names else len(names)
+    stages = (*STAGES, "label")
+    before = [step for step in recipe.records[:until] if step.stage in stages]
+    return (*recipe.sources, *before)
 
 
 def _is_named(step: RecipeStep, name: str) -> bool:
@@ -57,14 +67,14 @@ def check_annotate(recipe: Recipe, where: Where) -> list[Problem]:
 def _misfits(recipe: Recipe, asked: Annotate) -> Iterator[tuple[str, str, str, str]]:
     steps = ordered_steps(recipe)
     if len(steps) != 1 and asked.step is not None:
-        named = [one.name for one in (*recipe.sources, *recipe.records) if one.stage in STAGES]
+        named = [one.name for one in _named_steps(recipe)]
         several = ", ".join(f"`{step.name}`" for step in steps)
         yield (
             *("step", "unknown-step"),
             f"`{asked.step}` is the end of several steps: {several}"
             if steps
-            else f"`annotate` names the step `{asked.step}`, which collect, clean and deduplicate "
-            "have not",
+            else f"`annotate` names the step `{asked.step}`, which is none of collect, clean, "
+            "deduplicate, or of label before `annotations`",
             did_you_mean(asked.step, named) if not steps else "name one of them whole",
         )
         return
@@ -94,6 +104,10 @@ def _misfits(recipe: Recipe, asked: Annotate) -> Iterator[tuple[str, str, str, s
             "`fields: {gold: label}` of a `join` gives known answers, or `gold_from: meta.NAME` "
             "names them",
         )
+    if asked.choose == "suspect" and not has(IS_ERROR):
+        what = f"no sample of `{step}` has a label that was judged"
+        hint = "`label_errors` in `label` judges labels, and `step: label.label_errors` orders them"
+        yield "choose", "no-suspects", what, hint
     if asked.choose != "stratified":
         return
     if not has(asked.stratify_by):

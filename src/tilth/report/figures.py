@@ -9,6 +9,7 @@ something everywhere are drawn as what they are: `{"edges", "counts"}` is a hist
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -27,8 +28,17 @@ from tilth.tasks.registry import metrics
 
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS, MAX_DEPTH = 50, 14, 24, 5
 
+MAX_IMAGE = 64_000
+# Bitmaps only: an SVG image could hold anything.
+IMAGE = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
+
 # Of a figure that nobody declared: a number from 0 to 1 under such a name is a share.
 _SHARES = ("share", "rate", "coverage", "conflict", "overlap", "fraction", "percent")
+
+
+def as_image(value: str | None) -> str:
+    """A bitmap as a data URI that a page may hold; empty where it is none."""
+    return value if value and len(value) <= MAX_IMAGE and IMAGE.fullmatch(value) else ""
 
 
 class Term(str):
@@ -74,10 +84,11 @@ class _At(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """One field of a table: its text, and whether it is a number (aligned right)."""
+    """One field of a table: its text, and whether it is a number (aligned right); or a picture."""
 
     text: str
     numeric: bool = False
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,8 @@ def scalar(value: Any, key: str = "", told: Definition | None = None) -> Cell | 
     if isinstance(value, float):
         return Cell(_float(value, key.lower()) if told is None else _number(value), True)
     if isinstance(value, str):
-        return Cell(shorten(value[:301], 300))
+        image = as_image(value) if key == "image" else ""
+        return Cell("", image=image) if image else Cell(shorten(value[:301], 300))
     if isinstance(value, Mapping):
         return _interval(value, is_share=told is not None and told.share)
     return None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tilth.pretrain.generated import Generated as Asked
 from tilth.pretrain.generated import Sample as Answer
-from tilth.report.steps import as_image, as_text
+from tilth.report.figures import as_image
+from tilth.report.steps import as_text
 from tilth.report.text import number
 
 MAX_SAMPLES, MAX_TEXT = 8, 1_500

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,20 +14,11 @@ from tilth.query.lines import spell_rate
 from tilth.query.report import Example as Dropped
 from tilth.query.report import ReasonCount, StepCounts, StepReport
 from tilth.report.charts import NARROW, WIDE, Flow, flow_bars
-from tilth.report.figures import Block, Chart, figure_blocks
+from tilth.report.figures import IMAGE, Block, Chart, as_image, figure_blocks
 from tilth.report.text import count, duration, percent
 
 MAX_EXCERPT, MAX_URI, MAX_RULE, MAX_ERROR = 600, 300, 200, 500
 PER_RULE, PER_STEP, MAX_RULES, MAX_ERRORS = 5, 40, 40, 20
-MAX_IMAGE = 64_000
-
-# Bitmaps only: an SVG image could hold anything.
-_IMAGE = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
-
-
-def as_image(value: str | None) -> str:
-    """A bitmap as a data URI that a page may hold; empty where it is none."""
-    return value if value and len(value) <= MAX_IMAGE and _IMAGE.fullmatch(value) else ""
 
 
 @dataclass(frozen=True)
@@ -273,7 +263,7 @@ def _passed(given: ReasonCount) -> Passed:
 def _example(given: Dropped) -> Example:
     text, image = as_text(given.text, MAX_EXCERPT), as_image(given.image)
     if given.image and not image:
-        fits = _IMAGE.fullmatch(given.image)
+        fits = IMAGE.fullmatch(given.image)
         why = f"{len(given.image) // 1000:,} kB" if fits else "not a bitmap data URI"
         text = text or f"(image left out: {why})"
     return Example(
