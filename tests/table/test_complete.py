@@ -28,6 +28,11 @@ FREE = {
     "label.vote.functions.label": "a class of the user's own",
     "label.vote.otherwise": "a class of the user's own",
     "label.vote.functions.because": "words",
+    "label.language_model.model": "whatever the server calls it",
+    "label.language_model.prompt": "words",
+    "label.language_model.system": "words",
+    "label.language_model.labels": "a class of the user's own",
+    "label.language_model.cache": "a folder, made if need be",
     "label.vote.functions.lines": "a pattern",
     "label.vote.functions.matches": "a pattern",
     # Not `fields.license`, which names a column.

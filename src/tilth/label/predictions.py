@@ -38,8 +38,7 @@ def path_of(file: str) -> Path:
         raise MissingError(
             "there is no such table of predictions",
             where=file,
-            hint="a Parquet file with `id` and a column of probabilities for each class; "
-            "`tilth predictions RUN` writes one of a cross-validated run",
+            hint="a Parquet file with `id` and a column of probabilities for each class",
             code="no-predictions",
         )
     return path

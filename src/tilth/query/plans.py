@@ -12,6 +12,7 @@ from tilth.errors import UsageError
 from tilth.extensions import using
 from tilth.hints import did_you_mean
 from tilth.query.basis import Basis, basis_of, rests_on
+from tilth.query.forecast import forecast_of
 from tilth.query.runs import match_step
 from tilth.query.taken import taken
 from tilth.recipe.model import Recipe
@@ -34,6 +35,7 @@ class PlannedView:
         taken: Of a step that will run, what it takes where its settings say nothing, and from
             where.
         warning: Of a step that will run, what should be known of its settings; empty: nothing.
+        forecast: Of a step that will run and pays for it, for how much; empty: it pays nothing.
     """
 
     name: str
@@ -49,6 +51,7 @@ class PlannedView:
     basis: Basis
     taken: tuple[str, ...] = ()
     warning: str = ""
+    forecast: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class PlanView:
         for step in self.steps:
             state = "cached" if step.cached else "run?  " if step.perhaps else "run   "
             lines.append(f"  {step.name:<{width}}  {state}  {step.why}".rstrip())
-            lines += [f"      {one}" for one in step.taken]
+            lines += [f"      {one}" for one in (*step.taken, *filter(None, [step.forecast]))]
         lines += [self.outlook] if self.outlook else []
         return "\n".join([*lines, *(f"warning: {one}" for one in self.warnings)])
 
@@ -198,7 +201,7 @@ def plan_recipe(
     only: str | None = None,
     refresh: str | None = None,
 ) -> PlanView:
-    """Work out what a recipe will run; reads no data.
+    """Work out what a recipe will run; reads no data, but what a step asks for that pays for it.
 
     Args:
         recipe: The recipe.
@@ -228,7 +231,10 @@ def plan_recipe(
     expected = expected_time(plan, states, folder)
     made = {state.step.name: state.manifest for state in states if state.manifest is not None}
     with using(recipe.extensions):
-        steps = tuple(_view(state, recipe, made) for state in states)
+        by_name = {state.step.name: state for state in states}
+        steps = tuple(
+            _view(state, recipe, made, forecast_of(state, by_name, folder)) for state in states
+        )
     return PlanView(
         recipe.name,
         str(folder),
@@ -268,7 +274,9 @@ def _refreshing(name: str, plan: Plan) -> str:
     return found.name
 
 
-def _view(state: StepState, recipe: Recipe, made: Mapping[str, Manifest]) -> PlannedView:
+def _view(
+    state: StepState, recipe: Recipe, made: Mapping[str, Manifest], forecast: str
+) -> PlannedView:
     step = state.step
     pretrain = None if recipe.pretrain is None else recipe.pretrain.settings
     return PlannedView(
@@ -285,4 +293,5 @@ def _view(state: StepState, recipe: Recipe, made: Mapping[str, Manifest]) -> Pla
         basis_of(state, made),
         () if state.cached else taken(step, pretrain),
         "" if state.cached else step.operation.warning(step.settings),
+        forecast,
     )

@@ -443,7 +443,7 @@ class _Check:
         if not isinstance(given, dict):
             self._add("not-settings", f"the settings of `{op.name}` are a mapping", path)
             return None
-        if op.stage == "collect" and self._to_run:
+        if op.stage in ("collect", "label") and self._to_run:
             for place, problem in find_problems(given):
                 self._add(problem.code, problem.what, (*path, *place), problem.hint)
         try:

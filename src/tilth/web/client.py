@@ -285,16 +285,40 @@ class Client:
             told = self.secrets.hide(str(error))
             raise type(error)(told, transient=error.transient) from error
 
+    async def post(self, url: str, document: bytes, max_bytes: int) -> Answer:
+        """Send a document of JSON to one address, once; the answer has a body whatever its status.
+
+        Args:
+            url: A normalised address.
+            document: What is sent.
+            max_bytes: Bound on the answer's body.
+
+        Raises:
+            AddressRefusedError, FetchError, TooLargeError, MissingError: As of `get`.
+        """
+        kind = "application/json"
+        try:
+            return await self._get(
+                url,
+                max_bytes,
+                conditions={"Content-Type": kind, "Accept": kind},
+                document=document,
+            )
+        except FetchError as error:
+            told = self.secrets.hide(str(error))
+            raise type(error)(told, transient=error.transient) from error
+
     async def _get(
         self,
         url: str,
         max_bytes: int,
         *,
-        html_only: bool,
-        besides: Callable[[str], bool] | None,
-        part: tuple[int, int] | None,
-        cuts: bool,
-        conditions: Mapping[str, str] | None,
+        html_only: bool = False,
+        besides: Callable[[str], bool] | None = None,
+        part: tuple[int, int] | None = None,
+        cuts: bool = False,
+        conditions: Mapping[str, str] | None = None,
+        document: bytes | None = None,
     ) -> Answer:
         asked = {**(conditions or {}), **self.secrets.headers_for(url)}
         if self._cookies is not None and (kept := self._cookies.sent_to(url)):
@@ -310,8 +334,10 @@ class Client:
             if url.startswith("http:"):
                 # The request itself goes to the proxy; of https it is CONNECT alone.
                 asked.update(shown)
-            async with self._session.get(
+            async with self._session.request(
+                "GET" if document is None else "POST",
                 URL(self.secrets.filled(url), encoded=True),
+                data=document,
                 headers=asked,
                 allow_redirects=False,
                 proxy=through,
@@ -343,6 +369,8 @@ class Client:
                     kind = answer.content_type
                     is_wanted = kind in _PAGE_TYPES or (besides is not None and besides(kind))
                     wanted = got.status == 200 and is_wanted
+                elif document is not None:
+                    wanted = True
                 else:
                     # Of a site's own file each success counts, as what it says may forbid.
                     wanted = 200 <= got.status < 300

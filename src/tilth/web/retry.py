@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from tilth.web.client import Answer, Client, FetchError
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_MAX_PAUSE_S = 120.0
+MAX_PAUSE_S = 120.0
 _SECONDS = re.compile(
     r"\+?(\d{1,40}(?:\.\d{0,40})?)\s*+(?:s|sec|secs|second|seconds)?(?:[,;].*)?", re.A | re.I
 )
@@ -44,7 +44,7 @@ class PatientClient:
         """As `Client.get`; the last failure is raised, the last bad status returned."""
         attempt = 0
         while True:
-            pause = min(self.retry_s * 2**attempt, _MAX_PAUSE_S)
+            pause = min(self.retry_s * 2**attempt, MAX_PAUSE_S)
             try:
                 answer = await self.client.get(
                     url, max_bytes, html_only=html_only, part=part, cuts=cuts
@@ -56,7 +56,7 @@ class PatientClient:
                 if answer.status not in TRANSIENT_STATUSES or attempt == self.retries:
                     return answer
                 wish = retry_after_s(answer.header("retry-after"), datetime.now(UTC))
-                pause = min(max(pause, wish), _MAX_PAUSE_S)
+                pause = min(max(pause, wish), MAX_PAUSE_S)
             await asyncio.sleep(pause)
             attempt += 1
 
