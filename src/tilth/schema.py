@@ -70,6 +70,7 @@ OWN_SIGNALS = frozenset(
     {
         *("weight", "failed_rules", "votes", "language", "language_score", "guessed_encoding"),
         *("label_quality", "label_error", "likeliest_label", "given_label"),
+        *("distilled_label", "distilled_confidence"),
         *("width", "height", "channels", "entropy", "blur"),
         *(f"redacted_{kind}" for kind in ("email", "iban", "card", "ip", "phone")),
     }

@@ -211,7 +211,7 @@ def test_every_figure_is_that_of_plain_lines() -> None:
     samples = batch([*rows_of(), {"text": "owl", "label": "rare"}, {"text": "nothing"}])
     (out,) = run_shuffle(label_errors, Settings(action="replace"), [samples])
     rows = out.to_pylist()
-    figures = label_errors.describe(iter([out.slice(0, 30), out.slice(30)]), Settings())
+    figures: Any = label_errors.describe(iter([out.slice(0, 30), out.slice(30)]), Settings())
     judged = [row for row in rows if row["signal.label_quality"] is not None]
     given = {row["id"]: row["label"] for row in samples.to_pylist()}
     errors = [row for row in judged if row["signal.label_error"] == 1]
@@ -246,7 +246,7 @@ def test_a_picture_is_shown_and_only_the_twenty_worst(tmp_path: Path) -> None:
         for n in range(50)
     ]
     random.Random(1).shuffle(rows)
-    figures = label_errors.describe(iter([batch(rows)]), Settings())
+    figures: Any = label_errors.describe(iter([batch(rows)]), Settings())
     listed = figures["likeliest_errors"]
     assert [one["quality"] for one in listed] == [n / 100 for n in range(20)]
     assert all(one["image"].startswith("data:image/png;base64,") for one in listed)

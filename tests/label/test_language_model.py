@@ -197,7 +197,8 @@ def test_an_answer_that_is_no_label_is_quarantined(server: ModelServer, tmp_path
 
 
 def test_a_server_that_is_busy_for_once_is_asked_again(server: ModelServer, tmp_path: Path) -> None:
-    turns = iter([(503, {}, {}), labelled("cat")])
+    answers: list[Answer] = [(503, {}, {}), labelled("cat")]
+    turns = iter(answers)
     server.says = lambda _: next(turns)
     (row,) = asked(server, tmp_path, texts()[:1])
     assert row["label"] == "cat"
@@ -280,8 +281,8 @@ def test_the_most_that_may_be_spent_is_kept_to(server: ModelServer, tmp_path: Pa
 
 def test_answers_stand_beside_peoples(server: ModelServer, tmp_path: Path) -> None:
     people = [{"annotator": "ann", "label": "dog"}]
-    rows = [{"text": "a cat", "annotations": people}, {"text": "a dog", "label": "cow"}]
-    found = asked(server, tmp_path, rows, gives="annotation")
+    both: list[Row] = [{"text": "a cat", "annotations": people}, {"text": "a dog", "label": "cow"}]
+    found = asked(server, tmp_path, both, gives="annotation")
     assert found[0]["annotations"] == [*people, {"annotator": "model:m-1", "label": "cat"}]
     assert found[1]["annotations"] == [{"annotator": "model:m-1", "label": "dog"}]
     assert [row["label"] for row in found] == [None, "cow"]

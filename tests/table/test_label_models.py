@@ -95,6 +95,30 @@ def test_a_suspect_label_makes_room_for_answers(tmp_path: Path) -> None:
         assert [row["label"] for row in found] == left
 
 
+@effect(*(f"label.distil.{one}" for one in ("gives", "min_confidence", "max_samples")))
+@effect(*(f"label.distil.{one}" for one in ("max_terms", "max_chars", "seed")))
+@extreme(*(f"label.distil.{one}" for one in ("min_confidence", "max_samples", "max_terms")))
+@extreme("label.distil.max_chars", "label.distil.seed")
+def test_what_is_learnt_and_given() -> None:
+    rows = [{**row, "label": row["label"] if n < 30 else None} for n, row in enumerate(rows_of())]
+    samples = batch(rows)
+    usual = applied("distil", samples)
+    assert None not in {row["label"] for row in usual}
+    sure = applied("distil", samples, min_confidence=1)
+    assert {row["label"] for row in sure[30:]} == {None}
+    answers = applied("distil", samples, gives="annotation")
+    assert answers[40]["annotations"] == [
+        {"annotator": "model:distil", "label": usual[40]["label"]}
+    ]
+    two = [applied("distil", samples, max_samples=2, seed=seed) for seed in (0, 2**32 - 1)]
+    assert two[0] != two[1] != usual
+    for setting, least, below in (("max_terms", 1, 0), ("max_chars", 10, 9), ("max_samples", 2, 1)):
+        assert applied("distil", samples, **{setting: least}) != usual
+        assert setting in told("distil", **{setting: below})
+    for setting, above in (("min_confidence", 1.1), ("seed", 2**32), ("max_terms", 1_000_001)):
+        assert setting in told("distil", **{setting: above})
+
+
 # language_model
 
 

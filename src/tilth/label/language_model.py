@@ -318,6 +318,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
                     seen.add(one.digest)
                     prompt += kept.prompt_tokens
                     completion += kept.completion_tokens
+    common: dict[str, int] = dict(sorted(labels.items(), key=lambda pair: (-pair[1], pair[0])))
     found: PlainObject = {
         "model": settings.model,
         "answered": num,
@@ -325,7 +326,7 @@ def describe(batches: Iterator[pa.RecordBatch], settings: Settings) -> PlainObje
         "refused": refused,
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "labels": dict(sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "labels": common,
     }
     if settings.price is not None:
         found["cost"] = _cost(prompt, completion, settings.price)

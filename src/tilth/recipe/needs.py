@@ -49,6 +49,7 @@ _TRAINING = (
 )
 _BY_OPERATION = {
     "demo_digits": (_SKLEARN,),
+    "distil": (_SKLEARN,),
     "pretrain": _TRAINING,
     "transfer": (*_TRAINING, Package("scipy", "scipy")),
     "value": (*_TRAINING, Package("scipy", "scipy")),

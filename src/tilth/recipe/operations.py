@@ -270,7 +270,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
     "part": {"clean": ("select", "chunk")},
     "shuffle": {
         "deduplicate": ("exact", "minhash", "decontaminate"),
-        "label": ("vote", "consensus", "label_errors"),
+        "label": ("vote", "consensus", "label_errors", "distil"),
     },
 }
 
