@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage mutate edits kills faults reference clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage least-sure label-noise mutate edits kills faults reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ same: $(STAMP)  ## whether the starters still give the same figures, to the last
 
 coverage: $(STAMP)  ## what the intervals cover, by simulation; writes benchmarks/coverage.md (half an hour)
 	@$(BIN)/python -m benchmarks.coverage
+
+least-sure: $(STAMP)  ## banking77: labels for what is least sure against a draw (LEAST="--by margin"; half a minute)
+	@$(BIN)/python -m benchmarks.least_sure $(LEAST)
+
+label-noise: $(STAMP)  ## CIFAR-10N: how many of the wrong labels are found (NOISE="--epochs 4"; an hour)
+	@$(BIN)/python -m benchmarks.label_noise $(NOISE)
 
 mutate: $(STAMP)  ## break the code, place by place, and see whether a test notices (two hours)
 	@$(BIN)/python -m benchmarks.mutate $(MUTATE)
