@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from tests.label.model_server import KEY, TOKENS, Answer, ModelServer, labelled, serving
 from tests.table.samples import Row, batch
 from tests.table.whole import problems, read, rows, run, said
+from tilth.cli.recipes import print_plan
 from tilth.errors import MissingError, StorageError, UsageError
 from tilth.label import language_model
 from tilth.label.answer_cache import FILE
@@ -323,7 +324,7 @@ def whole(server: ModelServer, folder: Path, **other: Any) -> dict[str, Any]:
 
 
 def test_a_plan_says_how_many_requests_and_what_they_cost(
-    server: ModelServer, tmp_path: Path
+    server: ModelServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree = whole(server, tmp_path, price={"input": 1_000_000, "output": 10, "currency": "EUR"})
     runs = tmp_path / "runs"
@@ -346,6 +347,11 @@ def test_a_plan_says_how_many_requests_and_what_they_cost(
     assert told().startswith("6 requests to m-1 (4 more were answered before), about")
     assert server.asked.total() == 4
     assert told() in str(plan_recipe(read(tree), runs=runs))
+    print_plan(plan_recipe(read(tree), runs=runs), json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"what it costs: step is label.language_model {told()}" in shown.replace(
+        "─", ""
+    ).replace("  ", " ")
     done = run(tree, tmp_path)
     assert [row["label"] for row in rows(done, "label.language_model")] == ["dog", "cat"] * 5
     assert told() == ""

@@ -338,6 +338,9 @@ def print_plan(view: PlanView, json: bool) -> None:
         for s in view.steps
     ]
     table(["step", "", "why"], rows)
+    if costs := [[step.name, step.forecast] for step in view.steps if step.forecast]:
+        line("\nwhat is asked for, and what it costs:\n")
+        table(["step", "is"], costs)
     if given := [[step.name, one] for step in view.steps for one in step.taken]:
         line("\nwhat the recipe leaves open:\n")
         table(["step", "is"], given)
