@@ -127,6 +127,13 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
                 "rules": {"where": ["text != ''"]},
                 "select": {"css": "p"},
                 "annotations": {"ledger": "annotations/none"},
+                "language_model": {
+                    "url": "https://models.example.org/v1",
+                    "model": "m",
+                    "prompt": "{text}",
+                    "allow": ["text"],
+                    "labels": ["a", "b"],
+                },
             }.get(op.name, {})
             names = op.module.fills(op.settings.model_validate(given))
             own = (n for n in names if n.startswith(("signal.", schema.META)))

@@ -21,12 +21,12 @@ from tests.web.sites import Reply, Site, redirect, running
 from tilth.web.address import AddressRefusedError, allowed_places
 from tilth.web.client import (
     Answer,
-    CheckedResolver,
     Client,
     FetchError,
     TooLargeError,
     decompress,
 )
+from tilth.web.resolver import CheckedResolver
 
 _HTML = ("Content-Type", "text/html; charset=UTF-8")
 _LOOPBACK = ("127.0.0.1",)

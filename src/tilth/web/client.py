@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from functools import cached_property
 from types import TracebackType
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
@@ -37,13 +35,13 @@ from tilth.web.address import (
     AddressRefusedError,
     Places,
     Served,
-    check_address,
     check_url,
     literal_address,
     place_of,
 )
 from tilth.web.cookies import Cookies, without_value
 from tilth.web.proxy import Proxy
+from tilth.web.resolver import CheckedResolver
 from tilth.web.secrets import Secrets
 from tilth.web.urls import as_sent
 
@@ -131,43 +129,6 @@ class Answer:
     def content_type(self) -> str:
         """The media type in lower case, without parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
-
-
-class CheckedResolver(AbstractResolver):
-    """Names to addresses, each one checked; served hosts to their server."""
-
-    def __init__(self, allowed: Places, served: Served) -> None:
-        self._allowed = allowed
-        self._served = served
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        if host in self._served:
-            address, served_port = self._served[host]
-            return [_result(host, address, served_port, socket.AF_INET)]
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        results = {}
-        for kind, _, _, _, place in found:
-            address = str(place[0])
-            check_address(host, port, address, self._allowed)
-            results[address] = _result(host, address, port, kind)
-        return list(results.values())
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-def _result(host: str, address: str, port: int, family: int) -> ResolveResult:
-    return ResolveResult(
-        hostname=host,
-        host=address,
-        port=port,
-        family=family,
-        proto=0,
-        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-    )
 
 
 class Client:

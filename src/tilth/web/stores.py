@@ -267,7 +267,7 @@ def _connected(scheme: str, access: Access, said: tuple[str, ...], pid: int) -> 
     # The base install has neither, and no run needs them that reads what is here.
     import fsspec
 
-    from tilth.web.client import CheckedResolver
+    from tilth.web.resolver import CheckedResolver
 
     endpoints = [*said, *([] if access.endpoint is None else [access.endpoint])]
     own = {place_of(one) for one in said if urlsplit(one).scheme in PORTS}
