@@ -127,6 +127,7 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
                 "rules": {"where": ["text != ''"]},
                 "select": {"css": "p"},
                 "annotations": {"ledger": "annotations/none"},
+                "label_errors": {"action": "replace"},
                 "language_model": {
                     "url": "https://models.example.org/v1",
                     "model": "m",
