@@ -31,7 +31,11 @@ def _served(site: Site, table: bytes) -> dict[str, Any]:
     site.pages["/a/rows.csv"] = Reply(b"text,n\nOne.,1\nTwo.,2\n")
     site.pages["/b/rows.csv?token=s3cretInTheUrl"] = Reply(table)
     hosts = [f"127.0.0.1:{site.port}"]
-    join = {"url": f"{site.root}/b/rows.csv?token=${{PLANTED}}", "key": "text", "by": "text"}
+    join: dict[str, Any] = {
+        "url": f"{site.root}/b/rows.csv?token=${{PLANTED}}",
+        "key": "text",
+        "by": "text",
+    }
     join |= {"fields": {"label": "kind"}, "allow_hosts": hosts}
     return {"url": f"{site.root}/a/rows.csv", "allow_hosts": hosts, "join": join}
 

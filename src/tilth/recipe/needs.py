@@ -66,7 +66,9 @@ def needed_packages(steps: Iterable[Step]) -> tuple[Package, ...]:
             found |= dict.fromkeys(Package(name, name) for name in declaration(task).needs)
         if "tfidf-svm" in getattr(step.settings, "methods", ()):
             found[_SKLEARN] = None
-        if step.operation.name == "label_errors" and step.settings.predictions is None:
+        if step.operation.name == "label_errors" and not getattr(
+            step.settings, "predictions", None
+        ):
             found[_SKLEARN] = None
         if step.operation.name == "files":
             # What is named one by one is asked for; of `documents` those are read that can be.
