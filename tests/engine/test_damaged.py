@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.engine.inline import inline, places, plan_of, run_inline
@@ -16,8 +17,9 @@ from tilth.engine.events import Event, Warned
 from tilth.engine.record import RECORD, read_record
 from tilth.engine.run import step_states
 from tilth.errors import DataError, StepError
-from tilth.store.files import remove, sha256_file
-from tilth.store.manifest import MANIFEST
+from tilth.store import Dataset
+from tilth.store.files import remove, sha256_file, write_record
+from tilth.store.manifest import MANIFEST, read_manifest
 
 __all__ = ["inline"]
 
@@ -169,7 +171,105 @@ def test_a_flipped_bit_in_what_is_read_again_is_not_passed_on(
     assert results(folder) == calm
     (warned,) = [event for event in told if isinstance(event, Warned)]
     assert warned.message == f"{path} is not what was committed: the step is run again"
-    assert {path.parents[1] for path in looked_at} == {steps[number]}
+    # What it was made of is read again, too.
+    assert {path.parents[1] for path in looked_at} == {*steps[max(0, number - 1) : number + 1]}
+
+
+def _flip(path: Path) -> Path:
+    """A bit of the last value of a shard, which stands before its footer."""
+    data = path.read_bytes()
+    at = len(data) - 8 - int.from_bytes(data[-8:-4], "little") - 1
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    return path
+
+
+def _warned(told: list[Event]) -> list[str]:
+    return [event.message for event in told if isinstance(event, Warned)]
+
+
+def test_what_is_made_again_is_made_of_what_was_looked_at(tmp_path: Path) -> None:
+    text = _line(tmp_path, "clean: [normalize, signals]\ndeduplicate: [exact]\n")
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    calm = results(folder)
+    *before, last = places(folder, plan_of(text))
+    flipped = [_flip(_shards(step)[1]) for step in before]
+    remove(last)
+    told: list[Event] = []
+    run_inline(text, folder, listeners=[told.append], shard_rows=10)
+    assert results(folder) == calm
+    assert _warned(told) == [
+        f"{path} is not what was committed: the step is run again" for path in flipped
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_step_that_was_stopped_goes_on_with_what_is_whole(number: int, tmp_path: Path) -> None:
+    """Its shards count before its manifest does: nobody else compares them."""
+    text = _line(tmp_path, "clean: [normalize, signals]\ndeduplicate: [exact]\n")
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    calm = results(folder)
+    steps = places(folder, plan_of(text))
+    stopped = steps[number]
+    for shard in read_manifest(stopped).shards:
+        write_record(stopped / "shards" / f"{shard.name}.json", shard)
+    remove(stopped / MANIFEST, *steps[number + 1 :])
+    flipped = _flip(_shards(stopped)[1])
+    told: list[Event] = []
+    run_inline(text, folder, listeners=[told.append], shard_rows=10)
+    assert results(folder) == calm
+    assert _warned(told) == [f"{flipped} is not what was committed: it is made again"]
+
+
+@pytest.mark.parametrize(
+    "phase", ["keys-1/00001.parquet", "reduced-1/*.parquet", "decisions.parquet"]
+)
+def test_a_shuffle_goes_on_with_what_is_whole(
+    phase: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = _line(tmp_path, "deduplicate: [exact]\n")
+    rows = (tmp_path / "a.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "a.jsonl").write_text("".join(rows[n % 7] for n in range(23)))
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    calm = results(folder)
+    _, exact = places(folder, plan_of(text))
+    remove(exact)
+    with monkeypatch.context() as patch:
+        patch.setattr("tilth.engine.steps.StepRunner._map", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_inline(text, folder, shard_rows=10)
+    path = _flip(next((exact / "work").rglob(phase)))
+    told: list[Event] = []
+    run_inline(text, folder, listeners=[told.append], shard_rows=10)
+    assert results(folder) == calm
+    assert _warned(told) == [f"{path} is not what was committed: it is made again"]
+
+
+def test_nobody_reads_a_flipped_bit_of_a_page(tmp_path: Path) -> None:
+    """Also who looks at no digest: the pages of a shard have checksums."""
+    text = _line(tmp_path, "clean: [normalize]\n")
+    folder = tmp_path / "run"
+    run_inline(text, folder, shard_rows=10)
+    _, cleaned = places(folder, plan_of(text))
+    dataset = Dataset(cleaned)
+    whole = dataset.to_arrow()
+    path = dataset.shards()[1]
+    data, metadata = path.read_bytes(), pq.read_metadata(path)
+    column = metadata.row_group(0).column(metadata.schema.names.index("text"))
+    start = column.data_page_offset
+    end = start + column.total_compressed_size
+    seen = 0
+    for at in range(end - 60, end):  # behind the header of the page
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(DataError, match="a shard cannot be read") as caught:
+            Dataset(cleaned).to_arrow()
+        assert "`tilth verify RUN --forget`" in caught.value.hint
+        seen += 1
+    path.write_bytes(data)
+    assert seen == 60
+    assert Dataset(cleaned).to_arrow().equals(whole)
 
 
 def test_a_step_takes_in_what_the_books_before_it_say(

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -171,6 +171,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                 runner = StepRunner(plan, folder, engine, emit, options, extensions)
                 quarantined = 0
                 inputs = {name for state in left for _, name in state.step.inputs}
+                damages = _read_through(steps, states, inputs, folder)
                 for step in steps:
                     reached = resolver.state(step.name)
                     if reached.cached:
@@ -180,6 +181,7 @@ def run_plan(plan: Plan, folder: Path, options: RunOptions) -> RunOutcome:
                         resolver,
                         reached,
                         step.name in inputs,
+                        damages,
                         record,
                         emit,
                         pace,
@@ -293,11 +295,37 @@ def _event_log(folder: Path, listeners: list[Listener]) -> Iterator[Listener]:
         yield emit
 
 
+def _read_through(
+    steps: Sequence[PlannedStep], states: Mapping[str, StepState], inputs: set[str], folder: Path
+) -> dict[str, str | None]:
+    """The damage of finished steps that are about to be read, whose digests are compared for it.
+
+    What is about to be read may as well be read twice: its damage would become another's. One that
+    is damaged is made again, and reads what is before it: from the last step to the first.
+
+    Args:
+        steps: Those that the run goes through.
+        states: Of each.
+        inputs: Steps that others read which are to run; those that damaged ones read are added.
+        folder: Of the run.
+    """
+    found: dict[str, str | None] = {}
+    for step in reversed(steps):
+        state = states[step.name]
+        if not state.cached or step.name not in inputs:
+            continue
+        found[step.name] = damage_of(data_folder(folder, state.step), read=True)
+        if found[step.name] is not None:
+            inputs.update(name for _, name in state.step.inputs)
+    return found
+
+
 def _one_step(
     runner: StepRunner,
     resolver: Resolver,
     state: StepState,
     is_read: bool,
+    damages: Mapping[str, str | None],
     record: RecordKeeper,
     emit: Listener,
     pace: Pace,
@@ -308,8 +336,9 @@ def _one_step(
     step = state.step
     folder = data_folder(runner.folder, step)
     damage = state.damage or None
-    if state.cached:
-        # What is about to be read may as well be read twice: its damage would become another's.
+    if state.cached and step.name in damages:
+        damage = damages[step.name]
+    elif state.cached:
         damage = damage_of(folder, read=is_read)
     if damage is not None:
         # Nobody knows what is whole of the data beside it.

@@ -26,8 +26,10 @@ import pyarrow.parquet as pq
 from tilth.context import require_settled
 from tilth.engine.contract import require_columns, require_keys, require_shards
 from tilth.engine.map import POSITION, about, apart, first_position
+from tilth.errors import DataError
 from tilth.settings import BaseSettings
-from tilth.store.files import atomic_file, write_json
+from tilth.store.files import atomic_file, remove, write_json
+from tilth.store.parquet import opened, writing
 
 # At most, and one for so many rows: a task takes longer than what it does with few.
 MOST_PARTITIONS, ROWS_A_PARTITION = 64, 4096
@@ -57,6 +59,23 @@ def is_decided(folder: Path) -> bool:
     return _decisions_path(folder).is_file()
 
 
+def forget_damaged(folder: Path) -> list[Path]:
+    """Remove what a stopped shuffle committed and cannot be read: the phase does it again.
+
+    Returns:
+        What was removed.
+    """
+    found = []
+    for path in sorted((folder / "work").rglob("*.parquet")):
+        try:
+            _read(path)
+        except DataError:
+            # That a partition is reduced is said beside it.
+            remove(path.with_suffix(".json"), path)
+            found.append(path)
+    return found
+
+
 def is_found(folder: Path) -> bool:
     """Whether the first of two rounds is over."""
     return _found_path(folder).is_file()
@@ -68,7 +87,7 @@ def shards_without_keys(
     """The shards whose keys are not committed; in the second round of those that give some."""
     shards: Iterable[int] = range(num_shards)
     if again:
-        with pq.ParquetFile(_found_path(folder)) as file:
+        with opened(_found_path(folder)) as file:
             named = set(_values_of(file, SHARD))
         shards = shards if -1 in named else sorted(named)
     paths = {index: _keys_path(folder, index, partitions, again=again) for index in shards}
@@ -150,8 +169,9 @@ def write_reduced(
         reduced = require_columns(given, (), "`reduce`", where)
     if reduced is not None:
         require_settled()
-        with atomic_file(done.with_suffix(".parquet")) as file:
-            pq.write_table(reduced, file)
+        path = done.with_suffix(".parquet")
+        with atomic_file(path) as file, writing(file, reduced.schema) as writer:
+            writer.write_table(reduced)
     write_json(done, {})
 
 
@@ -217,7 +237,7 @@ def write_decisions(
     what = f"`{AGAIN[2] if again else 'resolve'}`"
     decisions = pa.table({})
     if parts:
-        found = resolve(pa.concat_tables(map(pq.read_table, parts)), settings)
+        found = resolve(pa.concat_tables(map(_read, parts)), settings)
         decisions = require_columns(found, (SHARD,), what, where)
     if decisions.num_rows:
         num_shards = len(list(_keys_path(folder, 0, partitions).parent.glob("*.parquet")))
@@ -315,7 +335,7 @@ def _decisions_path(folder: Path) -> Path:
 
 def _write_groups(table: pa.Table, by: str, path: Path) -> None:
     """Write a table sorted by an integer column, one row group a value."""
-    with atomic_file(path) as file, pq.ParquetWriter(file, table.schema) as writer:
+    with atomic_file(path) as file, writing(file, table.schema) as writer:
         if not table.num_rows:
             return
         values = table.column(by).to_numpy()
@@ -325,9 +345,14 @@ def _write_groups(table: pa.Table, by: str, path: Path) -> None:
             writer.write_table(part, row_group_size=part.num_rows)
 
 
+def _read(path: Path) -> pa.Table:
+    with opened(path) as file:
+        return file.read(use_threads=False)
+
+
 def _read_groups(path: Path, by: str, values: set[int]) -> pa.Table | None:
     """The row groups of a file whose value of `by` is among `values`."""
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         if by not in file.schema_arrow.names:
             return None
         groups = [g for g, value in enumerate(_values_of(file, by)) if value in values]

@@ -54,7 +54,14 @@ from tilth.store.manifest import (
     write_manifest,
 )
 from tilth.store.parquet import is_empty, nulls_of, schema_of
-from tilth.store.shard import forget_ledger, forget_shards, ledger, shard_name, shard_path
+from tilth.store.shard import (
+    forget_damaged,
+    forget_ledger,
+    forget_shards,
+    ledger,
+    shard_name,
+    shard_path,
+)
 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
@@ -152,6 +159,11 @@ class StepRunner:
         sweep(folder)
         if not self._goes_on(step, folder):
             begin_anew(folder, but_work=step.operation.kind == "source")
+        damaged = forget_damaged(folder)
+        if step.operation.kind == "shuffle":
+            damaged += shuffle.forget_damaged(folder)
+        for path in damaged:
+            self._emit(Warned(step.name, f"{path} is not what was committed: it is made again"))
         manifest = Manifest(
             step=step.name,
             op=step.operation.name,

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tilth.meta.arrow import spelt_rows
 from tilth.schema import Row
 from tilth.store import Dataset
 from tilth.store.manifest import KINDS, Kind
-from tilth.store.parquet import reading
+from tilth.store.parquet import opened
 
 Match = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
@@ -97,7 +96,7 @@ def find_rows(
 
 
 def _matches(path: Path, column: str, match: Match) -> list[int]:
-    with reading(path), pq.ParquetFile(path) as file:
+    with opened(path) as file:
         if column not in file.schema_arrow.names:
             return []
         values = file.read([column]).column(0)
@@ -111,7 +110,7 @@ def take_rows(
     """The rows at these positions of a shard; columns that it lacks are left out."""
     if not indices:
         return []
-    with reading(path), pq.ParquetFile(path) as file:
+    with opened(path) as file:
         names = file.schema_arrow.names
         read = [n for n in columns if n in names] if columns is not None else names
         sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
@@ -130,7 +129,7 @@ def take_rows(
 def read_columns(dataset: Dataset, kind: Kind, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of every shard of a kind, one table a shard; absent columns are null."""
     for path in dataset.shards(kind):
-        with reading(path), pq.ParquetFile(path) as file:
+        with opened(path) as file:
             present = [n for n in columns if n in file.schema_arrow.names]
             table = file.read(present)
         for name in columns:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tilth.errors import DataError, MissingError, TilthError, UsageError, missing_extra
 from tilth.hints import did_you_mean, require_choice, whole_number
@@ -30,7 +29,7 @@ from tilth.store.manifest import (
     no_data_set,
     read_manifest,
 )
-from tilth.store.parquet import read_shard, reading, schema_of
+from tilth.store.parquet import opened, read_shard, schema_of
 from tilth.store.shard import shard_path
 
 if TYPE_CHECKING:
@@ -211,8 +210,7 @@ class Dataset:
     def _listed(self, offset: int, *, read: bool) -> Iterator[tuple[str, str]]:
         if self.manifest.passed_over.file is None:
             return
-        path = self.path / PASSED_OVER
-        with reading(path), pq.ParquetFile(path) as file:
+        with opened(self.path / PASSED_OVER) as file:
             for whole in file.iter_batches(1024):
                 # Lists of earlier versions have no such column, and nothing that was read.
                 is_told = "read" in whole.schema.names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,7 +36,9 @@ def reading(path: Path) -> Iterator[None]:
             "a shard is not there any more", where=str(path), hint="run the recipe again"
         ) from None
     except (pa.ArrowException, OSError) as error:
-        raise damaged("a shard", " ".join(str(error).split())[:_MAX_SAID], str(path)) from error
+        found = damaged("a shard", " ".join(str(error).split())[:_MAX_SAID], str(path))
+        found.hint += "; where none is left to run, `tilth verify RUN --forget` first"
+        raise found from error
 
 
 @contextmanager
@@ -46,8 +49,17 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         MissingError, DataError: As of `reading`.
     """
     # By its name alone, the library looks anew for the file system of each.
-    with reading(path), pa.OSFile(str(path)) as source, pq.ParquetFile(source) as file:
+    with (
+        reading(path),
+        pa.OSFile(str(path)) as source,
+        pq.ParquetFile(source, page_checksum_verification=True) as file,
+    ):
         yield file
+
+
+def writing(file: IO[bytes], schema: pa.Schema, **how: Any) -> pq.ParquetWriter:
+    """A writer whose pages have checksums (CRC-32), which `opened` compares as it reads them."""
+    return pq.ParquetWriter(file, schema, write_page_checksum=True, **how)
 
 
 def schema_of(paths: Sequence[Path]) -> pa.Schema:

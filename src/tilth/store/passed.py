@@ -17,6 +17,7 @@ from tilth.context import Note
 from tilth.spell import counted
 from tilth.store.files import atomic_file, sha256_file
 from tilth.store.manifest import PASSED_OVER, File, PassedOver
+from tilth.store.parquet import writing
 
 _SCHEMA = pa.schema([("place", pa.string()), ("reason", pa.string()), ("read", pa.bool_())])
 _ROWS_AT_ONCE = 4096
@@ -87,7 +88,7 @@ class PassedOverWriter:
     def _write(self) -> None:
         if self._writer is None:
             file = self._stack.enter_context(atomic_file(self._path))
-            self._writer = pq.ParquetWriter(file, _SCHEMA, compression="zstd")
+            self._writer = writing(file, _SCHEMA, compression="zstd")
         columns = list(zip(*self._rows, strict=True))
         self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
         self._rows = []

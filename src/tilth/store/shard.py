@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tilth.records import read_if_whole
 from tilth.schema import (
@@ -24,8 +23,9 @@ from tilth.schema import (
     column,
     without_columns,
 )
-from tilth.store.files import atomic_file, remove, write_record
+from tilth.store.files import atomic_file, remove, sha256_file, write_record
 from tilth.store.manifest import KINDS, File, Kind, Shard
+from tilth.store.parquet import opened, writing
 
 # Of a file of a shard.
 ROWS_IN_GROUP = 1024
@@ -141,7 +141,7 @@ def write_parquet(table: pa.Table, path: Path) -> File:
     plain = [n for n in names if n not in _PAYLOADS and not n.startswith("signal.")]
     with (
         atomic_file(path) as file,
-        pq.ParquetWriter(
+        writing(
             file,
             table.schema,
             compression="zstd",
@@ -185,6 +185,23 @@ def num_committed(folder: Path) -> int:
     return sum(1 for _ in (folder / _LEDGER).glob("*.json"))
 
 
+def forget_damaged(folder: Path) -> list[Path]:
+    """Let no shard of an unfinished data set count whose files are not what was committed.
+
+    Returns:
+        The first such file of each.
+    """
+    found = []
+    for name, entry in ledger(folder).items():
+        for kind, file in entry.files.items():
+            path = shard_path(folder, name, kind)
+            if not path.is_file() or sha256_file(path) != file.sha256:
+                remove(folder / _LEDGER / f"{name}.json")
+                found.append(path)
+                break
+    return found
+
+
 def refit_shards(
     folder: Path, fields: pa.Schema, fit: Callable[[pa.RecordBatch], pa.RecordBatch]
 ) -> None:
@@ -207,7 +224,7 @@ def refit_shards(
         remove(folder / _LEDGER / f"{name}.json")
         files, kept = {}, pa.schema([])
         for kind, path in paths.items():
-            with pq.ParquetFile(path) as file:
+            with opened(path) as file:
                 whole = file.schema_arrow.empty_table().to_batches() or [
                     pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
                 ]
@@ -222,7 +239,8 @@ def refit_shards(
 
 def _fields_of(path: Path) -> pa.Schema:
     """The columns `meta.NAME` of a shard."""
-    found = pq.read_schema(path)
+    with opened(path) as file:
+        found = file.schema_arrow
     return pa.schema([pa.field(one.name, one.type) for one in found if one.name.startswith(META)])
 
 
