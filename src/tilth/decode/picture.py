@@ -17,7 +17,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +54,7 @@ _WITH_SIGN: Final = 2
 # A profile that moves no colour by more than this, of 255, is sRGB: so much is rounding.
 _ROUNDING: Final = 1
 _PAPER: Final = 255
+_PIXELS_AT_ONCE: Final = 1 << 20
 # Where Pillow finds how a picture is turned; of TIFF it does so itself.
 _WITH_EXIF: Final = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -249,9 +250,8 @@ def _seen(image: Image.Image, depth: int, *, grey: bool) -> Image.Image:
         upright, clear = upright.convert("L"), clear * 255 // ((1 << depth) - 1)
         upright.info["transparency"] = clear
     if _has_other_levels(image):
-        values = np.asarray(upright)
-        alpha = _alpha_of(values != clear) if isinstance(clear, int) else None
-        colours = Image.fromarray(_in_8_bits(values, image))
+        alpha = _alpha_of(upright, clear) if isinstance(clear, int) else None
+        colours = Image.fromarray(_in_8_bits(upright, image))
     elif image.mode in _TRANSPARENT or clear is not None:
         wanted = "LA" if grey else "RGBA"
         if upright.mode != wanted:
@@ -284,8 +284,27 @@ def _turned(image: Image.Image) -> Image.Image:
     return image
 
 
-def _alpha_of(opaque: npt.NDArray[np.bool_]) -> Image.Image:
-    return Image.fromarray(np.where(opaque, 255, 0).astype(np.uint8))
+def _strips(picture: Image.Image) -> Iterator[npt.NDArray[Any]]:
+    """Its values some rows at a time: what is computed of all at once is many times the picture."""
+    width, height = picture.size
+    step = max(1, _PIXELS_AT_ONCE // max(1, width))
+    for top in range(0, height, step):
+        yield np.asarray(picture.crop((0, top, width, min(height, top + step))))
+
+
+def _of_strips(
+    picture: Image.Image, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+) -> Grey:
+    found = np.empty(picture.size[::-1], np.uint8)
+    top = 0
+    for strip in _strips(picture):
+        found[top : top + len(strip)] = change(strip)
+        top += len(strip)
+    return found
+
+
+def _alpha_of(picture: Image.Image, clear: int) -> Image.Image:
+    return Image.fromarray(_of_strips(picture, lambda strip: np.where(strip != clear, 255, 0)))
 
 
 def _has_other_levels(image: Image.Image) -> bool:
@@ -299,8 +318,12 @@ def _has_sign(image: Image.Image) -> bool:
     return _WITH_SIGN in np.atleast_1d(_tags_of(image).get(_SAMPLE_FORMAT, 1))
 
 
-def _in_8_bits(values: npt.NDArray[Any], image: Image.Image) -> Grey:
+def _in_8_bits(upright: Image.Image, image: Image.Image) -> Grey:
     """Levels of grey of a picture's values, uint8 [height, width].
+
+    Args:
+        upright: The picture.
+        image: As it was opened.
 
     Raises:
         PictureError: One is no number.
@@ -309,10 +332,13 @@ def _in_8_bits(values: npt.NDArray[Any], image: Image.Image) -> Grey:
     whole = mode.startswith("I;16") or image.format in ("PNG", "PPM", "JPEG2000")
     if whole and mode != "F":
         most = 4095 if tags.get(_BITS_PER_SAMPLE, (16,))[0] == 12 else 0xFFFF
-        levels = values.astype(np.int64).clip(0, most)
-        grey = ((levels * 255 + most // 2) // most).astype(np.uint8)
+
+        def scaled(strip: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return (strip.astype(np.int64).clip(0, most) * 255 + most // 2) // most
+
+        grey = _of_strips(upright, scaled)
     else:
-        grey = _stretched(_as_stored(values, image), mode)
+        grey = _stretched(upright, image)
     # TIFF 6.0, page 37: 0 is white. Pillow turns the levels of 8 bits and fewer itself.
     return 255 - grey if tags.get(_PHOTOMETRIC) == 0 and mode != "L" else grey
 
@@ -326,16 +352,21 @@ def _as_stored(values: npt.NDArray[Any], image: Image.Image) -> npt.NDArray[Any]
     return values
 
 
-def _stretched(values: npt.NDArray[Any], mode: str) -> Grey:
-    levels = values.astype(np.float64)
-    lowest, highest = float(levels.min()), float(levels.max())
-    if not np.isfinite((lowest, highest)).all():
+def _stretched(upright: Image.Image, image: Image.Image) -> Grey:
+    stored = (_as_stored(strip, image) for strip in _strips(upright))
+    ends = [(float(strip.min()), float(strip.max())) for strip in stored]
+    # The least of some numbers and of what is none may be a number.
+    if not np.isfinite(ends).all():
         raise PictureError("a pixel that is no number")
-    if mode == "F" and lowest >= 0 and highest <= 1:
+    lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
+    if image.mode == "F" and lowest >= 0 and highest <= 1:
         lowest, highest = 0.0, 1.0
-    if highest == lowest:
-        return np.zeros(levels.shape, np.uint8)
-    return np.rint((levels - lowest) / (highest - lowest) * 255).astype(np.uint8)
+
+    def spread(strip: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        levels = _as_stored(strip, image).astype(np.float64)
+        return np.rint((levels - lowest) / ((highest - lowest) or 1.0) * 255)
+
+    return _of_strips(upright, spread)
 
 
 def _plain(image: Image.Image) -> Image.Image:
