@@ -186,7 +186,7 @@ def _unexpected(error: Exception) -> TilthError:
 def say_error(error: TilthError) -> None:
     """An error on standard error; with --debug whence it came, in a worker too."""
     if debugging():
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip())
     say(str(error))
 
 

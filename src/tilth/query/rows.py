@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tilth.decode.objects import is_text
 from tilth.meta.arrow import spelt_rows
 from tilth.schema import Row
 from tilth.store import Dataset
@@ -35,7 +36,7 @@ class Found:
 
 def equals(value: str) -> Match:
     """Matches one value."""
-    return lambda column: pc.equal(column, value)
+    return _asked(value, lambda column: pc.equal(column, value))
 
 
 def among(values: Iterable[str]) -> Match:
@@ -46,12 +47,17 @@ def among(values: Iterable[str]) -> Match:
 
 def starts_with(prefix: str) -> Match:
     """Matches what begins so."""
-    return lambda column: pc.starts_with(column, prefix)
+    return _asked(prefix, lambda column: pc.starts_with(column, prefix))
 
 
 def contains(text: str) -> Match:
     """Matches what holds the text."""
-    return lambda column: pc.match_substring(column, text)
+    return _asked(text, lambda column: pc.match_substring(column, text))
+
+
+def _asked(text: str, match: Match) -> Match:
+    """As `match`; half of a pair of surrogates, as a shell may give it, is in no shard."""
+    return match if is_text(text) else lambda column: pa.chunked_array([[False] * len(column)])
 
 
 def find_rows(
