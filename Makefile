@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage least-sure label-noise mutate edits kills faults reference clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage least-sure label-noise mutate edits kills faults fuzz reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ kills: $(STAMP)  ## 200 kills in a crawl of 2,000 pages over three hosts; stoppe
 
 faults: $(STAMP)  ## stop runs at 1,000 random moments (FAULTS="--calls" or "--around --count 70"; hours)
 	@$(BIN)/python -m tests.faults $(or $(FAULTS),--count 1000)
+
+fuzz: $(STAMP)  ## 20,000 changed inputs for each parser of outside bytes (FUZZ="--only picture"; an hour)
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 reference: $(STAMP)  ## write what docs/reference/ says of each type and figure, from where it is declared
 	@$(BIN)/python -m tests.reference
