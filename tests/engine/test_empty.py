@@ -41,7 +41,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "hold_out": [{"test": 0.2, "by": "id"}, {"test": 0.2, "by": "id", "sources": ["b"]}],
     "decontaminate": [{"ngram_words": 3}],
     "minhash": [{"threshold": 0.9}],
-    "consensus": [{}, {"method": "majority"}, {"method": "single"}],
+    "consensus": [{}, {"method": "mace"}, {"method": "majority"}, {"method": "single"}],
+    "free_text": [{}, {"metric": "chrf", "to": "text"}],
     "weights": [{"sources": {"a": 1.0, "b": 0.5}}],
     "select": [{"css": "p"}],
     "chunk": [{"at_most": 100}],  # what has a `target` is never cut

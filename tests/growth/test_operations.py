@@ -181,6 +181,7 @@ CROWDS: Mapping[str, Callable[[int, int, int], tuple[int, int]]] = {
     ("method", "form"),
     [
         *(("dawid-skene", form) for form in ("labels and annotators", "answers to one")),
+        ("mace", "labels and annotators"),
         *(
             pytest.param("dawid-skene", f, marks=pytest.mark.sweep)
             for f in ("labels", "annotators")

@@ -42,6 +42,12 @@ def test_alpha_of_krippendorffs_example() -> None:
     items, labels = (np.array(column) for column in zip(*cells, strict=True))
     counts = agreement.count_answers(items, labels, 12, 5)
     assert agreement.krippendorff_alpha(counts) == pytest.approx(0.743, abs=0.0005)
+    # Section D of the same data: as grades 0.815, as numbers 0.849.
+    values = np.arange(1.0, 6.0)
+    scales: Any = (("ordinal", 0.815), ("interval", 0.849))
+    for scale, alpha in scales:
+        found = agreement.krippendorff_alpha(counts, scale, values)
+        assert found == pytest.approx(alpha, abs=0.0005)
     assert agreement.fleiss_kappa(counts) is None
 
 
@@ -75,6 +81,48 @@ def test_where_agreement_is_not_defined() -> None:
     for counts in (np.zeros((0, 2)), np.eye(3), np.array([[3, 0], [2, 0]])):
         assert agreement.krippendorff_alpha(counts_of(counts.astype(np.int64))) is None
         assert agreement.fleiss_kappa(counts_of(counts.astype(np.int64))) is None
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=4), max_size=6),
+    st.sampled_from(["ordinal", "interval"]),
+    st.permutations([1.0, 2.0, 4.0, 9.0]),
+)
+def test_alpha_of_grades_is_that_of_all_pairs(
+    units: list[list[int]], scale: Any, values: list[float]
+) -> None:
+    counts = np.array([[unit.count(c) for c in range(4)] for unit in units], np.int64)
+    found = agreement.krippendorff_alpha(counts_of(counts.reshape(-1, 4)), scale, np.array(values))
+    paired = [unit for unit in units if len(unit) > 1]
+    every = [values[c] for unit in paired for c in unit]
+
+    def apart(a: float, b: float) -> float:
+        if scale == "interval":
+            return (a - b) ** 2
+        low, high = sorted((a, b))
+        between = sum(low <= one <= high for one in every)
+        return (between - (every.count(low) + every.count(high)) / 2) ** 2
+
+    within = sum(
+        apart(values[a], values[b]) / (len(unit) - 1)
+        for unit in paired
+        for (i, a), (j, b) in product(enumerate(unit), repeat=2)
+        if i != j
+    )
+    of_all = sum(apart(a, b) for a, b in product(every, repeat=2)) / max(len(every) - 1, 1)
+    if of_all == 0:
+        assert found is None
+    else:
+        assert found == pytest.approx(1 - within / of_all, abs=1e-9)
+
+
+def test_the_number_of_a_class() -> None:
+    assert agreement.values_of(["a"], "nominal", ()) is None
+    assert agreement.values_of(["10", "9"], "ordinal", ()) == pytest.approx([10, 9])
+    assert agreement.values_of(["b", "a"], "ordinal", ("a", "b")) == pytest.approx([1, 0])
+    for names, order in ((["a"], ()), (["c"], ("a", "b")), (["inf"], ())):
+        with pytest.raises(ValueError, match=names[0]):
+            agreement.values_of(names, "ordinal", order)
 
 
 def plain_alpha(units: list[list[Any]]) -> float | None:

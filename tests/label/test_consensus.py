@@ -220,8 +220,16 @@ def test_of_two_annotators_it_is_told_that_nothing_tells_who_is_right() -> None:
     assert kept.startswith("1 of the 4 samples that have answers has a label already")
     assert told == [
         "all answers are of two annotators, who differ on 1 of the 2 samples that both answered; "
-        "who is right there cannot be told"
+        "who is right there cannot be told: without gold (samples with answers and a label, 10 or "
+        "more) how often each is right is not identifiable. These samples are held: `tilth "
+        "annotate RECIPE --choose disputed` orders further answers to what it ordered"
     ]
+    (_, plain) = consensus.survey(iter([batch_of(rows)]), Settings(undecided="decide"))
+    assert plain.endswith("not identifiable")
+    gold = [item(n, "a", "b", label="a") for n in range(10, 20)]
+    (said,) = consensus.survey(iter([batch_of([*rows, *gold])]), Settings())
+    assert said.endswith("it is; 11 of them are gold")
+    assert len(consensus.survey(iter([batch_of([*rows, *gold])]), Settings(gold=False))) == 2
     assert consensus.survey(iter([batch_of(rows)]), Settings(method="single")) == [kept]
     assert consensus.survey(iter([batch_of(rows[1:3])]), Settings()) == []
     assert consensus.survey(iter([batch_of([*rows[:3], item(4, *"aab")])]), Settings()) == []

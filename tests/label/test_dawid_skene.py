@@ -120,15 +120,18 @@ def plain(
     m: int,
     rounds: int,
     smoothing: float = 0.01,
+    pooling: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Equations 2.3 to 2.5 of Dawid and Skene, in loops over tables without a gap.
+    """Equations 2.3 to 2.5 of Dawid and Skene, in loops over tables without a gap; what is known is
+    the one class weighed, and each matrix is drawn to what `drawn` says.
 
     Gives the posterior [items, classes], and the confusion matrices [annotators, classes, classes]
     that it was reckoned with; and which share of each annotator's answers is right by the posterior
     that these are of. `weighed` [items, classes]: which class may be true of which item.
     """
     n, k = weighed.shape
-    posterior = shares_of(items, labels, n, k) * weighed
+    shares = shares_of(items, labels, n, k)
+    posterior = np.where(weighed.sum(1, keepdims=True) == 1, 1.0, shares) * weighed
     posterior /= np.maximum(posterior.sum(1, keepdims=True), 1e-300)
     confusion = np.zeros((m, k, k))
     right = np.zeros(m)
@@ -139,12 +142,32 @@ def plain(
         confusion = np.full((m, k, k), smoothing)
         for i, w, c in zip(items, who, labels, strict=True):
             confusion[w, :, c] += posterior[i]
+        if pooling:
+            confusion += pooling * drawn(confusion - smoothing, smoothing)
         confusion /= confusion.sum(2, keepdims=True)
         joint = np.tile(prior, (n, 1)) * weighed
         for i, w, c in zip(items, who, labels, strict=True):
             joint[i] *= confusion[w, :, c]
         posterior = joint / np.maximum(joint.sum(1, keepdims=True), 1e-300)
     return posterior, confusion, right
+
+
+def drawn(counts: np.ndarray, smoothing: float) -> np.ndarray:
+    """Anybody's matrix, the odds of a right answer moved by how often each is right."""
+    m, k, _ = counts.shape
+    pooled = counts.sum(0) + smoothing
+    pooled /= pooled.sum(1, keepdims=True)
+    mean = (counts.trace(axis1=1, axis2=2).sum() + smoothing) / (counts.sum() + smoothing * k)
+    means = np.zeros((m, k, k))
+    for w in range(m):
+        accuracy = (np.trace(counts[w]) + 5 * mean) / (counts[w].sum() + 5)
+        moved = accuracy / (1 - accuracy) / (mean / (1 - mean))
+        for true in range(k):
+            odds = pooled[true, true] / (1 - pooled[true, true]) * moved
+            for said in range(k):
+                wrong = pooled[true, said] / (1 - pooled[true, true]) / (1 + odds)
+                means[w, true, said] = odds / (1 + odds) if said == true else wrong
+    return means
 
 
 def test_it_equals_its_plain_twin() -> None:
@@ -162,11 +185,22 @@ ANSWERS = st.lists(
 
 
 @settings(max_examples=200, deadline=None)
-@given(ANSWERS, st.sampled_from([2, 128]), st.sampled_from([0.01, 1.0]))
+@given(
+    ANSWERS,
+    st.sampled_from([2, 128]),
+    st.sampled_from([0.01, 1.0]),
+    st.sampled_from([0.0, 4.0]),
+    st.lists(st.integers(-1, 4), min_size=6, max_size=6),
+)
 def test_it_equals_its_plain_twin_whatever_was_answered(
-    answers: list[tuple[int, int, int]], most: int, smoothing: float
+    answers: list[tuple[int, int, int]],
+    most: int,
+    smoothing: float,
+    pooling: float,
+    truth: list[int],
 ) -> None:
-    """Where all classes are weighed, and where only the two are that an item was given most."""
+    """Where all classes are weighed, and where only the two are that an item was given most; of
+    some items the class is known."""
     items, who, labels = np.array(answers, np.int64).T
     weighed = np.ones((6, 5), bool)
     if most == 2:
@@ -175,12 +209,24 @@ def test_it_equals_its_plain_twin_whatever_was_answered(
         for i in set(items.tolist()):
             weighed[i, np.argsort(-shares[i], kind="stable")[:2]] = True
         weighed &= shares > 0
+    for item, true in enumerate(truth):
+        weighed[item] = np.arange(5) == true if true >= 0 else weighed[item]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dawid_skene, "MOST_CLASSES", most)
-        found = fit(
-            items, who, labels, 6, 4, 5, max_iterations=4, tolerance=0.0, smoothing=smoothing
+        found = dawid_skene.fit(
+            items,
+            who,
+            labels,
+            num_items=6,
+            num_annotators=4,
+            num_classes=5,
+            known=np.array(truth),
+            smoothing=smoothing,
+            pooling=pooling,
+            max_iterations=4,
+            tolerance=0.0,
         )
-    posterior, confusion, right = plain(items, who, labels, weighed, 4, 4, smoothing)
+    posterior, confusion, right = plain(items, who, labels, weighed, 4, 4, smoothing, pooling)
     assert posterior_of(found, 6) == pytest.approx(posterior, abs=1e-9)
     matrices = np.stack([found.confusion(annotator) for annotator in range(4)])
     assert matrices == pytest.approx(confusion, abs=1e-9)
@@ -200,9 +246,27 @@ def test_the_order_of_answers_does_not_matter() -> None:
     assert posterior_of(one, 300) == pytest.approx(posterior_of(two, 300), abs=1e-9)
 
 
+def test_people_who_answered_little_are_judged_by_what_all_are_like() -> None:
+    """Three answers an item of 300 people: counts alone believe whoever was right twice."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 600)
+    items = np.repeat(np.arange(600), 3)
+    who = rng.integers(0, 300, 1800)
+    right = rng.random(1800) < rng.beta(6, 2, 300)[who]
+    labels = np.where(right, truth[items], (truth[items] + rng.integers(1, 3, 1800)) % 3)
+    alone, among = (
+        (fit(items, who, labels, 600, 300, 3, pooling=p).best(600)[0] == truth).mean()
+        for p in (0.0, dawid_skene.POOLING)
+    )
+    assert among > alone + 0.02
+
+
 def test_items_without_answers_and_a_single_class() -> None:
     zeros = np.zeros(2, np.int64)
     found = fit(zeros, zeros, zeros, 3, 1, 1)
     assert found.posterior == pytest.approx(1)
     lone = fit(np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), 2, 2, 2)
     assert posterior_of(lone, 2)[0, 1] > 0.99
+    one = fit(zeros, zeros, zeros, 3, 1, 1, pooling=4.0)
+    assert one.posterior == pytest.approx(1)
+    assert one.confusion(0) == pytest.approx(1)

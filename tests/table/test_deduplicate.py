@@ -398,3 +398,20 @@ class TestTheSameOnes:
             sides.append({row["text"] for row in found if row["split"] == "test"})
         assert sides[0] == sides[1]
         assert 20 < len(sides[0]) < 52
+
+
+@effect("deduplicate.hold_out.test_from")
+@refused("deduplicate.hold_out.test_from")
+def test_test_from() -> None:
+    """Known answers go to test, and what nobody verified does not; nothing else moves."""
+    rows = [{"uri": f"a:{n}", "label": "a" if n % 4 == 0 else None} for n in range(2000)]
+    both = [
+        splits(batch(rows), test=0.5, by="id", test_from=which) for which in ("all", "labelled")
+    ]
+    for n, (of_all, of_labelled) in enumerate(zip(*both, strict=True)):
+        assert of_labelled == (of_all if n % 4 == 0 or of_all != "test" else "train")
+    assert 200 < both[1].count("test") < 300
+    whole = splits(batch(rows), test=1, validation=0, by="id", test_from="labelled")
+    assert whole == ["test" if n % 4 == 0 else "train" for n in range(2000)]
+    assert "needs `by: id`" in told("hold_out", test=0.5, test_from="labelled")
+    assert "without a share of `test`" in told("hold_out", by="id", test_from="labelled")

@@ -50,6 +50,58 @@ def test_method() -> None:
     assert last("majority")["label"] == "b"
     assert last("majority")["label_confidence"] == pytest.approx(0.6)
     assert last("single")["label_confidence"] is None
+    sure = [last(method)["label_confidence"] for method in ("dawid-skene", "mace", "majority")]
+    assert len({*sure}) == 3
+
+
+@effect("label.consensus.scale", "label.consensus.order")
+@refused("label.consensus.order")
+def test_scale_and_order() -> None:
+    grades = answered("11223", "11555")
+    words = answered(["low", "mid", "top"])
+    for scale, labels in (("nominal", "1"), ("ordinal", "2"), ("interval", "2")):
+        row = applied("consensus", grades, method="majority", scale=scale, seed=1)[0]
+        assert scale == "nominal" or row["label"] == labels
+    for order, label in ((["low", "mid", "top"], "mid"), (["mid", "low", "top"], "low")):
+        (row,) = applied("consensus", words, method="majority", scale="ordinal", order=order)
+        assert row["label"] == label
+    assert "`order` does nothing" in told("consensus", order=["a", "b"])
+    assert "stands twice" in told("consensus", scale="ordinal", order=["a", "a"])
+    assert "has no use for a `scale`" in told("consensus", method="single", scale="ordinal")
+
+
+@effect("label.consensus.gold")
+def test_gold() -> None:
+    """Whoever is wrong on gold is not believed."""
+    said = [{"annotator": "p", "label": "a"}, {"annotator": "q", "label": "b"}]
+    gold = [{"annotations": said, "label": "b", "label_origin": "given"}] * 10
+    other = [{"annotations": [one | {"label": x} for one, x in zip(said, "bb", strict=True)],
+              "label": "b"}] * 2  # fmt: skip
+    samples = batch([*gold, *other, {"annotations": said}])
+    by_gold = applied("consensus", samples)[-1]
+    assert (by_gold["label"], by_gold["drop.rule"]) == ("b", None)
+    assert applied("consensus", samples, gold=False)[-1]["drop.rule"] is not None
+
+
+@effect("label.consensus.undecided")
+@refused("label.consensus.undecided")
+def test_undecided() -> None:
+    two = answered("ab", "aa")
+    assert kept("consensus", two) == [1]
+    assert kept("consensus", two, undecided="decide") == [0, 1]
+    assert "does nothing" in told("consensus", method="majority", undecided="decide")
+
+
+@effect("label.consensus.pooling")
+@extreme("label.consensus.pooling")
+@refused("label.consensus.pooling")
+def test_pooling() -> None:
+    def sure(pooling: float) -> list[float]:
+        return [row["label_confidence"] for row in applied("consensus", CROWD, pooling=pooling)]
+
+    assert sure(0) != sure(4) != sure(1000)
+    for wrong in (-1, 1001, NAN):
+        assert "pooling" in told("consensus", pooling=wrong)
 
 
 @effect("label.consensus.repeated")
@@ -125,6 +177,46 @@ def test_agreement_is_of_all_answers_and_not_of_what_is_kept() -> None:
     whole, sure = figures(CROWD, **given), consensus.describe(iter([out]), settings)
     assert sure["krippendorff_alpha"] == whole["krippendorff_alpha"]
     assert consensus.DESCRIBES_DROPPED
+
+
+# free_text
+
+TEXTS = batch(
+    [
+        {"annotations": [{"annotator": f"p{n}", "label": one} for n, one in enumerate(said)]}
+        for said in (["a b", "a b", "a c"], ["x", "y"], ["abcd e", "abcd f", "zzzz e f"])
+    ]
+)
+
+
+@effect("label.free_text.metric", "label.free_text.to", "label.free_text.undecided")
+def test_free_text() -> None:
+    assert kept("free_text", TEXTS) == [0, 2]
+    assert kept("free_text", TEXTS, undecided="decide") == [0, 1, 2]
+    rows = applied("free_text", TEXTS, to="text")
+    assert (rows[0]["text"], rows[0].get("target")) == ("a b", None)
+    sure = [
+        applied("free_text", TEXTS, metric=m, min_agreement=1.0) for m in ("wer", "cer", "chrf")
+    ]
+    assert len({rows[2]["drop.value"] for rows in sure}) == 3
+
+
+@effect("label.free_text.min_agreement")
+@extreme("label.free_text.min_agreement")
+@refused("label.free_text.min_agreement")
+def test_free_text_agreement() -> None:
+    for least, left in ((0, [0, 2]), (0.6, [0]), (1, [])):
+        assert kept("free_text", TEXTS, min_agreement=least) == left
+    for wrong in (-0.1, 1.1, NAN):
+        assert "min_agreement" in told("free_text", min_agreement=wrong)
+
+
+@effect("label.free_text.repeated")
+def test_free_text_repeated() -> None:
+    said = [("p", "a"), ("q", "b"), ("p", "b")]
+    item = batch([{"annotations": [{"annotator": who, "label": one} for who, one in said]}])
+    assert kept("free_text", item) == [0]
+    assert kept("free_text", item, repeated="first") == []
 
 
 # vote

@@ -60,18 +60,32 @@ class Settings(BaseSettings):
         "source, subject, or a field such as meta.patient; a subject or a value of a field is "
         "the same whatever its case.",
     )
+    test_from: Literal["all", "labelled"] = Field(
+        "all",
+        description="Samples that test is drawn from: all, or only those that have a label here, "
+        "before any is made of answers: of these `test` is the share (with `by: id`). A copy "
+        "without a label stays where training sees it, unless `exact` has dropped it.",
+    )
     salt: str = Field("", description="Another salt gives another split of the same sizes.")
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Settings:
         if self.test + self.validation > 1 + 1e-9:
             raise ValueError(f"test + validation is {self.test + self.validation:g}, above 1")
+        if self.test_from == "labelled" and self.by != "id":
+            raise ValueError(
+                "`test_from: labelled` needs `by: id`: a group with and without labels would be on "
+                "both sides"
+            )
+        if self.test_from == "labelled" and not self.test:
+            raise ValueError("`test_from` does nothing without a share of `test`")
         return self
 
 
 def reads(settings: Settings) -> tuple[str, ...]:
-    """The column of the groups, where not every sample has one."""
-    return () if settings.by in ("uri", "id", "site", "source") else (settings.by,)
+    """The columns of the groups and of labels, where not every sample has one."""
+    by = () if settings.by in ("uri", "id", "site", "source") else (settings.by,)
+    return (*by, "label") if settings.test_from == "labelled" else by
 
 
 def fills(_: Settings) -> tuple[str, ...]:
@@ -139,8 +153,9 @@ def _drawn(batch: pa.RecordBatch, settings: Settings) -> dict[int, str]:
     sources = column(batch, "source").to_pylist()
     columns = [_words(batch, name) for name in _COLUMNS.get(settings.by, (settings.by,))]
     names = [next(filter(None, values), None) for values in zip(*columns, strict=True)]
+    is_labelled = column(batch, "label").is_valid().to_pylist()
     return {
-        row: _draw(_group(names[row], settings.by), settings)
+        row: _draw(_group(names[row], settings.by), settings, is_labelled[row])
         for row, split in enumerate(column(batch, "split").to_pylist())
         if split is None and (not settings.sources or sources[row] in settings.sources)
     }
@@ -169,11 +184,11 @@ def _group(name: str | None, by: str) -> str:
     return without_case(name) if by == "subject" or by.startswith(META) else composed(name)
 
 
-def _draw(group: str, settings: Settings) -> str:
+def _draw(group: str, settings: Settings, is_labelled: bool) -> str:
     """The split of a group: its 64-bit hash as a number in [0, 1), against the shares."""
     key = hashlib.blake2b(settings.salt.encode("utf-8", "surrogatepass")).digest()
     digest = hashlib.blake2b(group.encode("utf-8", "surrogatepass"), digest_size=8, key=key)
     number = int.from_bytes(digest.digest(), "big") / 2**64
     if number < settings.test:
-        return "test"
+        return "test" if is_labelled or settings.test_from == "all" else "train"
     return "validation" if number < settings.test + settings.validation else "train"

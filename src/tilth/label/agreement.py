@@ -1,13 +1,18 @@
-"""How far annotators agree beyond chance, for nominal classes."""
+"""How far annotators agree beyond chance: of classes, of grades in an order, and of numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+# nominal: another class is another; ordinal: classes stand in an order; interval: they are numbers.
+Scale = Literal["nominal", "ordinal", "interval"]
 
 
 @dataclass(frozen=True)
@@ -46,16 +51,22 @@ def count_answers(items: Integers, labels: Integers, num_items: int, num_classes
     return Counts(pairs // num_classes, pairs % num_classes, times, num_items, num_classes)
 
 
-def krippendorff_alpha(counts: Counts) -> float | None:
-    """Krippendorff's alpha for nominal data, with any number of answers an item.
+def krippendorff_alpha(
+    counts: Counts, scale: Scale = "nominal", values: Floats | None = None
+) -> float | None:
+    """Krippendorff's alpha, with any number of answers an item.
 
     1 is perfect agreement, 0 is agreement by chance. Items with fewer than two answers say nothing
     about agreement and are left out.
 
-    Source: Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C.
+    Source: Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C for nominal
+    data, section D for the differences of the other scales.
 
     Args:
         counts: How often each item was given each class.
+        scale: How far two classes are apart: nominal 1; ordinal as many answers as lie between
+            them, half of their own counted; interval the difference of their numbers. Squared.
+        values: float64 [classes], a number each: of interval the class, of ordinal its place.
 
     Returns:
         Alpha; None where it is not defined (no item with two answers, or one class in all).
@@ -66,14 +77,78 @@ def krippendorff_alpha(counts: Counts) -> float | None:
     if not len(times):
         return None
     total = times.sum()
+    items, labels = counts.items[is_paired], counts.labels[is_paired]
+    per_class = np.bincount(labels, times, counts.num_classes).astype(np.float64, copy=False)
+    if scale != "nominal" and values is not None:
+        if scale == "ordinal":
+            values = _middles(per_class, values)
+        return _by_distance(items, times, values[labels], per_item)
     # The diagonal of the coincidence matrix: pairs of equal answers within an item.
-    others = per_item[counts.items[is_paired]] - 1
+    others = per_item[items] - 1
     observed = (times * (times - 1) / others).sum()
-    per_class = np.bincount(counts.labels[is_paired], times)
     expected = (per_class * (per_class - 1)).sum() / (total - 1)
     if expected == total:
         return None
     return float(1 - (total - observed) / (total - expected))
+
+
+def _middles(per_class: Floats, places: Floats) -> Floats:
+    """The mean rank of each class's answers: two classes are as far apart as the paper's ordinal
+    difference, the answers between them and half of either's own."""
+    order = np.argsort(places, kind="stable")
+    below = np.cumsum(per_class[order]) - per_class[order]
+    middles = np.empty(len(places))
+    middles[order] = below + per_class[order] / 2
+    return middles
+
+
+def _by_distance(
+    items: Integers, times: Floats, values: Floats, per_item: Integers
+) -> float | None:
+    """Alpha of squared differences of numbers: within items, and of all answers."""
+    # Sums of squares about the mean, which two numbers far from 0 would lose.
+    values = values - values[0]
+    values = values - np.average(values, weights=times)
+    num_items = len(per_item)
+    sums, squares = (np.bincount(items, times * values**power, num_items) for power in (1, 2))
+    sizes = np.maximum(per_item, 2)
+    within = 2 * (sizes * squares - sums**2) / (sizes - 1)
+    total = times.sum()
+    apart = 2 * total * (times * values**2).sum() / (total - 1)
+    if apart <= 0:
+        return None
+    return float(1 - within.sum() / apart)
+
+
+def values_of(names: Sequence[str], scale: Scale, order: Sequence[str]) -> Floats | None:
+    """The number of each class: by the order that is given, else the number that it is.
+
+    Args:
+        names: Of the classes.
+        scale: None of nominal.
+        order: Of the classes, from the lowest on; empty: they are numbers.
+
+    Raises:
+        ValueError: Of the first name that has no number.
+    """
+    if scale == "nominal":
+        return None
+    if order and scale == "ordinal":
+        places = {name: float(place) for place, name in enumerate(order)}
+        stray = next((name for name in names if name not in places), None)
+        if stray is not None:
+            raise ValueError(stray)
+        return np.array([places[name] for name in names])
+    found = []
+    for name in names:
+        try:
+            number = float(name)
+        except ValueError:
+            raise ValueError(name) from None
+        if not np.isfinite(number):
+            raise ValueError(name)
+        found.append(number)
+    return np.array(found)
 
 
 def fleiss_kappa(counts: Counts) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tilth.label.agreement import count_answers
+from tilth.label.beliefs import Beliefs
 from tilth.randomness import hash_of
 
 Integers = npt.NDArray[np.int64]
@@ -28,6 +29,7 @@ class Answers:
         annotators: int64 [a], who gave it, a place in `annotator_names`.
         labels: int64 [a], what it says, a place in `class_names`.
         num_items: Number of items.
+        known: int64 [items], the true class of an item that is gold, else -1.
     """
 
     annotator_names: list[str]
@@ -36,6 +38,12 @@ class Answers:
     annotators: Integers
     labels: Integers
     num_items: int
+    known: Integers
+
+    @property
+    def is_gold(self) -> npt.NDArray[np.bool_]:
+        """Of which items the true class is known, bool [items]."""
+        return self.known >= 0
 
     def of(self, chosen: npt.NDArray[np.bool_]) -> Answers:
         """Some of the answers, bool [a], with their items numbered anew and the same names."""
@@ -47,6 +55,7 @@ class Answers:
             self.annotators[chosen],
             self.labels[chosen],
             len(left),
+            self.known[left],
         )
 
 
@@ -75,15 +84,21 @@ def usable(
     return list(found.items()), num - len(found)
 
 
-def encode(annotators: Sequence[Sequence[str]], labels: Sequence[Sequence[str]]) -> Answers:
+def encode(
+    annotators: Sequence[Sequence[str]],
+    labels: Sequence[Sequence[str]],
+    known: Sequence[str | None] | None = None,
+) -> Answers:
     """Names to integers, in the order of the names.
 
     Args:
         annotators: Of each item, who answered.
         labels: Of each item, what they answered, in the same order.
+        known: Of each item its true class, where it is known; None: of none it is.
     """
+    truth = known or [None] * len(labels)
     people = sorted({name for names in annotators for name in names})
-    classes = sorted({name for names in labels for name in names})
+    classes = sorted({name for names in (*labels, [one for one in truth if one]) for name in names})
     person = {name: index for index, name in enumerate(people)}
     kind = {name: index for index, name in enumerate(classes)}
     sizes = np.array([len(names) for names in labels], np.int64)
@@ -94,6 +109,7 @@ def encode(annotators: Sequence[Sequence[str]], labels: Sequence[Sequence[str]])
         np.array([person[name] for names in annotators for name in names], np.int64),
         np.array([kind[name] for names in labels for name in names], np.int64),
         len(sizes),
+        np.array([-1 if one is None else kind[one] for one in truth], np.int64),
     )
 
 
@@ -130,6 +146,15 @@ def most_given(answers: Answers) -> Most:
     items = counts.items[is_most]
     tied = np.bincount(items, minlength=answers.num_items) > 1
     return Most(items, counts.labels[is_most], most / counts.per_item(), tied)
+
+
+def shares(answers: Answers) -> Beliefs:
+    """Of each item's answers, the share that each class has."""
+    counts = count_answers(
+        answers.items, answers.labels, answers.num_items, len(answers.class_names)
+    )
+    share = counts.times / counts.per_item()[counts.items]
+    return Beliefs(counts.items, counts.labels, share, counts.num_classes)
 
 
 def majority(answers: Answers, ids: Sequence[str], seed: int) -> tuple[Integers, Floats]:

@@ -17,12 +17,41 @@ import numpy.typing as npt
 from tilth.figures import Definition
 from tilth.kernels.groups import group_roots
 from tilth.label import agreement, dawid_skene
+from tilth.label.agreement import Scale
 from tilth.label.answers import Answers, Floats, Integers, Repeated, encode, most_given, usable
+from tilth.label.calibration import LEAST_GOLD
+from tilth.label.decide import Take, undecided
+from tilth.label.gold_figures import figures_on_gold
+from tilth.label.identified import identified
 from tilth.label.one_coin import LEAST_COMPARED
 from tilth.records import PlainObject
 
+# Of a gold item: its id, who answered, what they answered, and what is true.
+_Gold = tuple[str, list[str], list[str], str]
 # Estimates who is how often right.
 Judge = Callable[[Answers], dawid_skene.Fit]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How labels were made.
+
+    Attributes:
+        judge: The label model that people are judged by, whatever made the labels.
+        take: From the ids of items to what gives each its class.
+        learns: Whether it weighs people by how right they seem to be.
+        makes_labels: Whether it is that label model.
+        scale: Of the classes.
+        values: The number of each class by its name; None of a nominal scale.
+    """
+
+    judge: Judge
+    take: Callable[[list[str]], Take]
+    learns: bool
+    makes_labels: bool
+    scale: Scale
+    values: Callable[[Sequence[str]], Floats | None]
+
 
 # More annotators or classes than this are counted, not listed.
 _MAX_LISTED_ANNOTATORS = 50
@@ -31,14 +60,17 @@ _MAX_LISTED_CLASSES = 12
 # Deliveries for demonstration name their annotators so.
 _SIMULATED = "simulated"
 
+_UNTOLD = "nothing tells who is right where they differ: not identifiable without gold"
+_NO_GOLD: PlainObject = {
+    "confidence": f"uncalibrated: there are fewer than {LEAST_GOLD} gold items"
+}
+
 _HERE = "samples that got their label from answers in this step, then dropped as unsure or not"
 _COMPARED = f"those items that two or more annotators answered; of {_HERE}"
 _ANSWERS = f"answers to {_HERE}"
-_counted = partial(
-    Definition,
-    reference="plain lines over the samples",
-    test="tests/label/test_quality.py::test_every_figure_is_that_of_plain_lines",
-)
+_GOLD = "samples that have a label of their own and answers, ten or more"
+_PLAIN = "tests/label/test_quality.py::test_every_figure_is_that_of_plain_lines"
+_counted = partial(Definition, reference="plain lines over the samples", test=_PLAIN)
 _judged = partial(
     Definition,
     how="estimated",
@@ -58,8 +90,8 @@ FIGURES = (
     _counted(
         "answers",
         "answers",
-        "Answers that the labels were made of; those that lack an annotator or a label, and those "
-        "to samples that had a label before, are counted apart.",
+        "Answers to samples that were labelled here; those that lack an annotator or a label, and "
+        "those to samples that had a label before, are counted apart.",
         _ANSWERS,
         unit="answers",
     ),
@@ -172,7 +204,7 @@ FIGURES = (
         "annotators.estimated_accuracy",
         "estimated accuracy",
         "Share of this annotator's answers that is right by the estimate of a label model, which "
-        "knows no true label: it goes by how three people or more agree.",
+        "goes by how three people or more agree, and by gold where there is enough.",
         f"answers to {_COMPARED}",
         better="higher",
         source='Dawid and Skene, "Maximum likelihood estimation of observer error-rates using the '
@@ -187,6 +219,82 @@ FIGURES = (
         _ANSWERS,
         share=True,
     ),
+    _counted(
+        "undecided_items",
+        "undecided",
+        "Items without a majority where nothing tells how often any of its people is right: "
+        "people who answer in pairs that close no ring, and no gold. They are held, or `decide`d.",
+        _HERE,
+        unit="samples",
+        better="lower",
+    ),
+    _counted(
+        "gold_items",
+        "gold items",
+        "Samples with a label of their own that people answered too: the truth that accuracies and "
+        "confidence are measured by.",
+        _GOLD,
+        unit="samples",
+    ),
+    _counted(
+        "labels_right_on_gold",
+        "right on gold",
+        "Gold items of which the method takes the true class while that is hidden: a fifth at a "
+        "time, the rest is known.",
+        _GOLD,
+        share=True,
+        better="higher",
+        interval="Clopper and Pearson (1934), exact, 95 %",
+        reference="scipy's binomtest",
+        test="tests/statistics/test_exact.py::test_it_is_that_of_scipy",
+    ),
+    _counted(
+        "mean_confidence_on_gold",
+        "mean confidence on gold",
+        "Mean confidence in the classes taken of gold items, by a curve of the other parts of the "
+        "gold; equal to the share that is right where confidence is calibrated.",
+        _GOLD,
+        share=True,
+        how="estimated",
+    ),
+    _counted(
+        "reliability.mean_confidence",
+        "mean confidence",
+        "Mean confidence of a quarter of the gold items, from the least sure to the surest.",
+        _GOLD,
+        share=True,
+        how="estimated",
+    ),
+    _counted("reliability.gold_items", "gold items", "Of the quarter.", _GOLD, unit="samples"),
+    _counted(
+        "reliability.right",
+        "right",
+        "Share of the quarter whose class that was taken is the true one.",
+        _GOLD,
+        share=True,
+        better="higher",
+        interval="Clopper and Pearson (1934), exact, 95 %",
+        reference="scipy's binomtest",
+        test="tests/statistics/test_exact.py::test_it_is_that_of_scipy",
+    ),
+    _counted(
+        "annotators_on_gold.gold_answers",
+        "gold answers",
+        "Answers of this annotator to gold items.",
+        _GOLD,
+        unit="answers",
+    ),
+    _counted(
+        "annotators_on_gold.accuracy_on_gold",
+        "accuracy on gold",
+        "Share of this annotator's answers to gold items that is right.",
+        _GOLD,
+        share=True,
+        better="higher",
+        interval="Clopper and Pearson (1934), exact, 95 %",
+        reference="scipy's binomtest",
+        test="tests/statistics/test_exact.py::test_it_is_that_of_scipy",
+    ),
     _judged(
         "confusion_true_by_answered",
         "confusion, true by answered",
@@ -199,7 +307,7 @@ FIGURES = (
     _counted(
         "answers_equal_to_given_labels.share",
         "answers equal to given labels",
-        "Share of people's answers that is the label a sample had before, which took no part here.",
+        "Share of people's answers that is the label a sample had before.",
         "answers to samples that had a label before this step",
         share=True,
         better="higher",
@@ -230,6 +338,7 @@ class Told:
     _entries: int = 0
     _unusable: int = 0
     _repeated: int = 0
+    _gold: list[_Gold] = field(default_factory=list)
     _expert: int = 0
     _equal_to_expert: int = 0
 
@@ -240,6 +349,7 @@ class Told:
         label: str | None,
         *,
         is_made: bool,
+        is_gold: bool = False,
     ) -> None:
         """Take in a sample.
 
@@ -248,6 +358,7 @@ class Told:
             answers: Its answers, unusable ones too.
             label: Its label; None: it has none.
             is_made: Whether the label was made of the answers.
+            is_gold: Whether it is the true one.
         """
         found, num_repeated = usable(answers, self.repeated)
         self._entries += len(answers)
@@ -257,6 +368,9 @@ class Told:
         if not is_made:
             self._expert += len(found)
             self._equal_to_expert += sum(what == label for _, what in found)
+            if is_gold:
+                people, given = [who for who, _ in found], [what for _, what in found]
+                self._gold.append((name, people, given, label))
             return
         self._repeated += num_repeated
         self._ids.append(name)
@@ -264,13 +378,8 @@ class Told:
         self._given.append([what for _, what in found])
         self._final.append(label)
 
-    def figures(self, judge: Judge, *, makes_labels: bool) -> PlainObject:
-        """What is told of them: `FIGURES`.
-
-        Args:
-            judge: The label model.
-            makes_labels: Whether the labels are the label model's.
-        """
+    def figures(self, method: Method) -> PlainObject:
+        """What is told of them: `FIGURES`."""
         found: PlainObject = {"items": len(self._final)}
         if self._entries:
             found["unusable_answers"] = self._unusable
@@ -286,33 +395,50 @@ class Told:
         answers = encode([self._people[i] for i in order], [self._given[i] for i in order])
         code = {name: index for index, name in enumerate(answers.class_names)}
         decided = np.array([code.get(self._final[i], -1) for i in order], np.int64)
-        figures = _figures(answers, decided, judge, makes_labels=makes_labels)
+        gold = self._gold if len(self._gold) >= LEAST_GOLD else []
+        whole, ids = self._with(gold, order)
+        figures = _figures(answers, decided, method, whole)
+        figures |= (
+            figures_on_gold(whole, method.take(ids), learns=method.learns) if gold else _NO_GOLD
+        )
+        if method.learns:
+            figures["undecided_items"] = int(undecided(whole).sum())
         return found | figures | {"repeated_answers": self._repeated}
 
+    def _with(self, gold: Sequence[_Gold], order: Sequence[int]) -> tuple[Answers, list[str]]:
+        """The answers, those to gold among them, and the ids of the items."""
+        made = [(self._ids[i], self._people[i], self._given[i], None) for i in order]
+        all_ = sorted([*made, *gold], key=lambda one: one[0])
+        ids, people, given, known = map(list, zip(*all_, strict=True))
+        return encode(people, given, known), ids
 
-def _figures(
-    answers: Answers, decided: Integers, judge: Judge, *, makes_labels: bool
-) -> PlainObject:
+
+def _figures(answers: Answers, decided: Integers, method: Method, whole: Answers) -> PlainObject:
     num_classes = len(answers.class_names)
     counts = agreement.count_answers(answers.items, answers.labels, answers.num_items, num_classes)
     is_compared = counts.per_item() >= 2
     is_unanimous = np.bincount(counts.items, minlength=counts.num_items) == 1
     compared = answers.of(is_compared[answers.items])
-    is_judged = _num_in_touch(compared) > 2
-    judged = judge(compared) if is_judged.any() else None
-    num_compared = np.bincount(compared.annotators, minlength=len(is_judged))
-    is_told = is_judged & (num_compared >= LEAST_COMPARED)
+    # Of gold one answer is enough to judge somebody by.
+    tells = (np.bincount(whole.items, minlength=whole.num_items) >= 2) | whole.is_gold
+    telling = whole.of(tells[whole.items])
+    is_known = identified(whole)
+    judged = method.judge(telling) if is_known.any() else None
+    place = {name: index for index, name in enumerate(whole.annotator_names)}
+    at = np.array([place[name] for name in answers.annotator_names])
+    is_told = is_known[at]
     fits = [judged] if judged else []
-    if makes_labels and not (judged and compared.num_items == answers.num_items):
-        fits.append(judge(answers))
+    if method.makes_labels and not (judged and telling.num_items == whole.num_items):
+        fits.append(method.judge(whole))
     most = most_given(answers)
+    alpha = agreement.krippendorff_alpha(counts, method.scale, method.values(answers.class_names))
     figures: PlainObject = {
         "answers": len(answers.items),
         "repeated_answers": 0,
         "compared_items": compared.num_items,
         "classes": answers.class_names[:_MAX_LISTED_CLASSES],
         "num_classes": num_classes,
-        "krippendorff_alpha": agreement.krippendorff_alpha(counts),
+        "krippendorff_alpha": alpha,
         "fleiss_kappa": agreement.fleiss_kappa(counts),
         "unanimous_share": _mean(is_unanimous[is_compared]),
         "tied_share": _mean(most.tied),
@@ -322,13 +448,13 @@ def _figures(
     if fits:
         figures["em_iterations"] = max(fit.iterations for fit in fits)
         figures["em_converged"] = all(fit.converged for fit in fits)
-        if num_classes > dawid_skene.MOST_CLASSES:
+        if len(whole.class_names) > dawid_skene.MOST_CLASSES:
             figures["em_weighed"] = "of each item, the classes that it was given"
-    accuracy = np.where(is_told, judged.accuracy(), np.nan) if judged else None
+    accuracy = np.where(is_told, judged.accuracy()[at], np.nan) if judged else None
     order, figures["annotators"] = _annotators(answers, compared, accuracy, decided)
-    if judged and num_classes <= _MAX_LISTED_CLASSES:
+    if judged and len(whole.class_names) <= _MAX_LISTED_CLASSES:
         matrices = {
-            answers.annotator_names[who]: _confusion(answers.class_names, judged, who)
+            answers.annotator_names[who]: _confusion(whole.class_names, judged, int(at[who]))
             for who in order[:_MAX_LISTED_MATRICES]
             if is_told[who]
         }
@@ -336,7 +462,7 @@ def _figures(
             figures["confusion_true_by_answered"] = matrices
     if any(name.startswith(_SIMULATED) for name in answers.annotator_names):
         figures["simulated"] = True
-    if not_shown := _not_shown(figures, is_judged, is_told, counts):
+    if not_shown := _not_shown(figures, compared, is_told, counts):
         figures["not_shown"] = not_shown
     return figures
 
@@ -396,7 +522,7 @@ def _num_in_touch(compared: Answers) -> Integers:
 
 def _not_shown(
     figures: PlainObject,
-    is_judged: npt.NDArray[np.bool_],
+    compared: Answers,
     is_told: npt.NDArray[np.bool_],
     counts: agreement.Counts,
 ) -> dict[str, str]:
@@ -413,14 +539,20 @@ def _not_shown(
     }
     why = {name: reason for name, reason in why.items() if figures[name] is None}
     accuracy, confusion = "annotators.estimated_accuracy", "confusion_true_by_answered"
-    if not is_judged.any():
-        pair = "of two annotators, nothing tells who is right where they differ"
-        return why | dict.fromkeys((accuracy, confusion), alone or pair)
     few = f"fewer than {LEAST_COMPARED} items with others"
     if not is_told.any():
-        return why | dict.fromkeys((accuracy, confusion), f"everybody answered {few}")
+        num = np.bincount(compared.annotators, minlength=len(is_told))
+        if alone:
+            reason = alone
+        elif _num_in_touch(compared).max() <= 2:
+            reason = f"of two annotators, {_UNTOLD}"
+        elif (num >= LEAST_COMPARED).sum() < 2:
+            reason = f"everybody answered {few}"
+        else:
+            reason = f"of annotators who answer in pairs that close no ring, {_UNTOLD}"
+        return why | dict.fromkeys((accuracy, confusion), reason)
     if not is_told.all():
-        why[accuracy] = f"of whoever answered {few}, or with one same person only"
+        why[accuracy] = f"of whoever answered {few}, or in pairs only: {_UNTOLD}"
     if counts.num_classes > _MAX_LISTED_CLASSES:
         why[confusion] = f"there are more than {_MAX_LISTED_CLASSES} classes"
     return why
