@@ -90,7 +90,8 @@ def test_every_figure_is_that_of_plain_lines(metric: Any) -> None:
         if metric == "chrf":
             scores = [CHRF().sentence_score(a, [b]).score / 100 for a, b in pairs]
             return sum(scores) / len(scores)
-        return float({"wer": wer, "cer": cer}[metric](references, said))
+        score: Any = {"wer": wer, "cer": cer}[metric]
+        return float(score(references, said))
 
     every = [pair for one in SAID for pair in permutations(one.values(), 2)]
     assert figures[metric] == pytest.approx(of(every))
