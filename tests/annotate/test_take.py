@@ -22,7 +22,7 @@ from tests.annotate.places import (
     write_answers,
     wrong,
 )
-from tests.growth.measure import assert_linear
+from tests.growth.measure import assert_linear, cpu_s
 from tilth.annotate import standing
 from tilth.annotate import take as take_module
 from tilth.annotate.acceptance import judge
@@ -233,6 +233,16 @@ def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(
         assert len(found) == 16
         assert {*found} == wanted
     assert killed == 5
+
+
+@pytest.mark.slow
+def test_ten_thousand_answers_are_taken_in_under_five_seconds(tmp_path: Path) -> None:
+    """Of the processor, as all times that are promised; three people, some of whom err."""
+    source = source_of(tmp_path, num=3400, labelled=0)
+    made = order(source, to=tmp_path / "out")
+    file = answered(tmp_path / "back.csv", made, {"a": right, "b": wrong, "c": right})
+    assert cpu_s(lambda: take(source, [file])) < 5
+    assert sum(1 for _ in kept(source)) == 3 * 3400 > 10_000
 
 
 def _long(file: Path) -> list[tuple[str, str, str]]:

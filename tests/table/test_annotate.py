@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.annotate.places import answered, right, source_of, tasks_of, tree_of, wrong
+from tests.annotate.places import (
+    answered,
+    one_round,
+    right,
+    source_of,
+    tasks_of,
+    tree_of,
+    wrong,
+)
 from tests.table.commands import tilth_
 from tests.table.entries import effect, extreme, idle, name, refused, unordered
 from tests.table.samples import applied, batch
@@ -282,6 +290,66 @@ def test_alpha_below_it_holds(tmp_path: Path) -> None:
         assert verdicts(tmp_path, accept={"min_alpha": least}) == [found] * 2
     for wrong_num in (-1.1, 1.1):
         assert "min_alpha" in against(tmp_path, accept={"min_alpha": wrong_num})
+
+
+@effect("recipe.annotate.accept.scale")
+@refused("recipe.annotate.accept.scale")
+def test_the_scale_of_alpha(tmp_path: Path) -> None:
+    grades = ["1", "2", "9"]
+    alphas = {
+        scale: status_of(graded(tmp_path / scale, grades, accept={"scale": scale})).rounds[0].alpha
+        for scale in ("nominal", "ordinal", "interval")
+    }
+    assert len({*alphas.values()}) == 3
+    assert all(value is not None for value in alphas.values())
+    assert "is no number" in against(tmp_path, accept={"scale": "interval"})
+    assert "does nothing with free text" in against(
+        tmp_path, classes=[], accept={"scale": "ordinal"}
+    )
+
+
+def graded(folder: Path, classes: list[str], **asked: Any) -> Source:
+    """Two people who answer with classes by the number of a text, one a grade higher at times."""
+    folder.mkdir(exist_ok=True)
+    source = source_of(folder, labelled=0, classes=classes, annotators=2, **asked)
+
+    def says(text: str, _: str) -> str:
+        return grade(int(text.split()[1]) % 3)
+
+    def higher(text: str, _: str) -> str:
+        number = int(text.split()[1])
+        return grade(min(number % 3 + (number % 4 == 0), 2))
+
+    def grade(at: int) -> str:
+        return classes[at] if classes else " ".join(["good", "morning", "all"][: at + 1])
+
+    one_round(folder, source, {"a": says, "b": higher}, items=30)
+    return source
+
+
+@effect("recipe.annotate.accept.min_text_agreement", "recipe.annotate.accept.text_metric")
+@extreme("recipe.annotate.accept.min_text_agreement")
+@refused("recipe.annotate.accept.min_text_agreement", "recipe.annotate.accept.text_metric")
+def test_texts_that_are_unlike_the_others_are_held(tmp_path: Path) -> None:
+    seen = set()
+    for metric in ("wer", "cer", "chrf"):
+        for least, verdict in ((0, "accept"), (1, "hold")):
+            rule = {"min_text_agreement": least, "text_metric": metric}
+            source = graded(tmp_path / f"{metric}-{least}", [], accept=rule)
+            works = status_of(source).works
+            assert {work.verdict for work in works} == {verdict}
+            assert {work.alpha for work in works} == {None}
+            seen.add(works[0].agreement)
+        # Only those that differ are disputed.
+        again = order(source, how="disputed", to=tmp_path / f"{metric}-again")
+        assert 0 < again.items == status_of(source).rounds[0].disputed < 30
+    assert len(seen) == 3
+    for wrong_num in (-0.1, 1.1):
+        rule = {"min_text_agreement": wrong_num}
+        assert "min_text" in against(tmp_path, classes=[], accept=rule)
+    assert "which are no texts" in against(tmp_path, accept={"text_metric": "cer"})
+    one = {"annotators": 1, "classes": [], "accept": {"min_text_agreement": 0.5}}
+    assert "`annotators: 2`" in against(tmp_path, **one)
 
 
 @effect("recipe.annotate.accept.min_seconds")

@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from itertools import combinations
+from statistics import fmean, median
 
 import numpy as np
 import numpy.typing as npt
 
 from tilth.annotate.ledger import Decision, Ledger, Verdict
 from tilth.annotate.standing import Answer
-from tilth.label.agreement import count_answers, krippendorff_alpha
+from tilth.label.agreement import Scale, count_answers, krippendorff_alpha, values_of
+from tilth.label.text_distance import distance
 from tilth.labels import as_label
 from tilth.recipe.annotate import Acceptance
 from tilth.spell import decimals_apart, fixed
-from tilth.statistics.intervals import clopper_pearson
+from tilth.statistics.exact import exact_share
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,10 @@ class Work:
         gold: Right answers to gold items, by the known ones; None: there are none.
         repeats: Items answered alike both times; None: none was answered twice.
         alpha: Krippendorff's alpha over pairs of an answer of this annotator and one of another to
-            the same sample; None: there is no such pair, or one class in all.
+            the same sample, on the scale of the rule; None: there is no such pair, one class in
+            all, or answers are free text.
+        agreement: Of free text how alike this annotator's answers and others' are, the mean over
+            such pairs, 0 to 1; None: there is no such pair, or answers are classes.
         seconds: Median time of an answer; None: none is given.
         verdict: accept, hold or return.
         why: What decided.
@@ -59,6 +64,7 @@ class Work:
     gold: Share | None
     repeats: Share | None
     alpha: float | None
+    agreement: float | None
     seconds: float | None
     verdict: Verdict
     why: str
@@ -68,7 +74,7 @@ def share_of(right: int, of: int) -> Share | None:
     """The share with its interval; None of nothing."""
     if not of:
         return None
-    low, high = clopper_pearson(right, of)
+    low, high = exact_share(right, of)
     return Share(of, right, right / of, low, high)
 
 
@@ -81,12 +87,15 @@ def judge(ledger: Ledger, answers: Sequence[Answer], rule: Acceptance | None) ->
         rule: The recipe's; None: everything is held until somebody decides.
     """
     decided = _decided(ledger.decisions)
-    alphas = _alphas(answers)
+    rule_or_none = rule or Acceptance()
+    texts = {one.number for one in ledger.rounds if not one.classes}
+    alphas = _alphas([one for one in answers if one.of.round not in texts], ledger, rule_or_none)
+    alike = _likeness([one for one in answers if one.of.round in texts], rule_or_none)
     found: dict[tuple[int, str], list[Answer]] = defaultdict(list)
     for answer in answers:
         found[answer.of.round, answer.annotator].append(answer)
     return [
-        _work(key, given, alphas.get(key), ledger, rule, decided)
+        _work(key, given, (alphas.get(key), alike.get(key)), ledger, rule, decided)
         for key, given in sorted(found.items())
     ]
 
@@ -94,7 +103,7 @@ def judge(ledger: Ledger, answers: Sequence[Answer], rule: Acceptance | None) ->
 def _work(
     key: tuple[int, str],
     given: Sequence[Answer],
-    alpha: float | None,
+    agreed: tuple[float | None, float | None],
     ledger: Ledger,
     rule: Acceptance | None,
     decided: Mapping[tuple[int | None, str], Decision],
@@ -109,7 +118,7 @@ def _work(
         len(given),
         share_of(sum(gold), len(gold)),
         share_of(sum(alike), len(alike)),
-        alpha,
+        *agreed,
         median(times) if times else None,
         "hold",
         "`annotate` has no rule",
@@ -142,6 +151,10 @@ def _by_rule(work: Work, rule: Acceptance, *, has_gold: bool) -> tuple[Verdict, 
     least = rule.min_alpha
     if least is not None and work.alpha is not None and work.alpha < least:
         short.append(f"alpha {_digits(work.alpha, 2, least)}, below {least:g}")
+    least = rule.min_text_agreement
+    if least is not None and work.agreement is not None and work.agreement < least:
+        told = _digits(work.agreement, 2, least)
+        short.append(f"likeness to others' texts {told}, below {least:g}")
     least = rule.min_seconds
     if least is not None and work.seconds is not None and work.seconds < least:
         short.append(f"{_digits(work.seconds, 1, least)} s an answer, below {least:g}")
@@ -168,31 +181,74 @@ def _alike(given: Sequence[Answer]) -> list[bool]:
     return [len(labels) == 1 for labels in by_sample.values()]
 
 
-def _alphas(answers: Iterable[Answer]) -> dict[tuple[int, str], float | None]:
+def _likeness(answers: Iterable[Answer], rule: Acceptance) -> dict[tuple[int, str], float | None]:
+    """How alike each annotator's texts are to the others' of the same samples, the mean over pairs,
+    by round and annotator."""
+    by_item: dict[tuple[int, str], list[Answer]] = defaultdict(list)
+    for one in answers:
+        if one.counts:
+            by_item[one.of.round, one.of.sample].append(one)
+    found: dict[tuple[int, str], list[float]] = defaultdict(list)
+    for (number, _), given in by_item.items():
+        for one, other in combinations(given, 2):
+            alike = 1 - distance(one.label, other.label, rule.text_metric)
+            found[number, one.annotator].append(alike)
+            found[number, other.annotator].append(alike)
+    return {key: fmean(values) for key, values in found.items()}
+
+
+def alpha_of(
+    items: npt.NDArray[np.int64],
+    labels: Sequence[str],
+    classes: Sequence[str],
+    scale: Scale,
+) -> float | None:
+    """Krippendorff's alpha of answers, on a scale whose grades are the classes in their order.
+
+    Args:
+        items: int64 [a], the item of each answer, from 0 on.
+        labels: What it says, [a].
+        classes: Of the round, from the lowest grade on.
+        scale: Of the rule.
+    """
+    if not len(labels):
+        return None
+    names, codes = np.unique(labels, return_inverse=True)
+    try:
+        values = values_of(names.tolist(), scale, classes if scale == "ordinal" else ())
+    except ValueError:  # a round that was ordered when the classes were no numbers
+        return None
+    counts = count_answers(items, codes.astype(np.int64), int(items.max()) + 1, len(names))
+    return krippendorff_alpha(counts, scale, values)
+
+
+def _alphas(
+    answers: Iterable[Answer], ledger: Ledger, rule: Acceptance
+) -> dict[tuple[int, str], float | None]:
     """Krippendorff's alpha of each annotator with the others, by round and annotator.
 
     Each pair of an annotator's answer and another's is a unit of two answers. An item with many
     answers has many pairs, so that of each item the class counts by how many others gave it.
     """
     by_item: dict[tuple[int, str], list[Answer]] = defaultdict(list)
-    codes: dict[str, int] = {}
     for one in answers:
         if one.counts:
             by_item[one.of.round, one.of.sample].append(one)
-            codes.setdefault(one.label, len(codes))
-    pairs: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
+    pairs: dict[tuple[int, str], list[str]] = defaultdict(list)
     for (number, _), given in by_item.items():
         for one in given:
-            mine = codes[one.label]
-            pairs[number, one.annotator] += [
-                (mine, codes[other.label]) for other in given if other is not one
-            ]
-    return {key: _alpha(np.array(own, np.int64), len(codes)) for key, own in pairs.items() if own}
-
-
-def _alpha(pairs: npt.NDArray[np.int64], num_classes: int) -> float | None:
-    items = np.repeat(np.arange(len(pairs), dtype=np.int64), 2)
-    return krippendorff_alpha(count_answers(items, pairs.reshape(-1), len(pairs), num_classes))
+            for other in given:
+                if other is not one:
+                    pairs[number, one.annotator] += [one.label, other.label]
+    return {
+        key: alpha_of(
+            np.repeat(np.arange(len(said) // 2, dtype=np.int64), 2),
+            said,
+            ledger.round(key[0]).classes,
+            rule.scale,
+        )
+        for key, said in pairs.items()
+    }
 
 
 def _decided(decisions: Sequence[Decision]) -> dict[tuple[int | None, str], Decision]:

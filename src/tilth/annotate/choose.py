@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
 from typing import NamedTuple
 
 from tilth.annotate.acceptance import Work
 from tilth.annotate.ledger import Kind, Ledger
 from tilth.annotate.standing import Answer, Standing
 from tilth.errors import DataError
+from tilth.label.text_distance import distance
 from tilth.randomness import hash_of
 from tilth.recipe.annotate import Annotate, Choice, number_of_planted
 from tilth.spell import plural
@@ -237,10 +240,18 @@ def _again(
         return {
             sample: asked.annotators
             for sample in items
-            if not open_[sample] and agreement_of(good[sample]) < asked.min_agreement
+            if not open_[sample] and _agreement(good[sample], asked) < asked.min_agreement
         }
     lacking = {sample: asked.annotators - len(good[sample]) - open_[sample] for sample in items}
     return {sample: num for sample, num in lacking.items() if num > 0}
+
+
+def _agreement(answers: Sequence[Answer], asked: Annotate) -> float:
+    """How far the answers to an item agree; of free text how alike they are, pair by pair."""
+    if asked.classes or len(answers) < 2:
+        return agreement_of(answers)
+    texts = [one.label for one in answers]
+    return fmean(1 - distance(*pair, asked.accept.text_metric) for pair in combinations(texts, 2))
 
 
 def agreement_of(answers: Sequence[Answer]) -> float:

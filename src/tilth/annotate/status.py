@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tilth.annotate.acceptance import Work, judge
+from tilth.annotate.acceptance import Work, alpha_of, judge
 from tilth.annotate.choose import agreement_of
 from tilth.annotate.ledger import Ledger, Round, Verdict, open_ledger
 from tilth.annotate.money import total
@@ -16,7 +16,7 @@ from tilth.annotate.settle import is_settled
 from tilth.annotate.source import Source
 from tilth.annotate.standing import Answer, standing_of
 from tilth.annotate.take import Row, reasons
-from tilth.label.agreement import count_answers, krippendorff_alpha
+from tilth.recipe.annotate import Acceptance, Annotate
 
 _VERDICTS: tuple[Verdict, ...] = ("accept", "hold", "return")
 
@@ -53,7 +53,8 @@ class RoundStatus:
     Attributes:
         annotators: Answers that each task is to get.
         disputed: Items of which the counted answers, less returned ones, are not all alike.
-        alpha: Krippendorff's alpha over the counted answers to items.
+        alpha: Krippendorff's alpha over the counted answers, on the scale of the rule; None of free
+            text.
         closed: Whether what did not come is not waited for.
     """
 
@@ -114,7 +115,7 @@ def status_of(source: Source) -> LedgerStatus:
     for work in works:
         num[work.round][work.verdict] += work.answers
     rounds = tuple(
-        _round(one, by_round.get(one.number, []), verdicts, num[one.number], ledger)
+        _round(one, by_round.get(one.number, []), verdicts, num[one.number], ledger, source.asked)
         for one in ledger.rounds
     )
     return LedgerStatus(
@@ -150,6 +151,7 @@ def _round(
     verdicts: Mapping[tuple[int, str], Verdict],
     num: Counter[Verdict],
     ledger: Ledger,
+    asked: Annotate,
 ) -> RoundStatus:
     good: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
@@ -168,19 +170,15 @@ def _round(
         one.count("repeat"),
         one.annotators,
         sum(agreement_of(given) < 1 for given in good.values() if given[0].of.kind != "gold"),
-        _alpha(answers),
+        _alpha(answers, one, asked.accept) if one.classes else None,
         one.number in ledger.closed,
         counted,
         _cost([one], [counted]),
     )
 
 
-def _alpha(answers: Sequence[Answer]) -> float | None:
+def _alpha(answers: Sequence[Answer], one: Round, rule: Acceptance) -> float | None:
     counted = [answer for answer in answers if answer.counts]
-    if not counted:
-        return None
-    items, at = np.unique([answer.of.sample for answer in counted], return_inverse=True)
-    labels, of = np.unique([answer.label for answer in counted], return_inverse=True)
-    return krippendorff_alpha(
-        count_answers(at.astype(np.int64), of.astype(np.int64), len(items), len(labels))
-    )
+    _, at = np.unique([answer.of.sample for answer in counted], return_inverse=True)
+    said = [answer.label for answer in counted]
+    return alpha_of(at.astype(np.int64), said, one.classes, rule.scale)

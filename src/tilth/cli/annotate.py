@@ -256,7 +256,7 @@ def _say_status(found: LedgerStatus, recipe: str, json: bool) -> None:
     if found.works:
         line()
         table(
-            ["annotator", "round", "answers", "gold", "repeats", "alpha", "seconds", "", "why"],
+            ["annotator", "round", "answers", "gold", "repeats", "agreement", "seconds", "", "why"],
             [
                 [
                     work.annotator,
@@ -264,7 +264,7 @@ def _say_status(found: LedgerStatus, recipe: str, json: bool) -> None:
                     f"{work.answers:,}",
                     _share(work.gold),
                     _share(work.repeats),
-                    _number(work.alpha),
+                    _number(work.agreement if work.alpha is None else work.alpha),
                     "-" if work.seconds is None else f"{work.seconds:.1f}",
                     work.verdict,
                     work.why,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -40,6 +41,22 @@ class Acceptance(BaseSettings):
         ge=-1,
         le=1,
         description="Krippendorff's alpha with the others' answers, below which: held",
+    )
+    scale: Literal["nominal", "ordinal", "interval"] = Field(
+        "nominal",
+        description="of the classes, for alpha: nominal; ordinal: they are listed from the lowest "
+        "grade on; interval: they are numbers",
+    )
+    min_text_agreement: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="mean likeness to the others' texts, below which: held (free text)",
+    )
+    text_metric: Literal["wer", "cer", "chrf"] = Field(
+        "wer",
+        description="how alike texts are: 1 less edits of words (wer) or characters (cer) by the "
+        "longer text's length, or chrF (free text)",
     )
     min_seconds: float | None = Field(
         None,
@@ -110,7 +127,8 @@ class Annotate(BaseSettings):
         1.0,
         gt=0,
         le=1,
-        description="an item is disputed if the most given answer has a smaller share (disputed)",
+        description="an item is disputed if the most given answer has a smaller share, or texts "
+        "are less alike by `text_metric` (disputed)",
     )
     relabel: bool = Field(False, description="order samples that have a label already as well")
     price: float | None = Field(None, ge=0, le=1_000_000, description="of one answer")
@@ -165,9 +183,30 @@ class Annotate(BaseSettings):
             ("min_repeat_agreement", not self.repeats and "`repeats`"),
             ("min_alpha", self.annotators < 2 and "`annotators: 2` or more"),
             ("min_alpha", not self.classes and "`classes`"),
+            ("min_text_agreement", self.annotators < 2 and "`annotators: 2` or more"),
         ):
             if lacks and not is_default(self.accept, name):
                 raise ValueError(f"`accept.{name}` bounds nothing without {lacks}")
+        self._of_other_answers()
+
+    def _of_other_answers(self) -> None:
+        """Refuse what is of texts where there are classes, and the other way round."""
+        of_texts, of_classes = ("min_text_agreement", "text_metric"), ("scale",)
+        for name in of_texts if self.classes else of_classes:
+            if not is_default(self.accept, name):
+                kind = "`classes`, which are no texts" if self.classes else "free text"
+                raise ValueError(f"`accept.{name}` does nothing with {kind}")
+        if self.accept.scale == "interval":
+            stray = next((name for name in self.classes if not _is_number(name)), None)
+            if stray is not None:
+                raise ValueError(f"the class `{stray}` is no number, as `scale: interval` wants")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def number_of_planted(share: float, num_items: int) -> int:
