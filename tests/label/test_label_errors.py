@@ -16,6 +16,8 @@ from PIL import Image
 
 from tests.shuffles import run_shuffle
 from tests.table.samples import Row, applied, batch, told
+from tests.table.whole import rows as tabled
+from tests.table.whole import run as run_recipe
 from tilth import schema
 from tilth.errors import DataError, MissingError
 from tilth.label import label_errors
@@ -252,3 +254,27 @@ def test_a_picture_is_shown_and_only_the_twenty_worst(tmp_path: Path) -> None:
     assert all(one["image"].startswith("data:image/png;base64,") for one in listed)
     assert listed[0]["what"].startswith("a.jsonl:")
     assert schema.SIGNAL_PREFIX + "label_quality" in label_errors.fills(Settings())
+
+
+def test_the_report_shows_pictures_of_wrong_labels(tmp_path: Path) -> None:
+    for n in range(12):
+        name = ("red", "blue")[(n + (n == 5)) % 2]
+        (tmp_path / "in" / name).mkdir(parents=True, exist_ok=True)
+        colour = (200 + n, 0, n) if n % 2 == 0 else (n, 0, 200 + n)
+        Image.new("RGB", (8, 8), colour).save(tmp_path / "in" / name / f"{n}.png")
+    tree: dict[str, Any] = {"collect": {"a": {"image_folder": {"path": str(tmp_path / "in")}}}}
+    seen = tabled(run_recipe(tree, tmp_path), "collect.a", "id", "uri")
+    is_red = [int(row["uri"].rpartition("/")[2].partition(".")[0]) % 2 == 0 for row in seen]
+    _write(
+        tmp_path / "p.parquet",
+        id=[row["id"] for row in seen],
+        red=[0.9 if red else 0.1 for red in is_red],
+        blue=[0.1 if red else 0.9 for red in is_red],
+    )
+    tree["label"] = [{"label_errors": {"predictions": str(tmp_path / "p.parquet")}}]
+    done = run_recipe(tree, tmp_path)
+    page = done.write_report().read_text("utf-8")
+    assert page.count('<img src="data:image/png;base64,') == 1
+    table = page.partition("likeliest errors")[2].partition("</table>")[0]
+    assert "<img" in table
+    assert "red" in table

@@ -112,3 +112,14 @@ def test_what_is_nearly_one_is_not_shown_as_one() -> None:
     }
     gap = only({"gap": {"value": 0.004, "low": 0.001, "high": 1.2}})
     assert dict(gap.pairs)["gap"] == "0.004 [0.001, 1.200]"
+
+
+def test_a_picture_is_a_picture_and_nothing_else_is() -> None:
+    bitmap = "data:image/png;base64,AAAA"
+    rows = [{"image": bitmap, "given": "a"}, {"image": "data:image/svg+xml;base64,AAAA"}]
+    (block,) = figure_blocks({"worst": rows, "image": bitmap}, "k")[1:]
+    assert block.table is not None
+    place = block.table.columns.index("image")
+    first, second = (row[place] for row in block.table.rows)
+    assert (first.image, first.text) == (bitmap, "")
+    assert (second.image, second.text) == ("", "data:image/svg+xml;base64,AAAA")
