@@ -111,13 +111,12 @@ def main() -> None:
     runs = given.work / "runs"
     start = cpu_s()
     folds = recipe(given.work, "folds", seed=0, threads=1, augment=["flip"], pretrain=training)
-    tilth.run(folds, runs=runs)
-    run = open_run("folds", runs)
-    folder = model_step(run).folder / MODEL
+    trained = tilth.run(folds, runs=runs)
+    folder = model_step(open_run("folds", runs)).folder / MODEL
     fold_of = {str(given.work / name): n % FOLDS for n, (name, _, _) in enumerate(rows)}
     ids = {
         row["uri"]: row["id"]
-        for batch in run.step("collect.pictures").dataset.batches(["id", "uri"])
+        for batch in trained.dataset("collect.pictures").batches(["id", "uri"])
         for row in batch.to_pylist()
     }
     found: dict[str, list[Any]] = {"id": [], **{name: [] for name in CLASSES}}
