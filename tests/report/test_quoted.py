@@ -21,6 +21,7 @@ from tilth.query.findings import findings
 from tilth.records import read_as
 from tilth.report.card import data_card
 from tilth.report.model_card import model_card
+from tilth.report.pretraining import figure_text
 from tilth.report.write import render
 from tilth.statistics.found import Bounds
 from tilth.transfer.result import TransferResult
@@ -155,4 +156,13 @@ def test_decimals_follow_the_interval() -> None:
     assert quote(2.2617, None) == "2.262"
     assert basis(_bounds(1, 2, n=1)) == "1 document"
     assert basis(_bounds(1, 2, n=10_000, item="image", groups=12)) == "10,000 images of 12 groups"
+    assert basis(_bounds(60, 90, n=18, item="image", groups=1)) == "18 images of 1 group"
     assert basis(_bounds(None, None, n=1)) == "1 document: no interval"
+
+
+def test_a_number_among_intervals_that_has_none_says_so() -> None:
+    """Macro F1 beside an accuracy, where a class has one test sample."""
+    assert figure_text(61.44, _bounds(None, None, n=9)) == "61.44 (no interval)"
+    assert figure_text(61.44, None) == "61.44"
+    assert figure_text(None, _bounds(None, None, n=9)) == figure_text(None, None)
+    assert figure_text("nrefs:1|case:mixed", None) == "nrefs:1|case:mixed"

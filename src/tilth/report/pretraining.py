@@ -83,11 +83,16 @@ def of_the_kept(part: PretrainResult) -> list[tuple[str, str]]:
 
 
 def figure_text(value: float | str | None, bounds: Bounds | None) -> str:
-    """A number with its interval, or what stands in its place: the signature of a score."""
+    """A number with its interval, or what stands in its place: the signature of a score.
+
+    Where others of its table have intervals, one that can have none says so.
+    """
     if isinstance(value, str):
         return as_text(value, 300)
     shown = "" if value is None or not bounds else quote(value, bounds)
-    return shown if "[" in shown else number(value, 4)
+    if "[" in shown:
+        return shown
+    return number(value, 4) + (" (no interval)" if shown else "")
 
 
 def _held_out(part: PretrainResult) -> Table:
