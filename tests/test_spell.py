@@ -55,6 +55,12 @@ def test_a_number_keeps_its_side_of_a_bound(numbers: list[float], bound: float) 
         assert not is_on(number, bound, decimals)
 
 
+def test_what_no_digits_tell_apart_asks_for_none() -> None:
+    """An interval over two groups is [0.0, 100.0], not [0.000000000, 100.000000000]."""
+    assert decimals_apart([70.0, 1e-80, 100 - 1e-13], 1, (0.0, 100.0)) == 1
+    assert decimals_apart([1e-80, 0.04], 1) == 2
+
+
 @given(NUMBERS, st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), max_size=3))
 def test_what_decided_is_told_with_the_digits_that_decided(
     value: float, bounds: list[float]

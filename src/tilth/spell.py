@@ -39,10 +39,14 @@ def decimals_apart(
         decimals: So many at least.
         bounds: What no number may be rounded onto: 0 of a difference, 1 of a ratio, a threshold.
     """
-    finite = [number for number in numbers if math.isfinite(number)]
-    while decimals < _MOST_DECIMALS and any(
-        is_on(number, bound, decimals) for number in finite for bound in bounds
-    ):
+    # What no number of decimals tells apart asks for none.
+    pairs = [
+        (number, bound)
+        for number in numbers
+        for bound in bounds
+        if math.isfinite(number) and not is_on(number, bound, _MOST_DECIMALS)
+    ]
+    while decimals < _MOST_DECIMALS and any(is_on(*pair, decimals) for pair in pairs):
         decimals += 1
     return decimals
 

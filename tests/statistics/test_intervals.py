@@ -302,6 +302,16 @@ def test_of_groups_that_are_all_right_as_many_count_as_there_are_groups() -> Non
     assert alone.groups == 1
 
 
+def test_an_end_next_to_nothing_or_all_is_that() -> None:
+    """Of two groups that are wholly unlike anything is possible: not 0.000000002 to 99.9999999."""
+    found = bounds_of(share(np.repeat([1.0, 0.0], [10, 6])), "text", np.repeat([0, 1], 8))
+    assert ends(found) == (0.0, 100.0)
+    # An exact end stays as it is.
+    many = bounds_of(share(np.arange(20_000) < 1), "text")
+    assert ends(many)[0] == pytest.approx(100 * clopper_pearson(1, 20_000)[0])
+    assert ends(many)[0] > 0
+
+
 def test_groups_of_equal_shares_are_not_sure_of_it() -> None:
     """Five groups that agree by chance: two more may be one item off."""
     groups = np.repeat(np.arange(5), 4)

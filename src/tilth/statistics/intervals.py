@@ -31,6 +31,8 @@ ALPHA = 0.05
 FEWEST_OF_A_CLASS = 2
 # Numbers at once where each group is left out in turn.
 _SLICE = 2_000_000
+# Nearer to 0 or 100 % than this the end of a share of groups is that, which narrows no interval.
+_NEAR = 0.01
 # An upper end is read off a logarithm up to e^3 = 20 times the figure.
 _MOST_LOGS = 3.0
 
@@ -294,8 +296,12 @@ def _share_bounds(sums: Floats, n: int, *, grouped: int | None) -> tuple[float, 
         spread = _squares(away, 1.0) / n**2
         known = float(stdtrit(n - 1, 1 - ALPHA / 2) / stdtrit(grouped - 1, 1 - ALPHA / 2)) ** 2
         worth = float(grouped) if p in (0, 1) else min(n, known * p * (1 - p) / spread)
-    low, high = clopper_pearson(p * worth, worth)
-    return 100 * low, 100 * high
+    low, high = (100 * end for end in clopper_pearson(p * worth, worth))
+    if grouped is not None:
+        # Of an estimated number of items an end so near to nothing or all is no finer than that,
+        # and would be printed with as many digits as tell it apart.
+        low, high = low if low > _NEAR else 0.0, high if high < 100 - _NEAR else 100.0
+    return low, high
 
 
 def _jackknife(figure: Figure, codes: Codes, groups: int) -> tuple[float, float]:
