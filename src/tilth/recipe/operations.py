@@ -264,7 +264,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "check_image",
         ),
         "deduplicate": ("hold_out",),
-            "label": ("annotations", "free_text", "language_model"),
+        "label": ("annotations", "free_text", "language_model"),
         "mix": ("weights",),
     },
     "part": {"clean": ("select", "chunk")},
