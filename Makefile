@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n auto --maxprocesses 8 --dist worksteal
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage least-sure label-noise mutate edits kills faults fuzz reference clean
+.PHONY: help quickstart test test-slow check format wheel-check growth bench bench-train bench-loaders reproduce times same coverage least-sure label-fix label-noise mutate edits kills faults fuzz reference clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ coverage: $(STAMP)  ## what the intervals cover, by simulation; writes benchmark
 
 least-sure: $(STAMP)  ## banking77: labels for what is least sure against a draw (LEAST="--by margin"; half a minute)
 	@$(BIN)/python -m benchmarks.least_sure $(LEAST)
+
+label-fix: $(STAMP)  ## AG News: what it is worth to drop or replace the wrong labels that are found (three minutes)
+	@$(BIN)/python -m benchmarks.label_fix
 
 label-noise: $(STAMP)  ## CIFAR-10N: how many of the wrong labels are found (NOISE="--epochs 4"; an hour)
 	@$(BIN)/python -m benchmarks.label_noise $(NOISE)
