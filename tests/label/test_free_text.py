@@ -89,7 +89,7 @@ def test_every_figure_is_that_of_plain_lines(metric: Any) -> None:
         said, references = [a for a, _ in pairs], [b for _, b in pairs]
         if metric == "chrf":
             scores = [CHRF().sentence_score(a, [b]).score / 100 for a, b in pairs]
-            return sum(scores) / len(scores)
+            return float(sum(scores) / len(scores))
         score: Any = {"wer": wer, "cer": cer}[metric]
         return float(score(references, said))
 

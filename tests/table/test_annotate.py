@@ -331,6 +331,7 @@ def graded(folder: Path, classes: list[str], **asked: Any) -> Source:
 @extreme("recipe.annotate.accept.min_text_agreement")
 @refused("recipe.annotate.accept.min_text_agreement", "recipe.annotate.accept.text_metric")
 def test_texts_that_are_unlike_the_others_are_held(tmp_path: Path) -> None:
+    rule: dict[str, Any]
     seen = set()
     for metric in ("wer", "cer", "chrf"):
         for least, verdict in ((0, "accept"), (1, "hold")):

@@ -12,6 +12,7 @@ from tests.shuffles import run_shuffle
 from tests.table.entries import effect, extreme, name, refused
 from tests.table.samples import Row, applied, batch, kept, texts, told
 from tests.table.whole import said
+from tilth.errors import DataError
 from tilth.label import consensus, vote
 from tilth.schema import sample_id
 
@@ -56,6 +57,7 @@ def test_method() -> None:
 
 @effect("label.consensus.scale", "label.consensus.order")
 @refused("label.consensus.order")
+@name("label.consensus.order")
 def test_scale_and_order() -> None:
     grades = answered("11223", "11555")
     words = answered(["low", "mid", "top"])
@@ -65,6 +67,13 @@ def test_scale_and_order() -> None:
     for order, label in ((["low", "mid", "top"], "mid"), (["mid", "low", "top"], "low")):
         (row,) = applied("consensus", words, method="majority", scale="ordinal", order=order)
         assert row["label"] == label
+    settings = consensus.Settings.model_validate(
+        {"scale": "ordinal", "order": ["lwo", "mid", "top"]}
+    )
+    with pytest.raises(
+        DataError, match=r"the answer `low` has no place .* `order` does not name it"
+    ):
+        consensus.survey(iter([words]), settings)
     assert "`order` does nothing" in told("consensus", order=["a", "b"])
     assert "stands twice" in told("consensus", scale="ordinal", order=["a", "a"])
     assert "has no use for a `scale`" in told("consensus", method="single", scale="ordinal")
