@@ -16,7 +16,6 @@ from tests.claims import MADE_BELOW
 from tests.engine.conftest import write_documents
 from tests.engine.inline import inline
 from tilth.cli.main import app
-from tilth.collect import crawl
 from tilth.query.explain import list_entries
 from tilth.recipe.load import parse_recipe, starters
 from tilth.recipe.operations import operations
@@ -220,8 +219,6 @@ def test_every_recipe_of_a_guide_is_sound(
     for name in ("WIKI_TOKEN", "WIKI_KEY", "PROXY_USER", "PROXY_PASSWORD"):
         monkeypatch.setenv(name, "any")
     (tmp_path / "rows").write_text("any")
-    # What is not on this machine is no fault of the recipe.
-    monkeypatch.setattr(crawl, "require", lambda _: None)
     page = f"{guide}.md"
     found = _blocks(f"docs/guides/{page}", "yaml")
     assert found

@@ -72,17 +72,13 @@ DESCRIBES_DROPPED, DESCRIBES_QUARANTINE, DESCRIBES_BY = True, True, COLUMNS
 def warns(settings: Settings) -> str:
     """What should be known of the settings before a run; empty: nothing."""
     scope = settings.scope or settings.start
-    return contact_warning(settings.user_agent, (*settings.start, *scope))
-
-
-def require(settings: Settings) -> None:
-    """See that what the settings need is on this machine.
-
-    Raises:
-        MissingError: There is no browser, or nothing that drives it.
-        UsageError: It would run without a sandbox.
-    """
-    _rendering(settings)
+    said = contact_warning(settings.user_agent, (*settings.start, *scope))
+    try:
+        _rendering(settings)
+    except TilthError as error:
+        # No mistake of the recipe: what is rendered already needs no browser.
+        said = "; ".join(filter(None, (said, f"{error.what} ({error.hint})")))
+    return said
 
 
 def fingerprint(_: Settings) -> str:

@@ -452,11 +452,6 @@ class _Check:
             self._add(error.code, error.what, path, error.hint)
             return None
         settings = self._settings(cls, given, path, op.name)
-        if settings is not None and self._to_run:
-            try:
-                op.require(settings)
-            except TilthError as error:
-                self._add(error.code, error.what, path, error.hint)
         return None if settings is None else RecipeStep(name, op, settings, self.where(path))
 
     def _settings(

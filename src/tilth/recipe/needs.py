@@ -76,6 +76,8 @@ def needed_packages(steps: Iterable[Step]) -> tuple[Package, ...]:
                 if one in EXTRAS:
                     module, extra = EXTRAS[one]
                     found[Package(module.replace("_", "-"), module, extra)] = None
+        if getattr(step.settings, "render", ()):
+            found[Package("playwright", "playwright", "render")] = None
         if getattr(getattr(step.settings, "loop", None), "tensorboard", False):
             found[Package("tensorboard", "tensorboard", "tensorboard")] = None
     return tuple(found)

@@ -124,16 +124,6 @@ class Operation:
         warns = getattr(self.module, "warns", None)
         return "" if warns is None else str(warns(settings))
 
-    def require(self, settings: BaseSettings) -> None:
-        """See that what settings need beyond Tilth is on this machine.
-
-        Raises:
-            TilthError: It is not.
-        """
-        require = getattr(self.module, "require", None)
-        if require is not None:
-            require(settings)
-
     @property
     def planned(self) -> type[BaseSettings] | None:
         """What the module is given of the rest of the recipe; None for what is not a training."""

@@ -107,12 +107,14 @@ class Rendered:
         target: Where they lead instead.
         error: Why there is none.
         is_too_large: That is since it is larger than a page may be.
+        is_lost: That is since the browser has ended.
     """
 
     answer: Answer | None = None
     target: str = ""
     error: str = ""
     is_too_large: bool = False
+    is_lost: bool = False
 
     def ended(self, url: str, now: str) -> Meaning:
         """How an address ends whose page came to nothing, or elsewhere.
@@ -178,11 +180,21 @@ class Renderer:
             MissingError: The browser does not start.
         """
         async with self._open:
-            context = await self.browser.open()
-            try:
-                return await self._rendered(context, url, answer)
-            finally:
-                await self.browser.close(context)
+            found = await self._tried(url, answer)
+            if found.is_lost:
+                # Perhaps by another page, or by the system for want of memory.
+                found = await self._tried(url, answer)
+            return found
+
+    async def _tried(self, url: str, answer: Answer) -> Rendered:
+        context = await self.browser.open()
+        try:
+            found = await self._rendered(context, url, answer)
+            browser = context.browser
+            is_lost = browser is not None and not browser.is_connected()
+            return replace(found, is_lost=is_lost and bool(found.error))
+        finally:
+            await self.browser.close(context)
 
     async def _rendered(self, context: BrowserContext, url: str, answer: Answer) -> Rendered:
         from playwright.async_api import Error
@@ -307,6 +319,8 @@ class _Visit:
         page = self._page = await context.new_page()
         context.on("page", self._shut)
         page.on("crash", lambda _: self._left.set())
+        # By a script, or with the browser.
+        page.on("close", lambda _: self._left.set())
         protocol = self._protocol = await context.new_cdp_session(page)
         self._expired = asyncio.Event()
         protocol.on("Emulation.virtualTimeBudgetExpired", lambda _: self._expired.set())

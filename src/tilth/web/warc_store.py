@@ -241,7 +241,7 @@ class WarcStore:
             "conversion",
             payload=io.BytesIO(answer.body),
             length=len(answer.body),
-            warc_content_type=answer.header("content-type").encode("ascii", "replace").decode(),
+            warc_content_type=answer.header("content-type"),
             warc_headers_dict=fields,
         )
         sent.rec_headers.add_header(_MADE, made.rec_headers.get_header("WARC-Record-ID"))
