@@ -278,7 +278,6 @@ OTHER_BYTES = {
     # Names of hosts, header fields, files and libraries; brackets; what a file may be; the recipe.
     "web.address": 1,
     "web.client": 2,
-    "web.warc_store": 1,
     "pretrain.ask": 1,
     "versions": 1,
     "formats.signatures": 2,
