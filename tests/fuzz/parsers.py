@@ -20,15 +20,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from PIL import Image
 from resiliparse.parse.html import HTMLTree
 
-from tests.collect import archives, corpora
+from tests.collect import corpora
 from tests.decode.sounds import FILES as SOUNDS
-from tests.formats import documents, web_archives
+from tests.fuzz import seeds
 from tilth.annotate.incoming import read_delivery
 from tilth.clean import extract
 from tilth.clean.page import MAX_DEPTH, is_deeper
@@ -40,7 +36,7 @@ from tilth.decode.look import read_text
 from tilth.decode.marked import in_utf8_from
 from tilth.decode.objects import parse_json
 from tilth.decode.page import read_page
-from tilth.decode.picture import PictureError, TooManyPixelsError, decode_picture
+from tilth.decode.picture import MOST_PIXELS, PictureError, TooManyPixelsError, decode_picture
 from tilth.decode.sound import check_sound, decode_sound
 from tilth.decode.stream import Undecided
 from tilth.decode.stretches import Stretch, cut_sound
@@ -118,185 +114,6 @@ def _of_folder(name: str, files: Mapping[str, bytes], changed: str, **settings: 
             shutil.rmtree(place)
 
     return parse
-
-
-def _pictures() -> list[bytes]:
-    pixels = np.random.default_rng(1).integers(0, 256, (9, 7, 3)).astype(np.uint8)
-    found = []
-    for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF"):
-        out = io.BytesIO()
-        Image.fromarray(pixels).save(out, kind)
-        found.append(out.getvalue())
-    heic = Path(__file__).parents[1] / "decode" / "heic"
-    return [*found, *(path.read_bytes() for path in sorted(heic.glob("*.heic")))]
-
-
-def _sounds() -> list[bytes]:
-    return list(SOUNDS.values())
-
-
-_TEXTS = (
-    "Ein Text, zwölf Wörter, дважды.".encode(),
-    "\ufeffmit Marke\r\nund Zeilen".encode("utf-16"),
-    "жили-были старик со старухой у самого синего моря".encode("koi8-r"),
-    "こんにちは世界".encode("iso2022_jp"),
-    "春はあけぼの".encode("shift_jis") + "昔".encode("euc_jp"),
-)
-_PAGE = (
-    b'<html><head><meta charset="utf-8"><base href="/a/"><link rel=canonical href="x?y=1#z">'
-    b'<meta name="robots" content="noindex, nofollow"><meta http-equiv=refresh content="5; url=b">'
-    b'</head><body><a href="//e.org/%41?q=\xc3\xa4">l</a><img src=a.png srcset="b.png 2x, c.png 3x"'
-    b' alt="a"><picture><source srcset="d.webp 100w"></picture><audio src=e.mp3><track src=f.vtt>'
-    b"</audio><table><tr><td>1<td>2</table><math><mi>x</mi></math><p>A heron stands in shallow"
-    b" water and waits for fish to come near.</p><pre>  code\n  more</pre></body></html>"
-)
-
-
-def _table() -> pa.Table:
-    return pa.table(
-        {
-            "text": ["one", "two", None, "four"],
-            "label": pa.array(["a", "b", "a", None]).dictionary_encode(),
-            "number": [1, 2, None, 4],
-            "tags": [["x"], [], None, ["y", "z"]],
-            "at": pa.array([0, 1, None, 3], pa.timestamp("ms")),
-        }
-    )
-
-
-def _parquet(**how: Any) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(_table(), out, **how)
-    return out.getvalue()
-
-
-def _arrow(*, stream: bool) -> bytes:
-    out = io.BytesIO()
-    table = _table()
-    kind = pa.ipc.new_stream if stream else pa.ipc.new_file
-    with kind(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
-
-
-_JSONL = (
-    b'{"text": "one", "meta": {"lang": "en", "n": 1.5e3}, "tags": ["a", null]}\n'
-    b'{"text": "tw\\u00f6 \\ud83d\\ude00", "label": 7, "answers": [{"annotator": 1, "label": "x"}]}'
-    b"\n\n[1]\n"
-)
-_CSV = b'y,text,n\r\n1,"a ""b"", c\r\nd",2\r\n2,plain,"3,5"\r\n'
-_SRT = b"1\n00:00:00,500 --> 00:00:02,000\n<i>Hello</i> there\n\n2\n00:00:02.5 --> 00:00:03,1\nx\n"
-_VTT = (
-    b"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:10.000\n\nNOTE x\n\nc1\n"
-    b"00:01.000 --> 00:02.500 align:left\n<v Ann>Go <c.x>on</c></v> &amp; on\n"
-)
-_TMX = (
-    b'<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header '
-    b'srclang="en"/><body><tu tuid="1" creationdate="20200101T000000Z"><prop type="x">y</prop>'
-    b'<tuv xml:lang="en"><seg>one <bpt i="1">b</bpt></seg></tuv><tuv xml:lang="de"><seg>eins</seg>'
-    b"</tuv></tu></body></tmx>"
-)
-_TASKS = json.dumps(
-    [
-        {
-            "id": 1,
-            "data": {"text": "one", "item": "a", "image": "data:image/png;base64,iVBORw0KGgo="},
-            "annotations": [
-                {
-                    "completed_by": 3,
-                    "lead_time": 1.5,
-                    "result": [
-                        {"from_name": "kind", "type": "choices", "value": {"choices": ["good"]}}
-                    ],
-                }
-            ],
-        }
-    ]
-).encode()
-_MANIFEST = (
-    b'{"source": "one", "item": "a", "label": 1, "label-metadata": {"class-name": "x", '
-    b'"human-annotated": "yes", "type": "groundtruth/text-classification"}}\n'
-)
-_RESULTS = b'HITId,WorkerId,Input.item,Answer.label,WorkTimeInSeconds\nh,w,a,"good",12\n'
-_ROBOTS = (
-    b"\xef\xbb\xbfUser-agent: *\nUser-agent: tilth\nDisallow: /a*/b$\nAllow: /%7Ea/\n"
-    b"Crawl-delay: 2.5\nContent-Signal: ai-train=no\nSitemap: http://e.org/s.xml\n\n"
-    b"User-agent: other\nDisallow:\n"
-)
-_SITEMAP = (
-    b'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url>'
-    b"<loc>http://e.org/a?b&amp;c</loc><lastmod>2020-01-01</lastmod></url></urlset>"
-)
-_FEED = b'<rss version="2.0"><channel><item><link>http://e.org/1</link></item></channel></rss>'
-_RECIPE = (
-    b"tilth: 1\nname: it\nabout: a try\nseed: 3\nerror_budget: 0.1\ncollect:\n  docs:\n    jsonl:\n"
-    b"      path: in/*.jsonl\n      fields: {text: [title, body], label: stars}\nclean:\n"
-    b'  - normalize\n  - signals\n  - rules: {where: ["5 <= word_count < 1e9"]}\n'
-    b"  - redact: {kinds: [email]}\ndeduplicate: [exact, {minhash: {threshold: 0.8}}]\n"
-    b"pretrain:\n  task: text-generation\n  model: {kind: gpt}\n"
-)
-_HEAD = (
-    b"Content-Type: text/html; charset=utf-8\r\nSet-Cookie: a=b; Path=/x; Expires=Wed, 21 Oct 2037 "
-    b"07:28:00 GMT; Secure\r\nX-Robots-Tag: tilth: noai, unavailable_after: 25 Jun 2030 "
-    b"15:00:00 PST\r\ntdm-reservation: 1"
-)
-_CARD = (
-    b"---\nlicense: mit\ndataset_info:\n- config_name: a\n  features:\n  - name: label\n"
-    b"    dtype:\n      class_label:\n        names: {'0': 'no', '1': 'yes'}\n"
-    b"  splits: [{name: train, num_examples: 2}]\nconfigs:\n- config_name: a\n"
-    b"  data_files: [{split: train, path: 'x/*.parquet'}]\n---\n# It\n"
-)
-
-
-def _web_archives() -> list[bytes]:
-    page = web_archives.page()
-    whole = b"".join(
-        web_archives.record(f"http://e.org/{n}", page, packed=packed)
-        for packed in (True,)
-        for n in range(2)
-    )
-    plain = web_archives.record("http://e.org/1", page, packed=False)
-    return [
-        whole,
-        plain,
-        web_archives.arc({"http://e.org/": page}),
-        web_archives.wacz({"a.warc.gz": whole}),
-    ]
-
-
-def _answers() -> list[bytes]:
-    body = b"<p>Some page</p>" * 20
-    chunks = b"10\r\n" + body[:16] + b"\r\n0;x=y\r\nTrailer: a\r\n\r\n"
-    return [
-        web_archives.answer(body),
-        web_archives.answer(chunks, "Transfer-Encoding: chunked"),
-        web_archives.answer(gzip.compress(body, mtime=0), "Content-Encoding: gzip"),
-        web_archives.answer(archives.zstd(body), "Content-Encoding: zstd"),
-        web_archives.answer(body, "Content-Encoding: br", " folded"),
-    ]
-
-
-def _archives() -> list[bytes]:
-    members = [("a/one.txt", b"one"), ("a/two.json", b'{"text": "2"}'), ("b.png", _pictures()[0])]
-    plain = archives.tar(members)
-    return [plain, gzip.compress(plain, mtime=0), archives.zstd(plain), archives.zip_(members)]
-
-
-def _documents() -> list[bytes]:
-    rows = [["text", "n"], ["one", 1], [None, 2.5]]
-    return [
-        documents.pdf([["Some lines", "of text"], ["more"]], {"Title": "T"}),
-        documents.docx(["One.", "Two."], "T"),
-        documents.epub(["<h1>A</h1><p>One.</p>", "<p>Two.</p>"]),
-        documents.xlsx({"a": rows, "b": rows}, hidden=["b"]),
-        documents.ods({"a": rows}),
-    ]
-
-
-def _idx() -> list[bytes]:
-    pixels = np.arange(2 * 3 * 4, dtype=np.uint8)
-    plain = struct.pack(">IIII", 0x803, 2, 3, 4) + pixels.tobytes()
-    return [plain, gzip.compress(plain, mtime=0)]
 
 
 def _parse_idx(data: bytes, folder: Path) -> object:
@@ -460,28 +277,32 @@ _DOCUMENTS = (
 
 PARSERS: tuple[Parser, ...] = (
     Parser(
-        "text", ("decode.look", "decode.text"), _parse_text, _just(*_TEXTS), (UndecodableError,)
+        "text",
+        ("decode.look", "decode.text"),
+        _parse_text,
+        _just(*seeds.TEXTS),
+        (UndecodableError,),
     ),
-    Parser("encodings", ("decode.encodings",), _parse_encoding, _just(*_TEXTS)),
+    Parser("encodings", ("decode.encodings",), _parse_encoding, _just(*seeds.TEXTS)),
     Parser(
         "text-in-pieces",
         ("decode.marked", "decode.stream"),
         _parse_pieces,
-        _just(*_TEXTS),
+        _just(*seeds.TEXTS),
         (UndecodableError,),
     ),
     Parser(
         "json",
         ("decode.objects",),
         lambda data, _: parse_json(data.decode("utf-8", "replace")),
-        _just(_TASKS, *filter(None, _JSONL.splitlines())),
+        _just(seeds.TASKS, *filter(None, seeds.JSONL.splitlines())),
         (ValueError, RecursionError),
     ),
     Parser(
         "json-path",
         ("formats.json_path",),
         lambda data, _: list(cut_records(io.BytesIO(data), (ALL,), 1 << 16)),
-        _just(_TASKS, b'[{"a": [1, 2]}, "b\\"]", 3]'),
+        _just(seeds.TASKS, b'[{"a": [1, 2]}, "b\\"]", 3]'),
         (NotJsonError,),
     ),
     Parser(
@@ -491,42 +312,50 @@ PARSERS: tuple[Parser, ...] = (
             *("web.looks", "formats.kept", "formats.licenses"),
         ),
         _parse_page,
-        _just(_PAGE),
+        _just(seeds.PAGE),
     ),
     Parser(
         "picture",
         ("decode.picture",),
         lambda data, _: decode_picture(data).image.size,
-        _pictures,
+        seeds.some_pictures,
         (PictureError, TooManyPixelsError),
+        4 * MOST_PIXELS,
     ),
     Parser(
         "sound",
         ("decode.sound", "decode.containers", "decode.stretches"),
         _parse_sound,
-        _sounds,
+        seeds.some_sounds,
         (SoundError,),
     ),
-    Parser("http-answer", ("formats.http_answer",), _parse_answer, _answers, (AnswerError,)),
-    Parser("http-head", ("web.cookies", "web.usage"), _parse_head, _just(_HEAD)),
+    Parser(
+        "http-answer", ("formats.http_answer",), _parse_answer, seeds.some_answers, (AnswerError,)
+    ),
+    Parser("http-head", ("web.cookies", "web.usage"), _parse_head, _just(seeds.HEAD)),
     Parser(
         "address",
         ("web.urls", "web.forms"),
         _parse_address,
         _just(b"http://E.org:80/%7ea/../b;c?d=%zz#e", b"//[::1]:8/\\x", b"?q=\xc3\xa4", b"../x y"),
     ),
-    Parser("robots", ("web.robots", "web.patterns"), _parse_robots, _just(_ROBOTS)),
+    Parser("robots", ("web.robots", "web.patterns"), _parse_robots, _just(seeds.ROBOTS)),
     Parser(
         "lists-of-addresses",
         ("web.listing", "web.sitemap"),
         _parse_lists,
-        _just(_SITEMAP, _FEED, b"http://e.org/1\n", b'[{"location": "/", "tdm-reservation": 1}]'),
+        _just(
+            seeds.SITEMAP,
+            seeds.FEED,
+            b"http://e.org/1\n",
+            b'[{"location": "/", "tdm-reservation": 1}]',
+        ),
     ),
     Parser(
         "hub-card",
         ("formats.hub_card", "formats.front_matter"),
         _parse_card,
-        _just(_CARD),
+        _just(seeds.CARD),
         (CardError,),
     ),
     Parser(
@@ -543,7 +372,7 @@ PARSERS: tuple[Parser, ...] = (
         "subtitles",
         ("formats.subtitles",),
         lambda data, _: list(subtitles.read_cues(data)),
-        _just(_SRT, _VTT),
+        _just(seeds.SRT, seeds.VTT),
     ),
     Parser(
         "web-archive",
@@ -552,46 +381,49 @@ PARSERS: tuple[Parser, ...] = (
             "formats.window",
         ),
         _of_source("web_archive", "a.warc.gz"),
-        _web_archives,
+        seeds.some_web_archives,
     ),
     Parser(
         "archive",
         ("formats.archive", "formats.streams", *_TABLES),
         _of_source("files", "a.tar"),
-        _archives,
+        seeds.some_archives,
     ),
     Parser(
         "webdataset",
         ("collect.webdataset",),
         _of_source("webdataset", "a.tar"),
-        lambda: _archives()[:3],
+        lambda: seeds.some_archives()[:3],
     ),
-    Parser("document", _DOCUMENTS, _of_source("files", "a"), _documents),
+    Parser("document", _DOCUMENTS, _of_source("files", "a"), seeds.some_documents),
     Parser(
         "arrow",
         _TABLES,
         _of_source("files", "a.arrow"),
-        lambda: [_arrow(stream=True), _arrow(stream=False)],
+        lambda: [seeds.some_arrow(stream=True), seeds.some_arrow(stream=False)],
     ),
     Parser(
         "parquet",
         ("collect.parquet",),
         _of_source("parquet", "a.parquet"),
-        lambda: [_parquet(), _parquet(compression="zstd", version="1.0", use_dictionary=False)],
+        lambda: [
+            seeds.some_parquet(),
+            seeds.some_parquet(compression="zstd", version="1.0", use_dictionary=False),
+        ],
     ),
-    Parser("jsonl", ("collect.jsonl",), _of_source("jsonl", "a.jsonl"), _just(_JSONL)),
-    Parser("csv", ("collect.csv",), _of_source("csv", "a.csv"), _just(_CSV)),
+    Parser("jsonl", ("collect.jsonl",), _of_source("jsonl", "a.jsonl"), _just(seeds.JSONL)),
+    Parser("csv", ("collect.csv",), _of_source("csv", "a.csv"), _just(seeds.CSV)),
     Parser(
         "text-file",
         ("collect.text_file",),
         _of_source("text_file", "a.txt", record="paragraph"),
-        _just(*_TEXTS),
+        _just(*seeds.TEXTS),
     ),
     Parser(
         "tmx",
         ("collect.tmx", "formats.tmx"),
         _of_source("tmx", "a.tmx", source="en", target="de"),
-        _just(_TMX),
+        _just(seeds.TMX),
     ),
     Parser(
         "moses",
@@ -604,17 +436,20 @@ PARSERS: tuple[Parser, ...] = (
         "label-studio",
         ("collect.label_studio", "collect.task_images"),
         _of_source("label_studio", "a.json", text="text", control="kind"),
-        _just(_TASKS),
+        _just(seeds.TASKS),
     ),
     Parser(
-        "annotations", ("annotate.incoming",), _parse_delivery, _just(_TASKS, _MANIFEST, _RESULTS)
+        "annotations",
+        ("annotate.incoming",),
+        _parse_delivery,
+        _just(seeds.TASKS, seeds.MANIFEST, seeds.RESULTS),
     ),
-    Parser("idx", ("collect.idx",), _parse_idx, _idx),
+    Parser("idx", ("collect.idx",), _parse_idx, seeds.some_idx),
     Parser(
         "image-folder",
         ("collect.image_folder",),
-        _of_folder("image_folder", {"b/b.png": _pictures()[0]}, "a/a.png"),
-        lambda: _pictures()[:2],
+        _of_folder("image_folder", {"b/b.png": seeds.some_pictures()[0]}, "a/a.png"),
+        lambda: seeds.some_pictures()[:2],
     ),
     Parser(
         "audio",
@@ -626,8 +461,8 @@ PARSERS: tuple[Parser, ...] = (
     Parser(
         "hub",
         ("collect.hub", "collect.hub_rows", "formats.hub_layout"),
-        _of_folder("hub", {"data/train.parquet": _parquet()}, "README.md"),
-        _just(_CARD.replace(b"x/*", b"data/*")),
+        _of_folder("hub", {"data/train.parquet": seeds.some_parquet()}, "README.md"),
+        _just(seeds.CARD.replace(b"x/*", b"data/*")),
     ),
     Parser(
         "join",
@@ -635,7 +470,7 @@ PARSERS: tuple[Parser, ...] = (
         _parse_joined,
         _just(b"name,label\na.png,x\n", b'name,label,split\r\n"a.png","y, z",dev\r\n'),
     ),
-    Parser("recipe", ("recipe.load",), _parse_recipe, _just(_RECIPE)),
+    Parser("recipe", ("recipe.load",), _parse_recipe, _just(seeds.RECIPE)),
     Parser(
         "kept-json",
         ("records",),
@@ -649,11 +484,15 @@ ROOMS = ("decode", "formats", "web", "collect")
 _ASKS = "speaks with hosts, whose answers other modules read"
 _KEEPS = "keeps what others have read"
 TAKES_NONE: Mapping[str, str] = {
+    "decode.thumbnail": "draws what `decode.picture` has read",
     "formats.packing": "packs what Tilth made",
     "web.address": "looks at addresses that a name has, and at a table of ours",
+    "web.admission": _KEEPS,
     "web.answers": _ASKS,
     "web.bounds": "settings",
+    "web.browser": "what the browser itself says",
     "web.cdx": "lines of an index, tried with a server of its own",
+    "web.chat": "answers of the server that a recipe names, tried with one of its own",
     "web.client": _ASKS,
     "web.contact": "settings",
     "web.copies": _KEEPS,
@@ -673,10 +512,14 @@ TAKES_NONE: Mapping[str, str] = {
     "web.objects": _ASKS,
     "web.outcome": _KEEPS,
     "web.page_reader": "decides of what `web.links` has read",
+    "web.patience": "settings",
     "web.preview": _ASKS,
     "web.previewed": "records",
     "web.proxy": "settings",
     "web.quota": "counts",
+    "web.render": "what the browser itself says",
+    "web.rendering": "what the browser itself says",
+    "web.resolver": "addresses that a name has",
     "web.retry": _ASKS,
     "web.secrets": "settings",
     "web.stores": _ASKS,
@@ -686,5 +529,6 @@ TAKES_NONE: Mapping[str, str] = {
     "collect.crawl": _ASKS,
     "collect.crawl_media": "pictures and sounds, which `picture` and `sound` try",
     "collect.crawl_rows": _KEEPS,
+    "collect.crawl_settings": "settings",
     "collect.demo_digits": "writes what it reads",
 }

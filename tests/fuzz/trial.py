@@ -112,9 +112,10 @@ def _forget_peak() -> None:
 
 def one(parser: Parser, data: bytes, folder: Path) -> tuple[bool, str]:
     """Whether a parser gave a value, and what is wrong with what it did; mostly nothing."""
+    said: tuple[type[BaseException], ...] = (TilthError, *parser.raises)
     try:
         parser.parse(data, folder)
-    except (TilthError, *parser.raises):
+    except said:
         return False, ""
     except MemoryError as error:
         return False, f"MemoryError: {error}"

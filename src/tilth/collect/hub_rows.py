@@ -235,7 +235,7 @@ def schema_of(file: SourceFile) -> pa.Schema | None:
             if name.endswith(".parquet"):
                 return pq.read_schema(stream)
             return _opened(stream)[0]
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(file, error) from error
 
 

@@ -172,7 +172,8 @@ def _found(
     with inputs.open_raw(file) as stream:
         try:
             parquet = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
-        except (pa.ArrowException, OSError) as error:
+        # The names of columns may be any bytes.
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"not a readable Parquet file: {_first_line(error)}",
                 where=file.uri,

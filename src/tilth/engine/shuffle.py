@@ -28,6 +28,7 @@ from tilth.engine.contract import require_columns, require_keys, require_shards
 from tilth.engine.map import POSITION, about, apart, first_position
 from tilth.errors import DataError
 from tilth.settings import BaseSettings
+from tilth.store import shard
 from tilth.store.files import atomic_file, remove, write_json
 from tilth.store.parquet import opened, writing
 
@@ -59,14 +60,18 @@ def is_decided(folder: Path) -> bool:
     return _decisions_path(folder).is_file()
 
 
-def forget_damaged(folder: Path) -> list[Path]:
-    """Remove what a stopped shuffle committed and cannot be read: the phase does it again.
+def forget_damaged(folder: Path, *, keys: bool) -> list[Path]:
+    """Let nothing count that a stopped step committed and that is not what it was.
+
+    Args:
+        folder: Of the step.
+        keys: Whether it is a shuffle, of which what lies between its phases is looked at, too.
 
     Returns:
-        What was removed.
+        What was forgotten; it is made again.
     """
-    found = []
-    for path in sorted((folder / "work").rglob("*.parquet")):
+    found = shard.forget_damaged(folder)
+    for path in sorted((folder / "work").rglob("*.parquet")) if keys else ():
         try:
             _read(path)
         except DataError:

@@ -54,14 +54,7 @@ from tilth.store.manifest import (
     write_manifest,
 )
 from tilth.store.parquet import is_empty, nulls_of, schema_of
-from tilth.store.shard import (
-    forget_damaged,
-    forget_ledger,
-    forget_shards,
-    ledger,
-    shard_name,
-    shard_path,
-)
+from tilth.store.shard import forget_ledger, forget_shards, ledger, shard_name, shard_path
 
 # What sources say when they hold not one record.
 _EMPTY = "empty-source"
@@ -159,10 +152,7 @@ class StepRunner:
         sweep(folder)
         if not self._goes_on(step, folder):
             begin_anew(folder, but_work=step.operation.kind == "source")
-        damaged = forget_damaged(folder)
-        if step.operation.kind == "shuffle":
-            damaged += shuffle.forget_damaged(folder)
-        for path in damaged:
+        for path in shuffle.forget_damaged(folder, keys=step.operation.kind == "shuffle"):
             self._emit(Warned(step.name, f"{path} is not what was committed: it is made again"))
         manifest = Manifest(
             step=step.name,
