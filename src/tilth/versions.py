@@ -51,7 +51,7 @@ DECIDES: Mapping[str, tuple[str, ...]] = {
     "llvmlite": (),
     # They fetch, or write what was fetched, which is kept and counts by its content.
     **dict.fromkeys(("aiohttp", "fsspec", "gcsfs", "huggingface_hub"), ()),
-    **dict.fromkeys(("warcio", "yarl"), ()),
+    **dict.fromkeys(("playwright", "warcio", "yarl"), ()),
     # They read settings, which count themselves.
     **dict.fromkeys(("pydantic", "pydantic_core", "yaml"), ()),
     # They show, hand over or distribute what is made without them.

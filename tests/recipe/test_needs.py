@@ -83,7 +83,7 @@ def test_only_operations_that_are_known_to_do_so_need_an_extra() -> None:
         for name, op in operations().items()
         if _imported(op.module_name) & modules - {"torch"} or op.kind in ("fit", "grid")
     }
-    assert ours == {"demo_digits", "pretrain", "transfer", "value"}
+    assert ours == {"demo_digits", "distil", "label_errors", "pretrain", "transfer", "value"}
 
 
 def test_tasks_and_methods_need_what_they_name() -> None:
