@@ -105,7 +105,9 @@ def write_source(text: str, folder: Path, source: str, shards: Sequence[Sequence
     for index, rows in enumerate(shards):
         writer = ShardWriter(where, index)
         if rows:
-            arrays = [pa.array([row[n] for row in rows], SCHEMA[n]) for n in rows[0]]
+            arrays = [
+                pa.array([row[n] for row in rows], SCHEMA.get(n, pa.string())) for n in rows[0]
+            ]
             writer.add(pa.RecordBatch.from_arrays(arrays, names=list(rows[0])))
         entries.append(writer.commit())
     books = Books.of(entries)

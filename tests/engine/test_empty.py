@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("inline")
 @pytest.fixture(autouse=True)
 def of_any_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows are written by hand, and have what the settings of their sources do not tell."""
-    monkeypatch.setattr(jsonl, "fills", lambda settings: tuple(SCHEMA))
+    monkeypatch.setattr(jsonl, "fills", lambda settings: (*SCHEMA, *PAIR))
 
 
 # What a step needs to have something to do; the others are tried as they come.
@@ -43,11 +43,14 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "minhash": [{"threshold": 0.9}],
     "consensus": [{}, {"method": "mace"}, {"method": "majority"}, {"method": "single"}],
     "free_text": [{}, {"metric": "chrf", "to": "text"}],
+    "preferences": [{"first": "meta.a", "second": "meta.b"}],
     "weights": [{"sources": {"a": 1.0, "b": 0.5}}],
     "select": [{"css": "p"}],
     "chunk": [{"at_most": 100}],  # what has a `target` is never cut
 }
 LEAVES = "subject == 'stays'"
+# What only `preferences` reads.
+PAIR = {"meta.a": "x", "meta.b": "y"}
 
 STEPS: list[tuple[str, Operation, dict[str, Any]]] = [
     (f"{name}-{number}", op, given)
@@ -99,7 +102,7 @@ def _error(text: str, folder: Path) -> TilthError | None:
 
 
 def _samples(source: str, numbers: range, **given: Any) -> list[Row]:
-    return [sample(source, number, **given) for number in numbers]
+    return [sample(source, number, **given) | PAIR for number in numbers]
 
 
 GONE = {"subject": "gone"}

@@ -11,7 +11,7 @@ from tilth.label.bradley_terry import _STRAY, fit
 TRUE = np.array([1.0, 0.3, -0.2, -1.1])
 
 
-def compared(seed: int, num: int = 300) -> tuple[np.ndarray, ...]:
+def compared(seed: int, num: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which two, and who won; some are ties."""
     rng = np.random.default_rng(seed)
     first = rng.integers(0, 4, num)

@@ -12,8 +12,8 @@ from tests.shuffles import run_shuffle
 from tests.table.entries import effect, extreme, name, refused
 from tests.table.samples import Row, applied, batch, kept, texts, told
 from tests.table.whole import said
-from tilth.errors import DataError
-from tilth.label import consensus, vote
+from tilth.errors import DataError, UsageError
+from tilth.label import consensus, preferences, vote
 from tilth.schema import sample_id
 
 NAN = float("nan")
@@ -226,6 +226,57 @@ def test_free_text_repeated() -> None:
     item = batch([{"annotations": [{"annotator": who, "label": one} for who, one in said]}])
     assert kept("free_text", item) == [0]
     assert kept("free_text", item, repeated="first") == []
+
+
+# preferences
+
+PAIRS = batch(
+    [
+        {
+            "meta.a": "x",
+            "meta.b": "y",
+            "meta.c": "z",
+            "annotations": [{"annotator": who, "label": one} for who, one in said],
+        }
+        for said in ([("p", "first"), ("q", "tie")], [("p", "b"), ("p", "second")])
+    ]
+)
+
+
+def compared(**given: Any) -> Any:
+    settings = preferences.Settings.model_validate({"first": "meta.a", "second": "meta.b", **given})
+    return preferences.describe(iter([PAIRS]), settings)
+
+
+@effect("label.preferences.first", "label.preferences.second")
+@name("label.preferences.first", "label.preferences.second")
+@refused("label.preferences.first", "label.preferences.second")
+def test_what_is_compared() -> None:
+    assert {one["name"] for one in compared()["strengths"]} == {"x", "y"}
+    assert {one["name"] for one in compared(first="meta.c")["strengths"]} == {"z", "y"}
+    assert {one["name"] for one in compared(second="meta.c")["strengths"]} == {"x", "z"}
+    assert "are both `meta.a`" in told("preferences", first="meta.a", second="meta.a")
+    for wrong in ({"first": "meta.aa"}, {"second": "meta.bb"}):
+        with pytest.raises(UsageError, match="no record has the field"):
+            applied("preferences", PAIRS, **{"first": "meta.a", "second": "meta.b", **wrong})
+
+
+@effect("label.preferences.answers", "label.preferences.tie", "label.preferences.repeated")
+@name("label.preferences.answers", "label.preferences.tie")
+@refused("label.preferences.answers", "label.preferences.tie")
+def test_what_answers_say() -> None:
+    """What none of the words says is counted as unusable, never left out."""
+    for given, num, unusable in (
+        ({}, 3, 0),
+        ({"tie": "draw"}, 2, 1),
+        ({"answers": ["a", "b"]}, 1, 2),
+        ({"repeated": "first"}, 2, 1),
+    ):
+        found = compared(**given)
+        assert (found["comparisons"], found["unusable_answers"]) == (num, unusable)
+    fields = {"first": "meta.a", "second": "meta.b"}
+    assert "are the same" in told("preferences", **fields, tie="first")
+    assert "are the same" in told("preferences", **fields, answers=["a", "a"])
 
 
 # vote

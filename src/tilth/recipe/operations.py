@@ -254,7 +254,7 @@ _TABLE: dict[Kind, dict[str, tuple[str, ...]]] = {
             "check_image",
         ),
         "deduplicate": ("hold_out",),
-        "label": ("annotations", "free_text", "language_model"),
+        "label": ("annotations", "free_text", "language_model", "preferences"),
         "mix": ("weights",),
     },
     "part": {"clean": ("select", "chunk")},
