@@ -5,7 +5,7 @@ The operations come from the registry, so that one that is added is tried too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.engine.inline import Row, inline, places, plan_of, run_inline, sample, write_source
+from tests.label.model_server import labelled, serving
 from tilth import api
 from tilth.collect import jsonl
 from tilth.errors import TilthError
@@ -32,9 +33,26 @@ def of_any_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "fills", lambda settings: (*SCHEMA, *PAIR))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def model() -> Iterator[None]:
+    """A server that gives every text the same label."""
+    with serving(lambda _: labelled("x")) as server:
+        _MODEL[:] = [server.url]
+        yield
+
+
 # What a step needs to have something to do; the others are tried as they come.
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "annotations": [{"ledger": "annotations/none"}],
+    "language_model": [
+        {
+            "model": "m",
+            "prompt": "{text}",
+            "allow": ["text"],
+            "labels": ["x", "y"],
+            "allow_hosts": ["127.0.0.1"],
+        }
+    ],
     "rules": [{"where": ["text != 'none'"]}],
     "language": [{"keep": ["en", "unknown"]}],
     "exact": [{}, {"of": "image"}, {"of": "audio"}],
@@ -49,6 +67,10 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "chunk": [{"at_most": 100}],  # what has a `target` is never cut
 }
 LEAVES = "subject == 'stays'"
+# What is learnt from labels, of two classes.
+LEARNS = ("distil", "label_errors")
+# Where a model answers.
+_MODEL: list[str] = []
 # What only `preferences` reads.
 PAIR = {"meta.a": "x", "meta.b": "y"}
 
@@ -68,6 +90,8 @@ def _recipe(folder: Path, op: Operation, given: dict[str, Any], where: str = LEA
     (folder / "nothing.jsonl").touch()
     lines: dict[str, Any] = {stage: [] for stage in RECORD_STAGES}
     lines["clean"] = [{"rules": {"where": [where]}}]
+    if op.name == "language_model":
+        given = {**given, "url": _MODEL[0], "cache": str(folder / "answers")}
     lines[op.stage].append({op.name: given})
     lines["mix"].append("weights")
     source = {"jsonl": {"path": str(folder / "nothing.jsonl")}}
@@ -77,6 +101,8 @@ def _recipe(folder: Path, op: Operation, given: dict[str, Any], where: str = LEA
 
 def _outcome(text: str, folder: Path, a: Shards, b: Shards) -> dict[str, Any] | str:
     """The rows of every step of the line and its figures; or the code of its error."""
+    if any(f"- {name}:" in text for name in LEARNS):
+        a, b = ([_labelled(shard) for shard in shards] for shards in (a, b))
     write_source(text, folder, "a", a)
     write_source(text, folder, "b", b)
     error = _error(text, folder)
@@ -90,6 +116,11 @@ def _outcome(text: str, folder: Path, a: Shards, b: Shards) -> dict[str, Any] | 
         found[step.name] = (dataset.to_arrow().to_pylist(), dataset.manifest.figures)
     del found["collect.a"], found["collect.b"], found["clean.rules"]
     return found
+
+
+def _labelled(rows: list[Row]) -> list[Row]:
+    """With labels by the last digit of their addresses, so that whoever is left has the same."""
+    return [{**row, "label": "yx"[int(row["uri"][-1]) % 2], "split": "train"} for row in rows]
 
 
 def _error(text: str, folder: Path) -> TilthError | None:

@@ -157,7 +157,9 @@ def survey(batches: Iterator[pa.RecordBatch], settings: Settings) -> list[str]:
     if len(counts) - len(rare) < 2:
         raise DataError(
             f"labels are judged against each other, and there {_classes(counts, rare)}",
-            hint=f"a class is judged from {least} labels on" if rare else "",
+            hint=f"a class is judged from {least} labels on"
+            if rare
+            else "`label` of a source, a `join`, `consensus` or `vote` before it give labels",
             code="too-few-classes",
         )
     if not rare:
