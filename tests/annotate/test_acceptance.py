@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jiwer
 import pytest
 
 from tests.annotate.places import Says, one_round, right, source_of, wrong
@@ -171,7 +172,8 @@ def test_costs_are_those_of_the_answers(tmp_path: Path) -> None:
     assert total([("0.1", "EUR", 3), ("1", "USD", 2), ("", "", 9)]) == "0.30 EUR + 2.00 USD"
 
 
-def test_free_text_is_right_but_for_blanks(tmp_path: Path) -> None:
+def _spoken(tmp_path: Path) -> Source:
+    """Nine recordings' stand-ins, of six of which it is known what is said."""
     tree = {
         "name": "spoken",
         "clean": ["normalize"],
@@ -186,7 +188,34 @@ def test_free_text_is_right_but_for_blanks(tmp_path: Path) -> None:
     rows = [{"text": f"number {n} of", "said": f"what  {n}" if n < 6 else None} for n in range(9)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run(tree, tmp_path)
-    source = Source(read(tree), tmp_path / "runs")
+    return Source(read(tree), tmp_path / "runs")
+
+
+def test_likeness_is_that_of_the_pairs_one_by_one(tmp_path: Path) -> None:
+    source = _spoken(tmp_path)
+
+    def says(number: int) -> Says:
+        return lambda text, _: " ".join(["what", "then"][: number + 1] + [text.split()[1]] * number)
+
+    one_round(tmp_path, source, {name: says(n) for n, name in enumerate("abc")}, items=3)
+    answers = standing_of(open_ledger(source.ledger)).answers
+    works = status_of(source).works
+    assert len(works) == 3
+    for work in works:
+        own = {one.of.sample: one.label for one in answers if one.annotator == work.annotator}
+        alike = [
+            # As its errors are counted against the longer of the two, either may be the reference.
+            1
+            - jiwer.wer(*sorted((own[one.of.sample], one.label), key=lambda one: -len(one.split())))
+            for one in answers
+            if one.annotator != work.annotator and one.of.sample in own
+        ]
+        assert work.agreement == pytest.approx(sum(alike) / len(alike))
+        assert work.alpha is None
+
+
+def test_free_text_is_right_but_for_blanks(tmp_path: Path) -> None:
+    source = _spoken(tmp_path)
 
     def says(text: str, _: str) -> str:
         return f" what {text.split()[1]}"

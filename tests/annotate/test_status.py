@@ -106,7 +106,7 @@ def test_no_number_is_rounded_onto_what_it_is_not() -> None:
     assert [_number(one) for one in (None, 0.5, 0.9999, 1.0, 0.0, -0.001)] == [
         "-", "0.50", "0.9999", "1.00", "0.00", "-0.001"]  # fmt: skip
     rule = Acceptance(min_gold_accuracy=0.7, min_alpha=0.8, min_seconds=5.0)
-    plain = Work("a", 1, 9, Share(9, 8, 8 / 9, 0.5, 0.99999), None, 0.7999, 4.99, "hold", "")
+    plain = Work("a", 1, 9, Share(9, 8, 8 / 9, 0.5, 0.99999), None, 0.7999, None, 4.99, "hold", "")
     assert _by_rule(plain, rule, has_gold=False) == (
         "hold", "alpha 0.7999, below 0.8; 4.99 s an answer, below 5")  # fmt: skip
     bad = replace(plain, gold=Share(40, 21, 21 / 40, 0.3, 0.69999))

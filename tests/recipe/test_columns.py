@@ -128,6 +128,7 @@ def test_every_operation_says_what_it_reads_and_fills() -> None:
                 "select": {"css": "p"},
                 "annotations": {"ledger": "annotations/none"},
                 "label_errors": {"action": "replace"},
+                "preferences": {"first": "meta.a", "second": "meta.b"},
                 "language_model": {
                     "url": "https://models.example.org/v1",
                     "model": "m",

@@ -118,6 +118,18 @@ FIGURES = (
         reference="every pair of answers, written out",
         test="tests/annotate/test_acceptance.py::test_alpha_is_that_of_the_pairs_one_by_one",
     ),
+    Definition(
+        "works.agreement",
+        "likeness to others' texts",
+        "How alike this annotator's texts and the others' are: 1 less the word error rate, the "
+        "character error rate or chrF, as the rule says; words unless it does.",
+        "pairs of a text of the annotator and one of another of the same sample, in one round",
+        unit="",
+        better="higher",
+        how="measured",
+        reference="every pair of texts, by jiwer",
+        test="tests/annotate/test_acceptance.py::test_likeness_is_that_of_the_pairs_one_by_one",
+    ),
     _judged(
         "works.seconds",
         "seconds",
