@@ -203,13 +203,13 @@ def test_likeness_is_that_of_the_pairs_one_by_one(tmp_path: Path) -> None:
     assert len(works) == 3
     for work in works:
         own = {one.of.sample: one.label for one in answers if one.annotator == work.annotator}
-        alike = [
-            # As its errors are counted against the longer of the two, either may be the reference.
-            1
-            - jiwer.wer(*sorted((own[one.of.sample], one.label), key=lambda one: -len(one.split())))
-            for one in answers
-            if one.annotator != work.annotator and one.of.sample in own
-        ]
+        alike = []
+        for one in answers:
+            if one.annotator != work.annotator and one.of.sample in own:
+                # Errors are counted against the longer of the two.
+                texts = (own[one.of.sample], one.label)
+                longer, shorter = sorted(texts, key=lambda said: -len(said.split()))
+                alike.append(1 - jiwer.wer(longer, shorter))
         assert work.agreement == pytest.approx(sum(alike) / len(alike))
         assert work.alpha is None
 
