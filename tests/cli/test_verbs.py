@@ -145,6 +145,7 @@ def test_explain_says_what_a_setting_acts_on_alone(tilth: Command) -> None:
         (
             *("path", "url", "sha256", "size", "mirror", "headers"),
             *("storage", "join.path", "join.storage"),
+            *("join.url", "join.sha256", "join.size", "join.headers"),
         )
     )
     assert "acts on outside" not in told
