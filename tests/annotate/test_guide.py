@@ -97,6 +97,10 @@ def test_from_the_first_order_to_labels(
     done = _run(recipe)
     rows = done.dataset("label.consensus").to_arrow().to_pylist()
     labelled = [row for row in rows if row["label_origin"] == "consensus:dawid-skene"]
+    # What was planted and answered is gold, with no step between.
+    (step,) = (one for one in done.view.steps if one.name == "label.consensus")
+    planted = [row for row in rows if row["label"] and row["annotations"] and row not in labelled]
+    assert step.manifest.figures["gold_items"] == len(planted) > 20
     truth = {str(n): str(label + 1) for n, label in enumerate(crowd.data.gold.tolist())}
     right = sum(row["label"] == truth[row["text"].split()[1]] for row in labelled)
     assert len(labelled) > 200

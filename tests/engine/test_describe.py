@@ -49,6 +49,14 @@ def test_what_was_kept_is_described_and_nothing_personal_is_said(tmp_path: Path)
     assert "jane" not in str(found)
 
 
+def test_the_batches_may_be_gone_through_several_times(tmp_path: Path) -> None:
+    module = ModuleType("describes")
+    vars(module)["describe"] = lambda batches, _: {
+        "rows": [sum(batch.num_rows for batch in batches) for _ in range(3)]
+    }
+    assert describe(_task(tmp_path), module, BaseSettings(), "s") == {"rows": [3, 3, 3]}
+
+
 def test_what_was_dropped_is_described_where_it_is_asked_for(tmp_path: Path) -> None:
     task = _task(tmp_path)
     task = task.model_copy(update={"dropped": task.shards})

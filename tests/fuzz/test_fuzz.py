@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import tilth
+from tests.fuzz.__main__ import main
 from tests.fuzz.parsers import PARSERS, ROOMS, TAKES_NONE, Parser
-from tests.fuzz.trial import changed, one, tried
+from tests.fuzz.trial import Found, changed, one, tried
 from tilth.errors import DataError
 
 _CORPUS = Path(__file__).parent / "corpus"
@@ -97,3 +98,17 @@ def test_the_trial_sees_what_is_wrong(
     else:
         assert not found.wrong
         assert (found.answered, found.refused) == ((0, 2) if seed == b"t" else (2, 0))
+
+
+def test_make_fuzz_gives_each_parser_as_many_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def take(parser: Parser, numbers: range, _: int) -> Found:
+        asked.append((parser.name, len(numbers)))
+        return Found()
+
+    monkeypatch.setattr("tests.fuzz.__main__.tried", take)
+    for words in ((), ("--only", "picture", "--count", "2000")):
+        monkeypatch.setattr("sys.argv", ["fuzz", *words])
+        assert main() == 0
+    assert asked == [*((parser.name, 20_000) for parser in PARSERS), ("picture", 2000)]

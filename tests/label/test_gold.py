@@ -64,6 +64,29 @@ def test_of_two_people_without_gold_the_disagreements_are_held(method: Any) -> N
     assert {row["drop.rule"] for row in decided} == {None}
 
 
+def test_what_is_held_has_the_label_of_the_method_and_counts_in_agreement() -> None:
+    rows, _ = two_people(0, num=120)
+    held, taken = (Settings(), Settings(undecided="decide"))
+    shown = [run([rows], one) for one in (held, taken)]
+    labels = [[row["label"] for row in rows_of(one)] for one in shown]
+    assert labels[0] == labels[1]
+    assert None not in labels[0]
+    agreement = [figures_of(one, how)["krippendorff_alpha"] for one, how in zip(
+        shown, (held, taken), strict=True)]  # fmt: skip
+    assert agreement[0] == agreement[1] < 0.9
+
+
+def test_where_most_agree_a_label_stands_whoever_they_are() -> None:
+    """Nothing is known of people who answered four items."""
+    rows = [item(0, *"aab"), item(1, *"aab"), item(2, *"aabc"), item(3, "b", "b")]
+    methods: Any = ("dawid-skene", "mace")
+    for method in methods:
+        found = rows_of(run([rows], Settings(method=method)))
+        assert [row["drop.rule"] for row in found] == [None] * 4
+    tied = [*rows, item(4, *"abc")]
+    assert rows_of(run([tied], Settings()))[4]["drop.rule"] == "who is right can be told"
+
+
 def test_forty_gold_items_rank_two_people_and_decide_where_they_differ() -> None:
     """The one who is right 95 % stands first, with an interval.
 
@@ -184,6 +207,8 @@ def test_confidence_is_calibrated_by_forty_gold_items() -> None:
     }
     assert errors[True] <= 0.05
     assert errors[False] > 0.1
+    believed, right = map(np.mean, zip(*pooled[False], strict=True))
+    assert believed > right + 0.1  # it is too sure
 
 
 def test_a_real_crowd_with_gold(shared_data: Path) -> None:
