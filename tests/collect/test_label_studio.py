@@ -167,6 +167,18 @@ def test_a_bad_task_costs_one_task(tmp_path: Path, bad: Any, cause: str) -> None
     assert cause in rows[1]["error"]
 
 
+def test_spans_and_boxes_are_no_answers(tmp_path: Path) -> None:
+    span = {"start": 0, "end": 2, "text": "to", "labels": ["place"]}
+    box = {"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["cat"]}
+    drawn = [
+        {"completed_by": 1, "result": [{"from_name": "c", "type": kind, "value": value}]}
+        for kind, value in (("labels", span), ("rectanglelabels", box))
+    ]
+    path = export(tmp_path, task(1, {"text": "to be"}, *drawn, answer(2, "a")))
+    (row,) = read(path)
+    assert row["annotations"] == [{"annotator": "2", "label": "a"}]
+
+
 def test_a_control_may_be_chosen(tmp_path: Path) -> None:
     both = answer(1, "a")["result"] + answer(1, "b", control="mood")["result"]
     path = export(tmp_path, task(1, {"text": "t"}, {"completed_by": 1, "result": both}))

@@ -66,6 +66,21 @@ def test_samples_without_what_is_compared_are_counted(tmp_path: Path) -> None:
     assert warnings(found, "deduplicate.exact") == (told.format("3 samples", "image", "exact"),)
 
 
+def test_test_labels_that_nobody_verified_are_told_of_in_the_run(tmp_path: Path) -> None:
+    said = [{"annotator": who, "label": label} for who, label in zip("abc", "xxy", strict=True)]
+    rows_ = [{"text": f"text {n}", "said": said, "split": ("test", "train")[n % 2]} for n in (0, 1)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows_), "utf-8")
+    fields = {"split": "split", "annotations": "said"}
+    tree: dict[str, Any] = {
+        "collect": {"a": {"jsonl": {"path": str(path), "fields": fields}}},
+        "label": [{"consensus": {"method": "majority"}}],
+    }
+    (told,) = warnings(run(tree, tmp_path), "label.consensus")
+    assert told.startswith("1 sample of the test split has a label that people's answers made and")
+    assert "by their confidence 33.3% of these are wrong" in told
+
+
 def test_what_passes_for_boilerplate_is_told_with_its_numbers(tmp_path: Path) -> None:
     """One test item in two more test texts, and whole in two of three training texts."""
     item = "to be or not to be that is the question"

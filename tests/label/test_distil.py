@@ -75,6 +75,15 @@ def test_a_sure_label_counts_for_more() -> None:
     assert applied("distil", batch(rows))[2]["label"] == "god"
 
 
+def test_whoever_labelled_is_learnt_from() -> None:
+    origins = ("vote", "model:m-1", "consensus:majority", "given", None)
+    rows: list[Row] = [{"text": "owl", "label": "bird"}, {"text": "saw", "label": "tool"}]
+    for origin in origins:
+        mine = [row | {"label_origin": origin} for row in rows]
+        found = applied("distil", batch([*mine, {"text": "saw"}]))
+        assert found[2]["label"] == "tool", origin
+
+
 def test_settings() -> None:
     samples = batch(rows_of())
     unsure = applied("distil", samples, min_confidence=0.99)

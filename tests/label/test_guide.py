@@ -79,6 +79,9 @@ def test_a_language_model(tickets: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(asked) == 48
     assert asked[0].startswith("A customer of a bank writes:\n")
     assert "one of: card, loan?" in asked[0]
+    written = [path.read_bytes() for path in tickets.rglob("*") if path.is_file()]
+    assert any(b"MODEL_KEY" in data for data in written)
+    assert not any(KEY.encode() in data for data in written)
 
 
 def test_the_rest(tickets: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from tests.shuffles import run_shuffle
 from tests.table.samples import Row, applied, batch, told
 from tests.table.whole import rows as tabled
 from tests.table.whole import run as run_recipe
+from tests.table.whole import said
 from tilth import schema
 from tilth.errors import DataError, MissingError
-from tilth.label import label_errors
+from tilth.label import classifier, label_errors
 from tilth.label.label_errors import Settings
 from tilth.schema import sample_id
 
@@ -107,6 +109,24 @@ def test_copies_do_not_vouch_for_each_other() -> None:
     assert "bird" not in likeliest
 
 
+def test_each_fifth_is_judged_by_a_classifier_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learn, learnt = classifier.learn, []
+
+    def spy(texts: Sequence[str], *given: Any) -> Any:
+        learnt.append({*texts})
+        return learn(texts, *given)
+
+    monkeypatch.setattr(classifier, "learn", spy)
+    rows = rows_of()
+    applied("label_errors", batch([{**row, "key": row["text"]} for row in rows]))
+    every = {row["text"] for row in rows}
+    assert len(learnt) == 5
+    assert all(0 < len(every - one) < len(every) / 2 for one in learnt)
+    assert Counter(text for one in learnt for text in every - one) == dict.fromkeys(every, 1)
+
+
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
@@ -152,6 +172,10 @@ def test_a_table_of_predictions_judges_pictures_too(table: Path) -> None:
     assert found[89]["signal.label_quality"] is None
     assert found[0]["signal.label_quality"] == pytest.approx((0.8 - 0.1 + 1) / 2)
     assert "text" not in label_errors.reads(Settings(predictions="p"))
+    tree: dict[str, Any] = {"collect": {"a": {"image_folder": {"path": "in"}}}}
+    assert "`label.label_errors` reads `text`" in said({**tree, "label": ["label_errors"]})
+    judged = {**tree, "label": [{"label_errors": {"predictions": str(table)}}]}
+    assert not said(judged)
 
 
 def test_the_table_is_part_of_what_the_step_is_known_by(table: Path) -> None:

@@ -9,7 +9,9 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,12 @@ import pytest
 from pydantic import ValidationError
 
 from tests.label.model_server import KEY, TOKENS, Answer, ModelServer, labelled, serving
-from tests.table.samples import Row, batch
+from tests.table.samples import Row, applied, batch
 from tests.table.whole import problems, read, rows, run, said
 from tilth.cli.recipes import print_plan
 from tilth.errors import MissingError, StorageError, UsageError
 from tilth.label import language_model
-from tilth.label.answer_cache import FILE
+from tilth.label.answer_cache import FILE, AnswerCache
 from tilth.label.language_model import Settings
 from tilth.query.plans import plan_recipe
 
@@ -280,6 +282,49 @@ def test_the_most_that_may_be_spent_is_kept_to(server: ModelServer, tmp_path: Pa
     assert server.asked.total() == 10
 
 
+def test_what_is_under_way_when_the_most_is_spent_is_kept(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def second_waits(question: str) -> Answer:
+        both.wait()
+        if question.endswith(TEXTS[1]):
+            with AnswerCache(tmp_path / "answers") as cache:
+                while not cache.spent("m-1").requests:
+                    time.sleep(0.01)
+        return sensible(question)
+
+    server.says = second_waits
+    limits = {"price": {"input": 1000, "output": 0}, "max_cost": 0.001, "at_once": 2}
+    with pytest.raises(UsageError, match="`max_cost` is"):
+        asked(server, tmp_path, texts(), **limits)
+    server.says = sensible
+    asked(server, tmp_path, texts())
+    assert server.asked == {f"Which animal? {text}": 1 for text in TEXTS}
+
+
+def test_what_two_workers_ask_at_once_is_paid_twice_and_kept_once(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    """Both are paid for, and the first stays."""
+    both = threading.Barrier(2, timeout=30)
+
+    def together(_: str) -> Answer:
+        return labelled(("cat", "dog")[both.wait()])
+
+    server.says = together
+    with ThreadPoolExecutor(2) as workers:
+        done = [workers.submit(asked, server, tmp_path, texts()[:1]) for _ in range(2)]
+        labels = {row["label"] for one in done for row in one.result()}
+    assert server.answered.total() == 2
+    (row,) = asked(server, tmp_path, texts()[:1])
+    assert row["label"] in labels
+    assert server.answered.total() == 2
+    with AnswerCache(tmp_path / "answers") as cache:
+        assert cache.spent("m-1").requests == 2
+
+
 def test_answers_stand_beside_peoples(server: ModelServer, tmp_path: Path) -> None:
     people = [{"annotator": "ann", "label": "dog"}]
     both: list[Row] = [{"text": "a cat", "annotations": people}, {"text": "a dog", "label": "cow"}]
@@ -287,6 +332,11 @@ def test_answers_stand_beside_peoples(server: ModelServer, tmp_path: Path) -> No
     assert found[0]["annotations"] == [*people, {"annotator": "model:m-1", "label": "cat"}]
     assert found[1]["annotations"] == [{"annotator": "model:m-1", "label": "dog"}]
     assert [row["label"] for row in found] == [None, "cow"]
+    # And are weighed with theirs: two say that it is a cat, and one that it is a dog.
+    bob = [{"annotator": "bob", "label": "cat"}]
+    row = {"text": "a cat", "annotations": [*found[0]["annotations"], *bob]}
+    (both_say,) = applied("consensus", batch([row]), method="majority")
+    assert (both_say["label"], both_say["label_confidence"]) == ("cat", pytest.approx(2 / 3))
     assert language_model.fills(Settings.model_validate(given(server, tmp_path))) == (
         *("label", "label_origin"),
     )

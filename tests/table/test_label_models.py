@@ -28,10 +28,11 @@ AT = "label.language_model."
 
 @effect("label.label_errors.action", "label.label_errors.held_out")
 def test_what_happens_to_an_error() -> None:
-    rows = [row | {"split": "test"} for row in rows_of()]
+    rows = [row | {"split": ("test", "validation")[n % 2]} for n, row in enumerate(rows_of())]
     for held_out, gone in ((False, 0), (True, len(WRONG))):
         found = applied("label_errors", batch(rows), action="drop", held_out=held_out)
         assert sum(row["drop.rule"] is not None for row in found) == gone
+        assert wrong(found) == [*WRONG]
     changed = applied("label_errors", batch(rows_of()), action="replace")
     given = [row["label"] for row in rows_of()]
     assert [n for n, row in enumerate(changed) if row["label"] != given[n]] == [*WRONG]

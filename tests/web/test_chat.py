@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.label.model_server import TOKENS, Answer, serving
-from tilth.errors import MissingError
+from tilth.errors import MissingError, UsageError
 from tilth.web.address import allowed_places
 from tilth.web.chat import Endpoint, Reply
 from tilth.web.client import Client
@@ -40,6 +40,15 @@ def test_a_server_is_waited_for_as_long_as_it_says_and_longer_each_time() -> Non
     reply, paused = ask([busy, down, down, down, for_ever, "cat"])
     assert reply == Reply("cat", "", *TOKENS)
     assert paused == [7, 2, 4, 8, 120]
+
+
+def test_which_servers_are_busy() -> None:
+    busy = (408, 425, 429, 500, 502, 503, 504, *range(520, 525))
+    reply, paused = ask([*((status, {}, {}) for status in busy), "cat"], retries=len(busy))
+    assert (reply.content, len(paused)) == ("cat", len(busy))
+    for status in (501, 505, 525):
+        with pytest.raises(UsageError, match=f"it answers {status}"):
+            ask([(status, {}, {}), "cat"])
 
 
 def test_tries_are_counted() -> None:
