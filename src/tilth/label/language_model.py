@@ -508,7 +508,8 @@ async def _ask_all(
             tokens = reply.prompt_tokens, reply.completion_tokens
             kept = Kept(content, reply.refusal[:_MAX_KEPT], *tokens)
             cache.keep(digest, settings.model, kept)
-            found[digest] = kept
+            # Of another worker that asked the same meanwhile, whose answer was kept first.
+            found[digest] = cache.find(digest) or kept
 
     async with client:
         endpoint = Endpoint(client, settings.endpoint, settings.retries, settings.retry_s)
