@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +76,16 @@ def test_an_answer_comes_back_with_its_headers(tmp_path: Path) -> None:
     assert (answer.status, answer.body, answer.content_type) == (200, b"<p>", "text/html")
     # The transfer is over.
     assert answer.header("content-encoding") == ""
+
+
+def test_an_answer_comes_back_however_long_its_headers_are(tmp_path: Path) -> None:
+    long = tuple((f"Link-{number}", "x" * (100 << 10)) for number in range(20))
+    with closing(WarcStore(tmp_path)) as store:
+        sent = replace(_answer(b"<p>"), headers=long)
+        place = store.append("http://example.org/", sent, _WHEN)
+        store.flush()
+        answer = read_answer(tmp_path, place)
+    assert (answer.body, answer.headers[: len(long)]) == (b"<p>", long)
 
 
 def test_another_reader_reads_it(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ _BODY_AT: Final = "Tilth-Refers-To-Place"
 # The record of what a page was rendered to, and what that was made without.
 _MADE: Final = "Tilth-Rendered-As"
 _WITHOUT: Final = "Tilth-Rendered-Without"
+# Of a header that is read back: no bound that one which the client took could reach.
+_MAX_HEADER: Final = 1 << 30
 # SHA-1 of nothing.
 _NO_BODY: Final = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
 _PLACE: Final = re.compile(r"(\d{1,9}):(\d{1,18}):(\d{1,12})", re.A)
@@ -387,6 +389,8 @@ def _records(
         with open(path, "rb") as file:
             file.seek(place.start)
             data = file.read(place.length)
-        yield from ArchiveIterator(io.BytesIO(data), record_types=kinds, parse_http=True)
+        yield from ArchiveIterator(
+            io.BytesIO(data), record_types=kinds, parse_http=True, max_header_len=_MAX_HEADER
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(f"the crawl's archive cannot be read: {error}", where=str(path)) from error
