@@ -47,6 +47,14 @@ def test_main_text_of_a_page(method: str) -> None:
     assert "html" not in result.schema.names
 
 
+@pytest.mark.parametrize("method", ["trafilatura", "resiliparse"])
+def test_what_stands_behind_the_end_of_a_page_is_read(method: str) -> None:
+    chosen = Settings.model_validate({"method": method})
+    pages = [PAGE, PAGE.replace("</pre>", "</pre></body></html>")]
+    whole, ended = run([page.encode() for page in pages], chosen)["text"].to_pylist()
+    assert ended == whole
+
+
 def test_verdicts() -> None:
     result = run(
         [PAGE.encode(), b"<html><body></body></html>", b"", b"\x00\x01\x02", b"x" * 2000, None],

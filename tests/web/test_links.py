@@ -183,6 +183,16 @@ def test_headers_lead_as_elements_do(
     assert header_links(headers) == found
 
 
+@pytest.mark.parametrize(
+    "end", ["</body></html>", "</HTML >", "</html><!-- x -->", "</html></html><html><head></head>"]
+)
+def test_what_stands_behind_the_end_of_a_page_is_read(end: str) -> None:
+    """HTML, 13.2.6.4.22: as a part of the body."""
+    page = f"<html><body><a href=/a>a</a>{end}<p><a href=/b>b</a>"
+    links = read_markup(page.encode(), _URL, None).links
+    assert links == ("http://example.org/a", "http://example.org/b")
+
+
 def test_pages_of_a_row_are_links() -> None:
     page = b"""<link rel=next href=2><link rel='prev,up' href=0><link rel="next nofollow" href=x>
         <link rel=up href=y><link rel=stylesheet href=z><area rel=nofollow href=w>"""

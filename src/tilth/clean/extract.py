@@ -22,6 +22,7 @@ from tilth.clean.pages import (
     page_columns,
     read_pages,
 )
+from tilth.decode.page import without_end
 from tilth.formats.kept import Kept
 from tilth.records import PlainObject
 from tilth.schema import column, with_columns
@@ -128,7 +129,7 @@ def _extracted(page: str, settings: Settings) -> str:
         # Takes a fifth of a second, which whoever reads or plans a recipe need not wait for.
         import trafilatura
 
-        tree = trafilatura.load_html(page)
+        tree = trafilatura.load_html(without_end(page))
         by_lines = settings.read_layout_tables and tree is not None and _is_laid_out(tree)
         if tree is not None and not by_lines and not _is_too_deep(tree):
             text = trafilatura.extract(

@@ -29,11 +29,22 @@ _HEADER: Final = re.compile(
     r";[^\S\n]{0,20}charset\s{0,5}=\s{0,5}(?:\"([^\"]{0,40})\"|'?([\w:.+-]{1,40}))", re.I
 )
 
+# Possessive, so that the search is linear in any input.
+_END: Final = re.compile(r"</(?:body|html)\s*+>", re.I)
+
 
 @dataclass(frozen=True)
 class _Candidate:
     encoding: str
     how: How
+
+
+def without_end(page: str) -> str:
+    """A page without the tags that end it, for libxml2, which reads nothing of what stands behind.
+
+    To the standard that is a part of the body (HTML, 13.2.6.4.19 and 22), and browsers show it.
+    """
+    return _END.sub("", page)
 
 
 def decode_html(data: bytes, content_type: str | None, max_undecodable: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from tilth.decode.encodings import in_query
-from tilth.decode.page import read_page
+from tilth.decode.page import read_page, without_end
 from tilth.decode.text import UndecodableError, decode_loosely
 from tilth.formats.http_answer import FEED_TYPES
 from tilth.web.looks import look_of
@@ -83,7 +83,7 @@ def read_markup(
     except UndecodableError:
         # Whether it is a page is decided where its text is taken.
         text, encoding = decode_loosely(body, "windows-1252").replace("\0", ""), "utf-8"
-    found = _without_endless_tags(text.encode())
+    found = _without_endless_tags(without_end(text).encode())
     root, is_whole = _parsed(found)
     if not is_whole:
         # Elements in elements, deeper than the parser goes: what says nothing here is left out.
