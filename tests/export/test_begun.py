@@ -17,7 +17,7 @@ import pytest
 
 from tests.export.made import dataset, digests, export, png, texts, wav
 from tilth.export import formats, names
-from tilth.export.begun import LEDGER, Begun
+from tilth.export.begun import LEDGER, Begun, row_sizes
 from tilth.schema import WEIGHT
 from tilth.store import Dataset
 from tilth.tasks.text.tokenize import Tokenizer, train_tokenizer
@@ -180,3 +180,15 @@ def test_a_shard_ends_with_the_row_that_is_enough(mixed: Dataset, tmp_path: Path
         export(large, tmp_path / "bytes", "tfrecord")
     # 3 of a thousand letters are more than 2,500 bytes, 2 are not.
     assert len(digests(tmp_path / "bytes")) == 3
+
+
+def test_what_is_in_lists_and_structs_takes_room() -> None:
+    def sizes(values: list[Any]) -> list[int]:
+        column = pa.array([[], *values])[1:] if isinstance(values[0], list) else pa.array(values)
+        found: list[int] = row_sizes(pa.RecordBatch.from_pydict({"meta.x": column})).to_pylist()
+        return found
+
+    assert sizes([[1, 2, 3], None, []]) == [32, 8, 8]
+    assert sizes([["ab"], ["", "abc"]]) == [18, 27]
+    assert sizes([[[1], [2, 3]], [[]]]) == [48, 16]
+    assert sizes([{"a": "abc", "b": [1]}, None]) == [8 + 11 + 16, 24]

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +25,12 @@ from tilth.store.files import remove
 Facts = dict[str, Any]
 LEDGER: Final = ".export.jsonl"
 _FIXED_BYTES: Final = 8
+_OF_BYTES: Final = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_string,
+    pa.types.is_large_string,
+)
 
 
 def numbered(name: str, number: int) -> str:
@@ -254,18 +262,26 @@ def _told(shard: _Shard, before: int, tell: Callable[[int], None]) -> Iterator[p
 
 
 def row_sizes(batch: pa.RecordBatch) -> pa.Array:
-    """About the bytes of each row, int64 [n]."""
-    total = pa.repeat(pa.scalar(_FIXED_BYTES * batch.num_columns, pa.int64()), batch.num_rows)
+    """About the bytes of each row, int64 [n]; what is in lists and structs counts."""
+    total = np.zeros(batch.num_rows, np.int64)
     for column in batch.columns:
-        kind = column.type
-        if any(
-            test(kind)
-            for test in (
-                pa.types.is_binary,
-                pa.types.is_large_binary,
-                pa.types.is_string,
-                pa.types.is_large_string,
-            )
-        ):
-            total = pc.add(total, pc.fill_null(pc.binary_length(column).cast(pa.int64()), 0))
-    return total
+        total += _FIXED_BYTES + _sizes(column)
+    return pa.array(total)
+
+
+def _sizes(column: pa.Array) -> npt.NDArray[np.int64]:
+    """The bytes of each value beside those that any has, int64 [n]."""
+    kind = column.type
+    if any(test(kind) for test in _OF_BYTES):
+        return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
+    if pa.types.is_struct(kind):
+        parts = [_FIXED_BYTES + _sizes(part) for part in column.flatten()]
+        return np.sum(parts, 0, np.int64) if parts else np.zeros(len(column), np.int64)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        # None of the values of what is null is among these.
+        inner = _FIXED_BYTES + _sizes(column.flatten())
+        before = np.concatenate([[0], np.cumsum(inner)])
+        lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+        ends = np.cumsum(lengths)
+        return before[ends] - before[ends - lengths]
+    return np.zeros(len(column), np.int64)

@@ -48,7 +48,7 @@ from tilth.web.stores import scheme_of
 # What is counted, how many are done, of how many.
 Progress = Callable[[Literal["samples", "bytes"], int, int], None]
 # Of what is written of the same samples; a change of any format is another one.
-_LAYOUT = 1
+_LAYOUT = 2
 WRITABLE: Final = "export to a folder that you can write to: --to DIR"
 
 
