@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "weights": {"sources": {f"s{i}": 0.5 for i in range(100)}},
     "select": {"css": "p"},
     "chunk": {"at_most": 50, "overlap": 5},
+    "preferences": {"first": "meta.first", "second": "meta.second"},
 }
 # Characters of a record, and records; ten times the second is the most. No more, so that kernels
 # that are fast anyhow are not measured where their tables have outgrown the processor's cache.
@@ -76,8 +77,15 @@ def _batch(texts: list[str], name: str) -> pa.RecordBatch:
             row["html"] = text.encode()
         if name == "check_image":
             row["image"] = _png(len(text))
+        if name == "preferences":
+            for place, one in enumerate(row["annotations"]):
+                one["label"] = ("first", "second", "tie")[(i + place) % 3]
         rows.append(row)
-    return sample_batch(rows)
+    batch = sample_batch(rows)
+    for field, step in (("meta.first", 1), ("meta.second", 7)) if name == "preferences" else ():
+        things = [f"{i * step % 40} {text}" for i, text in enumerate(texts)]
+        batch = batch.append_column(field, pa.array(things))
+    return batch
 
 
 def _png(num_pixels: int) -> bytes:
