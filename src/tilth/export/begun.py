@@ -272,16 +272,17 @@ def row_sizes(batch: pa.RecordBatch) -> pa.Array:
 def _sizes(column: pa.Array) -> npt.NDArray[np.int64]:
     """The bytes of each value beside those that any has, int64 [n]."""
     kind = column.type
+    sizes: npt.NDArray[np.int64] = np.zeros(len(column), np.int64)
     if any(test(kind) for test in _OF_BYTES):
-        return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
-    if pa.types.is_struct(kind):
-        parts = [_FIXED_BYTES + _sizes(part) for part in column.flatten()]
-        return np.sum(parts, 0, np.int64) if parts else np.zeros(len(column), np.int64)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
+    elif pa.types.is_struct(kind):
+        for part in column.flatten():
+            sizes += _FIXED_BYTES + _sizes(part)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         # None of the values of what is null is among these.
         inner = _FIXED_BYTES + _sizes(column.flatten())
-        before = np.concatenate([[0], np.cumsum(inner)])
+        before = np.append(np.zeros(1, np.int64), np.cumsum(inner))
         lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
         ends = np.cumsum(lengths)
-        return before[ends] - before[ends - lengths]
-    return np.zeros(len(column), np.int64)
+        sizes += before[ends] - before[ends - lengths]
+    return sizes
